@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Look-ups in the error table. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/error.h"
+
+static const struct error_info error_table[ERROR_MAX] = {
+    [ERROR_NONE] = {"none", 200, "", "", ""},
+#define TRESTLE_ERROR(symbol, code, http, type, condition, title)                                  \
+    [ERROR_##symbol] = {code, http, type, condition, title},
+#include "bridge/base/error.def"
+#undef TRESTLE_ERROR
+};
+
+const struct error_info *error_info(enum error_code code)
+{
+    g_return_val_if_fail(code > ERROR_NONE && code < ERROR_MAX, &error_table[ERROR_INTERNAL]);
+    return &error_table[code];
+}
+
+enum error_code error_from_condition(const char *condition)
+{
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
+        if (condition && strcmp(error_table[code].condition, condition) == 0)
+            return code;
+    }
+    return ERROR_XMPP_UNREACHABLE;
+}
+
+G_DEFINE_QUARK(trestle-error, trestle_error)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* UUIDv7 generation, text form, hashing. */
+#include "config.h"
+
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/id.h"
+
+static void random_bytes(guint8 *bytes, size_t length)
+{
+    if (RAND_bytes(bytes, (int)length) != 1)
+        g_error("no randomness from the system");
+}
+
+void uuid_generate(struct uuid *ret_id)
+{
+    /* Random bytes are drawn in blocks: a generator call costs more than an id needs. */
+    static guint8 pool[640];
+    static size_t used = sizeof pool;
+    if (used + 10 > sizeof pool) {
+        random_bytes(pool, sizeof pool);
+        used = 0;
+    }
+    guint64 milliseconds = (guint64)clock_wall() / 1000;
+    for (int i = 0; i < 6; i++)
+        ret_id->bytes[i] = (guint8)(milliseconds >> (40 - 8 * i));
+    memcpy(ret_id->bytes + 6, pool + used, 10);
+    used += 10;
+    ret_id->bytes[6] = (guint8)(0x70 | (ret_id->bytes[6] & 0x0f));
+    ret_id->bytes[8] = (guint8)(0x80 | (ret_id->bytes[8] & 0x3f));
+}
+
+bool uuid_parse(const char *text, struct uuid *ret_id)
+{
+    struct uuid id;
+    size_t n = 0;
+    for (size_t i = 0; i < 36; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (text[i] != '-')
+                return false;
+            continue;
+        }
+        int digit = g_ascii_xdigit_value(text[i]);
+        if (digit < 0)
+            return false;
+        if (n % 2 == 0)
+            id.bytes[n / 2] = (guint8)(digit << 4);
+        else
+            id.bytes[n / 2] = (guint8)(id.bytes[n / 2] | digit);
+        n++;
+    }
+    if (text[36] != '\0')
+        return false;
+    *ret_id = id;
+    return true;
+}
+
+static void format_hex(const guint8 *bytes, size_t length, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < length; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+void uuid_format(const struct uuid *id, char ret_text[UUID_TEXT_SIZE])
+{
+    static const struct {
+        int from, length, at;
+    } groups[] = {{0, 4, 0}, {4, 2, 9}, {6, 2, 14}, {8, 2, 19}, {10, 6, 24}};
+    memset(ret_text, '-', UUID_TEXT_SIZE - 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+        format_hex(id->bytes + groups[i].from, (size_t)groups[i].length, ret_text + groups[i].at);
+    ret_text[UUID_TEXT_SIZE - 1] = '\0';
+}
+
+bool uuid_is_nil(const struct uuid *id)
+{
+    static const struct uuid nil;
+    return memcmp(id, &nil, sizeof nil) == 0;
+}
+
+guint uuid_hash(gconstpointer id)
+{
+    guint hash;
+    memcpy(&hash, ((const struct uuid *)id)->bytes + 12, sizeof hash);
+    return hash;
+}
+
+gboolean uuid_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(struct uuid)) == 0;
+}
+
+char *random_hex(size_t bytes)
+{
+    g_autofree guint8 *raw = g_malloc(bytes);
+    random_bytes(raw, bytes);
+    char *text = g_malloc(2 * bytes + 1);
+    format_hex(raw, bytes, text);
+    text[2 * bytes] = '\0';
+    return text;
+}

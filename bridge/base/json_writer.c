@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* JSON output (RFC 8259) into a bounded buffer. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/json_writer.h"
+
+void json_writer_init(struct json_writer *json, struct buffer *buf)
+{
+    json->buf = buf;
+    json->comma = false;
+}
+
+static void value_begins(struct json_writer *json)
+{
+    if (json->comma)
+        buffer_append(json->buf, ",", 1);
+    json->comma = true;
+}
+
+void json_begin_object(struct json_writer *json)
+{
+    value_begins(json);
+    buffer_append(json->buf, "{", 1);
+    json->comma = false;
+}
+
+void json_end_object(struct json_writer *json)
+{
+    buffer_append(json->buf, "}", 1);
+    json->comma = true;
+}
+
+void json_begin_array(struct json_writer *json)
+{
+    value_begins(json);
+    buffer_append(json->buf, "[", 1);
+    json->comma = false;
+}
+
+void json_end_array(struct json_writer *json)
+{
+    buffer_append(json->buf, "]", 1);
+    json->comma = true;
+}
+
+void json_key(struct json_writer *json, const char *key)
+{
+    value_begins(json);
+    buffer_append(json->buf, "\"", 1);
+    buffer_append_string(json->buf, key);
+    buffer_append(json->buf, "\":", 2);
+    json->comma = false;
+}
+
+static const char *short_escape(unsigned char c)
+{
+    switch (c) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    default:
+        return NULL;
+    }
+}
+
+void json_string(struct json_writer *json, const char *text)
+{
+    if (!text) {
+        json_null(json);
+        return;
+    }
+    value_begins(json);
+    buffer_append(json->buf, "\"", 1);
+    const char *run = text;
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        const char *escape = short_escape(c);
+        if (c >= 0x20 && !escape)
+            continue;
+        buffer_append(json->buf, run, (size_t)(p - run));
+        if (escape)
+            buffer_append(json->buf, escape, 2);
+        else
+            buffer_append_printf(json->buf, "\\u%04x", c);
+        run = p + 1;
+    }
+    buffer_append_string(json->buf, run);
+    buffer_append(json->buf, "\"", 1);
+}
+
+void json_integer(struct json_writer *json, gint64 value)
+{
+    value_begins(json);
+    buffer_append_printf(json->buf, "%" G_GINT64_FORMAT, value);
+}
+
+void json_boolean(struct json_writer *json, bool value)
+{
+    value_begins(json);
+    buffer_append_string(json->buf, value ? "true" : "false");
+}
+
+void json_null(struct json_writer *json)
+{
+    value_begins(json);
+    buffer_append(json->buf, "null", 4);
+}
+
+void json_raw(struct json_writer *json, const char *text, size_t length)
+{
+    value_begins(json);
+    buffer_append(json->buf, text, length);
+}
+
+void json_member_string(struct json_writer *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    json_string(json, text);
+}
+
+void json_member_integer(struct json_writer *json, const char *key, gint64 value)
+{
+    json_key(json, key);
+    json_integer(json, value);
+}
+
+void json_member_boolean(struct json_writer *json, const char *key, bool value)
+{
+    json_key(json, key);
+    json_boolean(json, value);
+}
+
+void json_member_raw(struct json_writer *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    if (text)
+        json_raw(json, text, strlen(text));
+    else
+        json_null(json);
+}

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+  bridge/base/buffer.c bridge/base/buffer.h \
+  bridge/base/clock.c bridge/base/clock.h \
+  bridge/base/error.c bridge/base/error.h bridge/base/error.def \
+  bridge/base/id.c bridge/base/id.h \
+  bridge/base/json_writer.c bridge/base/json_writer.h \
+  bridge/base/text.c bridge/base/text.h

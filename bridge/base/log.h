@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Structured log: one line of key=value pairs per event, written to stderr or a file.
+ *
+ *   ts=… level=info area=link event=connected domain=app.example.org
+ *
+ * Never put message bodies, tokens, secrets, full JIDs of peers or IP addresses into a line; user
+ * and conversation ids (UUIDs) and JID domains are fine. A full disk or closed pipe loses lines,
+ * never the process. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+/* Areas can be switched on and off at run time (option log.areas, SIGHUP). Errors are always
+ * written. */
+enum log_area {
+    AREA_MAIN,
+    AREA_CONFIG,
+    AREA_LINK,
+    AREA_STANZA,
+    AREA_ARCHIVE,
+    AREA_HTTP,
+    AREA_WS,
+    AREA_CORE,
+    AREA_AUTH,
+    AREA_MAX
+};
+
+/* Sets level, areas ("all", or a comma-separated list of names) and file (NULL or empty: stderr).
+ * May be called again at any time. False (with a line on stderr) if a name is unknown or the file
+ * cannot be opened; the former settings then stay. */
+bool log_configure(const char *level, const char *areas, const char *file);
+
+bool log_enabled(enum log_level level, enum log_area area);
+
+/* EVENT is a fixed word with dashes; FORMAT yields `key=value key="quoted value"` pairs, or is NULL. */
+void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+#define log_error(area, ...) log_event(LOG_ERROR, (area), __VA_ARGS__)
+#define log_warning(area, ...) log_event(LOG_WARNING, (area), __VA_ARGS__)
+#define log_info(area, ...) log_event(LOG_INFO, (area), __VA_ARGS__)
+#define log_debug(area, ...)                                                                       \
+    do {                                                                                           \
+        if (log_enabled(LOG_DEBUG, (area)))                                                        \
+            log_event(LOG_DEBUG, (area), __VA_ARGS__);                                             \
+    } while (0)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Counters, gauges and histograms in Prometheus text form. The list is metrics.def; a counter is a
+ * plain add, so that the hot path may count freely. */
+#pragma once
+
+#include "bridge/base/buffer.h"
+
+/* metrics.def rows: TRESTLE_METRIC(SYMBOL, kind, "trestle_name", "help text"), kind one of
+ * COUNTER, GAUGE, HISTOGRAM (seconds). */
+enum metric {
+#define TRESTLE_METRIC(symbol, kind, name, help) METRIC_##symbol,
+#include "bridge/base/metrics.def"
+#undef TRESTLE_METRIC
+    METRIC_MAX
+};
+
+extern gint64 metric_values[METRIC_MAX]; /* use the functions below */
+
+static inline void metric_add(enum metric metric, gint64 amount)
+{
+    metric_values[metric] += amount;
+}
+
+static inline void metric_set(enum metric metric, gint64 value)
+{
+    metric_values[metric] = value;
+}
+
+static inline gint64 metric_get(enum metric metric)
+{
+    return metric_values[metric];
+}
+
+/* Adds an observation to a HISTOGRAM metric. */
+void metric_observe(enum metric metric, gint64 microseconds);
+
+/* Appends everything in the Prometheus text exposition format 0.0.4. */
+void metrics_write(struct buffer *buf);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Configuration: one INI file (GKeyFile syntax), checked against options.def. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* One member per option: options->xmpp_domain, options->http_port … Strings are NULL only for
+ * options without a default that were not given. Secrets from *_file options are already read into
+ * xmpp_secret and auth_key. */
+struct options {
+#define TRESTLE_OPTION_STRING(section, name, fallback, need, text) char *section##_##name;
+#define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
+    gint64 section##_##name;
+#include "bridge/base/options.def"
+#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION_INTEGER
+};
+typedef struct options options;
+
+/* Reads PATH. NULL and *error (message names file, section, option and what is expected) when the
+ * file cannot be read, has an unknown section or option, a value out of bounds, or lacks a required
+ * option. */
+struct options *options_load(const char *path, GError **error);
+/* The defaults alone, for tests. */
+struct options *options_new(void);
+void options_free(struct options *options); /* clears secrets; NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(options, options_free)
+
+void options_print_help(FILE *out);   /* trestle --help-options */
+void options_print_sample(FILE *out); /* the sample configuration file */
+void options_print_man(FILE *out);    /* the manual page, roff man macros */

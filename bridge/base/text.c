@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Character checks and constant-time comparison. */
+#include "config.h"
+
+#include <glib.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "bridge/base/text.h"
+
+static bool is_xml_char(gunichar c)
+{
+    return c == 0x9 || c == 0xa || c == 0xd || (c >= 0x20 && c <= 0xd7ff) ||
+           (c >= 0xe000 && c <= 0xfffd) || (c >= 0x10000 && c <= 0x10ffff);
+}
+
+bool text_is_xml_safe(const char *text, size_t length)
+{
+    const char *end = text + length;
+    for (const char *p = text; p < end;) {
+        unsigned char byte = (unsigned char)*p;
+        if (byte >= 0x20 && byte < 0x80) {
+            p++;
+            continue;
+        }
+        gunichar c = byte < 0x80 ? byte : g_utf8_get_char_validated(p, end - p);
+        if (c == (gunichar)-1 || c == (gunichar)-2 || !is_xml_char(c))
+            return false;
+        p = g_utf8_next_char(p);
+    }
+    return true;
+}
+
+bool text_equal_constant_time(const char *a, const char *b)
+{
+    size_t length = strlen(a);
+    return length == strlen(b) && CRYPTO_memcmp(a, b, length) == 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Checks that every string passes where it enters: strict UTF-8 and only characters that XML 1.0
+ * can carry (section 2.2 Char: no NUL, no C0 but TAB LF CR, no surrogates, no U+FFFE/U+FFFF). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether the LENGTH bytes at TEXT are valid UTF-8 made of XML Chars only. */
+bool text_is_xml_safe(const char *text, size_t length);
+
+/* Compares two secrets in time that depends on their lengths alone. */
+bool text_equal_constant_time(const char *a, const char *b);
