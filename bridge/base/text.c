@@ -26,7 +26,7 @@ bool text_is_xml_safe(const char *text, size_t length)
         gunichar c = byte < 0x80 ? byte : g_utf8_get_char_validated(p, end - p);
         if (c == (gunichar)-1 || c == (gunichar)-2 || !is_xml_char(c))
             return false;
-        p = g_utf8_next_char(p);
+        p += g_utf8_skip[byte];
     }
     return true;
 }
