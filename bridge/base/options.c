@@ -72,6 +72,7 @@ void options_free(struct options *options)
         if (!option_table[i].is_integer)
             wipe_free(*string_member(options, &option_table[i]));
     }
+    g_free(options->config_path);
     g_free(options);
 }
 
@@ -348,6 +349,7 @@ struct options *options_parse(const char *path, const char *text, GError **error
     g_autoptr(trestle_options) options = options_new();
     if (!parse_text(options, path, text, error))
         return NULL;
+    options->config_path = g_canonicalize_filename(path, NULL);
     g_autoptr(GError) trouble = NULL;
     if (!options_check_given(options, &trouble) || !read_secrets(options, path, &trouble) ||
         !options_check_values(options, &trouble)) {
