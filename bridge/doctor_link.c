@@ -197,7 +197,9 @@ static void explain_stream(struct doctor *doctor, const struct probe *probe, con
                    "secret there");
     else if (g_strcmp0(condition, "host-unknown") == 0)
         doctor_say(doctor, VERDICT_FAIL, PART,
-                   "the XMPP server has no component %s; add it there, or mend [xmpp] domain", domain);
+                   "the XMPP server has no component %s; add it there, or mend [xmpp] domain or port "
+                   "(it must be that of the component listener)",
+                   domain);
     else if (g_strcmp0(condition, "conflict") == 0)
         doctor_say(doctor, VERDICT_WARN, PART,
                    "secret not tried: another program is connected as %s; fine if that is trestle, "
@@ -221,9 +223,16 @@ static void explain_connect(struct doctor *doctor, int trouble)
                    "listener, or mend [xmpp] host and port",
                    options->xmpp_host, (int)options->xmpp_port);
     else
-        doctor_say(doctor, VERDICT_FAIL, PART, "cannot connect to %s port %d: %s; see [xmpp] host and "
-                   "port, and the firewall", options->xmpp_host, (int)options->xmpp_port,
-                   g_strerror(trouble));
+        doctor_say(doctor, VERDICT_FAIL, PART,
+                   "cannot connect to %s port %d: %s; see [xmpp] host and port, and the firewall",
+                   options->xmpp_host, (int)options->xmpp_port, g_strerror(trouble));
+}
+
+/* What a domain says that is there but has no ping module; anything else came from elsewhere. */
+static bool is_answer_without_ping(const char *condition)
+{
+    return strcmp(condition, "service-unavailable") == 0 ||
+           strcmp(condition, "feature-not-implemented") == 0;
 }
 
 static void check_server_domain(struct doctor *doctor, struct probe *probe)
@@ -237,9 +246,9 @@ static void check_server_domain(struct doctor *doctor, struct probe *probe)
     if (!wait_for(probe, is_answered))
         doctor_say(doctor, VERDICT_FAIL, PING_PART,
                    "%s does not answer a ping; [xmpp] server_domain must be a domain that this XMPP "
-                   "server serves itself", options->xmpp_server_domain);
-    else if (g_strcmp0(probe->ping_error, "remote-server-not-found") == 0 ||
-             g_strcmp0(probe->ping_error, "remote-server-timeout") == 0)
+                   "server serves itself",
+                   options->xmpp_server_domain);
+    else if (probe->ping_error && !is_answer_without_ping(probe->ping_error))
         doctor_say(doctor, VERDICT_FAIL, PING_PART,
                    "this XMPP server does not serve %s (%s); mend [xmpp] server_domain",
                    options->xmpp_server_domain, probe->ping_error);

@@ -195,8 +195,9 @@ static bool read_option(struct options *options, const struct option_info *info,
     char *raw = g_key_file_get_value(file, info->section, info->name, NULL);
     g_key_file_set_value(file, info->section, info->name, g_strchomp(raw));
     wipe_free(raw);
-    char *value = g_key_file_get_string(file, info->section, info->name, NULL);
-    if (!value || !text_is_xml_safe(value, strlen(value))) {
+    g_autoptr(GError) escape = NULL; /* GKeyFile may yield a value and an error at once */
+    char *value = g_key_file_get_string(file, info->section, info->name, &escape);
+    if (!value || escape || !text_is_xml_safe(value, strlen(value))) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: [%s] %s: has a control character or a backslash that is not doubled", path,
                     info->section, info->name);
@@ -327,7 +328,9 @@ static bool parse_text(struct options *options, const char *path, const char *te
         return false;
     }
     g_autoptr(GError) syntax = NULL;
-    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &syntax)) {
+    /* Without that flag GKeyFile drops name[xx] lines silently instead of leaving them to be refused. */
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_KEEP_TRANSLATIONS,
+                                   &syntax)) {
         /* GKeyFile's own message quotes the line, and the line may be a secret. */
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: is not an INI file: only [section], name=value and # comments may occur, "
