@@ -72,6 +72,7 @@ void options_free(struct options *options)
         if (!option_table[i].is_integer)
             wipe_free(*string_member(options, &option_table[i]));
     }
+    g_free(options->config_path);
     g_free(options);
 }
 
@@ -194,8 +195,9 @@ static bool read_option(struct options *options, const struct option_info *info,
     char *raw = g_key_file_get_value(file, info->section, info->name, NULL);
     g_key_file_set_value(file, info->section, info->name, g_strchomp(raw));
     wipe_free(raw);
-    char *value = g_key_file_get_string(file, info->section, info->name, NULL);
-    if (!value || !text_is_xml_safe(value, strlen(value))) {
+    g_autoptr(GError) escape = NULL; /* GKeyFile may yield a value and an error at once */
+    char *value = g_key_file_get_string(file, info->section, info->name, &escape);
+    if (!value || escape || !text_is_xml_safe(value, strlen(value))) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: [%s] %s: has a control character or a backslash that is not doubled", path,
                     info->section, info->name);
@@ -326,7 +328,9 @@ static bool parse_text(struct options *options, const char *path, const char *te
         return false;
     }
     g_autoptr(GError) syntax = NULL;
-    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &syntax)) {
+    /* Without that flag GKeyFile drops name[xx] lines silently instead of leaving them to be refused. */
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_KEEP_TRANSLATIONS,
+                                   &syntax)) {
         /* GKeyFile's own message quotes the line, and the line may be a secret. */
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: is not an INI file: only [section], name=value and # comments may occur, "
@@ -348,6 +352,7 @@ struct options *options_parse(const char *path, const char *text, GError **error
     g_autoptr(trestle_options) options = options_new();
     if (!parse_text(options, path, text, error))
         return NULL;
+    options->config_path = g_canonicalize_filename(path, NULL);
     g_autoptr(GError) trouble = NULL;
     if (!options_check_given(options, &trouble) || !read_secrets(options, path, &trouble) ||
         !options_check_values(options, &trouble)) {

@@ -83,6 +83,8 @@ void options_print_sample(FILE *out)
         g_autofree char *text = g_strdup_printf("%s (%s)", info->text, standard);
         if (starts_section(i))
             fprintf(out, "\n[%s]\n", info->section);
+        else
+            fputc('\n', out);
         print_wrapped(out, "# ", text, 96);
         print_sample_value(out, info);
     }
