@@ -34,6 +34,7 @@ struct outbox {
 struct page {
     struct outbox *outbox;
     unsigned stream;
+    gint64 newest; /* of the outbox when the page was asked for: the page holds all up to it */
 };
 
 static void read_page(struct outbox *outbox);
@@ -115,13 +116,9 @@ static void page_read(const struct rows *rows, enum error_code error, void *data
         return;
     }
     bool sent = send_rows(outbox, rows);
-    if (sent && rows_count(rows) < PAGE) {
-        /* Committed after this page's snapshot: only then is there more. */
-        outbox->behind = outbox->newest > outbox->sent && rows_count(rows) > 0;
-        outbox->newest = MAX(outbox->newest, outbox->sent);
-        if (!outbox->behind)
-            outbox->sent = MAX(outbox->sent, outbox->newest);
-    }
+    outbox->newest = MAX(outbox->newest, outbox->sent);
+    if (sent && rows_count(rows) < PAGE)
+        outbox->behind = outbox->newest > MAX(page->newest, outbox->sent);
     if (outbox->unproven > 0)
         ping(outbox);
     if (sent && outbox->behind)
@@ -135,6 +132,7 @@ static void read_page(struct outbox *outbox)
     struct page *page = g_new0(struct page, 1);
     page->outbox = outbox;
     page->stream = outbox->stream;
+    page->newest = outbox->newest;
     g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, outbox->sent);
     const char *values[] = {after, G_STRINGIFY(128)};
     G_STATIC_ASSERT(PAGE == 128);
@@ -150,7 +148,6 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
         log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
 }
 
-/* A page covers the commits it saw; a message committed meanwhile has raised `newest`. */
 static void ping_done(bool delivered, void *data)
 {
     struct outbox *outbox = data;
@@ -231,7 +228,9 @@ void outbox_archive_up(struct outbox *outbox)
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
 {
     outbox->newest = MAX(outbox->newest, entry->position);
-    if (outbox->behind || outbox->reading || !sink_ready(outbox) || !send_entry(outbox, entry)) {
+    if (entry->position <= outbox->sent)
+        return; /* a page that was read meanwhile had it */
+    if (outbox->behind || outbox->reading || !entry->from || !sink_ready(outbox) || !send_entry(outbox, entry)) {
         outbox->behind = true;
         return;
     }

@@ -24,7 +24,7 @@ void outbox_archive_up(struct outbox *outbox);
 struct outbox_entry {
     gint64 position;
     enum { OUTBOX_MESSAGE, OUTBOX_RECEIVED, OUTBOX_DISPLAYED } kind;
-    const char *from; /* bare JID of the hosted user */
+    const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
     const char *to;
     char id[UUID_TEXT_SIZE]; /* message: its id */
     const char *reference;   /* received, displayed: the peer's id */
