@@ -55,7 +55,7 @@ void problem_write(struct buffer *buf, enum error_code code, const char *detail,
     json_key(&json, "type");
     char type[64];
     g_snprintf(type, sizeof type, "urn:trestle:problem:%s", info->code);
-    json_string(&json, type);
+    json_put_string(&json, type);
     json_member_string(&json, "title", info->title);
     json_member_integer(&json, "status", info->http_status);
     json_member_string(&json, "code", info->code);
