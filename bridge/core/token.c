@@ -42,11 +42,11 @@ struct segments {
     size_t signature_length;
 };
 
-static void segments_clear(struct segments *segments)
+static void segments_clear(struct segments *parts)
 {
-    json_decref(segments->header);
-    json_decref(segments->payload);
-    g_free(segments->signature);
+    json_decref(parts->header);
+    json_decref(parts->payload);
+    g_free(parts->signature);
 }
 typedef struct segments segments;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(segments, segments_clear)
@@ -104,19 +104,19 @@ static json_t *decode_object(const char *text, size_t length)
     return NULL;
 }
 
-static bool split(const char *token, struct segments *segments)
+static bool split(const char *token, struct segments *parts)
 {
     const char *first = strchr(token, '.');
     const char *second = first ? strchr(first + 1, '.') : NULL;
     if (!second || strchr(second + 1, '.'))
         return false;
-    segments->text = token;
-    segments->signed_length = (size_t)(second - token);
-    segments->header = decode_object(token, (size_t)(first - token));
-    segments->payload = decode_object(first + 1, (size_t)(second - first - 1));
-    segments->signature =
-        base64url_decode(second + 1, strlen(second + 1), &segments->signature_length);
-    return segments->header && segments->payload && segments->signature;
+    parts->text = token;
+    parts->signed_length = (size_t)(second - token);
+    parts->header = decode_object(token, (size_t)(first - token));
+    parts->payload = decode_object(first + 1, (size_t)(second - first - 1));
+    parts->signature =
+        base64url_decode(second + 1, strlen(second + 1), &parts->signature_length);
+    return parts->header && parts->payload && parts->signature;
 }
 
 /* The key that the header asks for: by kid in a set, else the only one there is. */
@@ -136,30 +136,30 @@ static const struct token_key *choose_key(const struct token_verifier *verifier,
     return NULL;
 }
 
-static bool hmac_matches(const struct token_key *key, const struct segments *segments)
+static bool hmac_matches(const struct token_key *key, const struct segments *parts)
 {
     guchar digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
-    return HMAC(EVP_sha256(), key->bytes, key->length, (const guchar *)segments->text,
-                segments->signed_length, digest, &length) &&
-           length == segments->signature_length &&
-           CRYPTO_memcmp(digest, segments->signature, length) == 0;
+    return HMAC(EVP_sha256(), key->bytes, key->length, (const guchar *)parts->text,
+                parts->signed_length, digest, &length) &&
+           length == parts->signature_length &&
+           CRYPTO_memcmp(digest, parts->signature, length) == 0;
 }
 
-static bool signature_is_right(const struct token_verifier *verifier, const struct segments *segments)
+static bool signature_is_right(const struct token_verifier *verifier, const struct segments *parts)
 {
-    json_t *algorithm = json_object_get(segments->header, "alg");
+    json_t *algorithm = json_object_get(parts->header, "alg");
     if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->algorithm)) != 0 ||
-        json_object_get(segments->header, "crit"))
+        json_object_get(parts->header, "crit"))
         return false;
-    const struct token_key *key = choose_key(verifier, segments->header);
+    const struct token_key *key = choose_key(verifier, parts->header);
     if (!key)
         return false;
     /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
-    if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, segments))
+    if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
         return false;
     jwt_t *jwt = NULL;
-    int failed = jwt_decode(&jwt, segments->text, (const guchar *)key->bytes, key->length);
+    int failed = jwt_decode(&jwt, parts->text, (const guchar *)key->bytes, key->length);
     jwt_free(jwt);
     ERR_clear_error();
     return failed == 0;
@@ -243,20 +243,20 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
 {
     if (strnlen(token, TOKEN_MAX + 1) > TOKEN_MAX)
         return refuse("the token is too long", ret_reason);
-    g_auto(segments) segments = {0};
-    if (!split(token, &segments))
+    g_auto(segments) parts = {0};
+    if (!split(token, &parts))
         return refuse("the token is malformed", ret_reason);
-    if (!signature_is_right(verifier, &segments))
+    if (!signature_is_right(verifier, &parts))
         return refuse("the token's signature cannot be accepted", ret_reason);
     gint64 expires = 0;
-    const char *reason = check_claims(verifier, segments.payload, &expires);
+    const char *reason = check_claims(verifier, parts.payload, &expires);
     if (reason)
         return refuse(reason, ret_reason);
     *ret_claims = (struct token_claims){
-        .subject = g_strdup(usable_text(segments.payload, "sub", SUBJECT_MAX)),
-        .username = g_strdup(usable_text(segments.payload, "username", NAME_MAX_BYTES)),
-        .name = g_strdup(usable_text(segments.payload, "name", NAME_MAX_BYTES)),
-        .picture = g_strdup(usable_text(segments.payload, "picture", PICTURE_MAX)),
+        .subject = g_strdup(usable_text(parts.payload, "sub", SUBJECT_MAX)),
+        .username = g_strdup(usable_text(parts.payload, "username", NAME_MAX_BYTES)),
+        .name = g_strdup(usable_text(parts.payload, "name", NAME_MAX_BYTES)),
+        .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
         .expires = expires,
     };
     return true;
