@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes JSON straight into a bounded buffer. The writer places commas; the caller balances
- * begin/end. Text must be valid UTF-8 (text_is_valid_utf8), which every entrance has checked. */
+ * begin/end. Text must be valid UTF-8 (text_is_xml_safe), which every entrance has checked. */
 #pragma once
 
 #include "bridge/base/buffer.h"
