@@ -9,28 +9,13 @@
 #include "bridge/base/options.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "xep/jid.h"
 #include "xep/stanza.h"
 
-/* The domain of ADDRESS and its length; false when a part of the address is empty. */
-static bool split(const char *address, const char **ret_domain, size_t *ret_length)
+static bool is_on(const struct jid_parts *address, const char *domain)
 {
-    size_t bare = strcspn(address, "/");
-    const char *at = memchr(address, '@', bare);
-    const char *domain = at ? at + 1 : address;
-    size_t length = bare - (size_t)(domain - address);
-    if (at == address || length == 0 || (address[bare] == '/' && !address[bare + 1]))
-        return false;
-    *ret_domain = domain;
-    *ret_length = length;
-    return true;
-}
-
-static bool is_on(const char *address, const char *domain)
-{
-    const char *part;
-    size_t length;
-    return split(address, &part, &length) && length == strlen(domain) &&
-           g_ascii_strncasecmp(part, domain, length) == 0;
+    return address->domain_length == strlen(domain) &&
+           g_ascii_strncasecmp(address->domain, domain, address->domain_length) == 0;
 }
 
 static enum stanza_target target_of(const char *to)
@@ -50,13 +35,12 @@ static const char *objection(const struct options *options, xmpp_stanza_t *stanz
 {
     const char *from = stanza_attr(stanza, "from");
     const char *to = stanza_attr(stanza, "to");
-    const char *domain;
-    size_t length;
-    if (!from || !split(from, &domain, &length))
+    struct jid_parts parts;
+    if (!from || !jid_split(from, &parts))
         return "no-sender";
-    if (is_on(from, options->xmpp_domain))
+    if (is_on(&parts, options->xmpp_domain))
         return "our-own-sender";
-    if (!to || !is_on(to, options->xmpp_domain))
+    if (!to || !jid_split(to, &parts) || !is_on(&parts, options->xmpp_domain))
         return "not-for-us";
     if (g_str_equal(stanza_name(stanza), "message") && is_carbon(stanza))
         return "carbon";
