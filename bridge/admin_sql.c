@@ -25,8 +25,9 @@ PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
     /* libpq quotes a URI that it cannot read, password and all. */
     PQconninfoOption *parsed = PQconninfoParse(options->database_uri, NULL);
     if (!parsed) {
-        *ret_problem = g_strdup("libpq cannot read the uri; special characters in its parts must be "
-                                "percent-encoded");
+        *ret_problem =
+            g_strdup("libpq cannot read the uri; special characters in its parts must be "
+                     "percent-encoded");
         return NULL;
     }
     PQconninfoFree(parsed);
@@ -75,8 +76,8 @@ char *admin_sql_create_key(const struct options *options, const char *name, cons
     int lengths[] = {0, 32, 0};
     int formats[] = {0, 1, 0};
     g_autoptr(PGresult) result =
-        PQexecParams(connection, "SELECT server_key_create($1::text, $2::bytea, $3::text[])", 3, NULL,
-                     values, lengths, formats, 0);
+        PQexecParams(connection, "SELECT server_key_create($1::text, $2::bytea, $3::text[])", 3,
+                     NULL, values, lengths, formats, 0);
     bool done = PQresultStatus(result) == PGRES_TUPLES_OK;
     return done ? NULL : describe_failure(connection, result);
 }

@@ -39,16 +39,18 @@ static const struct command {
     bool takes_token_options;
     int (*run)(const struct options *options, const struct arguments *arguments);
 } commands[] = {
-    {{"serve", "Run the bridge in the foreground. SIGTERM ends it after answering what is under way, "
-               "SIGHUP reads the log options again."},
+    {{"serve",
+      "Run the bridge in the foreground. SIGTERM ends it after answering what is under way, "
+      "SIGHUP reads the log options again."},
      false,
      run_serve},
     {{"migrate", "Bring the database to the schema of this version. Safe to repeat."},
      false,
      run_migrate},
     {{"check-config", "Read the configuration and say whether it is good."}, false, run_check},
-    {{"doctor", "Try every part (configuration, database, component link, listeners, clock, limits, "
-                "token key) and say in one line each what is wrong and how to mend it."},
+    {{"doctor",
+      "Try every part (configuration, database, component link, listeners, clock, limits, "
+      "token key) and say in one line each what is wrong and how to mend it."},
      false,
      run_doctor},
     {{"token", "With --sub: print a token for an app user, signed with the HS256 key. With "
@@ -60,15 +62,17 @@ static const struct command {
 enum token_option { SUB, USERNAME, NAME, TTL, SERVER_KEY, SCOPES, REVOKE };
 
 static const struct cli_option option_texts[] = {
-    {"config", "FILE", "Configuration file; default trestle/trestle.ini in the system configuration "
-                       "directory."},
+    {"config", "FILE",
+     "Configuration file; default trestle/trestle.ini in the system configuration "
+     "directory."},
     {"sub", "ID", "token: the app's own id of the user."},
     {"username", "NAME", "token: user name for a user who is seen for the first time."},
     {"name", "NAME", "token: name to show."},
     {"ttl", "SECONDS", "token: how long the token is good for; default 3600."},
     {"server-key", "NAME", "token: create a server key with this name."},
-    {"scopes", "LIST", "token: what the server key may do: users, send, tickets, separated by commas; "
-                       "default all three."},
+    {"scopes", "LIST",
+     "token: what the server key may do: users, send, tickets, separated by commas; "
+     "default all three."},
     {"revoke", "NAME", "token: make the server key of this name invalid."},
 };
 
@@ -89,8 +93,8 @@ static void describe(struct cli_text *ret_text)
     static struct cli_command texts[G_N_ELEMENTS(commands)];
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
         texts[i] = commands[i].text;
-    *ret_text = (struct cli_text){texts, G_N_ELEMENTS(texts), option_texts,
-                                  G_N_ELEMENTS(option_texts)};
+    *ret_text =
+        (struct cli_text){texts, G_N_ELEMENTS(texts), option_texts, G_N_ELEMENTS(option_texts)};
 }
 
 static int usage_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -242,7 +246,8 @@ static int parse_command(const struct command *command, int argc, char **argv)
         }
         if (!command->takes_token_options)
             return usage_error("'%s' has no option '--%s'", command->text.name, long_name(option));
-        if (!take_token_option(&arguments.token, (enum token_option)(option - OPTION_TOKEN), optarg))
+        if (!take_token_option(&arguments.token, (enum token_option)(option - OPTION_TOKEN),
+                               optarg))
             return usage_error("--ttl must be a number of seconds from 1 to %d", TOKEN_TTL_MAX);
     }
     if (optind < argc)

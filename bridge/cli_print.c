@@ -55,8 +55,9 @@ void cli_print_help(FILE *out, const struct cli_text *text)
     fputs("\nInstead of a command:\n", out);
     for (size_t i = 0; i < G_N_ELEMENTS(printers); i++)
         fprintf(out, "  %-16s  %s\n", printers[i].name, printers[i].summary);
-    fprintf(out, "\nThe configuration is read from %s/trestle/trestle.ini\nunless --config names "
-                 "another file.\n",
+    fprintf(out,
+            "\nThe configuration is read from %s/trestle/trestle.ini\nunless --config names "
+            "another file.\n",
             TRESTLE_SYSCONFDIR);
 }
 

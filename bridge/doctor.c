@@ -23,7 +23,8 @@
 #define RSA_BITS_MIN 2048
 #define SPARE_DESCRIPTORS 128
 
-void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, const char *format, ...)
+void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, const char *format,
+                ...)
 {
     static const char *const words[] = {"ok", "warn", "FAIL"};
     va_list arguments;
@@ -57,12 +58,14 @@ static void check_database_settings(struct doctor *doctor, PGconn *connection)
     g_autofree char *commit = admin_sql_value(connection, "SHOW synchronous_commit");
     g_autofree char *fsync = admin_sql_value(connection, "SHOW fsync");
     if (g_strcmp0(fsync, "off") == 0)
-        doctor_say(doctor, VERDICT_WARN, "durability",
-                   "fsync is off: acknowledged messages are lost when the machine fails; set it on");
+        doctor_say(
+            doctor, VERDICT_WARN, "durability",
+            "fsync is off: acknowledged messages are lost when the machine fails; set it on");
     else if (g_strcmp0(commit, "off") == 0 || g_strcmp0(commit, "local") == 0)
         doctor_say(doctor, VERDICT_WARN, "durability",
                    "synchronous_commit is %s here; trestle sets it on for its own connections, but "
-                   "other writers of this database do not", commit);
+                   "other writers of this database do not",
+                   commit);
     else
         doctor_say(doctor, VERDICT_OK, "durability", "synchronous_commit is %s", commit);
 }
@@ -89,8 +92,9 @@ static void check_clock(struct doctor *doctor, PGconn *connection)
     if (!now)
         doctor_say(doctor, VERDICT_WARN, "clock", "the database does not tell the time");
     else if (size > CLOCK_WARN)
-        doctor_say(doctor, size > doctor->options->auth_leeway * G_USEC_PER_SEC ? VERDICT_FAIL
-                                                                              : VERDICT_WARN,
+        doctor_say(doctor,
+                   size > doctor->options->auth_leeway * G_USEC_PER_SEC ? VERDICT_FAIL
+                                                                        : VERDICT_WARN,
                    "clock",
                    "the database's clock is %.1f s %s this machine's; run a time service (chrony, "
                    "systemd-timesyncd) on both",
@@ -112,12 +116,14 @@ static void check_database(struct doctor *doctor)
     const char *encoding = PQparameterStatus(connection, "server_encoding");
     int version = PQserverVersion(connection);
     if (version < POSTGRES_MIN)
-        doctor_say(doctor, VERDICT_FAIL, "database", "PostgreSQL %d is too old; 15 or later is needed",
-                   version / 10000);
-    else if (g_strcmp0(encoding, "UTF8") != 0)
         doctor_say(doctor, VERDICT_FAIL, "database",
-                   "its encoding is %s; make it anew with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
-                   "template0", encoding);
+                   "PostgreSQL %d is too old; 15 or later is needed", version / 10000);
+    else if (g_strcmp0(encoding, "UTF8") != 0)
+        doctor_say(
+            doctor, VERDICT_FAIL, "database",
+            "its encoding is %s; make it anew with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
+            "template0",
+            encoding);
     else
         doctor_say(doctor, VERDICT_OK, "database", "PostgreSQL %d.%d, %s", version / 10000,
                    version % 10000, encoding);
@@ -146,15 +152,16 @@ static void check_listener(struct doctor *doctor, struct listener listener)
         doctor_say(doctor, VERDICT_OK, listener.part, "trestle is running on port %d", port);
     else if (trouble == EADDRINUSE)
         doctor_say(doctor, VERDICT_FAIL, listener.part,
-                   "another program has port %d ('ss -ltnp' shows which); stop it or change %s", port,
-                   listener.options);
+                   "another program has port %d ('ss -ltnp' shows which); stop it or change %s",
+                   port, listener.options);
     else if (trouble == EACCES)
         doctor_say(doctor, VERDICT_FAIL, listener.part,
-                   "port %d is for root only; take one above 1023, behind a proxy, and change %s", port,
-                   listener.options);
+                   "port %d is for root only; take one above 1023, behind a proxy, and change %s",
+                   port, listener.options);
     else if (trouble == EADDRNOTAVAIL)
         doctor_say(doctor, VERDICT_FAIL, listener.part,
-                   "%s is no address of this machine; change %s", listener.address, listener.options);
+                   "%s is no address of this machine; change %s", listener.address,
+                   listener.options);
     else
         doctor_say(doctor, VERDICT_FAIL, listener.part, "cannot listen on %s port %d: %s",
                    listener.address, port, g_strerror(trouble));

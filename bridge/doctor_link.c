@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The doctor's own component connection: one real XEP-0114 handshake and one ping. While it has the
- * link it refuses what arrives with a stanza error, as the server does while nobody has the link. */
+ * link it refuses what arrives with a stanza error, as the server does while nobody has the link.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -68,10 +69,10 @@ static void refuse_stanza(struct probe *probe, const char *name, const XML_Char 
                       : strcmp(name, "message") == 0 && g_strcmp0(type, "error") != 0;
     if (!wanted || !from || !to)
         return;
-    g_autofree char *answer = g_markup_printf_escaped(
-        "<%s type='error' from='%s' to='%s' id='%s'><error type='wait'>"
-        "<service-unavailable xmlns='" NS_STANZA_ERRORS "'/></error></%s>",
-        name, to, from, id ? id : "", name);
+    g_autofree char *answer =
+        g_markup_printf_escaped("<%s type='error' from='%s' to='%s' id='%s'><error type='wait'>"
+                                "<service-unavailable xmlns='" NS_STANZA_ERRORS "'/></error></%s>",
+                                name, to, from, id ? id : "", name);
     send_text(probe, answer);
 }
 
@@ -88,7 +89,8 @@ static void start_top_level(struct probe *probe, const XML_Char *name, const XML
     bool iq = strcmp(local, "iq") == 0;
     if (strcmp(local, "handshake") == 0) {
         probe->accepted = true;
-    } else if (iq && probe->ping_id && g_strcmp0(attribute(attributes, "id"), probe->ping_id) == 0 &&
+    } else if (iq && probe->ping_id &&
+               g_strcmp0(attribute(attributes, "id"), probe->ping_id) == 0 &&
                g_strcmp0(attribute(attributes, "from"), probe->options->xmpp_server_domain) == 0) {
         probe->answered = true;
         probe->in_answer = true;
@@ -192,26 +194,29 @@ static void explain_stream(struct doctor *doctor, const struct probe *probe, con
     const char *domain = doctor->options->xmpp_domain;
     const char *condition = probe->stream_error;
     if (g_strcmp0(condition, "not-authorized") == 0)
-        doctor_say(doctor, VERDICT_FAIL, PART,
-                   "the XMPP server refuses the secret; make [xmpp] secret equal to the component's "
-                   "secret there");
+        doctor_say(
+            doctor, VERDICT_FAIL, PART,
+            "the XMPP server refuses the secret; make [xmpp] secret equal to the component's "
+            "secret there");
     else if (g_strcmp0(condition, "host-unknown") == 0)
-        doctor_say(doctor, VERDICT_FAIL, PART,
-                   "the XMPP server has no component %s; add it there, or mend [xmpp] domain or port "
-                   "(it must be that of the component listener)",
-                   domain);
+        doctor_say(
+            doctor, VERDICT_FAIL, PART,
+            "the XMPP server has no component %s; add it there, or mend [xmpp] domain or port "
+            "(it must be that of the component listener)",
+            domain);
     else if (g_strcmp0(condition, "conflict") == 0)
         doctor_say(doctor, VERDICT_WARN, PART,
                    "secret not tried: another program is connected as %s; fine if that is trestle, "
                    "else stop it",
                    domain);
     else if (condition)
-        doctor_say(doctor, VERDICT_FAIL, PART, "the XMPP server ends the stream %s with %s; see its log",
-                   moment, condition);
+        doctor_say(doctor, VERDICT_FAIL, PART,
+                   "the XMPP server ends the stream %s with %s; see its log", moment, condition);
     else
         doctor_say(doctor, VERDICT_FAIL, PART,
                    "%s %s; is [xmpp] port that of the component listener (XEP-0114)?",
-                   probe->broken ? "the connection was closed, or is not XMPP," : "no answer", moment);
+                   probe->broken ? "the connection was closed, or is not XMPP," : "no answer",
+                   moment);
 }
 
 static void explain_connect(struct doctor *doctor, int trouble)
@@ -240,14 +245,15 @@ static void check_server_domain(struct doctor *doctor, struct probe *probe)
     const struct options *options = doctor->options;
     probe->ping_id = random_hex(8);
     g_autofree char *ping = g_markup_printf_escaped(
-        "<iq type='get' id='%s' from='%s' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", probe->ping_id,
-        options->xmpp_domain, options->xmpp_server_domain);
+        "<iq type='get' id='%s' from='%s' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>",
+        probe->ping_id, options->xmpp_domain, options->xmpp_server_domain);
     send_text(probe, ping);
     if (!wait_for(probe, is_answered))
-        doctor_say(doctor, VERDICT_FAIL, PING_PART,
-                   "%s does not answer a ping; [xmpp] server_domain must be a domain that this XMPP "
-                   "server serves itself",
-                   options->xmpp_server_domain);
+        doctor_say(
+            doctor, VERDICT_FAIL, PING_PART,
+            "%s does not answer a ping; [xmpp] server_domain must be a domain that this XMPP "
+            "server serves itself",
+            options->xmpp_server_domain);
     else if (probe->ping_error && !is_answer_without_ping(probe->ping_error))
         doctor_say(doctor, VERDICT_FAIL, PING_PART,
                    "this XMPP server does not serve %s (%s); mend [xmpp] server_domain",
@@ -263,9 +269,10 @@ static void check_server_domain(struct doctor *doctor, struct probe *probe)
 static void run_probe(struct doctor *doctor, struct probe *probe)
 {
     const char *domain = doctor->options->xmpp_domain;
-    g_autofree char *header = g_markup_printf_escaped(
-        "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAMS
-        "' to='%s'>", domain);
+    g_autofree char *header =
+        g_markup_printf_escaped("<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
+                                "' xmlns:stream='" NS_STREAMS "' to='%s'>",
+                                domain);
     send_text(probe, header);
     if (!wait_for(probe, has_header)) {
         explain_stream(doctor, probe, "after the stream header");

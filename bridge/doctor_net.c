@@ -99,8 +99,8 @@ char *doctor_http_get(const char *address, gint64 port, const char *path)
     int fd = doctor_connect(address, port);
     if (fd < 0)
         return NULL;
-    g_autofree char *request = g_strdup_printf(
-        "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    g_autofree char *request =
+        g_strdup_printf("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
     g_auto(buffer) answer = BUFFER_INIT(ANSWER_MAX);
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request))
         read_all(fd, &answer);

@@ -23,8 +23,8 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, c
 /* The component link, with a handshake of its own unless a running trestle has the link. */
 void doctor_check_link(struct doctor *doctor);
 
-/* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time out
- * after two seconds. */
+/* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time
+ * out after two seconds. */
 int doctor_connect(const char *address, gint64 port);
 /* Tries to listen there: 0, or an errno. */
 int doctor_try_listen(const char *address, gint64 port);

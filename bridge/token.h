@@ -7,7 +7,10 @@
 #include "bridge/base/options.h"
 
 #define TOKEN_TTL_MAX (10 * 366 * 86400)
-#define TOKEN_REQUEST_INIT {.ttl = 3600}
+#define TOKEN_REQUEST_INIT                                                                         \
+    {                                                                                              \
+        .ttl = 3600                                                                                \
+    }
 
 /* Exactly one of sub, server_key and revoke is asked for; the others are NULL. */
 struct token_request {
@@ -25,6 +28,7 @@ const char *token_problem(const struct token_request *request);
 /* Does it; prints the token or key on stdout and complaints on stderr. Returns the exit status. */
 int token_run(const struct options *options, const struct token_request *request);
 
-/* A signed HS256 token for the request's sub, or NULL and *ret_problem; caller frees with g_free. */
+/* A signed HS256 token for the request's sub, or NULL and *ret_problem; caller frees with g_free.
+ */
 char *token_mint(const struct options *options, const struct token_request *request,
                  const char **ret_problem);

@@ -23,9 +23,10 @@ struct options {
 /* For g_autoptr; not called `options`, so that variables may be. */
 typedef struct options trestle_options;
 
-/* Reads PATH, at most 1 MiB. File names in it are relative to its folder. NULL and *error (message names file, section, option and what is expected) when the
- * file cannot be read, has an unknown section or option, a value out of bounds, or lacks a required
- * option. Messages never hold a value. */
+/* Reads PATH, at most 1 MiB. File names in it are relative to its folder. NULL and *error (message
+ * names file, section, option and what is expected) when the file cannot be read, has an unknown
+ * section or option, a value out of bounds, or lacks a required option. Messages never hold a
+ * value. */
 struct options *options_load(const char *path, GError **error);
 /* The same for TEXT that was already read; PATH serves messages and relative file names. */
 struct options *options_parse(const char *path, const char *text, GError **error);

@@ -75,7 +75,8 @@ bool options_check_given(struct options *options, GError **error)
     drop_empty(&options->auth_key_file);
     drop_empty(&options->auth_jwks_file);
     if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
-        return complain(error, "[xmpp] secret, secret_file", "exactly one of the two must be given");
+        return complain(error, "[xmpp] secret, secret_file",
+                        "exactly one of the two must be given");
     if (!g_strv_contains(algorithms, options->auth_algorithm))
         return complain(error, "[auth] algorithm", "must be HS256, RS256 or ES256");
     bool key = is_given(options->auth_key);

@@ -11,7 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A value may name a file; only inputs that name none are run, so that nothing on disk is opened. */
+/* A value may name a file; only inputs that name none are run, so that nothing on disk is opened.
+ */
 static bool names_a_file(const char *text)
 {
     return strstr(text, "secret_file") || strstr(text, "key_file") || strstr(text, "jwks_file");

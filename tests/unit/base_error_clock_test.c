@@ -11,13 +11,29 @@
 START_TEST(every_row_is_complete)
 {
     static const char *const types[] = {"auth", "cancel", "continue", "modify", "wait", NULL};
-    static const char *const conditions[] = {
-        "bad-request", "conflict", "feature-not-implemented", "forbidden", "gone",
-        "internal-server-error", "item-not-found", "jid-malformed", "not-acceptable", "not-allowed",
-        "not-authorized", "policy-violation", "recipient-unavailable", "redirect",
-        "registration-required", "remote-server-not-found", "remote-server-timeout",
-        "resource-constraint", "service-unavailable", "subscription-required", "undefined-condition",
-        "unexpected-request", NULL};
+    static const char *const conditions[] = {"bad-request",
+                                             "conflict",
+                                             "feature-not-implemented",
+                                             "forbidden",
+                                             "gone",
+                                             "internal-server-error",
+                                             "item-not-found",
+                                             "jid-malformed",
+                                             "not-acceptable",
+                                             "not-allowed",
+                                             "not-authorized",
+                                             "policy-violation",
+                                             "recipient-unavailable",
+                                             "redirect",
+                                             "registration-required",
+                                             "remote-server-not-found",
+                                             "remote-server-timeout",
+                                             "resource-constraint",
+                                             "service-unavailable",
+                                             "subscription-required",
+                                             "undefined-condition",
+                                             "unexpected-request",
+                                             NULL};
     g_autoptr(GHashTable) codes = g_hash_table_new(g_str_hash, g_str_equal);
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
         const struct error_info *info = error_info(code);

@@ -75,7 +75,7 @@ START_TEST(bad_text_is_refused_and_leaves_the_output)
         "{0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b}",
         " 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
         "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b ",
-        "\xef\xbc\x90" "190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a",
+        "\357\274\220190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         struct uuid id = {.bytes = {1, 2, 3}};

@@ -32,9 +32,10 @@ START_TEST(every_kind_of_value)
     json_end_array(&json);
     json_member_integer(&json, "last", 0);
     json_end_object(&json);
-    ck_assert_str_eq(buf.data, "{\"text\":\"a\",\"none\":null,\"least\":-9223372036854775808,"
-                               "\"most\":9223372036854775807,\"yes\":true,\"no\":false,"
-                               "\"raw\":{\"x\":1},\"gone\":null,\"list\":[1,[],{},null],\"last\":0}");
+    ck_assert_str_eq(buf.data,
+                     "{\"text\":\"a\",\"none\":null,\"least\":-9223372036854775808,"
+                     "\"most\":9223372036854775807,\"yes\":true,\"no\":false,"
+                     "\"raw\":{\"x\":1},\"gone\":null,\"list\":[1,[],{},null],\"last\":0}");
 }
 END_TEST
 

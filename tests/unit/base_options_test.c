@@ -46,6 +46,11 @@ static char *write_file(const char *name, const char *content, size_t length, mo
     return path;
 }
 
+static void put_file(const char *name, const char *content, mode_t mode)
+{
+    g_free(write_file(name, content, strlen(content), mode));
+}
+
 static struct options *parse_good(const char *text)
 {
     g_autoptr(GError) error = NULL;
@@ -85,9 +90,9 @@ static void assert_load_refused(const char *path, const char *expected)
 
 START_TEST(defaults_and_given_values)
 {
-    g_autoptr(trestle_options) options =
-        parse_good(GOOD "[http]\nport=9000\n  listen =  ::1  \r\norigins=https://a.example "
-                        "http://localhost:3000\n# comment\n\n[log]\nlevel=debug\nareas = link, ws\n");
+    g_autoptr(trestle_options) options = parse_good(
+        GOOD "[http]\nport=9000\n  listen =  ::1  \r\norigins=https://a.example "
+             "http://localhost:3000\n# comment\n\n[log]\nlevel=debug\nareas = link, ws\n");
     ck_assert_str_eq(options->xmpp_domain, "app.example.org");
     ck_assert_str_eq(options->xmpp_host, "127.0.0.1");
     ck_assert_str_eq(options->xmpp_secret, "s3cret");
@@ -113,76 +118,80 @@ START_TEST(domains_and_localhost_are_brought_to_one_form)
 }
 END_TEST
 
+/* Whole files and what the message must say. */
+static const struct {
+    const char *text, *expected;
+} bad_texts[] = {
+    {"", "[xmpp] domain: must be given"},
+    {"[xmpp]\ndomain =\n", "[xmpp] domain: must be given"},
+    {XMPP AUTH, "[database] uri: must be given"},
+    {"domain = x\n" GOOD, "is not an INI file"},
+    {GOOD "s3cret\n", "is not an INI file"},
+    {GOOD "[http\n", "is not an INI file"},
+    {GOOD "\xff\n", "is not UTF-8"},
+    {GOOD "[log]\nfile = a\x01"
+          "b\n",
+     "[log] file: has a control character"},
+    {GOOD "[log]\nfile = a\\qb\n", "[log] file: has a control character or a backslash"},
+    {GOOD "[htpp]\n", "there is no section [htpp]; did you mean [http]?"},
+    {GOOD "[nothing like it]\n", "there is no section [nothing like it]"},
+    {GOOD "[http]\nprot = 1\n", "section [http] has no option prot; did you mean port?"},
+    {GOOD "[http]\nserver_domain = s3cret\n", "it belongs into [xmpp]"},
+    {GOOD "[http]\nzzzzzzzzzzz = s3cret\n", "section [http] has no option zzzzzzzzzzz"},
+    {GOOD "[http]\nport[de] = 1\n", "has no option port[de]"},
+    {GOOD "[http]\nport = 0\n", "[http] port: must be a whole number from 1 to 65535"},
+    {GOOD "[http]\nport = 65536\n", "must be a whole number"},
+    {GOOD "[http]\nport = -1\n", "must be a whole number"},
+    {GOOD "[http]\nport = +80\n", "must be a whole number"},
+    {GOOD "[http]\nport = 80x\n", "must be a whole number"},
+    {GOOD "[http]\nport = 0x50\n", "must be a whole number"},
+    {GOOD "[http]\nport = 8.0\n", "must be a whole number"},
+    {GOOD "[http]\nport =\n", "must be a whole number"},
+    {GOOD "[http]\nport = 99999999999999999999999\n", "must be a whole number"},
+    {GOOD "[http]\nbody_max = 1\n", "from 1024 to 16777216 bytes"},
+    {GOOD "[http]\nport = 1000\nport = 1001\n", "line 11: [http] port is given twice"},
+    {GOOD "[http]\nport = 1000\n[log]\n[http]\nport = 1001\n", "is given twice"},
+    {GOOD "[xmpp]\nsecret = s3cret\n", "[xmpp] secret is given twice"},
+    {GOOD "[http]\nport=8081\n", "[http] admin_port: must differ from port"},
+    {GOOD "[http]\nlisten = example.org\n", "[http] listen: must be a numeric"},
+    {GOOD "[http]\nlisten = 1.2.3\n", "[http] listen: must be a numeric"},
+    {GOOD "[http]\nadmin_listen = [::1]\n", "[http] admin_listen: must be a numeric"},
+    {GOOD "[xmpp]\nhost = \n", "[xmpp] host: must be a numeric"},
+    {GOOD "[http]\norigins = app.example.org\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = https://a.example/\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = ftp://a.example\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = https://u@a.example\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = *\n", "[http] origins: must be origins"},
+    {GOOD "[log]\nlevel = loud\n", "[log] level: must be"},
+    {GOOD "[log]\nareas = link,nonsense\n", "[log] areas: must be"},
+    {GOOD "[log]\nareas =\n", "[log] areas: must be"},
+    {GOOD "[auth]\nalgorithm = none\n", "[auth] algorithm: must be HS256"},
+    {GOOD "[auth]\nalgorithm = hs256\n", "[auth] algorithm: must be HS256"},
+    {GOOD "[auth]\nkey_file = /x\n", "[auth] key, key_file: exactly one"},
+    {GOOD "[auth]\njwks_file = /x\n", "[auth] jwks_file: is for RS256"},
+    {GOOD "[xmpp]\nsecret_file = /x\n", "[xmpp] secret, secret_file: exactly one"},
+    {XMPP DATABASE, "[auth] key, key_file: exactly one"},
+    {XMPP DATABASE "[auth]\nkey = sesame\n", "[auth] key: must have at least 32 bytes"},
+    {XMPP DATABASE "[auth]\nalgorithm = RS256\n", "key_file, jwks_file: at least one"},
+    {GOOD "[auth]\nalgorithm = ES256\n", "[auth] key_file: must be a PEM public key"},
+    {XMPP DATABASE "[auth]\nalgorithm=RS256\nkey=-----BEGIN PRIVATE KEY-----\n",
+     "[auth] key_file: is a private key"},
+    {XMPP DATABASE "[auth]\nalgorithm=RS256\njwks_file=/nonexistent\n",
+     "[auth] jwks_file: cannot be read"},
+    {XMPP AUTH "[database]\nuri = mysql://passw0rd@x\n", "[database] uri: must look like"},
+    {XMPP AUTH "[database]\nuri = host=x password=passw0rd\n", "[database] uri: must look like"},
+    {XMPP AUTH "[database]\nuri = postgresql://a b\n", "[database] uri: must look like"},
+    {"[xmpp]\ndomain=a@b\nserver_domain=c\nsecret=s\n" DATABASE AUTH, "[xmpp] domain: must be a"},
+    {"[xmpp]\ndomain=a b\nserver_domain=c\nsecret=s\n" DATABASE AUTH, "[xmpp] domain: must be a"},
+    {"[xmpp]\ndomain=a\nserver_domain=c/d\nsecret=s\n" DATABASE AUTH, "[xmpp] server_domain: must"},
+    {"[xmpp]\ndomain=a\nserver_domain=A\nsecret=s\n" DATABASE AUTH, "not the component's own"},
+    {"[xmpp]\ndomain=a\nserver_domain=b\n" DATABASE AUTH, "[xmpp] secret, secret_file: exactly"},
+};
+
 START_TEST(bad_files)
 {
-    static const struct {
-        const char *text, *expected;
-    } cases[] = {
-        {"", "[xmpp] domain: must be given"},
-        {"[xmpp]\ndomain =\n", "[xmpp] domain: must be given"},
-        {XMPP AUTH, "[database] uri: must be given"},
-        {"domain = x\n" GOOD, "is not an INI file"},
-        {GOOD "s3cret\n", "is not an INI file"},
-        {GOOD "[http\n", "is not an INI file"},
-        {GOOD "\xff\n", "is not UTF-8"},
-        {GOOD "[log]\nfile = a\x01" "b\n", "[log] file: has a control character"},
-        {GOOD "[log]\nfile = a\\qb\n", "[log] file: has a control character or a backslash"},
-        {GOOD "[htpp]\n", "there is no section [htpp]; did you mean [http]?"},
-        {GOOD "[nothing like it]\n", "there is no section [nothing like it]"},
-        {GOOD "[http]\nprot = 1\n", "section [http] has no option prot; did you mean port?"},
-        {GOOD "[http]\nserver_domain = s3cret\n", "it belongs into [xmpp]"},
-        {GOOD "[http]\nzzzzzzzzzzz = s3cret\n", "section [http] has no option zzzzzzzzzzz"},
-        {GOOD "[http]\nport[de] = 1\n", "has no option port[de]"},
-        {GOOD "[http]\nport = 0\n", "[http] port: must be a whole number from 1 to 65535"},
-        {GOOD "[http]\nport = 65536\n", "must be a whole number"},
-        {GOOD "[http]\nport = -1\n", "must be a whole number"},
-        {GOOD "[http]\nport = +80\n", "must be a whole number"},
-        {GOOD "[http]\nport = 80x\n", "must be a whole number"},
-        {GOOD "[http]\nport = 0x50\n", "must be a whole number"},
-        {GOOD "[http]\nport = 8.0\n", "must be a whole number"},
-        {GOOD "[http]\nport =\n", "must be a whole number"},
-        {GOOD "[http]\nport = 99999999999999999999999\n", "must be a whole number"},
-        {GOOD "[http]\nbody_max = 1\n", "from 1024 to 16777216 bytes"},
-        {GOOD "[http]\nport = 1000\nport = 1001\n", "line 11: [http] port is given twice"},
-        {GOOD "[http]\nport = 1000\n[log]\n[http]\nport = 1001\n", "is given twice"},
-        {GOOD "[xmpp]\nsecret = s3cret\n", "[xmpp] secret is given twice"},
-        {GOOD "[http]\nport=8081\n", "[http] admin_port: must differ from port"},
-        {GOOD "[http]\nlisten = example.org\n", "[http] listen: must be a numeric"},
-        {GOOD "[http]\nlisten = 1.2.3\n", "[http] listen: must be a numeric"},
-        {GOOD "[http]\nadmin_listen = [::1]\n", "[http] admin_listen: must be a numeric"},
-        {GOOD "[xmpp]\nhost = \n", "[xmpp] host: must be a numeric"},
-        {GOOD "[http]\norigins = app.example.org\n", "[http] origins: must be origins"},
-        {GOOD "[http]\norigins = https://a.example/\n", "[http] origins: must be origins"},
-        {GOOD "[http]\norigins = ftp://a.example\n", "[http] origins: must be origins"},
-        {GOOD "[http]\norigins = https://u@a.example\n", "[http] origins: must be origins"},
-        {GOOD "[http]\norigins = *\n", "[http] origins: must be origins"},
-        {GOOD "[log]\nlevel = loud\n", "[log] level: must be"},
-        {GOOD "[log]\nareas = link,nonsense\n", "[log] areas: must be"},
-        {GOOD "[log]\nareas =\n", "[log] areas: must be"},
-        {GOOD "[auth]\nalgorithm = none\n", "[auth] algorithm: must be HS256"},
-        {GOOD "[auth]\nalgorithm = hs256\n", "[auth] algorithm: must be HS256"},
-        {GOOD "[auth]\nkey_file = /x\n", "[auth] key, key_file: exactly one"},
-        {GOOD "[auth]\njwks_file = /x\n", "[auth] jwks_file: is for RS256"},
-        {GOOD "[xmpp]\nsecret_file = /x\n", "[xmpp] secret, secret_file: exactly one"},
-        {XMPP DATABASE, "[auth] key, key_file: exactly one"},
-        {XMPP DATABASE "[auth]\nkey = sesame\n", "[auth] key: must have at least 32 bytes"},
-        {XMPP DATABASE "[auth]\nalgorithm = RS256\n", "key_file, jwks_file: at least one"},
-        {GOOD "[auth]\nalgorithm = ES256\n", "[auth] key_file: must be a PEM public key"},
-        {XMPP DATABASE "[auth]\nalgorithm=RS256\nkey=-----BEGIN PRIVATE KEY-----\n",
-         "[auth] key_file: is a private key"},
-        {XMPP DATABASE "[auth]\nalgorithm=RS256\njwks_file=/nonexistent\n",
-         "[auth] jwks_file: cannot be read"},
-        {XMPP AUTH "[database]\nuri = mysql://passw0rd@x\n", "[database] uri: must look like"},
-        {XMPP AUTH "[database]\nuri = host=x password=passw0rd\n", "[database] uri: must look like"},
-        {XMPP AUTH "[database]\nuri = postgresql://a b\n", "[database] uri: must look like"},
-        {"[xmpp]\ndomain=a@b\nserver_domain=c\nsecret=s\n" DATABASE AUTH, "[xmpp] domain: must be a"},
-        {"[xmpp]\ndomain=a b\nserver_domain=c\nsecret=s\n" DATABASE AUTH, "[xmpp] domain: must be a"},
-        {"[xmpp]\ndomain=a\nserver_domain=c/d\nsecret=s\n" DATABASE AUTH, "[xmpp] server_domain: must"},
-        {"[xmpp]\ndomain=a\nserver_domain=A\nsecret=s\n" DATABASE AUTH, "not the component's own"},
-        {"[xmpp]\ndomain=a\nserver_domain=b\n" DATABASE AUTH, "[xmpp] secret, secret_file: exactly"},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
-        assert_refused(cases[i].text, cases[i].expected);
+    for (size_t i = 0; i < G_N_ELEMENTS(bad_texts); i++)
+        assert_refused(bad_texts[i].text, bad_texts[i].expected);
 }
 END_TEST
 
@@ -238,10 +247,9 @@ START_TEST(secrets_from_files)
 {
     make_folder();
     g_autofree char *secret = write_file("secret", "sesame\r\n", 8, 0600);
-    g_autofree char *key =
-        write_file("key", "0123456789abcdef0123456789abcdef\n", 33, 0640);
-    static const char text[] = "[xmpp]\ndomain=a\nserver_domain=b\nsecret_file=secret\n" DATABASE
-                               "[auth]\nkey_file=key\n";
+    g_autofree char *key = write_file("key", "0123456789abcdef0123456789abcdef\n", 33, 0640);
+    static const char text[] =
+        "[xmpp]\ndomain=a\nserver_domain=b\nsecret_file=secret\n" DATABASE "[auth]\nkey_file=key\n";
     g_autofree char *config = write_file("t.ini", text, strlen(text), 0644);
     g_autoptr(GError) error = NULL;
     g_autoptr(trestle_options) options = options_load(config, &error);
@@ -264,16 +272,16 @@ START_TEST(bad_secret_files)
         const char *content, *expected;
     } cases[] = {{"", "is empty"}, {"\n\n", "is empty"}, {"sesame\nmore\n", "one line only"}};
     make_folder();
-    static const char text[] = "[xmpp]\ndomain=a\nserver_domain=b\nsecret_file=secret\n" DATABASE AUTH;
+    static const char text[] =
+        "[xmpp]\ndomain=a\nserver_domain=b\nsecret_file=secret\n" DATABASE AUTH;
     g_autofree char *config = write_file("t.ini", text, strlen(text), 0600);
     assert_load_refused(config, "[xmpp] secret_file:");
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *secret =
-            write_file("secret", cases[i].content, strlen(cases[i].content), 0600);
+        put_file("secret", cases[i].content, 0600);
         assert_load_refused(config, cases[i].expected);
     }
     g_autofree char *endless = g_strnfill(70000, 'x');
-    g_autofree char *large = write_file("secret", endless, 70000, 0600);
+    put_file("secret", endless, 0600);
     assert_load_refused(config, "is too large");
     remove_folder();
 }
@@ -284,7 +292,7 @@ START_TEST(public_keys_may_be_public)
     static const char pem[] = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
     static const char text[] = XMPP DATABASE "[auth]\nalgorithm=ES256\nkey_file=key.pem\n";
     make_folder();
-    g_autofree char *key = write_file("key.pem", pem, strlen(pem), 0644);
+    put_file("key.pem", pem, 0644);
     g_autofree char *config = write_file("t.ini", text, strlen(text), 0600);
     g_autoptr(trestle_options) options = options_load(config, NULL);
     ck_assert_ptr_nonnull(options);
@@ -303,7 +311,8 @@ static char *printed(void (*print)(FILE *out))
     return text;
 }
 
-/* SAMPLE with VALUE behind the (perhaps commented out) option NAME of the first section that has it. */
+/* SAMPLE with VALUE behind the (perhaps commented out) option NAME of the first section that has
+ * it. */
 static char *fill_in(char *sample, const char *name, const char *value)
 {
     g_autofree char *pattern = g_strdup_printf("^#?%s =.*$", name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which bytes may enter: strict UTF-8 of XML 1.0 Chars. Each bad sequence is tried alone, at the end
- * and in the middle of good text. */
+/* Which bytes may enter: strict UTF-8 of XML 1.0 Chars. Each bad sequence is tried alone, at the
+ * end and in the middle of good text. */
 #include "config.h"
 
 #include <glib.h>
@@ -16,10 +16,22 @@ static bool is_safe(const char *bytes)
 
 START_TEST(good_text)
 {
-    static const char *const good[] = {"", "a", "\t\n\r", " ~\x7f", "\xc2\x80", "\xc3\xa9",
-                                       "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                                       "\xef\xbf\xbd", "\xef\xb7\x90", "\xf0\x90\x80\x80",
-                                       "\xf0\x9f\x98\x80", "\xf0\x9f\xbf\xbe", "\xf4\x8f\xbf\xbf"};
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\t\n\r",
+                                       " ~\x7f",
+                                       "\xc2\x80",
+                                       "\xc3\xa9",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbd",
+                                       "\xef\xb7\x90",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf0\x9f\x98\x80",
+                                       "\xf0\x9f\xbf\xbe",
+                                       "\xf4\x8f\xbf\xbf"};
     for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
         ck_assert_msg(is_safe(good[i]), "refused number %zu", i);
 }
@@ -28,17 +40,33 @@ END_TEST
 START_TEST(bad_sequences)
 {
     static const char *const bad[] = {
-        "\x80", "\xbf",                                         /* continuation without a start */
-        "\xc3", "\xe2\x82", "\xe2", "\xf0\x9f\x98", "\xf0\x9f", /* cut short */
-        "\xc0\x80", "\xc0\xaf", "\xc1\xbf",                     /* two bytes for one */
-        "\xe0\x80\x80", "\xe0\x9f\xbf",                         /* three for two */
-        "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf",                 /* four for three */
-        "\xed\xa0\x80", "\xed\xad\xbf", "\xed\xbf\xbf",         /* lone surrogates */
-        "\xed\xa0\xbd\xed\xb8\x80",                             /* a pair of them (CESU-8) */
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",                 /* beyond U+10FFFF */
-        "\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80",     /* five and six bytes */
-        "\xfe", "\xff", "\xe9t\xe9",                            /* never; Latin-1 */
-        "\xef\xbf\xbe", "\xef\xbf\xbf",                         /* U+FFFE, U+FFFF */
+        "\x80",
+        "\xbf", /* continuation without a start */
+        "\xc3",
+        "\xe2\x82",
+        "\xe2",
+        "\xf0\x9f\x98",
+        "\xf0\x9f", /* cut short */
+        "\xc0\x80",
+        "\xc0\xaf",
+        "\xc1\xbf", /* two bytes for one */
+        "\xe0\x80\x80",
+        "\xe0\x9f\xbf", /* three for two */
+        "\xf0\x80\x80\x80",
+        "\xf0\x8f\xbf\xbf", /* four for three */
+        "\xed\xa0\x80",
+        "\xed\xad\xbf",
+        "\xed\xbf\xbf",             /* lone surrogates */
+        "\xed\xa0\xbd\xed\xb8\x80", /* a pair of them (CESU-8) */
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", /* beyond U+10FFFF */
+        "\xf8\x88\x80\x80\x80",
+        "\xfc\x84\x80\x80\x80\x80", /* five and six bytes */
+        "\xfe",
+        "\xff",
+        "\xe9t\xe9", /* never; Latin-1 */
+        "\xef\xbf\xbe",
+        "\xef\xbf\xbf", /* U+FFFE, U+FFFF */
     };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *last = g_strconcat("good ", bad[i], NULL);
