@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The main loop: GLib's default main context, with one epoll set as a single GSource, because
+ * GLib's own poll() walks every descriptor each turn. There is one loop per process and one thread.
+ *
+ * Rules for everything that completes later:
+ *  - a completion callback runs exactly once, and never before the call that started it returned;
+ *  - a watch may be removed at any time, also from inside a callback: it is not called again, even
+ *    if an event for it had already been collected in this turn;
+ *  - timers are GLib's (g_timeout_add); loops over many objects use one timer for all of them. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Embed in the owner's struct and use g_container_of-style casts; memory belongs to the owner and
+ * must stay valid until loop_remove. */
+struct loop_watch {
+    int fd;
+    void (*ready)(struct loop_watch *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR… */
+};
+
+#define loop_owner(watch_pointer, type, member)                                                    \
+    ((type *)(void *)((char *)(watch_pointer)-G_STRUCT_OFFSET(type, member)))
+
+void loop_start(void); /* attaches the epoll source; call once before any other function */
+void loop_stop(void);  /* detaches it and frees hooks; every watch must have been removed */
+
+/* False with errno if the descriptor cannot be watched. The watch does not own the descriptor. */
+bool loop_add(struct loop_watch *watch, uint32_t events);
+void loop_modify(struct loop_watch *watch, uint32_t events);
+void loop_remove(struct loop_watch *watch);
+
+/* Runs FUNCTION once, after the present callback returned and before the loop waits again. */
+void loop_defer(void (*function)(void *data), void *data);
+
+/* Runs FUNCTION at the end of every turn that had events or deferred calls, in the order of
+ * registration: the place to write out what a turn has collected. */
+void loop_at_turn_end(void (*function)(void *data), void *data);
