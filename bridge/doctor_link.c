@@ -194,10 +194,10 @@ static void explain_stream(struct doctor *doctor, const struct probe *probe, con
     const char *domain = doctor->options->xmpp_domain;
     const char *condition = probe->stream_error;
     if (g_strcmp0(condition, "not-authorized") == 0)
-        doctor_say(
-            doctor, VERDICT_FAIL, PART,
-            "the XMPP server refuses the secret; make [xmpp] secret equal to the component's "
-            "secret there");
+        doctor_say(doctor, VERDICT_FAIL, PART,
+                   "the XMPP server refuses the secret of %s; make [xmpp] secret equal to the "
+                   "component's secret there (ejabberd says the same of a domain it lacks)",
+                   domain);
     else if (g_strcmp0(condition, "host-unknown") == 0)
         doctor_say(
             doctor, VERDICT_FAIL, PART,

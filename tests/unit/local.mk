@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
-TESTS += tests/unit/xep_docs_test.sh
-EXTRA_DIST += tests/unit/xep_docs_test.sh
-
-check_PROGRAMS += tests/unit/xep_stream_reader_test
-TESTS += tests/unit/xep_stream_reader_test
-tests_unit_xep_stream_reader_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_xep_stream_reader_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \
@@ -45,4 +38,12 @@ tests_unit_base_options_test_LDADD = $(base_test_libs)
 tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.h
 tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_text_test_LDADD = $(base_test_libs)
+
+TESTS += tests/unit/xep_docs_test.sh
+EXTRA_DIST += tests/unit/xep_docs_test.sh
+
+check_PROGRAMS += tests/unit/xep_stream_reader_test
+TESTS += tests/unit/xep_stream_reader_test
+tests_unit_xep_stream_reader_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_stream_reader_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 endif
