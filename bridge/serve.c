@@ -5,7 +5,6 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
@@ -41,7 +40,7 @@ static gboolean on_hangup(gpointer data)
 {
     struct serving *serving = data;
     g_autoptr(GError) error = NULL;
-    g_autoptr(options) fresh = options_load(serving->path, &error);
+    g_autoptr(trestle_options) fresh = options_load(serving->path, &error);
     if (!fresh)
         log_warning(AREA_CONFIG, "reload-failed", "reason=\"%s\"", error->message);
     else if (log_configure(fresh->log_level, fresh->log_areas, fresh->log_file))
@@ -50,24 +49,10 @@ static gboolean on_hangup(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Sockets are descriptors: take as many as we may. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-int serve_run(const struct options *options, const char *path)
+int serve_run(const struct options *options)
 {
     g_autoptr(GError) error = NULL;
-    if (!log_configure(options->log_level, options->log_areas, options->log_file))
-        return 1;
-    signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
-    struct serving serving = {.path = path};
+    struct serving serving = {.path = options->config_path};
     serving.daemon = daemon_new(options, &error);
     if (!serving.daemon) {
         fprintf(stderr, "trestle: %s\n", error->message);

@@ -43,7 +43,7 @@ static void publish_mark(struct core *core, const struct mark_write *m)
     json_member_integer(&json, "seq", m->seq);
     json_member_string(&json, "at", at);
     json_end_object(&json);
-    g_autoptr(event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
+    g_autoptr(trestle_event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
                                        m->write.position, m->write.at, &payload);
     const struct uuid *members[] = {&m->user_a, &m->user_b};
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
@@ -253,7 +253,7 @@ static void publish_failure(struct core *core, const struct failure_write *f)
     json_member_string(&json, "code", error_info(ERROR_XMPP_UNREACHABLE)->code);
     json_member_string(&json, "xmpp_condition", f->condition);
     json_end_object(&json);
-    g_autoptr(event) event =
+    g_autoptr(trestle_event) event =
         event_new(EVENT_MESSAGE_FAILED, f->write.position, f->write.at, &payload);
     event_deliver(sender, event);
 }

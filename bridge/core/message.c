@@ -63,7 +63,7 @@ static void publish_message(struct core *core, const struct message_write *m,
         return;
     g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
     buffer_append(&payload, json->data, json->length);
-    g_autoptr(event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
+    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
         struct account *member = members[i];
         if (!member || !member->subscribers)
@@ -111,7 +111,7 @@ static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct sending *sending = write->data;
-    g_autoptr(account) account = sending->account;
+    g_autoptr(trestle_account) account = sending->account;
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
                                                 "was used for another message"};
     if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))

@@ -33,11 +33,11 @@ static void capabilities(struct request *request)
     json_key(&json, "features");
     json_begin_array(&json);
     for (size_t i = 0; features[i]; i++)
-        json_string(&json, features[i]->name);
+        json_put_string(&json, features[i]->name);
     json_end_array(&json);
     json_key(&json, "dialects");
     json_begin_array(&json);
-    json_string(&json, "trestle.v1");
+    json_put_string(&json, "trestle.v1");
     json_end_array(&json);
     write_limits(&json, options);
     json_member_string(&json, "domain", options->xmpp_domain);
