@@ -109,11 +109,11 @@ BEGIN
   RETURN found;
 END $$;
 
+-- A name can be used again once its key is revoked; until then it is a unique violation.
 CREATE FUNCTION server_key_create(p_name text, p_digest bytea, p_scopes text[]) RETURNS void
 LANGUAGE sql AS $$
+  DELETE FROM server_keys WHERE name = p_name AND revoked_at IS NOT NULL;
   INSERT INTO server_keys (name, digest, scopes) VALUES (p_name, p_digest, p_scopes)
-    ON CONFLICT (name) DO UPDATE
-      SET digest = excluded.digest, scopes = excluded.scopes, created_at = now(), revoked_at = NULL
 $$;
 
 -- The scopes of a key that is not revoked.
