@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A target is one file with LLVMFuzzerTestOneInput(); README.md says how to add and run one.
 FUZZ_TARGETS =
+EXTRA_DIST += tests/fuzz/README.md tests/fuzz/corpus
 
 FUZZ_TARGETS += tests/fuzz/stream_reader_fuzz
 tests_fuzz_stream_reader_fuzz_SOURCES = tests/fuzz/stream_reader_fuzz.c $(FUZZ_MAIN)

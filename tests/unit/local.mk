@@ -2,7 +2,7 @@
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
 TESTS += tests/unit/xep_docs_test.sh
-EXTRA_DIST += tests/unit/xep_docs_test.sh
+EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
 
 check_PROGRAMS += tests/unit/xep_stream_reader_test
 TESTS += tests/unit/xep_stream_reader_test
