@@ -22,8 +22,20 @@ libxep_a_SOURCES = \
   xep/message.c xep/message.h \
   xep/ns.h \
   xep/presence.c xep/presence.h \
+  xep/registry.c xep/registry.h \
   xep/stanza.c xep/stanza.h xep/stanza_text.c \
   xep/stream_lexer.c xep/stream_lexer.h \
   xep/stream_reader.c xep/stream_reader.h \
   xep/time.c xep/time.h
 XEP_LIBS = libxep.a $(STROPHE_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
+
+noinst_PROGRAMS += xep/dump_xeps
+xep_dump_xeps_SOURCES = xep/dump_xeps.c
+xep_dump_xeps_LDADD = $(XEP_LIBS)
+EXTRA_DIST += docs/xeps.md trestle.doap xep/README.md
+
+# Writes the registry's documents into the source tree; a test compares them.
+xeps: xep/dump_xeps
+	xep/dump_xeps > $(srcdir)/docs/xeps.md
+	xep/dump_xeps --doap > $(srcdir)/trestle.doap
+.PHONY: xeps

@@ -12,9 +12,32 @@ tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c \
 tests_unit_xmpp_link_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_link_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
   $(CHECK_LIBS)
+TESTS += tests/unit/xep_docs_test.sh
+EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
 
 check_PROGRAMS += tests/unit/xep_stream_reader_test
 TESTS += tests/unit/xep_stream_reader_test
 tests_unit_xep_stream_reader_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_stream_reader_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/xep_jid_test
+TESTS += tests/unit/xep_jid_test
+tests_unit_xep_jid_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_jid_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_time_test
+TESTS += tests/unit/xep_time_test
+tests_unit_xep_time_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_time_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_stanza_test
+TESTS += tests/unit/xep_stanza_test
+tests_unit_xep_stanza_test_SOURCES = tests/unit/xep_stanza_test.c tests/unit/xep_read.h
+tests_unit_xep_stanza_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_stanza_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_vectors_test
+TESTS += tests/unit/xep_vectors_test
+tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h
+tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 endif
