@@ -18,6 +18,11 @@ tests_fuzz_jid_fuzz_SOURCES = tests/fuzz/jid_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_jid_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_jid_fuzz_LDADD = $(XEP_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/dispatch_fuzz
+tests_fuzz_dispatch_fuzz_SOURCES = tests/fuzz/dispatch_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_dispatch_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_dispatch_fuzz_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS)
+
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.
 if ENABLE_FUZZING
 FUZZ_MAIN =
