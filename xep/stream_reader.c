@@ -325,8 +325,7 @@ static void parse(struct stream_reader *reader, const void *data, size_t length)
     reader->parser_bytes += length;
     enum XML_Status status = XML_Parse(reader->parser, data, (int)length, XML_FALSE);
     if (status != XML_STATUS_OK && !is_muted(reader))
-        fail(reader, STREAM_FAILURE_MALFORMED,
-             XML_ErrorString(XML_GetErrorCode(reader->parser)));
+        fail(reader, STREAM_FAILURE_MALFORMED, XML_ErrorString(XML_GetErrorCode(reader->parser)));
 }
 
 static void renew_parser(struct stream_reader *reader)
@@ -355,8 +354,9 @@ static void skip_over_bytes(struct stream_reader *reader)
     g_byte_array_set_size(reader->held, 0);
 }
 
-/* Before the root tag only ASCII space, a UTF-8 byte order mark and the declaration make sense. Other
- * bytes, and any NUL, would talk expat into UTF-16, and the lexer would then see other tags than it. */
+/* Before the root tag only ASCII space, a UTF-8 byte order mark and the declaration make sense.
+ * Other bytes, and any NUL, would talk expat into UTF-16, and the lexer would then see other tags
+ * than it. */
 static bool is_prolog_sane(struct stream_reader *reader, bool is_text, const char *data,
                            size_t length)
 {
@@ -500,6 +500,7 @@ struct stream_reader *stream_reader_new(const struct stream_limits *limits,
 {
     struct stream_reader *reader = g_new0(struct stream_reader, 1);
     reader->limits = *limits;
+    reader->limits.attributes = MIN(limits->attributes, STREAM_ATTRIBUTES_MAX);
     reader->callbacks = callbacks;
     reader->userdata = userdata;
     reader->root = g_byte_array_new();
