@@ -54,9 +54,10 @@ def settings(home, port):
 
 
 def end_leftovers(home):
-    """Backends that outlive a killed postmaster keep the shared memory: end those of this cluster.
+    """Makes a killed cluster startable: backends that outlive the postmaster keep its shared memory,
+    and its lock files name a process that may not have been reaped yet.
 
-    A backend's working directory is its data directory, so nobody else's process can match.
+    Every process of a cluster works in its data directory, so nobody else's process can match.
     """
     data = os.path.realpath(home / "data")
     left = []
@@ -67,6 +68,8 @@ def end_leftovers(home):
                     left.append(base.process_record(int(entry.name)))
     for record in left:
         base.end_process(record, signal.SIGQUIT, 5)
+    for stale in (home / "data" / "postmaster.pid", *home.glob(".s.PGSQL.*")):
+        stale.unlink(missing_ok=True)
 
 
 def start(stack):
