@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A user who is in memory: signed in, or lately looked up. Reference counted; the registry keeps a
+ * bounded number of unused ones. */
+#pragma once
+
+#include "bridge/base/id.h"
+
+struct account {
+    int references;
+    struct uuid id;
+    char id_text[UUID_TEXT_SIZE];
+    char *jid;         /* bare JID */
+    char *full_jid;    /* the one stable resource: jid "/rest" */
+    char *name;        /* display name; may be NULL */
+    char *json;        /* the User object as REST serves it */
+    bool hosted;       /* has a login and is served by this bridge */
+    gint64 known_at;   /* clock_monotonic of the last look-up */
+    GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
+};
+
+typedef struct account trestle_account;
+
+struct account *account_ref(struct account *account);
+void account_unref(struct account *account); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_account, account_unref)

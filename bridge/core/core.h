@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the features share: options, archive, accounts in memory, position in the log, and the way
+ * out to XMPP. One per process. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct account;
+struct archive;
+struct operation;
+struct options;
+struct outbox;
+struct token_verifier;
+
+/* The way to the XMPP server, handed in by the wiring so that core does not know the link. */
+struct stanza_sink {
+    void *link;
+    bool (*ready)(void *link);
+    /* Queues XML of one stanza; false when the link is down or its queue is full. */
+    bool (*send)(void *link, const char *xml, size_t length);
+    /* Calls done once: true when everything sent before was taken over by the server, false when
+     * the link went down first. False at once (and no call) if the link is down. */
+    bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
+};
+
+struct core {
+    const struct options *options;
+    struct archive *archive;
+    struct token_verifier *tokens;
+    struct stanza_sink sink;
+    struct outbox *outbox;
+    GHashTable *accounts_by_id; /* struct uuid * → struct account * */
+    GHashTable *accounts_by_jid;
+    GHashTable *sessions;       /* token → remembered session, bounded */
+    char *epoch;                /* of the log; changes when a database is restored to the past */
+    gint64 position;            /* of the newest event that was fanned out */
+    const struct operation *const *operations; /* tables of all features, NULL-terminated */
+    gint64 started;             /* clock_monotonic at start */
+};

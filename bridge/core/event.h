@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What happened, told to sockets. An event is serialised once per dialect and delivered N times. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/buffer.h"
+#include "bridge/base/clock.h"
+
+struct account;
+struct core;
+
+enum event_type {
+    EVENT_MESSAGE_NEW,
+    EVENT_MESSAGE_DELIVERED,
+    EVENT_MESSAGE_READ,
+    EVENT_MESSAGE_FAILED,
+    EVENT_TYPE_MAX
+};
+
+/* The native name ("message.new") of TYPE. */
+const char *event_type_name(enum event_type type);
+
+/* The type called NAME, or EVENT_TYPE_MAX. */
+enum event_type event_type_from_name(const char *name);
+
+enum event_dialect { DIALECT_NATIVE, DIALECT_MAX };
+
+struct event {
+    int references;
+    enum event_type type;
+    gint64 position;  /* in the log; 0 for events that are not in it (typing, presence) */
+    char stamp[CLOCK_TIMESTAMP_SIZE];
+    char *payload;    /* JSON object, native form */
+    size_t payload_length;
+    GBytes *frames[DIALECT_MAX]; /* ready frames, made on first use by the transport; owned */
+};
+typedef struct event trestle_event;
+
+/* PAYLOAD's content is taken. The event starts with one reference. */
+struct event *event_new(enum event_type type, gint64 position, gint64 wall, struct buffer *payload);
+struct event *event_ref(struct event *event);
+void event_unref(struct event *event);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
+
+/* Somebody who wants an account's events: a WebSocket, later an SSE stream. Embedded in its owner. */
+struct subscriber {
+    void (*deliver)(struct subscriber *subscriber, struct event *event); /* takes a ref if it keeps it */
+    /* The account may not be used any longer (token expired, suspended); close. */
+    void (*revoked)(struct subscriber *subscriber);
+    struct account *account; /* reference held while subscribed */
+};
+
+void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
+void subscriber_remove(struct core *core, struct subscriber *subscriber);
+
+/* Delivers EVENT to every subscriber of ACCOUNT (borrowed). */
+void event_deliver(struct account *account, struct event *event);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Request fields are declared as data and checked in one place, before a handler runs. A REST
+ * request and a WebSocket command share one declaration: path parameters, query parameters, body
+ * members and payload members are all fields, told apart by their flags. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/id.h"
+
+enum field_type {
+    FIELD_TEXT,    /* minimum/maximum: length in bytes; must be UTF-8 of XML characters */
+    FIELD_UUID,
+    FIELD_INTEGER, /* minimum/maximum: value */
+    FIELD_BOOLEAN,
+    FIELD_CHOICE   /* text, one of CHOICES */
+};
+
+enum field_flag {
+    FIELD_REQUIRED = 1 << 0,
+    FIELD_IN_PATH = 1 << 1,  /* REST: from ":name" in the path (a bad UUID there is not_found); WebSocket: from the payload */
+    FIELD_IN_QUERY = 1 << 2, /* REST: from the query string; WebSocket: from the payload */
+    FIELD_IDEMPOTENCY = 1 << 3 /* REST: the header Idempotency-Key stands in when the body lacks it */
+};
+
+struct field {
+    const char *name;
+    enum field_type type;
+    unsigned flags;
+    gint64 minimum, maximum;
+    const char *const *choices; /* NULL-terminated, for FIELD_CHOICE */
+};
+
+struct field_value {
+    bool present;
+    const char *text; /* FIELD_TEXT, FIELD_CHOICE: NUL-terminated, borrowed from the request */
+    size_t length;    /* of text, in bytes */
+    gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1 */
+    struct uuid uuid; /* FIELD_UUID */
+};
+
+/* What is wrong with a request's fields. */
+struct field_problem {
+    enum error_code code;  /* ERROR_UNPROCESSABLE, or ERROR_NOT_FOUND for a bad id in a path */
+    char pointer[64];      /* JSON pointer to the member ("/content"); empty when it has none */
+    const char *detail;    /* static text */
+};
+
+/* Where values come from. Any member may be NULL. */
+struct field_source {
+    json_t *object; /* body or payload; must be an object if not NULL */
+    bool everything_in_object; /* WebSocket: path and query fields are members of the object too */
+    const char *idempotency_key;
+    /* Value of a path or query parameter, or NULL; *ret_length is its length (it may hold NULs). */
+    const char *(*parameter)(void *data, const struct field *field, size_t *ret_length);
+    void *data;
+};
+
+/* Checks SOURCE against FIELDS (ended by a row whose name is NULL) and fills ret_values[i] for
+ * fields[i]. Unknown members of the object are refused. False and *ret_problem on the first fault. */
+bool fields_check(const struct field *fields, const struct field_source *source,
+                  struct field_value *ret_values, struct field_problem *ret_problem);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A request of an app, whatever transport it came by. An operation is one row in a feature's table:
+ * reachable as a REST route, as a WebSocket command, or both, with one field list and one handler. */
+#pragma once
+
+#include "bridge/base/buffer.h"
+#include "bridge/core/field.h"
+
+struct account;
+struct core;
+struct request;
+
+#define REQUEST_VALUES_MAX 12
+
+enum operation_flag {
+    OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
+    OPERATION_SERVER_KEY = 1 << 1    /* only a server key with SCOPE may call it; account may be NULL */
+};
+
+struct operation {
+    const char *method;         /* "GET", "POST"…; NULL: no REST route */
+    const char *path;           /* "/api/conversations/:conversation_id"; :name is a path field */
+    const char *command;        /* type of the WebSocket frame; NULL: none */
+    const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
+    void (*handle)(struct request *request);
+    unsigned flags;
+    const char *scope;          /* for OPERATION_SERVER_KEY */
+    const char *reply;          /* name of the reply's schema */
+    const char *summary;        /* one line for the API description */
+};
+
+/* How an answer travels back. Called exactly once per request; afterwards the transport frees it. */
+struct request_transport {
+    /* JSON is the body (REST) or the payload of the ack (WebSocket); its content is taken. */
+    void (*reply)(struct request *request, unsigned status, struct buffer *json);
+    /* PROBLEM is the RFC 9457 object, content taken. */
+    void (*fail)(struct request *request, enum error_code code, struct buffer *problem);
+};
+
+struct request {
+    const struct request_transport *transport;
+    const struct operation *operation;
+    struct core *core;
+    struct account *account; /* who acts; a reference is held */
+    struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
+    json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
+    char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
+    void *data;              /* for the handler's own use; freed by the handler */
+};
+
+/* Handlers answer with exactly one of these, now or later; the request is gone afterwards. It is
+ * always safe to answer: if the client has left, the answer is dropped. */
+void request_reply(struct request *request, unsigned status, struct buffer *json);
+void request_fail(struct request *request, enum error_code code, const char *detail);
+void request_fail_field(struct request *request, const struct field_problem *problem);
+
+/* Writes the problem object (RFC 9457) for CODE. DETAIL and POINTER may be NULL. */
+void problem_write(struct buffer *buf, enum error_code code, const char *detail,
+                   const char *pointer, const char *request_id);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a user missed since a position in the log. */
+#pragma once
+
+#include <glib.h>
+
+#include "bridge/base/error.h"
+#include "bridge/core/event.h"
+
+struct account;
+struct core;
+
+struct resume_result {
+    enum error_code error;  /* ERROR_UNAVAILABLE when the database is away; else ERROR_NONE */
+    bool resync;            /* too much was missed, or the position is not known any more */
+    gint64 position;        /* head of the log when it was read: everything up to it is in events */
+    GPtrArray *events;      /* struct event *, ascending position; borrowed */
+};
+
+typedef void (*resume_done)(const struct resume_result *result, void *data);
+
+/* Reads at most options->websocket_resume_max events of ACCOUNT after POSITION; DONE is called
+ * exactly once, later. Live events that arrive meanwhile and are at or below result->position are
+ * in result->events as well: the caller drops those it held back. */
+void resume_read(struct core *core, struct account *account, gint64 position, resume_done done,
+                 void *data);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* JSON Web Tokens (RFC 7519), verified with one fixed algorithm per configured key. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct options;
+
+struct token_verifier;
+typedef struct token_verifier token_verifier;
+
+/* Loads the key(s) that OPTIONS name (auth_algorithm, auth_key, auth_jwks_file…). */
+struct token_verifier *token_verifier_new(const struct options *options, GError **error);
+void token_verifier_free(struct token_verifier *verifier);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(token_verifier, token_verifier_free)
+
+#define TOKEN_MAX 8192 /* bytes; a longer token is refused unread */
+
+struct token_claims {
+    char *subject;  /* never NULL or empty, at most 255 bytes, XML-safe UTF-8 */
+    char *username; /* NULL when absent or not usable */
+    char *name;
+    char *picture;
+    gint64 expires; /* wall clock, microseconds */
+};
+void token_claims_clear(struct token_claims *claims);
+
+/* True and *ret_claims (caller clears) if TOKEN is valid at clock_wall(). Otherwise false and
+ * *ret_reason, static text that tells the caller of the API nothing but the kind of fault. */
+bool token_verify(const struct token_verifier *verifier, const char *token,
+                  struct token_claims *ret_claims, const char **ret_reason);

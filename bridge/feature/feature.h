@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A feature is one struct in one file: what it offers to apps, and what it handles from XMPP. */
+#pragma once
+
+#include "bridge/core/request.h"
+#include "bridge/xmpp/dispatch.h"
+
+struct core;
+
+struct feature {
+    const char *name;
+    const struct operation *operations;     /* ended by a row without handle; NULL: none */
+    const struct stanza_handler *stanzas;   /* ended by a row without stanza; NULL: none */
+    void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
+    void (*link_down)(struct core *core);
+};
+
+/* All features, NULL-terminated. features.c is the only list. */
+extern const struct feature *const features[];

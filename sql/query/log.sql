@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- The log and the outbox.
+
+-- name: log_state
+SELECT * FROM log_state()
+
+-- name: event_resume
+SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload
+  FROM event_resume($1::uuid, $2::bigint, $3::int)
+
+-- name: outbox_page
+SELECT * FROM outbox_page($1::bigint, $2::int)
+
+-- name: outbox_delivered
+DELETE FROM outbox WHERE position <= $1::bigint

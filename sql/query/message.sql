@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Messages and watermarks.
+
+-- name: message_store
+SELECT * FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
+
+-- name: message_receive
+SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
+                              $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[])
+
+-- name: message_fail
+SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
+
+-- name: message_page
+SELECT message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
+
+-- name: mark_store
+SELECT * FROM mark_store($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[])
