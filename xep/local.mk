@@ -1,1 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libxep.a
+libxep_a_SOURCES = \
+  xep/0004_data_forms.c xep/0004_data_forms.h \
+  xep/0012_last.c xep/0012_last.h \
+  xep/0030_disco.c xep/0030_disco.h \
+  xep/0054_vcard.c xep/0054_vcard.h \
+  xep/0085_chat_states.c xep/0085_chat_states.h \
+  xep/0092_version.c xep/0092_version.h \
+  xep/0115_caps.c xep/0115_caps.h \
+  xep/0184_receipts.c xep/0184_receipts.h \
+  xep/0199_ping.c xep/0199_ping.h \
+  xep/0202_time.c xep/0202_time.h \
+  xep/0203_delay.c xep/0203_delay.h \
+  xep/0280_carbons.c xep/0280_carbons.h \
+  xep/0297_forward.c xep/0297_forward.h \
+  xep/0333_markers.c xep/0333_markers.h \
+  xep/0334_hints.c xep/0334_hints.h \
+  xep/0359_ids.c xep/0359_ids.h \
+  xep/error.c xep/error.h \
+  xep/jid.c xep/jid.h \
+  xep/message.c xep/message.h \
+  xep/ns.h \
+  xep/presence.c xep/presence.h \
+  xep/registry.c xep/registry.h \
+  xep/stanza.c xep/stanza.h xep/stanza_text.c \
+  xep/stream_lexer.c xep/stream_lexer.h \
+  xep/stream_reader.c xep/stream_reader.h \
+  xep/time.c xep/time.h
+XEP_LIBS = libxep.a $(STROPHE_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
+
+noinst_PROGRAMS += xep/dump_xeps
+xep_dump_xeps_SOURCES = xep/dump_xeps.c
+xep_dump_xeps_LDADD = $(XEP_LIBS)
+EXTRA_DIST += docs/xeps.md trestle.doap xep/README.md
+
+# Writes the registry's documents into the source tree; a test compares them.
+xeps: xep/dump_xeps
+	xep/dump_xeps > $(srcdir)/docs/xeps.md
+	xep/dump_xeps --doap > $(srcdir)/trestle.doap
+.PHONY: xeps

@@ -6,4 +6,9 @@ libbase_a_SOURCES = \
   bridge/base/error.c bridge/base/error.h bridge/base/error.def \
   bridge/base/id.c bridge/base/id.h \
   bridge/base/json_writer.c bridge/base/json_writer.h \
+  bridge/base/log.c bridge/base/log.h \
+  bridge/base/metrics.c bridge/base/metrics.h bridge/base/metrics.def \
+  bridge/base/options.c bridge/base/options.h bridge/base/options.def \
+  bridge/base/options_check.c bridge/base/options_check.h \
+  bridge/base/options_print.c bridge/base/options_table.h \
   bridge/base/text.c bridge/base/text.h

@@ -4,8 +4,9 @@
  *   ts=… level=info area=link event=connected domain=app.example.org
  *
  * Never put message bodies, tokens, secrets, full JIDs of peers or IP addresses into a line; user
- * and conversation ids (UUIDs) and JID domains are fine. A full disk or closed pipe loses lines,
- * never the process. */
+ * and conversation ids (UUIDs) and JID domains are fine. Control characters are written as '?'. A
+ * full disk, a closed pipe or a reader that does not read loses lines, never the process and never
+ * time; how many were lost is written once there is room again. Programs ignore SIGPIPE. */
 #pragma once
 
 #include <glib.h>
@@ -33,9 +34,14 @@ enum log_area {
  * cannot be opened; the former settings then stay. */
 bool log_configure(const char *level, const char *areas, const char *file);
 
+/* Look-ups of the same names, for checking a configuration. False: unknown, output untouched. */
+bool log_parse_level(const char *name, enum log_level *ret_level);
+bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x per area */
+
 bool log_enabled(enum log_level level, enum log_area area);
 
-/* EVENT is a fixed word with dashes; FORMAT yields `key=value key="quoted value"` pairs, or is NULL. */
+/* EVENT is a fixed word with dashes; FORMAT yields `key=value key="quoted value"` pairs, or is
+ * NULL. */
 void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 

@@ -5,9 +5,11 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /* One member per option: options->xmpp_domain, options->http_port … Strings are NULL only for
- * options without a default that were not given. Secrets from *_file options are already read into
+ * options without a default that were not given. Hosts are numeric addresses (localhost has become
+ * 127.0.0.1), domains are lower case. Secrets from *_file options are already read into
  * xmpp_secret and auth_key. */
 struct options {
 #define TRESTLE_OPTION_STRING(section, name, fallback, need, text) char *section##_##name;
@@ -16,18 +18,26 @@ struct options {
 #include "bridge/base/options.def"
 #undef TRESTLE_OPTION_STRING
 #undef TRESTLE_OPTION_INTEGER
+    char *config_path; /* the file these came from, for reading it again; NULL: defaults */
 };
-typedef struct options options;
+/* For g_autoptr; not called `options`, so that variables may be. */
+typedef struct options trestle_options;
 
-/* Reads PATH. NULL and *error (message names file, section, option and what is expected) when the
- * file cannot be read, has an unknown section or option, a value out of bounds, or lacks a required
- * option. */
+/* Reads PATH, at most 1 MiB. File names in it are relative to its folder. NULL and *error (message
+ * names file, section, option and what is expected) when the file cannot be read, has an unknown
+ * section or option, a value out of bounds, or lacks a required option. Messages never hold a
+ * value. */
 struct options *options_load(const char *path, GError **error);
+/* The same for TEXT that was already read; PATH serves messages and relative file names. */
+struct options *options_parse(const char *path, const char *text, GError **error);
 /* The defaults alone, for tests. */
 struct options *options_new(void);
 void options_free(struct options *options); /* clears secrets; NULL is fine */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(options, options_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_options, options_free)
 
 void options_print_help(FILE *out);   /* trestle --help-options */
 void options_print_sample(FILE *out); /* the sample configuration file */
-void options_print_man(FILE *out);    /* the manual page, roff man macros */
+void options_print_man(FILE *out);    /* the manual page's CONFIGURATION, roff man macros */
+
+/* A regular file of at most MAXIMUM bytes without NUL, NUL-terminated; caller frees with g_free. */
+char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GError **error);

@@ -36,3 +36,25 @@ bool text_equal_constant_time(const char *a, const char *b)
     size_t length = strlen(a);
     return length == strlen(b) && CRYPTO_memcmp(a, b, length) == 0;
 }
+
+#define DISTANCE_MAX 64
+
+unsigned text_distance(const char *a, const char *b)
+{
+    size_t a_length = MIN(strlen(a), DISTANCE_MAX);
+    size_t b_length = MIN(strlen(b), DISTANCE_MAX);
+    unsigned row[DISTANCE_MAX + 1];
+    for (unsigned j = 0; j <= b_length; j++)
+        row[j] = j;
+    for (unsigned i = 1; i <= a_length; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            bool same = g_ascii_tolower(a[i - 1]) == g_ascii_tolower(b[j - 1]);
+            unsigned replace = diagonal + (same ? 0 : 1);
+            diagonal = row[j];
+            row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[b_length];
+}

@@ -12,6 +12,7 @@
 #include "bridge/loop/loop.h"
 
 #define EVENTS_PER_TURN 512
+#define DEFERRED_ROUNDS 16
 
 struct call {
     void (*function)(void *data);
@@ -22,40 +23,57 @@ static struct {
     int epoll_fd;
     GSource *source;
     GArray *deferred; /* struct call, runs once */
+    GArray *running;  /* the batch of deferred calls that is being run; NULL outside */
     GArray *hooks;    /* struct call, runs at each turn's end */
-    struct epoll_event events[EVENTS_PER_TURN];
-    int event_count; /* events of the running turn that are not handled yet start at event_next */
+    bool dispatching; /* inside a turn */
+    bool ending;      /* inside its hooks */
+    bool wanted;      /* somebody asked for a turn */
+    int event_count;  /* events of the running turn that are not handled yet start at event_next */
     int event_next;
+    struct epoll_event events[EVENTS_PER_TURN];
 } loop = {.epoll_fd = -1};
+
+/* A cancelled call stays in its array with a NULL function, so that indices stay valid. */
+static void run_calls(GArray *calls)
+{
+    for (guint i = 0; i < calls->len; i++) {
+        struct call call = g_array_index(calls, struct call, i);
+        if (call.function)
+            call.function(call.data);
+    }
+}
+
+static void cancel_calls(GArray *calls, const struct call *unwanted)
+{
+    for (guint i = 0; calls && i < calls->len; i++) {
+        struct call *call = &g_array_index(calls, struct call, i);
+        if (call->function == unwanted->function && call->data == unwanted->data)
+            call->function = NULL;
+    }
+}
+
+static void remove_cancelled_hooks(void)
+{
+    for (guint i = loop.hooks->len; i > 0; i--) {
+        if (!g_array_index(loop.hooks, struct call, i - 1).function)
+            g_array_remove_index(loop.hooks, i - 1);
+    }
+}
 
 static void run_deferred(void)
 {
     /* Deferred calls may defer further ones; those run in the same turn. The bound keeps a call
      * that defers itself for ever from starving the descriptors. */
-    for (guint rounds = 0; loop.deferred->len > 0 && rounds < 16; rounds++) {
-        GArray *batch = loop.deferred;
+    for (guint rounds = 0; loop.deferred->len > 0 && rounds < DEFERRED_ROUNDS; rounds++) {
+        loop.running = loop.deferred;
         loop.deferred = g_array_new(FALSE, FALSE, sizeof(struct call));
-        for (guint i = 0; i < batch->len; i++) {
-            struct call call = g_array_index(batch, struct call, i);
-            call.function(call.data);
-        }
-        g_array_unref(batch);
+        run_calls(loop.running);
+        g_clear_pointer(&loop.running, g_array_unref);
     }
 }
 
-static gboolean source_prepare(GSource *source, gint *ret_timeout)
+static void run_events(void)
 {
-    (void)source;
-    *ret_timeout = -1;
-    return loop.deferred->len > 0;
-}
-
-static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
-{
-    (void)source;
-    (void)callback;
-    (void)data;
-    gint64 started = clock_monotonic();
     int count = epoll_wait(loop.epoll_fd, loop.events, EVENTS_PER_TURN, 0);
     loop.event_count = MAX(count, 0);
     for (loop.event_next = 0; loop.event_next < loop.event_count;) {
@@ -65,22 +83,35 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
             watch->ready(watch, event->events);
     }
     loop.event_count = 0;
+}
+
+static gboolean source_prepare(GSource *source, gint *ret_timeout)
+{
+    (void)source;
+    *ret_timeout = -1;
+    return loop.wanted || loop.deferred->len > 0;
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)source;
+    (void)callback;
+    (void)data;
+    gint64 started = clock_monotonic();
+    loop.dispatching = true;
+    loop.wanted = false;
+    run_events();
     run_deferred();
-    for (guint i = 0; i < loop.hooks->len; i++) {
-        struct call call = g_array_index(loop.hooks, struct call, i);
-        call.function(call.data);
-    }
+    loop.ending = true;
+    run_calls(loop.hooks);
+    remove_cancelled_hooks();
+    loop.ending = loop.dispatching = false;
     metric_observe(METRIC_LOOP_STALL, clock_monotonic() - started);
     return G_SOURCE_CONTINUE;
 }
 
+/* No check function: GLib itself looks at the descriptors added with g_source_add_unix_fd. */
 static GSourceFuncs source_functions = {.prepare = source_prepare, .dispatch = source_dispatch};
-
-static gboolean source_check(GSource *source)
-{
-    gpointer tag = *(gpointer *)(void *)((char *)source + sizeof(GSource));
-    return loop.deferred->len > 0 || g_source_query_unix_fd(source, tag) != 0;
-}
 
 void loop_start(void)
 {
@@ -90,10 +121,9 @@ void loop_start(void)
         g_error("epoll_create1: %s", g_strerror(errno));
     loop.deferred = g_array_new(FALSE, FALSE, sizeof(struct call));
     loop.hooks = g_array_new(FALSE, FALSE, sizeof(struct call));
-    source_functions.check = source_check;
-    loop.source = g_source_new(&source_functions, sizeof(GSource) + sizeof(gpointer));
-    gpointer tag = g_source_add_unix_fd(loop.source, loop.epoll_fd, G_IO_IN);
-    *(gpointer *)(void *)((char *)loop.source + sizeof(GSource)) = tag;
+    loop.source = g_source_new(&source_functions, sizeof(GSource));
+    g_source_set_static_name(loop.source, "trestle-epoll");
+    g_source_add_unix_fd(loop.source, loop.epoll_fd, G_IO_IN);
     g_source_attach(loop.source, NULL);
 }
 
@@ -101,12 +131,16 @@ void loop_stop(void)
 {
     if (loop.epoll_fd < 0)
         return;
+    g_return_if_fail(!loop.dispatching);
+    /* What was deferred is still owed: a completion callback runs exactly once. */
+    run_deferred();
     g_source_destroy(loop.source);
     g_clear_pointer(&loop.source, g_source_unref);
     g_clear_pointer(&loop.deferred, g_array_unref);
     g_clear_pointer(&loop.hooks, g_array_unref);
     close(loop.epoll_fd);
     loop.epoll_fd = -1;
+    loop.wanted = false;
 }
 
 static bool control(struct loop_watch *watch, int operation, uint32_t events)
@@ -145,4 +179,21 @@ void loop_at_turn_end(void (*function)(void *data), void *data)
 {
     struct call call = {function, data};
     g_array_append_val(loop.hooks, call);
+}
+
+void loop_cancel(void (*function)(void *data), void *data)
+{
+    struct call unwanted = {function, data};
+    cancel_calls(loop.deferred, &unwanted);
+    cancel_calls(loop.running, &unwanted);
+    cancel_calls(loop.hooks, &unwanted);
+    if (!loop.dispatching && loop.hooks)
+        remove_cancelled_hooks();
+}
+
+void loop_wake(void)
+{
+    /* The present turn's hooks are still to come: no second turn is needed. */
+    if (!loop.dispatching || loop.ending)
+        loop.wanted = true;
 }

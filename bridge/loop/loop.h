@@ -24,7 +24,9 @@ struct loop_watch {
     ((type *)(void *)((char *)(watch_pointer)-G_STRUCT_OFFSET(type, member)))
 
 void loop_start(void); /* attaches the epoll source; call once before any other function */
-void loop_stop(void);  /* detaches it and frees hooks; every watch must have been removed */
+/* Runs what is still deferred, detaches the source and forgets the hooks. Every watch must have been
+ * removed. Not from inside a callback of the loop. */
+void loop_stop(void);
 
 /* False with errno if the descriptor cannot be watched. The watch does not own the descriptor. */
 bool loop_add(struct loop_watch *watch, uint32_t events);
@@ -34,6 +36,14 @@ void loop_remove(struct loop_watch *watch);
 /* Runs FUNCTION once, after the present callback returned and before the loop waits again. */
 void loop_defer(void (*function)(void *data), void *data);
 
-/* Runs FUNCTION at the end of every turn that had events or deferred calls, in the order of
- * registration: the place to write out what a turn has collected. */
+/* Runs FUNCTION at the end of every turn, in the order of registration: the place to write out what
+ * a turn has collected. A turn is what follows an event of the epoll set, a deferred call or
+ * loop_wake; a GLib timer alone does not make one, so whoever collects also calls loop_wake. */
 void loop_at_turn_end(void (*function)(void *data), void *data);
+
+/* Makes sure that a turn (so its end, too) comes before the loop waits again. Cheap. */
+void loop_wake(void);
+
+/* Forgets every deferred call and turn-end hook of FUNCTION with DATA, also from inside a callback;
+ * call it before freeing DATA. */
+void loop_cancel(void (*function)(void *data), void *data);

@@ -31,9 +31,10 @@ struct stanza_context {
 
 struct stanza_handler {
     const char *stanza;    /* "iq", "message", "presence" */
-    const char *type;      /* iq: "get" or "set"; message, presence: NULL for any */
-    const char *name;      /* payload element; NULL: the whole stanza (messages, presence) */
-    const char *ns;
+    const char *type;      /* iq: "get" or "set"; message, presence: NULL for any. A message without
+                            * type counts as "normal", a presence without as "available" */
+    const char *name;      /* payload element; NULL: any element of NS */
+    const char *ns;        /* NULL with NAME NULL: the whole stanza (messages, presence) */
     unsigned targets;      /* of enum stanza_target */
     /* Returns true if the stanza is dealt with; false lets the next handler look (messages and
      * presence only; an IQ handler always answers, now or later, exactly once). */
@@ -42,7 +43,8 @@ struct stanza_handler {
 
 /* HANDLERS: tables of all features, each ended by a row without stanza; the array by NULL.
  * Called for every stanza of the link. Answers IQs nobody handles with service-unavailable, a
- * malformed one with bad-request; drops carbons and anything claiming to come from our own
- * domain (counted in trestle_stanzas_refused_total); never answers an error or a result. */
+ * malformed one with bad-request (not exactly one child, no or an unknown type); never answers an
+ * error or a result. Drops, and counts in trestle_stanzas_refused_total: carbons (nobody above us
+ * could send them), anything claiming to come from our own domain, and what is not addressed to it. */
 void dispatch_stanza(const struct stanza_handler *const *handlers, struct link *link,
                      const struct options *options, xmpp_stanza_t *stanza, void *data);

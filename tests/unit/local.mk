@@ -1,4 +1,93 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
+
+# bridge/core and bridge/http
+transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
+  $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
+transport_tests = \
+  tests/unit/http_server_test
+check_PROGRAMS += $(transport_tests)
+TESTS += $(transport_tests)
+tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
+  tests/unit/http_fake_core.c tests/unit/http_fake_core.h
+tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_server_test_LDADD = $(transport_test_libs)
+# bridge/base
+base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+base_tests = \
+  tests/unit/base_buffer_test \
+  tests/unit/base_error_clock_test \
+  tests/unit/base_id_test \
+  tests/unit/base_json_writer_test \
+  tests/unit/base_log_test \
+  tests/unit/base_metrics_test \
+  tests/unit/base_options_test \
+  tests/unit/base_text_test
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+tests_unit_base_buffer_test_SOURCES = tests/unit/base_buffer_test.c tests/unit/unit.h
+tests_unit_base_buffer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_buffer_test_LDADD = $(base_test_libs)
+tests_unit_base_error_clock_test_SOURCES = tests/unit/base_error_clock_test.c tests/unit/unit.h
+tests_unit_base_error_clock_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_error_clock_test_LDADD = $(base_test_libs)
+tests_unit_base_id_test_SOURCES = tests/unit/base_id_test.c tests/unit/unit.h
+tests_unit_base_id_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_id_test_LDADD = $(base_test_libs)
+tests_unit_base_json_writer_test_SOURCES = tests/unit/base_json_writer_test.c tests/unit/unit.h
+tests_unit_base_json_writer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_json_writer_test_LDADD = $(base_test_libs)
+tests_unit_base_log_test_SOURCES = tests/unit/base_log_test.c tests/unit/unit.h
+tests_unit_base_log_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_log_test_LDADD = $(base_test_libs)
+tests_unit_base_metrics_test_SOURCES = tests/unit/base_metrics_test.c tests/unit/unit.h
+tests_unit_base_metrics_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_metrics_test_LDADD = $(base_test_libs)
+tests_unit_base_options_test_SOURCES = tests/unit/base_options_test.c tests/unit/unit.h
+tests_unit_base_options_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_options_test_LDADD = $(base_test_libs)
+tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.h
+tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_text_test_LDADD = $(base_test_libs)
+
+check_PROGRAMS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+TESTS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_dispatch_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c \
+  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+tests_unit_xmpp_link_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_link_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS)
+TESTS += tests/unit/xep_docs_test.sh
+EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
+
+check_PROGRAMS += tests/unit/xep_stream_reader_test
+TESTS += tests/unit/xep_stream_reader_test
+tests_unit_xep_stream_reader_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_stream_reader_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/xep_jid_test
+TESTS += tests/unit/xep_jid_test
+tests_unit_xep_jid_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_jid_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_time_test
+TESTS += tests/unit/xep_time_test
+tests_unit_xep_time_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_time_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_stanza_test
+TESTS += tests/unit/xep_stanza_test
+tests_unit_xep_stanza_test_SOURCES = tests/unit/xep_stanza_test.c tests/unit/xep_read.h
+tests_unit_xep_stanza_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_stanza_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xep_vectors_test
+TESTS += tests/unit/xep_vectors_test
+tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h
+tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The structured log. A line is at most PIPE_BUF bytes and is only written to a descriptor that
+ * says it has room for that, so a reader that stopped reading costs lines and never a turn of the
+ * loop. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/buffer.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+
+#define ALL_AREAS ((1u << AREA_MAX) - 1)
+#define LINE_MAX_BYTES (PIPE_BUF - 1) /* and the newline */
+
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+static const char *const area_names[AREA_MAX] = {
+    [AREA_MAIN] = "main",     [AREA_CONFIG] = "config",   [AREA_LINK] = "link",
+    [AREA_STANZA] = "stanza", [AREA_ARCHIVE] = "archive", [AREA_HTTP] = "http",
+    [AREA_WS] = "ws",         [AREA_CORE] = "core",       [AREA_AUTH] = "auth"};
+
+static enum log_level current_level = LOG_INFO;
+static guint32 current_areas = ALL_AREAS;
+static int log_fd = STDERR_FILENO;
+static guint64 lost_lines;
+
+bool log_parse_level(const char *name, enum log_level *ret_level)
+{
+    for (guint i = 0; name && i < G_N_ELEMENTS(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_area(const char *name, guint32 *areas)
+{
+    if (strcmp(name, "all") == 0) {
+        *areas |= ALL_AREAS;
+        return true;
+    }
+    for (guint i = 0; i < AREA_MAX; i++) {
+        if (strcmp(name, area_names[i]) == 0) {
+            *areas |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_parse_areas(const char *list, guint32 *ret_areas)
+{
+    if (!list)
+        return false;
+    guint32 areas = 0;
+    g_auto(GStrv) names = g_strsplit(list, ",", -1);
+    for (guint i = 0; names[i]; i++) {
+        if (!parse_area(g_strstrip(names[i]), &areas))
+            return false;
+    }
+    *ret_areas = areas;
+    return areas != 0;
+}
+
+bool log_configure(const char *level, const char *areas, const char *file)
+{
+    enum log_level new_level;
+    guint32 new_areas;
+    if (!log_parse_level(level, &new_level)) {
+        fprintf(stderr, "trestle: log level must be error, warning, info or debug\n");
+        return false;
+    }
+    if (!log_parse_areas(areas, &new_areas)) {
+        fprintf(stderr, "trestle: log areas must be \"all\" or a list of area names\n");
+        return false;
+    }
+    int fd = STDERR_FILENO;
+    if (file && *file) {
+        fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+        if (fd < 0) {
+            fprintf(stderr, "trestle: log file %s: %s\n", file, g_strerror(errno));
+            return false;
+        }
+    }
+    if (log_fd != STDERR_FILENO)
+        close(log_fd);
+    log_fd = fd;
+    current_level = new_level;
+    current_areas = new_areas;
+    return true;
+}
+
+bool log_enabled(enum log_level level, enum log_area area)
+{
+    if (level == LOG_ERROR)
+        return true;
+    return level <= current_level && (current_areas & (1u << area)) != 0;
+}
+
+/* A value that came from outside must not be able to start a line of its own. */
+static void blank_controls(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7f)
+            text[i] = '?';
+    }
+}
+
+static bool write_line(char *line, size_t length)
+{
+    struct pollfd poll_fd = {.fd = log_fd, .events = POLLOUT};
+    if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
+        return false;
+    line[length] = '\n';
+    ssize_t written;
+    do
+        written = write(log_fd, line, length + 1);
+    while (written < 0 && errno == EINTR);
+    return written == (ssize_t)(length + 1);
+}
+
+static size_t start_line(char *line, enum log_level level, enum log_area area, const char *event)
+{
+    char ts[CLOCK_TIMESTAMP_SIZE];
+    clock_format(clock_wall(), ts);
+    int length = g_snprintf(line, LINE_MAX_BYTES, "ts=%s level=%s area=%s event=%s", ts,
+                            level_names[level], area_names[area], event);
+    return MIN((size_t)length, LINE_MAX_BYTES - 1);
+}
+
+static void write_or_count(char *line, size_t length)
+{
+    if (lost_lines > 0) {
+        char note[256];
+        size_t n = start_line(note, LOG_WARNING, AREA_MAIN, "log-lines-lost");
+        n += (size_t)g_snprintf(note + n, sizeof note - n - 1, " lines=%" G_GUINT64_FORMAT,
+                                lost_lines);
+        if (!write_line(note, n)) {
+            lost_lines++;
+            return;
+        }
+        lost_lines = 0;
+    }
+    if (!write_line(line, length))
+        lost_lines++;
+}
+
+void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
+{
+    if (!log_enabled(level, area))
+        return;
+    int saved_errno = errno;
+    char line[LINE_MAX_BYTES + 1];
+    size_t length = start_line(line, level, area, event);
+    if (format) {
+        line[length++] = ' ';
+        va_list arguments;
+        va_start(arguments, format);
+        int more = g_vsnprintf(line + length, LINE_MAX_BYTES - length, format, arguments);
+        va_end(arguments);
+        length += MIN((size_t)MAX(more, 0), LINE_MAX_BYTES - length - 1);
+    }
+    blank_controls(line, length);
+    write_or_count(line, length);
+    errno = saved_errno;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads the configuration file against options.def. Values are never quoted in an error: any of
+ * them may hold a password. What values must satisfy beyond type and bounds is in options_check.c.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/base/options_check.h"
+#include "bridge/base/options_table.h"
+#include "bridge/base/text.h"
+
+#define CONFIG_MAX (1024 * 1024)
+#define SECRET_MAX (64 * 1024)
+
+const struct option_info option_table[] = {
+#define TRESTLE_OPTION_STRING(section_, name_, fallback_, need_, text_)                            \
+    {.section = #section_,                                                                         \
+     .name = #name_,                                                                               \
+     .need = need_,                                                                                \
+     .fallback = fallback_,                                                                        \
+     .unit = "",                                                                                   \
+     .text = text_,                                                                                \
+     .offset = offsetof(struct options, section_##_##name_)},
+#define TRESTLE_OPTION_INTEGER(section_, name_, fallback_, minimum_, maximum_, unit_, text_)       \
+    {.section = #section_,                                                                         \
+     .name = #name_,                                                                               \
+     .is_integer = true,                                                                           \
+     .need = OPTIONAL,                                                                             \
+     .integer_fallback = fallback_,                                                                \
+     .minimum = minimum_,                                                                          \
+     .maximum = maximum_,                                                                          \
+     .unit = unit_,                                                                                \
+     .text = text_,                                                                                \
+     .offset = offsetof(struct options, section_##_##name_)},
+#include "bridge/base/options.def"
+#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION_INTEGER
+};
+const size_t option_table_length = G_N_ELEMENTS(option_table);
+
+static char **string_member(struct options *options, const struct option_info *info)
+{
+    return G_STRUCT_MEMBER_P(options, info->offset);
+}
+
+static gint64 *integer_member(struct options *options, const struct option_info *info)
+{
+    return G_STRUCT_MEMBER_P(options, info->offset);
+}
+
+struct options *options_new(void)
+{
+    struct options *options = g_new0(struct options, 1);
+    for (size_t i = 0; i < option_table_length; i++) {
+        const struct option_info *info = &option_table[i];
+        if (info->is_integer)
+            *integer_member(options, info) = info->integer_fallback;
+        else
+            *string_member(options, info) = g_strdup(info->fallback);
+    }
+    return options;
+}
+
+static void wipe_free(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    g_free(text);
+}
+
+void options_free(struct options *options)
+{
+    if (!options)
+        return;
+    /* The database URI may hold a password, so every string is treated as a secret. */
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (!option_table[i].is_integer)
+            wipe_free(*string_member(options, &option_table[i]));
+    }
+    g_free(options->config_path);
+    g_free(options);
+}
+
+/* The names of one level: sections when SECTION is NULL, else its options. */
+static const char *nearest_name(const char *section, const char *wrong)
+{
+    const char *best = NULL;
+    guint best_distance = MAX(2, (guint)strlen(wrong) / 3) + 1;
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (section && strcmp(section, option_table[i].section) != 0)
+            continue;
+        const char *name = section ? option_table[i].name : option_table[i].section;
+        guint distance = text_distance(name, wrong);
+        if (distance < best_distance) {
+            best = name;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static bool section_exists(const char *section)
+{
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (strcmp(section, option_table[i].section) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct option_info *find_option(const char *section, const char *name)
+{
+    for (size_t i = 0; i < option_table_length; i++) {
+        const struct option_info *info = &option_table[i];
+        if ((!section || strcmp(section, info->section) == 0) && strcmp(name, info->name) == 0)
+            return info;
+    }
+    return NULL;
+}
+
+static bool refuse_section(const char *path, const char *section, GError **error)
+{
+    g_autofree char *shown = g_utf8_substring(section, 0, MIN(40, g_utf8_strlen(section, -1)));
+    const char *nearest = nearest_name(NULL, shown);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                "%s: there is no section [%s]%s%s%s", path, shown,
+                nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]?" : "");
+    return false;
+}
+
+static bool refuse_option(const char *path, const char *section, const char *name, GError **error)
+{
+    g_autofree char *shown = g_utf8_substring(name, 0, MIN(40, g_utf8_strlen(name, -1)));
+    const char *nearest = nearest_name(section, shown);
+    const struct option_info *elsewhere = find_option(NULL, shown);
+    g_autofree char *hint = NULL;
+    if (elsewhere)
+        hint = g_strdup_printf("; it belongs into [%s]", elsewhere->section);
+    else if (nearest)
+        hint = g_strdup_printf("; did you mean %s?", nearest);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                "%s: section [%s] has no option %s%s", path, section, shown, hint ? hint : "");
+    return false;
+}
+
+static bool refuse_unknown(const char *path, GKeyFile *file, GError **error)
+{
+    g_auto(GStrv) sections = g_key_file_get_groups(file, NULL);
+    for (guint i = 0; sections[i]; i++) {
+        if (!section_exists(sections[i]))
+            return refuse_section(path, sections[i], error);
+        g_auto(GStrv) names = g_key_file_get_keys(file, sections[i], NULL, NULL);
+        for (guint j = 0; names && names[j]; j++) {
+            if (!find_option(sections[i], names[j]))
+                return refuse_option(path, sections[i], names[j], error);
+        }
+    }
+    return true;
+}
+
+/* GKeyFile keeps the last of two values without a word; here the second is an error. */
+static bool refuse_duplicates(const char *path, const char *text, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree char *section = g_strdup("");
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    bool unique = true;
+    for (guint i = 0; lines[i]; i++) {
+        char *line = g_strstrip(lines[i]);
+        char *equals = strchr(line, '=');
+        if (*line == '[') {
+            g_free(section);
+            section = g_strdup(line);
+        } else if (unique && *line != '#' && equals) {
+            g_autofree char *name = g_strndup(line, (gsize)(equals - line));
+            g_autofree char *key = g_strconcat(section, " ", g_strchomp(name), NULL);
+            if (g_hash_table_contains(seen, key)) {
+                g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                            "%s: line %u: %.60s is given twice", path, i + 1, key);
+                unique = false;
+            }
+            g_hash_table_add(seen, g_steal_pointer(&key));
+        }
+        explicit_bzero(line, strlen(line));
+    }
+    return unique;
+}
+
+static bool set_integer(gint64 *member, const struct option_info *info, const char *value)
+{
+    return *value != '+' &&
+           g_ascii_string_to_signed(value, 10, info->minimum, info->maximum, member, NULL);
+}
+
+static bool read_option(struct options *options, const struct option_info *info, GKeyFile *file,
+                        const char *path, GError **error)
+{
+    if (!g_key_file_has_key(file, info->section, info->name, NULL))
+        return true;
+    char *raw = g_key_file_get_value(file, info->section, info->name, NULL);
+    g_key_file_set_value(file, info->section, info->name, g_strchomp(raw));
+    wipe_free(raw);
+    g_autoptr(GError) escape = NULL; /* GKeyFile may yield a value and an error at once */
+    char *value = g_key_file_get_string(file, info->section, info->name, &escape);
+    if (!value || escape || !text_is_xml_safe(value, strlen(value))) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                    "%s: [%s] %s: has a control character or a backslash that is not doubled", path,
+                    info->section, info->name);
+        wipe_free(value);
+        return false;
+    }
+    if (!info->is_integer) {
+        char **member = string_member(options, info);
+        wipe_free(*member);
+        *member = value;
+        return true;
+    }
+    bool good = set_integer(integer_member(options, info), info, value);
+    if (!good)
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                    "%s: [%s] %s: must be a whole number from %" G_GINT64_FORMAT
+                    " to %" G_GINT64_FORMAT "%s%s",
+                    path, info->section, info->name, info->minimum, info->maximum,
+                    *info->unit ? " " : "", info->unit);
+    wipe_free(value);
+    return good;
+}
+
+static bool read_some(int fd, char *content, size_t maximum, size_t *ret_length)
+{
+    size_t length = 0;
+    while (length < maximum) {
+        ssize_t n = read(fd, content + length, maximum - length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        length += (size_t)n;
+    }
+    *ret_length = length;
+    return true;
+}
+
+char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GError **error)
+{
+    struct stat status;
+    /* Without O_NONBLOCK a FIFO would hold the program up until somebody writes. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const char *trouble = NULL;
+    char *content = NULL;
+    size_t length = 0;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        trouble = g_strerror(errno);
+    else if (!S_ISREG(status.st_mode))
+        trouble = "is not a regular file";
+    else if (!read_some(fd, content = g_malloc0(maximum + 2), maximum + 1, &length))
+        trouble = g_strerror(errno);
+    else if (length > maximum)
+        trouble = "is too large";
+    else if (strlen(content) != length)
+        trouble = "has a NUL byte in it";
+    if (fd >= 0)
+        close(fd);
+    if (!trouble) {
+        *ret_mode = status.st_mode;
+        return content;
+    }
+    if (content)
+        explicit_bzero(content, length);
+    g_free(content);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", path, trouble);
+    return NULL;
+}
+
+/* Other paths in the file are relative to the file, not to where trestle was started. */
+static void resolve_path(const char *config, char **path)
+{
+    if (!*path || !**path || g_path_is_absolute(*path))
+        return;
+    g_autofree char *folder = g_path_get_dirname(config);
+    char *resolved = g_build_filename(folder, *path, NULL);
+    g_free(*path);
+    *path = resolved;
+}
+
+/* Reads the file of *_file option LABEL into *MEMBER; SECRET: nobody else may be able to read it.
+ */
+static bool read_secret(const char *label, const char *path, bool secret, char **member,
+                        GError **error)
+{
+    mode_t mode = 0;
+    char *content = options_read_file(path, SECRET_MAX, &mode, error);
+    if (!content) {
+        g_prefix_error(error, "%s: ", label);
+        return false;
+    }
+    if (secret && (mode & (S_IROTH | S_IWOTH))) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                    "%s: every user of this machine can read or write %s; chmod o-rwx it", label,
+                    path);
+        wipe_free(content);
+        return false;
+    }
+    size_t length = strlen(content);
+    while (length > 0 && (content[length - 1] == '\n' || content[length - 1] == '\r'))
+        content[--length] = '\0';
+    wipe_free(*member);
+    *member = content;
+    return true;
+}
+
+static bool read_secrets(struct options *options, const char *path, GError **error)
+{
+    resolve_path(path, &options->xmpp_secret_file);
+    resolve_path(path, &options->auth_key_file);
+    resolve_path(path, &options->auth_jwks_file);
+    resolve_path(path, &options->log_file);
+    if (options->xmpp_secret_file && !read_secret("[xmpp] secret_file", options->xmpp_secret_file,
+                                                  true, &options->xmpp_secret, error))
+        return false;
+    bool shared = g_str_has_prefix(options->auth_algorithm, "HS");
+    return !options->auth_key_file || read_secret("[auth] key_file", options->auth_key_file, shared,
+                                                  &options->auth_key, error);
+}
+
+static bool parse_text(struct options *options, const char *path, const char *text, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    if (!g_utf8_validate(text, -1, NULL)) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: is not UTF-8", path);
+        return false;
+    }
+    g_autoptr(GError) syntax = NULL;
+    /* Without that flag GKeyFile drops name[xx] lines silently instead of leaving them to be
+     * refused. */
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_KEEP_TRANSLATIONS,
+                                   &syntax)) {
+        /* GKeyFile's own message quotes the line, and the line may be a secret. */
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                    "%s: is not an INI file: only [section], name=value and # comments may occur, "
+                    "and no value may come before the first section",
+                    path);
+        return false;
+    }
+    if (!refuse_unknown(path, file, error) || !refuse_duplicates(path, text, error))
+        return false;
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (!read_option(options, &option_table[i], file, path, error))
+            return false;
+    }
+    return true;
+}
+
+struct options *options_parse(const char *path, const char *text, GError **error)
+{
+    g_autoptr(trestle_options) options = options_new();
+    if (!parse_text(options, path, text, error))
+        return NULL;
+    options->config_path = g_canonicalize_filename(path, NULL);
+    g_autoptr(GError) trouble = NULL;
+    if (!options_check_given(options, &trouble) || !read_secrets(options, path, &trouble) ||
+        !options_check_values(options, &trouble)) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", path,
+                    trouble->message);
+        return NULL;
+    }
+    return g_steal_pointer(&options);
+}
+
+struct options *options_load(const char *path, GError **error)
+{
+    mode_t mode = 0;
+    char *text = options_read_file(path, CONFIG_MAX, &mode, error);
+    if (!text)
+        return NULL;
+    struct options *options = options_parse(path, text, error);
+    wipe_free(text);
+    bool inline_secret = options && ((options->xmpp_secret && !options->xmpp_secret_file) ||
+                                     (options->auth_key && !options->auth_key_file));
+    if (inline_secret && (mode & S_IROTH))
+        log_warning(AREA_CONFIG, "secrets-readable",
+                    "detail=\"the configuration file holds a secret and every user of this machine "
+                    "can read it; use secret_file and key_file, or chmod o-r\"");
+    return options;
+}

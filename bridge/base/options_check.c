@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Checks of option values that type and bounds do not express. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options_check.h"
+#include "bridge/base/options_table.h"
+
+#define HS256_KEY_MIN 32 /* bytes; RFC 7518 section 3.2 */
+
+static bool complain(GError **error, const char *option, const char *expected)
+{
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", option, expected);
+    return false;
+}
+
+static bool is_given(const char *value)
+{
+    return value && *value;
+}
+
+static bool check_required(const struct options *options, GError **error)
+{
+    for (size_t i = 0; i < option_table_length; i++) {
+        const struct option_info *info = &option_table[i];
+        if (info->is_integer || info->need != REQUIRED)
+            continue;
+        const char *const *value = (gconstpointer)((const char *)options + info->offset);
+        if (!is_given(*value)) {
+            g_autofree char *label = g_strdup_printf("[%s] %s", info->section, info->name);
+            return complain(error, label, "must be given");
+        }
+    }
+    return true;
+}
+
+static void drop_empty(char **value)
+{
+    if (*value && !**value)
+        g_clear_pointer(value, g_free);
+}
+
+static void lower_domain(char **domain)
+{
+    char *lower = g_ascii_strdown(*domain, -1);
+    g_free(*domain);
+    *domain = lower;
+}
+
+/* The one name that needs no look-up, so that users of the options find only numbers. */
+static void number_host(char **host)
+{
+    if (g_ascii_strcasecmp(*host, "localhost") != 0)
+        return;
+    g_free(*host);
+    *host = g_strdup("127.0.0.1");
+}
+
+bool options_check_given(struct options *options, GError **error)
+{
+    static const char *const algorithms[] = {"HS256", "RS256", "ES256", NULL};
+    if (!check_required(options, error))
+        return false;
+    lower_domain(&options->xmpp_domain);
+    lower_domain(&options->xmpp_server_domain);
+    number_host(&options->xmpp_host);
+    number_host(&options->http_listen);
+    number_host(&options->http_admin_listen);
+    drop_empty(&options->xmpp_secret_file);
+    drop_empty(&options->auth_key_file);
+    drop_empty(&options->auth_jwks_file);
+    if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
+        return complain(error, "[xmpp] secret, secret_file",
+                        "exactly one of the two must be given");
+    if (!g_strv_contains(algorithms, options->auth_algorithm))
+        return complain(error, "[auth] algorithm", "must be HS256, RS256 or ES256");
+    bool key = is_given(options->auth_key);
+    bool key_file = options->auth_key_file != NULL;
+    bool jwks = options->auth_jwks_file != NULL;
+    if (strcmp(options->auth_algorithm, "HS256") == 0) {
+        if (jwks)
+            return complain(error, "[auth] jwks_file", "is for RS256 and ES256 only");
+        if (key == key_file)
+            return complain(error, "[auth] key, key_file", "exactly one of the two must be given");
+    }
+    if (key && key_file)
+        return complain(error, "[auth] key, key_file", "at most one of the two may be given");
+    if (!key && !key_file && !jwks)
+        return complain(error, "[auth] key_file, jwks_file", "at least one must be given");
+    return true;
+}
+
+static bool is_domain(const char *domain)
+{
+    size_t length = strlen(domain);
+    return length <= 1023 && strpbrk(domain, "@/\\ \t\r\n\"'<>&:,") == NULL && *domain != '.' &&
+           domain[length - 1] != '.' && strstr(domain, "..") == NULL;
+}
+
+static bool check_xmpp(const struct options *options, GError **error)
+{
+    if (!is_domain(options->xmpp_domain))
+        return complain(error, "[xmpp] domain", "must be a domain name such as app.example.org");
+    if (!is_domain(options->xmpp_server_domain))
+        return complain(error, "[xmpp] server_domain", "must be a domain name such as example.org");
+    if (strcmp(options->xmpp_domain, options->xmpp_server_domain) == 0)
+        return complain(error, "[xmpp] server_domain",
+                        "must be a domain of the XMPP server itself, not the component's own");
+    if (!is_given(options->xmpp_secret))
+        return complain(error, "[xmpp] secret_file", "is empty");
+    if (strpbrk(options->xmpp_secret, "\r\n"))
+        return complain(error, "[xmpp] secret_file", "must have one line only");
+    return true;
+}
+
+static bool is_address(const char *host)
+{
+    struct in6_addr address;
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static bool check_addresses(const struct options *options, GError **error)
+{
+    static const char expected[] =
+        "must be a numeric IPv4 or IPv6 address, or localhost (names are not looked up)";
+    if (!is_address(options->xmpp_host))
+        return complain(error, "[xmpp] host", expected);
+    if (!is_address(options->http_listen))
+        return complain(error, "[http] listen", expected);
+    if (!is_address(options->http_admin_listen))
+        return complain(error, "[http] admin_listen", expected);
+    if (options->http_port == options->http_admin_port &&
+        strcmp(options->http_listen, options->http_admin_listen) == 0)
+        return complain(error, "[http] admin_port", "must differ from port");
+    return true;
+}
+
+static bool is_database_uri(const char *uri)
+{
+    if (!g_str_has_prefix(uri, "postgresql://") && !g_str_has_prefix(uri, "postgres://"))
+        return false;
+    for (const char *p = uri; *p; p++) {
+        if (g_ascii_isspace(*p))
+            return false;
+    }
+    return true;
+}
+
+/* An origin as browsers send it (RFC 6454): scheme, host, perhaps a port, and nothing behind. */
+static bool is_origin(const char *origin)
+{
+    g_autoptr(GUri) uri = g_uri_parse(origin, G_URI_FLAGS_NONE, NULL);
+    if (!uri || !is_given(g_uri_get_host(uri)) || g_uri_get_userinfo(uri) || g_uri_get_query(uri) ||
+        g_uri_get_fragment(uri))
+        return false;
+    const char *scheme = g_uri_get_scheme(uri);
+    return *g_uri_get_path(uri) == '\0' &&
+           (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
+}
+
+static bool check_origins(const char *list)
+{
+    g_auto(GStrv) origins = g_strsplit_set(list, " \t", -1);
+    for (guint i = 0; origins[i]; i++) {
+        if (*origins[i] && !is_origin(origins[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool check_auth(const struct options *options, GError **error)
+{
+    if (strcmp(options->auth_algorithm, "HS256") == 0 && strlen(options->auth_key) < HS256_KEY_MIN)
+        return complain(error, "[auth] key", "must have at least 32 bytes for HS256");
+    if (strcmp(options->auth_algorithm, "HS256") != 0 && options->auth_key &&
+        !strstr(options->auth_key, "-----BEGIN "))
+        return complain(error, "[auth] key_file", "must be a PEM public key");
+    if (strcmp(options->auth_algorithm, "HS256") != 0 && options->auth_key &&
+        strstr(options->auth_key, "PRIVATE KEY"))
+        return complain(error, "[auth] key_file",
+                        "is a private key; give the public one (openssl pkey -pubout)");
+    if (options->auth_jwks_file && access(options->auth_jwks_file, R_OK) != 0)
+        return complain(error, "[auth] jwks_file", "cannot be read");
+    return true;
+}
+
+bool options_check_values(struct options *options, GError **error)
+{
+    enum log_level level;
+    guint32 areas;
+    if (!check_xmpp(options, error) || !check_addresses(options, error))
+        return false;
+    if (!is_database_uri(options->database_uri))
+        return complain(error, "[database] uri", "must look like postgresql://user@host/database");
+    if (!check_origins(options->http_origins))
+        return complain(error, "[http] origins",
+                        "must be origins such as https://app.example.org, separated by spaces");
+    if (!check_auth(options, error))
+        return false;
+    if (!log_parse_level(options->log_level, &level))
+        return complain(error, "[log] level", "must be error, warning, info or debug");
+    if (!log_parse_areas(options->log_areas, &areas))
+        return complain(error, "[log] areas",
+                        "must be all, or some of main, config, link, stanza, archive, http, ws, "
+                        "core, auth, separated by commas");
+    return true;
+}

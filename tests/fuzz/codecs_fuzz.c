@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every codec on every stanza of the input, and: what is serialised reads back as the same. */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xep/0012_last.h"
+#include "xep/0054_vcard.h"
+#include "xep/0092_version.h"
+#include "xep/0184_receipts.h"
+#include "xep/0199_ping.h"
+#include "xep/0202_time.h"
+#include "xep/0297_forward.h"
+#include "xep/0334_hints.h"
+#include "xep/0359_ids.h"
+#include "xep/error.h"
+#include "xep/message.h"
+#include "xep/presence.h"
+#include "xep/stream_reader.h"
+
+#define ROOT                                                                                       \
+    "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' "                              \
+    "xmlns='jabber:component:accept'>"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void ignore_opened(const char *id, const char *from, void *userdata)
+{
+    (void)id;
+    (void)from;
+    (void)userdata;
+}
+
+static void ignore_over_limit(const struct stream_header *header, enum stream_limit limit,
+                              void *userdata)
+{
+    (void)header;
+    (void)limit;
+    (void)userdata;
+}
+
+static void ignore_closed(void *userdata)
+{
+    (void)userdata;
+}
+
+static void ignore_failed(enum stream_failure failure, const char *text, void *userdata)
+{
+    (void)failure;
+    (void)text;
+    (void)userdata;
+}
+
+static void feed(const struct stream_callbacks *callbacks, const char *data, size_t size,
+                 void *userdata)
+{
+    static const struct stream_limits limits = {
+        .stanza_bytes = 1 << 20, .elements = 4096, .depth = 64, .children = 1000, .attributes = 64};
+    struct stream_reader *reader = stream_reader_new(&limits, callbacks, userdata);
+    stream_reader_feed(reader, ROOT, strlen(ROOT));
+    stream_reader_feed(reader, data, size);
+    stream_reader_free(reader);
+}
+
+static void keep_text(xmpp_stanza_t *stanza, void *userdata)
+{
+    char **text = userdata;
+    g_free(*text);
+    *text = stanza_to_link_text(stanza, NULL);
+}
+
+static void check_round_trip(xmpp_stanza_t *stanza)
+{
+    static const struct stream_callbacks callbacks = {ignore_opened, keep_text, ignore_over_limit,
+                                                      ignore_closed, ignore_failed};
+    size_t length;
+    g_autofree char *before = stanza_to_link_text(stanza, &length);
+    g_autofree char *after = NULL;
+    feed(&callbacks, before, length, &after);
+    if (!after || strcmp(before, after) != 0)
+        abort();
+}
+
+static void run_answers(xmpp_stanza_t *stanza)
+{
+    g_autoptr(xmpp_stanza_t) result = stanza_reply_result(stanza);
+    g_autoptr(xmpp_stanza_t) error = stanza_reply_error(stanza, "cancel", "conflict", "text");
+    g_autoptr(xmpp_stanza_t) last = last_build_result(stanza, 7, NULL);
+    g_autoptr(xmpp_stanza_t) time = entity_time_build_result(stanza, 7);
+    if ((result != NULL) != (error != NULL) || (result != NULL) != (last != NULL) ||
+        (result != NULL) != (time != NULL))
+        abort();
+    if (error)
+        check_round_trip(error);
+}
+
+static void run_iq(xmpp_stanza_t *stanza)
+{
+    const char *text;
+    struct vcard card;
+    struct software_version version;
+    struct stanza_error error;
+    int64_t us;
+    uint64_t seconds;
+
+    last_is_request(stanza);
+    last_parse(stanza, &seconds);
+    vcard_parse(stanza, &card);
+    version_parse(stanza, &version);
+    ping_is_request(stanza);
+    entity_time_parse(stanza, &us, &text);
+    stanza_error_parse(stanza, &error);
+    disco_info_is_request(stanza, &text);
+    g_autoptr(GArray) items = disco_items_parse(stanza);
+    g_autoptr(disco_info) info = disco_info_parse(stanza);
+    if (items && items->len > DISCO_ITEMS_MAX)
+        abort();
+    if (!info)
+        return;
+    g_autofree char *ver = caps_ver(info);
+    struct caps caps = {.hash = "sha-1", .node = "n", .ver = ver};
+    caps_verify(&caps, info);
+    g_autoptr(xmpp_stanza_t) again = disco_info_build_result(stanza, info);
+    if (again)
+        check_round_trip(again);
+}
+
+static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
+{
+    static const char *const domains[] = {"app.example.org", NULL};
+    struct message_stanza message;
+    struct presence_stanza presence;
+    struct forward forward;
+    (void)userdata;
+
+    check_round_trip(stanza);
+    message_parse(stanza, "en", &message);
+    forward_parse(stanza, &forward);
+    carbon_inner(stanza);
+    g_autoptr(xmpp_stanza_t) stripped = stanza_id_strip(stanza, domains);
+    check_round_trip(stripped);
+    if (presence_parse(stanza, &presence)) {
+        g_autoptr(xmpp_stanza_t) again = presence_build(&presence);
+        check_round_trip(again);
+    }
+    run_iq(stanza);
+    run_answers(stanza);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct stream_callbacks callbacks = {ignore_opened, run_codecs, ignore_over_limit,
+                                                      ignore_closed, ignore_failed};
+    if (size <= 100000)
+        feed(&callbacks, (const char *)data, size, NULL);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XEP-0004 data forms, as far as service discovery needs them. */
+#pragma once
+
+#include "xep/stanza.h"
+
+#define DATA_FORM_FIELDS_MAX 100
+#define DATA_FORM_VALUES_MAX 100
+
+/* Strings are borrowed from whoever filled the form; the containers are the form's own. */
+struct data_field {
+    const char *var;
+    const char *type;  /* NULL: text-single */
+    GPtrArray *values; /* const char * */
+};
+
+typedef struct data_form data_form;
+struct data_form {
+    const char *type;  /* form, submit, cancel, result */
+    GPtrArray *fields; /* struct data_field * */
+};
+
+struct data_form *data_form_new(const char *type);
+void data_form_free(struct data_form *form);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(data_form, data_form_free)
+
+/* Adds VALUE to the field VAR, which is made with TYPE (may be NULL) when it is not there yet. */
+void data_form_put(struct data_form *form, const char *var, const char *type, const char *value);
+/* The first value of a field, or NULL. */
+const char *data_form_value(const struct data_form *form, const char *var);
+/* The FORM_TYPE, or NULL when it is missing or (XEP-0068) not a hidden field. */
+const char *data_form_form_type(const struct data_form *form);
+
+/* Reads an <x/>; NULL when it is none. Fields and values beyond the limits above are left out. */
+struct data_form *data_form_parse(xmpp_stanza_t *x);
+void data_form_add(xmpp_stanza_t *parent, const struct data_form *form);

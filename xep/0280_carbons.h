@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XEP-0280 message carbons: recognising copies, real or forged. */
+#pragma once
+
+#include "xep/stanza.h"
+
+enum carbon {
+    CARBON_NONE,
+    CARBON_SENT,
+    CARBON_RECEIVED,
+};
+
+/* Whether MESSAGE claims to be a copy. Only a user's own server may make copies, so for a hosted
+ * user every one is forged. */
+enum carbon carbon_parse(xmpp_stanza_t *message);
+/* The copied message, borrowed; NULL when the copy is empty. */
+xmpp_stanza_t *carbon_inner(xmpp_stanza_t *message);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XEP-0359 unique and stable stanza ids. */
+#include "config.h"
+
+#include <string.h>
+
+#include "xep/0359_ids.h"
+#include "xep/jid.h"
+
+const char *origin_id_parse(xmpp_stanza_t *message)
+{
+    xmpp_stanza_t *element = stanza_child(message, "origin-id", NS_SID);
+    return element ? stanza_attr(element, "id") : NULL;
+}
+
+void origin_id_add(xmpp_stanza_t *message, const char *id)
+{
+    stanza_set(stanza_add(message, "origin-id", NS_SID), "id", id);
+}
+
+const char *stanza_id_parse(xmpp_stanza_t *message, const char *by)
+{
+    for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
+        const char *claimed = stanza_attr(child, "by");
+        if (stanza_is(child, "stanza-id", NS_SID) && claimed && strcmp(claimed, by) == 0)
+            return stanza_attr(child, "id");
+    }
+    return NULL;
+}
+
+void stanza_id_add(xmpp_stanza_t *message, const char *by, const char *id)
+{
+    xmpp_stanza_t *element = stanza_add(message, "stanza-id", NS_SID);
+    stanza_set(element, "by", by);
+    stanza_set(element, "id", id);
+}
+
+static bool is_claimed(const char *by, const char *const *domains)
+{
+    g_autofree char *folded = by ? jid_fold(by) : NULL;
+    g_autofree char *domain = folded ? jid_domain(folded) : NULL;
+    return !domain || g_strv_contains(domains, domain);
+}
+
+xmpp_stanza_t *stanza_id_strip(xmpp_stanza_t *message, const char *const *domains)
+{
+    xmpp_stanza_t *kept = stanza_new(stanza_name(message), stanza_ns(message));
+    const char *pairs[2 * 256];
+    int count = xmpp_stanza_get_attributes(message, pairs, G_N_ELEMENTS(pairs));
+    for (int i = 0; i + 1 < count; i += 2)
+        stanza_set(kept, pairs[i], pairs[i + 1]);
+
+    for (xmpp_stanza_t *node = xmpp_stanza_get_children(message); node;
+         node = xmpp_stanza_get_next(node)) {
+        if (stanza_is(node, "stanza-id", NS_SID) && is_claimed(stanza_attr(node, "by"), domains))
+            continue;
+        xmpp_stanza_t *copy = xmpp_stanza_copy(node);
+        if (!copy)
+            g_error("out of memory");
+        stanza_take(kept, copy);
+    }
+    return kept;
+}

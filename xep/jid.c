@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Splitting and checking XMPP addresses. */
+#include "config.h"
+
+#include <string.h>
+
+#include "xep/jid.h"
+
+/* No controls, and none of FORBIDDEN; SPACES says whether any space is fine. */
+static bool has_only_allowed(const char *text, size_t length, const char *forbidden, bool spaces)
+{
+    const char *end = text + length;
+    for (const char *p = text; p < end; p += g_utf8_skip[(unsigned char)*p]) {
+        gunichar c = g_utf8_get_char_validated(p, end - p);
+        if (c == (gunichar)-1 || c == (gunichar)-2 || c < 0x20 || g_unichar_iscntrl(c))
+            return false;
+        if ((c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef))
+            return false;
+        if (!spaces && g_unichar_isspace(c))
+            return false;
+        if (c < 0x80 && strchr(forbidden, (int)c))
+            return false;
+    }
+    return true;
+}
+
+static bool is_part(const char *text, size_t length, const char *forbidden, bool spaces)
+{
+    return length > 0 && length <= JID_PART_MAX &&
+           has_only_allowed(text, length, forbidden, spaces);
+}
+
+static bool is_domain(const char *text, size_t length)
+{
+    bool literal = length > 2 && text[0] == '[' && text[length - 1] == ']';
+    return is_part(text, length, literal ? "\"&'/<>@" : "\"&'/:<>@[]", false) && text[0] != '.';
+}
+
+bool jid_split(const char *text, struct jid_parts *ret)
+{
+    struct jid_parts parts = {0};
+    size_t length = strnlen(text, JID_MAX + 1);
+    if (length > JID_MAX)
+        return false;
+
+    const char *end = text + length;
+    const char *slash = memchr(text, '/', length);
+    const char *bare_end = slash ? slash : end;
+    const char *at = memchr(text, '@', (size_t)(bare_end - text));
+    parts.domain = at ? at + 1 : text;
+    parts.domain_length = (size_t)(bare_end - parts.domain);
+    if (!is_domain(parts.domain, parts.domain_length))
+        return false;
+    if (at) {
+        parts.local = text;
+        parts.local_length = (size_t)(at - text);
+        if (!is_part(parts.local, parts.local_length, "\"&'/:<>@", false))
+            return false;
+    }
+    if (slash) {
+        parts.resource = slash + 1;
+        parts.resource_length = (size_t)(end - parts.resource);
+        if (!is_part(parts.resource, parts.resource_length, "", true))
+            return false;
+    }
+    *ret = parts;
+    return true;
+}
+
+bool jid_is_valid(const char *text)
+{
+    struct jid_parts parts;
+    return jid_split(text, &parts);
+}
+
+bool jid_is_valid_bare(const char *text)
+{
+    struct jid_parts parts;
+    return jid_split(text, &parts) && !parts.resource;
+}
+
+static size_t bare_length(const struct jid_parts *parts)
+{
+    return parts->domain_length + (parts->local ? parts->local_length + 1 : 0);
+}
+
+char *jid_bare(const char *text)
+{
+    struct jid_parts parts;
+    return jid_split(text, &parts) ? g_strndup(text, bare_length(&parts)) : NULL;
+}
+
+char *jid_local(const char *text)
+{
+    struct jid_parts parts;
+    if (!jid_split(text, &parts) || !parts.local)
+        return NULL;
+    return g_strndup(parts.local, parts.local_length);
+}
+
+char *jid_domain(const char *text)
+{
+    struct jid_parts parts;
+    return jid_split(text, &parts) ? g_strndup(parts.domain, parts.domain_length) : NULL;
+}
+
+char *jid_resource(const char *text)
+{
+    struct jid_parts parts;
+    if (!jid_split(text, &parts) || !parts.resource)
+        return NULL;
+    return g_strndup(parts.resource, parts.resource_length);
+}
+
+char *jid_fold(const char *text)
+{
+    struct jid_parts parts;
+    if (!jid_split(text, &parts))
+        return NULL;
+    size_t bare = bare_length(&parts);
+    g_autofree char *folded = g_ascii_strdown(text, (gssize)bare);
+    if (parts.domain_length > 1 && folded[bare - 1] == '.')
+        folded[bare - 1] = '\0';
+    char *whole = g_strconcat(folded, text + bare, NULL);
+    if (!jid_is_valid(whole))
+        g_clear_pointer(&whole, g_free);
+    return whole;
+}
+
+bool jid_same_bare(const char *a, const char *b)
+{
+    struct jid_parts left;
+    struct jid_parts right;
+    if (!jid_split(a, &left) || !jid_split(b, &right))
+        return false;
+    return bare_length(&left) == bare_length(&right) && memcmp(a, b, bare_length(&left)) == 0;
+}
+
+bool jid_is_hosted_local(const char *local)
+{
+    size_t length = strnlen(local, JID_HOSTED_LOCAL_MAX + 1);
+    if (length == 0 || length > JID_HOSTED_LOCAL_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        bool plain = g_ascii_islower(local[i]) || g_ascii_isdigit(local[i]);
+        if (!plain && (i == 0 || !strchr("._-", local[i])))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* RFC 6121 messages. */
+#include "config.h"
+
+#include <string.h>
+
+#include "xep/0184_receipts.h"
+#include "xep/0334_hints.h"
+#include "xep/0359_ids.h"
+#include "xep/message.h"
+
+static enum message_type type_of(xmpp_stanza_t *stanza)
+{
+    static const char *const names[] = {"normal", "chat", "groupchat", "headline", "error"};
+    const char *type = stanza_attr(stanza, "type");
+    for (unsigned i = 0; type && i < G_N_ELEMENTS(names); i++)
+        if (strcmp(type, names[i]) == 0)
+            return (enum message_type)i;
+    return MESSAGE_NORMAL;
+}
+
+static const char *text_in(xmpp_stanza_t *stanza, const char *name, const char *lang)
+{
+    xmpp_stanza_t *first = NULL;
+    xmpp_stanza_t *plain = NULL;
+    for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
+        if (!stanza_is(child, name, stanza_ns(stanza)))
+            continue;
+        const char *own = stanza_attr(child, "xml:lang");
+        if (own && lang && g_ascii_strcasecmp(own, lang) == 0)
+            return stanza_text(child);
+        if (!own && !plain)
+            plain = child;
+        if (!first)
+            first = child;
+    }
+    if (plain)
+        first = plain;
+    return first ? stanza_text(first) : NULL;
+}
+
+bool message_parse(xmpp_stanza_t *stanza, const char *lang, struct message_stanza *ret)
+{
+    if (strcmp(stanza_name(stanza), "message") != 0)
+        return false;
+    struct message_stanza message = {
+        .from = stanza_attr(stanza, "from"),
+        .to = stanza_attr(stanza, "to"),
+        .id = stanza_attr(stanza, "id"),
+        .type = type_of(stanza),
+        .lang = stanza_attr(stanza, "xml:lang"),
+        .body = text_in(stanza, "body", lang),
+        .subject = text_in(stanza, "subject", lang),
+        .thread = stanza_child_text(stanza, "thread", stanza_ns(stanza)),
+        .origin_id = origin_id_parse(stanza),
+        .receipt_requested = receipt_is_requested(stanza),
+        .received_id = receipt_parse(stanza),
+        .markable = marker_is_markable(stanza),
+        .chat_state = chat_state_parse(stanza),
+        .hints = hints_parse(stanza),
+        .carbon = carbon_parse(stanza),
+    };
+    message.marker = marker_parse(stanza, &message.marker_id);
+    if (message.marker >= MARKER_DISPLAYED)
+        message.displayed_id = message.marker_id;
+    message.has_delay = delay_parse(stanza, &message.delay);
+    *ret = message;
+    return true;
+}
+
+xmpp_stanza_t *message_new(const char *type, const char *id, const char *from, const char *to)
+{
+    xmpp_stanza_t *stanza = stanza_new("message", NULL);
+    stanza_set(stanza, "type", type);
+    stanza_set(stanza, "id", id);
+    stanza_set(stanza, "from", from);
+    stanza_set(stanza, "to", to);
+    return stanza;
+}
+
+xmpp_stanza_t *message_build_chat(const struct message_out *message)
+{
+    xmpp_stanza_t *stanza = message_new("chat", message->id, message->from, message->to);
+    stanza_add_text(stanza, "body", NULL, message->body);
+    chat_state_add(stanza, CHAT_STATE_ACTIVE);
+    origin_id_add(stanza, message->id);
+    receipt_add_request(stanza);
+    marker_add_markable(stanza);
+    return stanza;
+}
+
+xmpp_stanza_t *message_build_received(const struct message_out *message, const char *peer_id)
+{
+    xmpp_stanza_t *stanza = message_new("chat", message->id, message->from, message->to);
+    receipt_add_received(stanza, peer_id);
+    hints_add(stanza, HINT_STORE);
+    return stanza;
+}
+
+xmpp_stanza_t *message_build_displayed(const struct message_out *message, const char *peer_id)
+{
+    xmpp_stanza_t *stanza = message_new("chat", message->id, message->from, message->to);
+    marker_add(stanza, MARKER_DISPLAYED, peer_id);
+    hints_add(stanza, HINT_STORE);
+    return stanza;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of codecs, ordered by XEP number. */
+#include "config.h"
+
+#include "xep/registry.h"
+
+#define DOMAIN XEP_ENTITY_DOMAIN
+#define USER XEP_ENTITY_USER
+#define CLIENT XEP_ENTITY_CLIENT
+#define ALL (DOMAIN | USER | CLIENT)
+
+const struct xep_codec xep_registry[] = {
+    {"0004", "2.13.1", "Data Forms", NS_DATA, "x", 0, "fields of discovery answers"},
+    {"0012", "2.0", "Last Activity", NS_LAST, "query", ALL, ""},
+    {"0030", "2.5.0", "Service Discovery", NS_DISCO_INFO, "query", ALL, ""},
+    {"0030", "2.5.0", "Service Discovery", NS_DISCO_ITEMS, "query", DOMAIN | USER, ""},
+    {"0054", "1.2", "vcard-temp", NS_VCARD, "vCard", USER, "name, nickname, photo; read only"},
+    {"0068", "1.3.0", "Field Standardization for Data Forms", NULL, NULL, 0, ""},
+    {"0082", "1.1.1", "XMPP Date and Time Profiles", NULL, NULL, 0, "date-times"},
+    {"0085", "2.1", "Chat State Notifications", NS_CHAT_STATES, NULL, 0,
+     "sent with messages; typing is not announced yet"},
+    {"0092", "1.1", "Software Version", NS_VERSION, "query", DOMAIN | CLIENT, "without os"},
+    {"0114", "1.6", "Jabber Component Protocol", NS_COMPONENT, NULL, 0, ""},
+    {"0115", "1.6.0", "Entity Capabilities", NS_CAPS, "c", CLIENT, "sha-1"},
+    {"0128", "1.0.1", "Service Discovery Extensions", NULL, NULL, 0, ""},
+    {"0184", "1.4.0", "Message Delivery Receipts", NS_RECEIPTS, NULL, CLIENT, ""},
+    {"0199", "2.0.1", "XMPP Ping", NS_PING, "ping", ALL, ""},
+    {"0202", "2.0", "Entity Time", NS_TIME, "time", DOMAIN,
+     "users' time zones are their own affair"},
+    {"0203", "2.0", "Delayed Delivery", NS_DELAY, "delay", 0, ""},
+    {"0280", "1.0.1", "Message Carbons", NS_CARBONS, NULL, 0,
+     "recognised, to refuse forged copies"},
+    {"0297", "1.0", "Stanza Forwarding", NS_FORWARD, "forwarded", 0, ""},
+    {"0333", "1.0.0", "Displayed Markers", NS_MARKERS, NULL, CLIENT, ""},
+    {"0334", "1.0.0", "Message Processing Hints", NS_HINTS, NULL, CLIENT, ""},
+    {"0359", "0.7.0", "Unique and Stable Stanza IDs", NS_SID, NULL, CLIENT, ""},
+};
+
+const size_t xep_registry_length = G_N_ELEMENTS(xep_registry);
+
+void xep_registry_put_features(struct disco_info *info, unsigned entity)
+{
+    for (size_t i = 0; i < xep_registry_length; i++)
+        if (xep_registry[i].entities & entity)
+            disco_info_put_feature(info, xep_registry[i].ns);
+}
