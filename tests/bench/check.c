@@ -101,7 +101,8 @@ bool check_run(const struct send_run *run, struct check_result *ret_result)
                 (uint64_t *[]){&result.stored, &distinct}) ||
         !counts(connection,
                 "SELECT count(*) FROM (SELECT FROM messages"
-                " WHERE conversation_id = ANY ($1::uuid[]) GROUP BY conversation_id HAVING min(seq) <> 1 OR max(seq) <> count(*)"
+                " WHERE conversation_id = ANY ($1::uuid[]) GROUP BY conversation_id"
+                " HAVING min(seq) <> 1 OR max(seq) <> count(*)"
                 " OR count(DISTINCT seq) <> count(*)) broken", arguments, 1,
                 (uint64_t *[]){&result.gaps}))
         return false;
