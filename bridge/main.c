@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The trestle program: command line and subcommands. */
+/* The trestle program; everything it can do is listed in cli.c. */
 #include "config.h"
 
-int main(void)
+#include <signal.h>
+
+#include "bridge/cli.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    /* A peer that went away is an error code of the write, not the end of the process. */
+    signal(SIGPIPE, SIG_IGN);
+    return cli_run(argc, argv);
 }

@@ -72,10 +72,10 @@ static const char *short_escape(unsigned char c)
     }
 }
 
-void json_string(struct json_writer *json, const char *text)
+void json_put_string(struct json_writer *json, const char *text)
 {
     if (!text) {
-        json_null(json);
+        json_put_null(json);
         return;
     }
     value_begins(json);
@@ -97,25 +97,25 @@ void json_string(struct json_writer *json, const char *text)
     buffer_append(json->buf, "\"", 1);
 }
 
-void json_integer(struct json_writer *json, gint64 value)
+void json_put_integer(struct json_writer *json, gint64 value)
 {
     value_begins(json);
     buffer_append_printf(json->buf, "%" G_GINT64_FORMAT, value);
 }
 
-void json_boolean(struct json_writer *json, bool value)
+void json_put_boolean(struct json_writer *json, bool value)
 {
     value_begins(json);
     buffer_append_string(json->buf, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *json)
+void json_put_null(struct json_writer *json)
 {
     value_begins(json);
     buffer_append(json->buf, "null", 4);
 }
 
-void json_raw(struct json_writer *json, const char *text, size_t length)
+void json_put_raw(struct json_writer *json, const char *text, size_t length)
 {
     value_begins(json);
     buffer_append(json->buf, text, length);
@@ -124,26 +124,26 @@ void json_raw(struct json_writer *json, const char *text, size_t length)
 void json_member_string(struct json_writer *json, const char *key, const char *text)
 {
     json_key(json, key);
-    json_string(json, text);
+    json_put_string(json, text);
 }
 
 void json_member_integer(struct json_writer *json, const char *key, gint64 value)
 {
     json_key(json, key);
-    json_integer(json, value);
+    json_put_integer(json, value);
 }
 
 void json_member_boolean(struct json_writer *json, const char *key, bool value)
 {
     json_key(json, key);
-    json_boolean(json, value);
+    json_put_boolean(json, value);
 }
 
 void json_member_raw(struct json_writer *json, const char *key, const char *text)
 {
     json_key(json, key);
     if (text)
-        json_raw(json, text, strlen(text));
+        json_put_raw(json, text, strlen(text));
     else
-        json_null(json);
+        json_put_null(json);
 }

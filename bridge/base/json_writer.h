@@ -16,11 +16,11 @@ void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json);
 void json_end_array(struct json_writer *json);
 void json_key(struct json_writer *json, const char *key); /* KEY must need no escaping */
-void json_string(struct json_writer *json, const char *text); /* NULL writes null */
-void json_integer(struct json_writer *json, gint64 value);
-void json_boolean(struct json_writer *json, bool value);
-void json_null(struct json_writer *json);
-void json_raw(struct json_writer *json, const char *text, size_t length); /* ready JSON value */
+void json_put_string(struct json_writer *json, const char *text); /* NULL writes null */
+void json_put_integer(struct json_writer *json, gint64 value);
+void json_put_boolean(struct json_writer *json, bool value);
+void json_put_null(struct json_writer *json);
+void json_put_raw(struct json_writer *json, const char *text, size_t length); /* ready JSON value */
 /* KEY and value in one call. */
 void json_member_string(struct json_writer *json, const char *key, const char *text);
 void json_member_integer(struct json_writer *json, const char *key, gint64 value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The structured log. A line is at most PIPE_BUF bytes and is only written to a descriptor that says
- * it has room for that, so a reader that stopped reading costs lines and never a turn of the loop. */
+/* The structured log. A line is at most PIPE_BUF bytes and is only written to a descriptor that
+ * says it has room for that, so a reader that stopped reading costs lines and never a turn of the
+ * loop. */
 #include "config.h"
 
 #include <errno.h>
@@ -23,9 +24,9 @@ static const char *const level_names[] = {
     [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
 static const char *const area_names[AREA_MAX] = {
-    [AREA_MAIN] = "main",       [AREA_CONFIG] = "config", [AREA_LINK] = "link",
-    [AREA_STANZA] = "stanza",   [AREA_ARCHIVE] = "archive", [AREA_HTTP] = "http",
-    [AREA_WS] = "ws",           [AREA_CORE] = "core",     [AREA_AUTH] = "auth"};
+    [AREA_MAIN] = "main",     [AREA_CONFIG] = "config",   [AREA_LINK] = "link",
+    [AREA_STANZA] = "stanza", [AREA_ARCHIVE] = "archive", [AREA_HTTP] = "http",
+    [AREA_WS] = "ws",         [AREA_CORE] = "core",       [AREA_AUTH] = "auth"};
 
 static enum log_level current_level = LOG_INFO;
 static guint32 current_areas = ALL_AREAS;

@@ -4,9 +4,9 @@
  *   ts=… level=info area=link event=connected domain=app.example.org
  *
  * Never put message bodies, tokens, secrets, full JIDs of peers or IP addresses into a line; user
- * and conversation ids (UUIDs) and JID domains are fine. Control characters are written as '?'. A full
- * disk, a closed pipe or a reader that does not read loses lines, never the process and never time;
- * how many were lost is written once there is room again. Programs ignore SIGPIPE. */
+ * and conversation ids (UUIDs) and JID domains are fine. Control characters are written as '?'. A
+ * full disk, a closed pipe or a reader that does not read loses lines, never the process and never
+ * time; how many were lost is written once there is room again. Programs ignore SIGPIPE. */
 #pragma once
 
 #include <glib.h>
@@ -40,7 +40,8 @@ bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x p
 
 bool log_enabled(enum log_level level, enum log_area area);
 
-/* EVENT is a fixed word with dashes; FORMAT yields `key=value key="quoted value"` pairs, or is NULL. */
+/* EVENT is a fixed word with dashes; FORMAT yields `key=value key="quoted value"` pairs, or is
+ * NULL. */
 void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 

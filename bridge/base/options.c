@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the configuration file against options.def. Values are never quoted in an error: any of them
- * may hold a password. What values must satisfy beyond type and bounds is in options_check.c. */
+/* Reads the configuration file against options.def. Values are never quoted in an error: any of
+ * them may hold a password. What values must satisfy beyond type and bounds is in options_check.c.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -21,12 +22,25 @@
 #define SECRET_MAX (64 * 1024)
 
 const struct option_info option_table[] = {
-#define TRESTLE_OPTION_STRING(section, name, fallback, need, text)                                 \
-    {#section, #name, false, need, fallback, 0, 0, 0, "", text,                                    \
-     offsetof(struct options, section##_##name)},
-#define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
-    {#section, #name, true,    OPTIONAL, NULL, fallback, minimum,                                  \
-     maximum,  unit,  text,    offsetof(struct options, section##_##name)},
+#define TRESTLE_OPTION_STRING(section_, name_, fallback_, need_, text_)                            \
+    {.section = #section_,                                                                         \
+     .name = #name_,                                                                               \
+     .need = need_,                                                                                \
+     .fallback = fallback_,                                                                        \
+     .unit = "",                                                                                   \
+     .text = text_,                                                                                \
+     .offset = offsetof(struct options, section_##_##name_)},
+#define TRESTLE_OPTION_INTEGER(section_, name_, fallback_, minimum_, maximum_, unit_, text_)       \
+    {.section = #section_,                                                                         \
+     .name = #name_,                                                                               \
+     .is_integer = true,                                                                           \
+     .need = OPTIONAL,                                                                             \
+     .integer_fallback = fallback_,                                                                \
+     .minimum = minimum_,                                                                          \
+     .maximum = maximum_,                                                                          \
+     .unit = unit_,                                                                                \
+     .text = text_,                                                                                \
+     .offset = offsetof(struct options, section_##_##name_)},
 #include "bridge/base/options.def"
 #undef TRESTLE_OPTION_STRING
 #undef TRESTLE_OPTION_INTEGER
@@ -72,6 +86,7 @@ void options_free(struct options *options)
         if (!option_table[i].is_integer)
             wipe_free(*string_member(options, &option_table[i]));
     }
+    g_free(options->config_path);
     g_free(options);
 }
 
@@ -117,8 +132,8 @@ static bool refuse_section(const char *path, const char *section, GError **error
     g_autofree char *shown = g_utf8_substring(section, 0, MIN(40, g_utf8_strlen(section, -1)));
     const char *nearest = nearest_name(NULL, shown);
     g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
-                "%s: there is no section [%s]%s%s%s", path, shown, nearest ? "; did you mean [" : "",
-                nearest ? nearest : "", nearest ? "]?" : "");
+                "%s: there is no section [%s]%s%s%s", path, shown,
+                nearest ? "; did you mean [" : "", nearest ? nearest : "", nearest ? "]?" : "");
     return false;
 }
 
@@ -182,8 +197,8 @@ static bool refuse_duplicates(const char *path, const char *text, GError **error
 
 static bool set_integer(gint64 *member, const struct option_info *info, const char *value)
 {
-    return *value != '+' && g_ascii_string_to_signed(value, 10, info->minimum, info->maximum,
-                                                     member, NULL);
+    return *value != '+' &&
+           g_ascii_string_to_signed(value, 10, info->minimum, info->maximum, member, NULL);
 }
 
 static bool read_option(struct options *options, const struct option_info *info, GKeyFile *file,
@@ -194,8 +209,9 @@ static bool read_option(struct options *options, const struct option_info *info,
     char *raw = g_key_file_get_value(file, info->section, info->name, NULL);
     g_key_file_set_value(file, info->section, info->name, g_strchomp(raw));
     wipe_free(raw);
-    char *value = g_key_file_get_string(file, info->section, info->name, NULL);
-    if (!value || !text_is_xml_safe(value, strlen(value))) {
+    g_autoptr(GError) escape = NULL; /* GKeyFile may yield a value and an error at once */
+    char *value = g_key_file_get_string(file, info->section, info->name, &escape);
+    if (!value || escape || !text_is_xml_safe(value, strlen(value))) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: [%s] %s: has a control character or a backslash that is not doubled", path,
                     info->section, info->name);
@@ -278,7 +294,8 @@ static void resolve_path(const char *config, char **path)
     *path = resolved;
 }
 
-/* Reads the file of *_file option LABEL into *MEMBER; SECRET: nobody else may be able to read it. */
+/* Reads the file of *_file option LABEL into *MEMBER; SECRET: nobody else may be able to read it.
+ */
 static bool read_secret(const char *label, const char *path, bool secret, char **member,
                         GError **error)
 {
@@ -309,13 +326,12 @@ static bool read_secrets(struct options *options, const char *path, GError **err
     resolve_path(path, &options->auth_key_file);
     resolve_path(path, &options->auth_jwks_file);
     resolve_path(path, &options->log_file);
-    if (options->xmpp_secret_file &&
-        !read_secret("[xmpp] secret_file", options->xmpp_secret_file, true, &options->xmpp_secret,
-                     error))
+    if (options->xmpp_secret_file && !read_secret("[xmpp] secret_file", options->xmpp_secret_file,
+                                                  true, &options->xmpp_secret, error))
         return false;
     bool shared = g_str_has_prefix(options->auth_algorithm, "HS");
-    return !options->auth_key_file ||
-           read_secret("[auth] key_file", options->auth_key_file, shared, &options->auth_key, error);
+    return !options->auth_key_file || read_secret("[auth] key_file", options->auth_key_file, shared,
+                                                  &options->auth_key, error);
 }
 
 static bool parse_text(struct options *options, const char *path, const char *text, GError **error)
@@ -326,7 +342,10 @@ static bool parse_text(struct options *options, const char *path, const char *te
         return false;
     }
     g_autoptr(GError) syntax = NULL;
-    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &syntax)) {
+    /* Without that flag GKeyFile drops name[xx] lines silently instead of leaving them to be
+     * refused. */
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_KEEP_TRANSLATIONS,
+                                   &syntax)) {
         /* GKeyFile's own message quotes the line, and the line may be a secret. */
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
                     "%s: is not an INI file: only [section], name=value and # comments may occur, "
@@ -348,6 +367,7 @@ struct options *options_parse(const char *path, const char *text, GError **error
     g_autoptr(trestle_options) options = options_new();
     if (!parse_text(options, path, text, error))
         return NULL;
+    options->config_path = g_canonicalize_filename(path, NULL);
     g_autoptr(GError) trouble = NULL;
     if (!options_check_given(options, &trouble) || !read_secrets(options, path, &trouble) ||
         !options_check_values(options, &trouble)) {

@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 /* One member per option: options->xmpp_domain, options->http_port … Strings are NULL only for
- * options without a default that were not given. Secrets from *_file options are already read into
+ * options without a default that were not given. Hosts are numeric addresses (localhost has become
+ * 127.0.0.1), domains are lower case. Secrets from *_file options are already read into
  * xmpp_secret and auth_key. */
 struct options {
 #define TRESTLE_OPTION_STRING(section, name, fallback, need, text) char *section##_##name;
@@ -17,13 +18,15 @@ struct options {
 #include "bridge/base/options.def"
 #undef TRESTLE_OPTION_STRING
 #undef TRESTLE_OPTION_INTEGER
+    char *config_path; /* the file these came from, for reading it again; NULL: defaults */
 };
 /* For g_autoptr; not called `options`, so that variables may be. */
 typedef struct options trestle_options;
 
-/* Reads PATH, at most 1 MiB. File names in it are relative to its folder. NULL and *error (message names file, section, option and what is expected) when the
- * file cannot be read, has an unknown section or option, a value out of bounds, or lacks a required
- * option. Messages never hold a value. */
+/* Reads PATH, at most 1 MiB. File names in it are relative to its folder. NULL and *error (message
+ * names file, section, option and what is expected) when the file cannot be read, has an unknown
+ * section or option, a value out of bounds, or lacks a required option. Messages never hold a
+ * value. */
 struct options *options_load(const char *path, GError **error);
 /* The same for TEXT that was already read; PATH serves messages and relative file names. */
 struct options *options_parse(const char *path, const char *text, GError **error);

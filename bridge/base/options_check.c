@@ -52,6 +52,15 @@ static void lower_domain(char **domain)
     *domain = lower;
 }
 
+/* The one name that needs no look-up, so that users of the options find only numbers. */
+static void number_host(char **host)
+{
+    if (g_ascii_strcasecmp(*host, "localhost") != 0)
+        return;
+    g_free(*host);
+    *host = g_strdup("127.0.0.1");
+}
+
 bool options_check_given(struct options *options, GError **error)
 {
     static const char *const algorithms[] = {"HS256", "RS256", "ES256", NULL};
@@ -59,11 +68,15 @@ bool options_check_given(struct options *options, GError **error)
         return false;
     lower_domain(&options->xmpp_domain);
     lower_domain(&options->xmpp_server_domain);
+    number_host(&options->xmpp_host);
+    number_host(&options->http_listen);
+    number_host(&options->http_admin_listen);
     drop_empty(&options->xmpp_secret_file);
     drop_empty(&options->auth_key_file);
     drop_empty(&options->auth_jwks_file);
     if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
-        return complain(error, "[xmpp] secret, secret_file", "exactly one of the two must be given");
+        return complain(error, "[xmpp] secret, secret_file",
+                        "exactly one of the two must be given");
     if (!g_strv_contains(algorithms, options->auth_algorithm))
         return complain(error, "[auth] algorithm", "must be HS256, RS256 or ES256");
     bool key = is_given(options->auth_key);
@@ -108,8 +121,7 @@ static bool check_xmpp(const struct options *options, GError **error)
 static bool is_address(const char *host)
 {
     struct in6_addr address;
-    return strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, &address) == 1 ||
-           inet_pton(AF_INET6, host, &address) == 1;
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
 static bool check_addresses(const struct options *options, GError **error)

@@ -69,20 +69,23 @@ static void print_sample_value(FILE *out, const struct option_info *info)
 
 void options_print_sample(FILE *out)
 {
-    fputs("# Configuration of trestle. Lines that start with # are comments; an option that is\n"
-          "# commented out shows its default. `trestle check-config` reads this file and says what\n"
-          "# is wrong with it, `trestle doctor` tries it. File names are relative to this file. A\n"
-          "# backslash in a value is written twice.\n"
-          "#\n"
-          "# Besides the options that have no # here, one of secret and secret_file and one of key,\n"
-          "# key_file and jwks_file must be given.\n",
-          out);
+    fputs(
+        "# Configuration of trestle. Lines that start with # are comments; an option that is\n"
+        "# commented out shows its default. `trestle check-config` reads this file and says what\n"
+        "# is wrong with it, `trestle doctor` tries it. File names are relative to this file. A\n"
+        "# backslash in a value is written twice.\n"
+        "#\n"
+        "# Besides the options that have no # here, one of secret and secret_file and one of key,\n"
+        "# key_file and jwks_file must be given.\n",
+        out);
     for (size_t i = 0; i < option_table_length; i++) {
         const struct option_info *info = &option_table[i];
         g_autofree char *standard = describe_default(info);
         g_autofree char *text = g_strdup_printf("%s (%s)", info->text, standard);
         if (starts_section(i))
             fprintf(out, "\n[%s]\n", info->section);
+        else
+            fputc('\n', out);
         print_wrapped(out, "# ", text, 96);
         print_sample_value(out, info);
     }

@@ -12,6 +12,6 @@ bool text_is_xml_safe(const char *text, size_t length);
 /* Compares two secrets in time that depends on their lengths alone. */
 bool text_equal_constant_time(const char *a, const char *b);
 
-/* How many single-character edits turn A into B (Levenshtein, ASCII case ignored); lengths are cut at
- * 64 bytes. For "did you mean". */
+/* How many single-character edits turn A into B (Levenshtein, ASCII case ignored); lengths are cut
+ * at 64 bytes. For "did you mean". */
 unsigned text_distance(const char *a, const char *b);

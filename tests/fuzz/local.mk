@@ -18,6 +18,10 @@ tests_fuzz_jid_fuzz_SOURCES = tests/fuzz/jid_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_jid_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_jid_fuzz_LDADD = $(XEP_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/options_fuzz
+tests_fuzz_options_fuzz_SOURCES = tests/fuzz/options_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_options_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_options_fuzz_LDADD = libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
 FUZZ_TARGETS += tests/fuzz/dispatch_fuzz
 tests_fuzz_dispatch_fuzz_SOURCES = tests/fuzz/dispatch_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_dispatch_fuzz_LDFLAGS = $(FUZZ_LINK)

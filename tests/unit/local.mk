@@ -1,6 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
+
+# bridge/core and bridge/http
+transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
+  $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
+transport_tests = \
+  tests/unit/http_server_test
+check_PROGRAMS += $(transport_tests)
+TESTS += $(transport_tests)
+tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
+  tests/unit/http_fake_core.c tests/unit/http_fake_core.h
+tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_server_test_LDADD = $(transport_test_libs)
+# bridge/base
+base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+base_tests = \
+  tests/unit/base_buffer_test \
+  tests/unit/base_error_clock_test \
+  tests/unit/base_id_test \
+  tests/unit/base_json_writer_test \
+  tests/unit/base_log_test \
+  tests/unit/base_metrics_test \
+  tests/unit/base_options_test \
+  tests/unit/base_text_test
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+tests_unit_base_buffer_test_SOURCES = tests/unit/base_buffer_test.c tests/unit/unit.h
+tests_unit_base_buffer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_buffer_test_LDADD = $(base_test_libs)
+tests_unit_base_error_clock_test_SOURCES = tests/unit/base_error_clock_test.c tests/unit/unit.h
+tests_unit_base_error_clock_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_error_clock_test_LDADD = $(base_test_libs)
+tests_unit_base_id_test_SOURCES = tests/unit/base_id_test.c tests/unit/unit.h
+tests_unit_base_id_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_id_test_LDADD = $(base_test_libs)
+tests_unit_base_json_writer_test_SOURCES = tests/unit/base_json_writer_test.c tests/unit/unit.h
+tests_unit_base_json_writer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_json_writer_test_LDADD = $(base_test_libs)
+tests_unit_base_log_test_SOURCES = tests/unit/base_log_test.c tests/unit/unit.h
+tests_unit_base_log_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_log_test_LDADD = $(base_test_libs)
+tests_unit_base_metrics_test_SOURCES = tests/unit/base_metrics_test.c tests/unit/unit.h
+tests_unit_base_metrics_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_metrics_test_LDADD = $(base_test_libs)
+tests_unit_base_options_test_SOURCES = tests/unit/base_options_test.c tests/unit/unit.h
+tests_unit_base_options_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_options_test_LDADD = $(base_test_libs)
+tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.h
+tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_text_test_LDADD = $(base_test_libs)
+
 check_PROGRAMS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
 TESTS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
 tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocking database access for the command line. */
+#include "config.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "bridge/admin_sql.h"
+
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
+/* libpq ends messages with a newline and puts hints on lines of their own. */
+static char *one_line(const char *message)
+{
+    char *line = g_strchomp(g_strdup(message));
+    return g_strdelimit(line, "\r\n\t", ' ');
+}
+
+PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
+{
+    /* libpq quotes a URI that it cannot read, password and all. */
+    PQconninfoOption *parsed = PQconninfoParse(options->database_uri, NULL);
+    if (!parsed) {
+        *ret_problem =
+            g_strdup("libpq cannot read the uri; special characters in its parts must be "
+                     "percent-encoded");
+        return NULL;
+    }
+    PQconninfoFree(parsed);
+    const char *keywords[] = {"dbname", "connect_timeout", "fallback_application_name", NULL};
+    const char *values[] = {options->database_uri, "5", "trestle", NULL};
+    PGconn *connection = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(connection) == CONNECTION_OK) {
+        PQsetNoticeProcessor(connection, ignore_notice, NULL);
+        PQclear(PQexec(connection, "SET statement_timeout = '10s'"));
+        return connection;
+    }
+    *ret_problem = one_line(PQerrorMessage(connection));
+    PQfinish(connection);
+    return NULL;
+}
+
+char *admin_sql_value(PGconn *connection, const char *statement)
+{
+    g_autoptr(PGresult) result = PQexec(connection, statement);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
+        PQgetisnull(result, 0, 0))
+        return NULL;
+    return g_strdup(PQgetvalue(result, 0, 0));
+}
+
+static char *describe_failure(PGconn *connection, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (g_strcmp0(state, "42883") == 0)
+        return g_strdup("the database does not have the tables yet; run 'trestle migrate'");
+    if (g_strcmp0(state, "23505") == 0)
+        return g_strdup("there is a key of that name already; revoke it first");
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    return one_line(message ? message : PQerrorMessage(connection));
+}
+
+char *admin_sql_create_key(const struct options *options, const char *name, const guint8 *hash,
+                           const char *scopes)
+{
+    char *problem = NULL;
+    g_autoptr(PGconn) connection = admin_sql_connect(options, &problem);
+    if (!connection)
+        return problem;
+    g_autofree char *array = g_strdup_printf("{%s}", scopes);
+    const char *values[] = {name, (const char *)hash, array};
+    int lengths[] = {0, 32, 0};
+    int formats[] = {0, 1, 0};
+    g_autoptr(PGresult) result =
+        PQexecParams(connection, "SELECT server_key_create($1::text, $2::bytea, $3::text[])", 3,
+                     NULL, values, lengths, formats, 0);
+    bool done = PQresultStatus(result) == PGRES_TUPLES_OK;
+    return done ? NULL : describe_failure(connection, result);
+}
+
+char *admin_sql_revoke_key(const struct options *options, const char *name)
+{
+    char *problem = NULL;
+    g_autoptr(PGconn) connection = admin_sql_connect(options, &problem);
+    if (!connection)
+        return problem;
+    const char *values[] = {name};
+    g_autoptr(PGresult) result = PQexecParams(connection, "SELECT server_key_revoke($1::text)", 1,
+                                              NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return describe_failure(connection, result);
+    bool none = PQntuples(result) == 0 || strcmp(PQgetvalue(result, 0, 0), "f") == 0 ||
+                strcmp(PQgetvalue(result, 0, 0), "0") == 0;
+    return none ? g_strdup("there is no key of that name") : NULL;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one place where request fields are checked. A maximum of 0 means that there is no upper
+ * bound besides those of the transport; JSON null counts as absent. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/text.h"
+#include "bridge/core/field.h"
+
+/* One value as it came: TEXT, or JSON of another type, or neither when it is absent. */
+struct raw_value {
+    const char *text;
+    size_t length;
+    json_t *json;
+    bool is_parameter; /* from path or query: numbers and booleans are written as text */
+};
+
+/* Writes "/name" as a JSON pointer (RFC 6901), cut at a character when it is too long. */
+static void pointer_write(char ret_pointer[64], const char *name)
+{
+    size_t length = 0;
+    ret_pointer[length++] = '/';
+    for (const char *p = name; *p;) {
+        const char *next = p + g_utf8_skip[(guchar)*p];
+        size_t size = *p == '~' || *p == '/' ? 2 : (size_t)(next - p);
+        if (length + size >= 64)
+            break;
+        if (*p == '~' || *p == '/')
+            memcpy(ret_pointer + length, *p == '~' ? "~0" : "~1", 2);
+        else
+            memcpy(ret_pointer + length, p, size);
+        length += size;
+        p = next;
+    }
+    ret_pointer[length] = '\0';
+}
+
+static bool fail(struct field_problem *ret_problem, const char *name, const char *detail)
+{
+    ret_problem->code = ERROR_UNPROCESSABLE;
+    ret_problem->detail = detail;
+    pointer_write(ret_problem->pointer, name);
+    return false;
+}
+
+static bool in_object(const struct field *field, const struct field_source *source)
+{
+    return source->everything_in_object || !(field->flags & (FIELD_IN_PATH | FIELD_IN_QUERY));
+}
+
+static struct raw_value find_value(const struct field *field, const struct field_source *source)
+{
+    struct raw_value raw = {0};
+    if (!in_object(field, source)) {
+        raw.is_parameter = true;
+        if (source->parameter)
+            raw.text = source->parameter(source->data, field, &raw.length);
+        return raw;
+    }
+    json_t *json = source->object ? json_object_get(source->object, field->name) : NULL;
+    if (json && !json_is_null(json))
+        raw.json = json;
+    if (json_is_string(raw.json)) {
+        raw.text = json_string_value(raw.json);
+        raw.length = json_string_length(raw.json);
+    }
+    if (!raw.json && (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key) {
+        raw.text = source->idempotency_key;
+        raw.length = strlen(raw.text);
+    }
+    return raw;
+}
+
+static const char *check_bounds(const struct field *field, gint64 number, const char *small,
+                                const char *large)
+{
+    if (number < field->minimum)
+        return small;
+    return field->maximum != 0 && number > field->maximum ? large : NULL;
+}
+
+static const char *read_text(const struct field *field, const struct raw_value *raw,
+                             struct field_value *ret_value)
+{
+    if (!raw->text)
+        return "must be a string";
+    if (!text_is_xml_safe(raw->text, raw->length))
+        return "holds characters that cannot be carried";
+    ret_value->text = raw->text;
+    ret_value->length = raw->length;
+    return check_bounds(field, (gint64)raw->length, "is too short", "is too long");
+}
+
+static const char *read_choice(const struct field *field, const struct raw_value *raw,
+                               struct field_value *ret_value)
+{
+    const char *wrong = read_text(&(struct field){.name = field->name}, raw, ret_value);
+    if (wrong)
+        return wrong;
+    if (!g_strv_contains(field->choices, raw->text))
+        return "is not one of the permitted values";
+    return NULL;
+}
+
+static const char *read_uuid(const struct raw_value *raw, struct field_value *ret_value)
+{
+    if (!raw->text)
+        return "must be a string";
+    if (raw->length != UUID_TEXT_SIZE - 1 || !uuid_parse(raw->text, &ret_value->uuid))
+        return "is not an id";
+    ret_value->text = raw->text;
+    ret_value->length = raw->length;
+    return NULL;
+}
+
+static bool parse_integer(const struct raw_value *raw, gint64 *ret_integer)
+{
+    if (!raw->is_parameter) {
+        *ret_integer = json_integer_value(raw->json);
+        return json_is_integer(raw->json);
+    }
+    const char *digits = raw->text + (raw->text[0] == '-');
+    if (raw->length == 0 || raw->length > 20 || strlen(raw->text) != raw->length ||
+        !g_ascii_isdigit(digits[0]))
+        return false;
+    char *end = NULL;
+    errno = 0;
+    *ret_integer = g_ascii_strtoll(raw->text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+static const char *read_integer(const struct field *field, const struct raw_value *raw,
+                                struct field_value *ret_value)
+{
+    if (!parse_integer(raw, &ret_value->integer))
+        return "must be a whole number";
+    return check_bounds(field, ret_value->integer, "is too small", "is too large");
+}
+
+static const char *read_boolean(const struct raw_value *raw, struct field_value *ret_value)
+{
+    bool is_true = raw->is_parameter ? strcmp(raw->text, "true") == 0 : json_is_true(raw->json);
+    bool is_false = raw->is_parameter ? strcmp(raw->text, "false") == 0 : json_is_false(raw->json);
+    ret_value->integer = is_true;
+    return is_true || is_false ? NULL : "must be true or false";
+}
+
+static const char *read_value(const struct field *field, const struct raw_value *raw,
+                              struct field_value *ret_value)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+        return read_text(field, raw, ret_value);
+    case FIELD_UUID:
+        return read_uuid(raw, ret_value);
+    case FIELD_INTEGER:
+        return read_integer(field, raw, ret_value);
+    case FIELD_BOOLEAN:
+        return read_boolean(raw, ret_value);
+    case FIELD_CHOICE:
+        return read_choice(field, raw, ret_value);
+    default:
+        g_return_val_if_reached("has an unknown type");
+    }
+}
+
+static bool check_field(const struct field *field, const struct field_source *source,
+                        struct field_value *ret_value, struct field_problem *ret_problem)
+{
+    struct raw_value raw = find_value(field, source);
+    *ret_value = (struct field_value){0};
+    if (!raw.text && !raw.json) {
+        if (field->flags & FIELD_REQUIRED)
+            return fail(ret_problem, field->name, "is required");
+        return true;
+    }
+    const char *wrong = read_value(field, &raw, ret_value);
+    if (!wrong) {
+        ret_value->present = true;
+        return true;
+    }
+    *ret_value = (struct field_value){0};
+    fail(ret_problem, field->name, wrong);
+    /* What a path names is there or not there; how the name is malformed is nobody's business. */
+    if ((field->flags & FIELD_IN_PATH) && !source->everything_in_object) {
+        ret_problem->code = ERROR_NOT_FOUND;
+        ret_problem->pointer[0] = '\0';
+    }
+    return false;
+}
+
+static bool check_unknown(const struct field *fields, const struct field_source *source,
+                          struct field_problem *ret_problem)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (source->object, key, value) {
+        const struct field *field = fields;
+        while (field->name && strcmp(field->name, key) != 0)
+            field++;
+        if (!field->name || !in_object(field, source))
+            return fail(ret_problem, key, "is not known here");
+    }
+    return true;
+}
+
+bool fields_check(const struct field *fields, const struct field_source *source,
+                  struct field_value *ret_values, struct field_problem *ret_problem)
+{
+    if (source->object && !json_is_object(source->object)) {
+        *ret_problem = (struct field_problem){.code = ERROR_UNPROCESSABLE,
+                                              .detail = "the request must be a JSON object"};
+        return false;
+    }
+    for (size_t i = 0; fields[i].name; i++) {
+        if (!check_field(&fields[i], source, &ret_values[i], ret_problem))
+            return false;
+    }
+    return check_unknown(fields, source, ret_problem);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Answers to requests, and the problem object (RFC 9457) that every failure is told with. */
+#include "config.h"
+
+#include "bridge/base/json_writer.h"
+#include "bridge/core/request.h"
+
+/* Details and pointers are short; a problem that does not fit is a mistake of ours. */
+#define PROBLEM_MAX 4096
+
+void request_reply(struct request *request, unsigned status, struct buffer *json)
+{
+    request->transport->reply(request, status, json);
+}
+
+static void fail(struct request *request, enum error_code code, const char *detail,
+                 const char *pointer)
+{
+    g_auto(buffer) problem = BUFFER_INIT(PROBLEM_MAX);
+    problem_write(&problem, code, detail, pointer, request->id);
+    request->transport->fail(request, code, &problem);
+}
+
+void request_fail(struct request *request, enum error_code code, const char *detail)
+{
+    fail(request, code, detail, NULL);
+}
+
+void request_fail_field(struct request *request, const struct field_problem *problem)
+{
+    fail(request, problem->code, problem->detail, problem->pointer);
+}
+
+static void write_errors(struct json_writer *json, const char *pointer, const char *detail)
+{
+    json_key(json, "errors");
+    json_begin_array(json);
+    json_begin_object(json);
+    json_member_string(json, "pointer", pointer);
+    if (detail)
+        json_member_string(json, "detail", detail);
+    json_end_object(json);
+    json_end_array(json);
+}
+
+void problem_write(struct buffer *buf, enum error_code code, const char *detail,
+                   const char *pointer, const char *request_id)
+{
+    const struct error_info *info = error_info(code);
+    /* These two must not tell one cause from another (design: one body, byte for byte). */
+    bool opaque = code == ERROR_NOT_FOUND || code == ERROR_REFUSED;
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_key(&json, "type");
+    char type[64];
+    g_snprintf(type, sizeof type, "urn:trestle:problem:%s", info->code);
+    json_put_string(&json, type);
+    json_member_string(&json, "title", info->title);
+    json_member_integer(&json, "status", info->http_status);
+    json_member_string(&json, "code", info->code);
+    if (detail && !opaque)
+        json_member_string(&json, "detail", detail);
+    if (request_id)
+        json_member_string(&json, "request_id", request_id);
+    if (pointer && pointer[0] && !opaque)
+        write_errors(&json, pointer, detail);
+    json_end_object(&json);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Token verification. The library only ever decides whether a signature is right, and only after
+ * this file has read the header and found exactly the configured algorithm; everything a token says
+ * is read here, from the very bytes that were signed. */
+#include "config.h"
+
+#include <jansson.h>
+#include <jwt.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/options.h"
+#include "bridge/base/text.h"
+#include "bridge/core/base64url.h"
+#include "bridge/core/token.h"
+#include "bridge/core/token_key.h"
+
+#define SUBJECT_MAX 255
+#define NAME_MAX_BYTES 255
+#define PICTURE_MAX 2048
+#define SECONDS_MAX 9000000000000 /* far enough, and microseconds still fit */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
+
+struct token_verifier {
+    enum token_algorithm algorithm;
+    GArray *keys; /* struct token_key, at least one */
+    char *issuer, *audience; /* NULL: not checked */
+    gint64 leeway; /* seconds */
+};
+
+/* The three segments of a token, decoded. */
+struct segments {
+    const char *text; /* the token; its first SIGNED_LENGTH bytes are what is signed */
+    size_t signed_length;
+    json_t *header, *payload;
+    guchar *signature;
+    size_t signature_length;
+};
+
+static void segments_clear(struct segments *parts)
+{
+    json_decref(parts->header);
+    json_decref(parts->payload);
+    g_free(parts->signature);
+}
+typedef struct segments segments;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(segments, segments_clear)
+
+static char *copy_unless_empty(const char *text)
+{
+    return text && text[0] ? g_strdup(text) : NULL;
+}
+
+struct token_verifier *token_verifier_new(const struct options *options, GError **error)
+{
+    enum token_algorithm algorithm = TOKEN_HS256;
+    GArray *keys = token_keys_load(options, &algorithm, error);
+    if (!keys)
+        return NULL;
+    struct token_verifier *verifier = g_new0(struct token_verifier, 1);
+    verifier->algorithm = algorithm;
+    verifier->keys = keys;
+    verifier->issuer = copy_unless_empty(options->auth_issuer);
+    verifier->audience = copy_unless_empty(options->auth_audience);
+    verifier->leeway = options->auth_leeway;
+    return verifier;
+}
+
+void token_verifier_free(struct token_verifier *verifier)
+{
+    if (!verifier)
+        return;
+    g_array_unref(verifier->keys);
+    g_free(verifier->issuer);
+    g_free(verifier->audience);
+    g_free(verifier);
+}
+
+void token_claims_clear(struct token_claims *claims)
+{
+    g_free(claims->subject);
+    g_free(claims->username);
+    g_free(claims->name);
+    g_free(claims->picture);
+    *claims = (struct token_claims){0};
+}
+
+static json_t *decode_object(const char *text, size_t length)
+{
+    size_t size = 0;
+    g_autofree guchar *bytes = base64url_decode(text, length, &size);
+    if (!bytes)
+        return NULL;
+    /* NUL is not allowed for: a claim that has one is not a claim. */
+    json_t *json = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(json))
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static bool split(const char *token, struct segments *parts)
+{
+    const char *first = strchr(token, '.');
+    const char *second = first ? strchr(first + 1, '.') : NULL;
+    if (!second || strchr(second + 1, '.'))
+        return false;
+    parts->text = token;
+    parts->signed_length = (size_t)(second - token);
+    parts->header = decode_object(token, (size_t)(first - token));
+    parts->payload = decode_object(first + 1, (size_t)(second - first - 1));
+    parts->signature =
+        base64url_decode(second + 1, strlen(second + 1), &parts->signature_length);
+    return parts->header && parts->payload && parts->signature;
+}
+
+/* The key that the header asks for: by kid in a set, else the only one there is. */
+static const struct token_key *choose_key(const struct token_verifier *verifier, json_t *header)
+{
+    json_t *id = json_object_get(header, "kid");
+    const struct token_key *first = &g_array_index(verifier->keys, struct token_key, 0);
+    if (id && !json_is_string(id))
+        return NULL;
+    if (verifier->keys->len == 1 && (!id || !first->id))
+        return first;
+    for (guint i = 0; id && i < verifier->keys->len; i++) {
+        const struct token_key *key = &g_array_index(verifier->keys, struct token_key, i);
+        if (g_strcmp0(key->id, json_string_value(id)) == 0)
+            return key;
+    }
+    return NULL;
+}
+
+static bool hmac_matches(const struct token_key *key, const struct segments *parts)
+{
+    guchar digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    return HMAC(EVP_sha256(), key->bytes, key->length, (const guchar *)parts->text,
+                parts->signed_length, digest, &length) &&
+           length == parts->signature_length &&
+           CRYPTO_memcmp(digest, parts->signature, length) == 0;
+}
+
+static bool signature_is_right(const struct token_verifier *verifier, const struct segments *parts)
+{
+    json_t *algorithm = json_object_get(parts->header, "alg");
+    if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->algorithm)) != 0 ||
+        json_object_get(parts->header, "crit"))
+        return false;
+    const struct token_key *key = choose_key(verifier, parts->header);
+    if (!key)
+        return false;
+    /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
+    if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
+        return false;
+    jwt_t *jwt = NULL;
+    int failed = jwt_decode(&jwt, parts->text, (const guchar *)key->bytes, key->length);
+    jwt_free(jwt);
+    ERR_clear_error();
+    return failed == 0;
+}
+
+/* False if NAME is there and not a number of seconds. */
+static bool read_seconds(json_t *payload, const char *name, gint64 fallback, gint64 *ret_seconds)
+{
+    json_t *value = json_object_get(payload, name);
+    *ret_seconds = fallback;
+    if (!value)
+        return true;
+    double seconds = json_number_value(value);
+    if (!json_is_number(value) || !(seconds >= 0))
+        return false;
+    *ret_seconds = seconds > (double)SECONDS_MAX ? SECONDS_MAX : (gint64)seconds;
+    return true;
+}
+
+static const char *check_times(const struct token_verifier *verifier, json_t *payload,
+                               gint64 *ret_expires)
+{
+    gint64 expires, begins, now = clock_wall() / G_USEC_PER_SEC;
+    if (!read_seconds(payload, "exp", -1, &expires) || expires < 0 ||
+        !read_seconds(payload, "nbf", 0, &begins))
+        return "the token has no usable exp or nbf";
+    if (expires + verifier->leeway <= now)
+        return "the token has expired";
+    if (begins - verifier->leeway > now)
+        return "the token is not valid yet";
+    *ret_expires = (expires + verifier->leeway) * G_USEC_PER_SEC;
+    return NULL;
+}
+
+static bool audience_matches(json_t *claim, const char *audience)
+{
+    if (json_is_string(claim))
+        return strcmp(json_string_value(claim), audience) == 0;
+    size_t i;
+    json_t *entry;
+    json_array_foreach (claim, i, entry) {
+        if (g_strcmp0(json_string_value(entry), audience) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The claim's text, or NULL when it is absent, empty, too long or not fit for XML. */
+static const char *usable_text(json_t *payload, const char *name, size_t maximum)
+{
+    json_t *value = json_object_get(payload, name);
+    size_t length = json_string_length(value);
+    const char *text = json_string_value(value);
+    return length > 0 && length <= maximum && text_is_xml_safe(text, length) ? text : NULL;
+}
+
+static const char *check_claims(const struct token_verifier *verifier, json_t *payload,
+                                gint64 *ret_expires)
+{
+    const char *reason = check_times(verifier, payload, ret_expires);
+    if (reason)
+        return reason;
+    if (verifier->issuer &&
+        g_strcmp0(json_string_value(json_object_get(payload, "iss")), verifier->issuer) != 0)
+        return "the token has another issuer";
+    if (verifier->audience && !audience_matches(json_object_get(payload, "aud"), verifier->audience))
+        return "the token is for another audience";
+    if (!usable_text(payload, "sub", SUBJECT_MAX))
+        return "the token has no usable sub";
+    return NULL;
+}
+
+static bool refuse(const char *reason, const char **ret_reason)
+{
+    *ret_reason = reason;
+    return false;
+}
+
+bool token_verify(const struct token_verifier *verifier, const char *token,
+                  struct token_claims *ret_claims, const char **ret_reason)
+{
+    if (strnlen(token, TOKEN_MAX + 1) > TOKEN_MAX)
+        return refuse("the token is too long", ret_reason);
+    g_auto(segments) parts = {0};
+    if (!split(token, &parts))
+        return refuse("the token is malformed", ret_reason);
+    if (!signature_is_right(verifier, &parts))
+        return refuse("the token's signature cannot be accepted", ret_reason);
+    gint64 expires = 0;
+    const char *reason = check_claims(verifier, parts.payload, &expires);
+    if (reason)
+        return refuse(reason, ret_reason);
+    *ret_claims = (struct token_claims){
+        .subject = g_strdup(usable_text(parts.payload, "sub", SUBJECT_MAX)),
+        .username = g_strdup(usable_text(parts.payload, "username", NAME_MAX_BYTES)),
+        .name = g_strdup(usable_text(parts.payload, "name", NAME_MAX_BYTES)),
+        .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
+        .expires = expires,
+    };
+    return true;
+}

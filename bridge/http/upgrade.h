@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where the HTTP server hands over a connection that has become a WebSocket. */
+#pragma once
+
+#include <stddef.h>
+
+struct websocket_handshake {
+    int fd;              /* non-blocking, TCP_NODELAY; ownership passes to the callee */
+    const char *extra;   /* bytes the client sent right behind its handshake; valid during the call */
+    size_t extra_length;
+    const char *token;   /* from "Authorization: Bearer", or NULL; valid during the call */
+    const char *dialect; /* the negotiated subprotocol, or ?dialect=, or NULL; during the call */
+};
+
+struct websocket_upgrade {
+    /* NULL-terminated names of subprotocols, in order of preference. */
+    const char *const *dialects;
+    /* The reply 101 has been sent; from here the connection belongs to the callee. It must not call
+     * into the HTTP server. */
+    void (*upgraded)(void *data, const struct websocket_handshake *handshake);
+    void *data;
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The log: what is written, what is not, and that a bad descriptor costs lines and nothing else. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/base/log.h"
+#include "tests/unit/unit.h"
+
+/* Logs through BODY into a file and yields its text. */
+static char *logged(const char *level, const char *areas, void (*body)(void))
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("trestle-log-XXXXXX", &path, NULL);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert(log_configure(level, areas, path));
+    body();
+    char *text = NULL;
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    ck_assert(log_configure("info", "all", NULL));
+    g_unlink(path);
+    return text;
+}
+
+static void log_one_of_each(void)
+{
+    log_error(AREA_LINK, "an-error", NULL);
+    log_warning(AREA_LINK, "a-warning", NULL);
+    log_info(AREA_LINK, "an-info", "key=%d", 1);
+    log_debug(AREA_LINK, "a-debug", NULL);
+    log_error(AREA_HTTP, "http-error", NULL);
+    log_info(AREA_HTTP, "http-info", NULL);
+}
+
+START_TEST(lines_are_key_value_pairs)
+{
+    g_autofree char *text = logged("info", "link", log_one_of_each);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    ck_assert_uint_eq(g_strv_length(lines), 5);
+    ck_assert(
+        g_regex_match_simple("^ts=\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z level=info "
+                             "area=link event=an-info key=1$",
+                             lines[2], 0, 0));
+    ck_assert_ptr_nonnull(strstr(lines[0], " level=error area=link event=an-error"));
+}
+END_TEST
+
+START_TEST(levels_and_areas_select)
+{
+    g_autofree char *quiet = logged("error", "all", log_one_of_each);
+    ck_assert_ptr_nonnull(strstr(quiet, "an-error"));
+    ck_assert_ptr_null(strstr(quiet, "a-warning"));
+    g_autofree char *loud = logged("debug", "all", log_one_of_each);
+    ck_assert_ptr_nonnull(strstr(loud, "a-debug"));
+    ck_assert_ptr_nonnull(strstr(loud, "http-info"));
+    g_autofree char *other = logged("debug", " http , ws", log_one_of_each);
+    ck_assert_ptr_null(strstr(other, "an-info"));
+    ck_assert_ptr_nonnull(strstr(other, "http-info"));
+    /* Errors are written whatever the areas are. */
+    ck_assert_ptr_nonnull(strstr(other, "an-error"));
+}
+END_TEST
+
+static void log_hostile_value(void)
+{
+    log_info(AREA_MAIN, "hostile", "name=\"%s\"", "x\nts=1 level=error\r\x1b[2J\x7f");
+}
+
+START_TEST(a_value_cannot_start_a_line)
+{
+    g_autofree char *text = logged("info", "all", log_hostile_value);
+    ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+    ck_assert(g_str_has_suffix(text, "name=\"x?ts=1 level=error??[2J?\"\n"));
+}
+END_TEST
+
+static void log_long_value(void)
+{
+    g_autofree char *value = g_strnfill(100000, 'x');
+    log_info(AREA_MAIN, "long", "value=%s", value);
+    log_info(AREA_MAIN, "next", NULL);
+}
+
+START_TEST(a_long_line_is_cut)
+{
+    g_autofree char *text = logged("info", "all", log_long_value);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    ck_assert_uint_eq(g_strv_length(lines), 3);
+    ck_assert_uint_le(strlen(lines[0]), 4096);
+    ck_assert(g_str_has_suffix(lines[1], "event=next"));
+}
+END_TEST
+
+START_TEST(bad_settings_leave_the_former)
+{
+    ck_assert(log_configure("warning", "core", NULL));
+    ck_assert(!log_configure("loud", "all", NULL));
+    ck_assert(!log_configure("info", "all,nonsense", NULL));
+    ck_assert(!log_configure("info", "", NULL));
+    ck_assert(!log_configure("info", NULL, NULL));
+    ck_assert(!log_configure("info", "all", "/nonexistent/folder/log"));
+    ck_assert(!log_configure("info", "all", "/tmp"));
+    ck_assert(log_enabled(LOG_WARNING, AREA_CORE));
+    ck_assert(!log_enabled(LOG_INFO, AREA_CORE));
+    ck_assert(!log_enabled(LOG_WARNING, AREA_WS));
+}
+END_TEST
+
+START_TEST(a_full_disk_loses_lines_only)
+{
+    ck_assert(log_configure("info", "all", "/dev/full"));
+    for (int i = 0; i < 100; i++)
+        log_info(AREA_MAIN, "lost", NULL);
+    ck_assert(log_configure("info", "all", NULL));
+}
+END_TEST
+
+/* A FIFO is the log file that a test can fill, empty and close. */
+static char *make_fifo(int *ret_reader)
+{
+    g_autofree char *folder = g_dir_make_tmp("trestle-log-XXXXXX", NULL);
+    char *path = g_build_filename(folder, "fifo", NULL);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    *ret_reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(*ret_reader, 0);
+    return path;
+}
+
+static void remove_fifo(const char *path)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_unlink(path);
+    g_rmdir(folder);
+}
+
+START_TEST(a_closed_pipe_loses_lines_only)
+{
+    int reader;
+    signal(SIGPIPE, SIG_DFL);
+    g_autofree char *path = make_fifo(&reader);
+    ck_assert(log_configure("info", "all", path));
+    close(reader);
+    for (int i = 0; i < 10; i++)
+        log_info(AREA_MAIN, "lost", NULL);
+    ck_assert(log_configure("info", "all", NULL));
+    /* Nobody reads: refused, not waited for. */
+    ck_assert(!log_configure("info", "all", path));
+    remove_fifo(path);
+}
+END_TEST
+
+static void drain(int fd, GString *into)
+{
+    char chunk[65536];
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) > 0)
+        g_string_append_len(into, chunk, n);
+}
+
+START_TEST(a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
+{
+    int reader;
+    g_autofree char *path = make_fifo(&reader);
+    ck_assert(log_configure("info", "all", path));
+    for (int i = 0; i < 5000; i++)
+        log_info(AREA_MAIN, "flood", "number=%d", i);
+    g_autoptr(GString) text = g_string_new(NULL);
+    drain(reader, text);
+    log_info(AREA_MAIN, "after", NULL);
+    drain(reader, text);
+    ck_assert_ptr_nonnull(strstr(text->str, "event=log-lines-lost lines="));
+    ck_assert_ptr_nonnull(strstr(text->str, "event=after\n"));
+    guint lines = 0;
+    for (const char *p = text->str; (p = strstr(p, "event=flood number=")) != NULL; p++)
+        lines++;
+    /* A note before the flood is about an earlier test's lines. */
+    const char *note = strstr(strstr(text->str, "event=flood"), "event=log-lines-lost lines=");
+    ck_assert_ptr_nonnull(note);
+    guint64 lost = g_ascii_strtoull(strchr(note, '=') + strlen("=log-lines-lost lines="), NULL, 10);
+    ck_assert_uint_eq(lines + lost, 5000);
+    ck_assert(log_configure("info", "all", NULL));
+    close(reader);
+    remove_fifo(path);
+}
+END_TEST
+
+UNIT_MAIN("log", lines_are_key_value_pairs, levels_and_areas_select, a_value_cannot_start_a_line,
+          a_long_line_is_cut, bad_settings_leave_the_former, a_full_disk_loses_lines_only,
+          a_closed_pipe_loses_lines_only, a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
