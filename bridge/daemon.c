@@ -181,7 +181,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped_data = data;
     daemon->stopping = 2;
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
-    ws_server_stop(daemon->sockets, part_stopped, daemon);
+    ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
 }
 
 void daemon_free(struct daemon *daemon)
