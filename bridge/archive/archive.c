@@ -57,6 +57,8 @@ enum error_code archive_result_error(const PGresult *result)
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return ERROR_NONE;
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (g_strcmp0(state, "23505") == 0)
+        return ERROR_CONFLICT; /* unique violation */
     g_autofree char *text = g_strdup(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     log_warning(AREA_ARCHIVE, "statement-failed", "sqlstate=%s", state ? state : "none");
     log_debug(AREA_ARCHIVE, "statement-failed", "reason=\"%s\"", text ? text : "");

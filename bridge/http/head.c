@@ -5,13 +5,12 @@
  * out can be told from the addresses of the pieces alone, without looking at the bytes. */
 #include "config.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "bridge/http/head.h"
 
 #define HEADERS_MAX 64
-/* From 1.0 on the library has strict modes of its own, and need not keep the head in place. */
-#define IN_PLACE_BEFORE 0x01000000
 
 struct scan {
     struct head *head;
@@ -175,7 +174,8 @@ const char *head_read(struct MHD_Connection *connection, struct head *head)
         return "unknown version of HTTP";
     if (!is_token(head->method, strlen(head->method)) || !url_is_clean(head->url))
         return "malformed request line";
-    if (MHD_get_version_bin() < IN_PLACE_BEFORE)
+    /* From 1.0 on the library is strict by itself, and need not keep the head in place. */
+    if (MHD_get_version()[0] == '0')
         scan.expected = (uintptr_t)head->version + strlen(head->version) + 2;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &scan);
     if (scan.fault)

@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libhttp.a
+libhttp_a_SOURCES = \
+  bridge/http/admin.c bridge/http/admin.h \
+  bridge/http/exchange.c bridge/http/exchange.h \
+  bridge/http/handshake.c bridge/http/upgrade.h \
+  bridge/http/head.c bridge/http/head.h \
+  bridge/http/listener.c bridge/http/listener.h \
+  bridge/http/parameters.c \
+  bridge/http/reply.c \
+  bridge/http/route.c bridge/http/route.h \
+  bridge/http/server.c bridge/http/server.h

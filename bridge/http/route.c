@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <glib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "bridge/core/request.h"

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The admin listener: /livez, /readyz, /metrics, without authentication, for operators and their
+ * probes only. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct options;
+struct http_admin;
+
+struct http_part {
+    const char *name; /* "database", "link" */
+    bool ready;
+};
+
+struct http_probe {
+    /* The parts that must be up, ended by one without a name; valid until the next call. */
+    const struct http_part *(*parts)(void *data);
+    /* Before /metrics is written: the time to set gauges. May be NULL. */
+    void (*refresh)(void *data);
+    void *data;
+};
+
+/* Listens on [http] admin_listen and admin_port. NULL and *error if it cannot. PROBE is copied. */
+struct http_admin *http_admin_new(const struct options *options, const struct http_probe *probe,
+                                  GError **error);
+void http_admin_free(struct http_admin *admin); /* NULL is fine */
+unsigned http_admin_port(const struct http_admin *admin);

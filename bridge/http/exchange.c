@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The way of a request: head → route → body → credentials → fields → handler → answer. What is
+ * found wrong early is answered only when the body is in, so that the connection can be kept; a body
+ * too large to swallow is refused at once and costs the connection. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/body.h"
+#include "bridge/core/core.h"
+#include "bridge/http/exchange.h"
+
+#define SWALLOW_MAX 16384            /* bytes of a body that is read only to be ignored */
+#define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
+#define SPARE_MAX 256
+
+static void transport_reply(struct request *request, unsigned status, struct buffer *json);
+static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
+
+static const struct request_transport transport = {transport_reply, transport_fail};
+
+static struct exchange *exchange_of(struct request *request)
+{
+    return (struct exchange *)request; /* its first member */
+}
+
+static struct exchange *exchange_new(struct http_server *server, struct MHD_Connection *mhd)
+{
+    struct exchange *exchange = server->spare->len > 0
+                                    ? g_ptr_array_steal_index_fast(server->spare, server->spare->len - 1)
+                                    : g_new(struct exchange, 1);
+    *exchange = (struct exchange){.server = server, .mhd = mhd};
+    exchange->link.data = exchange;
+    exchange->request.transport = &transport;
+    exchange->request.core = server->core;
+    struct uuid id;
+    uuid_generate(&id);
+    uuid_format(&id, exchange->request.id);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    exchange->connection = info->socket_context;
+    connection_wait(server, exchange->connection, WAIT_BODY);
+    return exchange;
+}
+
+/* What a handler may hold on to ends with its answer. */
+static void release_request(struct exchange *exchange)
+{
+    g_clear_pointer(&exchange->request.account, account_unref);
+    g_clear_pointer(&exchange->request.body, json_decref);
+    for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
+        g_clear_pointer(&exchange->texts[i], g_free);
+}
+
+static void drop_body(struct exchange *exchange)
+{
+    if (exchange->counted > 0)
+        exchange->server->bodies -= exchange->counted;
+    exchange->counted = 0;
+    buffer_clear(&exchange->body);
+}
+
+void exchange_destroy(struct exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    release_request(exchange);
+    g_free(exchange->content);
+    if (!server) { /* outlived it */
+        g_free(exchange);
+        return;
+    }
+    drop_body(exchange);
+    if (server->spare->len < SPARE_MAX)
+        g_ptr_array_add(server->spare, exchange);
+    else
+        g_free(exchange);
+}
+
+/* The answer is complete: give it to the connection, or forget it if there is none any more. */
+static void answered(struct exchange *exchange)
+{
+    bool running = exchange->state == EXCHANGE_RUNNING;
+    exchange->state = EXCHANGE_ANSWERED;
+    release_request(exchange);
+    if (running && exchange->server)
+        g_queue_unlink(&exchange->server->running, &exchange->link);
+    if (!exchange->mhd) {
+        exchange_destroy(exchange);
+        return;
+    }
+    if (exchange->inside)
+        return;
+    MHD_resume_connection(exchange->mhd);
+    server_want_run(exchange->server);
+}
+
+static void set_content(struct exchange *exchange, struct buffer *content)
+{
+    bool overflow = content->overflow;
+    exchange->content = buffer_take(content, &exchange->content_length);
+    if (!overflow)
+        return;
+    /* Half an answer is none. */
+    log_error(AREA_HTTP, "reply-too-large", "request=%s", exchange->request.id);
+    g_free(exchange->content);
+    struct buffer problem = BUFFER_INIT(4096);
+    problem_write(&problem, ERROR_INTERNAL, NULL, NULL, exchange->request.id);
+    exchange->code = ERROR_INTERNAL;
+    exchange->status = error_info(ERROR_INTERNAL)->http_status;
+    exchange->content = buffer_take(&problem, &exchange->content_length);
+}
+
+static void transport_reply(struct request *request, unsigned status, struct buffer *json)
+{
+    struct exchange *exchange = exchange_of(request);
+    exchange->status = status;
+    exchange->code = ERROR_NONE;
+    set_content(exchange, json);
+    answered(exchange);
+}
+
+static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
+{
+    struct exchange *exchange = exchange_of(request);
+    exchange->status = error_info(code)->http_status;
+    exchange->code = code;
+    set_content(exchange, problem);
+    answered(exchange);
+}
+
+void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
+                   const char *pointer)
+{
+    if (exchange->code != ERROR_NONE)
+        return;
+    struct buffer problem = BUFFER_INIT(4096);
+    problem_write(&problem, code, detail, pointer, exchange->request.id);
+    exchange->status = error_info(code)->http_status;
+    exchange->code = code;
+    exchange->content = buffer_take(&problem, &exchange->content_length);
+}
+
+static void fail_now(struct exchange *exchange, enum error_code code, const char *detail)
+{
+    exchange_fail(exchange, code, detail, NULL);
+    answered(exchange);
+}
+
+static void find_route(struct exchange *exchange)
+{
+    struct route_match *match = &exchange->match;
+    if (handshake_is_asked(exchange)) {
+        exchange->handshake = true;
+        handshake_check(exchange);
+        return;
+    }
+    if (!routes_find(exchange->server->routes, exchange->head.method, exchange->head.url, match)) {
+        exchange_fail(exchange, ERROR_NOT_FOUND, NULL, NULL);
+        return;
+    }
+    exchange->request.operation = match->operation;
+    if (!match->operation)
+        exchange_fail(exchange, ERROR_METHOD_NOT_ALLOWED, NULL, NULL);
+    else
+        parameters_read(exchange);
+}
+
+static void check_body_head(struct exchange *exchange)
+{
+    const char *type = exchange->head.content_type;
+    guint64 length = exchange->head.content_length;
+    if (length > (guint64)exchange->server->core->options->http_body_max)
+        exchange_fail(exchange, ERROR_TOO_LARGE, "the body is too large", NULL);
+    else if (length > 0 && (!type || g_ascii_strncasecmp(type, "application/json", 16) != 0 ||
+                            (type[16] != '\0' && !strchr("; \t", type[16]))))
+        exchange_fail(exchange, ERROR_BAD_REQUEST, "Content-Type must be application/json", NULL);
+}
+
+static void find_credentials(struct exchange *exchange)
+{
+    exchange->credentials = (struct credentials){head_bearer(exchange->head.authorization),
+                                                 exchange->head.on_behalf};
+    bool anonymous = exchange->match.operation &&
+                     (exchange->match.operation->flags & OPERATION_ANONYMOUS) != 0;
+    if (!anonymous && !exchange->handshake && !exchange->credentials.token)
+        exchange_fail(exchange, ERROR_UNAUTHENTICATED, "Authorization: Bearer is missing", NULL);
+}
+
+/* The head is in. What cannot be trusted or swallowed is answered at once. */
+static enum MHD_Result begin(struct exchange *exchange)
+{
+    const char *fault = head_read(exchange->mhd, &exchange->head);
+    if (fault) {
+        exchange->head = (struct head){.method = exchange->head.method};
+        exchange->close = true;
+        exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
+        return reply_send(exchange);
+    }
+    if (strcmp(exchange->head.method, "OPTIONS") == 0 && exchange->head.request_method &&
+        exchange->head.content_length == 0)
+        return MHD_YES;
+    find_route(exchange);
+    check_body_head(exchange);
+    find_credentials(exchange);
+    if (exchange->code == ERROR_NONE &&
+        exchange->head.content_length > BODIES_MAX - exchange->server->bodies)
+        exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
+    if (exchange->code != ERROR_NONE && exchange->head.content_length > SWALLOW_MAX) {
+        exchange->close = true;
+        return reply_send(exchange);
+    }
+    buffer_init(&exchange->body, exchange->head.content_length);
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t length)
+{
+    if (exchange->code != ERROR_NONE)
+        return MHD_YES; /* swallowed */
+    exchange->counted += length;
+    exchange->server->bodies += length;
+    return buffer_append(&exchange->body, bytes, length) ? MHD_YES : MHD_NO;
+}
+
+static void run_operation(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    enum error_code code = ERROR_NONE;
+    const char *detail = NULL;
+    bool readable = exchange->body.length == 0 ||
+                    body_parse(exchange->body.data, exchange->body.length, &request->body, &code,
+                               &detail);
+    drop_body(exchange);
+    if (!readable) {
+        request_fail(request, code, detail);
+        return;
+    }
+    static const struct field no_fields[] = {{.name = NULL}};
+    const struct field *fields = request->operation->fields;
+    struct field_source source = {.object = request->body,
+                                  .idempotency_key = exchange->head.idempotency_key,
+                                  .parameter = parameter_find,
+                                  .data = exchange};
+    struct field_problem problem;
+    if (!fields_check(fields ? fields : no_fields, &source, request->values, &problem))
+        request_fail_field(request, &problem);
+    else
+        request->operation->handle(request);
+}
+
+/* What SESSION may do with this operation: ERROR_NONE, or why not. */
+static void admit(struct exchange *exchange, const struct session *session)
+{
+    const struct operation *operation = exchange->request.operation;
+    bool only_keys = (operation->flags & OPERATION_SERVER_KEY) != 0;
+    bool needs_scope = only_keys || (operation->scope && session->scopes);
+    if (needs_scope && !session_has_scope(session, operation->scope)) {
+        fail_now(exchange, ERROR_FORBIDDEN, "this needs a server key with the right scope");
+        return;
+    }
+    if (!session->account && !only_keys) {
+        fail_now(exchange, ERROR_FORBIDDEN, "the header Trestle-User must name a user");
+        return;
+    }
+    if (session->account)
+        exchange->request.account = account_ref(session->account);
+    run_operation(exchange);
+}
+
+static void signed_in(const struct session *session, enum error_code code, const char *detail,
+                      void *data)
+{
+    struct exchange *exchange = data;
+    if (!exchange->mhd)
+        fail_now(exchange, ERROR_UNAVAILABLE, NULL); /* the server is gone: end here */
+    else if (!session)
+        fail_now(exchange, code, detail);
+    else
+        admit(exchange, session);
+}
+
+static void run(struct exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    struct session session;
+    exchange->state = EXCHANGE_RUNNING;
+    g_queue_push_tail_link(&server->running, &exchange->link);
+    if (exchange->request.operation->flags & OPERATION_ANONYMOUS)
+        run_operation(exchange);
+    else if (session_lookup(server->core, &exchange->credentials, &session))
+        admit(exchange, &session);
+    else
+        session_sign_in(server->core, &exchange->credentials, signed_in, exchange);
+}
+
+/* The whole request is in. */
+static enum MHD_Result finish(struct exchange *exchange)
+{
+    connection_wait(exchange->server, exchange->connection, WAIT_NOTHING);
+    if (exchange->code != ERROR_NONE)
+        return reply_send(exchange);
+    if (exchange->handshake)
+        return handshake_send(exchange);
+    if (!exchange->request.operation)
+        return reply_preflight(exchange);
+    exchange->inside = true;
+    run(exchange);
+    exchange->inside = false;
+    if (exchange->state == EXCHANGE_ANSWERED)
+        return reply_send(exchange);
+    MHD_suspend_connection(exchange->mhd);
+    return MHD_YES;
+}
+
+enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context)
+{
+    struct exchange *exchange = *context;
+    if (!exchange) {
+        exchange = *context = exchange_new(data, mhd);
+        exchange->head.url = url;
+        exchange->head.method = method;
+        exchange->head.version = version;
+        return begin(exchange);
+    }
+    if (*upload_size > 0) {
+        size_t length = *upload_size;
+        *upload_size = 0;
+        return take_body(exchange, upload, length);
+    }
+    switch (exchange->state) {
+    case EXCHANGE_READING:
+        return finish(exchange);
+    case EXCHANGE_ANSWERED:
+        return reply_send(exchange);
+    case EXCHANGE_RUNNING: /* resumed without an answer: the server is being freed */
+    case EXCHANGE_SENT:
+    default:
+        return MHD_NO;
+    }
+}
+
+void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
+                        enum MHD_RequestTerminationCode code)
+{
+    (void)mhd;
+    (void)code;
+    struct http_server *server = data;
+    struct exchange *exchange = *context;
+    if (!exchange)
+        return;
+    *context = NULL;
+    connection_wait(server, exchange->connection, WAIT_REQUEST);
+    exchange->mhd = NULL;
+    exchange->connection = NULL;
+    if (exchange->state != EXCHANGE_RUNNING) {
+        exchange_destroy(exchange);
+        return;
+    }
+    g_queue_unlink(&server->running, &exchange->link);
+    drop_body(exchange);
+    exchange->server = NULL;
+}

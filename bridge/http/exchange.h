@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One request and its answer. exchange.c decides what is answered; reply.c writes it; server.c owns
+ * connections and time. Private to this folder. */
+#pragma once
+
+#include "bridge/core/request.h"
+#include "bridge/core/session.h"
+#include "bridge/http/head.h"
+#include "bridge/http/route.h"
+#include "bridge/http/upgrade.h"
+#include "bridge/loop/loop.h"
+
+/* Where a connection stands, each with one patience; see server.c for how long. */
+enum wait {
+    WAIT_HEAD,    /* nothing was received yet */
+    WAIT_BODY,
+    WAIT_CLIENT,  /* an answer is being read */
+    WAIT_REQUEST, /* kept alive */
+    WAIT_NOTHING, /* a handler is at work: no limit here */
+    WAIT_MAX
+};
+
+struct connection {
+    GList link; /* in server->waiting[wait], unless WAIT_NOTHING; data: the connection */
+    int fd;
+    enum wait wait;
+    gint64 since;
+};
+
+struct http_server {
+    struct core *core;
+    struct routes *routes;
+    struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
+    char **origins;                   /* NULL-terminated */
+    struct MHD_Daemon *daemon;
+    GQueue waiting[WAIT_MAX];         /* struct connection, longest wait first */
+    GQueue running;                   /* struct exchange whose handler is at work */
+    GPtrArray *spare;                 /* freed struct exchange, for reuse */
+    size_t bodies;                    /* bytes of bodies in memory, of all requests */
+    bool run_wanted;                  /* libmicrohttpd has something to do at the turn's end */
+    bool stopping;
+    /* server.c alone */
+    struct loop_watch accepting;      /* fd -1: closed */
+    struct loop_watch serving;        /* libmicrohttpd's epoll set */
+    int reserve;                      /* a descriptor to give up when there are no more */
+    bool paused;                      /* no accepting until the next second */
+    guint timer, stop_timer;
+    gint64 patience[WAIT_MAX];        /* microseconds */
+    gint64 stop_deadline;
+    void (*stopped)(void *data);
+    void *stopped_data;
+};
+
+enum exchange_state {
+    EXCHANGE_READING,  /* the body is coming */
+    EXCHANGE_RUNNING,  /* in server->running; sign-in or handler has yet to answer */
+    EXCHANGE_ANSWERED, /* the answer is here, not given to libmicrohttpd */
+    EXCHANGE_SENT
+};
+
+struct exchange {
+    struct request request; /* first: a request is its exchange */
+    GList link;             /* in server->running while RUNNING */
+    struct http_server *server;
+    struct MHD_Connection *mhd; /* NULL once the connection has gone */
+    struct connection *connection;
+    enum exchange_state state;
+    bool inside;    /* libmicrohttpd is calling us: no need to resume */
+    bool close;     /* do not keep the connection */
+    bool handshake; /* a WebSocket is asked for */
+    struct head head;
+    struct route_match match;
+    struct buffer body;
+    size_t counted; /* of body, in server->bodies */
+    struct credentials credentials;
+    char *texts[REQUEST_VALUES_MAX]; /* decoded path and query parameters, by field */
+    size_t lengths[REQUEST_VALUES_MAX];
+    const char *accept; /* of a handshake: the chosen subprotocol or NULL */
+    const char *dialect;
+    /* the answer */
+    unsigned status;
+    enum error_code code; /* ERROR_NONE: not a problem */
+    char *content;
+    size_t content_length;
+};
+
+/* server.c */
+void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
+void server_want_run(struct http_server *server);
+
+/* exchange.c: what libmicrohttpd calls. */
+enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context);
+void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
+                        enum MHD_RequestTerminationCode code);
+void exchange_destroy(struct exchange *exchange);
+
+/* exchange.c: sets the answer, unless there is one already. */
+void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
+                   const char *pointer);
+
+/* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
+bool parameters_read(struct exchange *exchange);
+const char *parameter_find(void *data, const struct field *field, size_t *ret_length);
+
+/* reply.c: gives the answer to libmicrohttpd. */
+enum MHD_Result reply_send(struct exchange *exchange);
+enum MHD_Result reply_preflight(struct exchange *exchange);
+
+/* handshake.c */
+bool handshake_is_asked(const struct exchange *exchange);
+void handshake_check(struct exchange *exchange); /* may exchange_fail */
+enum MHD_Result handshake_send(struct exchange *exchange);
+bool origin_is_listed(const struct http_server *server, const char *origin);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Path and query parameters of a request. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/http/exchange.h"
+
+/* Decodes %XX (head_read has seen that each is complete). The result may hold NUL, which no text
+ * field accepts. */
+static char *decode(const char *text, size_t length, size_t *ret_length)
+{
+    char *decoded = g_malloc(length + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '%' && i + 2 < length) {
+            c = (char)(g_ascii_xdigit_value(text[i + 1]) << 4 | g_ascii_xdigit_value(text[i + 2]));
+            i += 2;
+        }
+        decoded[count++] = c;
+    }
+    decoded[count] = '\0';
+    *ret_length = count;
+    return decoded;
+}
+
+/* Index of the field NAME with FLAG, or -1. */
+static int field_index(const struct operation *operation, const char *name, unsigned flag)
+{
+    for (int i = 0; operation->fields && operation->fields[i].name; i++) {
+        if ((operation->fields[i].flags & flag) && strcmp(operation->fields[i].name, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static bool is_complete(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '%' && (i + 2 >= length || !g_ascii_isxdigit(text[i + 1]) ||
+                               !g_ascii_isxdigit(text[i + 2])))
+            return false;
+    }
+    return true;
+}
+
+static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char *key,
+                                size_t key_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    struct exchange *exchange = data;
+    char name[32];
+    char pointer[sizeof name + 1];
+    /* Names are never encoded by a client that knows them; a strange one is just not known. */
+    g_snprintf(name, sizeof name, "%.*s", (int)MIN(key_size, sizeof name - 1), key);
+    for (char *p = name; *p; p++) {
+        if (!g_ascii_isalnum(*p) && *p != '_' && *p != '-')
+            *p = '?';
+    }
+    g_snprintf(pointer, sizeof pointer, "/%s", name);
+    int index = field_index(exchange->match.operation, name, FIELD_IN_QUERY);
+    if (index < 0 || exchange->texts[index]) {
+        exchange_fail(exchange, ERROR_UNPROCESSABLE,
+                      index < 0 ? "is not known here" : "is given twice", pointer);
+        return MHD_NO;
+    }
+    if (!value || !is_complete(value, value_size)) {
+        exchange_fail(exchange, ERROR_UNPROCESSABLE, "is malformed", pointer);
+        return MHD_NO;
+    }
+    exchange->texts[index] = decode(value, value_size, &exchange->lengths[index]);
+    return MHD_YES;
+}
+
+bool parameters_read(struct exchange *exchange)
+{
+    const struct route_match *match = &exchange->match;
+    for (size_t i = 0; i < match->parameter_count; i++) {
+        int index = field_index(match->operation, match->parameters[i].name, FIELD_IN_PATH);
+        if (index < 0 || index >= REQUEST_VALUES_MAX || exchange->texts[index])
+            continue;
+        exchange->texts[index] = decode(match->parameters[i].text, match->parameters[i].length,
+                                        &exchange->lengths[index]);
+    }
+    MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_query, exchange);
+    return exchange->code == ERROR_NONE;
+}
+
+const char *parameter_find(void *data, const struct field *field, size_t *ret_length)
+{
+    struct exchange *exchange = data;
+    ptrdiff_t index = field - exchange->request.operation->fields;
+    *ret_length = exchange->lengths[index];
+    return exchange->texts[index];
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Answers as HTTP. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/http/exchange.h"
+
+static void add(struct MHD_Response *response, const char *name, const char *value)
+{
+    MHD_add_response_header(response, name, value);
+}
+
+/* Tells a browser that a page of a listed origin may read the answer. Nothing is told to others. */
+static void add_origin(const struct exchange *exchange, struct MHD_Response *response)
+{
+    const char *origin = exchange->head.origin;
+    if (!exchange->server->origins[0])
+        return;
+    add(response, "Vary", "Origin");
+    if (!origin || !origin_is_listed(exchange->server, origin))
+        return;
+    add(response, "Access-Control-Allow-Origin", origin);
+    add(response, "Access-Control-Expose-Headers", "Request-Id, Retry-After");
+}
+
+static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
+{
+    if (exchange->code == ERROR_UNAUTHENTICATED)
+        add(response, "WWW-Authenticate", "Bearer");
+    if (exchange->code == ERROR_UNAVAILABLE)
+        add(response, "Retry-After", "1");
+    if (exchange->code == ERROR_METHOD_NOT_ALLOWED && exchange->match.allow)
+        add(response, "Allow", exchange->match.allow);
+    if (exchange->handshake)
+        add(response, "Sec-WebSocket-Version", "13");
+}
+
+static void note(const struct exchange *exchange, unsigned status)
+{
+    metric_add(METRIC_HTTP_REQUESTS, 1);
+    if (status >= 400)
+        metric_add(METRIC_HTTP_ERRORS, 1);
+    const struct operation *operation = exchange->request.operation;
+    log_debug(AREA_HTTP, "answered", "request=%s method=%s path=%s status=%u",
+              exchange->request.id, operation ? operation->method : "-",
+              operation ? operation->path : "-", status);
+}
+
+static enum MHD_Result queue(struct exchange *exchange, unsigned status,
+                             struct MHD_Response *response)
+{
+    if (exchange->close || exchange->server->stopping)
+        add(response, "Connection", "close");
+    add_origin(exchange, response);
+    note(exchange, status);
+    exchange->state = EXCHANGE_SENT;
+    connection_wait(exchange->server, exchange->connection, WAIT_CLIENT);
+    enum MHD_Result result = MHD_queue_response(exchange->mhd, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+enum MHD_Result reply_send(struct exchange *exchange)
+{
+    /* The content goes to libmicrohttpd as it is and is freed by it. */
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+        exchange->content_length, exchange->content, g_free);
+    if (!response)
+        return MHD_NO;
+    exchange->content = NULL;
+    add(response, "Content-Type",
+        exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
+    add(response, "Cache-Control", "no-store");
+    add(response, "X-Content-Type-Options", "nosniff");
+    add(response, "Request-Id", exchange->request.id);
+    if (exchange->code != ERROR_NONE)
+        add_problem_headers(exchange, response);
+    return queue(exchange, exchange->status, response);
+}
+
+enum MHD_Result reply_preflight(struct exchange *exchange)
+{
+    static char nothing[1];
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    const char *origin = exchange->head.origin;
+    if (origin && origin_is_listed(exchange->server, origin)) {
+        add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+        add(response, "Access-Control-Allow-Headers",
+            "Authorization, Content-Type, Idempotency-Key, Trestle-User");
+        add(response, "Access-Control-Max-Age", "600");
+    }
+    return queue(exchange, MHD_HTTP_NO_CONTENT, response);
+}

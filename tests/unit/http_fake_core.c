@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The session functions and some operations, in memory. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/request.h"
+#include "bridge/core/session.h"
+#include "bridge/loop/loop.h"
+#include "tests/unit/http_fake_core.h"
+
+static struct account somebody = {.references = 1, .id_text = "somebody"};
+static const char *const scopes[] = {"users", NULL};
+static GPtrArray *slow; /* struct request, waiting */
+static gint slow_count;  /* its length, for the client's thread */
+
+struct sign_in {
+    session_done done;
+    void *data;
+    bool away, known;
+};
+
+struct account *account_ref(struct account *self)
+{
+    self->references++;
+    return self;
+}
+
+void account_unref(struct account *self)
+{
+    if (self)
+        self->references--;
+}
+
+bool session_lookup(struct core *core, const struct credentials *credentials,
+                    struct session *ret_session)
+{
+    (void)core;
+    bool key = strcmp(credentials->token, "key") == 0;
+    if (!key && strcmp(credentials->token, "known") != 0)
+        return false;
+    *ret_session = (struct session){key && !credentials->on_behalf ? NULL : &somebody,
+                                    key ? scopes : NULL, G_MAXINT64};
+    return true;
+}
+
+static void sign_in(void *data)
+{
+    g_autofree struct sign_in *pending = data;
+    struct session session = {&somebody, NULL, G_MAXINT64};
+    if (pending->known)
+        pending->done(&session, ERROR_NONE, NULL, pending->data);
+    else
+        pending->done(NULL, pending->away ? ERROR_UNAVAILABLE : ERROR_UNAUTHENTICATED, NULL,
+                      pending->data);
+}
+
+void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
+                     void *data)
+{
+    (void)core;
+    struct sign_in *pending = g_new0(struct sign_in, 1);
+    *pending = (struct sign_in){done, data, strcmp(credentials->token, "away") == 0,
+                                strcmp(credentials->token, "later") == 0};
+    loop_defer(sign_in, pending);
+}
+
+bool session_has_scope(const struct session *session, const char *scope)
+{
+    return session->scopes && g_strv_contains(session->scopes, scope);
+}
+
+static void answer(struct request *request, unsigned status)
+{
+    struct buffer buf = BUFFER_INIT(1024 * 1024);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_key(&json, "values");
+    json_begin_array(&json);
+    for (size_t i = 0; request->operation->fields[i].name; i++) {
+        if (request->operation->fields[i].type == FIELD_INTEGER)
+            json_put_integer(&json, request->values[i].integer);
+        else
+            json_put_string(&json, request->values[i].text);
+    }
+    json_end_array(&json);
+    json_end_object(&json);
+    request_reply(request, status, &buf);
+}
+
+static void handle_now(struct request *request)
+{
+    answer(request, 200);
+}
+
+static void handle_created(struct request *request)
+{
+    answer(request, 201);
+}
+
+static void answer_deferred(void *data)
+{
+    answer(data, 200);
+}
+
+static void handle_next_turn(struct request *request)
+{
+    loop_defer(answer_deferred, request);
+}
+
+static void handle_slow(struct request *request)
+{
+    g_ptr_array_add(slow, request);
+    g_atomic_int_inc(&slow_count);
+}
+
+unsigned fake_core_waiting(void)
+{
+    return (unsigned)g_atomic_int_get(&slow_count);
+}
+
+void fake_core_release(void)
+{
+    for (guint i = 0; i < slow->len; i++)
+        answer(g_ptr_array_index(slow, i), 200);
+    g_ptr_array_set_size(slow, 0);
+    g_atomic_int_set(&slow_count, 0);
+}
+
+static void handle_refused(struct request *request)
+{
+    request_fail(request, ERROR_REFUSED, "never shown");
+}
+
+static const struct field no_fields[] = {{.name = NULL}};
+static const struct field item_fields[] = {
+    {.name = "item", .type = FIELD_TEXT, .flags = FIELD_IN_PATH | FIELD_REQUIRED, .maximum = 64},
+    {.name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 100},
+    {.name = NULL}};
+static const struct field content_fields[] = {
+    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 200000},
+    {.name = "client_id", .type = FIELD_TEXT, .flags = FIELD_IDEMPOTENCY, .maximum = 64},
+    {.name = NULL}};
+
+static const struct operation operations[] = {
+    {.method = "GET", .path = "/api/now", .fields = no_fields, .handle = handle_now},
+    {.method = "POST", .path = "/api/now", .fields = content_fields, .handle = handle_created},
+    {.method = "GET", .path = "/api/deferred", .fields = no_fields, .handle = handle_next_turn},
+    {.method = "POST", .path = "/api/slow", .fields = content_fields, .handle = handle_slow},
+    {.method = "GET", .path = "/api/items/:item", .fields = item_fields, .handle = handle_now},
+    {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
+    {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},
+    {.method = "GET", .path = "/api/open", .fields = no_fields, .handle = handle_now,
+     .flags = OPERATION_ANONYMOUS},
+    {.method = "POST", .path = "/api/users", .fields = no_fields, .handle = handle_created,
+     .flags = OPERATION_SERVER_KEY, .scope = "users"},
+    {.handle = NULL}};
+
+static const struct operation *const tables[] = {operations, NULL};
+
+void fake_core_init(struct core *core)
+{
+    struct options *options = options_new();
+    options->http_port = options->http_admin_port = 0;
+    g_free(options->http_origins);
+    options->http_origins = g_strdup("https://app.example.org");
+    *core = (struct core){.options = options, .operations = tables};
+    slow = g_ptr_array_new();
+}
+
+void fake_core_clear(struct core *core)
+{
+    struct options *options = (struct options *)(uintptr_t)core->options;
+    options_free(options);
+    g_clear_pointer(&slow, g_ptr_array_unref);
+    g_assert(somebody.references == 1);
+}

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What clients, good and bad, see of the HTTP server: the server runs on the main thread, the client
+ * is a thread with blocking sockets. With an argument "serve" the program serves for ever and prints
+ * its port: something to measure. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/http/admin.h"
+#include "bridge/http/server.h"
+#include "bridge/http/upgrade.h"
+#include "bridge/loop/loop.h"
+#include "tests/unit/http_fake_core.h"
+
+#define AUTH "Authorization: Bearer known\r\n"
+#define HOST "Host: localhost\r\n"
+#define JSON "Content-Type: application/json\r\n"
+#define GET_NOW "GET /api/now HTTP/1.1\r\n" HOST AUTH "\r\n"
+
+static struct core core;
+static struct http_server *server;
+static struct http_admin *admin;
+static unsigned port;
+static GMainLoop *main_loop;
+static const char *const dialects[] = {"trestle.v1", NULL};
+
+/* The socket layer of these tests: greets with what it was handed, then echoes until the end. */
+struct echo {
+    struct loop_watch watch;
+};
+
+static void on_echo(struct loop_watch *watch, uint32_t events)
+{
+    (void)events;
+    char bytes[4096];
+    ssize_t length = recv(watch->fd, bytes, sizeof bytes, 0);
+    if (length > 0 && send(watch->fd, bytes, (size_t)length, MSG_NOSIGNAL) == length)
+        return;
+    loop_remove(watch);
+    close(watch->fd);
+    metric_add(METRIC_WS_SOCKETS, -1);
+    g_free(loop_owner(watch, struct echo, watch));
+}
+
+static void on_upgraded(void *data, const struct websocket_handshake *handshake)
+{
+    (void)data;
+    g_autofree char *greeting = g_strdup_printf(
+        "token=%s dialect=%s extra=%.*s;", handshake->token ? handshake->token : "none",
+        handshake->dialect ? handshake->dialect : "none", (int)handshake->extra_length,
+        handshake->extra);
+    ck_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
+    struct echo *echo = g_new0(struct echo, 1);
+    echo->watch = (struct loop_watch){handshake->fd, on_echo};
+    loop_add(&echo->watch, 1 /* EPOLLIN */);
+    metric_add(METRIC_WS_SOCKETS, 1);
+}
+
+static const struct http_part *parts(void *data)
+{
+    (void)data;
+    static const struct http_part list[] = {{"database", true}, {"link", false}, {NULL, false}};
+    return list;
+}
+
+static void set_up(void)
+{
+    loop_start();
+    fake_core_init(&core);
+    struct websocket_upgrade upgrade = {dialects, on_upgraded, NULL};
+    server = http_server_new(&core, &upgrade, NULL);
+    ck_assert_ptr_nonnull(server);
+    admin = http_admin_new(core.options, &(struct http_probe){.parts = parts}, NULL);
+    ck_assert_ptr_nonnull(admin);
+    port = http_server_port(server);
+    main_loop = g_main_loop_new(NULL, FALSE);
+}
+
+static void tear_down(void)
+{
+    http_server_free(server);
+    http_admin_free(admin);
+    if (fake_core_waiting() > 0)
+        fake_core_release(); /* handlers may answer after the server has gone */
+    ck_assert_int_eq(metric_get(METRIC_HTTP_CONNECTIONS), 0);
+    g_main_loop_unref(main_loop);
+    loop_stop();
+    fake_core_clear(&core);
+}
+
+/* The client's side */
+
+static int dial_port(unsigned to)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)to),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct timeval patience = {.tv_sec = 20};
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+static int dial(void)
+{
+    return dial_port(port);
+}
+
+static void put(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+        if (sent <= 0)
+            return; /* the server may close before it has read everything */
+        bytes += sent;
+        length -= (size_t)sent;
+    }
+}
+
+static void say(int fd, const char *text)
+{
+    put(fd, text, strlen(text));
+}
+
+struct reply {
+    unsigned status; /* 0: the connection ended */
+    char head[4096];
+    char body[262144];
+};
+
+static bool get_byte(int fd, char *ret_byte)
+{
+    return recv(fd, ret_byte, 1, 0) == 1;
+}
+
+static struct reply *hear(int fd)
+{
+    static struct reply reply;
+    reply = (struct reply){0};
+    size_t length = 0;
+    while (length < sizeof reply.head - 1 && !g_str_has_suffix(reply.head, "\r\n\r\n")) {
+        if (!get_byte(fd, &reply.head[length]))
+            return &reply;
+        length++;
+    }
+    reply.status = (unsigned)strtoul(reply.head + 9, NULL, 10);
+    const char *size = strstr(reply.head, "Content-Length: ");
+    size_t expected = size ? strtoul(size + 16, NULL, 10) : 0;
+    for (size_t i = 0; i < expected && i < sizeof reply.body - 1; i++)
+        ck_assert(get_byte(fd, &reply.body[i]));
+    return &reply;
+}
+
+static bool has_ended(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, 0) <= 0;
+}
+
+/* Sends TEXT on a connection of its own and returns the reply. */
+static struct reply *ask(const char *text)
+{
+    int fd = dial();
+    say(fd, text);
+    struct reply *reply = hear(fd);
+    close(fd);
+    return reply;
+}
+
+static struct reply *post(const char *body, const char *headers)
+{
+    g_autofree char *text =
+        g_strdup_printf("POST /api/now HTTP/1.1\r\n" HOST AUTH "%sContent-Length: %zu\r\n\r\n%s",
+                        headers, strlen(body), body);
+    return ask(text);
+}
+
+static gboolean quit(void *data)
+{
+    (void)data;
+    g_main_loop_quit(main_loop);
+    return G_SOURCE_REMOVE;
+}
+
+static void *client_thread(void *data)
+{
+    void (*client)(void) = *(void (**)(void))data;
+    client();
+    g_idle_add(quit, NULL);
+    return NULL;
+}
+
+static void run_client(void (*client)(void))
+{
+    GThread *thread = g_thread_new("client", client_thread, &client);
+    g_main_loop_run(main_loop);
+    g_thread_join(thread);
+}
+
+#define CLIENT_TEST(name)                                                                          \
+    static void name##_client(void);                                                               \
+    START_TEST(name)                                                                               \
+    {                                                                                              \
+        run_client(name##_client);                                                                 \
+    }                                                                                              \
+    END_TEST                                                                                       \
+    static void name##_client(void)
+
+CLIENT_TEST(a_connection_serves_many_requests)
+{
+    int fd = dial();
+    for (int i = 0; i < 10000; i++) {
+        say(fd, i % 2 ? GET_NOW : "GET /api/deferred HTTP/1.1\r\n" HOST AUTH "\r\n");
+        char bytes[1024];
+        ssize_t length = recv(fd, bytes, sizeof bytes - 1, 0);
+        ck_assert_int_gt(length, 0);
+        bytes[length] = '\0';
+        ck_assert_msg(g_str_has_prefix(bytes, "HTTP/1.1 200 "), "%s", bytes);
+        ck_assert_ptr_nonnull(strstr(bytes, "{\"values\":[]}"));
+    }
+    close(fd);
+}
+
+CLIENT_TEST(pipelined_requests_are_answered_in_order)
+{
+    int fd = dial();
+    GString *text = g_string_new(NULL);
+    for (int i = 0; i < 40; i++)
+        g_string_append_printf(text, "GET /api/items/n%d HTTP/1.1\r\n" HOST "%s\r\n", i,
+                               i % 3 ? AUTH : "Authorization: Bearer later\r\n");
+    put(fd, text->str, text->len);
+    for (int i = 0; i < 40; i++) {
+        g_autofree char *wanted = g_strdup_printf("{\"values\":[\"n%d\",0]}", i);
+        ck_assert_str_eq(hear(fd)->body, wanted);
+    }
+    g_string_free(text, TRUE);
+    close(fd);
+}
+
+CLIENT_TEST(replies_carry_the_promised_headers)
+{
+    struct reply *reply = ask(GET_NOW);
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Content-Type: application/json\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Cache-Control: no-store\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "X-Content-Type-Options: nosniff\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Request-Id: "));
+    reply = ask("HEAD /api/now HTTP/1.1\r\n" HOST AUTH "Connection: close\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 200);
+    reply = ask("GET /api/now HTTP/1.1\r\n" HOST "\r\n");
+    ck_assert_uint_eq(reply->status, 401);
+    ck_assert_ptr_nonnull(strstr(reply->head, "WWW-Authenticate: Bearer\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Content-Type: application/problem+json\r\n"));
+    reply = ask("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer away\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 503);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Retry-After: 1\r\n"));
+    reply = ask("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer bad\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 401);
+}
+
+CLIENT_TEST(routes_and_rights_are_checked)
+{
+    ck_assert_uint_eq(ask("GET /api/nothing HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 404);
+    struct reply *reply = ask("DELETE /api/now HTTP/1.1\r\n" HOST AUTH "\r\n");
+    ck_assert_uint_eq(reply->status, 405);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Allow: GET, HEAD, POST\r\n"));
+    ck_assert_uint_eq(ask("GET /api/items/me HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 201);
+    ck_assert_uint_eq(ask("GET /api/open HTTP/1.1\r\n" HOST "\r\n")->status, 200);
+    ck_assert_uint_eq(ask("POST /api/users HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 403);
+    ck_assert_uint_eq(
+        ask("POST /api/users HTTP/1.1\r\n" HOST "Authorization: Bearer key\r\n\r\n")->status, 201);
+    ck_assert_uint_eq(
+        ask("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer key\r\n\r\n")->status, 403);
+    ck_assert_uint_eq(ask("GET /api/now HTTP/1.1\r\n" HOST
+                          "Authorization: Bearer key\r\nTrestle-User: x\r\n\r\n")
+                          ->status,
+                      200);
+    reply = ask("GET /api/refused HTTP/1.1\r\n" HOST AUTH "\r\n");
+    ck_assert_uint_eq(reply->status, 403);
+    ck_assert_ptr_null(strstr(reply->body, "never shown"));
+}
+
+CLIENT_TEST(parameters_are_decoded_once)
+{
+    ck_assert_str_eq(ask("GET /api/items/a%2Fb%20c?limit=7 HTTP/1.1\r\n" HOST AUTH "\r\n")->body,
+                     "{\"values\":[\"a/b c\",7]}");
+    ck_assert_uint_eq(ask("GET /api/items/a%00b HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 404);
+    ck_assert_uint_eq(ask("GET /api/items/me%00 HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 404);
+    ck_assert_uint_eq(ask("GET /api/items/a%zz HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 400);
+    ck_assert_uint_eq(ask("GET /api/items/a?limit=0 HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 422);
+    ck_assert_uint_eq(ask("GET /api/items/a?limit=5&limit=6 HTTP/1.1\r\n" HOST AUTH "\r\n")->status,
+                      422);
+    struct reply *reply = ask("GET /api/items/a?nope=5 HTTP/1.1\r\n" HOST AUTH "\r\n");
+    ck_assert_uint_eq(reply->status, 422);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"pointer\":\"/nope\""));
+    ck_assert_uint_eq(ask("GET /api/items/a?limit=%3 HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 422);
+}
+
+CLIENT_TEST(bodies_are_checked)
+{
+    ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON)->body, "{\"values\":[\"hi\",null]}");
+    ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON "Idempotency-Key: k1\r\n")->body,
+                     "{\"values\":[\"hi\",\"k1\"]}");
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: application/json; charset=utf-8\r\n")->status, 201);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: text/plain\r\n")->status, 400);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"", JSON)->status, 400);
+    ck_assert_uint_eq(post("{\"content\":\"\xff\"}", JSON)->status, 400);
+    ck_assert_uint_eq(post("{\"content\":\"a\\u0000b\"}", JSON)->status, 422);
+    ck_assert_uint_eq(post("{\"content\":\"\\ud800\"}", JSON)->status, 422);
+    ck_assert_uint_eq(post("{\"content\":\"a\",\"content\":\"b\"}", JSON)->status, 400);
+    ck_assert_uint_eq(post("{\"content\":\"a\",\"more\":1}", JSON)->status, 422);
+    ck_assert_uint_eq(post("[]", JSON)->status, 422);
+    ck_assert_uint_eq(post("{}", JSON)->status, 422);
+    ck_assert_uint_eq(ask("POST /api/now HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 422);
+    g_autofree char *deep = g_strnfill(100000, '[');
+    ck_assert_uint_eq(post(deep, JSON)->status, 400);
+    g_autofree char *large = g_strnfill(150000, 'x');
+    g_autofree char *body = g_strdup_printf("{\"content\":\"%s\"}", large);
+    ck_assert_uint_eq(post(body, JSON)->status, 201);
+}
+
+CLIENT_TEST(a_connection_outlives_a_mistake_but_not_a_flood)
+{
+    int fd = dial();
+    say(fd, "POST /api/nothing HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2\r\n\r\n{}" GET_NOW);
+    ck_assert_uint_eq(hear(fd)->status, 404);
+    ck_assert_uint_eq(hear(fd)->status, 200);
+    say(fd, "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2000000\r\n\r\n");
+    ck_assert_uint_eq(hear(fd)->status, 413);
+    ck_assert(has_ended(fd));
+    close(fd);
+}
+
+static const struct {
+    const char *text;
+    size_t length;
+} hostile[] = {
+#define HOSTILE(text) {text, sizeof text - 1}
+    HOSTILE("GET /api/now HTTP/1.1\r\n" AUTH "\r\n"), /* no Host */
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST HOST AUTH "\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: xchunked\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Content-Length: 2\r\nContent-Length: 20\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: +2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: -1\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 0x2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2, 2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length:\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length : 2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "X: a\r\n Content-Length: 2\r\n\r\n{}"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: a\r\n\tb\r\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n X: a\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\n" HOST AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\nHost: localhost\n" AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer known\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: a\0b\r\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X\0Y: a\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH "X: a\0\r\nContent-Length: 2\r\n\r\n{}"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: a\rb\r\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X Y: a\r\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH ": a\r\n\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "no colon\r\n\r\n"),
+    HOSTILE("GET /api/now\0x HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET /api/\x01now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET http://other/api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("G@T /api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+};
+
+static int hostile_index;
+
+static void hostile_client(void)
+{
+    int fd = dial();
+    put(fd, hostile[hostile_index].text, hostile[hostile_index].length);
+    say(fd, GET_NOW); /* what was smuggled must not be answered */
+    struct reply *reply = hear(fd);
+    ck_assert_msg(reply->status == 400, "case %d: %u %s", hostile_index, reply->status, reply->head);
+    ck_assert(has_ended(fd));
+    close(fd);
+}
+
+START_TEST(hostile_heads_are_answered_with_400_and_the_end)
+{
+    hostile_index = _i;
+    run_client(hostile_client);
+}
+END_TEST
+
+CLIENT_TEST(ancient_and_broken_request_lines_end_the_connection)
+{
+    static const char *const lines[] = {"GET\r\n\r\n", "GET /api/now\r\n\r\n", "\x16\x03\x01 x y\r\n\r\n",
+                                        "GET /api/now HTTP/2.0\r\n" HOST "\r\n",
+                                        "GET /a b HTTP/1.1\r\n" HOST "\r\n"};
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        int fd = dial();
+        say(fd, lines[i]);
+        unsigned status = hear(fd)->status;
+        ck_assert_msg(status == 0 || status >= 400, "line %zu: %u", i, status);
+        if (status > 0)
+            ck_assert(has_ended(fd));
+        close(fd);
+    }
+}
+
+CLIENT_TEST(large_heads_are_refused)
+{
+    g_autofree char *filler = g_strnfill(40000, 'x');
+    g_autofree char *text =
+        g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: %s\r\n\r\n", filler);
+    ck_assert_uint_eq(ask(text)->status, 431);
+    g_autofree char *token = g_strnfill(8192, 'x');
+    g_autofree char *fits = g_strdup_printf(
+        "GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer %s\r\n\r\n", token);
+    ck_assert_uint_eq(ask(fits)->status, 401);
+}
+
+static gboolean release(void *data)
+{
+    (void)data;
+    fake_core_release();
+    return G_SOURCE_REMOVE;
+}
+
+CLIENT_TEST(a_client_may_leave_while_its_request_runs)
+{
+    int fds[20];
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        fds[i] = dial();
+        say(fds[i], "POST /api/slow HTTP/1.1\r\n" HOST AUTH JSON
+                    "Content-Length: 15\r\n\r\n{\"content\":\"x\"}");
+    }
+    while (fake_core_waiting() < G_N_ELEMENTS(fds))
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        if (i % 2)
+            setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+        if (i != 4)
+            close(fds[i]);
+    }
+    ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    g_idle_add(release, NULL);
+    ck_assert_uint_eq(hear(fds[4])->status, 200);
+    close(fds[4]);
+    ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+}
+
+CLIENT_TEST(pages_of_listed_origins_may_ask)
+{
+    struct reply *reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://app.example.org\r\n"
+                              "Access-Control-Request-Method: POST\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 204);
+    ck_assert_ptr_nonnull(
+        strstr(reply->head, "Access-Control-Allow-Origin: https://app.example.org\r\n"));
+    ck_assert_ptr_null(strstr(reply->head, "Allow-Credentials"));
+    reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
+                "Access-Control-Request-Method: POST\r\n\r\n");
+    ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
+    reply = ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Origin: https://app.example.org.evil\r\n\r\n");
+    ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
+}
+
+#define UPGRADE                                                                                    \
+    "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"       \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+CLIENT_TEST(a_websocket_is_handed_over)
+{
+    int fd = dial();
+    say(fd, "GET /api/ws HTTP/1.1\r\n" HOST AUTH UPGRADE
+            "Sec-WebSocket-Protocol: other, trestle.v1\r\n\r\nearly");
+    struct reply *reply = hear(fd);
+    ck_assert_uint_eq(reply->status, 101);
+    ck_assert_ptr_nonnull(
+        strstr(reply->head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Sec-WebSocket-Protocol: trestle.v1\r\n"));
+    char bytes[256] = "";
+    size_t length = 0;
+    while (!strchr(bytes, ';'))
+        ck_assert(get_byte(fd, &bytes[length++]));
+    ck_assert_str_eq(bytes, "token=known dialect=trestle.v1 extra=early;");
+    /* The HTTP server has let go of it; the socket lives on. */
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    say(fd, "ping");
+    for (int i = 0; i < 4; i++)
+        ck_assert(get_byte(fd, &bytes[i]));
+    ck_assert_int_eq(memcmp(bytes, "ping", 4), 0);
+    close(fd);
+}
+
+CLIENT_TEST(bad_handshakes_are_refused)
+{
+    static const struct {
+        const char *text;
+        unsigned status;
+    } cases[] = {
+        {"GET /ws HTTP/1.1\r\n" HOST "\r\n", 400},
+        {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: close\r\n"
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\n"
+         "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\n"
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: null\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost:81\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost.evil\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: https://app.example.org:8443\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost\r\n\r\n", 101},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: https://app.example.org\r\n\r\n", 101},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct reply *reply = ask(cases[i].text);
+        ck_assert_msg(reply->status == cases[i].status, "case %zu: %s", i, reply->head);
+        if (reply->status == 400)
+            ck_assert_ptr_nonnull(strstr(reply->head, "Sec-WebSocket-Version: 13\r\n"));
+    }
+}
+
+CLIENT_TEST(operators_see_the_state)
+{
+    static const struct {
+        const char *path, *wanted;
+        unsigned status;
+    } cases[] = {{"/livez", "\"ok\"", 200},
+                 {"/readyz", "{\"parts\":{\"database\":\"up\",\"link\":\"down\"}", 503},
+                 {"/metrics", "trestle_http_requests_total", 200},
+                 {"/", "", 404}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        int fd = dial_port(http_admin_port(admin));
+        g_autofree char *text = g_strdup_printf("GET %s HTTP/1.1\r\n" HOST "\r\n", cases[i].path);
+        say(fd, text);
+        struct reply *reply = hear(fd);
+        ck_assert_uint_eq(reply->status, cases[i].status);
+        ck_assert_ptr_nonnull(strstr(reply->body, cases[i].wanted));
+        close(fd);
+    }
+}
+
+static int stop_fds[2];
+
+static void on_stopped(void *data)
+{
+    (void)data;
+    g_main_loop_quit(main_loop);
+}
+
+static gboolean begin_stop(void *data)
+{
+    (void)data;
+    http_server_stop(server, 5000, on_stopped, NULL);
+    return G_SOURCE_REMOVE;
+}
+
+static void *stop_client(void *data)
+{
+    (void)data;
+    stop_fds[0] = dial();
+    say(stop_fds[0], GET_NOW);
+    ck_assert_uint_eq(hear(stop_fds[0])->status, 200);
+    stop_fds[1] = dial();
+    say(stop_fds[1], "POST /api/slow HTTP/1.1\r\n" HOST AUTH JSON
+                     "Content-Length: 15\r\n\r\n{\"content\":\"x\"}" GET_NOW);
+    while (fake_core_waiting() == 0)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    g_idle_add(begin_stop, NULL);
+    ck_assert(has_ended(stop_fds[0]));
+    g_idle_add(release, NULL);
+    struct reply *reply = hear(stop_fds[1]);
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Connection: close\r\n"));
+    ck_assert(has_ended(stop_fds[1]));
+    return NULL;
+}
+
+START_TEST(stopping_finishes_what_runs)
+{
+    GThread *thread = g_thread_new("client", stop_client, NULL);
+    g_main_loop_run(main_loop);
+    g_thread_join(thread);
+    close(stop_fds[0]);
+    close(stop_fds[1]);
+}
+END_TEST
+
+CLIENT_TEST(freeing_with_requests_under_way_is_safe)
+{
+    for (int i = 0; i < 3; i++)
+        say(dial(), "POST /api/slow HTTP/1.1\r\n" HOST AUTH JSON
+                    "Content-Length: 15\r\n\r\n{\"content\":\"x\"}");
+    while (fake_core_waiting() < 3)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+}
+
+static Suite *suite(void)
+{
+    TCase *tests = tcase_create("server");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, a_connection_serves_many_requests);
+    tcase_add_test(tests, pipelined_requests_are_answered_in_order);
+    tcase_add_test(tests, replies_carry_the_promised_headers);
+    tcase_add_test(tests, routes_and_rights_are_checked);
+    tcase_add_test(tests, parameters_are_decoded_once);
+    tcase_add_test(tests, bodies_are_checked);
+    tcase_add_test(tests, a_connection_outlives_a_mistake_but_not_a_flood);
+    tcase_add_loop_test(tests, hostile_heads_are_answered_with_400_and_the_end, 0,
+                        (int)G_N_ELEMENTS(hostile));
+    tcase_add_test(tests, ancient_and_broken_request_lines_end_the_connection);
+    tcase_add_test(tests, large_heads_are_refused);
+    tcase_add_test(tests, a_client_may_leave_while_its_request_runs);
+    tcase_add_test(tests, pages_of_listed_origins_may_ask);
+    tcase_add_test(tests, a_websocket_is_handed_over);
+    tcase_add_test(tests, bad_handshakes_are_refused);
+    tcase_add_test(tests, operators_see_the_state);
+    tcase_add_test(tests, stopping_finishes_what_runs);
+    tcase_add_test(tests, freeing_with_requests_under_way_is_safe);
+    Suite *result = suite_create("http_server");
+    suite_add_tcase(result, tests);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "serve") == 0) {
+        set_up();
+        g_print("%u\n", port);
+        g_main_loop_run(main_loop);
+    }
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
