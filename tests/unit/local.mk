@@ -99,4 +99,12 @@ TESTS += tests/unit/xep_vectors_test
 tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h
 tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/bench_histogram_test
+TESTS += tests/unit/bench_histogram_test
+tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
+  tests/bench/histogram.c tests/bench/histogram.h tests/bench/scan.c tests/bench/scan.h \
+  tests/bench/schedule.c tests/bench/schedule.h
+tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 endif
