@@ -167,6 +167,7 @@ def publish(stack):
 # ------------------------------------------------------------------------------------ the commands
 
 def command_start(chosen):
+    bridge.program()
     existing = chosen.dir and (Path(chosen.dir) / "state.json").exists()
     stack = find_stack(chosen.dir) if existing else base.Stack(new_directory(chosen.dir))
     stack.lock()
