@@ -152,6 +152,7 @@ START_TEST(a_long_replay_is_fed_as_it_is_read)
     g_autofree char *text = g_strnfill(20000, 'x');
     g_autofree char *payload = g_strdup_printf("{\"x\":\"%s\"}", text);
     g_autoptr(GPtrArray) events = g_ptr_array_new();
+    gint64 closed = metric_get(METRIC_WS_SLOW_CLOSED);
     resume(client, "e-100");
     for (gint64 position = 101; position <= 300; position++) /* 4 MB, far above the ceiling */
         g_ptr_array_add(events, world_event(position, payload));
@@ -163,7 +164,7 @@ START_TEST(a_long_replay_is_fed_as_it_is_read)
     world_publish(301);
     expect_events(client, 101, 301);
     expect_cursor(client, "resumed", "e-301", 201);
-    ck_assert_int_eq(metric_get(METRIC_WS_SLOW_CLOSED), 0);
+    ck_assert_int_eq(metric_get(METRIC_WS_SLOW_CLOSED), closed);
     client_free(client);
     world_end();
 }

@@ -413,9 +413,10 @@ START_TEST(slow_reader_loses_ephemeral_events_first)
 {
     world_begin();
     struct client *slow = client_greeted();
+    gint64 closed = metric_get(METRIC_WS_SLOW_CLOSED);
     for (unsigned i = 0; i < 200; i++)
         publish_large(0);
-    ck_assert_int_eq(metric_get(METRIC_WS_SLOW_CLOSED), 0);
+    ck_assert_int_eq(metric_get(METRIC_WS_SLOW_CLOSED), closed);
     publish_large(101); /* pushes waiting ephemeral ones out */
     unsigned lasting = 0, ephemeral = 0;
     while (lasting == 0) {
