@@ -57,6 +57,8 @@ enum error_code archive_result_error(const PGresult *result)
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
         return ERROR_NONE;
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (g_strcmp0(state, "23505") == 0)
+        return ERROR_CONFLICT; /* unique violation */
     g_autofree char *text = g_strdup(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     log_warning(AREA_ARCHIVE, "statement-failed", "sqlstate=%s", state ? state : "none");
     log_debug(AREA_ARCHIVE, "statement-failed", "reason=\"%s\"", text ? text : "");
@@ -178,10 +180,12 @@ void archive_query(struct archive *archive, enum query query, const char *const 
     g_assert(statements[query].parameters <= VALUES_MAX);
     for (int i = 0; i < statements[query].parameters; i++)
         read->values[i] = g_strdup(values[i]);
-    if (archive->reads.length >= archive->reads_max)
+    if (archive->reads.length >= archive->reads_max) {
         loop_defer(refuse_read, read);
-    else
-        g_queue_push_tail(&archive->reads, read);
+        return;
+    }
+    g_queue_push_tail(&archive->reads, read);
+    loop_wake();
 }
 
 void archive_write(struct archive *archive, struct write *write)

@@ -82,6 +82,7 @@ struct write {
     gint64 queued;
     bool alone;               /* to be sent without neighbours, after a refusal */
     bool sent;                /* has been sent at least once */
+    bool careful;             /* may repeat an earlier one */
     bool told_late;
 };
 

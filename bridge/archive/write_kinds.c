@@ -148,18 +148,18 @@ static void decode_open(struct write *write, const PGresult *r, int row)
 const struct write_codec write_codecs[WRITE_KINDS] = {
     [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE, 6,
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID},
-                       encode_message, decode_message},
+                       SCALAR_CAREFUL, encode_message, decode_message},
     [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 10,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
                         ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN},
-                       encode_receive, decode_receive},
+                       SCALAR_NONE, encode_receive, decode_receive},
     [WRITE_MARK] = {QUERY_MARK_STORE, 5,
                     {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},
-                    encode_mark, decode_mark},
+                    SCALAR_NONE, encode_mark, decode_mark},
     [WRITE_FAILURE] = {QUERY_MESSAGE_FAIL, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
-                       encode_failure, decode_failure},
+                       SCALAR_NONE, encode_failure, decode_failure},
     [WRITE_OPEN] = {QUERY_CONVERSATION_OPEN, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
-                    encode_open, decode_open},
+                    SCALAR_DOMAIN, encode_open, decode_open},
 };
 
 void message_write_free(struct message_write *m)

@@ -23,6 +23,7 @@ struct batch {
     struct writer *writer;
     enum write_kind kind;
     GQueue writes; /* struct write.link */
+    bool careful;  /* some of it may have been stored before */
     gint64 sent_at;
 };
 
@@ -126,14 +127,29 @@ static void batch_split(struct batch *batch)
     }
 }
 
+/* A repetition among them: put back, and look more closely next time. */
+static void batch_repeat(struct batch *batch)
+{
+    GQueue *waiting = &batch->writer->waiting[batch->kind];
+    GList *link;
+    while ((link = g_queue_pop_tail_link(&batch->writes))) {
+        ((struct write *)link->data)->careful = true;
+        g_queue_push_head_link(waiting, link);
+    }
+}
+
 static void batch_refused(struct batch *batch, enum error_code error)
 {
-    log_warning(AREA_ARCHIVE, "batch-refused", "kind=%d rows=%u code=%s", (int)batch->kind,
-                batch->writes.length, error_info(error)->code);
+    if (error == ERROR_CONFLICT && !batch->careful) {
+        batch_repeat(batch);
+        return;
+    }
     if (batch->writes.length > 1 && error != ERROR_UNAVAILABLE) {
         batch_split(batch);
         return;
     }
+    log_warning(AREA_ARCHIVE, "batch-refused", "kind=%d rows=%u code=%s", (int)batch->kind,
+                batch->writes.length, error_info(error)->code);
     struct write *write;
     while ((write = pop_write(&batch->writes)))
         finish(batch->writer, write, error);
@@ -169,7 +185,9 @@ static bool batch_send(struct batch *batch)
         array_begin(&writer->arrays[i], codec->types[i]);
     for (GList *link = batch->writes.head; link; link = link->next) {
         codec->encode(link->data, writer->arrays);
-        ((struct write *)link->data)->sent = true;
+        struct write *write = link->data;
+        batch->careful = batch->careful || write->careful || write->sent;
+        write->sent = true;
     }
     for (int i = 0; i < codec->arrays; i++) {
         array_end(&writer->arrays[i]);
@@ -178,8 +196,10 @@ static bool batch_send(struct batch *batch)
         formats[i] = 1;
     }
     int count = archive_statements()[codec->query].parameters;
-    if (count > codec->arrays) { /* conversation_open also takes our domain */
-        values[count - 1] = writer->domain;
+    if (count > codec->arrays) {
+        values[count - 1] = codec->scalar == SCALAR_DOMAIN ? writer->domain
+                            : batch->careful               ? "t"
+                                                           : "f";
         lengths[count - 1] = 0;
         formats[count - 1] = 0;
     }
@@ -276,6 +296,7 @@ void writer_add(struct writer *writer, struct write *write)
     write->link.data = write;
     g_queue_push_tail_link(&writer->waiting[write->kind], &write->link);
     writer->queued++;
+    loop_wake();
 }
 
 /* Nothing of these was ever sent: they can be refused with a good conscience. */

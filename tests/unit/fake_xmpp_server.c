@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,6 +114,9 @@ static void accept_one(struct fake_server *server)
     if (fd < 0)
         return;
     server_hang_up(server);
+    /* What is said must arrive at once: tests count turns, not time. */
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server->fd = fd;
     server->accepted++;
     server->peer_closed = server->peer_gone = false;

@@ -6,9 +6,18 @@ if ENABLE_TESTS
 transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
+  tests/unit/core_field_test \
+  tests/unit/core_token_test \
+  tests/unit/http_route_test \
   tests/unit/http_server_test
 check_PROGRAMS += $(transport_tests)
 TESTS += $(transport_tests)
+tests_unit_core_field_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_field_test_LDADD = $(transport_test_libs)
+tests_unit_core_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_token_test_LDADD = $(transport_test_libs)
+tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_route_test_LDADD = $(transport_test_libs)
 tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
   tests/unit/http_fake_core.c tests/unit/http_fake_core.h
 tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -51,8 +60,19 @@ tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.
 tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_text_test_LDADD = $(base_test_libs)
 
+check_PROGRAMS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+TESTS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_dispatch_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c \
+  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+tests_unit_xmpp_link_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_link_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS)
 TESTS += tests/unit/xep_docs_test.sh
-EXTRA_DIST += tests/unit/xep_docs_test.sh
+EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
 
 check_PROGRAMS += tests/unit/xep_stream_reader_test
 TESTS += tests/unit/xep_stream_reader_test
@@ -99,4 +119,11 @@ tests_unit_ws_resume_test_LDADD = $(ws_test_libs)
 tests_unit_ws_memory_test_SOURCES = tests/unit/ws_memory_test.c $(ws_world)
 tests_unit_ws_memory_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_ws_memory_test_LDADD = $(ws_test_libs)
+check_PROGRAMS += tests/unit/bench_histogram_test
+TESTS += tests/unit/bench_histogram_test
+tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
+  tests/bench/histogram.c tests/bench/histogram.h tests/bench/scan.c tests/bench/scan.h \
+  tests/bench/schedule.c tests/bench/schedule.h
+tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 endif

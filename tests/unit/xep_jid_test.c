@@ -26,17 +26,16 @@ START_TEST(addresses_split)
     expect_parts("b/c", NULL, "b", "c");
     expect_parts("b", NULL, "b", NULL);
     expect_parts("a@[::1]/c", "a", "[::1]", "c");
-    expect_parts("\xc3\xa9@\xc3\xbc/\xf0\x9f\x98\x80", "\xc3\xa9", "\xc3\xbc",
-                 "\xf0\x9f\x98\x80");
+    expect_parts("\xc3\xa9@\xc3\xbc/\xf0\x9f\x98\x80", "\xc3\xa9", "\xc3\xbc", "\xf0\x9f\x98\x80");
 }
 END_TEST
 
 START_TEST(bad_addresses_are_refused)
 {
     static const char *const bad[] = {
-        "",      "@b",      "a@",      "a@/c",     "a@b/",      "/c",     "a b@c",   "a\"@b",
-        "a&@b",  "a'@b",    "a:@b",    "a<@b",     "a>@b",      "a@b@c",  "a@b c",   "a@b:c",
-        "a@.b",  "a\x01@b", "a@b/\x7f", "a\xff@b", "a@b/\xc3",  "a@b<c",  "a\xc2\xa0@b",
+        "",     "@b",      "a@",       "a@/c",    "a@b/",     "/c",    "a b@c",       "a\"@b",
+        "a&@b", "a'@b",    "a:@b",     "a<@b",    "a>@b",     "a@b@c", "a@b c",       "a@b:c",
+        "a@.b", "a\x01@b", "a@b/\x7f", "a\xff@b", "a@b/\xc3", "a@b<c", "a\xc2\xa0@b",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
         ck_assert_msg(!jid_is_valid(bad[i]), "%s", bad[i]);
@@ -50,9 +49,8 @@ START_TEST(parts_have_1023_bytes)
     g_autofree char *fits = g_strconcat(longest, "@", longest, "/", longest, NULL);
     ck_assert(jid_is_valid(fits));
     for (int part = 0; part < 3; part++) {
-        g_autofree char *over =
-            g_strconcat(part == 0 ? longer : "a", "@", part == 1 ? longer : "b", "/",
-                        part == 2 ? longer : "c", NULL);
+        g_autofree char *over = g_strconcat(part == 0 ? longer : "a", "@", part == 1 ? longer : "b",
+                                            "/", part == 2 ? longer : "c", NULL);
         ck_assert(!jid_is_valid(over));
     }
 }

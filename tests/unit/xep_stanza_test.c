@@ -29,7 +29,8 @@ END_TEST
 
 START_TEST(answers_swap_addresses)
 {
-    g_autoptr(xmpp_stanza_t) iq = stanza_from("<iq type='get' id='7' from='a@b/c' to='d'><x/></iq>");
+    g_autoptr(xmpp_stanza_t) iq =
+        stanza_from("<iq type='get' id='7' from='a@b/c' to='d'><x/></iq>");
     expect_link_text(stanza_reply_result(iq), "<iq from='d' id='7' to='a@b/c' type='result'/>");
     expect_link_text(stanza_reply_error(iq, "wait", "conflict", "<&>"),
                      "<iq from='d' id='7' to='a@b/c' type='error'><error type='wait'>"

@@ -48,9 +48,9 @@ static json_t *dump_disco(xmpp_stanza_t *stanza)
     json_t *forms = json_array();
     for (guint i = 0; i < info->identities->len; i++) {
         struct disco_identity *one = &g_array_index(info->identities, struct disco_identity, i);
-        json_array_append_new(identities, json_pack("[ssss]", one->category, one->type,
-                                                    one->lang ? one->lang : "",
-                                                    one->name ? one->name : ""));
+        json_array_append_new(identities,
+                              json_pack("[ssss]", one->category, one->type,
+                                        one->lang ? one->lang : "", one->name ? one->name : ""));
     }
     for (guint i = 0; i < info->features->len; i++)
         json_array_append_new(features, json_string(info->features->pdata[i]));
@@ -189,11 +189,11 @@ static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},    {"0030", dump_disco},      {"0054", dump_vcard},
-    {"0085", dump_chat_state}, {"0092", dump_version}, {"0115", dump_caps},
-    {"0184", dump_receipt}, {"0202", dump_time},       {"0203", dump_delay},
-    {"0280", dump_carbon},  {"0297", dump_forward},    {"0333", dump_marker},
-    {"0334", dump_hints},   {"0359", dump_ids},        {"error", dump_error},
+    {"0012", dump_last},       {"0030", dump_disco},        {"0054", dump_vcard},
+    {"0085", dump_chat_state}, {"0092", dump_version},      {"0115", dump_caps},
+    {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
+    {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},
+    {"0334", dump_hints},      {"0359", dump_ids},          {"error", dump_error},
     {"message", dump_message}, {"presence", dump_presence},
 };
 
