@@ -59,7 +59,7 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
         "token=%s dialect=%s extra=%.*s;", handshake->token ? handshake->token : "none",
         handshake->dialect ? handshake->dialect : "none", (int)handshake->extra_length,
         handshake->extra);
-    ck_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
+    g_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
     struct echo *echo = g_new0(struct echo, 1);
     echo->watch = (struct loop_watch){handshake->fd, on_echo};
     loop_add(&echo->watch, 1 /* EPOLLIN */);
