@@ -1,21 +1,82 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stands in for the daemon until its parts are wired together. */
+/* `trestle serve` and `trestle migrate`. */
 #include "config.h"
 
+#include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
 
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/daemon.h"
 #include "bridge/serve.h"
+
+struct serving {
+    GMainLoop *loop;
+    struct daemon *daemon;
+    const char *path; /* of the configuration, to read the log options again */
+    bool stopping;
+};
+
+static void stopped(void *data)
+{
+    struct serving *serving = data;
+    g_main_loop_quit(serving->loop);
+}
+
+static gboolean on_terminate(gpointer data)
+{
+    struct serving *serving = data;
+    if (serving->stopping)
+        g_main_loop_quit(serving->loop); /* asked twice: at once */
+    else
+        daemon_stop(serving->daemon, stopped, serving);
+    serving->stopping = true;
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_hangup(gpointer data)
+{
+    struct serving *serving = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(trestle_options) fresh = options_load(serving->path, &error);
+    if (!fresh)
+        log_warning(AREA_CONFIG, "reload-failed", "reason=\"%s\"", error->message);
+    else if (log_configure(fresh->log_level, fresh->log_areas, fresh->log_file))
+        log_info(AREA_CONFIG, "log-reloaded", "level=%s areas=%s", fresh->log_level,
+                 fresh->log_areas);
+    return G_SOURCE_CONTINUE;
+}
 
 int serve_run(const struct options *options)
 {
-    (void)options;
-    fputs("trestle: serve is not available in this build\n", stderr);
-    return 1;
+    g_autoptr(GError) error = NULL;
+    struct serving serving = {.path = options->config_path};
+    serving.daemon = daemon_new(options, &error);
+    if (!serving.daemon) {
+        fprintf(stderr, "trestle: %s\n", error->message);
+        return 1;
+    }
+    serving.loop = g_main_loop_new(NULL, FALSE);
+    guint terminate = g_unix_signal_add(SIGTERM, on_terminate, &serving);
+    guint interrupt = g_unix_signal_add(SIGINT, on_terminate, &serving);
+    guint hangup = g_unix_signal_add(SIGHUP, on_hangup, &serving);
+    g_main_loop_run(serving.loop);
+    g_source_remove(terminate);
+    g_source_remove(interrupt);
+    g_source_remove(hangup);
+    daemon_free(serving.daemon);
+    g_main_loop_unref(serving.loop);
+    log_info(AREA_MAIN, "stopped", NULL);
+    return 0;
 }
 
 int migrate_run(const struct options *options)
 {
-    (void)options;
-    fputs("trestle: migrate is not available in this build\n", stderr);
+    g_autoptr(GError) error = NULL;
+    if (schema_migrate(options->database_uri, &error))
+        return 0;
+    fprintf(stderr, "trestle: %s\n", error->message);
     return 1;
 }

@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# The scripts that read the source tree and refuse what breaks its rules.
+TESTS += scripts/check-layers scripts/check-style
+EXTRA_DIST += scripts/build scripts/check scripts/check-layers scripts/check-style scripts/demo \
+  scripts/packages scripts/stack scripts/stack_parts scripts/README.md

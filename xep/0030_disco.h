@@ -20,10 +20,10 @@ struct disco_identity {
 /* Strings are borrowed from the stanza that was read or from whoever filled it. */
 typedef struct disco_info disco_info;
 struct disco_info {
-    const char *node;     /* may be NULL */
-    GArray *identities;   /* struct disco_identity */
-    GPtrArray *features;  /* const char * */
-    GPtrArray *forms;     /* struct data_form *, owned */
+    const char *node;    /* may be NULL */
+    GArray *identities;  /* struct disco_identity */
+    GPtrArray *features; /* const char * */
+    GPtrArray *forms;    /* struct data_form *, owned */
 };
 
 struct disco_info *disco_info_new(const char *node);

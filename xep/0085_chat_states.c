@@ -7,9 +7,12 @@
 #include "xep/0085_chat_states.h"
 
 static const char *const names[] = {
-    [CHAT_STATE_NONE] = NULL,           [CHAT_STATE_ACTIVE] = "active",
-    [CHAT_STATE_COMPOSING] = "composing", [CHAT_STATE_PAUSED] = "paused",
-    [CHAT_STATE_INACTIVE] = "inactive", [CHAT_STATE_GONE] = "gone",
+    [CHAT_STATE_NONE] = NULL,
+    [CHAT_STATE_ACTIVE] = "active",
+    [CHAT_STATE_COMPOSING] = "composing",
+    [CHAT_STATE_PAUSED] = "paused",
+    [CHAT_STATE_INACTIVE] = "inactive",
+    [CHAT_STATE_GONE] = "gone",
 };
 
 const char *chat_state_name(enum chat_state state)

@@ -85,9 +85,8 @@ static void hash_identities(GChecksum *hash, const struct disco_info *info)
     for (guint i = 0; i < identities->len; i++) {
         const struct disco_identity *identity =
             &g_array_index(identities, struct disco_identity, i);
-        g_autofree char *text =
-            g_strdup_printf("%s/%s/%s/%s<", identity->category, identity->type,
-                            or_empty(identity->lang), or_empty(identity->name));
+        g_autofree char *text = g_strdup_printf("%s/%s/%s/%s<", identity->category, identity->type,
+                                                or_empty(identity->lang), or_empty(identity->name));
         hash_text(hash, text);
     }
 }

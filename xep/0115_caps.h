@@ -11,7 +11,8 @@ struct caps {
     const char *ver;
 };
 
-/* Reads the capabilities of a presence; false without all three attributes, *ret is then untouched. */
+/* Reads the capabilities of a presence; false without all three attributes, *ret is then untouched.
+ */
 bool caps_parse(xmpp_stanza_t *presence, struct caps *ret);
 void caps_add(xmpp_stanza_t *presence, const struct caps *caps);
 

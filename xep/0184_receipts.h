@@ -4,7 +4,8 @@
 
 #include "xep/stanza.h"
 
-/* Whether MESSAGE asks for a receipt: it has a request, an id to answer to, and is no receipt itself. */
+/* Whether MESSAGE asks for a receipt: it has a request, an id to answer to, and is no receipt
+ * itself. */
 bool receipt_is_requested(xmpp_stanza_t *message);
 /* The id of the message whose arrival MESSAGE reports, or NULL. Without the id attribute, which old
  * clients leave out, the stanza's own id is meant. */

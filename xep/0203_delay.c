@@ -8,7 +8,8 @@
 bool delay_parse(xmpp_stanza_t *stanza, struct delay *ret)
 {
     for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
-        const char *stamp = stanza_is(child, "delay", NS_DELAY) ? stanza_attr(child, "stamp") : NULL;
+        const char *stamp =
+            stanza_is(child, "delay", NS_DELAY) ? stanza_attr(child, "stamp") : NULL;
         int64_t us;
         if (stamp && xep_time_parse(stamp, &us)) {
             *ret = (struct delay){.stamp_us = us, .from = stanza_attr(child, "from")};

@@ -10,8 +10,8 @@ enum carbon {
     CARBON_RECEIVED,
 };
 
-/* Whether MESSAGE claims to be a copy. Only a user's own server may make copies, so for a hosted user
- * every one is forged. */
+/* Whether MESSAGE claims to be a copy. Only a user's own server may make copies, so for a hosted
+ * user every one is forged. */
 enum carbon carbon_parse(xmpp_stanza_t *message);
 /* The copied message, borrowed; NULL when the copy is empty. */
 xmpp_stanza_t *carbon_inner(xmpp_stanza_t *message);

@@ -4,8 +4,8 @@
 
 #include "xep/stanza.h"
 
-/* Borrowed from the stanza. TYPE defaults to "cancel", CONDITION to "undefined-condition"; TEXT and BY
- * may be NULL. */
+/* Borrowed from the stanza. TYPE defaults to "cancel", CONDITION to "undefined-condition"; TEXT and
+ * BY may be NULL. */
 struct stanza_error {
     const char *type;
     const char *condition;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* XMPP addresses, RFC 7622: local@domain/resource, at most 1023 bytes each.
  *
- * Limit: lengths, UTF-8 and the forbidden characters are checked, but the PRECIS profiles and IDNA are
- * not applied. Addresses from the link are taken in the form the server prepared; addresses typed by
- * users are compared after folding ASCII letters, so a non-ASCII address must be typed exactly. */
+ * Limit: lengths, UTF-8 and the forbidden characters are checked, but the PRECIS profiles and IDNA
+ * are not applied. Addresses from the link are taken in the form the server prepared; addresses
+ * typed by users are compared after folding ASCII letters, so a non-ASCII address must be typed
+ * exactly. */
 #pragma once
 
 #include <glib.h>

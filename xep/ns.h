@@ -10,20 +10,20 @@
 #define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
 
-#define NS_DATA "jabber:x:data"                                    /* 0004 */
-#define NS_LAST "jabber:iq:last"                                   /* 0012 */
-#define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"      /* 0030 */
-#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"    /* 0030 */
-#define NS_VCARD "vcard-temp"                                      /* 0054 */
-#define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"     /* 0085 */
-#define NS_VERSION "jabber:iq:version"                             /* 0092 */
-#define NS_CAPS "http://jabber.org/protocol/caps"                  /* 0115 */
-#define NS_RECEIPTS "urn:xmpp:receipts"                            /* 0184 */
-#define NS_PING "urn:xmpp:ping"                                    /* 0199 */
-#define NS_TIME "urn:xmpp:time"                                    /* 0202 */
-#define NS_DELAY "urn:xmpp:delay"                                  /* 0203 */
-#define NS_CARBONS "urn:xmpp:carbons:2"                            /* 0280 */
-#define NS_FORWARD "urn:xmpp:forward:0"                            /* 0297 */
-#define NS_MARKERS "urn:xmpp:chat-markers:0"                       /* 0333 */
-#define NS_HINTS "urn:xmpp:hints"                                  /* 0334 */
-#define NS_SID "urn:xmpp:sid:0"                                    /* 0359 */
+#define NS_DATA "jabber:x:data"                                 /* 0004 */
+#define NS_LAST "jabber:iq:last"                                /* 0012 */
+#define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* 0030 */
+#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items" /* 0030 */
+#define NS_VCARD "vcard-temp"                                   /* 0054 */
+#define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"  /* 0085 */
+#define NS_VERSION "jabber:iq:version"                          /* 0092 */
+#define NS_CAPS "http://jabber.org/protocol/caps"               /* 0115 */
+#define NS_RECEIPTS "urn:xmpp:receipts"                         /* 0184 */
+#define NS_PING "urn:xmpp:ping"                                 /* 0199 */
+#define NS_TIME "urn:xmpp:time"                                 /* 0202 */
+#define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
+#define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
+#define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
+#define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
+#define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
+#define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */

@@ -134,8 +134,7 @@ xmpp_stanza_t *stanza_child(xmpp_stanza_t *parent, const char *name, const char 
 {
     for (xmpp_stanza_t *child = stanza_first(parent); child; child = stanza_next(child)) {
         const char *own = stanza_attr(child, "xmlns");
-        if (strcmp(own ? own : stanza_ns(parent), ns) == 0 &&
-            strcmp(stanza_name(child), name) == 0)
+        if (strcmp(own ? own : stanza_ns(parent), ns) == 0 && strcmp(stanza_name(child), name) == 0)
             return child;
     }
     return NULL;

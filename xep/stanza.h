@@ -3,7 +3,8 @@
  *
  * Elements made by the stream reader or by the helpers here carry their namespace as the attribute
  * "xmlns", always, so that stanza_ns() is exact. Stream content is in NS_CLIENT in memory, whatever
- * the stream calls it. Strings handed out are borrowed from the stanza. Running out of memory aborts. */
+ * the stream calls it. Strings handed out are borrowed from the stanza. Running out of memory
+ * aborts. */
 #pragma once
 
 #include <glib.h>

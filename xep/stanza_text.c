@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Serialises stanzas without recursion. Escaping makes ill-formed output impossible, because one bad
- * byte on the link ends the stream for everybody. */
+/* Serialises stanzas without recursion. Escaping makes ill-formed output impossible, because one
+ * bad byte on the link ends the stream for everybody. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -48,7 +48,8 @@ static const char *escape_of(unsigned char c, bool attribute)
     }
 }
 
-/* What to write instead of the character at P, or NULL to copy it; its length goes to ret_length. */
+/* What to write instead of the character at P, or NULL to copy it; its length goes to ret_length.
+ */
 static const char *replacement(const char *p, const char *end, bool attribute, size_t *ret_length)
 {
     unsigned char byte = (unsigned char)*p;

@@ -2,8 +2,6 @@
 /* The tag splitter of the stream reader. */
 #include "config.h"
 
-#include <string.h>
-
 #include "xep/stream_lexer.h"
 
 #define REFERENCE_MAX 32
@@ -132,14 +130,16 @@ static size_t scan_cdata(struct stream_lexer *lexer, const char *data, size_t le
 static size_t scan_decl(struct stream_lexer *lexer, const char *data, size_t length,
                         enum stream_token *ret_token)
 {
-    const char *end = memchr(data, '>', length);
-    if (!end) {
-        *ret_token = STREAM_TOKEN_PARTIAL;
-        return length;
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] == '>' && lexer->previous == '?') {
+            lexer->state = TEXT;
+            *ret_token = STREAM_TOKEN_DECL;
+            return i + 1;
+        }
+        lexer->previous = (unsigned char)data[i];
     }
-    lexer->state = TEXT;
-    *ret_token = STREAM_TOKEN_DECL;
-    return (size_t)(end - data) + 1;
+    *ret_token = STREAM_TOKEN_PARTIAL;
+    return length;
 }
 
 static size_t scan(struct stream_lexer *lexer, const char *data, size_t length,

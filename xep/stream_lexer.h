@@ -23,7 +23,7 @@ enum stream_token {
 struct stream_lexer {
     unsigned char state;
     unsigned char quote;
-    unsigned char previous; /* the last byte inside a tag: '/' before '>' makes an empty element */
+    unsigned char previous; /* the last byte inside a tag or declaration */
     bool close;             /* the tag began with "</" */
     bool tag_seen;
     unsigned char matched; /* bytes of "<![CDATA[" or "]]>" seen */

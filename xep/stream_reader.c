@@ -325,8 +325,7 @@ static void parse(struct stream_reader *reader, const void *data, size_t length)
     reader->parser_bytes += length;
     enum XML_Status status = XML_Parse(reader->parser, data, (int)length, XML_FALSE);
     if (status != XML_STATUS_OK && !is_muted(reader))
-        fail(reader, STREAM_FAILURE_MALFORMED,
-             XML_ErrorString(XML_GetErrorCode(reader->parser)));
+        fail(reader, STREAM_FAILURE_MALFORMED, XML_ErrorString(XML_GetErrorCode(reader->parser)));
 }
 
 static void renew_parser(struct stream_reader *reader)
@@ -355,8 +354,9 @@ static void skip_over_bytes(struct stream_reader *reader)
     g_byte_array_set_size(reader->held, 0);
 }
 
-/* Before the root tag only ASCII space, a UTF-8 byte order mark and the declaration make sense. Other
- * bytes, and any NUL, would talk expat into UTF-16, and the lexer would then see other tags than it. */
+/* Before the root tag only ASCII space, a UTF-8 byte order mark and the declaration make sense.
+ * Other bytes, and any NUL, would talk expat into UTF-16, and the lexer would then see other tags
+ * than it. */
 static bool is_prolog_sane(struct stream_reader *reader, bool is_text, const char *data,
                            size_t length)
 {
@@ -400,12 +400,19 @@ static void pass(struct stream_reader *reader, const char *data, size_t length)
     reader->run_length += length;
 }
 
-static void save_root(struct stream_reader *reader, const char *data, size_t length)
+/* What comes before and with the root tag. */
+static void take_prolog(struct stream_reader *reader, enum stream_token token, const char *data,
+                        size_t length)
 {
-    if (reader->held->len + length > ROOT_MAX) {
+    bool is_text = token == STREAM_TOKEN_TEXT;
+    if (!is_prolog_sane(reader, is_text, data, length))
+        return;
+    if (!is_text && reader->held->len + length > ROOT_MAX) {
         fail(reader, STREAM_FAILURE_ROOT, "the root tag is too long");
         return;
     }
+    if (token != STREAM_TOKEN_OPEN && token != STREAM_TOKEN_EMPTY)
+        return;
     g_byte_array_append(reader->root, reader->held->data, reader->held->len);
     g_byte_array_append(reader->root, (const guint8 *)data, (guint)length);
 }
@@ -447,9 +454,8 @@ static void take_token(struct stream_reader *reader, enum stream_token token, co
         }
         reader->stanza_used += MIN(whole, room);
     }
-    if (reader->level == 0 && reader->root->len == 0 &&
-        is_prolog_sane(reader, token == STREAM_TOKEN_TEXT, data, length) && is_tag)
-        save_root(reader, data, length);
+    if (reader->level == 0 && reader->root->len == 0)
+        take_prolog(reader, token, data, length);
     if (!is_muted(reader))
         pass(reader, data, length);
     count_level(reader, token);
@@ -463,17 +469,26 @@ static void take_token(struct stream_reader *reader, enum stream_token token, co
         end_stanza(reader);
 }
 
+/* A token that ends the stream. What precedes its last byte may have gone over the limit first. */
+static void refuse(struct stream_reader *reader, enum stream_token token, size_t length)
+{
+    flush_run(reader);
+    size_t room = reader->limits.stanza_bytes - reader->stanza_used;
+    if (!is_muted(reader) && reader->level > 0 && reader->held->len + length - 1 > room)
+        skip_over_bytes(reader);
+    if (token == STREAM_TOKEN_FORBIDDEN)
+        fail(reader, STREAM_FAILURE_FORBIDDEN, "comment, DTD or processing instruction");
+    else
+        fail(reader, STREAM_FAILURE_MALFORMED, "undefined entity");
+}
+
 static void feed_slice(struct stream_reader *reader, const char *data, size_t length)
 {
     for (size_t used = 0; used < length && !reader->stopped;) {
         enum stream_token token;
         size_t count = stream_lexer_next(&reader->lexer, data + used, length - used, &token);
         if (token == STREAM_TOKEN_FORBIDDEN || token == STREAM_TOKEN_BROKEN) {
-            flush_run(reader);
-            if (token == STREAM_TOKEN_FORBIDDEN)
-                fail(reader, STREAM_FAILURE_FORBIDDEN, "comment, DTD or processing instruction");
-            else
-                fail(reader, STREAM_FAILURE_MALFORMED, "undefined entity");
+            refuse(reader, token, count);
         } else if (token != STREAM_TOKEN_PARTIAL) {
             take_token(reader, token, data + used, count);
         } else if (!reader->skipping) {
@@ -500,6 +515,7 @@ struct stream_reader *stream_reader_new(const struct stream_limits *limits,
 {
     struct stream_reader *reader = g_new0(struct stream_reader, 1);
     reader->limits = *limits;
+    reader->limits.attributes = MIN(limits->attributes, STREAM_ATTRIBUTES_MAX);
     reader->callbacks = callbacks;
     reader->userdata = userdata;
     reader->root = g_byte_array_new();

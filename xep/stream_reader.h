@@ -17,6 +17,8 @@
 
 #include "xep/stanza.h"
 
+#define STREAM_ATTRIBUTES_MAX 250U /* a higher limit is taken as this */
+
 struct stream_limits {
     size_t stanza_bytes;
     unsigned elements;   /* in one stanza, itself included */
@@ -47,8 +49,8 @@ enum stream_failure {
     STREAM_FAILURE_ROOT,      /* not a stream, or a root tag over 4 KiB */
 };
 
-/* What is known of a stanza over a limit; each may be NULL. All are NULL when its first tag alone is
- * over the limit of bytes. */
+/* What is known of a stanza over a limit; each may be NULL. All are NULL when its first tag alone
+ * is over the limit of bytes. */
 struct stream_header {
     const char *name;
     const char *ns;

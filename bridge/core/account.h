@@ -18,8 +18,8 @@ struct account {
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
 };
 
-typedef struct account account;
+typedef struct account trestle_account;
 
 struct account *account_ref(struct account *account);
 void account_unref(struct account *account); /* NULL is fine */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(account, account_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_account, account_unref)

@@ -16,7 +16,6 @@ enum event_type {
     EVENT_MESSAGE_DELIVERED,
     EVENT_MESSAGE_READ,
     EVENT_MESSAGE_FAILED,
-    EVENT_CONVERSATION_NEW,
     EVENT_TYPE_MAX
 };
 
@@ -37,13 +36,13 @@ struct event {
     size_t payload_length;
     GBytes *frames[DIALECT_MAX]; /* ready frames, made on first use by the transport; owned */
 };
-typedef struct event event;
+typedef struct event trestle_event;
 
 /* PAYLOAD's content is taken. The event starts with one reference. */
 struct event *event_new(enum event_type type, gint64 position, gint64 wall, struct buffer *payload);
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(event, event_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
 
 /* Somebody who wants an account's events: a WebSocket, later an SSE stream. Embedded in its owner. */
 struct subscriber {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libloop.a
 libloop_a_SOURCES = \
-  bridge/loop/loop.c bridge/loop/loop.h
+  bridge/loop/loop.c bridge/loop/loop.h \
+  bridge/loop/pq.c bridge/loop/pq.h

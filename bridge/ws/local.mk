@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libws.a
+libws_a_SOURCES = \
+  bridge/ws/auth.c \
+  bridge/ws/command.c bridge/ws/command.h \
+  bridge/ws/dialect.c bridge/ws/dialect.h \
+  bridge/ws/dialect_native.c \
+  bridge/ws/frame.c bridge/ws/frame.h \
+  bridge/ws/output.c bridge/ws/output.h \
+  bridge/ws/replay.c bridge/ws/replay.h \
+  bridge/ws/server.c bridge/ws/server.h \
+  bridge/ws/socket.c bridge/ws/socket.h \
+  bridge/ws/wheel.c bridge/ws/wheel.h

@@ -10,38 +10,65 @@
 struct link;
 struct options;
 
+enum link_state {
+    LINK_WAITING,        /* no socket; the retry timer runs */
+    LINK_CONNECTING,     /* TCP connect under way; has a deadline, as the next two have */
+    LINK_OPENING,        /* our stream header is sent, the server's awaited */
+    LINK_AUTHENTICATING, /* handshake sent, its answer awaited */
+    LINK_UP,             /* stanzas flow; pings prove that the server still reads */
+    LINK_CLOSED,         /* link_free was called; nothing happens any more */
+    LINK_STATE_MAX
+};
+
 struct link_callbacks {
-    void (*up)(void *data);   /* handshake done; sending is possible */
-    void (*down)(void *data); /* the stream ended; what was not proven delivered is unknown */
-    /* A stanza addressed to us: any message and presence, IQ get and set. IQ results and errors
-     * are matched with link_request and never come here. STANZA is borrowed. */
+    void (*up)(void *data); /* handshake done; sending is possible */
+    /* The stream ended; what was not proven delivered is unknown. Pending requests and barriers
+     * have been failed before. Not called by link_free. */
+    void (*down)(void *data);
+    /* A stanza addressed to us: any message and presence, IQ get and set (and an IQ of unknown
+     * type). IQ results and errors are matched with link_request and never come here. STANZA is
+     * borrowed. */
     void (*stanza)(xmpp_stanza_t *stanza, void *data);
 };
 
-/* Starts connecting at once. CALLBACKS is copied. */
+/* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read.
+ */
 struct link *link_new(const struct options *options, const struct link_callbacks *callbacks,
                       void *data);
-/* Sends the closing stream tag if it can, closes, fails pending requests and barriers. */
+/* Sends what waits and the closing stream tag if the kernel takes them, closes, fails pending
+ * requests and barriers. Allowed inside the link's own callbacks. NULL is fine. */
 void link_free(struct link *link);
 
 bool link_is_up(const struct link *link);
+enum link_state link_state(const struct link *link);
+/* Why the link is not up, for operators: English, never secret; NULL while up or not yet known.
+ * Valid until the link's state changes. */
+const char *link_problem(const struct link *link);
 
-/* Queues one stanza. False (nothing queued) when the link is down, the queue is full, or the
- * stanza exceeds 512 KiB or lacks to or from, or its from is not on our domain: those would cost
- * the stream. */
+/* Queues one stanza; it is written at the end of the turn. False (nothing queued) when the link is
+ * down, the queue is full, or the stanza exceeds 512 KiB or lacks to or from, or its from is not on
+ * our domain: those would cost the stream. */
 bool link_send(struct link *link, xmpp_stanza_t *stanza);
-/* The same for XML text that this program has serialised itself. */
+/* The same for XML text that this program has serialised itself; it is parsed as a check, and
+ * refused unless it is exactly one well-formed stanza. */
 bool link_send_text(struct link *link, const char *xml, size_t length);
 
 /* RESULT is the answering IQ (result or error), borrowed; NULL on timeout or loss of the link. */
 typedef void (*link_answer)(xmpp_stanza_t *result, void *data);
 
 /* Sends IQ (get or set; a random id is set on it) and calls ANSWER exactly once, later. An answer
- * counts only if it comes from the address that was asked. False: not sent, ANSWER is not called. */
+ * counts only if it comes from the address that was asked. False: not sent (also when 10,000
+ * requests are pending), ANSWER is not called. */
 bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, link_answer answer,
                   void *data);
 
 /* Calls DONE exactly once: true when the server has taken over everything sent before (a ping to
  * it came back, streams being processed in order), false when the link went down first. False
- * return: the link is down, DONE is not called. */
+ * return: the link is down (or 1,024 barriers with stanzas between them wait already), DONE is not
+ * called. A barrier may be set while the send queue is full, and costs nothing when nothing was
+ * sent since the last one. */
 bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data);
+
+/* Does what is due: retry, deadlines, pings. The link's own timer calls it; tests that move the
+ * clock do, too. */
+void link_tick(struct link *link);

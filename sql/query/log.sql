@@ -5,7 +5,8 @@
 SELECT * FROM log_state()
 
 -- name: event_resume
-SELECT * FROM event_resume($1::uuid, $2::bigint, $3::int)
+SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload
+  FROM event_resume($1::uuid, $2::bigint, $3::int)
 
 -- name: outbox_page
 SELECT * FROM outbox_page($1::bigint, $2::int)

@@ -56,11 +56,8 @@ static void ignore_failed(enum stream_failure failure, const char *text, void *u
 static void feed(const struct stream_callbacks *callbacks, const char *data, size_t size,
                  void *userdata)
 {
-    static const struct stream_limits limits = {.stanza_bytes = 1 << 20,
-                                                .elements = 4096,
-                                                .depth = 64,
-                                                .children = 1000,
-                                                .attributes = 64};
+    static const struct stream_limits limits = {
+        .stanza_bytes = 1 << 20, .elements = 4096, .depth = 64, .children = 1000, .attributes = 64};
     struct stream_reader *reader = stream_reader_new(&limits, callbacks, userdata);
     stream_reader_feed(reader, ROOT, strlen(ROOT));
     stream_reader_feed(reader, data, size);

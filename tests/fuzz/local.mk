@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A target is one file with LLVMFuzzerTestOneInput(); README.md says how to add and run one.
 FUZZ_TARGETS =
+EXTRA_DIST += tests/fuzz/README.md tests/fuzz/corpus
 
 FUZZ_TARGETS += tests/fuzz/stream_reader_fuzz
 tests_fuzz_stream_reader_fuzz_SOURCES = tests/fuzz/stream_reader_fuzz.c $(FUZZ_MAIN)
@@ -21,6 +22,10 @@ FUZZ_TARGETS += tests/fuzz/options_fuzz
 tests_fuzz_options_fuzz_SOURCES = tests/fuzz/options_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_options_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_options_fuzz_LDADD = libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
+FUZZ_TARGETS += tests/fuzz/dispatch_fuzz
+tests_fuzz_dispatch_fuzz_SOURCES = tests/fuzz/dispatch_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_dispatch_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_dispatch_fuzz_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fields_fuzz
 tests_fuzz_fields_fuzz_SOURCES = tests/fuzz/fields_fuzz.c $(FUZZ_MAIN)

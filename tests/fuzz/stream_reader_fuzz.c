@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The stream reader: the result must not depend on how the bytes are cut. The first byte is the size
- * of the pieces; the limits are small so that they are met often. */
+/* The stream reader: the result must not depend on how the bytes are cut. The first byte is the
+ * size of the pieces; the limits are small so that they are met often. */
 #include "config.h"
 
 #include <stdint.h>
@@ -43,8 +43,8 @@ static GString *read_all(const uint8_t *data, size_t size, size_t step)
 {
     static const struct stream_limits limits = {
         .stanza_bytes = 400, .elements = 12, .depth = 5, .children = 6, .attributes = 4};
-    static const struct stream_callbacks callbacks = {on_opened, on_stanza, on_over_limit, on_closed,
-                                                      on_failed};
+    static const struct stream_callbacks callbacks = {on_opened, on_stanza, on_over_limit,
+                                                      on_closed, on_failed};
     GString *log = g_string_new(NULL);
     struct stream_reader *reader = stream_reader_new(&limits, &callbacks, log);
     for (size_t i = 0; i < size; i += step)

@@ -22,11 +22,10 @@ static struct token_verifier *verifier_get(void)
 {
     static struct token_verifier *verifier;
     if (!verifier) {
-        struct options *settings = options_new();
+        g_autoptr(trestle_options) settings = options_new();
         g_free(settings->auth_key);
         settings->auth_key = g_strdup(SECRET);
         verifier = token_verifier_new(settings, NULL);
-        options_free(settings);
     }
     return verifier;
 }

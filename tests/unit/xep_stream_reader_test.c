@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The stream reader: what is read, what is refused, what is skipped, and that neither the cutting of
- * the bytes nor a hostile stanza changes any of it. */
+/* The stream reader: what is read, what is refused, what is skipped, and that neither the cutting
+ * of the bytes nor a hostile stanza changes any of it. */
 #include "config.h"
 
 #include <check.h>
@@ -134,9 +134,9 @@ END_TEST
 
 START_TEST(cdata_is_text)
 {
-    expect(ROOT "<message><body>a<![CDATA[<b>&]]]]><![CDATA[>]]></body></message>" GOOD,
-           OPENED "<message xmlns='jabber:client'><body>a&lt;b&gt;&amp;]]&gt;</body></message>\n"
-                  READ_GOOD);
+    expect(
+        ROOT "<message><body>a<![CDATA[<b>&]]]]><![CDATA[>]]></body></message>" GOOD, OPENED
+        "<message xmlns='jabber:client'><body>a&lt;b&gt;&amp;]]&gt;</body></message>\n" READ_GOOD);
 }
 END_TEST
 
@@ -162,7 +162,9 @@ START_TEST(broken_xml_ends_the_stream)
 {
     expect(ROOT "<a></b>", OPENED "failed 0\n");
     expect(ROOT "<a>&nbsp;</a>", OPENED "failed 0\n");
-    expect(ROOT "<a>&" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", OPENED "failed 0\n");
+    expect(ROOT "<a>&"
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+           OPENED "failed 0\n");
     expect(ROOT "<a b='1' b='2'/>", OPENED "failed 0\n");
     expect(ROOT "<x:a/>", OPENED "failed 0\n");
     expect(ROOT "<a>\xc3\x28</a>", OPENED "failed 0\n");
@@ -200,9 +202,8 @@ static void expect_skip(const char *inside, enum stream_limit limit)
 {
     g_autofree char *data =
         g_strconcat(ROOT GOOD HEADER, inside, "</message>" GOOD "</stream:stream>", NULL);
-    g_autofree char *expected =
-        g_strdup_printf(OPENED READ_GOOD "over %d message a@b/c d@e m chat\n" READ_GOOD "closed\n",
-                        (int)limit);
+    g_autofree char *expected = g_strdup_printf(
+        OPENED READ_GOOD "over %d message a@b/c d@e m chat\n" READ_GOOD "closed\n", (int)limit);
     expect(data, expected);
 }
 
@@ -254,8 +255,8 @@ END_TEST
 START_TEST(oversized_first_tag_is_skipped_without_header)
 {
     g_autofree char *value = repeat("x", 300000);
-    g_autofree char *data = g_strconcat(ROOT "<iq id='", value, "'><a/></iq><iq id='", value, "'/>",
-                                        GOOD, NULL);
+    g_autofree char *data =
+        g_strconcat(ROOT "<iq id='", value, "'><a/></iq><iq id='", value, "'/>", GOOD, NULL);
     expect(data, OPENED "over 0 - - - - -\nover 0 - - - - -\n" READ_GOOD);
 }
 END_TEST
@@ -265,8 +266,7 @@ START_TEST(first_tag_with_too_many_attributes_keeps_its_header)
     struct stream_limits limits = STREAM_LIMITS_DEFAULT;
     limits.attributes = 3;
     const char *data = ROOT HEADER "<a/></message>" GOOD;
-    expect_bytes(data, strlen(data), &limits,
-                 OPENED "over 4 message a@b/c d@e m chat\n" READ_GOOD);
+    expect_bytes(data, strlen(data), &limits, OPENED "over 4 message a@b/c d@e m chat\n" READ_GOOD);
 }
 END_TEST
 
@@ -275,11 +275,8 @@ START_TEST(limits_are_exact)
     const char *stanza = "<m a='1'><b>x&amp;y</b><c><d/></c></m>";
     const char *read = "<m xmlns='jabber:client' a='1'><b>x&amp;y</b><c><d/></c></m>\n";
     g_autofree char *data = g_strconcat(ROOT, stanza, GOOD, NULL);
-    struct stream_limits exact = {.stanza_bytes = strlen(stanza),
-                                  .elements = 4,
-                                  .depth = 3,
-                                  .children = 2,
-                                  .attributes = 1};
+    struct stream_limits exact = {
+        .stanza_bytes = strlen(stanza), .elements = 4, .depth = 3, .children = 2, .attributes = 1};
     g_autofree char *fits = g_strconcat(OPENED, read, READ_GOOD, NULL);
     expect_bytes(data, strlen(data), &exact, fits);
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connections, reading queries, and the way in to the writer. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/internal.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/loop/loop.h"
+
+#define PIPELINE_DEPTH 32 /* reads in flight on one connection */
+#define VALUES_MAX 8
+#define ATTEMPTS 3
+
+static const struct pq_statement statements[QUERY_MAX] = {
+#define TRESTLE_QUERY(symbol, query_name, count, query_text)                                       \
+    [QUERY_##symbol] = {.name = query_name, .text = query_text, .parameters = count},
+#include "bridge/archive/queries.def"
+#undef TRESTLE_QUERY
+};
+
+struct read {
+    struct archive *archive;
+    enum query query;
+    char *values[VALUES_MAX];
+    archive_done done;
+    void *data;
+    gint64 queued;
+    int attempts;
+};
+
+struct archive {
+    struct pq_connection *write_connection;
+    struct pq_connection **read_connections;
+    unsigned read_count;
+    struct writer *writer;
+    GQueue reads; /* struct read *, waiting for a connection */
+    unsigned reads_max;
+    struct archive_callbacks callbacks;
+    void *data;
+    bool up;
+    guint timer;
+    gint64 silence_max; /* microseconds without an answer after which a connection is given up */
+};
+
+const struct pq_statement *archive_statements(void)
+{
+    return statements;
+}
+
+enum error_code archive_result_error(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return ERROR_NONE;
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (g_strcmp0(state, "23505") == 0)
+        return ERROR_CONFLICT; /* unique violation */
+    g_autofree char *text = g_strdup(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    log_warning(AREA_ARCHIVE, "statement-failed", "sqlstate=%s", state ? state : "none");
+    log_debug(AREA_ARCHIVE, "statement-failed", "reason=\"%s\"", text ? text : "");
+    if (!state)
+        return ERROR_UNAVAILABLE;
+    /* insufficient resources, operator intervention, system error, rollback, lock not available */
+    static const char *const away[] = {"53", "57", "58", "40", "55", "25"};
+    for (size_t i = 0; i < G_N_ELEMENTS(away); i++) {
+        if (strncmp(state, away[i], 2) == 0)
+            return ERROR_UNAVAILABLE;
+    }
+    return strncmp(state, "22", 2) == 0 ? ERROR_UNPROCESSABLE : ERROR_INTERNAL;
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------------- */
+
+int rows_count(const struct rows *rows)
+{
+    return PQntuples(rows->result);
+}
+
+const char *rows_text(const struct rows *rows, int row, int column)
+{
+    if (PQgetisnull(rows->result, row, column))
+        return NULL;
+    return PQgetvalue(rows->result, row, column);
+}
+
+size_t rows_length(const struct rows *rows, int row, int column)
+{
+    return (size_t)PQgetlength(rows->result, row, column);
+}
+
+gint64 rows_integer(const struct rows *rows, int row, int column)
+{
+    return g_ascii_strtoll(PQgetvalue(rows->result, row, column), NULL, 10);
+}
+
+bool rows_boolean(const struct rows *rows, int row, int column)
+{
+    return *PQgetvalue(rows->result, row, column) == 't';
+}
+
+bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)
+{
+    return uuid_parse(PQgetvalue(rows->result, row, column), ret_id);
+}
+
+/* ---- Reads --------------------------------------------------------------------------------------- */
+
+static void read_free(struct read *read)
+{
+    for (int i = 0; i < VALUES_MAX; i++)
+        g_free(read->values[i]);
+    g_free(read);
+}
+
+static void read_finish(struct read *read, const PGresult *result, enum error_code error)
+{
+    struct rows rows = {result};
+    read->done(error == ERROR_NONE ? &rows : NULL, error, read->data);
+    read_free(read);
+}
+
+static void read_done(PGresult *result, void *data)
+{
+    struct read *read = data;
+    if (!result && read->attempts < ATTEMPTS) {
+        g_queue_push_head(&read->archive->reads, read);
+        return;
+    }
+    read_finish(read, result, result ? archive_result_error(result) : ERROR_UNAVAILABLE);
+}
+
+static struct pq_connection *idlest_connection(const struct archive *archive)
+{
+    struct pq_connection *best = NULL;
+    unsigned least = PIPELINE_DEPTH;
+    for (unsigned i = 0; i < archive->read_count; i++) {
+        struct pq_connection *connection = archive->read_connections[i];
+        if (pq_connection_is_ready(connection) && pq_connection_running(connection) < least) {
+            best = connection;
+            least = pq_connection_running(connection);
+        }
+    }
+    return best;
+}
+
+static void send_reads(struct archive *archive)
+{
+    while (archive->reads.head) {
+        struct pq_connection *connection = idlest_connection(archive);
+        if (!connection)
+            return;
+        struct read *read = archive->reads.head->data;
+        struct pq_values values = {.count = statements[read->query].parameters,
+                                   .values = (const char *const *)read->values};
+        if (!pq_connection_send(connection, (int)read->query, &values, read_done, read))
+            return;
+        read->attempts++;
+        g_queue_pop_head(&archive->reads);
+    }
+}
+
+static void refuse_read(void *data)
+{
+    read_finish(data, NULL, ERROR_UNAVAILABLE);
+}
+
+void archive_query(struct archive *archive, enum query query, const char *const *values,
+                   archive_done done, void *data)
+{
+    struct read *read = g_new0(struct read, 1);
+    read->archive = archive;
+    read->query = query;
+    read->done = done;
+    read->data = data;
+    read->queued = clock_monotonic();
+    g_assert(statements[query].parameters <= VALUES_MAX);
+    for (int i = 0; i < statements[query].parameters; i++)
+        read->values[i] = g_strdup(values[i]);
+    if (archive->reads.length >= archive->reads_max) {
+        loop_defer(refuse_read, read);
+        return;
+    }
+    g_queue_push_tail(&archive->reads, read);
+    loop_wake();
+}
+
+void archive_write(struct archive *archive, struct write *write)
+{
+    writer_add(archive->writer, write);
+}
+
+/* ---- Connections --------------------------------------------------------------------------------- */
+
+static void state_read(PGresult *result, void *data)
+{
+    struct archive *archive = data;
+    if (!result || archive_result_error(result) != ERROR_NONE || PQntuples(result) != 1)
+        return; /* lost again, or no such function: the next connection tells */
+    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+    if (schema != schema_version()) {
+        log_error(AREA_ARCHIVE, "schema-mismatch",
+                  "database=%d program=%d hint=\"run trestle migrate of the same version\"", schema,
+                  schema_version());
+        return;
+    }
+    archive->up = true;
+    metric_set(METRIC_ARCHIVE_CONNECTED, 1);
+    log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema);
+    archive->callbacks.up(PQgetvalue(result, 0, 0),
+                          g_ascii_strtoll(PQgetvalue(result, 0, 1), NULL, 10), archive->data);
+    writer_connected(archive->writer);
+}
+
+static void write_connection_ready(struct pq_connection *connection, void *data)
+{
+    struct pq_values none = {0};
+    pq_connection_send(connection, QUERY_LOG_STATE, &none, state_read, data);
+}
+
+static void write_connection_lost(struct pq_connection *connection, void *data)
+{
+    (void)connection;
+    struct archive *archive = data;
+    if (archive->up && archive->callbacks.down)
+        archive->callbacks.down(archive->data);
+    archive->up = false;
+    metric_set(METRIC_ARCHIVE_CONNECTED, 0);
+}
+
+/* A server that is stopped rather than gone keeps its sockets open and says nothing. */
+static void break_if_silent(const struct archive *archive, struct pq_connection *connection)
+{
+    if (pq_connection_silence(connection) > archive->silence_max)
+        pq_connection_break(connection);
+}
+
+static gboolean tick(gpointer data)
+{
+    struct archive *archive = data;
+    gint64 now = clock_monotonic();
+    break_if_silent(archive, archive->write_connection);
+    for (unsigned i = 0; i < archive->read_count; i++)
+        break_if_silent(archive, archive->read_connections[i]);
+    writer_tick(archive->writer);
+    while (archive->reads.head) {
+        struct read *read = archive->reads.head->data;
+        if (now - read->queued < ARCHIVE_PATIENCE)
+            break;
+        g_queue_pop_head(&archive->reads);
+        read_finish(read, NULL, ERROR_UNAVAILABLE);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void turn_end(void *data)
+{
+    struct archive *archive = data;
+    send_reads(archive);
+    if (archive->up)
+        writer_flush(archive->writer);
+}
+
+struct archive *archive_new(const struct options *options, const struct archive_callbacks *callbacks,
+                            void *data)
+{
+    struct archive *archive = g_new0(struct archive, 1);
+    archive->callbacks = *callbacks;
+    archive->data = data;
+    archive->reads_max = (unsigned)options->database_queue_max;
+    archive->silence_max = (options->database_statement_timeout + 2000) * 1000;
+    g_queue_init(&archive->reads);
+    /* Every query is an index scan; a generic plan made while a table was empty must stay one. */
+    g_autofree char *settings = g_strdup_printf(
+        "-c statement_timeout=%d -c lock_timeout=%d -c synchronous_commit=on -c jit=off "
+        "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off "
+        "-c enable_mergejoin=off -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
+        (int)options->database_statement_timeout, (int)options->database_statement_timeout);
+    struct pq_callbacks writing = {write_connection_ready, write_connection_lost};
+    archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
+                                                  QUERY_MAX, &writing, archive);
+    archive->read_count = (unsigned)options->database_read_connections;
+    archive->read_connections = g_new0(struct pq_connection *, archive->read_count);
+    struct pq_callbacks reading = {NULL, NULL};
+    for (unsigned i = 0; i < archive->read_count; i++)
+        archive->read_connections[i] = pq_connection_new(options->database_uri, settings,
+                                                         statements, QUERY_MAX, &reading, archive);
+    archive->writer = writer_new(options, archive->write_connection);
+    archive->timer = g_timeout_add(500, tick, archive);
+    loop_at_turn_end(turn_end, archive);
+    return archive;
+}
+
+void archive_free(struct archive *archive)
+{
+    if (!archive)
+        return;
+    g_source_remove(archive->timer);
+    pq_connection_free(archive->write_connection);
+    for (unsigned i = 0; i < archive->read_count; i++)
+        pq_connection_free(archive->read_connections[i]);
+    struct read *read;
+    while ((read = g_queue_pop_head(&archive->reads)))
+        read_finish(read, NULL, ERROR_UNAVAILABLE);
+    writer_free(archive->writer);
+    g_free(archive->read_connections);
+    g_free(archive);
+}
+
+bool archive_is_up(const struct archive *archive)
+{
+    if (!archive->up)
+        return false;
+    for (unsigned i = 0; i < archive->read_count; i++) {
+        if (pq_connection_is_ready(archive->read_connections[i]))
+            return true;
+    }
+    return false;
+}

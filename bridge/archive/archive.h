@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The archive: named queries on a pool of reading connections, and one writing connection through
+ * which everything passes that adds to the log, in batches. The only layer that talks to
+ * PostgreSQL; it knows rows, not stanzas and not JSON.
+ *
+ * Completion: every callback runs exactly once and never before the starting call returned. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/id.h"
+
+struct archive;
+struct options;
+
+/* The named queries of sql/query. */
+enum query {
+#define TRESTLE_QUERY(symbol, name, parameters, text) QUERY_##symbol,
+#include "bridge/archive/queries.def"
+#undef TRESTLE_QUERY
+    QUERY_MAX
+};
+
+struct archive_callbacks {
+    /* The database is there and its schema fits: the log's epoch and head. Again after each
+     * reconnect. */
+    void (*up)(const char *epoch, gint64 position, void *data);
+    void (*down)(void *data);
+};
+
+struct archive *archive_new(const struct options *options, const struct archive_callbacks *callbacks,
+                            void *data);
+/* Waiting work is answered with ERROR_UNAVAILABLE. */
+void archive_free(struct archive *archive);
+
+/* Whether reads and writes are possible right now. */
+bool archive_is_up(const struct archive *archive);
+
+/* Rows of a finished query, text form; valid during the callback. */
+struct rows;
+int rows_count(const struct rows *rows);
+const char *rows_text(const struct rows *rows, int row, int column); /* NULL for SQL NULL */
+size_t rows_length(const struct rows *rows, int row, int column);
+gint64 rows_integer(const struct rows *rows, int row, int column);   /* 0 for SQL NULL */
+bool rows_boolean(const struct rows *rows, int row, int column);
+bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id);
+
+/* ROWS is NULL unless ERROR is ERROR_NONE. */
+typedef void (*archive_done)(const struct rows *rows, enum error_code error, void *data);
+
+/* Runs QUERY with text VALUES (as many as it has parameters; NULL is SQL NULL; copied). Waits at
+ * most three seconds for a connection. */
+void archive_query(struct archive *archive, enum query query, const char *const *values,
+                   archive_done done, void *data);
+
+/* ---- Writes -------------------------------------------------------------------------------------
+ *
+ * A write is a struct that its owner allocates with g_new0, fills, hands over and gets back in its
+ * done callback, with the results filled in; the owner then frees it (its strings too). Writes of
+ * one kind are carried out in the order in which they were queued. */
+
+enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_OPEN, WRITE_KINDS };
+
+enum write_outcome { OUTCOME_DONE = 0, OUTCOME_REPEATED = 1, OUTCOME_NOT_FOUND = 2, OUTCOME_CONFLICT = 3 };
+
+struct write {
+    enum write_kind kind;
+    /* error: ERROR_NONE, or why nothing was stored; `uncertain`: it may have been (shutdown only). */
+    void (*done)(struct write *write, enum error_code error);
+    /* Called at most once, before done, when the database has not said for three seconds whether
+     * the write was stored: whoever waits may be told so. May be NULL. */
+    void (*late)(struct write *write);
+    void *data;               /* the owner's */
+    enum write_outcome outcome;
+    bool uncertain;
+    gint64 position;          /* result: in the log */
+    gint64 at;                /* result: wall clock, microseconds */
+    /* the writer's own */
+    GList link;
+    gint64 queued;
+    bool alone;               /* to be sent without neighbours, after a refusal */
+    bool sent;                /* has been sent at least once */
+    bool careful;             /* may repeat an earlier one */
+    bool told_late;
+};
+
+/* A message of a hosted user (WRITE_MESSAGE) or one that came by XMPP (WRITE_RECEIVE). */
+struct message_write {
+    struct write write;
+    struct uuid id;           /* in; result: of the first message when repeated */
+    struct uuid own_id;       /* set by the writer: id as it was handed in */
+    struct uuid conversation; /* in for WRITE_MESSAGE; result */
+    struct uuid sender;       /* in for WRITE_MESSAGE; result */
+    struct uuid dedupe;       /* what makes a repetition recognisable, per sender; never nil */
+    char *body;
+    char *client_id;          /* WRITE_MESSAGE; may be NULL */
+    /* WRITE_RECEIVE */
+    char *from;               /* bare JIDs, and the sender's full one */
+    char *to;
+    char *address;
+    char *foreign_id;         /* may be NULL */
+    char *stanza;
+    bool markable;
+    bool receipt;             /* a delivery receipt is asked for */
+    /* results */
+    gint64 seq;
+    struct uuid user_a, user_b; /* members */
+    char *remote_jid;         /* of the remote member, or NULL; owned */
+    char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
+    bool outbox;              /* a copy of this message waits in the outbox */
+};
+
+/* A watermark. The member is USER, or the user with bare JID when that is set. */
+struct mark_write {
+    struct write write;
+    struct uuid user;         /* in unless jid is set; result */
+    char *jid;                /* may be NULL */
+    struct uuid conversation; /* in; may be nil when message is given; result */
+    struct uuid message;      /* in; nil: the newest; result: nil when there is none */
+    bool read;                /* read, else delivered */
+    /* results; outcome OUTCOME_REPEATED: was there already */
+    gint64 seq;
+    gint64 unread;
+    struct uuid user_a, user_b;
+    char *marker_to;          /* a displayed marker waits in the outbox; owned */
+    char *marker_reference;   /* owned */
+};
+
+/* A bounced message. */
+struct failure_write {
+    struct write write;
+    struct uuid message;
+    char *from;               /* bare JID the error came from */
+    char *condition;
+    /* results */
+    struct uuid conversation;
+    struct uuid sender;
+    char *client_id;          /* owned */
+};
+
+/* Create-or-get of a direct conversation: with REFERENCE (user id or the app's id) or JID. */
+struct open_write {
+    struct write write;
+    struct uuid user;
+    char *reference;
+    char *jid;
+    char *json;               /* result: the Conversation object; owned */
+};
+
+/* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays
+ * away for three seconds. */
+void archive_write(struct archive *archive, struct write *write);
+
+void message_write_free(struct message_write *write);
+void mark_write_free(struct mark_write *write);
+void failure_write_free(struct failure_write *write);
+void open_write_free(struct open_write *write);
+
+/* ---- Schema ------------------------------------------------------------------------------------- */
+
+/* The newest schema version this program knows. */
+int schema_version(void);
+
+/* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
+bool schema_migrate(const char *uri, GError **error);

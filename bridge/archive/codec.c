@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* PostgreSQL's binary forms: arrays going out, columns coming in. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/internal.h"
+
+#define HEADER_SIZE 20
+#define PG_EPOCH (G_GINT64_CONSTANT(946684800) * G_USEC_PER_SEC) /* 2000-01-01 */
+
+static const guint32 type_oids[] = {[ARRAY_UUID] = 2950, [ARRAY_TEXT] = 25, [ARRAY_BOOLEAN] = 16};
+
+static void put_int32(GByteArray *bytes, gint32 value)
+{
+    guint32 wire = GUINT32_TO_BE((guint32)value);
+    g_byte_array_append(bytes, (const guint8 *)&wire, sizeof wire);
+}
+
+void array_begin(struct array *array, enum array_type type)
+{
+    static const guint8 header[HEADER_SIZE];
+    if (!array->bytes)
+        array->bytes = g_byte_array_sized_new(1024);
+    g_byte_array_set_size(array->bytes, 0);
+    g_byte_array_append(array->bytes, header, sizeof header);
+    array->type = type_oids[type];
+    array->count = 0;
+}
+
+void array_add(struct array *array, const void *bytes, size_t length)
+{
+    array->count++;
+    put_int32(array->bytes, bytes ? (gint32)length : -1);
+    if (bytes)
+        g_byte_array_append(array->bytes, bytes, (guint)length);
+}
+
+void array_add_text(struct array *array, const char *text)
+{
+    array_add(array, text, text ? strlen(text) : 0);
+}
+
+void array_add_uuid(struct array *array, const struct uuid *id)
+{
+    array_add(array, uuid_is_nil(id) ? NULL : id->bytes, sizeof id->bytes);
+}
+
+void array_add_boolean(struct array *array, bool value)
+{
+    guint8 byte = value;
+    array_add(array, &byte, 1);
+}
+
+void array_end(struct array *array)
+{
+    /* dimensions, has-nulls flag, element type, length, lower bound */
+    guint32 header[5] = {GUINT32_TO_BE(1), GUINT32_TO_BE(1), GUINT32_TO_BE(array->type),
+                         GUINT32_TO_BE((guint32)array->count), GUINT32_TO_BE(1)};
+    memcpy(array->bytes->data, header, sizeof header);
+}
+
+void array_clear(struct array *array)
+{
+    g_clear_pointer(&array->bytes, g_byte_array_unref);
+}
+
+gint64 binary_integer(const PGresult *result, int row, int column)
+{
+    const char *value = PQgetvalue(result, row, column);
+    int length = PQgetlength(result, row, column);
+    guint64 number = 0;
+    for (int i = 0; i < length && i < 8; i++)
+        number = number << 8 | (guint8)value[i];
+    if (length == 4)
+        return (gint32)(guint32)number;
+    return (gint64)number;
+}
+
+gint64 binary_time(const PGresult *result, int row, int column)
+{
+    return binary_integer(result, row, column) + PG_EPOCH;
+}
+
+bool binary_boolean(const PGresult *result, int row, int column)
+{
+    return PQgetlength(result, row, column) == 1 && *PQgetvalue(result, row, column);
+}
+
+void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id)
+{
+    memset(ret_id, 0, sizeof *ret_id);
+    if (PQgetlength(result, row, column) == (int)sizeof ret_id->bytes)
+        memcpy(ret_id->bytes, PQgetvalue(result, row, column), sizeof ret_id->bytes);
+}
+
+char *binary_text(const PGresult *result, int row, int column)
+{
+    if (PQgetisnull(result, row, column))
+        return NULL;
+    return g_strndup(PQgetvalue(result, row, column), (gsize)PQgetlength(result, row, column));
+}

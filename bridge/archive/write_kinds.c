@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each kind of write as columns of a batch statement; the column orders are those of the SQL
+ * functions in sql/migration. */
+#include "config.h"
+
+#include "bridge/archive/internal.h"
+
+static struct message_write *as_message(struct write *write)
+{
+    return (struct message_write *)(void *)write;
+}
+
+static void encode_message(struct write *write, struct array *a)
+{
+    const struct message_write *m = as_message(write);
+    array_add_uuid(&a[0], &m->own_id);
+    array_add_uuid(&a[1], &m->conversation);
+    array_add_uuid(&a[2], &m->sender);
+    array_add_text(&a[3], m->body);
+    array_add_text(&a[4], m->client_id);
+    array_add_uuid(&a[5], &m->dedupe);
+}
+
+static void encode_receive(struct write *write, struct array *a)
+{
+    const struct message_write *m = as_message(write);
+    array_add_uuid(&a[0], &m->own_id);
+    array_add_text(&a[1], m->from);
+    array_add_text(&a[2], m->to);
+    array_add_text(&a[3], m->body);
+    array_add_uuid(&a[4], &m->dedupe);
+    array_add_text(&a[5], m->address);
+    array_add_text(&a[6], m->foreign_id);
+    array_add_boolean(&a[7], m->markable);
+    array_add_text(&a[8], m->stanza);
+    array_add_boolean(&a[9], m->receipt);
+}
+
+static void decode_message(struct write *write, const PGresult *r, int row)
+{
+    struct message_write *m = as_message(write);
+    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    binary_uuid(r, row, 1, &m->id);
+    m->seq = binary_integer(r, row, 2);
+    write->position = binary_integer(r, row, 3);
+    write->at = binary_time(r, row, 4);
+    binary_uuid(r, row, 5, &m->conversation);
+    binary_uuid(r, row, 6, &m->user_a);
+    binary_uuid(r, row, 7, &m->user_b);
+    binary_uuid(r, row, 8, &m->sender);
+    m->remote_jid = binary_text(r, row, 9);
+    m->outbox = binary_boolean(r, row, 10);
+    /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
+    if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
+        write->outcome = OUTCOME_DONE;
+        m->outbox = m->remote_jid != NULL && write->kind == WRITE_MESSAGE;
+    }
+}
+
+static void decode_receive(struct write *write, const PGresult *r, int row)
+{
+    decode_message(write, r, row);
+    if (write->outcome != OUTCOME_NOT_FOUND)
+        as_message(write)->sender_json = binary_text(r, row, 11);
+}
+
+static struct mark_write *as_mark(struct write *write)
+{
+    return (struct mark_write *)(void *)write;
+}
+
+static void encode_mark(struct write *write, struct array *a)
+{
+    const struct mark_write *m = as_mark(write);
+    array_add_uuid(&a[0], &m->user);
+    array_add_text(&a[1], m->jid);
+    array_add_uuid(&a[2], &m->conversation);
+    array_add_uuid(&a[3], &m->message);
+    array_add_text(&a[4], m->read ? "read" : "delivered");
+}
+
+static void decode_mark(struct write *write, const PGresult *r, int row)
+{
+    struct mark_write *m = as_mark(write);
+    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    binary_uuid(r, row, 1, &m->conversation);
+    binary_uuid(r, row, 2, &m->user);
+    m->seq = binary_integer(r, row, 4);
+    binary_uuid(r, row, 5, &m->message);
+    write->position = binary_integer(r, row, 6);
+    write->at = binary_time(r, row, 7);
+    binary_uuid(r, row, 8, &m->user_a);
+    binary_uuid(r, row, 9, &m->user_b);
+    m->unread = binary_integer(r, row, 10);
+    m->marker_to = binary_text(r, row, 11);
+    m->marker_reference = binary_text(r, row, 12);
+}
+
+static struct failure_write *as_failure(struct write *write)
+{
+    return (struct failure_write *)(void *)write;
+}
+
+static void encode_failure(struct write *write, struct array *a)
+{
+    const struct failure_write *f = as_failure(write);
+    array_add_uuid(&a[0], &f->message);
+    array_add_text(&a[1], f->from);
+    array_add_text(&a[2], f->condition);
+}
+
+static void decode_failure(struct write *write, const PGresult *r, int row)
+{
+    struct failure_write *f = as_failure(write);
+    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    binary_uuid(r, row, 2, &f->conversation);
+    binary_uuid(r, row, 3, &f->sender);
+    f->client_id = binary_text(r, row, 4);
+    write->position = binary_integer(r, row, 5);
+    write->at = binary_time(r, row, 6);
+}
+
+static struct open_write *as_open(struct write *write)
+{
+    return (struct open_write *)(void *)write;
+}
+
+static void encode_open(struct write *write, struct array *a)
+{
+    const struct open_write *o = as_open(write);
+    array_add_uuid(&a[0], &o->user);
+    array_add_text(&a[1], o->reference);
+    array_add_text(&a[2], o->jid);
+}
+
+static void decode_open(struct write *write, const PGresult *r, int row)
+{
+    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    as_open(write)->json = binary_text(r, row, 1);
+}
+
+const struct write_codec write_codecs[WRITE_KINDS] = {
+    [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE, 6,
+                       {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID},
+                       SCALAR_CAREFUL, encode_message, decode_message},
+    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 10,
+                       {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
+                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN},
+                       SCALAR_NONE, encode_receive, decode_receive},
+    [WRITE_MARK] = {QUERY_MARK_STORE, 5,
+                    {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},
+                    SCALAR_NONE, encode_mark, decode_mark},
+    [WRITE_FAILURE] = {QUERY_MESSAGE_FAIL, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
+                       SCALAR_NONE, encode_failure, decode_failure},
+    [WRITE_OPEN] = {QUERY_CONVERSATION_OPEN, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
+                    SCALAR_DOMAIN, encode_open, decode_open},
+};
+
+void message_write_free(struct message_write *m)
+{
+    if (!m)
+        return;
+    g_free(m->body);
+    g_free(m->client_id);
+    g_free(m->from);
+    g_free(m->to);
+    g_free(m->address);
+    g_free(m->foreign_id);
+    g_free(m->stanza);
+    g_free(m->remote_jid);
+    g_free(m->sender_json);
+    g_free(m);
+}
+
+void mark_write_free(struct mark_write *m)
+{
+    if (!m)
+        return;
+    g_free(m->jid);
+    g_free(m->marker_to);
+    g_free(m->marker_reference);
+    g_free(m);
+}
+
+void failure_write_free(struct failure_write *f)
+{
+    if (!f)
+        return;
+    g_free(f->from);
+    g_free(f->condition);
+    g_free(f->client_id);
+    g_free(f);
+}
+
+void open_write_free(struct open_write *o)
+{
+    if (!o)
+        return;
+    g_free(o->reference);
+    g_free(o->jid);
+    g_free(o->json);
+    g_free(o);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The batch writer. While statements are in flight on the writing connection, writes collect; when
+ * they have come back, everything that waits goes out as one statement per kind. There is one
+ * writing connection, so results arrive in the order of log positions.
+ *
+ * A batch whose connection breaks has an unknown outcome: it is sent again first thing on the next
+ * connection, where the dedupe keys recognise what had been stored. A batch that PostgreSQL refuses
+ * is sent again row by row, so that a bad row does not fail its neighbours. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/internal.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/loop/loop.h"
+
+#define ARRAYS_MAX 10
+
+struct batch {
+    struct writer *writer;
+    enum write_kind kind;
+    GQueue writes; /* struct write.link */
+    bool careful;  /* some of it may have been stored before */
+    gint64 sent_at;
+};
+
+struct writer {
+    struct pq_connection *connection;
+    GQueue waiting[WRITE_KINDS];
+    GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
+    unsigned queued;
+    unsigned queue_max;
+    unsigned batch_max;
+    GQueue in_flight; /* struct batch *, in sending order */
+    const char *domain;
+    GHashTable *dedupes; /* struct uuid *, of the batch being put together */
+    struct array arrays[ARRAYS_MAX];
+};
+
+struct writer *writer_new(const struct options *options, struct pq_connection *connection)
+{
+    struct writer *writer = g_new0(struct writer, 1);
+    writer->connection = connection;
+    for (int kind = 0; kind < WRITE_KINDS; kind++)
+        g_queue_init(&writer->waiting[kind]);
+    g_queue_init(&writer->unsettled);
+    g_queue_init(&writer->in_flight);
+    writer->queue_max = (unsigned)options->database_queue_max;
+    writer->batch_max = (unsigned)options->database_batch_max;
+    writer->domain = options->xmpp_domain;
+    writer->dedupes = g_hash_table_new(uuid_hash, uuid_equal);
+    return writer;
+}
+
+static void finish(struct writer *writer, struct write *write, enum error_code error)
+{
+    writer->queued--;
+    write->done(write, error);
+}
+
+static struct write *pop_write(GQueue *queue)
+{
+    GList *link = g_queue_pop_head_link(queue);
+    return link ? link->data : NULL;
+}
+
+static void batch_free(struct batch *batch)
+{
+    g_free(batch);
+}
+
+void writer_free(struct writer *writer)
+{
+    if (!writer)
+        return;
+    struct write *write;
+    struct batch *batch;
+    while ((batch = g_queue_pop_head(&writer->unsettled))) {
+        while ((write = pop_write(&batch->writes))) {
+            write->uncertain = true;
+            finish(writer, write, ERROR_UNAVAILABLE);
+        }
+        batch_free(batch);
+    }
+    for (int kind = 0; kind < WRITE_KINDS; kind++) {
+        while ((write = pop_write(&writer->waiting[kind])))
+            finish(writer, write, ERROR_UNAVAILABLE);
+    }
+    for (int i = 0; i < ARRAYS_MAX; i++)
+        array_clear(&writer->arrays[i]);
+    g_hash_table_unref(writer->dedupes);
+    g_free(writer);
+}
+
+static const struct uuid *write_dedupe(const struct write *write)
+{
+    if (write->kind != WRITE_MESSAGE && write->kind != WRITE_RECEIVE)
+        return NULL;
+    return &((const struct message_write *)(const void *)write)->dedupe;
+}
+
+static void batch_settled(struct batch *batch, const PGresult *result)
+{
+    const struct write_codec *codec = &write_codecs[batch->kind];
+    struct writer *writer = batch->writer;
+    metric_add(METRIC_ARCHIVE_BATCHES, 1);
+    metric_add(METRIC_ARCHIVE_BATCH_ROWS, batch->writes.length);
+    metric_observe(METRIC_ARCHIVE_COMMIT, clock_monotonic() - batch->sent_at);
+    struct write *write;
+    for (int row = 0; (write = pop_write(&batch->writes)); row++) {
+        codec->decode(write, result, row);
+        finish(writer, write, ERROR_NONE);
+    }
+}
+
+/* Puts the writes back to the head of the queue, in their order, to go out one by one. */
+static void batch_split(struct batch *batch)
+{
+    GQueue *waiting = &batch->writer->waiting[batch->kind];
+    GList *link;
+    while ((link = g_queue_pop_tail_link(&batch->writes))) {
+        ((struct write *)link->data)->alone = true;
+        g_queue_push_head_link(waiting, link);
+    }
+}
+
+/* A repetition among them: put back, and look more closely next time. */
+static void batch_repeat(struct batch *batch)
+{
+    GQueue *waiting = &batch->writer->waiting[batch->kind];
+    GList *link;
+    while ((link = g_queue_pop_tail_link(&batch->writes))) {
+        ((struct write *)link->data)->careful = true;
+        g_queue_push_head_link(waiting, link);
+    }
+}
+
+static void batch_refused(struct batch *batch, enum error_code error)
+{
+    if (error == ERROR_CONFLICT && !batch->careful) {
+        batch_repeat(batch);
+        return;
+    }
+    if (batch->writes.length > 1 && error != ERROR_UNAVAILABLE) {
+        batch_split(batch);
+        return;
+    }
+    log_warning(AREA_ARCHIVE, "batch-refused", "kind=%d rows=%u code=%s", (int)batch->kind,
+                batch->writes.length, error_info(error)->code);
+    struct write *write;
+    while ((write = pop_write(&batch->writes)))
+        finish(batch->writer, write, error);
+}
+
+static void batch_done(PGresult *result, void *data)
+{
+    struct batch *batch = data;
+    struct writer *writer = batch->writer;
+    g_queue_remove(&writer->in_flight, batch);
+    if (!result) {
+        g_queue_push_tail(&writer->unsettled, batch);
+        return;
+    }
+    enum error_code error = archive_result_error(result);
+    if (error == ERROR_NONE && PQntuples(result) != (int)batch->writes.length)
+        error = ERROR_INTERNAL;
+    if (error == ERROR_NONE)
+        batch_settled(batch, result);
+    else
+        batch_refused(batch, error);
+    batch_free(batch);
+}
+
+static bool batch_send(struct batch *batch)
+{
+    struct writer *writer = batch->writer;
+    const struct write_codec *codec = &write_codecs[batch->kind];
+    const char *values[ARRAYS_MAX + 1];
+    int lengths[ARRAYS_MAX + 1];
+    int formats[ARRAYS_MAX + 1];
+    for (int i = 0; i < codec->arrays; i++)
+        array_begin(&writer->arrays[i], codec->types[i]);
+    for (GList *link = batch->writes.head; link; link = link->next) {
+        codec->encode(link->data, writer->arrays);
+        struct write *write = link->data;
+        batch->careful = batch->careful || write->careful || write->sent;
+        write->sent = true;
+    }
+    for (int i = 0; i < codec->arrays; i++) {
+        array_end(&writer->arrays[i]);
+        values[i] = (const char *)writer->arrays[i].bytes->data;
+        lengths[i] = (int)writer->arrays[i].bytes->len;
+        formats[i] = 1;
+    }
+    int count = archive_statements()[codec->query].parameters;
+    if (count > codec->arrays) {
+        values[count - 1] = codec->scalar == SCALAR_DOMAIN ? writer->domain
+                            : batch->careful               ? "t"
+                                                           : "f";
+        lengths[count - 1] = 0;
+        formats[count - 1] = 0;
+    }
+    struct pq_values parameters = {count, values, lengths, formats, 1};
+    batch->sent_at = clock_monotonic();
+    if (!pq_connection_send(writer->connection, (int)codec->query, &parameters, batch_done, batch))
+        return false;
+    g_queue_push_tail(&writer->in_flight, batch);
+    return true;
+}
+
+/* Takes what may go out together: no two writes with one dedupe key, no neighbours for a write that
+ * was refused with others. */
+static void batch_collect(struct writer *writer, struct batch *batch)
+{
+    GQueue *waiting = &writer->waiting[batch->kind];
+    g_hash_table_remove_all(writer->dedupes);
+    while (waiting->head && batch->writes.length < writer->batch_max) {
+        struct write *write = waiting->head->data;
+        const struct uuid *dedupe = write_dedupe(write);
+        if (write->alone && batch->writes.length > 0)
+            return;
+        if (dedupe && !g_hash_table_add(writer->dedupes, (gpointer)(uintptr_t)dedupe))
+            return;
+        g_queue_push_tail_link(&batch->writes, g_queue_pop_head_link(waiting));
+        if (write->alone)
+            return;
+    }
+}
+
+static struct batch *batch_new(struct writer *writer, enum write_kind kind)
+{
+    struct batch *batch = g_new0(struct batch, 1);
+    batch->writer = writer;
+    batch->kind = kind;
+    g_queue_init(&batch->writes);
+    return batch;
+}
+
+static void batch_unsent(struct batch *batch)
+{
+    GList *link;
+    while ((link = g_queue_pop_tail_link(&batch->writes)))
+        g_queue_push_head_link(&batch->writer->waiting[batch->kind], link);
+    batch_free(batch);
+}
+
+void writer_flush(struct writer *writer)
+{
+    metric_set(METRIC_ARCHIVE_QUEUE, writer->queued);
+    if (writer->in_flight.length > 0 || writer->queued == 0 ||
+        !pq_connection_is_ready(writer->connection))
+        return;
+    if (writer->unsettled.head) {
+        struct batch *batch = writer->unsettled.head->data;
+        if (batch_send(batch))
+            g_queue_pop_head(&writer->unsettled);
+        return;
+    }
+    for (int kind = 0; kind < WRITE_KINDS; kind++) {
+        if (!writer->waiting[kind].head)
+            continue;
+        struct batch *batch = batch_new(writer, (enum write_kind)kind);
+        batch_collect(writer, batch);
+        if (!batch_send(batch)) {
+            batch_unsent(batch);
+            return;
+        }
+    }
+}
+
+void writer_connected(struct writer *writer)
+{
+    writer_flush(writer);
+}
+
+static void refuse_later(void *data)
+{
+    struct write *write = data;
+    write->done(write, ERROR_UNAVAILABLE);
+}
+
+void writer_add(struct writer *writer, struct write *write)
+{
+    if (writer->queued >= writer->queue_max) {
+        loop_defer(refuse_later, write);
+        return;
+    }
+    if (write->kind == WRITE_MESSAGE || write->kind == WRITE_RECEIVE) {
+        struct message_write *message = (struct message_write *)(void *)write;
+        message->own_id = message->id;
+    }
+    write->queued = clock_monotonic();
+    write->link.data = write;
+    g_queue_push_tail_link(&writer->waiting[write->kind], &write->link);
+    writer->queued++;
+    loop_wake();
+}
+
+/* Nothing of these was ever sent: they can be refused with a good conscience. */
+static void give_up_waiting(struct writer *writer, gint64 now)
+{
+    for (int kind = 0; kind < WRITE_KINDS; kind++) {
+        GQueue *waiting = &writer->waiting[kind];
+        while (waiting->head) {
+            struct write *write = waiting->head->data;
+            if (now - write->queued < ARCHIVE_PATIENCE)
+                break;
+            pop_write(waiting);
+            finish(writer, write, ERROR_UNAVAILABLE);
+        }
+    }
+}
+
+/* What was sent has to be settled, however long that takes; only those who wait are told. */
+static void tell_late(GQueue *batches, gint64 now)
+{
+    for (GList *b = batches->head; b; b = b->next) {
+        struct batch *batch = b->data;
+        for (GList *link = batch->writes.head; link; link = link->next) {
+            struct write *write = link->data;
+            if (write->told_late || now - write->queued < ARCHIVE_PATIENCE)
+                continue;
+            write->told_late = true;
+            if (write->late)
+                write->late(write);
+        }
+    }
+}
+
+void writer_tick(struct writer *writer)
+{
+    gint64 now = clock_monotonic();
+    if (!pq_connection_is_ready(writer->connection) || writer->in_flight.length > 0)
+        give_up_waiting(writer, now);
+    tell_late(&writer->in_flight, now);
+    tell_late(&writer->unsettled, now);
+}

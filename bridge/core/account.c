@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Accounts in memory, found by id and by JID. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/registry.h"
+
+#define ACCOUNTS_MAX 100000 /* in memory; unused ones are dropped beyond this */
+
+struct account *account_ref(struct account *account)
+{
+    account->references++;
+    return account;
+}
+
+void account_unref(struct account *account)
+{
+    if (!account || --account->references > 0)
+        return;
+    g_free(account->jid);
+    g_free(account->full_jid);
+    g_free(account->name);
+    g_free(account->json);
+    if (account->subscribers)
+        g_ptr_array_unref(account->subscribers);
+    g_free(account);
+}
+
+static void unref_value(gpointer data)
+{
+    account_unref(data);
+}
+
+void accounts_init(struct core *core)
+{
+    core->accounts_by_id = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, unref_value);
+    core->accounts_by_jid = g_hash_table_new(g_str_hash, g_str_equal);
+}
+
+void accounts_clear(struct core *core)
+{
+    g_clear_pointer(&core->accounts_by_jid, g_hash_table_unref);
+    g_clear_pointer(&core->accounts_by_id, g_hash_table_unref);
+}
+
+static void drop_unused(struct core *core)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, core->accounts_by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        struct account *account = value;
+        if (account->references > 1)
+            continue;
+        g_hash_table_remove(core->accounts_by_jid, account->jid);
+        g_hash_table_iter_remove(&iter);
+    }
+}
+
+struct account *account_find(const struct core *core, const struct uuid *id)
+{
+    return g_hash_table_lookup(core->accounts_by_id, id);
+}
+
+struct account *account_find_jid(const struct core *core, const char *jid)
+{
+    return g_hash_table_lookup(core->accounts_by_jid, jid);
+}
+
+static struct account *account_add(struct core *core, const struct uuid *id, const char *jid)
+{
+    if (g_hash_table_size(core->accounts_by_id) >= ACCOUNTS_MAX)
+        drop_unused(core);
+    struct account *account = g_new0(struct account, 1);
+    account->references = 1;
+    account->id = *id;
+    uuid_format(id, account->id_text);
+    account->jid = g_strdup(jid);
+    account->full_jid = g_strconcat(jid, "/rest", NULL);
+    g_hash_table_insert(core->accounts_by_id, &account->id, account);
+    g_hash_table_insert(core->accounts_by_jid, account->jid, account);
+    return account;
+}
+
+struct account *account_learn(struct core *core, const struct account_row *row)
+{
+    struct account *account = account_find(core, &row->id);
+    if (!account)
+        account = account_add(core, &row->id, row->jid);
+    if (g_strcmp0(account->json, row->json) != 0) {
+        g_free(account->json);
+        account->json = g_strdup(row->json);
+        g_free(account->name);
+        account->name = g_strdup(row->name);
+    }
+    account->hosted = row->hosted;
+    account->known_at = clock_monotonic();
+    return account;
+}

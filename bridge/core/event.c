@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Events and who hears of them. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/metrics.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+
+static const char *const names[EVENT_TYPE_MAX] = {
+    [EVENT_MESSAGE_NEW] = "message.new",
+    [EVENT_MESSAGE_DELIVERED] = "message.delivered",
+    [EVENT_MESSAGE_READ] = "message.read",
+    [EVENT_MESSAGE_FAILED] = "message.failed",
+};
+
+const char *event_type_name(enum event_type type)
+{
+    return names[type];
+}
+
+enum event_type event_type_from_name(const char *name)
+{
+    for (enum event_type type = 0; type < EVENT_TYPE_MAX; type++) {
+        if (strcmp(names[type], name) == 0)
+            return type;
+    }
+    return EVENT_TYPE_MAX;
+}
+
+struct event *event_new(enum event_type type, gint64 position, gint64 wall, struct buffer *payload)
+{
+    struct event *event = g_new0(struct event, 1);
+    event->references = 1;
+    event->type = type;
+    event->position = position;
+    clock_format(wall, event->stamp);
+    event->payload = buffer_take(payload, &event->payload_length);
+    return event;
+}
+
+struct event *event_ref(struct event *event)
+{
+    event->references++;
+    return event;
+}
+
+void event_unref(struct event *event)
+{
+    if (!event || --event->references > 0)
+        return;
+    for (int dialect = 0; dialect < DIALECT_MAX; dialect++) {
+        if (event->frames[dialect])
+            g_bytes_unref(event->frames[dialect]);
+    }
+    g_free(event->payload);
+    g_free(event);
+}
+
+void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account)
+{
+    (void)core;
+    subscriber->account = account_ref(account);
+    if (!account->subscribers)
+        account->subscribers = g_ptr_array_new();
+    g_ptr_array_add(account->subscribers, subscriber);
+}
+
+void subscriber_remove(struct core *core, struct subscriber *subscriber)
+{
+    (void)core;
+    struct account *account = g_steal_pointer(&subscriber->account);
+    if (!account)
+        return;
+    g_ptr_array_remove_fast(account->subscribers, subscriber);
+    if (account->subscribers->len == 0)
+        g_clear_pointer(&account->subscribers, g_ptr_array_unref);
+    account_unref(account);
+}
+
+void event_deliver(struct account *account, struct event *event)
+{
+    if (!account->subscribers)
+        return;
+    metric_add(METRIC_EVENTS_PUBLISHED, 1);
+    /* A subscriber may remove itself while it is told; walk from the end. */
+    for (guint i = account->subscribers->len; i-- > 0;) {
+        struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        subscriber->deliver(subscriber, event);
+        if (!account->subscribers)
+            return;
+    }
+}

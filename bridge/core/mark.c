@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Watermarks (delivered, read) and bounces: into the archive, out to sockets and the outbox. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/core/core.h"
+#include "bridge/core/delivery.h"
+#include "bridge/core/event.h"
+#include "bridge/core/message.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/registry.h"
+#include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
+
+#define EVENT_JSON_MAX 4096
+#define DELIVERY_INTERVAL 200 /* milliseconds between writes of gathered delivered marks */
+#define DELIVERIES_MAX 10000  /* gathered at most; more are written at once */
+
+static struct mark_write *as_mark(struct write *write)
+{
+    return (struct mark_write *)(void *)write;
+}
+
+static void publish_mark(struct core *core, const struct mark_write *m)
+{
+    core->position = MAX(core->position, m->write.position);
+    char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
+    char at[CLOCK_TIMESTAMP_SIZE];
+    uuid_format(&m->conversation, conversation);
+    uuid_format(&m->user, user);
+    uuid_format(&m->message, message);
+    clock_format(m->write.at, at);
+    g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_string(&json, "user_id", user);
+    json_member_string(&json, "message_id", message);
+    json_member_integer(&json, "seq", m->seq);
+    json_member_string(&json, "at", at);
+    json_end_object(&json);
+    g_autoptr(trestle_event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
+                                       m->write.position, m->write.at, &payload);
+    const struct uuid *members[] = {&m->user_a, &m->user_b};
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        struct account *member = account_find(core, members[i]);
+        if (member)
+            event_deliver(member, event);
+    }
+}
+
+static void outbox_marker(struct core *core, const struct mark_write *m)
+{
+    const struct account *reader = account_find(core, &m->user);
+    if (!m->marker_to)
+        return;
+    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_DISPLAYED,
+                                 .from = reader ? reader->jid : NULL, .to = m->marker_to,
+                                 .reference = m->marker_reference};
+    outbox_committed(core->outbox, &entry);
+}
+
+static void mark_moved(struct core *core, const struct mark_write *m)
+{
+    if (m->write.outcome != OUTCOME_DONE)
+        return;
+    publish_mark(core, m);
+    outbox_marker(core, m);
+}
+
+/* ---- Read, by an app ------------------------------------------------------------------------------- */
+
+struct reading {
+    struct core *core;
+    struct request *request; /* NULL once told that it is late */
+};
+
+static void read_reply(struct request *request, const struct mark_write *m)
+{
+    char conversation[UUID_TEXT_SIZE];
+    uuid_format(&m->conversation, conversation);
+    g_auto(buffer) buf = BUFFER_INIT(EVENT_JSON_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_integer(&json, "last_read_seq", m->seq);
+    json_member_integer(&json, "unread_count", m->unread);
+    json_end_object(&json);
+    request_reply(request, 200, &buf);
+}
+
+static void read_done(struct write *write, enum error_code error)
+{
+    struct mark_write *m = as_mark(write);
+    g_autofree struct reading *reading = write->data;
+    if (error == ERROR_NONE)
+        mark_moved(reading->core, m);
+    if (reading->request) {
+        if (error != ERROR_NONE)
+            request_fail(reading->request, error, NULL);
+        else if (write->outcome == OUTCOME_NOT_FOUND)
+            request_fail(reading->request, ERROR_NOT_FOUND, NULL);
+        else
+            read_reply(reading->request, m);
+    }
+    mark_write_free(m);
+}
+
+static void read_late(struct write *write)
+{
+    struct reading *reading = write->data;
+    request_fail(g_steal_pointer(&reading->request), ERROR_UNAVAILABLE,
+                 "whether this was stored is not known yet; repeat it");
+}
+
+void message_read(struct request *request, const struct uuid *conversation,
+                  const struct uuid *message)
+{
+    struct reading *reading = g_new0(struct reading, 1);
+    reading->core = request->core;
+    reading->request = request;
+    struct mark_write *m = g_new0(struct mark_write, 1);
+    m->write = (struct write){.kind = WRITE_MARK, .done = read_done, .late = read_late,
+                              .data = reading};
+    m->user = request->account->id;
+    m->conversation = *conversation;
+    if (message)
+        m->message = *message;
+    m->read = true;
+    archive_write(request->core->archive, &m->write);
+}
+
+/* ---- Marks nobody waits for ------------------------------------------------------------------------ */
+
+static void mark_done(struct write *write, enum error_code error)
+{
+    struct mark_write *m = as_mark(write);
+    if (error == ERROR_NONE)
+        mark_moved(write->data, m);
+    mark_write_free(m);
+}
+
+void message_marked(struct core *core, const char *from, const struct uuid *message, bool read)
+{
+    struct mark_write *m = g_new0(struct mark_write, 1);
+    m->write = (struct write){.kind = WRITE_MARK, .done = mark_done, .data = core};
+    m->jid = g_strdup(from);
+    m->message = *message;
+    m->read = read;
+    archive_write(core->archive, &m->write);
+}
+
+/* ---- Deliveries to sockets ------------------------------------------------------------------------- */
+
+struct delivery {
+    struct uuid key[2]; /* conversation, user */
+    struct uuid message;
+};
+
+static guint delivery_hash(gconstpointer key)
+{
+    const struct delivery *delivery = key;
+    return uuid_hash(&delivery->key[0]) ^ uuid_hash(&delivery->key[1]);
+}
+
+static gboolean delivery_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(((const struct delivery *)a)->key, ((const struct delivery *)b)->key,
+                  sizeof(struct uuid[2])) == 0;
+}
+
+static struct {
+    GHashTable *gathered; /* struct delivery *, a set */
+    guint timer;
+} deliveries;
+
+static gboolean deliveries_write(gpointer data)
+{
+    struct core *core = data;
+    GHashTableIter iter;
+    gpointer key;
+    g_hash_table_iter_init(&iter, deliveries.gathered);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const struct delivery *delivery = key;
+        struct mark_write *m = g_new0(struct mark_write, 1);
+        m->write = (struct write){.kind = WRITE_MARK, .done = mark_done, .data = core};
+        m->conversation = delivery->key[0];
+        m->user = delivery->key[1];
+        m->message = delivery->message;
+        archive_write(core->archive, &m->write);
+        g_hash_table_iter_remove(&iter);
+    }
+    deliveries.timer = 0;
+    return G_SOURCE_REMOVE;
+}
+
+void delivery_note(struct core *core, const struct uuid *conversation, const struct uuid *user,
+                   const struct uuid *message)
+{
+    struct delivery probe = {.key = {*conversation, *user}, .message = *message};
+    struct delivery *known = g_hash_table_lookup(deliveries.gathered, &probe);
+    if (known) {
+        known->message = *message;
+        return;
+    }
+    g_hash_table_add(deliveries.gathered, g_memdup2(&probe, sizeof probe));
+    if (g_hash_table_size(deliveries.gathered) >= DELIVERIES_MAX && deliveries.timer) {
+        g_source_remove(deliveries.timer);
+        deliveries_write(core);
+    } else if (!deliveries.timer) {
+        deliveries.timer = g_timeout_add(DELIVERY_INTERVAL, deliveries_write, core);
+    }
+}
+
+void deliveries_init(struct core *core)
+{
+    (void)core;
+    deliveries.gathered = g_hash_table_new_full(delivery_hash, delivery_equal, g_free, NULL);
+}
+
+void deliveries_clear(struct core *core)
+{
+    (void)core;
+    if (deliveries.timer)
+        g_source_remove(deliveries.timer);
+    deliveries.timer = 0;
+    g_clear_pointer(&deliveries.gathered, g_hash_table_unref);
+}
+
+/* ---- Bounces --------------------------------------------------------------------------------------- */
+
+static void publish_failure(struct core *core, const struct failure_write *f)
+{
+    char conversation[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
+    uuid_format(&f->conversation, conversation);
+    uuid_format(&f->message, message);
+    core->position = MAX(core->position, f->write.position);
+    struct account *sender = account_find(core, &f->sender);
+    if (!sender)
+        return;
+    g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_string(&json, "message_id", message);
+    json_member_string(&json, "client_id", f->client_id);
+    json_member_string(&json, "code", error_info(ERROR_XMPP_UNREACHABLE)->code);
+    json_member_string(&json, "xmpp_condition", f->condition);
+    json_end_object(&json);
+    g_autoptr(trestle_event) event =
+        event_new(EVENT_MESSAGE_FAILED, f->write.position, f->write.at, &payload);
+    event_deliver(sender, event);
+}
+
+static void failure_done(struct write *write, enum error_code error)
+{
+    struct failure_write *f = (struct failure_write *)(void *)write;
+    if (error == ERROR_NONE && write->outcome == OUTCOME_DONE)
+        publish_failure(write->data, f);
+    failure_write_free(f);
+}
+
+void message_failed(struct core *core, const char *from, const struct uuid *message,
+                    const char *condition)
+{
+    struct failure_write *f = g_new0(struct failure_write, 1);
+    f->write = (struct write){.kind = WRITE_FAILURE, .done = failure_done, .data = core};
+    f->message = *message;
+    f->from = g_strdup(from);
+    f->condition = g_strndup(condition, 64);
+    archive_write(core->archive, &f->write);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sending and receiving messages. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/metrics.h"
+#include "bridge/core/core.h"
+#include "bridge/core/delivery.h"
+#include "bridge/core/event.h"
+#include "bridge/core/message.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/registry.h"
+#include "bridge/core/request.h"
+
+static struct message_write *as_message(struct write *write)
+{
+    return (struct message_write *)(void *)write;
+}
+
+/* The Message object of a message that has just been stored: same members as message_json() in
+ * sql/migration, where a fresh message has no marks yet. */
+static void write_message_json(struct buffer *buf, const struct message_write *m,
+                               const char *sender_json)
+{
+    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
+    char created[CLOCK_TIMESTAMP_SIZE];
+    uuid_format(&m->id, id);
+    uuid_format(&m->conversation, conversation);
+    uuid_format(&m->sender, sender);
+    clock_format(m->write.at, created);
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_member_string(&json, "id", id);
+    json_member_string(&json, "client_id", m->client_id);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_integer(&json, "seq", m->seq);
+    json_member_raw(&json, "sender", sender_json);
+    json_member_string(&json, "sender_id", sender);
+    json_member_string(&json, "content", m->body);
+    static const char fixed[] =
+        ",\"message_type\":\"text\",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,"
+        "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
+        "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
+        "\"delivered_at\":null,\"read_at\":null";
+    buffer_append(buf, fixed, sizeof fixed - 1);
+    json_member_string(&json, "created_at", created);
+    json_end_object(&json);
+}
+
+static void publish_message(struct core *core, const struct message_write *m,
+                            const struct buffer *json)
+{
+    core->position = MAX(core->position, m->write.position);
+    struct account *members[] = {account_find(core, &m->user_a), account_find(core, &m->user_b)};
+    bool heard = false;
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        heard = heard || (members[i] && members[i]->subscribers);
+    if (!heard)
+        return;
+    g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+    buffer_append(&payload, json->data, json->length);
+    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        struct account *member = members[i];
+        if (!member || !member->subscribers)
+            continue;
+        event_deliver(member, event);
+        if (!uuid_equal(&member->id, &m->sender))
+            delivery_note(core, &m->conversation, &member->id, &m->id);
+    }
+}
+
+/* ---- Sending by an app ----------------------------------------------------------------------------- */
+
+static void outbox_message(struct core *core, const struct message_write *m, const char *from)
+{
+    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_MESSAGE,
+                                 .from = from, .to = m->remote_jid, .body = m->body};
+    uuid_format(&m->id, entry.id);
+    outbox_committed(core->outbox, &entry);
+}
+
+struct sending {
+    struct core *core;
+    struct request *request; /* NULL once it was told that the outcome is late */
+    struct account *account; /* reference */
+};
+
+static void send_stored(struct sending *sending, const struct message_write *m)
+{
+    struct account *account = sending->account;
+    g_auto(buffer) json = BUFFER_INIT(MESSAGE_JSON_MAX);
+    write_message_json(&json, m, account->json);
+    if (m->write.outcome == OUTCOME_DONE) {
+        metric_add(METRIC_MESSAGES_STORED, 1);
+        publish_message(sending->core, m, &json);
+        if (m->outbox)
+            outbox_message(sending->core, m, account->jid);
+    } else {
+        metric_add(METRIC_MESSAGES_DUPLICATE, 1);
+    }
+    if (sending->request)
+        request_reply(sending->request, m->write.outcome == OUTCOME_DONE ? 201 : 200, &json);
+}
+
+static void send_done(struct write *write, enum error_code error)
+{
+    struct message_write *m = as_message(write);
+    g_autofree struct sending *sending = write->data;
+    g_autoptr(trestle_account) account = sending->account;
+    static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
+                                                "was used for another message"};
+    if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
+        send_stored(sending, m);
+    else if (!sending->request)
+        metric_add(METRIC_HTTP_ERRORS, 0);
+    else if (error != ERROR_NONE)
+        request_fail(sending->request, error, NULL);
+    else if (write->outcome == OUTCOME_CONFLICT)
+        request_fail_field(sending->request, &reused);
+    else
+        request_fail(sending->request, ERROR_NOT_FOUND, NULL);
+    message_write_free(m);
+}
+
+static void send_late(struct write *write)
+{
+    struct sending *sending = write->data;
+    request_fail(g_steal_pointer(&sending->request), ERROR_UNAVAILABLE,
+                 "whether the message was stored is not known yet; repeat it with the same client_id");
+}
+
+/* What makes a repetition recognisable: KIND and the texts, in a form that fits a uuid column. */
+static void make_dedupe(const char *kind, const char *const *texts, struct uuid *ret_digest)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(checksum, (const guchar *)kind, -1);
+    for (; *texts; texts++) {
+        g_checksum_update(checksum, (const guchar *)"", 1);
+        g_checksum_update(checksum, (const guchar *)*texts, -1);
+    }
+    guint8 digest[32];
+    gsize length = sizeof digest;
+    g_checksum_get_digest(checksum, digest, &length);
+    memcpy(ret_digest->bytes, digest, sizeof ret_digest->bytes);
+}
+
+void message_send(struct request *request, const struct message_draft *draft)
+{
+    struct sending *sending = g_new0(struct sending, 1);
+    sending->core = request->core;
+    sending->request = request;
+    sending->account = account_ref(request->account);
+    struct message_write *m = g_new0(struct message_write, 1);
+    m->write = (struct write){.kind = WRITE_MESSAGE, .done = send_done, .late = send_late,
+                              .data = sending};
+    uuid_generate(&m->id);
+    m->conversation = *draft->conversation;
+    m->sender = request->account->id;
+    m->body = g_strdup(draft->content);
+    m->client_id = g_strdup(draft->client_id);
+    if (draft->client_id)
+        make_dedupe("client", (const char *[]){draft->client_id, NULL}, &m->dedupe);
+    else
+        m->dedupe = m->id; /* lets the writer repeat a batch whose answer was lost */
+    archive_write(request->core->archive, &m->write);
+}
+
+/* ---- Arrival by XMPP ------------------------------------------------------------------------------- */
+
+struct arriving {
+    struct core *core;
+    void (*done)(enum error_code error, void *data);
+    void *data;
+};
+
+static void outbox_receipt(struct core *core, const struct message_write *m)
+{
+    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_RECEIVED,
+                                 .from = m->to, .to = m->address, .reference = m->foreign_id};
+    uuid_format(&m->id, entry.id);
+    outbox_committed(core->outbox, &entry);
+}
+
+static void arrival_stored(struct core *core, const struct message_write *m)
+{
+    if (m->write.outcome == OUTCOME_DONE) {
+        g_auto(buffer) json = BUFFER_INIT(MESSAGE_JSON_MAX);
+        write_message_json(&json, m, m->sender_json);
+        metric_add(METRIC_MESSAGES_STORED, 1);
+        publish_message(core, m, &json);
+    } else {
+        metric_add(METRIC_MESSAGES_DUPLICATE, 1);
+    }
+    if (m->receipt)
+        outbox_receipt(core, m);
+}
+
+static void arrival_done(struct write *write, enum error_code error)
+{
+    struct message_write *m = as_message(write);
+    g_autofree struct arriving *arriving = write->data;
+    if (error == ERROR_NONE && write->outcome == OUTCOME_NOT_FOUND)
+        error = ERROR_NOT_FOUND;
+    else if (error == ERROR_NONE)
+        arrival_stored(arriving->core, m);
+    if (arriving->done)
+        arriving->done(error, arriving->data);
+    message_write_free(m);
+}
+
+/* A repetition is told by the origin-id; without one, by the stanza's id and the text together,
+ * because some clients count their ids from one again after each start. */
+static void arrival_dedupe(struct message_write *m, const struct message_arrival *arrival)
+{
+    if (arrival->origin_id)
+        make_dedupe("origin", (const char *[]){arrival->to, arrival->origin_id, NULL}, &m->dedupe);
+    else if (arrival->foreign_id && strlen(arrival->foreign_id) >= 8)
+        make_dedupe("id", (const char *[]){arrival->to, arrival->foreign_id, arrival->body, NULL},
+                    &m->dedupe);
+    else
+        m->dedupe = m->id;
+}
+
+void message_arrived(struct core *core, const struct message_arrival *arrival,
+                     void (*done)(enum error_code error, void *data), void *data)
+{
+    struct arriving *arriving = g_new0(struct arriving, 1);
+    arriving->core = core;
+    arriving->done = done;
+    arriving->data = data;
+    struct message_write *m = g_new0(struct message_write, 1);
+    m->write = (struct write){.kind = WRITE_RECEIVE, .done = arrival_done, .data = arriving};
+    uuid_generate(&m->id);
+    m->from = g_strdup(arrival->from);
+    m->to = g_strdup(arrival->to);
+    m->address = g_strdup(arrival->address);
+    m->body = g_strdup(arrival->body);
+    m->foreign_id = g_strdup(arrival->foreign_id);
+    m->stanza = g_strdup(arrival->stanza);
+    m->markable = arrival->markable;
+    m->receipt = arrival->receipt && arrival->foreign_id;
+    arrival_dedupe(m, arrival);
+    archive_write(core->archive, &m->write);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages and watermarks, whichever way they come: one path into the archive, one way out to
+ * sockets and to the outbox. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/buffer.h"
+
+struct account;
+struct core;
+struct request;
+
+#define MESSAGE_JSON_MAX (1024 * 1024) /* ceiling of one Message object, bytes */
+
+struct message_draft {
+    const struct uuid *conversation;
+    const char *content;
+    const char *client_id; /* may be NULL */
+};
+
+/* Stores the message of REQUEST's account, answers REQUEST with the Message object after the
+ * commit (201; 200 for a repetition), tells the members' sockets and the remote member. */
+void message_send(struct request *request, const struct message_draft *draft);
+
+/* A message that came by XMPP. Strings are borrowed. */
+struct message_arrival {
+    const char *from;       /* bare JIDs */
+    const char *to;
+    const char *address;    /* full JID of the sender */
+    const char *body;
+    const char *foreign_id; /* the stanza's id; may be NULL */
+    const char *origin_id;  /* may be NULL */
+    const char *stanza;     /* as archived */
+    bool markable;
+    bool receipt;           /* asked for */
+};
+
+/* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user, or
+ * ERROR_UNAVAILABLE when it could not be stored. */
+void message_arrived(struct core *core, const struct message_arrival *arrival,
+                     void (*done)(enum error_code error, void *data), void *data);
+
+/* Moves the account's read mark up to MESSAGE (NULL: the newest) and answers REQUEST. */
+void message_read(struct request *request, const struct uuid *conversation,
+                  const struct uuid *message);
+
+/* The remote user with bare JID FROM reports MESSAGE delivered, or everything up to it read. */
+void message_marked(struct core *core, const char *from, const struct uuid *message, bool read);
+
+/* MESSAGE bounced: an error came from bare JID FROM. */
+void message_failed(struct core *core, const char *from, const struct uuid *message,
+                    const char *condition);
+
+/* Members' deliveries to sockets are gathered and written a few times a second. */
+void deliveries_init(struct core *core);
+void deliveries_clear(struct core *core);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sending what the outbox holds, in order, and clearing what is proven delivered (XEP-0114 has no
+ * acknowledgement; streams are processed in order, so the answer to a ping is one). */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/core/core.h"
+#include "bridge/core/outbox.h"
+#include "xep/message.h"
+
+#define PAGE 128              /* rows read at once when catching up */
+#define UNPROVEN_MAX 64       /* stanzas after which a ping is sent without waiting for the tick */
+#define TICK_MILLISECONDS 500
+
+struct outbox {
+    struct core *core;
+    gint64 sent;     /* position of the last entry sent on this stream */
+    gint64 ever_sent; /* highest position sent on any stream: beyond it nothing is a resend */
+    gint64 newest;   /* highest position known to be committed */
+    gint64 proven;   /* position up to which delivery is proven and rows are (being) deleted */
+    bool behind;     /* entries after `sent` are to be read from the database */
+    bool reading;
+    bool pinging;
+    gint64 ping_covers;
+    unsigned unproven;
+    unsigned stream; /* counts streams: answers to an older one are void */
+    guint timer;
+};
+
+struct page {
+    struct outbox *outbox;
+    unsigned stream;
+    gint64 newest; /* of the outbox when the page was asked for: the page holds all up to it */
+};
+
+static void read_page(struct outbox *outbox);
+static void ping(struct outbox *outbox);
+
+static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *id = NULL;
+    struct message_out message = {.from = from, .to = entry->to, .id = entry->id,
+                                  .body = entry->body};
+    if (entry->kind == OUTBOX_MESSAGE)
+        return message_build_chat(&message);
+    /* A resend of a receipt must carry the same id as well: make it from the position. */
+    id = g_strdup_printf("%s-%" G_GINT64_FORMAT,
+                         entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
+    message.id = id;
+    if (entry->kind == OUTBOX_RECEIVED)
+        return message_build_received(&message, entry->reference);
+    return message_build_displayed(&message, entry->reference);
+}
+
+static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    const struct stanza_sink *sink = &outbox->core->sink;
+    g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
+    size_t length = 0;
+    g_autofree char *xml = stanza_to_link_text(stanza, &length);
+    if (!sink->send(sink->link, xml, length))
+        return false;
+    metric_add(METRIC_OUTBOX_RESENT, entry->position <= outbox->ever_sent);
+    outbox->sent = entry->position;
+    outbox->ever_sent = MAX(outbox->ever_sent, entry->position);
+    outbox->unproven++;
+    return true;
+}
+
+static bool sink_ready(const struct outbox *outbox)
+{
+    return outbox->core->sink.ready && outbox->core->sink.ready(outbox->core->sink.link);
+}
+
+static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
+{
+    const char *kind = rows_text(rows, row, 1);
+    *ret_entry = (struct outbox_entry){
+        .position = rows_integer(rows, row, 0),
+        .kind = strcmp(kind, "message") == 0    ? OUTBOX_MESSAGE
+                : strcmp(kind, "received") == 0 ? OUTBOX_RECEIVED
+                                                : OUTBOX_DISPLAYED,
+        .from = rows_text(rows, row, 2),
+        .to = rows_text(rows, row, 3),
+        .reference = rows_text(rows, row, 5),
+        .body = rows_text(rows, row, 6)};
+    g_strlcpy(ret_entry->id, rows_text(rows, row, 4), sizeof ret_entry->id);
+}
+
+/* Sends the rows of a page; false when the link took no more. */
+static bool send_rows(struct outbox *outbox, const struct rows *rows)
+{
+    for (int row = 0; row < rows_count(rows); row++) {
+        struct outbox_entry entry;
+        entry_of_row(rows, row, &entry);
+        if (!send_entry(outbox, &entry))
+            return false;
+    }
+    return true;
+}
+
+static void page_read(const struct rows *rows, enum error_code error, void *data)
+{
+    g_autofree struct page *page = data;
+    struct outbox *outbox = page->outbox;
+    outbox->reading = false;
+    if (error != ERROR_NONE || !sink_ready(outbox))
+        return; /* the tick tries again */
+    if (page->stream != outbox->stream) {
+        read_page(outbox);
+        return;
+    }
+    bool sent = send_rows(outbox, rows);
+    outbox->newest = MAX(outbox->newest, outbox->sent);
+    if (sent && rows_count(rows) < PAGE)
+        outbox->behind = outbox->newest > MAX(page->newest, outbox->sent);
+    if (outbox->unproven > 0)
+        ping(outbox);
+    if (sent && outbox->behind)
+        read_page(outbox);
+}
+
+static void read_page(struct outbox *outbox)
+{
+    if (outbox->reading || !sink_ready(outbox))
+        return;
+    struct page *page = g_new0(struct page, 1);
+    page->outbox = outbox;
+    page->stream = outbox->stream;
+    page->newest = outbox->newest;
+    g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, outbox->sent);
+    const char *values[] = {after, G_STRINGIFY(128)};
+    G_STATIC_ASSERT(PAGE == 128);
+    outbox->reading = true;
+    archive_query(outbox->core->archive, QUERY_OUTBOX_PAGE, values, page_read, page);
+}
+
+static void cleared(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    (void)data;
+    if (error != ERROR_NONE)
+        log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
+}
+
+static void ping_done(bool delivered, void *data)
+{
+    struct outbox *outbox = data;
+    outbox->pinging = false;
+    if (!delivered)
+        return;
+    outbox->proven = MAX(outbox->proven, outbox->ping_covers);
+    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->proven);
+    const char *values[] = {position};
+    archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, NULL);
+}
+
+static void ping(struct outbox *outbox)
+{
+    const struct stanza_sink *sink = &outbox->core->sink;
+    if (outbox->pinging || !sink_ready(outbox))
+        return;
+    outbox->ping_covers = outbox->sent;
+    outbox->unproven = 0;
+    outbox->pinging = true;
+    if (!sink->barrier(sink->link, ping_done, outbox))
+        outbox->pinging = false;
+}
+
+static gboolean tick(gpointer data)
+{
+    struct outbox *outbox = data;
+    metric_set(METRIC_OUTBOX_PENDING, outbox->unproven);
+    if (outbox->unproven > 0)
+        ping(outbox);
+    if (outbox->behind)
+        read_page(outbox);
+    return G_SOURCE_CONTINUE;
+}
+
+struct outbox *outbox_new(struct core *core)
+{
+    struct outbox *outbox = g_new0(struct outbox, 1);
+    outbox->core = core;
+    outbox->behind = true;
+    outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
+    return outbox;
+}
+
+void outbox_free(struct outbox *outbox)
+{
+    if (!outbox)
+        return;
+    g_source_remove(outbox->timer);
+    g_free(outbox);
+}
+
+static void start_over(struct outbox *outbox)
+{
+    outbox->stream++;
+    outbox->sent = outbox->proven;
+    outbox->unproven = 0;
+    outbox->behind = true;
+    read_page(outbox);
+}
+
+void outbox_link_up(struct outbox *outbox)
+{
+    start_over(outbox);
+}
+
+void outbox_link_down(struct outbox *outbox)
+{
+    outbox->stream++;
+    outbox->behind = true;
+}
+
+void outbox_archive_up(struct outbox *outbox)
+{
+    start_over(outbox);
+}
+
+void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    outbox->newest = MAX(outbox->newest, entry->position);
+    if (entry->position <= outbox->sent)
+        return; /* a page that was read meanwhile had it */
+    if (outbox->behind || outbox->reading || !entry->from || !sink_ready(outbox) || !send_entry(outbox, entry)) {
+        outbox->behind = true;
+        return;
+    }
+    if (outbox->unproven >= UNPROVEN_MAX)
+        ping(outbox);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Stanzas that must reach the XMPP server. A row waits in the database from the commit that caused
+ * it until a ping sent after it has come back on the same stream; after a reconnect what is left is
+ * sent again, in order and with the same ids. Memory holds only where we are. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/id.h"
+
+struct core;
+struct outbox;
+
+struct outbox *outbox_new(struct core *core);
+void outbox_free(struct outbox *outbox);
+
+void outbox_link_up(struct outbox *outbox);
+void outbox_link_down(struct outbox *outbox);
+/* The database came (back): there may be rows whose commit was never reported. */
+void outbox_archive_up(struct outbox *outbox);
+
+/* One entry, as far as it is known; strings are borrowed. */
+struct outbox_entry {
+    gint64 position;
+    enum { OUTBOX_MESSAGE, OUTBOX_RECEIVED, OUTBOX_DISPLAYED } kind;
+    const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
+    const char *to;
+    char id[UUID_TEXT_SIZE]; /* message: its id */
+    const char *reference;   /* received, displayed: the peer's id */
+    const char *body;        /* message */
+};
+
+/* ENTRY was committed. It is sent at once when everything before it has been, else in its turn. */
+void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Making hosted users, from a token's claims or by a server key. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+
+struct account;
+struct core;
+
+void sessions_init(struct core *core);
+void sessions_clear(struct core *core);
+
+struct user_claims {
+    const char *subject;  /* the app's own id */
+    const char *username; /* these may be NULL */
+    const char *name;
+    const char *picture;
+};
+
+/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made. */
+void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
+                    void *data);
+
+/* The account of the single row of a user query, put into memory; borrowed. */
+struct account *account_of_rows(struct core *core, const struct rows *rows);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reading what was missed. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/resume.h"
+
+struct reading {
+    gint64 position;
+    gint64 maximum;
+    resume_done done;
+    void *data;
+};
+
+static int by_position(gconstpointer a, gconstpointer b)
+{
+    const struct event *one = *(const struct event *const *)a;
+    const struct event *other = *(const struct event *const *)b;
+    return (one->position > other->position) - (one->position < other->position);
+}
+
+static void unref_event(gpointer data)
+{
+    event_unref(data);
+}
+
+static struct event *event_of_row(const struct rows *rows, int row)
+{
+    enum event_type type = event_type_from_name(rows_text(rows, row, 1));
+    const char *payload = rows_text(rows, row, 3);
+    if (type == EVENT_TYPE_MAX || !payload)
+        return NULL;
+    g_auto(buffer) buf = BUFFER_INIT(rows_length(rows, row, 3));
+    buffer_append_string(&buf, payload);
+    return event_new(type, rows_integer(rows, row, 0), rows_integer(rows, row, 2), &buf);
+}
+
+static void events_read(const struct rows *rows, enum error_code error, void *data)
+{
+    g_autofree struct reading *reading = data;
+    g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(unref_event);
+    struct resume_result result = {.error = error, .events = events};
+    if (error == ERROR_NONE) {
+        result.position = rows_count(rows) > 0 ? rows_integer(rows, 0, 0) : 0;
+        for (int row = 1; row < rows_count(rows); row++) {
+            struct event *event = event_of_row(rows, row);
+            if (event)
+                g_ptr_array_add(events, event);
+        }
+        g_ptr_array_sort(events, by_position);
+        result.resync = reading->position > result.position || events->len > reading->maximum;
+    }
+    reading->done(&result, reading->data);
+}
+
+void resume_read(struct core *core, struct account *account, gint64 position, resume_done done,
+                 void *data)
+{
+    struct reading *reading = g_new0(struct reading, 1);
+    reading->position = position;
+    reading->maximum = core->options->websocket_resume_max;
+    reading->done = done;
+    reading->data = data;
+    g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, position);
+    g_autofree char *limit = g_strdup_printf("%" G_GINT64_FORMAT, reading->maximum);
+    const char *values[] = {account->id_text, after, limit};
+    archive_query(core->archive, QUERY_EVENT_RESUME, values, events_read, reading);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Wiring. Parts know each other only through the callbacks handed out here. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/message.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/provision.h"
+#include "bridge/core/registry.h"
+#include "bridge/core/token.h"
+#include "bridge/daemon.h"
+#include "bridge/feature/features.h"
+#include "bridge/http/admin.h"
+#include "bridge/http/server.h"
+#include "bridge/http/upgrade.h"
+#include "bridge/loop/loop.h"
+#include "bridge/ws/server.h"
+#include "bridge/xmpp/link.h"
+
+#define DRAIN_MILLISECONDS 5000
+
+struct daemon {
+    struct core core;
+    struct link *link;
+    struct http_server *http;
+    struct http_admin *admin;
+    struct ws_server *sockets;
+    void (*stopped)(void *data);
+    void *stopped_data;
+    unsigned stopping; /* parts that still drain */
+};
+
+/* ---- Archive --------------------------------------------------------------------------------------- */
+
+static void archive_up(const char *epoch, gint64 position, void *data)
+{
+    struct daemon *daemon = data;
+    struct core *core = &daemon->core;
+    bool other_log = g_strcmp0(core->epoch, epoch) != 0;
+    if (other_log) {
+        g_free(core->epoch);
+        core->epoch = g_strdup(epoch);
+        core->position = position;
+    }
+    if (core->position == 0)
+        core->position = position;
+    outbox_archive_up(core->outbox);
+}
+
+/* ---- Link ------------------------------------------------------------------------------------------ */
+
+static void link_up(void *data)
+{
+    struct daemon *daemon = data;
+    metric_set(METRIC_LINK_UP, 1);
+    outbox_link_up(daemon->core.outbox);
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->link_up)
+            features[i]->link_up(&daemon->core);
+    }
+}
+
+static void link_down(void *data)
+{
+    struct daemon *daemon = data;
+    metric_set(METRIC_LINK_UP, 0);
+    outbox_link_down(daemon->core.outbox);
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->link_down)
+            features[i]->link_down(&daemon->core);
+    }
+}
+
+static void link_stanza(xmpp_stanza_t *stanza, void *data)
+{
+    struct daemon *daemon = data;
+    dispatch_stanza(features_stanzas(), daemon->link, daemon->core.options, stanza, &daemon->core);
+}
+
+static bool sink_ready(void *link)
+{
+    return link_is_up(link);
+}
+
+static bool sink_send(void *link, const char *xml, size_t length)
+{
+    return link_send_text(link, xml, length);
+}
+
+static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), void *data)
+{
+    return link_barrier(link, done, data);
+}
+
+/* ---- Listeners ------------------------------------------------------------------------------------- */
+
+static const struct http_part *ready_parts(void *data)
+{
+    struct daemon *daemon = data;
+    static struct http_part parts[3];
+    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive)};
+    parts[1] = (struct http_part){"link", link_is_up(daemon->link)};
+    return parts;
+}
+
+static void upgraded(void *data, const struct websocket_handshake *handshake)
+{
+    struct daemon *daemon = data;
+    ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
+                    handshake->token, handshake->dialect);
+}
+
+static bool open_listeners(struct daemon *daemon, GError **error)
+{
+    static const char *const dialects[] = {"trestle.v1", NULL};
+    struct websocket_upgrade upgrade = {dialects, upgraded, daemon};
+    struct http_probe probe = {ready_parts, NULL, daemon};
+    daemon->admin = http_admin_new(daemon->core.options, &probe, error);
+    if (!daemon->admin)
+        return false;
+    daemon->http = http_server_new(&daemon->core, &upgrade, error);
+    return daemon->http != NULL;
+}
+
+/* ---- Start and stop -------------------------------------------------------------------------------- */
+
+static void core_start(struct daemon *daemon, const struct options *options)
+{
+    struct core *core = &daemon->core;
+    core->options = options;
+    core->started = clock_monotonic();
+    core->epoch = g_strdup("");
+    core->operations = features_operations();
+    accounts_init(core);
+    sessions_init(core);
+    deliveries_init(core);
+    core->outbox = outbox_new(core);
+    struct archive_callbacks callbacks = {archive_up, NULL};
+    core->archive = archive_new(options, &callbacks, daemon);
+    struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
+    daemon->link = link_new(options, &link_callbacks, daemon);
+    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier};
+}
+
+struct daemon *daemon_new(const struct options *options, GError **error)
+{
+    g_autoptr(token_verifier) tokens = token_verifier_new(options, error);
+    if (!tokens)
+        return NULL;
+    loop_start();
+    struct daemon *daemon = g_new0(struct daemon, 1);
+    daemon->core.tokens = g_steal_pointer(&tokens);
+    core_start(daemon, options);
+    daemon->sockets = ws_server_new(&daemon->core);
+    if (!open_listeners(daemon, error)) {
+        daemon_free(daemon);
+        return NULL;
+    }
+    log_info(AREA_MAIN, "started", "domain=%s port=%u admin_port=%u version=%s",
+             options->xmpp_domain, http_server_port(daemon->http), http_admin_port(daemon->admin),
+             PACKAGE_VERSION);
+    return daemon;
+}
+
+static void part_stopped(void *data)
+{
+    struct daemon *daemon = data;
+    if (--daemon->stopping == 0)
+        daemon->stopped(daemon->stopped_data);
+}
+
+void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
+{
+    log_info(AREA_MAIN, "stopping", NULL);
+    daemon->stopped = done;
+    daemon->stopped_data = data;
+    daemon->stopping = 2;
+    http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
+    ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
+}
+
+void daemon_free(struct daemon *daemon)
+{
+    if (!daemon)
+        return;
+    struct core *core = &daemon->core;
+    http_server_free(daemon->http);
+    ws_server_free(daemon->sockets);
+    http_admin_free(daemon->admin);
+    archive_free(core->archive); /* answers what still waits */
+    link_free(daemon->link);
+    outbox_free(core->outbox);
+    deliveries_clear(core);
+    sessions_clear(core);
+    accounts_clear(core);
+    token_verifier_free(core->tokens);
+    g_free(core->epoch);
+    loop_stop();
+    g_free(daemon);
+}

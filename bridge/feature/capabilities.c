@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What this server can do, and its limits. */
+#include "config.h"
+
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/features.h"
+
+#define CAPABILITIES_MAX 16384
+
+static void write_limits(struct json_writer *json, const struct options *options)
+{
+    json_key(json, "limits");
+    json_begin_object(json);
+    json_member_integer(json, "content_bytes", options->messages_content_max);
+    json_member_integer(json, "body_bytes", options->http_body_max);
+    json_member_integer(json, "frame_bytes", options->websocket_message_max);
+    json_member_integer(json, "page_items", 100);
+    json_member_integer(json, "resume_events", options->websocket_resume_max);
+    json_member_integer(json, "heartbeat_seconds", options->websocket_heartbeat);
+    json_end_object(json);
+}
+
+static void capabilities(struct request *request)
+{
+    const struct options *options = request->core->options;
+    g_auto(buffer) buf = BUFFER_INIT(CAPABILITIES_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_key(&json, "features");
+    json_begin_array(&json);
+    for (size_t i = 0; features[i]; i++)
+        json_put_string(&json, features[i]->name);
+    json_end_array(&json);
+    json_key(&json, "dialects");
+    json_begin_array(&json);
+    json_put_string(&json, "trestle.v1");
+    json_end_array(&json);
+    write_limits(&json, options);
+    json_member_string(&json, "domain", options->xmpp_domain);
+    json_member_string(&json, "version", PACKAGE_VERSION);
+    json_end_object(&json);
+    request_reply(request, 200, &buf);
+}
+
+static const struct field no_fields[] = {{0}};
+
+static const struct operation operations[] = {
+    {.method = "GET", .path = "/api/capabilities", .fields = no_fields, .handle = capabilities,
+     .flags = OPERATION_ANONYMOUS, .reply = "Capabilities",
+     .summary = "Features, dialects and limits of this server"},
+    {0},
+};
+
+const struct feature feature_capabilities = {.name = "capabilities", .operations = operations};

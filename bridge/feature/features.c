@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The only list of features. Stanzas are offered to them in this order. */
+#include "config.h"
+
+#include "bridge/feature/features.h"
+
+extern const struct feature feature_capabilities;
+extern const struct feature feature_conversation;
+extern const struct feature feature_message;
+extern const struct feature feature_user;
+
+const struct feature *const features[] = {
+    &feature_capabilities,
+    &feature_user,
+    &feature_conversation,
+    &feature_message,
+    NULL,
+};
+
+const struct operation *const *features_operations(void)
+{
+    static const struct operation *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->operations)
+            tables[count++] = features[i]->operations;
+    }
+    tables[count] = NULL;
+    return tables;
+}
+
+const struct stanza_handler *const *features_stanzas(void)
+{
+    static const struct stanza_handler *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->stanzas)
+            tables[count++] = features[i]->stanzas;
+    }
+    tables[count] = NULL;
+    return tables;
+}

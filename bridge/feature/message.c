@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages: sent and paged by apps, received from XMPP with receipts (XEP-0184), markers (XEP-0333)
+ * and errors. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/message.h"
+#include "bridge/feature/feature.h"
+#include "bridge/xmpp/link.h"
+#include "xep/0359_ids.h"
+#include "xep/error.h"
+#include "xep/message.h"
+
+#define REPLY_MAX (16 * 1024 * 1024) /* bytes: a page of 100 messages of the largest size */
+#define FOREIGN_ID_MAX 255
+
+/* ---- Apps ------------------------------------------------------------------------------------------ */
+
+static const char *const message_types[] = {"text", NULL};
+
+static const struct field send_fields[] = {
+    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 131072, NULL},
+    {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
+    {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
+    {0},
+};
+enum { SEND_CONVERSATION, SEND_CONTENT, SEND_CLIENT_ID };
+
+static void send(struct request *request)
+{
+    const struct field_value *content = &request->values[SEND_CONTENT];
+    if (content->length > (size_t)request->core->options->messages_content_max) {
+        request_fail(request, ERROR_TOO_LARGE, "the content is too long");
+        return;
+    }
+    struct message_draft draft = {.conversation = &request->values[SEND_CONVERSATION].uuid,
+                                  .content = content->text,
+                                  .client_id = request->values[SEND_CLIENT_ID].text};
+    message_send(request, &draft);
+}
+
+static const struct field page_fields[] = {
+    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"before", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {"after", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {"around", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {0},
+};
+enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
+
+static void page_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    const char *json = error == ERROR_NONE ? rows_text(rows, 0, 0) : NULL;
+    if (!json) {
+        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    buffer_append(&buf, json, rows_length(rows, 0, 0));
+    request_reply(request, 200, &buf);
+}
+
+static void page(struct request *request)
+{
+    const struct field_value *given = request->values;
+    static const struct field_problem several = {ERROR_UNPROCESSABLE, "/before",
+                                                 "give one of before, after and around"};
+    if (given[PAGE_BEFORE].present + given[PAGE_AFTER].present + given[PAGE_AROUND].present > 1) {
+        request_fail_field(request, &several);
+        return;
+    }
+    char ids[PAGE_AROUND + 1][UUID_TEXT_SIZE];
+    char limit[24];
+    g_snprintf(limit, sizeof limit, "%d",
+               given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : 50);
+    for (int i = 0; i <= PAGE_AROUND; i++)
+        uuid_format(&given[i].uuid, ids[i]);
+    const char *values[] = {request->account->id_text,
+                            ids[PAGE_CONVERSATION],
+                            limit,
+                            given[PAGE_BEFORE].present ? ids[PAGE_BEFORE] : NULL,
+                            given[PAGE_AFTER].present ? ids[PAGE_AFTER] : NULL,
+                            given[PAGE_AROUND].present ? ids[PAGE_AROUND] : NULL};
+    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, page_read, request);
+}
+
+/* ---- XMPP ------------------------------------------------------------------------------------------ */
+
+static bool on_error(struct core *core, const struct stanza_context *context)
+{
+    struct stanza_error error;
+    struct uuid id;
+    const char *stanza_id = stanza_attr(context->stanza, "id");
+    if (stanza_error_parse(context->stanza, &error) && stanza_id && uuid_parse(stanza_id, &id))
+        message_failed(core, context->from_bare, &id, error.condition);
+    return true;
+}
+
+static void on_marks(struct core *core, const struct stanza_context *context,
+                     const struct message_stanza *message)
+{
+    struct uuid id;
+    if (message->received_id && uuid_parse(message->received_id, &id))
+        message_marked(core, context->from_bare, &id, false);
+    if (message->marker_id && uuid_parse(message->marker_id, &id))
+        message_marked(core, context->from_bare, &id, message->marker != MARKER_RECEIVED);
+}
+
+struct arrival {
+    struct link *link;
+    xmpp_stanza_t *stanza; /* reference: to answer with an error */
+};
+
+static void arrival_done(enum error_code error, void *data)
+{
+    g_autofree struct arrival *arrival = data;
+    g_autoptr(xmpp_stanza_t) stanza = arrival->stanza;
+    if (error == ERROR_NONE)
+        return;
+    /* To an unknown user the answer is what RFC 6121 section 8.5.1 says; it tells nothing more. */
+    const struct error_info *info =
+        error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
+    g_autoptr(xmpp_stanza_t) reply =
+        stanza_reply_error(stanza, info->type, info->condition, NULL);
+    if (reply)
+        link_send(arrival->link, reply);
+}
+
+static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
+{
+    const char *const ours[] = {core->options->xmpp_domain, NULL};
+    g_autoptr(xmpp_stanza_t) copy = stanza_id_strip(stanza, ours);
+    return stanza_to_text(copy, NULL);
+}
+
+static void on_body(struct core *core, const struct stanza_context *context,
+                    const struct message_stanza *message)
+{
+    g_autofree char *text = archived_text(core, context->stanza);
+    g_autofree char *body = message->subject && *message->subject
+                                ? g_strconcat(message->subject, "\n", message->body, NULL)
+                                : g_strdup(message->body);
+    bool usable_id = message->id && strlen(message->id) <= FOREIGN_ID_MAX;
+    struct message_arrival arrived = {
+        .from = context->from_bare, .to = context->to_bare, .address = context->from, .body = body,
+        .foreign_id = usable_id ? message->id : NULL, .origin_id = message->origin_id,
+        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested};
+    struct arrival *arrival = g_new0(struct arrival, 1);
+    arrival->link = context->link;
+    arrival->stanza = xmpp_stanza_clone(context->stanza);
+    message_arrived(core, &arrived, arrival_done, arrival);
+}
+
+static bool on_message(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct message_stanza message;
+    if (!message_parse(context->stanza, NULL, &message))
+        return false;
+    if (message.type == MESSAGE_ERROR)
+        return on_error(core, context);
+    if (message.type == MESSAGE_GROUPCHAT || message.type == MESSAGE_HEADLINE)
+        return false;
+    if (context->target == TARGET_DOMAIN)
+        return false;
+    on_marks(core, context, &message);
+    if (message.body && *message.body)
+        on_body(core, context, &message);
+    return true;
+}
+
+static const struct operation operations[] = {
+    {.method = "POST", .path = "/api/conversations/:conversation_id/messages", .command = "message",
+     .fields = send_fields, .handle = send, .reply = "Message", .summary = "Sends a message"},
+    {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
+     .fields = page_fields, .handle = page, .reply = "MessagePage",
+     .summary = "One page of a conversation, oldest first"},
+    {0},
+};
+
+static const struct stanza_handler stanzas[] = {
+    {.stanza = "message", .targets = TARGET_ANY, .handle = on_message},
+    {0},
+};
+
+const struct feature feature_message = {
+    .name = "message", .operations = operations, .stanzas = stanzas};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Adapter between libpq's pipeline mode and the loop. */
+#include "config.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/loop/loop.h"
+#include "bridge/loop/pq.h"
+
+#define BACKOFF_FIRST 100 /* milliseconds */
+#define BACKOFF_LAST 2000
+#define CONNECT_TIMEOUT 5000
+
+enum state {
+    STATE_WAITING,    /* no connection; timer runs */
+    STATE_CONNECTING, /* PQconnectPoll; timer limits it */
+    STATE_PREPARING,  /* pipeline entered, statements being prepared */
+    STATE_READY
+};
+
+struct running {
+    pq_done done;
+    void *data;
+    PGresult *result;
+};
+
+struct pq_connection {
+    struct loop_watch watch;
+    bool watched;
+    uint32_t events;
+    PGconn *conn;
+    enum state state;
+    char *uri;
+    char *settings;
+    const struct pq_statement *statements;
+    int statement_count;
+    struct pq_callbacks callbacks;
+    void *data;
+    GQueue running; /* struct running *, in sending order */
+    PGresult *preparing_error;
+    guint timer;
+    guint backoff;
+    gint64 heard; /* clock_monotonic of the last sign of life while something runs */
+};
+
+static void connect_start(struct pq_connection *c);
+static void connection_lost(struct pq_connection *c);
+
+static void watch_events(struct pq_connection *c, uint32_t events)
+{
+    int fd = PQsocket(c->conn);
+    if (c->watched && c->watch.fd != fd) {
+        loop_remove(&c->watch);
+        c->watched = false;
+    }
+    c->watch.fd = fd;
+    if (!c->watched)
+        c->watched = loop_add(&c->watch, events);
+    else if (c->events != events)
+        loop_modify(&c->watch, events);
+    c->events = events;
+}
+
+static void watch_stop(struct pq_connection *c)
+{
+    if (c->watched)
+        loop_remove(&c->watch);
+    c->watched = false;
+}
+
+static void timer_stop(struct pq_connection *c)
+{
+    if (c->timer)
+        g_source_remove(c->timer);
+    c->timer = 0;
+}
+
+static gboolean timer_fired(gpointer data)
+{
+    struct pq_connection *c = data;
+    c->timer = 0;
+    if (c->state == STATE_WAITING)
+        connect_start(c);
+    else
+        connection_lost(c);
+    return G_SOURCE_REMOVE;
+}
+
+/* Answers everything that runs with NULL. The queue is taken first: callbacks may send again. */
+static void fail_running(struct pq_connection *c)
+{
+    GQueue lost = c->running;
+    g_queue_init(&c->running);
+    struct running *request;
+    while ((request = g_queue_pop_head(&lost))) {
+        request->done(NULL, request->data);
+        PQclear(request->result);
+        g_free(request);
+    }
+}
+
+static void connection_lost(struct pq_connection *c)
+{
+    bool was_ready = c->state == STATE_READY;
+    if (c->conn) {
+        g_autofree char *reason = g_strdup(PQerrorMessage(c->conn));
+        g_strdelimit(reason, "\n\"", ' ');
+        log_warning(AREA_ARCHIVE, "database-lost", "ready=%s reason=\"%s\"",
+                    was_ready ? "yes" : "no", g_strstrip(reason));
+    }
+    watch_stop(c);
+    timer_stop(c);
+    g_clear_pointer(&c->conn, PQfinish);
+    g_clear_pointer(&c->preparing_error, PQclear);
+    c->state = STATE_WAITING;
+    c->backoff = was_ready ? BACKOFF_FIRST : MIN(c->backoff * 2, BACKOFF_LAST);
+    c->timer = g_timeout_add(c->backoff, timer_fired, c);
+    metric_add(METRIC_ARCHIVE_RECONNECTS, was_ready);
+    fail_running(c);
+    if (was_ready && c->callbacks.lost)
+        c->callbacks.lost(c, c->data);
+}
+
+static void flush(struct pq_connection *c)
+{
+    int left = PQflush(c->conn);
+    if (left < 0)
+        return; /* reading will find the connection broken */
+    watch_events(c, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void prepare_all(struct pq_connection *c)
+{
+    bool sent = PQsetnonblocking(c->conn, 1) == 0 && PQenterPipelineMode(c->conn);
+    for (int i = 0; i < c->statement_count && sent; i++)
+        sent = PQsendPrepare(c->conn, c->statements[i].name, c->statements[i].text, 0, NULL);
+    if (!sent || !PQpipelineSync(c->conn)) {
+        connection_lost(c);
+        return;
+    }
+    c->state = STATE_PREPARING;
+    flush(c);
+}
+
+static void connect_step(struct pq_connection *c)
+{
+    switch (PQconnectPoll(c->conn)) {
+    case PGRES_POLLING_READING:
+        watch_events(c, EPOLLIN);
+        break;
+    case PGRES_POLLING_WRITING:
+        watch_events(c, EPOLLOUT);
+        break;
+    case PGRES_POLLING_OK:
+        prepare_all(c);
+        break;
+    case PGRES_POLLING_FAILED:
+    case PGRES_POLLING_ACTIVE:
+    default:
+        connection_lost(c);
+    }
+}
+
+static void prepared(struct pq_connection *c)
+{
+    if (c->preparing_error) {
+        g_autofree char *text = g_strdup(PQresultErrorMessage(c->preparing_error));
+        g_strdelimit(text, "\n\"", ' ');
+        log_error(AREA_ARCHIVE, "prepare-failed", "reason=\"%s\" hint=\"run trestle migrate\"", text);
+        connection_lost(c);
+        return;
+    }
+    timer_stop(c);
+    c->state = STATE_READY;
+    if (c->callbacks.ready)
+        c->callbacks.ready(c, c->data);
+}
+
+static void request_finished(struct pq_connection *c)
+{
+    struct running *request = g_queue_pop_head(&c->running);
+    if (!request)
+        return;
+    request->done(request->result, request->data);
+    PQclear(request->result);
+    g_free(request);
+}
+
+static bool is_error(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+static void result_arrived(struct pq_connection *c, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        PQclear(result);
+        if (c->state == STATE_PREPARING)
+            prepared(c);
+        else
+            request_finished(c);
+        return;
+    }
+    struct running *request = g_queue_peek_head(&c->running);
+    if (c->state == STATE_PREPARING && is_error(result) && !c->preparing_error)
+        c->preparing_error = result;
+    else if (c->state == STATE_READY && request && !request->result)
+        request->result = result;
+    else
+        PQclear(result);
+}
+
+static void read_results(struct pq_connection *c)
+{
+    c->heard = clock_monotonic();
+    if (!PQconsumeInput(c->conn)) {
+        connection_lost(c);
+        return;
+    }
+    int empty = 0;
+    while (c->conn && !PQisBusy(c->conn)) {
+        /* In pipeline mode NULL ends one statement's results; two in a row mean there is no more. */
+        PGresult *result = PQgetResult(c->conn);
+        if (result) {
+            empty = 0;
+            result_arrived(c, result);
+        } else if (++empty == 2) {
+            break;
+        }
+    }
+    if (c->conn && PQstatus(c->conn) == CONNECTION_BAD)
+        connection_lost(c);
+}
+
+static void socket_ready(struct loop_watch *watch, uint32_t events)
+{
+    struct pq_connection *c = loop_owner(watch, struct pq_connection, watch);
+    if (c->state == STATE_CONNECTING) {
+        connect_step(c);
+        return;
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        read_results(c);
+    if (c->conn && (events & EPOLLOUT))
+        flush(c);
+}
+
+static void connect_start(struct pq_connection *c)
+{
+    const char *keywords[] = {"dbname", "options", "application_name", "client_encoding", NULL};
+    const char *values[] = {c->uri, c->settings, "trestle", "UTF8", NULL};
+    c->conn = PQconnectStartParams(keywords, values, 1);
+    if (!c->conn || PQstatus(c->conn) == CONNECTION_BAD) {
+        connection_lost(c);
+        return;
+    }
+    c->state = STATE_CONNECTING;
+    c->timer = g_timeout_add(CONNECT_TIMEOUT, timer_fired, c);
+    watch_events(c, EPOLLOUT);
+}
+
+struct pq_connection *pq_connection_new(const char *uri, const char *settings,
+                                        const struct pq_statement *statements, int count,
+                                        const struct pq_callbacks *callbacks, void *data)
+{
+    struct pq_connection *c = g_new0(struct pq_connection, 1);
+    c->watch.ready = socket_ready;
+    c->uri = g_strdup(uri);
+    c->settings = g_strdup(settings);
+    c->statements = statements;
+    c->statement_count = count;
+    c->callbacks = *callbacks;
+    c->data = data;
+    c->backoff = BACKOFF_FIRST;
+    g_queue_init(&c->running);
+    c->timer = g_timeout_add(0, timer_fired, c);
+    return c;
+}
+
+void pq_connection_free(struct pq_connection *c)
+{
+    if (!c)
+        return;
+    c->callbacks.lost = NULL;
+    timer_stop(c);
+    watch_stop(c);
+    c->state = STATE_WAITING;
+    fail_running(c);
+    g_clear_pointer(&c->conn, PQfinish);
+    PQclear(c->preparing_error);
+    g_free(c->uri);
+    g_free(c->settings);
+    g_free(c);
+}
+
+bool pq_connection_is_ready(const struct pq_connection *c)
+{
+    return c->state == STATE_READY;
+}
+
+unsigned pq_connection_running(const struct pq_connection *c)
+{
+    return c->running.length;
+}
+
+bool pq_connection_send(struct pq_connection *c, int statement, const struct pq_values *values,
+                        pq_done done, void *data)
+{
+    if (c->state != STATE_READY)
+        return false;
+    if (!PQsendQueryPrepared(c->conn, c->statements[statement].name, values->count, values->values,
+                             values->lengths, values->formats, values->result_format) ||
+        !PQpipelineSync(c->conn))
+        return false; /* the broken connection is noticed when its socket is read */
+    struct running *request = g_new0(struct running, 1);
+    request->done = done;
+    request->data = data;
+    if (c->running.length == 0)
+        c->heard = clock_monotonic();
+    g_queue_push_tail(&c->running, request);
+    metric_add(METRIC_ARCHIVE_STATEMENTS, 1);
+    flush(c);
+    return true;
+}
+
+gint64 pq_connection_silence(const struct pq_connection *c)
+{
+    return c->running.length == 0 ? 0 : clock_monotonic() - c->heard;
+}
+
+void pq_connection_break(struct pq_connection *c)
+{
+    if (c->state != STATE_WAITING)
+        connection_lost(c);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Signing a socket in, with the token of its handshake or of its first frame. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/cursor.h"
+#include "bridge/core/session.h"
+#include "bridge/core/token.h"
+#include "bridge/ws/socket.h"
+
+/* A sign-in under way. */
+struct sign_in {
+    struct ws_socket *socket; /* reference held */
+    char *id;
+};
+
+static void refuse(struct ws_socket *socket, const char *id, enum error_code code,
+                   const char *detail)
+{
+    socket_fail(socket, id, code, detail, NULL);
+    if (code == ERROR_UNAVAILABLE)
+        socket_close(socket, CLOSE_TRY_LATER, "unavailable");
+    else
+        socket_close(socket, CLOSE_UNAUTHENTICATED, "bad token");
+}
+
+static void send_hello(struct ws_socket *socket, const struct account *user, const char *id)
+{
+    const struct core *core = socket->server->core;
+    char session[UUID_TEXT_SIZE];
+    char cursor[CURSOR_TEXT_SIZE];
+    uuid_generate(&socket->session);
+    uuid_format(&socket->session, session);
+    cursor_format(core->epoch, socket->position, cursor);
+    g_auto(buffer) payload = BUFFER_INIT((user->json ? strlen(user->json) : 0) + 512);
+    struct json_writer json;
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_raw(&json, "user", user->json);
+    json_member_string(&json, "session", session);
+    json_member_string(&json, "cursor", cursor);
+    json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);
+    json_end_object(&json);
+    socket_send_frame(socket, &(struct dialect_frame){.type = "hello",
+                                                      .id = id,
+                                                      .cursor = cursor,
+                                                      .payload = payload.data});
+}
+
+static void accept_session(struct ws_socket *socket, const struct session *session, const char *id)
+{
+    if (!session->account) {
+        refuse(socket, id, ERROR_UNAUTHENTICATED, "the key acts for no user");
+        return;
+    }
+    if (session->expires <= clock_wall()) {
+        refuse(socket, id, ERROR_UNAUTHENTICATED, "the token has expired");
+        return;
+    }
+    socket_open(socket, session->account, session->expires);
+    send_hello(socket, session->account, id);
+}
+
+static void signed_in(const struct session *session, enum error_code code, const char *detail,
+                      void *data)
+{
+    struct sign_in *sign_in = data;
+    struct ws_socket *socket = sign_in->socket;
+    if (socket->state == SOCKET_AUTHENTICATING) { /* else it has closed meanwhile */
+        socket->state = SOCKET_GREETING;
+        if (session)
+            accept_session(socket, session, sign_in->id);
+        else
+            refuse(socket, sign_in->id, code, detail);
+        socket_resume_reading(socket, PAUSE_SIGN_IN);
+    }
+    g_free(sign_in->id);
+    g_free(sign_in);
+    socket_unref(socket);
+}
+
+void auth_begin(struct ws_socket *socket, const char *token, const char *id)
+{
+    struct core *core = socket->server->core;
+    struct credentials credentials = {.token = token};
+    struct session session;
+    if (strlen(token) > TOKEN_MAX) {
+        refuse(socket, id, ERROR_UNAUTHENTICATED, "the token is too long");
+        return;
+    }
+    if (session_lookup(core, &credentials, &session)) {
+        accept_session(socket, &session, id);
+        return;
+    }
+    socket->state = SOCKET_AUTHENTICATING;
+    socket_pause(socket, PAUSE_SIGN_IN);
+    struct sign_in *sign_in = g_new0(struct sign_in, 1);
+    sign_in->socket = socket_ref(socket);
+    sign_in->id = g_strdup(id);
+    session_sign_in(core, &credentials, signed_in, sign_in);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands it
+ * to its handler as a request. A client that sent an id gets an ack; errors are always told. */
+#include "config.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "bridge/base/json_writer.h"
+#include "bridge/core/account.h"
+#include "bridge/core/body.h"
+#include "bridge/core/core.h"
+#include "bridge/core/request.h"
+#include "bridge/core/token.h"
+#include "bridge/ws/command.h"
+#include "bridge/ws/replay.h"
+#include "bridge/ws/socket.h"
+
+#define ID_MAX 128 /* bytes of a client's id */
+#define CURSOR_MAX 128
+
+/* A frame that has passed the envelope check. */
+struct envelope {
+    const char *type;
+    char *id;        /* JSON text, or NULL; free() */
+    json_t *payload; /* an object, borrowed from the frame, or NULL */
+};
+
+/* A request that came by socket. */
+struct command {
+    struct request request;   /* first: transports cast */
+    struct ws_socket *socket; /* reference held */
+    char *id;                 /* JSON text, or NULL; free() */
+};
+
+/* Commands of the socket itself -------------------------------------------------------------- */
+
+static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
+{
+    if (socket->state == SOCKET_GREETING)
+        auth_begin(socket, values[0].text, id);
+    else
+        socket_fail(socket, id, ERROR_CONFLICT, "already signed in", NULL);
+}
+
+static void handle_ping(struct ws_socket *socket, const char *id, const struct field_value *values)
+{
+    (void)values;
+    socket_send_frame(socket, &(struct dialect_frame){.type = "pong", .id = id});
+}
+
+static void handle_resume(struct ws_socket *socket, const char *id,
+                          const struct field_value *values)
+{
+    replay_begin(socket, values[0].text, id);
+}
+
+static const struct field auth_fields[] = {
+    /* The longest token is checked with all others, so that it gets the answer of a bad one. */
+    {.name = "token", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = NULL},
+};
+static const struct field no_fields[] = {{.name = NULL}};
+static const struct field resume_fields[] = {
+    {.name = "cursor", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = CURSOR_MAX},
+    {.name = NULL},
+};
+
+struct builtin {
+    const char *type;
+    const struct field *fields;
+    void (*handle)(struct ws_socket *socket, const char *id, const struct field_value *values);
+};
+
+static const struct builtin builtins[] = {
+    {"auth", auth_fields, handle_auth},
+    {"ping", no_fields, handle_ping},
+    {"resume", resume_fields, handle_resume},
+};
+
+static const struct builtin *find_builtin(const char *type)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(builtins); i++) {
+        if (strcmp(builtins[i].type, type) == 0)
+            return &builtins[i];
+    }
+    return NULL;
+}
+
+static bool check_fields(struct ws_socket *socket, const struct envelope *envelope,
+                         const struct field *fields, struct field_value *ret_values)
+{
+    struct field_source source = {.object = envelope->payload, .everything_in_object = true};
+    struct field_problem problem = {0};
+    if (fields_check(fields, &source, ret_values, &problem))
+        return true;
+    socket_fail(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+    return false;
+}
+
+/* Operations --------------------------------------------------------------------------------- */
+
+GHashTable *command_table_new(const struct core *core)
+{
+    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
+    for (const struct operation *const *feature = core->operations; feature && *feature; feature++) {
+        for (const struct operation *row = *feature; row->handle; row++) {
+            if (!row->command || (row->flags & OPERATION_SERVER_KEY))
+                continue;
+            if (find_builtin(row->command) || g_hash_table_contains(table, row->command))
+                g_error("two commands are called %s", row->command);
+            /* The table does not write to its values. */
+            g_hash_table_insert(table, (char *)(guintptr)row->command, (void *)(guintptr)row);
+        }
+    }
+    return table;
+}
+
+static void command_free(struct command *command)
+{
+    struct ws_socket *socket = command->socket;
+    json_decref(command->request.body);
+    account_unref(command->request.account);
+    free(command->id);
+    g_free(command);
+    socket_command_ended(socket);
+    socket_unref(socket);
+}
+
+static void send_problem(struct command *command, const char *problem)
+{
+    g_auto(buffer) payload = BUFFER_INIT(strlen(problem) + 64);
+    buffer_append_string(&payload, "{\"problem\":");
+    buffer_append_string(&payload, problem);
+    buffer_append_string(&payload, "}");
+    socket_send_frame(
+        command->socket,
+        &(struct dialect_frame){.type = "error", .id = command->id, .payload = payload.data});
+}
+
+static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
+{
+    (void)code;
+    struct command *command = (struct command *)(void *)request;
+    if (problem->data)
+        send_problem(command, problem->data);
+    buffer_clear(problem);
+    command_free(command);
+}
+
+/* The member of an ack that holds a reply of a schema; other replies are the payload themselves. */
+static const struct {
+    const char *schema;
+    const char *member;
+} ack_members[] = {{"Message", "message"}, {"Conversation", "conversation"}};
+
+static const char *ack_member(const struct operation *operation)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(ack_members); i++) {
+        if (g_strcmp0(operation->reply, ack_members[i].schema) == 0)
+            return ack_members[i].member;
+    }
+    return NULL;
+}
+
+static void send_ack(struct command *command, const struct buffer *json)
+{
+    const char *member = ack_member(command->request.operation);
+    struct dialect_frame frame = {.type = "ack", .id = command->id};
+    g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
+    if (member && json->length > 0) {
+        buffer_append_printf(&payload, "{\"%s\":", member);
+        buffer_append(&payload, json->data, json->length);
+        buffer_append_string(&payload, "}");
+        frame.payload = payload.data;
+    } else if (json->length > 0) {
+        frame.payload = json->data;
+    }
+    socket_send_frame(command->socket, &frame);
+}
+
+static void transport_reply(struct request *request, unsigned status, struct buffer *json)
+{
+    (void)status;
+    struct command *command = (struct command *)(void *)request;
+    if (json->overflow)
+        socket_fail(command->socket, command->id, ERROR_INTERNAL, NULL, NULL);
+    else if (command->id)
+        send_ack(command, json);
+    buffer_clear(json);
+    command_free(command);
+}
+
+static const struct request_transport transport = {
+    .reply = transport_reply,
+    .fail = transport_fail,
+};
+
+static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
+                            const struct operation *operation)
+{
+    struct field_value values[REQUEST_VALUES_MAX] = {0};
+    if (socket->pending >= SOCKET_PENDING_MAX) {
+        socket_fail(socket, envelope->id, ERROR_RATE_LIMITED, "too many commands are unanswered",
+                    NULL);
+        return;
+    }
+    if (!check_fields(socket, envelope, operation->fields, values))
+        return;
+    struct command *command = g_new0(struct command, 1);
+    command->socket = socket_ref(socket);
+    command->id = g_steal_pointer(&envelope->id);
+    command->request = (struct request){
+        .transport = &transport,
+        .operation = operation,
+        .core = socket->server->core,
+        .account = account_ref(socket->subscriber.account),
+        .body = json_incref(envelope->payload),
+    };
+    memcpy(command->request.values, values, sizeof values);
+    struct uuid id;
+    uuid_generate(&id);
+    uuid_format(&id, command->request.id);
+    socket->pending++;
+    operation->handle(&command->request);
+}
+
+/* Envelope ----------------------------------------------------------------------------------- */
+
+static bool is_plain_string(const json_t *value, size_t maximum)
+{
+    size_t length = json_string_length(value);
+    return json_is_string(value) && length <= maximum && strlen(json_string_value(value)) == length;
+}
+
+/* Static text that says what is wrong, and *ret_pointer where; NULL if nothing is. */
+static const char *read_member(const char *key, json_t *value, struct envelope *envelope,
+                               const char **ret_pointer)
+{
+    *ret_pointer = "";
+    if (strcmp(key, "id") == 0)
+        return NULL; /* has been read */
+    if (strcmp(key, "type") == 0) {
+        *ret_pointer = "/type";
+        if (!is_plain_string(value, ID_MAX))
+            return "must be a string";
+        envelope->type = dialect_command(json_string_value(value));
+        return NULL;
+    }
+    if (strcmp(key, "payload") == 0) {
+        *ret_pointer = "/payload";
+        envelope->payload = value;
+        return json_is_object(value) ? NULL : "must be an object";
+    }
+    return "a frame has type, id and payload only";
+}
+
+static const char *read_envelope(json_t *frame, struct envelope *envelope, const char **ret_pointer)
+{
+    const char *key;
+    json_t *value;
+    *ret_pointer = "";
+    if (!json_is_object(frame))
+        return "a frame is a JSON object";
+    json_t *id = json_object_get(frame, "id"); /* first, so that every later error can carry it */
+    *ret_pointer = "/id";
+    if (id && !json_is_integer(id) && !is_plain_string(id, ID_MAX))
+        return "must be a string of at most 128 bytes or a whole number";
+    envelope->id = id ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    json_object_foreach(frame, key, value)
+    {
+        const char *fault = read_member(key, value, envelope, ret_pointer);
+        if (fault)
+            return fault;
+    }
+    *ret_pointer = "/type";
+    return envelope->type ? NULL : "is missing";
+}
+
+static void dispatch(struct ws_socket *socket, struct envelope *envelope)
+{
+    const struct builtin *builtin = find_builtin(envelope->type);
+    const struct operation *operation =
+        g_hash_table_lookup(socket->server->commands, envelope->type);
+    if (builtin) {
+        struct field_value values[REQUEST_VALUES_MAX] = {0};
+        if (check_fields(socket, envelope, builtin->fields, values))
+            builtin->handle(socket, envelope->id, values);
+    } else if (operation) {
+        begin_operation(socket, envelope, operation);
+    } else {
+        socket_fail(socket, envelope->id, ERROR_UNPROCESSABLE, "there is no such command", "/type");
+    }
+}
+
+/* Before the greeting nothing but a well-formed auth frame keeps the socket. */
+static void insist_on_auth(struct ws_socket *socket)
+{
+    if (socket->state == SOCKET_GREETING)
+        socket_close(socket, CLOSE_UNAUTHENTICATED, "sign in first");
+}
+
+void command_receive(struct ws_socket *socket, const char *text, size_t length)
+{
+    json_t *frame;
+    enum error_code code;
+    const char *detail, *pointer;
+    struct envelope envelope = {0};
+    if (!body_parse(text, length, &frame, &code, &detail)) {
+        socket_fail(socket, NULL, code, detail, NULL);
+        insist_on_auth(socket);
+        return;
+    }
+    detail = read_envelope(frame, &envelope, &pointer);
+    if (detail)
+        socket_fail(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
+    else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
+        dispatch(socket, &envelope);
+    else
+        socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
+    insist_on_auth(socket);
+    free(envelope.id);
+    json_decref(frame);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Queue of frames and its one writev per turn. */
+#include "config.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "bridge/base/metrics.h"
+#include "bridge/ws/output.h"
+
+#define CAPACITY_FIRST 4
+#define FRAMES_PER_WRITE 256
+
+static gsize weight(GBytes *bytes)
+{
+    return g_bytes_get_size(bytes) + OUTPUT_OVERHEAD;
+}
+
+static void release(struct output *output)
+{
+    g_free(output->items);
+    *output = (struct output){0};
+}
+
+void output_clear(struct output *output)
+{
+    for (guint32 i = 0; i < output->count; i++)
+        g_bytes_unref(output->items[output->first + i].bytes);
+    release(output);
+}
+
+bool output_fits(const struct output *output, GBytes *bytes, gsize ceiling)
+{
+    return output->count == 0 || output->bytes + weight(bytes) <= ceiling;
+}
+
+static void make_room(struct output *output)
+{
+    if (output->first + output->count < output->capacity)
+        return;
+    if (output->first > 0 && output->first >= output->capacity / 2) {
+        for (guint32 i = 0; i < output->count; i++)
+            output->items[i] = output->items[output->first + i];
+        output->first = 0;
+        return;
+    }
+    output->capacity = MAX(output->capacity * 2, CAPACITY_FIRST);
+    output->items = g_renew(struct output_item, output->items, output->capacity);
+}
+
+void output_push(struct output *output, GBytes *bytes, gint64 position)
+{
+    make_room(output);
+    output->items[output->first + output->count++] =
+        (struct output_item){.bytes = g_bytes_ref(bytes), .position = position};
+    output->bytes += weight(bytes);
+    metric_add(METRIC_WS_FRAMES_OUT, 1);
+}
+
+/* Keeps the items for which KEEP holds, and the first one if it is written in part. */
+static void filter(struct output *output, bool (*keep)(const struct output_item *item))
+{
+    guint32 kept = 0;
+    for (guint32 i = 0; i < output->count; i++) {
+        struct output_item item = output->items[output->first + i];
+        if ((i == 0 && output->written > 0) || keep(&item)) {
+            output->items[output->first + kept++] = item;
+            continue;
+        }
+        output->bytes -= weight(item.bytes);
+        g_bytes_unref(item.bytes);
+    }
+    output->count = kept;
+}
+
+static bool is_lasting(const struct output_item *item)
+{
+    return item->position != OUTPUT_EPHEMERAL;
+}
+
+static bool is_nothing(const struct output_item *item)
+{
+    (void)item;
+    return false;
+}
+
+void output_drop_ephemeral(struct output *output)
+{
+    filter(output, is_lasting);
+}
+
+void output_drop_all(struct output *output)
+{
+    filter(output, is_nothing);
+}
+
+void output_forget_positions(struct output *output)
+{
+    for (guint32 i = 0; i < output->count; i++) {
+        struct output_item *item = &output->items[output->first + i];
+        if (item->position > 0)
+            item->position = OUTPUT_CONTROL;
+    }
+}
+
+static void consume(struct output *output, gsize length, gint64 *ret_position)
+{
+    while (length > 0) {
+        struct output_item *item = &output->items[output->first];
+        gsize rest = g_bytes_get_size(item->bytes) - output->written;
+        if (item->position > 0)
+            *ret_position = MAX(*ret_position, item->position);
+        if (length < rest) {
+            output->written += (guint32)length;
+            return;
+        }
+        length -= rest;
+        output->bytes -= weight(item->bytes);
+        g_bytes_unref(item->bytes);
+        output->written = 0;
+        output->first++;
+        output->count--;
+    }
+}
+
+enum output_result output_write(struct output *output, int fd, gint64 *ret_position)
+{
+    struct iovec parts[FRAMES_PER_WRITE];
+    guint32 count = MIN(output->count, FRAMES_PER_WRITE);
+    for (guint32 i = 0; i < count; i++) {
+        gsize size;
+        gconstpointer data = g_bytes_get_data(output->items[output->first + i].bytes, &size);
+        gsize skip = i == 0 ? output->written : 0;
+        /* iov_base is not const for the sake of readv. */
+        parts[i].iov_base = (char *)(guintptr)data + skip;
+        parts[i].iov_len = size - skip;
+    }
+    if (count == 0)
+        return OUTPUT_EMPTY;
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    metric_add(METRIC_WS_WRITES, 1);
+    ssize_t written = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written < 0 && (errno == EAGAIN || errno == EINTR))
+        return OUTPUT_BLOCKED;
+    if (written < 0)
+        return OUTPUT_FAILED;
+    consume(output, (gsize)written, ret_position);
+    if (output->count > 0)
+        return OUTPUT_BLOCKED;
+    release(output);
+    return OUTPUT_EMPTY;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The set of sockets, their common timer and receive buffer, and the end of each turn. */
+#include "config.h"
+
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/token.h"
+#include "bridge/ws/command.h"
+#include "bridge/ws/server.h"
+#include "bridge/ws/socket.h"
+
+static void turn_ends(void *data)
+{
+    struct ws_server *server = data;
+    /* A socket that is marked while the list is walked comes in the next turn. */
+    struct ws_socket *socket = server->dirty;
+    server->dirty = NULL;
+    while (socket) {
+        struct ws_socket *next = socket->next_dirty;
+        socket->dirty = false;
+        socket_flush(socket);
+        socket = next;
+    }
+    if (server->count == 0 && server->stopping && server->stopped) {
+        void (*stopped)(void *) = server->stopped;
+        server->stopped = NULL;
+        stopped(server->stopped_data);
+    }
+}
+
+struct ws_server *ws_server_new(struct core *core)
+{
+    const struct options *options = core->options;
+    struct ws_server *server = g_new0(struct ws_server, 1);
+    server->core = core;
+    server->input = g_malloc(SOCKET_INPUT_SIZE);
+    server->readers = g_ptr_array_new_with_free_func((GDestroyNotify)frame_reader_free);
+    server->commands = command_table_new(core);
+    server->limits.message_max = (size_t)options->websocket_message_max;
+    server->limits.fragments_max = (unsigned)options->websocket_fragments_max;
+    server->greeting_limits = server->limits;
+    server->greeting_limits.message_max = MIN(server->limits.message_max, TOKEN_MAX + 1024);
+    wheel_init(&server->wheel, clock_monotonic());
+    loop_at_turn_end(turn_ends, server);
+    return server;
+}
+
+static void entry_due(struct wheel_entry *entry, void *data)
+{
+    (void)data;
+    socket_deadline(loop_owner(entry, struct ws_socket, deadline));
+}
+
+void ws_server_tick(struct ws_server *server)
+{
+    gint64 now = clock_monotonic();
+    wheel_advance(&server->wheel, now, entry_due, NULL);
+    if (!server->stopping || now + WHEEL_TICK < server->stop_at)
+        return;
+    for (struct ws_socket *socket = server->sockets; socket; socket = socket->next)
+        socket_kill(socket);
+}
+
+static gboolean timer_fired(gpointer data)
+{
+    struct ws_server *server = data;
+    if (server->count == 0) {
+        server->timer = 0;
+        return G_SOURCE_REMOVE;
+    }
+    ws_server_tick(server);
+    return G_SOURCE_CONTINUE;
+}
+
+void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
+                     const char *token, const char *dialect)
+{
+    struct ws_socket *socket = socket_new(server, fd, dialect_find(dialect));
+    if (!socket)
+        return;
+    if (server->timer == 0)
+        server->timer = g_timeout_add(WHEEL_TICK / 1000, timer_fired, server);
+    if (server->stopping)
+        socket_close(socket, CLOSE_GOING_AWAY, "");
+    else if (token)
+        auth_begin(socket, token, NULL);
+    socket_receive(socket, extra, extra_length);
+}
+
+void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),
+                    void *data)
+{
+    gint64 now = clock_monotonic();
+    server->stopping = true;
+    server->stop_at = now + (gint64)milliseconds * 1000;
+    server->stopped = stopped;
+    server->stopped_data = data;
+    for (struct ws_socket *socket = server->sockets; socket; socket = socket->next)
+        socket_go_away(socket, now + (gint64)milliseconds * 500);
+    loop_wake();
+}
+
+void ws_server_free(struct ws_server *server)
+{
+    if (!server)
+        return;
+    loop_cancel(turn_ends, server);
+    if (server->timer)
+        g_source_remove(server->timer);
+    while (server->sockets)
+        socket_destroy(server->sockets);
+    g_ptr_array_unref(server->readers);
+    g_hash_table_unref(server->commands);
+    g_free(server->input);
+    g_free(server);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All WebSockets of the process. The opening handshake is done elsewhere; from then on a socket
+ * belongs to the server. */
+#pragma once
+
+#include <glib.h>
+#include <stddef.h>
+
+struct core;
+struct ws_server;
+typedef struct ws_server trestle_ws_server;
+
+/* CORE (options, operations, epoch…) must outlive the server; loop_start has been called. */
+struct ws_server *ws_server_new(struct core *core);
+
+/* Takes over FD, a stream socket whose handshake has been answered, in any case: it is closed when
+ * that fails. EXTRA are bytes that were read behind the handshake. TOKEN is the credential of the
+ * handshake; NULL: the first frame must be `auth`. DIALECT is the chosen subprotocol or ?dialect=,
+ * or NULL. The arguments are borrowed for the call. */
+void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
+                     const char *token, const char *dialect);
+
+/* Closes every socket with 1001 and the cursor to resume from, after what it waits for was answered.
+ * STOPPED (may be NULL) is called once, later, when the last one is gone, at most MILLISECONDS from
+ * now. Sockets adopted from now on are closed at once. */
+void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),
+                    void *data);
+
+/* Drops sockets that are left without a word. Commands under way may still be answered. */
+void ws_server_free(struct ws_server *server);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_ws_server, ws_server_free)
+
+/* Meets the deadlines that have passed by clock_monotonic(). The server has a timer for this; tests
+ * that move the clock call it themselves. */
+void ws_server_tick(struct ws_server *server);

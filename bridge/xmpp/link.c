@@ -1,0 +1,761 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The state machine of the component link. All changes of state go through enter(). */
+#include "config.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/loop/loop.h"
+#include "bridge/xmpp/guard.h"
+#include "bridge/xmpp/link.h"
+#include "bridge/xmpp/pending_iq.h"
+#include "bridge/xmpp/send_queue.h"
+#include "bridge/xmpp/stream_error.h"
+#include "xep/stanza.h"
+#include "xep/stream_reader.h"
+
+#define MILLISECOND G_TIME_SPAN_MILLISECOND
+#define SECOND G_TIME_SPAN_SECOND
+
+#define RETRY_FIRST (200 * MILLISECOND)
+#define RETRY_MOST (30 * SECOND)
+#define STABLE_AFTER (5 * SECOND)     /* a link that was up so long starts again at RETRY_FIRST */
+#define ESTABLISH_LIMIT (10 * SECOND) /* for each step before LINK_UP */
+#define PING_PATIENCE 6 /* a ping may take so many timeouts while other bytes keep coming */
+
+#define READ_SLICE 8192
+#define READ_TURN (64 * 1024)       /* most bytes read in one turn … */
+#define READ_TIME (5 * MILLISECOND) /* … and most time, looked at after each slice */
+
+#define REQUESTS_MAX 10000
+#define PROBES_MAX 1024
+#define PROBE_ROOM (512 * 1024) /* queue room on top of the ceiling, for pings only */
+
+/* A ping to the server that is under way, and the barriers that wait for it. */
+struct probe {
+    struct link *link;
+    gint64 sent;
+    GArray *barriers; /* struct barrier */
+};
+
+struct barrier {
+    void (*done)(bool delivered, void *data);
+    void *data;
+};
+
+struct link {
+    enum link_state state;
+    gint64 since; /* when the state was entered */
+    struct loop_watch watch;
+    bool watching_output; /* EPOLLOUT is asked for: the kernel is full */
+    struct stream_reader *reader;
+    bool feeding; /* inside the reader: it must not be freed now */
+    struct send_queue queue;
+    struct guard *guard;
+    struct pending_iq *pending;
+
+    GQueue probes;           /* struct probe, oldest first; owned */
+    struct probe *last_sent; /* the probe that is the newest thing in the stream, or NULL */
+    gint64 last_proof;       /* when the latest ping was answered, or the link came up */
+    gint64 last_received;    /* when bytes last came */
+
+    gint64 retry_delay; /* base of the next wait */
+    gint64 retry_at;    /* LINK_WAITING: when to connect */
+    char *problem;      /* see link_problem */
+    guint timer;        /* GLib source, 0: none */
+    gint64 timer_at;    /* when it fires */
+    guint busy;         /* depth of our own functions on the stack: link_free must wait */
+
+    struct link_callbacks callbacks;
+    void *data;
+    struct stream_limits limits;
+    char *domain;
+    char *server_domain;
+    char *host;
+    char *secret;
+    guint16 port;
+    gint64 ping_interval;
+    gint64 ping_timeout;
+};
+
+static const char *const state_names[LINK_STATE_MAX] = {
+    "waiting", "connecting", "opening", "authenticating", "up", "closed",
+};
+
+static void schedule(struct link *link);
+static void lost(struct link *link, enum retry_pace pace, const char *problem);
+
+/* ---- life ---- */
+
+static void destroy(struct link *link)
+{
+    pending_iq_free(link->pending);
+    guard_free(link->guard);
+    send_queue_clear(&link->queue);
+    g_free(link->problem);
+    g_free(link->domain);
+    g_free(link->server_domain);
+    g_free(link->host);
+    explicit_bzero(link->secret, strlen(link->secret));
+    g_free(link->secret);
+    g_free(link);
+}
+
+/* Every entrance from outside the link is bracketed by these, since a callback may free it. */
+static void hold(struct link *link)
+{
+    link->busy++;
+}
+
+static void release(struct link *link)
+{
+    if (--link->busy > 0)
+        return;
+    if (link->state == LINK_CLOSED)
+        destroy(link);
+    else
+        schedule(link);
+}
+
+/* ---- state ---- */
+
+static void drop_connection(struct link *link)
+{
+    if (link->watch.fd >= 0) {
+        loop_remove(&link->watch);
+        close(link->watch.fd);
+        link->watch.fd = -1;
+    }
+    if (link->reader) {
+        stream_reader_stop(link->reader);
+        if (!link->feeding)
+            stream_reader_free(link->reader);
+        link->reader = NULL;
+    }
+    send_queue_clear(&link->queue);
+    link->watching_output = false;
+    link->last_sent = NULL;
+}
+
+static void enter(struct link *link, enum link_state state)
+{
+    enum link_state old = link->state;
+    link->state = state;
+    link->since = clock_monotonic();
+    log_debug(AREA_LINK, "state", "from=%s to=%s", state_names[old], state_names[state]);
+    metric_set(METRIC_LINK_UP, state == LINK_UP);
+    if (state == LINK_WAITING || state == LINK_CLOSED) {
+        drop_connection(link);
+        pending_iq_fail_all(link->pending);
+    }
+    if (state == LINK_UP) {
+        metric_add(METRIC_LINK_CONNECTS, 1);
+        g_clear_pointer(&link->problem, g_free);
+        link->last_proof = link->since;
+        log_info(AREA_LINK, "connected", "domain=%s", link->domain);
+        link->callbacks.up(link->data);
+    } else if (old == LINK_UP && link->state == LINK_WAITING) { /* and not freed meanwhile */
+        link->callbacks.down(link->data);
+    }
+}
+
+/* The attempt or the link is over; the next one comes after a while. */
+static void lost(struct link *link, enum retry_pace pace, const char *problem)
+{
+    if (link->state == LINK_WAITING || link->state == LINK_CLOSED)
+        return;
+    gint64 now = clock_monotonic();
+    if (link->state == LINK_UP && now - link->since >= STABLE_AFTER)
+        link->retry_delay = RETRY_FIRST;
+    gint64 base = pace == RETRY_SLOW ? RETRY_MOST : link->retry_delay;
+    gint64 wait = (gint64)((double)base * g_random_double_range(0.8, 1.2));
+    link->retry_at = now + MIN(wait, RETRY_MOST);
+    link->retry_delay = MIN(link->retry_delay * 2, RETRY_MOST);
+    char *copy = g_strdup(problem); /* PROBLEM may be the string that is replaced */
+    g_free(link->problem);
+    link->problem = copy;
+    log_warning(AREA_LINK, link->state == LINK_UP ? "lost" : "failed",
+                "domain=%s state=%s retry_ms=%" G_GINT64_FORMAT " reason=\"%s\"", link->domain,
+                state_names[link->state], (link->retry_at - now) / MILLISECOND, problem);
+    enter(link, LINK_WAITING);
+}
+
+/* ---- sending ---- */
+
+static void write_queue(struct link *link)
+{
+    if (link->watch.fd < 0 || link->state == LINK_CONNECTING)
+        return;
+    enum send_result result = send_queue_write(&link->queue, link->watch.fd);
+    if (result == SEND_FAILED) {
+        /* The server's reason may still be there to read; the read side ends the link. */
+        send_queue_clear(&link->queue);
+        shutdown(link->watch.fd, SHUT_WR);
+        return;
+    }
+    bool blocked = result == SEND_BLOCKED;
+    if (blocked != link->watching_output) {
+        link->watching_output = blocked;
+        loop_modify(&link->watch, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
+}
+
+static void on_turn_end(void *data)
+{
+    struct link *link = data;
+    if (!link->watching_output && send_queue_length(&link->queue) > 0)
+        write_queue(link);
+}
+
+static bool queue_bytes(struct link *link, const char *bytes, size_t length, size_t extra)
+{
+    if (!send_queue_append(&link->queue, bytes, length, extra))
+        return false;
+    loop_wake();
+    return true;
+}
+
+static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
+{
+    if (link->state != LINK_UP)
+        return false;
+    if (!guard_addresses(link->guard, xmpp_stanza_get_from(stanza), xmpp_stanza_get_to(stanza))) {
+        log_error(AREA_LINK, "send-refused", "reason=\"illegal address\"");
+        return false;
+    }
+    size_t length;
+    g_autofree char *text = stanza_to_link_text(stanza, &length);
+    if (length > GUARD_STANZA_MAX) {
+        log_error(AREA_LINK, "send-refused", "reason=\"too large\" bytes=%zu", length);
+        return false;
+    }
+    if (!queue_bytes(link, text, length, extra))
+        return false;
+    metric_add(METRIC_STANZAS_OUT, 1);
+    link->last_sent = NULL;
+    return true;
+}
+
+bool link_send(struct link *link, xmpp_stanza_t *stanza)
+{
+    return queue_stanza(link, stanza, 0);
+}
+
+bool link_send_text(struct link *link, const char *xml, size_t length)
+{
+    if (link->state != LINK_UP)
+        return false;
+    if (!guard_text(link->guard, xml, length)) {
+        log_error(AREA_LINK, "send-refused", "reason=\"not a legal stanza\" bytes=%zu", length);
+        return false;
+    }
+    if (!queue_bytes(link, xml, length, 0))
+        return false;
+    metric_add(METRIC_STANZAS_OUT, 1);
+    link->last_sent = NULL;
+    return true;
+}
+
+static bool request(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
+                    void *data)
+{
+    const char *to = xmpp_stanza_get_to(iq);
+    if (link->state != LINK_UP || !to)
+        return false;
+    const char *id = pending_iq_add(link->pending, to, deadline, answer, data);
+    if (!id)
+        return false;
+    xmpp_stanza_set_id(iq, id);
+    if (!queue_stanza(link, iq, deadline == G_MAXINT64 ? PROBE_ROOM : 0)) {
+        pending_iq_forget(link->pending, id);
+        return false;
+    }
+    if (link->busy == 0)
+        schedule(link);
+    return true;
+}
+
+bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, link_answer answer,
+                  void *data)
+{
+    if (pending_iq_count(link->pending) >= REQUESTS_MAX)
+        return false;
+    gint64 deadline = clock_monotonic() + (gint64)timeout_seconds * SECOND;
+    return request(link, iq, deadline, answer, data);
+}
+
+/* ---- pings and barriers ---- */
+
+static void on_probe_answer(xmpp_stanza_t *result, void *data)
+{
+    struct probe *probe = data;
+    struct link *link = probe->link;
+    g_queue_remove(&link->probes, probe);
+    if (link->last_sent == probe)
+        link->last_sent = NULL;
+    /* An error is as good: the server has read up to here. */
+    if (result)
+        link->last_proof = clock_monotonic();
+    for (guint i = 0; i < probe->barriers->len; i++) {
+        struct barrier barrier = g_array_index(probe->barriers, struct barrier, i);
+        barrier.done(result != NULL, barrier.data);
+    }
+    g_array_unref(probe->barriers);
+    g_free(probe);
+}
+
+static struct probe *send_probe(struct link *link)
+{
+    if (link->probes.length >= PROBES_MAX)
+        return NULL;
+    struct probe *probe = g_new0(struct probe, 1);
+    probe->link = link;
+    probe->sent = clock_monotonic();
+    probe->barriers = g_array_new(FALSE, FALSE, sizeof(struct barrier));
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, link->domain, link->server_domain);
+    stanza_add(iq, "ping", NS_PING);
+    if (!request(link, iq, G_MAXINT64, on_probe_answer, probe)) {
+        g_array_unref(probe->barriers);
+        g_free(probe);
+        return NULL;
+    }
+    g_queue_push_tail(&link->probes, probe);
+    link->last_sent = probe;
+    if (link->busy == 0)
+        schedule(link);
+    return probe;
+}
+
+bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data)
+{
+    if (link->state != LINK_UP)
+        return false;
+    struct probe *probe = link->last_sent ? link->last_sent : send_probe(link);
+    if (!probe)
+        return false;
+    struct barrier barrier = {done, data};
+    g_array_append_val(probe->barriers, barrier);
+    return true;
+}
+
+/* When the oldest ping counts as unanswered. The server may be slow while it floods us: as long as
+ * bytes come, it gets more time, but not for ever, for it may have stopped reading. */
+static gint64 probe_deadline(struct link *link)
+{
+    const struct probe *oldest = g_queue_peek_head(&link->probes);
+    gint64 quiet = MAX(oldest->sent, link->last_received) + link->ping_timeout;
+    return MIN(quiet, oldest->sent + PING_PATIENCE * link->ping_timeout);
+}
+
+/* ---- receiving ---- */
+
+/* The answer to a stanza of which only the first tag is known. */
+static void refuse_oversized(struct link *link, const struct stream_header *header)
+{
+    bool iq = g_strcmp0(header->name, "iq") == 0;
+    bool asks = g_strcmp0(header->type, "get") == 0 || g_strcmp0(header->type, "set") == 0;
+    bool plain =
+        g_strcmp0(header->name, "message") == 0 || g_strcmp0(header->name, "presence") == 0;
+    bool answerable = iq ? asks : plain && g_strcmp0(header->type, "error") != 0;
+    if (!answerable || !header->from || g_strcmp0(header->ns, NS_CLIENT) != 0 ||
+        guard_addresses(link->guard, header->from, header->to) ||
+        !guard_addresses(link->guard, header->to, header->from))
+        return;
+    g_autoptr(xmpp_stanza_t) stanza = stanza_new(header->name, NULL);
+    stanza_set(stanza, "from", header->from);
+    stanza_set(stanza, "to", header->to);
+    stanza_set(stanza, "id", header->id);
+    stanza_set(stanza, "type", header->type);
+    g_autoptr(xmpp_stanza_t) reply =
+        stanza_reply_error(stanza, "modify", "policy-violation", "The stanza is too large");
+    if (reply)
+        queue_stanza(link, reply, 0);
+}
+
+static void on_opened(const char *id, const char *from, void *data)
+{
+    struct link *link = data;
+    (void)from;
+    if (!id || link->state != LINK_OPENING) {
+        lost(link, RETRY_SLOW, "the server's stream has no id; check xmpp.port");
+        return;
+    }
+    g_autoptr(GChecksum) sha1 = g_checksum_new(G_CHECKSUM_SHA1);
+    g_checksum_update(sha1, (const guchar *)id, (gssize)strlen(id));
+    g_checksum_update(sha1, (const guchar *)link->secret, (gssize)strlen(link->secret));
+    g_autofree char *handshake =
+        g_strdup_printf("<handshake>%s</handshake>", g_checksum_get_string(sha1));
+    queue_bytes(link, handshake, strlen(handshake), 0);
+    enter(link, LINK_AUTHENTICATING);
+}
+
+static void on_stream_error(struct link *link, xmpp_stanza_t *element)
+{
+    const struct stream_error *error = stream_error_parse(element);
+    enum retry_pace pace = link->state == LINK_UP ? error->when_up : error->before_up;
+    g_autofree char *problem = g_strdup_printf(
+        "%s%s%s", error->condition, error->advice ? ": " : "", error->advice ? error->advice : "");
+    lost(link, pace, problem);
+}
+
+static void on_stanza(xmpp_stanza_t *stanza, void *data)
+{
+    struct link *link = data;
+    const char *name = stanza_name(stanza);
+    if (stanza_is(stanza, "error", NS_STREAM)) {
+        on_stream_error(link, stanza);
+        return;
+    }
+    if (link->state == LINK_AUTHENTICATING && g_str_equal(name, "handshake")) {
+        enter(link, LINK_UP);
+        return;
+    }
+    if (link->state != LINK_UP || !g_str_equal(stanza_ns(stanza), NS_CLIENT))
+        return;
+    bool iq = g_str_equal(name, "iq");
+    if (!iq && !g_str_equal(name, "message") && !g_str_equal(name, "presence"))
+        return;
+    metric_add(METRIC_STANZAS_IN, 1);
+    const char *type = stanza_attr(stanza, "type");
+    if (!iq || (g_strcmp0(type, "result") != 0 && g_strcmp0(type, "error") != 0))
+        link->callbacks.stanza(stanza, link->data);
+    else if (!pending_iq_answer(link->pending, stanza))
+        log_debug(AREA_LINK, "answer-unexpected", NULL);
+}
+
+static void on_over_limit(const struct stream_header *header, enum stream_limit limit, void *data)
+{
+    static const char *const limits[] = {
+        [STREAM_LIMIT_BYTES] = "bytes",           [STREAM_LIMIT_ELEMENTS] = "elements",
+        [STREAM_LIMIT_DEPTH] = "depth",           [STREAM_LIMIT_CHILDREN] = "children",
+        [STREAM_LIMIT_ATTRIBUTES] = "attributes",
+    };
+    struct link *link = data;
+    metric_add(METRIC_STANZAS_OVER_LIMIT, 1);
+    log_debug(AREA_LINK, "over-limit", "limit=%s", limits[limit]);
+    if (link->state == LINK_UP)
+        refuse_oversized(link, header);
+}
+
+static void on_closed(void *data)
+{
+    struct link *link = data;
+    queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
+    write_queue(link);
+    lost(link, RETRY_BACKOFF, "the server closed the stream");
+}
+
+static void on_failed(enum stream_failure failure, const char *text, void *data)
+{
+    struct link *link = data;
+    g_autofree char *problem = g_strdup_printf("the server sent what is not XMPP: %s", text);
+    lost(link, failure == STREAM_FAILURE_ROOT ? RETRY_SLOW : RETRY_BACKOFF, problem);
+}
+
+static const struct stream_callbacks reader_callbacks = {
+    .opened = on_opened,
+    .stanza = on_stanza,
+    .over_limit = on_over_limit,
+    .closed = on_closed,
+    .failed = on_failed,
+};
+
+static void feed(struct link *link, const char *bytes, size_t length)
+{
+    struct stream_reader *reader = link->reader;
+    link->feeding = true;
+    stream_reader_feed(reader, bytes, length);
+    link->feeding = false;
+    if (link->reader != reader)
+        stream_reader_free(reader);
+}
+
+/* Reads a bounded part of what has come; the level-triggered watch brings us back for the rest. */
+static void read_some(struct link *link)
+{
+    char bytes[READ_SLICE];
+    gint64 started = clock_monotonic();
+    for (size_t total = 0; link->watch.fd >= 0 && total < READ_TURN;) {
+        ssize_t length = recv(link->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+            return;
+        if (length <= 0) {
+            lost(link, RETRY_BACKOFF,
+                 length == 0 ? "the server closed the connection" : g_strerror(errno));
+            return;
+        }
+        link->last_received = clock_monotonic();
+        feed(link, bytes, (size_t)length);
+        total += (size_t)length;
+        if (link->last_received - started > READ_TIME)
+            return;
+    }
+}
+
+/* ---- connecting ---- */
+
+static void open_stream(struct link *link)
+{
+    g_autofree char *to = g_markup_escape_text(link->domain, -1);
+    g_autofree char *header =
+        g_strdup_printf("<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
+                        "' xmlns:stream='" NS_STREAM "' to='%s'>",
+                        to);
+    link->reader = stream_reader_new(&link->limits, &reader_callbacks, link);
+    loop_modify(&link->watch, EPOLLIN);
+    queue_bytes(link, header, strlen(header), 0);
+    enter(link, LINK_OPENING);
+}
+
+static void connect_finished(struct link *link)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(link->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    if (error)
+        lost(link, RETRY_BACKOFF, g_strerror(error));
+    else
+        open_stream(link);
+}
+
+static void on_ready(struct loop_watch *watch, uint32_t events)
+{
+    struct link *link = loop_owner(watch, struct link, watch);
+    hold(link);
+    if (link->state == LINK_CONNECTING) {
+        connect_finished(link);
+    } else {
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+            read_some(link);
+        if (events & EPOLLOUT)
+            write_queue(link);
+    }
+    release(link);
+}
+
+/* A connected or connecting non-blocking socket, or -1 with *ret_problem. */
+static int open_socket(const struct link *link, const char **ret_problem)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    const char *host = g_str_equal(link->host, "localhost") ? "127.0.0.1" : link->host;
+    char port[8];
+    g_snprintf(port, sizeof port, "%u", link->port);
+    struct addrinfo *address = NULL;
+    if (getaddrinfo(host, port, &hints, &address) != 0) {
+        *ret_problem = "xmpp.host is not a numeric address";
+        return -1;
+    }
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int one = 1;
+    if (fd >= 0) /* writes are gathered here already */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (fd >= 0 && connect(fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS) {
+        int saved_errno = errno;
+        close(fd);
+        errno = saved_errno;
+        fd = -1;
+    }
+    if (fd < 0)
+        *ret_problem = g_strerror(errno);
+    freeaddrinfo(address);
+    return fd;
+}
+
+static void start_attempt(struct link *link)
+{
+    const char *problem = NULL;
+    enter(link, LINK_CONNECTING);
+    link->watch.fd = open_socket(link, &problem);
+    if (link->watch.fd >= 0 && !loop_add(&link->watch, EPOLLOUT)) {
+        problem = g_strerror(errno);
+        close(link->watch.fd);
+        link->watch.fd = -1;
+    }
+    if (problem)
+        lost(link, RETRY_BACKOFF, problem);
+}
+
+/* ---- time ---- */
+
+static gint64 next_deadline(struct link *link)
+{
+    switch (link->state) {
+    case LINK_WAITING:
+        return link->retry_at;
+    case LINK_CONNECTING:
+    case LINK_OPENING:
+    case LINK_AUTHENTICATING:
+        return link->since + ESTABLISH_LIMIT;
+    case LINK_UP: {
+        gint64 ping =
+            link->probes.length > 0 ? probe_deadline(link) : link->last_proof + link->ping_interval;
+        return MIN(ping, pending_iq_next_deadline(link->pending));
+    }
+    case LINK_CLOSED:
+    case LINK_STATE_MAX:
+        break;
+    }
+    return G_MAXINT64;
+}
+
+static gboolean on_timer(gpointer data)
+{
+    struct link *link = data;
+    link->timer = 0;
+    link_tick(link);
+    return G_SOURCE_REMOVE;
+}
+
+/* One timer for all deadlines. It is left alone when it fires early: then it is simply set again.
+ */
+static void schedule(struct link *link)
+{
+    gint64 at = next_deadline(link);
+    if (link->timer && link->timer_at <= at)
+        return;
+    if (link->timer)
+        g_source_remove(link->timer);
+    gint64 wait = CLAMP(at - clock_monotonic(), 0, RETRY_MOST);
+    link->timer = g_timeout_add((guint)(wait / MILLISECOND + 1), on_timer, link);
+    link->timer_at = at;
+}
+
+static void tick_up(struct link *link, gint64 now)
+{
+    pending_iq_expire(link->pending, now);
+    if (link->state != LINK_UP)
+        return;
+    if (link->probes.length == 0) {
+        if (now >= link->last_proof + link->ping_interval)
+            send_probe(link);
+        return;
+    }
+    if (now < probe_deadline(link))
+        return;
+    /* The answer may be there and only we have been asleep. */
+    read_some(link);
+    if (link->state == LINK_UP && link->probes.length > 0 && now >= probe_deadline(link))
+        lost(link, RETRY_BACKOFF, "the server does not answer pings");
+}
+
+void link_tick(struct link *link)
+{
+    hold(link);
+    gint64 now = clock_monotonic();
+    switch (link->state) {
+    case LINK_WAITING:
+        if (now >= link->retry_at)
+            start_attempt(link);
+        break;
+    case LINK_CONNECTING:
+    case LINK_OPENING:
+    case LINK_AUTHENTICATING:
+        if (now >= link->since + ESTABLISH_LIMIT)
+            lost(link, RETRY_BACKOFF, "the server does not answer");
+        break;
+    case LINK_UP:
+        tick_up(link, now);
+        break;
+    case LINK_CLOSED:
+    case LINK_STATE_MAX:
+        break;
+    }
+    release(link);
+}
+
+/* ---- entrance and exit ---- */
+
+static void read_options(struct link *link, const struct options *options)
+{
+    link->limits = (struct stream_limits){
+        .stanza_bytes = (size_t)options->xmpp_stanza_max,
+        .elements = (unsigned)options->xmpp_elements_max,
+        .depth = (unsigned)options->xmpp_depth_max,
+        .children = (unsigned)options->xmpp_children_max,
+        .attributes = (unsigned)options->xmpp_attributes_max,
+    };
+    link->domain = g_strdup(options->xmpp_domain);
+    link->server_domain = g_strdup(options->xmpp_server_domain);
+    link->host = g_strdup(options->xmpp_host);
+    link->secret = g_strdup(options->xmpp_secret ? options->xmpp_secret : "");
+    link->port = (guint16)options->xmpp_port;
+    link->ping_interval = options->xmpp_ping_interval * SECOND;
+    link->ping_timeout = options->xmpp_ping_timeout * SECOND;
+}
+
+struct link *link_new(const struct options *options, const struct link_callbacks *callbacks,
+                      void *data)
+{
+    struct link *link = g_new0(struct link, 1);
+    read_options(link, options);
+    link->callbacks = *callbacks;
+    link->data = data;
+    link->watch = (struct loop_watch){.fd = -1, .ready = on_ready};
+    link->retry_delay = RETRY_FIRST;
+    link->guard = guard_new(link->domain);
+    link->pending = pending_iq_new(REQUESTS_MAX + PROBES_MAX);
+    send_queue_init(&link->queue, (size_t)options->xmpp_send_queue_max);
+    g_queue_init(&link->probes);
+    loop_at_turn_end(on_turn_end, link);
+    /* LINK_WAITING with a retry that is due. */
+    link_tick(link);
+    return link;
+}
+
+/* Reads away what still waits: closing a socket with unread data resets the connection, and a reset
+ * may overtake our last bytes. */
+static void say_goodbye(struct link *link)
+{
+    if (link->watch.fd < 0 || link->state == LINK_CONNECTING)
+        return;
+    queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
+    if (send_queue_write(&link->queue, link->watch.fd) == SEND_FAILED)
+        return;
+    char bytes[READ_SLICE];
+    for (size_t total = 0; total < READ_TURN; total += sizeof bytes) {
+        if (recv(link->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+            break;
+    }
+    shutdown(link->watch.fd, SHUT_WR);
+}
+
+void link_free(struct link *link)
+{
+    if (!link || link->state == LINK_CLOSED)
+        return;
+    hold(link);
+    say_goodbye(link);
+    loop_cancel(on_turn_end, link);
+    if (link->timer)
+        g_source_remove(link->timer);
+    link->timer = 0;
+    enter(link, LINK_CLOSED);
+    release(link);
+}
+
+bool link_is_up(const struct link *link)
+{
+    return link->state == LINK_UP;
+}
+
+enum link_state link_state(const struct link *link)
+{
+    return link->state;
+}
+
+const char *link_problem(const struct link *link)
+{
+    return link->problem;
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A private ejabberd 23.01 on loopback: clients, WebSocket, components; no server-to-server links.
+
+The Erlang node has no name: no distribution port, no cookie, no epmd. The accounts are made inside
+the node after it has started, which the file `ready` tells. Mnesia writes its log seconds late; the
+node flushes it ten times a second, so that kill -9 costs it little of what it had accepted.
+"""
+from pathlib import Path
+
+from . import base
+
+NAME = "xmpp"
+PORTS = ["c2s", "component", "http"]
+
+CONFIG = """\
+# Written by scripts/stack; a private server for trying and testing, loopback only.
+hosts: ["{domain}"]
+loglevel: info
+hide_sensitive_log_data: true
+auth_method: internal
+auth_password_format: scram
+default_db: mnesia
+listen:
+  - port: {c2s}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    starttls: false
+    access: c2s
+    max_stanza_size: 262144
+  - port: {component}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    global_routes: false
+    hosts:
+      "{app}": {{ password: "{secret}" }}
+      "{rooms}": {{ password: "{secret}" }}
+  - port: {http}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      "/ws": ejabberd_http_ws
+acl:
+  local: {{ user_regexp: "" }}
+access_rules:
+  local: {{ allow: local }}
+  c2s: {{ allow: all }}
+modules:
+  mod_adhoc: {{}}
+  mod_blocking: {{}}
+  mod_caps: {{}}
+  mod_carboncopy: {{}}
+  mod_client_state: {{}}
+  mod_disco: {{}}
+  mod_last: {{}}
+  mod_mam: {{ default: always }}
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_privacy: {{}}
+  mod_private: {{}}
+  mod_pubsub: {{ plugins: [flat, pep], force_node_config: {{ "eu.siacs.conversations.axolotl.*": {{ access_model: open }} }} }}
+  mod_roster: {{ versioning: true }}
+  mod_stream_mgmt: {{ resend_on_timeout: if_offline }}
+  mod_time: {{}}
+  mod_vcard: {{}}
+  mod_version: {{ show_os: false }}
+"""
+
+# With nobody to ask, a message for a component that is away is answered as for any unknown domain.
+NO_DNS = """\
+{lookup, [file]}.
+{resolv_conf, ""}.
+{hosts_file, ""}.
+"""
+
+ACCOUNTS = """\
+lists:foreach(fun({{User, Password}}) -> ejabberd_auth:try_register(User, <<"{domain}">>, Password) end,
+              [{accounts}]).
+spawn(fun Flush() -> timer:sleep(100), mnesia:sync_log(), Flush() end).
+ok = file:write_file("{ready}", <<>>).
+"""
+
+
+def account():
+    return base.account_for("ejabberd")
+
+
+def library_root():
+    """The folder above ejabberd's own Erlang library, for ERL_LIBS."""
+    found = sorted(Path("/usr/lib").glob("*/ejabberd-*/ebin/ejabberd.app"))
+    if not found:
+        raise base.Failure("ejabberd is not installed; `scripts/packages ejabberd` installs it")
+    return found[0].parents[2]
+
+
+def prepare(stack, ports):
+    home = stack.folder(NAME, account())
+    stack.folder("xmpp/spool", account())
+    domains = stack.state["domains"]
+    stack.write("xmpp/ejabberd.yml", CONFIG.format(
+        domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
+        secret=stack.state["secrets"]["component"], **ports), account())
+    accounts = ",\n               ".join(
+        '{{<<"{}">>, <<"{}">>}}'.format(entry["jid"].partition("@")[0], entry["password"])
+        for entry in stack.state["accounts"])
+    stack.write("xmpp/accounts.erl", ACCOUNTS.format(
+        domain=domains["server"], accounts=accounts, ready=home / "ready"), account())
+    stack.write("xmpp/inetrc", NO_DNS, account())
+    (home / "ready").unlink(missing_ok=True)
+
+
+def environment(home):
+    settings = base.clean_environment(home)
+    settings.update(ERL_LIBS=str(library_root()), ERL_INETRC=str(home / "inetrc"),
+                    ERL_CRASH_DUMP=str(home / "erl_crash.dump"), ERL_MAX_PORTS="32000",
+                    EJABBERD_CONFIG_PATH=str(home / "ejabberd.yml"),
+                    EJABBERD_LOG_PATH=str(home / "ejabberd.log"))
+    return settings
+
+
+def start(stack):
+    base.start_with_ports(stack, NAME, PORTS, lambda ports: launch(stack, ports))
+
+
+def launch(stack, ports):
+    prepare(stack, ports)
+    home = stack.path(NAME)
+    base.note(f"ejabberd: starting, clients on port {ports['c2s']}")
+    child = stack.spawn(NAME, [
+        base.find_program("erl"), "+K", "true", "+P", "250000",
+        "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", "-noinput",
+        "-mnesia", "dir", f'"{home / "spool"}"', "-s", "ejabberd",
+        "-eval", f'ok = file:eval("{home / "accounts.erl"}").'], home, account(), environment(home))
+    base.wait_listening(stack, NAME, child, ports.values())
+    base.wait_until("ejabberd has made its accounts", (home / "ready").exists, 30)
+
+
+def stop(stack):
+    base.end_process(stack.process(NAME), seconds=20)
+
+
+def websocket_url(stack):
+    return f"ws://{base.LOOPBACK}:{stack.state['ports'][NAME]['http']}/ws"

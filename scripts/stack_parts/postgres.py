@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A private PostgreSQL: loopback TCP with scram, a Unix socket in its own folder, durable commits."""
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from . import base
+
+NAME = "postgres"
+SOCKET_PATH_MAX = 100
+
+
+def bin_dir():
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+                      key=lambda path: float(path.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    return Path(base.find_program("postgres")).parent
+
+
+def account():
+    return base.account_for("postgres")
+
+
+def uri(stack, role="trestle", database="trestle"):
+    port = stack.state["ports"][NAME]["sql"]
+    return f"postgresql://{role}:{stack.state['secrets'][role]}@{base.LOOPBACK}:{port}/{database}"
+
+
+def prepare(stack):
+    """Makes the cluster, once."""
+    home = stack.folder(NAME, account())
+    if (home / "data" / "PG_VERSION").exists():
+        return
+    for role in ("postgres", "trestle"):
+        stack.state["secrets"].setdefault(role, base.random_word())
+    stack.save()
+    password = stack.write("postgres/superuser", stack.state["secrets"]["postgres"] + "\n", account())
+    base.note("postgres: making the cluster")
+    base.run([bin_dir() / "initdb", "--pgdata", home / "data", "--username", "postgres",
+              "--pwfile", password, "--auth", "scram-sha-256", "--encoding", "UTF8",
+              "--locale", "C.UTF-8", "--no-sync", "--no-instructions"],
+             "initdb", home, account())
+    password.unlink()
+
+
+def settings(home, port):
+    socket_dir = str(home) if len(str(home)) < SOCKET_PATH_MAX - 20 else ""
+    return {"listen_addresses": base.LOOPBACK, "port": port, "unix_socket_directories": socket_dir,
+            "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+            "max_connections": 200, "shared_buffers": "128MB", "logging_collector": "off",
+            "log_line_prefix": "%m [%p] %a ", "timezone": "UTC", "autovacuum_naptime": "10s"}
+
+
+def end_leftovers(home):
+    """Makes a killed cluster startable: backends that outlive the postmaster keep its shared memory,
+    and its lock files name a process that may not have been reaped yet.
+
+    Every process of a cluster works in its data directory, so nobody else's process can match.
+    """
+    data = os.path.realpath(home / "data")
+    left = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{entry.name}/cwd") == data:
+                    left.append(base.process_record(int(entry.name)))
+    for record in left:
+        base.end_process(record, signal.SIGQUIT, 5)
+    for stale in (home / "data" / "postmaster.pid", *home.glob(".s.PGSQL.*")):
+        stale.unlink(missing_ok=True)
+
+
+def start(stack):
+    prepare(stack)
+    home = stack.path(NAME)
+    end_leftovers(home)
+    base.start_with_ports(stack, NAME, ["sql"], lambda ports: launch(stack, home, ports["sql"]))
+    make_database(stack)
+
+
+def launch(stack, home, port):
+    options = [word for key, value in settings(home, port).items() for word in ("-c", f"{key}={value}")]
+    base.note(f"postgres: starting on port {port}")
+    child = stack.spawn(NAME, [bin_dir() / "postgres", "-D", home / "data", *options], home, account())
+    base.wait_listening(stack, NAME, child, [port])
+    probe = [bin_dir() / "pg_isready", "-q", "-h", base.LOOPBACK, "-p", str(port)]
+
+    def answers():
+        if child.poll() is not None:
+            raise base.Failure(f"postgres ended; its log ends with\n{stack.log_tail(NAME)}")
+        with contextlib.suppress(base.Failure):
+            base.run(probe, "pg_isready")
+            return True
+        return False
+    base.wait_until("postgres accepts connections", answers, 60)
+
+
+def psql(stack, statement, database="postgres"):
+    environment = base.clean_environment(stack.dir)
+    environment["PGPASSWORD"] = stack.state["secrets"]["postgres"]
+    return base.run([bin_dir() / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+                     "-h", base.LOOPBACK, "-p", str(stack.state["ports"][NAME]["sql"]),
+                     "-U", "postgres", "-d", database], "psql", "/", None, environment,
+                    statement).strip()
+
+
+def make_database(stack):
+    """The bridge's role owns its database and nothing else."""
+    if psql(stack, "SELECT 1 FROM pg_database WHERE datname = 'trestle'"):
+        return
+    psql(stack, f"CREATE ROLE trestle LOGIN CREATEDB PASSWORD '{stack.state['secrets']['trestle']}'")
+    psql(stack, "CREATE DATABASE trestle OWNER trestle")
+
+
+def stop(stack):
+    if stack.alive(NAME):
+        base.end_process(stack.process(NAME), signal.SIGINT, 30)
+    end_leftovers(stack.path(NAME))

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A private Prosody 0.12 on loopback: clients, WebSocket, components; no server-to-server links."""
+from . import base
+
+NAME = "xmpp"
+PORTS = ["c2s", "component", "http"]
+
+CONFIG = """\
+-- Written by scripts/stack; a private server for trying and testing, loopback only.
+data_path = "{home}/data"
+interfaces = {{ "127.0.0.1" }}
+local_interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {c2s} }}
+c2s_direct_tls_ports = {{ }}
+s2s_ports = {{ }}
+s2s_direct_tls_ports = {{ }}
+http_ports = {{ {http} }}
+http_interfaces = {{ "127.0.0.1" }}
+https_ports = {{ }}
+component_ports = {{ {component} }}
+component_interfaces = {{ "127.0.0.1" }}
+modules_enabled = {{
+    "roster"; "saslauth"; "disco"; "presence"; "message"; "iq"; "c2s";
+    "blocklist"; "bookmarks"; "carbons"; "csi_simple"; "lastactivity"; "mam"; "offline"; "pep";
+    "ping"; "private"; "smacks"; "time"; "uptime"; "vcard4"; "vcard_legacy"; "version"; "websocket";
+}}
+modules_disabled = {{ "s2s"; "tls" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+consider_websocket_secure = true
+authentication = "internal_plain"
+storage = "internal"
+archive_expires_after = "never"
+default_archive_policy = true
+log = {{ info = "*console" }}
+
+VirtualHost "{domain}"
+    http_host = "127.0.0.1"
+
+Component "{app}"
+    component_secret = "{secret}"
+
+Component "{rooms}"
+    component_secret = "{secret}"
+"""
+
+
+def account():
+    return base.account_for("prosody")
+
+
+def prepare(stack, ports):
+    home = stack.folder(NAME, account())
+    domains = stack.state["domains"]
+    stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
+        home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
+        secret=stack.state["secrets"]["component"], **ports), account())
+    folder = "xmpp/data"
+    for name in ("", encode(domains["server"]), "accounts"):
+        folder = f"{folder}/{name}" if name else folder
+        stack.folder(folder, account())
+    for entry in stack.state["accounts"]:
+        file = f"{folder}/{encode(entry['jid'].partition('@')[0])}.dat"
+        if not stack.path(file).exists():
+            stack.write(file, f'return {{\n\t["password"] = "{entry["password"]}";\n}};\n', account())
+
+
+def encode(name):
+    """The file name that Prosody's internal storage gives to a host or user."""
+    return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in name)
+
+
+def start(stack):
+    base.start_with_ports(stack, NAME, PORTS, lambda ports: launch(stack, ports))
+
+
+def launch(stack, ports):
+    prepare(stack, ports)
+    home = stack.path(NAME)
+    base.note(f"prosody: starting, clients on port {ports['c2s']}")
+    child = stack.spawn(NAME, [base.find_program("prosody"), "-F", "--config", home / "prosody.cfg.lua"],
+                        home, account())
+    base.wait_listening(stack, NAME, child, ports.values())
+
+
+def stop(stack):
+    base.end_process(stack.process(NAME))
+
+
+def websocket_url(stack):
+    return f"ws://{base.LOOPBACK}:{stack.state['ports'][NAME]['http']}/xmpp-websocket"

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the scenario tests: a stack per worker, app users with fresh names, XMPP users.
+
+Options: --server prosody|ejabberd, --stack DIR (use a running stack). A failing test shows what every part
+logged while it ran.
+"""
+import itertools
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness.rest import App, Backend  # noqa: E402
+from harness.stack import Stack  # noqa: E402
+
+_running = None
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("trestle")
+    group.addoption("--server", choices=["prosody", "ejabberd"], default="prosody", help="XMPP server")
+    group.addoption("--stack", metavar="DIR", help="use this running stack instead of a fresh one")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: a campaign of minutes; runs in scripts/check --long only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("-m"):
+        skip = pytest.mark.skip(reason="long: scripts/check --long, or pytest -m long")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def running_stack(request):
+    """The stack of this worker; what is still missing of it at the end is a failure of the run."""
+    global _running
+    reused = request.config.getoption("--stack")
+    if reused:
+        _running = Stack.reuse(reused)
+        yield _running
+        return
+    _running = Stack.start("--server", request.config.getoption("--server"))
+    try:
+        yield _running
+        _running.stop()
+        reports = _running.sanitizer_reports()
+        assert not reports, "the bridge's log has sanitizer reports:\n" + "\n".join(reports)
+    except BaseException:
+        _running.stop()
+        print(f"\nthe stack's logs stay in {_running.dir}", file=sys.stderr)
+        raise
+    _running.stop(purge=True)
+
+
+@pytest.fixture
+def stack(running_stack, request):
+    """The worker's stack, with every part running (a test before may have killed one)."""
+    request.node.log_sizes = running_stack.log_sizes()
+    yield running_stack
+
+
+@pytest.fixture
+def app(stack):
+    """`app("alice")` is an app user nobody else has: the name gets a unique ending."""
+    numbers = itertools.count()
+    run = uuid.uuid4().hex[:8]
+
+    def make(name, **options):
+        return App(stack, f"{name}-{run}{next(numbers)}", **options)
+    return make
+
+
+@pytest.fixture
+def backend(stack):
+    return Backend(stack)
+
+
+@pytest.fixture
+def xmpp(stack):
+    """`xmpp("bob")` is a logged-in XMPP session; all end with the test."""
+    from harness.xmpp import XmppUser
+    opened = []
+
+    def login(user, **options):
+        opened.append(XmppUser(stack, user, **options))
+        return opened[-1].connect()
+    yield login
+    for session in opened:
+        session.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed and _running:
+        for name, lines in _running.logs_since(getattr(item, "log_sizes", {})).items():
+            report.sections.append((f"log of {name}", "\n".join(lines) or "(nothing)"))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Profanity, the console client, driven the way a person drives it: keys in, screen out, in tmux."""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .inbox import DEADLINE
+
+ACCOUNT = """\
+[{name}]
+enabled=true
+jid={jid}
+password={password}
+resource=profanity
+server={host}
+port={port}
+tls.policy=disable
+auth.policy=default
+"""
+SETTINGS = """\
+[connection]
+account={name}
+
+[ui]
+splash=false
+wrap=true
+beep=false
+
+[logging]
+chlog=true
+
+[chatstates]
+enabled=true
+
+[receipts]
+request=true
+send=true
+"""
+
+
+class Profanity:
+    """`with Profanity(stack, "bob") as screen:` is logged in. Private folders, private tmux server."""
+
+    def __init__(self, stack, user, width=160, height=48):
+        self.account, self.c2s = stack.account(user), stack.info["c2s"]
+        self.size = (str(width), str(height))
+        self.home = Path(tempfile.mkdtemp(prefix="trestle-profanity-"))
+
+    def _tmux(self, *words):
+        done = subprocess.run(["tmux", "-f", "/dev/null", "-S", self.home / "tmux", *words], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        assert done.returncode == 0, f"tmux {' '.join(words)}: {done.stdout}"
+        return done.stdout
+
+    def __enter__(self):
+        try:
+            self._start()
+            self.expect(f"{self.account['jid']}/profanity logged in successfully")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self):
+        name = "stack"
+        for folder, file, text in (
+                ("config", "profrc", SETTINGS),
+                ("data", "accounts", ACCOUNT)):
+            target = self.home / folder / "profanity"
+            target.mkdir(parents=True, mode=0o700)
+            (target / file).write_text(text.format(
+                name=name, jid=self.account["jid"], password=self.account["password"],
+                host=self.c2s["host"], port=self.c2s["port"]))
+            (target / file).chmod(0o600)
+        settings = {"XDG_CONFIG_HOME": self.home / "config", "XDG_DATA_HOME": self.home / "data",
+                    "HOME": self.home, "LANG": "C.UTF-8", "TERM": "screen-256color",
+                    "PATH": os.environ["PATH"]}
+        self._tmux("new-session", "-d", "-x", self.size[0], "-y", self.size[1], "env", "-i",
+                   *(f"{key}={value}" for key, value in settings.items()), "profanity", "--account", name)
+
+    def screen(self):
+        return self._tmux("capture-pane", "-p", "-J")
+
+    def expect(self, text, timeout=DEADLINE):
+        """Waits until the text is on the screen; returns the screen."""
+        deadline = time.monotonic() + timeout
+        while True:
+            seen = self.screen()
+            if text in seen:
+                return seen
+            assert time.monotonic() < deadline, f"{text!r} is not on the screen of Profanity:\n{seen}"
+            time.sleep(0.05)
+
+    def type(self, text):
+        """Types a line: a command, or a message in a chat window."""
+        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "Enter")
+
+    def close(self):
+        subprocess.run(["tmux", "-S", self.home / "tmux", "kill-server"], stderr=subprocess.DEVNULL,
+                       timeout=20, check=False)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running stack: what `scripts/stack` printed, and its commands."""
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[3]
+COMMAND = TOP / "scripts" / "stack"
+
+
+def stack_command(*words):
+    done = subprocess.run([COMMAND, *map(str, words)], stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=180)
+    if done.returncode != 0:
+        raise RuntimeError(f"scripts/stack {' '.join(map(str, words))}:\n{done.stderr}")
+    return done.stdout
+
+
+class Stack:
+    """`info` is the object of design: addresses, accounts, secrets, pids."""
+
+    def __init__(self, info):
+        self.info = info
+        self.dir = Path(info["dir"])
+
+    @classmethod
+    def start(cls, *options):
+        return cls(json.loads(stack_command("start", *options)))
+
+    @classmethod
+    def reuse(cls, directory):
+        return cls(json.loads((Path(directory) / "stack.json").read_text()))
+
+    @property
+    def server(self):
+        return self.info["server"]
+
+    @property
+    def app_domain(self):
+        return self.info["component"]["domain"]
+
+    def account(self, user):
+        return next(a for a in self.info["accounts"] if a["jid"].partition("@")[0] == user)
+
+    def stop(self, part=None, purge=False):
+        stack_command("stop", *([part] if part else []), *(["--purge"] if purge else []),
+                      "--dir", self.dir)
+
+    def restart(self, part):
+        self.info = json.loads(stack_command("restart", part, "--dir", self.dir))
+
+    def kill(self, part):
+        """kill -9 of one part: bridge, bridge.N, postgres, xmpp or redis."""
+        name, _, number = part.partition(".")
+        pids = self.info["pids"][name]
+        os.kill(pids[int(number or 0)] if isinstance(pids, list) else pids, signal.SIGKILL)
+
+    # -- logs
+
+    def log_sizes(self):
+        return {name: os.path.getsize(file) for name, file in self.info["logs"].items()
+                if os.path.exists(file)}
+
+    def logs_since(self, sizes, lines=60):
+        """Part → the last lines that its log gained since `log_sizes`."""
+        found = {}
+        for name, file in self.info["logs"].items():
+            try:
+                with open(file, "rb") as stream:
+                    stream.seek(sizes.get(name, 0))
+                    found[name] = stream.read().decode(errors="replace").splitlines()[-lines:]
+            except OSError as error:
+                found[name] = [str(error)]
+        return found
+
+    def sanitizer_reports(self):
+        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
+        return [line for name, text in self.logs_since({}, sys.maxsize).items()
+                if name.startswith("bridge") for line in text if any(mark in line for mark in marks)]

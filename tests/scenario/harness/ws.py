@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A WebSocket client in the native dialect, on python3-websockets."""
+import asyncio
+import json
+import uuid
+
+import websockets
+
+from .inbox import DEADLINE, Inbox, run
+
+
+def fits(value, wanted):
+    """Whether `value` has all that `wanted` has, at any depth."""
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and all(k in value and fits(value[k], v) for k, v in wanted.items())
+    return value == wanted
+
+
+class Closed:
+    """In the inbox after the last frame: how the socket ended."""
+
+    def __init__(self, code, reason):
+        self.code, self.reason = code, reason
+
+    def __repr__(self):
+        return f"closed {self.code} {self.reason!r}"
+
+
+class Socket:
+    """`token` None: connect without signing in. `header`: send the token in the handshake.
+
+    The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
+    """
+
+    def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True):
+        self.url, self.token, self.header = url, token, header
+        self.inbox = Inbox("socket")
+        self.cursor = None
+        self.hello = None
+        self._extra, self._resume = dict(headers or {}), resume
+        self._connection = self._reader = None
+        if connect:
+            self.connect()
+
+    # -- session
+
+    def connect(self, timeout=DEADLINE):
+        run(self._connect(timeout), timeout + 5)
+        if self.token:
+            if not self.header:
+                self.auth(self.token)
+            self.hello = self.expect("hello", timeout=timeout)
+            if self._resume:
+                self.send("resume", cursor=self._resume)
+        return self
+
+    async def _connect(self, timeout):
+        headers = dict(self._extra)
+        if self.token and self.header:
+            headers["Authorization"] = f"Bearer {self.token}"
+        self._connection = await websockets.connect(
+            self.url, extra_headers=headers, open_timeout=timeout, ping_interval=None, max_size=None,
+            close_timeout=5, compression=None)
+        self._reader = asyncio.ensure_future(self._read())
+
+    async def _read(self):
+        try:
+            async for text in self._connection:
+                frame = json.loads(text)
+                self.cursor = frame.get("cursor", self.cursor)
+                self.inbox.put(frame)
+        except websockets.ConnectionClosed:
+            pass
+        self.inbox.put(Closed(self._connection.close_code, self._connection.close_reason))
+
+    def close(self):
+        if self._connection:
+            connection, self._connection = self._connection, None
+            run(self._close(connection))
+
+    async def _close(self, connection):
+        await connection.close()
+        await asyncio.wait({self._reader}, timeout=5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # -- sending
+
+    def send_raw(self, data):
+        """Text or bytes, as one frame."""
+        run(self._connection.send(data))
+
+    def send(self, type, id=None, **payload):
+        frame = {"type": type, "payload": payload}
+        if id:
+            frame["id"] = id
+        self.send_raw(json.dumps(frame))
+
+    def auth(self, token):
+        self.send("auth", token=token)
+
+    def command(self, type, **payload):
+        """Sends with an id and returns the payload of the `ack`, or fails with the `error`."""
+        frame = self.ask(type, **payload)
+        assert frame["type"] == "ack", f"{type}: {frame}"
+        return frame["payload"]
+
+    def refused(self, type, **payload):
+        """Sends with an id and returns the problem of the `error`."""
+        frame = self.ask(type, **payload)
+        assert frame["type"] == "error", f"{type} was not refused: {frame}"
+        return frame["payload"]["problem"]
+
+    def ask(self, type, **payload):
+        id = uuid.uuid4().hex
+        self.send(type, id, **payload)
+        return self.inbox.expect(f"answer to {type}", lambda f: isinstance(f, dict) and f.get("id") == id
+                                 and f["type"] in ("ack", "error"))
+
+    def message(self, conversation, content, client_id=None):
+        """Sends a message and returns the stored Message."""
+        return self.command("message", conversation_id=conversation["id"], content=content,
+                            client_id=client_id or str(uuid.uuid4()))["message"]
+
+    def sync(self):
+        """Returns when the server has handled everything sent before: a ping came back."""
+        self.send("ping")
+        self.expect("pong")
+
+    # -- receiving
+
+    def expect(self, type, timeout=None, **match):
+        """The next frame of this type whose payload has these values; other frames are kept."""
+        return self.inbox.expect(
+            f"frame {type} {match or ''}",
+            lambda f: isinstance(f, dict) and f["type"] == type and fits(f.get("payload", {}), match), timeout)
+
+    def expect_close(self, code=None, timeout=None):
+        return self.inbox.expect(f"close {code or ''}", lambda f: isinstance(f, Closed)
+                                 and code in (None, f.code), timeout)
+
+    def count(self, type, **match):
+        """How many such frames have come so far."""
+        return self.inbox.count(lambda f: isinstance(f, dict) and f["type"] == type
+                                and fits(f.get("payload", {}), match))
+
+    def events(self, type=None):
+        """All frames so far, or those of one type, in order."""
+        return [f for f in self.inbox.received if isinstance(f, dict) and type in (None, f["type"])]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An app user and an XMPP user talk; both see it at once and find it again."""
+
+
+def test_rest_to_xmpp_and_back(stack, app, xmpp):
+    alice, bob = app("alice", name="Alice"), xmpp("bob")
+    with alice.ws() as socket:
+        talk = alice.conversation_with(jid=bob.bare)
+        sent = alice.send(talk, "Hello Bob <&> ☃")
+        got = bob.expect_message("Hello Bob <&> ☃", sender=alice.me()["jid"])
+        assert got.id == sent["id"]
+        socket.expect("message.new", id=sent["id"], content="Hello Bob <&> ☃")
+
+        bob.send_message(got.sender, "Hello Alice")
+        event = socket.expect("message.new", content="Hello Alice", conversation_id=talk["id"])
+    page = alice.messages(talk)
+    assert [m["id"] for m in page["items"]] == [sent["id"], event["payload"]["id"]]
+    assert [m["seq"] for m in page["items"]] == sorted(m["seq"] for m in page["items"])
+    heard = [m.body for m in bob.history(got.sender.partition("/")[0]) if m.body]
+    assert heard == ["Hello Bob <&> ☃", "Hello Alice"]
+
+
+def test_receipt_and_displayed_marker_of_the_xmpp_user_become_events(stack, app, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    with alice.ws() as socket:
+        talk = alice.conversation_with(jid=bob.bare)
+        sent = alice.send(talk, "Did you get this?")
+        got = bob.expect_message("Did you get this?")
+        socket.expect("message.delivered", conversation_id=talk["id"], message_id=sent["id"])
+        bob.send_displayed(got)
+        socket.expect("message.read", conversation_id=talk["id"], message_id=sent["id"])
+    assert alice.messages(talk)["items"][-1]["status"] == "read"
+
+
+def test_the_app_user_sends_a_receipt_and_a_displayed_marker(stack, app, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    with alice.ws() as socket:
+        name = alice.me()["jid"]
+        id = bob.send_message(name, "Are you there?", receipt=True, markable=True)
+        event = socket.expect("message.new", content="Are you there?")
+        bob.expect_receipt(id)
+        talk = alice.conversation(event["payload"]["conversation_id"])
+        assert talk["unread_count"] == 1
+        assert alice.read(talk, event["payload"])["unread_count"] == 0
+        bob.expect_displayed(id)
+        socket.expect("message.read", conversation_id=talk["id"], message_id=event["payload"]["id"])
+
+
+def test_websocket_to_xmpp(stack, app, xmpp):
+    alice, carol = app("alice"), xmpp("carol")
+    with alice.ws() as socket:
+        talk = alice.conversation_with(jid=carol.bare)
+        stored = socket.message(talk, "From the socket")
+        assert carol.expect_message("From the socket").id == stored["id"]
+        socket.expect("message.new", id=stored["id"])
+
+
+def test_the_xmpp_user_was_away(stack, app, xmpp):
+    alice = app("alice")
+    talk = alice.conversation_with(jid="dave@example.org")
+    sent = alice.send(talk, "Read this later")
+    xmpp("erin").ping(stack.app_domain)
+    dave = xmpp("dave")
+    assert dave.expect_message("Read this later", sender=alice.me()["jid"]).id == sent["id"]

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every tests/vectors/xep/NNNN/NAME.xml, read by the codec NNNN, must give NAME.json. */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/xep_read.h"
+#include "xep/0012_last.h"
+#include "xep/0054_vcard.h"
+#include "xep/0092_version.h"
+#include "xep/0184_receipts.h"
+#include "xep/0202_time.h"
+#include "xep/0297_forward.h"
+#include "xep/0334_hints.h"
+#include "xep/0359_ids.h"
+#include "xep/error.h"
+#include "xep/message.h"
+#include "xep/presence.h"
+
+static json_t *dump_last(xmpp_stanza_t *stanza)
+{
+    uint64_t seconds;
+    return last_parse(stanza, &seconds) ? json_pack("{sI}", "seconds", (json_int_t)seconds) : NULL;
+}
+
+static json_t *dump_form(const struct data_form *form)
+{
+    json_t *fields = json_object();
+    for (guint i = 0; i < form->fields->len; i++) {
+        const struct data_field *field = form->fields->pdata[i];
+        json_t *values = json_array();
+        for (guint j = 0; j < field->values->len; j++)
+            json_array_append_new(values, json_string(field->values->pdata[j]));
+        json_object_set_new(fields, field->var, values);
+    }
+    return json_pack("{ss?so}", "form_type", data_form_form_type(form), "fields", fields);
+}
+
+static json_t *dump_disco(xmpp_stanza_t *stanza)
+{
+    g_autoptr(disco_info) info = disco_info_parse(stanza);
+    if (!info)
+        return NULL;
+    json_t *identities = json_array();
+    json_t *features = json_array();
+    json_t *forms = json_array();
+    for (guint i = 0; i < info->identities->len; i++) {
+        struct disco_identity *one = &g_array_index(info->identities, struct disco_identity, i);
+        json_array_append_new(identities,
+                              json_pack("[ssss]", one->category, one->type,
+                                        one->lang ? one->lang : "", one->name ? one->name : ""));
+    }
+    for (guint i = 0; i < info->features->len; i++)
+        json_array_append_new(features, json_string(info->features->pdata[i]));
+    for (guint i = 0; i < info->forms->len; i++)
+        json_array_append_new(forms, dump_form(info->forms->pdata[i]));
+    return json_pack("{ss?sososo}", "node", info->node, "identities", identities, "features",
+                     features, "forms", forms);
+}
+
+static json_t *dump_vcard(xmpp_stanza_t *stanza)
+{
+    struct vcard card;
+    if (!vcard_parse(stanza, &card))
+        return NULL;
+    return json_pack("{ss?ss?ss?ss?}", "full_name", card.full_name, "nickname", card.nickname,
+                     "photo_type", card.photo_type, "photo", card.photo);
+}
+
+static json_t *dump_chat_state(xmpp_stanza_t *stanza)
+{
+    return json_pack("{ss?}", "state", chat_state_name(chat_state_parse(stanza)));
+}
+
+static json_t *dump_version(xmpp_stanza_t *stanza)
+{
+    struct software_version version;
+    if (!version_parse(stanza, &version))
+        return NULL;
+    return json_pack("{ss?ss?ss?}", "name", version.name, "version", version.version, "os",
+                     version.os);
+}
+
+/* The vector is the disco#info answer; its own ver is in the query's node, behind the "#". */
+static json_t *dump_caps(xmpp_stanza_t *stanza)
+{
+    g_autoptr(disco_info) info = disco_info_parse(stanza);
+    const char *border = info && info->node ? strchr(info->node, '#') : NULL;
+    if (!border)
+        return NULL;
+    g_autofree char *ver = caps_ver(info);
+    struct caps caps = {.hash = "sha-1", .node = info->node, .ver = border + 1};
+    return json_pack("{sssb}", "ver", ver, "verified", (int)caps_verify(&caps, info));
+}
+
+static json_t *dump_receipt(xmpp_stanza_t *stanza)
+{
+    return json_pack("{sbss?}", "requested", (int)receipt_is_requested(stanza), "received",
+                     receipt_parse(stanza));
+}
+
+static json_t *dump_time(xmpp_stanza_t *stanza)
+{
+    int64_t us;
+    const char *offset;
+    if (!entity_time_parse(stanza, &us, &offset))
+        return NULL;
+    return json_pack("{sIss?}", "us", (json_int_t)us, "offset", offset);
+}
+
+static json_t *dump_delay(xmpp_stanza_t *stanza)
+{
+    struct delay delay;
+    if (!delay_parse(stanza, &delay))
+        return NULL;
+    return json_pack("{sIss?}", "us", (json_int_t)delay.stamp_us, "from", delay.from);
+}
+
+static json_t *dump_carbon(xmpp_stanza_t *stanza)
+{
+    static const char *const names[] = {"none", "sent", "received"};
+    xmpp_stanza_t *inner = carbon_inner(stanza);
+    return json_pack("{ssss?}", "carbon", names[carbon_parse(stanza)], "inner",
+                     inner ? stanza_child_text(inner, "body", NS_CLIENT) : NULL);
+}
+
+static json_t *dump_forward(xmpp_stanza_t *stanza)
+{
+    struct forward forward;
+    if (!forward_parse(stanza, &forward))
+        return NULL;
+    return json_pack("{sssb}", "name", stanza_name(forward.stanza), "has_delay",
+                     (int)forward.has_delay);
+}
+
+static json_t *dump_marker(xmpp_stanza_t *stanza)
+{
+    const char *id = NULL;
+    int marker = (int)marker_parse(stanza, &id);
+    return json_pack("{sisbss?}", "marker", marker, "markable", (int)marker_is_markable(stanza),
+                     "id", id);
+}
+
+static json_t *dump_hints(xmpp_stanza_t *stanza)
+{
+    return json_pack("{si}", "hints", (int)hints_parse(stanza));
+}
+
+static json_t *dump_ids(xmpp_stanza_t *stanza)
+{
+    return json_pack("{ss?ss?}", "origin", origin_id_parse(stanza), "by_room",
+                     stanza_id_parse(stanza, "room@muc.example"));
+}
+
+static json_t *dump_error(xmpp_stanza_t *stanza)
+{
+    struct stanza_error error;
+    if (!stanza_error_parse(stanza, &error))
+        return NULL;
+    return json_pack("{ssssss?ss?}", "type", error.type, "condition", error.condition, "text",
+                     error.text, "by", error.by);
+}
+
+static json_t *dump_message(xmpp_stanza_t *stanza)
+{
+    struct message_stanza m;
+    if (!message_parse(stanza, "de", &m))
+        return NULL;
+    json_t *ids = json_pack("{ss?ss?ss?ss?}", "id", m.id, "origin", m.origin_id, "received",
+                            m.received_id, "displayed", m.displayed_id);
+    return json_pack("{siss?ss?ss?ss?sbsbsbso}", "type", (int)m.type, "body", m.body, "subject",
+                     m.subject, "thread", m.thread, "state", chat_state_name(m.chat_state),
+                     "receipt_requested", (int)m.receipt_requested, "markable", (int)m.markable,
+                     "has_delay", (int)m.has_delay, "ids", ids);
+}
+
+static json_t *dump_presence(xmpp_stanza_t *stanza)
+{
+    struct presence_stanza p;
+    if (!presence_parse(stanza, &p))
+        return NULL;
+    return json_pack("{sisiss?siss?}", "type", (int)p.type, "show", (int)p.show, "status", p.status,
+                     "priority", p.priority, "ver", p.caps.ver);
+}
+
+static const struct {
+    const char *folder;
+    json_t *(*dump)(xmpp_stanza_t *stanza);
+} codecs[] = {
+    {"0012", dump_last},       {"0030", dump_disco},        {"0054", dump_vcard},
+    {"0085", dump_chat_state}, {"0092", dump_version},      {"0115", dump_caps},
+    {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
+    {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},
+    {"0334", dump_hints},      {"0359", dump_ids},          {"error", dump_error},
+    {"message", dump_message}, {"presence", dump_presence},
+};
+
+static void check_vector(const char *folder, const char *file, json_t *(*dump)(xmpp_stanza_t *))
+{
+    g_autofree char *path = g_build_filename(folder, file, NULL);
+    g_autofree char *stem = g_strndup(path, strlen(path) - strlen(".xml"));
+    g_autofree char *json_path = g_strconcat(stem, ".json", NULL);
+    g_autofree char *xml = NULL;
+    ck_assert(g_file_get_contents(path, &xml, NULL, NULL));
+
+    g_autoptr(xmpp_stanza_t) stanza = stanza_from(xml);
+    json_t *got = dump(stanza);
+    if (!got)
+        got = json_null();
+    json_t *expected = json_load_file(json_path, JSON_DECODE_ANY, NULL);
+    ck_assert_msg(expected, "%s cannot be read", json_path);
+    char *text = json_dumps(got, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    ck_assert_msg(json_equal(got, expected), "%s: got %s", path, text);
+    free(text);
+    json_decref(got);
+    json_decref(expected);
+}
+
+static unsigned check_folder(const char *name, json_t *(*dump)(xmpp_stanza_t *))
+{
+    const char *source = g_getenv("srcdir");
+    g_autofree char *folder =
+        g_build_filename(source ? source : ".", "tests", "vectors", "xep", name, NULL);
+    g_autoptr(GDir) directory = g_dir_open(folder, 0, NULL);
+    const char *file;
+    unsigned count = 0;
+    while (directory && (file = g_dir_read_name(directory))) {
+        if (!g_str_has_suffix(file, ".xml"))
+            continue;
+        check_vector(folder, file, dump);
+        count++;
+    }
+    return count;
+}
+
+START_TEST(every_vector_gives_its_json)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(codecs); i++)
+        ck_assert_msg(check_folder(codecs[i].folder, codecs[i].dump) > 0, "no vectors for %s",
+                      codecs[i].folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("xep_vectors");
+    TCase *tests = tcase_create("all");
+    tcase_add_test(tests, every_vector_gives_its_json);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
