@@ -195,7 +195,7 @@ static enum MHD_Result begin(struct exchange *exchange)
 {
     const char *fault = head_read(exchange->mhd, &exchange->head);
     if (fault) {
-        exchange->head = (struct head){.method = exchange->head.method};
+        exchange->head = (struct head){0};
         exchange->close = true;
         exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
         return reply_send(exchange);
@@ -316,13 +316,22 @@ static enum MHD_Result finish(struct exchange *exchange)
     return MHD_YES;
 }
 
+void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd)
+{
+    struct exchange *exchange = exchange_new(data, mhd);
+    exchange->head.target_length = uri ? strlen(uri) : 0;
+    return exchange;
+}
+
 enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **context)
 {
+    (void)data;
+    (void)mhd;
     struct exchange *exchange = *context;
-    if (!exchange) {
-        exchange = *context = exchange_new(data, mhd);
+    if (exchange->state == EXCHANGE_NEW) {
+        exchange->state = EXCHANGE_READING;
         exchange->head.url = url;
         exchange->head.method = method;
         exchange->head.version = version;
@@ -338,6 +347,7 @@ enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const ch
         return finish(exchange);
     case EXCHANGE_ANSWERED:
         return reply_send(exchange);
+    case EXCHANGE_NEW:
     case EXCHANGE_RUNNING: /* resumed without an answer: the server is being freed */
     case EXCHANGE_SENT:
     default:

@@ -13,7 +13,7 @@
 /* Where a connection stands, each with one patience; see server.c for how long. */
 enum wait {
     WAIT_HEAD,    /* nothing was received yet */
-    WAIT_BODY,
+    WAIT_BODY,    /* the request line was received, the rest was not */
     WAIT_CLIENT,  /* an answer is being read */
     WAIT_REQUEST, /* kept alive */
     WAIT_NOTHING, /* a handler is at work: no limit here */
@@ -52,6 +52,7 @@ struct http_server {
 };
 
 enum exchange_state {
+    EXCHANGE_NEW,      /* the request line is in, the head is coming */
     EXCHANGE_READING,  /* the body is coming */
     EXCHANGE_RUNNING,  /* in server->running; sign-in or handler has yet to answer */
     EXCHANGE_ANSWERED, /* the answer is here, not given to libmicrohttpd */
@@ -88,7 +89,8 @@ struct exchange {
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
 void server_want_run(struct http_server *server);
 
-/* exchange.c: what libmicrohttpd calls. */
+/* exchange.c: what libmicrohttpd calls; the request line comes first. */
+void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **context);

@@ -175,8 +175,11 @@ const char *head_read(struct MHD_Connection *connection, struct head *head)
     if (!is_token(head->method, strlen(head->method)) || !url_is_clean(head->url))
         return "malformed request line";
     /* From 1.0 on the library is strict by itself, and need not keep the head in place. */
-    if (MHD_get_version()[0] == '0')
+    if (MHD_get_version()[0] == '0') {
+        if ((uintptr_t)head->version != (uintptr_t)head->url + head->target_length + 1)
+            return "malformed request line";
         scan.expected = (uintptr_t)head->version + strlen(head->version) + 2;
+    }
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &scan);
     if (scan.fault)
         return scan.fault;

@@ -206,6 +206,8 @@ static char **split_words(const char *text)
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
+/* Without its strict mode the library leaves a missing Host to head_read: its own answer there has
+ * its head twice (0.9.75). */
 static struct MHD_Daemon *start_daemon(struct http_server *server)
 {
     const struct options *options = server->core->options;
@@ -214,7 +216,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         NULL, NULL, exchange_handle, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)options->http_connections_max + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server,
+        MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
+        exchange_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escaped, NULL, MHD_OPTION_END);
 }

@@ -24,8 +24,8 @@ struct loop_watch {
     ((type *)(void *)((char *)(watch_pointer)-G_STRUCT_OFFSET(type, member)))
 
 void loop_start(void); /* attaches the epoll source; call once before any other function */
-/* Runs what is still deferred, detaches the source and forgets the hooks. Every watch must have been
- * removed. Not from inside a callback of the loop. */
+/* Runs what is still deferred, detaches the source and forgets the hooks. Every watch must have
+ * been removed. Not from inside a callback of the loop. */
 void loop_stop(void);
 
 /* False with errno if the descriptor cannot be watched. The watch does not own the descriptor. */

@@ -30,7 +30,7 @@ static void refuse(struct ws_socket *socket, const char *id, enum error_code cod
         socket_close(socket, CLOSE_UNAUTHENTICATED, "bad token");
 }
 
-static void send_hello(struct ws_socket *socket, const struct account *account, const char *id)
+static void send_hello(struct ws_socket *socket, const struct account *user, const char *id)
 {
     const struct core *core = socket->server->core;
     char session[UUID_TEXT_SIZE];
@@ -38,11 +38,11 @@ static void send_hello(struct ws_socket *socket, const struct account *account, 
     uuid_generate(&socket->session);
     uuid_format(&socket->session, session);
     cursor_format(core->epoch, socket->position, cursor);
-    g_auto(buffer) payload = BUFFER_INIT((account->json ? strlen(account->json) : 0) + 512);
+    g_auto(buffer) payload = BUFFER_INIT((user->json ? strlen(user->json) : 0) + 512);
     struct json_writer json;
     json_writer_init(&json, &payload);
     json_begin_object(&json);
-    json_member_raw(&json, "user", account->json);
+    json_member_raw(&json, "user", user->json);
     json_member_string(&json, "session", session);
     json_member_string(&json, "cursor", cursor);
     json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);

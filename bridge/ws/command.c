@@ -148,6 +148,37 @@ static void transport_fail(struct request *request, enum error_code code, struct
     command_free(command);
 }
 
+/* The member of an ack that holds a reply of a schema; other replies are the payload themselves. */
+static const struct {
+    const char *schema;
+    const char *member;
+} ack_members[] = {{"Message", "message"}, {"Conversation", "conversation"}};
+
+static const char *ack_member(const struct operation *operation)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(ack_members); i++) {
+        if (g_strcmp0(operation->reply, ack_members[i].schema) == 0)
+            return ack_members[i].member;
+    }
+    return NULL;
+}
+
+static void send_ack(struct command *command, const struct buffer *json)
+{
+    const char *member = ack_member(command->request.operation);
+    struct dialect_frame frame = {.type = "ack", .id = command->id};
+    g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
+    if (member && json->length > 0) {
+        buffer_append_printf(&payload, "{\"%s\":", member);
+        buffer_append(&payload, json->data, json->length);
+        buffer_append_string(&payload, "}");
+        frame.payload = payload.data;
+    } else if (json->length > 0) {
+        frame.payload = json->data;
+    }
+    socket_send_frame(command->socket, &frame);
+}
+
 static void transport_reply(struct request *request, unsigned status, struct buffer *json)
 {
     (void)status;
@@ -155,10 +186,7 @@ static void transport_reply(struct request *request, unsigned status, struct buf
     if (json->overflow)
         socket_fail(command->socket, command->id, ERROR_INTERNAL, NULL, NULL);
     else if (command->id)
-        socket_send_frame(
-            command->socket,
-            &(struct dialect_frame){
-                .type = "ack", .id = command->id, .payload = json->length > 0 ? json->data : NULL});
+        send_ack(command, json);
     buffer_clear(json);
     command_free(command);
 }

@@ -136,7 +136,7 @@ static enum close_code frame_begins(struct frame_reader *reader, const struct fr
     reader->in_frame = true;
     reader->frame_length = length;
     reader->frame_seen = 0;
-    reader->accounted += 2 + 4 + (length < 126 ? 0 : length <= G_MAXUINT16 ? 2 : 8);
+    reader->accounted += 2U + 4U + (length < 126 ? 0U : length <= G_MAXUINT16 ? 2U : 8U);
     if (!part->mask || part->rsv != 0)
         return CLOSE_PROTOCOL;
     switch (part->opcode) {

@@ -56,7 +56,12 @@ static void entry_due(struct wheel_entry *entry, void *data)
 
 void ws_server_tick(struct ws_server *server)
 {
-    wheel_advance(&server->wheel, clock_monotonic(), entry_due, NULL);
+    gint64 now = clock_monotonic();
+    wheel_advance(&server->wheel, now, entry_due, NULL);
+    if (!server->stopping || now + WHEEL_TICK < server->stop_at)
+        return;
+    for (struct ws_socket *socket = server->sockets; socket; socket = socket->next)
+        socket_kill(socket);
 }
 
 static gboolean timer_fired(gpointer data)
@@ -85,13 +90,16 @@ void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t
     socket_receive(socket, extra, extra_length);
 }
 
-void ws_server_stop(struct ws_server *server, void (*stopped)(void *data), void *data)
+void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),
+                    void *data)
 {
+    gint64 now = clock_monotonic();
     server->stopping = true;
+    server->stop_at = now + (gint64)milliseconds * 1000;
     server->stopped = stopped;
     server->stopped_data = data;
     for (struct ws_socket *socket = server->sockets; socket; socket = socket->next)
-        socket_go_away(socket);
+        socket_go_away(socket, now + (gint64)milliseconds * 500);
     loop_wake();
 }
 

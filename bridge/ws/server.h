@@ -8,7 +8,7 @@
 
 struct core;
 struct ws_server;
-typedef struct ws_server ws_server;
+typedef struct ws_server trestle_ws_server;
 
 /* CORE (options, operations, epoch…) must outlive the server; loop_start has been called. */
 struct ws_server *ws_server_new(struct core *core);
@@ -20,15 +20,15 @@ struct ws_server *ws_server_new(struct core *core);
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const char *token, const char *dialect);
 
-/* Closes every socket with 1001 and the cursor to resume from, after what it waits for was answered;
- * takes at most WS_STOP_SECONDS. STOPPED (may be NULL) is called once, later, when the last one is
- * gone. Sockets adopted from now on are closed at once. */
-#define WS_STOP_SECONDS 5
-void ws_server_stop(struct ws_server *server, void (*stopped)(void *data), void *data);
+/* Closes every socket with 1001 and the cursor to resume from, after what it waits for was answered.
+ * STOPPED (may be NULL) is called once, later, when the last one is gone, at most MILLISECONDS from
+ * now. Sockets adopted from now on are closed at once. */
+void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),
+                    void *data);
 
 /* Drops sockets that are left without a word. Commands under way may still be answered. */
 void ws_server_free(struct ws_server *server);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ws_server, ws_server_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_ws_server, ws_server_free)
 
 /* Meets the deadlines that have passed by clock_monotonic(). The server has a timer for this; tests
  * that move the clock call it themselves. */

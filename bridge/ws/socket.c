@@ -22,10 +22,7 @@
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
 
-/* The closing handshake, and the wait for commands before it when the server stops; together they
- * stay below WS_STOP_SECONDS. */
-#define CLOSE_TIMEOUT (2 * G_USEC_PER_SEC)
-#define GO_AWAY_TIMEOUT (2 * G_USEC_PER_SEC)
+#define CLOSE_TIMEOUT (2 * G_USEC_PER_SEC) /* for the peer's part of the closing handshake */
 #define HEARTBEATS_MISSED_MAX 2
 
 static void ready(struct loop_watch *watch, uint32_t events);
@@ -261,7 +258,7 @@ void socket_close(struct ws_socket *socket, enum close_code code, const char *re
     mark(socket);
 }
 
-void socket_go_away(struct ws_socket *socket)
+void socket_go_away(struct ws_socket *socket, gint64 until)
 {
     if (socket->state != SOCKET_OPEN || socket->pending == 0) {
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
@@ -269,7 +266,7 @@ void socket_go_away(struct ws_socket *socket)
     }
     socket->going_away = true;
     socket_pause(socket, PAUSE_STOP);
-    set_deadline(socket, clock_monotonic() + GO_AWAY_TIMEOUT);
+    set_deadline(socket, until);
 }
 
 void socket_command_ended(struct ws_socket *socket)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "bridge/base/error.h"
+#include "bridge/base/id.h"
 #include "bridge/core/event.h"
 #include "bridge/loop/loop.h"
 #include "bridge/ws/dialect.h"
@@ -35,6 +36,7 @@ struct ws_server {
     struct frame_limits limits, greeting_limits;
     char *input; /* SOCKET_INPUT_SIZE bytes */
     bool stopping;
+    gint64 stop_at; /* clock_monotonic; what is left then is dropped */
     void (*stopped)(void *data);
     void *stopped_data;
 };
@@ -119,8 +121,8 @@ void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason);
 /* The account is known: subscribes, and begins the heartbeat. */
 void socket_open(struct ws_socket *socket, struct account *account, gint64 expires);
 
-/* Waits for commands under way, then closes with 1001. */
-void socket_go_away(struct ws_socket *socket);
+/* Waits for commands under way, but no longer than UNTIL, then closes with 1001. */
+void socket_go_away(struct ws_socket *socket, gint64 until);
 void socket_command_ended(struct ws_socket *socket);
 
 /* For the server: the end of a turn, and the deadline. */

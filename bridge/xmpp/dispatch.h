@@ -18,24 +18,25 @@ enum stanza_target {
 };
 
 struct stanza_context {
-    xmpp_stanza_t *stanza;    /* borrowed */
-    xmpp_stanza_t *payload;   /* the element that chose the handler; NULL for a whole-stanza handler */
-    const char *from;         /* as delivered */
+    xmpp_stanza_t *stanza; /* borrowed */
+    xmpp_stanza_t
+        *payload;     /* the element that chose the handler; NULL for a whole-stanza handler */
+    const char *from; /* as delivered */
     const char *from_bare;
     const char *to;
     const char *to_bare;
     enum stanza_target target;
     struct link *link;
-    void *data;               /* the dispatcher's data: the core */
+    void *data; /* the dispatcher's data: the core */
 };
 
 struct stanza_handler {
-    const char *stanza;    /* "iq", "message", "presence" */
-    const char *type;      /* iq: "get" or "set"; message, presence: NULL for any. A message without
-                            * type counts as "normal", a presence without as "available" */
-    const char *name;      /* payload element; NULL: any element of NS */
-    const char *ns;        /* NULL with NAME NULL: the whole stanza (messages, presence) */
-    unsigned targets;      /* of enum stanza_target */
+    const char *stanza; /* "iq", "message", "presence" */
+    const char *type;   /* iq: "get" or "set"; message, presence: NULL for any. A message without
+                         * type counts as "normal", a presence without as "available" */
+    const char *name;   /* payload element; NULL: any element of NS */
+    const char *ns;     /* NULL with NAME NULL: the whole stanza (messages, presence) */
+    unsigned targets;   /* of enum stanza_target */
     /* Returns true if the stanza is dealt with; false lets the next handler look (messages and
      * presence only; an IQ handler always answers, now or later, exactly once). */
     bool (*handle)(const struct stanza_context *context);
@@ -45,6 +46,7 @@ struct stanza_handler {
  * Called for every stanza of the link. Answers IQs nobody handles with service-unavailable, a
  * malformed one with bad-request (not exactly one child, no or an unknown type); never answers an
  * error or a result. Drops, and counts in trestle_stanzas_refused_total: carbons (nobody above us
- * could send them), anything claiming to come from our own domain, and what is not addressed to it. */
+ * could send them), anything claiming to come from our own domain, and what is not addressed to it.
+ */
 void dispatch_stanza(const struct stanza_handler *const *handlers, struct link *link,
                      const struct options *options, xmpp_stanza_t *stanza, void *data);

@@ -34,8 +34,8 @@
 #define PING_PATIENCE 6 /* a ping may take so many timeouts while other bytes keep coming */
 
 #define READ_SLICE 8192
-#define READ_TURN (64 * 1024)        /* most bytes read in one turn … */
-#define READ_TIME (5 * MILLISECOND)  /* … and most time, looked at after each slice */
+#define READ_TURN (64 * 1024)       /* most bytes read in one turn … */
+#define READ_TIME (5 * MILLISECOND) /* … and most time, looked at after each slice */
 
 #define REQUESTS_MAX 10000
 #define PROBES_MAX 1024
@@ -403,9 +403,8 @@ static void on_stream_error(struct link *link, xmpp_stanza_t *element)
 {
     const struct stream_error *error = stream_error_parse(element);
     enum retry_pace pace = link->state == LINK_UP ? error->when_up : error->before_up;
-    g_autofree char *problem =
-        g_strdup_printf("%s%s%s", error->condition, error->advice ? ": " : "",
-                        error->advice ? error->advice : "");
+    g_autofree char *problem = g_strdup_printf(
+        "%s%s%s", error->condition, error->advice ? ": " : "", error->advice ? error->advice : "");
     lost(link, pace, problem);
 }
 
@@ -508,10 +507,10 @@ static void read_some(struct link *link)
 static void open_stream(struct link *link)
 {
     g_autofree char *to = g_markup_escape_text(link->domain, -1);
-    g_autofree char *header = g_strdup_printf(
-        "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM
-        "' to='%s'>",
-        to);
+    g_autofree char *header =
+        g_strdup_printf("<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
+                        "' xmlns:stream='" NS_STREAM "' to='%s'>",
+                        to);
     link->reader = stream_reader_new(&link->limits, &reader_callbacks, link);
     loop_modify(&link->watch, EPOLLIN);
     queue_bytes(link, header, strlen(header), 0);
@@ -600,8 +599,8 @@ static gint64 next_deadline(struct link *link)
     case LINK_AUTHENTICATING:
         return link->since + ESTABLISH_LIMIT;
     case LINK_UP: {
-        gint64 ping = link->probes.length > 0 ? probe_deadline(link)
-                                              : link->last_proof + link->ping_interval;
+        gint64 ping =
+            link->probes.length > 0 ? probe_deadline(link) : link->last_proof + link->ping_interval;
         return MIN(ping, pending_iq_next_deadline(link->pending));
     }
     case LINK_CLOSED:
@@ -619,7 +618,8 @@ static gboolean on_timer(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* One timer for all deadlines. It is left alone when it fires early: then it is simply set again. */
+/* One timer for all deadlines. It is left alone when it fires early: then it is simply set again.
+ */
 static void schedule(struct link *link)
 {
     gint64 at = next_deadline(link);

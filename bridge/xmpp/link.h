@@ -31,7 +31,8 @@ struct link_callbacks {
     void (*stanza)(xmpp_stanza_t *stanza, void *data);
 };
 
-/* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read. */
+/* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read.
+ */
 struct link *link_new(const struct options *options, const struct link_callbacks *callbacks,
                       void *data);
 /* Sends what waits and the closing stream tag if the kernel takes them, closes, fails pending

@@ -19,9 +19,9 @@ typedef void (*pending_iq_answer_function)(xmpp_stanza_t *result, void *data);
 struct pending_iq *pending_iq_new(guint ceiling); /* at most CEILING requests at a time */
 void pending_iq_free(struct pending_iq *table);   /* fails what is left */
 
-/* Enters a request to TO that ends at DEADLINE (monotonic microseconds; G_MAXINT64: never by itself).
- * Returns the id to put on the stanza (128 random bits; borrowed until the request ends), or NULL
- * when the table is full. */
+/* Enters a request to TO that ends at DEADLINE (monotonic microseconds; G_MAXINT64: never by
+ * itself). Returns the id to put on the stanza (128 random bits; borrowed until the request ends),
+ * or NULL when the table is full. */
 const char *pending_iq_add(struct pending_iq *table, const char *to, gint64 deadline,
                            pending_iq_answer_function answer, void *data);
 /* Takes a request back whose stanza could not be sent; its callback is not called. */

@@ -18,7 +18,8 @@ static const struct stream_error table[] = {
     /* At the handshake an old link may still be half-dead, so trying again soon is right. Who is
      * replaced while up meets another bridge that wants the domain: do not fight over it. */
     {"conflict", RETRY_BACKOFF, RETRY_SLOW,
-     "another connection holds this component domain; with Prosody set component_conflict_resolve = "
+     "another connection holds this component domain; with Prosody set component_conflict_resolve "
+     "= "
      "'kick_old' for the component, and run one bridge per domain"},
     {"connection-timeout", RETRY_BACKOFF, RETRY_BACKOFF, NULL},
     {"host-gone", RETRY_BACKOFF, RETRY_BACKOFF,

@@ -10,10 +10,10 @@ enum retry_pace {
 };
 
 struct stream_error {
-    const char *condition; /* of RFC 6120 section 4.9.3 */
+    const char *condition;     /* of RFC 6120 section 4.9.3 */
     enum retry_pace before_up; /* pace when it comes instead of the handshake's answer */
     enum retry_pace when_up;   /* pace when it ends an established link */
-    const char *advice;    /* for the log, NULL when there is nothing to mend */
+    const char *advice;        /* for the log, NULL when there is nothing to mend */
 };
 
 /* The row for ELEMENT, a <stream:error/>; static storage, never NULL. Its condition is

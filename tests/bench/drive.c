@@ -24,6 +24,7 @@ static unsigned idle_pop(struct drive *drive)
 
 static void issue(struct drive *drive, uint64_t now)
 {
+    drive->released = now;
     uint64_t due = drive->closed ? drive->schedule.count : schedule_due(&drive->schedule, now);
     while (!drive->stopped && drive->next < due && drive->idle_count > 0) {
         struct http_client *client = &drive->clients[idle_pop(drive)];
@@ -53,7 +54,8 @@ static void replied(struct http_client *client, const struct http_reply *reply)
         return;
     }
     idle_push(drive, (unsigned)(client - drive->clients));
-    issue(drive, now_ns());
+    if (drive->closed || drive->tick == 0 || drive->idle_count == 1)
+        issue(drive, now_ns());
 }
 
 struct drive *drive_new(struct engine *engine, const struct endpoint *endpoint,
@@ -119,7 +121,9 @@ static uint64_t wake_time(const struct drive *drive, uint64_t now)
     uint64_t tick = now + TICK_NS;
     if (all_sent(drive) || drive->closed || drive->idle_count == 0)
         return tick;
-    return MIN(tick, schedule_intended(&drive->schedule, drive->next));
+    uint64_t release = MAX(schedule_intended(&drive->schedule, drive->next),
+                           drive->released + drive->tick);
+    return MIN(tick, release);
 }
 
 bool drive_run(struct drive *drive, uint64_t grace)
@@ -129,7 +133,8 @@ bool drive_run(struct drive *drive, uint64_t grace)
         uint64_t now = now_ns();
         if (drive->mark != NULL)
             drive->mark(drive->context, now);
-        issue(drive, now);
+        if (now >= drive->released + drive->tick)
+            issue(drive, now);
         if (all_sent(drive) && drive->outstanding == 0)
             return drive->stopped || drive->next >= drive->schedule.count;
         bool over = drive->stopped ||

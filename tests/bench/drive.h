@@ -17,6 +17,9 @@ struct drive {
 
     bool closed;              /* closed loop: only schedule.count and .start are used */
     struct schedule schedule;
+    uint64_t tick;            /* sends are released at most this often, ns; saves the generator a
+                               * wake-up per message. The delay counts into the latency. */
+    uint64_t released;        /* last time */
     uint64_t next;            /* requests sent */
     uint64_t outstanding;
     bool stopped;             /* send nothing more */

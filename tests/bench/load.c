@@ -22,6 +22,7 @@ struct arguments {
     double seconds;
     double warmup;
     double idle_seconds;
+    double tick;
     int connections;
     int users;
     int conversations;
@@ -41,6 +42,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
         {"closed", 0, 0, G_OPTION_ARG_NONE, &arguments->closed, "w1: closed loop, as fast as it goes", NULL},
         {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &arguments->seconds, "measured time of a run (10)", "N"},
         {"warmup", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->warmup, "load before it (2)", "N"},
+        {"tick", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->tick, "release sends at most every so many microseconds (0)", "N"},
         {"connections", 'c', 0, G_OPTION_ARG_INT, &arguments->connections, "HTTP connections (256)", "N"},
         {"users", 0, 0, G_OPTION_ARG_INT, &arguments->users, "senders, and as many receivers (512)", "N"},
         {"conversations", 'k', 0, G_OPTION_ARG_INT, &arguments->conversations, "conversations (10000)", "N"},
@@ -138,6 +140,8 @@ static json_t *measure(const struct arguments *arguments, const struct stack *st
     workload.cpu = cpu;
     workload.drive = drive_new(workload.engine, &stack->rest,
                                single ? 1 : (unsigned)arguments->connections);
+    if (workload.drive != NULL)
+        workload.drive->tick = (uint64_t)(arguments->tick * 1e3);
     if (workload.drive != NULL)
         workload.world = world_new(stack, workload.drive, (unsigned)arguments->users,
                                    (unsigned)arguments->conversations, arguments->cache);

@@ -9,7 +9,7 @@
 #define PEAK_P99_NS 50000000u
 #define PEAK_STEPS 7
 #define PEAK_STEP_SECONDS 4.0
-#define PEAK_CONFIRMATIONS 4
+#define PEAK_CONFIRMATIONS 6
 
 static struct send_plan plan_of(const struct workload *workload, double rate)
 {
@@ -73,7 +73,7 @@ json_t *workload_peak(struct workload *workload)
     /* The figure is a full run at the rate found; a little less if the short runs were lucky. */
     json_t *root = NULL;
     bool fine = false;
-    for (int i = 0; i < PEAK_CONFIRMATIONS && low > 0 && !fine; i++, low *= 0.95) {
+    for (int i = 0; i < PEAK_CONFIRMATIONS && low > 0 && !fine; i++, low *= 0.93) {
         json_decref(root);
         run = send_run(workload->world, workload->drive, workload->cpu, plan_of(workload, low),
                        NULL);

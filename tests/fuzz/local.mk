@@ -27,6 +27,16 @@ tests_fuzz_dispatch_fuzz_SOURCES = tests/fuzz/dispatch_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_dispatch_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_dispatch_fuzz_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fields_fuzz
+tests_fuzz_fields_fuzz_SOURCES = tests/fuzz/fields_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_fields_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fields_fuzz_LDADD = libcore.a libbase.a $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/token_fuzz
+tests_fuzz_token_fuzz_SOURCES = tests/fuzz/token_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_token_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_token_fuzz_LDADD = libcore.a libbase.a $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.
 if ENABLE_FUZZING
 FUZZ_MAIN =

@@ -23,12 +23,12 @@ START_TEST(every_kind_of_value)
     json_member_raw(&json, "gone", NULL);
     json_key(&json, "list");
     json_begin_array(&json);
-    json_integer(&json, 1);
+    json_put_integer(&json, 1);
     json_begin_array(&json);
     json_end_array(&json);
     json_begin_object(&json);
     json_end_object(&json);
-    json_null(&json);
+    json_put_null(&json);
     json_end_array(&json);
     json_member_integer(&json, "last", 0);
     json_end_object(&json);
@@ -46,7 +46,7 @@ START_TEST(every_control_character_is_escaped)
         struct json_writer json;
         json_writer_init(&json, &buf);
         const char text[] = {'a', (char)c, 'b', '\0'};
-        json_string(&json, text);
+        json_put_string(&json, text);
         char expected[32];
         g_snprintf(expected, sizeof expected, "\"a\\u%04xb\"", (unsigned)c);
         if (c == '\n')
@@ -65,7 +65,7 @@ START_TEST(quotes_and_backslashes_cannot_end_a_string)
     g_auto(buffer) buf = BUFFER_INIT(100);
     struct json_writer json;
     json_writer_init(&json, &buf);
-    json_string(&json, "\"\\\",\"x\":1 /</script> \xc3\xa9 \xf0\x9f\x98\x80\x7f");
+    json_put_string(&json, "\"\\\",\"x\":1 /</script> \xc3\xa9 \xf0\x9f\x98\x80\x7f");
     ck_assert_str_eq(buf.data,
                      "\"\\\"\\\\\\\",\\\"x\\\":1 /</script> \xc3\xa9 \xf0\x9f\x98\x80\x7f\"");
 }
@@ -76,7 +76,7 @@ START_TEST(empty_string)
     g_auto(buffer) buf = BUFFER_INIT(2);
     struct json_writer json;
     json_writer_init(&json, &buf);
-    json_string(&json, "");
+    json_put_string(&json, "");
     ck_assert_str_eq(buf.data, "\"\"");
     ck_assert(!buf.overflow);
 }
@@ -89,7 +89,7 @@ START_TEST(too_much_is_one_flag_at_the_end)
     json_writer_init(&json, &buf);
     json_begin_array(&json);
     for (int i = 0; i < 100; i++)
-        json_string(&json, "abc");
+        json_put_string(&json, "abc");
     json_end_array(&json);
     ck_assert(buf.overflow);
     ck_assert_uint_le(buf.length, 10);

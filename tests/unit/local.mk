@@ -6,9 +6,18 @@ if ENABLE_TESTS
 transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
+  tests/unit/core_field_test \
+  tests/unit/core_token_test \
+  tests/unit/http_route_test \
   tests/unit/http_server_test
 check_PROGRAMS += $(transport_tests)
 TESTS += $(transport_tests)
+tests_unit_core_field_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_field_test_LDADD = $(transport_test_libs)
+tests_unit_core_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_token_test_LDADD = $(transport_test_libs)
+tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_route_test_LDADD = $(transport_test_libs)
 tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
   tests/unit/http_fake_core.c tests/unit/http_fake_core.h
 tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -90,4 +99,12 @@ TESTS += tests/unit/xep_vectors_test
 tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h
 tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/bench_histogram_test
+TESTS += tests/unit/bench_histogram_test
+tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
+  tests/bench/histogram.c tests/bench/histogram.h tests/bench/scan.c tests/bench/scan.h \
+  tests/bench/schedule.c tests/bench/schedule.h
+tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 endif

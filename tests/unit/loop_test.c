@@ -31,9 +31,8 @@ static void on_event(struct loop_watch *watch, uint32_t events)
 /* An eventfd that is readable from the start and stays so. */
 static void counter_start(struct counter *counter, void (*then)(struct counter *counter))
 {
-    *counter = (struct counter){.watch = {.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC),
-                                          .ready = on_event},
-                                .then = then};
+    *counter = (struct counter){
+        .watch = {.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC), .ready = on_event}, .then = then};
     ck_assert(loop_add(&counter->watch, EPOLLIN));
 }
 

@@ -94,7 +94,8 @@ static const struct {
     {"<iq type='set' id='1'" FROM USER "><enable xmlns='urn:xmpp:carbons:2'/></iq>",
      REPLY("alice@app.example.org", "cancel/service-unavailable"), 0},
     /* Malformed. */
-    {"<iq type='get' id='1'" FROM USER "/>", REPLY("alice@app.example.org", "modify/bad-request"), 0},
+    {"<iq type='get' id='1'" FROM USER "/>", REPLY("alice@app.example.org", "modify/bad-request"),
+     0},
     {"<iq type='get' id='1'" FROM USER ">text</iq>",
      REPLY("alice@app.example.org", "modify/bad-request"), 0},
     {"<iq type='get' id='1'" FROM USER ">" PING PING "</iq>",
@@ -102,7 +103,8 @@ static const struct {
     {"<iq type='get' id='1'" FROM USER "> " PING " </iq>", "ping(ping)", 0},
     {"<iq type='other' id='1'" FROM USER ">" PING "</iq>",
      REPLY("alice@app.example.org", "modify/bad-request"), 0},
-    {"<iq id='1'" FROM USER ">" PING "</iq>", REPLY("alice@app.example.org", "modify/bad-request"), 0},
+    {"<iq id='1'" FROM USER ">" PING "</iq>", REPLY("alice@app.example.org", "modify/bad-request"),
+     0},
     {"<iq type='get'" FROM USER ">" PING "</iq>",
      "[error to=bob@example.org/x from=alice@app.example.org id=(null) modify/bad-request]", 0},
     /* Answers are never answered. */
@@ -133,7 +135,8 @@ static const struct {
      "</message>",
      "", 1},
     {"<message type='error'" FROM USER "><sent xmlns='urn:xmpp:carbons:2'/></message>", "", 1},
-    {"<message type='chat'" FROM USER "><private xmlns='urn:xmpp:carbons:2'/></message>", "chat()", 0},
+    {"<message type='chat'" FROM USER "><private xmlns='urn:xmpp:carbons:2'/></message>", "chat()",
+     0},
     /* Addresses. */
     {"<iq type='get' id='1'" USER ">" PING "</iq>", "", 1},
     {"<iq type='get' id='1' from=''" USER ">" PING "</iq>", "", 1},
@@ -186,11 +189,10 @@ static void on_failed(enum stream_failure failure, const char *text, void *data)
 /* The same way as on the link, so that namespaces are what they are there. */
 static void feed(struct options *options, const char *stanza)
 {
-    static const struct stream_callbacks callbacks = {on_opened, on_stanza, on_over_limit, on_closed,
-                                                      on_failed};
+    static const struct stream_callbacks callbacks = {on_opened, on_stanza, on_over_limit,
+                                                      on_closed, on_failed};
     const char *root = "<stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM "'>";
-    struct stream_reader *reader =
-        stream_reader_new(&STREAM_LIMITS_DEFAULT, &callbacks, options);
+    struct stream_reader *reader = stream_reader_new(&STREAM_LIMITS_DEFAULT, &callbacks, options);
     stream_reader_feed(reader, root, strlen(root));
     stream_reader_feed(reader, stanza, strlen(stanza));
     stream_reader_free(reader);

@@ -139,6 +139,13 @@ static bool send_message(const char *from, const char *to, const char *id, const
     return link_send(component, stanza);
 }
 
+static guint64 number(const char *id)
+{
+    guint64 value = G_MAXUINT64;
+    g_ascii_string_to_unsigned(id, 10, 0, G_MAXUINT, &value, NULL);
+    return value;
+}
+
 static const char *received_id(guint i)
 {
     return stanza_attr(g_ptr_array_index(server.stanzas, i), "id");
@@ -407,8 +414,11 @@ END_TEST
 START_TEST(forbidden_xml_costs_the_link_only_once)
 {
     static const char *const broken[] = {
-        "<!DOCTYPE x [<!ENTITY a 'aaaaaaaa'>]>", "<!-- comment -->", "<?php ?>",
-        "<message></presence>", "<message from='\xff'/>",
+        "<!DOCTYPE x [<!ENTITY a 'aaaaaaaa'>]>",
+        "<!-- comment -->",
+        "<?php ?>",
+        "<message></presence>",
+        "<message from='\xff'/>",
     };
     bring_up();
     server_say(&server, broken[_i]);
@@ -424,12 +434,13 @@ START_TEST(burst_of_100000_stanzas_arrives_in_order)
     for (int i = 0; i < 100000; i++) {
         char stanza[128];
         g_snprintf(stanza, sizeof stanza,
-                   "<message from='" BOB "' to='" ALICE "' id='%d'><body>%d</body></message>", i, i);
+                   "<message from='" BOB "' to='" ALICE "' id='%d'><body>%d</body></message>", i,
+                   i);
         server_say(&server, stanza);
     }
     run_until(stanzas == 100000);
     for (guint i = 0; i < stanza_ids->len; i++)
-        ck_assert_int_eq(atoi(g_ptr_array_index(stanza_ids, i)), (int)i);
+        ck_assert_uint_eq(number(g_ptr_array_index(stanza_ids, i)), i);
     ck_assert_uint_eq(downs, 0);
 }
 END_TEST
@@ -484,8 +495,9 @@ START_TEST(illegal_text_is_refused)
     bring_up();
     for (gsize i = 0; i < G_N_ELEMENTS(illegal); i++)
         ck_assert_msg(!link_send_text(component, illegal[i], strlen(illegal[i])), "%s", illegal[i]);
-    const char *good = "<message from='" ALICE "' to='" BOB "' id='good'><body>\xf0\x9f\x98\x80 &amp;"
-                       "</body></message>";
+    const char *good =
+        "<message from='" ALICE "' to='" BOB "' id='good'><body>\xf0\x9f\x98\x80 &amp;"
+        "</body></message>";
     ck_assert(link_send_text(component, good, strlen(good)));
     run_until(server.stanzas->len == 1);
     ck_assert_str_eq(received_id(0), "good");
@@ -512,8 +524,8 @@ START_TEST(full_queue_refuses_then_drains_in_order)
     ck_assert(link_is_up(component));
     server.mute = false;
     run_until(server.stanzas->len == (guint)sent);
-    for (int i = 0; i < sent; i++)
-        ck_assert_int_eq(atoi(received_id((guint)i)), i);
+    for (guint i = 0; i < (guint)sent; i++)
+        ck_assert_uint_eq(number(received_id(i)), i);
     ck_assert(send_message(ALICE, BOB, "later", NULL));
     run_until(server.stanzas->len == (guint)sent + 1);
 }
@@ -615,8 +627,8 @@ static bool ask(const char *to, guint timeout)
 
 static void answer(const char *type, const char *from, const char *id)
 {
-    g_autofree char *text = g_strdup_printf("<iq type='%s' from='%s' to='" ALICE "' id='%s'/>", type,
-                                            from, id);
+    g_autofree char *text =
+        g_strdup_printf("<iq type='%s' from='%s' to='" ALICE "' id='%s'/>", type, from, id);
     server_say(&server, text);
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Field lists, request bodies and problems. */
+#include "config.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "bridge/core/body.h"
+#include "bridge/core/request.h"
+
+static const char *const colours[] = {"red", "green", NULL};
+static const struct field fields[] = {
+    {.name = "id", .type = FIELD_UUID, .flags = FIELD_IN_PATH | FIELD_REQUIRED},
+    {.name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 100},
+    {.name = "all", .type = FIELD_BOOLEAN, .flags = FIELD_IN_QUERY},
+    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 8},
+    {.name = "client_id", .type = FIELD_TEXT, .flags = FIELD_IDEMPOTENCY, .maximum = 16},
+    {.name = "colour", .type = FIELD_CHOICE, .choices = colours},
+    {.name = NULL}};
+enum { ID, LIMIT, ALL, CONTENT, CLIENT_ID, COLOUR, FIELDS };
+
+static struct {
+    const char *texts[FIELDS];
+} parameters;
+
+static const char *find_parameter(void *data, const struct field *field, size_t *ret_length)
+{
+    (void)data;
+    const char *text = parameters.texts[field - fields];
+    *ret_length = text ? strlen(text) : 0;
+    return text;
+}
+
+static struct field_value values[FIELDS];
+static struct field_problem problem;
+static json_t *body;
+
+/* Checks BODY as a REST request (with the path and query of PARAMETERS) or as a frame. */
+static bool check(const char *text, bool frame, const char *key)
+{
+    enum error_code code;
+    const char *detail;
+    json_decref(body);
+    body = NULL;
+    ck_assert(!text || body_parse(text, strlen(text), &body, &code, &detail));
+    struct field_source source = {.object = body,
+                                  .everything_in_object = frame,
+                                  .idempotency_key = key,
+                                  .parameter = find_parameter};
+    memset(&problem, 0, sizeof problem);
+    return fields_check(fields, &source, values, &problem);
+}
+
+static void set_up(void)
+{
+    memset(&parameters, 0, sizeof parameters);
+    parameters.texts[ID] = "01890a5d-ac96-774b-bcce-b302099a8057";
+}
+
+static void tear_down(void)
+{
+    json_decref(body);
+    body = NULL;
+}
+
+START_TEST(values_arrive_typed)
+{
+    parameters.texts[LIMIT] = "20";
+    parameters.texts[ALL] = "true";
+    ck_assert(check("{\"content\":\"hi\",\"colour\":\"green\"}", false, "key"));
+    ck_assert_int_eq(values[LIMIT].integer, 20);
+    ck_assert_int_eq(values[ALL].integer, 1);
+    ck_assert_str_eq(values[CONTENT].text, "hi");
+    ck_assert_uint_eq(values[CONTENT].length, 2);
+    ck_assert_str_eq(values[CLIENT_ID].text, "key");
+    ck_assert_str_eq(values[COLOUR].text, "green");
+    ck_assert_int_eq(values[ID].uuid.bytes[0], 0x01);
+    ck_assert(check("{\"content\":\"hi\",\"client_id\":\"own\",\"colour\":null}", false, "key"));
+    ck_assert_str_eq(values[CLIENT_ID].text, "own");
+    ck_assert(!values[COLOUR].present);
+}
+END_TEST
+
+START_TEST(a_frame_carries_everything_in_its_payload)
+{
+    ck_assert(check("{\"id\":\"01890A5D-ac96-774b-bcce-b302099a8057\",\"limit\":5,\"all\":false,"
+                    "\"content\":\"x\"}",
+                    true, NULL));
+    ck_assert_int_eq(values[LIMIT].integer, 5);
+    ck_assert(values[ALL].present && values[ALL].integer == 0);
+    ck_assert(!check("{\"id\":\"nonsense\",\"content\":\"x\"}", true, NULL));
+    ck_assert_int_eq(problem.code, ERROR_UNPROCESSABLE);
+    ck_assert_str_eq(problem.pointer, "/id");
+}
+END_TEST
+
+static const struct {
+    const char *body, *pointer;
+} refused[] = {
+    {"{}", "/content"},
+    {"{\"content\":\"\"}", "/content"},
+    {"{\"content\":null}", "/content"},
+    {"{\"content\":\"123456789\"}", "/content"},
+    {"{\"content\":5}", "/content"},
+    {"{\"content\":[\"x\"]}", "/content"},
+    {"{\"content\":\"a\\u0000\"}", "/content"},
+    {"{\"content\":\"\\ufffe\"}", "/content"},
+    {"{\"content\":\"\\u0007\"}", "/content"},
+    {"{\"content\":\"x\",\"colour\":\"blue\"}", "/colour"},
+    {"{\"content\":\"x\",\"colour\":true}", "/colour"},
+    {"{\"content\":\"x\",\"id\":\"y\"}", "/id"},
+    {"{\"content\":\"x\",\"limit\":5}", "/limit"},
+    {"{\"content\":\"x\",\"a/b~c\":1}", "/a~1b~0c"},
+    {"[1]", ""},
+    {"\"x\"", ""},
+};
+
+START_TEST(bad_bodies_are_unprocessable)
+{
+    ck_assert(!check(refused[_i].body, false, NULL));
+    ck_assert_int_eq(problem.code, ERROR_UNPROCESSABLE);
+    ck_assert_str_eq(problem.pointer, refused[_i].pointer);
+    ck_assert_ptr_nonnull(problem.detail);
+}
+END_TEST
+
+START_TEST(bad_parameters_are_told_apart)
+{
+    static const char *const limits[] = {"0",  "101", "x",  "",    "1x", " 1",
+                                         "+1", "1.0", "-1", "99999999999999999999"};
+    for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
+        parameters.texts[LIMIT] = limits[i];
+        ck_assert_msg(!check("{\"content\":\"x\"}", false, NULL), "%s", limits[i]);
+        ck_assert_int_eq(problem.code, ERROR_UNPROCESSABLE);
+    }
+    parameters.texts[LIMIT] = NULL;
+    parameters.texts[ALL] = "1";
+    ck_assert(!check("{\"content\":\"x\"}", false, NULL));
+    parameters.texts[ALL] = NULL;
+    parameters.texts[ID] = "not-an-id";
+    ck_assert(!check("{\"content\":\"x\"}", false, NULL));
+    ck_assert_int_eq(problem.code, ERROR_NOT_FOUND);
+    ck_assert_str_eq(problem.pointer, "");
+}
+END_TEST
+
+START_TEST(long_names_are_cut_at_a_character)
+{
+    for (gsize length = 58; length < 64; length++) {
+        g_autofree char *name = g_strnfill(length, 'n');
+        g_autofree char *text =
+            g_strdup_printf("{\"content\":\"x\",\"%s\u00e9\u00e9\u00e9\":1}", name);
+        ck_assert(!check(text, false, NULL));
+        ck_assert_uint_ge(strlen(problem.pointer), 61);
+        ck_assert(g_utf8_validate(problem.pointer, -1, NULL));
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    enum error_code code;
+} unreadable[] = {
+    {"", ERROR_BAD_REQUEST},          {"{", ERROR_BAD_REQUEST},
+    {"{}{}", ERROR_BAD_REQUEST},      {"{'a':1}", ERROR_BAD_REQUEST},
+    {"{\"a\":1,\"a\":2}", ERROR_BAD_REQUEST}, {"\"\xc0\xaf\"", ERROR_BAD_REQUEST},
+    {"\"\xed\xa0\x80\"", ERROR_BAD_REQUEST},  {"{\"a\":NaN}", ERROR_BAD_REQUEST},
+    {"\"\\ud800\"", ERROR_UNPROCESSABLE},     {"\"\\udc00\\ud800\"", ERROR_UNPROCESSABLE},
+    {"\"\\ud800\\u0041\"", ERROR_UNPROCESSABLE}, {"{\"\\u0000\":1}", ERROR_UNPROCESSABLE},
+};
+
+START_TEST(unreadable_bodies_are_told_apart)
+{
+    json_t *json = NULL;
+    enum error_code code = ERROR_NONE;
+    const char *detail = NULL;
+    const char *text = unreadable[_i].text;
+    ck_assert(!body_parse(text, strlen(text), &json, &code, &detail));
+    ck_assert_int_eq(code, unreadable[_i].code);
+    ck_assert_ptr_nonnull(detail);
+}
+END_TEST
+
+START_TEST(nesting_is_bounded)
+{
+    json_t *json = NULL;
+    enum error_code code;
+    const char *detail;
+    g_autofree char *open = g_strnfill(BODY_DEPTH_MAX, '['), *close = g_strnfill(BODY_DEPTH_MAX, ']');
+    g_autofree char *deep = g_strconcat(open, close, NULL);
+    ck_assert(body_parse(deep, strlen(deep), &json, &code, &detail));
+    json_decref(json);
+    g_autofree char *deeper = g_strconcat("[", deep, "]", NULL);
+    ck_assert(!body_parse(deeper, strlen(deeper), &json, &code, &detail));
+    const char *brackets = "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"";
+    ck_assert(body_parse(brackets, strlen(brackets), &json, &code, &detail));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(problems_have_the_promised_shape)
+{
+    struct buffer buf = BUFFER_INIT(4096);
+    problem_write(&buf, ERROR_UNPROCESSABLE, "is too long", "/content", "r1");
+    ck_assert_str_eq(buf.data,
+                     "{\"type\":\"urn:trestle:problem:unprocessable\",\"title\":\"A field is not "
+                     "acceptable\",\"status\":422,\"code\":\"unprocessable\",\"detail\":\"is too "
+                     "long\",\"request_id\":\"r1\",\"errors\":[{\"pointer\":\"/content\",\"detail\":"
+                     "\"is too long\"}]}");
+    buffer_clear(&buf);
+    problem_write(&buf, ERROR_NOT_FOUND, "no such conversation", "/id", NULL);
+    struct buffer other = BUFFER_INIT(4096);
+    problem_write(&other, ERROR_NOT_FOUND, NULL, NULL, NULL);
+    ck_assert_str_eq(buf.data, other.data);
+    buffer_clear(&buf);
+    buffer_clear(&other);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("field");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, values_arrive_typed);
+    tcase_add_test(tests, a_frame_carries_everything_in_its_payload);
+    tcase_add_loop_test(tests, bad_bodies_are_unprocessable, 0, (int)G_N_ELEMENTS(refused));
+    tcase_add_test(tests, bad_parameters_are_told_apart);
+    tcase_add_test(tests, long_names_are_cut_at_a_character);
+    tcase_add_loop_test(tests, unreadable_bodies_are_told_apart, 0, (int)G_N_ELEMENTS(unreadable));
+    tcase_add_test(tests, nesting_is_bounded);
+    tcase_add_test(tests, problems_have_the_promised_shape);
+    Suite *suite = suite_create("core_field");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
