@@ -180,10 +180,12 @@ void archive_query(struct archive *archive, enum query query, const char *const 
     g_assert(statements[query].parameters <= VALUES_MAX);
     for (int i = 0; i < statements[query].parameters; i++)
         read->values[i] = g_strdup(values[i]);
-    if (archive->reads.length >= archive->reads_max)
+    if (archive->reads.length >= archive->reads_max) {
         loop_defer(refuse_read, read);
-    else
-        g_queue_push_tail(&archive->reads, read);
+        return;
+    }
+    g_queue_push_tail(&archive->reads, read);
+    loop_wake();
 }
 
 void archive_write(struct archive *archive, struct write *write)

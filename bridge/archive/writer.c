@@ -296,6 +296,7 @@ void writer_add(struct writer *writer, struct write *write)
     write->link.data = write;
     g_queue_push_tail_link(&writer->waiting[write->kind], &write->link);
     writer->queued++;
+    loop_wake();
 }
 
 /* Nothing of these was ever sent: they can be refused with a good conscience. */
