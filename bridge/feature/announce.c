@@ -12,7 +12,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
 #include "bridge/feature/announce.h"
-#include "bridge/feature/disco.h"
+#include "bridge/feature/client.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/online.h"
 #include "bridge/loop/loop.h"
@@ -54,7 +54,7 @@ void announce_to(struct core *core, const struct account *account, const char *t
                  gint64 last_seen)
 {
     struct presence_stanza presence = {.from = account->full_jid, .to = to,
-                                       .caps = *disco_caps()};
+                                       .caps = *client_caps()};
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
         send_presence(core, &presence, NULL);
@@ -107,7 +107,7 @@ static bool tell(struct announcer *announcer, const char *peer)
     const struct online_notice *notice = &announcer->notice;
     struct presence_stanza presence = {.from = notice->account->full_jid, .to = peer};
     if (notice->available)
-        presence.caps = *disco_caps();
+        presence.caps = *client_caps();
     else
         presence.type = PRESENCE_UNAVAILABLE;
     return send_presence(announcer->core, &presence, NULL);

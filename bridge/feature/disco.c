@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Service discovery (XEP-0030) of the domain, of hosted users and of their /rest, and entity
- * capabilities (XEP-0115) of the latter. Features come from xep/registry.c alone. */
+/* Service discovery (XEP-0030) of the domain, of hosted users and of their /rest, which
+ * is also found by its capabilities (XEP-0115). Features come from xep/registry.c alone. */
 #include "config.h"
 
 #include <string.h>
 
-#include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/disco.h"
+#include "bridge/feature/client.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/xmpp/link.h"
 #include "xep/registry.h"
-
-/* The same for every user: computed once, at start. */
-static struct {
-    struct caps caps;
-    char *node;     /* https://<domain> */
-    char *ver;
-    char *node_ver; /* node "#" ver: what discovery is asked for after capabilities were seen */
-} client;
-
-const struct caps *disco_caps(void)
-{
-    return &client.caps;
-}
 
 static struct disco_info *entity_info(unsigned entity, const struct disco_identity *identity)
 {
@@ -46,12 +32,6 @@ static struct disco_info *account_info(bool allowed)
 {
     static const struct disco_identity account = {"account", "registered", NULL, NULL};
     return entity_info(allowed ? XEP_ENTITY_USER : 0, &account);
-}
-
-static struct disco_info *client_info(void)
-{
-    static const struct disco_identity web = {"client", "web", NULL, "Trestle"};
-    return entity_info(XEP_ENTITY_CLIENT, &web);
 }
 
 static const char *wanted_node(xmpp_stanza_t *iq)
@@ -113,7 +93,7 @@ static void serve_info(struct hosted_call *call)
 {
     const char *node = wanted_node(call->stanza);
     bool of_client = call->target == TARGET_RESOURCE;
-    if (node && !(of_client && strcmp(node, client.node_ver) == 0))
+    if (node && !(of_client && strcmp(node, client_node()) == 0))
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (of_client)
         serve_client_info(call, node);
@@ -143,20 +123,13 @@ static bool on_user_items(const struct stanza_context *context)
 
 static void start(struct core *core)
 {
-    g_autoptr(disco_info) info = client_info();
-    client.node = g_strconcat("https://", core->options->xmpp_domain, NULL);
-    client.ver = caps_ver(info);
-    client.node_ver = g_strconcat(client.node, "#", client.ver, NULL);
-    client.caps = (struct caps){.hash = "sha-1", .node = client.node, .ver = client.ver};
+    client_start(core->options);
 }
 
 static void stop(struct core *core)
 {
     (void)core;
-    g_clear_pointer(&client.node, g_free);
-    g_clear_pointer(&client.ver, g_free);
-    g_clear_pointer(&client.node_ver, g_free);
-    client.caps = (struct caps){0};
+    client_stop();
 }
 
 static const struct stanza_handler stanzas[] = {

@@ -6,7 +6,8 @@ libfeature_a_SOURCES = \
   bridge/feature/capabilities.c \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
-  bridge/feature/disco.c bridge/feature/disco.h \
+  bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/disco.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
   bridge/feature/message.c \
