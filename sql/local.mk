@@ -10,10 +10,6 @@ SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql
-EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) scripts/gen-sql
-BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def
-CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def
-  sql/migration/0002_functions.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TOOLS) scripts/gen-sql
 BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def
