@@ -61,17 +61,17 @@ class Socket:
         self._connection = await websockets.connect(
             self.url, extra_headers=headers, open_timeout=timeout, ping_interval=None, max_size=None,
             close_timeout=5, compression=None)
-        self._reader = asyncio.ensure_future(self._read())
+        self._reader = asyncio.ensure_future(self._read(self._connection))
 
-    async def _read(self):
+    async def _read(self, connection):
         try:
-            async for text in self._connection:
+            async for text in connection:
                 frame = json.loads(text)
                 self.cursor = frame.get("cursor", self.cursor)
                 self.inbox.put(frame)
         except websockets.ConnectionClosed:
             pass
-        self.inbox.put(Closed(self._connection.close_code, self._connection.close_reason))
+        self.inbox.put(Closed(connection.close_code, connection.close_reason))
 
     def close(self):
         if self._connection:
