@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/admin_sql.h"
+#include "bridge/archive/tool.h"
 
 static void ignore_notice(void *context, const char *message)
 {
@@ -76,8 +77,8 @@ char *admin_sql_create_key(const struct options *options, const char *name, cons
     int lengths[] = {0, 32, 0};
     int formats[] = {0, 1, 0};
     g_autoptr(PGresult) result =
-        PQexecParams(connection, "SELECT server_key_create($1::text, $2::bytea, $3::text[])", 3,
-                     NULL, values, lengths, formats, 0);
+        PQexecParams(connection, tool_query_text(TOOL_SERVER_KEY_CREATE), 3, NULL, values, lengths,
+                     formats, 0);
     bool done = PQresultStatus(result) == PGRES_TUPLES_OK;
     return done ? NULL : describe_failure(connection, result);
 }
@@ -89,8 +90,8 @@ char *admin_sql_revoke_key(const struct options *options, const char *name)
     if (!connection)
         return problem;
     const char *values[] = {name};
-    g_autoptr(PGresult) result = PQexecParams(connection, "SELECT server_key_revoke($1::text)", 1,
-                                              NULL, values, NULL, NULL, 0);
+    g_autoptr(PGresult) result = PQexecParams(
+        connection, tool_query_text(TOOL_SERVER_KEY_REVOKE), 1, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return describe_failure(connection, result);
     bool none = PQntuples(result) == 0 || strcmp(PQgetvalue(result, 0, 0), "f") == 0 ||

@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 
 #include "bridge/admin_sql.h"
+#include "bridge/archive/archive.h"
+#include "bridge/archive/tool.h"
 #include "bridge/base/clock.h"
 #include "bridge/doctor.h"
 #include "bridge/doctor_part.h"
@@ -73,9 +75,14 @@ static void check_database_settings(struct doctor *doctor, PGconn *connection)
 static void check_schema(struct doctor *doctor, PGconn *connection)
 {
     g_autofree char *version =
-        admin_sql_value(connection, "SELECT max(version) FROM schema_migrations");
-    if (version)
+        admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_NEWEST));
+    gint64 number = version ? g_ascii_strtoll(version, NULL, 10) : 0;
+    if (version && number == schema_version())
         doctor_say(doctor, VERDICT_OK, "schema", "version %s", version);
+    else if (version)
+        doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; run '%s'",
+                   version, schema_version(),
+                   number < schema_version() ? "trestle migrate" : "a newer trestle");
     else
         doctor_say(doctor, VERDICT_FAIL, "schema",
                    "the tables of trestle are not there; run 'trestle migrate'");
@@ -84,8 +91,7 @@ static void check_schema(struct doctor *doctor, PGconn *connection)
 static void check_clock(struct doctor *doctor, PGconn *connection)
 {
     gint64 before = clock_wall();
-    g_autofree char *now = admin_sql_value(
-        connection, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+    g_autofree char *now = admin_sql_value(connection, tool_query_text(TOOL_CLOCK_NOW));
     gint64 middle = before + (clock_wall() - before) / 2;
     gint64 difference = now ? g_ascii_strtoll(now, NULL, 10) - middle : 0;
     gint64 size = ABS(difference);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# SQL text lives in sql/ only; the compiler sees it as two generated tables.
+# SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/log.sql \
@@ -8,12 +8,16 @@ SQL_QUERIES = \
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql
-EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) scripts/gen-sql
-BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def
-CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def
+SQL_TOOLS = sql/tool/tool.sql
+EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TOOLS) scripts/gen-sql
+BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def
+CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def
 
 bridge/archive/queries.def: $(SQL_QUERIES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/migrations.def: $(SQL_MIGRATIONS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql migrations $(SQL_MIGRATIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+
+bridge/archive/tools.def: $(SQL_TOOLS) scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_TOOLS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

@@ -4,5 +4,6 @@ libarchive_a_SOURCES = \
   bridge/archive/archive.c bridge/archive/archive.h bridge/archive/internal.h \
   bridge/archive/codec.c \
   bridge/archive/migrate.c \
+  bridge/archive/tool.c bridge/archive/tool.h \
   bridge/archive/write_kinds.c \
   bridge/archive/writer.c

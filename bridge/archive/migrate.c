@@ -53,7 +53,7 @@ static bool current_version(PGconn *conn, int *ret_version, GError **error)
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", PQerrorMessage(conn));
         return false;
     }
-    *ret_version = atoi(PQgetvalue(newest, 0, 0));
+    *ret_version = (int)g_ascii_strtoll(PQgetvalue(newest, 0, 0), NULL, 10);
     return true;
 }
 

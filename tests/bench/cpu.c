@@ -38,7 +38,7 @@ static GArray *family_of(const GArray *roots)
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         if (!g_ascii_isdigit(*name))
             continue;
-        int pid = atoi(name);
+        int pid = (int)g_ascii_strtoll(name, NULL, 10);
         for (int at = pid; at > 1; at = parent_of(at)) {
             bool is_root = false;
             for (guint i = 0; i < roots->len; i++)

@@ -22,7 +22,7 @@ static struct token_verifier *verifier_get(void)
 {
     static struct token_verifier *verifier;
     if (!verifier) {
-        g_autoptr(options) settings = options_new();
+        g_autoptr(trestle_options) settings = options_new();
         g_free(settings->auth_key);
         settings->auth_key = g_strdup(SECRET);
         verifier = token_verifier_new(settings, NULL);

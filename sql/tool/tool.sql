@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Statements of the command line (trestle doctor, trestle token), which the daemon never runs.
+
+-- name: server_key_create
+SELECT server_key_create($1::text, $2::bytea, $3::text[])
+
+-- name: server_key_revoke
+SELECT server_key_revoke($1::text)
+
+-- name: schema_newest
+SELECT max(version) FROM schema_migrations
+
+-- name: clock_now
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
