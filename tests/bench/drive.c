@@ -37,7 +37,8 @@ static void issue(struct drive *drive, uint64_t now)
         client->intended =
             drive->closed ? at : schedule_intended(&drive->schedule, client->index);
         if (drive->lateness != NULL && !drive->closed)
-            histogram_record(drive->lateness, at - MAX(client->intended, MIN(client->free_since, at)));
+            histogram_record(drive->lateness,
+                             at - MAX(client->intended, MIN(client->free_since, at)));
         drive->outstanding++;
         http_send(client, drive->build(drive->context, client->index, client->out));
     }

@@ -91,7 +91,7 @@ int engine_connect(const struct endpoint *endpoint, uint32_t source_address)
         return -1;
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(source_address)}};
     if (source_address != 0) {
-        /* The port is chosen at connect, so that one address carries a whole port range per peer. */
+        /* The port is chosen at connect: one address carries a whole port range per peer. */
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0)
             goto fail;

@@ -49,8 +49,9 @@ static bool make_table(PGconn *connection, const char *like)
         " seq bigint NOT NULL, pos bigint NOT NULL, sender_id uuid NOT NULL, kind text NOT NULL,"
         " body text, client_id text, dedupe uuid, created_at timestamptz NOT NULL,"
         " UNIQUE (conversation_id, seq), UNIQUE (sender_id, dedupe))";
-    g_autofree char *copy =
-        like != NULL ? g_strdup_printf("CREATE TABLE " TABLE " (LIKE %s INCLUDING ALL)", like) : NULL;
+    g_autofree char *copy = NULL;
+    if (like != NULL)
+        copy = g_strdup_printf("CREATE TABLE " TABLE " (LIKE %s INCLUDING ALL)", like);
     return execute(connection, "SET client_min_messages = warning") &&
            execute(connection, "DROP TABLE IF EXISTS " TABLE) &&
            execute(connection, copy != NULL ? copy : scratch);
@@ -216,7 +217,8 @@ int main(int argc, char **argv)
     double seconds = 3;
     const GOptionEntry entries[] = {
         {"stack", 's', 0, G_OPTION_ARG_FILENAME, &path, "JSON that scripts/stack prints", "FILE"},
-        {"like", 0, 0, G_OPTION_ARG_STRING, &like, "table to copy, e.g. messages; default: a scratch shape", "TABLE"},
+        {"like", 0, 0, G_OPTION_ARG_STRING, &like,
+         "table to copy, e.g. messages; default: a scratch shape", "TABLE"},
         {"rows", 0, 0, G_OPTION_ARG_STRING, &sizes, "batch sizes (1,16,64,256,1024)", "LIST"},
         {"connections", 'c', 0, G_OPTION_ARG_STRING, &counts, "connections (1,2,3)", "LIST"},
         {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &seconds, "time per combination (3)", "N"},

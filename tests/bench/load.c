@@ -35,21 +35,34 @@ struct arguments {
 static bool parse(struct arguments *arguments, int argc, char **argv)
 {
     const GOptionEntry entries[] = {
-        {"stack", 's', 0, G_OPTION_ARG_FILENAME, &arguments->stack, "JSON that scripts/stack prints", "FILE"},
-        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload, "w1, w1b, w2 or w9", "NAME"},
-        {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments->rate, "messages per second, by a fixed schedule", "N"},
-        {"peak", 0, 0, G_OPTION_ARG_NONE, &arguments->peak, "w1: search the highest rate with p99 < 50 ms", NULL},
-        {"closed", 0, 0, G_OPTION_ARG_NONE, &arguments->closed, "w1: closed loop, as fast as it goes", NULL},
-        {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &arguments->seconds, "measured time of a run (10)", "N"},
+        {"stack", 's', 0, G_OPTION_ARG_FILENAME, &arguments->stack,
+         "JSON that scripts/stack prints", "FILE"},
+        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload,
+         "w1, w1b, w2 or w9", "NAME"},
+        {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments->rate,
+         "messages per second, by a fixed schedule", "N"},
+        {"peak", 0, 0, G_OPTION_ARG_NONE, &arguments->peak,
+         "w1: search the highest rate with p99 < 50 ms", NULL},
+        {"closed", 0, 0, G_OPTION_ARG_NONE, &arguments->closed,
+         "w1: closed loop, as fast as it goes", NULL},
+        {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &arguments->seconds,
+         "measured time of a run (10)", "N"},
         {"warmup", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->warmup, "load before it (2)", "N"},
-        {"tick", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->tick, "release sends at most every so many microseconds (0)", "N"},
-        {"connections", 'c', 0, G_OPTION_ARG_INT, &arguments->connections, "HTTP connections (256)", "N"},
-        {"users", 0, 0, G_OPTION_ARG_INT, &arguments->users, "senders, and as many receivers (512)", "N"},
-        {"conversations", 'k', 0, G_OPTION_ARG_INT, &arguments->conversations, "conversations (10000)", "N"},
+        {"tick", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->tick,
+         "release sends at most every so many microseconds (0)", "N"},
+        {"connections", 'c', 0, G_OPTION_ARG_INT, &arguments->connections,
+         "HTTP connections (256)", "N"},
+        {"users", 0, 0, G_OPTION_ARG_INT, &arguments->users,
+         "senders, and as many receivers (512)", "N"},
+        {"conversations", 'k', 0, G_OPTION_ARG_INT, &arguments->conversations,
+         "conversations (10000)", "N"},
         {"idle", 0, 0, G_OPTION_ARG_INT, &arguments->idle, "w9: idle sockets (10000)", "N"},
-        {"idle-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->idle_seconds, "w9: time to watch them (65)", "N"},
-        {"cache", 0, 0, G_OPTION_ARG_FILENAME, &arguments->cache, "file that keeps the conversations' ids", "FILE"},
-        {"no-check", 0, 0, G_OPTION_ARG_NONE, &arguments->unchecked, "do not ask the database afterwards", NULL},
+        {"idle-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->idle_seconds,
+         "w9: time to watch them (65)", "N"},
+        {"cache", 0, 0, G_OPTION_ARG_FILENAME, &arguments->cache,
+         "file that keeps the conversations' ids", "FILE"},
+        {"no-check", 0, 0, G_OPTION_ARG_NONE, &arguments->unchecked,
+         "do not ask the database afterwards", NULL},
         {"json", 'j', 0, G_OPTION_ARG_FILENAME, &arguments->json, "write the result there", "FILE"},
         G_OPTION_ENTRY_NULL};
     g_autoptr(GOptionContext) context = g_option_context_new("- load generator");
@@ -155,29 +168,35 @@ static json_t *measure(const struct arguments *arguments, const struct stack *st
     return root;
 }
 
+/* Exit status: 0 valid figures, 1 none, 2 nothing was tried. */
+static int perform(const struct arguments *arguments)
+{
+    struct stack *stack = stack_read(arguments->stack);
+    if (stack == NULL)
+        return 2;
+    raise_file_limit((unsigned)(arguments->connections + arguments->users + arguments->idle) + 256);
+    json_t *root = measure(arguments, stack);
+    bool valid = json_is_true(json_object_get(root, "valid"));
+    if (root != NULL && arguments->json != NULL &&
+        json_dump_file(root, arguments->json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
+        fprintf(stderr, "cannot write %s\n", arguments->json);
+        valid = false;
+    }
+    json_decref(root);
+    stack_free(stack);
+    return valid ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.seconds = 10, .warmup = 2, .idle_seconds = 65,
                                   .connections = 256, .users = 512, .conversations = 10000,
                                   .idle = 10000};
-    if (!parse(&arguments, argc, argv) || !validate(&arguments))
-        return 2;
-    struct stack *stack = stack_read(arguments.stack);
-    if (stack == NULL)
-        return 2;
-    raise_file_limit((unsigned)(arguments.connections + arguments.users + arguments.idle) + 256);
-    json_t *root = measure(&arguments, stack);
-    bool valid = json_is_true(json_object_get(root, "valid"));
-    if (root != NULL && arguments.json != NULL &&
-        json_dump_file(root, arguments.json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
-        fprintf(stderr, "cannot write %s\n", arguments.json);
-        valid = false;
-    }
-    json_decref(root);
-    stack_free(stack);
+    bool understood = parse(&arguments, argc, argv) && validate(&arguments);
+    int status = understood ? perform(&arguments) : 2;
     g_free(arguments.stack);
     g_free(arguments.workload);
     g_free(arguments.cache);
     g_free(arguments.json);
-    return valid ? 0 : 1;
+    return status;
 }

@@ -112,7 +112,8 @@ bool scan_uuid(const char *value, size_t length, uint8_t ret_bytes[16])
         int digit = g_ascii_xdigit_value(value[i]);
         if (digit < 0)
             return false;
-        bytes[nibbles / 2] = (uint8_t)((nibbles % 2 == 0) ? digit << 4 : bytes[nibbles / 2] | digit);
+        int byte = nibbles % 2 == 0 ? digit << 4 : bytes[nibbles / 2] | digit;
+        bytes[nibbles / 2] = (uint8_t)byte;
         nibbles++;
     }
     memcpy(ret_bytes, bytes, sizeof bytes);

@@ -47,7 +47,8 @@ static size_t build(void *context, uint64_t index, char out[HTTP_REQUEST_MAX])
     struct send_run *run = context;
     struct send_record *record = &run->records[index];
     record->conversation = pick(run, index);
-    const struct world_conversation *conversation = &run->world->conversations[record->conversation];
+    const struct world_conversation *conversation =
+        &run->world->conversations[record->conversation];
     const struct world_user *sender = &run->world->senders[conversation->sender];
     send_client_id(run, index, run->body + CLIENT_ID_AT);
     memcpy(run->body + CONTENT_AT, run->body + CLIENT_ID_AT, WORLD_TAG_LENGTH);
@@ -229,6 +230,8 @@ double send_cost(const struct send_run *run, enum cpu_role role)
 {
     if (run->acked_in_window == 0 || run->after.at == 0)
         return 0;
+    if (run->after.ns[role] < run->before.ns[role])
+        return 0; /* a process went away */
     return (double)(run->after.ns[role] - run->before.ns[role]) / 1e3 /
            (double)run->acked_in_window;
 }

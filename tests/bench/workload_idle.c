@@ -56,9 +56,9 @@ static void add_memory(json_t *root, const struct workload *workload, struct mem
     double resident = ((double)after.resident - (double)before.resident) / workload->idle;
     double private = ((double)after.private - (double)before.private) / workload->idle;
     double slab = ((double)memory_slab() - (double)slab_before) / workload->idle;
-    printf("W9: bridge %.1f MB resident before, %.1f MB after: %.0f bytes per socket (%.0f private);"
-           " kernel slab of both ends %.0f per socket\n", (double)before.resident / 1e6,
-           (double)after.resident / 1e6, resident, private, slab);
+    printf("W9: bridge %.1f MB resident before, %.1f MB after: %.0f bytes per socket"
+           " (%.0f private); kernel slab of both ends %.0f per socket\n",
+           (double)before.resident / 1e6, (double)after.resident / 1e6, resident, private, slab);
     json_object_set_new(root, "resident_before", json_integer((json_int_t)before.resident));
     json_object_set_new(root, "resident_after", json_integer((json_int_t)after.resident));
     json_object_set_new(root, "resident_per_socket", json_real(resident));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* WebSocket client connection (RFC 6455): the handshake carries the token, client frames are masked,
- * pings are answered. Only what a well-behaved server sends is understood: fragmented messages and
- * binary frames count as protocol errors. */
+/* WebSocket client connection (RFC 6455): the handshake carries the token, client frames are
+ * masked, pings are answered. Only what a well-behaved server sends is understood: fragmented
+ * messages and binary frames count as protocol errors. */
 #pragma once
 
 #include <stdbool.h>

@@ -72,8 +72,9 @@ END_TEST
 
 START_TEST(members_are_found_at_their_depth_only)
 {
-    static const char text[] = "{ \"sender\" : {\"id\" : \"inner\", \"seq\": 1}, \"list\":[{\"id\":2}],"
-                               "\"content\":\"a \\\"id\\\":9 }\\\\\", \"id\" : \"outer\" ,\"seq\":42}";
+    static const char text[] =
+        "{ \"sender\" : {\"id\" : \"inner\", \"seq\": 1}, \"list\":[{\"id\":2}],"
+        "\"content\":\"a \\\"id\\\":9 }\\\\\", \"id\" : \"outer\" ,\"seq\":42}";
     struct scan_field fields[] = {{.key = "id", .depth = 1},
                                   {.key = "seq", .depth = 1},
                                   {.key = "content", .depth = 1}};
@@ -89,7 +90,8 @@ START_TEST(every_prefix_of_a_reply_is_scanned_within_its_length)
 {
     static const char text[] = "{\"a\":\"x\\\\\",\"payload\":{\"id\":\"1\",\"seq\":7}}";
     for (size_t length = 0; length < strlen(text); length++) {
-        g_autofree char *copy = g_memdup2(text, length); /* exact size: a sanitizer sees an overrun */
+        /* Of exact size, so that a sanitizer sees an overrun. */
+        g_autofree char *copy = g_memdup2(text, length);
         struct scan_field field = {.key = "seq", .depth = 2};
         bool found = copy != NULL && scan_json(copy, length, &field, 1);
         ck_assert(!found || *field.value == '7');
