@@ -179,7 +179,7 @@ static enum close_code read_close(struct frame_reader *reader, struct frame *ret
     }
     if (reader->control_length == 1)
         return CLOSE_PROTOCOL;
-    unsigned code = ((guint8)reader->control[0] << 8) | (guint8)reader->control[1];
+    unsigned code = (unsigned)((guint8)reader->control[0] << 8 | (guint8)reader->control[1]);
     bool reserved = code < 1000 || (code >= 1004 && code <= 1006) || (code >= 1015 && code < 3000) ||
                     code >= 5000;
     if (reserved)

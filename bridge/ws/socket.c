@@ -34,12 +34,13 @@ static gint64 seconds(gint64 count)
     return count * G_USEC_PER_SEC;
 }
 
+/* The list holds a reference: a socket may be destroyed while it is in it. */
 static void mark(struct ws_socket *socket)
 {
     if (!socket->dirty) {
         socket->dirty = true;
         socket->next_dirty = socket->server->dirty;
-        socket->server->dirty = socket;
+        socket->server->dirty = socket_ref(socket);
     }
     loop_wake();
 }
@@ -436,6 +437,8 @@ static bool closing_is_over(struct ws_socket *socket)
 
 void socket_flush(struct ws_socket *socket)
 {
+    if (!socket->server)
+        return;
     if (socket->state != SOCKET_DEAD && !socket->blocked && socket->output.count > 0)
         write_out(socket);
     if (socket->state == SOCKET_CLOSING) {
