@@ -146,6 +146,22 @@ static bool hmac_matches(const struct token_key *key, const struct segments *par
            CRYPTO_memcmp(digest, parts->signature, length) == 0;
 }
 
+/* libjwt 1.10 reads past the end of an empty signature. */
+static bool length_is_possible(enum token_algorithm algorithm, size_t length)
+{
+    switch (algorithm) {
+    case TOKEN_RS256:
+        return length >= 256 && length <= 1024;
+    case TOKEN_ES256:
+        return length == 64;
+    case TOKEN_HS256:
+        return length == 32;
+    case TOKEN_ALGORITHM_MAX:
+    default:
+        return false;
+    }
+}
+
 static bool signature_is_right(const struct token_verifier *verifier, const struct segments *parts)
 {
     json_t *algorithm = json_object_get(parts->header, "alg");
@@ -153,7 +169,7 @@ static bool signature_is_right(const struct token_verifier *verifier, const stru
         json_object_get(parts->header, "crit"))
         return false;
     const struct token_key *key = choose_key(verifier, parts->header);
-    if (!key)
+    if (!key || !length_is_possible(verifier->algorithm, parts->signature_length))
         return false;
     /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
     if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))

@@ -39,6 +39,7 @@ struct http_server {
     size_t bodies;                    /* bytes of bodies in memory, of all requests */
     bool run_wanted;                  /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
+    bool starved; /* descriptors ran out in this second, which has been logged */
     /* server.c alone */
     struct loop_watch accepting;      /* fd -1: closed */
     struct loop_watch serving;        /* libmicrohttpd's epoll set */
@@ -88,6 +89,7 @@ struct exchange {
 /* server.c */
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
 void server_want_run(struct http_server *server);
+void server_note_starved(struct http_server *server); /* logs at most once a second */
 
 /* exchange.c: what libmicrohttpd calls; the request line comes first. */
 void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/exchange.h"
 
@@ -117,7 +116,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
                                                 exchange->dialect};
         server->upgrade.upgraded(server->upgrade.data, &handshake);
     } else {
-        log_error(AREA_HTTP, "no-descriptor", NULL);
+        server_note_starved(server);
     }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     server_want_run(server);

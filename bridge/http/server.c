@@ -39,6 +39,15 @@ void server_want_run(struct http_server *server)
     loop_wake();
 }
 
+void server_note_starved(struct http_server *server)
+{
+    if (!server->starved)
+        log_warning(AREA_HTTP, "no-descriptor", "connections=%" G_GINT64_FORMAT " sockets=%"
+                    G_GINT64_FORMAT, metric_get(METRIC_HTTP_CONNECTIONS),
+                    metric_get(METRIC_WS_SOCKETS));
+    server->starved = true;
+}
+
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait)
 {
     if (connection->wait != WAIT_NOTHING)
@@ -128,8 +137,7 @@ static bool is_full(const struct http_server *server)
  * would keep the listener ready and us busy. Without it, accepting pauses for up to a second. */
 static void turn_one_away(struct http_server *server)
 {
-    log_warning(AREA_HTTP, "no-descriptor", "connections=%" G_GINT64_FORMAT,
-                metric_get(METRIC_HTTP_CONNECTIONS));
+    server_note_starved(server);
     if (server->reserve >= 0) {
         close(server->reserve);
         int fd = accept4(server->accepting.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -177,6 +185,7 @@ static gboolean on_second(void *data)
             cut(server, connection);
         }
     }
+    server->starved = false;
     if (server->paused && server->accepting.fd >= 0) {
         server->paused = false;
         loop_modify(&server->accepting, EPOLLIN);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/http/admin.h"
@@ -59,7 +60,7 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
         "token=%s dialect=%s extra=%.*s;", handshake->token ? handshake->token : "none",
         handshake->dialect ? handshake->dialect : "none", (int)handshake->extra_length,
         handshake->extra);
-    ck_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
+    g_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
     struct echo *echo = g_new0(struct echo, 1);
     echo->watch = (struct loop_watch){handshake->fd, on_echo};
     loop_add(&echo->watch, 1 /* EPOLLIN */);
@@ -444,6 +445,45 @@ CLIENT_TEST(large_heads_are_refused)
     ck_assert_uint_eq(ask(fits)->status, 401);
 }
 
+static gboolean release(void *data);
+
+static gboolean pass_time(void *data)
+{
+    clock_advance(GPOINTER_TO_INT(data) * G_USEC_PER_SEC);
+    return G_SOURCE_REMOVE;
+}
+
+static void wait_for(int seconds)
+{
+    g_idle_add(pass_time, GINT_TO_POINTER(seconds));
+}
+
+CLIENT_TEST(slow_clients_are_cut)
+{
+    int half = dial(), body = dial(), idle = dial(), busy = dial();
+    say(half, "GET /api/now HT");
+    say(body, "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 100\r\n\r\n{");
+    say(idle, GET_NOW);
+    ck_assert_uint_eq(hear(idle)->status, 200);
+    say(busy, "POST /api/slow HTTP/1.1\r\n" HOST AUTH JSON
+              "Content-Length: 15\r\n\r\n{\"content\":\"x\"}");
+    while (fake_core_waiting() == 0)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    wait_for(17);
+    ck_assert(has_ended(half));
+    ck_assert(has_ended(body));
+    say(idle, GET_NOW);
+    ck_assert_uint_eq(hear(idle)->status, 200);
+    wait_for(61);
+    ck_assert(has_ended(idle));
+    g_idle_add(release, NULL);
+    ck_assert_uint_eq(hear(busy)->status, 200);
+    close(half);
+    close(body);
+    close(idle);
+    close(busy);
+}
+
 static gboolean release(void *data)
 {
     (void)data;
@@ -638,6 +678,7 @@ static Suite *suite(void)
     tcase_add_test(tests, ancient_and_broken_request_lines_end_the_connection);
     tcase_add_test(tests, large_heads_are_refused);
     tcase_add_test(tests, a_client_may_leave_while_its_request_runs);
+    tcase_add_test(tests, slow_clients_are_cut);
     tcase_add_test(tests, pages_of_listed_origins_may_ask);
     tcase_add_test(tests, a_websocket_is_handed_over);
     tcase_add_test(tests, bad_handshakes_are_refused);
