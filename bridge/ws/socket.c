@@ -75,7 +75,8 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     server->sockets = socket;
     server->count++;
     metric_set(METRIC_WS_SOCKETS, server->count);
-    set_deadline(socket, clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
+    set_deadline(socket,
+                 clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
     return socket;
 }
 
@@ -196,8 +197,8 @@ void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *fra
         socket_send(socket, bytes, OUTPUT_CONTROL);
 }
 
-void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
-                 const char *detail, const char *pointer)
+void socket_fail(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
+                 const char *pointer)
 {
     struct uuid request;
     char request_id[UUID_TEXT_SIZE];
@@ -367,8 +368,8 @@ void socket_receive(struct ws_socket *socket, const char *bytes, size_t length)
         return;
     socket->heard = true;
     if (!socket->reader)
-        socket->reader = pool->len > 0 ? g_ptr_array_steal_index_fast(pool, pool->len - 1)
-                                       : frame_reader_new();
+        socket->reader =
+            pool->len > 0 ? g_ptr_array_steal_index_fast(pool, pool->len - 1) : frame_reader_new();
     frame_reader_give(socket->reader, bytes, length);
     read_frames(socket);
 }

@@ -2,8 +2,8 @@
 /* Any bytes at a WebSocket, cut anywhere: memory stays bounded, and what the server writes is a
  * sequence of whole, unmasked frames with at most one close frame, which is the last.
  *
- * First byte: bit 0 signed in by the handshake, bit 1 the client reads only at the end, the rest the
- * size of the pieces. */
+ * First byte: bit 0 signed in by the handshake, bit 1 the client reads only at the end, the rest
+ * the size of the pieces. */
 #include "config.h"
 
 #include <stdint.h>
@@ -133,8 +133,8 @@ static void check_frames(const GByteArray *bytes)
             length = (i == 2 ? 0 : length << 8) | bytes->data[at + i];
         if (at + header + length > bytes->len)
             return;
-        if ((first & 0xf) == 1 && !g_utf8_validate((const char *)bytes->data + at + header,
-                                                   (gssize)length, NULL))
+        if ((first & 0xf) == 1 &&
+            !g_utf8_validate((const char *)bytes->data + at + header, (gssize)length, NULL))
             abort();
         closed = (first & 0xf) == 8;
         at += header + length;

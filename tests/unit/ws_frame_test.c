@@ -121,13 +121,13 @@ START_TEST(protocol_errors_are_refused)
         size_t length;
         enum close_code code;
     } rows[] = {
-        {0xc1, 1, CLOSE_PROTOCOL},    /* reserved bits */
+        {0xc1, 1, CLOSE_PROTOCOL}, /* reserved bits */
         {0x91, 1, CLOSE_PROTOCOL},    {0xa1, 1, CLOSE_PROTOCOL},
-        {0x83, 1, CLOSE_PROTOCOL},    /* reserved opcodes */
-        {0x8b, 1, CLOSE_PROTOCOL},    {0x80, 1, CLOSE_PROTOCOL},  /* continues nothing */
-        {0x09, 1, CLOSE_PROTOCOL},    /* fragmented ping */
-        {0x89, 126, CLOSE_PROTOCOL},  /* long ping */
-        {0x88, 1, CLOSE_PROTOCOL},    /* half a close code */
+        {0x83, 1, CLOSE_PROTOCOL},                               /* reserved opcodes */
+        {0x8b, 1, CLOSE_PROTOCOL},    {0x80, 1, CLOSE_PROTOCOL}, /* continues nothing */
+        {0x09, 1, CLOSE_PROTOCOL},                               /* fragmented ping */
+        {0x89, 126, CLOSE_PROTOCOL},                             /* long ping */
+        {0x88, 1, CLOSE_PROTOCOL},                               /* half a close code */
         {0x82, 1, CLOSE_UNSUPPORTED}, {0x81, 1001, CLOSE_TOO_BIG},
     };
     g_autofree char *text = g_strnfill(1001, 'x');

@@ -86,7 +86,8 @@ START_TEST(bad_tokens_and_strangers_are_closed)
         client_free(client);
     }
     g_autofree char *token = g_strnfill(9000, 'x');
-    g_autofree char *text = g_strdup_printf("{\"type\":\"auth\",\"payload\":{\"token\":\"%s\"}}", token);
+    g_autofree char *text =
+        g_strdup_printf("{\"type\":\"auth\",\"payload\":{\"token\":\"%s\"}}", token);
     struct client *client = client_new(NULL, NULL, 0);
     client_text(client, text);
     client_expect_error(client, "unauthenticated");
@@ -127,8 +128,8 @@ START_TEST(commands_are_acked_with_their_id)
     client_text(client, "{\"type\":\"echo\",\"id\":\"q\\\"1\",\"payload\":{\"text\":\"x\"}}");
     json_t *ack = client_json(client, "ack");
     ck_assert_str_eq(json_string_value(json_object_get(ack, "id")), "q\"1");
-    ck_assert_str_eq(
-        json_string_value(json_object_get(json_object_get(ack, "payload"), "text")), "x");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(ack, "payload"), "text")),
+                     "x");
     json_decref(ack);
     client_text(client, "{\"type\":\"echo\",\"payload\":{\"text\":\"no id, no ack\"}}");
     client_text(client, "{\"type\":\"later\",\"id\":2}");
@@ -252,7 +253,10 @@ START_TEST(either_side_may_close)
 {
     world_begin();
     struct client *client = client_greeted();
-    client_frame(client, 0x88, "\x03\xe8" "bye", 5);
+    client_frame(client, 0x88,
+                 "\x03\xe8"
+                 "bye",
+                 5);
     client_expect_close(client, 1000, "");
     client_free(client);
     client = client_greeted();

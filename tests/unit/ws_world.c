@@ -74,8 +74,8 @@ void session_sign_in(struct core *core, const struct credentials *credentials, s
 void world_sign_in(bool success)
 {
     struct session session = good_session(0);
-    world.sign_in_done(success ? &session : NULL, success ? ERROR_NONE : ERROR_UNAUTHENTICATED, NULL,
-                       world.sign_in_data);
+    world.sign_in_done(success ? &session : NULL, success ? ERROR_NONE : ERROR_UNAUTHENTICATED,
+                       NULL, world.sign_in_data);
     world.sign_in_done = NULL;
 }
 
@@ -131,7 +131,10 @@ static void handle_later(struct request *request)
 }
 
 static const struct field echo_fields[] = {
-    {.name = "text", .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_IN_PATH, .maximum = 200000},
+    {.name = "text",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
+     .maximum = 200000},
     {.name = NULL},
 };
 static const struct field no_fields[] = {{.name = NULL}};
@@ -300,7 +303,7 @@ static bool next_frame(struct client *client, struct heard *heard)
     if (size == 0)
         return false;
     heard->opcode = (guint8)client->input[0] & 0xf;
-    ck_assert_uint_eq((guint8)client->input[0] >> 4, 8); /* fin, no reserved bit */
+    ck_assert_uint_eq((guint8)client->input[0] >> 4, 8);   /* fin, no reserved bit */
     ck_assert_uint_eq((guint8)client->input[1] & 0x80, 0); /* not masked */
     heard->length = size - header;
     heard->payload = g_malloc(heard->length + 1);

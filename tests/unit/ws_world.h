@@ -17,8 +17,8 @@
 #include "bridge/ws/frame.h"
 #include "bridge/ws/server.h"
 
-/* Tokens: "good" is known; "new" and "slow" sign in, the latter when world_sign_in is called; "brief"
- * is good for 60 s; "down" finds no database; everything else is bad. */
+/* Tokens: "good" is known; "new" and "slow" sign in, the latter when world_sign_in is called;
+ * "brief" is good for 60 s; "down" finds no database; everything else is bad. */
 struct world {
     struct core core;
     struct options *options;
@@ -36,11 +36,11 @@ extern struct world world;
 
 void world_begin(void);
 void world_end(void);
-void world_turn(void);                  /* everything that is ready */
-void world_sign_in(bool success);       /* completes "slow" */
-void world_advance(unsigned seconds);   /* moves the clock, second by second */
+void world_turn(void);                /* everything that is ready */
+void world_sign_in(bool success);     /* completes "slow" */
+void world_advance(unsigned seconds); /* moves the clock, second by second */
 struct event *world_event(gint64 position, const char *payload);
-void world_publish(gint64 position);    /* an event to the account */
+void world_publish(gint64 position); /* an event to the account */
 /* Completes a resume: events FIRST..LAST (none if FIRST > LAST) and the head of the log. */
 void world_resume(gint64 first, gint64 last, gint64 head);
 void world_resume_fails(enum error_code error, bool resync, gint64 head);
@@ -49,7 +49,7 @@ struct client {
     int fd;
     char *input;
     size_t input_length;
-    unsigned pings; /* seen by client_read */
+    unsigned pings;  /* seen by client_read */
     bool keep_pings; /* hand them out */
 };
 
@@ -68,7 +68,7 @@ struct heard {
 };
 /* Pings of the server are counted and left out. */
 struct heard client_read(struct client *client);
-bool client_has_frame(struct client *client); /* after everything that is ready */
+bool client_has_frame(struct client *client);                 /* after everything that is ready */
 json_t *client_json(struct client *client, const char *type); /* the next frame; caller decrefs */
 void client_expect(struct client *client, const char *type);
 void client_expect_event(struct client *client, gint64 position);
