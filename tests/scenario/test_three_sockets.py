@@ -4,7 +4,7 @@
 
 def messages(socket):
     socket.sync()
-    return [f["payload"]["id"] for f in socket.inbox.received if f["type"] == "message.new"]
+    return [f["payload"]["id"] for f in socket.frames("message.new")]
 
 
 def test_each_socket_sees_each_event_once_own_sends_included(app, xmpp):
@@ -24,7 +24,7 @@ def test_each_socket_sees_each_event_once_own_sends_included(app, xmpp):
         for socket in (one, two, three):
             socket.expect("message.read", user_id=alice.me()["id"])
             socket.sync()
-            assert socket.inbox.count(lambda f: f["type"] == "message.read") == 1
+            assert len(socket.frames("message.read")) == 1
 
 
 def test_when_one_closes_the_others_go_on(app):
