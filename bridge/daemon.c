@@ -118,7 +118,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    struct websocket_upgrade upgrade = {dialect_subprotocols(), upgraded, daemon};
+    struct websocket_upgrade upgrade = {dialect_subprotocols, upgraded, daemon};
     struct http_probe probe = {ready_parts, NULL, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)
