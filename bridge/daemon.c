@@ -19,6 +19,7 @@
 #include "bridge/http/server.h"
 #include "bridge/http/upgrade.h"
 #include "bridge/loop/loop.h"
+#include "bridge/ws/dialect.h"
 #include "bridge/ws/server.h"
 #include "bridge/xmpp/link.h"
 
@@ -117,8 +118,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    static const char *const dialects[] = {"trestle.v1", NULL};
-    struct websocket_upgrade upgrade = {dialects, upgraded, daemon};
+    struct websocket_upgrade upgrade = {dialect_subprotocols, upgraded, daemon};
     struct http_probe probe = {ready_parts, NULL, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)

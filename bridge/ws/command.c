@@ -205,11 +205,6 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
                             const struct operation *operation)
 {
     struct field_value values[REQUEST_VALUES_MAX] = {0};
-    if (socket->pending >= SOCKET_PENDING_MAX) {
-        socket_fail(socket, envelope->id, ERROR_RATE_LIMITED, "too many commands are unanswered",
-                    NULL);
-        return;
-    }
     if (!check_fields(socket, envelope, operation->fields, values))
         return;
     struct command *command = g_new0(struct command, 1);
@@ -226,7 +221,8 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
     struct uuid id;
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
-    socket->pending++;
+    if (++socket->pending >= SOCKET_PENDING_MAX)
+        socket_pause(socket, PAUSE_PENDING);
     operation->handle(&command->request);
 }
 

@@ -274,6 +274,8 @@ void socket_go_away(struct ws_socket *socket, gint64 until)
 void socket_command_ended(struct ws_socket *socket)
 {
     socket->pending--;
+    if (socket->state == SOCKET_OPEN && (socket->pauses & PAUSE_PENDING))
+        mark(socket); /* this may be inside of reading: go on at the turn's end */
     if (socket->going_away && socket->pending == 0)
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
 }
@@ -455,6 +457,8 @@ void socket_flush(struct ws_socket *socket)
         replay_feed(socket);
         socket_resume_reading(socket, PAUSE_OUTPUT);
     }
+    if (socket->pending < SOCKET_PENDING_MAX)
+        socket_resume_reading(socket, PAUSE_PENDING);
     update_interest(socket);
 }
 

@@ -21,7 +21,7 @@ struct replay;
 #define SOCKET_INPUT_SIZE 65536      /* the one receive buffer of the server */
 #define SOCKET_GREETING_INPUT 16384  /* a socket without token gets no more than this read at once \
                                       */
-#define SOCKET_PENDING_MAX 64        /* commands of one socket that are not answered yet */
+#define SOCKET_PENDING_MAX 64        /* commands of one socket under way; more are not read yet */
 #define SOCKET_CONTROL_PER_SECOND 64 /* control frames of one socket */
 #define SOCKET_READERS_MAX 64        /* idle receive states that are kept */
 
@@ -53,7 +53,8 @@ enum socket_state {
 enum socket_pause {
     PAUSE_SIGN_IN = 1 << 0, /* frames behind the auth frame wait for its outcome */
     PAUSE_OUTPUT = 1 << 1,  /* the client does not read what it asked for */
-    PAUSE_STOP = 1 << 2     /* the server stops: nothing new is begun */
+    PAUSE_STOP = 1 << 2,    /* the server stops: nothing new is begun */
+    PAUSE_PENDING = 1 << 3  /* SOCKET_PENDING_MAX commands are under way: the next ones wait */
 };
 
 struct ws_socket {
