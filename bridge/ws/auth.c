@@ -47,10 +47,9 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     json_member_string(&json, "cursor", cursor);
     json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);
     json_end_object(&json);
-    socket_send_frame(socket, &(struct dialect_frame){.type = "hello",
-                                                      .id = id,
-                                                      .cursor = cursor,
-                                                      .payload = payload.data});
+    socket_send_frame(socket,
+                      &(struct dialect_frame){
+                          .type = "hello", .id = id, .cursor = cursor, .payload = payload.data});
 }
 
 static void accept_session(struct ws_socket *socket, const struct session *session, const char *id)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands it
- * to its handler as a request. A client that sent an id gets an ack; errors are always told. */
+/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands
+ * it to its handler as a request. A client that sent an id gets an ack; errors are always told. */
 #include "config.h"
 
 #include <jansson.h>
@@ -62,7 +62,11 @@ static const struct field auth_fields[] = {
 };
 static const struct field no_fields[] = {{.name = NULL}};
 static const struct field resume_fields[] = {
-    {.name = "cursor", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = CURSOR_MAX},
+    {.name = "cursor",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = CURSOR_MAX},
     {.name = NULL},
 };
 
@@ -103,7 +107,8 @@ static bool check_fields(struct ws_socket *socket, const struct envelope *envelo
 GHashTable *command_table_new(const struct core *core)
 {
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
-    for (const struct operation *const *feature = core->operations; feature && *feature; feature++) {
+    for (const struct operation *const *feature = core->operations; feature && *feature;
+         feature++) {
         for (const struct operation *row = *feature; row->handle; row++) {
             if (!row->command || (row->flags & OPERATION_SERVER_KEY))
                 continue;
@@ -200,11 +205,6 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
                             const struct operation *operation)
 {
     struct field_value values[REQUEST_VALUES_MAX] = {0};
-    if (socket->pending >= SOCKET_PENDING_MAX) {
-        socket_fail(socket, envelope->id, ERROR_RATE_LIMITED, "too many commands are unanswered",
-                    NULL);
-        return;
-    }
     if (!check_fields(socket, envelope, operation->fields, values))
         return;
     struct command *command = g_new0(struct command, 1);
@@ -221,7 +221,8 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
     struct uuid id;
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
-    socket->pending++;
+    if (++socket->pending >= SOCKET_PENDING_MAX)
+        socket_pause(socket, PAUSE_PENDING);
     operation->handle(&command->request);
 }
 

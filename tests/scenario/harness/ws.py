@@ -133,6 +133,10 @@ class Socket:
 
     # -- receiving
 
+    def frames(self, *types):
+        """All frames of these types that have come, in order."""
+        return [f for f in self.inbox.received if isinstance(f, dict) and f["type"] in types]
+
     def expect(self, type, timeout=None, **match):
         """The next frame of this type whose payload has these values; other frames are kept."""
         return self.inbox.expect(
