@@ -40,8 +40,8 @@ bool body_parse(const char *text, size_t length, json_t **ret_json, enum error_c
     if (is_too_deep(text, length))
         return fail(ERROR_BAD_REQUEST, "the JSON is nested too deeply", ret_code, ret_detail);
     json_error_t error;
-    json_t *json = json_loadb(
-        text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    json_t *json =
+        json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
     if (json) {
         *ret_json = json;
         return true;

@@ -6,6 +6,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
@@ -111,19 +112,19 @@ static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct sending *sending = write->data;
-    g_autoptr(trestle_account) account = sending->account;
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
                                                 "was used for another message"};
     if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
         send_stored(sending, m);
     else if (!sending->request)
-        metric_add(METRIC_HTTP_ERRORS, 0);
+        log_info(AREA_CORE, "late-send-not-stored", NULL);
     else if (error != ERROR_NONE)
         request_fail(sending->request, error, NULL);
     else if (write->outcome == OUTCOME_CONFLICT)
         request_fail_field(sending->request, &reused);
     else
         request_fail(sending->request, ERROR_NOT_FOUND, NULL);
+    account_unref(sending->account);
     message_write_free(m);
 }
 

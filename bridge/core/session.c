@@ -108,11 +108,13 @@ static void sign_in_finish(struct sign_in *sign_in, enum error_code error, const
     if (error == ERROR_NONE) {
         /* The session lives in the table, which the callback may change: hold the account. */
         struct session session = sign_in->known->session;
-        g_autoptr(trestle_account) account = session.account ? account_ref(session.account) : NULL;
+        if (session.account)
+            account_ref(session.account);
         g_auto(GStrv) scopes = g_strdupv(sign_in->known->scopes);
         session.scopes = (const char *const *)scopes;
         remember(sign_in);
         sign_in->done(&session, ERROR_NONE, NULL, sign_in->data);
+        account_unref(session.account);
     } else {
         sign_in->done(NULL, error, detail, sign_in->data);
     }

@@ -103,7 +103,8 @@ static void write_accept(const char *key, char ret_accept[32])
 /* libmicrohttpd has sent the 101. It would keep the connection's memory for as long as the socket
  * is open: so take a descriptor of our own and let it close its one, which does not touch TCP. */
 static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, const char *extra,
-                       size_t extra_size, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
+                       size_t extra_size, MHD_socket socket,
+                       struct MHD_UpgradeResponseHandle *handle)
 {
     (void)mhd;
     struct http_server *server = data;
@@ -125,8 +126,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
 enum MHD_Result handshake_send(struct exchange *exchange)
 {
     choose_dialect(exchange);
-    struct MHD_Response *response =
-        MHD_create_response_for_upgrade(on_upgrade, exchange->server);
+    struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, exchange->server);
     if (!response)
         return MHD_NO;
     char accept[32];

@@ -15,8 +15,8 @@
 #define BACKLOG 4096
 #define DEFER_SECONDS 5
 
-/* The kernel keeps a connection to itself until its first bytes are there: one that stays silent costs
- * us no memory, and a crowd that connects first and speaks then is served a few at a time. */
+/* The kernel keeps a connection to itself until its first bytes are there: one that stays silent
+ * costs us no memory, and a crowd that connects first and speaks then is served a few at a time. */
 static void defer_accept(int fd)
 {
     int seconds = DEFER_SECONDS;

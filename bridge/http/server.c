@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connections and time. libmicrohttpd runs without threads and without a listening socket: we accept
- * (so that running out of descriptors does not spin and WebSockets count), it reads and writes on its
- * own epoll set, which is one watch of the loop. Its idle timer starts anew with every byte, so time
- * is kept here, absolutely: a slow client cannot stretch it. */
+/* Connections and time. libmicrohttpd runs without threads and without a listening socket: we
+ * accept (so that running out of descriptors does not spin and WebSockets count), it reads and
+ * writes on its own epoll set, which is one watch of the loop. Its idle timer starts anew with
+ * every byte, so time is kept here, absolutely: a slow client cannot stretch it. */
 #include "config.h"
 
 #include <errno.h>
@@ -30,8 +30,8 @@
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
-#define BODY_RATE 16384                     /* bytes a second; a large body may take longer */
-#define STOP_POLL 20                        /* milliseconds */
+#define BODY_RATE 16384 /* bytes a second; a large body may take longer */
+#define STOP_POLL 20    /* milliseconds */
 
 void server_want_run(struct http_server *server)
 {
@@ -42,9 +42,9 @@ void server_want_run(struct http_server *server)
 void server_note_starved(struct http_server *server)
 {
     if (!server->starved)
-        log_warning(AREA_HTTP, "no-descriptor", "connections=%" G_GINT64_FORMAT " sockets=%"
-                    G_GINT64_FORMAT, metric_get(METRIC_HTTP_CONNECTIONS),
-                    metric_get(METRIC_WS_SOCKETS));
+        log_warning(AREA_HTTP, "no-descriptor",
+                    "connections=%" G_GINT64_FORMAT " sockets=%" G_GINT64_FORMAT,
+                    metric_get(METRIC_HTTP_CONNECTIONS), metric_get(METRIC_WS_SOCKETS));
     server->starved = true;
 }
 
@@ -157,8 +157,8 @@ static void on_accepting(struct loop_watch *watch, uint32_t events)
         struct sockaddr_storage address;
         socklen_t length = sizeof address;
         int on = 1;
-        int fd = accept4(watch->fd, (struct sockaddr *)&address, &length,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
             turn_one_away(server);
         if (fd < 0)
@@ -226,9 +226,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)options->http_connections_max + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escaped, NULL, MHD_OPTION_END);
+        exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
 }
 
 static bool start(struct http_server *server, GError **error)
@@ -242,8 +241,7 @@ static bool start(struct http_server *server, GError **error)
         g_set_error_literal(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, "libmicrohttpd refuses");
         return false;
     }
-    server->serving.fd =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->serving.fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     loop_add(&server->serving, EPOLLIN);
     loop_add(&server->accepting, EPOLLIN);
     loop_at_turn_end(at_turn_end, server);
@@ -312,8 +310,8 @@ void http_server_stop(struct http_server *server, guint milliseconds, void (*don
     server->stop_timer = g_timeout_add(STOP_POLL, on_stop_poll, server);
 }
 
-/* Resumed without an answer, requests lose their connection; libmicrohttpd must not be stopped while
- * one is suspended. */
+/* Resumed without an answer, requests lose their connection; libmicrohttpd must not be stopped
+ * while one is suspended. */
 static void stop_daemon(struct http_server *server)
 {
     for (GList *link = server->running.head; link; link = link->next)

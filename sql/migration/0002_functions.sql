@@ -159,22 +159,19 @@ DECLARE
 BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
   RETURN QUERY
-  WITH resolved AS MATERIALIZED (
-    SELECT i.n, i.id, i.sender_id, i.body, i.client_id, i.dedupe, i.address, i.foreign_id,
-           i.markable, i.stanza, i.receipt,
+  WITH resolved AS (
+    -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
+    SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.user_a, c.user_b, c.base_seq, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM i.body AS old_same
-      FROM unnest(p_ids, p_conversations, p_senders, p_bodies, p_client_ids, p_dedupes,
-                  p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
-           WITH ORDINALITY AS i (id, conversation_id, sender_id, body, client_id, dedupe, address,
-                                 foreign_id, markable, stanza, receipt, n)
+           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
+      FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
-        ON c.id = i.conversation_id AND (i.sender_id = c.user_a OR i.sender_id = c.user_b)
+        ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
       LEFT JOIN LATERAL (
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
-          WHERE p_careful AND m.sender_id = i.sender_id AND m.dedupe = i.dedupe
+          WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
   ), planned AS MATERIALIZED (
     SELECT r.*,
@@ -193,7 +190,8 @@ BEGIN
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
                           client_id, dedupe, sender_address, foreign_id, markable, stanza)
     SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
-           p.client_id, p.dedupe, p.address, p.foreign_id, p.markable, p.stanza
+           p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
+           p_markables[p.n], p_stanzas[p.n]
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
     INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
@@ -202,12 +200,12 @@ BEGIN
       WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
     UNION ALL
     SELECT p.new_position, 'received',
-           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p.address,
-           coalesce(p.old_id, p.id), p.foreign_id
-      FROM planned p WHERE p.outcome IN (0, 1) AND p.receipt
+           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p_addresses[p.n],
+           coalesce(p.old_id, p.id), p_foreign_ids[p.n]
+      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1)
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
-         CASE WHEN p.outcome = 0 OR p.receipt THEN p.new_position ELSE p.old_position END,
+         CASE WHEN p.outcome = 0 OR p_receipts[p.n] THEN p.new_position ELSE p.old_position END,
          coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
@@ -418,17 +416,24 @@ LANGUAGE sql STABLE AS $$
     'created_at', api_time(m.created_at))
 $$;
 
+-- When the recipient of message p_seq by p_sender got to it; NULL: not yet. Direct conversations.
+CREATE FUNCTION message_mark(c conversations, p_sender uuid, p_seq bigint, p_kind text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT k.at FROM marks k WHERE k.conversation_id = c.id
+            AND k.user_id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+            AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
+END $$;
+
 -- The Message object of a row, with its sender and the recipient's marks looked up.
 CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
-LANGUAGE sql STABLE AS $$
-  SELECT message_json(m, user_json(u),
-    (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = r.id
-       AND k.kind = 'delivered' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1),
-    (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = r.id
-       AND k.kind = 'read' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1))
-  FROM users u, (SELECT CASE WHEN m.sender_id = c.user_a THEN c.user_b ELSE c.user_a END AS id) r
-  WHERE u.id = m.sender_id
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT message_json(m, user_json(u), message_mark(c, m.sender_id, m.seq, 'delivered'),
+                              message_mark(c, m.sender_id, m.seq, 'read'))
+            FROM users u WHERE u.id = m.sender_id);
+END $$;
 
 -- One page of a conversation, oldest first: { items, has_more, next }. At most one of p_before,
 -- p_after, p_around is set (message ids). NULL: no such conversation for this user, or the message
@@ -489,8 +494,9 @@ END $$;
 
 -- The Conversation object as p_user sees it.
 CREATE FUNCTION conversation_json(c conversations, p_user uuid) RETURNS json
-LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('id', c.id, 'type', c.kind, 'jid', peer.jid, 'name', peer.name,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT json_build_object('id', c.id, 'type', c.kind, 'jid', peer.jid, 'name', peer.name,
     'description', NULL, 'icon_url', peer.avatar_url,
     'participants', json_build_array(
       json_build_object('user', user_json(a), 'role', ma.role, 'joined_at', api_time(ma.joined_at),
@@ -512,8 +518,8 @@ LANGUAGE sql STABLE AS $$
   JOIN users peer ON peer.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
   LEFT JOIN LATERAL (SELECT * FROM messages m WHERE m.conversation_id = c.id
                        ORDER BY m.seq DESC LIMIT 1) last ON true
-  WHERE a.id = c.user_a
-$$;
+  WHERE a.id = c.user_a);
+END $$;
 
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
 LANGUAGE sql STABLE AS $$

@@ -126,4 +126,11 @@ tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
   tests/bench/schedule.c tests/bench/schedule.h
 tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
+
+check_PROGRAMS += tests/unit/feature_online_test
+TESTS += tests/unit/feature_online_test
+tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
+  bridge/feature/online.c
+tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif
