@@ -42,6 +42,7 @@ struct archive {
     struct archive_callbacks callbacks;
     void *data;
     bool up;
+    bool known; /* has been up: the epoch and the schema are known */
     guint timer;
     gint64 silence_max; /* microseconds without an answer after which a connection is given up */
 };
@@ -208,6 +209,7 @@ static void state_read(PGresult *result, void *data)
         return;
     }
     archive->up = true;
+    archive->known = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);
     log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema);
     archive->callbacks.up(PQgetvalue(result, 0, 0),
@@ -259,7 +261,8 @@ static gboolean tick(gpointer data)
 static void turn_end(void *data)
 {
     struct archive *archive = data;
-    send_reads(archive);
+    if (archive->known)
+        send_reads(archive);
     if (archive->up)
         writer_flush(archive->writer);
 }

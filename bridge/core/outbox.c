@@ -200,7 +200,7 @@ void outbox_free(struct outbox *outbox)
     g_free(outbox);
 }
 
-static void start_over(struct outbox *outbox)
+void outbox_link_up(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->sent = outbox->proven;
@@ -209,20 +209,18 @@ static void start_over(struct outbox *outbox)
     read_page(outbox);
 }
 
-void outbox_link_up(struct outbox *outbox)
-{
-    start_over(outbox);
-}
-
 void outbox_link_down(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->behind = true;
 }
 
+/* A row whose commit went unreported is newer than everything sent: the writer settles an unknown
+ * outcome before it writes anything else. */
 void outbox_archive_up(struct outbox *outbox)
 {
-    start_over(outbox);
+    outbox->behind = true;
+    read_page(outbox);
 }
 
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)

@@ -8,7 +8,9 @@ import contextlib
 import os
 import random
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from harness import fault
@@ -75,7 +77,8 @@ def campaign(stack, faults, rounds, capsys, apps=3):
     """So many rounds of each fault under one load; prints the numbers and returns the checker's report."""
     number = seed()
     say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: {rounds} rounds each, TRESTLE_CHAOS_SEED={number}")
-    with Load(stack, number, apps, file=stack.dir / f"history-{number}.jsonl") as load:
+    file = Path(tempfile.gettempdir()) / f"trestle-chaos-{number}.jsonl"
+    with Load(stack, number, apps, file=file) as load:
         plan = [name for name in faults for _ in range(rounds)]
         load.random.shuffle(plan)
         load.history.wait_acknowledged(20)
@@ -87,6 +90,10 @@ def campaign(stack, faults, rounds, capsys, apps=3):
             load.history.wait_acknowledged(load.random.randint(5, 30), 60)
         report = load.check()
     say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: rounds={len(plan)} {report}")
+    if report.violations:
+        say(capsys, f"the history is in {file}")
+    else:
+        file.unlink()
     return report
 
 

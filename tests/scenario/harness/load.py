@@ -485,7 +485,7 @@ class Load:
 
     def __enter__(self):
         try:
-            for client in (*self.peers, *self.consumers, *self.senders):
+            for client in (*self.consumers, *self.peers, *self.senders):
                 client.start()
         except BaseException:
             self.close()
@@ -545,6 +545,7 @@ class Load:
             for jid, contact in behind:
                 if jid == peer.name:
                     peer.catch_up(contact)
+        self.history.add("database", "event", "tables", tables=json.loads(json.dumps(tables, default=str)))
         return checker.check(self.history.lines, tables, self.server_may_lose)
 
 
