@@ -18,6 +18,7 @@
 #include "bridge/loop/loop.h"
 
 #define ARRAYS_MAX 10
+#define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
 
 struct batch {
     struct writer *writer;
@@ -216,8 +217,9 @@ static bool batch_send(struct batch *batch)
 static void batch_collect(struct writer *writer, struct batch *batch)
 {
     GQueue *waiting = &writer->waiting[batch->kind];
+    unsigned most = batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
     g_hash_table_remove_all(writer->dedupes);
-    while (waiting->head && batch->writes.length < writer->batch_max) {
+    while (waiting->head && batch->writes.length < most) {
         struct write *write = waiting->head->data;
         const struct uuid *dedupe = write_dedupe(write);
         if (write->alone && batch->writes.length > 0)
