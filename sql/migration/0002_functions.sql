@@ -364,12 +364,15 @@ BEGIN
   END LOOP;
 END $$;
 
--- Messages of others after READ_SEQ; counted up to 1000 exactly, never beyond.
+-- Messages of others after READ_SEQ, among the newest 2000 and at most 1000: what a count costs must
+-- not depend on how much a user who never reads has said himself.
 CREATE FUNCTION unread_count(p_conversation uuid, p_user uuid, p_read_seq bigint) RETURNS bigint
 LANGUAGE sql STABLE AS $$
-  SELECT count(*) FROM (
-    SELECT FROM messages m WHERE m.conversation_id = p_conversation AND m.seq > p_read_seq
-      AND m.sender_id <> p_user ORDER BY m.seq LIMIT 1000) newer
+  SELECT least(count(*), 1000) FROM (
+    SELECT m.sender_id FROM messages m
+      WHERE m.conversation_id = p_conversation AND m.seq > p_read_seq
+      ORDER BY m.seq DESC LIMIT 2000) newest
+    WHERE newest.sender_id <> p_user
 $$;
 
 -- A bounce: the message p_ids[n] that a hosted user sent could not be delivered; p_from is the bare
