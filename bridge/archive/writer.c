@@ -187,7 +187,8 @@ static bool batch_send(struct batch *batch)
     for (GList *link = batch->writes.head; link; link = link->next) {
         codec->encode(link->data, writer->arrays);
         struct write *write = link->data;
-        batch->careful = batch->careful || write->careful || write->sent;
+        write->again = write->sent;
+        batch->careful = batch->careful || write->careful || write->again;
         write->sent = true;
     }
     for (int i = 0; i < codec->arrays; i++) {

@@ -181,7 +181,7 @@ struct arriving {
 
 static void outbox_receipt(struct core *core, const struct message_write *m)
 {
-    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_RECEIVED,
+    struct outbox_entry entry = {.position = m->outbox_position, .kind = OUTBOX_RECEIVED,
                                  .from = m->to, .to = m->address, .reference = m->foreign_id};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);

@@ -140,6 +140,8 @@ $$;
 --   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
 --            3 the same client_id was used for another message
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
+-- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
+-- if one does: a repetition has its receipt sent anew, behind everything sent before.
 -- The caller never puts two rows with the same (sender, dedupe) into one batch. With p_careful,
 -- repetitions are looked for; without, one is a unique violation that fails the whole batch, and the
 -- caller comes back with p_careful: repetitions are rare, and the look-up costs a fifth of the work.
@@ -150,7 +152,7 @@ CREATE FUNCTION message_store(
   p_receipts boolean[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean)
+               remote_jid text, outbox boolean, outbox_position bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -205,10 +207,11 @@ BEGIN
       FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1)
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
-         CASE WHEN p.outcome = 0 OR p_receipts[p.n] THEN p.new_position ELSE p.old_position END,
+         coalesce(p.old_position, p.new_position),
          coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
          p.remote_jid,
-         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
+         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
+         p.new_position
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -244,7 +247,7 @@ CREATE FUNCTION message_receive(
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean, sender text)
+               remote_jid text, outbox boolean, sender text, outbox_position bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -268,11 +271,11 @@ BEGIN
   END LOOP;
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
-           s.sender_id, s.remote_jid, s.outbox, user_json(u)::text
+           s.sender_id, s.remote_jid, s.outbox, user_json(u)::text, s.outbox_position
       FROM message_store(p_ids, conversations, senders, p_bodies, NULL, p_dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
-                                 user_b, sender_id, remote_jid, outbox, n)
+                                 user_b, sender_id, remote_jid, outbox, outbox_position, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
 END $$;
