@@ -143,7 +143,10 @@ static void user_read(const struct rows *rows, enum error_code error, void *data
 {
     struct sign_in *sign_in = data;
     struct account *account = NULL;
-    if (error == ERROR_NONE && rows_count(rows) == 1)
+    /* A server key acts for the app's own users only, not for people of other servers. */
+    bool ours = error == ERROR_NONE && rows_count(rows) == 1 &&
+                (!sign_in->on_behalf || g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0);
+    if (ours)
         account = account_of_rows(sign_in->core, rows);
     if (account)
         sign_in->known->session.account = account_ref(account);
