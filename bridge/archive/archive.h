@@ -80,6 +80,7 @@ struct write {
     /* the writer's own */
     GList link;
     gint64 queued;
+    size_t size;              /* of its texts, bytes */
     bool alone;               /* to be sent without neighbours, after a refusal */
     bool sent;                /* has been sent at least once */
     bool again;               /* not for the first time now */
