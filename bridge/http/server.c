@@ -263,11 +263,12 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
     server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    server->patience[WAIT_HEAD] = HEAD_PATIENCE;
-    server->patience[WAIT_BODY] =
-        MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
-    server->patience[WAIT_CLIENT] = options->http_idle_timeout * G_USEC_PER_SEC;
-    server->patience[WAIT_REQUEST] = options->http_idle_timeout * G_USEC_PER_SEC;
+    gint64 idle = options->http_idle_timeout * G_USEC_PER_SEC;
+    gint64 body = MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
+    server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);
+    server->patience[WAIT_BODY] = MIN(body, idle);
+    server->patience[WAIT_CLIENT] = idle;
+    server->patience[WAIT_REQUEST] = idle;
     if (start(server, error))
         return server;
     http_server_free(server);

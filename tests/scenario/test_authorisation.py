@@ -125,7 +125,7 @@ def test_other_methods_and_paths(people):
             reply = ask(alice, (other, path), people[3]["id"])
             assert reply.status in (400, 405, 501), (other, path, reply)
         assert ask(alice, (method, path + "/"), people[3]["id"]).status == 404
-        assert ask(alice, (method, path + "/nothing"), people[3]["id"]).status == 404
+        assert ask(alice, (method, path + "/nothing"), people[3]["id"]).status in (404, 405)
     for path in ("/", "/api", "/api/", "//api/users/me", "/API/users/me", "/api/users/me%2f", "/api//users/me",
                  "/api/users/../users/me", "/metrics", "/readyz", "/livez"):
         assert alice.request("GET", path).status == 404, path

@@ -16,6 +16,7 @@ import pytest
 from harness import fault
 from harness.load import Load
 
+STEADY = 5.2  # seconds after which a link's next failure starts again at the shortest interval
 SERVER_MAY_LOSE = {"ejabberd": 1.0}  # seconds: it answers before Mnesia has written its log
 LONG_ROUNDS = int(os.environ.get("TRESTLE_CHAOS_ROUNDS", "20"))
 
@@ -35,7 +36,9 @@ def kill_xmpp(load):
     if slack:
         load.server_may_lose.append((time.monotonic() - slack, time.monotonic() + 0.1))
     load.stack.restart("xmpp")
-    fault.wait_ready(load.stack, 40)
+    fault.wait_ready(load.stack, 60)
+    if load.random.random() < 0.8:  # a link that fails again sooner is tried at growing intervals, to 30 s
+        fault.wait_steady(load.stack, STEADY, 60)
 
 
 def kill_postgres(load):
