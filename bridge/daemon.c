@@ -47,6 +47,7 @@ static void archive_up(const char *epoch, gint64 position, void *data)
         g_free(core->epoch);
         core->epoch = g_strdup(epoch);
         core->position = position;
+        outbox_other_log(core->outbox);
     }
     if (core->position == 0)
         core->position = position;
@@ -88,9 +89,11 @@ static bool sink_ready(void *link)
     return link_is_up(link);
 }
 
-static bool sink_send(void *link, const char *xml, size_t length)
+static enum sink_result sink_send(void *link, const char *xml, size_t length)
 {
-    return link_send_text(link, xml, length);
+    if (link_send_text(link, xml, length))
+        return SINK_SENT;
+    return link_text_is_legal(link, xml, length) ? SINK_LATER : SINK_NEVER;
 }
 
 static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), void *data)

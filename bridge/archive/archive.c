@@ -14,6 +14,7 @@
 #define PIPELINE_DEPTH 32 /* reads in flight on one connection */
 #define VALUES_MAX 8
 #define ATTEMPTS 3
+#define ASK_INTERVAL (2 * G_USEC_PER_SEC)
 
 static const struct pq_statement statements[QUERY_MAX] = {
 #define TRESTLE_QUERY(symbol, query_name, count, query_text)                                       \
@@ -37,11 +38,14 @@ struct archive {
     struct pq_connection **read_connections;
     unsigned read_count;
     struct writer *writer;
-    GQueue reads; /* struct read *, waiting for a connection */
+    GQueue reads;   /* struct read *, waiting for a connection */
+    GQueue refused; /* struct read *, to be told so at the turn's end: the queue was full */
     unsigned reads_max;
     struct archive_callbacks callbacks;
     void *data;
     bool up;
+    bool known; /* has been up: the epoch and the schema are known */
+    gint64 asked; /* when the schema was last asked for */
     guint timer;
     gint64 silence_max; /* microseconds without an answer after which a connection is given up */
 };
@@ -70,7 +74,9 @@ enum error_code archive_result_error(const PGresult *result)
         if (strncmp(state, away[i], 2) == 0)
             return ERROR_UNAVAILABLE;
     }
-    return strncmp(state, "22", 2) == 0 ? ERROR_UNPROCESSABLE : ERROR_INTERNAL;
+    /* not a value of its type; larger than an index can hold */
+    bool unfit = strncmp(state, "22", 2) == 0 || strncmp(state, "54", 2) == 0;
+    return unfit ? ERROR_UNPROCESSABLE : ERROR_INTERNAL;
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------------- */
@@ -163,9 +169,11 @@ static void send_reads(struct archive *archive)
     }
 }
 
-static void refuse_read(void *data)
+static void fail_reads(GQueue *reads)
 {
-    read_finish(data, NULL, ERROR_UNAVAILABLE);
+    struct read *read;
+    while ((read = g_queue_pop_head(reads)))
+        read_finish(read, NULL, ERROR_UNAVAILABLE);
 }
 
 void archive_query(struct archive *archive, enum query query, const char *const *values,
@@ -180,11 +188,8 @@ void archive_query(struct archive *archive, enum query query, const char *const 
     g_assert(statements[query].parameters <= VALUES_MAX);
     for (int i = 0; i < statements[query].parameters; i++)
         read->values[i] = g_strdup(values[i]);
-    if (archive->reads.length >= archive->reads_max) {
-        loop_defer(refuse_read, read);
-        return;
-    }
-    g_queue_push_tail(&archive->reads, read);
+    bool full = archive->reads.length >= archive->reads_max;
+    g_queue_push_tail(full ? &archive->refused : &archive->reads, read);
     loop_wake();
 }
 
@@ -199,7 +204,7 @@ static void state_read(PGresult *result, void *data)
 {
     struct archive *archive = data;
     if (!result || archive_result_error(result) != ERROR_NONE || PQntuples(result) != 1)
-        return; /* lost again, or no such function: the next connection tells */
+        return; /* lost again: the next connection tells; or an error: it is asked again */
     int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, 2), NULL, 10);
     if (schema != schema_version()) {
         log_error(AREA_ARCHIVE, "schema-mismatch",
@@ -208,6 +213,7 @@ static void state_read(PGresult *result, void *data)
         return;
     }
     archive->up = true;
+    archive->known = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);
     log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema);
     archive->callbacks.up(PQgetvalue(result, 0, 0),
@@ -215,10 +221,25 @@ static void state_read(PGresult *result, void *data)
     writer_connected(archive->writer);
 }
 
-static void write_connection_ready(struct pq_connection *connection, void *data)
+static void ask_state(struct archive *archive)
 {
     struct pq_values none = {0};
-    pq_connection_send(connection, QUERY_LOG_STATE, &none, state_read, data);
+    archive->asked = clock_monotonic();
+    pq_connection_send(archive->write_connection, QUERY_LOG_STATE, &none, state_read, archive);
+}
+
+static void write_connection_ready(struct pq_connection *connection, void *data)
+{
+    (void)connection;
+    ask_state(data);
+}
+
+/* The first answer may have been an error, or a schema that a migration is about to replace. */
+static void ask_state_again(struct archive *archive, gint64 now)
+{
+    if (!archive->up && pq_connection_is_ready(archive->write_connection) &&
+        pq_connection_running(archive->write_connection) == 0 && now - archive->asked >= ASK_INTERVAL)
+        ask_state(archive);
 }
 
 static void write_connection_lost(struct pq_connection *connection, void *data)
@@ -245,6 +266,7 @@ static gboolean tick(gpointer data)
     break_if_silent(archive, archive->write_connection);
     for (unsigned i = 0; i < archive->read_count; i++)
         break_if_silent(archive, archive->read_connections[i]);
+    ask_state_again(archive, now);
     writer_tick(archive->writer);
     while (archive->reads.head) {
         struct read *read = archive->reads.head->data;
@@ -259,7 +281,12 @@ static gboolean tick(gpointer data)
 static void turn_end(void *data)
 {
     struct archive *archive = data;
-    send_reads(archive);
+    GQueue refused = archive->refused;
+    g_queue_init(&archive->refused);
+    fail_reads(&refused);
+    writer_refuse(archive->writer);
+    if (archive->known)
+        send_reads(archive);
     if (archive->up)
         writer_flush(archive->writer);
 }
@@ -273,6 +300,7 @@ struct archive *archive_new(const struct options *options, const struct archive_
     archive->reads_max = (unsigned)options->database_queue_max;
     archive->silence_max = (options->database_statement_timeout + 2000) * 1000;
     g_queue_init(&archive->reads);
+    g_queue_init(&archive->refused);
     /* Every query is an index scan; a generic plan made while a table was empty must stay one. */
     g_autofree char *settings = g_strdup_printf(
         "-c statement_timeout=%d -c lock_timeout=%d -c synchronous_commit=on -c jit=off "
@@ -299,12 +327,17 @@ void archive_free(struct archive *archive)
     if (!archive)
         return;
     g_source_remove(archive->timer);
+    loop_cancel(turn_end, archive);
     pq_connection_free(archive->write_connection);
     for (unsigned i = 0; i < archive->read_count; i++)
         pq_connection_free(archive->read_connections[i]);
-    struct read *read;
-    while ((read = g_queue_pop_head(&archive->reads)))
-        read_finish(read, NULL, ERROR_UNAVAILABLE);
+    archive->read_count = 0;
+    /* Who is told may ask again; that is refused in the same way. */
+    while (archive->reads.head || archive->refused.head || !writer_is_empty(archive->writer)) {
+        fail_reads(&archive->reads);
+        fail_reads(&archive->refused);
+        writer_fail_all(archive->writer);
+    }
     writer_free(archive->writer);
     g_free(archive->read_connections);
     g_free(archive);

@@ -20,11 +20,14 @@ struct rows {
 /* The writing half. */
 struct writer;
 struct writer *writer_new(const struct options *options, struct pq_connection *connection);
-void writer_free(struct writer *writer);
+void writer_free(struct writer *writer); /* it must be empty */
+bool writer_is_empty(const struct writer *writer);
+void writer_fail_all(struct writer *writer); /* answers everything; its connection is gone */
+void writer_refuse(struct writer *writer);   /* answers what did not fit into the queue */
 void writer_add(struct writer *writer, struct write *write);
 void writer_connected(struct writer *writer);   /* what was in flight is sent again, then the rest */
 void writer_flush(struct writer *writer);       /* at each turn's end */
-void writer_tick(struct writer *writer);        /* once a second: gives up on what waited too long */
+void writer_tick(struct writer *writer);        /* twice a second: gives up on what waited too long */
 
 /* Binary arrays for statement parameters, and binary results; see codec.c. */
 struct array {

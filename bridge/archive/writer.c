@@ -18,12 +18,17 @@
 #include "bridge/loop/loop.h"
 
 #define ARRAYS_MAX 10
+#define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
+#define BATCH_BYTES_MAX (4 * 1024 * 1024)   /* of text in one statement; a single write may exceed it */
+#define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
+#define RESEND_DELAY (500 * G_TIME_SPAN_MILLISECOND)
 
 struct batch {
     struct writer *writer;
     enum write_kind kind;
     GQueue writes; /* struct write.link */
     bool careful;  /* some of it may have been stored before */
+    bool unsettled; /* was sent on a connection that broke: only an answer settles it */
     gint64 sent_at;
 };
 
@@ -31,7 +36,10 @@ struct writer {
     struct pq_connection *connection;
     GQueue waiting[WRITE_KINDS];
     GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
+    GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
+    gint64 resend_at; /* not before this are unsettled batches sent */
     unsigned queued;
+    size_t queued_bytes;
     unsigned queue_max;
     unsigned batch_max;
     GQueue in_flight; /* struct batch *, in sending order */
@@ -47,6 +55,7 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
     for (int kind = 0; kind < WRITE_KINDS; kind++)
         g_queue_init(&writer->waiting[kind]);
     g_queue_init(&writer->unsettled);
+    g_queue_init(&writer->refused);
     g_queue_init(&writer->in_flight);
     writer->queue_max = (unsigned)options->database_queue_max;
     writer->batch_max = (unsigned)options->database_batch_max;
@@ -58,6 +67,7 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
 static void finish(struct writer *writer, struct write *write, enum error_code error)
 {
     writer->queued--;
+    writer->queued_bytes -= write->size;
     write->done(write, error);
 }
 
@@ -72,12 +82,25 @@ static void batch_free(struct batch *batch)
     g_free(batch);
 }
 
-void writer_free(struct writer *writer)
+bool writer_is_empty(const struct writer *writer)
 {
-    if (!writer)
-        return;
+    return writer->queued == 0 && !writer->refused.head;
+}
+
+void writer_refuse(struct writer *writer)
+{
+    GQueue refused = writer->refused;
+    struct write *write;
+    g_queue_init(&writer->refused);
+    while ((write = pop_write(&refused)))
+        write->done(write, ERROR_UNAVAILABLE);
+}
+
+void writer_fail_all(struct writer *writer)
+{
     struct write *write;
     struct batch *batch;
+    writer_refuse(writer);
     while ((batch = g_queue_pop_head(&writer->unsettled))) {
         while ((write = pop_write(&batch->writes))) {
             write->uncertain = true;
@@ -89,6 +112,12 @@ void writer_free(struct writer *writer)
         while ((write = pop_write(&writer->waiting[kind])))
             finish(writer, write, ERROR_UNAVAILABLE);
     }
+}
+
+void writer_free(struct writer *writer)
+{
+    if (!writer)
+        return;
     for (int i = 0; i < ARRAYS_MAX; i++)
         array_clear(&writer->arrays[i]);
     g_hash_table_unref(writer->dedupes);
@@ -160,11 +189,18 @@ static void batch_done(PGresult *result, void *data)
     struct batch *batch = data;
     struct writer *writer = batch->writer;
     g_queue_remove(&writer->in_flight, batch);
-    if (!result) {
-        g_queue_push_tail(&writer->unsettled, batch);
+    enum error_code error = result ? archive_result_error(result) : ERROR_NONE;
+    /* What may have been stored by an earlier sending is not refused because the database is busy. */
+    if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
+        if (result)
+            writer->resend_at = clock_monotonic() + RESEND_DELAY;
+        if (batch->unsettled)
+            g_queue_push_head(&writer->unsettled, batch);
+        else
+            g_queue_push_tail(&writer->unsettled, batch);
+        batch->unsettled = true;
         return;
     }
-    enum error_code error = archive_result_error(result);
     if (error == ERROR_NONE && PQntuples(result) != (int)batch->writes.length)
         error = ERROR_INTERNAL;
     if (error == ERROR_NONE)
@@ -186,7 +222,8 @@ static bool batch_send(struct batch *batch)
     for (GList *link = batch->writes.head; link; link = link->next) {
         codec->encode(link->data, writer->arrays);
         struct write *write = link->data;
-        batch->careful = batch->careful || write->careful || write->sent;
+        write->again = write->sent;
+        batch->careful = batch->careful || write->careful || write->again;
         write->sent = true;
     }
     for (int i = 0; i < codec->arrays; i++) {
@@ -216,11 +253,14 @@ static bool batch_send(struct batch *batch)
 static void batch_collect(struct writer *writer, struct batch *batch)
 {
     GQueue *waiting = &writer->waiting[batch->kind];
+    unsigned most = batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
+    size_t bytes = 0;
     g_hash_table_remove_all(writer->dedupes);
-    while (waiting->head && batch->writes.length < writer->batch_max) {
+    while (waiting->head && batch->writes.length < most) {
         struct write *write = waiting->head->data;
         const struct uuid *dedupe = write_dedupe(write);
-        if (write->alone && batch->writes.length > 0)
+        bytes += write->size;
+        if (batch->writes.length > 0 && (write->alone || bytes > BATCH_BYTES_MAX))
             return;
         if (dedupe && !g_hash_table_add(writer->dedupes, (gpointer)(uintptr_t)dedupe))
             return;
@@ -255,7 +295,7 @@ void writer_flush(struct writer *writer)
         return;
     if (writer->unsettled.head) {
         struct batch *batch = writer->unsettled.head->data;
-        if (batch_send(batch))
+        if (clock_monotonic() >= writer->resend_at && batch_send(batch))
             g_queue_pop_head(&writer->unsettled);
         return;
     }
@@ -276,16 +316,28 @@ void writer_connected(struct writer *writer)
     writer_flush(writer);
 }
 
-static void refuse_later(void *data)
+static size_t text_size(const char *text)
 {
-    struct write *write = data;
-    write->done(write, ERROR_UNAVAILABLE);
+    return text ? strlen(text) : 0;
+}
+
+/* Only messages hold texts worth counting. */
+static size_t write_size(const struct write *write)
+{
+    if (!write_dedupe(write))
+        return 0;
+    const struct message_write *message = (const struct message_write *)(const void *)write;
+    return text_size(message->body) + text_size(message->stanza);
 }
 
 void writer_add(struct writer *writer, struct write *write)
 {
-    if (writer->queued >= writer->queue_max) {
-        loop_defer(refuse_later, write);
+    write->link.data = write;
+    write->size = write_size(write);
+    loop_wake();
+    if (writer->queued >= writer->queue_max ||
+        writer->queued_bytes + write->size > QUEUE_BYTES_MAX) {
+        g_queue_push_tail_link(&writer->refused, &write->link);
         return;
     }
     if (write->kind == WRITE_MESSAGE || write->kind == WRITE_RECEIVE) {
@@ -293,13 +345,14 @@ void writer_add(struct writer *writer, struct write *write)
         message->own_id = message->id;
     }
     write->queued = clock_monotonic();
-    write->link.data = write;
     g_queue_push_tail_link(&writer->waiting[write->kind], &write->link);
     writer->queued++;
-    loop_wake();
+    writer->queued_bytes += write->size;
 }
 
-/* Nothing of these was ever sent: they can be refused with a good conscience. */
+/* Nothing of these was ever stored: they can be refused with a good conscience. What can be sent is
+ * sent at the turn's end, so whatever has become this old waits for a database that is away, busy
+ * or not of our schema. */
 static void give_up_waiting(struct writer *writer, gint64 now)
 {
     for (int kind = 0; kind < WRITE_KINDS; kind++) {
@@ -333,8 +386,9 @@ static void tell_late(GQueue *batches, gint64 now)
 void writer_tick(struct writer *writer)
 {
     gint64 now = clock_monotonic();
-    if (!pq_connection_is_ready(writer->connection) || writer->in_flight.length > 0)
-        give_up_waiting(writer, now);
+    give_up_waiting(writer, now);
     tell_late(&writer->in_flight, now);
     tell_late(&writer->unsettled, now);
+    if (writer->unsettled.head)
+        loop_wake();
 }

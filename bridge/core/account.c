@@ -47,6 +47,16 @@ void accounts_clear(struct core *core)
     g_clear_pointer(&core->accounts_by_id, g_hash_table_unref);
 }
 
+struct account *account_find(const struct core *core, const struct uuid *id)
+{
+    return g_hash_table_lookup(core->accounts_by_id, id);
+}
+
+struct account *account_find_jid(const struct core *core, const char *jid)
+{
+    return g_hash_table_lookup(core->accounts_by_jid, jid);
+}
+
 static void drop_unused(struct core *core)
 {
     GHashTableIter iter;
@@ -56,19 +66,10 @@ static void drop_unused(struct core *core)
         struct account *account = value;
         if (account->references > 1)
             continue;
-        g_hash_table_remove(core->accounts_by_jid, account->jid);
+        if (account_find_jid(core, account->jid) == account)
+            g_hash_table_remove(core->accounts_by_jid, account->jid);
         g_hash_table_iter_remove(&iter);
     }
-}
-
-struct account *account_find(const struct core *core, const struct uuid *id)
-{
-    return g_hash_table_lookup(core->accounts_by_id, id);
-}
-
-struct account *account_find_jid(const struct core *core, const char *jid)
-{
-    return g_hash_table_lookup(core->accounts_by_jid, jid);
 }
 
 static struct account *account_add(struct core *core, const struct uuid *id, const char *jid)
@@ -82,7 +83,7 @@ static struct account *account_add(struct core *core, const struct uuid *id, con
     account->jid = g_strdup(jid);
     account->full_jid = g_strconcat(jid, "/rest", NULL);
     g_hash_table_insert(core->accounts_by_id, &account->id, account);
-    g_hash_table_insert(core->accounts_by_jid, account->jid, account);
+    g_hash_table_replace(core->accounts_by_jid, account->jid, account); /* the key is its own */
     return account;
 }
 

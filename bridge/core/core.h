@@ -14,12 +14,18 @@ struct options;
 struct outbox;
 struct token_verifier;
 
+enum sink_result {
+    SINK_SENT,
+    SINK_LATER, /* the link is down or its queue is full */
+    SINK_NEVER  /* not a stanza that may go out, whenever it is tried */
+};
+
 /* The way to the XMPP server, handed in by the wiring so that core does not know the link. */
 struct stanza_sink {
     void *link;
     bool (*ready)(void *link);
-    /* Queues XML of one stanza; false when the link is down or its queue is full. */
-    bool (*send)(void *link, const char *xml, size_t length);
+    /* Queues XML of one stanza. */
+    enum sink_result (*send)(void *link, const char *xml, size_t length);
     /* Calls done once: true when everything sent before was taken over by the server, false when
      * the link went down first. False at once (and no call) if the link is down. */
     bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);

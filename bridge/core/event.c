@@ -88,8 +88,10 @@ void event_deliver(struct account *account, struct event *event)
     if (!account->subscribers)
         return;
     metric_add(METRIC_EVENTS_PUBLISHED, 1);
-    /* A subscriber may remove itself while it is told; walk from the end. */
+    /* A subscriber may remove itself, or others, while it is told; walk from the end. */
     for (guint i = account->subscribers->len; i-- > 0;) {
+        if (i >= account->subscribers->len)
+            continue;
         struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
         subscriber->deliver(subscriber, event);
         if (!account->subscribers)

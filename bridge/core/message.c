@@ -6,7 +6,6 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
-#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
@@ -108,6 +107,9 @@ static void send_stored(struct sending *sending, const struct message_write *m)
         request_reply(sending->request, m->write.outcome == OUTCOME_DONE ? 201 : 200, &json);
 }
 
+static const char not_known[] =
+    "whether the message was stored is not known yet; repeat it with the same client_id";
+
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
@@ -116,13 +118,11 @@ static void send_done(struct write *write, enum error_code error)
                                                 "was used for another message"};
     if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
         send_stored(sending, m);
-    else if (!sending->request)
-        log_info(AREA_CORE, "late-send-not-stored", NULL);
-    else if (error != ERROR_NONE)
-        request_fail(sending->request, error, NULL);
-    else if (write->outcome == OUTCOME_CONFLICT)
+    else if (sending->request && error != ERROR_NONE)
+        request_fail(sending->request, error, write->uncertain ? not_known : NULL);
+    else if (sending->request && write->outcome == OUTCOME_CONFLICT)
         request_fail_field(sending->request, &reused);
-    else
+    else if (sending->request)
         request_fail(sending->request, ERROR_NOT_FOUND, NULL);
     account_unref(sending->account);
     message_write_free(m);
@@ -131,11 +131,12 @@ static void send_done(struct write *write, enum error_code error)
 static void send_late(struct write *write)
 {
     struct sending *sending = write->data;
-    request_fail(g_steal_pointer(&sending->request), ERROR_UNAVAILABLE,
-                 "whether the message was stored is not known yet; repeat it with the same client_id");
+    request_fail(g_steal_pointer(&sending->request), ERROR_UNAVAILABLE, not_known);
 }
 
-/* What makes a repetition recognisable: KIND and the texts, in a form that fits a uuid column. */
+/* What makes a repetition recognisable: KIND and the texts, in a form that fits a uuid column. The
+ * sender is among them although the column is unique per sender: the writer puts no two equal ones
+ * into a batch, and many clients count from one. */
 static void make_dedupe(const char *kind, const char *const *texts, struct uuid *ret_digest)
 {
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -165,7 +166,8 @@ void message_send(struct request *request, const struct message_draft *draft)
     m->body = g_strdup(draft->content);
     m->client_id = g_strdup(draft->client_id);
     if (draft->client_id)
-        make_dedupe("client", (const char *[]){draft->client_id, NULL}, &m->dedupe);
+        make_dedupe("client",
+                    (const char *[]){request->account->id_text, draft->client_id, NULL}, &m->dedupe);
     else
         m->dedupe = m->id; /* lets the writer repeat a batch whose answer was lost */
     archive_write(request->core->archive, &m->write);
@@ -181,7 +183,7 @@ struct arriving {
 
 static void outbox_receipt(struct core *core, const struct message_write *m)
 {
-    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_RECEIVED,
+    struct outbox_entry entry = {.position = m->outbox_position, .kind = OUTBOX_RECEIVED,
                                  .from = m->to, .to = m->address, .reference = m->foreign_id};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
@@ -207,6 +209,8 @@ static void arrival_done(struct write *write, enum error_code error)
     g_autofree struct arriving *arriving = write->data;
     if (error == ERROR_NONE && write->outcome == OUTCOME_NOT_FOUND)
         error = ERROR_NOT_FOUND;
+    else if (error == ERROR_NONE && write->outcome == OUTCOME_CONFLICT)
+        error = ERROR_CONFLICT; /* another text under an id that was used: not stored, say so */
     else if (error == ERROR_NONE)
         arrival_stored(arriving->core, m);
     if (arriving->done)
@@ -219,9 +223,11 @@ static void arrival_done(struct write *write, enum error_code error)
 static void arrival_dedupe(struct message_write *m, const struct message_arrival *arrival)
 {
     if (arrival->origin_id)
-        make_dedupe("origin", (const char *[]){arrival->to, arrival->origin_id, NULL}, &m->dedupe);
+        make_dedupe("origin", (const char *[]){arrival->from, arrival->to, arrival->origin_id, NULL},
+                    &m->dedupe);
     else if (arrival->foreign_id && strlen(arrival->foreign_id) >= 8)
-        make_dedupe("id", (const char *[]){arrival->to, arrival->foreign_id, arrival->body, NULL},
+        make_dedupe("id", (const char *[]){arrival->from, arrival->to, arrival->foreign_id,
+                                           arrival->body, NULL},
                     &m->dedupe);
     else
         m->dedupe = m->id;

@@ -35,8 +35,9 @@ struct message_arrival {
     bool receipt;           /* asked for */
 };
 
-/* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user, or
- * ERROR_UNAVAILABLE when it could not be stored. */
+/* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user,
+ * ERROR_CONFLICT when the sender used the origin-id for another text before, or ERROR_UNAVAILABLE
+ * when it could not be stored. */
 void message_arrived(struct core *core, const struct message_arrival *arrival,
                      void (*done)(enum error_code error, void *data), void *data);
 

@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
+#include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "xep/message.h"
 
@@ -22,6 +23,7 @@ struct outbox {
     gint64 ever_sent; /* highest position sent on any stream: beyond it nothing is a resend */
     gint64 newest;   /* highest position known to be committed */
     gint64 proven;   /* position up to which delivery is proven and rows are (being) deleted */
+    bool uncleared;  /* a deletion failed: the tick repeats it */
     bool behind;     /* entries after `sent` are to be read from the database */
     bool reading;
     bool pinging;
@@ -57,14 +59,27 @@ static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
     return message_build_displayed(&message, entry->reference);
 }
 
+/* The link will never take this one: a message counts as bounced, a receipt is dropped. */
+static void give_up_entry(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    struct uuid id;
+    log_error(AREA_CORE, "outbox-entry-illegal", "position=%" G_GINT64_FORMAT " kind=%d",
+              entry->position, (int)entry->kind);
+    if (entry->kind == OUTBOX_MESSAGE && uuid_parse(entry->id, &id))
+        message_failed(outbox->core, entry->to, &id, "policy-violation");
+}
+
 static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 {
     const struct stanza_sink *sink = &outbox->core->sink;
     g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
     size_t length = 0;
     g_autofree char *xml = stanza_to_link_text(stanza, &length);
-    if (!sink->send(sink->link, xml, length))
+    enum sink_result result = sink->send(sink->link, xml, length);
+    if (result == SINK_LATER)
         return false;
+    if (result == SINK_NEVER)
+        give_up_entry(outbox, entry); /* it must not hold up everything behind it */
     metric_add(METRIC_OUTBOX_RESENT, entry->position <= outbox->ever_sent);
     outbox->sent = entry->position;
     outbox->ever_sent = MAX(outbox->ever_sent, entry->position);
@@ -143,9 +158,19 @@ static void read_page(struct outbox *outbox)
 static void cleared(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
-    (void)data;
-    if (error != ERROR_NONE)
-        log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
+    struct outbox *outbox = data;
+    if (error == ERROR_NONE)
+        return;
+    log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
+    outbox->uncleared = true;
+}
+
+static void clear_proven(struct outbox *outbox)
+{
+    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->proven);
+    const char *values[] = {position};
+    outbox->uncleared = false;
+    archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);
 }
 
 static void ping_done(bool delivered, void *data)
@@ -155,9 +180,7 @@ static void ping_done(bool delivered, void *data)
     if (!delivered)
         return;
     outbox->proven = MAX(outbox->proven, outbox->ping_covers);
-    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->proven);
-    const char *values[] = {position};
-    archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, NULL);
+    clear_proven(outbox);
 }
 
 static void ping(struct outbox *outbox)
@@ -180,6 +203,8 @@ static gboolean tick(gpointer data)
         ping(outbox);
     if (outbox->behind)
         read_page(outbox);
+    if (outbox->uncleared && archive_is_up(outbox->core->archive))
+        clear_proven(outbox);
     return G_SOURCE_CONTINUE;
 }
 
@@ -200,7 +225,7 @@ void outbox_free(struct outbox *outbox)
     g_free(outbox);
 }
 
-static void start_over(struct outbox *outbox)
+void outbox_link_up(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->sent = outbox->proven;
@@ -209,20 +234,25 @@ static void start_over(struct outbox *outbox)
     read_page(outbox);
 }
 
-void outbox_link_up(struct outbox *outbox)
-{
-    start_over(outbox);
-}
-
 void outbox_link_down(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->behind = true;
 }
 
+/* Commits are reported in the order of positions: what was not is beyond `sent`. Nothing that this
+ * stream has carried needs to be sent again. */
 void outbox_archive_up(struct outbox *outbox)
 {
-    start_over(outbox);
+    outbox->behind = true;
+    read_page(outbox);
+}
+
+void outbox_other_log(struct outbox *outbox)
+{
+    outbox->sent = outbox->ever_sent = outbox->newest = outbox->proven = outbox->ping_covers = 0;
+    outbox->stream++;
+    outbox->uncleared = false;
 }
 
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)

@@ -19,6 +19,9 @@ void outbox_link_up(struct outbox *outbox);
 void outbox_link_down(struct outbox *outbox);
 /* The database came (back): there may be rows whose commit was never reported. */
 void outbox_archive_up(struct outbox *outbox);
+/* It came back restored to the past, or as another one: positions start anew. outbox_archive_up
+ * follows. */
+void outbox_other_log(struct outbox *outbox);
 
 /* One entry, as far as it is known; strings are borrowed. */
 struct outbox_entry {

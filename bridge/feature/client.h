@@ -11,7 +11,7 @@ void client_stop(void);
 
 /* Its disco#info. */
 struct disco_info *client_info(void);
-/* Its capabilities, and the node (node "#" ver) that is asked for by those who have seen them. Valid
- * from client_start to client_stop. */
+/* Its capabilities, and the node (node "#" ver) that those ask for who have seen them. Valid from
+ * client_start to client_stop. */
 const struct caps *client_caps(void);
 const char *client_node(void);

@@ -35,7 +35,7 @@ struct hosted_call {
  * now or later. */
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call));
 
-/* Calls NEXT, later, with `allowed` and `idle_seconds` filled in, or ends the call with an error. */
+/* Calls NEXT, later, with `allowed` and `idle_seconds` set, or ends the call with an error. */
 void hosted_ask_access(struct hosted_call *call, void (*next)(struct hosted_call *call));
 
 /* Sends REPLY (taken) and ends the call. */

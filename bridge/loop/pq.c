@@ -148,7 +148,11 @@ static void prepare_all(struct pq_connection *c)
 
 static void connect_step(struct pq_connection *c)
 {
-    switch (PQconnectPoll(c->conn)) {
+    PostgresPollingStatusType status = PQconnectPoll(c->conn);
+    /* libpq may have closed its socket and opened another (next address, no TLS after all) under
+     * the same number: epoll has forgotten it, so it is always added anew. */
+    watch_stop(c);
+    switch (status) {
     case PGRES_POLLING_READING:
         watch_events(c, EPOLLIN);
         break;

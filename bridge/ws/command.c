@@ -38,7 +38,7 @@ struct command {
 static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
 {
     if (socket->state == SOCKET_GREETING)
-        auth_begin(socket, values[0].text, id);
+        auth_begin(socket, values[0].text, values[1].present ? values[1].text : NULL, id);
     else
         socket_fail(socket, id, ERROR_CONFLICT, "already signed in", NULL);
 }
@@ -58,6 +58,8 @@ static void handle_resume(struct ws_socket *socket, const char *id,
 static const struct field auth_fields[] = {
     /* The longest token is checked with all others, so that it gets the answer of a bad one. */
     {.name = "token", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    /* Resumes at once: no live event can come in between. */
+    {.name = "cursor", .type = FIELD_TEXT, .minimum = 1, .maximum = CURSOR_MAX},
     {.name = NULL},
 };
 static const struct field no_fields[] = {{.name = NULL}};

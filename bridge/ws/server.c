@@ -92,7 +92,7 @@ void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t
     if (server->stopping)
         socket_close(socket, CLOSE_GOING_AWAY, "");
     else if (token)
-        auth_begin(socket, token, NULL);
+        auth_begin(socket, token, NULL, NULL);
     socket_receive(socket, extra, extra_length);
 }
 

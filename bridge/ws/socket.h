@@ -132,5 +132,5 @@ void socket_flush(struct ws_socket *socket);
 void socket_deadline(struct ws_socket *socket);
 void socket_destroy(struct ws_socket *socket);
 
-/* auth.c. TOKEN is borrowed; ID is JSON or NULL, borrowed. */
-void auth_begin(struct ws_socket *socket, const char *token, const char *id);
+/* auth.c. Strings are borrowed. CURSOR: where to resume right behind hello, or NULL; ID is JSON or NULL. */
+void auth_begin(struct ws_socket *socket, const char *token, const char *cursor, const char *id);

@@ -266,6 +266,11 @@ bool link_send_text(struct link *link, const char *xml, size_t length)
     return true;
 }
 
+bool link_text_is_legal(const struct link *link, const char *xml, size_t length)
+{
+    return guard_text(link->guard, xml, length);
+}
+
 static bool request(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
                     void *data)
 {

@@ -52,6 +52,8 @@ bool link_send(struct link *link, xmpp_stanza_t *stanza);
 /* The same for XML text that this program has serialised itself; it is parsed as a check, and
  * refused unless it is exactly one well-formed stanza. */
 bool link_send_text(struct link *link, const char *xml, size_t length);
+/* Whether link_send_text could ever take this text: tells a full queue from a bad stanza. */
+bool link_text_is_legal(const struct link *link, const char *xml, size_t length);
 
 /* RESULT is the answering IQ (result or error), borrowed; NULL on timeout or loss of the link. */
 typedef void (*link_answer)(xmpp_stanza_t *result, void *data);

@@ -8,12 +8,15 @@ import contextlib
 import os
 import random
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from harness import fault
 from harness.load import Load
 
+STEADY = 5.2  # seconds after which a link's next failure starts again at the shortest interval
 SERVER_MAY_LOSE = {"ejabberd": 1.0}  # seconds: it answers before Mnesia has written its log
 LONG_ROUNDS = int(os.environ.get("TRESTLE_CHAOS_ROUNDS", "20"))
 
@@ -33,7 +36,9 @@ def kill_xmpp(load):
     if slack:
         load.server_may_lose.append((time.monotonic() - slack, time.monotonic() + 0.1))
     load.stack.restart("xmpp")
-    fault.wait_ready(load.stack, 40)
+    fault.wait_ready(load.stack, 60)
+    if load.random.random() < 0.8:  # a link that fails again sooner is tried at growing intervals, to 30 s
+        fault.wait_steady(load.stack, STEADY, 60)
 
 
 def kill_postgres(load):
@@ -75,7 +80,8 @@ def campaign(stack, faults, rounds, capsys, apps=3):
     """So many rounds of each fault under one load; prints the numbers and returns the checker's report."""
     number = seed()
     say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: {rounds} rounds each, TRESTLE_CHAOS_SEED={number}")
-    with Load(stack, number, apps, file=stack.dir / f"history-{number}.jsonl") as load:
+    file = Path(tempfile.gettempdir()) / f"trestle-chaos-{number}.jsonl"
+    with Load(stack, number, apps, file=file) as load:
         plan = [name for name in faults for _ in range(rounds)]
         load.random.shuffle(plan)
         load.history.wait_acknowledged(20)
@@ -87,6 +93,10 @@ def campaign(stack, faults, rounds, capsys, apps=3):
             load.history.wait_acknowledged(load.random.randint(5, 30), 60)
         report = load.check()
     say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: rounds={len(plan)} {report}")
+    if report.violations:
+        say(capsys, f"the history is in {file}")
+    else:
+        file.unlink()
     return report
 
 

@@ -297,3 +297,24 @@ def test_a_bridge_that_was_killed_takes_back_what_it_had_shown(stack, alice, bob
     bob.expect_presence(alice.full, "unavailable")
     with alice.ws():
         bob.expect_presence(alice.full)
+
+
+def await_refusal(bob, to, condition):
+    """Backends outlive a killed server for a moment, and its return is noticed after one: ask until it is so."""
+    for _ in range(200):
+        with pytest.raises(XmppError) as caught:
+            bob.ping(to)
+        if caught.value.condition == condition:
+            return caught.value.stanza.child(CLIENT, "error").get("type")
+    return pytest.fail(f"{to} never answered {condition}")
+
+
+def test_without_the_database_a_request_is_to_be_repeated(stack, bob):
+    nobody = f"nobody-{uuid.uuid4().hex[:8]}@{stack.app_domain}"
+    stack.kill("postgres")
+    try:
+        assert await_refusal(bob, nobody, "resource-constraint") == "wait"
+        bob.ping(stack.app_domain)
+    finally:
+        stack.restart("postgres")
+    assert await_refusal(bob, nobody, "service-unavailable") == "cancel"

@@ -107,7 +107,7 @@ def test_no_gap_and_no_repeat_while_messages_keep_arriving(app):
             with alice.ws(resume=cursor) as socket:
                 socket.expect("resumed")
                 socket.expect("message.new", content=f"n{len(sent) + 5}")
-                cursor = socket.cursor
+            cursor = socket.cursor
             collected += contents(socket)
     finally:
         enough.set()

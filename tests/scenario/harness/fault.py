@@ -56,6 +56,18 @@ def part_is(stack, name, state):
     return isinstance(body, dict) and body["parts"].get(name) == state
 
 
+def wait_steady(stack, seconds, timeout=DEADLINE):
+    """Returns when the link has been up for so long without a new connection."""
+    seen = [None, time.monotonic()]
+
+    def steady():
+        state = (metric(stack, "trestle_link_up"), metric(stack, "trestle_link_connects_total"))
+        if state != seen[0] or state[0] != 1:
+            seen[:] = [state, time.monotonic()]
+        return time.monotonic() - seen[1] >= seconds
+    wait_for("a steady link", steady, timeout)
+
+
 def processes_of(stack, part):
     """The pids of a part with all their descendants."""
     found = [pid for name, pid in stack.pids().items() if part in (name, name.partition(".")[0])]

@@ -263,7 +263,7 @@ class Session(XmppUser):
 
 
 class Peer(Client):
-    """An XMPP user who stays logged in, and sends to app users in turn, if there are any."""
+    """An XMPP user who stays logged in and talks to app users (`targets`), in turn; others are not heard."""
 
     def __init__(self, history, stack, user, targets=(), pace=0.2):
         super().__init__(history, stack.account(user)["jid"])
@@ -333,7 +333,7 @@ class Peer(Client):
             error = stanza.child(CLIENT, "error")
             condition = next((c.tag.rpartition("}")[2] for c in error if c.tag.rpartition("}")[2] != "text"), "")
             self.answer(stanza.id, f"{error.get('type')}/{condition}")
-        elif stanza.body is not None:
+        elif stanza.body is not None and stanza.sender.partition("/")[0] in self.targets:
             self.note("event", "arrive", id=stanza.id, body=stanza.body,
                       via="offline" if stanza.has(DELAY, "delay") else "live")
 
@@ -485,7 +485,7 @@ class Load:
 
     def __enter__(self):
         try:
-            for client in (*self.peers, *self.consumers, *self.senders):
+            for client in (*self.consumers, *self.peers, *self.senders):
                 client.start()
         except BaseException:
             self.close()
@@ -545,6 +545,7 @@ class Load:
             for jid, contact in behind:
                 if jid == peer.name:
                     peer.catch_up(contact)
+        self.history.add("database", "event", "tables", tables=json.loads(json.dumps(tables, default=str)))
         return checker.check(self.history.lines, tables, self.server_may_lose)
 
 

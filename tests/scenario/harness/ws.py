@@ -48,9 +48,9 @@ class Socket:
         run(self._connect(timeout), timeout + 5)
         if self.token:
             if not self.header:
-                self.auth(self.token)
+                self.auth(self.token, self._resume)
             self.hello = self.expect("hello", timeout=timeout)
-            if self._resume:
+            if self._resume and self.header:
                 self.send("resume", cursor=self._resume)
         return self
 
@@ -100,8 +100,8 @@ class Socket:
             frame["id"] = id
         self.send_raw(json.dumps(frame))
 
-    def auth(self, token):
-        self.send("auth", token=token)
+    def auth(self, token, cursor=None):
+        self.send("auth", token=token, **({"cursor": cursor} if cursor else {}))
 
     def command(self, type, **payload):
         """Sends with an id and returns the payload of the `ack`, or fails with the `error`."""

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One private PostgreSQL for the session, one database per test, copied from a migrated one.
+
+The cluster lives in a folder of its own and listens on a Unix socket there, nowhere else. It runs as
+the `postgres` user when the tests run as root, which PostgreSQL refuses.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+from stack_parts import base, postgres  # noqa: E402
+
+PROGRAM = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle"
+DOMAIN = "app.example.org"
+
+# What the daemon sets on its connections (bridge/archive/archive.c).
+DAEMON_SETTINGS = re.findall(r"-c (\w+)=(\w+)", re.search(
+    r'settings = g_strdup_printf\((.*?)\);', (TOP / "bridge/archive/archive.c").read_text(), re.S)[1])
+
+
+class Cluster:
+    def __init__(self):
+        self.account = base.account_for("postgres")
+        self.dir = Path(tempfile.mkdtemp(prefix="trestle-sql-"))
+        base.Stack.give(self.dir, self.account)
+        self.bin = postgres.bin_dir()
+        self.count = 0
+        self.command("initdb", "--pgdata", self.dir / "data", "--username", "postgres", "--auth", "trust",
+                     "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
+        self.control("start")
+
+    def command(self, name, *words):
+        done = subprocess.run([str(self.bin / name), *map(str, words)], cwd=self.dir,
+                              env=base.clean_environment(self.dir), capture_output=True, text=True,
+                              check=False, **base.as_account(self.account))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def control(self, action, *words):
+        options = (f"-c listen_addresses= -c unix_socket_directories={self.dir} -c fsync=off "
+                   "-c max_connections=60 -c timezone=UTC -c autovacuum=off -c track_functions=all")
+        # Its output must not be a pipe: the server would hold it open.
+        with open(self.dir / "log", "ab") as log:
+            subprocess.run([str(self.bin / "pg_ctl"), "-w", "-D", str(self.dir / "data"), "-o", options,
+                            *words, action], cwd=self.dir, env=base.clean_environment(self.dir), stdout=log,
+                           stderr=log, check=True, **base.as_account(self.account))
+
+    def uri(self, database):
+        return f"postgresql://postgres@/{database}?host={self.dir}"
+
+    def connect(self, database):
+        return psycopg2.connect(self.uri(database))
+
+    def create(self, template=None):
+        self.count += 1
+        name = f"t{self.count}"
+        admin = self.connect("postgres")
+        admin.autocommit = True
+        with admin.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        admin.close()
+        return name
+
+    def migrate(self, database):
+        """Runs `trestle migrate`, returns what it printed."""
+        config = self.dir / f"{database}.ini"
+        config.write_text(f"[xmpp]\ndomain={DOMAIN}\nserver_domain=example.org\nsecret=secret\n"
+                          f"[database]\nuri={self.uri(database)}\n[auth]\nkey={'k' * 32}\n")
+        done = subprocess.run([str(PROGRAM), "migrate", "--config", str(config)], capture_output=True,
+                              text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def schema(self, database):
+        """The schema as text, without what differs from run to run."""
+        text = self.command("pg_dump", "--schema-only", "--no-owner", self.uri(database))
+        return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.M)
+
+    def close(self):
+        self.control("stop", "-m", "immediate")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    cluster = Cluster()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="session")
+def template(cluster):
+    name = cluster.create()
+    cluster.migrate(name)
+    return name
+
+
+class Database:
+    """A migrated database and connections to it; the calls of the SQL functions as Python."""
+
+    def __init__(self, cluster, name):
+        self.cluster = cluster
+        self.name = name
+        self.open = []
+        self.main = self.connect()
+
+    def connect(self, autocommit=True):
+        connection = self.cluster.connect(self.name)
+        connection.autocommit = autocommit
+        with connection.cursor() as cursor:
+            for name, value in DAEMON_SETTINGS:
+                cursor.execute(f"SET {name} = {value}")
+        if not autocommit:
+            connection.commit()
+        self.open.append(connection)
+        return connection
+
+    def rows(self, statement, *values, on=None):
+        with (on or self.main).cursor() as cursor:
+            cursor.execute(statement, values)
+            if cursor.description is None:
+                return []
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
+
+    def one(self, statement, *values, on=None):
+        rows = self.rows(statement, *values, on=on)
+        assert len(rows) == 1
+        return next(iter(rows[0].values()))
+
+    # -- the functions
+
+    def provision(self, external, localpart="same", username=None, name=None, avatar=None, on=None):
+        row, = self.rows("SELECT * FROM user_provision(%s, %s, %s, %s, %s, %s)", external,
+                         external if localpart == "same" else localpart, DOMAIN, username, name, avatar,
+                         on=on)
+        return row
+
+    def user(self, external):
+        return self.provision(external)["id"]
+
+    def opened(self, user, reference=None, jid=None, on=None):
+        row, = self.rows("SELECT * FROM conversation_open(%s::uuid[], %s::text[], %s::text[], %s)", [user],
+                         [reference], [jid], DOMAIN, on=on)
+        return row
+
+    def conversation(self, user, reference=None, jid=None):
+        import json
+        return json.loads(self.opened(user, reference, jid)["json"])["id"]
+
+    def store(self, *messages, careful=True, on=None):
+        """messages: dicts with conversation, sender and what differs from the defaults."""
+        rows = [message(**m) for m in messages]
+        columns = [[row[key] for row in rows] for key in
+                   ("id", "conversation", "sender", "body", "client_id", "dedupe")]
+        return self.rows("SELECT * FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
+                         " %s::text[], %s::uuid[], %s)", *columns, careful, on=on)
+
+    def receive(self, *arrivals, on=None):
+        rows = [arrival(**a) for a in arrivals]
+        columns = [[row[key] for row in rows] for key in
+                   ("id", "sender", "to", "body", "dedupe", "address", "foreign_id", "markable", "stanza",
+                    "receipt")]
+        return self.rows("SELECT * FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
+                         " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[])",
+                         *columns, on=on)
+
+    def mark(self, kind, user=None, jid=None, conversation=None, message=None, on=None):
+        row, = self.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[],"
+                         " %s::text[])", [user], [jid], [conversation], [message], [kind], on=on)
+        return row
+
+    def fail(self, message_id, jid, condition="service-unavailable"):
+        row, = self.rows("SELECT * FROM message_fail(%s::uuid[], %s::text[], %s::text[])", [message_id],
+                         [jid], [condition])
+        return row
+
+    def page(self, user, conversation, limit=50, **cursor):
+        import json
+        text = self.one("SELECT message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
+                        cursor.get("before"), cursor.get("after"), cursor.get("around"))
+        return None if text is None else json.loads(text)
+
+    def conversations(self, user, limit=50, before=None, after=None):
+        import json
+        return json.loads(self.one("SELECT conversation_list(%s, %s, %s, %s)", user, limit, before, after))
+
+    def outbox(self, after=0, limit=1000):
+        return self.rows("SELECT * FROM outbox_page(%s, %s)", after, limit)
+
+    def resume(self, user, position, limit=1000):
+        return self.rows("SELECT * FROM event_resume(%s, %s, %s)", user, position, limit)
+
+    def head(self):
+        return self.one("SELECT position FROM log_head")
+
+    def close(self):
+        for connection in self.open:
+            connection.close()
+
+
+def new_id():
+    import uuid
+    return str(uuid.uuid4())
+
+
+def message(conversation, sender, body="hello", client_id=None, dedupe=None, id=None):
+    id = id or new_id()
+    return {"id": id, "conversation": conversation, "sender": sender, "body": body,
+            "client_id": client_id, "dedupe": dedupe or id}
+
+
+def arrival(to, sender="romeo@example.org", body="hello", dedupe=None, foreign_id="f-1", markable=False,
+            receipt=False, id=None, stanza="<message/>"):
+    id = id or new_id()
+    return {"id": id, "sender": sender, "to": to, "body": body, "dedupe": dedupe or id,
+            "address": f"{sender}/phone", "foreign_id": foreign_id, "markable": markable,
+            "stanza": stanza, "receipt": receipt}
+
+
+@pytest.fixture
+def db(cluster, template):
+    database = Database(cluster, cluster.create(template))
+    yield database
+    database.close()

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watermarks only rise and are exact; what was missed since a position is exactly what happened."""
+import json
+
+import pytest
+
+from conftest import DOMAIN, new_id
+
+
+@pytest.fixture
+def talk(db):
+    """Alice (hosted) and Romeo (remote): Romeo's messages 1, 2 and 4, hers is 3."""
+    alice = db.user("alice")
+    rows = db.receive({"to": f"alice@{DOMAIN}", "foreign_id": "r1", "markable": True},
+                      {"to": f"alice@{DOMAIN}", "foreign_id": "r2", "markable": False})
+    conversation = rows[0]["conversation_id"]
+    mine, = db.store({"conversation": conversation, "sender": alice})
+    last, = db.receive({"to": f"alice@{DOMAIN}", "foreign_id": "r4", "markable": True})
+    db.rows("DELETE FROM outbox")
+    romeo = last["sender_id"]
+    return {"alice": alice, "romeo": romeo, "conversation": conversation,
+            "ids": [rows[0]["id"], rows[1]["id"], mine["id"], last["id"]]}
+
+
+def watermarks(db, user):
+    return db.rows("SELECT delivered_seq, read_seq FROM members WHERE user_id = %s", user)[0]
+
+
+def test_marks_rise_and_never_fall(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    row = db.mark("delivered", user=alice, message=ids[1])
+    assert row["outcome"] == 0 and row["seq"] == 2 and row["message_id"] == ids[1]
+    assert row["conversation_id"] == talk["conversation"]
+    assert db.mark("delivered", user=alice, message=ids[0])["outcome"] == 1
+    assert db.mark("delivered", user=alice, message=ids[1])["outcome"] == 1
+    assert watermarks(db, alice) == {"delivered_seq": 2, "read_seq": 0}
+    db.mark("read", user=alice, message=ids[3])
+    late = db.mark("read", user=alice, message=ids[0])
+    assert late["outcome"] == 1 and late["seq"] == 4
+    assert watermarks(db, alice) == {"delivered_seq": 4, "read_seq": 4}
+
+
+def test_reading_implies_delivery_once(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    db.mark("delivered", user=alice, message=ids[2])
+    db.mark("read", user=alice, message=ids[1])
+    assert watermarks(db, alice) == {"delivered_seq": 3, "read_seq": 2}
+    db.mark("read", user=alice, message=ids[3])
+    assert db.rows("SELECT kind, seq FROM marks ORDER BY kind, seq") == [
+        {"kind": "delivered", "seq": 3}, {"kind": "delivered", "seq": 4},
+        {"kind": "read", "seq": 2}, {"kind": "read", "seq": 4}]
+
+
+def test_unread_is_exact(db, talk):
+    alice, ids, conversation = talk["alice"], talk["ids"], talk["conversation"]
+    assert json.loads(db.one("SELECT conversation_get(%s, %s)", alice, conversation))["unread_count"] == 3
+    assert db.mark("delivered", user=alice, message=ids[3])["unread"] == 3
+    assert db.mark("read", user=alice, message=ids[0])["unread"] == 2
+    assert db.mark("read", user=alice, message=ids[2])["unread"] == 1
+    assert db.mark("read", user=alice, conversation=conversation)["unread"] == 0
+    assert json.loads(db.one("SELECT conversation_get(%s, %s)", alice, conversation))["unread_count"] == 0
+    assert db.mark("read", user=talk["romeo"], message=ids[0])["unread"] == 1
+
+
+def test_newest_message_is_meant_when_none_is_named(db, talk):
+    row = db.mark("read", user=talk["alice"], conversation=talk["conversation"])
+    assert row["outcome"] == 0 and row["message_id"] == talk["ids"][3] and row["seq"] == 4
+    quiet = db.conversation(talk["alice"], jid="juliet@example.org")
+    empty = db.mark("read", user=talk["alice"], conversation=quiet)
+    assert empty["outcome"] == 1 and empty["message_id"] is None and empty["unread"] == 0
+
+
+def test_strangers_foreign_messages_and_random_ids_are_alike(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    mallory = db.user("mallory")
+    other = db.conversation(mallory, jid="romeo@example.org")
+    foreign, = db.store({"conversation": other, "sender": mallory})
+    refused = [db.mark("read", user=mallory, conversation=talk["conversation"]),
+               db.mark("read", user=mallory, conversation=talk["conversation"], message=ids[0]),
+               db.mark("read", user=mallory, message=ids[0]),
+               db.mark("read", user=alice, conversation=talk["conversation"], message=foreign["id"]),
+               db.mark("read", user=alice, conversation=talk["conversation"], message=new_id()),
+               db.mark("read", user=alice, conversation=new_id()),
+               db.mark("read", user=alice, message=new_id()),
+               db.mark("read", jid="nobody@example.org", message=ids[2])]
+    assert {row["outcome"] for row in refused} == {2}
+    assert {(row["seq"], row["message_id"], row["user_a"], row["unread"], row["marker_to"])
+            for row in refused} == {(0, None, None, 0, None)}
+    assert db.one("SELECT count(*) FROM marks") == 0
+
+
+def test_remote_member_marks_by_address(db, talk):
+    row = db.mark("delivered", jid="romeo@example.org", message=talk["ids"][2])
+    assert row["outcome"] == 0 and row["user_id"] == talk["romeo"] and row["marker_to"] is None
+    item = next(i for i in db.page(talk["alice"], talk["conversation"])["items"] if i["seq"] == 3)
+    assert item["status"] == "delivered" and item["delivered_at"] and item["read_at"] is None
+    db.mark("read", jid="romeo@example.org", message=talk["ids"][2])
+    item = next(i for i in db.page(talk["alice"], talk["conversation"])["items"] if i["seq"] == 3)
+    assert item["status"] == "read" and item["read_at"]
+    assert db.outbox() == []
+
+
+def test_marker_names_the_peers_newest_markable_message(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    assert db.mark("delivered", user=alice, message=ids[3])["marker_to"] is None
+    second = db.mark("read", user=alice, message=ids[1])
+    assert (second["marker_to"], second["marker_reference"]) == ("romeo@example.org", "r1")
+    last = db.mark("read", user=alice, message=ids[3])
+    assert last["marker_reference"] == "r4"
+    entries = db.outbox()
+    assert [(e["kind"], e["reference"], e["to_address"], e["from_jid"], e["position"]) for e in entries] == [
+        ("displayed", "r1", "romeo@example.org", f"alice@{DOMAIN}", second["position"]),
+        ("displayed", "r4", "romeo@example.org", f"alice@{DOMAIN}", last["position"])]
+
+
+def test_no_marker_for_messages_that_did_not_ask(db):
+    alice = db.user("alice")
+    row, = db.receive({"to": f"alice@{DOMAIN}", "markable": False})
+    assert db.mark("read", user=alice, message=row["id"])["marker_to"] is None
+    row, = db.receive({"to": f"alice@{DOMAIN}", "markable": True, "foreign_id": None})
+    assert db.mark("read", user=alice, message=row["id"])["marker_to"] is None
+    assert db.outbox() == []
+
+
+def test_several_marks_of_one_member_in_one_batch(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    rows = db.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[])",
+                   [alice] * 4, [None] * 4, [None] * 4, [ids[0], ids[3], ids[1], ids[3]],
+                   ["read", "delivered", "read", "read"])
+    assert [row["outcome"] for row in rows] == [0, 0, 0, 0]
+    assert [row["unread"] for row in rows] == [2, 2, 1, 0]
+    assert watermarks(db, alice) == {"delivered_seq": 4, "read_seq": 4}
+
+
+def test_unread_does_not_walk_a_long_monologue(db):
+    """A sender who never reads must not make everybody wait for the count."""
+    alice, bob = db.user("alice"), db.user("bob")
+    conversation = db.conversation(alice, reference="bob")
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body)"
+            " SELECT gen_random_uuid(), %s, n, 1000000 + n, %s, now(), 'x' FROM generate_series(1, 50000) n",
+            conversation, alice)
+    db.rows("ANALYZE messages")
+    plan = db.one("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT unread_count(%s, %s, 0)",
+                  conversation, alice)
+    blocks = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    assert blocks < 500
+    assert db.one("SELECT unread_count(%s, %s, 0)", conversation, bob) == 1000
+    db.store({"conversation": conversation, "sender": bob})
+    assert db.one("SELECT unread_count(%s, %s, 0)", conversation, alice) == 1
+    assert db.one("SELECT unread_count(%s, %s, 50000)", conversation, alice) == 1
+
+
+# -- resuming
+
+def events(rows):
+    return sorted((row["position"], row["type"]) for row in rows if row["type"])
+
+
+def test_resume_is_exactly_what_came_after(db, talk):
+    alice, ids = talk["alice"], talk["ids"]
+    before = db.head()
+    assert [row["type"] for row in db.resume(alice, before)] == [None]
+    sent, = db.store({"conversation": talk["conversation"], "sender": alice})
+    arrived, = db.receive({"to": f"alice@{DOMAIN}", "sender": "juliet@example.org"})
+    delivered = db.mark("delivered", jid="romeo@example.org", message=ids[2])
+    read = db.mark("read", user=alice, message=ids[3])
+    failed = db.fail(sent["id"], "romeo@example.org")
+    bob = db.user("bob")
+    db.store({"conversation": db.conversation(bob, jid="romeo@example.org"), "sender": bob})
+    rows = db.resume(alice, before)
+    assert rows[0]["type"] is None and rows[0]["position"] == db.head()
+    assert events(rows) == [
+        (sent["position"], "message.new"), (arrived["position"], "message.new"),
+        (delivered["position"], "message.delivered"), (read["position"], "message.read"),
+        (failed["position"], "message.failed")]
+    for position, kind in events(rows):
+        assert (position, kind) not in events(db.resume(alice, position))
+    payloads = {row["type"]: json.loads(row["payload"]) for row in rows if row["type"]}
+    assert payloads["message.failed"]["xmpp_condition"] == "service-unavailable"
+    assert payloads["message.read"]["message_id"] == ids[3] and payloads["message.read"]["user_id"] == alice
+
+
+def test_watermarks_appear_once_where_they_stand(db, talk):
+    before = db.head()
+    for message in talk["ids"]:
+        db.mark("delivered", user=talk["alice"], message=message)
+        last = db.mark("read", user=talk["alice"], message=message)
+    # The read mark moved the delivered one in its own step only if it was ahead of it.
+    kinds = [kind for _, kind in events(db.resume(talk["romeo"], before))]
+    assert kinds == ["message.delivered", "message.read"]
+    assert max(position for position, _ in events(db.resume(talk["romeo"], before))) == last["position"]
+
+
+def test_more_than_the_limit_is_told_by_one_row_more(db, talk):
+    before = db.head()
+    db.store(*[{"conversation": talk["conversation"], "sender": talk["alice"]}] * 10)
+    assert len(events(db.resume(talk["alice"], before, 10))) == 10
+    assert len(events(db.resume(talk["alice"], before, 9))) == 10
+    assert len(events(db.resume(talk["alice"], before, 3))) == 4
+    assert len(events(db.resume(talk["alice"], 0, 1000))) == 14
+
+
+def test_strangers_resume_nothing(db, talk):
+    mallory = db.user("mallory")
+    assert events(db.resume(mallory, 0)) == []
+    assert events(db.resume(new_id(), 0)) == []

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No query of the daemon walks a table, and a page costs the same however long the history is."""
+import json
+
+import pytest
+
+from conftest import DOMAIN, Database, new_id
+from test_schema import named_queries
+
+BIG = ("messages", "members", "conversations", "marks", "users", "outbox")
+MESSAGES = 100_000
+USERS = 2_000
+
+
+def fill(db):
+    """USERS hosted users, each with one remote peer; 100,000 messages, marks for some, an outbox."""
+    db.rows("INSERT INTO users (id, kind, external_id, jid) SELECT md5('h' || n)::uuid, 'hosted', 'e' || n,"
+            " 'h' || n || '@' || %s FROM generate_series(1, %s) n", DOMAIN, USERS)
+    db.rows("INSERT INTO users (id, kind, jid) SELECT md5('r' || n)::uuid, 'remote', 'r' || n ||"
+            " '@example.org' FROM generate_series(1, %s) n", USERS)
+    db.rows("INSERT INTO conversations (id, user_a, user_b, remote_user, remote_jid, position, created_at)"
+            " SELECT md5('c' || n)::uuid, least(h, r), greatest(h, r), r, 'r' || n || '@example.org', n, now()"
+            " FROM (SELECT n, md5('h' || n)::uuid AS h, md5('r' || n)::uuid AS r"
+            "       FROM generate_series(1, %s) n) x", USERS)
+    db.rows("INSERT INTO members (conversation_id, user_id, joined_at) SELECT id, u, now() FROM conversations,"
+            " LATERAL unnest(ARRAY[user_a, user_b]) u")
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, dedupe,"
+            " foreign_id, markable) SELECT md5('m' || n)::uuid, md5('c' || (n %% %s + 1))::uuid, n / %s + 1,"
+            " 10000 + n, md5((CASE n %% 2 WHEN 0 THEN 'h' ELSE 'r' END) || (n %% %s + 1))::uuid, now(),"
+            " 'text ' || n, md5('d' || n)::uuid, 'f' || n, true FROM generate_series(0, %s) n",
+            USERS, USERS, USERS, MESSAGES - 1)
+    db.rows("INSERT INTO marks SELECT id, u, k, 1, now() FROM conversations,"
+            " LATERAL unnest(ARRAY[user_a, user_b]) u, unnest(ARRAY['delivered', 'read']) k")
+    db.rows("INSERT INTO outbox SELECT position, 'message', sender_id, 'x@example.org', id FROM messages"
+            " WHERE position > %s", 10000 + MESSAGES - 5000)
+    db.rows("INSERT INTO server_keys SELECT 'k' || n, sha256(n::text::bytea), '{send}'"
+            " FROM generate_series(1, 1000) n")
+    db.rows("UPDATE log_head SET position = %s", 10000 + MESSAGES)
+    db.rows("VACUUM ANALYZE")
+
+
+@pytest.fixture(scope="module")
+def big(cluster, template):
+    database = Database(cluster, cluster.create(template))
+    fill(database)
+    yield database
+    database.close()
+
+
+def calls(db):
+    """Name → arguments of a call that does the whole of its work."""
+    user = db.one("SELECT id FROM users WHERE jid = 'h4@' || %s", DOMAIN)
+    conversation = db.one("SELECT id FROM conversations WHERE remote_jid = 'r4@example.org'")
+    messages = [row["id"] for row in db.rows("SELECT id FROM messages WHERE conversation_id = %s ORDER BY seq",
+                                             conversation)]
+    middle = messages[len(messages) // 2]
+    return [
+        ("user_provision", "'e4', 'h4', %s, NULL, 'New name', NULL", (DOMAIN,)),
+        ("user_provision", "'new', 'h4', %s, NULL, NULL, NULL", (DOMAIN,)),
+        ("user_find", "%s", (user,)), ("user_find", "'e4'", ()), ("user_by_jid", "'r4@example.org'", ()),
+        ("server_key_find", "sha256('4')", ()),
+        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY['e5'], ARRAY[NULL]::text[], %s", (user, DOMAIN)),
+        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY[NULL]::text[], ARRAY['r4@example.org'], %s",
+         (user, DOMAIN)),
+        ("conversation_get", "%s, %s", (user, conversation)),
+        ("conversation_list", "%s, 50, NULL, NULL", (user,)),
+        ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
+         " ARRAY['c'], ARRAY[%s]::uuid[], true", (new_id(), conversation, user, new_id())),
+        ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
+         " ARRAY['c'], ARRAY[%s]::uuid[], false", (new_id(), conversation, user, new_id())),
+        ("message_receive", "ARRAY[%s]::uuid[], ARRAY['r4@example.org'], ARRAY['h4@' || %s], ARRAY['x'],"
+         " ARRAY[%s]::uuid[], ARRAY['r4@example.org/x'], ARRAY['f'], ARRAY[true], ARRAY['<m/>'], ARRAY[true]",
+         (new_id(), DOMAIN, new_id())),
+        ("mark_store", "ARRAY[%s]::uuid[], ARRAY[NULL]::text[], ARRAY[%s]::uuid[], ARRAY[NULL]::uuid[],"
+         " ARRAY['read']", (user, conversation)),
+        ("mark_store", "ARRAY[NULL]::uuid[], ARRAY['r4@example.org'], ARRAY[NULL]::uuid[], ARRAY[%s]::uuid[],"
+         " ARRAY['delivered']", (messages[-1],)),
+        ("message_fail", "ARRAY[%s]::uuid[], ARRAY['r4@example.org'], ARRAY['gone']", (messages[-1],)),
+        ("message_page", "%s, %s, 50, NULL, NULL, NULL", (user, conversation)),
+        ("message_page", "%s, %s, 50, %s, NULL, NULL", (user, conversation, middle)),
+        ("message_page", "%s, %s, 50, NULL, %s, NULL", (user, conversation, middle)),
+        ("message_page", "%s, %s, 50, NULL, NULL, %s", (user, conversation, middle)),
+        ("log_state", "", ()), ("event_resume", "%s, %s, 1000", (user, 10000 + MESSAGES - 3000)),
+        ("outbox_page", "%s, 128", (10000 + MESSAGES - 2500,)),
+    ]
+
+
+def test_every_query_is_tried(big):
+    tried = {name for name, _, _ in calls(big)} | {"outbox_delivered"}
+    asked = {name for name, _ in named_queries()}
+    tools = {"server_key_create", "server_key_revoke", "schema_newest", "clock_now"}
+    assert asked - tools == tried
+
+
+def test_no_query_walks_a_table(big):
+    """Counted by PostgreSQL itself inside the calls' own transaction, under the daemon's settings."""
+    for name, arguments, values in calls(big):
+        connection = big.connect(autocommit=False)
+        big.rows(f"SELECT * FROM {name}({arguments})", *values, on=connection)
+        counted = big.rows("SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE seq_scan > 0",
+                           on=connection)
+        connection.rollback()
+        connection.close()
+        walked = {row["relname"] for row in counted} & set(BIG)
+        assert not walked, f"{name}({arguments})"
+
+
+def test_clearing_the_outbox_is_an_index_scan(big):
+    plan = json.dumps(big.one("EXPLAIN (FORMAT JSON) DELETE FROM outbox WHERE position <= 200"))
+    assert "Index" in plan and "Seq Scan" not in plan
+
+
+def blocks(db, statement, *values):
+    """Buffers that a call touches once it is warm."""
+    connection = db.connect(autocommit=False)
+    for _ in range(2):
+        plan = db.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *values, on=connection)
+    connection.rollback()
+    connection.close()
+    return plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+
+
+def test_each_call_touches_few_blocks(big):
+    """An index scan that returns few rows but visits many is a walk, too."""
+    few = {"message_page": 2500, "event_resume": 800, "outbox_page": 1500}
+    for name, arguments, values in calls(big):
+        values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
+                       for i, v in enumerate(values))
+        touched = blocks(big, f"SELECT * FROM {name}({arguments})", *values) if name not in (
+            "message_store", "message_receive", "user_provision") else 0
+        assert touched < few.get(name, 400), f"{name}({arguments}) touched {touched}"
+
+
+@pytest.mark.parametrize("direction", ["", "before", "after", "around"])
+def test_page_cost_does_not_grow_with_the_history(db, direction):
+    alice, bob = db.user("alice"), db.user("bob")
+    conversation = db.conversation(alice, reference="bob")
+    costs = []
+    for start, end in ((1, 10_000), (10_001, 200_000)):
+        db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body)"
+                " SELECT md5('m' || n)::uuid, %s, n, 1000 + n, CASE n %% 2 WHEN 0 THEN %s ELSE %s END::uuid,"
+                " now(), 'text' FROM generate_series(%s, %s) n", conversation, alice, bob, start, end)
+        db.rows("VACUUM ANALYZE messages")
+        middle = db.one("SELECT id FROM messages WHERE seq = %s", end // 2)
+        cursor = {"": (None, None, None), "before": (middle, None, None), "after": (None, middle, None),
+                  "around": (None, None, middle)}[direction]
+        costs.append(blocks(db, "SELECT message_page(%s, %s, 50, %s, %s, %s)", alice, conversation, *cursor))
+    assert costs[1] <= costs[0] * 1.5 + 20, costs

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrations and named queries: what the daemon prepares exists, and there is one way to a schema."""
+import re
+
+from conftest import TOP
+
+
+def named_queries():
+    for path in sorted((TOP / "sql").glob("query/*.sql")) + sorted((TOP / "sql").glob("tool/*.sql")):
+        blocks = re.split(r"^-- name: *([a-z0-9_]+) *$", path.read_text(), flags=re.M)
+        for name, text in zip(blocks[1::2], blocks[2::2]):
+            yield name, "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+
+
+def migrations():
+    return sorted((TOP / "sql/migration").glob("*.sql"))
+
+
+def test_every_named_query_prepares(db):
+    names = [name for name, text in named_queries()]
+    assert len(names) == len(set(names)) and "message_store" in names
+    for name, text in named_queries():
+        db.rows(f"PREPARE {name} AS {text}")
+
+
+def test_migrating_again_changes_nothing(cluster):
+    name = cluster.create()
+    first = cluster.migrate(name)
+    schema = cluster.schema(name)
+    applied = cluster.connect(name)
+    with applied.cursor() as cursor:
+        cursor.execute("SELECT version, name, applied_at FROM schema_migrations ORDER BY version")
+        before = cursor.fetchall()
+        second = cluster.migrate(name)
+        cursor.execute("SELECT version, name, applied_at FROM schema_migrations ORDER BY version")
+        assert cursor.fetchall() == before
+    applied.close()
+    assert [f"{version:04d}_{label}.sql" for version, label, _ in before] == [p.name for p in migrations()]
+    assert "applying 0001_base" in first and "applying" not in second
+    assert cluster.schema(name) == schema
+
+
+def test_upgraded_schema_is_the_fresh_one(cluster, template):
+    """From every older version, with rows in it, by dump and restore as an operator would."""
+    fresh = cluster.schema(template)
+    for count in range(1, len(migrations())):
+        old = cluster.create()
+        connection = cluster.connect(old)
+        with connection.cursor() as cursor:
+            for number, path in enumerate(migrations()[:count], 1):
+                cursor.execute(path.read_text())
+                cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)",
+                               (number, path.stem[5:]))
+            cursor.execute("INSERT INTO users (id, kind, external_id, jid) VALUES"
+                           " (gen_random_uuid(), 'hosted', 'a', 'a@app.example.org')")
+        connection.commit()
+        connection.close()
+        dump = cluster.dir / f"{old}.dump"
+        cluster.command("pg_dump", "--format=custom", "--file", dump, cluster.uri(old))
+        restored = cluster.create()
+        cluster.command("pg_restore", "--no-owner", "--dbname", cluster.uri(restored), dump)
+        cluster.migrate(restored)
+        assert cluster.schema(restored) == fresh
+        connection = cluster.connect(restored)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM users")
+            assert cursor.fetchone() == (1,)
+        connection.close()
+
+
+def test_newer_schema_is_refused(cluster, db):
+    import subprocess
+
+    from conftest import PROGRAM
+    db.rows("INSERT INTO schema_migrations (version, name) VALUES (9999, 'future')")
+    config = cluster.dir / "future.ini"
+    config.write_text(f"[xmpp]\ndomain=a.example\nserver_domain=example\nsecret=s\n[database]\n"
+                      f"uri={cluster.uri(db.name)}\n[auth]\nkey={'k' * 32}\n")
+    done = subprocess.run([str(PROGRAM), "migrate", "--config", str(config)], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode != 0 and "9999" in done.stderr
