@@ -61,7 +61,7 @@ static void start(void)
 {
     const char *uri = g_getenv("TRESTLE_TEST_DATABASE");
     admin = PQconnectdb(uri);
-    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox"));
+    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox, contacts"));
     g_free(sql("INSERT INTO users (id, kind, external_id, jid) VALUES"
                " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
                " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));
@@ -167,10 +167,12 @@ END_TEST
 START_TEST(many_writes_in_order_and_in_few_statements)
 {
     start();
-    options->database_queue_max = 200000;
     open_archive();
     gint64 before = metric_get(METRIC_ARCHIVE_STATEMENTS);
-    add_numbered(0, 100000);
+    for (unsigned added = 0; added < 100000; added += 5000) {
+        add_numbered(added, 5000);
+        finish_all(added); /* the next ones come while the last ones are under way */
+    }
     finish_all(100000);
     ck_assert_uint_eq(tally.stored, 100000);
     ck_assert(!tally.disorder);
@@ -348,17 +350,16 @@ START_TEST(large_texts_go_in_several_statements)
 }
 END_TEST
 
-static const TTest *const tests[] = {
-    poison_row_spares_its_neighbours, many_writes_in_order_and_in_few_statements,
-    killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
-    stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
-    what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
-    second_address_is_tried, large_texts_go_in_several_statements};
-
 int main(void)
 {
     if (!g_getenv("TRESTLE_TEST_DATABASE"))
         return 77;
+    const TTest *const tests[] = {
+        poison_row_spares_its_neighbours, many_writes_in_order_and_in_few_statements,
+        killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
+        stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
+        what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
+        second_address_is_tried, large_texts_go_in_several_statements};
     Suite *suite = suite_create("archive_pg");
     TCase *tcase = tcase_create("archive_pg");
     tcase_set_timeout(tcase, 120);
