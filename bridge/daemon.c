@@ -19,6 +19,7 @@
 #include "bridge/http/server.h"
 #include "bridge/http/upgrade.h"
 #include "bridge/loop/loop.h"
+#include "bridge/ws/dialect.h"
 #include "bridge/ws/server.h"
 #include "bridge/xmpp/link.h"
 
@@ -120,8 +121,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    static const char *const dialects[] = {"trestle.v1", NULL};
-    struct websocket_upgrade upgrade = {dialects, upgraded, daemon};
+    struct websocket_upgrade upgrade = {dialect_subprotocols, upgraded, daemon};
     struct http_probe probe = {ready_parts, NULL, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)
@@ -144,6 +144,10 @@ static void core_start(struct daemon *daemon, const struct options *options)
     deliveries_init(core);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {archive_up, NULL};
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->start)
+            features[i]->start(core);
+    }
     core->archive = archive_new(options, &callbacks, daemon);
     struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
     daemon->link = link_new(options, &link_callbacks, daemon);
@@ -196,7 +200,9 @@ void daemon_free(struct daemon *daemon)
     ws_server_free(daemon->sockets);
     http_admin_free(daemon->admin);
     archive_free(core->archive); /* answers what still waits */
+    core->archive = NULL;
     link_free(daemon->link);
+    core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
     deliveries_clear(core);
     sessions_clear(core);
@@ -204,5 +210,9 @@ void daemon_free(struct daemon *daemon)
     token_verifier_free(core->tokens);
     g_free(core->epoch);
     loop_stop();
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->stop)
+            features[i]->stop(core);
+    }
     g_free(daemon);
 }

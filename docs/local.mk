@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Both files are what the program prints; `make docs-update` writes them anew after the option table
-# or the commands changed, and `make check` fails when they differ.
+# The manual page and the sample are what the program prints; `make docs-update` writes them anew after
+# the option table or the commands changed, and `make check` fails when they differ.
 dist_man_MANS = docs/trestle.1
+dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/architecture.md docs/operations.md docs/xeps.md
 exampledir = $(docdir)/examples
-dist_example_DATA = docs/trestle.ini.sample
+dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
+EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh docs/README.md docs/decisions \
+  sql/README.md tests/unit/README.md bridge/archive/README.md bridge/core/README.md \
+  bridge/http/README.md bridge/loop/README.md bridge/xmpp/README.md
 
 .PHONY: docs-update
 docs-update: trestle$(EXEEXT)

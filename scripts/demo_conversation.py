@@ -120,6 +120,7 @@ def explain(stack, alice, talk):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stack = Stack.reuse(sys.argv[1])
     started = time.monotonic()
     try:
@@ -130,12 +131,14 @@ def main():
     title(f"Every step was seen, in {time.monotonic() - started:.1f} s")
     if "--once" not in sys.argv:
         explain(stack, alice, talk)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             signal.pause()
         except KeyboardInterrupt:
-            print("\nstopping")
+            print("\nstopping", flush=True)
     return 0
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit(130)

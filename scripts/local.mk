@@ -2,4 +2,5 @@
 # The scripts that read the source tree and refuse what breaks its rules.
 TESTS += scripts/check-layers scripts/check-style
 EXTRA_DIST += scripts/build scripts/check scripts/check-layers scripts/check-style scripts/demo \
-  scripts/packages scripts/stack scripts/stack_parts scripts/README.md
+  scripts/demo_conversation.py scripts/packages scripts/stack scripts/stack_parts scripts/README.md \
+  tests/README.md tests/scenario tests/sql .ci/run

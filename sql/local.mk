@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/contact.sql \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
-  sql/migration/0002_functions.sql
+  sql/migration/0002_functions.sql \
+  sql/migration/0003_contacts.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TOOLS) scripts/gen-sql
 BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def

@@ -44,6 +44,7 @@ struct archive {
     struct archive_callbacks callbacks;
     void *data;
     bool up;
+    bool known; /* has been up: the epoch and the schema are known */
     gint64 asked; /* when the schema was last asked for */
     guint timer;
     gint64 silence_max; /* microseconds without an answer after which a connection is given up */
@@ -212,6 +213,7 @@ static void state_read(PGresult *result, void *data)
         return;
     }
     archive->up = true;
+    archive->known = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);
     log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema);
     archive->callbacks.up(PQgetvalue(result, 0, 0),
@@ -283,7 +285,8 @@ static void turn_end(void *data)
     g_queue_init(&archive->refused);
     fail_reads(&refused);
     writer_refuse(archive->writer);
-    send_reads(archive);
+    if (archive->known)
+        send_reads(archive);
     if (archive->up)
         writer_flush(archive->writer);
 }

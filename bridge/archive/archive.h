@@ -83,6 +83,7 @@ struct write {
     size_t size;              /* of its texts, bytes */
     bool alone;               /* to be sent without neighbours, after a refusal */
     bool sent;                /* has been sent at least once */
+    bool again;               /* not for the first time now */
     bool careful;             /* may repeat an earlier one */
     bool told_late;
 };
@@ -111,6 +112,7 @@ struct message_write {
     char *remote_jid;         /* of the remote member, or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
+    gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */

@@ -62,8 +62,18 @@ static void decode_message(struct write *write, const PGresult *r, int row)
 static void decode_receive(struct write *write, const PGresult *r, int row)
 {
     decode_message(write, r, row);
-    if (write->outcome != OUTCOME_NOT_FOUND)
-        as_message(write)->sender_json = binary_text(r, row, 11);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    as_message(write)->sender_json = binary_text(r, row, 11);
+    as_message(write)->outbox_position = binary_integer(r, row, 12);
+}
+
+/* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
+ * heard of it then. To be told twice does no harm here, not to be told does. */
+static void count_as_new(struct write *write)
+{
+    if (write->outcome == OUTCOME_REPEATED && write->again)
+        write->outcome = OUTCOME_DONE;
 }
 
 static struct mark_write *as_mark(struct write *write)
@@ -98,6 +108,8 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     m->unread = binary_integer(r, row, 10);
     m->marker_to = binary_text(r, row, 11);
     m->marker_reference = binary_text(r, row, 12);
+    if (!uuid_is_nil(&m->message))
+        count_as_new(write);
 }
 
 static struct failure_write *as_failure(struct write *write)
@@ -124,6 +136,7 @@ static void decode_failure(struct write *write, const PGresult *r, int row)
     f->client_id = binary_text(r, row, 4);
     write->position = binary_integer(r, row, 5);
     write->at = binary_time(r, row, 6);
+    count_as_new(write);
 }
 
 static struct open_write *as_open(struct write *write)

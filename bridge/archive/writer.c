@@ -18,6 +18,7 @@
 #include "bridge/loop/loop.h"
 
 #define ARRAYS_MAX 10
+#define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
 #define BATCH_BYTES_MAX (4 * 1024 * 1024)   /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
 #define RESEND_DELAY (500 * G_TIME_SPAN_MILLISECOND)
@@ -221,7 +222,8 @@ static bool batch_send(struct batch *batch)
     for (GList *link = batch->writes.head; link; link = link->next) {
         codec->encode(link->data, writer->arrays);
         struct write *write = link->data;
-        batch->careful = batch->careful || write->careful || write->sent;
+        write->again = write->sent;
+        batch->careful = batch->careful || write->careful || write->again;
         write->sent = true;
     }
     for (int i = 0; i < codec->arrays; i++) {
@@ -251,9 +253,10 @@ static bool batch_send(struct batch *batch)
 static void batch_collect(struct writer *writer, struct batch *batch)
 {
     GQueue *waiting = &writer->waiting[batch->kind];
+    unsigned most = batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
     size_t bytes = 0;
     g_hash_table_remove_all(writer->dedupes);
-    while (waiting->head && batch->writes.length < writer->batch_max) {
+    while (waiting->head && batch->writes.length < most) {
         struct write *write = waiting->head->data;
         const struct uuid *dedupe = write_dedupe(write);
         bytes += write->size;

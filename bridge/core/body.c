@@ -6,11 +6,12 @@
 
 #include "bridge/core/body.h"
 
-/* jansson recurses once per level, in parsing and in freeing: look before it does. Brackets inside
- * of strings are skipped; what is not JSON at all is left to the parser. */
-static bool is_too_deep(const char *text, size_t length)
+/* Looks before jansson does, which recurses once per level and takes 0.3 µs per byte of many small
+ * values. Strings are skipped; what is not JSON at all is left to the parser. NULL: go on. */
+static const char *find_excess(const char *text, size_t length)
 {
     unsigned depth = 0;
+    unsigned values = 0;
     bool in_string = false;
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
@@ -18,12 +19,17 @@ static bool is_too_deep(const char *text, size_t length)
             i++;
         else if (c == '"')
             in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '[') && ++depth > BODY_DEPTH_MAX)
-            return true;
-        else if (!in_string && (c == '}' || c == ']') && depth > 0)
+        if (in_string)
+            continue;
+        bool opens = c == '{' || c == '[';
+        if (opens && ++depth > BODY_DEPTH_MAX)
+            return "the JSON is nested too deeply";
+        if ((opens || c == ',') && ++values > BODY_VALUES_MAX)
+            return "the JSON has too many values";
+        if ((c == '}' || c == ']') && depth > 0)
             depth--;
     }
-    return false;
+    return NULL;
 }
 
 static bool fail(enum error_code code, const char *detail, enum error_code *ret_code,
@@ -37,11 +43,12 @@ static bool fail(enum error_code code, const char *detail, enum error_code *ret_
 bool body_parse(const char *text, size_t length, json_t **ret_json, enum error_code *ret_code,
                 const char **ret_detail)
 {
-    if (is_too_deep(text, length))
-        return fail(ERROR_BAD_REQUEST, "the JSON is nested too deeply", ret_code, ret_detail);
+    const char *excess = find_excess(text, length);
+    if (excess)
+        return fail(ERROR_BAD_REQUEST, excess, ret_code, ret_detail);
     json_error_t error;
-    json_t *json = json_loadb(
-        text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    json_t *json =
+        json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
     if (json) {
         *ret_json = json;
         return true;

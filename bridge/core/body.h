@@ -7,7 +7,8 @@
 
 #include "bridge/base/error.h"
 
-#define BODY_DEPTH_MAX 32 /* nesting of arrays and objects */
+#define BODY_DEPTH_MAX 32    /* nesting of arrays and objects */
+#define BODY_VALUES_MAX 4096 /* members, elements and containers together */
 
 /* Parses the LENGTH bytes at TEXT: UTF-8, one JSON value, no member twice. True and *ret_json
  * (caller owns). Otherwise false with *ret_code, ERROR_BAD_REQUEST for what is not JSON and

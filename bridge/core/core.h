@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct account;
+struct announcer;
 struct archive;
 struct operation;
 struct options;
@@ -42,5 +43,8 @@ struct core {
     char *epoch;                /* of the log; changes when a database is restored to the past */
     gint64 position;            /* of the newest event that was fanned out */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
+    /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
+    void (*presence_changed)(struct core *core, struct account *account, bool online);
+    struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -61,22 +61,25 @@ void event_unref(struct event *event)
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account)
 {
-    (void)core;
     subscriber->account = account_ref(account);
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);
+    if (account->subscribers->len == 1 && core->presence_changed)
+        core->presence_changed(core, account, true);
 }
 
 void subscriber_remove(struct core *core, struct subscriber *subscriber)
 {
-    (void)core;
     struct account *account = g_steal_pointer(&subscriber->account);
     if (!account)
         return;
     g_ptr_array_remove_fast(account->subscribers, subscriber);
-    if (account->subscribers->len == 0)
+    if (account->subscribers->len == 0) {
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
+        if (core->presence_changed)
+            core->presence_changed(core, account, false);
+    }
     account_unref(account);
 }
 

@@ -197,7 +197,8 @@ static bool check_unknown(const struct field *fields, const struct field_source 
 {
     const char *key;
     json_t *value;
-    json_object_foreach (source->object, key, value) {
+    json_object_foreach(source->object, key, value)
+    {
         const struct field *field = fields;
         while (field->name && strcmp(field->name, key) != 0)
             field++;

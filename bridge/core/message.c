@@ -114,7 +114,6 @@ static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct sending *sending = write->data;
-    g_autoptr(trestle_account) account = sending->account;
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
                                                 "was used for another message"};
     if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
@@ -125,6 +124,7 @@ static void send_done(struct write *write, enum error_code error)
         request_fail_field(sending->request, &reused);
     else if (sending->request)
         request_fail(sending->request, ERROR_NOT_FOUND, NULL);
+    account_unref(sending->account);
     message_write_free(m);
 }
 
@@ -183,7 +183,7 @@ struct arriving {
 
 static void outbox_receipt(struct core *core, const struct message_write *m)
 {
-    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_RECEIVED,
+    struct outbox_entry entry = {.position = m->outbox_position, .kind = OUTBOX_RECEIVED,
                                  .from = m->to, .to = m->address, .reference = m->foreign_id};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);

@@ -225,18 +225,13 @@ void outbox_free(struct outbox *outbox)
     g_free(outbox);
 }
 
-static void start_over(struct outbox *outbox)
+void outbox_link_up(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->sent = outbox->proven;
     outbox->unproven = 0;
     outbox->behind = true;
     read_page(outbox);
-}
-
-void outbox_link_up(struct outbox *outbox)
-{
-    start_over(outbox);
 }
 
 void outbox_link_down(struct outbox *outbox)

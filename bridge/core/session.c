@@ -108,11 +108,13 @@ static void sign_in_finish(struct sign_in *sign_in, enum error_code error, const
     if (error == ERROR_NONE) {
         /* The session lives in the table, which the callback may change: hold the account. */
         struct session session = sign_in->known->session;
-        g_autoptr(trestle_account) account = session.account ? account_ref(session.account) : NULL;
+        if (session.account)
+            account_ref(session.account);
         g_auto(GStrv) scopes = g_strdupv(sign_in->known->scopes);
         session.scopes = (const char *const *)scopes;
         remember(sign_in);
         sign_in->done(&session, ERROR_NONE, NULL, sign_in->data);
+        account_unref(session.account);
     } else {
         sign_in->done(NULL, error, detail, sign_in->data);
     }
@@ -139,14 +141,19 @@ struct account *account_of_rows(struct core *core, const struct rows *rows)
     return account_learn(core, &row);
 }
 
+/* A row of user_find or user_by_jid: only hosted users live here, the others are their own masters. */
+static bool is_hosted_row(const struct rows *rows)
+{
+    return rows_count(rows) == 1 && g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0;
+}
+
 static void user_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct sign_in *sign_in = data;
     struct account *account = NULL;
-    /* A server key acts for the app's own users only, not for people of other servers. */
-    bool ours = error == ERROR_NONE && rows_count(rows) == 1 &&
-                (!sign_in->on_behalf || g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0);
-    if (ours)
+    bool found = error == ERROR_NONE &&
+                 (sign_in->on_behalf ? is_hosted_row(rows) : rows_count(rows) == 1);
+    if (found)
         account = account_of_rows(sign_in->core, rows);
     if (account)
         sign_in->known->session.account = account_ref(account);
@@ -257,8 +264,7 @@ static void lookup_read(const struct rows *rows, enum error_code error, void *da
 {
     g_autofree struct lookup *lookup = data;
     struct account *account = NULL;
-    if (error == ERROR_NONE && rows_count(rows) == 1 &&
-        g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0)
+    if (error == ERROR_NONE && is_hosted_row(rows))
         account = account_of_rows(lookup->core, rows);
     lookup->done(account, error, lookup->data);
 }

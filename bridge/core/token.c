@@ -28,9 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
 struct token_verifier {
     enum token_algorithm algorithm;
-    GArray *keys; /* struct token_key, at least one */
+    GArray *keys;            /* struct token_key, at least one */
     char *issuer, *audience; /* NULL: not checked */
-    gint64 leeway; /* seconds */
+    gint64 leeway;           /* seconds */
 };
 
 /* The three segments of a token, decoded. */
@@ -114,8 +114,7 @@ static bool split(const char *token, struct segments *parts)
     parts->signed_length = (size_t)(second - token);
     parts->header = decode_object(token, (size_t)(first - token));
     parts->payload = decode_object(first + 1, (size_t)(second - first - 1));
-    parts->signature =
-        base64url_decode(second + 1, strlen(second + 1), &parts->signature_length);
+    parts->signature = base64url_decode(second + 1, strlen(second + 1), &parts->signature_length);
     return parts->header && parts->payload && parts->signature;
 }
 
@@ -146,6 +145,22 @@ static bool hmac_matches(const struct token_key *key, const struct segments *par
            CRYPTO_memcmp(digest, parts->signature, length) == 0;
 }
 
+/* libjwt 1.10 reads past the end of an empty signature. */
+static bool length_is_possible(enum token_algorithm algorithm, size_t length)
+{
+    switch (algorithm) {
+    case TOKEN_RS256:
+        return length >= 256 && length <= 1024;
+    case TOKEN_ES256:
+        return length == 64;
+    case TOKEN_HS256:
+        return length == 32;
+    case TOKEN_ALGORITHM_MAX:
+    default:
+        return false;
+    }
+}
+
 static bool signature_is_right(const struct token_verifier *verifier, const struct segments *parts)
 {
     json_t *algorithm = json_object_get(parts->header, "alg");
@@ -153,7 +168,7 @@ static bool signature_is_right(const struct token_verifier *verifier, const stru
         json_object_get(parts->header, "crit"))
         return false;
     const struct token_key *key = choose_key(verifier, parts->header);
-    if (!key)
+    if (!key || !length_is_possible(verifier->algorithm, parts->signature_length))
         return false;
     /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
     if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
@@ -200,7 +215,8 @@ static bool audience_matches(json_t *claim, const char *audience)
         return strcmp(json_string_value(claim), audience) == 0;
     size_t i;
     json_t *entry;
-    json_array_foreach (claim, i, entry) {
+    json_array_foreach(claim, i, entry)
+    {
         if (g_strcmp0(json_string_value(entry), audience) == 0)
             return true;
     }
@@ -225,7 +241,8 @@ static const char *check_claims(const struct token_verifier *verifier, json_t *p
     if (verifier->issuer &&
         g_strcmp0(json_string_value(json_object_get(payload, "iss")), verifier->issuer) != 0)
         return "the token has another issuer";
-    if (verifier->audience && !audience_matches(json_object_get(payload, "aud"), verifier->audience))
+    if (verifier->audience &&
+        !audience_matches(json_object_get(payload, "aud"), verifier->audience))
         return "the token is for another audience";
     if (!usable_text(payload, "sub", SUBJECT_MAX))
         return "the token has no usable sub";

@@ -198,7 +198,8 @@ GArray *token_keys_from_jwks(const char *text, size_t length, enum token_algorit
     g_autoptr(GArray) keys = keys_new();
     size_t i;
     json_t *jwk;
-    json_array_foreach (entries, i, jwk) {
+    json_array_foreach(entries, i, jwk)
+    {
         const char *id = json_string_value(json_object_get(jwk, "kid"));
         if (!usable(jwk, algorithm))
             continue;

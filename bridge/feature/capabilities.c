@@ -32,8 +32,10 @@ static void capabilities(struct request *request)
     json_begin_object(&json);
     json_key(&json, "features");
     json_begin_array(&json);
-    for (size_t i = 0; features[i]; i++)
-        json_put_string(&json, features[i]->name);
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->operations) /* the others only concern XMPP */
+            json_put_string(&json, features[i]->name);
+    }
     json_end_array(&json);
     json_key(&json, "dialects");
     json_begin_array(&json);

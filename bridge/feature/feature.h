@@ -11,8 +11,12 @@ struct feature {
     const char *name;
     const struct operation *operations;     /* ended by a row without handle; NULL: none */
     const struct stanza_handler *stanzas;   /* ended by a row without stanza; NULL: none */
+    /* Before the first stanza and request, and after the last callback of archive and link (both are
+     * gone then); may be NULL. */
+    void (*start)(struct core *core);
+    void (*stop)(struct core *core);
     void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
-    void (*link_down)(struct core *core);
+    void (*link_down)(struct core *core); /* may be NULL */
 };
 
 /* All features, NULL-terminated. features.c is the only list. */

@@ -6,14 +6,28 @@
 
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
+extern const struct feature feature_disco;
+extern const struct feature feature_last;
 extern const struct feature feature_message;
+extern const struct feature feature_ping;
+extern const struct feature feature_presence;
+extern const struct feature feature_time;
 extern const struct feature feature_user;
+extern const struct feature feature_vcard;
+extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
     &feature_user,
     &feature_conversation,
     &feature_message,
+    &feature_presence,
+    &feature_disco,
+    &feature_ping,
+    &feature_version,
+    &feature_time,
+    &feature_last,
+    &feature_vcard,
     NULL,
 };
 

@@ -5,5 +5,17 @@ libfeature_a_SOURCES = \
   bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/capabilities.c \
   bridge/feature/conversation.c \
+  bridge/feature/announce.c bridge/feature/announce.h \
+  bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/disco.c \
+  bridge/feature/hosted.c bridge/feature/hosted.h \
+  bridge/feature/last.c \
   bridge/feature/message.c \
-  bridge/feature/user.c
+  bridge/feature/online.c bridge/feature/online.h \
+  bridge/feature/ping.c \
+  bridge/feature/presence.c \
+  bridge/feature/time.c \
+  bridge/feature/user.c \
+  bridge/feature/vcard.c \
+  bridge/feature/version.c
+EXTRA_DIST += bridge/feature/README.md

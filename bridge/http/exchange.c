@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a request: head → route → body → credentials → fields → handler → answer. What is
- * found wrong early is answered only when the body is in, so that the connection can be kept; a body
- * too large to swallow is refused at once and costs the connection. */
+/* The way of a request: head, route, body, credentials, fields, handler, answer. What is found
+ * wrong early is answered only when the body is in, so that the connection can be kept; a body too
+ * large to swallow is refused at once and costs the connection. */
 #include "config.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "bridge/core/core.h"
 #include "bridge/http/exchange.h"
 
-#define SWALLOW_MAX 16384            /* bytes of a body that is read only to be ignored */
+#define SWALLOW_MAX 16384             /* bytes of a body that is read only to be ignored */
 #define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
 #define SPARE_MAX 256
 
@@ -30,9 +30,9 @@ static struct exchange *exchange_of(struct request *request)
 
 static struct exchange *exchange_new(struct http_server *server, struct MHD_Connection *mhd)
 {
-    struct exchange *exchange = server->spare->len > 0
-                                    ? g_ptr_array_steal_index_fast(server->spare, server->spare->len - 1)
-                                    : g_new(struct exchange, 1);
+    struct exchange *exchange =
+        server->spare->len > 0 ? g_ptr_array_steal_index_fast(server->spare, server->spare->len - 1)
+                               : g_new(struct exchange, 1);
     *exchange = (struct exchange){.server = server, .mhd = mhd};
     exchange->link.data = exchange;
     exchange->request.transport = &transport;
@@ -54,6 +54,7 @@ static void release_request(struct exchange *exchange)
     g_clear_pointer(&exchange->request.body, json_decref);
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
+    g_clear_pointer(&exchange->idempotency_key, g_free);
 }
 
 static void drop_body(struct exchange *exchange)
@@ -182,10 +183,10 @@ static void check_body_head(struct exchange *exchange)
 
 static void find_credentials(struct exchange *exchange)
 {
-    exchange->credentials = (struct credentials){head_bearer(exchange->head.authorization),
-                                                 exchange->head.on_behalf};
-    bool anonymous = exchange->match.operation &&
-                     (exchange->match.operation->flags & OPERATION_ANONYMOUS) != 0;
+    exchange->credentials =
+        (struct credentials){head_bearer(exchange->head.authorization), exchange->head.on_behalf};
+    bool anonymous =
+        exchange->match.operation && (exchange->match.operation->flags & OPERATION_ANONYMOUS) != 0;
     if (!anonymous && !exchange->handshake && !exchange->credentials.token)
         exchange_fail(exchange, ERROR_UNAUTHENTICATED, "Authorization: Bearer is missing", NULL);
 }
@@ -231,9 +232,9 @@ static void run_operation(struct exchange *exchange)
     struct request *request = &exchange->request;
     enum error_code code = ERROR_NONE;
     const char *detail = NULL;
-    bool readable = exchange->body.length == 0 ||
-                    body_parse(exchange->body.data, exchange->body.length, &request->body, &code,
-                               &detail);
+    bool readable =
+        exchange->body.length == 0 ||
+        body_parse(exchange->body.data, exchange->body.length, &request->body, &code, &detail);
     drop_body(exchange);
     if (!readable) {
         request_fail(request, code, detail);
@@ -241,8 +242,9 @@ static void run_operation(struct exchange *exchange)
     }
     static const struct field no_fields[] = {{.name = NULL}};
     const struct field *fields = request->operation->fields;
+    exchange->idempotency_key = g_strdup(exchange->head.idempotency_key);
     struct field_source source = {.object = request->body,
-                                  .idempotency_key = exchange->head.idempotency_key,
+                                  .idempotency_key = exchange->idempotency_key,
                                   .parameter = parameter_find,
                                   .data = exchange};
     struct field_problem problem;

@@ -33,19 +33,20 @@ struct http_server {
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
     char **origins;                   /* NULL-terminated */
     struct MHD_Daemon *daemon;
-    GQueue waiting[WAIT_MAX];         /* struct connection, longest wait first */
-    GQueue running;                   /* struct exchange whose handler is at work */
-    GPtrArray *spare;                 /* freed struct exchange, for reuse */
-    size_t bodies;                    /* bytes of bodies in memory, of all requests */
-    bool run_wanted;                  /* libmicrohttpd has something to do at the turn's end */
+    GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
+    GQueue running;           /* struct exchange whose handler is at work */
+    GPtrArray *spare;         /* freed struct exchange, for reuse */
+    size_t bodies;            /* bytes of bodies in memory, of all requests */
+    bool run_wanted;          /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
+    bool starved; /* descriptors ran out in this second, which has been logged */
     /* server.c alone */
-    struct loop_watch accepting;      /* fd -1: closed */
-    struct loop_watch serving;        /* libmicrohttpd's epoll set */
-    int reserve;                      /* a descriptor to give up when there are no more */
-    bool paused;                      /* no accepting until the next second */
+    struct loop_watch accepting; /* fd -1: closed */
+    struct loop_watch serving;   /* libmicrohttpd's epoll set */
+    int reserve;                 /* a descriptor to give up when there are no more */
+    bool paused;                 /* no accepting until the next second */
     guint timer, stop_timer;
-    gint64 patience[WAIT_MAX];        /* microseconds */
+    gint64 patience[WAIT_MAX]; /* microseconds */
     gint64 stop_deadline;
     void (*stopped)(void *data);
     void *stopped_data;
@@ -76,7 +77,8 @@ struct exchange {
     struct credentials credentials;
     char *texts[REQUEST_VALUES_MAX]; /* decoded path and query parameters, by field */
     size_t lengths[REQUEST_VALUES_MAX];
-    const char *accept; /* of a handshake: the chosen subprotocol or NULL */
+    char *idempotency_key; /* a copy: values may outlive the connection */
+    const char *accept;    /* of a handshake: the chosen subprotocol or NULL */
     const char *dialect;
     /* the answer */
     unsigned status;
@@ -88,6 +90,7 @@ struct exchange {
 /* server.c */
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
 void server_want_run(struct http_server *server);
+void server_note_starved(struct http_server *server); /* logs at most once a second */
 
 /* exchange.c: what libmicrohttpd calls; the request line comes first. */
 void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd);

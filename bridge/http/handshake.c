@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/exchange.h"
 
@@ -104,7 +103,8 @@ static void write_accept(const char *key, char ret_accept[32])
 /* libmicrohttpd has sent the 101. It would keep the connection's memory for as long as the socket
  * is open: so take a descriptor of our own and let it close its one, which does not touch TCP. */
 static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, const char *extra,
-                       size_t extra_size, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
+                       size_t extra_size, MHD_socket socket,
+                       struct MHD_UpgradeResponseHandle *handle)
 {
     (void)mhd;
     struct http_server *server = data;
@@ -117,7 +117,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
                                                 exchange->dialect};
         server->upgrade.upgraded(server->upgrade.data, &handshake);
     } else {
-        log_error(AREA_HTTP, "no-descriptor", NULL);
+        server_note_starved(server);
     }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     server_want_run(server);
@@ -126,8 +126,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
 enum MHD_Result handshake_send(struct exchange *exchange)
 {
     choose_dialect(exchange);
-    struct MHD_Response *response =
-        MHD_create_response_for_upgrade(on_upgrade, exchange->server);
+    struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, exchange->server);
     if (!response)
         return MHD_NO;
     char accept[32];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks against request smuggling. libmicrohttpd 0.9.75 takes bare LF for a line end, folded lines,
- * a space before the colon, and cuts a line at NUL. It keeps the head where it was received and only
- * overwrites line ends and colons, so whether every line was terminated by CRLF and nothing was left
- * out can be told from the addresses of the pieces alone, without looking at the bytes. */
+/* Checks against request smuggling. libmicrohttpd 0.9.75 takes bare LF for a line end, folded
+ * lines, a space before the colon, and cuts a line at NUL. It keeps the head where it was received
+ * and only overwrites line ends and colons, so whether every line was terminated by CRLF and
+ * nothing was left out can be told from the addresses of the pieces alone, without looking at the
+ * bytes. */
 #include "config.h"
 
 #include <stdint.h>

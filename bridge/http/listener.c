@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +13,15 @@
 #include "bridge/http/listener.h"
 
 #define BACKLOG 4096
+#define DEFER_SECONDS 5
+
+/* The kernel keeps a connection to itself until its first bytes are there: one that stays silent
+ * costs us no memory, and a crowd that connects first and speaks then is served a few at a time. */
+static void defer_accept(int fd)
+{
+    int seconds = DEFER_SECONDS;
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
 
 static int open_socket(const struct addrinfo *address)
 {
@@ -19,6 +29,7 @@ static int open_socket(const struct addrinfo *address)
     int on = 1;
     if (fd < 0)
         return -1;
+    defer_accept(fd);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;

@@ -38,8 +38,8 @@ static int field_index(const struct operation *operation, const char *name, unsi
 static bool is_complete(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '%' && (i + 2 >= length || !g_ascii_isxdigit(text[i + 1]) ||
-                               !g_ascii_isxdigit(text[i + 2])))
+        if (text[i] == '%' &&
+            (i + 2 >= length || !g_ascii_isxdigit(text[i + 1]) || !g_ascii_isxdigit(text[i + 2])))
             return false;
     }
     return true;

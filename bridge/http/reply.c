@@ -44,9 +44,8 @@ static void note(const struct exchange *exchange, unsigned status)
     if (status >= 400)
         metric_add(METRIC_HTTP_ERRORS, 1);
     const struct operation *operation = exchange->request.operation;
-    log_debug(AREA_HTTP, "answered", "request=%s method=%s path=%s status=%u",
-              exchange->request.id, operation ? operation->method : "-",
-              operation ? operation->path : "-", status);
+    log_debug(AREA_HTTP, "answered", "request=%s method=%s path=%s status=%u", exchange->request.id,
+              operation ? operation->method : "-", operation ? operation->path : "-", status);
 }
 
 static enum MHD_Result queue(struct exchange *exchange, unsigned status,

@@ -20,7 +20,7 @@ struct node {
     char *literal;
     GPtrArray *children; /* struct node *, literal segments */
     struct node *parameter;
-    GPtrArray *routes;   /* struct route *, by method */
+    GPtrArray *routes; /* struct route *, by method */
     GString *allow;
 };
 

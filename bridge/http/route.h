@@ -12,7 +12,7 @@ struct routes;
 
 struct route_match {
     const struct operation *operation; /* NULL: the path is known, the method is not */
-    const char *allow;                 /* the methods of this path, as the header Allow wants them */
+    const char *allow; /* the methods of this path, as the header Allow wants them */
     size_t parameter_count;
     struct {
         const char *name; /* without the colon */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connections and time. libmicrohttpd runs without threads and without a listening socket: we accept
- * (so that running out of descriptors does not spin and WebSockets count), it reads and writes on its
- * own epoll set, which is one watch of the loop. Its idle timer starts anew with every byte, so time
- * is kept here, absolutely: a slow client cannot stretch it. */
+/* Connections and time. libmicrohttpd runs without threads and without a listening socket: we
+ * accept (so that running out of descriptors does not spin and WebSockets count), it reads and
+ * writes on its own epoll set, which is one watch of the loop. Its idle timer starts anew with
+ * every byte, so time is kept here, absolutely: a slow client cannot stretch it. */
 #include "config.h"
 
 #include <errno.h>
@@ -30,13 +30,22 @@
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
-#define BODY_RATE 16384                     /* bytes a second; a large body may take longer */
-#define STOP_POLL 20                        /* milliseconds */
+#define BODY_RATE 16384 /* bytes a second; a large body may take longer */
+#define STOP_POLL 20    /* milliseconds */
 
 void server_want_run(struct http_server *server)
 {
     server->run_wanted = true;
     loop_wake();
+}
+
+void server_note_starved(struct http_server *server)
+{
+    if (!server->starved)
+        log_warning(AREA_HTTP, "no-descriptor",
+                    "connections=%" G_GINT64_FORMAT " sockets=%" G_GINT64_FORMAT,
+                    metric_get(METRIC_HTTP_CONNECTIONS), metric_get(METRIC_WS_SOCKETS));
+    server->starved = true;
 }
 
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait)
@@ -128,8 +137,7 @@ static bool is_full(const struct http_server *server)
  * would keep the listener ready and us busy. Without it, accepting pauses for up to a second. */
 static void turn_one_away(struct http_server *server)
 {
-    log_warning(AREA_HTTP, "no-descriptor", "connections=%" G_GINT64_FORMAT,
-                metric_get(METRIC_HTTP_CONNECTIONS));
+    server_note_starved(server);
     if (server->reserve >= 0) {
         close(server->reserve);
         int fd = accept4(server->accepting.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -149,8 +157,8 @@ static void on_accepting(struct loop_watch *watch, uint32_t events)
         struct sockaddr_storage address;
         socklen_t length = sizeof address;
         int on = 1;
-        int fd = accept4(watch->fd, (struct sockaddr *)&address, &length,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
             turn_one_away(server);
         if (fd < 0)
@@ -177,6 +185,7 @@ static gboolean on_second(void *data)
             cut(server, connection);
         }
     }
+    server->starved = false;
     if (server->paused && server->accepting.fd >= 0) {
         server->paused = false;
         loop_modify(&server->accepting, EPOLLIN);
@@ -217,9 +226,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)options->http_connections_max + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escaped, NULL, MHD_OPTION_END);
+        exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
 }
 
 static bool start(struct http_server *server, GError **error)
@@ -233,8 +241,7 @@ static bool start(struct http_server *server, GError **error)
         g_set_error_literal(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, "libmicrohttpd refuses");
         return false;
     }
-    server->serving.fd =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->serving.fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     loop_add(&server->serving, EPOLLIN);
     loop_add(&server->accepting, EPOLLIN);
     loop_at_turn_end(at_turn_end, server);
@@ -256,11 +263,12 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
     server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    server->patience[WAIT_HEAD] = HEAD_PATIENCE;
-    server->patience[WAIT_BODY] =
-        MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
-    server->patience[WAIT_CLIENT] = options->http_idle_timeout * G_USEC_PER_SEC;
-    server->patience[WAIT_REQUEST] = options->http_idle_timeout * G_USEC_PER_SEC;
+    gint64 idle = options->http_idle_timeout * G_USEC_PER_SEC;
+    gint64 body = MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
+    server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);
+    server->patience[WAIT_BODY] = MIN(body, idle);
+    server->patience[WAIT_CLIENT] = idle;
+    server->patience[WAIT_REQUEST] = idle;
     if (start(server, error))
         return server;
     http_server_free(server);
@@ -303,8 +311,8 @@ void http_server_stop(struct http_server *server, guint milliseconds, void (*don
     server->stop_timer = g_timeout_add(STOP_POLL, on_stop_poll, server);
 }
 
-/* Resumed without an answer, requests lose their connection; libmicrohttpd must not be stopped while
- * one is suspended. */
+/* Resumed without an answer, requests lose their connection; libmicrohttpd must not be stopped
+ * while one is suspended. */
 static void stop_daemon(struct http_server *server)
 {
     for (GList *link = server->running.head; link; link = link->next)

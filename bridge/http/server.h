@@ -18,8 +18,8 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
 void http_server_stop(struct http_server *server, guint milliseconds, void (*done)(void *data),
                       void *data);
 
-/* Cuts every connection. Requests whose handlers have not answered yet stay valid until they do. Not
- * from inside of a handler. NULL is fine. */
+/* Cuts every connection. Requests whose handlers have not answered yet stay valid until they do.
+ * Not from inside of a handler. NULL is fine. */
 void http_server_free(struct http_server *server);
 
 unsigned http_server_port(const struct http_server *server);

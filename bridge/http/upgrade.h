@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 struct websocket_handshake {
-    int fd;              /* non-blocking, TCP_NODELAY; ownership passes to the callee */
-    const char *extra;   /* bytes the client sent right behind its handshake; valid during the call */
+    int fd;            /* non-blocking, TCP_NODELAY; ownership passes to the callee */
+    const char *extra; /* bytes the client sent right behind its handshake; valid during the call */
     size_t extra_length;
     const char *token;   /* from "Authorization: Bearer", or NULL; valid during the call */
     const char *dialect; /* the negotiated subprotocol, or ?dialect=, or NULL; during the call */

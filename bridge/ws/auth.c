@@ -12,12 +12,14 @@
 #include "bridge/core/cursor.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
+#include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
 
 /* A sign-in under way. */
 struct sign_in {
     struct ws_socket *socket; /* reference held */
     char *id;
+    char *cursor; /* to resume from, or NULL */
 };
 
 static void refuse(struct ws_socket *socket, const char *id, enum error_code code,
@@ -47,13 +49,13 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     json_member_string(&json, "cursor", cursor);
     json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);
     json_end_object(&json);
-    socket_send_frame(socket, &(struct dialect_frame){.type = "hello",
-                                                      .id = id,
-                                                      .cursor = cursor,
-                                                      .payload = payload.data});
+    socket_send_frame(socket,
+                      &(struct dialect_frame){
+                          .type = "hello", .id = id, .cursor = cursor, .payload = payload.data});
 }
 
-static void accept_session(struct ws_socket *socket, const struct session *session, const char *id)
+static void accept_session(struct ws_socket *socket, const struct session *session,
+                           const char *cursor, const char *id)
 {
     if (!session->account) {
         refuse(socket, id, ERROR_UNAUTHENTICATED, "the key acts for no user");
@@ -65,6 +67,8 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
     }
     socket_open(socket, session->account, session->expires);
     send_hello(socket, session->account, id);
+    if (cursor)
+        replay_begin(socket, cursor, NULL);
 }
 
 static void signed_in(const struct session *session, enum error_code code, const char *detail,
@@ -75,17 +79,18 @@ static void signed_in(const struct session *session, enum error_code code, const
     if (socket->state == SOCKET_AUTHENTICATING) { /* else it has closed meanwhile */
         socket->state = SOCKET_GREETING;
         if (session)
-            accept_session(socket, session, sign_in->id);
+            accept_session(socket, session, sign_in->cursor, sign_in->id);
         else
             refuse(socket, sign_in->id, code, detail);
         socket_resume_reading(socket, PAUSE_SIGN_IN);
     }
     g_free(sign_in->id);
+    g_free(sign_in->cursor);
     g_free(sign_in);
     socket_unref(socket);
 }
 
-void auth_begin(struct ws_socket *socket, const char *token, const char *id)
+void auth_begin(struct ws_socket *socket, const char *token, const char *cursor, const char *id)
 {
     struct core *core = socket->server->core;
     struct credentials credentials = {.token = token};
@@ -95,7 +100,7 @@ void auth_begin(struct ws_socket *socket, const char *token, const char *id)
         return;
     }
     if (session_lookup(core, &credentials, &session)) {
-        accept_session(socket, &session, id);
+        accept_session(socket, &session, cursor, id);
         return;
     }
     socket->state = SOCKET_AUTHENTICATING;
@@ -103,5 +108,6 @@ void auth_begin(struct ws_socket *socket, const char *token, const char *id)
     struct sign_in *sign_in = g_new0(struct sign_in, 1);
     sign_in->socket = socket_ref(socket);
     sign_in->id = g_strdup(id);
+    sign_in->cursor = g_strdup(cursor);
     session_sign_in(core, &credentials, signed_in, sign_in);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands it
- * to its handler as a request. A client that sent an id gets an ack; errors are always told. */
+/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands
+ * it to its handler as a request. A client that sent an id gets an ack; errors are always told. */
 #include "config.h"
 
 #include <jansson.h>
@@ -38,7 +38,7 @@ struct command {
 static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
 {
     if (socket->state == SOCKET_GREETING)
-        auth_begin(socket, values[0].text, id);
+        auth_begin(socket, values[0].text, values[1].present ? values[1].text : NULL, id);
     else
         socket_fail(socket, id, ERROR_CONFLICT, "already signed in", NULL);
 }
@@ -58,11 +58,17 @@ static void handle_resume(struct ws_socket *socket, const char *id,
 static const struct field auth_fields[] = {
     /* The longest token is checked with all others, so that it gets the answer of a bad one. */
     {.name = "token", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    /* Resumes at once: no live event can come in between. */
+    {.name = "cursor", .type = FIELD_TEXT, .minimum = 1, .maximum = CURSOR_MAX},
     {.name = NULL},
 };
 static const struct field no_fields[] = {{.name = NULL}};
 static const struct field resume_fields[] = {
-    {.name = "cursor", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = CURSOR_MAX},
+    {.name = "cursor",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = CURSOR_MAX},
     {.name = NULL},
 };
 
@@ -103,7 +109,8 @@ static bool check_fields(struct ws_socket *socket, const struct envelope *envelo
 GHashTable *command_table_new(const struct core *core)
 {
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
-    for (const struct operation *const *feature = core->operations; feature && *feature; feature++) {
+    for (const struct operation *const *feature = core->operations; feature && *feature;
+         feature++) {
         for (const struct operation *row = *feature; row->handle; row++) {
             if (!row->command || (row->flags & OPERATION_SERVER_KEY))
                 continue;
@@ -200,11 +207,6 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
                             const struct operation *operation)
 {
     struct field_value values[REQUEST_VALUES_MAX] = {0};
-    if (socket->pending >= SOCKET_PENDING_MAX) {
-        socket_fail(socket, envelope->id, ERROR_RATE_LIMITED, "too many commands are unanswered",
-                    NULL);
-        return;
-    }
     if (!check_fields(socket, envelope, operation->fields, values))
         return;
     struct command *command = g_new0(struct command, 1);
@@ -221,7 +223,8 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
     struct uuid id;
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
-    socket->pending++;
+    if (++socket->pending >= SOCKET_PENDING_MAX)
+        socket_pause(socket, PAUSE_PENDING);
     operation->handle(&command->request);
 }
 

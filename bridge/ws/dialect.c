@@ -30,7 +30,8 @@ const struct dialect *dialect_find(const char *name)
 const char *dialect_command(const char *type)
 {
     for (size_t i = 0; i < DIALECT_MAX; i++) {
-        for (const struct dialect_alias *alias = dialects[i]->aliases; alias && alias->type; alias++) {
+        for (const struct dialect_alias *alias = dialects[i]->aliases; alias && alias->type;
+             alias++) {
             if (strcmp(type, alias->type) == 0)
                 return alias->command;
         }
@@ -61,7 +62,8 @@ GBytes *dialect_event_frame(const struct dialect *dialect, struct event *event, 
 
 GBytes *dialect_make_frame(const struct dialect *dialect, const struct dialect_frame *frame)
 {
-    size_t length = (frame->payload ? strlen(frame->payload) : 0) + (frame->id ? strlen(frame->id) : 0);
+    size_t length =
+        (frame->payload ? strlen(frame->payload) : 0) + (frame->id ? strlen(frame->id) : 0);
     g_auto(buffer) text = BUFFER_INIT(length + ENVELOPE_MAX);
     dialect->write_frame(&text, frame);
     return make_frame(&text);

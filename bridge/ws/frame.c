@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Framing on wslay's frame layer. Its context holds 4 KiB, so contexts are borrowed from a pool and
- * only while a frame is incomplete; to know when that is, the bytes that went in are counted against
- * the bytes of the frames that came out. */
+ * only while a frame is incomplete; to know when that is, the bytes that went in are counted
+ * against the bytes of the frames that came out. */
 #include "config.h"
 
 #include <string.h>
@@ -123,7 +123,8 @@ static enum close_code check_data_frame(struct frame_reader *reader,
     }
     if (++reader->fragments > limits->fragments_max)
         return CLOSE_TOO_BIG;
-    if (part->payload_length > limits->message_max - MIN(reader->message.length, limits->message_max))
+    if (part->payload_length >
+        limits->message_max - MIN(reader->message.length, limits->message_max))
         return CLOSE_TOO_BIG;
     return CLOSE_NONE;
 }
@@ -179,9 +180,9 @@ static enum close_code read_close(struct frame_reader *reader, struct frame *ret
     }
     if (reader->control_length == 1)
         return CLOSE_PROTOCOL;
-    unsigned code = ((guint8)reader->control[0] << 8) | (guint8)reader->control[1];
-    bool reserved = code < 1000 || (code >= 1004 && code <= 1006) || (code >= 1015 && code < 3000) ||
-                    code >= 5000;
+    unsigned code = (unsigned)((guint8)reader->control[0] << 8 | (guint8)reader->control[1]);
+    bool reserved = code < 1000 || (code >= 1004 && code <= 1006) ||
+                    (code >= 1015 && code < 3000) || code >= 5000;
     if (reserved)
         return CLOSE_PROTOCOL;
     if (!is_utf8(reader->control + 2, reader->control_length - 2U))

@@ -70,7 +70,8 @@ void frame_reader_give(struct frame_reader *reader, const void *bytes, size_t le
 enum frame_result frame_reader_next(struct frame_reader *reader, const struct frame_limits *limits,
                                     struct frame *ret_frame);
 
-/* Copies what is left of the given bytes, which may be reused afterwards, and frees the last message. */
+/* Copies what is left of the given bytes, which may be reused afterwards, and frees the last
+ * message. */
 void frame_reader_keep(struct frame_reader *reader);
 
 /* Whether nothing is outstanding: the reader may serve another socket. */

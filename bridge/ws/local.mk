@@ -11,3 +11,4 @@ libws_a_SOURCES = \
   bridge/ws/server.c bridge/ws/server.h \
   bridge/ws/socket.c bridge/ws/socket.h \
   bridge/ws/wheel.c bridge/ws/wheel.h
+EXTRA_DIST += bridge/ws/README.md

@@ -10,7 +10,7 @@ struct output_item {
     gint64 position; /* of the event in the log; OUTPUT_EPHEMERAL, OUTPUT_CONTROL */
 };
 
-#define OUTPUT_EPHEMERAL 0 /* an event that may be dropped */
+#define OUTPUT_EPHEMERAL 0  /* an event that may be dropped */
 #define OUTPUT_CONTROL (-1) /* an answer or control frame */
 
 /* Zeroed it is empty; an empty one owns no memory. */

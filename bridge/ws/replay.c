@@ -15,7 +15,7 @@
 struct replay {
     struct ws_socket *socket; /* reference held */
     char *id;
-    bool reading;      /* the callback is still to come; it frees what was cancelled meanwhile */
+    bool reading; /* the callback is still to come; it frees what was cancelled meanwhile */
     bool cancelled;
     GPtrArray *events; /* struct event *, references; what was missed; NULL while reading */
     guint next;        /* of events, to be sent */
@@ -53,8 +53,8 @@ void replay_cancel(struct ws_socket *socket)
         g_ptr_array_unref(detach(socket->replay));
 }
 
-static void send_cursor_frame(struct ws_socket *socket, struct dialect_frame frame,
-                              gint64 position, const guint *count)
+static void send_cursor_frame(struct ws_socket *socket, struct dialect_frame frame, gint64 position,
+                              const guint *count)
 {
     char cursor[CURSOR_TEXT_SIZE];
     char payload[CURSOR_TEXT_SIZE + 64];
@@ -118,7 +118,8 @@ static void finish(struct replay *replay)
     g_autoptr(GPtrArray) held = detach(replay);
     count += send_held(socket, held, &position);
     socket->live_from = position;
-    send_cursor_frame(socket, (struct dialect_frame){.type = "resumed", .id = id}, position, &count);
+    send_cursor_frame(socket, (struct dialect_frame){.type = "resumed", .id = id}, position,
+                      &count);
 }
 
 static bool was_seen(const struct replay *replay, const struct event *event)

@@ -12,18 +12,24 @@
 #include "bridge/ws/server.h"
 #include "bridge/ws/socket.h"
 
-static void turn_ends(void *data)
+/* A socket that is marked while the list is walked comes in the next turn. */
+static void flush_marked(struct ws_server *server)
 {
-    struct ws_server *server = data;
-    /* A socket that is marked while the list is walked comes in the next turn. */
     struct ws_socket *socket = server->dirty;
     server->dirty = NULL;
     while (socket) {
         struct ws_socket *next = socket->next_dirty;
         socket->dirty = false;
         socket_flush(socket);
+        socket_unref(socket);
         socket = next;
     }
+}
+
+static void turn_ends(void *data)
+{
+    struct ws_server *server = data;
+    flush_marked(server);
     if (server->count == 0 && server->stopping && server->stopped) {
         void (*stopped)(void *) = server->stopped;
         server->stopped = NULL;
@@ -86,7 +92,7 @@ void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t
     if (server->stopping)
         socket_close(socket, CLOSE_GOING_AWAY, "");
     else if (token)
-        auth_begin(socket, token, NULL);
+        auth_begin(socket, token, NULL, NULL);
     socket_receive(socket, extra, extra_length);
 }
 
@@ -112,6 +118,7 @@ void ws_server_free(struct ws_server *server)
         g_source_remove(server->timer);
     while (server->sockets)
         socket_destroy(server->sockets);
+    flush_marked(server); /* drops the list's references */
     g_ptr_array_unref(server->readers);
     g_hash_table_unref(server->commands);
     g_free(server->input);

@@ -20,9 +20,9 @@ struct ws_server *ws_server_new(struct core *core);
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const char *token, const char *dialect);
 
-/* Closes every socket with 1001 and the cursor to resume from, after what it waits for was answered.
- * STOPPED (may be NULL) is called once, later, when the last one is gone, at most MILLISECONDS from
- * now. Sockets adopted from now on are closed at once. */
+/* Closes every socket with 1001 and the cursor to resume from, after what it waits for was
+ * answered. STOPPED (may be NULL) is called once, later, when the last one is gone, at most
+ * MILLISECONDS from now. Sockets adopted from now on are closed at once. */
 void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),
                     void *data);
 

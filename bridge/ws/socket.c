@@ -34,12 +34,13 @@ static gint64 seconds(gint64 count)
     return count * G_USEC_PER_SEC;
 }
 
+/* The list holds a reference: a socket may be destroyed while it is in it. */
 static void mark(struct ws_socket *socket)
 {
     if (!socket->dirty) {
         socket->dirty = true;
         socket->next_dirty = socket->server->dirty;
-        socket->server->dirty = socket;
+        socket->server->dirty = socket_ref(socket);
     }
     loop_wake();
 }
@@ -74,7 +75,8 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     server->sockets = socket;
     server->count++;
     metric_set(METRIC_WS_SOCKETS, server->count);
-    set_deadline(socket, clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
+    set_deadline(socket,
+                 clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
     return socket;
 }
 
@@ -195,8 +197,8 @@ void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *fra
         socket_send(socket, bytes, OUTPUT_CONTROL);
 }
 
-void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
-                 const char *detail, const char *pointer)
+void socket_fail(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
+                 const char *pointer)
 {
     struct uuid request;
     char request_id[UUID_TEXT_SIZE];
@@ -272,6 +274,8 @@ void socket_go_away(struct ws_socket *socket, gint64 until)
 void socket_command_ended(struct ws_socket *socket)
 {
     socket->pending--;
+    if (socket->state == SOCKET_OPEN && (socket->pauses & PAUSE_PENDING))
+        mark(socket); /* this may be inside of reading: go on at the turn's end */
     if (socket->going_away && socket->pending == 0)
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
 }
@@ -366,8 +370,8 @@ void socket_receive(struct ws_socket *socket, const char *bytes, size_t length)
         return;
     socket->heard = true;
     if (!socket->reader)
-        socket->reader = pool->len > 0 ? g_ptr_array_steal_index_fast(pool, pool->len - 1)
-                                       : frame_reader_new();
+        socket->reader =
+            pool->len > 0 ? g_ptr_array_steal_index_fast(pool, pool->len - 1) : frame_reader_new();
     frame_reader_give(socket->reader, bytes, length);
     read_frames(socket);
 }
@@ -436,6 +440,8 @@ static bool closing_is_over(struct ws_socket *socket)
 
 void socket_flush(struct ws_socket *socket)
 {
+    if (!socket->server)
+        return;
     if (socket->state != SOCKET_DEAD && !socket->blocked && socket->output.count > 0)
         write_out(socket);
     if (socket->state == SOCKET_CLOSING) {
@@ -451,6 +457,8 @@ void socket_flush(struct ws_socket *socket)
         replay_feed(socket);
         socket_resume_reading(socket, PAUSE_OUTPUT);
     }
+    if (socket->pending < SOCKET_PENDING_MAX)
+        socket_resume_reading(socket, PAUSE_PENDING);
     update_interest(socket);
 }
 

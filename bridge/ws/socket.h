@@ -19,8 +19,9 @@ struct core;
 struct replay;
 
 #define SOCKET_INPUT_SIZE 65536      /* the one receive buffer of the server */
-#define SOCKET_GREETING_INPUT 16384  /* a socket without token gets no more than this read at once */
-#define SOCKET_PENDING_MAX 64        /* commands of one socket that are not answered yet */
+#define SOCKET_GREETING_INPUT 16384  /* a socket without token gets no more than this read at once \
+                                      */
+#define SOCKET_PENDING_MAX 64        /* commands of one socket under way; more are not read yet */
 #define SOCKET_CONTROL_PER_SECOND 64 /* control frames of one socket */
 #define SOCKET_READERS_MAX 64        /* idle receive states that are kept */
 
@@ -45,20 +46,21 @@ enum socket_state {
     SOCKET_GREETING,       /* waits for the auth frame; deadline: websocket.auth_timeout */
     SOCKET_AUTHENTICATING, /* a sign-in is under way, reading is paused; same deadline */
     SOCKET_OPEN,           /* subscribed; deadline: next heartbeat or the token's expiry */
-    SOCKET_CLOSING,        /* the close frame is queued or sent, input is thrown away; deadline: end */
-    SOCKET_DEAD            /* off the loop; destroyed at the turn's end; answers are dropped */
+    SOCKET_CLOSING, /* the close frame is queued or sent, input is thrown away; deadline: end */
+    SOCKET_DEAD     /* off the loop; destroyed at the turn's end; answers are dropped */
 };
 
 enum socket_pause {
     PAUSE_SIGN_IN = 1 << 0, /* frames behind the auth frame wait for its outcome */
     PAUSE_OUTPUT = 1 << 1,  /* the client does not read what it asked for */
-    PAUSE_STOP = 1 << 2     /* the server stops: nothing new is begun */
+    PAUSE_STOP = 1 << 2,    /* the server stops: nothing new is begun */
+    PAUSE_PENDING = 1 << 3  /* SOCKET_PENDING_MAX commands are under way: the next ones wait */
 };
 
 struct ws_socket {
     struct loop_watch watch;
     struct subscriber subscriber;
-    struct ws_server *server; /* NULL once destroyed */
+    struct ws_server *server;       /* NULL once destroyed */
     struct ws_socket *next, **link; /* among server->sockets */
     struct ws_socket *next_dirty;
     struct wheel_entry deadline;
@@ -81,7 +83,7 @@ struct ws_socket {
     guint8 pauses;   /* enum socket_pause */
     guint8 missed;   /* pings since the peer was last heard */
     bool dirty : 1, subscribed : 1;
-    bool blocked : 1; /* the kernel's buffer is full: wait for EPOLLOUT */
+    bool blocked : 1;                  /* the kernel's buffer is full: wait for EPOLLOUT */
     bool heard : 1, heard_message : 1; /* since the last heartbeat */
     bool close_received : 1, shut : 1;
     bool going_away : 1; /* close with 1001 once nothing is pending */
@@ -102,8 +104,8 @@ void socket_send_event(struct ws_socket *socket, struct event *event);
 void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *frame);
 
 /* An error frame. ID (JSON), DETAIL, POINTER may be NULL. */
-void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
-                 const char *detail, const char *pointer);
+void socket_fail(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
+                 const char *pointer);
 
 /* Begins the closing handshake. REASON NULL: the cursor to resume from, if there is one. */
 void socket_close(struct ws_socket *socket, enum close_code code, const char *reason);
@@ -130,5 +132,5 @@ void socket_flush(struct ws_socket *socket);
 void socket_deadline(struct ws_socket *socket);
 void socket_destroy(struct ws_socket *socket);
 
-/* auth.c. TOKEN is borrowed; ID is JSON or NULL, borrowed. */
-void auth_begin(struct ws_socket *socket, const char *token, const char *id);
+/* auth.c. Strings are borrowed. CURSOR: where to resume right behind hello, or NULL; ID is JSON or NULL. */
+void auth_begin(struct ws_socket *socket, const char *token, const char *cursor, const char *id);

@@ -42,7 +42,8 @@ void wheel_advance(struct wheel *wheel, gint64 now,
                    void (*due)(struct wheel_entry *entry, void *data), void *data)
 {
     gint64 target = now / WHEEL_TICK;
-    gint64 first = MAX(wheel->ticks + 1, target - WHEEL_SLOTS + 1); /* after a long stall: one round */
+    gint64 first =
+        MAX(wheel->ticks + 1, target - WHEEL_SLOTS + 1); /* after a long stall: one round */
     wheel->ticks = MAX(wheel->ticks, target);
     for (gint64 tick = first; tick <= target; tick++) {
         /* The slot is moved to a list of our own, which shrinks while DUE sets and clears. */

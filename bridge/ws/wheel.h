@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Deadlines of many objects behind one timer: a hashed timing wheel. Setting and clearing are O(1),
- * an advance costs the slots that passed and the entries in them. An entry has one deadline, so an owner with
- * several sets the next one. */
+ * an advance costs the slots that passed and the entries in them. An entry has one deadline, so an
+ * owner with several sets the next one. */
 #pragma once
 
 #include <glib.h>

@@ -36,7 +36,8 @@ def settings(stack, ports):
     return {
         "xmpp": {"domain": domains["app"], "server_domain": domains["server"], "host": base.LOOPBACK,
                  "port": stack.state["ports"]["xmpp"]["component"],
-                 "secret_file": stack.path("bridge", "component.secret")},
+                 "secret_file": stack.path("bridge", "component.secret"),
+                 "presence_grace": 1},
         "database": {"uri": postgres.uri(stack)},
         "http": {"listen": base.LOOPBACK, "port": ports["http"],
                  "admin_listen": base.LOOPBACK, "admin_port": ports["admin"]},

@@ -53,6 +53,17 @@ def settings(home, port):
             "log_line_prefix": "%m [%p] %a ", "timezone": "UTC", "autovacuum_naptime": "10s"}
 
 
+def processes_in(folder):
+    """Records of the processes whose working directory this is."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{entry.name}/cwd") == folder:
+                    found.append(base.process_record(int(entry.name)))
+    return found
+
+
 def end_leftovers(home):
     """Makes a killed cluster startable: backends that outlive the postmaster keep its shared memory,
     and its lock files name a process that may not have been reaped yet.
@@ -60,14 +71,9 @@ def end_leftovers(home):
     Every process of a cluster works in its data directory, so nobody else's process can match.
     """
     data = os.path.realpath(home / "data")
-    left = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{entry.name}/cwd") == data:
-                    left.append(base.process_record(int(entry.name)))
-    for record in left:
-        base.end_process(record, signal.SIGQUIT, 5)
+    while left := processes_in(data):
+        for record in left:
+            base.end_process(record, signal.SIGQUIT, 5)
     for stale in (home / "data" / "postmaster.pid", *home.glob(".s.PGSQL.*")):
         stale.unlink(missing_ok=True)
 

@@ -140,6 +140,8 @@ $$;
 --   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
 --            3 the same client_id was used for another message
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
+-- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
+-- if one does: a repetition has its receipt sent anew, behind everything sent before.
 -- The caller never puts two rows with the same (sender, dedupe) into one batch. With p_careful,
 -- repetitions are looked for; without, one is a unique violation that fails the whole batch, and the
 -- caller comes back with p_careful: repetitions are rare, and the look-up costs a fifth of the work.
@@ -150,7 +152,7 @@ CREATE FUNCTION message_store(
   p_receipts boolean[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean)
+               remote_jid text, outbox boolean, outbox_position bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -159,22 +161,19 @@ DECLARE
 BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
   RETURN QUERY
-  WITH resolved AS MATERIALIZED (
-    SELECT i.n, i.id, i.sender_id, i.body, i.client_id, i.dedupe, i.address, i.foreign_id,
-           i.markable, i.stanza, i.receipt,
+  WITH resolved AS (
+    -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
+    SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.user_a, c.user_b, c.base_seq, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM i.body AS old_same
-      FROM unnest(p_ids, p_conversations, p_senders, p_bodies, p_client_ids, p_dedupes,
-                  p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
-           WITH ORDINALITY AS i (id, conversation_id, sender_id, body, client_id, dedupe, address,
-                                 foreign_id, markable, stanza, receipt, n)
+           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
+      FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
-        ON c.id = i.conversation_id AND (i.sender_id = c.user_a OR i.sender_id = c.user_b)
+        ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
       LEFT JOIN LATERAL (
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
-          WHERE p_careful AND m.sender_id = i.sender_id AND m.dedupe = i.dedupe
+          WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
   ), planned AS MATERIALIZED (
     SELECT r.*,
@@ -193,7 +192,8 @@ BEGIN
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
                           client_id, dedupe, sender_address, foreign_id, markable, stanza)
     SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
-           p.client_id, p.dedupe, p.address, p.foreign_id, p.markable, p.stanza
+           p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
+           p_markables[p.n], p_stanzas[p.n]
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
     INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
@@ -202,15 +202,16 @@ BEGIN
       WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
     UNION ALL
     SELECT p.new_position, 'received',
-           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p.address,
-           coalesce(p.old_id, p.id), p.foreign_id
-      FROM planned p WHERE p.outcome IN (0, 1) AND p.receipt
+           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p_addresses[p.n],
+           coalesce(p.old_id, p.id), p_foreign_ids[p.n]
+      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1)
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
-         CASE WHEN p.outcome = 0 OR p.receipt THEN p.new_position ELSE p.old_position END,
+         coalesce(p.old_position, p.new_position),
          coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
          p.remote_jid,
-         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
+         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
+         p.new_position
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -246,7 +247,7 @@ CREATE FUNCTION message_receive(
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean, sender text)
+               remote_jid text, outbox boolean, sender text, outbox_position bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -270,11 +271,11 @@ BEGIN
   END LOOP;
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
-           s.sender_id, s.remote_jid, s.outbox, user_json(u)::text
+           s.sender_id, s.remote_jid, s.outbox, user_json(u)::text, s.outbox_position
       FROM message_store(p_ids, conversations, senders, p_bodies, NULL, p_dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
-                                 user_b, sender_id, remote_jid, outbox, n)
+                                 user_b, sender_id, remote_jid, outbox, outbox_position, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
 END $$;
@@ -295,72 +296,79 @@ LANGUAGE plpgsql AS $$
 DECLARE
   head bigint;
   stamp timestamptz;
-  who uuid;
-  m record;
-  c conversations;
-  mine members;
-  moved boolean;
-  peer_message record;
 BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_kinds)) l;
-  FOR n IN 1 .. cardinality(p_kinds) LOOP
-    who := p_users[n];
-    IF who IS NULL THEN
-      SELECT u.id INTO who FROM users u WHERE u.jid = p_jids[n];
-    END IF;
-    IF p_messages[n] IS NULL THEN
-      SELECT x.id, x.seq, x.conversation_id INTO m FROM messages x
-        WHERE x.conversation_id = p_conversations[n] ORDER BY x.seq DESC LIMIT 1;
-    ELSE
-      SELECT x.id, x.seq, x.conversation_id INTO m FROM messages x WHERE x.id = p_messages[n]
-        AND (p_conversations[n] IS NULL OR x.conversation_id = p_conversations[n]);
-    END IF;
-    SELECT * INTO mine FROM members x
-      WHERE x.conversation_id = coalesce(m.conversation_id, p_conversations[n]) AND x.user_id = who;
-    IF mine.user_id IS NULL OR (m.id IS NULL AND p_messages[n] IS NOT NULL) THEN
-      RETURN QUERY SELECT 2, p_conversations[n], who, p_kinds[n], 0::bigint, NULL::uuid, 0::bigint,
-        stamp, NULL::uuid, NULL::uuid, 0::bigint, NULL::text, NULL::text;
-      CONTINUE;
-    END IF;
-    SELECT * INTO c FROM conversations x WHERE x.id = mine.conversation_id;
-    moved := m.id IS NOT NULL AND m.seq > CASE p_kinds[n] WHEN 'read' THEN mine.read_seq
-                                                            ELSE mine.delivered_seq END;
-    marker_to := NULL;
-    marker_reference := NULL;
-    IF moved THEN
-      IF m.seq > mine.delivered_seq THEN
-        UPDATE members x SET delivered_seq = m.seq, delivered_position = head + n,
-            delivered_at = stamp
-          WHERE x.conversation_id = c.id AND x.user_id = who;
-        INSERT INTO marks (conversation_id, user_id, kind, seq, at)
-          VALUES (c.id, who, 'delivered', m.seq, stamp);
-      END IF;
-      IF p_kinds[n] = 'read' THEN
-        UPDATE members x SET read_seq = m.seq, read_position = head + n, read_at = stamp
-          WHERE x.conversation_id = c.id AND x.user_id = who RETURNING x.* INTO mine;
-        INSERT INTO marks (conversation_id, user_id, kind, seq, at)
-          VALUES (c.id, who, 'read', m.seq, stamp);
-        IF c.remote_user IS NOT NULL AND c.remote_user <> who THEN
-          SELECT x.id, x.foreign_id INTO peer_message FROM messages x
-            WHERE x.conversation_id = c.id AND x.seq <= m.seq AND x.seq > m.seq - 100
-              AND x.sender_id = c.remote_user AND x.markable AND x.foreign_id IS NOT NULL
-            ORDER BY x.seq DESC LIMIT 1;
-          IF peer_message.id IS NOT NULL THEN
-            marker_to := c.remote_jid;
-            marker_reference := peer_message.foreign_id;
-            INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
-              VALUES (head + n, 'displayed', who, marker_to, peer_message.id, marker_reference);
-          END IF;
-        END IF;
-      END IF;
-    END IF;
-    RETURN QUERY SELECT CASE WHEN moved THEN 0 ELSE 1 END, c.id, who, p_kinds[n],
-      CASE WHEN moved THEN m.seq WHEN p_kinds[n] = 'read' THEN mine.read_seq
-           ELSE mine.delivered_seq END,
-      m.id, head + n, stamp, c.user_a, c.user_b,
-      unread_count(c.id, who, mine.read_seq),
-      marker_to, marker_reference;
-  END LOOP;
+  RETURN QUERY
+  WITH named AS MATERIALIZED (
+    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq,
+           coalesce(p_users[i.n], (SELECT u.id FROM users u WHERE u.jid = p_jids[i.n])) AS user_id,
+           coalesce(m.conversation_id, p_conversations[i.n]) AS conversation_id,
+           p_messages[i.n] IS NOT NULL AND m.id IS NULL AS missing
+      FROM generate_series(1, cardinality(p_kinds)) AS i (n)
+      LEFT JOIN LATERAL (
+        SELECT x.id, x.seq, x.conversation_id FROM messages x
+          WHERE x.id = p_messages[i.n]
+            AND (p_conversations[i.n] IS NULL OR x.conversation_id = p_conversations[i.n])
+        UNION ALL
+        (SELECT x.id, x.seq, x.conversation_id FROM messages x
+          WHERE p_messages[i.n] IS NULL AND x.conversation_id = p_conversations[i.n]
+          ORDER BY x.seq DESC LIMIT 1)) m ON true
+  ), reached AS MATERIALIZED (
+    -- Of several marks of one member in the batch, the furthest moves the watermark.
+    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.user_a, c.user_b,
+           c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
+           o.user_id IS NULL OR a.missing AS refused,
+           coalesce(a.seq > CASE a.kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END, false)
+             AND row_number() OVER (PARTITION BY o.conversation_id, a.user_id, a.kind
+                                    ORDER BY a.seq DESC, a.n) = 1 AS moved
+      FROM named a
+      LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
+      LEFT JOIN conversations c ON c.id = o.conversation_id
+  ), furthest AS MATERIALIZED (
+    SELECT r.conversation_id, r.user_id, max(r.n) AS n, max(r.seq) AS delivered,
+           max(r.seq) FILTER (WHERE r.kind = 'read') AS read,
+           max(r.delivered_seq) AS old_delivered
+      FROM reached r WHERE r.moved AND NOT r.refused GROUP BY r.conversation_id, r.user_id
+  ), watermarks AS (
+    UPDATE members o
+       SET delivered_seq = greatest(o.delivered_seq, f.delivered),
+           delivered_position = CASE WHEN f.delivered > o.delivered_seq THEN head + f.n
+                                     ELSE o.delivered_position END,
+           delivered_at = CASE WHEN f.delivered > o.delivered_seq THEN stamp
+                               ELSE o.delivered_at END,
+           read_seq = coalesce(f.read, o.read_seq),
+           read_position = CASE WHEN f.read IS NULL THEN o.read_position ELSE head + f.n END,
+           read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END
+      FROM furthest f WHERE o.conversation_id = f.conversation_id AND o.user_id = f.user_id
+  ), history AS (
+    INSERT INTO marks (conversation_id, user_id, kind, seq, at)
+    SELECT f.conversation_id, f.user_id, 'delivered', f.delivered, stamp FROM furthest f
+      WHERE f.delivered > f.old_delivered
+    UNION ALL
+    SELECT f.conversation_id, f.user_id, 'read', f.read, stamp FROM furthest f
+      WHERE f.read IS NOT NULL
+  ), marked AS MATERIALIZED (
+    SELECT r.*, peer.foreign_id, peer.id AS peer_id
+      FROM reached r
+      LEFT JOIN LATERAL (
+        SELECT x.id, x.foreign_id FROM messages x
+          WHERE r.moved AND r.kind = 'read' AND r.remote_user <> r.user_id
+            AND x.conversation_id = r.conversation_id AND x.seq <= r.seq AND x.seq > r.seq - 100
+            AND x.sender_id = r.remote_user AND x.markable AND x.foreign_id IS NOT NULL
+          ORDER BY x.seq DESC LIMIT 1) peer ON true
+  ), queued AS (
+    INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
+    SELECT head + k.n, 'displayed', k.user_id, k.remote_jid, k.peer_id, k.foreign_id
+      FROM marked k WHERE k.peer_id IS NOT NULL
+  )
+  SELECT CASE WHEN k.refused THEN 2 WHEN k.moved THEN 0 ELSE 1 END, k.conversation_id, k.user_id,
+         k.kind, CASE WHEN k.moved THEN k.seq WHEN k.kind = 'read' THEN k.read_seq
+                      ELSE k.delivered_seq END,
+         k.message_id, head + k.n, stamp, k.user_a, k.user_b,
+         CASE WHEN k.kind = 'read' AND NOT k.refused
+              THEN unread_count(k.conversation_id, k.user_id, greatest(k.read_seq, k.seq)) END,
+         CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id
+    FROM marked k ORDER BY k.n;
 END $$;
 
 -- Messages of others after READ_SEQ, among the newest 2000 and at most 1000: what a count costs must
@@ -421,17 +429,24 @@ LANGUAGE sql STABLE AS $$
     'created_at', api_time(m.created_at))
 $$;
 
+-- When the recipient of message p_seq by p_sender got to it; NULL: not yet. Direct conversations.
+CREATE FUNCTION message_mark(c conversations, p_sender uuid, p_seq bigint, p_kind text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT k.at FROM marks k WHERE k.conversation_id = c.id
+            AND k.user_id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+            AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
+END $$;
+
 -- The Message object of a row, with its sender and the recipient's marks looked up.
 CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
-LANGUAGE sql STABLE AS $$
-  SELECT message_json(m, user_json(u),
-    (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = r.id
-       AND k.kind = 'delivered' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1),
-    (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = r.id
-       AND k.kind = 'read' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1))
-  FROM users u, (SELECT CASE WHEN m.sender_id = c.user_a THEN c.user_b ELSE c.user_a END AS id) r
-  WHERE u.id = m.sender_id
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT message_json(m, user_json(u), message_mark(c, m.sender_id, m.seq, 'delivered'),
+                              message_mark(c, m.sender_id, m.seq, 'read'))
+            FROM users u WHERE u.id = m.sender_id);
+END $$;
 
 -- One page of a conversation, oldest first: { items, has_more, next }. At most one of p_before,
 -- p_after, p_around is set (message ids). NULL: no such conversation for this user, or the message
@@ -492,8 +507,9 @@ END $$;
 
 -- The Conversation object as p_user sees it.
 CREATE FUNCTION conversation_json(c conversations, p_user uuid) RETURNS json
-LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('id', c.id, 'type', c.kind, 'jid', peer.jid, 'name', peer.name,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT json_build_object('id', c.id, 'type', c.kind, 'jid', peer.jid, 'name', peer.name,
     'description', NULL, 'icon_url', peer.avatar_url,
     'participants', json_build_array(
       json_build_object('user', user_json(a), 'role', ma.role, 'joined_at', api_time(ma.joined_at),
@@ -515,8 +531,8 @@ LANGUAGE sql STABLE AS $$
   JOIN users peer ON peer.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
   LEFT JOIN LATERAL (SELECT * FROM messages m WHERE m.conversation_id = c.id
                        ORDER BY m.seq DESC LIMIT 1) last ON true
-  WHERE a.id = c.user_a
-$$;
+  WHERE a.id = c.user_a);
+END $$;
 
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
 LANGUAGE sql STABLE AS $$

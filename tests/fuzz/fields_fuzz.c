@@ -41,7 +41,8 @@ static void check_values(const struct field_value *values)
                                !text_is_xml_safe(values[i].text, values[i].length)))
             abort();
         if (values[i].present && field->type == FIELD_TEXT &&
-            ((gint64)values[i].length < field->minimum || (gint64)values[i].length > field->maximum))
+            ((gint64)values[i].length < field->minimum ||
+             (gint64)values[i].length > field->maximum))
             abort();
         if (values[i].present && field->type == FIELD_INTEGER &&
             (values[i].integer < field->minimum || values[i].integer > field->maximum))

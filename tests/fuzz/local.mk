@@ -41,6 +41,11 @@ FUZZ_TARGETS += tests/fuzz/cursor_fuzz
 tests_fuzz_cursor_fuzz_SOURCES = tests/fuzz/cursor_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cursor_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_cursor_fuzz_LDADD = libcore.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
+FUZZ_TARGETS += tests/fuzz/ws_fuzz
+tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_ws_fuzz_LDADD = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) \
+  $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.
 if ENABLE_FUZZING

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tokens: no crash, and nothing is believed that was not signed. The input is tried as a token, and
- * "header\npayload" is encoded and signed rightly: then the header must say HS256 and the claims that
- * come out must keep their promises. */
+ * "header\npayload" is encoded and signed rightly: then the header must say HS256 and the claims
+ * that come out must keep their promises. */
 #include "config.h"
 
 #include <openssl/evp.h>

@@ -62,9 +62,13 @@ def running_stack(request):
 
 @pytest.fixture
 def stack(running_stack, request):
-    """The worker's stack, with every part running (a test before may have killed one)."""
+    """The worker's stack, with every part running; a part that ends by itself fails the test."""
+    for part in running_stack.dead():
+        running_stack.restart(part)
     request.node.log_sizes = running_stack.log_sizes()
     yield running_stack
+    died = running_stack.dead() - running_stack.killed
+    assert not died, f"ended by itself during this test: {', '.join(died)}"
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def app(stack):
     numbers = itertools.count()
     run = uuid.uuid4().hex[:8]
 
-    def make(name, **options):
+    def make(name, /, **options):
         return App(stack, f"{name}-{run}{next(numbers)}", **options)
     return make
 

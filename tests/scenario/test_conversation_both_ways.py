@@ -59,6 +59,6 @@ def test_the_xmpp_user_was_away(stack, app, xmpp):
     alice = app("alice")
     talk = alice.conversation_with(jid="dave@example.org")
     sent = alice.send(talk, "Read this later")
-    xmpp("erin").ping(stack.app_domain)
+    xmpp("erin").barrier(alice.me()["jid"])
     dave = xmpp("dave")
     assert dave.expect_message("Read this later", sender=alice.me()["jid"]).id == sent["id"]

@@ -126,8 +126,8 @@ END_TEST
 
 START_TEST(bad_parameters_are_told_apart)
 {
-    static const char *const limits[] = {"0",  "101", "x",  "",    "1x", " 1",
-                                         "+1", "1.0", "-1", "99999999999999999999"};
+    static const char *const limits[] = {"0",  "101", "x",   "",   "1x",
+                                         " 1", "+1",  "1.0", "-1", "99999999999999999999"};
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
         parameters.texts[LIMIT] = limits[i];
         ck_assert_msg(!check("{\"content\":\"x\"}", false, NULL), "%s", limits[i]);
@@ -161,12 +161,18 @@ static const struct {
     const char *text;
     enum error_code code;
 } unreadable[] = {
-    {"", ERROR_BAD_REQUEST},          {"{", ERROR_BAD_REQUEST},
-    {"{}{}", ERROR_BAD_REQUEST},      {"{'a':1}", ERROR_BAD_REQUEST},
-    {"{\"a\":1,\"a\":2}", ERROR_BAD_REQUEST}, {"\"\xc0\xaf\"", ERROR_BAD_REQUEST},
-    {"\"\xed\xa0\x80\"", ERROR_BAD_REQUEST},  {"{\"a\":NaN}", ERROR_BAD_REQUEST},
-    {"\"\\ud800\"", ERROR_UNPROCESSABLE},     {"\"\\udc00\\ud800\"", ERROR_UNPROCESSABLE},
-    {"\"\\ud800\\u0041\"", ERROR_UNPROCESSABLE}, {"{\"\\u0000\":1}", ERROR_UNPROCESSABLE},
+    {"", ERROR_BAD_REQUEST},
+    {"{", ERROR_BAD_REQUEST},
+    {"{}{}", ERROR_BAD_REQUEST},
+    {"{'a':1}", ERROR_BAD_REQUEST},
+    {"{\"a\":1,\"a\":2}", ERROR_BAD_REQUEST},
+    {"\"\xc0\xaf\"", ERROR_BAD_REQUEST},
+    {"\"\xed\xa0\x80\"", ERROR_BAD_REQUEST},
+    {"{\"a\":NaN}", ERROR_BAD_REQUEST},
+    {"\"\\ud800\"", ERROR_UNPROCESSABLE},
+    {"\"\\udc00\\ud800\"", ERROR_UNPROCESSABLE},
+    {"\"\\ud800\\u0041\"", ERROR_UNPROCESSABLE},
+    {"{\"\\u0000\":1}", ERROR_UNPROCESSABLE},
 };
 
 START_TEST(unreadable_bodies_are_told_apart)
@@ -186,7 +192,8 @@ START_TEST(nesting_is_bounded)
     json_t *json = NULL;
     enum error_code code;
     const char *detail;
-    g_autofree char *open = g_strnfill(BODY_DEPTH_MAX, '['), *close = g_strnfill(BODY_DEPTH_MAX, ']');
+    g_autofree char *open = g_strnfill(BODY_DEPTH_MAX, '['),
+                    *close = g_strnfill(BODY_DEPTH_MAX, ']');
     g_autofree char *deep = g_strconcat(open, close, NULL);
     ck_assert(body_parse(deep, strlen(deep), &json, &code, &detail));
     json_decref(json);
@@ -202,11 +209,11 @@ START_TEST(problems_have_the_promised_shape)
 {
     struct buffer buf = BUFFER_INIT(4096);
     problem_write(&buf, ERROR_UNPROCESSABLE, "is too long", "/content", "r1");
-    ck_assert_str_eq(buf.data,
-                     "{\"type\":\"urn:trestle:problem:unprocessable\",\"title\":\"A field is not "
-                     "acceptable\",\"status\":422,\"code\":\"unprocessable\",\"detail\":\"is too "
-                     "long\",\"request_id\":\"r1\",\"errors\":[{\"pointer\":\"/content\",\"detail\":"
-                     "\"is too long\"}]}");
+    ck_assert_str_eq(
+        buf.data, "{\"type\":\"urn:trestle:problem:unprocessable\",\"title\":\"A field is not "
+                  "acceptable\",\"status\":422,\"code\":\"unprocessable\",\"detail\":\"is too "
+                  "long\",\"request_id\":\"r1\",\"errors\":[{\"pointer\":\"/content\",\"detail\":"
+                  "\"is too long\"}]}");
     buffer_clear(&buf);
     problem_write(&buf, ERROR_NOT_FOUND, "no such conversation", "/id", NULL);
     struct buffer other = BUFFER_INIT(4096);

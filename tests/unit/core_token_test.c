@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tokens, mostly bad ones. They are made here, byte by byte, with OpenSSL, so that the library under
- * test is not its own witness. */
+/* Tokens, mostly bad ones. They are made here, byte by byte, with OpenSSL, so that the library
+ * under test is not its own witness. */
 #include "config.h"
 
 #include <check.h>
@@ -146,12 +146,24 @@ END_TEST
 
 START_TEST(another_algorithm_is_refused)
 {
-    static const char *const headers[] = {
-        "{\"alg\":\"none\"}", "{\"alg\":\"None\"}", "{\"alg\":\"NONE\"}", "{\"alg\":\"\"}", "{}",
-        "{\"alg\":null}", "{\"alg\":5}", "{\"alg\":\"hs256\"}", "{\"alg\":\"HS512\"}",
-        "{\"alg\":\"RS256\"}", "{\"alg\":\"HS256\",\"alg\":\"none\"}",
-        "{\"alg\":\"none\",\"alg\":\"HS256\"}", "{\"alg\":\"HS256\\u0000\"}",
-        "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "{\"alg\":\"HS256\",\"kid\":5}", "[]", "x", ""};
+    static const char *const headers[] = {"{\"alg\":\"none\"}",
+                                          "{\"alg\":\"None\"}",
+                                          "{\"alg\":\"NONE\"}",
+                                          "{\"alg\":\"\"}",
+                                          "{}",
+                                          "{\"alg\":null}",
+                                          "{\"alg\":5}",
+                                          "{\"alg\":\"hs256\"}",
+                                          "{\"alg\":\"HS512\"}",
+                                          "{\"alg\":\"RS256\"}",
+                                          "{\"alg\":\"HS256\",\"alg\":\"none\"}",
+                                          "{\"alg\":\"none\",\"alg\":\"HS256\"}",
+                                          "{\"alg\":\"HS256\\u0000\"}",
+                                          "{\"alg\":\"HS256\",\"crit\":[\"exp\"]}",
+                                          "{\"alg\":\"HS256\",\"kid\":5}",
+                                          "[]",
+                                          "x",
+                                          ""};
     for (size_t i = 0; i < G_N_ELEMENTS(headers); i++) {
         g_autofree char *token = hmac_token(headers[i], good, SECRET);
         ck_assert_msg(!verify(token), "%s", headers[i]);
@@ -194,7 +206,8 @@ START_TEST(a_signature_has_one_spelling)
         ck_assert_msg(!verify(longer), "%s", tails[i]);
     }
     /* 43 characters carry 258 bits: the last two must be zero. */
-    for (const char *c = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; *c; c++) {
+    for (const char *c = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; *c;
+         c++) {
         g_autofree char *other = g_strdup(token);
         other[length - 1] = *c;
         ck_assert_int_eq(verify(other), *c == token[length - 1]);
@@ -206,9 +219,18 @@ END_TEST
 
 START_TEST(malformed_tokens_are_refused)
 {
-    static const char *const tokens[] = {"", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d",
-                                         "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9..",
-                                         "tsk_0123", "\xff.\xff.\xff"};
+    static const char *const tokens[] = {"",
+                                         ".",
+                                         "..",
+                                         "...",
+                                         "a",
+                                         "a.b",
+                                         "a.b.c",
+                                         "a.b.c.d",
+                                         "eyJhbGciOiJIUzI1NiJ9",
+                                         "eyJhbGciOiJIUzI1NiJ9..",
+                                         "tsk_0123",
+                                         "\xff.\xff.\xff"};
     for (size_t i = 0; i < G_N_ELEMENTS(tokens); i++)
         ck_assert_msg(!verify(tokens[i]), "%s", tokens[i]);
     g_autofree char *million = g_strnfill(1024 * 1024, 'A');
@@ -250,8 +272,8 @@ END_TEST
 
 START_TEST(subjects_are_checked)
 {
-    static const char *const subjects[] = {"\"\"", "5", "null", "\"a\\u0000b\"", "\"a\\u0001\"",
-                                           "\"\\ufffe\"", "[\"u\"]"};
+    static const char *const subjects[] = {"\"\"",         "5",           "null",   "\"a\\u0000b\"",
+                                           "\"a\\u0001\"", "\"\\ufffe\"", "[\"u\"]"};
     for (size_t i = 0; i < G_N_ELEMENTS(subjects); i++) {
         g_autofree char *payload = g_strdup_printf("{\"sub\":%s,\"exp\":4e9}", subjects[i]);
         ck_assert_msg(!verify_payload(payload), "%s", payload);
@@ -281,7 +303,8 @@ START_TEST(issuer_and_audience_are_checked_when_configured)
     ck_assert(!verify_payload(CLAIMS ",\"aud\":\"trestle2\"}"));
     ck_assert(!verify_payload(CLAIMS "}"));
     ck_assert(!verify_payload("{\"sub\":\"u\",\"exp\":4e9,\"aud\":\"trestle\"}"));
-    ck_assert(!verify_payload("{\"sub\":\"u\",\"exp\":4e9,\"aud\":\"trestle\",\"iss\":[\"https://id.example.org\"]}"));
+    ck_assert(!verify_payload(
+        "{\"sub\":\"u\",\"exp\":4e9,\"aud\":\"trestle\",\"iss\":[\"https://id.example.org\"]}"));
 }
 END_TEST
 
@@ -387,16 +410,21 @@ START_TEST(a_key_set_is_chosen_from_by_kid)
     g_autofree char *c = jwk(rsa, ",\"kid\":\"c\",\"use\":\"enc\"");
     g_autofree char *d = jwk(rsa, ",\"kid\":\"d\",\"alg\":\"RS512\"");
     g_autofree char *e = jwk(ec, ",\"kid\":\"e\"");
-    g_autofree char *all = g_strjoin(",", a, b, c, d, e, "{\"kty\":\"oct\",\"k\":\"\",\"kid\":\"f\"}", NULL);
+    g_autofree char *all =
+        g_strjoin(",", a, b, c, d, e, "{\"kty\":\"oct\",\"k\":\"\",\"kid\":\"f\"}", NULL);
     use_set("RS256", all);
     static const struct {
         const char *header;
         bool valid;
     } cases[] = {
-        {"{\"alg\":\"RS256\",\"kid\":\"a\"}", true},  {"{\"alg\":\"RS256\",\"kid\":\"b\"}", false},
-        {"{\"alg\":\"RS256\",\"kid\":\"c\"}", false}, {"{\"alg\":\"RS256\",\"kid\":\"d\"}", false},
-        {"{\"alg\":\"RS256\",\"kid\":\"z\"}", false}, {"{\"alg\":\"RS256\",\"kid\":\"\"}", false},
-        {"{\"alg\":\"RS256\"}", false},               {"{\"alg\":\"RS256\",\"kid\":[\"a\"]}", false},
+        {"{\"alg\":\"RS256\",\"kid\":\"a\"}", true},
+        {"{\"alg\":\"RS256\",\"kid\":\"b\"}", false},
+        {"{\"alg\":\"RS256\",\"kid\":\"c\"}", false},
+        {"{\"alg\":\"RS256\",\"kid\":\"d\"}", false},
+        {"{\"alg\":\"RS256\",\"kid\":\"z\"}", false},
+        {"{\"alg\":\"RS256\",\"kid\":\"\"}", false},
+        {"{\"alg\":\"RS256\"}", false},
+        {"{\"alg\":\"RS256\",\"kid\":[\"a\"]}", false},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *token = key_token(cases[i].header, good, rsa);

@@ -15,7 +15,7 @@
 static struct account somebody = {.references = 1, .id_text = "somebody"};
 static const char *const scopes[] = {"users", NULL};
 static GPtrArray *slow; /* struct request, waiting */
-static gint slow_count;  /* its length, for the client's thread */
+static gint slow_count; /* its length, for the client's thread */
 
 struct sign_in {
     session_done done;
@@ -142,7 +142,11 @@ static const struct field item_fields[] = {
     {.name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 100},
     {.name = NULL}};
 static const struct field content_fields[] = {
-    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 200000},
+    {.name = "content",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = 200000},
     {.name = "client_id", .type = FIELD_TEXT, .flags = FIELD_IDEMPOTENCY, .maximum = 64},
     {.name = NULL}};
 
@@ -154,10 +158,17 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/items/:item", .fields = item_fields, .handle = handle_now},
     {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
     {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},
-    {.method = "GET", .path = "/api/open", .fields = no_fields, .handle = handle_now,
+    {.method = "GET",
+     .path = "/api/open",
+     .fields = no_fields,
+     .handle = handle_now,
      .flags = OPERATION_ANONYMOUS},
-    {.method = "POST", .path = "/api/users", .fields = no_fields, .handle = handle_created,
-     .flags = OPERATION_SERVER_KEY, .scope = "users"},
+    {.method = "POST",
+     .path = "/api/users",
+     .fields = no_fields,
+     .handle = handle_created,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "users"},
     {.handle = NULL}};
 
 static const struct operation *const tables[] = {operations, NULL};

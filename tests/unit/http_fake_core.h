@@ -4,8 +4,8 @@
 
 #include "bridge/core/core.h"
 
-/* "known" is remembered, "later" signs in at the loop's next turn, "away" fails with 503; everything
- * else is 401. "key" is a server key without an account. */
+/* "known" is remembered, "later" signs in at the loop's next turn, "away" fails with 503;
+ * everything else is 401. "key" is a server key without an account. */
 void fake_core_init(struct core *core); /* OPERATIONS and OPTIONS are set; ports are 0 */
 void fake_core_clear(struct core *core);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What clients, good and bad, see of the HTTP server: the server runs on the main thread, the client
- * is a thread with blocking sockets. With an argument "serve" the program serves for ever and prints
- * its port: something to measure. */
+/* What clients, good and bad, see of the HTTP server: the server runs on the main thread, the
+ * client is a thread with blocking sockets. With an argument "serve" the program serves for ever
+ * and prints its port: something to measure. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/http/admin.h"
@@ -55,11 +56,11 @@ static void on_echo(struct loop_watch *watch, uint32_t events)
 static void on_upgraded(void *data, const struct websocket_handshake *handshake)
 {
     (void)data;
-    g_autofree char *greeting = g_strdup_printf(
-        "token=%s dialect=%s extra=%.*s;", handshake->token ? handshake->token : "none",
-        handshake->dialect ? handshake->dialect : "none", (int)handshake->extra_length,
-        handshake->extra);
-    ck_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
+    g_autofree char *greeting = g_strdup_printf("token=%s dialect=%s extra=%.*s;",
+                                                handshake->token ? handshake->token : "none",
+                                                handshake->dialect ? handshake->dialect : "none",
+                                                (int)handshake->extra_length, handshake->extra);
+    g_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
     struct echo *echo = g_new0(struct echo, 1);
     echo->watch = (struct loop_watch){handshake->fd, on_echo};
     loop_add(&echo->watch, 1 /* EPOLLIN */);
@@ -289,10 +290,10 @@ CLIENT_TEST(routes_and_rights_are_checked)
         ask("POST /api/users HTTP/1.1\r\n" HOST "Authorization: Bearer key\r\n\r\n")->status, 201);
     ck_assert_uint_eq(
         ask("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer key\r\n\r\n")->status, 403);
-    ck_assert_uint_eq(ask("GET /api/now HTTP/1.1\r\n" HOST
-                          "Authorization: Bearer key\r\nTrestle-User: x\r\n\r\n")
-                          ->status,
-                      200);
+    ck_assert_uint_eq(
+        ask("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer key\r\nTrestle-User: x\r\n\r\n")
+            ->status,
+        200);
     reply = ask("GET /api/refused HTTP/1.1\r\n" HOST AUTH "\r\n");
     ck_assert_uint_eq(reply->status, 403);
     ck_assert_ptr_null(strstr(reply->body, "never shown"));
@@ -319,7 +320,9 @@ CLIENT_TEST(bodies_are_checked)
     ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON)->body, "{\"values\":[\"hi\",null]}");
     ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON "Idempotency-Key: k1\r\n")->body,
                      "{\"values\":[\"hi\",\"k1\"]}");
-    ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: application/json; charset=utf-8\r\n")->status, 201);
+    ck_assert_uint_eq(
+        post("{\"content\":\"hi\"}", "Content-Type: application/json; charset=utf-8\r\n")->status,
+        201);
     ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: text/plain\r\n")->status, 400);
     ck_assert_uint_eq(post("{\"content\":\"hi\"", JSON)->status, 400);
     ck_assert_uint_eq(post("{\"content\":\"\xff\"}", JSON)->status, 400);
@@ -353,12 +356,16 @@ static const struct {
     const char *text;
     size_t length;
 } hostile[] = {
-#define HOSTILE(text) {text, sizeof text - 1}
+#define HOSTILE(text)                                                                              \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
     HOSTILE("GET /api/now HTTP/1.1\r\n" AUTH "\r\n"), /* no Host */
     HOSTILE("GET /api/now HTTP/1.1\r\n" HOST HOST AUTH "\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: xchunked\r\n\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
             "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"),
@@ -370,7 +377,8 @@ static const struct {
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2, 2\r\n\r\n{}"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length:\r\n\r\n{}"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length : 2\r\n\r\n{}"),
-    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "X: a\r\n Content-Length: 2\r\n\r\n{}"),
     HOSTILE("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: a\r\n\tb\r\n\r\n"),
     HOSTILE("GET /api/now HTTP/1.1\r\n X: a\r\n" HOST AUTH "\r\n"),
@@ -399,7 +407,8 @@ static void hostile_client(void)
     put(fd, hostile[hostile_index].text, hostile[hostile_index].length);
     say(fd, GET_NOW); /* what was smuggled must not be answered */
     struct reply *reply = hear(fd);
-    ck_assert_msg(reply->status == 400, "case %d: %u %s", hostile_index, reply->status, reply->head);
+    ck_assert_msg(reply->status == 400, "case %d: %u %s", hostile_index, reply->status,
+                  reply->head);
     /* libmicrohttpd 0.9.75 repeats the head of its own answer to a bad Content-Length. */
     char rest[4096] = "";
     size_t length = 0;
@@ -418,9 +427,9 @@ END_TEST
 
 CLIENT_TEST(ancient_and_broken_request_lines_end_the_connection)
 {
-    static const char *const lines[] = {"GET\r\n\r\n", "GET /api/now\r\n\r\n", "\x16\x03\x01 x y\r\n\r\n",
-                                        "GET /api/now HTTP/2.0\r\n" HOST "\r\n",
-                                        "GET /a b HTTP/1.1\r\n" HOST "\r\n"};
+    static const char *const lines[] = {
+        "GET\r\n\r\n", "GET /api/now\r\n\r\n", "\x16\x03\x01 x y\r\n\r\n",
+        "GET /api/now HTTP/2.0\r\n" HOST "\r\n", "GET /a b HTTP/1.1\r\n" HOST "\r\n"};
     for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
         int fd = dial();
         say(fd, lines[i]);
@@ -439,9 +448,48 @@ CLIENT_TEST(large_heads_are_refused)
         g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: %s\r\n\r\n", filler);
     ck_assert_uint_eq(ask(text)->status, 431);
     g_autofree char *token = g_strnfill(8192, 'x');
-    g_autofree char *fits = g_strdup_printf(
-        "GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer %s\r\n\r\n", token);
+    g_autofree char *fits =
+        g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer %s\r\n\r\n", token);
     ck_assert_uint_eq(ask(fits)->status, 401);
+}
+
+static gboolean release(void *data);
+
+static gboolean pass_time(void *data)
+{
+    clock_advance(GPOINTER_TO_INT(data) * G_USEC_PER_SEC);
+    return G_SOURCE_REMOVE;
+}
+
+static void wait_for(int seconds)
+{
+    g_idle_add(pass_time, GINT_TO_POINTER(seconds));
+}
+
+CLIENT_TEST(slow_clients_are_cut)
+{
+    int half = dial(), body = dial(), idle = dial(), busy = dial();
+    say(half, "GET /api/now HT");
+    say(body, "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 100\r\n\r\n{");
+    say(idle, GET_NOW);
+    ck_assert_uint_eq(hear(idle)->status, 200);
+    say(busy, "POST /api/slow HTTP/1.1\r\n" HOST AUTH JSON
+              "Content-Length: 15\r\n\r\n{\"content\":\"x\"}");
+    while (fake_core_waiting() == 0)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    wait_for(17);
+    ck_assert(has_ended(half));
+    ck_assert(has_ended(body));
+    say(idle, GET_NOW);
+    ck_assert_uint_eq(hear(idle)->status, 200);
+    wait_for(61);
+    ck_assert(has_ended(idle));
+    g_idle_add(release, NULL);
+    ck_assert_uint_eq(hear(busy)->status, 200);
+    close(half);
+    close(body);
+    close(idle);
+    close(busy);
 }
 
 static gboolean release(void *data)
@@ -463,7 +511,8 @@ CLIENT_TEST(a_client_may_leave_while_its_request_runs)
         ck_assert_uint_eq(ask(GET_NOW)->status, 200);
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
         if (i % 2)
-            setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+            setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                       sizeof(struct linger));
         if (i != 4)
             close(fds[i]);
     }
@@ -476,8 +525,9 @@ CLIENT_TEST(a_client_may_leave_while_its_request_runs)
 
 CLIENT_TEST(pages_of_listed_origins_may_ask)
 {
-    struct reply *reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://app.example.org\r\n"
-                              "Access-Control-Request-Method: POST\r\n\r\n");
+    struct reply *reply =
+        ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://app.example.org\r\n"
+            "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_uint_eq(reply->status, 204);
     ck_assert_ptr_nonnull(
         strstr(reply->head, "Access-Control-Allow-Origin: https://app.example.org\r\n"));
@@ -485,7 +535,8 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
-    reply = ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Origin: https://app.example.org.evil\r\n\r\n");
+    reply =
+        ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Origin: https://app.example.org.evil\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
 }
 
@@ -526,11 +577,14 @@ CLIENT_TEST(bad_handshakes_are_refused)
     } cases[] = {
         {"GET /ws HTTP/1.1\r\n" HOST "\r\n", 400},
         {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: close\r\n"
-         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+         400},
         {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\n"
-         "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
+         "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+         400},
         {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\n"
-         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n\r\n", 400},
+         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n\r\n",
+         400},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: null\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost:81\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost.evil\r\n\r\n", 403},
@@ -638,6 +692,7 @@ static Suite *suite(void)
     tcase_add_test(tests, ancient_and_broken_request_lines_end_the_connection);
     tcase_add_test(tests, large_heads_are_refused);
     tcase_add_test(tests, a_client_may_leave_while_its_request_runs);
+    tcase_add_test(tests, slow_clients_are_cut);
     tcase_add_test(tests, pages_of_listed_origins_may_ask);
     tcase_add_test(tests, a_websocket_is_handed_over);
     tcase_add_test(tests, bad_handshakes_are_refused);

@@ -100,6 +100,25 @@ tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/x
 tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
+# bridge/ws
+ws_test_libs = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+  $(CRYPTO_LIBS) $(GLIB_LIBS)
+ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
+ws_tests = tests/unit/ws_frame_test tests/unit/ws_socket_test tests/unit/ws_resume_test tests/unit/ws_memory_test
+check_PROGRAMS += $(ws_tests)
+TESTS += $(ws_tests)
+tests_unit_ws_frame_test_SOURCES = tests/unit/ws_frame_test.c tests/unit/unit.h
+tests_unit_ws_frame_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_frame_test_LDADD = $(ws_test_libs)
+tests_unit_ws_socket_test_SOURCES = tests/unit/ws_socket_test.c $(ws_world)
+tests_unit_ws_socket_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_socket_test_LDADD = $(ws_test_libs)
+tests_unit_ws_resume_test_SOURCES = tests/unit/ws_resume_test.c $(ws_world)
+tests_unit_ws_resume_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_resume_test_LDADD = $(ws_test_libs)
+tests_unit_ws_memory_test_SOURCES = tests/unit/ws_memory_test.c $(ws_world)
+tests_unit_ws_memory_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_memory_test_LDADD = $(ws_test_libs)
 check_PROGRAMS += tests/unit/bench_histogram_test
 TESTS += tests/unit/bench_histogram_test
 tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
@@ -136,4 +155,11 @@ check_PROGRAMS += tests/unit/archive_pg_test
 tests_unit_archive_pg_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_archive_pg_test_LDADD = $(core_test_libs)
 EXTRA_DIST += tests/sql
+
+check_PROGRAMS += tests/unit/feature_online_test
+TESTS += tests/unit/feature_online_test
+tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
+  bridge/feature/online.c
+tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif

@@ -50,8 +50,9 @@ class Profanity:
         self.home = Path(tempfile.mkdtemp(prefix="trestle-profanity-"))
 
     def _tmux(self, *words):
-        done = subprocess.run(["tmux", "-f", "/dev/null", "-S", self.home / "tmux", *words], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        done = subprocess.run(["tmux", "-u", "-f", "/dev/null", "-S", self.home / "tmux", *words], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20,
+                              env={**os.environ, "LC_ALL": "C.UTF-8"})
         assert done.returncode == 0, f"tmux {' '.join(words)}: {done.stdout}"
         return done.stdout
 

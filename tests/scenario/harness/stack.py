@@ -25,6 +25,7 @@ class Stack:
     def __init__(self, info):
         self.info = info
         self.dir = Path(info["dir"])
+        self.killed = set()
 
     @classmethod
     def start(cls, *options):
@@ -48,15 +49,34 @@ class Stack:
     def stop(self, part=None, purge=False):
         stack_command("stop", *([part] if part else []), *(["--purge"] if purge else []),
                       "--dir", self.dir)
+        self.killed |= self._processes(part) if part else set()
 
     def restart(self, part):
         self.info = json.loads(stack_command("restart", part, "--dir", self.dir))
+        self.killed -= self._processes(part)
 
     def kill(self, part):
         """kill -9 of one part: bridge, bridge.N, postgres, xmpp or redis."""
-        name, _, number = part.partition(".")
-        pids = self.info["pids"][name]
-        os.kill(pids[int(number or 0)] if isinstance(pids, list) else pids, signal.SIGKILL)
+        for process in self._processes(part):
+            self.killed.add(process)
+            os.kill(self.pids()[process], signal.SIGKILL)
+
+    def pids(self):
+        """Process → pid; bridges are bridge.0, bridge.1, …"""
+        bridges = {f"bridge.{n}": pid for n, pid in enumerate(self.info["pids"]["bridge"])}
+        return {**bridges, **{name: pid for name, pid in self.info["pids"].items() if name != "bridge"}}
+
+    def _processes(self, part):
+        return {name for name in self.pids() if part in (name, name.partition(".")[0])}
+
+    def dead(self):
+        """The processes that do not run."""
+        def runs(pid):
+            try:
+                return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            except OSError:
+                return False
+        return {name for name, pid in self.pids().items() if not runs(pid)}
 
     # -- logs
 
@@ -64,7 +84,7 @@ class Stack:
         return {name: os.path.getsize(file) for name, file in self.info["logs"].items()
                 if os.path.exists(file)}
 
-    def logs_since(self, sizes, lines=60):
+    def logs_since(self, sizes, lines=120):
         """Part → the last lines that its log gained since `log_sizes`."""
         found = {}
         for name, file in self.info["logs"].items():

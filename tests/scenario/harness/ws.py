@@ -48,9 +48,9 @@ class Socket:
         run(self._connect(timeout), timeout + 5)
         if self.token:
             if not self.header:
-                self.auth(self.token)
+                self.auth(self.token, self._resume)
             self.hello = self.expect("hello", timeout=timeout)
-            if self._resume:
+            if self._resume and self.header:
                 self.send("resume", cursor=self._resume)
         return self
 
@@ -61,17 +61,17 @@ class Socket:
         self._connection = await websockets.connect(
             self.url, extra_headers=headers, open_timeout=timeout, ping_interval=None, max_size=None,
             close_timeout=5, compression=None)
-        self._reader = asyncio.ensure_future(self._read())
+        self._reader = asyncio.ensure_future(self._read(self._connection))
 
-    async def _read(self):
+    async def _read(self, connection):
         try:
-            async for text in self._connection:
+            async for text in connection:
                 frame = json.loads(text)
                 self.cursor = frame.get("cursor", self.cursor)
                 self.inbox.put(frame)
         except websockets.ConnectionClosed:
             pass
-        self.inbox.put(Closed(self._connection.close_code, self._connection.close_reason))
+        self.inbox.put(Closed(connection.close_code, connection.close_reason))
 
     def close(self):
         if self._connection:
@@ -100,8 +100,8 @@ class Socket:
             frame["id"] = id
         self.send_raw(json.dumps(frame))
 
-    def auth(self, token):
-        self.send("auth", token=token)
+    def auth(self, token, cursor=None):
+        self.send("auth", token=token, **({"cursor": cursor} if cursor else {}))
 
     def command(self, type, **payload):
         """Sends with an id and returns the payload of the `ack`, or fails with the `error`."""
@@ -132,6 +132,10 @@ class Socket:
         self.expect("pong")
 
     # -- receiving
+
+    def frames(self, *types):
+        """All frames of these types that have come, in order."""
+        return [f for f in self.inbox.received if isinstance(f, dict) and f["type"] in types]
 
     def expect(self, type, timeout=None, **match):
         """The next frame of this type whose payload has these values; other frames are kept."""

@@ -233,6 +233,13 @@ class XmppUser:
             raise XmppError(reply)
         return reply
 
+    def barrier(self, to):
+        """Returns when an answer came from there, be it an error: what it sent before is here."""
+        try:
+            self.ping(to)
+        except XmppError:
+            pass
+
     def ping(self, to=None):
         return self.iq(to, ElementTree.Element(f"{{{PING}}}ping"))
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Service discovery (XEP-0030) of the domain, of hosted users and of their /rest, which
+ * is also found by its capabilities (XEP-0115). Features come from xep/registry.c alone. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/core/core.h"
+#include "bridge/feature/client.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/hosted.h"
+#include "bridge/xmpp/link.h"
+#include "xep/registry.h"
+
+static struct disco_info *entity_info(unsigned entity, const struct disco_identity *identity)
+{
+    struct disco_info *info = disco_info_new(NULL);
+    disco_info_put_identity(info, identity);
+    xep_registry_put_features(info, entity);
+    return info;
+}
+
+static struct disco_info *domain_info(void)
+{
+    static const struct disco_identity server = {"server", "im", NULL, "Trestle"};
+    return entity_info(XEP_ENTITY_DOMAIN, &server);
+}
+
+/* The account itself; those who may not see the user's presence learn no more than that it is one
+ * (XEP-0030 section 8). */
+static struct disco_info *account_info(bool allowed)
+{
+    static const struct disco_identity account = {"account", "registered", NULL, NULL};
+    return entity_info(allowed ? XEP_ENTITY_USER : 0, &account);
+}
+
+static const char *wanted_node(xmpp_stanza_t *iq)
+{
+    xmpp_stanza_t *query = stanza_first(iq);
+    const char *node = query ? stanza_attr(query, "node") : NULL;
+    return node && *node ? node : NULL;
+}
+
+/* ---- The domain ------------------------------------------------------------------------------------ */
+
+static void answer(const struct stanza_context *context, xmpp_stanza_t *reply)
+{
+    g_autoptr(xmpp_stanza_t) owned = reply;
+    if (owned)
+        link_send(context->link, owned);
+}
+
+static void no_such_node(const struct stanza_context *context)
+{
+    answer(context, stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
+}
+
+static bool on_domain_info(const struct stanza_context *context)
+{
+    g_autoptr(disco_info) info = domain_info();
+    if (wanted_node(context->stanza))
+        no_such_node(context);
+    else
+        answer(context, disco_info_build_result(context->stanza, info));
+    return true;
+}
+
+static bool on_domain_items(const struct stanza_context *context)
+{
+    if (wanted_node(context->stanza))
+        no_such_node(context);
+    else
+        answer(context, disco_items_build_result(context->stanza, NULL, NULL, 0));
+    return true;
+}
+
+/* ---- Users ----------------------------------------------------------------------------------------- */
+
+static void serve_account_info(struct hosted_call *call)
+{
+    g_autoptr(disco_info) info = account_info(call->allowed);
+    hosted_answer(call, disco_info_build_result(call->stanza, info));
+}
+
+static void serve_client_info(struct hosted_call *call, const char *node)
+{
+    g_autoptr(disco_info) info = client_info();
+    info->node = node;
+    hosted_answer(call, disco_info_build_result(call->stanza, info));
+}
+
+static void serve_info(struct hosted_call *call)
+{
+    const char *node = wanted_node(call->stanza);
+    bool of_client = call->target == TARGET_RESOURCE;
+    if (node && !(of_client && strcmp(node, client_node()) == 0))
+        hosted_refuse(call, ERROR_NOT_FOUND);
+    else if (of_client)
+        serve_client_info(call, node);
+    else
+        hosted_ask_access(call, serve_account_info);
+}
+
+static bool on_user_info(const struct stanza_context *context)
+{
+    return hosted_serve(context, serve_info);
+}
+
+static void serve_items(struct hosted_call *call)
+{
+    if (wanted_node(call->stanza))
+        hosted_refuse(call, ERROR_NOT_FOUND);
+    else
+        hosted_answer(call, disco_items_build_result(call->stanza, NULL, NULL, 0));
+}
+
+static bool on_user_items(const struct stanza_context *context)
+{
+    return hosted_serve(context, serve_items);
+}
+
+/* ---- The feature ----------------------------------------------------------------------------------- */
+
+static void start(struct core *core)
+{
+    client_start(core->options);
+}
+
+static void stop(struct core *core)
+{
+    (void)core;
+    client_stop();
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"iq", "get", "query", NS_DISCO_INFO, TARGET_DOMAIN, on_domain_info},
+    {"iq", "get", "query", NS_DISCO_INFO, TARGET_USER | TARGET_RESOURCE, on_user_info},
+    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_DOMAIN, on_domain_items},
+    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_USER | TARGET_RESOURCE, on_user_items},
+    {0},
+};
+
+const struct feature feature_disco = {
+    .name = "disco", .stanzas = stanzas, .start = start, .stop = stop};

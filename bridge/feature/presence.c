@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Presence of hosted users, whose server this is (RFC 6121 sections 3 and 4): subscriptions, kept
+ * in SQL, and probes.
+ *
+ * Who may see a user's presence: whoever the user grants it to, and whoever asks for it after the
+ * user has written to them: somebody who talks to a person wants to be reachable. Other requests
+ * wait for the user's decision and are not answered. Peers' own presence is not kept yet, directed
+ * presence ignored, and an error never answered. To an unknown user and to a stranger's probe of a
+ * known one the answer is the same.
+ *
+ * Stanzas of one pair (peer, user) are carried out in the order in which they came: each pair has a
+ * lane, of which the first job is at work. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/core/core.h"
+#include "bridge/core/registry.h"
+#include "bridge/feature/announce.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/hosted.h"
+#include "xep/presence.h"
+
+#define JOBS_MAX 10000 /* presence stanzas at work or waiting; more are dropped */
+
+struct job {
+    struct core *core;
+    char *lane;          /* "peer user": bare JIDs */
+    enum presence_type type;
+    char *from;          /* as delivered: where a probe's answer goes */
+    char *peer;          /* bare */
+    char *user;          /* bare */
+    struct account *account; /* reference, once found */
+};
+
+static struct {
+    GHashTable *lanes; /* char * → GQueue of struct job *, the first of which is at work */
+    unsigned jobs;
+} work;
+
+static void job_start(struct job *job);
+
+static void job_free(gpointer data)
+{
+    struct job *job = data;
+    account_unref(job->account);
+    g_free(job->lane);
+    g_free(job->from);
+    g_free(job->peer);
+    g_free(job->user);
+    g_free(job);
+}
+
+static void lane_free(gpointer data)
+{
+    g_queue_free_full(data, job_free);
+}
+
+static void job_finish(struct job *job)
+{
+    GQueue *lane = g_hash_table_lookup(work.lanes, job->lane);
+    g_queue_pop_head(lane);
+    work.jobs--;
+    if (lane->head)
+        job_start(lane->head->data);
+    else
+        g_hash_table_remove(work.lanes, job->lane);
+    job_free(job);
+}
+
+/* ---- Answers --------------------------------------------------------------------------------------- */
+
+/* Subscription stanzas carry bare addresses on both sides (RFC 6121 section 3.1.1). */
+static void send_bare(const struct job *job, enum presence_type type)
+{
+    struct presence_stanza presence = {.from = job->user, .to = job->peer, .type = type};
+    g_autoptr(xmpp_stanza_t) stanza = presence_build(&presence);
+    hosted_send(job->core, stanza);
+}
+
+static void send_answer(const struct job *job, const char *answer, gint64 last_seen)
+{
+    if (strcmp(answer, "subscribed") == 0) {
+        send_bare(job, PRESENCE_SUBSCRIBED);
+        announce_to(job->core, job->account, job->peer, last_seen);
+    } else if (strcmp(answer, "presence") == 0) {
+        announce_to(job->core, job->account, job->from, last_seen);
+    } else if (strcmp(answer, "unavailable") == 0) {
+        announce_unavailable_to(job->core, job->account, job->peer);
+    } else if (strcmp(answer, "unsubscribed") == 0) {
+        send_bare(job, PRESENCE_UNSUBSCRIBED);
+    }
+}
+
+static void changed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct job *job = data;
+    if (error == ERROR_NONE && rows_count(rows) == 1)
+        send_answer(job, rows_text(rows, 0, 0), rows_integer(rows, 0, 1));
+    else
+        log_info(AREA_STANZA, "presence-lost", "code=%s",
+                 error == ERROR_NONE ? "none" : error_info(error)->code);
+    job_finish(job);
+}
+
+/* ---- Jobs ------------------------------------------------------------------------------------------ */
+
+static enum query query_of(enum presence_type type)
+{
+    switch (type) {
+    case PRESENCE_SUBSCRIBE:
+        return QUERY_CONTACT_SUBSCRIBE;
+    case PRESENCE_SUBSCRIBED:
+        return QUERY_CONTACT_SUBSCRIBED;
+    case PRESENCE_UNSUBSCRIBE:
+        return QUERY_CONTACT_UNSUBSCRIBE;
+    case PRESENCE_UNSUBSCRIBED:
+        return QUERY_CONTACT_UNSUBSCRIBED;
+    case PRESENCE_PROBE:
+        return QUERY_CONTACT_PROBE;
+    case PRESENCE_AVAILABLE:
+    case PRESENCE_UNAVAILABLE:
+    case PRESENCE_ERROR:
+    case PRESENCE_UNKNOWN:
+        break;
+    }
+    return QUERY_MAX;
+}
+
+static void account_found(struct account *account, enum error_code error, void *data)
+{
+    struct job *job = data;
+    if (!account || !job->core->archive) {
+        if (error == ERROR_NONE && job->type == PRESENCE_PROBE)
+            send_bare(job, PRESENCE_UNSUBSCRIBED);
+        job_finish(job);
+        return;
+    }
+    job->account = account_ref(account);
+    const char *values[] = {account->id_text, job->peer};
+    archive_query(job->core->archive, query_of(job->type), values, changed, job);
+}
+
+static void job_start(struct job *job)
+{
+    account_lookup_jid(job->core, job->user, account_found, job);
+}
+
+static void job_add(struct job *job)
+{
+    GQueue *lane = g_hash_table_lookup(work.lanes, job->lane);
+    if (!lane) {
+        lane = g_queue_new();
+        g_hash_table_insert(work.lanes, g_strdup(job->lane), lane);
+    }
+    work.jobs++;
+    g_queue_push_tail(lane, job);
+    if (lane->length == 1)
+        job_start(job);
+}
+
+static bool on_presence(const struct stanza_context *context)
+{
+    struct presence_stanza presence;
+    if (!presence_parse(context->stanza, &presence) || query_of(presence.type) == QUERY_MAX ||
+        !strchr(context->to_bare, '@'))
+        return true;
+    if (work.jobs >= JOBS_MAX) {
+        metric_add(METRIC_STANZAS_REFUSED, 1);
+        return true;
+    }
+    struct job *job = g_new0(struct job, 1);
+    job->core = context->data;
+    job->lane = g_strdup_printf("%s %s", context->from_bare, context->to_bare);
+    job->type = presence.type;
+    job->from = g_strdup(context->from);
+    job->peer = g_strdup(context->from_bare);
+    job->user = g_strdup(context->to_bare);
+    job_add(job);
+    return true;
+}
+
+static void start(struct core *core)
+{
+    work.lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
+    announce_start(core);
+}
+
+static void stop(struct core *core)
+{
+    announce_stop(core);
+    g_clear_pointer(&work.lanes, g_hash_table_unref);
+    work.jobs = 0;
+}
+
+static const struct stanza_handler stanzas[] = {
+    {.stanza = "presence", .targets = TARGET_ANY, .handle = on_presence},
+    {0},
+};
+
+const struct feature feature_presence = {
+    .name = "presence", .stanzas = stanzas, .start = start, .stop = stop,
+    .link_up = announce_link_up};

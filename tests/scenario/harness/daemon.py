@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bridge of its own beside the stack's: own options, own database in the stack's PostgreSQL, own or
+fake XMPP server. For tests that need other limits or break things."""
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from .inbox import DEADLINE
+from .rest import http_request
+from .stack import TOP
+
+
+def program():
+    return str(Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def psql(uri, statement):
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri], text=True,
+                          input=statement, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def run_trestle(*words, timeout=60):
+    """One run of the program: (status, standard output, standard error)."""
+    done = subprocess.run([program(), *map(str, words)], text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Daemon:
+    """`with Daemon(stack, xmpp_port, {"websocket": {"resume_max": 10}}) as bridge:` serves.
+
+    It looks like a stack to App and Socket: `info` has rest, ws, admin and jwt. Option None: leave it out.
+    """
+
+    app_domain = "app.example.org"
+
+    def __init__(self, stack, xmpp_port=None, options=None, server_domain="example.org", secret=None):
+        self.dir = Path(tempfile.mkdtemp(prefix="trestle-daemon-"))
+        self.secret = secret or secrets.token_hex(16)
+        self.database = f"t_{uuid.uuid4().hex[:12]}"
+        self._stack_uri = stack.info["database"]
+        uri = self._stack_uri.rpartition("/")[0] + "/" + self.database
+        port, admin = free_port(), free_port()
+        jwt = {"alg": "HS256", "secret": secrets.token_hex(32), "issuer": "daemon", "audience": "trestle"}
+        self.info = {"rest": f"http://127.0.0.1:{port}", "ws": f"ws://127.0.0.1:{port}/ws",
+                     "admin": f"http://127.0.0.1:{admin}", "database": uri, "jwt": jwt}
+        self.settings = {
+            "xmpp": {"domain": self.app_domain, "server_domain": server_domain,
+                     "port": xmpp_port or free_port(), "secret": self.secret},
+            "database": {"uri": uri}, "http": {"port": port, "admin_port": admin},
+            "auth": {"key": jwt["secret"], "issuer": jwt["issuer"], "audience": jwt["audience"]}}
+        self.process = None
+        self.configure(options or {})
+
+    def configure(self, options):
+        for section, changes in options.items():
+            self.settings.setdefault(section, {}).update(changes)
+        lines = []
+        for section, values in self.settings.items():
+            lines += [f"[{section}]", *(f"{k}={v}" for k, v in values.items() if v is not None)]
+        self.config = self.dir / "trestle.ini"
+        self.config.touch(mode=0o600)
+        self.config.write_text("\n".join(lines) + "\n")
+
+    def migrate(self):
+        psql(self._stack_uri, f"CREATE DATABASE {self.database}")
+        status, _, text = run_trestle("migrate", "--config", self.config)
+        assert status == 0, text
+
+    def start(self):
+        self.log = open(self.dir / "log", "ab")
+        self.process = subprocess.Popen([program(), "serve", "--config", self.config],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def wait_ready(self, link=True):
+        deadline = time.monotonic() + DEADLINE
+        wanted = {"database", "link"} if link else {"database"}
+        while True:
+            assert self.process.poll() is None, f"the daemon ended:\n{self.logged()}"
+            try:
+                reply = http_request(self.info["admin"], "GET", "/readyz")
+                if wanted <= {part for part, state in reply.json["parts"].items() if state == "up"}:
+                    return self
+            except OSError:
+                reply = None
+            assert time.monotonic() < deadline, f"not ready: {reply}\n{self.logged()}"
+            time.sleep(0.05)
+
+    def logged(self):
+        return (self.dir / "log").read_text(errors="replace")
+
+    def pids(self):
+        return {"bridge.0": self.process.pid}
+
+    def terminate(self, timeout=10):
+        """SIGTERM; (exit status, seconds it took)."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout), time.monotonic() - began
+
+    def __enter__(self):
+        try:
+            self.migrate()
+            self.start()
+            return self.wait_ready(link=False)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        psql(self._stack_uri, f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+
+    def __exit__(self, *failure):
+        if failure[0] and self.process:
+            print(f"log of the daemon:\n{self.logged()[-6000:]}")
+        ended = self.process.poll()
+        self.close()
+        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
+        reports = [line for line in self.logged().splitlines() if any(mark in line for mark in marks)]
+        assert not reports, reports
+        assert ended in (None, 0), f"the daemon ended with status {ended}"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The XMPP server cannot deliver what an app user sends."""
+
+
+def test_a_message_to_nobody_fails_with_the_condition(app):
+    alice = app("alice")
+    talk = alice.conversation_with(jid="nobody@example.org")
+    with alice.ws() as socket:
+        cursor = socket.hello["cursor"]
+        sent = alice.send(talk, "Anybody there?", client_id="mine")
+        event = socket.expect("message.failed", message_id=sent["id"])
+        assert event["payload"] == {"conversation_id": talk["id"], "message_id": sent["id"], "client_id": "mine",
+                                    "code": "xmpp_unreachable", "xmpp_condition": "service-unavailable"}
+        socket.sync()
+        assert len(socket.frames("message.failed")) == 1
+    assert alice.messages(talk)["items"][0]["status"] == "failed"
+    with alice.ws(resume=cursor) as again:
+        again.expect("resumed")
+        assert again.expect("message.failed")["payload"] == event["payload"]
+
+
+def test_a_message_to_a_domain_that_is_not_there_fails(app):
+    alice = app("alice")
+    talk = alice.conversation_with(jid="somebody@nowhere.invalid")
+    with alice.ws() as socket:
+        sent = alice.send(talk, "Anybody there?")
+        condition = socket.expect("message.failed", message_id=sent["id"])["payload"]["xmpp_condition"]
+        assert condition.startswith("remote-server-") or condition in ("service-unavailable", "item-not-found",
+                                                                         "not-allowed"), condition
+
+
+def test_an_error_from_somebody_else_changes_nothing(stack, app, xmpp):
+    alice, bob, carol = app("alice"), xmpp("bob"), xmpp("carol")
+    talk = alice.conversation_with(jid=bob.bare)
+    with alice.ws() as socket:
+        sent = alice.send(talk, "For Bob")
+        bob.expect_message("For Bob")
+        carol.send_raw(f"<message to='{alice.me()['jid']}' type='error' id='{sent['id']}'>"
+                       "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
+        carol.ping(stack.app_domain)
+        carol.send_message(alice.me()["jid"], "done")
+        socket.expect("message.new", content="done")
+        assert len(socket.frames("message.failed")) == 0
+    assert alice.messages(talk)["items"][0]["status"] == "delivered"

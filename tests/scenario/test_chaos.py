@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 and SIGSTOP of every part at random moments under load; then harness.checker judges.
+
+A failing round is repeated with TRESTLE_CHAOS_SEED=<the seed it printed>: the moments (n-th line of the
+history) and victims are drawn from it. TRESTLE_CHAOS_ROUNDS sets the rounds of the long campaigns.
+"""
+import contextlib
+import os
+import random
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from harness import fault
+from harness.load import Load
+
+STEADY = 5.2  # seconds after which a link's next failure starts again at the shortest interval
+SERVER_MAY_LOSE = {"ejabberd": 1.0}  # seconds: it answers before Mnesia has written its log
+LONG_ROUNDS = int(os.environ.get("TRESTLE_CHAOS_ROUNDS", "20"))
+
+
+def seed():
+    return int(os.environ.get("TRESTLE_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+def kill_bridge(load):
+    load.stack.kill("bridge")
+    load.stack.restart("bridge")
+
+
+def kill_xmpp(load):
+    slack = SERVER_MAY_LOSE.get(load.stack.server)
+    load.stack.kill("xmpp")
+    if slack:
+        load.server_may_lose.append((time.monotonic() - slack, time.monotonic() + 0.1))
+    load.stack.restart("xmpp")
+    fault.wait_ready(load.stack, 60)
+    if load.random.random() < 0.8:  # a link that fails again sooner is tried at growing intervals, to 30 s
+        fault.wait_steady(load.stack, STEADY, 60)
+
+
+def kill_postgres(load):
+    load.stack.kill("postgres")
+    load.stack.restart("postgres")
+    fault.wait_ready(load.stack, 40)
+
+
+def kill_backend(load):
+    """One backend; the postmaster then ends the others and recovers, without a restart from outside."""
+    lost = fault.metric(load.stack, "trestle_archive_reconnects_total")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(load.random.choice(fault.bridge_backends(load.stack)), signal.SIGKILL)
+    fault.wait_for("the bridge noticed", lambda: fault.metric(
+        load.stack, "trestle_archive_reconnects_total") > lost)
+    fault.wait_ready(load.stack, 40)
+
+
+def end_backend(load):
+    """One backend is told to end (an administrator's pg_terminate_backend); the others stay."""
+    victim = load.random.choice(fault.bridge_backends(load.stack))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(victim, signal.SIGTERM)
+    fault.wait_for("the backend ended", lambda: victim not in fault.bridge_backends(load.stack))
+    fault.wait_ready(load.stack, 40)
+
+
+def cut_sockets(load):
+    """No part fails; consumers' connections are cut, and resume."""
+    for consumer in load.random.sample(load.consumers, 3):
+        consumer.drop()
+
+
+FAULTS = {"bridge": kill_bridge, "xmpp": kill_xmpp, "postgres": kill_postgres, "backend": kill_backend,
+          "ended-backend": end_backend, "sockets": cut_sockets}
+
+
+def campaign(stack, faults, rounds, capsys, apps=3):
+    """So many rounds of each fault under one load; prints the numbers and returns the checker's report."""
+    number = seed()
+    say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: {rounds} rounds each, TRESTLE_CHAOS_SEED={number}")
+    file = Path(tempfile.gettempdir()) / f"trestle-chaos-{number}.jsonl"
+    with Load(stack, number, apps, file=file) as load:
+        plan = [name for name in faults for _ in range(rounds)]
+        load.random.shuffle(plan)
+        load.history.wait_acknowledged(20)
+        for name in plan:
+            load.history.wait("load goes on", lambda line: True, load.random.randint(1, 60),
+                              len(load.history.lines), 60)
+            load.history.add("chaos", "event", "fault", name=name)
+            FAULTS[name](load)
+            load.history.wait_acknowledged(load.random.randint(5, 30), 60)
+        report = load.check()
+    say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: rounds={len(plan)} {report}")
+    if report.violations:
+        say(capsys, f"the history is in {file}")
+    else:
+        file.unlink()
+    return report
+
+
+def say(capsys, text):
+    with capsys.disabled():
+        print(f"\n{text}", end="", flush=True)
+
+
+@pytest.mark.parametrize("part", FAULTS)
+def test_killed_under_load(stack, capsys, part):
+    campaign(stack, [part], 2, capsys).assert_clean()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", FAULTS)
+def test_killed_many_times(stack, capsys, part):
+    campaign(stack, [part], LONG_ROUNDS, capsys).assert_clean()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_everything_is_killed_in_turn(stack, capsys):
+    campaign(stack, list(FAULTS), max(2, LONG_ROUNDS // 4), capsys, apps=4).assert_clean()
+
+
+def test_a_frozen_xmpp_server_is_noticed_and_nothing_is_lost(stack, capsys):
+    number = seed()
+    with Load(stack, number) as load:
+        load.history.wait_acknowledged(20)
+        with fault.frozen(stack, "xmpp"):
+            _, took = fault.wait_for("the half-open link is noticed",
+                                     lambda: fault.part_is(stack, "link", "down"), 16)
+            seen = len(load.history.lines)
+            load.history.wait("apps send on", lambda line: line["kind"] == "ok" and line["op"] == "send",
+                              10, seen)
+        back = fault.wait_ready(stack, 60)
+        report = load.check()
+    say(capsys, f"frozen xmpp on {stack.server}: noticed after {took:.1f} s, back after {back:.1f} s; {report}")
+    report.assert_clean()
+
+
+def test_a_frozen_database_holds_nothing_up_for_ever(stack, capsys):
+    with Load(stack, seed()) as load:
+        load.history.wait_acknowledged(20)
+        with fault.frozen(stack, "postgres"):
+            refused = load.history.wait("sends are answered", lambda line: line["kind"] == "fail"
+                                        and line["op"] == "send", 1, len(load.history.lines))
+            assert (refused["status"], refused["code"]) == (503, "unavailable")
+            fault.wait_for("the silent database is noticed",
+                           lambda: fault.part_is(stack, "database", "down"), 16)
+            assert fault.admin(stack, "/livez")[0] == 200
+        fault.wait_ready(stack, 30)
+        report = load.check()
+    say(capsys, f"frozen postgres on {stack.server}: {report}")
+    report.assert_clean()

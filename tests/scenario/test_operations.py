@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program as its operator meets it: subcommands, signals, clear messages, discreet logs."""
+import re
+import signal
+import time
+
+import pytest
+
+from harness.daemon import Daemon, free_port, run_trestle
+from harness.fake_xmpp import FakeXmpp
+from harness.rest import App, http_request
+
+
+def test_check_config_says_what_is_wrong(stack, tmp_path):
+    status, text, _ = run_trestle("check-config", "--config", stack.info["config"])
+    assert status == 0 and "ok" in text
+    good = open(stack.info["config"]).read()
+    bad = {"domain=": ("[xmpp]\ndomain=", ""), "port": ("port=", "port=x"), "unknown": ("[http]", "[http]\nnonsense=1")}
+    for word, (old, new) in bad.items():
+        file = tmp_path / "bad.ini"
+        file.write_text(good.replace(old, new, 1))
+        status, _, text = run_trestle("check-config", "--config", file)
+        assert status != 0 and text.startswith("trestle: "), (word, text)
+        assert len(text.splitlines()) == 1 and str(file) in text, text
+    assert run_trestle("check-config", "--config", tmp_path / "missing.ini")[0] != 0
+
+
+def test_doctor_finds_a_running_stack_well(stack):
+    status, text, error = run_trestle("doctor", "--config", stack.info["config"])
+    secrets = (stack.info["component"]["secret"], stack.info["jwt"]["secret"], stack.info["database"].split(":")[2])
+    assert not any(secret.partition("@")[0] in text + error for secret in secrets)
+    lines = text.splitlines()
+    assert len(lines) >= 6, text
+    for part in ("database", "clock"):
+        assert any(part in line.lower() and "ok" in line.lower() for line in lines), text
+
+
+def test_doctor_names_the_broken_part(stack):
+    with FakeXmpp(secret="right") as server:
+        daemon = Daemon(stack, server.port, {"database": {"uri": "postgresql://nobody@127.0.0.1:1/none"}}, secret="wrong")
+        status, text, _ = run_trestle("doctor", "--config", daemon.config)
+        assert status != 0
+        wrong = [line for line in text.splitlines() if "ok" not in line.lower().split()[:2]]
+        assert any("database" in line for line in wrong) and any("link" in line or "secret" in line for line in wrong), text
+
+
+def test_help_token_and_migrate(stack):
+    status, text, _ = run_trestle("--help-options")
+    assert status == 0 and "stanza_max" in text and "resume_max" in text
+    for option in ("--sample-config", "--man", "--version", "--help"):
+        assert run_trestle(option)[0] == 0
+    assert run_trestle("nonsense")[0] == 2 or run_trestle("nonsense")[0] == 64
+    status, token, _ = run_trestle("token", "--config", stack.info["config"], "--sub", "op-1", "--name", "Op")
+    reply = http_request(stack.info["rest"], "GET", "/api/users/me", headers={"Authorization": f"Bearer {token.strip()}"})
+    assert status == 0 and reply.json["name"] == "Op"
+    for _ in range(2):
+        assert run_trestle("migrate", "--config", stack.info["config"])[0] == 0
+
+
+def test_sigterm_drains_and_exits_with_zero(stack):
+    with FakeXmpp() as server, Daemon(stack, server.port, secret=server.secret) as daemon:
+        server.wait_stream()
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        talk = alice.conversation_with(participant_id=bella.me()["id"])
+        with alice.ws() as socket, bella.ws() as other:
+            for number in range(20):
+                socket.send("message", str(number), conversation_id=talk["id"], content="x", client_id=str(number))
+            socket.sync()
+            status, seconds = daemon.terminate()
+            assert (status, seconds < 5) == (0, True), seconds
+            for each in (socket, other):
+                assert each.inbox.expect("the close", lambda f: not isinstance(f, dict)).code == 1001
+            acked = {f["payload"]["message"]["id"] for f in socket.frames("ack")}
+        daemon.start()
+        daemon.wait_ready()
+        assert acked <= {m["id"] for m in alice.messages(talk)["items"]}
+
+
+def test_sighup_reads_the_log_options_again(stack):
+    with FakeXmpp() as server, Daemon(stack, server.port, {"log": {"level": "info"}}, secret=server.secret) as daemon:
+        server.wait_stream()
+        alice = App(daemon, "alice")
+        alice.me()
+        assert "level=debug" not in daemon.logged()
+        daemon.configure({"log": {"level": "debug", "areas": "http"}})
+        daemon.process.send_signal(signal.SIGHUP)
+        while "level=debug" not in daemon.logged():
+            alice.me()
+        assert set(re.findall("level=debug area=([a-z]+)", daemon.logged())) == {"http"}
+        assert daemon.process.poll() is None
+
+
+def test_a_wrong_component_secret_is_said_clearly(stack):
+    with FakeXmpp(secret="right") as server, Daemon(stack, server.port, secret="wrong-secret") as daemon:
+        wait_logged(daemon, "area=link")
+        assert http_request(daemon.info["admin"], "GET", "/readyz").json["parts"] == {"database": "up", "link": "down"}
+        assert App(daemon, "alice").me()["kind"] == "hosted"
+        assert "wrong-secret" not in daemon.logged()
+
+
+def wait_logged(daemon, text):
+    while text not in daemon.logged():
+        assert daemon.process.poll() is None, daemon.logged()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("uri", ["postgresql://nobody@127.0.0.1:1/none", "a database that is not there"])
+def test_a_wrong_database_is_said_clearly(stack, uri):
+    wrong = Daemon(stack)
+    if " " not in uri:
+        wrong.configure({"database": {"uri": uri}})
+    try:
+        wrong.start()
+        wait_logged(wrong, "area=archive")
+        line = next(row for row in wrong.logged().splitlines() if "area=archive" in row)
+        assert "level=warning" in line or "level=error" in line
+        assert http_request(wrong.info["admin"], "GET", "/readyz").status == 503
+        reply = App(wrong, "alice").request("GET", "/api/users/me")
+        assert (reply.status, reply.json["code"], reply.headers["retry-after"]) == (503, "unavailable", "1")
+        assert wrong.terminate()[0] == 0
+    finally:
+        wrong.close()
+
+
+def test_a_port_in_use_is_said_and_ends_the_program(stack):
+    with Daemon(stack) as first:
+        second = Daemon(stack, options={"http": {"port": first.settings["http"]["port"], "admin_port": free_port()}})
+        second.settings["database"]["uri"] = first.info["database"]
+        second.configure({})
+        status, _, text = run_trestle("serve", "--config", second.config)
+        assert status != 0 and str(first.settings["http"]["port"]) in text, text
+
+
+def test_the_logs_tell_no_secrets(stack, app, xmpp):
+    """Runs a conversation and looks at all that the session's bridges have logged so far."""
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    body = "VERY-PRIVATE-BODY"
+    with alice.ws() as socket:
+        alice.send(talk, body)
+        bob.expect_message(body)
+        bob.send_message(alice.me()["jid"], body + "-BACK")
+        socket.expect("message.new", content=body + "-BACK")
+        alice.send(talk, "\0" + body, status=422)
+    alice.request("GET", "/api/users/me", headers={"Authorization": "Bearer x" + alice.token})
+    lines = [line for name, text in stack.logs_since({}, 10**9).items() if name.startswith("bridge") for line in text]
+    told = "\n".join(lines)
+    info = stack.info
+    for secret in (body, alice.token, info["component"]["secret"], info["jwt"]["secret"], info["server_key"],
+                   info["database"].split(":")[2].partition("@")[0], "@example.org", "@" + stack.app_domain):
+        assert secret not in told, [line for line in lines if secret in line][:3]
+    assert not re.search(r"\beyJ[\w-]+\.", told)
+    assert not re.search(r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])", told)

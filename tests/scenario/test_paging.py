@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pages of a conversation with 125 messages."""
+import pytest
+
+TOTAL = 125
+
+
+@pytest.fixture
+def filled(app):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    with alice.ws() as socket:
+        for number in range(TOTAL):
+            socket.send("message", conversation_id=talk["id"], content=f"m{number}")
+        socket.expect("message.new", seq=TOTAL)
+    return alice, talk
+
+
+def walk(user, talk, direction, limit, start=None):
+    """All seqs in the order in which the pages bring them, and the sizes of the pages."""
+    pages, query = [], {direction: start} if start else {}
+    while True:
+        page = user.messages(talk, limit=limit, **query)
+        pages.append([m["seq"] for m in page["items"]])
+        assert pages[-1] == sorted(pages[-1])
+        assert page["has_more"] == (page["next"] is not None)
+        if not page["has_more"]:
+            return pages
+        assert len(pages[-1]) == limit
+        query = {direction: page["next"]}
+
+
+def test_walking_both_ways_yields_everything_once(filled):
+    alice, talk = filled
+    everything = list(range(1, TOTAL + 1))
+    for limit in (1, 7, 25, 100):
+        backward = walk(alice, talk, "before", limit)
+        assert [seq for page in reversed(backward) for seq in page] == everything
+    oldest = walk(alice, talk, "before", 100)[-1][0]
+    assert oldest == 1
+    first = next(m for m in alice.messages(talk, limit=100, before=alice.messages(talk, limit=100)["next"])["items"]
+                 if m["seq"] == 1)["id"]
+    for limit in (1, 7, 25, 100):
+        forward = walk(alice, talk, "after", limit, first)
+        assert [seq for page in forward for seq in page] == everything[1:]
+
+
+def test_the_newest_page_has_fifty_and_around_has_both_sides(filled):
+    alice, talk = filled
+    newest = alice.messages(talk)
+    assert [m["seq"] for m in newest["items"]] == list(range(TOTAL - 49, TOTAL + 1))
+    middle = newest["items"][0]
+    around = [m["seq"] for m in alice.messages(talk, limit=11, around=middle["id"])["items"]]
+    assert around == list(range(middle["seq"] - 5, middle["seq"] + 6))
+    last = newest["items"][-1]
+    assert alice.messages(talk, around=last["id"], limit=10)["items"][-1]["id"] == last["id"]
+    assert alice.messages(talk, after=last["id"]) == {"items": [], "has_more": False, "next": None}
+
+
+def test_limits_and_cursors_that_are_not_acceptable(filled, app):
+    alice, talk = filled
+    path = f"/api/conversations/{talk['id']}/messages"
+    for query in ({"limit": 0}, {"limit": 101}, {"limit": -1}, {"limit": "ten"}, {"limit": ""}, {"limit": "1.5"},
+                  {"limit": 10**30}, {"before": "x"}, {"after": ""}, {"sort": "up"},
+                  {"before": talk["id"], "after": talk["id"]}):
+        assert alice.request("GET", path, **query).status == 422, query
+    assert alice.request("GET", path + "?limit=1&limit=2").status == 422
+    for cursor in (talk["id"], "00000000-0000-7000-8000-000000000000"):
+        assert alice.messages(talk, 404, before=cursor)["code"] == "not_found"
+    cleo = app("cleo")
+    foreign = cleo.send(alice.conversation_with(participant_id=cleo.me()["id"]), "elsewhere")
+    for direction in ("before", "after", "around"):
+        assert alice.messages(talk, 404, **{direction: foreign["id"]})["code"] == "not_found"
+
+
+def test_pages_stay_stable_while_messages_arrive(filled):
+    alice, talk = filled
+    page = alice.messages(talk, limit=40)
+    for number in range(5):
+        alice.send(talk, f"new {number}")
+    older = alice.messages(talk, limit=40, before=page["next"])
+    assert [m["seq"] for m in older["items"]] == list(range(TOTAL - 79, TOTAL - 39))
+    newer = alice.messages(talk, limit=40, after=page["items"][-1]["id"])
+    assert [m["content"] for m in newer["items"]] == [f"new {n}" for n in range(5)]
