@@ -623,7 +623,7 @@ BEGIN
       JOIN LATERAL (
         SELECT o.conversation_id, o.user_id, 'message.delivered' AS type, o.delivered_seq AS seq,
                o.delivered_position AS position, o.delivered_at AS at
-          FROM members o WHERE o.conversation_id = mine.conversation_id
+          FROM members o WHERE o.conversation_id = mine.conversation_id AND o.user_id <> p_user
             AND o.delivered_position > p_position AND o.delivered_position <> o.read_position
         UNION ALL
         SELECT o.conversation_id, o.user_id, 'message.read', o.read_seq, o.read_position, o.read_at
