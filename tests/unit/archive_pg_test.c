@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The real archive on a real, empty, migrated database: TRESTLE_TEST_DATABASE is its URI. Run by
+ * tests/sql/run; without that variable there is nothing to do. */
+#include "config.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/loop/loop.h"
+#include "tests/unit/unit.h"
+
+static struct archive *archive;
+static struct options *options;
+static PGconn *admin;
+static unsigned ups;
+static struct uuid alice, conversation;
+
+struct tally {
+    unsigned done, stored, failed, late;
+    gint64 last_seq;
+    bool disorder;
+    enum error_code error;
+};
+static struct tally tally;
+
+static void came_up(const char *epoch, gint64 position, void *data)
+{
+    (void)epoch;
+    (void)position;
+    (void)data;
+    ups++;
+}
+
+static void turn(void)
+{
+    g_main_context_iteration(NULL, TRUE);
+}
+
+static char *sql(const char *text)
+{
+    PGresult *result = PQexec(admin, text);
+    ExecStatusType status = PQresultStatus(result);
+    ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s",
+                  PQerrorMessage(admin));
+    char *value = g_strdup(PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return value;
+}
+
+static void expect_sql(const char *text, const char *wanted)
+{
+    g_autofree char *value = sql(text);
+    ck_assert_str_eq(value, wanted);
+}
+
+static void start(void)
+{
+    const char *uri = g_getenv("TRESTLE_TEST_DATABASE");
+    admin = PQconnectdb(uri);
+    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox, contacts"));
+    g_free(sql("INSERT INTO users (id, kind, external_id, jid) VALUES"
+               " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
+               " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));
+    g_autofree char *id = sql(
+        "SELECT json::json->>'id' FROM conversation_open("
+        "ARRAY['00000000-0000-7000-8000-000000000001']::uuid[], ARRAY['b'], NULL, 'x')");
+    ck_assert(uuid_parse(id, &conversation));
+    ck_assert(uuid_parse("00000000-0000-7000-8000-000000000001", &alice));
+    options = options_new();
+    g_free(options->database_uri);
+    options->database_uri = g_strdup(uri);
+    g_free(options->xmpp_domain);
+    options->xmpp_domain = g_strdup("app.example.org");
+    memset(&tally, 0, sizeof tally);
+    ups = 0;
+    loop_start();
+}
+
+static void open_archive(void)
+{
+    struct archive_callbacks callbacks = {came_up, NULL};
+    archive = archive_new(options, &callbacks, NULL);
+    while (!archive_is_up(archive))
+        turn();
+}
+
+static void stop(void)
+{
+    archive_free(archive);
+    for (int i = 0; i < 3; i++) /* nothing of it is left in the loop */
+        g_main_context_iteration(NULL, FALSE);
+    loop_stop();
+    options_free(options);
+    PQfinish(admin);
+}
+
+static void write_done(struct write *write, enum error_code error)
+{
+    struct message_write *m = (struct message_write *)(void *)write;
+    tally.done++;
+    if (error == ERROR_NONE && write->outcome == OUTCOME_DONE) {
+        tally.disorder = tally.disorder || m->seq <= tally.last_seq;
+        tally.last_seq = m->seq;
+        tally.stored++;
+    } else {
+        tally.failed++;
+        tally.error = error;
+    }
+    message_write_free(m);
+}
+
+static void write_late(struct write *write)
+{
+    (void)write;
+    tally.late++;
+}
+
+static void add(const char *body)
+{
+    struct message_write *m = g_new0(struct message_write, 1);
+    m->write = (struct write){.kind = WRITE_MESSAGE, .done = write_done, .late = write_late};
+    uuid_generate(&m->id);
+    m->conversation = conversation;
+    m->sender = alice;
+    m->dedupe = m->id;
+    m->body = g_strdup(body);
+    archive_write(archive, &m->write);
+}
+
+static void add_numbered(unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char body[16];
+        g_snprintf(body, sizeof body, "%08u", i);
+        add(body);
+    }
+}
+
+static void finish_all(unsigned count)
+{
+    while (tally.done < count)
+        turn();
+}
+
+START_TEST(poison_row_spares_its_neighbours)
+{
+    start();
+    open_archive();
+    add_numbered(0, 100);
+    add("bad \xff utf-8");
+    add_numbered(100, 155);
+    finish_all(256);
+    ck_assert_uint_eq(tally.stored, 255);
+    ck_assert_uint_eq(tally.failed, 1);
+    ck_assert_int_eq(tally.error, ERROR_UNPROCESSABLE);
+    ck_assert(!tally.disorder);
+    expect_sql("SELECT count(*) = 255 AND max(seq) = 255 AND min(seq) = 1 AND bool_and(body ="
+               " to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+    stop();
+}
+END_TEST
+
+START_TEST(many_writes_in_order_and_in_few_statements)
+{
+    start();
+    open_archive();
+    gint64 before = metric_get(METRIC_ARCHIVE_STATEMENTS);
+    for (unsigned added = 0; added < 100000; added += 5000) {
+        add_numbered(added, 5000);
+        finish_all(added); /* the next ones come while the last ones are under way */
+    }
+    finish_all(100000);
+    ck_assert_uint_eq(tally.stored, 100000);
+    ck_assert(!tally.disorder);
+    ck_assert_int_le((metric_get(METRIC_ARCHIVE_STATEMENTS) - before) * 8, 100000);
+    expect_sql("SELECT count(*) = 100000 AND max(seq) = 100000 AND bool_and(body ="
+               " to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+    stop();
+}
+END_TEST
+
+/* Killed again and again while batches are under way. */
+START_TEST(killed_backend_settles_everything_once)
+{
+    start();
+    open_archive();
+    unsigned added = 0;
+    for (int round = 0; round < 8; round++) {
+        add_numbered(added, 700);
+        added += 700;
+        for (int turns = 0; turns <= round; turns++)
+            turn();
+        g_free(sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                   " WHERE application_name = 'trestle' AND datname = current_database()"));
+    }
+    finish_all(added);
+    ck_assert_uint_eq(tally.stored, added);
+    ck_assert(!tally.disorder);
+    expect_sql("SELECT count(*) = 5600 AND max(seq) = 5600 AND count(DISTINCT body) = 5600 AND"
+               " bool_and(body = to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+    ck_assert_uint_ge(ups, 2);
+    stop();
+}
+END_TEST
+
+static void ask_done(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    *(enum error_code *)data = error;
+}
+
+START_TEST(absent_server_is_told_after_three_seconds)
+{
+    start();
+    g_free(options->database_uri);
+    options->database_uri = g_strdup("postgresql://nobody@127.0.0.1:1/none");
+    struct archive_callbacks callbacks = {came_up, NULL};
+    archive = archive_new(options, &callbacks, NULL);
+    enum error_code asked = ERROR_NONE;
+    add("x");
+    archive_query(archive, QUERY_LOG_STATE, NULL, ask_done, &asked);
+    for (int i = 0; i < 5; i++)
+        turn();
+    ck_assert_uint_eq(tally.done, 0);
+    clock_advance(3 * G_USEC_PER_SEC);
+    finish_all(1);
+    ck_assert_int_eq(tally.error, ERROR_UNAVAILABLE);
+    while (asked == ERROR_NONE)
+        turn();
+    ck_assert_int_eq(asked, ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(tally.late, 0);
+    stop();
+}
+END_TEST
+
+/* The log's head is held by somebody else: the batch is under way and cannot be settled. */
+START_TEST(stuck_batch_is_told_late_and_settled_later)
+{
+    start();
+    open_archive();
+    g_free(sql("BEGIN"));
+    g_free(sql("SELECT log_advance(1)"));
+    add("first");
+    turn();
+    clock_advance(3 * G_USEC_PER_SEC);
+    while (tally.late == 0)
+        turn();
+    ck_assert_uint_eq(tally.done, 0);
+    add("second"); /* waits behind it, was never sent: is refused */
+    clock_advance(3 * G_USEC_PER_SEC);
+    finish_all(1);
+    ck_assert_int_eq(tally.error, ERROR_UNAVAILABLE);
+    g_free(sql("COMMIT"));
+    finish_all(2);
+    ck_assert_uint_eq(tally.stored, 1);
+    ck_assert_uint_eq(tally.late, 1);
+    expect_sql("SELECT string_agg(body, ',') FROM messages", "first");
+    stop();
+}
+END_TEST
+
+START_TEST(full_queue_refuses_at_once_and_later)
+{
+    start();
+    options->database_queue_max = 100;
+    open_archive();
+    add_numbered(0, 150);
+    ck_assert_uint_eq(tally.done, 0); /* never before the call returned */
+    finish_all(150);
+    ck_assert_uint_eq(tally.stored, 100);
+    ck_assert_uint_eq(tally.failed, 50);
+    ck_assert_int_eq(tally.error, ERROR_UNAVAILABLE);
+    stop();
+}
+END_TEST
+
+START_TEST(what_waits_at_the_end_is_answered)
+{
+    start();
+    options->database_queue_max = 100;
+    open_archive();
+    enum error_code asked = ERROR_NONE;
+    add_numbered(0, 150);
+    archive_query(archive, QUERY_LOG_STATE, NULL, ask_done, &asked);
+    g_main_context_iteration(NULL, FALSE);
+    add_numbered(150, 20);
+    archive_query(archive, QUERY_LOG_STATE, NULL, ask_done, &asked);
+    stop();
+    ck_assert_uint_eq(tally.done, 170);
+    ck_assert_int_eq(asked, ERROR_UNAVAILABLE);
+}
+END_TEST
+
+START_TEST(other_schema_is_refused_until_it_fits)
+{
+    start();
+    g_free(sql("INSERT INTO schema_migrations (version, name) VALUES (9999, 'future')"));
+    struct archive_callbacks callbacks = {came_up, NULL};
+    archive = archive_new(options, &callbacks, NULL);
+    for (gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC; g_get_monotonic_time() < end;)
+        turn();
+    ck_assert(!archive_is_up(archive));
+    add("x");
+    clock_advance(3 * G_USEC_PER_SEC);
+    finish_all(1); /* does not wait for ever */
+    ck_assert_int_eq(tally.error, ERROR_UNAVAILABLE);
+    g_free(sql("DELETE FROM schema_migrations WHERE version = 9999"));
+    clock_advance(3 * G_USEC_PER_SEC);
+    while (!archive_is_up(archive))
+        turn();
+    ck_assert_uint_eq(ups, 1);
+    stop();
+}
+END_TEST
+
+/* libpq closes the socket of the first address and opens the next one under the same number. */
+START_TEST(second_address_is_tried)
+{
+    start();
+    g_autofree char *uri = g_strdup(options->database_uri);
+    char *host = strstr(uri, "host=");
+    ck_assert_ptr_nonnull(host);
+    g_autofree char *there = g_strdup(host + strlen("host="));
+    *host = '\0';
+    g_free(options->database_uri);
+    options->database_uri = g_strconcat(uri, "host=127.0.0.1,", there, NULL);
+    gint64 begun = g_get_monotonic_time();
+    open_archive();
+    ck_assert_int_lt(g_get_monotonic_time() - begun, 4 * G_USEC_PER_SEC);
+    stop();
+}
+END_TEST
+
+START_TEST(large_texts_go_in_several_statements)
+{
+    start();
+    open_archive();
+    g_autofree char *text = g_strnfill(1024 * 1024, 'x');
+    gint64 before = metric_get(METRIC_ARCHIVE_BATCHES);
+    for (int i = 0; i < 12; i++)
+        add(text);
+    finish_all(12);
+    ck_assert_uint_eq(tally.stored, 12);
+    ck_assert_int_ge(metric_get(METRIC_ARCHIVE_BATCHES) - before, 3);
+    stop();
+}
+END_TEST
+
+int main(void)
+{
+    if (!g_getenv("TRESTLE_TEST_DATABASE"))
+        return 77;
+    const TTest *const tests[] = {
+        poison_row_spares_its_neighbours, many_writes_in_order_and_in_few_statements,
+        killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
+        stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
+        what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
+        second_address_is_tried, large_texts_go_in_several_statements};
+    Suite *suite = suite_create("archive_pg");
+    TCase *tcase = tcase_create("archive_pg");
+    tcase_set_timeout(tcase, 120);
+    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See the header. */
+#include "config.h"
+
+#include <string.h>
+
+#include "tests/unit/core_fake_archive.h"
+
+#define VALUES_MAX 8
+
+struct question {
+    enum query query;
+    char *values[VALUES_MAX];
+    archive_done done;
+    void *data;
+};
+
+struct rows {
+    int count;
+    int columns;
+    const char *const *cells;
+};
+
+static const int parameters[QUERY_MAX] = {
+#define TRESTLE_QUERY(symbol, name, count, text) [QUERY_##symbol] = count,
+#include "bridge/archive/queries.def"
+#undef TRESTLE_QUERY
+};
+
+static GQueue questions = G_QUEUE_INIT;
+static GQueue writes = G_QUEUE_INIT;
+static bool is_up = true;
+
+void archive_query(struct archive *archive, enum query query, const char *const *values,
+                   archive_done done, void *data)
+{
+    (void)archive;
+    struct question *question = g_new0(struct question, 1);
+    question->query = query;
+    question->done = done;
+    question->data = data;
+    for (int i = 0; i < parameters[query] && i < VALUES_MAX; i++)
+        question->values[i] = g_strdup(values[i]);
+    g_queue_push_tail(&questions, question);
+}
+
+void archive_write(struct archive *archive, struct write *write)
+{
+    (void)archive;
+    g_queue_push_tail(&writes, write);
+}
+
+bool archive_is_up(const struct archive *archive)
+{
+    (void)archive;
+    return is_up;
+}
+
+void fake_set_up(bool up)
+{
+    is_up = up;
+}
+
+enum query fake_asked(void)
+{
+    const struct question *question = g_queue_peek_head(&questions);
+    return question ? question->query : QUERY_MAX;
+}
+
+const char *fake_value(int number)
+{
+    const struct question *question = g_queue_peek_head(&questions);
+    g_assert(question && number < VALUES_MAX);
+    return question->values[number];
+}
+
+static void finish(const struct rows *rows, enum error_code error)
+{
+    struct question *question = g_queue_pop_head(&questions);
+    g_assert(question);
+    question->done(rows, error, question->data);
+    for (int i = 0; i < VALUES_MAX; i++)
+        g_free(question->values[i]);
+    g_free(question);
+}
+
+void fake_answer(int rows, int columns, const char *const *cells)
+{
+    struct rows answer = {rows, columns, cells};
+    finish(&answer, ERROR_NONE);
+}
+
+void fake_fail(enum error_code error)
+{
+    finish(NULL, error);
+}
+
+struct write *fake_take_write(void)
+{
+    return g_queue_pop_head(&writes);
+}
+
+void fake_settle(struct write *write, enum write_outcome outcome)
+{
+    write->outcome = outcome;
+    write->done(write, ERROR_NONE);
+}
+
+void fake_refuse(struct write *write, enum error_code error)
+{
+    write->done(write, error);
+}
+
+unsigned fake_writes(void)
+{
+    return writes.length;
+}
+
+void fake_clear(void)
+{
+    struct write *write;
+    while (questions.head || writes.head) {
+        if (questions.head)
+            fake_fail(ERROR_UNAVAILABLE);
+        if ((write = fake_take_write()))
+            fake_refuse(write, ERROR_UNAVAILABLE);
+    }
+}
+
+static const char *cell(const struct rows *rows, int row, int column)
+{
+    g_assert(row < rows->count && column < rows->columns);
+    return rows->cells[row * rows->columns + column];
+}
+
+int rows_count(const struct rows *rows)
+{
+    return rows->count;
+}
+
+const char *rows_text(const struct rows *rows, int row, int column)
+{
+    return cell(rows, row, column);
+}
+
+size_t rows_length(const struct rows *rows, int row, int column)
+{
+    const char *text = cell(rows, row, column);
+    return text ? strlen(text) : 0;
+}
+
+gint64 rows_integer(const struct rows *rows, int row, int column)
+{
+    const char *text = cell(rows, row, column);
+    return text ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+bool rows_boolean(const struct rows *rows, int row, int column)
+{
+    const char *text = cell(rows, row, column);
+    return text && *text == 't';
+}
+
+bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)
+{
+    const char *text = cell(rows, row, column);
+    return text && uuid_parse(text, ret_id);
+}

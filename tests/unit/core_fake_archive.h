@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An archive without a database: questions and writes wait until the test answers them. Linked in
+ * place of bridge/archive/archive.c. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+
+/* The oldest question that waits: its query (QUERY_MAX: none) and parameters. */
+enum query fake_asked(void);
+const char *fake_value(int number);
+/* Answers it with ROWS rows of COLUMNS cells (NULL: SQL NULL), or with an error. */
+void fake_answer(int rows, int columns, const char *const *cells);
+void fake_fail(enum error_code error);
+
+/* Takes the oldest write that waits, or NULL. */
+struct write *fake_take_write(void);
+void fake_settle(struct write *write, enum write_outcome outcome); /* calls done */
+void fake_refuse(struct write *write, enum error_code error);      /* calls done */
+unsigned fake_writes(void);
+void fake_set_up(bool up);
+
+/* Answers what still waits with ERROR_UNAVAILABLE, until nobody asks any more. */
+void fake_clear(void);

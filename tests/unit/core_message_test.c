@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sending, arriving, marking: who is answered what, and who hears of it, once. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/delivery.h"
+#include "bridge/core/event.h"
+#include "bridge/core/message.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/registry.h"
+#include "bridge/core/request.h"
+#include "tests/unit/core_fake_archive.h"
+#include "tests/unit/unit.h"
+
+static struct core core;
+static struct options *options;
+static struct account *alice, *bob;
+static struct uuid conversation;
+
+struct listener {
+    struct subscriber subscriber;
+    GPtrArray *heard; /* "type payload" */
+};
+static struct listener at_alice[2], at_bob;
+
+static struct {
+    unsigned count;
+    unsigned status; /* of the last answer */
+    char *text;
+} answers;
+
+static void deliver(struct subscriber *subscriber, struct event *event)
+{
+    struct listener *listener = (struct listener *)(void *)subscriber;
+    g_ptr_array_add(listener->heard,
+                    g_strconcat(event_type_name(event->type), " ", event->payload, NULL));
+}
+
+static void answered(unsigned status, struct buffer *json)
+{
+    size_t length;
+    answers.count++;
+    answers.status = status;
+    g_free(answers.text);
+    answers.text = buffer_take(json, &length);
+}
+
+static void on_reply(struct request *request, unsigned status, struct buffer *json)
+{
+    answered(status, json);
+    g_free(request);
+}
+
+static void on_fail(struct request *request, enum error_code code, struct buffer *problem)
+{
+    answered((unsigned)error_info(code)->http_status, problem);
+    g_free(request);
+}
+
+static const struct request_transport transport = {on_reply, on_fail};
+
+static struct request *request_new(void)
+{
+    struct request *request = g_new0(struct request, 1);
+    request->transport = &transport;
+    request->core = &core;
+    request->account = alice;
+    return request;
+}
+
+static struct account *learn(const char *name)
+{
+    g_autofree char *jid = g_strconcat(name, "@app.example.org", NULL);
+    g_autofree char *json = g_strdup_printf("{\"username\":\"%s\"}", name);
+    struct account_row row = {.jid = jid, .name = name, .json = json, .hosted = true};
+    uuid_generate(&row.id);
+    return account_learn(&core, &row);
+}
+
+static void listen_to(struct listener *listener, struct account *account)
+{
+    listener->subscriber.deliver = deliver;
+    listener->heard = g_ptr_array_new_with_free_func(g_free);
+    subscriber_add(&core, &listener->subscriber, account);
+}
+
+static void leave(struct listener *listener)
+{
+    subscriber_remove(&core, &listener->subscriber);
+    g_clear_pointer(&listener->heard, g_ptr_array_unref);
+}
+
+static void start(void)
+{
+    memset(&core, 0, sizeof core);
+    memset(&answers, 0, sizeof answers);
+    core.options = options = options_new();
+    accounts_init(&core);
+    deliveries_init(&core);
+    core.outbox = outbox_new(&core);
+    uuid_generate(&conversation);
+    alice = learn("alice");
+    bob = learn("bob");
+    listen_to(&at_alice[0], alice);
+    listen_to(&at_alice[1], alice);
+    listen_to(&at_bob, bob);
+}
+
+static void stop(void)
+{
+    fake_clear();
+    leave(&at_alice[0]);
+    leave(&at_alice[1]);
+    leave(&at_bob);
+    outbox_free(core.outbox);
+    deliveries_clear(&core);
+    accounts_clear(&core);
+    options_free(options);
+    g_clear_pointer(&answers.text, g_free);
+}
+
+static struct message_write *send_message(const char *text, const char *client_id)
+{
+    struct message_draft draft = {&conversation, text, client_id};
+    message_send(request_new(), &draft);
+    struct message_write *write = (struct message_write *)(void *)fake_take_write();
+    ck_assert_ptr_nonnull(write);
+    ck_assert_int_eq(write->write.kind, WRITE_MESSAGE);
+    return write;
+}
+
+static void store(struct message_write *write, gint64 position)
+{
+    write->write.position = position;
+    write->seq = 1;
+    write->user_a = alice->id;
+    write->user_b = bob->id;
+    fake_settle(&write->write, OUTCOME_DONE);
+}
+
+START_TEST(every_socket_of_every_member_hears_once)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    ck_assert_uint_eq(answers.count, 0); /* nothing before the commit */
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    store(write, 7);
+    ck_assert_uint_eq(answers.count, 1);
+    ck_assert_uint_eq(answers.status, 201);
+    ck_assert_uint_eq(at_alice[0].heard->len, 1); /* the sender's own sockets, too */
+    ck_assert_uint_eq(at_alice[1].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    const char *heard = g_ptr_array_index(at_bob.heard, 0);
+    ck_assert(g_str_has_prefix(heard, "message.new {"));
+    ck_assert_str_eq(heard + strlen("message.new "), answers.text);
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"client_id\":\"c1\""));
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"sender\":{\"username\":\"alice\"}"));
+    ck_assert_int_eq(core.position, 7);
+    stop();
+}
+END_TEST
+
+START_TEST(repetition_is_answered_and_not_told_again)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    fake_settle(&write->write, OUTCOME_REPEATED);
+    ck_assert_uint_eq(answers.status, 200);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(refusals_have_their_codes)
+{
+    start();
+    fake_settle(&send_message("x", "c")->write, OUTCOME_CONFLICT);
+    ck_assert_uint_eq(answers.status, 422);
+    ck_assert_ptr_nonnull(strstr(answers.text, "/client_id"));
+    fake_settle(&send_message("x", NULL)->write, OUTCOME_NOT_FOUND);
+    ck_assert_uint_eq(answers.status, 404);
+    fake_refuse(&send_message("x", NULL)->write, ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(answers.status, 503);
+    ck_assert_ptr_null(strstr(answers.text, "not known"));
+    struct message_write *lost = send_message("x", NULL);
+    lost->write.uncertain = true;
+    fake_refuse(&lost->write, ERROR_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(answers.text, "not known"));
+    ck_assert_uint_eq(answers.count, 4);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(late_write_is_answered_once_and_still_told)
+{
+    start();
+    struct message_write *write = send_message("x", "c");
+    write->write.late(&write->write);
+    ck_assert_uint_eq(answers.status, 503);
+    store(write, 3);
+    ck_assert_uint_eq(answers.count, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    struct message_write *other = send_message("x", "d");
+    other->write.late(&other->write);
+    fake_refuse(&other->write, ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(answers.count, 2);
+    stop();
+}
+END_TEST
+
+START_TEST(keys_are_per_sender_and_per_id)
+{
+    start();
+    struct message_write *one = send_message("x", "c"), *same = send_message("y", "c"),
+                         *other = send_message("x", "d"), *none = send_message("x", NULL);
+    ck_assert(uuid_equal(&one->dedupe, &same->dedupe));
+    ck_assert(!uuid_equal(&one->dedupe, &other->dedupe));
+    ck_assert(uuid_equal(&none->dedupe, &none->id));
+    struct request *request = request_new();
+    request->account = bob;
+    struct message_draft draft = {&conversation, "x", "c"};
+    message_send(request, &draft);
+    struct message_write *bobs = (struct message_write *)(void *)fake_take_write();
+    ck_assert(!uuid_equal(&one->dedupe, &bobs->dedupe));
+    struct message_write *all[] = {one, same, other, none, bobs};
+    for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+        fake_refuse(&all[i]->write, ERROR_UNAVAILABLE);
+    stop();
+}
+END_TEST
+
+static enum error_code arrival_error;
+
+static void arrival_done(enum error_code error, void *data)
+{
+    (*(unsigned *)data)++;
+    arrival_error = error;
+}
+
+static struct message_write *arrive(unsigned *calls, const char *body, const char *origin)
+{
+    struct message_arrival arrival = {.from = "romeo@example.org", .to = alice->jid,
+                                      .address = "romeo@example.org/phone", .body = body,
+                                      .foreign_id = "f1", .origin_id = origin, .stanza = "<message/>",
+                                      .receipt = true};
+    message_arrived(&core, &arrival, arrival_done, calls);
+    return (struct message_write *)(void *)fake_take_write();
+}
+
+START_TEST(arrival_is_told_and_its_receipt_queued)
+{
+    start();
+    unsigned calls = 0;
+    struct message_write *write = arrive(&calls, "hi", "o1");
+    ck_assert_int_eq(write->write.kind, WRITE_RECEIVE);
+    ck_assert(write->receipt);
+    write->sender_json = g_strdup("{\"jid\":\"romeo@example.org\"}");
+    uuid_generate(&write->sender);
+    store(write, 9);
+    ck_assert_uint_eq(calls, 1);
+    ck_assert_int_eq(arrival_error, ERROR_NONE);
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[0].heard, 0), "romeo@example.org"));
+    stop();
+}
+END_TEST
+
+START_TEST(arrival_that_was_not_stored_is_an_error)
+{
+    start();
+    unsigned calls = 0;
+    fake_settle(&arrive(&calls, "hi", "o1")->write, OUTCOME_NOT_FOUND);
+    ck_assert_int_eq(arrival_error, ERROR_NOT_FOUND);
+    fake_settle(&arrive(&calls, "other text", "o1")->write, OUTCOME_CONFLICT);
+    ck_assert_int_eq(arrival_error, ERROR_CONFLICT);
+    fake_refuse(&arrive(&calls, "hi", "o1")->write, ERROR_UNAVAILABLE);
+    ck_assert_int_eq(arrival_error, ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(calls, 3);
+    ck_assert_uint_eq(at_alice[0].heard->len, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(deliveries_are_gathered_into_the_newest)
+{
+    start();
+    struct uuid messages[3];
+    for (size_t i = 0; i < 3; i++) {
+        uuid_generate(&messages[i]);
+        delivery_note(&core, &conversation, &bob->id, &messages[i]);
+    }
+    delivery_note(&core, &conversation, &alice->id, &messages[0]);
+    ck_assert_uint_eq(fake_writes(), 0);
+    while (fake_writes() == 0)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_uint_eq(fake_writes(), 2);
+    for (int i = 0; i < 2; i++) {
+        struct mark_write *mark = (struct mark_write *)(void *)fake_take_write();
+        bool of_bob = uuid_equal(&mark->user, &bob->id);
+        ck_assert(!mark->read);
+        ck_assert(uuid_equal(&mark->message, &messages[of_bob ? 2 : 0]));
+        mark->user_a = alice->id;
+        mark->user_b = bob->id;
+        fake_settle(&mark->write, OUTCOME_DONE);
+    }
+    ck_assert_uint_eq(at_bob.heard->len, 2);
+    stop();
+}
+END_TEST
+
+START_TEST(reading_is_answered_and_told)
+{
+    start();
+    message_read(request_new(), &conversation, NULL);
+    struct mark_write *mark = (struct mark_write *)(void *)fake_take_write();
+    ck_assert(mark->read && uuid_is_nil(&mark->message));
+    mark->user_a = alice->id;
+    mark->user_b = bob->id;
+    mark->seq = 12;
+    mark->unread = 3;
+    fake_settle(&mark->write, OUTCOME_DONE);
+    ck_assert_uint_eq(answers.status, 200);
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"last_read_seq\":12,\"unread_count\":3"));
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    ck_assert(g_str_has_prefix(g_ptr_array_index(at_bob.heard, 0), "message.read "));
+    message_read(request_new(), &conversation, NULL);
+    fake_settle(fake_take_write(), OUTCOME_REPEATED);
+    ck_assert_uint_eq(answers.count, 2);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    message_read(request_new(), &conversation, NULL);
+    struct write *late = fake_take_write();
+    late->late(late);
+    ck_assert_uint_eq(answers.status, 503);
+    fake_settle(late, OUTCOME_NOT_FOUND);
+    ck_assert_uint_eq(answers.count, 3);
+    stop();
+}
+END_TEST
+
+START_TEST(bounce_is_told_to_the_sender_once)
+{
+    start();
+    struct uuid id;
+    uuid_generate(&id);
+    for (int i = 0; i < 2; i++) {
+        message_failed(&core, "romeo@example.org", &id, "item-not-found");
+        struct failure_write *failure = (struct failure_write *)(void *)fake_take_write();
+        failure->sender = alice->id;
+        fake_settle(&failure->write, i == 0 ? OUTCOME_DONE : OUTCOME_REPEATED);
+    }
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[0].heard, 0),
+                                 "\"xmpp_condition\":\"item-not-found\""));
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("core_message", every_socket_of_every_member_hears_once,
+          repetition_is_answered_and_not_told_again, refusals_have_their_codes,
+          late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
+          arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
+          deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,
+          bounce_is_told_to_the_sender_once)

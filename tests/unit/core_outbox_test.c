@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The outbox sends in order, sends again with the same id, and clears only what is proven. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/outbox.h"
+#include "tests/unit/core_fake_archive.h"
+#include "tests/unit/unit.h"
+#include "xep/stanza.h"
+
+static const char ids[4][UUID_TEXT_SIZE] = {
+    "00000000-0000-7000-8000-000000000000", "00000000-0000-7000-8000-000000000001",
+    "00000000-0000-7000-8000-000000000002", "00000000-0000-7000-8000-000000000003"};
+
+static struct {
+    struct core core;
+    bool up;
+    bool full;
+    const char *poison; /* a stanza with this text is never taken */
+    GPtrArray *sent;    /* XML */
+    void (*barrier)(bool delivered, void *data);
+    void *barrier_data;
+} t;
+
+static bool ready(void *link)
+{
+    (void)link;
+    return t.up;
+}
+
+static enum sink_result send_stanza(void *link, const char *xml, size_t length)
+{
+    (void)link;
+    g_autofree char *text = g_strndup(xml, length);
+    if (!t.up || t.full)
+        return SINK_LATER;
+    if (t.poison && strstr(text, t.poison))
+        return SINK_NEVER;
+    g_ptr_array_add(t.sent, g_steal_pointer(&text));
+    return SINK_SENT;
+}
+
+static bool barrier(void *link, void (*done)(bool delivered, void *data), void *data)
+{
+    (void)link;
+    ck_assert_ptr_null(t.barrier);
+    if (!t.up)
+        return false;
+    t.barrier = done;
+    t.barrier_data = data;
+    return true;
+}
+
+static void pong(bool delivered)
+{
+    ck_assert_ptr_nonnull(t.barrier);
+    void (*done)(bool, void *) = t.barrier;
+    t.barrier = NULL;
+    done(delivered, t.barrier_data);
+}
+
+static void link_up(void)
+{
+    t.up = true;
+    outbox_link_up(t.core.outbox);
+}
+
+static void link_down(void)
+{
+    t.up = false;
+    if (t.barrier)
+        pong(false);
+    outbox_link_down(t.core.outbox);
+}
+
+static struct options *options;
+
+static void start(void)
+{
+    memset(&t, 0, sizeof t);
+    options = options_new();
+    t.core.options = options;
+    t.core.sink = (struct stanza_sink){&t, ready, send_stanza, barrier};
+    t.sent = g_ptr_array_new_with_free_func(g_free);
+    t.core.outbox = outbox_new(&t.core);
+    fake_set_up(true);
+}
+
+static void stop(void)
+{
+    link_down();
+    fake_clear();
+    outbox_free(t.core.outbox);
+    g_ptr_array_unref(t.sent);
+    options_free(options);
+}
+
+static void commit(gint64 position, int id)
+{
+    struct outbox_entry entry = {.position = position, .kind = OUTBOX_MESSAGE,
+                                 .from = "alice@app.example.org", .to = "romeo@example.org",
+                                 .body = "text"};
+    g_strlcpy(entry.id, ids[id], sizeof entry.id);
+    outbox_committed(t.core.outbox, &entry);
+}
+
+#define ROW(position, id)                                                                          \
+    position, "message", "alice@app.example.org", "romeo@example.org", ids[id], NULL, "text"
+
+static void answer_page(int rows, const char *const *cells)
+{
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_PAGE);
+    fake_answer(rows, 7, cells);
+}
+
+static void expect_sent(const char *wanted) /* last digits of the ids, in order */
+{
+    g_autoptr(GString) seen = g_string_new(NULL);
+    for (guint i = 0; i < t.sent->len; i++) {
+        const char *xml = g_ptr_array_index(t.sent, i);
+        const char *id = strstr(xml, "00000000-0000-7000-8000-00000000000");
+        ck_assert_ptr_nonnull(id);
+        g_string_append_c(seen, id[UUID_TEXT_SIZE - 2]);
+    }
+    ck_assert_str_eq(seen->str, wanted);
+}
+
+/* The link is up and everything is sent. */
+static void settle_empty(void)
+{
+    link_up();
+    answer_page(0, NULL);
+}
+
+/* Runs the timers until a question or a barrier waits. */
+static void wait_tick(void)
+{
+    while (fake_asked() == QUERY_MAX && !t.barrier)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+START_TEST(sends_what_was_left_then_what_is_new)
+{
+    start();
+    link_up();
+    commit(30, 2); /* while the page is being read */
+    expect_sent("");
+    ck_assert_str_eq(fake_value(0), "0");
+    answer_page(2, (const char *[]){ROW("10", 0), ROW("20", 1)});
+    expect_sent("01");
+    ck_assert_str_eq(fake_value(0), "20"); /* the page may have been read before 30 was committed */
+    answer_page(1, (const char *[]){ROW("30", 2)});
+    expect_sent("012");
+    commit(40, 3);
+    expect_sent("0123");
+    stop();
+}
+END_TEST
+
+START_TEST(a_page_that_had_the_new_one_sends_it_once)
+{
+    start();
+    link_up();
+    answer_page(1, (const char *[]){ROW("30", 2)});
+    commit(30, 2); /* the commit is reported after the page was read */
+    expect_sent("2");
+    stop();
+}
+END_TEST
+
+START_TEST(clears_only_what_a_ping_has_proven)
+{
+    start();
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    commit(20, 1); /* after the ping: not covered by it */
+    pong(true);
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "10");
+    fake_answer(0, 0, NULL);
+    wait_tick();
+    pong(true);
+    ck_assert_str_eq(fake_value(0), "20");
+    stop();
+}
+END_TEST
+
+START_TEST(what_is_not_proven_is_sent_again_with_its_id)
+{
+    start();
+    settle_empty();
+    commit(10, 0);
+    commit(20, 1);
+    wait_tick();
+    link_down(); /* the ping comes back false */
+    ck_assert_int_eq(fake_asked(), QUERY_MAX);
+    commit(30, 2);
+    link_up();
+    ck_assert_str_eq(fake_value(0), "0");
+    answer_page(3, (const char *[]){ROW("10", 0), ROW("20", 1), ROW("30", 2)});
+    expect_sent("01012");
+    ck_assert_str_eq(g_ptr_array_index(t.sent, 0), g_ptr_array_index(t.sent, 2));
+    stop();
+}
+END_TEST
+
+START_TEST(page_of_an_older_stream_is_not_sent)
+{
+    start();
+    link_up();
+    link_down();
+    link_up(); /* the first stream's page is still being read */
+    answer_page(1, (const char *[]){ROW("10", 0)});
+    expect_sent("");
+    answer_page(1, (const char *[]){ROW("10", 0)});
+    expect_sent("0");
+    stop();
+}
+END_TEST
+
+START_TEST(full_queue_keeps_order)
+{
+    start();
+    settle_empty();
+    commit(10, 0);
+    t.full = true;
+    commit(20, 1);
+    t.full = false;
+    commit(30, 2); /* must not overtake */
+    expect_sent("0");
+    wait_tick();
+    if (t.barrier)
+        pong(false);
+    while (fake_asked() != QUERY_OUTBOX_PAGE)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_str_eq(fake_value(0), "10");
+    answer_page(2, (const char *[]){ROW("20", 1), ROW("30", 2)});
+    expect_sent("012");
+    stop();
+}
+END_TEST
+
+START_TEST(entry_without_sender_is_read_from_the_database)
+{
+    start();
+    settle_empty();
+    struct outbox_entry entry = {.position = 10, .kind = OUTBOX_DISPLAYED, .to = "romeo@example.org",
+                                 .reference = "f1"};
+    outbox_committed(t.core.outbox, &entry);
+    ck_assert_uint_eq(t.sent->len, 0);
+    wait_tick();
+    answer_page(1, (const char *[]){"10", "displayed", "alice@app.example.org", "romeo@example.org",
+                                    ids[0], "f1", NULL});
+    ck_assert_uint_eq(t.sent->len, 1);
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "id='displayed-10'"));
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "id='f1'"));
+    stop();
+}
+END_TEST
+
+START_TEST(illegal_entry_bounces_and_does_not_hold_up_the_rest)
+{
+    start();
+    t.poison = ids[1];
+    link_up();
+    answer_page(3, (const char *[]){ROW("10", 0), ROW("20", 1), ROW("30", 2)});
+    expect_sent("02");
+    struct write *write = fake_take_write();
+    ck_assert_ptr_nonnull(write);
+    ck_assert_int_eq(write->kind, WRITE_FAILURE);
+    ck_assert_str_eq(((struct failure_write *)(void *)write)->from, "romeo@example.org");
+    fake_settle(write, OUTCOME_NOT_FOUND);
+    commit(40, 3);
+    expect_sent("023");
+    stop();
+}
+END_TEST
+
+START_TEST(return_of_the_database_repeats_nothing_on_this_stream)
+{
+    start();
+    settle_empty();
+    commit(10, 0);
+    outbox_archive_up(t.core.outbox);
+    ck_assert_str_eq(fake_value(0), "10");
+    answer_page(1, (const char *[]){ROW("20", 1)}); /* its commit was never reported */
+    expect_sent("01");
+    stop();
+}
+END_TEST
+
+START_TEST(another_log_starts_from_its_beginning)
+{
+    start();
+    settle_empty();
+    commit(1000, 0);
+    outbox_other_log(t.core.outbox);
+    outbox_archive_up(t.core.outbox);
+    ck_assert_str_eq(fake_value(0), "0");
+    answer_page(0, NULL);
+    commit(5, 1);
+    expect_sent("01");
+    stop();
+}
+END_TEST
+
+START_TEST(clearing_that_failed_is_repeated)
+{
+    start();
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    pong(true);
+    fake_fail(ERROR_UNAVAILABLE);
+    wait_tick();
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "10");
+    stop();
+}
+END_TEST
+
+START_TEST(failed_page_is_asked_for_again)
+{
+    start();
+    link_up();
+    fake_fail(ERROR_UNAVAILABLE);
+    commit(10, 0);
+    expect_sent("");
+    wait_tick();
+    answer_page(1, (const char *[]){ROW("10", 0)});
+    expect_sent("0");
+    stop();
+}
+END_TEST
+
+START_TEST(full_pages_go_on_without_waiting)
+{
+    static char positions[128][8];
+    const char *cells[128 * 7];
+    start();
+    link_up();
+    for (int i = 0; i < 128; i++) {
+        g_snprintf(positions[i], sizeof positions[i], "%d", i + 1);
+        memcpy(&cells[i * 7], (const char *[]){ROW(positions[i], 0)}, 7 * sizeof cells[0]);
+    }
+    answer_page(128, cells);
+    ck_assert_uint_eq(t.sent->len, 128);
+    ck_assert_ptr_nonnull(t.barrier);
+    ck_assert_str_eq(fake_value(0), "128");
+    answer_page(0, NULL);
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
+          a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
+          what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
+          full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
+          illegal_entry_bounces_and_does_not_hold_up_the_rest,
+          return_of_the_database_repeats_nothing_on_this_stream,
+          another_log_starts_from_its_beginning, clearing_that_failed_is_repeated,
+          failed_page_is_asked_for_again, full_pages_go_on_without_waiting)
