@@ -170,7 +170,7 @@ def test_smuggling(stack, talk):
     def attack(data):
         with RawHttp(stack, timeout=15) as raw:
             raw.send(data + follower)
-            raw.socket.shutdown(1)
+            raw.end()
             first = raw.reply()
             return first, raw.reply() if first else None
     for what, data in smuggles(talk).items():

@@ -4,6 +4,7 @@
 After each one the next good stanza still works, another app user is served meanwhile, no turn of the
 loop takes over 20 ms and memory does not grow.
 """
+import contextlib
 import uuid
 
 import pytest
@@ -17,13 +18,26 @@ EVE = "eve@example.org/x"
 STANZA_MAX = 262144
 
 
-@pytest.fixture(scope="module")
-def world(running_stack):
-    with FakeXmpp() as server, Daemon(running_stack, server.port, secret=server.secret) as daemon:
+@contextlib.contextmanager
+def make_world(stack):
+    with FakeXmpp() as server, Daemon(stack, server.port, secret=server.secret) as daemon:
         server.wait_stream()
         alice, bella = App(daemon, "alice"), App(daemon, "bella")
         talk = alice.conversation_with(participant_id=bella.me()["id"])
         yield server, daemon, alice, bella, talk
+
+
+@pytest.fixture(scope="module")
+def world(running_stack):
+    with make_world(running_stack) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_world(running_stack):
+    """For what costs the stream: a bridge that loses many in a row waits longer and longer."""
+    with make_world(running_stack) as made:
+        yield made
 
 
 def message(inside="", attributes="type='chat'", body=None, sender=EVE):
@@ -142,7 +156,7 @@ WELL_FORMED_ENOUGH = {
     "garbage localparts": "".join(
         f"<message from='{EVE}' to='{local}@app.example.org' type='chat' id='g{n}'><body>x</body></message>"
         for n, local in enumerate(("nobody", "a.b", "x" * 1000, "&#x1F600;", "&#x202E;", "alice&#xAD;", "%00", "..",
-                                   "u'; DROP TABLE users; --", "ALICE ", "&#x212A;elvin"))),
+                                   "u&apos;; DROP TABLE users; --", "ALICE ", "&#x212A;elvin"))),
 }
 
 
@@ -189,16 +203,16 @@ BROKEN = {
     "two attributes": "<message a='1' a='2'/>", "an unknown prefix": "<x:message/>",
     "a second stream": "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams'>"
                        + "</stream:stream>" * 2,
-    "a stream error": "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+    "a stream error": "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
     "character references": message(body="&#0;"), "an external entity": "<!DOCTYPE x SYSTEM 'file:///etc/passwd'>",
 }
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_broken_xml_costs_the_stream_and_nothing_else(world, what):
-    server, daemon, _, _, _ = world
+def test_broken_xml_costs_the_stream_and_nothing_else(fresh_world, what):
+    daemon = fresh_world[1]
     memory = resident(daemon)
-    strike(world, BROKEN[what], streams=1)
+    strike(fresh_world, BROKEN[what], streams=1)
     assert resident(daemon) - memory < 4 * 1024 * 1024
 
 

@@ -150,4 +150,7 @@ def test_the_logs_tell_no_secrets(stack, app, xmpp):
                    info["database"].split(":")[2].partition("@")[0], "@example.org", "@" + stack.app_domain):
         assert secret not in told, [line for line in lines if secret in line][:3]
     assert not re.search(r"\beyJ[\w-]+\.", told)
-    assert not re.search(r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])", told)
+    # The operator's own database may be named: libpq's reasons do.
+    strangers = [line for line in lines if "area=archive" not in line
+                 and re.search(r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])", line)]
+    assert strangers == []

@@ -24,6 +24,13 @@ class RawHttp:
             pass
         return self
 
+    def end(self):
+        """Tells the peer that nothing more follows."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has hung up already
+
     def _more(self):
         try:
             got = self.socket.recv(65536)
