@@ -6,9 +6,12 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
+#include "bridge/core/delivery.h"
 #include "bridge/core/resume.h"
 
 struct reading {
+    struct core *core;
+    struct account *account; /* reference */
     gint64 position;
     gint64 maximum;
     resume_done done;
@@ -38,6 +41,18 @@ static struct event *event_of_row(const struct rows *rows, int row)
     return event_new(type, rows_integer(rows, row, 0), rows_integer(rows, row, 2), &buf);
 }
 
+/* What others said reaches the user now. */
+static void note_deliveries(const struct reading *reading, const struct rows *rows)
+{
+    /* Newest first within a conversation: walk up, so that the newest is noted last. */
+    for (int row = rows_count(rows) - 1; row > 0; row--) {
+        struct uuid conversation, message, sender;
+        if (rows_uuid(rows, row, 6, &sender) && rows_uuid(rows, row, 4, &conversation) &&
+            rows_uuid(rows, row, 5, &message) && !uuid_equal(&sender, &reading->account->id))
+            delivery_note(reading->core, &conversation, &reading->account->id, &message);
+    }
+}
+
 static void events_read(const struct rows *rows, enum error_code error, void *data)
 {
     g_autofree struct reading *reading = data;
@@ -52,14 +67,19 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         }
         g_ptr_array_sort(events, by_position);
         result.resync = reading->position > result.position || events->len > reading->maximum;
+        if (!result.resync)
+            note_deliveries(reading, rows);
     }
     reading->done(&result, reading->data);
+    account_unref(reading->account);
 }
 
 void resume_read(struct core *core, struct account *account, gint64 position, resume_done done,
                  void *data)
 {
     struct reading *reading = g_new0(struct reading, 1);
+    reading->core = core;
+    reading->account = account_ref(account);
     reading->position = position;
     reading->maximum = core->options->websocket_resume_max;
     reading->done = done;

@@ -26,7 +26,7 @@ bool hosted_send(struct core *core, xmpp_stanza_t *stanza)
         return false;
     size_t length = 0;
     g_autofree char *xml = stanza_to_link_text(stanza, &length);
-    return sink->send(sink->link, xml, length);
+    return sink->send(sink->link, xml, length) != SINK_LATER; /* a bad stanza is not tried again */
 }
 
 void hosted_answer(struct hosted_call *call, xmpp_stanza_t *reply)

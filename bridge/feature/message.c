@@ -26,7 +26,8 @@ static const char *const message_types[] = {"text", NULL};
 
 static const struct field send_fields[] = {
     {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 131072, NULL},
+    /* the option messages.content_max bounds it */
+    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 0, NULL},
     {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
     {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
     {0},

@@ -32,14 +32,20 @@ static void refuse(struct ws_socket *socket, const char *id, enum error_code cod
         socket_close(socket, CLOSE_UNAUTHENTICATED, "bad token");
 }
 
-static void send_hello(struct ws_socket *socket, const struct account *user, const char *id)
+/* RESUMING: the cursor that a replay behind this frame starts from, or NULL; hello must not be ahead
+ * of it. */
+static void send_hello(struct ws_socket *socket, const struct account *user, const char *resuming,
+                       const char *id)
 {
     const struct core *core = socket->server->core;
     char session[UUID_TEXT_SIZE];
     char cursor[CURSOR_TEXT_SIZE];
     uuid_generate(&socket->session);
     uuid_format(&socket->session, session);
-    cursor_format(core->epoch, socket->position, cursor);
+    gint64 from;
+    if (!resuming || !cursor_parse(resuming, core->epoch, &from))
+        from = socket->position;
+    cursor_format(core->epoch, MIN(from, socket->position), cursor);
     g_auto(buffer) payload = BUFFER_INIT((user->json ? strlen(user->json) : 0) + 512);
     struct json_writer json;
     json_writer_init(&json, &payload);
@@ -66,7 +72,7 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
         return;
     }
     socket_open(socket, session->account, session->expires);
-    send_hello(socket, session->account, id);
+    send_hello(socket, session->account, cursor, id);
     if (cursor)
         replay_begin(socket, cursor, NULL);
 }

@@ -199,7 +199,7 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
     replay->reading = true;
     replay->held = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
     replay->position = from;
-    if (from < socket->live_from) {
+    if (from <= socket->live_from) {
         replay->seen_from = socket->live_from;
         replay->seen_to = socket_newest_position(socket);
     }

@@ -603,7 +603,8 @@ $$;
 -- says: too much). The first row has type NULL and carries the head of the log in this snapshot.
 -- Watermarks appear once, where they stand now.
 CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
-RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text)
+RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
+               conversation_id uuid, message_id uuid, sender_id uuid)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -611,11 +612,13 @@ DECLARE
   m messages;
   total int := 0;
 BEGIN
-  RETURN QUERY SELECT h.position, NULL::text, h.stamp, NULL::text FROM log_head h;
+  RETURN QUERY SELECT h.position, NULL::text, h.stamp, NULL::text, NULL::uuid, NULL::uuid, NULL::uuid
+    FROM log_head h;
   RETURN QUERY
     SELECT k.position, k.type, k.at,
            json_build_object('conversation_id', k.conversation_id, 'user_id', k.user_id,
-             'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text
+             'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
+           k.conversation_id, x.id, NULL::uuid
       FROM members mine
       JOIN LATERAL (
         SELECT o.conversation_id, o.user_id, 'message.delivered' AS type, o.delivered_seq AS seq,
@@ -641,7 +644,8 @@ BEGIN
       EXIT WHEN m.position <= p_position;
       total := total + 1;
       RETURN QUERY SELECT m.position, 'message.new'::text, m.created_at,
-                          message_object(m, conversation.c)::text;
+                          message_object(m, conversation.c)::text,
+                          m.conversation_id, m.id, m.sender_id;
       IF total > p_limit THEN
         RETURN;
       END IF;
@@ -651,7 +655,8 @@ BEGIN
     SELECT f.failed_position, 'message.failed'::text, h.stamp,
            json_build_object('conversation_id', f.conversation_id, 'message_id', f.id,
              'client_id', f.client_id, 'code', 'xmpp_unreachable',
-             'xmpp_condition', f.failed_condition)::text
+             'xmpp_condition', f.failed_condition)::text,
+           f.conversation_id, f.id, NULL::uuid
       FROM messages f, log_head h
       WHERE f.sender_id = p_user AND f.failed_position > p_position
       ORDER BY f.failed_position LIMIT p_limit + 1;

@@ -5,7 +5,8 @@
 SELECT * FROM log_state()
 
 -- name: event_resume
-SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload
+SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
+       conversation_id, message_id, sender_id
   FROM event_resume($1::uuid, $2::bigint, $3::int)
 
 -- name: outbox_page

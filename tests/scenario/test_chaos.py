@@ -120,7 +120,7 @@ def test_killed_many_times(stack, capsys, part):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_everything_is_killed_in_turn(stack, capsys):
-    campaign(stack, list(FAULTS), max(2, LONG_ROUNDS // 4), capsys, apps=4).assert_clean()
+    campaign(stack, list(FAULTS), max(2, LONG_ROUNDS // 4), capsys, apps=8).assert_clean()
 
 
 def test_a_frozen_xmpp_server_is_noticed_and_nothing_is_lost(stack, capsys):

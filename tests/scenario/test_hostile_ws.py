@@ -122,7 +122,7 @@ def test_sockets_without_a_token_get_little(stack, pair, frames):
 def test_a_reader_who_never_reads_is_closed_and_resumes(stack, pair):
     alice, bella, talk = pair
     before = metrics(stack)["trestle_ws_slow_readers_closed_total"]
-    with RawSocket(stack, alice.token, receive_buffer=4096) as slow, alice.ws() as other, bella.ws() as hers:
+    with RawSocket(stack, alice.token) as slow, alice.ws() as other, bella.ws() as hers:
         memory, closed, sent = resident(stack), False, 0
         while not closed and sent < 1000:
             for _ in range(20):
@@ -134,11 +134,7 @@ def test_a_reader_who_never_reads_is_closed_and_resumes(stack, pair):
         other.expect("message.new", seq=sent)
         assert [f["payload"]["seq"] for f in other.frames("message.new")] == list(range(1, sent + 1))
         assert resident(stack) - memory < 32 * 1024 * 1024
-        try:
-            code = slow.close_code()
-        except TimeoutError:
-            code = None
-        assert code in (1013, None)
+        assert slow.close_code() in (1013, None)  # None: the server did not wait for it that long
 
 
 def test_a_client_that_does_not_read_its_answers_is_not_read_from(stack, pair):

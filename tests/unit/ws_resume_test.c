@@ -86,6 +86,23 @@ START_TEST(events_between_greeting_and_resume_come_once)
 }
 END_TEST
 
+/* As after a restart of the program: the log's head is where the client left it. */
+START_TEST(events_after_the_greeting_come_once_to_a_client_that_missed_nothing)
+{
+    world_begin();
+    struct client *client = client_greeted();
+    world_publish(101);
+    client_expect_event(client, 101);
+    resume(client, "e-100");
+    world_publish(102);
+    world_resume(101, 102, 102);
+    client_expect_event(client, 102);
+    expect_cursor(client, "resumed", "e-102", 1);
+    client_free(client);
+    world_end();
+}
+END_TEST
+
 START_TEST(nothing_missed)
 {
     world_begin();
@@ -190,6 +207,7 @@ END_TEST
 
 UNIT_MAIN("ws_resume", live_events_wait_for_the_replay,
           events_read_before_they_were_fanned_out_come_once,
-          events_between_greeting_and_resume_come_once, nothing_missed,
+          events_between_greeting_and_resume_come_once,
+          events_after_the_greeting_come_once_to_a_client_that_missed_nothing, nothing_missed,
           what_cannot_be_replayed_ends_in_resync, too_many_held_back_end_in_resync,
           a_long_replay_is_fed_as_it_is_read, leaving_during_a_replay_is_harmless)

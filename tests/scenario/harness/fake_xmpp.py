@@ -78,7 +78,7 @@ class FakeXmpp:
         for part in element.iter():
             part.tag = part.tag.replace(f"{{{ACCEPT}}}", "{jabber:client}")
         stanza = Stanza(element)
-        if stanza.to == self.domain and stanza.has("urn:xmpp:ping", "ping"):
+        if self.answer_pings and stanza.to == self.domain and stanza.has("urn:xmpp:ping", "ping"):
             if self.answer_pings:
                 self.send(f"<iq type='result' from='{self.domain}' to='{stanza.sender}' id='{stanza.id}'/>")
             return

@@ -327,12 +327,12 @@ class Peer(Client):
         if stanza.name != "message":
             return
         receipt = stanza.child(RECEIPTS, "received")
-        if receipt is not None:
-            self.answer(receipt.get("id"), "ok")
-        elif stanza.type == "error":
+        if stanza.type == "error":  # first: it may carry what it bounces, such as a receipt of our own
             error = stanza.child(CLIENT, "error")
             condition = next((c.tag.rpartition("}")[2] for c in error if c.tag.rpartition("}")[2] != "text"), "")
             self.answer(stanza.id, f"{error.get('type')}/{condition}")
+        elif receipt is not None:
+            self.answer(receipt.get("id"), "ok")
         elif stanza.body is not None and stanza.sender.partition("/")[0] in self.targets:
             self.note("event", "arrive", id=stanza.id, body=stanza.body,
                       via="offline" if stanza.has(DELAY, "delay") else "live")
