@@ -47,7 +47,9 @@ static void publish_mark(struct core *core, const struct mark_write *m)
                                        m->write.position, m->write.at, &payload);
     const struct uuid *members[] = {&m->user_a, &m->user_b};
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        struct account *member = account_find(core, members[i]);
+        /* A user's own devices share the read mark; what was delivered to them they know. */
+        bool own_delivery = !m->read && uuid_equal(members[i], &m->user);
+        struct account *member = own_delivery ? NULL : account_find(core, members[i]);
         if (member)
             event_deliver(member, event);
     }

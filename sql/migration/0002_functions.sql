@@ -318,26 +318,36 @@ BEGIN
     SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.user_a, c.user_b,
            c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
            o.user_id IS NULL OR a.missing AS refused,
+           -- Where the batch leaves the member, whichever row moves the watermark.
+           greatest(o.read_seq, max(a.seq) FILTER (WHERE a.kind = 'read') OVER member) AS read_to,
+           greatest(o.delivered_seq, max(a.seq) OVER member) AS delivered_to,
            coalesce(a.seq > CASE a.kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END, false)
              AND row_number() OVER (PARTITION BY o.conversation_id, a.user_id, a.kind
                                     ORDER BY a.seq DESC, a.n) = 1 AS moved
       FROM named a
       LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
       LEFT JOIN conversations c ON c.id = o.conversation_id
+      WINDOW member AS (PARTITION BY o.conversation_id, a.user_id)
   ), furthest AS MATERIALIZED (
-    SELECT r.conversation_id, r.user_id, max(r.n) AS n, max(r.seq) AS delivered,
+    -- At most one row of each kind has moved. The positions of both watermarks are the same only
+    -- when the read mark took the delivered one along.
+    SELECT r.conversation_id, r.user_id, max(r.seq) AS delivered,
            max(r.seq) FILTER (WHERE r.kind = 'read') AS read,
+           max(r.n) FILTER (WHERE r.kind = 'read') AS read_n,
+           max(r.n) FILTER (WHERE r.kind = 'delivered') AS delivered_n,
            max(r.delivered_seq) AS old_delivered
       FROM reached r WHERE r.moved AND NOT r.refused GROUP BY r.conversation_id, r.user_id
   ), watermarks AS (
     UPDATE members o
        SET delivered_seq = greatest(o.delivered_seq, f.delivered),
-           delivered_position = CASE WHEN f.delivered > o.delivered_seq THEN head + f.n
-                                     ELSE o.delivered_position END,
+           delivered_position = CASE WHEN f.delivered <= o.delivered_seq THEN o.delivered_position
+                                     WHEN f.delivered = f.read THEN head + f.read_n
+                                     ELSE head + f.delivered_n END,
            delivered_at = CASE WHEN f.delivered > o.delivered_seq THEN stamp
                                ELSE o.delivered_at END,
            read_seq = coalesce(f.read, o.read_seq),
-           read_position = CASE WHEN f.read IS NULL THEN o.read_position ELSE head + f.n END,
+           read_position = CASE WHEN f.read IS NULL THEN o.read_position
+                                ELSE head + f.read_n END,
            read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END
       FROM furthest f WHERE o.conversation_id = f.conversation_id AND o.user_id = f.user_id
   ), history AS (
@@ -362,11 +372,11 @@ BEGIN
       FROM marked k WHERE k.peer_id IS NOT NULL
   )
   SELECT CASE WHEN k.refused THEN 2 WHEN k.moved THEN 0 ELSE 1 END, k.conversation_id, k.user_id,
-         k.kind, CASE WHEN k.moved THEN k.seq WHEN k.kind = 'read' THEN k.read_seq
-                      ELSE k.delivered_seq END,
+         k.kind, CASE WHEN k.moved THEN k.seq WHEN k.kind = 'read' THEN k.read_to
+                      ELSE k.delivered_to END,
          k.message_id, head + k.n, stamp, k.user_a, k.user_b,
          CASE WHEN k.kind = 'read' AND NOT k.refused
-              THEN unread_count(k.conversation_id, k.user_id, greatest(k.read_seq, k.seq)) END,
+              THEN unread_count(k.conversation_id, k.user_id, k.read_to) END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id
     FROM marked k ORDER BY k.n;
 END $$;
@@ -623,7 +633,7 @@ BEGIN
       JOIN LATERAL (
         SELECT o.conversation_id, o.user_id, 'message.delivered' AS type, o.delivered_seq AS seq,
                o.delivered_position AS position, o.delivered_at AS at
-          FROM members o WHERE o.conversation_id = mine.conversation_id
+          FROM members o WHERE o.conversation_id = mine.conversation_id AND o.user_id <> p_user
             AND o.delivered_position > p_position AND o.delivered_position <> o.read_position
         UNION ALL
         SELECT o.conversation_id, o.user_id, 'message.read', o.read_seq, o.read_position, o.read_at

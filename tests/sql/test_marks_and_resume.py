@@ -54,7 +54,7 @@ def test_reading_implies_delivery_once(db, talk):
 def test_unread_is_exact(db, talk):
     alice, ids, conversation = talk["alice"], talk["ids"], talk["conversation"]
     assert json.loads(db.one("SELECT conversation_get(%s, %s)", alice, conversation))["unread_count"] == 3
-    assert db.mark("delivered", user=alice, message=ids[3])["unread"] == 3
+    db.mark("delivered", user=alice, message=ids[3])
     assert db.mark("read", user=alice, message=ids[0])["unread"] == 2
     assert db.mark("read", user=alice, message=ids[2])["unread"] == 1
     assert db.mark("read", user=alice, conversation=conversation)["unread"] == 0
@@ -84,8 +84,8 @@ def test_strangers_foreign_messages_and_random_ids_are_alike(db, talk):
                db.mark("read", user=alice, message=new_id()),
                db.mark("read", jid="nobody@example.org", message=ids[2])]
     assert {row["outcome"] for row in refused} == {2}
-    assert {(row["seq"], row["message_id"], row["user_a"], row["unread"], row["marker_to"])
-            for row in refused} == {(0, None, None, 0, None)}
+    assert {(row["unread"], row["marker_to"], row["marker_reference"]) for row in refused} == {
+        (None, None, None)}
     assert db.one("SELECT count(*) FROM marks") == 0
 
 
@@ -127,9 +127,25 @@ def test_several_marks_of_one_member_in_one_batch(db, talk):
     rows = db.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[])",
                    [alice] * 4, [None] * 4, [None] * 4, [ids[0], ids[3], ids[1], ids[3]],
                    ["read", "delivered", "read", "read"])
-    assert [row["outcome"] for row in rows] == [0, 0, 0, 0]
-    assert [row["unread"] for row in rows] == [2, 2, 1, 0]
+    # The furthest of each kind moves; every answer tells where the batch has left the member.
+    assert [row["outcome"] for row in rows] == [1, 0, 1, 0]
+    assert [row["seq"] for row in rows] == [4, 4, 4, 4]
+    assert [row["unread"] for row in rows] == [0, None, 0, 0]
     assert watermarks(db, alice) == {"delivered_seq": 4, "read_seq": 4}
+
+
+@pytest.mark.parametrize("kinds", [("read", "delivered"), ("delivered", "read")])
+def test_both_marks_in_one_batch_are_resumed(db, talk, kinds):
+    """Delivered further than read, whichever row comes first: both events are in the log."""
+    alice, ids = talk["alice"], talk["ids"]
+    before = db.head()
+    reach = {"read": ids[1], "delivered": ids[3]}
+    db.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[])",
+            [alice] * 2, [None] * 2, [None] * 2, [reach[kind] for kind in kinds], list(kinds))
+    told = {row["type"]: json.loads(row["payload"])["seq"] for row in db.resume(alice, before) if row["type"]}
+    assert told == {"message.delivered": 4, "message.read": 2}
+    again = db.mark("read", user=alice, message=ids[3])
+    assert again["outcome"] == 0 and watermarks(db, alice) == {"delivered_seq": 4, "read_seq": 4}
 
 
 def test_unread_does_not_walk_a_long_monologue(db):

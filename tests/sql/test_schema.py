@@ -5,8 +5,8 @@ import re
 from conftest import TOP
 
 
-def named_queries():
-    for path in sorted((TOP / "sql").glob("query/*.sql")) + sorted((TOP / "sql").glob("tool/*.sql")):
+def named_queries(*folders):
+    for path in sorted(p for folder in folders or ("query", "tool") for p in (TOP / "sql" / folder).glob("*.sql")):
         blocks = re.split(r"^-- name: *([a-z0-9_]+) *$", path.read_text(), flags=re.M)
         for name, text in zip(blocks[1::2], blocks[2::2]):
             yield name, "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()

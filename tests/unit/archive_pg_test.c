@@ -61,7 +61,7 @@ static void start(void)
 {
     const char *uri = g_getenv("TRESTLE_TEST_DATABASE");
     admin = PQconnectdb(uri);
-    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox, contacts"));
+    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox CASCADE"));
     g_free(sql("INSERT INTO users (id, kind, external_id, jid) VALUES"
                " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
                " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));

@@ -267,11 +267,12 @@ class _Check:
         return len(excused)
 
     def _repeats(self, talk, live):
-        """X2; returns how many arrivals were repetitions."""
+        """X2; returns how many arrivals were repetitions. What was kept for an absent user carries its time and
+        may come behind newer ones: servers do not promise more."""
         first, texts = [], {}
         for line in live:
             row = self.rows[line["id"]]
-            if line["id"] not in texts:
+            if line["id"] not in texts and line["via"] == "live":
                 first.append(row["seq"])
             texts.setdefault(line["id"], line["body"])
             if line["body"] != row["body"]:
