@@ -138,13 +138,13 @@ def test_several_marks_of_one_member_in_one_batch(db, talk):
 def test_both_marks_in_one_batch_are_resumed(db, talk, kinds):
     """Delivered further than read, whichever row comes first: both events are in the other's log; her
     own log has the read mark only, what was delivered to her she knows."""
-    alice, bob, ids = talk["alice"], talk["bob"], talk["ids"]
+    alice, romeo, ids = talk["alice"], talk["romeo"], talk["ids"]
     before = db.head()
     reach = {"read": ids[1], "delivered": ids[3]}
     db.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[])",
             [alice] * 2, [None] * 2, [None] * 2, [reach[kind] for kind in kinds], list(kinds))
     told, own = ({row["type"]: json.loads(row["payload"])["seq"]
-                  for row in db.resume(user, before) if row["type"]} for user in (bob, alice))
+                  for row in db.resume(user, before) if row["type"]} for user in (romeo, alice))
     assert told == {"message.delivered": 4, "message.read": 2}
     assert own == {"message.read": 2}
     again = db.mark("read", user=alice, message=ids[3])
