@@ -2,7 +2,7 @@
 # The manual page and the sample are what the program prints; `make docs-update` writes them anew after
 # the option table or the commands changed, and `make check` fails when they differ.
 dist_man_MANS = docs/trestle.1
-dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/architecture.md docs/operations.md docs/xeps.md
+dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/architecture.md docs/known-limits.md docs/operations.md docs/xeps.md
 exampledir = $(docdir)/examples
 dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
 EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh docs/README.md docs/decisions \
