@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from harness.watch import never_stalls, resident
-from harness.xmpp import CLIENT, RECEIPTS
+from harness.xmpp import CLIENT
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
@@ -117,6 +117,6 @@ def test_a_message_repeated_by_its_sender_is_stored_once(meeting):
         bob.send_message(name, "done")
         socket.expect("message.new", content="done")
         assert [f["payload"]["content"] for f in socket.frames("message.new")] == ["again", "done"]
-    bob.expect_receipt("4f2e8d3c-once")
-    assert bob.inbox.count(lambda s: s.name == "message" and s.has(RECEIPTS, "received")) == 3
+    for _ in range(3):
+        bob.expect_receipt("4f2e8d3c-once")
     assert bob.inbox.count(lambda s: s.xml.tag == f"{{{CLIENT}}}message" and s.type == "error") == 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program as its operator meets it: subcommands, signals, clear messages, discreet logs."""
 import re
+import shutil
 import signal
 import time
 
@@ -120,6 +121,7 @@ def test_a_wrong_database_is_said_clearly(stack, uri):
         assert wrong.terminate()[0] == 0
     finally:
         wrong.close()
+        shutil.rmtree(wrong.dir)
 
 
 def test_a_port_in_use_is_said_and_ends_the_program(stack):

@@ -3,6 +3,7 @@
 fake XMPP server. For tests that need other limits or break things."""
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,4 +137,6 @@ class Daemon:
         marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
         reports = [line for line in self.logged().splitlines() if any(mark in line for mark in marks)]
         assert not reports, reports
-        assert ended in (None, 0), f"the daemon ended with status {ended}"
+        assert ended in (None, 0), f"the daemon ended with status {ended}; see {self.dir}"
+        if not failure[0]:
+            shutil.rmtree(self.dir)
