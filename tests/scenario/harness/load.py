@@ -327,13 +327,14 @@ class Peer(Client):
         if stanza.name != "message":
             return
         receipt = stanza.child(RECEIPTS, "received")
+        ours = stanza.sender.partition("/")[0] in self.targets  # else left over from before this load
         if stanza.type == "error":  # first: it may carry what it bounces, such as a receipt of our own
             error = stanza.child(CLIENT, "error")
             condition = next((c.tag.rpartition("}")[2] for c in error if c.tag.rpartition("}")[2] != "text"), "")
             self.answer(stanza.id, f"{error.get('type')}/{condition}")
-        elif receipt is not None:
+        elif receipt is not None and ours:
             self.answer(receipt.get("id"), "ok")
-        elif stanza.body is not None and stanza.sender.partition("/")[0] in self.targets:
+        elif stanza.body is not None and ours:
             self.note("event", "arrive", id=stanza.id, body=stanza.body,
                       via="offline" if stanza.has(DELAY, "delay") else "live")
 
