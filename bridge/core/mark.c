@@ -16,8 +16,9 @@
 #include "bridge/loop/loop.h"
 
 #define EVENT_JSON_MAX 4096
-#define DELIVERY_INTERVAL 200 /* milliseconds between writes of gathered delivered marks */
-#define DELIVERIES_MAX 10000  /* gathered at most; more are written at once */
+#define DELIVERY_INTERVAL 50    /* milliseconds between writes of gathered delivered marks */
+#define DELIVERIES_PER_TICK 50  /* so at most a thousand a second */
+#define DELIVERIES_MAX 100000   /* gathered at most; beyond it the oldest is written at once */
 
 static struct mark_write *as_mark(struct write *write)
 {
@@ -162,6 +163,7 @@ void message_marked(struct core *core, const char *from, const struct uuid *mess
 struct delivery {
     struct uuid key[2]; /* conversation, user */
     struct uuid message;
+    GList link;         /* in deliveries.order */
 };
 
 static guint delivery_hash(gconstpointer key)
@@ -178,25 +180,30 @@ static gboolean delivery_equal(gconstpointer a, gconstpointer b)
 
 static struct {
     GHashTable *gathered; /* struct delivery *, a set */
+    GQueue order;         /* the same, oldest first */
     guint timer;
 } deliveries;
 
+static void delivery_write(struct core *core, struct delivery *delivery)
+{
+    struct mark_write *m = g_new0(struct mark_write, 1);
+    m->write = (struct write){.kind = WRITE_MARK, .done = mark_done, .data = core};
+    m->conversation = delivery->key[0];
+    m->user = delivery->key[1];
+    m->message = delivery->message;
+    archive_write(core->archive, &m->write);
+    g_queue_unlink(&deliveries.order, &delivery->link);
+    g_hash_table_remove(deliveries.gathered, delivery);
+}
+
+/* A few at a time: messages never wait behind a flood of marks, and under load a mark that waits
+ * stands for more and more messages. */
 static gboolean deliveries_write(gpointer data)
 {
-    struct core *core = data;
-    GHashTableIter iter;
-    gpointer key;
-    g_hash_table_iter_init(&iter, deliveries.gathered);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        const struct delivery *delivery = key;
-        struct mark_write *m = g_new0(struct mark_write, 1);
-        m->write = (struct write){.kind = WRITE_MARK, .done = mark_done, .data = core};
-        m->conversation = delivery->key[0];
-        m->user = delivery->key[1];
-        m->message = delivery->message;
-        archive_write(core->archive, &m->write);
-        g_hash_table_iter_remove(&iter);
-    }
+    for (int i = 0; i < DELIVERIES_PER_TICK && deliveries.order.head; i++)
+        delivery_write(data, deliveries.order.head->data);
+    if (deliveries.order.head)
+        return G_SOURCE_CONTINUE;
     deliveries.timer = 0;
     return G_SOURCE_REMOVE;
 }
@@ -210,18 +217,20 @@ void delivery_note(struct core *core, const struct uuid *conversation, const str
         known->message = *message;
         return;
     }
-    g_hash_table_add(deliveries.gathered, g_memdup2(&probe, sizeof probe));
-    if (g_hash_table_size(deliveries.gathered) >= DELIVERIES_MAX && deliveries.timer) {
-        g_source_remove(deliveries.timer);
-        deliveries_write(core);
-    } else if (!deliveries.timer) {
+    if (g_hash_table_size(deliveries.gathered) >= DELIVERIES_MAX)
+        delivery_write(core, deliveries.order.head->data);
+    struct delivery *delivery = g_memdup2(&probe, sizeof probe);
+    delivery->link.data = delivery;
+    g_hash_table_add(deliveries.gathered, delivery);
+    g_queue_push_tail_link(&deliveries.order, &delivery->link);
+    if (!deliveries.timer)
         deliveries.timer = g_timeout_add(DELIVERY_INTERVAL, deliveries_write, core);
-    }
 }
 
 void deliveries_init(struct core *core)
 {
     (void)core;
+    g_queue_init(&deliveries.order);
     deliveries.gathered = g_hash_table_new_full(delivery_hash, delivery_equal, g_free, NULL);
 }
 
@@ -231,6 +240,7 @@ void deliveries_clear(struct core *core)
     if (deliveries.timer)
         g_source_remove(deliveries.timer);
     deliveries.timer = 0;
+    g_queue_init(&deliveries.order);
     g_clear_pointer(&deliveries.gathered, g_hash_table_unref);
 }
 

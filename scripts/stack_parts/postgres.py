@@ -49,7 +49,7 @@ def settings(home, port):
     socket_dir = str(home) if len(str(home)) < SOCKET_PATH_MAX - 20 else ""
     return {"listen_addresses": base.LOOPBACK, "port": port, "unix_socket_directories": socket_dir,
             "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
-            "max_connections": 200, "shared_buffers": "128MB", "logging_collector": "off",
+            "max_connections": 200, "shared_buffers": "512MB", "max_wal_size": "4GB", "logging_collector": "off",
             "log_line_prefix": "%m [%p] %a ", "timezone": "UTC", "autovacuum_naptime": "10s"}
 
 

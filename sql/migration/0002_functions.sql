@@ -16,12 +16,14 @@ $$;
 
 -- Gives out COUNT positions and the time they get; the caller holds the log until it commits.
 -- ret_before + 1 … ret_before + count are the caller's.
+-- In PL/pgSQL, which keeps its plan; a function in SQL would be planned anew for every batch.
 CREATE FUNCTION log_advance(count int, OUT ret_before bigint, OUT ret_stamp timestamptz)
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE log_head SET position = position + count,
       stamp = greatest(stamp, date_trunc('milliseconds', clock_timestamp()))
-    RETURNING position - count, stamp
-$$;
+    RETURNING position - count, stamp INTO ret_before, ret_stamp;
+END $$;
 
 -- Where the log stands; schema is the newest migration.
 CREATE FUNCTION log_state(OUT epoch text, OUT "position" bigint, OUT schema int)
