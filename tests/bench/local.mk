@@ -30,3 +30,4 @@ tests_bench_limit_batch_LDADD = $(bench_libs)
 tests_bench_limit_http_SOURCES = tests/bench/limit_http.c
 tests_bench_limit_http_LDADD = $(GLIB_LIBS)
 endif
+EXTRA_DIST += tests/bench/RESULTS.md
