@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The load generator and the limit probes; scripts/stack gives them a system to measure.
-EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/limit_commit
+EXTRA_DIST += tests/bench/README.md tests/bench/RESULTS.md tests/bench/run tests/bench/limit_commit
 if ENABLE_BENCH
 noinst_LIBRARIES += tests/bench/libbench.a
 tests_bench_libbench_a_SOURCES = \
@@ -30,4 +30,3 @@ tests_bench_limit_batch_LDADD = $(bench_libs)
 tests_bench_limit_http_SOURCES = tests/bench/limit_http.c
 tests_bench_limit_http_LDADD = $(GLIB_LIBS)
 endif
-EXTRA_DIST += tests/bench/RESULTS.md
