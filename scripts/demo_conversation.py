@@ -3,6 +3,7 @@
 
 It uses the clients of the scenario tests; each step ends when it was seen or fails after a deadline.
 """
+import contextlib
 import shlex
 import signal
 import sys
@@ -120,7 +121,8 @@ def explain(stack, alice, talk):
 
 
 def main():
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)
     stack = Stack.reuse(sys.argv[1])
     started = time.monotonic()
     try:
@@ -134,7 +136,8 @@ def main():
         try:
             signal.pause()
         except KeyboardInterrupt:
-            print("\nstopping", flush=True)
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print("\nstopping", flush=True)
     return 0
 
 
