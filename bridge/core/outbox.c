@@ -15,6 +15,8 @@
 
 #define PAGE 128              /* rows read at once when catching up */
 #define UNPROVEN_MAX 64       /* stanzas after which a ping is sent without waiting for the tick */
+#define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
+                               * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
 
 struct outbox {
@@ -28,7 +30,8 @@ struct outbox {
     bool reading;
     bool pinging;
     gint64 ping_covers;
-    unsigned unproven;
+    unsigned unproven; /* sent since the last ping */
+    unsigned pinged;   /* sent before the ping that is out */
     unsigned stream; /* counts streams: answers to an older one are void */
     guint timer;
 };
@@ -72,6 +75,8 @@ static void give_up_entry(struct outbox *outbox, const struct outbox_entry *entr
 static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 {
     const struct stanza_sink *sink = &outbox->core->sink;
+    if (outbox->unproven + outbox->pinged >= WINDOW)
+        return false;
     g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
     size_t length = 0;
     g_autofree char *xml = stanza_to_link_text(stanza, &length);
@@ -177,10 +182,13 @@ static void ping_done(bool delivered, void *data)
 {
     struct outbox *outbox = data;
     outbox->pinging = false;
+    outbox->pinged = 0;
     if (!delivered)
         return;
     outbox->proven = MAX(outbox->proven, outbox->ping_covers);
     clear_proven(outbox);
+    if (outbox->behind)
+        read_page(outbox);
 }
 
 static void ping(struct outbox *outbox)
@@ -189,10 +197,13 @@ static void ping(struct outbox *outbox)
     if (outbox->pinging || !sink_ready(outbox))
         return;
     outbox->ping_covers = outbox->sent;
+    outbox->pinged = outbox->unproven;
     outbox->unproven = 0;
     outbox->pinging = true;
-    if (!sink->barrier(sink->link, ping_done, outbox))
+    if (!sink->barrier(sink->link, ping_done, outbox)) {
         outbox->pinging = false;
+        outbox->pinged = 0;
+    }
 }
 
 static gboolean tick(gpointer data)
@@ -229,7 +240,7 @@ void outbox_link_up(struct outbox *outbox)
 {
     outbox->stream++;
     outbox->sent = outbox->proven;
-    outbox->unproven = 0;
+    outbox->unproven = outbox->pinged = 0;
     outbox->behind = true;
     read_page(outbox);
 }

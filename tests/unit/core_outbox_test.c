@@ -356,6 +356,24 @@ START_TEST(full_pages_go_on_without_waiting)
 }
 END_TEST
 
+/* A server that is slow to take stanzas over would answer a ping behind thousands of them too late. */
+START_TEST(no_more_than_a_window_is_on_the_way)
+{
+    start();
+    settle_empty();
+    for (gint64 position = 1; position <= 1000; position++)
+        commit(position, 0);
+    ck_assert_uint_eq(t.sent->len, 256);
+    pong(true);
+    while (fake_asked() != QUERY_OUTBOX_PAGE)
+        fake_answer(0, 0, NULL);
+    ck_assert_str_eq(fake_value(0), "256");
+    answer_page(1, (const char *[]){ROW("257", 1)});
+    ck_assert_uint_eq(t.sent->len, 257);
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
           a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
           what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
@@ -363,4 +381,5 @@ UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
           illegal_entry_bounces_and_does_not_hold_up_the_rest,
           return_of_the_database_repeats_nothing_on_this_stream,
           another_log_starts_from_its_beginning, clearing_that_failed_is_repeated,
-          failed_page_is_asked_for_again, full_pages_go_on_without_waiting)
+          failed_page_is_asked_for_again, full_pages_go_on_without_waiting,
+          no_more_than_a_window_is_on_the_way)
