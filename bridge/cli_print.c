@@ -13,6 +13,7 @@
 #include <wslay/wslay.h>
 
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/cli_print.h"
 
 static const struct cli_command printers[] = {
@@ -23,34 +24,19 @@ static const struct cli_command printers[] = {
     {"--version", "Print the version, and those of the libraries."},
 };
 
-static void print_wrapped(FILE *out, const char *indent, const char *text)
-{
-    const size_t width = 78;
-    g_auto(GStrv) words = g_strsplit(text, " ", -1);
-    size_t column = 0;
-    for (guint i = 0; words[i]; i++) {
-        size_t length = strlen(words[i]);
-        if (column > 0 && column + 1 + length > width) {
-            fputc('\n', out);
-            column = 0;
-        }
-        fprintf(out, "%s%s", column == 0 ? indent : " ", words[i]);
-        column += (column == 0 ? strlen(indent) : 1) + length;
-    }
-    fputc('\n', out);
-}
+#define LINE_WIDTH 78
 
 void cli_print_help(FILE *out, const struct cli_text *text)
 {
     fputs("Usage: trestle COMMAND [OPTION...]\n\nCommands:\n", out);
     for (size_t i = 0; i < text->command_count; i++) {
         fprintf(out, "  %s\n", text->commands[i].name);
-        print_wrapped(out, "      ", text->commands[i].summary);
+        text_print_wrapped(out, "      ", text->commands[i].summary, LINE_WIDTH);
     }
     fputs("\nOptions of commands:\n", out);
     for (size_t i = 0; i < text->option_count; i++) {
         fprintf(out, "  --%s %s\n", text->options[i].name, text->options[i].value);
-        print_wrapped(out, "      ", text->options[i].summary);
+        text_print_wrapped(out, "      ", text->options[i].summary, LINE_WIDTH);
     }
     fputs("\nInstead of a command:\n", out);
     for (size_t i = 0; i < G_N_ELEMENTS(printers); i++)

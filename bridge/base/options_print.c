@@ -6,6 +6,7 @@
 
 #include "bridge/base/options.h"
 #include "bridge/base/options_table.h"
+#include "bridge/base/text.h"
 
 /* What stands behind "default": "required", "262144 bytes (10000 to 4194304)"; caller frees. */
 static char *describe_default(const struct option_info *info)
@@ -27,23 +28,6 @@ static bool starts_section(size_t i)
     return i == 0 || strcmp(option_table[i].section, option_table[i - 1].section) != 0;
 }
 
-/* Writes TEXT in lines of at most WIDTH bytes, each behind PREFIX. */
-static void print_wrapped(FILE *out, const char *prefix, const char *text, size_t width)
-{
-    g_auto(GStrv) words = g_strsplit(text, " ", -1);
-    size_t column = 0;
-    for (guint i = 0; words[i]; i++) {
-        size_t length = strlen(words[i]);
-        if (column > 0 && column + 1 + length > width) {
-            fputc('\n', out);
-            column = 0;
-        }
-        fprintf(out, "%s%s", column == 0 ? prefix : " ", words[i]);
-        column += (column == 0 ? strlen(prefix) : 1) + length;
-    }
-    fputc('\n', out);
-}
-
 void options_print_help(FILE *out)
 {
     for (size_t i = 0; i < option_table_length; i++) {
@@ -52,7 +36,7 @@ void options_print_help(FILE *out)
         if (starts_section(i))
             fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", info->section);
         fprintf(out, "  %s  (%s)\n", info->name, standard);
-        print_wrapped(out, "      ", info->text, 96);
+        text_print_wrapped(out, "      ", info->text, 96);
     }
 }
 
@@ -86,7 +70,7 @@ void options_print_sample(FILE *out)
             fprintf(out, "\n[%s]\n", info->section);
         else
             fputc('\n', out);
-        print_wrapped(out, "# ", text, 96);
+        text_print_wrapped(out, "# ", text, 96);
         print_sample_value(out, info);
     }
 }

@@ -58,3 +58,19 @@ unsigned text_distance(const char *a, const char *b)
     }
     return row[b_length];
 }
+
+void text_print_wrapped(FILE *out, const char *prefix, const char *text, size_t width)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    size_t column = 0;
+    for (guint i = 0; words[i]; i++) {
+        size_t length = strlen(words[i]);
+        if (column > 0 && column + 1 + length > width) {
+            fputc('\n', out);
+            column = 0;
+        }
+        fprintf(out, "%s%s", column == 0 ? prefix : " ", words[i]);
+        column += (column == 0 ? strlen(prefix) : 1) + length;
+    }
+    fputc('\n', out);
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Whether the LENGTH bytes at TEXT are valid UTF-8 made of XML Chars only. */
 bool text_is_xml_safe(const char *text, size_t length);
@@ -15,3 +16,6 @@ bool text_equal_constant_time(const char *a, const char *b);
 /* How many single-character edits turn A into B (Levenshtein, ASCII case ignored); lengths are cut
  * at 64 bytes. For "did you mean". */
 unsigned text_distance(const char *a, const char *b);
+
+/* Writes TEXT in lines of at most WIDTH bytes, each behind PREFIX, broken at blanks. */
+void text_print_wrapped(FILE *out, const char *prefix, const char *text, size_t width);

@@ -52,6 +52,6 @@ void message_marked(struct core *core, const char *from, const struct uuid *mess
 void message_failed(struct core *core, const char *from, const struct uuid *message,
                     const char *condition);
 
-/* Members' deliveries to sockets are gathered and written a few times a second. */
+/* Members' deliveries to sockets are gathered and written at a steady, bounded pace. */
 void deliveries_init(struct core *core);
 void deliveries_clear(struct core *core);
