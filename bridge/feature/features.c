@@ -11,6 +11,7 @@ extern const struct feature feature_last;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
@@ -21,6 +22,7 @@ const struct feature *const features[] = {
     &feature_user,
     &feature_conversation,
     &feature_message,
+    &feature_search,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -11,6 +11,7 @@ from harness.stack import TOP
 OPEN = {("GET", "/api/capabilities"): None}
 OWN = {("GET", "/api/users/me"): None, ("GET", "/api/conversations"): None,
        ("POST", "/api/conversations"): {"jid": "carol@example.org"}}
+SEARCH = {("GET", "/api/messages/search"): None}
 KEYS = {("POST", "/api/users"): {"external_id": "matrix"}}
 CONVERSATION = {("GET", "/api/conversations/:conversation_id"): None,
                 ("GET", "/api/conversations/:conversation_id/messages"): None,
@@ -49,7 +50,7 @@ def ask(user, route, id=None, body=None, **query):
 
 def test_the_tables_here_are_complete():
     routes = set(zip(source("method"), source("path")))
-    assert routes == {*OPEN, *OWN, *KEYS, *CONVERSATION}
+    assert routes == {*OPEN, *OWN, *KEYS, *CONVERSATION, *SEARCH}
     assert set(source("command")) == set(COMMANDS)
 
 
