@@ -8,7 +8,7 @@ import pytest
 from harness.stack import TOP
 
 # (method, path) → a good body (None: none). The one list; a route of the source that is missing here fails.
-OPEN = {("GET", "/api/capabilities"): None}
+OPEN = {("GET", "/api/capabilities"): None, ("GET", "/api/openapi.json"): None, ("GET", "/api/asyncapi.json"): None}
 OWN = {("GET", "/api/users/me"): None, ("GET", "/api/conversations"): None,
        ("POST", "/api/conversations"): {"jid": "carol@example.org"}}
 KEYS = {("POST", "/api/users"): {"external_id": "matrix"}}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the two descriptions share. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/describe/describe.h"
+
+/* { title, version, description, license } */
+json_t *describe_info(const char *description);
+
+/* { "$ref": FORMAT… } */
+json_t *describe_reference(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Takes DOCUMENT. */
+char *describe_text(json_t *document, enum describe_form form);
