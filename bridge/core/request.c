@@ -14,7 +14,8 @@ unsigned operation_errors(const struct operation *operation)
                       OPERATION_ERROR(UNPROCESSABLE) | OPERATION_ERROR(RATE_LIMITED) |
                       OPERATION_ERROR(INTERNAL) | OPERATION_ERROR(UNAVAILABLE);
     if (!(operation->flags & OPERATION_ANONYMOUS))
-        errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN);
+        errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
+                  OPERATION_ERROR(NOT_FOUND); /* nobody there for a server key to act for */
     for (const struct field *field = operation->fields; field && field->name; field++) {
         if (field->flags & FIELD_IN_PATH)
             errors |= OPERATION_ERROR(NOT_FOUND);

@@ -29,7 +29,7 @@ struct operation {
     void (*handle)(struct request *request);
     unsigned flags;
     const char *scope;          /* for OPERATION_SERVER_KEY */
-    const char *reply;          /* name of the reply's schema in describe/schema.def; NULL: 204, nothing */
+    const char *reply;          /* type of the reply, see describe/schema.def; NULL: 204, nothing */
     unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary;        /* one line for the API description */
 };
