@@ -29,7 +29,8 @@ struct operation {
     void (*handle)(struct request *request);
     unsigned flags;
     const char *scope;          /* for OPERATION_SERVER_KEY */
-    const char *reply;          /* type of the reply, see describe/schema.def; NULL: 204, nothing */
+    const char *reply;          /* type of the reply, see describe/schema.def, or a media type ("image/png",
+                                 * "image/…") of one that is no JSON; NULL: 204, nothing */
     unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary;        /* one line for the API description */
 };

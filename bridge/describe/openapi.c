@@ -104,7 +104,9 @@ static json_t *success_of(const struct operation *operation, const char *descrip
 {
     json_t *response = json_pack("{s:s, s:{s:o}}", "description", description, "headers",
                                  "Request-Id", describe_reference("#/components/headers/RequestId"));
-    if (operation->reply)
+    if (operation->reply && strchr(operation->reply, '/'))
+        json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
+    else if (operation->reply)
         json_object_set_new(response, "content",
                             json_pack("{s:{s:o}}", "application/json", "schema",
                                       schema_of_type(operation->reply)));
