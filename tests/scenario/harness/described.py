@@ -260,7 +260,7 @@ class Conversation:
             self._sent.add(frame["type"])
             if "id" in frame:
                 self._types[json.dumps(frame["id"])] = frame["type"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             pass  # a bad frame, on purpose; its answer is an error
 
     def _shape(self, frame):
