@@ -94,20 +94,21 @@ def faults_of_reply(reply, method="GET", path="/api/users/me"):
     return ""
 
 
-@pytest.fixture(autouse=True)
-def nothing_counts(monkeypatch):
+@pytest.fixture
+def made_up(monkeypatch):
+    """What is made up here is no part of the report."""
     monkeypatch.setattr(described, "seen", described.Seen())
 
 
 @pytest.mark.parametrize("change, words", [
     ({}, ""), ({"extra": 1}, "/: has 'extra', which is not described"), ({"jid": None}, "/jid: None is not of type"),
     ({"kind": "robot"}, "/kind: 'robot' is not one of"), ({"id": "1"}, "/id: '1' is no uuid")])
-def test_a_reply_that_is_not_as_described_is_seen(change, words):
+def test_a_reply_that_is_not_as_described_is_seen(made_up, change, words):
     fault = faults_of_reply(reply_of(200, {**USER, **change}))
     assert words in fault and bool(fault) == bool(words), fault
 
 
-def test_a_missing_member_a_status_a_code_and_a_type_are_seen():
+def test_a_missing_member_a_status_a_code_and_a_type_are_seen(made_up):
     user = copy.copy(USER)
     del user["name"]
     assert "'name' is a required property" in faults_of_reply(reply_of(200, user))
@@ -124,7 +125,7 @@ def test_literal_segments_win():
     assert described.find_operation("HEAD", "/api/conversations/x?limit=1").method == "GET"
 
 
-def test_a_frame_that_is_not_as_described_is_seen():
+def test_a_frame_that_is_not_as_described_is_seen(made_up):
     socket = described.Conversation()
     socket.sent('{"type": "ping", "id": 7}')
     frame = {"type": "pong", "id": 7, "ts": "2026-11-21T07:21:46.009Z", "payload": {}}

@@ -110,7 +110,7 @@ def resolve(name, thing):
 # ---- What was seen
 
 class Seen:
-    """What a run has touched; tests that are made from the descriptions do not count."""
+    """What a run has touched. Tests that are made from the descriptions count for statuses only."""
 
     def __init__(self):
         self.counts = True
@@ -118,7 +118,7 @@ class Seen:
         self.faults = []
 
     def add(self, kind, thing):
-        if self.counts:
+        if self.counts or kind == "statuses":
             getattr(self, kind).add(thing)
 
     def dump(self):
