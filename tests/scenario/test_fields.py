@@ -27,10 +27,10 @@ def row_counts(stack):
 def nothing_stored(stack):
     """Call it when all users are there; at the end no table has more rows. (What earlier tests left in the
     outbox may go meanwhile.)"""
-    before = []
-    yield lambda: before.append(row_counts(stack))
-    after = row_counts(stack)
-    grown = {table: f"{before[0].get(table)} → {rows}" for table, rows in after.items() if rows > before[0].get(table, -1)}
+    before = {}
+    yield lambda: before.update(row_counts(stack))
+    grown = [f"{table}: {before[table]} → {rows} rows" for table, rows in row_counts(stack).items()
+             if before and rows > before[table]]
     assert not grown, "bad requests stored something"
 
 
@@ -118,6 +118,11 @@ def takes_json(operation):
     return "requestBody" not in operation.row or operation.body
 
 
+def judge(title, wrong):
+    if wrong:
+        pytest.fail("\n  ".join([f"{title}:", *wrong]), pytrace=False)
+
+
 def pointer_of(problem):
     return problem["errors"][0]["pointer"] if "errors" in problem else None
 
@@ -133,7 +138,7 @@ def test_rest_refuses_bad_fields(app, stack, nothing_stored, operation):
         reply = caller().request(operation.method, target, body, {**types, **(headers or {})})
         if reply.status != status or pointer_of(reply.json) != pointer:
             wrong.append(f"{name}: wanted {status} {pointer}, got {reply}")
-    assert not wrong, f"{operation}:\n" + "\n".join(wrong)
+    judge(operation, wrong)
 
 
 # ---- WebSocket
@@ -173,7 +178,7 @@ def test_sockets_refuse_bad_fields(app, nothing_stored, command):
                 wrong.append(f"{name}: wanted {code} {pointer}, got {problem}")
         socket.sync()
         assert not socket.frames("ack", "resumed", "resync"), "a bad frame was carried out"
-    assert not wrong, f"{command}:\n" + "\n".join(wrong)
+    judge(command, wrong)
 
 
 def test_unknown_commands_and_envelopes(app, nothing_stored):
