@@ -30,7 +30,7 @@ struct operation {
     unsigned flags;
     const char *scope;          /* for OPERATION_SERVER_KEY */
     const char *reply;          /* type of the reply, see describe/schema.def, or a media type ("image/png",
-                                 * "image/…") of one that is no JSON; NULL: 204, nothing */
+                                 * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
     unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary;        /* one line for the API description */
 };

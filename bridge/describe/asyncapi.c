@@ -111,8 +111,8 @@ static void add_command(struct document *document, const struct command_text *te
 static json_t *ack_payload(const struct operation *operation)
 {
     const char *member = command_ack_member(operation);
-    if (!operation->reply)
-        return schema_of_type("Nothing");
+    if (describe_is_silent(operation))
+        return schema_of_type("Empty");
     if (!member)
         return schema_of_type(operation->reply);
     return json_pack("{s:s, s:{s:o}, s:[s]}", "type", "object", "properties", member,
@@ -143,7 +143,12 @@ static void add_operations(struct document *document, const struct operation *ro
 static void add_builtins(struct document *document)
 {
     for (const struct command_builtin *row = command_builtins(); row->type; row++) {
-        struct command_text text = {row->type, row->summary, row->answers};
+        g_autofree char *ack = g_strconcat("ack.", row->type, NULL);
+        g_autofree char *answers = g_strjoin(" ", row->answers, row->ack ? ack : NULL, NULL);
+        if (row->ack)
+            add_message(document, ack, "The command was carried out",
+                        frame_schema(find_frame("ack"), schema_of_type(row->ack)));
+        struct command_text text = {row->type, row->summary, answers};
         add_command(document, &text, row->fields);
     }
 }

@@ -5,8 +5,15 @@
 #include <glib.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "bridge/core/request.h"
 #include "bridge/describe/describe_json.h"
+
+bool describe_is_silent(const struct operation *operation)
+{
+    return !operation->reply || strcmp(operation->reply, "Nothing") == 0;
+}
 
 json_t *describe_info(const char *description)
 {

@@ -3,8 +3,12 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "bridge/describe/describe.h"
+
+/* Whether OPERATION answers 204, without a body. */
+bool describe_is_silent(const struct operation *operation);
 
 /* { title, version, description, license } */
 json_t *describe_info(const char *description);

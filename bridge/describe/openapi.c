@@ -104,9 +104,11 @@ static json_t *success_of(const struct operation *operation, const char *descrip
 {
     json_t *response = json_pack("{s:s, s:{s:o}}", "description", description, "headers",
                                  "Request-Id", describe_reference("#/components/headers/RequestId"));
-    if (operation->reply && strchr(operation->reply, '/'))
+    if (describe_is_silent(operation))
+        return response;
+    if (strchr(operation->reply, '/'))
         json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
-    else if (operation->reply)
+    else
         json_object_set_new(response, "content",
                             json_pack("{s:{s:o}}", "application/json", "schema",
                                       schema_of_type(operation->reply)));
@@ -117,10 +119,10 @@ static json_t *responses_of(const struct operation *operation)
 {
     json_t *responses = json_object();
     unsigned errors = operation_errors(operation);
-    if (operation->reply)
-        json_object_set_new(responses, "200", success_of(operation, "Done"));
-    else
+    if (describe_is_silent(operation))
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
+    else
+        json_object_set_new(responses, "200", success_of(operation, "Done"));
     if (operation->flags & OPERATION_CREATES)
         json_object_set_new(responses, "201", success_of(operation, "Made"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {

@@ -73,9 +73,9 @@ static const struct field resume_fields[] = {
 };
 
 static const struct command_builtin builtins[] = {
-    {"auth", auth_fields, "hello", "Signs the socket in, and resumes when there is a cursor"},
-    {"ping", no_fields, "pong", "Asks whether the server is there"},
-    {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor"},
+    {"auth", auth_fields, "hello", "Signs the socket in, and resumes when there is a cursor", NULL},
+    {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
+    {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
     {.type = NULL},
 };
 

@@ -4,6 +4,7 @@
 The documents let replies gain members; here a member that is not described is a fault, so that the
 descriptions stay complete. What was seen is kept in `seen`, for the report at the end of a run.
 """
+import fnmatch
 import functools
 import json
 import os
@@ -195,11 +196,12 @@ def reply_faults(operation, method, reply):
     kind = reply.headers.get("content-type", "").partition(";")[0].strip()
     if not content:
         return ["has a body"] if reply.raw else []
-    if kind not in content:
+    described = next((c for c in content if fnmatch.fnmatch(kind, c)), None)
+    if not described:
         return [f"Content-Type {kind!r} is not one of {', '.join(content)}"]
     if method == "HEAD" or "json" not in kind:
         return []
-    faults = faults_of("openapi", content[kind]["schema"], reply.json)
+    faults = faults_of("openapi", content[described]["schema"], reply.json)
     if reply.status >= 400 and not faults and reply.json["code"] not in operation.codes:
         faults = [f"code {reply.json['code']} is not one of {', '.join(sorted(operation.codes))}"]
     return faults
