@@ -73,7 +73,7 @@ class World:
 
     def user(self, thing):
         """A user: oneself, or alice, as the caller's relation to her has it."""
-        if thing == "own":
+        if self.name != "anonymous" and thing == "own":
             return self.caller.me()["id"]
         if self.name != "anonymous":
             self.talk("own")
@@ -106,7 +106,7 @@ class Row:
 
     def outcome(self, caller, thing):
         name = caller.replace("-", "_")
-        for key in (f"{name}_{thing}", name if thing == "own" else thing):
+        for key in (f"{name}_{thing}", name if thing == "own" else thing, thing):
             if key in self._cells:
                 return self._cells[key]
         return self._default(caller, thing)
