@@ -6,6 +6,7 @@
 
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
+extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
@@ -19,6 +20,7 @@ extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_description,
     &feature_user,
     &feature_conversation,
     &feature_message,
