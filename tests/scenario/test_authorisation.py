@@ -28,7 +28,7 @@ ROWS = {
     "GET /api/conversations/{conversation_id}/messages": members(),
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
     "PUT /api/conversations/{conversation_id}/read": members({}),
-    "GET /api/messages/search": signed_in(),
+    "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
 COMMAND_ROWS = {}
@@ -68,6 +68,8 @@ def ids_for(world, names, thing):
 
 def ask(user, operation, ids=None, body=None, **query):
     path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
+    if operation.method == "GET":  # what a row gives as body is the query then
+        return user.request(operation.method, path, **{**(body or {}), **query})
     return user.request(operation.method, path, body, **query)
 
 
