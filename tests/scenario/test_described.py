@@ -119,6 +119,12 @@ def test_a_missing_member_a_status_a_code_and_a_type_are_seen(made_up):
     assert "there is no such route" in faults_of_reply(reply_of(200, {}), path="/api/nothing")
 
 
+def test_a_bare_array_is_held_against_the_items(made_up):
+    kind, path = "application/json; profile=array", "/api/conversations"
+    assert not faults_of_reply(reply_of(200, [], kind), path=path)
+    assert "/0: 'id' is a required property" in faults_of_reply(reply_of(200, [{}], kind), path=path)
+
+
 def test_literal_segments_win():
     assert described.find_operation("GET", "/api/users/me").path == "/api/users/me"
     assert described.find_operation("GET", "/api/conversations/x%2Fy") is None
