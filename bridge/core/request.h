@@ -15,8 +15,9 @@ struct request;
 enum operation_flag {
     OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
     OPERATION_SERVER_KEY = 1 << 1,   /* only a server key with SCOPE may call it; account may be NULL */
-    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there; else only 200 */
-    OPERATION_CACHEABLE = 1 << 3     /* the reply is the same for everybody and changes with releases */
+    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there */
+    OPERATION_MAKES = 1 << 3,        /* always 201 */
+    OPERATION_CACHEABLE = 1 << 4     /* the reply is the same for everybody and changes with releases */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)

@@ -121,9 +121,9 @@ static json_t *responses_of(const struct operation *operation)
     unsigned errors = operation_errors(operation);
     if (describe_is_silent(operation))
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
-    else
+    else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
-    if (operation->flags & OPERATION_CREATES)
+    if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
         char status[8];
