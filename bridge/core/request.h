@@ -5,6 +5,8 @@
 
 #include "bridge/base/buffer.h"
 #include "bridge/core/field.h"
+#include "bridge/core/grant.h"
+#include "bridge/core/limit.h"
 
 struct account;
 struct core;
@@ -14,7 +16,8 @@ struct request;
 
 enum operation_flag {
     OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
-    OPERATION_SERVER_KEY = 1 << 1    /* only a server key with SCOPE may call it; account may be NULL */
+    OPERATION_SERVER_KEY = 1 << 1,   /* only a server key with SCOPE may call it; account may be NULL */
+    OPERATION_SETS_COOKIE = 1 << 2   /* begins a session: pages need an origin that may use cookies */
 };
 
 struct operation {
@@ -24,7 +27,8 @@ struct operation {
     const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
     void (*handle)(struct request *request);
     unsigned flags;
-    const char *scope;          /* for OPERATION_SERVER_KEY */
+    const char *scope;          /* that a server key needs for it; NULL: "send" */
+    enum limit limit;           /* which action it counts for */
     const char *reply;          /* name of the reply's schema */
     const char *summary;        /* one line for the API description */
 };
@@ -45,6 +49,13 @@ struct request {
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
+    struct grant grant;      /* by what the account was let in; zero for anonymous operations */
+    const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
+    guint64 address;         /* of the caller, see struct credentials */
+    char *set_cookie;        /* value of a header Set-Cookie for the answer; the transport frees it */
+    bool by_cookie;          /* of a session */
+    bool by_key;             /* a server key asks */
+    struct limit_state limit; /* of the last bucket that was asked */
     void *data;              /* for the handler's own use; freed by the handler */
 };
 
