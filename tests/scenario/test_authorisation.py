@@ -9,9 +9,13 @@ from harness.stack import TOP
 
 # (method, path) → a good body (None: none). The one list; a route of the source that is missing here fails.
 OPEN = {("GET", "/api/capabilities"): None}
+SIGN_IN = {("POST", "/api/session"): {"token": "x.y.z"}}  # anybody may try; test_session.py
+SIGN_OUT = {("DELETE", "/api/session"): None, ("DELETE", "/api/session/all"): None}
 OWN = {("GET", "/api/users/me"): None, ("GET", "/api/conversations"): None,
-       ("POST", "/api/conversations"): {"jid": "carol@example.org"}}
-KEYS = {("POST", "/api/users"): {"external_id": "matrix"}}
+       ("POST", "/api/conversations"): {"jid": "carol@example.org"},
+       ("GET", "/api/session"): None, ("POST", "/api/session/ticket"): {}, ("GET", "/api/limits"): None}
+KEYS = {("POST", "/api/users"): {"external_id": "matrix"},
+        ("POST", "/api/users/:user_id/suspend"): {}, ("DELETE", "/api/users/:user_id/suspend"): None}
 CONVERSATION = {("GET", "/api/conversations/:conversation_id"): None,
                 ("GET", "/api/conversations/:conversation_id/messages"): None,
                 ("POST", "/api/conversations/:conversation_id/messages"): {"content": "Hello"},
@@ -49,7 +53,7 @@ def ask(user, route, id=None, body=None, **query):
 
 def test_the_tables_here_are_complete():
     routes = set(zip(source("method"), source("path")))
-    assert routes == {*OPEN, *OWN, *KEYS, *CONVERSATION}
+    assert routes == {*OPEN, *SIGN_IN, *SIGN_OUT, *OWN, *KEYS, *CONVERSATION}
     assert set(source("command")) == set(COMMANDS)
 
 
@@ -59,7 +63,7 @@ def test_anonymous_callers_get_one_answer(people, stack):
     for route, body in OPEN.items():
         assert ask(nobody, route, body=body).status == 200
     answers = set()
-    for route, body in {**OWN, **KEYS, **CONVERSATION}.items():
+    for route, body in {**SIGN_OUT, **OWN, **KEYS, **CONVERSATION}.items():
         for id in (people[3]["id"], uuid.uuid4(), "x"):
             reply = ask(nobody, route, id, body)
             assert reply.status == 401, (route, reply)
@@ -120,8 +124,11 @@ def test_server_key_routes_refuse_users_alike(people):
 
 def test_other_methods_and_paths(people):
     alice = people[0]
-    for method, path in {**OWN, **KEYS, **CONVERSATION}:
+    routes = {**SIGN_IN, **SIGN_OUT, **OWN, **KEYS, **CONVERSATION}
+    for method, path in routes:
         for other in ("DELETE", "PATCH", "TRACE", "PROPFIND", "get"):
+            if (other, path) in routes:
+                continue
             reply = ask(alice, (other, path), people[3]["id"])
             assert reply.status in (400, 405, 501), (other, path, reply)
         assert ask(alice, (method, path + "/"), people[3]["id"]).status == 404
