@@ -65,8 +65,8 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
 static void accept_session(struct ws_socket *socket, const struct session *session,
                            const char *cursor, const char *id)
 {
-    if (!session->account) {
-        refuse(socket, id, ERROR_UNAUTHENTICATED, "the key acts for no user");
+    if (session->scopes) {
+        refuse(socket, id, ERROR_UNAUTHENTICATED, "a server key makes tickets for sockets");
         return;
     }
     if (session->grant.expires <= clock_wall()) {
@@ -144,7 +144,7 @@ static void send_renewed(struct ws_socket *socket, const char *id)
 
 static void renew(struct ws_socket *socket, const struct session *session, const char *id)
 {
-    if (session->account != socket->subscriber.account) {
+    if (session->scopes || session->account != socket->subscriber.account) {
         socket_fail(socket, id, ERROR_FORBIDDEN, "the token is another user's", NULL);
         return;
     }

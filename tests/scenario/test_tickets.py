@@ -131,6 +131,16 @@ def test_a_server_key_makes_tickets_for_users(stack, app):
     assert acting.request("POST", TICKET, {}).status == 404
 
 
+def test_a_server_key_opens_no_socket_itself(stack, app):
+    alice = app("alice")
+    key = stack.info["server_key"]
+    with Socket(alice.ws_url, headers={"Authorization": f"Bearer {key}", "Trestle-User": alice.me()["id"]}) as socket:
+        assert socket.expect_close(4401) and not socket.frames("hello")
+    with Socket(alice.ws_url) as socket:
+        socket.auth(f"{key}\n{alice.me()['id']}")  # as it may be remembered
+        assert socket.expect_close(4401) and not socket.frames("hello")
+
+
 def test_only_the_scope_tickets_makes_them(stack, app):
     alice = app("alice")
     alice.me()
