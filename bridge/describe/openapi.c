@@ -93,9 +93,8 @@ static json_t *security_of(const struct operation *operation)
         return json_array();
     if (operation->flags & OPERATION_SERVER_KEY)
         return json_pack("[{s:[s]}]", "serverKey", operation->scope);
-    if (operation->scope)
-        return json_pack("[{s:[]}, {s:[s]}]", "token", "serverKey", operation->scope);
-    return json_pack("[{s:[]}, {s:[]}]", "token", "serverKey");
+    return json_pack("[{s:[]}, {s:[]}, {s:[s]}]", "token", "session", "serverKey",
+                     operation->scope ? operation->scope : "send");
 }
 
 /* ---- Replies -------------------------------------------------------------------------------- */
@@ -222,9 +221,13 @@ static json_t *problem_responses(void)
 
 static json_t *security_schemes(void)
 {
-    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token", "type", "http",
-                     "scheme", "bearer", "bearerFormat", "JWT", "description",
-                     "A token of an app user", "serverKey", "type", "http", "scheme", "bearer",
+    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token",
+                     "type", "http", "scheme", "bearer", "bearerFormat", "JWT", "description",
+                     "A token of an app user", "session", "type", "apiKey", "in", "cookie", "name",
+                     "trestle_session", "description",
+                     "The cookie of POST /api/session; what is not GET or HEAD also needs the header "
+                     "X-CSRF-Token and an Origin that may use cookies",
+                     "serverKey", "type", "http", "scheme", "bearer",
                      "description", "A server key of an app's backend (tsk_…); the scopes are its own");
 }
 
