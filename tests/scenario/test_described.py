@@ -81,7 +81,7 @@ def test_asyncapi_holds_together():
 # ---- The checker
 
 def reply_of(status, body, kind="application/json"):
-    return Reply(status, {"content-type": kind}, json.dumps(body).encode())
+    return Reply(status, {"content-type": kind, "request-id": USER["id"]}, json.dumps(body).encode())
 
 
 def faults_of_reply(reply, method="GET", path="/api/users/me"):
@@ -113,6 +113,7 @@ def test_a_missing_member_a_status_a_code_and_a_type_are_seen(made_up):
     del user["name"]
     assert "'name' is a required property" in faults_of_reply(reply_of(200, user))
     assert "status 202 is not one of 200" in faults_of_reply(reply_of(202, USER))
+    assert "the header Retry-After is missing" in faults_of_reply(reply_of(503, {}, "application/problem+json"))
     assert "Content-Type 'text/html' is not one of" in faults_of_reply(reply_of(200, USER, "text/html"))
     problem = {"type": "x", "title": "x", "status": 403, "code": "refused"}
     assert "code refused is not one of" in faults_of_reply(reply_of(403, problem, "application/problem+json"))

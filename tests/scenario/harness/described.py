@@ -192,6 +192,9 @@ def reply_faults(operation, method, reply):
     response = operation.responses.get(str(reply.status))
     if response is None:
         return [f"status {reply.status} is not one of {', '.join(operation.responses)}"]
+    for name, header in response.get("headers", {}).items():
+        if resolve("openapi", header).get("required") and name.lower() not in reply.headers:
+            return [f"the header {name} is missing"]
     content = response.get("content", {})
     kind = reply.headers.get("content-type", "").partition(";")[0].strip()
     if not content:
