@@ -9,6 +9,7 @@
 struct account;
 struct announcer;
 struct archive;
+struct bus;
 struct operation;
 struct options;
 struct outbox;
@@ -37,6 +38,7 @@ struct core {
     struct token_verifier *tokens;
     struct stanza_sink sink;
     struct outbox *outbox;
+    struct bus *bus;            /* NULL: no other instances */
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
     GHashTable *sessions;       /* token → remembered session, bounded */
