@@ -42,6 +42,8 @@ struct bus {
     GArray *handlers;      /* struct handler */
     GArray *watchers;      /* struct watcher */
     GHashTable *instances; /* char * → gint64 *: when it was last heard */
+    GHashTable *departed;  /* char *: said good-bye; what they still say does not bring them back */
+    bool leaving;
     const char *sender;
     gint64 heard_self;
     guint timer;
@@ -187,13 +189,14 @@ static gboolean on_timer(gpointer data)
     struct bus *bus = core->bus;
     if (!bus->up)
         return G_SOURCE_CONTINUE; /* whoever is not heard now may well be there */
-    if (clock_monotonic() - bus->heard_self > SILENCE) {
+    if (!bus->leaving && clock_monotonic() - bus->heard_self > SILENCE) {
         log_warning(AREA_CORE, "bus-silent", NULL);
         bus->transport.reset(bus->transport.data);
         return G_SOURCE_CONTINUE;
     }
     forget_silent(core);
-    greet(core);
+    if (!bus->leaving)
+        greet(core);
     return G_SOURCE_CONTINUE;
 }
 
@@ -257,8 +260,11 @@ static void dispatch(struct core *core, const json_t *envelope)
     }
     metric_add(METRIC_BUS_RECEIVED, 1);
     if (strcmp(topic, TOPIC_LEFT) == 0) {
+        if (g_hash_table_size(bus->departed) >= BUS_INSTANCES_MAX)
+            g_hash_table_remove_all(bus->departed);
+        g_hash_table_add(bus->departed, g_strdup(from));
         forget(core, from);
-    } else if (heard(core, from)) {
+    } else if (g_hash_table_contains(bus->departed, from) || heard(core, from)) {
         bus->sender = from;
         handle(core, topic, message);
         bus->sender = NULL;
@@ -301,8 +307,10 @@ void bus_down(struct core *core)
 
 void bus_leave(struct core *core)
 {
-    if (core->bus)
-        bus_publish(core, TOPIC_LEFT, json_object());
+    if (!core->bus)
+        return;
+    core->bus->leaving = true;
+    bus_publish(core, TOPIC_LEFT, json_object());
 }
 
 static char *make_instance(const struct options *options)
@@ -329,6 +337,7 @@ void bus_init(struct core *core, const struct bus_transport *transport)
     bus->handlers = g_array_new(FALSE, FALSE, sizeof(struct handler));
     bus->watchers = g_array_new(FALSE, FALSE, sizeof(struct watcher));
     bus->instances = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    bus->departed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     bus->timer = g_timeout_add(HEARTBEAT_MILLISECONDS, on_timer, core);
     core->bus = bus;
 }
@@ -342,6 +351,7 @@ void bus_clear(struct core *core)
     g_array_unref(bus->handlers);
     g_array_unref(bus->watchers);
     g_hash_table_unref(bus->instances);
+    g_hash_table_unref(bus->departed);
     g_free(bus->instance);
     explicit_bzero(bus->key, sizeof bus->key);
     g_free(bus);

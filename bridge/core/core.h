@@ -10,6 +10,8 @@ struct account;
 struct announcer;
 struct archive;
 struct bus;
+struct event_router;
+struct fanout;
 struct operation;
 struct options;
 struct outbox;
@@ -31,6 +33,9 @@ struct stanza_sink {
     /* Calls done once: true when everything sent before was taken over by the server, false when
      * the link went down first. False at once (and no call) if the link is down. */
     bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
+    /* Several instances: whether this one may send what is in the outbox, and can. NULL: when
+     * ready. */
+    bool (*durable)(void *link);
 };
 
 struct core {
@@ -40,11 +45,13 @@ struct core {
     struct stanza_sink sink;
     struct outbox *outbox;
     struct bus *bus;            /* NULL: no other instances */
+    struct fanout *fanout;      /* these two likewise */
+    const struct event_router *router;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
     GHashTable *sessions;       /* token → remembered session, bounded */
     char *epoch;                /* of the log; changes when a database is restored to the past */
-    gint64 position;            /* of the newest event that was fanned out */
+    gint64 position;            /* up to which the log was handed out to subscribers */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);

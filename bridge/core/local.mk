@@ -6,6 +6,9 @@ libcore_a_SOURCES = \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/event.c bridge/core/event.h \
+  bridge/core/fanout.c bridge/core/fanout.h \
+  bridge/core/sequencer.c bridge/core/sequencer.h \
+  bridge/core/lease.c bridge/core/lease.h \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
