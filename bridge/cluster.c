@@ -13,6 +13,7 @@
 #include "bridge/cluster.h"
 #include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/elsewhere.h"
 #include "bridge/core/fanout.h"
 #include "bridge/core/lease.h"
 #include "bridge/core/outbox.h"
@@ -317,6 +318,7 @@ struct cluster *cluster_new(struct core *core)
     cluster->usable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     bus_init(core, &transport);
     fanout_init(core);
+    elsewhere_init(core);
     log_info(AREA_MAIN, "cluster", "instance=%s links=%s", bus_instance(core),
              core->options->xmpp_links);
     return cluster;
@@ -368,6 +370,7 @@ void cluster_free(struct cluster *cluster)
     lease_free(cluster->lease);
     redis_free(cluster->redis);
     fanout_clear(cluster->core);
+    elsewhere_clear(cluster->core);
     bus_clear(cluster->core);
     g_hash_table_unref(cluster->usable);
     g_free(cluster);

@@ -129,8 +129,6 @@ bool bus_publish(struct core *core, const char *topic, json_t *message)
 
 static void tell_watchers(struct core *core, const char *instance, bool here)
 {
-    log_info(AREA_CORE, here ? "instance-joined" : "instance-gone", "instance=%s", instance);
-    metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     for (guint i = 0; i < core->bus->watchers->len; i++) {
         struct watcher watcher = g_array_index(core->bus->watchers, struct watcher, i);
         watcher.changed(core, instance, here, watcher.data);
@@ -140,6 +138,25 @@ static void tell_watchers(struct core *core, const char *instance, bool here)
 static void greet(struct core *core)
 {
     bus_publish(core, TOPIC_HERE, json_object());
+}
+
+/* It has missed what was said meanwhile: it is told everything again. */
+static void on_here(struct core *core, const json_t *message, void *data)
+{
+    g_autofree char *instance = g_strdup(core->bus->sender);
+    (void)data;
+    if (json_is_true(json_object_get(message, "missed")))
+        tell_watchers(core, instance, true);
+}
+
+/* Both ways, after Redis was away. */
+static void catch_up(struct core *core)
+{
+    g_autofree char **names =
+        (char **)g_hash_table_get_keys_as_array(core->bus->instances, NULL);
+    bus_publish(core, TOPIC_HERE, json_pack("{s:b}", "missed", 1));
+    for (guint i = 0; names[i]; i++)
+        tell_watchers(core, names[i], true);
 }
 
 /* False: not one more. */
@@ -156,6 +173,8 @@ static bool heard(struct core *core, const char *instance)
     when = g_new(gint64, 1);
     *when = clock_monotonic();
     g_hash_table_insert(instances, g_strdup(instance), when);
+    log_info(AREA_CORE, "instance-joined", "instance=%s", instance);
+    metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     greet(core); /* before anything that the watchers tell it */
     tell_watchers(core, instance, true);
     return true;
@@ -164,8 +183,11 @@ static bool heard(struct core *core, const char *instance)
 static void forget(struct core *core, const char *instance)
 {
     g_autofree char *name = g_strdup(instance);
-    if (g_hash_table_remove(core->bus->instances, name))
-        tell_watchers(core, name, false);
+    if (!g_hash_table_remove(core->bus->instances, name))
+        return;
+    log_info(AREA_CORE, "instance-gone", "instance=%s", name);
+    metric_set(METRIC_BUS_INSTANCES, bus_others(core));
+    tell_watchers(core, name, false);
 }
 
 static void forget_silent(struct core *core)
@@ -296,7 +318,7 @@ void bus_up(struct core *core)
     while (g_hash_table_iter_next(&iter, NULL, &when))
         *(gint64 *)when = bus->heard_self;
     metric_set(METRIC_BUS_CONNECTED, 1);
-    greet(core);
+    catch_up(core);
 }
 
 void bus_down(struct core *core)
@@ -340,6 +362,7 @@ void bus_init(struct core *core, const struct bus_transport *transport)
     bus->departed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     bus->timer = g_timeout_add(HEARTBEAT_MILLISECONDS, on_timer, core);
     core->bus = bus;
+    bus_subscribe(core, TOPIC_HERE, on_here, NULL);
 }
 
 void bus_clear(struct core *core)

@@ -35,8 +35,9 @@ void bus_subscribe(struct core *core, const char *topic, bus_handler handler, vo
 /* While a handler runs: the instance that published the message. */
 const char *bus_sender(const struct core *core);
 
-/* CHANGED is called when another INSTANCE is seen for the first time (`here`: tell it what it has to
- * know; it does the same) and when it has said good-bye or has been silent for five seconds. */
+/* CHANGED is called when another INSTANCE is seen for the first time, or again after messages were
+ * lost on the way (`here`: tell it what it has to know; it does the same), and when it has said
+ * good-bye or has been silent for five seconds. */
 typedef void (*bus_changed)(struct core *core, const char *instance, bool here, void *data);
 void bus_watch_instances(struct core *core, bus_changed changed, void *data);
 

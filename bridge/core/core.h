@@ -10,6 +10,7 @@ struct account;
 struct announcer;
 struct archive;
 struct bus;
+struct elsewhere;
 struct event_router;
 struct fanout;
 struct operation;
@@ -45,8 +46,9 @@ struct core {
     struct stanza_sink sink;
     struct outbox *outbox;
     struct bus *bus;            /* NULL: no other instances */
-    struct fanout *fanout;      /* these two likewise */
+    struct fanout *fanout;      /* these three likewise */
     const struct event_router *router;
+    struct elsewhere *elsewhere;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
     GHashTable *sessions;       /* token → remembered session, bounded */

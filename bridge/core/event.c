@@ -76,7 +76,7 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     g_ptr_array_add(account->subscribers, subscriber);
     if (account->subscribers->len == 1) {
         if (core->router)
-            core->router->subscribed(core, account);
+            core->router->subscribed(core, account, true);
         if (core->presence_changed)
             core->presence_changed(core, account, true);
     }
@@ -90,6 +90,8 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     g_ptr_array_remove_fast(account->subscribers, subscriber);
     if (account->subscribers->len == 0) {
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
+        if (core->router)
+            core->router->subscribed(core, account, false);
         if (core->presence_changed)
             core->presence_changed(core, account, false);
     }

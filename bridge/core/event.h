@@ -101,7 +101,8 @@ gint64 event_position(const struct core *core, const struct account *account);
 /* Several instances: events of the log do not go to subscribers at once (see fanout.h). */
 struct event_router {
     void (*take)(struct core *core, struct event *event, const struct uuid *users, size_t count);
-    void (*subscribed)(struct core *core, struct account *account); /* got its first subscriber */
+    /* ACCOUNT got its first subscriber, or lost its last one. */
+    void (*subscribed)(struct core *core, struct account *account, bool first);
     gint64 (*position)(const struct core *core, const struct account *account);
 };
 

@@ -13,6 +13,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/elsewhere.h"
 #include "bridge/core/event.h"
 #include "bridge/core/fanout.h"
 #include "bridge/core/message.h"
@@ -322,9 +323,10 @@ static void fill_start(struct fanout *fanout, gint64 to)
     fill_more(fanout);
 }
 
-static void subscribed(struct core *core, struct account *account)
+static void subscribed(struct core *core, struct account *account, bool first)
 {
-    if (core->fanout->filling)
+    elsewhere_tell(core, account, first);
+    if (first && core->fanout->filling)
         fill_queue(core->fanout, account);
 }
 

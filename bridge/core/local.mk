@@ -6,6 +6,7 @@ libcore_a_SOURCES = \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/event.c bridge/core/event.h \
+  bridge/core/elsewhere.c bridge/core/elsewhere.h \
   bridge/core/fanout.c bridge/core/fanout.h \
   bridge/core/sequencer.c bridge/core/sequencer.h \
   bridge/core/lease.c bridge/core/lease.h \
