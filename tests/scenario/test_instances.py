@@ -114,12 +114,20 @@ def check_whole(socket, ids, timeout=30):
 def test_messages_through_both_reach_every_socket_in_order(stack, app, sockets):
     alice, bella, talk = talk_of_two(app)
     everybody = [sockets(user) for user in (*alice, *bella)]
+    spans = [cluster.metric(stack, n, "trestle_sequencer_spans_total") for n in (0, 1)]
     ids = send_interleaved(alice, talk, 150)
     for socket in everybody:
         check_whole(socket, ids)
-    # Through the bus: nothing had to be read from the database.
-    page = alice[1].messages(talk, limit=50)
-    assert {m["id"] for m in page["items"]} <= set(ids)
+    for n in (0, 1):
+        assert cluster.metric(stack, n, "trestle_sequencer_spans_total") > spans[n], "not by the bus"
+
+
+@pytest.mark.parametrize("instance", [0, 1])
+def test_both_are_ready_and_have_the_links_they_should(stack, instance):
+    ready = cluster.admin(stack, instance, "/readyz")
+    assert (ready.status, ready.json["parts"]) == (200, {"database": "up", "link": "up", "cluster": "up"})
+    links = [cluster.metric(stack, n, "trestle_link_up") for n in (0, 1)]
+    assert sum(links) == (1 if stack.server == "prosody" else 2)
 
 
 def test_marks_reach_the_other_instance(stack, app, sockets):
@@ -153,6 +161,13 @@ def test_either_instance_reaches_the_xmpp_user_in_order(stack, app, xmpp):
     first = list(dict.fromkeys(m.id for m in bob.inbox.received
                                if m.name == "message" and m.id in set(sent)))
     assert first == sent
+
+
+def test_requests_by_xmpp_are_answered_whichever_link_they_take(stack, app, xmpp):
+    bob = xmpp("dave")
+    for _ in range(4):
+        bob.ping(stack.app_domain)
+        bob.ping(app(f"somebody-{_}", _ % 2).me()["jid"])
 
 
 def test_killing_the_holder_loses_nothing(stack, app, sockets, xmpp):
@@ -241,15 +256,19 @@ def test_a_paused_holder_is_fenced(stack, app, sockets, xmpp):
     assert sum(cluster.metric(stack, n, "trestle_lease_held") for n in (0, 1)) == 1
 
 
+def befriend(alice, bob):
+    """Bob sees the presence of Alice, who is offline: she has written to him, so he may."""
+    alice.send(alice.conversation_with(jid=bob.bare), "hello")
+    bob.expect_message("hello", timeout=20)
+    bob.send_presence(alice.me()["jid"], "subscribe")
+    bob.expect_presence(alice.me()["jid"], "unavailable")  # follows the permission
+
+
 def test_presence_is_one_whichever_instance(stack, app, xmpp, sockets):
     bob = xmpp("carol")
     alice = [app("alice", n) for n in (0, 1)]
     jid = alice[0].me()["jid"]
-    alice[0].conversation_with(jid=bob.bare)
-    alice[0].send(alice[0].conversation_with(jid=bob.bare), "hello")
-    bob.expect_message("hello", timeout=20)
-    bob.send_presence(jid, "subscribe")
-    bob.expect_presence(jid, "subscribed")
+    befriend(alice[0], bob)
 
     def shown():
         return [p.type for p in bob.inbox.received if p.name == "presence" and p.sender == f"{jid}/rest"]
@@ -285,10 +304,7 @@ def test_users_of_a_killed_instance_go_offline(stack, app, xmpp, sockets):
     victim = 1 - cluster.wait_holder(stack)
     alice = app("alice", victim)
     jid = alice.me()["jid"]
-    alice.send(alice.conversation_with(jid=bob.bare), "hello")
-    bob.expect_message("hello", timeout=20)
-    bob.send_presence(jid, "subscribe")
-    bob.expect_presence(jid, "subscribed")
+    befriend(alice, bob)
     sockets(alice)
 
     def shown():
