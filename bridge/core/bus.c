@@ -44,6 +44,7 @@ struct bus {
     GHashTable *instances; /* char * → gint64 *: when it was last heard */
     GHashTable *departed;  /* char *: said good-bye; what they still say does not bring them back */
     bool leaving;
+    bool joined;           /* the sender, by this very message */
     const char *sender;
     gint64 heard_self;
     guint timer;
@@ -145,7 +146,7 @@ static void on_here(struct core *core, const json_t *message, void *data)
 {
     g_autofree char *instance = g_strdup(core->bus->sender);
     (void)data;
-    if (json_is_true(json_object_get(message, "missed")))
+    if (!core->bus->joined && json_is_true(json_object_get(message, "missed")))
         tell_watchers(core, instance, true);
 }
 
@@ -177,6 +178,7 @@ static bool heard(struct core *core, const char *instance)
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     greet(core); /* before anything that the watchers tell it */
     tell_watchers(core, instance, true);
+    core->bus->joined = true;
     return true;
 }
 
@@ -290,6 +292,7 @@ static void dispatch(struct core *core, const json_t *envelope)
         bus->sender = from;
         handle(core, topic, message);
         bus->sender = NULL;
+        bus->joined = false;
     }
 }
 

@@ -356,19 +356,24 @@ static void head_read(const struct rows *rows, enum error_code error, void *data
         outbox_wake(fanout->core->outbox, fanout->head);
 }
 
-static gboolean on_tick(gpointer data)
+void fanout_tick(struct core *core)
 {
-    struct fanout *fanout = data;
+    struct fanout *fanout = core->fanout;
     guint every = bus_is_up(fanout->core) ? TICKS_CONNECTED : TICKS_ALONE;
-    if (!archive_is_up(fanout->core->archive))
-        return G_SOURCE_CONTINUE;
+    if (!archive_is_up(core->archive))
+        return;
     if (fanout->filling)
         fill_more(fanout);
     if (++fanout->ticks < every || fanout->asking)
-        return G_SOURCE_CONTINUE;
+        return;
     fanout->ticks = 0;
     fanout->asking = true;
-    archive_query(fanout->core->archive, QUERY_LOG_AFTER, NULL, head_read, fanout);
+    archive_query(core->archive, QUERY_LOG_AFTER, NULL, head_read, fanout);
+}
+
+static gboolean on_tick(gpointer data)
+{
+    fanout_tick(data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -394,7 +399,7 @@ void fanout_init(struct core *core)
     fanout->sequencer = sequencer_new(SPANS_MAX, SPANS_BYTES_MAX, hand_out, fanout);
     fanout->filled = g_hash_table_new_full(uuid_hash, uuid_equal, g_free, NULL);
     g_queue_init(&fanout->fill);
-    fanout->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, fanout);
+    fanout->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, core);
     core->fanout = fanout;
     core->router = &router;
     bus_subscribe(core, TOPIC, on_span, fanout);

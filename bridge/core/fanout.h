@@ -21,3 +21,6 @@ void fanout_archive_up(struct core *core, gint64 position, bool restart);
 /* Around the completions of one transaction that took the positions after BEFORE up to LAST. */
 void fanout_batch_begin(struct core *core, gint64 before, gint64 last);
 void fanout_batch_end(struct core *core);
+
+/* Does what is due, four times a second; its own timer calls it. */
+void fanout_tick(struct core *core);
