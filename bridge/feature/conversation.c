@@ -9,6 +9,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
+#include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
@@ -66,8 +67,7 @@ static void conversation_open(struct request *request)
     json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s}", "participant", field_user_json(participant),
                                   "jid", folded, "domain", request->core->options->xmpp_domain,
                                   "field", jid->present ? "jid" : "participant_id");
-    change_submit(request->core, "conversation_open", &request->account->id, arguments, open_done,
-                  request);
+    conversation_submit_open(request, arguments, open_done);
 }
 
 /* ---- List and show --------------------------------------------------------------------------------- */

@@ -36,6 +36,14 @@ ROWS = {
     "GET /api/conversations/{conversation_id}/messages": members(),
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
     "PUT /api/conversations/{conversation_id}/read": members({}),
+    "PATCH /api/conversations/{conversation_id}": members({"pinned": True}),
+    "DELETE /api/conversations/{conversation_id}": members(),
+    "GET /api/messages/conversations": signed_in(),
+    "GET /api/messages/conversations/{conversation_id}": members(),
+    "PATCH /api/messages/conversations/{conversation_id}": members({"archived": True}),
+    "DELETE /api/messages/conversations/{conversation_id}": members(),
+    "POST /api/messages": signed_in(lambda world, thing: {"receiver_id": world.other.me()["id"], "content": "Hello"}),
+    "GET /api/messages/{message_id}": members(deleted="not_found", anonymous_deleted="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
