@@ -21,13 +21,14 @@ libxep_a_SOURCES = \
   xep/jid.c xep/jid.h \
   xep/message.c xep/message.h \
   xep/ns.h \
+  xep/precis.c xep/precis.h \
   xep/presence.c xep/presence.h \
   xep/registry.c xep/registry.h \
   xep/stanza.c xep/stanza.h xep/stanza_text.c \
   xep/stream_lexer.c xep/stream_lexer.h \
   xep/stream_reader.c xep/stream_reader.h \
   xep/time.c xep/time.h
-XEP_LIBS = libxep.a $(STROPHE_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
+XEP_LIBS = libxep.a $(STROPHE_LIBS) $(ICU_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
 
 noinst_PROGRAMS += xep/dump_xeps
 xep_dump_xeps_SOURCES = xep/dump_xeps.c

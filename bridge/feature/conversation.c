@@ -68,8 +68,8 @@ static void conversation_open(struct request *request)
         request_fail_field(request, &both);
         return;
     }
-    g_autofree char *folded = jid->present ? jid_fold(jid->text) : NULL;
-    if (jid->present && (!folded || !jid_is_valid_bare(folded) || !strchr(folded, '@'))) {
+    g_autofree char *prepared = jid->present ? jid_prepare(jid->text) : NULL;
+    if (jid->present && (!prepared || !jid_is_valid_bare(prepared) || !strchr(prepared, '@'))) {
         request_fail_field(request, &bad_jid);
         return;
     }
@@ -77,7 +77,7 @@ static void conversation_open(struct request *request)
     open->write = (struct write){.kind = WRITE_OPEN, .done = open_done, .data = request};
     open->user = request->account->id;
     open->reference = g_strdup(participant->text);
-    open->jid = g_steal_pointer(&folded);
+    open->jid = g_steal_pointer(&prepared);
     archive_write(request->core->archive, &open->write);
 }
 
