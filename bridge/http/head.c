@@ -75,6 +75,7 @@ static const char **member_of(struct head *head, const char *name)
         {"Origin", &head->origin},
         {"Idempotency-Key", &head->idempotency_key},
         {"Trestle-User", &head->on_behalf},
+        {"If-None-Match", &head->if_none_match},
         {"Connection", &head->connection},
         {"Upgrade", &head->upgrade},
         {"Access-Control-Request-Method", &head->request_method},
@@ -104,7 +105,9 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
     if (!member)
         return;
     /* Lists may be spread over several lines; the rest must be there once. */
-    bool is_list = member == &scan->head->connection || member == &scan->head->websocket_protocol;
+    bool is_list = member == &scan->head->connection ||
+                   member == &scan->head->websocket_protocol ||
+                   member == &scan->head->if_none_match;
     if (*member && !is_list)
         scan->fault = "a header that may appear once appears twice";
     if (!*member)
