@@ -39,7 +39,7 @@ static bool limit(__rlimit_resource_t resource, rlim_t most)
 
 static bool limit_all(void)
 {
-    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, SECONDS_MAX) &&
+    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, SECONDS_MAX) &&
            (SANITIZED || limit(RLIMIT_AS, MEMORY_MAX));
 }
 
