@@ -77,7 +77,14 @@ static void check_schema(struct doctor *doctor, PGconn *connection)
     g_autofree char *version =
         admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_NEWEST));
     gint64 number = version ? g_ascii_strtoll(version, NULL, 10) : 0;
-    if (version && number == schema_version())
+    g_autofree char *functions =
+        admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_FUNCTIONS));
+    if (version && number == schema_version() &&
+        g_strcmp0(functions, schema_functions_digest()) != 0)
+        doctor_say(doctor, VERDICT_FAIL, "schema",
+                   "version %s, but its functions are those of another program; run 'trestle migrate'",
+                   version);
+    else if (version && number == schema_version())
         doctor_say(doctor, VERDICT_OK, "schema", "version %s", version);
     else if (version)
         doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; run '%s'",

@@ -9,17 +9,32 @@ SQL_QUERIES = \
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
-  sql/migration/0003_contacts.sql
+  sql/migration/0003_contacts.sql \
+  sql/migration/0004_direct_messaging.sql
+SQL_FUNCTIONS = \
+  sql/function/change.sql \
+  sql/function/contact.sql \
+  sql/function/conversation.sql \
+  sql/function/event.sql \
+  sql/function/log.sql \
+  sql/function/mark.sql \
+  sql/function/message.sql \
+  sql/function/outbox.sql \
+  sql/function/server_key.sql \
+  sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
-EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TOOLS) scripts/gen-sql
-BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def
-CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/tools.def
+EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
+BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
+CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
 
 bridge/archive/queries.def: $(SQL_QUERIES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/migrations.def: $(SQL_MIGRATIONS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql migrations $(SQL_MIGRATIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+
+bridge/archive/functions.def: $(SQL_FUNCTIONS) scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/tools.def: $(SQL_TOOLS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_TOOLS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

@@ -212,6 +212,12 @@ static void state_read(PGresult *result, void *data)
                   schema_version());
         return;
     }
+    if (PQnfields(result) < 4 ||
+        strcmp(PQgetvalue(result, 0, 3), schema_functions_digest()) != 0) {
+        log_error(AREA_ARCHIVE, "schema-mismatch",
+                  "functions=other hint=\"run trestle migrate of the same version\"");
+        return;
+    }
     archive->up = true;
     archive->known = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);

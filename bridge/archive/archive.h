@@ -61,9 +61,19 @@ void archive_query(struct archive *archive, enum query query, const char *const 
  * done callback, with the results filled in; the owner then frees it (its strings too). Writes of
  * one kind are carried out in the order in which they were queued. */
 
-enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_OPEN, WRITE_KINDS };
+enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_OPEN, WRITE_CHANGE,
+                  WRITE_KINDS };
 
-enum write_outcome { OUTCOME_DONE = 0, OUTCOME_REPEATED = 1, OUTCOME_NOT_FOUND = 2, OUTCOME_CONFLICT = 3 };
+enum write_outcome {
+    OUTCOME_DONE = 0,
+    OUTCOME_REPEATED = 1,
+    OUTCOME_NOT_FOUND = 2,
+    OUTCOME_CONFLICT = 3,
+    OUTCOME_REFUSED = 4,
+    OUTCOME_FORBIDDEN = 5,
+    OUTCOME_UNPROCESSABLE = 6,
+    OUTCOME_LIMITED = 7
+};
 
 struct write {
     enum write_kind kind;
@@ -109,6 +119,7 @@ struct message_write {
     /* results */
     gint64 seq;
     struct uuid user_a, user_b; /* members */
+    gint64 number_a, number_b;
     char *remote_jid;         /* of the remote member, or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
@@ -127,6 +138,7 @@ struct mark_write {
     gint64 seq;
     gint64 unread;
     struct uuid user_a, user_b;
+    gint64 number_a, number_b;
     char *marker_to;          /* a displayed marker waits in the outbox; owned */
     char *marker_reference;   /* owned */
 };
@@ -152,6 +164,16 @@ struct open_write {
     char *json;               /* result: the Conversation object; owned */
 };
 
+/* A change: the SQL function change_NAME of sql/function, see change.sql there. */
+struct change_write {
+    struct write write;
+    const char *name;         /* static */
+    struct uuid user;         /* who changes something; may be nil */
+    char *arguments;          /* JSON object */
+    char *result;             /* result: JSON or NULL; owned */
+    char *events;             /* result: JSON array or NULL; owned */
+};
+
 /* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays
  * away for three seconds. */
 void archive_write(struct archive *archive, struct write *write);
@@ -160,11 +182,15 @@ void message_write_free(struct message_write *write);
 void mark_write_free(struct mark_write *write);
 void failure_write_free(struct failure_write *write);
 void open_write_free(struct open_write *write);
+void change_write_free(struct change_write *write);
 
 /* ---- Schema ------------------------------------------------------------------------------------- */
 
 /* The newest schema version this program knows. */
 int schema_version(void);
+
+/* The digest of the set of SQL functions this program needs. */
+const char *schema_functions_digest(void);
 
 /* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
 bool schema_migrate(const char *uri, GError **error);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Append-only migrations, each in one transaction, under an advisory lock. Blocking: this is for
- * the command line. */
+/* Append-only migrations, each in one transaction, under an advisory lock; then the functions, which
+ * are replaced as a whole when the program brings other ones. Blocking: this is for the command
+ * line. */
 #include "config.h"
 
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge/archive/archive.h"
 
@@ -21,12 +23,38 @@ static const struct migration {
 #undef TRESTLE_MIGRATION
 };
 
+/* The set of functions, in one transaction. A call in one of a function that stands in a later file
+ * is no error, hence the setting. What is dropped is what an earlier set has noted, nothing else. */
+static const char functions_text[] =
+    "BEGIN;\n"
+    "SET LOCAL check_function_bodies = off;\n"
+    "DO $drop$ DECLARE old text; BEGIN\n"
+    "  FOR old IN SELECT unnest(signatures) FROM schema_functions LOOP\n"
+    "    EXECUTE 'DROP FUNCTION IF EXISTS ' || old;\n"
+    "  END LOOP;\n"
+    "END $drop$;\n"
+    "DELETE FROM schema_functions;\n"
+    "CREATE TEMPORARY TABLE functions_before ON COMMIT DROP AS SELECT oid FROM pg_proc;\n"
+#define TRESTLE_FUNCTIONS(name, text) text
+#include "bridge/archive/functions.def"
+#undef TRESTLE_FUNCTIONS
+    "\nINSERT INTO schema_functions (digest, signatures)\n"
+    "  SELECT '" FUNCTIONS_DIGEST "', coalesce(array_agg(p.oid::regprocedure::text), '{}')\n"
+    "    FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace\n"
+    "      AND p.oid NOT IN (SELECT oid FROM functions_before);\n"
+    "COMMIT;";
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGconn, PQfinish)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, PQclear)
 
 int schema_version(void)
 {
     return migrations[G_N_ELEMENTS(migrations) - 1].version;
+}
+
+const char *schema_functions_digest(void)
+{
+    return FUNCTIONS_DIGEST;
 }
 
 static bool run(PGconn *conn, const char *text, GError **error)
@@ -68,6 +96,19 @@ static bool apply(PGconn *conn, const struct migration *migration, GError **erro
     return false;
 }
 
+static bool apply_functions(PGconn *conn, GError **error)
+{
+    g_autoptr(PGresult) known = PQexec(conn, "SELECT digest FROM schema_functions");
+    if (PQresultStatus(known) == PGRES_TUPLES_OK && PQntuples(known) == 1 &&
+        strcmp(PQgetvalue(known, 0, 0), FUNCTIONS_DIGEST) == 0)
+        return true;
+    printf("replacing the functions\n");
+    if (run(conn, functions_text, error))
+        return true;
+    g_prefix_error(error, "functions: ");
+    return false;
+}
+
 bool schema_migrate(const char *uri, GError **error)
 {
     g_autoptr(PGconn) conn = PQconnectdb(uri);
@@ -92,6 +133,8 @@ bool schema_migrate(const char *uri, GError **error)
         if (!apply(conn, &migrations[i], error))
             return false;
     }
+    if (!apply_functions(conn, error))
+        return false;
     printf("schema %d is in place\n", schema_version());
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Each kind of write as columns of a batch statement; the column orders are those of the SQL
- * functions in sql/migration. */
+ * functions in sql/function. */
 #include "config.h"
 
 #include "bridge/archive/internal.h"
@@ -52,6 +52,9 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     binary_uuid(r, row, 8, &m->sender);
     m->remote_jid = binary_text(r, row, 9);
     m->outbox = binary_boolean(r, row, 10);
+    m->outbox_position = binary_integer(r, row, 11);
+    m->number_a = binary_integer(r, row, 12);
+    m->number_b = binary_integer(r, row, 13);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -64,8 +67,7 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_message(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, 11);
-    as_message(write)->outbox_position = binary_integer(r, row, 12);
+    as_message(write)->sender_json = binary_text(r, row, 14);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -108,6 +110,8 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     m->unread = binary_integer(r, row, 10);
     m->marker_to = binary_text(r, row, 11);
     m->marker_reference = binary_text(r, row, 12);
+    m->number_a = binary_integer(r, row, 13);
+    m->number_b = binary_integer(r, row, 14);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
 }
@@ -158,6 +162,29 @@ static void decode_open(struct write *write, const PGresult *r, int row)
     as_open(write)->json = binary_text(r, row, 1);
 }
 
+static struct change_write *as_change(struct write *write)
+{
+    return (struct change_write *)(void *)write;
+}
+
+static void encode_change(struct write *write, struct array *a)
+{
+    const struct change_write *c = as_change(write);
+    array_add_text(&a[0], c->name);
+    array_add_uuid(&a[1], &c->user);
+    array_add_text(&a[2], c->arguments);
+}
+
+static void decode_change(struct write *write, const PGresult *r, int row)
+{
+    struct change_write *c = as_change(write);
+    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    c->result = binary_text(r, row, 1);
+    write->position = binary_integer(r, row, 2);
+    write->at = binary_time(r, row, 3);
+    c->events = binary_text(r, row, 4);
+}
+
 const struct write_codec write_codecs[WRITE_KINDS] = {
     [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE, 6,
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID},
@@ -173,6 +200,8 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        SCALAR_NONE, encode_failure, decode_failure},
     [WRITE_OPEN] = {QUERY_CONVERSATION_OPEN, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
                     SCALAR_DOMAIN, encode_open, decode_open},
+    [WRITE_CHANGE] = {QUERY_CHANGE_APPLY, 3, {ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT},
+                      SCALAR_NONE, encode_change, decode_change},
 };
 
 void message_write_free(struct message_write *m)
@@ -219,4 +248,14 @@ void open_write_free(struct open_write *o)
     g_free(o->jid);
     g_free(o->json);
     g_free(o);
+}
+
+void change_write_free(struct change_write *c)
+{
+    if (!c)
+        return;
+    g_free(c->arguments);
+    g_free(c->result);
+    g_free(c->events);
+    g_free(c);
 }

@@ -99,6 +99,7 @@ struct account *account_learn(struct core *core, const struct account_row *row)
         account->name = g_strdup(row->name);
     }
     account->hosted = row->hosted;
+    account->number = row->number;
     account->known_at = clock_monotonic();
     return account;
 }

@@ -10,6 +10,7 @@ struct account {
     struct uuid id;
     char id_text[UUID_TEXT_SIZE];
     char *jid;         /* bare JID */
+    gint64 number;     /* users.number: the id for clients that want whole numbers */
     char *full_jid;    /* the one stable resource: jid "/rest" */
     char *name;        /* display name; may be NULL */
     char *json;        /* the User object as REST serves it */

@@ -13,6 +13,7 @@ struct operation;
 struct options;
 struct outbox;
 struct token_verifier;
+struct uuid;
 
 enum sink_result {
     SINK_SENT,
@@ -45,6 +46,9 @@ struct core {
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);
+    /* A message of somebody else was handed to a socket of USER. NULL: nobody wants to know. */
+    void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
+                      const struct uuid *message);
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -8,12 +8,21 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/core/registry.h"
 
 static const char *const names[EVENT_TYPE_MAX] = {
     [EVENT_MESSAGE_NEW] = "message.new",
     [EVENT_MESSAGE_DELIVERED] = "message.delivered",
     [EVENT_MESSAGE_READ] = "message.read",
     [EVENT_MESSAGE_FAILED] = "message.failed",
+    [EVENT_CONVERSATION_NEW] = "conversation.new",
+    [EVENT_CONVERSATION_UPDATED] = "conversation.updated",
+    [EVENT_CONVERSATION_REMOVED] = "conversation.removed",
+    [EVENT_REQUEST_NEW] = "request.new",
+    [EVENT_USER_UPDATED] = "user.updated",
+    [EVENT_TYPING] = "typing",
+    [EVENT_PRESENCE] = "presence",
+    [EVENT_SYSTEM] = "system",
 };
 
 const char *event_type_name(enum event_type type)
@@ -96,5 +105,29 @@ void event_deliver(struct account *account, struct event *event)
         subscriber->deliver(subscriber, event);
         if (!account->subscribers)
             return;
+    }
+}
+
+bool event_is_wanted(const struct core *core, const struct uuid *users, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct account *account = account_find(core, &users[i]);
+        if (account && account->subscribers)
+            return true;
+    }
+    return false;
+}
+
+void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count)
+{
+    core->position = MAX(core->position, event->position);
+    for (size_t i = 0; i < count; i++) {
+        struct account *account = account_find(core, &users[i]);
+        if (!account || !account->subscribers)
+            continue;
+        event_deliver(account, event);
+        if (event->type == EVENT_MESSAGE_NEW && core->delivered &&
+            !uuid_equal(&users[i], &event->parties.actor))
+            core->delivered(core, &event->parties.conversation, &users[i], &event->parties.message);
     }
 }

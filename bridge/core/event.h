@@ -7,6 +7,7 @@
 
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/id.h"
 
 struct account;
 struct core;
@@ -16,6 +17,15 @@ enum event_type {
     EVENT_MESSAGE_DELIVERED,
     EVENT_MESSAGE_READ,
     EVENT_MESSAGE_FAILED,
+    EVENT_CONVERSATION_NEW,
+    EVENT_CONVERSATION_UPDATED,
+    EVENT_CONVERSATION_REMOVED,
+    EVENT_REQUEST_NEW,
+    EVENT_USER_UPDATED,
+    /* Not in the log. */
+    EVENT_TYPING,
+    EVENT_PRESENCE,
+    EVENT_SYSTEM,
     EVENT_TYPE_MAX
 };
 
@@ -27,9 +37,19 @@ enum event_type event_type_from_name(const char *name);
 
 enum event_dialect { DIALECT_NATIVE, DIALECT_MAX };
 
+/* Whom an event is about, for dialects that name it otherwise than the payload does. */
+struct event_parties {
+    struct uuid conversation; /* nil: none */
+    struct uuid message;      /* message.new, delivered, read, failed; else nil */
+    struct uuid actor;        /* who wrote, read, types, is present; nil when the log does not say */
+    gint64 actor_number;      /* account numbers; 0: unknown */
+    gint64 peer_number;       /* the other one of a direct conversation; 0: none */
+};
+
 struct event {
     int references;
     enum event_type type;
+    struct event_parties parties;
     gint64 position;  /* in the log; 0 for events that are not in it (typing, presence) */
     char stamp[CLOCK_TIMESTAMP_SIZE];
     char *payload;    /* JSON object, native form */
@@ -38,7 +58,7 @@ struct event {
 };
 typedef struct event trestle_event;
 
-/* PAYLOAD's content is taken. The event starts with one reference. */
+/* PAYLOAD's content is taken. The event starts with one reference and without parties. */
 struct event *event_new(enum event_type type, gint64 position, gint64 wall, struct buffer *payload);
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
@@ -57,3 +77,10 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber);
 
 /* Delivers EVENT to every subscriber of ACCOUNT (borrowed). */
 void event_deliver(struct account *account, struct event *event);
+
+/* Whether anybody would hear an event for these users: what need not be told need not be built. */
+bool event_is_wanted(const struct core *core, const struct uuid *users, size_t count);
+
+/* Delivers EVENT to the subscribers of USERS, and notes that what others wrote was delivered. Events
+ * of the log are published in log order. */
+void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count);

@@ -12,6 +12,7 @@ libcore_a_SOURCES = \
   bridge/core/session.c bridge/core/session.h bridge/core/provision.h \
   bridge/core/base64url.c bridge/core/base64url.h \
   bridge/core/body.c bridge/core/body.h \
+  bridge/core/change.c bridge/core/change.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
   bridge/core/token.c bridge/core/token.h \

@@ -27,7 +27,6 @@ static struct mark_write *as_mark(struct write *write)
 
 static void publish_mark(struct core *core, const struct mark_write *m)
 {
-    core->position = MAX(core->position, m->write.position);
     char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
     char at[CLOCK_TIMESTAMP_SIZE];
     uuid_format(&m->conversation, conversation);
@@ -46,14 +45,14 @@ static void publish_mark(struct core *core, const struct mark_write *m)
     json_end_object(&json);
     g_autoptr(trestle_event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
                                        m->write.position, m->write.at, &payload);
-    const struct uuid *members[] = {&m->user_a, &m->user_b};
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        /* A user's own devices share the read mark; what was delivered to them they know. */
-        bool own_delivery = !m->read && uuid_equal(members[i], &m->user);
-        struct account *member = own_delivery ? NULL : account_find(core, members[i]);
-        if (member)
-            event_deliver(member, event);
-    }
+    bool by_a = uuid_equal(&m->user, &m->user_a);
+    event->parties = (struct event_parties){.conversation = m->conversation, .message = m->message,
+                                            .actor = m->user,
+                                            .actor_number = by_a ? m->number_a : m->number_b,
+                                            .peer_number = by_a ? m->number_b : m->number_a};
+    /* A user's own devices share the read mark; what was delivered to them they know. */
+    const struct uuid members[] = {by_a ? m->user_b : m->user_a, m->user};
+    event_publish(core, event, members, m->read ? 2 : 1);
 }
 
 static void outbox_marker(struct core *core, const struct mark_write *m)
@@ -229,7 +228,7 @@ void delivery_note(struct core *core, const struct uuid *conversation, const str
 
 void deliveries_init(struct core *core)
 {
-    (void)core;
+    core->delivered = delivery_note;
     g_queue_init(&deliveries.order);
     deliveries.gathered = g_hash_table_new_full(delivery_hash, delivery_equal, g_free, NULL);
 }
@@ -251,10 +250,6 @@ static void publish_failure(struct core *core, const struct failure_write *f)
     char conversation[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
     uuid_format(&f->conversation, conversation);
     uuid_format(&f->message, message);
-    core->position = MAX(core->position, f->write.position);
-    struct account *sender = account_find(core, &f->sender);
-    if (!sender)
-        return;
     g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
     struct json_writer json;
     json_writer_init(&json, &payload);
@@ -267,7 +262,8 @@ static void publish_failure(struct core *core, const struct failure_write *f)
     json_end_object(&json);
     g_autoptr(trestle_event) event =
         event_new(EVENT_MESSAGE_FAILED, f->write.position, f->write.at, &payload);
-    event_deliver(sender, event);
+    event->parties = (struct event_parties){.conversation = f->conversation, .message = f->message};
+    event_publish(core, event, &f->sender, 1);
 }
 
 static void failure_done(struct write *write, enum error_code error)

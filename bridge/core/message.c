@@ -8,7 +8,6 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
-#include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -21,7 +20,7 @@ static struct message_write *as_message(struct write *write)
 }
 
 /* The Message object of a message that has just been stored: same members as message_json() in
- * sql/migration, where a fresh message has no marks yet. */
+ * sql/function, where a fresh message has no marks yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const char *sender_json)
 {
@@ -55,23 +54,18 @@ static void publish_message(struct core *core, const struct message_write *m,
                             const struct buffer *json)
 {
     core->position = MAX(core->position, m->write.position);
-    struct account *members[] = {account_find(core, &m->user_a), account_find(core, &m->user_b)};
-    bool heard = false;
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-        heard = heard || (members[i] && members[i]->subscribers);
-    if (!heard)
+    const struct uuid members[] = {m->user_a, m->user_b};
+    if (!event_is_wanted(core, members, G_N_ELEMENTS(members)))
         return;
     g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
     buffer_append(&payload, json->data, json->length);
     g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        struct account *member = members[i];
-        if (!member || !member->subscribers)
-            continue;
-        event_deliver(member, event);
-        if (!uuid_equal(&member->id, &m->sender))
-            delivery_note(core, &m->conversation, &member->id, &m->id);
-    }
+    bool from_a = uuid_equal(&m->sender, &m->user_a);
+    event->parties = (struct event_parties){.conversation = m->conversation, .message = m->id,
+                                            .actor = m->sender,
+                                            .actor_number = from_a ? m->number_a : m->number_b,
+                                            .peer_number = from_a ? m->number_b : m->number_a};
+    event_publish(core, event, members, G_N_ELEMENTS(members));
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */

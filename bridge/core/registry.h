@@ -20,6 +20,7 @@ struct account_row {
     const char *jid;
     const char *name; /* may be NULL */
     const char *json; /* the User object */
+    gint64 number;
     bool hosted;
 };
 

@@ -38,7 +38,14 @@ static struct event *event_of_row(const struct rows *rows, int row)
         return NULL;
     g_auto(buffer) buf = BUFFER_INIT(rows_length(rows, row, 3));
     buffer_append_string(&buf, payload);
-    return event_new(type, rows_integer(rows, row, 0), rows_integer(rows, row, 2), &buf);
+    struct event *event =
+        event_new(type, rows_integer(rows, row, 0), rows_integer(rows, row, 2), &buf);
+    rows_uuid(rows, row, 4, &event->parties.conversation);
+    rows_uuid(rows, row, 5, &event->parties.message);
+    rows_uuid(rows, row, 6, &event->parties.actor);
+    event->parties.actor_number = rows_integer(rows, row, 7);
+    event->parties.peer_number = rows_integer(rows, row, 8);
+    return event;
 }
 
 /* What others said reaches the user now. */

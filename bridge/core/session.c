@@ -131,11 +131,12 @@ static void sign_in_failed(void *data)
     sign_in_finish(sign_in, sign_in->error, sign_in->detail);
 }
 
-/* Rows of user_provision, user_find and user_by_jid begin alike: id, jid, name, json. */
+/* Rows of user_provision, user_find and user_by_jid are alike: id, jid, name, json, …, number. */
 struct account *account_of_rows(struct core *core, const struct rows *rows)
 {
     struct account_row row = {.jid = rows_text(rows, 0, 1), .name = rows_text(rows, 0, 2),
-                              .json = rows_text(rows, 0, 3), .hosted = true};
+                              .json = rows_text(rows, 0, 3), .number = rows_integer(rows, 0, 5),
+                              .hosted = true};
     if (!rows_uuid(rows, 0, 0, &row.id))
         return NULL;
     return account_learn(core, &row);

@@ -171,6 +171,7 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
         struct account_row user = {.jid = rows_text(rows, row, 1),
                                    .name = rows_text(rows, row, 2),
                                    .json = rows_text(rows, row, 3),
+                                   .number = rows_integer(rows, row, 5),
                                    .hosted = true};
         if (rows_uuid(rows, row, 0, &user.id))
             online_recovered(announcer->online, account_learn(announcer->core, &user),

@@ -23,4 +23,4 @@ SELECT allowed, idle_seconds FROM contact_access($1::uuid, $2::text)
 SELECT peer FROM contact_announce($1::uuid, $2::boolean, $3::int, $4::text, $5::int)
 
 -- name: contact_shown_online
-SELECT id, jid, name, json, kind FROM contact_shown_online($1::uuid, $2::int)
+SELECT id, jid, name, json, kind, number FROM contact_shown_online($1::uuid, $2::int)

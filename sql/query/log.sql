@@ -6,7 +6,7 @@ SELECT * FROM log_state()
 
 -- name: event_resume
 SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
-       conversation_id, message_id, sender_id
+       conversation_id, message_id, sender_id, actor, peer
   FROM event_resume($1::uuid, $2::bigint, $3::int)
 
 -- name: outbox_page
@@ -14,3 +14,6 @@ SELECT * FROM outbox_page($1::bigint, $2::int)
 
 -- name: outbox_delivered
 DELETE FROM outbox WHERE position <= $1::bigint
+
+-- name: change_apply
+SELECT * FROM change_apply($1::text[], $2::uuid[], $3::text[])

@@ -10,5 +10,8 @@ SELECT server_key_revoke($1::text)
 -- name: schema_newest
 SELECT max(version) FROM schema_migrations
 
+-- name: schema_functions
+SELECT digest FROM schema_functions
+
 -- name: clock_now
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint

@@ -79,3 +79,14 @@ def test_newer_schema_is_refused(cluster, db):
     done = subprocess.run([str(PROGRAM), "migrate", "--config", str(config)], capture_output=True, text=True,
                           check=False)
     assert done.returncode != 0 and "9999" in done.stderr
+
+
+def test_other_functions_are_replaced_and_strangers_left_alone(cluster, db):
+    """A set of another program is dropped as a whole; what somebody else made in the schema stays."""
+    db.rows("CREATE FUNCTION not_ours() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    db.rows("CREATE FUNCTION of_an_older_program(int) RETURNS int LANGUAGE sql AS 'SELECT $1'")
+    db.rows("UPDATE schema_functions SET digest = 'other', signatures = signatures || '{of_an_older_program(int)}'")
+    assert "replacing the functions" in cluster.migrate(db.name)
+    names = [row["proname"] for row in db.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")]
+    assert "not_ours" in names and "message_store" in names and "of_an_older_program" not in names
+    assert "replacing" not in cluster.migrate(db.name)

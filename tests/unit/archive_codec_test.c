@@ -131,13 +131,14 @@ END_TEST
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
-    PGresult *result = result_new(12);
+    PGresult *result = result_new(15);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
-                                 "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", NULL};
-    for (int i = 0; i < 12; i++)
+                                 "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
+                                 "0000000000000007", "0000000000000008", NULL};
+    for (int i = 0; i < 15; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 9, "romeo@example.org");
-    set_text(result, 11, "{}");
+    set_text(result, 14, "{}");
     return result;
 }
 
@@ -162,6 +163,8 @@ START_TEST(stored_message_is_read)
     ck_assert_int_eq(write->write.at, G_GINT64_CONSTANT(946684800000000));
     ck_assert_str_eq(write->remote_jid, "romeo@example.org");
     ck_assert_str_eq(write->sender_json, "{}");
+    ck_assert_int_eq(write->number_a, 7);
+    ck_assert_int_eq(write->number_b, 8);
     ck_assert(write->outbox);
     message_write_free(write);
 }

@@ -102,8 +102,8 @@ static bool known(const char *token, const char *on_behalf)
 
 static void answer_user(const char *id, const char *jid, const char *kind)
 {
-    const char *row[] = {id, jid, "Name", "{}", kind};
-    fake_answer(1, 5, row);
+    const char *row[] = {id, jid, "Name", "{}", kind, "17"};
+    fake_answer(1, 6, row);
 }
 
 static void answer_key(const char *scopes)

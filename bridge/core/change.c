@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Changes into the archive, their events out to sockets. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/core/account.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+#include "bridge/core/request.h"
+
+#define CHANGE_JSON_MAX (1024 * 1024) /* ceiling of a result or an event's payload, bytes */
+
+struct changing {
+    struct core *core;
+    change_done done;
+    void *data;
+};
+
+static gint64 member_integer(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+static void publish_one(struct core *core, const json_t *row)
+{
+    enum event_type type = event_type_from_name(json_string_value(json_object_get(row, "type")));
+    char *text = json_dumps(json_object_get(row, "payload"), JSON_COMPACT);
+    if (type == EVENT_TYPE_MAX || !text) {
+        free(text);
+        return;
+    }
+    g_auto(buffer) payload = BUFFER_INIT(CHANGE_JSON_MAX);
+    buffer_append_string(&payload, text);
+    free(text);
+    if (payload.overflow)
+        return;
+    g_autoptr(trestle_event) event =
+        event_new(type, member_integer(row, "position"), member_integer(row, "at"), &payload);
+    const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
+    if (conversation)
+        uuid_parse(conversation, &event->parties.conversation);
+    const json_t *users = json_object_get(row, "users");
+    g_autofree struct uuid *ids = g_new0(struct uuid, json_array_size(users) + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(users); i++)
+        count += uuid_parse(json_string_value(json_array_get(users, i)), &ids[count]);
+    event_publish(core, event, ids, count);
+}
+
+static void publish(struct core *core, const struct change_write *change)
+{
+    core->position = MAX(core->position, change->write.position);
+    json_t *events = change->events ? json_loads(change->events, 0, NULL) : NULL;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        publish_one(core, json_array_get(events, i));
+    json_decref(events);
+}
+
+static void finished(struct write *write, enum error_code error)
+{
+    struct change_write *change = (struct change_write *)(void *)write;
+    g_autofree struct changing *changing = write->data;
+    if (error == ERROR_NONE)
+        publish(changing->core, change);
+    json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
+    struct change_result result = {error, write->outcome, json, change->result};
+    if (changing->done)
+        changing->done(&result, changing->data);
+    json_decref(json);
+    change_write_free(change);
+}
+
+void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
+                   change_done done, void *data)
+{
+    struct changing *changing = g_new0(struct changing, 1);
+    *changing = (struct changing){core, done, data};
+    struct change_write *change = g_new0(struct change_write, 1);
+    change->write = (struct write){.kind = WRITE_CHANGE, .done = finished, .data = changing};
+    change->name = name;
+    if (user)
+        change->user = *user;
+    char *text = arguments ? json_dumps(arguments, JSON_COMPACT) : NULL;
+    change->arguments = g_strdup(text ? text : "{}");
+    free(text);
+    json_decref(arguments);
+    archive_write(core->archive, &change->write);
+}
+
+static void fail_field(struct request *request, const struct change_result *result)
+{
+    const char *pointer = json_string_value(json_object_get(result->json, "pointer"));
+    const char *detail = json_string_value(json_object_get(result->json, "detail"));
+    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
+    g_strlcpy(problem.pointer, pointer ? pointer : "", sizeof problem.pointer);
+    request_fail_field(request, &problem);
+}
+
+void change_reply(struct request *request, unsigned status, const struct change_result *result)
+{
+    static const enum error_code codes[] = {
+        [OUTCOME_NOT_FOUND] = ERROR_NOT_FOUND, [OUTCOME_CONFLICT] = ERROR_CONFLICT,
+        [OUTCOME_REFUSED] = ERROR_REFUSED,     [OUTCOME_FORBIDDEN] = ERROR_FORBIDDEN,
+        [OUTCOME_LIMITED] = ERROR_RATE_LIMITED};
+    if (result->error != ERROR_NONE) {
+        request_fail(request, result->error, NULL);
+    } else if (result->outcome == OUTCOME_UNPROCESSABLE) {
+        fail_field(request, result);
+    } else if (result->outcome > OUTCOME_REPEATED) {
+        request_fail(request, codes[result->outcome], NULL);
+    } else {
+        g_auto(buffer) buf = BUFFER_INIT(CHANGE_JSON_MAX);
+        buffer_append_string(&buf, result->text ? result->text : "{}");
+        request_reply(request, result->outcome == OUTCOME_DONE ? status : 200, &buf);
+    }
+}
+
+static void request_changed(const struct change_result *result, void *data)
+{
+    change_reply(data, 200, result);
+}
+
+void change_request(struct request *request, const char *name, json_t *arguments)
+{
+    change_submit(request->core, name, &request->account->id, arguments, request_changed, request);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Changes: what is rare, adds to the log and is neither a message nor a watermark. Each is an SQL
+ * function; see sql/function/change.sql for what one has to do. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/archive/archive.h"
+
+struct core;
+struct request;
+
+struct change_result {
+    enum error_code error;      /* ERROR_NONE, or why it is not known to be done */
+    enum write_outcome outcome; /* if ERROR_NONE */
+    const json_t *json;         /* what the function returned, borrowed; may be NULL */
+    const char *text;           /* the same as text */
+};
+
+typedef void (*change_done)(const struct change_result *result, void *data);
+
+/* Carries out change NAME (static text) of USER (NULL: nobody's). ARGUMENTS (may be NULL) is taken.
+ * Its events are published before DONE (may be NULL) is called, exactly once, later. */
+void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
+                   change_done done, void *data);
+
+/* Carries out change NAME of REQUEST's account and answers REQUEST: 200 and the JSON the function
+ * returned, or the problem that its outcome means. */
+void change_request(struct request *request, const char *name, json_t *arguments);
+
+/* Answers REQUEST with RESULT, success with STATUS. */
+void change_reply(struct request *request, unsigned status, const struct change_result *result);

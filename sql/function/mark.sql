@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Watermarks: delivered, read, and what is unread.
+
+-- Moves watermarks. Per row, the member is p_users[n], or the user with bare JID p_jids[n]; the
+-- mark reaches to message p_messages[n], or to the newest one when that is NULL (then
+-- p_conversations[n] says where). Watermarks never go back.
+--   outcome: 0 moved, 1 was there already, 2 nothing this member may mark
+-- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
+-- newest message that asked for one.
+CREATE FUNCTION mark_store(p_users uuid[], p_jids text[], p_conversations uuid[],
+                           p_messages uuid[], p_kinds text[])
+RETURNS TABLE (outcome int, conversation_id uuid, user_id uuid, kind text, seq bigint,
+               message_id uuid, "position" bigint, at timestamptz, user_a uuid, user_b uuid,
+               unread bigint, marker_to text, marker_reference text, number_a bigint,
+               number_b bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  head bigint;
+  stamp timestamptz;
+BEGIN
+  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_kinds)) l;
+  RETURN QUERY
+  WITH named AS MATERIALIZED (
+    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq,
+           coalesce(p_users[i.n], (SELECT u.id FROM users u WHERE u.jid = p_jids[i.n])) AS user_id,
+           coalesce(m.conversation_id, p_conversations[i.n]) AS conversation_id,
+           p_messages[i.n] IS NOT NULL AND m.id IS NULL AS missing
+      FROM generate_series(1, cardinality(p_kinds)) AS i (n)
+      LEFT JOIN LATERAL (
+        SELECT x.id, x.seq, x.conversation_id FROM messages x
+          WHERE x.id = p_messages[i.n]
+            AND (p_conversations[i.n] IS NULL OR x.conversation_id = p_conversations[i.n])
+        UNION ALL
+        (SELECT x.id, x.seq, x.conversation_id FROM messages x
+          WHERE p_messages[i.n] IS NULL AND x.conversation_id = p_conversations[i.n]
+          ORDER BY x.seq DESC LIMIT 1)) m ON true
+  ), reached AS MATERIALIZED (
+    -- Of several marks of one member in the batch, the furthest moves the watermark.
+    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.user_a, c.user_b,
+           c.number_a, c.number_b,
+           c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
+           o.user_id IS NULL OR a.missing AS refused,
+           -- Where the batch leaves the member, whichever row moves the watermark.
+           greatest(o.read_seq, max(a.seq) FILTER (WHERE a.kind = 'read') OVER member) AS read_to,
+           greatest(o.delivered_seq, max(a.seq) OVER member) AS delivered_to,
+           coalesce(a.seq > CASE a.kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END, false)
+             AND row_number() OVER (PARTITION BY o.conversation_id, a.user_id, a.kind
+                                    ORDER BY a.seq DESC, a.n) = 1 AS moved
+      FROM named a
+      LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
+      LEFT JOIN conversations c ON c.id = o.conversation_id
+      WINDOW member AS (PARTITION BY o.conversation_id, a.user_id)
+  ), furthest AS MATERIALIZED (
+    -- At most one row of each kind has moved. The positions of both watermarks are the same only
+    -- when the read mark took the delivered one along.
+    SELECT r.conversation_id, r.user_id, max(r.seq) AS delivered,
+           max(r.seq) FILTER (WHERE r.kind = 'read') AS read,
+           max(r.n) FILTER (WHERE r.kind = 'read') AS read_n,
+           max(r.n) FILTER (WHERE r.kind = 'delivered') AS delivered_n,
+           max(r.delivered_seq) AS old_delivered
+      FROM reached r WHERE r.moved AND NOT r.refused GROUP BY r.conversation_id, r.user_id
+  ), watermarks AS (
+    UPDATE members o
+       SET delivered_seq = greatest(o.delivered_seq, f.delivered),
+           delivered_position = CASE WHEN f.delivered <= o.delivered_seq THEN o.delivered_position
+                                     WHEN f.delivered = f.read THEN head + f.read_n
+                                     ELSE head + f.delivered_n END,
+           delivered_at = CASE WHEN f.delivered > o.delivered_seq THEN stamp
+                               ELSE o.delivered_at END,
+           read_seq = coalesce(f.read, o.read_seq),
+           read_position = CASE WHEN f.read IS NULL THEN o.read_position
+                                ELSE head + f.read_n END,
+           read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END
+      FROM furthest f WHERE o.conversation_id = f.conversation_id AND o.user_id = f.user_id
+  ), history AS (
+    INSERT INTO marks (conversation_id, user_id, kind, seq, at)
+    SELECT f.conversation_id, f.user_id, 'delivered', f.delivered, stamp FROM furthest f
+      WHERE f.delivered > f.old_delivered
+    UNION ALL
+    SELECT f.conversation_id, f.user_id, 'read', f.read, stamp FROM furthest f
+      WHERE f.read IS NOT NULL
+  ), marked AS MATERIALIZED (
+    SELECT r.*, peer.foreign_id, peer.id AS peer_id
+      FROM reached r
+      LEFT JOIN LATERAL (
+        SELECT x.id, x.foreign_id FROM messages x
+          WHERE r.moved AND r.kind = 'read' AND r.remote_user <> r.user_id
+            AND x.conversation_id = r.conversation_id AND x.seq <= r.seq AND x.seq > r.seq - 100
+            AND x.sender_id = r.remote_user AND x.markable AND x.foreign_id IS NOT NULL
+          ORDER BY x.seq DESC LIMIT 1) peer ON true
+  ), queued AS (
+    INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
+    SELECT head + k.n, 'displayed', k.user_id, k.remote_jid, k.peer_id, k.foreign_id
+      FROM marked k WHERE k.peer_id IS NOT NULL
+  )
+  SELECT CASE WHEN k.refused THEN 2 WHEN k.moved THEN 0 ELSE 1 END, k.conversation_id, k.user_id,
+         k.kind, CASE WHEN k.moved THEN k.seq WHEN k.kind = 'read' THEN k.read_to
+                      ELSE k.delivered_to END,
+         k.message_id, head + k.n, stamp, k.user_a, k.user_b,
+         CASE WHEN k.kind = 'read' AND NOT k.refused
+              THEN unread_count(k.conversation_id, k.user_id, k.read_to) END,
+         CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
+         k.number_a, k.number_b
+    FROM marked k ORDER BY k.n;
+END $$;
+
+-- Messages of others after READ_SEQ, among the newest 2000 and at most 1000: what a count costs must
+-- not depend on how much a user who never reads has said himself.
+CREATE FUNCTION unread_count(p_conversation uuid, p_user uuid, p_read_seq bigint) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  SELECT least(count(*), 1000) FROM (
+    SELECT m.sender_id FROM messages m
+      WHERE m.conversation_id = p_conversation AND m.seq > p_read_seq
+      ORDER BY m.seq DESC LIMIT 2000) newest
+    WHERE newest.sender_id <> p_user
+$$;

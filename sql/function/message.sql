@@ -1,0 +1,249 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Messages: storing, and reading. Functions that add to the log take its head first.
+
+-- Stores a batch; the one place that inserts messages. Arrays are parallel; optional ones may be
+-- NULL as a whole. The sender must be a member of the conversation: nobody else learns whether it
+-- exists. A repetition (same sender and dedupe) yields the first row.
+--   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
+--            3 the same client_id was used for another message
+-- Rows come back in the order of the input. outbox: a copy must go to the remote member.
+-- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
+-- if one does: a repetition has its receipt sent anew, behind everything sent before.
+-- The caller never puts two rows with the same (sender, dedupe) into one batch. With p_careful,
+-- repetitions are looked for; without, one is a unique violation that fails the whole batch, and the
+-- caller comes back with p_careful: repetitions are rare, and the look-up costs a fifth of the work.
+CREATE FUNCTION message_store(
+  p_ids uuid[], p_conversations uuid[], p_senders uuid[], p_bodies text[], p_client_ids text[],
+  p_dedupes uuid[], p_careful boolean, p_addresses text[] DEFAULT NULL, p_foreign_ids text[] DEFAULT NULL,
+  p_markables boolean[] DEFAULT NULL, p_stanzas text[] DEFAULT NULL,
+  p_receipts boolean[] DEFAULT NULL)
+RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
+               conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
+               remote_jid text, outbox boolean, outbox_position bigint,
+               number_a bigint, number_b bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  head bigint;
+  stamp timestamptz;
+BEGIN
+  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  RETURN QUERY
+  WITH resolved AS (
+    -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
+    SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
+           c.id AS conversation_id, c.user_a, c.user_b, c.number_a, c.number_b, c.base_seq,
+           c.remote_user, c.remote_jid,
+           old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
+           old.created_at AS old_created_at,
+           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
+      FROM generate_series(1, cardinality(p_ids)) AS i (n)
+      LEFT JOIN conversations c
+        ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
+      LEFT JOIN LATERAL (
+        SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
+          WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
+            AND m.dedupe IS NOT NULL) old ON true
+  ), planned AS MATERIALIZED (
+    SELECT r.*,
+           CASE WHEN r.conversation_id IS NULL THEN 2
+                WHEN r.old_id IS NULL THEN 0
+                WHEN r.old_same THEN 1
+                ELSE 3 END AS outcome,
+           coalesce(last.seq, r.base_seq)
+             + row_number() OVER (PARTITION BY r.conversation_id, r.old_id IS NULL ORDER BY r.n)
+             AS new_seq,
+           head + r.n AS new_position
+      FROM resolved r
+      LEFT JOIN LATERAL (SELECT m.seq FROM messages m WHERE m.conversation_id = r.conversation_id
+                           ORDER BY m.seq DESC LIMIT 1) last ON true
+  ), stored AS (
+    INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
+                          client_id, dedupe, sender_address, foreign_id, markable, stanza)
+    SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
+           p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
+           p_markables[p.n], p_stanzas[p.n]
+      FROM planned p WHERE p.outcome = 0
+  ), queued AS (
+    INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
+    SELECT p.new_position, 'message', p.sender_id, p.remote_jid, p.id, NULL
+      FROM planned p
+      WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
+    UNION ALL
+    SELECT p.new_position, 'received',
+           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p_addresses[p.n],
+           coalesce(p.old_id, p.id), p_foreign_ids[p.n]
+      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1)
+  )
+  SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
+         coalesce(p.old_position, p.new_position),
+         coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
+         p.remote_jid,
+         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
+         p.new_position, p.number_a, p.number_b
+    FROM planned p ORDER BY p.n;
+END $$;
+
+-- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
+-- pairs become conversations. A recipient who is not a hosted user yields outcome 2.
+-- Further arrays and results as in message_store; sender is the sender's User object.
+CREATE FUNCTION message_receive(
+  p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
+  p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
+RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
+               conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
+               remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
+               number_b bigint, sender text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  senders uuid[] := '{}';
+  conversations uuid[] := '{}';
+  target uuid;
+  source uuid;
+  pair uuid;
+BEGIN
+  PERFORM FROM log_head FOR UPDATE;
+  FOR n IN 1 .. cardinality(p_ids) LOOP
+    pair := NULL;
+    source := NULL;
+    SELECT u.id INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
+    IF target IS NOT NULL THEN
+      source := user_remote(p_from[n]);
+      SELECT ret_id INTO pair FROM conversation_pair(source, target);
+    END IF;
+    senders := senders || source;
+    conversations := conversations || pair;
+  END LOOP;
+  RETURN QUERY
+    SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
+           s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
+           user_json(u)::text
+      FROM message_store(p_ids, conversations, senders, p_bodies, NULL, p_dedupes, true,
+                         p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
+           WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
+                                 user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
+                                 number_b, n)
+      LEFT JOIN users u ON u.id = s.sender_id
+      ORDER BY s.n;
+END $$;
+
+-- A bounce: the message p_ids[n] that a hosted user sent could not be delivered; p_from is the bare
+-- JID the error came from and must be the conversation's remote member. Later receipts may still
+-- arrive; the first condition stays.
+--   outcome: 0 recorded, 1 was recorded, 2 no such message
+CREATE FUNCTION message_fail(p_ids uuid[], p_from text[], p_conditions text[])
+RETURNS TABLE (outcome int, id uuid, conversation_id uuid, sender_id uuid, client_id text,
+               "position" bigint, at timestamptz)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  head bigint;
+  stamp timestamptz;
+  m messages;
+BEGIN
+  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  FOR n IN 1 .. cardinality(p_ids) LOOP
+    SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
+      WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user;
+    IF m.id IS NOT NULL AND m.failed_condition IS NULL THEN
+      UPDATE messages x SET failed_condition = p_conditions[n], failed_position = head + n
+        WHERE x.id = m.id;
+    END IF;
+    RETURN QUERY SELECT
+      CASE WHEN m.id IS NULL THEN 2 WHEN m.failed_condition IS NULL THEN 0 ELSE 1 END,
+      p_ids[n], m.conversation_id, m.sender_id, m.client_id, head + n, stamp;
+  END LOOP;
+END $$;
+
+-- The Message object. p_delivered, p_read: when the recipient got to it; NULL: not yet.
+CREATE FUNCTION message_json(m messages, p_sender json, p_delivered timestamptz, p_read timestamptz)
+RETURNS json
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('id', m.id, 'client_id', m.client_id,
+    'conversation_id', m.conversation_id, 'seq', m.seq, 'sender', p_sender,
+    'sender_id', m.sender_id, 'content', m.body, 'message_type', m.kind, 'metadata', NULL,
+    'reply_to', NULL, 'thread_id', NULL, 'forward_count', 0, 'reactions', '[]'::json,
+    'mentions', '[]'::json, 'is_edited', false, 'edited_at', NULL, 'deleted_at', NULL,
+    'expires_at', NULL,
+    'status', CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
+                   WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,
+    'delivered_at', api_time(coalesce(p_delivered, p_read)), 'read_at', api_time(p_read),
+    'created_at', api_time(m.created_at))
+$$;
+
+-- When the recipient of message p_seq by p_sender got to it; NULL: not yet. Direct conversations.
+CREATE FUNCTION message_mark(c conversations, p_sender uuid, p_seq bigint, p_kind text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT k.at FROM marks k WHERE k.conversation_id = c.id
+            AND k.user_id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+            AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
+END $$;
+
+-- The Message object of a row, with its sender and the recipient's marks looked up.
+CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT message_json(m, user_json(u), message_mark(c, m.sender_id, m.seq, 'delivered'),
+                              message_mark(c, m.sender_id, m.seq, 'read'))
+            FROM users u WHERE u.id = m.sender_id);
+END $$;
+
+-- One page of a conversation, oldest first: { items, has_more, next }. At most one of p_before,
+-- p_after, p_around is set (message ids). NULL: no such conversation for this user, or the message
+-- is not in it. next is the message to continue from in the same direction.
+CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
+                             p_after uuid, p_around uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  c conversations;
+  anchor bigint;
+  low bigint := 0;
+  high bigint := 9223372036854775807;
+  forward boolean := p_after IS NOT NULL;
+  wanted int := p_limit + 1;
+  result text;
+BEGIN
+  SELECT x.* INTO c FROM conversations x JOIN members m ON m.conversation_id = x.id
+    WHERE x.id = p_conversation AND m.user_id = p_user;
+  IF c.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
+    SELECT m.seq INTO anchor FROM messages m
+      WHERE m.id = coalesce(p_before, p_after, p_around) AND m.conversation_id = c.id;
+    IF anchor IS NULL THEN
+      RETURN NULL;
+    END IF;
+  END IF;
+  IF p_before IS NOT NULL THEN
+    high := anchor - 1;
+  ELSIF p_after IS NOT NULL THEN
+    low := anchor + 1;
+  ELSIF p_around IS NOT NULL THEN
+    -- Half a page on each side; a cursor continues with before or after.
+    high := anchor + (p_limit - 1) / 2;
+  END IF;
+  IF forward THEN
+    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
+             FILTER (WHERE k <= p_limit), '[]'),
+           'has_more', count(*) > p_limit,
+           'next', CASE WHEN count(*) > p_limit THEN
+             (array_agg(m.id ORDER BY m.seq))[p_limit] END)::text INTO result
+      FROM (SELECT x, x.id, x.seq, row_number() OVER (ORDER BY x.seq) AS k FROM messages x
+              WHERE x.conversation_id = c.id AND x.seq >= low ORDER BY x.seq LIMIT wanted) p
+           CROSS JOIN LATERAL (SELECT (p.x).*) m;
+  ELSE
+    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
+             FILTER (WHERE k <= p_limit), '[]'),
+           'has_more', count(*) > p_limit,
+           'next', CASE WHEN count(*) > p_limit THEN
+             (array_agg(m.id ORDER BY m.seq DESC))[p_limit] END)::text INTO result
+      FROM (SELECT x, row_number() OVER (ORDER BY x.seq DESC) AS k FROM messages x
+              WHERE x.conversation_id = c.id AND x.seq <= high ORDER BY x.seq DESC LIMIT wanted) p
+           CROSS JOIN LATERAL (SELECT (p.x).*) m;
+  END IF;
+  RETURN result;
+END $$;

@@ -1,0 +1,86 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Users.
+
+-- The User object of the API.
+CREATE FUNCTION user_json(u users) RETURNS json
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('id', u.id, 'username', u.username, 'name', u.name,
+    'avatar_url', u.avatar_url, 'bio', u.bio, 'jid', u.jid, 'kind', u.kind)
+$$;
+
+-- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked
+-- by the caller, is used for a new user's JID if it is free; else a surrogate is. Name, username
+-- and picture follow the token when it has them. Returns the row that was found or made.
+CREATE FUNCTION user_provision(p_external_id text, p_localpart text, p_domain text,
+                               p_username text, p_name text, p_avatar_url text)
+RETURNS TABLE (id uuid, jid text, name text, json text, created boolean, number bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  u users;
+  made boolean := false;
+  wanted text := coalesce(p_localpart, 'u' || substr(md5(p_external_id), 1, 12));
+BEGIN
+  SELECT * INTO u FROM users WHERE users.external_id = p_external_id;
+  FOR attempt IN 1 .. 5 LOOP
+    EXIT WHEN u.id IS NOT NULL;
+    INSERT INTO users (id, kind, external_id, jid, username, name, avatar_url)
+      VALUES (gen_random_uuid(), 'hosted', p_external_id, wanted || '@' || p_domain,
+              p_username, p_name, p_avatar_url)
+      ON CONFLICT DO NOTHING RETURNING * INTO u;
+    made := u.id IS NOT NULL;
+    IF NOT made THEN -- somebody else has that JID, or a sign-in of the same user ran beside us
+      SELECT * INTO u FROM users WHERE users.external_id = p_external_id;
+      wanted := left(coalesce(p_localpart, 'u'), 48) || '-' || substr(md5(random()::text), 1, 8);
+    END IF;
+  END LOOP;
+  IF (p_username IS NOT NULL AND p_username IS DISTINCT FROM u.username)
+     OR (p_name IS NOT NULL AND p_name IS DISTINCT FROM u.name)
+     OR (p_avatar_url IS NOT NULL AND p_avatar_url IS DISTINCT FROM u.avatar_url) THEN
+    UPDATE users SET username = coalesce(p_username, users.username),
+        name = coalesce(p_name, users.name),
+        avatar_url = coalesce(p_avatar_url, users.avatar_url), updated_at = now()
+      WHERE users.id = u.id RETURNING * INTO u;
+  END IF;
+  RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, made, u.number;
+END $$;
+
+-- The user with this id (when it is one), or the hosted user with this id of the app's own.
+CREATE FUNCTION user_find(p_reference text)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  u users;
+BEGIN
+  IF p_reference ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN
+    SELECT * INTO u FROM users WHERE users.id = p_reference::uuid;
+  END IF;
+  IF u.id IS NULL THEN
+    SELECT * INTO u FROM users WHERE users.external_id = p_reference;
+  END IF;
+  IF u.id IS NOT NULL THEN
+    RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number;
+  END IF;
+END $$;
+
+CREATE FUNCTION user_by_jid(p_jid text)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+LANGUAGE sql STABLE AS $$
+  SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number FROM users u WHERE u.jid = p_jid
+$$;
+
+-- The user with bare JID p_jid, made as a remote one if unknown.
+CREATE FUNCTION user_remote(p_jid text) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid;
+BEGIN
+  SELECT id INTO found FROM users WHERE jid = p_jid;
+  IF found IS NULL THEN
+    INSERT INTO users (id, kind, jid, username) VALUES (gen_random_uuid(), 'remote', p_jid, p_jid)
+      ON CONFLICT (jid) DO NOTHING RETURNING id INTO found;
+  END IF;
+  IF found IS NULL THEN
+    SELECT id INTO found FROM users WHERE jid = p_jid;
+  END IF;
+  RETURN found;
+END $$;
