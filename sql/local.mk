@@ -10,7 +10,8 @@ SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
-  sql/migration/0004_direct_messaging.sql
+  sql/migration/0004_direct_messaging.sql \
+  sql/migration/0005_profile.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -20,6 +21,7 @@ SQL_FUNCTIONS = \
   sql/function/mark.sql \
   sql/function/message.sql \
   sql/function/outbox.sql \
+  sql/function/profile.sql \
   sql/function/server_key.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

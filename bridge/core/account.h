@@ -14,6 +14,7 @@ struct account {
     char *full_jid;    /* the one stable resource: jid "/rest" */
     char *name;        /* display name; may be NULL */
     char *json;        /* the User object as REST serves it */
+    char photo[41];    /* hash of the picture in its avatar_url; "": it has none of ours */
     bool hosted;       /* has a login and is served by this bridge */
     gint64 known_at;   /* clock_monotonic of the last look-up */
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */

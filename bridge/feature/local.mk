@@ -5,6 +5,7 @@ libfeature_a_SOURCES = \
   bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/capabilities.c \
   bridge/feature/conversation.c \
+  bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/disco.c \
@@ -12,8 +13,13 @@ libfeature_a_SOURCES = \
   bridge/feature/last.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
+  bridge/feature/peer.c \
+  bridge/feature/pep.c bridge/feature/pep.h \
+  bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/profile.c bridge/feature/profile.h \
+  bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \

@@ -89,6 +89,10 @@ def calls(db):
         ("contact_access", "%s, 'r4@example.org'", (user,)),
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
         ("contact_shown_online", "%s, 100", (new_id(),)),
+        ("profile_access", "%s, 'r4@example.org'", (user,)), ("user_get", "%s, %s", (user, user)), ("user_search", "%s, 'name', 20", (user,)),
+        ("user_at", "%s, 'h4@' || %s", (user, DOMAIN)), ("user_candidate", "%s, 'r4@example.org'", (user,)),
+        ("picture_store", "'abc', 'image/png', '', '', 1, 1", ()), ("picture_get", "'abc'", ()),
+        ("picture_png", "'abc'", ()), ("remote_profile_wanted", "%s, 'r4@example.org'", (user,)),
         ("log_state", "", ()), ("event_resume", "%s, %s, 1000", (user, 10000 + MESSAGES - 3000)),
         ("outbox_page", "%s, 128", (10000 + MESSAGES - 2500,)),
     ]
