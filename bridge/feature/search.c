@@ -15,7 +15,6 @@
 #include "bridge/feature/feature.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0030_disco.h"
-#include "xep/error.h"
 #include "xep/jid.h"
 
 #define REPLY_MAX (256 * 1024)
@@ -96,14 +95,11 @@ static void remember(const char *name, bool answers)
     g_hash_table_replace(lookups.domains, g_strdup(name), domain);
 }
 
-/* A server that refuses is there; these two conditions are our own server's. */
+/* An error may come from our own server, in the other's name; a server tells what it is. */
 static bool is_there(xmpp_stanza_t *answer)
 {
-    struct stanza_error error;
-    if (!stanza_error_parse(answer, &error))
-        return true;
-    return strcmp(error.condition, "remote-server-not-found") != 0 &&
-           strcmp(error.condition, "remote-server-timeout") != 0;
+    g_autoptr(disco_info) info = disco_info_parse(answer);
+    return info && g_strcmp0(stanza_attr(answer, "type"), "result") == 0;
 }
 
 static void domain_answered(xmpp_stanza_t *answer, void *data)
