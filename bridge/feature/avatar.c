@@ -123,13 +123,13 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "PUT", .path = "/api/users/me/avatar", .fields = no_fields, .handle = avatar_put,
-     .raw_max = UPLOAD_MAX, .reply = "User",
+     .raw_max = UPLOAD_MAX, .reply = "User", .errors = OPERATION_ERROR(CONFLICT),
      .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
     {.method = "DELETE", .path = "/api/users/me/avatar", .fields = no_fields,
      .handle = avatar_delete, .reply = "User",
      .summary = "Removes the avatar; the token's picture shows again"},
     {.method = "GET", .path = "/api/avatars/:hash", .fields = get_fields, .handle = picture_get,
-     .flags = OPERATION_ANONYMOUS, .reply = "bytes", .summary = "The picture of an avatar_url"},
+     .flags = OPERATION_ANONYMOUS, .reply = "image/*", .summary = "The picture of an avatar_url"},
     {0},
 };
 

@@ -7,6 +7,7 @@
 extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
+extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
@@ -17,18 +18,21 @@ extern const struct feature feature_presence;
 extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
+extern const struct feature feature_user_search;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_description,
     &feature_user,
     &feature_avatar,
-    &feature_search,
+    &feature_user_search,
     &feature_pep,  /* these two look on at presence, */
     &feature_peer, /* before it is dealt with */
     &feature_conversation,
     &feature_message,
+    &feature_search,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -8,6 +8,7 @@ libfeature_a_SOURCES = \
   bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/description.c \
   bridge/feature/disco.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
@@ -22,6 +23,7 @@ libfeature_a_SOURCES = \
   bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
+  bridge/feature/user_search.c \
   bridge/feature/vcard.c \
   bridge/feature/version.c
 EXTRA_DIST += bridge/feature/README.md

@@ -1,178 +1,127 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finding users: by the beginnings of their names, or by address.
- *
- * An address elsewhere is a candidate when its domain answers at all: whether the user exists, a
- * server does not say. What domains answered is remembered for a while. */
+/* Search in messages. Their words are put into an index behind the log, a batch at a time and with a
+ * bounded share of a core, so that sending never waits for it; what is not in the index yet is
+ * looked through by the search itself. sql/function/search.sql says how. */
 #include "config.h"
-
-#include <string.h>
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
-#include "bridge/xmpp/link.h"
-#include "xep/0030_disco.h"
-#include "xep/jid.h"
 
-#define REPLY_MAX (256 * 1024)
-#define LEAST_CHARACTERS 3
-#define DOMAINS_MAX 10000
-#define DOMAIN_PATIENCE (300 * G_USEC_PER_SEC) /* how long an answer is believed */
-#define ASK_SECONDS 5
-#define LOOKUPS_MAX 200 /* at a time */
+#define REPLY_MAX (16 * 1024 * 1024) /* bytes: a page of the largest messages */
+#define BATCH "500"                  /* positions at once: some tens of milliseconds */
+#define IDLE_MILLISECONDS 500        /* between two looks for new messages */
+#define PAUSE_MINIMUM 5              /* milliseconds between two batches */
+#define QUERY_LENGTH_MAX 256
 
-struct domain {
-    bool answers;
-    gint64 asked;
-};
+/* ---- Index ----------------------------------------------------------------------------------------- */
 
 static struct {
-    GHashTable *domains; /* char * → struct domain * */
-    unsigned running;
-} lookups;
+    guint timer;
+    gint64 started; /* clock_monotonic, of the batch at work */
+    bool at_work;
+} indexer;
 
-struct lookup {
-    struct request *request;
-    char *jid;
-    char *domain;
-};
+static gboolean index_batch(gpointer data);
 
-static const struct field search_fields[] = {
-    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, 3071, NULL},
-    {0},
-};
-
-static void found(const struct rows *rows, enum error_code error, void *data)
+static void index_after(struct core *core, gint64 milliseconds)
 {
-    struct request *request = data;
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
-        return;
+    indexer.timer = g_timeout_add((guint)CLAMP(milliseconds, PAUSE_MINIMUM, 60000), index_batch,
+                                  core);
+}
+
+static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct core *core = data;
+    indexer.at_work = false;
+    if (!core->archive)
+        return; /* stopping */
+    bool done = error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, 0);
+    gint64 behind = done ? rows_integer(rows, 0, 0) : 0;
+    if (done)
+        metric_set(METRIC_SEARCH_BEHIND, behind);
+    /* Rests so long that the work takes its share of the time, not more. */
+    gint64 spent = (clock_monotonic() - indexer.started) / 1000;
+    gint64 share = core->options->search_index_share;
+    index_after(core, behind > 0 ? spent * (100 - share) / share : IDLE_MILLISECONDS);
+}
+
+static gboolean index_batch(gpointer data)
+{
+    struct core *core = data;
+    indexer.timer = 0;
+    if (!archive_is_up(core->archive)) {
+        index_after(core, IDLE_MILLISECONDS);
+        return G_SOURCE_REMOVE;
     }
-    buffer_append_string(&buf, rows_text(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
-
-static void query(struct request *request, enum query query, const char *text)
-{
-    const char *values[] = {request->account->id_text, text};
-    archive_query(request->core->archive, query, values, found, request);
-}
-
-static void reply_nothing(struct request *request)
-{
-    g_auto(buffer) buf = BUFFER_INIT(64);
-    buffer_append_string(&buf, "{\"items\":[]}");
-    request_reply(request, 200, &buf);
-}
-
-static void answer_candidate(struct request *request, const char *jid, bool domain_answers)
-{
-    if (domain_answers)
-        query(request, QUERY_USER_CANDIDATE, jid);
-    else
-        reply_nothing(request);
-}
-
-static void lookup_free(struct lookup *lookup)
-{
-    lookups.running--;
-    g_free(lookup->jid);
-    g_free(lookup->domain);
-    g_free(lookup);
-}
-
-static void remember(const char *name, bool answers)
-{
-    if (g_hash_table_size(lookups.domains) >= DOMAINS_MAX)
-        g_hash_table_remove_all(lookups.domains);
-    struct domain *domain = g_new(struct domain, 1);
-    *domain = (struct domain){answers, clock_monotonic()};
-    g_hash_table_replace(lookups.domains, g_strdup(name), domain);
-}
-
-/* An error may come from our own server, in the other's name; a server tells what it is. */
-static bool is_there(xmpp_stanza_t *answer)
-{
-    g_autoptr(disco_info) info = disco_info_parse(answer);
-    return info && g_strcmp0(stanza_attr(answer, "type"), "result") == 0;
-}
-
-static void domain_answered(xmpp_stanza_t *answer, void *data)
-{
-    struct lookup *lookup = data;
-    struct request *request = lookup->request;
-    bool answers = answer && is_there(answer);
-    remember(lookup->domain, answers);
-    if (request->core->archive)
-        answer_candidate(request, lookup->jid, answers);
-    else
-        request_fail(request, ERROR_UNAVAILABLE, NULL);
-    lookup_free(lookup);
-}
-
-static void ask_domain(struct request *request, const char *jid, const char *domain)
-{
-    g_autoptr(xmpp_stanza_t) iq =
-        stanza_new_iq("get", NULL, request->core->options->xmpp_domain, domain);
-    disco_info_add_request(iq, NULL);
-    struct lookup *lookup = g_new0(struct lookup, 1);
-    *lookup = (struct lookup){request, g_strdup(jid), g_strdup(domain)};
-    lookups.running++;
-    if (lookups.running <= LOOKUPS_MAX &&
-        link_request(request->core->sink.link, iq, ASK_SECONDS, domain_answered, lookup))
-        return;
-    lookup_free(lookup);
-    request_fail(request, ERROR_UNAVAILABLE, NULL);
-}
-
-static void search_address(struct request *request, const char *jid)
-{
-    const char *domain = strchr(jid, '@') + 1;
-    if (strcmp(domain, request->core->options->xmpp_domain) == 0) {
-        query(request, QUERY_USER_AT, jid);
-        return;
-    }
-    const struct domain *known = g_hash_table_lookup(lookups.domains, domain);
-    if (known && clock_monotonic() - known->asked < DOMAIN_PATIENCE)
-        answer_candidate(request, jid, known->answers);
-    else
-        ask_domain(request, jid, domain);
-}
-
-static void user_search(struct request *request)
-{
-    static const struct field_problem short_text = {ERROR_UNPROCESSABLE, "/q",
-                                                    "needs at least 3 characters"};
-    g_autofree char *text = g_strstrip(g_strdup(request->values[0].text));
-    g_autofree char *jid = strchr(text, '@') ? jid_prepare_bare(text) : NULL;
-    if (g_utf8_strlen(text, -1) < LEAST_CHARACTERS)
-        request_fail_field(request, &short_text);
-    else if (jid && strchr(jid, '@'))
-        search_address(request, jid);
-    else
-        query(request, QUERY_USER_SEARCH, text);
+    indexer.started = clock_monotonic();
+    indexer.at_work = true;
+    const char *values[] = {BATCH};
+    archive_query(core->archive, QUERY_SEARCH_INDEX, values, batch_indexed, core);
+    return G_SOURCE_REMOVE;
 }
 
 static void start(struct core *core)
 {
-    (void)core;
-    lookups.domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    if (core->options->search_index_share > 0)
+        index_after(core, IDLE_MILLISECONDS);
 }
 
 static void stop(struct core *core)
 {
     (void)core;
-    g_clear_pointer(&lookups.domains, g_hash_table_unref);
+    if (indexer.timer)
+        g_source_remove(indexer.timer);
+    indexer.timer = 0;
+}
+
+/* ---- Search ---------------------------------------------------------------------------------------- */
+
+static const struct field search_fields[] = {
+    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 2, QUERY_LENGTH_MAX, NULL},
+    {"conversation_id", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"before", FIELD_INTEGER, FIELD_IN_QUERY, 1, G_MAXINT64, NULL},
+    {0},
+};
+enum { SEARCH_QUERY, SEARCH_CONVERSATION, SEARCH_LIMIT, SEARCH_BEFORE };
+
+static void found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    const char *json = rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
+    if (!json) {
+        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    buffer_append(&buf, json, rows_length(rows, 0, 0));
+    request_reply(request, 200, &buf);
+}
+
+static void search(struct request *request)
+{
+    const struct field_value *given = request->values;
+    char conversation[UUID_TEXT_SIZE], limit[24], before[24];
+    uuid_format(&given[SEARCH_CONVERSATION].uuid, conversation);
+    g_snprintf(limit, sizeof limit, "%" G_GINT64_FORMAT,
+               given[SEARCH_LIMIT].present ? given[SEARCH_LIMIT].integer : 50);
+    g_snprintf(before, sizeof before, "%" G_GINT64_FORMAT, given[SEARCH_BEFORE].integer);
+    const char *values[] = {request->account->id_text,
+                            given[SEARCH_CONVERSATION].present ? conversation : NULL,
+                            given[SEARCH_QUERY].text, limit,
+                            given[SEARCH_BEFORE].present ? before : NULL};
+    archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, found, request);
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/users/search", .fields = search_fields, .handle = user_search,
-     .reply = "UserList", .summary = "Finds users by the beginning of a name, or by address"},
+    {.method = "GET", .path = "/api/messages/search", .fields = search_fields, .handle = search,
+     .reply = "MessagePage",
+     .summary = "The user's messages that hold all words of a query, newest first"},
     {0},
 };
 

@@ -129,7 +129,7 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/:user_id", .fields = get_fields, .handle = user_get,
      .reply = "User", .summary = "The profile of a user"},
     {.method = "POST", .path = "/api/users", .fields = create_fields, .handle = user_create,
-     .flags = OPERATION_SERVER_KEY, .scope = "users", .reply = "User",
+     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES, .scope = "users", .reply = "User",
      .summary = "Makes a hosted user, or finds the one with that id"},
     {0},
 };
