@@ -123,7 +123,7 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "PUT", .path = "/api/users/me/avatar", .fields = no_fields, .handle = avatar_put,
-     .raw_max = UPLOAD_MAX, .reply = "User", .errors = OPERATION_ERROR(CONFLICT),
+     .raw_max = UPLOAD_MAX, .limit = LIMIT_UPLOADS, .reply = "User", .errors = OPERATION_ERROR(CONFLICT),
      .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
     {.method = "DELETE", .path = "/api/users/me/avatar", .fields = no_fields,
      .handle = avatar_delete, .reply = "User",

@@ -12,6 +12,7 @@ libfeature_a_SOURCES = \
   bridge/feature/disco.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
+  bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/peer.c \
@@ -20,6 +21,7 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/profile.c bridge/feature/profile.h \
+  bridge/feature/session.c \
   bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \

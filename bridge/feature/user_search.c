@@ -172,7 +172,8 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/search", .fields = search_fields, .handle = user_search,
-     .reply = "UserList", .summary = "Finds users by the beginning of a name, or by address"},
+     .limit = LIMIT_SEARCH, .reply = "UserList",
+     .summary = "Finds users by the beginning of a name, or by address"},
     {0},
 };
 

@@ -10,7 +10,7 @@ from harness.pictures import GIF, JPEG, SVG, WEBP, chunk, png, size_of_png, turn
 from harness.rest import Api
 from harness.xmpp import XmppError
 from test_hosted_account import befriend
-from test_profile import PUBSUB, VCARD, expect_event, items, watch
+from test_profile import VCARD, expect_event, items, watch
 
 DATA = "urn:xmpp:avatar:data"
 METADATA = "urn:xmpp:avatar:metadata"
@@ -188,15 +188,8 @@ def test_a_contacts_vcard_picture_reaches_the_app(alice, xmpp, stack):
         assert shown == user
 
 
-def publish(client, node, payload, item):
-    query = Element(f"{{{PUBSUB}}}pubsub")
-    entry = SubElement(SubElement(query, f"{{{PUBSUB}}}publish", {"node": node}), f"{{{PUBSUB}}}item", {"id": item})
-    entry.append(payload)
-    client.iq(None, query, "set")
-
-
 def event_to(client, to, node, payload, item):
-    """An event as the server sends it for its account: tests cannot make it subscribe, so it goes by itself."""
+    """An event as a server sends it for its account, but from a resource."""
     message = Element("{jabber:client}message", {"to": to, "type": "headline"})
     event = SubElement(message, "{http://jabber.org/protocol/pubsub#event}event")
     holder = SubElement(event, "{http://jabber.org/protocol/pubsub#event}items", {"node": node})
