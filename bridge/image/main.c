@@ -106,5 +106,6 @@ int main(void)
                picture.png_length, picture.png_width, picture.png_height);
     bool written = write_all(head, strlen(head)) && write_all(picture.data, picture.length) &&
                    write_all(picture.png, picture.png_length);
+    picture_clear(&picture);
     return written ? 0 : 1;
 }

@@ -119,3 +119,10 @@ bool picture_make(const void *bytes, size_t length, struct picture *ret)
     gdImageDestroy(scaled);
     return made;
 }
+
+void picture_clear(struct picture *picture)
+{
+    gdFree(picture->data);
+    gdFree(picture->png);
+    *picture = (struct picture){0};
+}

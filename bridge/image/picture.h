@@ -19,5 +19,6 @@ struct picture {
     int png_width, png_height;
 };
 
-/* False: it cannot be decoded. */
+/* False: it cannot be decoded; what was made until then is lost with the process. */
 bool picture_make(const void *bytes, size_t length, struct picture *ret);
+void picture_clear(struct picture *picture);
