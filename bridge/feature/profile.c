@@ -3,9 +3,11 @@
  * told and the app is answered. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/core/account.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
@@ -14,33 +16,55 @@
 #include "bridge/feature/picture.h"
 #include "bridge/feature/profile.h"
 
-static void refresh(struct core *core, const struct account *account,
-                    const struct change_result *result)
+#define PROFILE_TOPIC "profile"
+
+/* The User object USER, which TEXT is too, is ACCOUNT's now. */
+static void show(struct core *core, struct account *account, const json_t *user, const char *text)
 {
     struct account_row row = {.id = account->id,
                               .jid = account->jid,
-                              .name = json_string_value(json_object_get(result->json, "name")),
-                              .json = result->text,
+                              .name = json_string_value(json_object_get(user, "name")),
+                              .json = text,
                               .hosted = true,
                               .number = account->number};
+    g_autofree char *photo = g_strdup(account->photo);
     account_learn(core, &row);
+    bool other_photo = strcmp(photo, account->photo) != 0;
+    if (other_photo)
+        announce_again(core, account);
+    pep_publish(core, account, other_photo ? PEP_ALL : PEP_NICK | PEP_VCARD4);
 }
 
 static void profile_changed(const struct change_result *result, void *data)
 {
     struct request *request = data;
     struct core *core = request->core;
-    struct account *account = request->account;
     bool done = result->error == ERROR_NONE && result->outcome == OUTCOME_DONE && result->text;
     if (done && core->archive) {
-        g_autofree char *photo = g_strdup(account->photo);
-        refresh(core, account, result);
-        bool other_photo = strcmp(photo, account->photo) != 0;
-        if (other_photo)
-            announce_again(core, account);
-        pep_publish(core, account, other_photo ? PEP_ALL : PEP_NICK | PEP_VCARD4);
+        show(core, request->account, result->json, result->text);
+        bus_publish(core, PROFILE_TOPIC, json_deep_copy(result->json));
     }
     change_reply(request, 200, result);
+}
+
+/* Another instance has changed a profile; whether this one has the link or sockets, it may know the
+ * account. */
+static void changed_elsewhere(struct core *core, const json_t *message, void *data)
+{
+    struct uuid id;
+    const char *text = json_string_value(json_object_get(message, "id"));
+    struct account *account = text && uuid_parse(text, &id) ? account_find(core, &id) : NULL;
+    (void)data;
+    if (!account || !account->hosted || !core->archive)
+        return;
+    char *user = json_dumps(message, JSON_COMPACT);
+    show(core, account, message, user);
+    free(user);
+}
+
+void profile_start(struct core *core)
+{
+    bus_subscribe(core, PROFILE_TOPIC, changed_elsewhere, NULL);
 }
 
 void profile_change(struct request *request, json_t *arguments)

@@ -11,6 +11,8 @@ struct account;
 struct core;
 struct picture;
 
+void profile_start(struct core *core); /* hears of changes by other instances */
+
 /* Carries out change "profile" of REQUEST's account with ARGUMENTS (taken), tells XMPP contacts, and
  * answers REQUEST with the User. */
 void profile_change(struct request *request, json_t *arguments);

@@ -134,4 +134,5 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_user = {.name = "user", .operations = operations};
+const struct feature feature_user = {.name = "user", .operations = operations,
+                                     .start = profile_start};
