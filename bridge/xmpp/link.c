@@ -37,8 +37,8 @@
 
 #define REQUESTS_MAX 10000
 #define PROBES_MAX 1024
-#define CANDIDATES 16 /* addresses to ping from, tried when one of several links is up */
-#define CANDIDATE_SECONDS 10
+#define CANDIDATES 32 /* addresses to ping from, tried when one of several links is up */
+#define CANDIDATE_SECONDS 4
 #define PROBE_ROOM (512 * 1024) /* queue room on top of the ceiling, for pings only */
 
 /* A ping to the server that is under way, and the barriers that wait for it. */
@@ -76,6 +76,7 @@ struct link {
     gint64 timer_at;    /* when it fires */
     bool allowed;       /* to connect */
     bool offered;       /* inside link_offer */
+    unsigned candidates; /* pings from addresses that are being tried */
     char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */
     guint busy;         /* depth of our own functions on the stack: link_free must wait */
 
@@ -158,7 +159,8 @@ static void enter(struct link *link, enum link_state state)
     link->state = state;
     link->since = clock_monotonic();
     log_debug(AREA_LINK, "state", "from=%s to=%s", state_names[old], state_names[state]);
-    metric_set(METRIC_LINK_UP, state == LINK_UP);
+    if (!link->callbacks.spare)
+        metric_set(METRIC_LINK_UP, state == LINK_UP);
     if (state == LINK_WAITING || state == LINK_CLOSED) {
         drop_connection(link);
         pending_iq_fail_all(link->pending);
@@ -360,6 +362,9 @@ static void on_candidate_answer(xmpp_stanza_t *result, void *data)
     struct link *link = data;
     if (result && !link->offered && !link->ping_from)
         link->ping_from = g_strdup(xmpp_stanza_get_to(result));
+    /* All places were taken when it came: it is never given anything. */
+    if (--link->candidates == 0 && !link->ping_from && link->state == LINK_UP)
+        lost(link, RETRY_BACKOFF, "the server gives this link no share of the stanzas");
 }
 
 /* The server chooses the link by the address that a stanza goes to. Pings come from one whose
@@ -367,10 +372,12 @@ static void on_candidate_answer(xmpp_stanza_t *result, void *data)
 static void look_for_address(struct link *link)
 {
     g_clear_pointer(&link->ping_from, g_free);
+    link->candidates = 0;
     for (int i = 0; link->callbacks.shared && i < CANDIDATES; i++) {
         g_autofree char *from = g_strdup_printf("ping-%d@%s", i, link->domain);
         g_autoptr(xmpp_stanza_t) iq = new_ping(link, from);
-        link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
+        link->candidates +=
+            link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
     }
 }
 

@@ -33,6 +33,7 @@ struct link_callbacks {
     void (*unclaimed)(xmpp_stanza_t *result, void *data);
     bool forbidden; /* does not connect before link_allow */
     bool shared;    /* one of several links of the domain: answers may come to another one */
+    bool spare;     /* besides the one that the metrics tell of */
 };
 
 /* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read.
