@@ -255,27 +255,30 @@ static void spare_down(void *data)
     (void)data;
 }
 
-static unsigned count_linked(const struct cluster *cluster)
+/* Whether this instance is the first, by name, of those that have a link, and so the one that fills
+ * places. Those that have just come count: they are about to have one. */
+static bool is_first(const struct cluster *cluster, unsigned *ret_taken)
 {
     GHashTableIter iter;
-    gpointer since;
-    unsigned count = 0;
+    gpointer name, since;
+    bool first = cluster->each && !cluster->leaving && link_is_up(cluster->link);
     g_hash_table_iter_init(&iter, cluster->linked);
-    while (g_hash_table_iter_next(&iter, NULL, &since)) {
+    while (g_hash_table_iter_next(&iter, &name, &since)) {
         gint64 came = *(gint64 *)since;
-        count += came == 0 || clock_monotonic() - came < ROOM_FOR;
+        *ret_taken += came == 0 || clock_monotonic() - came < ROOM_FOR;
+        first = first && (came != 0 || strcmp(bus_instance(cluster->core), name) < 0);
     }
-    return count;
+    return first;
 }
 
 /* ejabberd drops without a word what falls to a place where nobody is. */
 static void fill_places(struct cluster *cluster)
 {
     unsigned places = (unsigned)cluster->core->options->xmpp_link_places;
-    unsigned taken = 1 + count_linked(cluster);
-    bool ours = cluster->each && cluster->durable && places > taken;
+    unsigned taken = 1;
+    bool ours = is_first(cluster, &taken) && places > taken;
     unsigned wanted = ours ? MIN(places - taken, SPARES_MAX) : 0;
-    if (!bus_is_up(cluster->core) && cluster->durable)
+    if (!bus_is_up(cluster->core) && !cluster->leaving)
         return; /* who is there is not known now */
     while (cluster->spare_count > wanted)
         link_free(cluster->spares[--cluster->spare_count]);

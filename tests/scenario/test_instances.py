@@ -4,15 +4,17 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import threading
 import uuid
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
 from harness import cluster
 from harness.fault import wait_for
 from harness.rest import App
-from harness.stack import Stack
+from harness.stack import TOP, Stack
 from harness.xmpp import VERSION, XmppError
 
 pytestmark = pytest.mark.timeout(240)
@@ -111,6 +113,24 @@ def check_whole(socket, ids, timeout=30):
     cursors = [cluster.position(f["cursor"]) for f in socket.events() if f.get("cursor")
                and f["type"] not in ("hello", "resumed", "pong")]
     assert all(a < b for a, b in zip(cursors, cursors[1:])), cursors
+
+
+def doctor(stack, instance):
+    program = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle"
+    return subprocess.run([program, "doctor", "--config", stack.info["instances"][instance]["config"]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def test_doctor_looks_at_redis_and_leaves_the_link_alone(stack):
+    connects = [cluster.metric(stack, n, "trestle_link_connects_total") for n in (0, 1)]
+    for n in (0, 1):
+        done = doctor(stack, n)
+        assert done.returncode == 0, done.stdout
+        assert "ok    redis" in done.stdout
+    stack.kill("redis")
+    done = doctor(stack, 1)
+    assert done.returncode == 0 and "warn  redis" in done.stdout, done.stdout
+    assert connects == [cluster.metric(stack, n, "trestle_link_connects_total") for n in (0, 1)]
 
 
 def test_messages_through_both_reach_every_socket_in_order(stack, app, sockets):
