@@ -9,10 +9,12 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/fanout.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
 #include "bridge/cluster.h"
 #include "bridge/daemon.h"
@@ -146,7 +148,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
     ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
-                    handshake->token, handshake->dialect);
+                    handshake->credentials, handshake->dialect);
 }
 
 static bool open_listeners(struct daemon *daemon, GError **error)
@@ -169,6 +171,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->started = clock_monotonic();
     core->epoch = g_strdup("");
     core->operations = features_operations();
+    core->limiter = limiter_new(options);
     accounts_init(core);
     sessions_init(core);
     deliveries_init(core);
@@ -184,6 +187,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
             features[i]->start(core);
     }
     core->archive = archive_new(options, &callbacks, daemon);
+    revocations_start(core);
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
                                             .stanza = link_stanza, .unclaimed = link_unclaimed};
     cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
@@ -249,6 +253,7 @@ void daemon_free(struct daemon *daemon)
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);
+    limiter_free(core->limiter);
     g_free(core->epoch);
     loop_stop();
     for (size_t i = 0; features[i]; i++) {

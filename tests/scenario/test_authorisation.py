@@ -20,6 +20,14 @@ ROWS = {
     "GET /api/capabilities": everybody(),
     "GET /api/openapi.json": everybody(),
     "GET /api/asyncapi.json": everybody(),
+    "POST /api/session": everybody({"token": "x.y.z"}, own="unauthenticated"),  # good ones: test_session.py
+    "GET /api/session": signed_in(),
+    "DELETE /api/session": signed_in(),
+    "DELETE /api/session/all": signed_in(),
+    "POST /api/session/ticket": signed_in({}),
+    "GET /api/limits": signed_in(),
+    "POST /api/users/{user_id}/suspend": server_key({}),
+    "DELETE /api/users/{user_id}/suspend": server_key(),
     "GET /api/users/me": signed_in(),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/conversations": signed_in(),
@@ -28,7 +36,7 @@ ROWS = {
     "GET /api/conversations/{conversation_id}/messages": members(),
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
     "PUT /api/conversations/{conversation_id}/read": members({}),
-    "GET /api/messages/search": signed_in(),
+    "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
 COMMAND_ROWS = {}
@@ -68,6 +76,8 @@ def ids_for(world, names, thing):
 
 def ask(user, operation, ids=None, body=None, **query):
     path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
+    if operation.method == "GET":  # what a row gives as body is the query then
+        return user.request(operation.method, path, **{**(body or {}), **query})
     return user.request(operation.method, path, body, **query)
 
 
