@@ -368,7 +368,7 @@ static gboolean on_tick(gpointer data)
         link_allow(cluster->link, true);
     if (!held && !cluster->each && link_is_up(cluster->link) && unchanged > LEFTOVER &&
         archive_is_up(cluster->core->archive))
-        link_drop(cluster->link, "another instance holds the link");
+        link_drop(cluster->link);
     if (held && !link_is_up(cluster->link) && unchanged > USELESS &&
         bus_others(cluster->core) > 0)
         lease_yield(cluster->lease, USELESS_PAUSE);
@@ -441,7 +441,7 @@ void cluster_leave(struct cluster *cluster)
     cluster->leaving = true;
     review(cluster); /* closes the spares, too */
     link_allow(cluster->link, false);
-    link_drop(cluster->link, "this instance goes down");
+    link_drop(cluster->link); /* what the server has sent is still taken in */
     lease_yield(cluster->lease, 3600);
     bus_leave(cluster->core);
 }

@@ -175,9 +175,38 @@ START_TEST(forbidden_link_waits_until_it_may)
     link_allow(component, true);
     run_until(link_is_up(component));
     link_allow(component, false);
-    link_drop(component, "not ours any more");
-    ck_assert_int_eq(link_state(component), LINK_WAITING);
+    link_drop(component);
+    run_until(link_state(component) == LINK_WAITING); /* the server has ended it, too */
     ck_assert_uint_eq(downs, 2);
+}
+END_TEST
+
+START_TEST(what_was_sent_before_the_end_is_read)
+{
+    bring_up();
+    link_drop(component);
+    ck_assert(!link_is_up(component));
+    ck_assert(!send_message(ALICE, BOB, "late", "x"));
+    ck_assert(!link_barrier(component, NULL, NULL));
+    for (int i = 0; i < 100; i++)
+        server_say(&server, "<message from='" BOB "' to='" ALICE "' id='m'><body>x</body></message>");
+    run_until(stanzas == 100);
+    ck_assert_uint_eq(downs, 0);
+    server_say(&server, "</stream:stream>");
+    run_until(downs == 1);
+    link_drop(component); /* nothing more to end */
+    ck_assert_int_eq(link_state(component), LINK_WAITING);
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_end_the_stream_is_left)
+{
+    bring_up();
+    link_drop(component);
+    settle();
+    ck_assert_uint_eq(downs, 0);
+    advance(4 * G_TIME_SPAN_SECOND);
+    ck_assert_uint_eq(downs, 1);
 }
 END_TEST
 
@@ -912,6 +941,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, forbidden_link_waits_until_it_may);
+    tcase_add_test(tests, what_was_sent_before_the_end_is_read);
+    tcase_add_test(tests, a_server_that_does_not_end_the_stream_is_left);
     tcase_add_test(tests, attempt_that_may_no_longer_be_is_given_up);
     tcase_add_test(tests, shared_link_without_a_place_is_made_again);
     tcase_add_test(tests, shared_link_with_a_place_stays);
