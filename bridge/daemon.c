@@ -190,7 +190,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     revocations_start(core);
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
                                             .stanza = link_stanza, .unclaimed = link_unclaimed};
-    cluster_prepare_link(daemon->cluster, &link_callbacks);
+    cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
     daemon->link = link_new(options, &link_callbacks, daemon);
     core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
                                       NULL};
