@@ -35,12 +35,13 @@ const char *event_type_name(enum event_type type);
 /* The type called NAME, or EVENT_TYPE_MAX. */
 enum event_type event_type_from_name(const char *name);
 
-enum event_dialect { DIALECT_NATIVE, DIALECT_MAX };
+enum event_dialect { DIALECT_NATIVE, DIALECT_S0, DIALECT_S1, DIALECT_MAX };
 
 /* Whom an event is about, for dialects that name it otherwise than the payload does. */
 struct event_parties {
     struct uuid conversation; /* nil: none */
     struct uuid message;      /* message.new, delivered, read, failed; else nil */
+    gint64 message_number;    /* the position of that message in the log; 0: unknown */
     struct uuid actor;        /* who wrote, read, types, is present; nil when the log does not say */
     gint64 actor_number;      /* account numbers; 0: unknown */
     gint64 peer_number;       /* the other one of a direct conversation; 0: none */
