@@ -13,6 +13,12 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
     request->transport->reply(request, status, json);
 }
 
+void request_watch(struct request *request, void (*left)(struct request *request))
+{
+    if (request->transport->watch)
+        request->transport->watch(request, left);
+}
+
 static void fail(struct request *request, enum error_code code, const char *detail,
                  const char *pointer)
 {

@@ -9,6 +9,8 @@
 struct account;
 struct core;
 struct request;
+struct stream;
+struct stream_owner;
 
 #define REQUEST_VALUES_MAX 12
 
@@ -35,6 +37,11 @@ struct request_transport {
     void (*reply)(struct request *request, unsigned status, struct buffer *json);
     /* PROBLEM is the RFC 9457 object, content taken. */
     void (*fail)(struct request *request, enum error_code code, struct buffer *problem);
+    /* See stream.h. NULL: this transport has none. */
+    struct stream *(*stream)(struct request *request, const char *content_type,
+                             const struct stream_owner *owner);
+    /* See request_watch. NULL: this transport does not tell. */
+    void (*watch)(struct request *request, void (*left)(struct request *request));
 };
 
 struct request {
@@ -44,6 +51,7 @@ struct request {
     struct account *account; /* who acts; a reference is held */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
+    gint64 expires;          /* wall clock: until when the account was let in */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
     void *data;              /* for the handler's own use; freed by the handler */
 };
@@ -53,6 +61,10 @@ struct request {
 void request_reply(struct request *request, unsigned status, struct buffer *json);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
+
+/* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The request
+ * still has to be answered. */
+void request_watch(struct request *request, void (*left)(struct request *request));
 
 /* Writes the problem object (RFC 9457) for CODE. DETAIL and POINTER may be NULL. */
 void problem_write(struct buffer *buf, enum error_code code, const char *detail,

@@ -7,10 +7,12 @@
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
 extern const struct feature feature_disco;
+extern const struct feature feature_follow;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_sync;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
@@ -21,6 +23,8 @@ const struct feature *const features[] = {
     &feature_user,
     &feature_conversation,
     &feature_message,
+    &feature_sync,
+    &feature_follow,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -8,12 +8,14 @@ libfeature_a_SOURCES = \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/disco.c \
+  bridge/feature/follow.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/sync.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \

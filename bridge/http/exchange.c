@@ -12,6 +12,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
+#include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
 #define SWALLOW_MAX 16384             /* bytes of a body that is read only to be ignored */
@@ -21,7 +22,12 @@
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
 
-static const struct request_transport transport = {transport_reply, transport_fail};
+static struct stream *transport_stream(struct request *request, const char *content_type,
+                                       const struct stream_owner *owner);
+static void transport_watch(struct request *request, void (*left)(struct request *request));
+
+static const struct request_transport transport = {transport_reply, transport_fail,
+                                                   transport_stream, transport_watch};
 
 static struct exchange *exchange_of(struct request *request)
 {
@@ -68,6 +74,8 @@ static void drop_body(struct exchange *exchange)
 void exchange_destroy(struct exchange *exchange)
 {
     struct http_server *server = exchange->server;
+    exchange_unwatch(exchange);
+    g_clear_pointer(&exchange->stream, stream_free);
     release_request(exchange);
     g_free(exchange->content);
     if (!server) { /* outlived it */
@@ -86,6 +94,7 @@ static void answered(struct exchange *exchange)
 {
     bool running = exchange->state == EXCHANGE_RUNNING;
     exchange->state = EXCHANGE_ANSWERED;
+    exchange_unwatch(exchange);
     release_request(exchange);
     if (running && exchange->server)
         g_queue_unlink(&exchange->server->running, &exchange->link);
@@ -131,6 +140,25 @@ static void transport_fail(struct request *request, enum error_code code, struct
     exchange->code = code;
     set_content(exchange, problem);
     answered(exchange);
+}
+
+static struct stream *transport_stream(struct request *request, const char *content_type,
+                                       const struct stream_owner *owner)
+{
+    struct exchange *exchange = exchange_of(request);
+    struct stream *stream = NULL;
+    exchange->status = MHD_HTTP_OK;
+    if (exchange->mhd) {
+        exchange->stream = stream_new(exchange, content_type, owner);
+        stream = stream_base(exchange->stream);
+    }
+    answered(exchange);
+    return stream;
+}
+
+static void transport_watch(struct request *request, void (*left)(struct request *request))
+{
+    exchange_watch(exchange_of(request), left);
 }
 
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
@@ -270,6 +298,7 @@ static void admit(struct exchange *exchange, const struct session *session)
     }
     if (session->account)
         exchange->request.account = account_ref(session->account);
+    exchange->request.expires = session->expires;
     run_operation(exchange);
 }
 
@@ -367,6 +396,7 @@ void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
     if (!exchange)
         return;
     *context = NULL;
+    exchange_unwatch(exchange);
     connection_wait(server, exchange->connection, WAIT_REQUEST);
     exchange->mhd = NULL;
     exchange->connection = NULL;

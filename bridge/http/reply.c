@@ -56,22 +56,33 @@ static enum MHD_Result queue(struct exchange *exchange, unsigned status,
     add_origin(exchange, response);
     note(exchange, status);
     exchange->state = EXCHANGE_SENT;
-    connection_wait(exchange->server, exchange->connection, WAIT_CLIENT);
+    connection_wait(exchange->server, exchange->connection,
+                    exchange->stream ? WAIT_NOTHING : WAIT_CLIENT);
     enum MHD_Result result = MHD_queue_response(exchange->mhd, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-enum MHD_Result reply_send(struct exchange *exchange)
+static struct MHD_Response *make_response(struct exchange *exchange)
 {
+    if (exchange->stream)
+        return stream_respond(exchange->stream);
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);
     if (!response)
-        return MHD_NO;
+        return NULL;
     exchange->content = NULL;
     add(response, "Content-Type",
         exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
+    return response;
+}
+
+enum MHD_Result reply_send(struct exchange *exchange)
+{
+    struct MHD_Response *response = make_response(exchange);
+    if (!response)
+        return MHD_NO;
     add(response, "Cache-Control", "no-store");
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Request-Id", exchange->request.id);

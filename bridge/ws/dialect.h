@@ -23,10 +23,13 @@ struct dialect {
     enum event_dialect index; /* in event->frames */
     const char *name;         /* of ?dialect= */
     const char *subprotocol;  /* of Sec-WebSocket-Protocol */
+    const char *greeting;     /* the type of the frame that hello becomes */
     /* Appends the JSON text. False: this dialect does not show such events. CURSOR is NULL for
      * events that are not in the log. */
     bool (*write_event)(struct buffer *out, const struct event *event, const char *cursor);
     void (*write_frame)(struct buffer *out, const struct dialect_frame *frame);
+    /* The type of the frame that an event becomes; NULL if there is none. */
+    const char *(*event_name)(enum event_type type);
 };
 
 extern const struct dialect dialect_native, dialect_s0, dialect_s1;

@@ -46,6 +46,8 @@ const struct dialect dialect_native = {
     .index = DIALECT_NATIVE,
     .name = "native",
     .subprotocol = "trestle.v1",
+    .greeting = "hello",
     .write_event = write_event,
+    .event_name = event_type_name,
     .write_frame = dialect_write_native_frame,
 };

@@ -50,6 +50,8 @@ const struct dialect dialect_s0 = {
     .index = DIALECT_S0,
     .name = "s0",
     .subprotocol = "trestle.s0",
+    .greeting = "hello",
     .write_event = write_event,
+    .event_name = type_name,
     .write_frame = dialect_write_native_frame,
 };

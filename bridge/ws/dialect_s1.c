@@ -29,10 +29,10 @@ static bool is_between_two(const struct event *event)
     return event->parties.actor_number > 0 && event->parties.peer_number > 0;
 }
 
-static const char *make_message(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_message(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (!is_between_two(event))
-        return NULL;
+        return false;
     set_number(frame, "sender_id", event->parties.actor_number);
     set_number(frame, "recipient_id", event->parties.peer_number);
     json_t *message = json_object();
@@ -48,36 +48,36 @@ static const char *make_message(const struct event *event, const json_t *payload
     copy(message, "uuid", payload, "id");
     copy(message, "conversation_id", payload, "conversation_id");
     copy(message, "client_id", payload, "client_id");
-    return "private_message";
+    return true;
 }
 
-static const char *make_typing(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_typing(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (!is_between_two(event))
-        return NULL;
+        return false;
     set_number(frame, "user_id", event->parties.actor_number);
     set_number(frame, "recipient_id", event->parties.peer_number);
     bool active = json_is_true(json_object_get(payload, "active"));
     json_object_set_new(frame, "is_typing", json_boolean(active));
-    return "typing_indicator";
+    return true;
 }
 
-static const char *make_presence(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_presence(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (event->parties.actor_number <= 0)
-        return NULL;
+        return false;
     const char *status = json_string_value(json_object_get(payload, "status"));
     set_number(frame, "user_id", event->parties.actor_number);
     json_object_set_new(frame, "is_online", json_boolean(g_strcmp0(status, "offline") != 0));
     copy(frame, "last_seen_at", payload, "last_seen_at");
-    return "user_online_status";
+    return true;
 }
 
 /* USER_ID got to everything of RECIPIENT_ID's up to a message. */
-static const char *make_mark(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_mark(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (!is_between_two(event))
-        return NULL;
+        return false;
     set_number(frame, "user_id", event->parties.actor_number);
     set_number(frame, "recipient_id", event->parties.peer_number);
     set_number(frame, "message_id", event->parties.message_number);
@@ -85,34 +85,44 @@ static const char *make_mark(const struct event *event, const json_t *payload, j
     copy(frame, "conversation_id", payload, "conversation_id");
     bool read = event->type == EVENT_MESSAGE_READ;
     copy(frame, read ? "read_at" : "delivered_at", payload, "at");
-    return read ? "message_read" : "message_delivered";
+    return true;
 }
 
-static const char *make_failure(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_failure(const struct event *event, const json_t *payload, json_t *frame)
 {
     set_number(frame, "message_id", event->parties.message_number);
     copy(frame, "uuid", payload, "message_id");
     copy(frame, "conversation_id", payload, "conversation_id");
     copy(frame, "client_id", payload, "client_id");
     copy(frame, "error", payload, "code");
-    return "message_failed";
+    return true;
 }
 
-static const char *make_system(const struct event *event, const json_t *payload, json_t *frame)
+static bool make_system(const struct event *event, const json_t *payload, json_t *frame)
 {
     (void)event;
     copy(frame, "message", payload, "message");
-    return json_object_get(frame, "message") ? "system" : NULL;
+    return json_object_get(frame, "message") != NULL;
 }
 
-/* Fills FRAME and returns its type; NULL: not to be shown. */
-static const char *(*const makers[EVENT_TYPE_MAX])(const struct event *event, const json_t *payload,
-                                                   json_t *frame) = {
-    [EVENT_MESSAGE_NEW] = make_message,    [EVENT_MESSAGE_DELIVERED] = make_mark,
-    [EVENT_MESSAGE_READ] = make_mark,      [EVENT_MESSAGE_FAILED] = make_failure,
-    [EVENT_TYPING] = make_typing,          [EVENT_PRESENCE] = make_presence,
-    [EVENT_SYSTEM] = make_system,
+static const struct {
+    const char *name; /* NULL: these clients know nothing like it */
+    /* Fills FRAME; false: not to be shown. */
+    bool (*make)(const struct event *event, const json_t *payload, json_t *frame);
+} frames[EVENT_TYPE_MAX] = {
+    [EVENT_MESSAGE_NEW] = {"private_message", make_message},
+    [EVENT_MESSAGE_DELIVERED] = {"message_delivered", make_mark},
+    [EVENT_MESSAGE_READ] = {"message_read", make_mark},
+    [EVENT_MESSAGE_FAILED] = {"message_failed", make_failure},
+    [EVENT_TYPING] = {"typing_indicator", make_typing},
+    [EVENT_PRESENCE] = {"user_online_status", make_presence},
+    [EVENT_SYSTEM] = {"system", make_system},
 };
+
+static const char *event_name(enum event_type type)
+{
+    return frames[type].name;
+}
 
 static bool append(struct buffer *out, const json_t *frame)
 {
@@ -126,19 +136,15 @@ static bool append(struct buffer *out, const json_t *frame)
 
 static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
 {
-    if (!makers[event->type])
+    if (!frames[event->type].name)
         return false;
     json_t *payload = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
     json_t *frame = json_object();
-    json_object_set_new(frame, "type", json_null()); /* comes first */
-    const char *type = makers[event->type](event, payload, frame);
-    bool shown = type && json_is_object(payload);
-    if (shown) {
-        json_object_set_new(frame, "type", json_string(type));
-        if (cursor)
-            json_object_set_new(frame, "cursor", json_string(cursor));
-        shown = append(out, frame);
-    }
+    json_object_set_new(frame, "type", json_string(frames[event->type].name));
+    bool shown = json_is_object(payload) && frames[event->type].make(event, payload, frame);
+    if (shown && cursor)
+        json_object_set_new(frame, "cursor", json_string(cursor));
+    shown = shown && append(out, frame);
     json_decref(frame);
     json_decref(payload);
     return shown;
@@ -172,7 +178,7 @@ static void write_frame(struct buffer *out, const struct dialect_frame *given)
 {
     json_t *frame = json_object();
     bool greets = given->welcome != NULL;
-    json_object_set_new(frame, "type", json_string(greets ? "system" : given->type));
+    json_object_set_new(frame, "type", json_string(greets ? dialect_s1.greeting : given->type));
     if (greets)
         json_object_set_new(frame, "message", json_string(given->welcome));
     set_number(frame, "user_id", given->user_number);
@@ -190,6 +196,8 @@ const struct dialect dialect_s1 = {
     .index = DIALECT_S1,
     .name = "s1",
     .subprotocol = "trestle.s1",
+    .greeting = "system",
     .write_event = write_event,
+    .event_name = event_name,
     .write_frame = write_frame,
 };

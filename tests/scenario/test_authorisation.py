@@ -9,7 +9,7 @@ from harness.stack import TOP
 
 # (method, path) → a good body (None: none). The one list; a route of the source that is missing here fails.
 OPEN = {("GET", "/api/capabilities"): None}
-OWN = {("GET", "/api/users/me"): None, ("GET", "/api/conversations"): None,
+OWN = {("GET", "/api/users/me"): None, ("GET", "/api/sync"): None, ("GET", "/api/conversations"): None,
        ("POST", "/api/conversations"): {"jid": "carol@example.org"}}
 KEYS = {("POST", "/api/users"): {"external_id": "matrix"}}
 CONVERSATION = {("GET", "/api/conversations/:conversation_id"): None,
