@@ -6,12 +6,14 @@
 
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
+extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_follow;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_search;
 extern const struct feature feature_sync;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
@@ -20,9 +22,11 @@ extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_description,
     &feature_user,
     &feature_conversation,
     &feature_message,
+    &feature_search,
     &feature_sync,
     &feature_follow,
     &feature_presence,

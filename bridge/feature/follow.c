@@ -376,7 +376,8 @@ static void drain(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/events", .fields = fields, .handle = follow,
-     .reply = "EventStream", .summary = "Events as they happen, as text/event-stream"},
+     .reply = "text/event-stream",
+     .summary = "Events as they happen, as text/event-stream"},
     {0},
 };
 

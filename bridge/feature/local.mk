@@ -7,6 +7,7 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/description.c \
   bridge/feature/disco.c \
   bridge/feature/follow.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
@@ -16,6 +17,7 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/sync.c \
+  bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \
