@@ -15,7 +15,7 @@ DECLARE
   m messages;
   total int := 0;
 BEGIN
-  RETURN QUERY SELECT h.position, NULL::text, h.stamp, NULL::text, NULL::uuid, NULL::uuid, NULL::uuid,
+  RETURN QUERY SELECT h.position, NULL::text, nullif(h.stamp, '-infinity'), NULL::text, NULL::uuid, NULL::uuid, NULL::uuid,
                       NULL::bigint, NULL::bigint
     FROM log_head h;
   RETURN QUERY
