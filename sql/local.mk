@@ -5,6 +5,7 @@ SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
+  sql/query/session.sql \
   sql/query/search.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
@@ -12,7 +13,8 @@ SQL_MIGRATIONS = \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
   sql/migration/0004_direct_messaging.sql \
-  sql/migration/0005_search.sql
+  sql/migration/0005_search.sql \
+  sql/migration/0006_sessions.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -24,6 +26,7 @@ SQL_FUNCTIONS = \
   sql/function/outbox.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
+  sql/function/session.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql

@@ -10,8 +10,10 @@ struct account;
 struct announcer;
 struct archive;
 struct operation;
+struct limiter;
 struct options;
 struct outbox;
+struct revocations;
 struct token_verifier;
 struct uuid;
 
@@ -41,6 +43,10 @@ struct core {
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
     GHashTable *sessions;       /* token → remembered session, bounded */
+    struct revocations *revocations; /* which of them this process has carried out */
+    /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
+    void (*tell_revoked)(struct core *core);
+    struct limiter *limiter;    /* NULL: no limits */
     char *epoch;                /* of the log; changes when a database is restored to the past */
     gint64 position;            /* of the newest event that was fanned out */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */

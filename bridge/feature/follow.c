@@ -296,6 +296,7 @@ static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
     {"cursor", FIELD_TEXT, FIELD_IN_QUERY | FIELD_LAST_EVENT, 1, 128, NULL},
     {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialect_names},
+    {"ticket", FIELD_TEXT, FIELD_IN_QUERY, 1, 128, NULL}, /* has been used to sign in */
     {0},
 };
 enum { FOLLOW_CURSOR, FOLLOW_DIALECT };
@@ -346,10 +347,11 @@ static void follow(struct request *request)
     follower->core = core;
     follower->dialect =
         dialect_find(values[FOLLOW_DIALECT].present ? values[FOLLOW_DIALECT].text : "native");
-    follower->expires = request->expires;
+    follower->expires = request->grant.expires;
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
-    follower->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked};
+    follower->subscriber = (struct subscriber){
+        .deliver = deliver, .revoked = revoked, .grant = request->grant};
     struct stream_owner owner = {stream_drained, stream_closed, follower};
     follower->stream = request_stream(request, "text/event-stream", &owner);
     if (!follower->stream) {
@@ -376,7 +378,7 @@ static void drain(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/events", .fields = fields, .handle = follow,
-     .reply = "text/event-stream",
+     .flags = OPERATION_TAKES_TICKET, .reply = "text/event-stream",
      .summary = "Events as they happen, as text/event-stream"},
     {0},
 };

@@ -12,11 +12,13 @@ libfeature_a_SOURCES = \
   bridge/feature/follow.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
+  bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/sync.c \
+  bridge/feature/session.c \
   bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \

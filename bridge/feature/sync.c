@@ -204,7 +204,8 @@ static void revoked(struct subscriber *subscriber)
 {
     struct poll *poll = loop_owner(subscriber, struct poll, subscriber);
     if (poll->request)
-        request_fail(g_steal_pointer(&poll->request), ERROR_UNAUTHENTICATED, "signed out");
+        request_fail(g_steal_pointer(&poll->request), ERROR_UNAUTHENTICATED,
+                     subscriber->why ? subscriber->why : "signed out");
     end_soon(poll);
 }
 
@@ -227,7 +228,7 @@ static unsigned count_of(const struct account *account)
 static bool begin_waiting(struct poll *poll, gint64 seconds)
 {
     struct request *request = poll->request;
-    gint64 allowed = (request->expires - clock_wall()) / G_USEC_PER_SEC;
+    gint64 allowed = (request->grant.expires - clock_wall()) / G_USEC_PER_SEC;
     if (seconds == 0 || draining || allowed <= 0)
         return true;
     if (count_of(request->account) >= WAITING_MAX) {
@@ -236,7 +237,8 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     }
     poll->waits = true;
     poll->link.data = poll;
-    poll->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked};
+    poll->subscriber = (struct subscriber){
+        .deliver = deliver, .revoked = revoked, .grant = request->grant};
     g_queue_push_tail_link(&polls, &poll->link);
     poll->timer = g_timeout_add((guint)(MIN(seconds, allowed) * 1000), time_is_over, poll);
     request_watch(request, left);

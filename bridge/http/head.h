@@ -11,7 +11,10 @@ struct head {
     const char *method, *url, *version;
     size_t target_length;   /* of path and query together, as received */
     guint64 content_length; /* 0: no body */
-    const char *authorization, *on_behalf, *idempotency_key, *last_event_id, *content_type, *origin, *host;
+    const char *authorization, *on_behalf, *idempotency_key, *last_event_id;
+    const char *content_type, *origin, *host;
+    const char *cookie, *csrf_token;
+    const char *forwarded;      /* X-Forwarded-For; of several lines the last */
     const char *request_method; /* Access-Control-Request-Method */
     const char *connection, *upgrade, *websocket_key, *websocket_version, *websocket_protocol;
 };
