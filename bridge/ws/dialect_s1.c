@@ -73,14 +73,13 @@ static bool make_presence(const struct event *event, const json_t *payload, json
     return true;
 }
 
-/* USER_ID got to everything of RECIPIENT_ID's up to a message. */
+/* USER_ID got to everything of RECIPIENT_ID up to the message with that uuid, which private_message has. */
 static bool make_mark(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (!is_between_two(event))
         return false;
     set_number(frame, "user_id", event->parties.actor_number);
     set_number(frame, "recipient_id", event->parties.peer_number);
-    set_number(frame, "message_id", event->parties.message_number);
     copy(frame, "uuid", payload, "message_id");
     copy(frame, "conversation_id", payload, "conversation_id");
     bool read = event->type == EVENT_MESSAGE_READ;
@@ -90,7 +89,6 @@ static bool make_mark(const struct event *event, const json_t *payload, json_t *
 
 static bool make_failure(const struct event *event, const json_t *payload, json_t *frame)
 {
-    set_number(frame, "message_id", event->parties.message_number);
     copy(frame, "uuid", payload, "message_id");
     copy(frame, "conversation_id", payload, "conversation_id");
     copy(frame, "client_id", payload, "client_id");

@@ -141,13 +141,13 @@ def test_with_somebody_on_xmpp(client, app, xmpp):
     number = next(p["user"]["number"] for p in talk["participants"] if p["user"]["jid"] == carol.bare)
     alice = client(user)
     alice.open(number)
-    user.send(talk, "Hello from the app")
-    stanza = carol.expect_message("Hello from the app")
+    user.send(talk, "A flat hello from the app")
+    stanza = carol.expect_message("A flat hello from the app")
     alice.expect("private_message", recipient_id=number)
-    carol.send_message(stanza.sender, "Hello from XMPP")
+    carol.send_message(stanza.sender, "A flat hello from XMPP")
     frame = alice.expect("private_message", sender_id=number)["data"]
-    assert frame["message"]["content"] == "Hello from XMPP"
-    assert [m["content"] for m in alice.area()["messageList"]] == ["Hello from the app", "Hello from XMPP"]
+    assert frame["message"]["content"] == "A flat hello from XMPP"
+    assert [m["content"] for m in alice.area()["messageList"]] == ["A flat hello from the app", "A flat hello from XMPP"]
 
 
 def test_a_deployment_for_such_an_application_needs_no_choice(stack, client):

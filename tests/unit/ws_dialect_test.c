@@ -18,7 +18,6 @@ static struct event *make_event(enum event_type type, gint64 position, const cha
     struct event *event = event_new(type, position, 0, &text);
     event->parties.actor_number = 123;
     event->parties.peer_number = 456;
-    event->parties.message_number = 789;
     return event;
 }
 
@@ -67,9 +66,9 @@ START_TEST(s1_shows_what_its_clients_read)
            "{\"type\":\"user_online_status\",\"user_id\":123,\"is_online\":false}");
     expect("s1", make_event(EVENT_MESSAGE_READ, 9, "{\"message_id\":\"u-1\",\"at\":\"t\",\"seq\":1}"),
            "{\"type\":\"message_read\",\"cursor\":\"e-9\",\"user_id\":123,\"recipient_id\":456,"
-           "\"message_id\":789,\"uuid\":\"u-1\",\"read_at\":\"t\"}");
+           "\"uuid\":\"u-1\",\"read_at\":\"t\"}");
     expect("s1", make_event(EVENT_MESSAGE_FAILED, 9, "{\"message_id\":\"u-1\",\"code\":\"x\"}"),
-           "{\"type\":\"message_failed\",\"cursor\":\"e-9\",\"message_id\":789,\"uuid\":\"u-1\","
+           "{\"type\":\"message_failed\",\"cursor\":\"e-9\",\"uuid\":\"u-1\","
            "\"error\":\"x\"}");
     expect("s1", make_event(EVENT_SYSTEM, 0, "{\"message\":\"Soon back\"}"),
            "{\"type\":\"system\",\"message\":\"Soon back\"}");
