@@ -247,6 +247,17 @@ static void deliver(struct subscriber *subscriber, struct event *event)
         follower->position = event->position;
 }
 
+/* How much was missed the log knows. */
+static void missed(struct subscriber *subscriber, gint64 position)
+{
+    struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
+    if (position <= follower->position)
+        return;
+    follower->behind = true;
+    if (!follower->events)
+        pump(follower);
+}
+
 /* Time ------------------------------------------------------------------------------------------- */
 
 /* Whether the client has taken nothing of what waits for too long. */
@@ -316,14 +327,14 @@ static void begin(struct follower *follower, const char *cursor)
 {
     gint64 from;
     struct core *core = follower->core;
-    follower->position = core->position;
+    follower->position = event_position(core, follower->subscriber.account);
     if (!cursor || !cursor_parse(cursor, core->epoch, &from)) {
-        write_hello(follower, core->position);
+        write_hello(follower, follower->position);
         if (cursor)
-            start_anew(follower, core->position);
+            start_anew(follower, follower->position);
         return;
     }
-    write_hello(follower, MIN(from, core->position));
+    write_hello(follower, MIN(from, follower->position));
     follower->position = from;
     follower->resuming = true;
     read_log(follower);
@@ -351,7 +362,7 @@ static void follow(struct request *request)
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
     follower->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .grant = request->grant};
+        .deliver = deliver, .revoked = revoked, .missed = missed, .grant = request->grant};
     struct stream_owner owner = {stream_drained, stream_closed, follower};
     follower->stream = request_stream(request, "text/event-stream", &owner);
     if (!follower->stream) {

@@ -48,7 +48,7 @@ static const struct field fields[] = {
 };
 enum { SYNC_SINCE, SYNC_LIMIT, SYNC_WAIT, SYNC_DIALECT };
 
-/* Answering -------------------------------------------------------------------------------------- */
+/* Answering ---------------------------------------------------------------------------------- */
 
 static void finish(const struct core *core, struct json_writer *json, gint64 position, bool has_more,
                    bool resync)
@@ -172,15 +172,21 @@ static void read_log(struct poll *poll)
 
 /* Waiting ---------------------------------------------------------------------------------------- */
 
-static void deliver(struct subscriber *subscriber, struct event *event)
+/* There is something after the poll's position, or was: the log knows. */
+static void missed(struct subscriber *subscriber, gint64 position)
 {
     struct poll *poll = loop_owner(subscriber, struct poll, subscriber);
-    if (event->position <= poll->position || !poll->request)
+    if (position <= poll->position || !poll->request)
         return;
     if (poll->reading)
         poll->again = true;
     else
         read_log(poll);
+}
+
+static void deliver(struct subscriber *subscriber, struct event *event)
+{
+    missed(subscriber, event->position);
 }
 
 static gboolean time_is_over(gpointer data)
@@ -238,7 +244,7 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     poll->waits = true;
     poll->link.data = poll;
     poll->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .grant = request->grant};
+        .deliver = deliver, .revoked = revoked, .missed = missed, .grant = request->grant};
     g_queue_push_tail_link(&polls, &poll->link);
     poll->timer = g_timeout_add((guint)(MIN(seconds, allowed) * 1000), time_is_over, poll);
     request_watch(request, left);
@@ -256,7 +262,8 @@ static void sync_log(struct request *request)
         return;
     }
     if (!values[SYNC_SINCE].present || !cursor_parse(values[SYNC_SINCE].text, core->epoch, &since)) {
-        reply_without_items(request, core->position, values[SYNC_SINCE].present);
+        reply_without_items(request, event_position(core, request->account),
+                            values[SYNC_SINCE].present);
         return;
     }
     struct poll *poll = g_new0(struct poll, 1);

@@ -73,7 +73,7 @@ static bool make_presence(const struct event *event, const json_t *payload, json
     return true;
 }
 
-/* USER_ID got to everything of RECIPIENT_ID up to the message with that uuid, which private_message has. */
+/* USER_ID got to everything of RECIPIENT_ID up to the message with this uuid. */
 static bool make_mark(const struct event *event, const json_t *payload, json_t *frame)
 {
     if (!is_between_two(event))
@@ -89,6 +89,7 @@ static bool make_mark(const struct event *event, const json_t *payload, json_t *
 
 static bool make_failure(const struct event *event, const json_t *payload, json_t *frame)
 {
+    (void)event;
     copy(frame, "uuid", payload, "message_id");
     copy(frame, "conversation_id", payload, "conversation_id");
     copy(frame, "client_id", payload, "client_id");
@@ -181,7 +182,8 @@ static void write_frame(struct buffer *out, const struct dialect_frame *given)
         json_object_set_new(frame, "message", json_string(given->welcome));
     set_number(frame, "user_id", given->user_number);
     if (given->id)
-        json_object_set_new(frame, "id", json_loads(given->id, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        json_object_set_new(frame, "id",
+                            json_loads(given->id, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     if (given->cursor)
         json_object_set_new(frame, "cursor", json_string(given->cursor));
     hoist(frame, given->payload);
