@@ -34,6 +34,14 @@ void request_watch(struct request *request, void (*left)(struct request *request
         request->transport->watch(request, left);
 }
 
+void request_reply_bytes(struct request *request, const struct reply_bytes *content)
+{
+    if (request->transport->reply_bytes)
+        request->transport->reply_bytes(request, content);
+    else
+        request_fail(request, ERROR_UNPROCESSABLE, "not here; use the REST route");
+}
+
 static void fail(struct request *request, enum error_code code, const char *detail,
                  const char *pointer)
 {

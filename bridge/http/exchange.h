@@ -93,6 +93,8 @@ struct exchange {
     struct loop_watch hangup;   /* of the connection, if watched */
     bool watched;
     void (*left)(struct request *request);
+    GBytes *bytes; /* instead of content: an answer that is no JSON */
+    char *media_type, *etag;
     char *set_cookie;
     struct limit_state limit;
 };

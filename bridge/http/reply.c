@@ -43,14 +43,17 @@ static void add_problem_headers(const struct exchange *exchange, struct MHD_Resp
 static void add_limit(const struct exchange *exchange, struct MHD_Response *response)
 {
     char policy[LIMIT_HEADER_SIZE], state[LIMIT_HEADER_SIZE];
-    if (!limit_headers(&exchange->limit, policy, state))
-        return;
-    add(response, "RateLimit-Policy", policy);
-    add(response, "RateLimit", state);
-    if (exchange->code == ERROR_RATE_LIMITED) {
-        g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, limit_retry_seconds(&exchange->limit));
-        add(response, "Retry-After", state);
+    bool is_limited = limit_headers(&exchange->limit, policy, state);
+    if (is_limited) {
+        add(response, "RateLimit-Policy", policy);
+        add(response, "RateLimit", state);
     }
+    if (exchange->code != ERROR_RATE_LIMITED)
+        return;
+    /* It may also be something that is open already, which no bucket tells. */
+    gint64 seconds = is_limited ? limit_retry_seconds(&exchange->limit) : 0;
+    g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, MAX(seconds, 1));
+    add(response, "Retry-After", state);
 }
 
 static bool is_cacheable(const struct exchange *exchange)
@@ -84,6 +87,38 @@ static enum MHD_Result queue(struct exchange *exchange, unsigned status,
     return result;
 }
 
+/* Whether the client says that it has what ETAG names: tags are quoted, "*" is any. */
+static bool client_has(const struct exchange *exchange)
+{
+    const char *list = exchange->head.if_none_match;
+    if (!list)
+        return false;
+    return strcmp(list, "*") == 0 || strstr(list, exchange->etag);
+}
+
+/* What is named by its digest never changes. Browsers must take it for what it is called. */
+static enum MHD_Result send_bytes(struct exchange *exchange)
+{
+    bool known = client_has(exchange);
+    GBytes *bytes = g_steal_pointer(&exchange->bytes);
+    size_t length = 0;
+    const void *data = g_bytes_get_data(bytes, &length);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        known ? 0 : length, (void *)(guintptr)data, MHD_RESPMEM_MUST_COPY);
+    g_bytes_unref(bytes);
+    if (!response)
+        return MHD_NO;
+    if (!known)
+        add(response, "Content-Type", exchange->media_type);
+    add(response, "ETag", exchange->etag);
+    add(response, "Cache-Control", "public, max-age=31536000, immutable");
+    add(response, "X-Content-Type-Options", "nosniff");
+    add(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+    add(response, "Cross-Origin-Resource-Policy", "cross-origin");
+    add(response, "Request-Id", exchange->request.id);
+    return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
+}
+
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     if (exchange->stream)
@@ -102,6 +137,8 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 
 enum MHD_Result reply_send(struct exchange *exchange)
 {
+    if (exchange->bytes)
+        return send_bytes(exchange);
     struct MHD_Response *response = make_response(exchange);
     if (!response)
         return MHD_NO;

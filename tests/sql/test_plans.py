@@ -72,11 +72,17 @@ def calls(db):
         ("user_provision", "'new', 'h4', %s, NULL, NULL, NULL", (DOMAIN,)),
         ("user_find", "%s", (user,)), ("user_find", "'e4'", ()), ("user_by_jid", "'r4@example.org'", ()),
         ("server_key_find", "sha256('4')", ()),
-        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY['e5'], ARRAY[NULL]::text[], %s", (user, DOMAIN)),
-        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY[NULL]::text[], ARRAY['r4@example.org'], %s",
-         (user, DOMAIN)),
+        ("change_conversation_open", "%s, '{\"participant\": \"e5\"}'", (user,)),
+        ("change_conversation_open", "%s, '{\"jid\": \"r4@example.org\"}'", (user,)),
+        ("change_conversation_open", "%s, '{\"participant\": 17}'", (user,)),
+        ("change_conversation_appear", "NULL, %s", (json.dumps({"conversation_id": conversation}),)),
+        ("change_conversation_hide", "%s, %s", (user, json.dumps({"conversation_id": conversation}))),
+        ("change_conversation_update", "%s, %s", (user, json.dumps({"conversation_id": conversation,
+                                                                    "pinned": True}))),
         ("conversation_get", "%s, %s", (user, conversation)),
-        ("conversation_list", "%s, 50, NULL, NULL", (user,)),
+        ("conversation_list", "%s, 50, NULL, NULL, 'all', NULL", (user,)),
+        ("conversation_list", "%s, 50, NULL, NULL, 'unread', 'r4'", (user,)),
+        ("message_get", "%s, %s", (user, middle)),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
          " ARRAY['c'], ARRAY[%s]::uuid[], true", (new_id(), conversation, user, new_id())),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
@@ -101,6 +107,10 @@ def calls(db):
         ("contact_access", "%s, 'r4@example.org'", (user,)),
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
         ("contact_shown_online", "%s, 100", (new_id(),)),
+        ("profile_access", "%s, 'r4@example.org'", (user,)), ("user_get", "%s, %s", (user, user)), ("user_search", "%s, 'name', 20", (user,)),
+        ("user_at", "%s, 'h4@' || %s", (user, DOMAIN)), ("user_candidate", "%s, 'r4@example.org'", (user,)),
+        ("picture_store", "'abc', 'image/png', '', '', 1, 1", ()), ("picture_get", "'abc'", ()),
+        ("picture_png", "'abc'", ()), ("remote_profile_wanted", "%s, 'r4@example.org'", (user,)),
         ("session_check", "%s, %s, 0", (user, new_id())), ("session_open", "%s, %s, 60", (new_id(), user)),
         ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
         ("session_close_all", "%s", (user,)), ("session_sweep", "100", ()),
@@ -121,7 +131,7 @@ def test_every_query_is_tried(big):
     tried = {name for name, _, _ in calls(big)} | {"outbox_delivered", "change_apply"}
     asked = {name for name, _ in named_queries()}
     tools = {name for name, _ in named_queries("tool")}
-    assert asked - tools == tried
+    assert asked - tools == {name for name in tried if not name.startswith("change_conversation")}
 
 
 def test_no_query_walks_a_table(big):

@@ -143,7 +143,8 @@ core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIB
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = tests/unit/core_bus_test tests/unit/core_lease_test tests/unit/core_sequencer_test \
   tests/unit/core_fanout_test tests/unit/core_outbox_test tests/unit/core_message_test tests/unit/core_session_test \
-  tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/core_limit_test tests/unit/archive_codec_test
+  tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/core_limit_test \
+  tests/unit/archive_codec_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_unit_core_bus_test_SOURCES = tests/unit/core_bus_test.c tests/unit/unit.h
@@ -187,5 +188,5 @@ TESTS += tests/unit/feature_online_test
 tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
   bridge/feature/online.c
 tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif
