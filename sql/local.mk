@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
-  sql/query/session.sql \
   sql/query/search.sql \
+  sql/query/session.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
@@ -14,16 +15,20 @@ SQL_MIGRATIONS = \
   sql/migration/0003_contacts.sql \
   sql/migration/0004_direct_messaging.sql \
   sql/migration/0005_search.sql \
-  sql/migration/0006_sessions.sql
+  sql/migration/0006_sessions.sql \
+  sql/migration/0007_instances.sql \
+  sql/migration/0008_profile.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \
   sql/function/event.sql \
+  sql/function/lease.sql \
   sql/function/log.sql \
   sql/function/mark.sql \
   sql/function/message.sql \
   sql/function/outbox.sql \
+  sql/function/profile.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \

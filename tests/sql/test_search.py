@@ -19,7 +19,7 @@ def people(db):
 
 
 def talk(db, one, other):
-    return db.conversation(one, reference=other)
+    return db.conversation(one, other)
 
 
 def say(db, conversation, sender, text):
