@@ -12,6 +12,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/token.h"
 #include "bridge/daemon.h"
 #include "bridge/feature/features.h"
@@ -141,6 +142,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->operations = features_operations();
     accounts_init(core);
     sessions_init(core);
+    relations_init(core);
     deliveries_init(core);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {archive_up, NULL};
@@ -205,6 +207,7 @@ void daemon_free(struct daemon *daemon)
     core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
     deliveries_clear(core);
+    relations_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);

@@ -5,12 +5,14 @@ SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
+  sql/query/relation.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
-  sql/migration/0004_direct_messaging.sql
+  sql/migration/0004_direct_messaging.sql \
+  sql/migration/0005_relation.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -20,6 +22,9 @@ SQL_FUNCTIONS = \
   sql/function/mark.sql \
   sql/function/message.sql \
   sql/function/outbox.sql \
+  sql/function/privacy.sql \
+  sql/function/relation.sql \
+  sql/function/request.sql \
   sql/function/server_key.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

@@ -12,6 +12,7 @@ struct archive;
 struct operation;
 struct options;
 struct outbox;
+struct relations;
 struct token_verifier;
 struct uuid;
 
@@ -40,6 +41,7 @@ struct core {
     struct outbox *outbox;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
+    struct relations *relations; /* how users stand to others, bounded */
     GHashTable *sessions;       /* token → remembered session, bounded */
     char *epoch;                /* of the log; changes when a database is restored to the past */
     gint64 position;            /* of the newest event that was fanned out */
@@ -49,6 +51,8 @@ struct core {
     /* A message of somebody else was handed to a socket of USER. NULL: nobody wants to know. */
     void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                       const struct uuid *message);
+    /* PEER was told that it may see the presence of USER (bare JIDs). NULL: nobody wants to know. */
+    void (*subscribed)(struct core *core, const char *user, const char *peer);
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -26,13 +26,24 @@ void outbox_other_log(struct outbox *outbox);
 /* One entry, as far as it is known; strings are borrowed. */
 struct outbox_entry {
     gint64 position;
-    enum { OUTBOX_MESSAGE, OUTBOX_RECEIVED, OUTBOX_DISPLAYED } kind;
+    enum {
+        OUTBOX_MESSAGE,
+        OUTBOX_RECEIVED,
+        OUTBOX_DISPLAYED,
+        OUTBOX_SUBSCRIBE,
+        OUTBOX_SUBSCRIBED,
+        OUTBOX_UNSUBSCRIBE,
+        OUTBOX_UNSUBSCRIBED
+    } kind;
     const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
     const char *to;
     char id[UUID_TEXT_SIZE]; /* message: its id */
     const char *reference;   /* received, displayed: the peer's id */
     const char *body;        /* message */
 };
+
+/* A change has added entries that are not told one by one. */
+void outbox_wake(struct outbox *outbox);
 
 /* ENTRY was committed. It is sent at once when everything before it has been, else in its turn. */
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry);

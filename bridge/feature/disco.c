@@ -78,7 +78,7 @@ static bool on_domain_items(const struct stanza_context *context)
 
 static void serve_account_info(struct hosted_call *call)
 {
-    g_autoptr(disco_info) info = account_info(call->allowed);
+    g_autoptr(disco_info) info = account_info(call->side.shows);
     hosted_answer(call, disco_info_build_result(call->stanza, info));
 }
 
@@ -98,7 +98,7 @@ static void serve_info(struct hosted_call *call)
     else if (of_client)
         serve_client_info(call, node);
     else
-        hosted_ask_access(call, serve_account_info);
+        serve_account_info(call);
 }
 
 static bool on_user_info(const struct stanza_context *context)

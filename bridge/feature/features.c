@@ -4,13 +4,17 @@
 
 #include "bridge/feature/features.h"
 
+extern const struct feature feature_block;
 extern const struct feature feature_capabilities;
+extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_privacy;
+extern const struct feature feature_request;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
@@ -22,6 +26,10 @@ const struct feature *const features[] = {
     &feature_conversation,
     &feature_message,
     &feature_presence,
+    &feature_block,
+    &feature_privacy,
+    &feature_request,
+    &feature_contact,
     &feature_disco,
     &feature_ping,
     &feature_version,

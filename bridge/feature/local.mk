@@ -3,7 +3,9 @@ noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
   bridge/feature/feature.h \
   bridge/feature/features.c bridge/feature/features.h \
+  bridge/feature/block.c \
   bridge/feature/capabilities.c \
+  bridge/feature/contact.c \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
@@ -14,6 +16,8 @@ libfeature_a_SOURCES = \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/privacy.c \
+  bridge/feature/request.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \

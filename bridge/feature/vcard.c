@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vcard-temp (XEP-0054) of hosted users: name and nickname, to everybody; written by nobody. */
+/* vcard-temp (XEP-0054) of hosted users: name and nickname, to those who may
+ * see the profile; written by nobody. */
 #include "config.h"
 
 #include <jansson.h>
@@ -13,6 +14,10 @@
 static void serve_get(struct hosted_call *call)
 {
     const struct account *account = call->account;
+    if (!call->side.profile) {
+        hosted_refuse(call, ERROR_FORBIDDEN);
+        return;
+    }
     json_t *user = json_loads(account->json ? account->json : "{}", 0, NULL);
     const char *username = json_string_value(json_object_get(user, "username"));
     g_autofree char *local = g_strndup(account->jid, strcspn(account->jid, "@"));

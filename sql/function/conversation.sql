@@ -19,8 +19,8 @@ BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(1) l;
   SELECT * INTO remote FROM users WHERE id IN (a, b) AND kind <> 'hosted';
   INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,
-                             position, created_at)
-    SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1, stamp
+                             position, created_at, guarded)
+    SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1, stamp, true
       FROM users one, users other WHERE one.id = a AND other.id = b
     RETURNING id INTO ret_id;
   INSERT INTO members (conversation_id, user_id, joined_at) VALUES (ret_id, a, stamp), (ret_id, b, stamp);
@@ -35,15 +35,17 @@ BEGIN
     'description', NULL, 'icon_url', peer.avatar_url,
     'participants', json_build_array(
       json_build_object('user', user_json(a), 'role', ma.role, 'joined_at', api_time(ma.joined_at),
-                        'last_read_seq', ma.read_seq),
+                        'last_read_seq', member_read_seq(ma, p_user)),
       json_build_object('user', user_json(b), 'role', mb.role, 'joined_at', api_time(mb.joined_at),
-                        'last_read_seq', mb.read_seq)),
+                        'last_read_seq', member_read_seq(mb, p_user))),
     'participant1', user_json(a), 'participant2', user_json(b),
     'last_message', CASE WHEN last.id IS NOT NULL THEN message_object(last, c) END,
     'last_message_at', api_time(last.created_at),
     'unread_count', unread_count(c.id, p_user,
                                  CASE WHEN a.id = p_user THEN ma.read_seq ELSE mb.read_seq END),
-    'pinned', false, 'muted_until', NULL, 'archived', false, 'request', NULL,
+    'pinned', false, 'muted_until', NULL, 'archived', false,
+    'request', CASE WHEN a.id = p_user THEN ma.request ELSE mb.request END,
+    'blocked', c.guarded AND relation_blocks(p_user, peer.jid),
     'settings', json_build_object(), 'created_at', api_time(c.created_at),
     'updated_at', api_time(coalesce(last.created_at, c.created_at)))
   FROM users a
@@ -65,12 +67,14 @@ $$;
 -- Create-or-get, in a batch. For row n, p_users[n] wants to talk to p_references[n] (a user's id, or
 -- the app's own id), or to p_jids[n] (a bare JID that the caller has checked; on our own domain
 -- only users that exist are found).
---   outcome: 0 made, 1 was there, 2 nobody to talk to, 3 that is the user himself
+--   outcome: 0 made, 1 was there, 2 nobody to talk to, or nobody who wants to, 3 that is the user
+--            himself
 CREATE FUNCTION conversation_open(p_users uuid[], p_references text[], p_jids text[], p_domain text)
 RETURNS TABLE (outcome int, json text)
 LANGUAGE plpgsql AS $$
 DECLARE
   peer uuid;
+  asker text;
   pair uuid;
   made boolean;
 BEGIN
@@ -84,6 +88,10 @@ BEGIN
       IF peer IS NULL AND split_part(p_jids[n], '@', 2) <> p_domain THEN
         peer := user_remote(p_jids[n]);
       END IF;
+    END IF;
+    SELECT u.jid INTO asker FROM users u WHERE u.id = p_users[n];
+    IF relation_refuses(peer, asker) AND peer IS DISTINCT FROM p_users[n] THEN
+      peer := NULL;
     END IF;
     IF peer IS NULL OR peer = p_users[n] THEN
       RETURN QUERY SELECT CASE WHEN peer IS NULL THEN 2 ELSE 3 END, NULL::text;

@@ -31,11 +31,11 @@ BEGIN
         SELECT o.conversation_id, o.user_id, 'message.delivered' AS type, o.delivered_seq AS seq,
                o.delivered_position AS position, o.delivered_at AS at
           FROM members o WHERE o.conversation_id = mine.conversation_id AND o.user_id <> p_user
-            AND o.delivered_position > p_position AND o.delivered_position <> o.read_position
+            AND NOT o.quiet AND o.delivered_position > p_position AND o.delivered_position <> o.read_position
         UNION ALL
         SELECT o.conversation_id, o.user_id, 'message.read', o.read_seq, o.read_position, o.read_at
           FROM members o WHERE o.conversation_id = mine.conversation_id
-            AND o.read_position > p_position) k ON true
+            AND o.read_position > p_position AND (NOT o.quiet OR o.user_id = p_user)) k ON true
       JOIN messages x ON x.conversation_id = k.conversation_id AND x.seq = k.seq
       WHERE mine.user_id = p_user
       LIMIT p_limit + 1;
@@ -44,6 +44,7 @@ BEGIN
       JOIN LATERAL (SELECT x.position FROM messages x WHERE x.conversation_id = c.id
                       ORDER BY x.seq DESC LIMIT 1) last ON last.position > p_position
       WHERE mine.user_id = p_user
+        AND mine.request IS DISTINCT FROM 'pending' AND mine.request IS DISTINCT FROM 'declined'
   LOOP
     -- Positions rise with seq: walk back until what the user has seen.
     FOR m IN SELECT x.* FROM messages x WHERE x.conversation_id = (conversation.c).id

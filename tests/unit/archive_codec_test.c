@@ -131,14 +131,15 @@ END_TEST
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
-    PGresult *result = result_new(15);
+    PGresult *result = result_new(18);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
                                  "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
-                                 "0000000000000007", "0000000000000008", NULL};
-    for (int i = 0; i < 15; i++)
+                                 "0000000000000007", "0000000000000008", "01", NULL, NULL, "01"};
+    for (int i = 0; i < 18; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 9, "romeo@example.org");
-    set_text(result, 14, "{}");
+    set_text(result, 15, "[]");
+    set_text(result, 16, "{}");
     return result;
 }
 
@@ -165,6 +166,8 @@ START_TEST(stored_message_is_read)
     ck_assert_str_eq(write->sender_json, "{}");
     ck_assert_int_eq(write->number_a, 7);
     ck_assert_int_eq(write->number_b, 8);
+    ck_assert(write->held && write->receipt);
+    ck_assert_str_eq(write->events, "[]");
     ck_assert(write->outbox);
     message_write_free(write);
 }
