@@ -8,11 +8,13 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
+#include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
 #include "bridge/daemon.h"
 #include "bridge/feature/features.h"
@@ -117,7 +119,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
     ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
-                    handshake->token, handshake->dialect);
+                    handshake->credentials, handshake->dialect);
 }
 
 static bool open_listeners(struct daemon *daemon, GError **error)
@@ -140,6 +142,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->started = clock_monotonic();
     core->epoch = g_strdup("");
     core->operations = features_operations();
+    core->limiter = limiter_new(options);
     accounts_init(core);
     sessions_init(core);
     relations_init(core);
@@ -151,6 +154,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
             features[i]->start(core);
     }
     core->archive = archive_new(options, &callbacks, daemon);
+    revocations_start(core);
     struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
     daemon->link = link_new(options, &link_callbacks, daemon);
     core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier};
@@ -211,6 +215,7 @@ void daemon_free(struct daemon *daemon)
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);
+    limiter_free(core->limiter);
     g_free(core->epoch);
     loop_stop();
     for (size_t i = 0; features[i]; i++) {

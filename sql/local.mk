@@ -6,13 +6,17 @@ SQL_QUERIES = \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/relation.sql \
+  sql/query/session.sql \
+  sql/query/search.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
   sql/migration/0004_direct_messaging.sql \
-  sql/migration/0005_relation.sql
+  sql/migration/0005_search.sql \
+  sql/migration/0006_sessions.sql \
+  sql/migration/0007_relation.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -25,7 +29,9 @@ SQL_FUNCTIONS = \
   sql/function/privacy.sql \
   sql/function/relation.sql \
   sql/function/request.sql \
+  sql/function/search.sql \
   sql/function/server_key.sql \
+  sql/function/session.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql

@@ -10,9 +10,11 @@ struct account;
 struct announcer;
 struct archive;
 struct operation;
+struct limiter;
 struct options;
 struct outbox;
 struct relations;
+struct revocations;
 struct token_verifier;
 struct uuid;
 
@@ -43,6 +45,10 @@ struct core {
     GHashTable *accounts_by_jid;
     struct relations *relations; /* how users stand to others, bounded */
     GHashTable *sessions;       /* token → remembered session, bounded */
+    struct revocations *revocations; /* which of them this process has carried out */
+    /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
+    void (*tell_revoked)(struct core *core);
+    struct limiter *limiter;    /* NULL: no limits */
     char *epoch;                /* of the log; changes when a database is restored to the past */
     gint64 position;            /* of the newest event that was fanned out */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */

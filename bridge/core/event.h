@@ -8,6 +8,7 @@
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/id.h"
+#include "bridge/core/grant.h"
 
 struct account;
 struct core;
@@ -70,6 +71,8 @@ struct subscriber {
     /* The account may not be used any longer (token expired, suspended); close. */
     void (*revoked)(struct subscriber *subscriber);
     struct account *account; /* reference held while subscribed */
+    struct grant grant;      /* by what it was let in; set by its owner */
+    const char *why;         /* for revoked(): what to tell the client; static or of the call */
 };
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);

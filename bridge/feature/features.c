@@ -8,13 +8,17 @@ extern const struct feature feature_block;
 extern const struct feature feature_capabilities;
 extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
+extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
+extern const struct feature feature_limits;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_privacy;
 extern const struct feature feature_request;
+extern const struct feature feature_session;
+extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
@@ -22,9 +26,13 @@ extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_session,
+    &feature_limits,
+    &feature_description,
     &feature_user,
     &feature_conversation,
     &feature_message,
+    &feature_search,
     &feature_presence,
     &feature_block,
     &feature_privacy,

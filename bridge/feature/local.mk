@@ -9,15 +9,19 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/description.c \
   bridge/feature/disco.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
+  bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/privacy.c \
   bridge/feature/request.c \
+  bridge/feature/session.c \
+  bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \

@@ -11,6 +11,7 @@
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
 #include "bridge/core/request.h"
+#include "bridge/core/session.h"
 #include "bridge/core/token.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
@@ -37,10 +38,17 @@ struct command {
 
 static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
 {
+    struct credentials credentials = {.token = values[0].text, .address = socket->address};
+    struct limit_state state;
     if (socket->state == SOCKET_GREETING)
-        auth_begin(socket, values[0].text, values[1].present ? values[1].text : NULL, id);
+        auth_begin(socket, &credentials, values[1].present ? values[1].text : NULL, id);
+    else if (values[1].present)
+        socket_fail(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
+    else if (!limiter_take(socket->server->core->limiter, &socket->subscriber.account->id,
+                           LIMIT_REQUESTS, &state))
+        socket_fail(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
     else
-        socket_fail(socket, id, ERROR_CONFLICT, "already signed in", NULL);
+        auth_renew(socket, values[0].text, id);
 }
 
 static void handle_ping(struct ws_socket *socket, const char *id, const struct field_value *values)
@@ -72,23 +80,29 @@ static const struct field resume_fields[] = {
     {.name = NULL},
 };
 
-struct builtin {
-    const char *type;
-    const struct field *fields;
-    void (*handle)(struct ws_socket *socket, const char *id, const struct field_value *values);
+static const struct command_builtin builtins[] = {
+    {"auth", auth_fields, "hello",
+     "Signs the socket in, and resumes when there is a cursor; later, extends the session", "Renewed"},
+    {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
+    {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
+    {.type = NULL},
 };
 
-static const struct builtin builtins[] = {
-    {"auth", auth_fields, handle_auth},
-    {"ping", no_fields, handle_ping},
-    {"resume", resume_fields, handle_resume},
-};
+static void (*const builtin_handlers[])(struct ws_socket *socket, const char *id,
+                                        const struct field_value *values) = {
+    handle_auth, handle_ping, handle_resume};
+G_STATIC_ASSERT(G_N_ELEMENTS(builtin_handlers) == G_N_ELEMENTS(builtins) - 1);
 
-static const struct builtin *find_builtin(const char *type)
+const struct command_builtin *command_builtins(void)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(builtins); i++) {
-        if (strcmp(builtins[i].type, type) == 0)
-            return &builtins[i];
+    return builtins;
+}
+
+static const struct command_builtin *find_builtin(const char *type)
+{
+    for (const struct command_builtin *builtin = builtins; builtin->type; builtin++) {
+        if (strcmp(builtin->type, type) == 0)
+            return builtin;
     }
     return NULL;
 }
@@ -128,6 +142,7 @@ static void command_free(struct command *command)
     struct ws_socket *socket = command->socket;
     json_decref(command->request.body);
     account_unref(command->request.account);
+    g_free(command->request.set_cookie);
     free(command->id);
     g_free(command);
     socket_command_ended(socket);
@@ -147,9 +162,11 @@ static void send_problem(struct command *command, const char *problem)
 
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
 {
-    (void)code;
     struct command *command = (struct command *)(void *)request;
-    if (problem->data)
+    /* What is sent without id and by the dozen is dropped in silence when it is too much. */
+    bool dropped = code == ERROR_RATE_LIMITED && !command->id &&
+                   request->operation->limit == LIMIT_TYPING;
+    if (problem->data && !dropped)
         send_problem(command, problem->data);
     buffer_clear(problem);
     command_free(command);
@@ -161,7 +178,7 @@ static const struct {
     const char *member;
 } ack_members[] = {{"Message", "message"}, {"Conversation", "conversation"}};
 
-static const char *ack_member(const struct operation *operation)
+const char *command_ack_member(const struct operation *operation)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(ack_members); i++) {
         if (g_strcmp0(operation->reply, ack_members[i].schema) == 0)
@@ -172,7 +189,7 @@ static const char *ack_member(const struct operation *operation)
 
 static void send_ack(struct command *command, const struct buffer *json)
 {
-    const char *member = ack_member(command->request.operation);
+    const char *member = command_ack_member(command->request.operation);
     struct dialect_frame frame = {.type = "ack", .id = command->id};
     g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
     if (member && json->length > 0) {
@@ -217,15 +234,16 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .operation = operation,
         .core = socket->server->core,
         .account = account_ref(socket->subscriber.account),
+        .grant = socket->subscriber.grant,
         .body = json_incref(envelope->payload),
     };
     memcpy(command->request.values, values, sizeof values);
     struct uuid id;
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
-    if (++socket->pending >= SOCKET_PENDING_MAX)
-        socket_pause(socket, PAUSE_PENDING);
-    operation->handle(&command->request);
+    socket_command_begins(socket);
+    if (request_charge(&command->request))
+        operation->handle(&command->request);
 }
 
 /* Envelope ----------------------------------------------------------------------------------- */
@@ -282,13 +300,13 @@ static const char *read_envelope(json_t *frame, struct envelope *envelope, const
 
 static void dispatch(struct ws_socket *socket, struct envelope *envelope)
 {
-    const struct builtin *builtin = find_builtin(envelope->type);
+    const struct command_builtin *builtin = find_builtin(envelope->type);
     const struct operation *operation =
         g_hash_table_lookup(socket->server->commands, envelope->type);
     if (builtin) {
         struct field_value values[REQUEST_VALUES_MAX] = {0};
         if (check_fields(socket, envelope, builtin->fields, values))
-            builtin->handle(socket, envelope->id, values);
+            builtin_handlers[builtin - builtins](socket, envelope->id, values);
     } else if (operation) {
         begin_operation(socket, envelope, operation);
     } else {

@@ -228,7 +228,7 @@ static void deliver(struct subscriber *subscriber, struct event *event)
 static void revoked(struct subscriber *subscriber)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
-    socket_close(socket, CLOSE_UNAUTHENTICATED, "signed out");
+    socket_close(socket, CLOSE_UNAUTHENTICATED, subscriber->why ? subscriber->why : "signed out");
 }
 
 /* Closing ------------------------------------------------------------------------------------ */
@@ -269,6 +269,12 @@ void socket_go_away(struct ws_socket *socket, gint64 until)
     socket->going_away = true;
     socket_pause(socket, PAUSE_STOP);
     set_deadline(socket, until);
+}
+
+void socket_command_begins(struct ws_socket *socket)
+{
+    if (++socket->pending >= SOCKET_PENDING_MAX)
+        socket_pause(socket, PAUSE_PENDING);
 }
 
 void socket_command_ended(struct ws_socket *socket)
@@ -464,7 +470,7 @@ void socket_flush(struct ws_socket *socket)
 
 static void schedule(struct ws_socket *socket)
 {
-    gint64 left = socket->expires - clock_wall();
+    gint64 left = socket->subscriber.grant.expires - clock_wall();
     gint64 now = clock_monotonic();
     set_deadline(socket, left < socket->heartbeat_due - now ? now + left : socket->heartbeat_due);
 }
@@ -495,7 +501,7 @@ static void open_deadline(struct ws_socket *socket)
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
         return;
     }
-    if (clock_wall() >= socket->expires) {
+    if (clock_wall() >= socket->subscriber.grant.expires) {
         socket_close(socket, CLOSE_UNAUTHENTICATED, "token expired");
         return;
     }
@@ -526,12 +532,18 @@ void socket_deadline(struct ws_socket *socket)
     }
 }
 
-void socket_open(struct ws_socket *socket, struct account *account, gint64 expires)
+void socket_renew(struct ws_socket *socket, const struct grant *grant)
+{
+    socket->subscriber.grant = *grant;
+    schedule(socket);
+}
+
+void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant)
 {
     struct core *core = socket->server->core;
     gint64 interval = seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
-    socket->expires = expires;
+    socket->subscriber.grant = *grant;
     socket->position = core->position;
     socket->live_from = core->position;
     socket->subscribed = true;

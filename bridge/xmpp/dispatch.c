@@ -10,6 +10,7 @@
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/jid.h"
+#include "xep/ns.h"
 #include "xep/stanza.h"
 
 static bool is_on(const struct jid_parts *address, const char *domain)
@@ -36,6 +37,8 @@ static const char *objection(const struct options *options, xmpp_stanza_t *stanz
     const char *from = stanza_attr(stanza, "from");
     const char *to = stanza_attr(stanza, "to");
     struct jid_parts parts;
+    if (!g_str_equal(stanza_ns(stanza), NS_CLIENT))
+        return "foreign-namespace"; /* no stanza, whatever its name is */
     if (!from || !jid_split(from, &parts))
         return "no-sender";
     if (is_on(&parts, options->xmpp_domain))

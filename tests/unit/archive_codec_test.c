@@ -58,7 +58,7 @@ END_TEST
 static PGresult *result_new(int columns)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    PGresAttDesc attributes[16] = {0};
+    PGresAttDesc attributes[24] = {0};
     for (int i = 0; i < columns; i++)
         attributes[i] = (PGresAttDesc){.name = (char *)(uintptr_t) "c", .format = 1};
     ck_assert(PQsetResultAttrs(result, columns, attributes));

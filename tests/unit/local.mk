@@ -8,6 +8,7 @@ transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_
 transport_tests = \
   tests/unit/core_field_test \
   tests/unit/core_token_test \
+  tests/unit/http_cookie_test \
   tests/unit/http_route_test \
   tests/unit/http_server_test
 check_PROGRAMS += $(transport_tests)
@@ -16,12 +17,19 @@ tests_unit_core_field_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_field_test_LDADD = $(transport_test_libs)
 tests_unit_core_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_token_test_LDADD = $(transport_test_libs)
+tests_unit_http_cookie_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_cookie_test_LDADD = $(transport_test_libs)
 tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_route_test_LDADD = $(transport_test_libs)
 tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
   tests/unit/http_fake_core.c tests/unit/http_fake_core.h
 tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_server_test_LDADD = $(transport_test_libs)
+# bridge/describe
+check_PROGRAMS += tests/unit/describe_schema_test
+TESTS += tests/unit/describe_schema_test
+tests_unit_describe_schema_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_describe_schema_test_LDADD = libdescribe.a $(transport_test_libs)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \
@@ -131,7 +139,7 @@ fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tes
 core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = tests/unit/core_outbox_test tests/unit/core_message_test tests/unit/core_session_test \
-  tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/archive_codec_test
+  tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/core_limit_test tests/unit/archive_codec_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_unit_core_outbox_test_SOURCES = tests/unit/core_outbox_test.c $(fake_archive)
@@ -146,6 +154,8 @@ tests_unit_core_session_test_LDADD = $(core_test_libs)
 tests_unit_core_account_event_test_SOURCES = tests/unit/core_account_event_test.c $(fake_archive)
 tests_unit_core_account_event_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_account_event_test_LDADD = $(core_test_libs)
+tests_unit_core_limit_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_limit_test_LDADD = $(core_test_libs)
 tests_unit_core_cursor_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_cursor_test_LDADD = $(core_test_libs)
 tests_unit_archive_codec_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

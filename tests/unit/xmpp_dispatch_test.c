@@ -137,6 +137,10 @@ static const struct {
     {"<message type='error'" FROM USER "><sent xmlns='urn:xmpp:carbons:2'/></message>", "", 1},
     {"<message type='chat'" FROM USER "><private xmlns='urn:xmpp:carbons:2'/></message>", "chat()",
      0},
+    /* Of another namespace, and so no stanza at all. */
+    {"<iq type='get' id='1'" FROM USER " xmlns='urn:xmpp:ping'/>", "", 1},
+    {"<iq xmlns='urn:x' type='get' id='1'" FROM USER ">" PING "</iq>", "", 1},
+    {"<message xmlns='urn:x' type='chat'" FROM USER "/>", "", 1},
     /* Addresses. */
     {"<iq type='get' id='1'" USER ">" PING "</iq>", "", 1},
     {"<iq type='get' id='1' from=''" USER ">" PING "</iq>", "", 1},
