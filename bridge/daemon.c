@@ -8,6 +8,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/fanout.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -16,6 +17,7 @@
 #include "bridge/core/relation.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
+#include "bridge/cluster.h"
 #include "bridge/daemon.h"
 #include "bridge/feature/features.h"
 #include "bridge/http/admin.h"
@@ -31,6 +33,7 @@
 struct daemon {
     struct core core;
     struct link *link;
+    struct cluster *cluster; /* NULL: this is the only instance */
     struct http_server *http;
     struct http_admin *admin;
     struct ws_server *sockets;
@@ -54,7 +57,20 @@ static void archive_up(const char *epoch, gint64 position, void *data)
     }
     if (core->position == 0)
         core->position = position;
+    cluster_archive_up(daemon->cluster, position, other_log);
     outbox_archive_up(core->outbox);
+}
+
+static void batch_begin(gint64 before, gint64 after, void *data)
+{
+    struct daemon *daemon = data;
+    fanout_batch_begin(&daemon->core, before, after);
+}
+
+static void batch_end(void *data)
+{
+    struct daemon *daemon = data;
+    fanout_batch_end(&daemon->core);
 }
 
 /* ---- Link ------------------------------------------------------------------------------------------ */
@@ -63,7 +79,9 @@ static void link_up(void *data)
 {
     struct daemon *daemon = data;
     metric_set(METRIC_LINK_UP, 1);
-    outbox_link_up(daemon->core.outbox);
+    if (!daemon->cluster)
+        outbox_link_up(daemon->core.outbox);
+    cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_up)
             features[i]->link_up(&daemon->core);
@@ -74,7 +92,9 @@ static void link_down(void *data)
 {
     struct daemon *daemon = data;
     metric_set(METRIC_LINK_UP, 0);
-    outbox_link_down(daemon->core.outbox);
+    if (!daemon->cluster)
+        outbox_link_down(daemon->core.outbox);
+    cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_down)
             features[i]->link_down(&daemon->core);
@@ -85,6 +105,12 @@ static void link_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
     dispatch_stanza(features_stanzas(), daemon->link, daemon->core.options, stanza, &daemon->core);
+}
+
+static void link_unclaimed(xmpp_stanza_t *result, void *data)
+{
+    struct daemon *daemon = data;
+    cluster_unclaimed(daemon->cluster, result);
 }
 
 static bool sink_ready(void *link)
@@ -109,9 +135,13 @@ static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), v
 static const struct http_part *ready_parts(void *data)
 {
     struct daemon *daemon = data;
-    static struct http_part parts[3];
-    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive)};
-    parts[1] = (struct http_part){"link", link_is_up(daemon->link)};
+    static struct http_part parts[4];
+    bool link = daemon->cluster ? cluster_reaches_server(daemon->cluster)
+                                : link_is_up(daemon->link);
+    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive), false};
+    parts[1] = (struct http_part){"link", link, false};
+    if (daemon->cluster)
+        parts[2] = (struct http_part){"cluster", cluster_is_connected(daemon->cluster), true};
     return parts;
 }
 
@@ -147,17 +177,26 @@ static void core_start(struct daemon *daemon, const struct options *options)
     sessions_init(core);
     relations_init(core);
     deliveries_init(core);
+    daemon->cluster = cluster_new(core);
     core->outbox = outbox_new(core);
-    struct archive_callbacks callbacks = {archive_up, NULL};
+    struct archive_callbacks callbacks = {.up = archive_up};
+    if (daemon->cluster) {
+        callbacks.batch_begin = batch_begin;
+        callbacks.batch_end = batch_end;
+    }
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->start)
             features[i]->start(core);
     }
     core->archive = archive_new(options, &callbacks, daemon);
     revocations_start(core);
-    struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
+    struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
+                                            .stanza = link_stanza, .unclaimed = link_unclaimed};
+    cluster_prepare_link(daemon->cluster, &link_callbacks);
     daemon->link = link_new(options, &link_callbacks, daemon);
-    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier};
+    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
+                                      NULL};
+    cluster_start(daemon->cluster, daemon->link);
 }
 
 struct daemon *daemon_new(const struct options *options, GError **error)
@@ -193,6 +232,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped = done;
     daemon->stopped_data = data;
     daemon->stopping = 2;
+    cluster_leave(daemon->cluster);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
     ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
 }
@@ -210,6 +250,7 @@ void daemon_free(struct daemon *daemon)
     link_free(daemon->link);
     core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
+    cluster_free(daemon->cluster);
     deliveries_clear(core);
     relations_clear(core);
     sessions_clear(core);

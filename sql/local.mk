@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
   sql/query/log.sql \
@@ -8,6 +9,7 @@ SQL_QUERIES = \
   sql/query/relation.sql \
   sql/query/session.sql \
   sql/query/search.sql \
+  sql/query/session.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
@@ -16,12 +18,14 @@ SQL_MIGRATIONS = \
   sql/migration/0004_direct_messaging.sql \
   sql/migration/0005_search.sql \
   sql/migration/0006_sessions.sql \
-  sql/migration/0007_relation.sql
+  sql/migration/0007_instances.sql \
+  sql/migration/0008_relation.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \
   sql/function/event.sql \
+  sql/function/lease.sql \
   sql/function/log.sql \
   sql/function/mark.sql \
   sql/function/message.sql \

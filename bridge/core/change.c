@@ -59,7 +59,7 @@ void change_publish(struct core *core, const char *text)
 
 static void publish(struct core *core, const struct change_write *change)
 {
-    core->position = MAX(core->position, change->write.position);
+    event_passed(core, change->write.position);
     change_publish(core, change->events);
 }
 

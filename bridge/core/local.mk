@@ -2,11 +2,16 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
   bridge/core/account.c bridge/core/account.h bridge/core/registry.h \
+  bridge/core/bus.c bridge/core/bus.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/event.c bridge/core/event.h \
   bridge/core/grant.h \
   bridge/core/limit.c bridge/core/limit.h \
+  bridge/core/elsewhere.c bridge/core/elsewhere.h \
+  bridge/core/fanout.c bridge/core/fanout.h \
+  bridge/core/sequencer.c bridge/core/sequencer.h \
+  bridge/core/lease.c bridge/core/lease.h \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \

@@ -15,6 +15,7 @@
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
 
 static struct message_write *as_message(struct write *write)
 {
@@ -55,7 +56,7 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
 static void publish_message(struct core *core, const struct message_write *m,
                             const struct buffer *json)
 {
-    core->position = MAX(core->position, m->write.position);
+    event_passed(core, m->write.position);
     const struct uuid members[] = {m->held ? m->sender : m->user_a, m->held ? m->sender : m->user_b};
     size_t count = m->held ? 1 : G_N_ELEMENTS(members);
     if (!event_is_wanted(core, members, count))
@@ -71,14 +72,34 @@ static void publish_message(struct core *core, const struct message_write *m,
     event_publish(core, event, members, count);
 }
 
-/* What the message changed besides: a conversation began, is a request, or was accepted. */
+struct besides {
+    struct core *core;
+    char *events;
+};
+
+static void publish_besides(void *data)
+{
+    g_autofree struct besides *besides = data;
+    g_autofree char *events = besides->events;
+    change_publish(besides->core, events);
+}
+
+/* What the message changed besides: a conversation began, is a request, or was accepted. Its events
+ * come after all messages of the batch in the log; the router of several instances sorts them. */
 static void publish_relation(struct core *core, const struct message_write *m)
 {
     if (m->seq > 1 && !m->held && !m->events)
         return;
     relation_forget(core, &m->user_a);
     relation_forget(core, &m->user_b);
-    change_publish(core, m->events);
+    if (!m->events)
+        return;
+    struct besides *besides = g_new0(struct besides, 1);
+    *besides = (struct besides){core, g_strdup(m->events)};
+    if (core->router)
+        publish_besides(besides);
+    else
+        loop_defer(publish_besides, besides);
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */

@@ -6,10 +6,12 @@
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
+#define TOPIC "relation"
 #define RELATIONS_MAX 50000                 /* remembered; the oldest go first */
 #define MEMORY (60 * G_USEC_PER_SEC)
 #define SILENT_MEMORY (5 * G_USEC_PER_SEC)  /* unknown and blocked alike */
@@ -244,11 +246,8 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
 
 /* ---- Forgetting ---------------------------------------------------------------------------------- */
 
-void relation_forget(struct core *core, const struct uuid *user)
+static void forget(struct relations *relations, const struct uuid *user)
 {
-    struct relations *relations = core->relations;
-    if (!relations || uuid_is_nil(user))
-        return;
     relations->generation++;
     GHashTable *set = g_hash_table_lookup(relations->parties, user);
     if (!set)
@@ -256,6 +255,32 @@ void relation_forget(struct core *core, const struct uuid *user)
     g_autoptr(GList) all = g_hash_table_get_keys(set);
     for (GList *node = all; node; node = node->next)
         entry_drop(relations, node->data);
+}
+
+void relation_forget(struct core *core, const struct uuid *user)
+{
+    if (!core->relations || uuid_is_nil(user))
+        return;
+    forget(core->relations, user);
+    if (!bus_is_heard(core))
+        return;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(user, id);
+    bus_publish(core, TOPIC, json_pack("{s:s}", "user", id));
+}
+
+static void told_to_forget(struct core *core, const json_t *message, void *data)
+{
+    (void)data;
+    struct uuid user;
+    const char *id = json_string_value(json_object_get(message, "user"));
+    if (core->relations && id && uuid_parse(id, &user))
+        forget(core->relations, &user);
+}
+
+void relations_listen(struct core *core)
+{
+    bus_subscribe(core, TOPIC, told_to_forget, NULL);
 }
 
 static void set_free(gpointer data)

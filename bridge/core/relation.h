@@ -55,4 +55,5 @@ const struct relation *relation_peek(const struct core *core, const char *user, 
 void relation_forget(struct core *core, const struct uuid *user);
 
 void relations_init(struct core *core);
+void relations_listen(struct core *core); /* to other instances; once there is a bus */
 void relations_clear(struct core *core);

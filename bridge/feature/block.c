@@ -144,11 +144,12 @@ static void block_list(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/users/:user_id/block", .fields = user_fields,
-     .handle = block_user, .reply = "Block", .summary = "Blocks a user"},
+     .handle = block_user, .errors = OPERATION_ERROR(CONFLICT), .reply = "Block",
+     .summary = "Blocks a user"},
     {.method = "DELETE", .path = "/api/users/:user_id/block", .fields = user_fields,
      .handle = unblock_user, .reply = "Block", .summary = "Takes a block back"},
     {.method = "POST", .path = "/api/users/block", .fields = jid_fields, .handle = block_jid,
-     .reply = "Block", .summary = "Blocks a bare JID, or everybody on a domain"},
+     .errors = OPERATION_ERROR(CONFLICT), .reply = "Block", .summary = "Blocks a bare JID, or everybody on a domain"},
     {.method = "DELETE", .path = "/api/users/block", .fields = jid_query_fields,
      .handle = unblock_jid, .reply = "Block", .summary = "Takes the block of a JID or domain back"},
     {.method = "GET", .path = "/api/users/blocked", .fields = list_fields, .handle = block_list,
@@ -156,4 +157,5 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_block = {.name = "block", .operations = operations};
+const struct feature feature_block = {
+    .name = "block", .operations = operations, .start = relations_listen};

@@ -61,9 +61,11 @@ static void request_decline(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations/:conversation_id/accept", .fields = fields,
-     .handle = request_accept, .reply = "Conversation", .summary = "Accepts a message request"},
+     .handle = request_accept, .errors = OPERATION_ERROR(CONFLICT), .reply = "Conversation",
+     .summary = "Accepts a message request"},
     {.method = "POST", .path = "/api/conversations/:conversation_id/decline", .fields = fields,
-     .handle = request_decline, .reply = "Conversation", .summary = "Declines a message request"},
+     .handle = request_decline, .errors = OPERATION_ERROR(CONFLICT), .reply = "Conversation",
+     .summary = "Declines a message request"},
     {0},
 };
 

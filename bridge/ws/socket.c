@@ -28,6 +28,7 @@
 static void ready(struct loop_watch *watch, uint32_t events);
 static void deliver(struct subscriber *subscriber, struct event *event);
 static void revoked(struct subscriber *subscriber);
+static void missed(struct subscriber *subscriber, gint64 position);
 
 static gint64 seconds(gint64 count)
 {
@@ -55,7 +56,7 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked};
+    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed};
     socket->server = server;
     socket->dialect = dialect;
     socket->state = SOCKET_GREETING;
@@ -229,6 +230,13 @@ static void revoked(struct subscriber *subscriber)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
     socket_close(socket, CLOSE_UNAUTHENTICATED, subscriber->why ? subscriber->why : "signed out");
+}
+
+static void missed(struct subscriber *subscriber, gint64 position)
+{
+    struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
+    if (socket->state == SOCKET_OPEN)
+        replay_missed(socket, position);
 }
 
 /* Closing ------------------------------------------------------------------------------------ */
@@ -544,8 +552,7 @@ void socket_open(struct ws_socket *socket, struct account *account, const struct
     gint64 interval = seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
     socket->subscriber.grant = *grant;
-    socket->position = core->position;
-    socket->live_from = core->position;
+    socket->position = socket->live_from = event_position(core, account);
     socket->subscribed = true;
     subscriber_add(core, &socket->subscriber, account);
     /* Sockets that came in the same moment are pinged at different ones. */

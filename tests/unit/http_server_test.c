@@ -70,7 +70,8 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
 static const struct http_part *parts(void *data)
 {
     (void)data;
-    static const struct http_part list[] = {{"database", true}, {"link", false}, {NULL, false}};
+    static const struct http_part list[] = {
+        {"database", true, false}, {"link", false, false}, {NULL, false, false}};
     return list;
 }
 
