@@ -7,7 +7,6 @@ SQL_QUERIES = \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/relation.sql \
-  sql/query/session.sql \
   sql/query/search.sql \
   sql/query/session.sql \
   sql/query/user.sql

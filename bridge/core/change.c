@@ -70,7 +70,7 @@ static void finished(struct write *write, enum error_code error)
     if (error == ERROR_NONE)
         publish(changing->core, change);
     json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
-    struct change_result result = {error, write->outcome, json, change->result};
+    struct change_result result = {error, write->outcome, json, change->result, write->position};
     if (changing->done)
         changing->done(&result, changing->data);
     json_decref(json);

@@ -15,6 +15,7 @@ struct change_result {
     enum write_outcome outcome; /* if ERROR_NONE */
     const json_t *json;         /* what the function returned, borrowed; may be NULL */
     const char *text;           /* the same as text */
+    gint64 position;            /* of the log behind it */
 };
 
 typedef void (*change_done)(const struct change_result *result, void *data);

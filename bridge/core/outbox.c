@@ -334,11 +334,6 @@ void outbox_link_down(struct outbox *outbox)
  * stream has carried needs to be sent again. */
 void outbox_archive_up(struct outbox *outbox)
 {
-    outbox_wake(outbox);
-}
-
-void outbox_wake(struct outbox *outbox)
-{
     outbox->behind = true;
     read_page(outbox);
 }

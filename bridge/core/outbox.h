@@ -24,7 +24,7 @@ void outbox_archive_up(struct outbox *outbox);
  * follows. */
 void outbox_other_log(struct outbox *outbox);
 
-/* Several instances: the log has got to POSITION, there may be entries up to it. */
+/* The log has got to POSITION, by a change or by another instance: there may be entries up to it. */
 void outbox_wake(struct outbox *outbox, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);
@@ -47,9 +47,6 @@ struct outbox_entry {
     const char *reference;   /* received, displayed: the peer's id */
     const char *body;        /* message */
 };
-
-/* A change has added entries that are not told one by one. */
-void outbox_wake(struct outbox *outbox);
 
 /* ENTRY was committed. It is sent at once when everything before it has been, else in its turn; of
  * several instances, by the one that sends the outbox. */

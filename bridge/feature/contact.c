@@ -48,10 +48,10 @@ static void contact_list(struct request *request)
     archive_query(request->core->archive, QUERY_CONTACT_LIST, values, list_read, request);
 }
 
-static void changed(const struct request *request)
+static void changed(const struct request *request, const struct change_result *result)
 {
     relation_forget(request->core, &request->account->id);
-    outbox_wake(request->core->outbox);
+    outbox_wake(request->core->outbox, result->position);
 }
 
 /* ---- Adding ---------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void added(const struct change_result *result, void *data)
 {
     struct request *request = data;
     if (change_succeeded(result))
-        changed(request);
+        changed(request, result);
     change_reply(request, 201, result);
 }
 
@@ -109,7 +109,7 @@ static void removed(const struct change_result *result, void *data)
         if (json_is_true(json_object_get(result->json, "hide")))
             announce_unavailable_to(request->core, request->account,
                                     json_string_value(json_object_get(result->json, "peer")));
-        changed(request);
+        changed(request, result);
     }
     change_reply_member(request, 200, result, "contact");
 }

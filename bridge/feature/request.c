@@ -23,7 +23,7 @@ static void accepted(const struct change_result *result, void *data)
     const char *delivered = json_string_value(json_object_get(result->json, "delivered"));
     if (change_succeeded(result)) {
         relation_forget(request->core, &request->account->id);
-        outbox_wake(request->core->outbox);
+        outbox_wake(request->core->outbox, result->position);
         if (delivered && uuid_parse(delivered, &newest))
             delivery_note(request->core, &request->values[0].uuid, &request->account->id, &newest);
     }
@@ -35,7 +35,7 @@ static void declined(const struct change_result *result, void *data)
     struct request *request = data;
     if (change_succeeded(result)) {
         relation_forget(request->core, &request->account->id);
-        outbox_wake(request->core->outbox);
+        outbox_wake(request->core->outbox, result->position);
     }
     change_reply(request, 200, result);
 }
