@@ -281,6 +281,8 @@ END $$;
 -- JID or domain). On p_domain, our own, only users that exist are found.
 CREATE FUNCTION relation_named(p_arguments jsonb, p_make boolean, OUT ret_jid text, OUT ret_user users)
 LANGUAGE plpgsql AS $$
+DECLARE
+  made uuid;
 BEGIN
   IF p_arguments ? 'user_id' THEN
     SELECT u.* INTO ret_user FROM user_find(p_arguments->>'user_id') f JOIN users u ON u.id = f.id;
@@ -288,7 +290,8 @@ BEGIN
     SELECT u.* INTO ret_user FROM users u WHERE u.jid = p_arguments->>'jid';
     IF ret_user.id IS NULL AND p_make
        AND split_part(p_arguments->>'jid', '@', 2) <> p_arguments->>'domain' THEN
-      SELECT u.* INTO ret_user FROM users u WHERE u.id = user_remote(p_arguments->>'jid');
+      made := user_remote(p_arguments->>'jid'); -- by itself: the next statement has to see it
+      SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
     END IF;
   END IF;
   ret_jid := coalesce(ret_user.jid, p_arguments->>'jid');
