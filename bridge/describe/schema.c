@@ -45,7 +45,9 @@ static const struct schema_frame frames[] = {
     {.name = NULL},
 };
 
-#define ERROR_CODE "ErrorCode" /* made from the error table */
+/* Made from the tables: the codes of problems, and the frames of all events. */
+#define ERROR_CODE "ErrorCode"
+#define EVENT "Event"
 
 const struct schema_frame *schema_frames(void)
 {
@@ -94,13 +96,28 @@ static bool exists(const char *name)
         if (rows[i].kind != ROW_MEMBER && strcmp(rows[i].name, name) == 0)
             return true;
     }
-    return strcmp(name, ERROR_CODE) == 0;
+    return strcmp(name, ERROR_CODE) == 0 || strcmp(name, EVENT) == 0;
 }
 
 static json_t *read_reference(const char *name)
 {
     g_autofree char *target = g_strconcat("#/components/schemas/", name, NULL);
     return exists(name) ? json_pack("{s:s}", "$ref", target) : NULL;
+}
+
+static json_t *read_alternatives(const char *names)
+{
+    g_auto(GStrv) list = g_strsplit(names, "|", -1);
+    json_t *any = json_array();
+    for (size_t i = 0; list[i]; i++) {
+        json_t *one = read_reference(list[i]);
+        if (!one) {
+            json_decref(any);
+            return NULL;
+        }
+        json_array_append_new(any, one);
+    }
+    return json_pack("{s:o}", "anyOf", any);
 }
 
 /* Takes SCHEMA. */
@@ -110,7 +127,10 @@ static json_t *or_null(json_t *schema)
     json_t *choices = json_object_get(schema, "enum");
     if (!type)
         return json_pack("{s:[o, {s:s}]}", "anyOf", schema, "type", "null");
-    json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
+    if (json_is_array(type))
+        json_array_append_new(type, json_string("null"));
+    else
+        json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
     if (choices)
         json_array_append_new(choices, json_null());
     return schema;
@@ -132,7 +152,9 @@ static json_t *read_type(const char *type)
     }
     if (length > 1 && type[0] == '=')
         return read_choice(type + 1);
-    return g_ascii_isupper(type[0]) ? read_reference(type) : read_plain(type);
+    if (g_ascii_isupper(type[0]))
+        return strchr(type, '|') ? read_alternatives(type) : read_reference(type);
+    return read_plain(type);
 }
 
 json_t *schema_of_type(const char *type)
@@ -187,6 +209,60 @@ static json_t *error_codes(void)
                      "type", "string", "enum", codes);
 }
 
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+static json_t *id_schema(void)
+{
+    return json_pack("{s:s, s:[s, s], s:i}", "description", "The client's own id of the command",
+                     "type", "string", "integer", "maxLength", 128);
+}
+
+static void add_property(json_t *object, const char *name, json_t *schema, bool required)
+{
+    json_object_set_new(json_object_get(object, "properties"), name, schema);
+    if (required)
+        json_array_append_new(json_object_get(object, "required"), json_string(name));
+}
+
+static json_t *envelope_new(const char *type)
+{
+    json_t *object = object_new(NULL);
+    add_property(object, "type", json_pack("{s:s}", "const", type), true);
+    return object;
+}
+
+json_t *schema_of_frame(const struct schema_frame *frame, json_t *payload)
+{
+    json_t *object = envelope_new(frame->name);
+    if (frame->id != SCHEMA_NEVER)
+        add_property(object, "id", id_schema(), frame->id == SCHEMA_ALWAYS);
+    if (frame->cursor != SCHEMA_NEVER)
+        add_property(object, "cursor", read_plain("text"), frame->cursor == SCHEMA_ALWAYS);
+    add_property(object, "ts", read_plain("time"), true);
+    add_property(object, "payload", payload, true);
+    return object;
+}
+
+json_t *schema_of_command(const char *type, json_t *payload, bool payload_required)
+{
+    json_t *object = envelope_new(type);
+    add_property(object, "id", id_schema(), false);
+    add_property(object, "payload", payload, payload_required);
+    json_object_set_new(object, "additionalProperties", json_false());
+    return object;
+}
+
+static json_t *event_frames(void)
+{
+    json_t *choices = json_array();
+    for (const struct schema_frame *frame = frames; frame->name; frame++) {
+        if (frame->is_event)
+            json_array_append_new(choices, schema_of_frame(frame, schema_of_type(frame->payload)));
+    }
+    return json_pack("{s:s, s:o}", "description", "An event, as the WebSocket has it", "anyOf",
+                     choices);
+}
+
 json_t *schema_all(void)
 {
     json_t *all = json_object();
@@ -202,6 +278,7 @@ json_t *schema_all(void)
         json_object_set_new(all, rows[i].name, object);
     }
     json_object_set_new(all, ERROR_CODE, error_codes());
+    json_object_set_new(all, EVENT, event_frames());
     return all;
 }
 
@@ -247,6 +324,10 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         break;
     case FIELD_CHOICE:
         schema = choices_of(field);
+        break;
+    case FIELD_USER:
+        schema = json_pack("{s:[s,s], s:i}", "type", "string", "integer", "minimum", 1);
+        set_bounds(schema, field, "minLength", "maxLength");
         break;
     }
     return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;

@@ -71,7 +71,7 @@ BEGIN
     ON CONFLICT (user_id, peer) DO UPDATE SET pending_in = true, updated_at = now();
   source := user_remote(p_peer); -- an app user is there already
   SELECT ret_id INTO pair FROM conversation_pair(source, p_user);
-  UPDATE members m SET request = 'pending', hidden_seq = NULL
+  UPDATE members m SET request = 'pending'
     FROM conversations c WHERE c.id = pair AND m.conversation_id = pair AND m.user_id = p_user
       AND m.request IS NULL AND NOT relation_started(c);
   SELECT m.request INTO state FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user;

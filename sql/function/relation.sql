@@ -95,7 +95,7 @@ $$;
 CREATE FUNCTION relation_accept(p_conversation uuid, p_user uuid) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE members m SET request = 'accepted'
+  UPDATE members m SET request = 'accepted', hidden_seq = NULL
     WHERE m.conversation_id = p_conversation AND m.user_id = p_user
       AND m.request IN ('pending', 'declined');
   RETURN FOUND;
@@ -140,7 +140,7 @@ BEGIN
   END IF;
   IF verdict IS NOT NULL THEN
     asked := nullif(verdict, 'open');
-    UPDATE members m SET request = asked, hidden_seq = CASE WHEN asked IS NULL THEN m.hidden_seq END
+    UPDATE members m SET request = asked
       WHERE m.conversation_id = c.id AND m.user_id = target.id;
     IF asked IS NOT NULL THEN
       PERFORM relation_request_event(c.id, target.id, false, jsonb_populate_record(NULL::messages,

@@ -131,15 +131,15 @@ END_TEST
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
-    PGresult *result = result_new(18);
+    PGresult *result = result_new(19);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
                                  "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
-                                 "0000000000000007", "0000000000000008", "01", NULL, NULL, "01"};
-    for (int i = 0; i < 18; i++)
+                                 "0000000000000007", "0000000000000008", "01", "01", NULL, NULL, "01"};
+    for (int i = 0; i < 19; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 9, "romeo@example.org");
-    set_text(result, 15, "[]");
-    set_text(result, 16, "{}");
+    set_text(result, 16, "[]");
+    set_text(result, 17, "{}");
     return result;
 }
 
@@ -169,6 +169,7 @@ START_TEST(stored_message_is_read)
     ck_assert(write->held && write->receipt);
     ck_assert_str_eq(write->events, "[]");
     ck_assert(write->outbox);
+    ck_assert(write->awaited);
     message_write_free(write);
 }
 END_TEST
@@ -203,7 +204,7 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
             struct message_write message;
             struct mark_write mark;
             struct failure_write failure;
-            struct open_write open;
+            struct change_write change;
         } write = {0};
         for (int i = 0; i < codec->arrays; i++)
             array_begin(&arrays[i], codec->types[i]);
