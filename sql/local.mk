@@ -18,7 +18,8 @@ SQL_MIGRATIONS = \
   sql/migration/0005_search.sql \
   sql/migration/0006_sessions.sql \
   sql/migration/0007_instances.sql \
-  sql/migration/0008_relation.sql
+  sql/migration/0008_profile.sql \
+  sql/migration/0009_relation.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -30,6 +31,7 @@ SQL_FUNCTIONS = \
   sql/function/message.sql \
   sql/function/outbox.sql \
   sql/function/privacy.sql \
+  sql/function/profile.sql \
   sql/function/relation.sql \
   sql/function/request.sql \
   sql/function/search.sql \

@@ -78,7 +78,7 @@ static json_t *named_jid(struct request *request)
     static const struct field_problem bad = {ERROR_UNPROCESSABLE, "/jid",
                                              "is not a bare JID, nor a domain but our own"};
     const char *domain = request->core->options->xmpp_domain;
-    g_autofree char *folded = jid_fold(request->values[0].text);
+    g_autofree char *folded = jid_prepare(request->values[0].text);
     if (!folded || !jid_is_valid_bare(folded) || strcmp(folded, domain) == 0) {
         request_fail_field(request, &bad);
         return NULL;

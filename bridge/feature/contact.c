@@ -83,7 +83,7 @@ static void contact_add(struct request *request)
         request_fail_field(request, &both);
         return;
     }
-    g_autofree char *folded = jid->present ? jid_fold(jid->text) : NULL;
+    g_autofree char *folded = jid->present ? jid_prepare(jid->text) : NULL;
     if (jid->present && (!folded || !jid_is_valid_bare(folded) || !strchr(folded, '@'))) {
         request_fail_field(request, &bad_jid);
         return;

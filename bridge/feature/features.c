@@ -5,6 +5,7 @@
 #include "bridge/feature/features.h"
 
 extern const struct feature feature_block;
+extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
 extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
@@ -13,6 +14,8 @@ extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
+extern const struct feature feature_peer;
+extern const struct feature feature_pep;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_privacy;
@@ -21,6 +24,7 @@ extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
+extern const struct feature feature_user_search;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
 
@@ -30,6 +34,10 @@ const struct feature *const features[] = {
     &feature_limits,
     &feature_description,
     &feature_user,
+    &feature_avatar,
+    &feature_user_search,
+    &feature_pep,  /* these two look on at presence, */
+    &feature_peer, /* before it is dealt with */
     &feature_conversation,
     &feature_message,
     &feature_search,

@@ -7,6 +7,7 @@ libfeature_a_SOURCES = \
   bridge/feature/capabilities.c \
   bridge/feature/contact.c \
   bridge/feature/conversation.c \
+  bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/description.c \
@@ -16,14 +17,19 @@ libfeature_a_SOURCES = \
   bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
+  bridge/feature/peer.c \
+  bridge/feature/pep.c bridge/feature/pep.h \
+  bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/privacy.c \
   bridge/feature/request.c \
+  bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/session.c \
   bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/user.c \
+  bridge/feature/user_search.c \
   bridge/feature/vcard.c \
   bridge/feature/version.c
 EXTRA_DIST += bridge/feature/README.md

@@ -125,6 +125,13 @@ void online_expire(struct online *online, gint64 now)
     }
 }
 
+void online_renew(struct online *online, const struct account *account)
+{
+    struct entry *entry = find(online, account);
+    if (entry && entry->state != GONE)
+        queue_first(online, entry);
+}
+
 void online_repeat(struct online *online)
 {
     GHashTableIter iter;

@@ -26,6 +26,8 @@ bool online_is_shown(const struct online *online, const struct account *account)
 
 /* Ends the graces that are over at NOW. */
 void online_expire(struct online *online, gint64 now);
+/* ACCOUNT is to be announced again, if it is shown. */
+void online_renew(struct online *online, const struct account *account);
 /* Everybody who is shown is to be announced again. */
 void online_repeat(struct online *online);
 

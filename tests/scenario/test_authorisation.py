@@ -10,6 +10,7 @@ import pytest
 from harness.bad import bad_parameters
 from harness.described import commands, operations
 from harness.matrix import CALLERS, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
+from harness.pictures import png
 from harness.rest import Api
 
 pytestmark = pytest.mark.generated
@@ -29,6 +30,12 @@ ROWS = {
     "POST /api/users/{user_id}/suspend": server_key({}),
     "DELETE /api/users/{user_id}/suspend": server_key(),
     "GET /api/users/me": signed_in(),
+    "PATCH /api/users/me": signed_in({"bio": "matrix"}),
+    "PUT /api/users/me/avatar": signed_in(png()),
+    "DELETE /api/users/me/avatar": signed_in(),
+    "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
+    "GET /api/users/search": signed_in({"q": "strangers"}),
+    "GET /api/users/{user_id}": users(blocked_foreign="not_found"),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
@@ -101,6 +108,8 @@ def ask(user, operation, ids=None, body=None, **query):
     path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
     if operation.method in ("GET", "DELETE"):  # what a row gives as body is the query then
         return user.request(operation.method, path, **{**(body or {}), **query})
+    if isinstance(body, bytes):
+        return user.request(operation.method, path, body, {"Content-Type": "image/png"}, **query)
     return user.request(operation.method, path, body, **query)
 
 

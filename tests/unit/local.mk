@@ -138,7 +138,6 @@ tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
 core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
-core_tests = tests/unit/core_limit_test tests/unit/core_bus_test tests/unit/core_lease_test tests/unit/core_sequencer_test \
 core_tests = tests/unit/core_bus_test tests/unit/core_lease_test tests/unit/core_sequencer_test \
   tests/unit/core_fanout_test tests/unit/core_outbox_test tests/unit/core_message_test tests/unit/core_session_test \
   tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/core_limit_test \
@@ -186,5 +185,5 @@ TESTS += tests/unit/feature_online_test
 tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
   bridge/feature/online.c
 tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif
