@@ -97,7 +97,8 @@ def test_who_signs_in_while_hidden_is_not_announced(alice, bob):
     privacy(alice, presence="nobody")
     with alice.ws():
         bob.barrier(alice.jid)
-        assert not bob.inbox.count(lambda s: s.name == "presence" and s.sender == alice.jid + "/rest")
+        assert not bob.inbox.count(lambda s: s.name == "presence" and s.sender == alice.jid + "/rest"
+                                   and s.type is None)
         privacy(alice, presence="everyone")
         bob.expect_presence(alice.jid + "/rest")
 
