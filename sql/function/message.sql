@@ -46,7 +46,7 @@ BEGIN
         ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
       LEFT JOIN LATERAL (
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
-          WHERE (p_careful OR c.guarded) AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
+          WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
   ), planned AS MATERIALIZED (
     SELECT r.*,
@@ -61,7 +61,8 @@ BEGIN
              + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
            head + r.n AS new_position
       FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL THEN
-                     relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp)
+                     relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
+                                   p_dedupes[x.n])
                    END AS passage
               FROM resolved x) r
       LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m

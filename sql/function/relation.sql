@@ -101,11 +101,22 @@ BEGIN
   RETURN FOUND;
 END $$;
 
+-- Fails like the unique index when what is refused was stored before: message_store is then called
+-- again with p_careful, and yields the first row, as it would without the block.
+CREATE FUNCTION relation_repeated(p_sender uuid, p_dedupe uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupe
+               AND m.dedupe IS NOT NULL) THEN
+    RAISE unique_violation;
+  END IF;
+END $$;
+
 -- Asked for a message in a guarded conversation, before it is stored. Who writes accepts the other.
 -- NULL: it passes. Else { outcome: 0, 4 refused, 5 the sender blocks the other;
 -- held: the other is not told; events: as in change_apply }.
 CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
-                              p_position bigint, p_at timestamptz) RETURNS jsonb
+                              p_position bigint, p_at timestamptz, p_dedupe uuid) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -123,6 +134,7 @@ BEGIN
   SELECT * INTO target FROM users
     WHERE id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END;
   IF relation_blocks(source.id, target.jid) THEN
+    PERFORM relation_repeated(p_sender, p_dedupe);
     RETURN jsonb_build_object('outcome', 5);
   END IF;
   SELECT m.request INTO asked FROM members m
@@ -132,6 +144,7 @@ BEGIN
     verdict := relation_first(target.id, source.jid);
   END IF;
   IF relation_blocks(target.id, source.jid) OR verdict = 'refused' THEN
+    PERFORM relation_repeated(p_sender, p_dedupe);
     RETURN jsonb_build_object('outcome', 4);
   END IF;
   SELECT h.position INTO before FROM log_head h;
