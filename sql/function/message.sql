@@ -40,7 +40,8 @@ BEGIN
            c.base_from_a, c.awaited, c.guarded, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
+           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
+           last.seq AS last_seq, last.from_a AS last_from_a
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
         ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
@@ -48,6 +49,9 @@ BEGIN
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
           WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
+      -- Here, beside nothing volatile, it is looked up once per conversation.
+      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m WHERE m.conversation_id = c.id
+                           ORDER BY m.seq DESC LIMIT 1) last ON true
   ), planned AS MATERIALIZED (
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
@@ -56,8 +60,8 @@ BEGIN
                 ELSE 3 END AS outcome,
            coalesce((r.passage->>'held')::boolean, r.guarded AND r.old_id IS NOT NULL
                       AND relation_held(r.conversation_id, r.sender_id), false) AS held,
-           coalesce(last.seq, r.base_seq) + row_number() OVER fresh AS new_seq,
-           coalesce(last.from_a, r.base_from_a)
+           coalesce(r.last_seq, r.base_seq) + row_number() OVER fresh AS new_seq,
+           coalesce(r.last_from_a, r.base_from_a)
              + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
            head + r.n AS new_position
       FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL THEN
@@ -65,9 +69,6 @@ BEGIN
                                    p_dedupes[x.n])
                    END AS passage
               FROM resolved x) r
-      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m
-                           WHERE m.conversation_id = r.conversation_id
-                           ORDER BY m.seq DESC LIMIT 1) last ON true
       WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL
                          AND (r.passage IS NULL OR r.passage->>'outcome' = '0') ORDER BY r.n
                        ROWS UNBOUNDED PRECEDING)
