@@ -14,6 +14,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
 #include "bridge/cluster.h"
@@ -174,6 +175,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->limiter = limiter_new(options);
     accounts_init(core);
     sessions_init(core);
+    relations_init(core);
     deliveries_init(core);
     daemon->cluster = cluster_new(core);
     core->outbox = outbox_new(core);
@@ -260,6 +262,7 @@ void daemon_free(struct daemon *daemon)
     outbox_free(core->outbox);
     cluster_free(daemon->cluster);
     deliveries_clear(core);
+    relations_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);

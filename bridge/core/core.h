@@ -17,6 +17,7 @@ struct operation;
 struct limiter;
 struct options;
 struct outbox;
+struct relations;
 struct revocations;
 struct token_verifier;
 struct uuid;
@@ -53,6 +54,7 @@ struct core {
     struct elsewhere *elsewhere;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
+    struct relations *relations; /* how users stand to others, bounded */
     GHashTable *sessions;       /* token → remembered session, bounded */
     struct revocations *revocations; /* which of them this process has carried out */
     /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
@@ -66,6 +68,8 @@ struct core {
     /* A message of somebody else was handed to a socket of USER. NULL: nobody wants to know. */
     void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                       const struct uuid *message);
+    /* PEER was told that it may see the presence of USER (bare JIDs). NULL: nobody wants to know. */
+    void (*subscribed)(struct core *core, const char *user, const char *peer);
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -16,6 +16,7 @@ libcore_a_SOURCES = \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
+  bridge/core/relation.c bridge/core/relation.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/revocation.c bridge/core/revocation.h \
   bridge/core/secret.c bridge/core/secret.h \

@@ -4,8 +4,10 @@
 
 #include "bridge/feature/features.h"
 
+extern const struct feature feature_block;
 extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
+extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
@@ -17,6 +19,8 @@ extern const struct feature feature_peer;
 extern const struct feature feature_pep;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_privacy;
+extern const struct feature feature_request;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
@@ -42,6 +46,10 @@ const struct feature *const features[] = {
     &feature_sync,
     &feature_follow,
     &feature_presence,
+    &feature_block,
+    &feature_privacy,
+    &feature_request,
+    &feature_contact,
     &feature_disco,
     &feature_ping,
     &feature_version,

@@ -22,6 +22,7 @@ BEGIN
                       ORDER BY x.seq DESC LIMIT 1) last
         ON last.position > p_position AND last.seq > mine.cleared_seq
       WHERE mine.user_id = p_user
+        AND mine.request IS DISTINCT FROM 'pending' AND mine.request IS DISTINCT FROM 'declined'
   LOOP
     -- Positions rise with seq: walk back until what the user has seen.
     FOR m IN SELECT x.seq, x.position FROM messages x
@@ -122,11 +123,12 @@ BEGIN
       JOIN LATERAL (
         SELECT 'message.delivered' AS type, moved.delivered_seq AS seq,
                moved.delivered_position AS position, moved.delivered_at AS at
-          WHERE moved.user_id <> p_user AND moved.delivered_position > p_position
+          WHERE moved.user_id <> p_user AND NOT moved.quiet AND moved.delivered_position > p_position
             AND moved.delivered_position <> moved.read_position
         UNION ALL
         SELECT 'message.read', moved.read_seq, moved.read_position, moved.read_at
-          WHERE moved.read_position > p_position) k ON k.seq > moved.cleared
+          WHERE moved.read_position > p_position
+            AND (NOT moved.quiet OR moved.user_id = p_user)) k ON k.seq > moved.cleared
       JOIN conversations c ON c.id = moved.conversation_id
       JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
       LIMIT p_limit + 1;
