@@ -1,11 +1,22 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Users.
 
--- The User object of the API.
+CREATE FUNCTION user_picture(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url)
+$$;
+
+-- The User object of the API, as text and as JSON.
+CREATE FUNCTION user_text(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT concat('{"id":"', u.id, '","username":', json_text(u.username), ',"name":',
+    json_text(u.name), ',"avatar_url":', json_text(user_picture(u)), ',"bio":', json_text(u.bio),
+    ',"jid":', json_text(u.jid), ',"kind":"', u.kind, '"}')
+$$;
+
 CREATE FUNCTION user_json(u users) RETURNS json
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('id', u.id, 'username', u.username, 'name', u.name,
-    'avatar_url', coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url), 'bio', u.bio, 'jid', u.jid, 'kind', u.kind)
+  SELECT user_text(u)::json
 $$;
 
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked
