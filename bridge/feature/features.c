@@ -9,6 +9,7 @@ extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
+extern const struct feature feature_follow;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -18,6 +19,7 @@ extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
+extern const struct feature feature_sync;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_user_search;
@@ -37,6 +39,8 @@ const struct feature *const features[] = {
     &feature_conversation,
     &feature_message,
     &feature_search,
+    &feature_sync,
+    &feature_follow,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is stored, for whom, in which order; repetitions; arrivals by XMPP; bounces; pages."""
+import json
+
 import psycopg2
 import pytest
 
