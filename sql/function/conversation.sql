@@ -90,8 +90,8 @@ LANGUAGE sql STABLE AS $$
                   FROM members m WHERE m.conversation_id = c.id
                   AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT u.jid, u.name, json_text(u.avatar_url) AS picture,
-                       user_json(u)::text AS object
+  JOIN LATERAL (SELECT u.jid, u.name, json_text(user_picture(u)) AS picture,
+                       user_text(u) AS object
                   FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
   LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
                        ORDER BY m.seq DESC LIMIT 1) last ON true
@@ -101,7 +101,7 @@ $$;
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  self text := (SELECT user_json(u)::text FROM users u WHERE u.id = p_user);
+  self text := (SELECT user_text(u) FROM users u WHERE u.id = p_user);
 BEGIN
   RETURN (SELECT o.object FROM conversation_object(p_user, self, p_conversation) o);
 END $$;
@@ -161,7 +161,7 @@ LANGUAGE sql STABLE AS $$
       ORDER BY k LIMIT p_limit + 1
   )
   SELECT o.object, p.key, p.rest
-    FROM (SELECT user_json(u)::text AS object FROM users u WHERE u.id = p_user OFFSET 0) self
+    FROM (SELECT user_text(u) AS object FROM users u WHERE u.id = p_user OFFSET 0) self
     CROSS JOIN (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
                   FROM nearest n
                   CROSS JOIN LATERAL (SELECT n.k <= p_limit

@@ -146,7 +146,7 @@ BEGIN
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
            s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
-           s.awaited, s.held, s.events, user_json(u)::text, receipts[s.n] AND NOT s.held
+           s.awaited, s.held, s.events, user_text(u), receipts[s.n] AND NOT s.held
       FROM message_store(p_ids, pairs, senders, p_bodies, NULL, p_dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
@@ -213,7 +213,7 @@ END $$;
 CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_text(m, user_json(u)::text,
+  RETURN (SELECT message_text(m, user_text(u),
                               message_mark(c, m.sender_id, m.seq, 'delivered'),
                               message_mark(c, m.sender_id, m.seq, 'read'))
             FROM users u WHERE u.id = m.sender_id);
@@ -233,6 +233,8 @@ DECLARE
   high bigint := 9223372036854775807;
   forward boolean := p_after IS NOT NULL;
   wanted int := p_limit + 1;
+  of_a text;
+  of_b text;
   result text;
 BEGIN
   SELECT m.cleared_seq INTO cleared FROM members m
@@ -241,6 +243,8 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation;
+  of_a := (SELECT user_text(u) FROM users u WHERE u.id = c.user_a);
+  of_b := (SELECT user_text(u) FROM users u WHERE u.id = c.user_b);
   low := cleared + 1;
   IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
     SELECT m.seq INTO anchor FROM messages m
@@ -257,25 +261,26 @@ BEGIN
     -- Half a page on each side; a cursor continues with before or after.
     high := anchor + (p_limit - 1) / 2;
   END IF;
-  IF forward THEN
-    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
-             FILTER (WHERE k <= p_limit), '[]'),
-           'has_more', count(*) > p_limit,
-           'next', CASE WHEN count(*) > p_limit THEN
-             (array_agg(m.id ORDER BY m.seq))[p_limit] END)::text INTO result
-      FROM (SELECT x, x.id, x.seq, row_number() OVER (ORDER BY x.seq) AS k FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq >= low ORDER BY x.seq LIMIT wanted) p
-           CROSS JOIN LATERAL (SELECT (p.x).*) m;
-  ELSE
-    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
-             FILTER (WHERE k <= p_limit), '[]'),
-           'has_more', count(*) > p_limit,
-           'next', CASE WHEN count(*) > p_limit THEN
-             (array_agg(m.id ORDER BY m.seq DESC))[p_limit] END)::text INTO result
-      FROM (SELECT x, row_number() OVER (ORDER BY x.seq DESC) AS k FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq BETWEEN low AND high ORDER BY x.seq DESC LIMIT wanted) p
-           CROSS JOIN LATERAL (SELECT (p.x).*) m;
-  END IF;
+  SELECT concat('{"items":[',
+      string_agg(message_text(p.message, CASE WHEN p.sender_id = c.user_a THEN of_a ELSE of_b END,
+                              p.delivered_at, p.read_at), ',' ORDER BY p.seq)
+        FILTER (WHERE p.k <= p_limit),
+      CASE WHEN count(*) > p_limit
+           THEN concat('],"has_more":true,"next":"', (array_agg(p.id ORDER BY p.k))[p_limit], '"}')
+           ELSE '],"has_more":false,"next":null}' END) INTO result
+    FROM (
+      SELECT n.*, row_number() OVER (ORDER BY CASE WHEN forward THEN n.seq ELSE -n.seq END) AS k,
+             message_mark(c, n.sender_id, n.seq, 'delivered') AS delivered_at,
+             message_mark(c, n.sender_id, n.seq, 'read') AS read_at
+        FROM (
+          (SELECT x AS message, x.id, x.seq, x.sender_id FROM messages x
+             WHERE forward AND x.conversation_id = c.id AND x.seq >= low
+             ORDER BY x.seq LIMIT wanted)
+          UNION ALL
+          (SELECT x, x.id, x.seq, x.sender_id FROM messages x
+             WHERE NOT forward AND x.conversation_id = c.id AND x.seq BETWEEN low AND high
+             ORDER BY x.seq DESC LIMIT wanted)) n
+        OFFSET 0) p;
   RETURN result;
 END $$;
 
