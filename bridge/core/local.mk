@@ -26,5 +26,6 @@ libcore_a_SOURCES = \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
+  bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \
   bridge/core/token_key.c bridge/core/token_key.h

@@ -15,6 +15,9 @@ struct feature {
      * gone then); may be NULL. */
     void (*start)(struct core *core);
     void (*stop)(struct core *core);
+    /* The process is about to stop: what waits for events is answered, streams end. May be called more
+     * than once; may be NULL. */
+    void (*drain)(struct core *core);
     void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

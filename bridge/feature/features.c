@@ -11,6 +11,7 @@ extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
+extern const struct feature feature_follow;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -22,6 +23,7 @@ extern const struct feature feature_privacy;
 extern const struct feature feature_request;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
+extern const struct feature feature_sync;
 extern const struct feature feature_time;
 extern const struct feature feature_user;
 extern const struct feature feature_user_search;
@@ -41,6 +43,8 @@ const struct feature *const features[] = {
     &feature_conversation,
     &feature_message,
     &feature_search,
+    &feature_sync,
+    &feature_follow,
     &feature_presence,
     &feature_block,
     &feature_privacy,
