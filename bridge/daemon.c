@@ -10,6 +10,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/pair.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/token.h"
@@ -142,6 +143,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     accounts_init(core);
     sessions_init(core);
     deliveries_init(core);
+    pairs_init(core);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {archive_up, NULL};
     for (size_t i = 0; features[i]; i++) {
@@ -205,6 +207,7 @@ void daemon_free(struct daemon *daemon)
     core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
     deliveries_clear(core);
+    pairs_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);

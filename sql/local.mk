@@ -5,6 +5,7 @@ SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
+  sql/query/pair.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
@@ -20,6 +21,7 @@ SQL_FUNCTIONS = \
   sql/function/mark.sql \
   sql/function/message.sql \
   sql/function/outbox.sql \
+  sql/function/pair.sql \
   sql/function/server_key.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

@@ -9,10 +9,14 @@
 struct account;
 struct announcer;
 struct archive;
+struct event;
 struct operation;
 struct options;
 struct outbox;
+struct pairs;
+struct subscriber;
 struct token_verifier;
+struct typing;
 struct uuid;
 
 enum sink_result {
@@ -46,9 +50,17 @@ struct core {
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);
+    /* SUBSCRIBER of ACCOUNT was added, or has been removed. NULL: nobody wants to know. */
+    void (*subscribed)(struct core *core, struct subscriber *subscriber, struct account *account,
+                       bool added);
+    /* EVENT of the log is about to be told to USERS. NULL: nobody wants to know. */
+    void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
+                       size_t count);
     /* A message of somebody else was handed to a socket of USER. NULL: nobody wants to know. */
     void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                       const struct uuid *message);
+    struct pairs *pairs;        /* direct conversations in memory, bounded */
+    struct typing *typing;      /* who types */
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -74,6 +74,8 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);
+    if (core->subscribed)
+        core->subscribed(core, subscriber, account, true);
     if (account->subscribers->len == 1 && core->presence_changed)
         core->presence_changed(core, account, true);
 }
@@ -84,11 +86,13 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     if (!account)
         return;
     g_ptr_array_remove_fast(account->subscribers, subscriber);
-    if (account->subscribers->len == 0) {
+    bool last = account->subscribers->len == 0;
+    if (last)
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
-        if (core->presence_changed)
-            core->presence_changed(core, account, false);
-    }
+    if (core->subscribed)
+        core->subscribed(core, subscriber, account, false);
+    if (last && core->presence_changed)
+        core->presence_changed(core, account, false);
     account_unref(account);
 }
 
@@ -102,6 +106,8 @@ void event_deliver(struct account *account, struct event *event)
         if (i >= account->subscribers->len)
             continue;
         struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        if (event->repeat && !subscriber->repeats)
+            continue;
         subscriber->deliver(subscriber, event);
         if (!account->subscribers)
             return;
@@ -121,6 +127,8 @@ bool event_is_wanted(const struct core *core, const struct uuid *users, size_t c
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
     core->position = MAX(core->position, event->position);
+    if (event->position > 0 && core->publishing)
+        core->publishing(core, event, users, count);
     for (size_t i = 0; i < count; i++) {
         struct account *account = account_find(core, &users[i]);
         if (!account || !account->subscribers)

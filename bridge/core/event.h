@@ -51,6 +51,8 @@ struct event {
     enum event_type type;
     struct event_parties parties;
     gint64 position;  /* in the log; 0 for events that are not in it (typing, presence) */
+    bool active;      /* typing: whether the actor does */
+    bool repeat;      /* nothing new: only for subscribers with `repeats` */
     char stamp[CLOCK_TIMESTAMP_SIZE];
     char *payload;    /* JSON object, native form */
     size_t payload_length;
@@ -70,6 +72,8 @@ struct subscriber {
     /* The account may not be used any longer (token expired, suspended); close. */
     void (*revoked)(struct subscriber *subscriber);
     struct account *account; /* reference held while subscribed */
+    /* Its clients forget by themselves that somebody types, so they are told again and again. */
+    bool repeats;
 };
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);

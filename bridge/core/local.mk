@@ -8,6 +8,7 @@ libcore_a_SOURCES = \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
+  bridge/core/pair.c bridge/core/pair.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/session.c bridge/core/session.h bridge/core/provision.h \
   bridge/core/base64url.c bridge/core/base64url.h \
@@ -16,4 +17,5 @@ libcore_a_SOURCES = \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
   bridge/core/token.c bridge/core/token.h \
-  bridge/core/token_key.c bridge/core/token_key.h
+  bridge/core/token_key.c bridge/core/token_key.h \
+  bridge/core/typing.c bridge/core/typing.h

@@ -9,6 +9,7 @@
 struct account;
 struct core;
 struct request;
+struct subscriber;
 
 #define REQUEST_VALUES_MAX 12
 
@@ -42,6 +43,7 @@ struct request {
     const struct operation *operation;
     struct core *core;
     struct account *account; /* who acts; a reference is held */
+    const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */

@@ -12,6 +12,7 @@ extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_time;
+extern const struct feature feature_typing;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
@@ -20,6 +21,7 @@ const struct feature *const features[] = {
     &feature_capabilities,
     &feature_user,
     &feature_conversation,
+    &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,
     &feature_presence,
     &feature_disco,

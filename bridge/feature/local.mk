@@ -15,6 +15,7 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/time.c \
+  bridge/feature/typing.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \
   bridge/feature/version.c

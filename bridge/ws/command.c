@@ -217,6 +217,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .operation = operation,
         .core = socket->server->core,
         .account = account_ref(socket->subscriber.account),
+        .origin = &socket->subscriber,
         .body = json_incref(envelope->payload),
     };
     memcpy(command->request.values, values, sizeof values);

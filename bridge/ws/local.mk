@@ -9,6 +9,5 @@ libws_a_SOURCES = \
   bridge/ws/output.c bridge/ws/output.h \
   bridge/ws/replay.c bridge/ws/replay.h \
   bridge/ws/server.c bridge/ws/server.h \
-  bridge/ws/socket.c bridge/ws/socket.h \
-  bridge/ws/wheel.c bridge/ws/wheel.h
+  bridge/ws/socket.c bridge/ws/socket.h
 EXTRA_DIST += bridge/ws/README.md
