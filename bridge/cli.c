@@ -13,7 +13,9 @@
 #include "bridge/base/options.h"
 #include "bridge/cli.h"
 #include "bridge/cli_print.h"
+#include "bridge/describe/describe.h"
 #include "bridge/doctor.h"
+#include "bridge/feature/features.h"
 #include "bridge/serve.h"
 #include "bridge/token.h"
 
@@ -255,6 +257,13 @@ static int parse_command(const struct command *command, int argc, char **argv)
     return run_command(command, &arguments);
 }
 
+static void print_description(char *(*describe_api)(const struct operation *const *operations,
+                                                    enum describe_form form))
+{
+    g_autofree char *text = describe_api(features_operations(), DESCRIBE_READABLE);
+    puts(text);
+}
+
 static int print_something(const char *option)
 {
     struct cli_text text;
@@ -269,6 +278,10 @@ static int print_something(const char *option)
         options_print_sample(stdout);
     else if (strcmp(option, "--man") == 0)
         cli_print_man(stdout, &text);
+    else if (strcmp(option, "--openapi") == 0)
+        print_description(describe_openapi);
+    else if (strcmp(option, "--asyncapi") == 0)
+        print_description(describe_asyncapi);
     else
         return usage_error("there is no option '%s'", option);
     return EXIT_SUCCESS;

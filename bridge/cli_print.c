@@ -20,6 +20,8 @@ static const struct cli_command printers[] = {
     {"--help", "Say what there is."},
     {"--help-options", "List the options of the configuration file."},
     {"--sample-config", "Print a configuration file with every option and its default."},
+    {"--openapi", "Print the description of the REST API (OpenAPI 3.1)."},
+    {"--asyncapi", "Print the description of the WebSocket (AsyncAPI 3.0)."},
     {"--man", "Print this manual page."},
     {"--version", "Print the version, and those of the libraries."},
 };

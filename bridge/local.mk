@@ -9,7 +9,7 @@ trestle_SOURCES = bridge/main.c \
   bridge/doctor_link.c bridge/doctor_net.c \
   bridge/serve.c bridge/serve.h \
   bridge/token.c bridge/token.h
-trestle_LDADD = libfeature.a libws.a libhttp.a libcore.a libarchive.a libxmpp.a libxep.a libloop.a \
+trestle_LDADD = libfeature.a libdescribe.a libws.a libhttp.a libcore.a libarchive.a libxmpp.a libxep.a libloop.a \
   libbase.a $(WSLAY_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(JWT_LIBS) $(PQ_LIBS) \
   $(EXPAT_LIBS) $(STROPHE_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += bridge/README.md bridge/base/README.md

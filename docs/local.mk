@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The manual page and the sample are what the program prints; `make docs-update` writes them anew after
-# the option table or the commands changed, and `make check` fails when they differ.
+# The manual page, the sample and the descriptions of the API are what the program prints;
+# `make docs-update` writes them anew after one of the tables they come from changed, and `make check` fails when they differ.
 dist_man_MANS = docs/trestle.1
-dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/architecture.md docs/known-limits.md docs/operations.md docs/xeps.md
+dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/openapi.json docs/asyncapi.json \
+  docs/architecture.md docs/known-limits.md docs/operations.md docs/xeps.md
 exampledir = $(docdir)/examples
 dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
 EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh docs/README.md docs/decisions \
@@ -13,6 +14,8 @@ EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh doc
 docs-update: trestle$(EXEEXT)
 	$(AM_V_GEN)./trestle$(EXEEXT) --man > $(srcdir)/docs/trestle.1
 	$(AM_V_at)./trestle$(EXEEXT) --sample-config > $(srcdir)/docs/trestle.ini.sample
+	$(AM_V_at)./trestle$(EXEEXT) --openapi > $(srcdir)/docs/openapi.json
+	$(AM_V_at)./trestle$(EXEEXT) --asyncapi > $(srcdir)/docs/asyncapi.json
 
 if ENABLE_TESTS
 dist_check_SCRIPTS = docs/generated_test.sh

@@ -6,12 +6,14 @@ SQL_QUERIES = \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/pair.sql \
+  sql/query/search.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
-  sql/migration/0004_direct_messaging.sql
+  sql/migration/0004_direct_messaging.sql \
+  sql/migration/0005_search.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -22,6 +24,7 @@ SQL_FUNCTIONS = \
   sql/function/message.sql \
   sql/function/outbox.sql \
   sql/function/pair.sql \
+  sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

@@ -8,6 +8,21 @@
 /* Details and pointers are short; a problem that does not fit is a mistake of ours. */
 #define PROBLEM_MAX 4096
 
+unsigned operation_errors(const struct operation *operation)
+{
+    unsigned errors = operation->errors | OPERATION_ERROR(BAD_REQUEST) | OPERATION_ERROR(TOO_LARGE) |
+                      OPERATION_ERROR(UNPROCESSABLE) | OPERATION_ERROR(RATE_LIMITED) |
+                      OPERATION_ERROR(INTERNAL) | OPERATION_ERROR(UNAVAILABLE);
+    if (!(operation->flags & OPERATION_ANONYMOUS))
+        errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
+                  OPERATION_ERROR(NOT_FOUND); /* nobody there for a server key to act for */
+    for (const struct field *field = operation->fields; field && field->name; field++) {
+        if (field->flags & FIELD_IN_PATH)
+            errors |= OPERATION_ERROR(NOT_FOUND);
+    }
+    return errors;
+}
+
 void request_reply(struct request *request, unsigned status, struct buffer *json)
 {
     request->transport->reply(request, status, json);

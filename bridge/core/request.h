@@ -15,8 +15,12 @@ struct subscriber;
 
 enum operation_flag {
     OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
-    OPERATION_SERVER_KEY = 1 << 1    /* only a server key with SCOPE may call it; account may be NULL */
+    OPERATION_SERVER_KEY = 1 << 1,   /* only a server key with SCOPE may call it; account may be NULL */
+    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there; else only 200 */
+    OPERATION_CACHEABLE = 1 << 3     /* the reply is the same for everybody and changes with releases */
 };
+
+#define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
 
 struct operation {
     const char *method;         /* "GET", "POST"…; NULL: no REST route */
@@ -26,9 +30,15 @@ struct operation {
     void (*handle)(struct request *request);
     unsigned flags;
     const char *scope;          /* for OPERATION_SERVER_KEY */
-    const char *reply;          /* name of the reply's schema */
+    const char *reply;          /* type of the reply, see describe/schema.def, or a media type ("image/png",
+                                 * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary;        /* one line for the API description */
 };
+
+/* All errors that OPERATION may answer with, as OPERATION_ERROR(…) | …: those of its row, and those
+ * that follow from its fields and flags. */
+unsigned operation_errors(const struct operation *operation);
 
 /* How an answer travels back. Called exactly once per request; afterwards the transport frees it. */
 struct request_transport {

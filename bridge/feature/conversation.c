@@ -140,7 +140,8 @@ static void conversation_read(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations", .fields = open_fields,
-     .handle = conversation_open, .reply = "Conversation",
+     .handle = conversation_open, .flags = OPERATION_CREATES, .reply = "Conversation",
+     .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes or finds the conversation with a user or a JID"},
     {.method = "GET", .path = "/api/conversations", .fields = list_fields,
      .handle = conversation_list, .reply = "ConversationPage",

@@ -6,11 +6,13 @@
 
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
+extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_typing;
 extern const struct feature feature_user;
@@ -19,10 +21,12 @@ extern const struct feature feature_version;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_description,
     &feature_user,
     &feature_conversation,
     &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,
+    &feature_search,
     &feature_presence,
     &feature_disco,
     &feature_ping,

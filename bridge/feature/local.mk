@@ -7,6 +7,7 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/description.c \
   bridge/feature/disco.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
@@ -14,6 +15,7 @@ libfeature_a_SOURCES = \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
   bridge/feature/user.c \

@@ -181,7 +181,8 @@ static bool on_message(const struct stanza_context *context)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations/:conversation_id/messages", .command = "message",
-     .fields = send_fields, .handle = send, .reply = "Message", .summary = "Sends a message"},
+     .fields = send_fields, .handle = send, .flags = OPERATION_CREATES, .reply = "Message",
+     .summary = "Sends a message"},
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
      .fields = page_fields, .handle = page, .reply = "MessagePage",
      .summary = "One page of a conversation, oldest first"},

@@ -57,7 +57,7 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/me", .fields = no_fields, .handle = user_me,
      .reply = "User", .summary = "The user who is signed in"},
     {.method = "POST", .path = "/api/users", .fields = create_fields, .handle = user_create,
-     .flags = OPERATION_SERVER_KEY, .scope = "users", .reply = "User",
+     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES, .scope = "users", .reply = "User",
      .summary = "Makes a hosted user, or finds the one with that id"},
     {0},
 };

@@ -38,6 +38,12 @@ static void add_problem_headers(const struct exchange *exchange, struct MHD_Resp
         add(response, "Sec-WebSocket-Version", "13");
 }
 
+static bool is_cacheable(const struct exchange *exchange)
+{
+    const struct operation *operation = exchange->request.operation;
+    return exchange->code == ERROR_NONE && operation && (operation->flags & OPERATION_CACHEABLE);
+}
+
 static void note(const struct exchange *exchange, unsigned status)
 {
     metric_add(METRIC_HTTP_REQUESTS, 1);
@@ -72,7 +78,7 @@ enum MHD_Result reply_send(struct exchange *exchange)
     exchange->content = NULL;
     add(response, "Content-Type",
         exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
-    add(response, "Cache-Control", "no-store");
+    add(response, "Cache-Control", is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Request-Id", exchange->request.id);
     if (exchange->code != ERROR_NONE)

@@ -72,23 +72,28 @@ static const struct field resume_fields[] = {
     {.name = NULL},
 };
 
-struct builtin {
-    const char *type;
-    const struct field *fields;
-    void (*handle)(struct ws_socket *socket, const char *id, const struct field_value *values);
+static const struct command_builtin builtins[] = {
+    {"auth", auth_fields, "hello", "Signs the socket in, and resumes when there is a cursor", NULL},
+    {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
+    {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
+    {.type = NULL},
 };
 
-static const struct builtin builtins[] = {
-    {"auth", auth_fields, handle_auth},
-    {"ping", no_fields, handle_ping},
-    {"resume", resume_fields, handle_resume},
-};
+static void (*const builtin_handlers[])(struct ws_socket *socket, const char *id,
+                                        const struct field_value *values) = {
+    handle_auth, handle_ping, handle_resume};
+G_STATIC_ASSERT(G_N_ELEMENTS(builtin_handlers) == G_N_ELEMENTS(builtins) - 1);
 
-static const struct builtin *find_builtin(const char *type)
+const struct command_builtin *command_builtins(void)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(builtins); i++) {
-        if (strcmp(builtins[i].type, type) == 0)
-            return &builtins[i];
+    return builtins;
+}
+
+static const struct command_builtin *find_builtin(const char *type)
+{
+    for (const struct command_builtin *builtin = builtins; builtin->type; builtin++) {
+        if (strcmp(builtin->type, type) == 0)
+            return builtin;
     }
     return NULL;
 }
@@ -161,7 +166,7 @@ static const struct {
     const char *member;
 } ack_members[] = {{"Message", "message"}, {"Conversation", "conversation"}};
 
-static const char *ack_member(const struct operation *operation)
+const char *command_ack_member(const struct operation *operation)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(ack_members); i++) {
         if (g_strcmp0(operation->reply, ack_members[i].schema) == 0)
@@ -172,7 +177,7 @@ static const char *ack_member(const struct operation *operation)
 
 static void send_ack(struct command *command, const struct buffer *json)
 {
-    const char *member = ack_member(command->request.operation);
+    const char *member = command_ack_member(command->request.operation);
     struct dialect_frame frame = {.type = "ack", .id = command->id};
     g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
     if (member && json->length > 0) {
@@ -283,13 +288,13 @@ static const char *read_envelope(json_t *frame, struct envelope *envelope, const
 
 static void dispatch(struct ws_socket *socket, struct envelope *envelope)
 {
-    const struct builtin *builtin = find_builtin(envelope->type);
+    const struct command_builtin *builtin = find_builtin(envelope->type);
     const struct operation *operation =
         g_hash_table_lookup(socket->server->commands, envelope->type);
     if (builtin) {
         struct field_value values[REQUEST_VALUES_MAX] = {0};
         if (check_fields(socket, envelope, builtin->fields, values))
-            builtin->handle(socket, envelope->id, values);
+            builtin_handlers[builtin - builtins](socket, envelope->id, values);
     } else if (operation) {
         begin_operation(socket, envelope, operation);
     } else {

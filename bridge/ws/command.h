@@ -6,10 +6,27 @@
 #include <stddef.h>
 
 struct core;
+struct field;
+struct operation;
 struct ws_socket;
 
 /* type → const struct operation *, of all operations that are commands. */
 GHashTable *command_table_new(const struct core *core);
+
+/* A command of the socket itself, no operation. */
+struct command_builtin {
+    const char *type;
+    const struct field *fields;
+    const char *answers; /* types of the frames that answer it, separated by spaces */
+    const char *summary;
+    const char *ack;     /* type of the payload when an ack answers it (describe/schema.def); or NULL */
+};
+
+/* All of them, ended by a row without type. Static. */
+const struct command_builtin *command_builtins(void);
+
+/* The member of an ack's payload that holds OPERATION's reply; NULL when the reply is the payload. */
+const char *command_ack_member(const struct operation *operation);
 
 /* A whole text message of the client, valid UTF-8. */
 void command_receive(struct ws_socket *socket, const char *text, size_t length);

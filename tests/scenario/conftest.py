@@ -14,6 +14,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
+from harness.described import seen  # noqa: E402
 from harness.rest import App, Backend  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
@@ -23,10 +24,13 @@ _running = None
 def pytest_addoption(parser):
     group = parser.getgroup("trestle")
     group.addoption("--server", choices=["prosody", "ejabberd"], default="prosody", help="XMPP server")
+    group.addoption("--complete", action="store_true",
+                    help="fail when a route, command or event is touched by no test")
     group.addoption("--stack", metavar="DIR", help="use this running stack instead of a fresh one")
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "generated: made from the descriptions; does not count as a test of a route")
     config.addinivalue_line("markers", "long: a campaign of minutes; runs in scripts/check --long only")
 
 
@@ -107,3 +111,51 @@ def pytest_runtest_makereport(item, call):
     if report.failed and _running:
         for name, lines in _running.logs_since(getattr(item, "log_sizes", {})).items():
             report.sections.append((f"log of {name}", "\n".join(lines) or "(nothing)"))
+
+
+# ---- Every reply and frame is as described.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    seen.faults.clear()
+    seen.counts = not item.get_closest_marker("generated")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    (yield).get_result()
+    if seen.faults:
+        pytest.fail("\n\n".join(seen.faults), pytrace=False)
+
+
+# ---- What no test touched. Workers hand over what they saw when they end.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    seen.merge(getattr(node, "workeroutput", {}).get("seen", {}))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session, exitstatus):
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["seen"] = seen.dump()
+    elif config.getoption("--complete") and exitstatus == 0 and untouched():
+        session.exitstatus = 1
+
+
+def untouched():
+    missing = seen.missing()
+    return [f"{kind[:-1]} {name}" for kind in ("routes", "commands", "events") for name in missing[kind]]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption("--complete"):
+        return
+    terminalreporter.section("coverage of the API")
+    for line in untouched():
+        terminalreporter.line(f"FAILED: no test touches the {line}")
+    terminalreporter.line(f"{len(seen.routes)} routes, {len(seen.commands)} commands and {len(seen.events)} events "
+                          "were touched. Statuses that no test has seen:")
+    for route, statuses in seen.missing()["statuses"].items():
+        terminalreporter.line(f"  {route}: {', '.join(statuses)}")

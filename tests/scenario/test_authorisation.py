@@ -1,131 +1,246 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every route and socket command × who asks × what for. A stranger and a random id get the same bytes."""
+"""Every route and socket command × who asks × what for. Routes and commands come from the descriptions, the
+expected outcomes from the table here; one that is not in it fails. A foreign thing and one that never was get
+the same bytes."""
 import re
 import uuid
 
 import pytest
 
-from harness.stack import TOP
+from harness.bad import bad_parameters
+from harness.described import commands, operations
+from harness.matrix import CALLERS, THINGS, NotYet, World, everybody, members, server_key, signed_in
+from harness.rest import Api
 
-# (method, path) → a good body (None: none). The one list; a route of the source that is missing here fails.
-OPEN = {("GET", "/api/capabilities"): None}
-OWN = {("GET", "/api/users/me"): None, ("GET", "/api/conversations"): None,
-       ("POST", "/api/conversations"): {"jid": "carol@example.org"}}
-KEYS = {("POST", "/api/users"): {"external_id": "matrix"}}
-CONVERSATION = {("GET", "/api/conversations/:conversation_id"): None,
-                ("GET", "/api/conversations/:conversation_id/messages"): None,
-                ("POST", "/api/conversations/:conversation_id/messages"): {"content": "Hello"},
-                ("PUT", "/api/conversations/:conversation_id/read"): {}}
-COMMANDS = {"message": {"content": "Hello"}, "read": {}}
-MALFORMED = ("x", "0", "%00", "..", "%2e%2e%2f", "'--", "00000000-0000-7000-8000-00000000000g", "x" * 500, "%ff%fe",
-             "{00000000-0000-7000-8000-000000000000}", "%E2%98%83", "null")
+pytestmark = pytest.mark.generated
+
+# The one table. `members(body, blocked="refused")`: what is not said follows from the kind of row; cells are
+# named by the caller (for the caller's own thing), by the thing (for every caller), or `caller_thing`.
+ROWS = {
+    "GET /api/capabilities": everybody(),
+    "GET /api/openapi.json": everybody(),
+    "GET /api/asyncapi.json": everybody(),
+    "GET /api/users/me": signed_in(),
+    "POST /api/users": server_key({"external_id": "matrix"}),
+    "GET /api/conversations": signed_in(),
+    "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
+    "GET /api/conversations/{conversation_id}": members(),
+    "GET /api/conversations/{conversation_id}/messages": members(),
+    "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
+    "PUT /api/conversations/{conversation_id}/read": members({}),
+    "GET /api/messages/search": signed_in({"q": "strangers"}),
+}
+# Commands that are no routes too, as "command NAME": …; and those of the socket itself.
+COMMAND_ROWS = {}
+SOCKET_ITSELF = {"auth", "ping", "resume"}
+
+# Fields outside the path that name a thing → which.
+NAMING = {"message_id": "message_id", "before": "message_id", "after": "message_id", "around": "message_id"}
+OPAQUE = ("not_found", "refused")
+ODD_IDS = ("..", "%2e%2e%2f", "'--", "x" * 500, "%E2%98%83", "null")
+
+BY_NAME = {str(o): o for o in operations()}
+BY_COMMAND = {o.row["x-command"]: o for o in operations() if "x-command" in o.row}
 
 
-def source(member):
-    """All values of `.member = "…"` in the operation tables of the features."""
-    text = "\n".join(file.read_text() for file in sorted((TOP / "bridge" / "feature").glob("*.c")))
-    return re.findall(rf'\.{member} = "([^"]+)"', text)
+def row_of_command(command):
+    return ROWS.get(str(BY_COMMAND.get(command))) or COMMAND_ROWS.get(f"command {command}")
 
 
 def same(reply):
     """Status, headers and body, without what may differ between any two replies."""
     id = reply.headers.get("request-id", "none").encode()
-    headers = {k: v for k, v in reply.headers.items() if k not in ("request-id", "date")}
+    headers = {k: v for k, v in reply.headers.items()
+               if k not in ("request-id", "date") and not k.startswith("ratelimit")}
     return reply.status, headers, reply.raw.replace(id, b"ID")
 
 
-@pytest.fixture
-def people(app):
-    alice, bella, stranger = app("alice"), app("bella"), app("stranger")
-    talk = alice.conversation_with(participant_id=bella.me()["id"])
-    message = alice.send(talk, "Not for strangers")
-    return alice, bella, stranger, talk, message
+def names_of(operation):
+    return [p["name"] for p in operation.parameters if p["in"] == "path"]
 
 
-def ask(user, route, id=None, body=None, **query):
-    method, path = route
-    return user.request(method, path.replace(":conversation_id", str(id)), body, **query)
+def ids_for(world, names, thing):
+    """Parameter → id: the last one named in the path is of kind `thing`, the ones before are the caller's own."""
+    kinds = ["own"] * (len(names) - 1) + [thing] if names and thing == "random" else [thing] * len(names)
+    ids = {name: world.id(name, kind) for name, kind in zip(names, kinds)}
+    return None if None in ids.values() else ids
 
 
-def test_the_tables_here_are_complete():
-    routes = set(zip(source("method"), source("path")))
-    assert routes == {*OPEN, *OWN, *KEYS, *CONVERSATION}
-    assert set(source("command")) == set(COMMANDS)
+def ask(user, operation, ids=None, body=None, **query):
+    path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
+    if operation.method == "GET":  # what a row gives as body is the query then
+        return user.request(operation.method, path, **{**(body or {}), **query})
+    return user.request(operation.method, path, body, **query)
 
 
-def test_anonymous_callers_get_one_answer(people, stack):
-    from harness.rest import Api
-    nobody = Api(stack)
-    for route, body in OPEN.items():
-        assert ask(nobody, route, body=body).status == 200
+def outcome_of(reply):
+    return "ok" if reply.status < 300 else reply.json["code"]
+
+
+def judge(title, row, caller, got, answers):
+    """Fails unless each thing got the outcome that the row declares."""
+    wrong = [f"  {thing}: wanted {row.outcome(caller, thing)}, got {outcome}: {str(answers[thing])[:500]}"
+             for thing, outcome in got.items() if outcome != row.outcome(caller, thing)]
+    if wrong:
+        pytest.fail("\n".join([title + ":", *wrong]), pytrace=False)
+
+
+def test_the_table_is_complete():
+    missing = sorted(set(BY_NAME) - set(ROWS))
+    assert not missing, "no row in tests/scenario/test_authorisation.py for: " + ", ".join(missing)
+    assert not set(ROWS) - set(BY_NAME), "rows of routes that are gone"
+    missing = sorted(c for c in commands() if c not in SOCKET_ITSELF and not row_of_command(c))
+    assert not missing, "no row in tests/scenario/test_authorisation.py for the commands " + ", ".join(missing)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", [n for n in ROWS if n in BY_NAME])
+def test_routes(app, stack, name, caller):
+    operation, row = BY_NAME[name], ROWS[name]
+    names = names_of(operation)
+    world = World(app, stack, caller)
+    got, skipped, replies = {}, [], {}
+    for thing in THINGS if names else ("own",):
+        try:
+            ids = ids_for(world, names, thing)
+            body = row.body(world, thing)
+        except NotYet as reason:
+            skipped.append(f"{thing}: {reason}")
+            continue
+        if ids is not None:
+            before = bystanders_view(world, thing)
+            replies[thing] = ask(world.caller, operation, ids, body)
+            got[thing] = outcome_of(replies[thing])
+            assert bystanders_view(world, thing) == before, f"{name} by {caller} changed what is not theirs"
+    judge(f"{name} by {caller}", row, caller, got, replies)
+    for thing in got:
+        if got[thing] in OPAQUE:  # nothing in it that could tell one caller or thing from another
+            assert set(replies[thing].json) == {"type", "title", "status", "code", "request_id"}
+    if got.get("foreign") in OPAQUE:
+        assert same(replies["foreign"]) == same(replies["random"])
+    if skipped:
+        pytest.skip("; ".join(skipped))
+
+
+def bystanders_view(world, thing):
+    """What alice sees of a conversation that is not the caller's."""
+    if thing != "foreign" or "foreign" not in world._made:
+        return None
+    talk, _ = world.talk("foreign")
+    return world.alice.conversation(talk), world.alice.messages(talk)
+
+
+def test_anonymous_callers_get_one_answer(app, stack):
+    world = World(app, stack, "anonymous")
     answers = set()
-    for route, body in {**OWN, **KEYS, **CONVERSATION}.items():
-        for id in (people[3]["id"], uuid.uuid4(), "x"):
-            reply = ask(nobody, route, id, body)
-            assert reply.status == 401, (route, reply)
+    for name in [n for n in ROWS if n in BY_NAME and BY_NAME[n].row["security"]]:
+        for id in (world.id("conversation_id", "foreign"), uuid.uuid4(), "x"):
+            ids = dict.fromkeys(names_of(BY_NAME[name]), id)
+            reply = ask(world.caller, BY_NAME[name], ids)
+            assert reply.status == 401, (name, reply)
             answers.add(str(same(reply)))
     assert len(answers) == 1, answers
 
 
-@pytest.mark.parametrize("route", CONVERSATION, ids=lambda route: " ".join(route))
-def test_a_stranger_and_a_random_id_get_the_same_bytes(people, route):
-    alice, bella, stranger, talk, _ = people
-    body = CONVERSATION[route]
-    for member in (alice, bella):
-        assert ask(member, route, talk["id"], body).status in (200, 201)
-    wanted = same(ask(stranger, route, uuid.uuid4(), body))
+@pytest.mark.parametrize("name", [n for n in ROWS if n in BY_NAME and any(
+    p["in"] == "path" and p["schema"].get("format") == "uuid" for p in BY_NAME[n].parameters)])
+def test_malformed_ids_are_like_unknown_ones(app, stack, name):
+    operation, row = BY_NAME[name], ROWS[name]
+    if row.outcome("stranger", "random") != "not_found":
+        pytest.skip("a random id is no secret here")
+    world = World(app, stack, "stranger")
+    names = names_of(operation)
+    schema = next(p["schema"] for p in operation.parameters if p["in"] == "path" and p["name"] == names[-1])
+    first = {n: world.id(n, "own") for n in names[:-1]}
+    wanted = same(ask(world.caller, operation, {**first, names[-1]: uuid.uuid4()}, row.body(world, "random")))
     assert wanted[0] == 404
-    assert same(ask(stranger, route, talk["id"], body)) == wanted
-    assert same(ask(alice, route, uuid.uuid4(), body)) == wanted
-    assert ask(alice, route, talk["id"].upper(), body).status in (200, 201, 404)
-    for id in MALFORMED:
-        reply = ask(stranger, route, id, body)
+    for id in (*(v for v in bad_parameters(schema).values() if v.isascii() and v.isalnum()), *ODD_IDS):
+        reply = ask(world.caller, operation, {**first, names[-1]: id}, row.body(world, "random"))
         assert same(reply) == wanted, (id, reply)
-        assert same(ask(alice, route, id, body)) == wanted, id
 
 
-def test_foreign_and_random_message_ids_get_the_same_bytes(people, app):
-    alice, bella, stranger, talk, message = people
-    own = stranger.conversation_with(participant_id=app("other").me()["id"])
-    stranger.send(own, "mine")
-    read = ("PUT", "/api/conversations/:conversation_id/read")
-    page = ("GET", "/api/conversations/:conversation_id/messages")
-    assert same(ask(stranger, read, own["id"], {"message_id": message["id"]})) \
-        == same(ask(stranger, read, own["id"], {"message_id": str(uuid.uuid4())}))
-    for direction in ("before", "after", "around"):
-        assert same(ask(stranger, page, own["id"], **{direction: message["id"]})) \
-            == same(ask(stranger, page, own["id"], **{direction: uuid.uuid4()}))
+def naming_fields():
+    """(route, field) of fields outside the path that name a thing."""
+    for name in ROWS:
+        operation = BY_NAME.get(name)
+        if operation and ROWS[name].outcome("stranger", "random") == "not_found":
+            query = [p["name"] for p in operation.parameters if p["in"] == "query"]
+            body = list(operation.body["properties"]) if operation.body else []
+            yield from ((name, field) for field in query + body if field in NAMING)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_socket_commands_of_strangers(people, command):
-    alice, bella, stranger, talk, message = people
-    with stranger.ws() as socket, bella.ws() as member:
-        answers = []
-        for id in (talk["id"], str(uuid.uuid4())):
-            problem = socket.refused(command, conversation_id=id, **COMMANDS[command])
-            answers.append({k: v for k, v in problem.items() if k != "request_id"})
-        assert answers[0] == answers[1] and answers[0]["code"] == "not_found"
-        assert member.command(command, conversation_id=talk["id"], **COMMANDS[command])
-        socket.sync()
-        assert not socket.frames("message.new", "message.read", "message.delivered")
-    assert len(alice.messages(talk)["items"]) == (2 if command == "message" else 1)
+@pytest.mark.parametrize("name, field", naming_fields())
+def test_foreign_and_random_ids_in_fields_get_the_same_bytes(app, stack, name, field):
+    operation, row = BY_NAME[name], ROWS[name]
+    world = World(app, stack, "stranger")
+    ids = ids_for(world, names_of(operation), "own")
+    replies = []
+    for thing in ("foreign", "random"):
+        value = world.id(NAMING[field], thing)
+        if operation.body and field in operation.body["properties"]:
+            replies.append(ask(world.caller, operation, ids, {**(row.body(world, "own") or {}), field: value}))
+        else:
+            replies.append(ask(world.caller, operation, ids, row.body(world, "own"), **{field: value}))
+    assert same(replies[0]) == same(replies[1]) and replies[0].status >= 400, replies
 
 
-def test_server_key_routes_refuse_users_alike(people):
-    for route, body in KEYS.items():
-        replies = [same(ask(user, route, body=body)) for user in people[:3]]
-        assert replies[0] == replies[1] == replies[2] and replies[0][0] == 403
+@pytest.mark.parametrize("caller", [c for c in CALLERS if c != "anonymous"])
+@pytest.mark.parametrize("command", [c for c in commands() if c not in SOCKET_ITSELF])
+def test_socket_commands(app, stack, command, caller):
+    row = row_of_command(command)
+    names = [n for n in ("conversation_id", "user_id") if n in commands()[command][0]["properties"]]
+    world = World(app, stack, caller)
+    got, skipped, problems = {}, [], {}
+    world.id("conversation_id", "foreign")
+    with world.caller.ws() as socket, world.alice.ws() as alice, world.other.ws() as other:
+        for thing in THINGS:
+            try:
+                payload = {**(row.body(world, thing) or {}), **(ids_for(world, names, thing) or {})}
+            except NotYet as reason:
+                skipped.append(f"{thing}: {reason}")
+                continue
+            frame = socket.ask(command, **payload)
+            problem = frame["payload"].get("problem", {}) if frame["type"] == "error" else {}
+            got[thing] = problem.get("code", "ok")
+            problems[thing] = {k: v for k, v in problem.items() if k != "request_id"}
+            if thing == "foreign":  # what the members hear of it
+                alice.sync(), other.sync()
+                foreign = world.talk("foreign")[0]["id"]
+                heard = [f for s in (alice, other) for f in s.events() if f.get("payload", {}).get(
+                    "conversation_id") == foreign and f["type"].partition(".")[2] not in ("delivered",)]
+                assert got[thing] == "ok" or not heard, heard
+    judge(f"{command} by {caller}", row, caller, got, problems)
+    if got.get("foreign") in OPAQUE:
+        assert problems["foreign"] == problems["random"]
+    if skipped:
+        pytest.skip("; ".join(skipped))
 
 
-def test_other_methods_and_paths(people):
-    alice = people[0]
-    for method, path in {**OWN, **KEYS, **CONVERSATION}:
-        for other in ("DELETE", "PATCH", "TRACE", "PROPFIND", "get"):
-            reply = ask(alice, (other, path), people[3]["id"])
-            assert reply.status in (400, 405, 501), (other, path, reply)
-        assert ask(alice, (method, path + "/"), people[3]["id"]).status == 404
-        assert ask(alice, (method, path + "/nothing"), people[3]["id"]).status in (404, 405)
+def test_socket_commands_before_signing_in(stack):
+    from harness.ws import Socket
+    for command in commands():
+        if command == "auth":
+            continue
+        with Socket(Api(stack).ws_url) as socket:
+            socket.send(command)
+            assert socket.expect("error")["payload"]["problem"]["code"] == "unauthenticated", command
+            socket.expect_close(4401)
+
+
+def test_other_methods_and_paths(app, stack):
+    world = World(app, stack, "member")
+    id = world.id("conversation_id", "own")
+    paths = {}
+    for operation in operations():
+        paths.setdefault(operation.path, set()).add(operation.method)
+    for path, methods in paths.items():
+        here = re.sub(r"\{\w+\}", id, path)
+        for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "get"} - methods:
+            reply = world.caller.request(other, here)
+            assert reply.status in (400, 404, 405, 501), (other, path, reply)
+        for method in methods:
+            assert world.caller.request(method, here + "/").status == 404, path
+            assert world.caller.request(method, here + "/no/thing").status in (404, 405), path
     for path in ("/", "/api", "/api/", "//api/users/me", "/API/users/me", "/api/users/me%2f", "/api//users/me",
                  "/api/users/../users/me", "/metrics", "/readyz", "/livez"):
-        assert alice.request("GET", path).status == 404, path
+        assert world.caller.request("GET", path).status == 404, path

@@ -22,6 +22,11 @@ tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
   tests/unit/http_fake_core.c tests/unit/http_fake_core.h
 tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_server_test_LDADD = $(transport_test_libs)
+# bridge/describe
+check_PROGRAMS += tests/unit/describe_schema_test
+TESTS += tests/unit/describe_schema_test
+tests_unit_describe_schema_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_describe_schema_test_LDADD = libdescribe.a $(transport_test_libs)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \

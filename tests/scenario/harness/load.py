@@ -16,6 +16,7 @@ import uuid
 import websockets
 
 from . import checker
+from .described import Conversation
 from .history import History
 from .inbox import DEADLINE, loop, run
 from .rest import App, http_request
@@ -130,6 +131,7 @@ class Consumer:
         self.current = None       # resolved once the socket is up and has what it missed
         self.pongs = []
         self.task = None
+        self.described = Conversation()
 
     def note(self, op, **values):
         self.history.add(self.name, "event", op, **values)
@@ -161,12 +163,15 @@ class Consumer:
             await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=PACE)
 
     async def send(self, type, **payload):
-        await self.connection.send(json.dumps({"type": type, "payload": payload}))
+        text = json.dumps({"type": type, "payload": payload})
+        self.described.sent(text)
+        await self.connection.send(text)
 
     async def _session(self, connection):
         await self.send("auth", token=self.app.token)
         async for text in connection:
             frame = json.loads(text)
+            self.described.received(frame)
             if frame["type"] == "hello":
                 await self._greeted(frame)
             elif frame["type"] in ("resumed", "resync"):

@@ -9,6 +9,8 @@ import time
 import urllib.parse
 import uuid
 
+from .described import check_reply
+
 
 def base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -35,7 +37,7 @@ class Reply:
 
 
 def http_request(base, method, path, body=None, headers=None, timeout=30):
-    """One request; `body` is bytes, or anything else to be sent as JSON."""
+    """One request; `body` is bytes, or anything else to be sent as JSON. The reply must be as described."""
     address = urllib.parse.urlsplit(base)
     headers = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
@@ -45,9 +47,12 @@ def http_request(base, method, path, body=None, headers=None, timeout=30):
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
     finally:
         connection.close()
+    if address.path == "" and path.startswith("/api/"):
+        check_reply(method, path, reply)
+    return reply
 
 
 class Api:

@@ -6,6 +6,7 @@ import uuid
 
 import websockets
 
+from .described import Conversation
 from .inbox import DEADLINE, Inbox, run
 
 
@@ -29,7 +30,7 @@ class Closed:
 class Socket:
     """`token` None: connect without signing in. `header`: send the token in the handshake.
 
-    The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
+    Every frame must be as described. The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
     """
 
     def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True):
@@ -39,6 +40,7 @@ class Socket:
         self.hello = None
         self._extra, self._resume = dict(headers or {}), resume
         self._connection = self._reader = None
+        self._described = Conversation()
         if connect:
             self.connect()
 
@@ -68,6 +70,7 @@ class Socket:
             async for text in connection:
                 frame = json.loads(text)
                 self.cursor = frame.get("cursor", self.cursor)
+                self._described.received(frame)
                 self.inbox.put(frame)
         except websockets.ConnectionClosed:
             pass
@@ -92,6 +95,7 @@ class Socket:
 
     def send_raw(self, data):
         """Text or bytes, as one frame."""
+        self._described.sent(data)
         run(self._connection.send(data))
 
     def send(self, type, id=None, **payload):

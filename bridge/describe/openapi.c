@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The REST API as an OpenAPI 3.1 document. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "bridge/core/request.h"
+#include "bridge/describe/describe_json.h"
+#include "bridge/describe/schema.h"
+
+#define IN_PARAMETERS (FIELD_IN_PATH | FIELD_IN_QUERY)
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+/* "/api/x/:id" as "/api/x/{id}". */
+static char *template_of(const char *path)
+{
+    GString *out = g_string_new(NULL);
+    g_auto(GStrv) segments = g_strsplit(path + 1, "/", -1);
+    for (size_t i = 0; segments[i]; i++) {
+        if (segments[i][0] == ':')
+            g_string_append_printf(out, "/{%s}", segments[i] + 1);
+        else
+            g_string_append_printf(out, "/%s", segments[i]);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* "get_conversations_conversation_id" */
+static char *id_of(const struct operation *operation)
+{
+    g_autofree char *method = g_ascii_strdown(operation->method, -1);
+    const char *path = operation->path;
+    if (g_str_has_prefix(path, "/api/"))
+        path += strlen("/api");
+    GString *id = g_string_new(method);
+    for (const char *p = path; *p; p++) {
+        if (*p != ':')
+            g_string_append_c(id, g_ascii_isalnum(*p) ? *p : '_');
+    }
+    return g_string_free(id, FALSE);
+}
+
+/* The first segment below /api. */
+static json_t *tag_of(const struct operation *operation)
+{
+    g_auto(GStrv) segments = g_strsplit(operation->path, "/", 4);
+    return json_string(g_strv_length(segments) > 2 ? segments[2] : "other");
+}
+
+static json_t *parameter_new(const struct field *field)
+{
+    bool in_path = (field->flags & FIELD_IN_PATH) != 0;
+    return json_pack("{s:s, s:s, s:b, s:o}", "name", field->name, "in", in_path ? "path" : "query",
+                     "required", in_path || (field->flags & FIELD_REQUIRED) != 0, "schema",
+                     schema_of_field(field, false));
+}
+
+static json_t *parameters_of(const struct operation *operation)
+{
+    json_t *list = json_array();
+    for (const struct field *field = operation->fields; field && field->name; field++) {
+        if (field->flags & IN_PARAMETERS)
+            json_array_append_new(list, parameter_new(field));
+        if (field->flags & FIELD_IDEMPOTENCY)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Idempotency-Key", "in", "header",
+                                "description", "Stands in for a member that the body lacks",
+                                "schema", schema_of_field(field, false)));
+    }
+    if (!(operation->flags & (OPERATION_ANONYMOUS | OPERATION_SERVER_KEY)))
+        json_array_append_new(list, describe_reference("#/components/parameters/TrestleUser"));
+    return list;
+}
+
+/* NULL when no field comes in the body. */
+static json_t *body_of(const struct operation *operation)
+{
+    json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
+    bool required = json_array_size(json_object_get(schema, "required")) > 0;
+    if (json_object_size(json_object_get(schema, "properties")) == 0) {
+        json_decref(schema);
+        return NULL;
+    }
+    return json_pack("{s:b, s:{s:{s:o}}}", "required", required, "content", "application/json",
+                     "schema", schema);
+}
+
+static json_t *security_of(const struct operation *operation)
+{
+    if (operation->flags & OPERATION_ANONYMOUS)
+        return json_array();
+    if (operation->flags & OPERATION_SERVER_KEY)
+        return json_pack("[{s:[s]}]", "serverKey", operation->scope);
+    if (operation->scope)
+        return json_pack("[{s:[]}, {s:[s]}]", "token", "serverKey", operation->scope);
+    return json_pack("[{s:[]}, {s:[]}]", "token", "serverKey");
+}
+
+/* ---- Replies -------------------------------------------------------------------------------- */
+
+static json_t *success_of(const struct operation *operation, const char *description)
+{
+    json_t *response = json_pack("{s:s, s:{s:o}}", "description", description, "headers",
+                                 "Request-Id", describe_reference("#/components/headers/RequestId"));
+    if (describe_is_silent(operation))
+        return response;
+    if (strchr(operation->reply, '/'))
+        json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
+    else
+        json_object_set_new(response, "content",
+                            json_pack("{s:{s:o}}", "application/json", "schema",
+                                      schema_of_type(operation->reply)));
+    return response;
+}
+
+static json_t *responses_of(const struct operation *operation)
+{
+    json_t *responses = json_object();
+    unsigned errors = operation_errors(operation);
+    if (describe_is_silent(operation))
+        json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
+    else
+        json_object_set_new(responses, "200", success_of(operation, "Done"));
+    if (operation->flags & OPERATION_CREATES)
+        json_object_set_new(responses, "201", success_of(operation, "Made"));
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
+        char status[8];
+        g_snprintf(status, sizeof status, "%u", error_info(code)->http_status);
+        if (errors & (1u << code))
+            json_object_set_new(responses, status,
+                                describe_reference("#/components/responses/Problem%s", status));
+    }
+    return responses;
+}
+
+/* The problem codes that OPERATION may answer with. */
+static json_t *codes_of(const struct operation *operation)
+{
+    json_t *codes = json_array();
+    unsigned errors = operation_errors(operation);
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
+        if (errors & (1u << code))
+            json_array_append_new(codes, json_string(error_info(code)->code));
+    }
+    return codes;
+}
+
+static json_t *operation_new(const struct operation *operation)
+{
+    g_autofree char *id = id_of(operation);
+    return json_pack("{s:s, s:s*, s:[o], s:o, s:o, s:o*, s:o, s:o, s:s*}", "operationId", id,
+                     "summary", operation->summary, "tags", tag_of(operation), "security",
+                     security_of(operation), "parameters", parameters_of(operation), "requestBody",
+                     body_of(operation), "responses", responses_of(operation), "x-codes",
+                     codes_of(operation), "x-command", operation->command);
+}
+
+static json_t *paths_new(const struct operation *const *operations)
+{
+    json_t *paths = json_object();
+    for (; operations && *operations; operations++) {
+        for (const struct operation *row = *operations; row->handle; row++) {
+            if (!row->method)
+                continue;
+            g_autofree char *path = template_of(row->path);
+            g_autofree char *method = g_ascii_strdown(row->method, -1);
+            if (!json_object_get(paths, path))
+                json_object_set_new(paths, path, json_object());
+            json_object_set_new(json_object_get(paths, path), method, operation_new(row));
+        }
+    }
+    return paths;
+}
+
+/* ---- Components ----------------------------------------------------------------------------- */
+
+static json_t *header_new(const char *description, const char *type)
+{
+    return json_pack("{s:s, s:o}", "description", description, "schema", schema_of_type(type));
+}
+
+static json_t *headers_new(void)
+{
+    return json_pack(
+        "{s:o, s:o}", "RequestId", header_new("The id of this request in the log", "uuid"),
+        "RetryAfter", header_new("Seconds to wait before asking again", "integer"));
+}
+
+static json_t *problem_response(const char *description, unsigned status)
+{
+    json_t *headers =
+        json_pack("{s:o}", "Request-Id", describe_reference("#/components/headers/RequestId"));
+    if (status == 429 || status == 503)
+        json_object_set_new(headers, "Retry-After",
+                            describe_reference("#/components/headers/RetryAfter"));
+    return json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", description, "headers", headers,
+                     "content", "application/problem+json", "schema", schema_of_type("Problem"));
+}
+
+/* One response for each status of the error table; its description names the codes. */
+static json_t *problem_responses(void)
+{
+    json_t *responses = json_object();
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
+        unsigned status = error_info(code)->http_status;
+        g_autofree char *name = g_strdup_printf("Problem%u", status);
+        if (json_object_get(responses, name))
+            continue;
+        g_autoptr(GString) description = g_string_new(NULL);
+        for (enum error_code other = code; other < ERROR_MAX; other++) {
+            const struct error_info *info = error_info(other);
+            if (info->http_status == status)
+                g_string_append_printf(description, "%s`%s`: %s", description->len ? "; " : "",
+                                       info->code, info->title);
+        }
+        json_object_set_new(responses, name, problem_response(description->str, status));
+    }
+    return responses;
+}
+
+static json_t *security_schemes(void)
+{
+    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token", "type", "http",
+                     "scheme", "bearer", "bearerFormat", "JWT", "description",
+                     "A token of an app user", "serverKey", "type", "http", "scheme", "bearer",
+                     "description", "A server key of an app's backend (tsk_…); the scopes are its own");
+}
+
+static json_t *parameters_new(void)
+{
+    return json_pack("{s:{s:s, s:s, s:s, s:o}}", "TrestleUser", "name", "Trestle-User", "in",
+                     "header", "description",
+                     "With a server key: the user it acts for, by Trestle id or the app's own id",
+                     "schema", schema_of_type("text"));
+}
+
+char *describe_openapi(const struct operation *const *operations, enum describe_form form)
+{
+    json_t *components = json_pack("{s:o, s:o, s:o, s:o, s:o}", "schemas", schema_all(),
+                                   "responses", problem_responses(), "parameters",
+                                   parameters_new(), "headers", headers_new(), "securitySchemes",
+                                   security_schemes());
+    json_t *info = describe_info("Messaging for applications, in front of an XMPP server. The "
+                                 "WebSocket is described in asyncapi.json.");
+    return describe_text(json_pack("{s:s, s:o, s:[{s:s}], s:o, s:o}", "openapi", "3.1.0", "info",
+                                   info, "servers", "url", "/", "paths", paths_new(operations),
+                                   "components", components),
+                         form);
+}

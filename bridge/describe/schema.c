@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the table schema.def and from field lists to JSON Schema. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "bridge/base/error.h"
+#include "bridge/describe/schema.h"
+
+enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_PAGE };
+
+static const struct row {
+    enum row_kind kind;
+    const char *name;
+    const char *text; /* an object's summary, else a type */
+} rows[] = {
+#define TRESTLE_SCHEMA(name, summary) {ROW_OBJECT, name, summary},
+#define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
+#define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
+#define TRESTLE_EVENT(name, type, cursor, summary)
+#define TRESTLE_FRAME(name, type, id, cursor, summary)
+#include "bridge/describe/schema.def"
+#undef TRESTLE_SCHEMA
+#undef TRESTLE_MEMBER
+#undef TRESTLE_PAGE
+#undef TRESTLE_EVENT
+#undef TRESTLE_FRAME
+};
+
+static const struct schema_frame frames[] = {
+#define TRESTLE_SCHEMA(name, summary)
+#define TRESTLE_MEMBER(name, type)
+#define TRESTLE_PAGE(name, type)
+#define TRESTLE_EVENT(name, type, cursor, summary)                                                 \
+    {name, type, SCHEMA_NEVER, (cursor) ? SCHEMA_ALWAYS : SCHEMA_NEVER, true, summary},
+#define TRESTLE_FRAME(name, type, id, cursor, summary)                                             \
+    {name, type, SCHEMA_##id, SCHEMA_##cursor, false, summary},
+#include "bridge/describe/schema.def"
+#undef TRESTLE_SCHEMA
+#undef TRESTLE_MEMBER
+#undef TRESTLE_PAGE
+#undef TRESTLE_EVENT
+#undef TRESTLE_FRAME
+    {.name = NULL},
+};
+
+#define ERROR_CODE "ErrorCode" /* made from the error table */
+
+const struct schema_frame *schema_frames(void)
+{
+    return frames;
+}
+
+/* ---- Types ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    const char *type;   /* of JSON Schema; NULL: any */
+    const char *format; /* or NULL */
+} plain_types[] = {
+    {"text", "string", NULL},       {"uuid", "string", "uuid"}, {"time", "string", "date-time"},
+    {"integer", "integer", NULL},   {"number", "number", NULL}, {"boolean", "boolean", NULL},
+    {"null", "null", NULL},         {"object", "object", NULL}, {"any", NULL, NULL},
+};
+
+static json_t *read_plain(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(plain_types); i++) {
+        if (strcmp(plain_types[i].name, name) != 0)
+            continue;
+        json_t *schema = json_object();
+        if (plain_types[i].type)
+            json_object_set_new(schema, "type", json_string(plain_types[i].type));
+        if (plain_types[i].format)
+            json_object_set_new(schema, "format", json_string(plain_types[i].format));
+        return schema;
+    }
+    return NULL;
+}
+
+static json_t *read_choice(const char *words)
+{
+    g_auto(GStrv) choices = g_strsplit(words, "|", -1);
+    json_t *list = json_array();
+    for (size_t i = 0; choices[i]; i++)
+        json_array_append_new(list, json_string(choices[i]));
+    return json_pack("{s:s, s:o}", "type", "string", "enum", list);
+}
+
+static bool exists(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].kind != ROW_MEMBER && strcmp(rows[i].name, name) == 0)
+            return true;
+    }
+    return strcmp(name, ERROR_CODE) == 0;
+}
+
+static json_t *read_reference(const char *name)
+{
+    g_autofree char *target = g_strconcat("#/components/schemas/", name, NULL);
+    return exists(name) ? json_pack("{s:s}", "$ref", target) : NULL;
+}
+
+/* Takes SCHEMA. */
+static json_t *or_null(json_t *schema)
+{
+    json_t *type = json_object_get(schema, "type");
+    json_t *choices = json_object_get(schema, "enum");
+    if (!type)
+        return json_pack("{s:[o, {s:s}]}", "anyOf", schema, "type", "null");
+    json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
+    if (choices)
+        json_array_append_new(choices, json_null());
+    return schema;
+}
+
+/* NULL if TYPE is malformed. */
+static json_t *read_type(const char *type)
+{
+    size_t length = strlen(type);
+    if (length > 1 && type[length - 1] == '?') {
+        g_autofree char *inner = g_strndup(type, length - 1);
+        json_t *schema = read_type(inner);
+        return schema ? or_null(schema) : NULL;
+    }
+    if (length > 2 && type[0] == '[' && type[length - 1] == ']') {
+        g_autofree char *inner = g_strndup(type + 1, length - 2);
+        json_t *schema = read_type(inner);
+        return schema ? json_pack("{s:s, s:o}", "type", "array", "items", schema) : NULL;
+    }
+    if (length > 1 && type[0] == '=')
+        return read_choice(type + 1);
+    return g_ascii_isupper(type[0]) ? read_reference(type) : read_plain(type);
+}
+
+json_t *schema_of_type(const char *type)
+{
+    json_t *schema = read_type(type);
+    if (!schema)
+        g_error("schema.def: %s is no type", type);
+    return schema;
+}
+
+bool schema_type_is_good(const char *type)
+{
+    json_t *schema = read_type(type);
+    json_decref(schema);
+    return schema != NULL;
+}
+
+/* ---- Named schemas -------------------------------------------------------------------------- */
+
+static json_t *object_new(const char *summary)
+{
+    return json_pack("{s:s*, s:s, s:{}, s:[]}", "description", summary, "type", "object",
+                     "properties", "required");
+}
+
+static void add_member(json_t *object, const char *name, const char *type)
+{
+    size_t length = strlen(name);
+    bool optional = name[length - 1] == '?';
+    g_autofree char *key = g_strndup(name, length - optional);
+    json_object_set_new(json_object_get(object, "properties"), key, schema_of_type(type));
+    if (!optional)
+        json_array_append_new(json_object_get(object, "required"), json_string(key));
+}
+
+static json_t *page_new(const char *type)
+{
+    g_autofree char *items = g_strdup_printf("[%s]", type);
+    json_t *page = object_new("One page of a list; next is the cursor to go on with");
+    add_member(page, "items", items);
+    add_member(page, "has_more", "boolean");
+    add_member(page, "next", "text?");
+    return page;
+}
+
+static json_t *error_codes(void)
+{
+    json_t *codes = json_array();
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++)
+        json_array_append_new(codes, json_string(error_info(code)->code));
+    return json_pack("{s:s, s:s, s:o}", "description", "What kind of failure; decide by this",
+                     "type", "string", "enum", codes);
+}
+
+json_t *schema_all(void)
+{
+    json_t *all = json_object();
+    json_t *object = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].kind == ROW_MEMBER) {
+            add_member(object, rows[i].name, rows[i].text);
+            continue;
+        }
+        if (json_object_get(all, rows[i].name))
+            g_error("schema.def: %s is there twice", rows[i].name);
+        object = rows[i].kind == ROW_PAGE ? page_new(rows[i].text) : object_new(rows[i].text);
+        json_object_set_new(all, rows[i].name, object);
+    }
+    json_object_set_new(all, ERROR_CODE, error_codes());
+    return all;
+}
+
+/* ---- Fields --------------------------------------------------------------------------------- */
+
+static void set_bound(json_t *schema, const char *key, gint64 value)
+{
+    json_object_set_new(schema, key, json_integer(value));
+}
+
+/* Fields are measured in bytes, JSON Schema counts characters: the schema may let more through. */
+static void set_bounds(json_t *schema, const struct field *field, const char *low, const char *high)
+{
+    if (field->minimum != 0 || field->maximum != 0)
+        set_bound(schema, low, field->minimum);
+    if (field->maximum != 0)
+        set_bound(schema, high, field->maximum);
+}
+
+static json_t *choices_of(const struct field *field)
+{
+    g_autofree char *words = g_strjoinv("|", (char **)(guintptr)field->choices);
+    return read_choice(words);
+}
+
+json_t *schema_of_field(const struct field *field, bool null_is_absent)
+{
+    json_t *schema = NULL;
+    switch (field->type) {
+    case FIELD_TEXT:
+        schema = read_plain("text");
+        set_bounds(schema, field, "minLength", "maxLength");
+        break;
+    case FIELD_UUID:
+        schema = read_plain("uuid");
+        break;
+    case FIELD_INTEGER:
+        schema = read_plain("integer");
+        set_bounds(schema, field, "minimum", "maximum");
+        break;
+    case FIELD_BOOLEAN:
+        schema = read_plain("boolean");
+        break;
+    case FIELD_CHOICE:
+        schema = choices_of(field);
+        break;
+    }
+    return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;
+}
+
+json_t *schema_of_fields(const struct field *fields, unsigned without)
+{
+    json_t *object = object_new(NULL);
+    for (; fields && fields->name; fields++) {
+        if (fields->flags & without)
+            continue;
+        json_object_set_new(json_object_get(object, "properties"), fields->name,
+                            schema_of_field(fields, true));
+        if (fields->flags & FIELD_REQUIRED)
+            json_array_append_new(json_object_get(object, "required"), json_string(fields->name));
+    }
+    json_object_set_new(object, "additionalProperties", json_false());
+    return object;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Search in messages. Their words are put into an index behind the log, a batch at a time and with a
+ * bounded share of a core, so that sending never waits for it; what is not in the index yet is
+ * looked through by the search itself. sql/function/search.sql says how. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/feature/feature.h"
+
+#define REPLY_MAX (16 * 1024 * 1024) /* bytes: a page of the largest messages */
+#define BATCH "500"                  /* positions at once: some tens of milliseconds */
+#define IDLE_MILLISECONDS 500        /* between two looks for new messages */
+#define PAUSE_MINIMUM 5              /* milliseconds between two batches */
+#define QUERY_LENGTH_MAX 256
+
+/* ---- Index ----------------------------------------------------------------------------------------- */
+
+static struct {
+    guint timer;
+    gint64 started; /* clock_monotonic, of the batch at work */
+    bool at_work;
+} indexer;
+
+static gboolean index_batch(gpointer data);
+
+static void index_after(struct core *core, gint64 milliseconds)
+{
+    indexer.timer = g_timeout_add((guint)CLAMP(milliseconds, PAUSE_MINIMUM, 60000), index_batch,
+                                  core);
+}
+
+static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct core *core = data;
+    indexer.at_work = false;
+    if (!core->archive)
+        return; /* stopping */
+    bool done = error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, 0);
+    gint64 behind = done ? rows_integer(rows, 0, 0) : 0;
+    if (done)
+        metric_set(METRIC_SEARCH_BEHIND, behind);
+    /* Rests so long that the work takes its share of the time, not more. */
+    gint64 spent = (clock_monotonic() - indexer.started) / 1000;
+    gint64 share = core->options->search_index_share;
+    index_after(core, behind > 0 ? spent * (100 - share) / share : IDLE_MILLISECONDS);
+}
+
+static gboolean index_batch(gpointer data)
+{
+    struct core *core = data;
+    indexer.timer = 0;
+    if (!archive_is_up(core->archive)) {
+        index_after(core, IDLE_MILLISECONDS);
+        return G_SOURCE_REMOVE;
+    }
+    indexer.started = clock_monotonic();
+    indexer.at_work = true;
+    const char *values[] = {BATCH};
+    archive_query(core->archive, QUERY_SEARCH_INDEX, values, batch_indexed, core);
+    return G_SOURCE_REMOVE;
+}
+
+static void start(struct core *core)
+{
+    if (core->options->search_index_share > 0)
+        index_after(core, IDLE_MILLISECONDS);
+}
+
+static void stop(struct core *core)
+{
+    (void)core;
+    if (indexer.timer)
+        g_source_remove(indexer.timer);
+    indexer.timer = 0;
+}
+
+/* ---- Search ---------------------------------------------------------------------------------------- */
+
+static const struct field search_fields[] = {
+    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 2, QUERY_LENGTH_MAX, NULL},
+    {"conversation_id", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"before", FIELD_INTEGER, FIELD_IN_QUERY, 1, G_MAXINT64, NULL},
+    {0},
+};
+enum { SEARCH_QUERY, SEARCH_CONVERSATION, SEARCH_LIMIT, SEARCH_BEFORE };
+
+static void found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    const char *json = rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
+    if (!json) {
+        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    buffer_append(&buf, json, rows_length(rows, 0, 0));
+    request_reply(request, 200, &buf);
+}
+
+static void search(struct request *request)
+{
+    const struct field_value *given = request->values;
+    char conversation[UUID_TEXT_SIZE], limit[24], before[24];
+    uuid_format(&given[SEARCH_CONVERSATION].uuid, conversation);
+    g_snprintf(limit, sizeof limit, "%" G_GINT64_FORMAT,
+               given[SEARCH_LIMIT].present ? given[SEARCH_LIMIT].integer : 50);
+    g_snprintf(before, sizeof before, "%" G_GINT64_FORMAT, given[SEARCH_BEFORE].integer);
+    const char *values[] = {request->account->id_text,
+                            given[SEARCH_CONVERSATION].present ? conversation : NULL,
+                            given[SEARCH_QUERY].text, limit,
+                            given[SEARCH_BEFORE].present ? before : NULL};
+    archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, found, request);
+}
+
+static const struct operation operations[] = {
+    {.method = "GET", .path = "/api/messages/search", .fields = search_fields, .handle = search,
+     .reply = "MessagePage",
+     .summary = "The user's messages that hold all words of a query, newest first"},
+    {0},
+};
+
+const struct feature feature_search = {
+    .name = "search", .operations = operations, .start = start, .stop = stop};

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every field of every route and command, with values that its declaration forbids: a problem that points to
+the field, and nothing stored. Nothing is listed here; it all comes from the descriptions."""
+import json
+import urllib.parse
+
+import pytest
+
+from harness.bad import bad_documents, bad_parameters, bad_values, good
+from harness.database import database
+from harness.described import commands, operations
+from harness.rest import Api, App, Backend
+
+pytestmark = pytest.mark.generated
+
+# The most requests of one user: the limits of a real server are meant for more sensible ones.
+PATIENCE = 50
+
+
+def row_counts(stack):
+    with database(stack) as query:
+        tables = [t for t, in query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+        return {table: query(f'SELECT count(*) FROM "{table}"')[0][0] for table in tables}
+
+
+@pytest.fixture
+def nothing_stored(stack):
+    """Call it when all users are there; at the end no table has more rows. (What earlier tests left in the
+    outbox may go meanwhile, and what they said may come into the search index.)"""
+    before = {}
+    yield lambda: before.update(row_counts(stack))
+    grown = [f"{table}: {before[table]} → {rows} rows" for table, rows in row_counts(stack).items()
+             if before and rows > before[table] and table != "search_blocks"]
+    assert not grown, "bad requests stored something"
+
+
+class Callers:
+    """Whoever may call an operation; a fresh user after some requests."""
+
+    def __init__(self, app, stack, operation):
+        security = operation.row["security"]
+        if not security:
+            self.users = [Api(stack)]
+        elif not any("token" in way for way in security):
+            self.users = [Backend(stack)]
+        else:
+            self.users = [app(f"fuzz{n}") for n in range(len(rest_cases(operation)) // PATIENCE + 1)]
+            for user in self.users:
+                user.me()
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        return self.users[self.asked // PATIENCE % len(self.users)]
+
+
+# ---- REST
+
+def path_with(operation, **changed):
+    """The path with good values, but for `changed`."""
+    path = operation.path
+    for parameter in operation.parameters:
+        if parameter["in"] == "path":
+            value = changed.get(parameter["name"], good(parameter["schema"]))
+            path = path.replace("{%s}" % parameter["name"], urllib.parse.quote(value, safe=""))
+    return path
+
+
+def good_query(operation):
+    return {p["name"]: good(p["schema"]) for p in operation.parameters if p["in"] == "query" and p["required"]}
+
+
+def rest_cases(operation):
+    """(name, path, query, body, headers, wanted status, wanted pointer) of all bad requests."""
+    path, query = path_with(operation), good_query(operation)
+    body = good(operation.body) if operation.body else None
+    found = []
+
+    def add(name, wanted, path=path, query=query, body=body, headers=None):
+        found.append((name, path, query, body, headers, *wanted))
+    for parameter in operation.parameters:
+        name, schema = parameter["name"], parameter["schema"]
+        if parameter["in"] == "query":
+            for what, value in bad_parameters(schema).items():
+                add(f"{name}: {what}", (422, f"/{name}"), query={**query, name: value})
+            if parameter["required"]:
+                add(f"{name}: missing", (422, f"/{name}"), query={k: v for k, v in query.items() if k != name})
+            add(f"{name}: twice", (422, f"/{name}"), query=[(name, good(schema))] * 2)
+        elif parameter["in"] == "path" and schema.get("format") == "uuid":
+            for what, value in bad_parameters(schema).items():
+                if value:
+                    add(f"{name}: {what}", (404, None), path=path_with(operation, **{name: value}))
+        elif name == "Idempotency-Key":
+            add(f"{name}: too long", (422, "/client_id"), headers={name: "x" * (schema["maxLength"] + 1)})
+    add("unknown parameter", (422, "/nonsense"), query={**query, "nonsense": "1"})
+    if operation.method not in ("GET", "DELETE"):
+        for case in body_cases(operation, body):
+            add(case[0], case[2:], body=case[1])
+    return found
+
+
+def body_cases(operation, body):
+    schema = operation.body or {"properties": {}, "required": []}
+    body = body or {}
+    yield "unknown member", {**body, "nonsense": 1}, 422, "/nonsense"
+    for what, value in {"list": [body], "text": "x", "number": 1}.items():
+        yield f"a {what} as body", json.dumps(value).encode(), 422, None
+    for name, part in schema["properties"].items():
+        for what, value in bad_values(part, name in schema["required"]).items():
+            yield f"{name}: {what}", {**body, name: value}, 422, f"/{name}"
+        if name in schema["required"]:
+            yield f"{name}: missing", {k: v for k, v in body.items() if k != name}, 422, f"/{name}"
+        for what, text in bad_documents(name).items():
+            yield f"{name}: {what}", text if isinstance(text, bytes) else text.encode(), 400, None
+
+
+def takes_json(operation):
+    return "requestBody" not in operation.row or operation.body
+
+
+def judge(title, wrong):
+    if wrong:
+        pytest.fail("\n  ".join([f"{title}:", *wrong]), pytrace=False)
+
+
+def pointer_of(problem):
+    return problem["errors"][0]["pointer"] if "errors" in problem else None
+
+
+@pytest.mark.parametrize("operation", [o for o in operations() if takes_json(o)], ids=str)
+def test_rest_refuses_bad_fields(app, stack, nothing_stored, operation):
+    caller = Callers(app, stack, operation)
+    nothing_stored()
+    wrong = []
+    for name, path, query, body, headers, status, pointer in rest_cases(operation):
+        target = path + ("?" + urllib.parse.urlencode(query) if query else "")
+        types = {"Content-Type": "application/json"} if body is not None else {}
+        reply = caller().request(operation.method, target, body, {**types, **(headers or {})})
+        if reply.status != status or pointer_of(reply.json) != pointer:
+            wrong.append(f"{name}: wanted {status} {pointer}, got {reply}")
+    judge(operation, wrong)
+
+
+# ---- WebSocket
+
+def frame_cases(command):
+    """(name, frame as text, wanted code, wanted pointer) of all bad frames."""
+    schema, _ = commands()[command]
+    body = good(schema)
+
+    def frame(payload):
+        return json.dumps({"type": command, "id": 1, "payload": payload})
+    yield "unknown member", frame({**body, "nonsense": 1}), "unprocessable", "/nonsense"
+    for what, value in {"list": [body], "text": "x", "number": 1, "null": None}.items():
+        yield f"a {what} as payload", frame(value), "unprocessable", "/payload"
+    for name, part in schema["properties"].items():
+        for what, value in bad_values(part, name in schema["required"]).items():
+            yield f"{name}: {what}", frame({**body, name: value}), "unprocessable", f"/{name}"
+        if name in schema["required"]:
+            yield (f"{name}: missing", frame({k: v for k, v in body.items() if k != name}), "unprocessable",
+                   f"/{name}")
+        for what, text in bad_documents(name).items():
+            if isinstance(text, str):  # broken UTF-8 ends the socket: test_hostile_ws.py
+                yield (f"{name}: {what}", '{"type":%s,"id":1,"payload":%s}' % (json.dumps(command), text),
+                       "bad_request", None)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_sockets_refuse_bad_fields(app, nothing_stored, command):
+    fuzz = app("fuzz")
+    wrong = []
+    with fuzz.ws() as socket:
+        nothing_stored()
+        for name, text, code, pointer in frame_cases(command):
+            socket.send_raw(text)
+            problem = socket.expect("error", timeout=5)["payload"]["problem"]
+            if (problem["code"], pointer_of(problem)) != (code, pointer):
+                wrong.append(f"{name}: wanted {code} {pointer}, got {problem}")
+        socket.sync()
+        assert not socket.frames("ack", "resumed", "resync"), "a bad frame was carried out"
+    judge(command, wrong)
+
+
+def test_unknown_commands_and_envelopes(app, nothing_stored):
+    with app("fuzz").ws() as socket:
+        nothing_stored()
+        for frame, pointer in (({"type": "nonsense"}, "/type"), ({"type": 1}, "/type"), ({}, "/type"),
+                               ({"type": "ping", "extra": 1}, None), ({"type": "ping", "id": []}, "/id"),
+                               ({"type": "ping", "id": "x" * 129}, "/id"), ([], None), ("ping", None)):
+            socket.send_raw(json.dumps(frame))
+            problem = socket.expect("error", timeout=5)["payload"]["problem"]
+            assert (problem["code"], pointer_of(problem)) == ("unprocessable", pointer), frame

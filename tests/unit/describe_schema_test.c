@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Types and fields as JSON Schema; every event of the daemon is described. */
+#include "config.h"
+
+#include <check.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/core/event.h"
+#include "bridge/describe/schema.h"
+
+/* SCHEMA is taken. */
+static void assert_schema(json_t *schema, const char *wanted)
+{
+    char *text = json_dumps(schema, JSON_COMPACT);
+    ck_assert_str_eq(text, wanted);
+    free(text);
+    json_decref(schema);
+}
+
+START_TEST(types_are_read)
+{
+    assert_schema(schema_of_type("text"), "{\"type\":\"string\"}");
+    assert_schema(schema_of_type("any"), "{}");
+    assert_schema(schema_of_type("time?"),
+                  "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}");
+    assert_schema(schema_of_type("=a|b"), "{\"type\":\"string\",\"enum\":[\"a\",\"b\"]}");
+    assert_schema(schema_of_type("=a?"), "{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",null]}");
+    assert_schema(schema_of_type("[User]"),
+                  "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/User\"}}");
+    assert_schema(
+        schema_of_type("User?"),
+        "{\"anyOf\":[{\"$ref\":\"#/components/schemas/User\"},{\"type\":\"null\"}]}");
+}
+END_TEST
+
+START_TEST(malformed_types_are_not)
+{
+    static const char *const bad[] = {"", "?", "strin", "[text", "Nobody", "[Nobody]?", "="};
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+        ck_assert_msg(!schema_type_is_good(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(fields_are_described)
+{
+    static const char *const words[] = {"x", "y", NULL};
+    static const struct field fields[] = {
+        {"id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+        {"name", FIELD_TEXT, FIELD_REQUIRED, 1, 9, NULL},
+        {"count", FIELD_INTEGER, 0, -1, 5, NULL},
+        {"kind", FIELD_CHOICE, 0, 0, 0, words},
+        {0},
+    };
+    assert_schema(schema_of_field(&fields[0], true), "{\"type\":\"string\",\"format\":\"uuid\"}");
+    assert_schema(schema_of_field(&fields[2], false),
+                  "{\"type\":\"integer\",\"minimum\":-1,\"maximum\":5}");
+    assert_schema(schema_of_fields(fields, FIELD_IN_PATH),
+                  "{\"type\":\"object\",\"properties\":{"
+                  "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":9},"
+                  "\"count\":{\"type\":[\"integer\",\"null\"],\"minimum\":-1,\"maximum\":5},"
+                  "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"x\",\"y\",null]}},"
+                  "\"required\":[\"name\"],\"additionalProperties\":false}");
+}
+END_TEST
+
+START_TEST(named_schemas_hold_together)
+{
+    json_t *all = schema_all();
+    json_t *user = json_object_get(all, "User");
+    ck_assert_ptr_nonnull(json_object_get(json_object_get(user, "properties"), "jid"));
+    json_t *problem = json_object_get(all, "Problem");
+    json_t *properties = json_object_get(problem, "properties");
+    ck_assert_ptr_nonnull(json_object_get(properties, "errors")); /* optional: without the "?" */
+    ck_assert_uint_eq(json_array_size(json_object_get(problem, "required")), 4);
+    json_decref(all);
+}
+END_TEST
+
+START_TEST(every_event_is_described)
+{
+    unsigned count = 0;
+    for (const struct schema_frame *frame = schema_frames(); frame->name; frame++) {
+        ck_assert_msg(schema_type_is_good(frame->payload), "%s", frame->name);
+        if (!frame->is_event)
+            continue;
+        ck_assert_msg(event_type_from_name(frame->name) < EVENT_TYPE_MAX, "%s", frame->name);
+        count++;
+    }
+    ck_assert_msg(count == EVENT_TYPE_MAX, "schema.def has %u events of %d", count, EVENT_TYPE_MAX);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("describe/schema");
+    TCase *tests = tcase_create("schema");
+    tcase_add_test(tests, types_are_read);
+    tcase_add_test(tests, malformed_types_are_not);
+    tcase_add_test(tests, fields_are_described);
+    tcase_add_test(tests, named_schemas_hold_together);
+    tcase_add_test(tests, every_event_is_described);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
