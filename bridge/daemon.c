@@ -131,6 +131,26 @@ static bool open_listeners(struct daemon *daemon, GError **error)
     return daemon->http != NULL;
 }
 
+/* ---- What features hear of --------------------------------------------------------------------------- */
+
+static void subscriber_changed(struct core *core, struct subscriber *subscriber,
+                               struct account *account, bool added)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->subscriber_changed)
+            features[i]->subscriber_changed(core, subscriber, account, added);
+    }
+}
+
+static void publishing(struct core *core, const struct event *event, const struct uuid *users,
+                       size_t count)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->publishing)
+            features[i]->publishing(core, event, users, count);
+    }
+}
+
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
 static void core_start(struct daemon *daemon, const struct options *options)
@@ -150,6 +170,8 @@ static void core_start(struct daemon *daemon, const struct options *options)
         if (features[i]->start)
             features[i]->start(core);
     }
+    core->subscriber_changed = subscriber_changed;
+    core->publishing = publishing;
     core->archive = archive_new(options, &callbacks, daemon);
     struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
     daemon->link = link_new(options, &link_callbacks, daemon);
@@ -212,6 +234,8 @@ void daemon_free(struct daemon *daemon)
     accounts_clear(core);
     token_verifier_free(core->tokens);
     g_free(core->epoch);
+    core->subscriber_changed = NULL;
+    core->publishing = NULL;
     loop_stop();
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->stop)

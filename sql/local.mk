@@ -6,6 +6,7 @@ SQL_QUERIES = \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/pair.sql \
+  sql/query/presence.sql \
   sql/query/search.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
@@ -24,6 +25,7 @@ SQL_FUNCTIONS = \
   sql/function/message.sql \
   sql/function/outbox.sql \
   sql/function/pair.sql \
+  sql/function/presence.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/user.sql

@@ -24,6 +24,10 @@
 #define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
 #define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
+#define NS_IDLE "urn:xmpp:idle:1"                               /* 0319 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
 #define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
 #define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */
+
+/* The project's own: docs/namespaces.md. */
+#define NS_IN_CALL "urn:trestle:presence:0"

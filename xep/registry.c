@@ -31,6 +31,7 @@ const struct xep_codec xep_registry[] = {
     {"0280", "1.0.1", "Message Carbons", NS_CARBONS, NULL, 0,
      "recognised, to refuse forged copies"},
     {"0297", "1.0", "Stanza Forwarding", NS_FORWARD, "forwarded", 0, ""},
+    {"0319", "1.0.2", "Last User Interaction in Presence", NS_IDLE, "idle", CLIENT, ""},
     {"0333", "1.0.0", "Displayed Markers", NS_MARKERS, NULL, CLIENT, ""},
     {"0334", "1.0.0", "Message Processing Hints", NS_HINTS, NULL, CLIENT, ""},
     {"0359", "0.7.0", "Unique and Stable Stanza IDs", NS_SID, NULL, CLIENT, ""},

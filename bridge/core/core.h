@@ -9,6 +9,7 @@
 struct account;
 struct announcer;
 struct archive;
+struct audience;
 struct event;
 struct operation;
 struct options;
@@ -18,6 +19,7 @@ struct subscriber;
 struct token_verifier;
 struct typing;
 struct uuid;
+struct watch;
 
 enum sink_result {
     SINK_SENT,
@@ -51,8 +53,8 @@ struct core {
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);
     /* SUBSCRIBER of ACCOUNT was added, or has been removed. NULL: nobody wants to know. */
-    void (*subscribed)(struct core *core, struct subscriber *subscriber, struct account *account,
-                       bool added);
+    void (*subscriber_changed)(struct core *core, struct subscriber *subscriber, struct account *account,
+                               bool added);
     /* EVENT of the log is about to be told to USERS. NULL: nobody wants to know. */
     void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
                        size_t count);
@@ -61,6 +63,8 @@ struct core {
                       const struct uuid *message);
     struct pairs *pairs;        /* direct conversations in memory, bounded */
     struct typing *typing;      /* who types */
+    struct watch *watch;        /* presence of contacts on XMPP */
+    struct audience *audience;  /* presence of hosted users, told to apps */
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

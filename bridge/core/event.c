@@ -74,8 +74,8 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);
-    if (core->subscribed)
-        core->subscribed(core, subscriber, account, true);
+    if (core->subscriber_changed)
+        core->subscriber_changed(core, subscriber, account, true);
     if (account->subscribers->len == 1 && core->presence_changed)
         core->presence_changed(core, account, true);
 }
@@ -89,8 +89,8 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     bool last = account->subscribers->len == 0;
     if (last)
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
-    if (core->subscribed)
-        core->subscribed(core, subscriber, account, false);
+    if (core->subscriber_changed)
+        core->subscriber_changed(core, subscriber, account, false);
     if (last && core->presence_changed)
         core->presence_changed(core, account, false);
     account_unref(account);

@@ -9,6 +9,7 @@ libcore_a_SOURCES = \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
+  bridge/core/peer.c bridge/core/peer.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/session.c bridge/core/session.h bridge/core/provision.h \
   bridge/core/base64url.c bridge/core/base64url.h \
@@ -16,6 +17,7 @@ libcore_a_SOURCES = \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
+  bridge/core/status.c bridge/core/status.h \
   bridge/core/token.c bridge/core/token.h \
   bridge/core/token_key.c bridge/core/token_key.h \
   bridge/core/typing.c bridge/core/typing.h

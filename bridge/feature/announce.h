@@ -17,6 +17,9 @@ void announce_link_up(struct core *core);
 /* Whether contacts see ACCOUNT online. */
 bool announce_is_online(const struct core *core, const struct account *account);
 
+/* What ACCOUNT says of itself has changed: contacts are told. */
+void announce_again(struct core *core, const struct account *account);
+
 /* Sends ACCOUNT's current presence to TO. LAST_SEEN (microseconds since 1970; 0: never) is told
  * when it is offline. */
 void announce_to(struct core *core, const struct account *account, const char *to,

@@ -4,6 +4,7 @@
 
 #include "bridge/feature/features.h"
 
+extern const struct feature feature_audience;
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
@@ -18,6 +19,7 @@ extern const struct feature feature_typing;
 extern const struct feature feature_user;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
+extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
     &feature_capabilities,
@@ -27,6 +29,8 @@ const struct feature *const features[] = {
     &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,
     &feature_search,
+    &feature_watch,
+    &feature_audience,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -6,6 +6,8 @@ libfeature_a_SOURCES = \
   bridge/feature/capabilities.c \
   bridge/feature/conversation.c \
   bridge/feature/announce.c bridge/feature/announce.h \
+  bridge/feature/audience.c bridge/feature/audience.h \
+  bridge/feature/caps.c bridge/feature/caps.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/description.c \
   bridge/feature/disco.c \
@@ -20,5 +22,6 @@ libfeature_a_SOURCES = \
   bridge/feature/typing.c \
   bridge/feature/user.c \
   bridge/feature/vcard.c \
-  bridge/feature/version.c
+  bridge/feature/version.c \
+  bridge/feature/watch.c bridge/feature/watch.h
 EXTRA_DIST += bridge/feature/README.md

@@ -29,6 +29,12 @@ void online_expire(struct online *online, gint64 now);
 /* Everybody who is shown is to be announced again. */
 void online_repeat(struct online *online);
 
+/* What is said of ACCOUNT has changed: it is announced anew, unless it is gone. */
+void online_again(struct online *online, const struct account *account);
+/* GONE is told of each account at the end of its grace; it must not change ONLINE. */
+void online_watch(struct online *online, void (*gone)(struct account *account, void *data),
+                  void *data);
+
 struct online_notice {
     struct account *account; /* reference */
     bool available;

@@ -4,8 +4,8 @@
  *
  * Who may see a user's presence: whoever the user grants it to, and whoever asks for it after the
  * user has written to them: somebody who talks to a person wants to be reachable. Other requests
- * wait for the user's decision and are not answered. Peers' own presence is not kept yet, directed
- * presence ignored, and an error never answered. To an unknown user and to a stranger's probe of a
+ * wait for the user's decision and are not answered. Peers' own presence is the affair of watch.c,
+ * and an error never answered. To an unknown user and to a stranger's probe of a
  * known one the answer is the same.
  *
  * Stanzas of one pair (peer, user) are carried out in the order in which they came: each pair has a
@@ -20,6 +20,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
 #include "bridge/feature/announce.h"
+#include "bridge/feature/audience.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "xep/presence.h"
@@ -103,6 +104,8 @@ static void changed(const struct rows *rows, enum error_code error, void *data)
     else
         log_info(AREA_STANZA, "presence-lost", "code=%s",
                  error == ERROR_NONE ? "none" : error_info(error)->code);
+    if (job->type != PRESENCE_PROBE)
+        audience_reload(job->core, &job->account->id); /* who sees whom may have changed */
     job_finish(job);
 }
 

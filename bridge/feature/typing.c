@@ -198,7 +198,7 @@ static void on_typing(struct request *request)
         pair_read(request->core, &key, pair_was_read, request);
 }
 
-static void on_subscribed(struct core *core, struct subscriber *subscriber,
+static void on_subscriber(struct core *core, struct subscriber *subscriber,
                           struct account *account, bool added)
 {
     if (added)
@@ -307,14 +307,10 @@ static void start(struct core *core)
                                  .short_silence = SHORT_SILENCE, .repeat = REPEAT, .pace = PACE,
                                  .tell = tell, .data = core};
     core->typing = typing_new(&rules, clock_monotonic());
-    core->subscribed = on_subscribed;
-    core->publishing = on_publishing;
 }
 
 static void stop(struct core *core)
 {
-    core->subscribed = NULL;
-    core->publishing = NULL;
     if (live.timer)
         g_source_remove(live.timer);
     live.timer = 0;
@@ -322,7 +318,7 @@ static void stop(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.command = "typing", .fields = typing_fields, .handle = on_typing, .reply = "Nothing",
+    {.command = "typing", .fields = typing_fields, .handle = on_typing, .reply = "Empty",
      .summary = "Says that the user types, or does not any more"},
     {0},
 };
@@ -334,4 +330,5 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_typing = {
-    .name = "typing", .operations = operations, .stanzas = stanzas, .start = start, .stop = stop};
+    .name = "typing", .operations = operations, .stanzas = stanzas, .start = start, .stop = stop,
+    .subscriber_changed = on_subscriber, .publishing = on_publishing};
