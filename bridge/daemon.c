@@ -8,12 +8,16 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/fanout.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/pair.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
+#include "bridge/cluster.h"
 #include "bridge/daemon.h"
 #include "bridge/feature/features.h"
 #include "bridge/http/admin.h"
@@ -29,6 +33,7 @@
 struct daemon {
     struct core core;
     struct link *link;
+    struct cluster *cluster; /* NULL: this is the only instance */
     struct http_server *http;
     struct http_admin *admin;
     struct ws_server *sockets;
@@ -52,7 +57,20 @@ static void archive_up(const char *epoch, gint64 position, void *data)
     }
     if (core->position == 0)
         core->position = position;
+    cluster_archive_up(daemon->cluster, position, other_log);
     outbox_archive_up(core->outbox);
+}
+
+static void batch_begin(gint64 before, gint64 after, void *data)
+{
+    struct daemon *daemon = data;
+    fanout_batch_begin(&daemon->core, before, after);
+}
+
+static void batch_end(void *data)
+{
+    struct daemon *daemon = data;
+    fanout_batch_end(&daemon->core);
 }
 
 /* ---- Link ------------------------------------------------------------------------------------------ */
@@ -61,7 +79,9 @@ static void link_up(void *data)
 {
     struct daemon *daemon = data;
     metric_set(METRIC_LINK_UP, 1);
-    outbox_link_up(daemon->core.outbox);
+    if (!daemon->cluster)
+        outbox_link_up(daemon->core.outbox);
+    cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_up)
             features[i]->link_up(&daemon->core);
@@ -72,7 +92,9 @@ static void link_down(void *data)
 {
     struct daemon *daemon = data;
     metric_set(METRIC_LINK_UP, 0);
-    outbox_link_down(daemon->core.outbox);
+    if (!daemon->cluster)
+        outbox_link_down(daemon->core.outbox);
+    cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_down)
             features[i]->link_down(&daemon->core);
@@ -83,6 +105,12 @@ static void link_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
     dispatch_stanza(features_stanzas(), daemon->link, daemon->core.options, stanza, &daemon->core);
+}
+
+static void link_unclaimed(xmpp_stanza_t *result, void *data)
+{
+    struct daemon *daemon = data;
+    cluster_unclaimed(daemon->cluster, result);
 }
 
 static bool sink_ready(void *link)
@@ -107,9 +135,13 @@ static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), v
 static const struct http_part *ready_parts(void *data)
 {
     struct daemon *daemon = data;
-    static struct http_part parts[3];
-    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive)};
-    parts[1] = (struct http_part){"link", link_is_up(daemon->link)};
+    static struct http_part parts[4];
+    bool link = daemon->cluster ? cluster_reaches_server(daemon->cluster)
+                                : link_is_up(daemon->link);
+    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive), false};
+    parts[1] = (struct http_part){"link", link, false};
+    if (daemon->cluster)
+        parts[2] = (struct http_part){"cluster", cluster_is_connected(daemon->cluster), true};
     return parts;
 }
 
@@ -117,7 +149,7 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
     ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
-                    handshake->token, handshake->dialect);
+                    handshake->credentials, handshake->dialect);
 }
 
 static bool open_listeners(struct daemon *daemon, GError **error)
@@ -160,12 +192,18 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->started = clock_monotonic();
     core->epoch = g_strdup("");
     core->operations = features_operations();
+    core->limiter = limiter_new(options);
     accounts_init(core);
     sessions_init(core);
     deliveries_init(core);
     pairs_init(core);
+    daemon->cluster = cluster_new(core);
     core->outbox = outbox_new(core);
-    struct archive_callbacks callbacks = {archive_up, NULL};
+    struct archive_callbacks callbacks = {.up = archive_up};
+    if (daemon->cluster) {
+        callbacks.batch_begin = batch_begin;
+        callbacks.batch_end = batch_end;
+    }
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->start)
             features[i]->start(core);
@@ -173,9 +211,14 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->subscriber_changed = subscriber_changed;
     core->publishing = publishing;
     core->archive = archive_new(options, &callbacks, daemon);
-    struct link_callbacks link_callbacks = {link_up, link_down, link_stanza};
-    daemon->link = link_new(options, &link_callbacks, daemon);
-    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier};
+    revocations_start(core);
+    struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
+                                            .stanza = link_stanza, .unclaimed = link_unclaimed};
+    cluster_prepare_link(daemon->cluster, &link_callbacks);
+    daemon->link = core->link = link_new(options, &link_callbacks, daemon);
+    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
+                                      NULL};
+    cluster_start(daemon->cluster, daemon->link);
 }
 
 struct daemon *daemon_new(const struct options *options, GError **error)
@@ -211,6 +254,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped = done;
     daemon->stopped_data = data;
     daemon->stopping = 2;
+    cluster_leave(daemon->cluster);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
     ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
 }
@@ -226,13 +270,16 @@ void daemon_free(struct daemon *daemon)
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
     link_free(daemon->link);
+    core->link = NULL;
     core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
+    cluster_free(daemon->cluster);
     deliveries_clear(core);
     pairs_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);
+    limiter_free(core->limiter);
     g_free(core->epoch);
     core->subscriber_changed = NULL;
     core->publishing = NULL;

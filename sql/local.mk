@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
   sql/query/log.sql \
@@ -8,18 +9,22 @@ SQL_QUERIES = \
   sql/query/pair.sql \
   sql/query/presence.sql \
   sql/query/search.sql \
+  sql/query/session.sql \
   sql/query/user.sql
 SQL_MIGRATIONS = \
   sql/migration/0001_base.sql \
   sql/migration/0002_functions.sql \
   sql/migration/0003_contacts.sql \
   sql/migration/0004_direct_messaging.sql \
-  sql/migration/0005_search.sql
+  sql/migration/0005_search.sql \
+  sql/migration/0006_sessions.sql \
+  sql/migration/0007_instances.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \
   sql/function/event.sql \
+  sql/function/lease.sql \
   sql/function/log.sql \
   sql/function/mark.sql \
   sql/function/message.sql \
@@ -28,6 +33,7 @@ SQL_FUNCTIONS = \
   sql/function/presence.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
+  sql/function/session.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql

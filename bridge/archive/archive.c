@@ -322,7 +322,7 @@ struct archive *archive_new(const struct options *options, const struct archive_
     for (unsigned i = 0; i < archive->read_count; i++)
         archive->read_connections[i] = pq_connection_new(options->database_uri, settings,
                                                          statements, QUERY_MAX, &reading, archive);
-    archive->writer = writer_new(options, archive->write_connection);
+    archive->writer = writer_new(options, archive->write_connection, &archive->callbacks, data);
     archive->timer = g_timeout_add(500, tick, archive);
     loop_at_turn_end(turn_end, archive);
     return archive;

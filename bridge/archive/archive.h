@@ -28,6 +28,11 @@ struct archive_callbacks {
      * reconnect. */
     void (*up)(const char *epoch, gint64 position, void *data);
     void (*down)(void *data);
+    /* For several instances, else NULL: a transaction that took the log's positions after BEFORE up
+     * to AFTER (the same: none) was committed. The done callbacks of its writes are called between
+     * the two. */
+    void (*batch_begin)(gint64 before, gint64 after, void *data);
+    void (*batch_end)(void *data);
 };
 
 struct archive *archive_new(const struct options *options, const struct archive_callbacks *callbacks,

@@ -19,7 +19,9 @@ struct rows {
 
 /* The writing half. */
 struct writer;
-struct writer *writer_new(const struct options *options, struct pq_connection *connection);
+/* CALLBACKS and its DATA must outlive the writer. */
+struct writer *writer_new(const struct options *options, struct pq_connection *connection,
+                          const struct archive_callbacks *callbacks, void *data);
 void writer_free(struct writer *writer); /* it must be empty */
 bool writer_is_empty(const struct writer *writer);
 void writer_fail_all(struct writer *writer); /* answers everything; its connection is gone */

@@ -30,10 +30,13 @@ struct batch {
     bool careful;  /* some of it may have been stored before */
     bool unsettled; /* was sent on a connection that broke: only an answer settles it */
     gint64 sent_at;
+    struct pq_frame frame; /* with several instances: where the log stood before and after */
 };
 
 struct writer {
     struct pq_connection *connection;
+    const struct archive_callbacks *callbacks;
+    void *data;
     GQueue waiting[WRITE_KINDS];
     GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
     GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
@@ -48,10 +51,13 @@ struct writer {
     struct array arrays[ARRAYS_MAX];
 };
 
-struct writer *writer_new(const struct options *options, struct pq_connection *connection)
+struct writer *writer_new(const struct options *options, struct pq_connection *connection,
+                          const struct archive_callbacks *callbacks, void *data)
 {
     struct writer *writer = g_new0(struct writer, 1);
     writer->connection = connection;
+    writer->callbacks = callbacks;
+    writer->data = data;
     for (int kind = 0; kind < WRITE_KINDS; kind++)
         g_queue_init(&writer->waiting[kind]);
     g_queue_init(&writer->unsettled);
@@ -138,11 +144,16 @@ static void batch_settled(struct batch *batch, const PGresult *result)
     metric_add(METRIC_ARCHIVE_BATCHES, 1);
     metric_add(METRIC_ARCHIVE_BATCH_ROWS, batch->writes.length);
     metric_observe(METRIC_ARCHIVE_COMMIT, clock_monotonic() - batch->sent_at);
+    if (writer->callbacks->batch_begin)
+        writer->callbacks->batch_begin(batch->frame.ret_before, batch->frame.ret_after,
+                                       writer->data);
     struct write *write;
     for (int row = 0; (write = pop_write(&batch->writes)); row++) {
         codec->decode(write, result, row);
         finish(writer, write, ERROR_NONE);
     }
+    if (writer->callbacks->batch_begin)
+        writer->callbacks->batch_end(writer->data);
 }
 
 /* Puts the writes back to the head of the queue, in their order, to go out one by one. */
@@ -242,7 +253,10 @@ static bool batch_send(struct batch *batch)
     }
     struct pq_values parameters = {count, values, lengths, formats, 1};
     batch->sent_at = clock_monotonic();
-    if (!pq_connection_send(writer->connection, (int)codec->query, &parameters, batch_done, batch))
+    batch->frame = (struct pq_frame){QUERY_LOG_BEFORE, QUERY_LOG_AFTER, 0, 0};
+    struct pq_frame *frame = writer->callbacks->batch_begin ? &batch->frame : NULL;
+    if (!pq_connection_send_framed(writer->connection, (int)codec->query, &parameters, frame,
+                                   batch_done, batch))
         return false;
     g_queue_push_tail(&writer->in_flight, batch);
     return true;

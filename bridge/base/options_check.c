@@ -10,6 +10,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
+#include "bridge/base/rate.h"
 
 #define HS256_KEY_MIN 32 /* bytes; RFC 7518 section 3.2 */
 
@@ -189,6 +190,75 @@ static bool check_auth(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_proxies(const char *list)
+{
+    g_auto(GStrv) words = g_strsplit_set(list, " \t", -1);
+    for (guint i = 0; words[i]; i++) {
+        if (*words[i] && !is_address(words[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool check_limits(const struct options *options, GError **error)
+{
+    const struct {
+        const char *name, *value;
+    } limits[] = {
+        {"[limits] requests", options->limits_requests},
+        {"[limits] messages", options->limits_messages},
+        {"[limits] strangers", options->limits_strangers},
+        {"[limits] conversations", options->limits_conversations},
+        {"[limits] search", options->limits_search},
+        {"[limits] uploads", options->limits_uploads},
+        {"[limits] typing", options->limits_typing},
+        {"[limits] server", options->limits_server},
+        {"[limits] signin", options->limits_signin},
+    };
+    struct rate rate;
+    for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
+        if (!rate_parse(limits[i].value, &rate))
+            return complain(error, limits[i].name,
+                            "must be count/seconds such as 100/60, or 0 for no limit");
+    }
+    return true;
+}
+
+static bool check_session(const struct options *options, GError **error)
+{
+    static const char *const booleans[] = {"true", "false", NULL};
+    if (!g_strv_contains(booleans, options->session_cookie_secure))
+        return complain(error, "[session] cookie_secure", "must be true or false");
+    if (!check_proxies(options->http_proxies))
+        return complain(error, "[http] proxies", "must be numeric addresses, separated by spaces");
+    return check_limits(options, error);
+}
+
+/* The address is a number, as everywhere: names are not looked up. */
+static bool is_redis_url(const char *url)
+{
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD, NULL);
+    if (!uri || strcmp(g_uri_get_scheme(uri), "redis") != 0 || !is_given(g_uri_get_host(uri)) ||
+        g_uri_get_query(uri) || g_uri_get_fragment(uri))
+        return false;
+    const char *host = g_uri_get_host(uri);
+    return strcmp(host, "localhost") == 0 || is_address(host);
+}
+
+static bool check_cluster(const struct options *options, GError **error)
+{
+    const char *name = options->cluster_instance;
+    if (strcmp(options->xmpp_links, "one") != 0 && strcmp(options->xmpp_links, "each") != 0)
+        return complain(error, "[xmpp] links", "must be one or each");
+    if (is_given(options->cluster_redis) && !is_redis_url(options->cluster_redis))
+        return complain(error, "[cluster] redis",
+                        "must look like redis://:password@127.0.0.1:6379 (names are not looked up)");
+    if (strlen(name) > 32 || strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_") != strlen(name))
+        return complain(error, "[cluster] instance",
+                        "must have at most 32 letters, digits, - and _");
+    return true;
+}
+
 bool options_check_values(struct options *options, GError **error)
 {
     enum log_level level;
@@ -200,7 +270,8 @@ bool options_check_values(struct options *options, GError **error)
     if (!check_origins(options->http_origins))
         return complain(error, "[http] origins",
                         "must be origins such as https://app.example.org, separated by spaces");
-    if (!check_auth(options, error))
+    if (!check_auth(options, error) || !check_session(options, error) ||
+        !check_cluster(options, error))
         return false;
     if (!log_parse_level(options->log_level, &level))
         return complain(error, "[log] level", "must be error, warning, info or debug");

@@ -5,6 +5,8 @@
 
 #include "bridge/base/id.h"
 
+struct known;
+
 struct account {
     int references;
     struct uuid id;
@@ -15,7 +17,9 @@ struct account {
     char *name;        /* display name; may be NULL */
     char *json;        /* the User object as REST serves it */
     bool hosted;       /* has a login and is served by this bridge */
+    gint64 created_at; /* wall clock; 0 until the user has signed in */
     gint64 known_at;   /* clock_monotonic of the last look-up */
+    struct known *known; /* remembered sessions; session.c's own */
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
 };
 

@@ -51,7 +51,7 @@ static void publish_one(struct core *core, const json_t *row)
 
 static void publish(struct core *core, const struct change_write *change)
 {
-    core->position = MAX(core->position, change->write.position);
+    event_passed(core, change->write.position);
     json_t *events = change->events ? json_loads(change->events, 0, NULL) : NULL;
     for (size_t i = 0; i < json_array_size(events); i++)
         publish_one(core, json_array_get(events, i));

@@ -11,11 +11,18 @@ struct announcer;
 struct archive;
 struct audience;
 struct event;
+struct bus;
+struct elsewhere;
+struct event_router;
+struct fanout;
 struct operation;
+struct limiter;
+struct link;
 struct options;
 struct outbox;
 struct pairs;
 struct subscriber;
+struct revocations;
 struct token_verifier;
 struct typing;
 struct uuid;
@@ -36,6 +43,9 @@ struct stanza_sink {
     /* Calls done once: true when everything sent before was taken over by the server, false when
      * the link went down first. False at once (and no call) if the link is down. */
     bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
+    /* Several instances: whether this one may send what is in the outbox, and can. NULL: when
+     * ready. */
+    bool (*durable)(void *link);
 };
 
 struct core {
@@ -43,12 +53,21 @@ struct core {
     struct archive *archive;
     struct token_verifier *tokens;
     struct stanza_sink sink;
+    struct link *link;          /* this process's own: for IQ requests of features */
     struct outbox *outbox;
+    struct bus *bus;            /* NULL: no other instances */
+    struct fanout *fanout;      /* these three likewise */
+    const struct event_router *router;
+    struct elsewhere *elsewhere;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
     GHashTable *sessions;       /* token → remembered session, bounded */
+    struct revocations *revocations; /* which of them this process has carried out */
+    /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
+    void (*tell_revoked)(struct core *core);
+    struct limiter *limiter;    /* NULL: no limits */
     char *epoch;                /* of the log; changes when a database is restored to the past */
-    gint64 position;            /* of the newest event that was fanned out */
+    gint64 position;            /* up to which the log was handed out to subscribers */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);

@@ -76,8 +76,12 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     g_ptr_array_add(account->subscribers, subscriber);
     if (core->subscriber_changed)
         core->subscriber_changed(core, subscriber, account, true);
-    if (account->subscribers->len == 1 && core->presence_changed)
-        core->presence_changed(core, account, true);
+    if (account->subscribers->len == 1) {
+        if (core->router)
+            core->router->subscribed(core, account, true);
+        if (core->presence_changed)
+            core->presence_changed(core, account, true);
+    }
 }
 
 void subscriber_remove(struct core *core, struct subscriber *subscriber)
@@ -91,8 +95,12 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
     if (core->subscriber_changed)
         core->subscriber_changed(core, subscriber, account, false);
-    if (last && core->presence_changed)
-        core->presence_changed(core, account, false);
+    if (last) {
+        if (core->router)
+            core->router->subscribed(core, account, false);
+        if (core->presence_changed)
+            core->presence_changed(core, account, false);
+    }
     account_unref(account);
 }
 
@@ -114,8 +122,25 @@ void event_deliver(struct account *account, struct event *event)
     }
 }
 
+void event_missed(struct account *account, gint64 position)
+{
+    for (guint i = account->subscribers ? account->subscribers->len : 0; i-- > 0;) {
+        if (!account->subscribers)
+            return;
+        if (i >= account->subscribers->len)
+            continue;
+        struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        if (subscriber->missed)
+            subscriber->missed(subscriber, position);
+        else
+            subscriber->revoked(subscriber);
+    }
+}
+
 bool event_is_wanted(const struct core *core, const struct uuid *users, size_t count)
 {
+    if (core->router)
+        return true; /* who has sockets elsewhere is known too late */
     for (size_t i = 0; i < count; i++) {
         const struct account *account = account_find(core, &users[i]);
         if (account && account->subscribers)
@@ -124,9 +149,28 @@ bool event_is_wanted(const struct core *core, const struct uuid *users, size_t c
     return false;
 }
 
+void event_passed(struct core *core, gint64 position)
+{
+    if (!core->router) /* it alone knows what was handed out */
+        core->position = MAX(core->position, position);
+}
+
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
-    core->position = MAX(core->position, event->position);
+    event_passed(core, event->position);
+    if (event->position > 0 && core->router)
+        core->router->take(core, event, users, count);
+    else
+        event_hand_out(core, event, users, count);
+}
+
+gint64 event_position(const struct core *core, const struct account *account)
+{
+    return core->router ? core->router->position(core, account) : core->position;
+}
+
+void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count)
+{
     if (event->position > 0 && core->publishing)
         core->publishing(core, event, users, count);
     for (size_t i = 0; i < count; i++) {

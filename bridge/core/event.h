@@ -8,6 +8,7 @@
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/id.h"
+#include "bridge/core/grant.h"
 
 struct account;
 struct core;
@@ -71,9 +72,14 @@ struct subscriber {
     void (*deliver)(struct subscriber *subscriber, struct event *event); /* takes a ref if it keeps it */
     /* The account may not be used any longer (token expired, suspended); close. */
     void (*revoked)(struct subscriber *subscriber);
+    /* More was missed up to POSITION than is worth reading: the client has to fetch its state anew.
+     * NULL: revoked is called. */
+    void (*missed)(struct subscriber *subscriber, gint64 position);
     struct account *account; /* reference held while subscribed */
     /* Its clients forget by themselves that somebody types, so they are told again and again. */
     bool repeats;
+    struct grant grant;      /* by what it was let in; set by its owner */
+    const char *why;         /* for revoked(): what to tell the client; static or of the call */
 };
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
@@ -85,6 +91,27 @@ void event_deliver(struct account *account, struct event *event);
 /* Whether anybody would hear an event for these users: what need not be told need not be built. */
 bool event_is_wanted(const struct core *core, const struct uuid *users, size_t count);
 
-/* Delivers EVENT to the subscribers of USERS, and notes that what others wrote was delivered. Events
- * of the log are published in log order. */
+/* Delivers EVENT to the subscribers of USERS, on all instances if it is one of the log, and notes that
+ * what others wrote was delivered. Events of the log are published in the completion of the write
+ * that caused them, in log order. */
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count);
+
+/* The same for this instance alone, at once. */
+void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count);
+
+/* A write of this instance took the log up to POSITION, whether anybody was to be told or not. */
+void event_passed(struct core *core, gint64 position);
+
+/* Events of ACCOUNT after this position are still to come. */
+gint64 event_position(const struct core *core, const struct account *account);
+
+/* Several instances: events of the log do not go to subscribers at once (see fanout.h). */
+struct event_router {
+    void (*take)(struct core *core, struct event *event, const struct uuid *users, size_t count);
+    /* ACCOUNT got its first subscriber, or lost its last one. */
+    void (*subscribed)(struct core *core, struct account *account, bool first);
+    gint64 (*position)(const struct core *core, const struct account *account);
+};
+
+/* Tells every subscriber of ACCOUNT that too much was missed up to POSITION. */
+void event_missed(struct account *account, gint64 position);

@@ -2,15 +2,24 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
   bridge/core/account.c bridge/core/account.h bridge/core/registry.h \
+  bridge/core/bus.c bridge/core/bus.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/event.c bridge/core/event.h \
+  bridge/core/grant.h \
+  bridge/core/limit.c bridge/core/limit.h \
+  bridge/core/elsewhere.c bridge/core/elsewhere.h \
+  bridge/core/fanout.c bridge/core/fanout.h \
+  bridge/core/sequencer.c bridge/core/sequencer.h \
+  bridge/core/lease.c bridge/core/lease.h \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/peer.c bridge/core/peer.h \
   bridge/core/resume.c bridge/core/resume.h \
+  bridge/core/revocation.c bridge/core/revocation.h \
+  bridge/core/secret.c bridge/core/secret.h \
   bridge/core/session.c bridge/core/session.h bridge/core/provision.h \
   bridge/core/base64url.c bridge/core/base64url.h \
   bridge/core/body.c bridge/core/body.h \

@@ -53,7 +53,7 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
 static void publish_message(struct core *core, const struct message_write *m,
                             const struct buffer *json)
 {
-    core->position = MAX(core->position, m->write.position);
+    event_passed(core, m->write.position);
     const struct uuid members[] = {m->user_a, m->user_b};
     if (!event_is_wanted(core, members, G_N_ELEMENTS(members)))
         return;

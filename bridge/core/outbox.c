@@ -8,9 +8,11 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/loop/loop.h"
 #include "xep/message.h"
 
 #define PAGE 128              /* rows read at once when catching up */
@@ -18,6 +20,7 @@
 #define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
                                * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
+#define TOPIC "outbox"
 
 struct outbox {
     struct core *core;
@@ -34,6 +37,8 @@ struct outbox {
     unsigned pinged;   /* sent before the ping that is out */
     unsigned stream; /* counts streams: answers to an older one are void */
     guint timer;
+    char fence[24];  /* several instances: the epoch as text; empty: none */
+    bool telling;    /* the instance that sends is told at the end of this turn */
 };
 
 struct page {
@@ -94,7 +99,10 @@ static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 
 static bool sink_ready(const struct outbox *outbox)
 {
-    return outbox->core->sink.ready && outbox->core->sink.ready(outbox->core->sink.link);
+    const struct stanza_sink *sink = &outbox->core->sink;
+    if (sink->durable)
+        return sink->durable(sink->link);
+    return sink->ready && sink->ready(sink->link);
 }
 
 static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
@@ -173,7 +181,7 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
 static void clear_proven(struct outbox *outbox)
 {
     g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->proven);
-    const char *values[] = {position};
+    const char *values[] = {position, *outbox->fence ? outbox->fence : NULL};
     outbox->uncleared = false;
     archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);
 }
@@ -219,12 +227,53 @@ static gboolean tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* ---- Several instances ----------------------------------------------------------------------------- */
+
+void outbox_wake(struct outbox *outbox, gint64 position)
+{
+    if (position <= outbox->newest)
+        return;
+    outbox->newest = position;
+    outbox->behind = true;
+    read_page(outbox);
+}
+
+void outbox_fence(struct outbox *outbox, gint64 epoch)
+{
+    g_snprintf(outbox->fence, sizeof outbox->fence, "%" G_GINT64_FORMAT, epoch);
+}
+
+static void tell(void *data)
+{
+    struct outbox *outbox = data;
+    outbox->telling = false;
+    bus_publish(outbox->core, TOPIC, json_pack("{s:I}", "newest", (json_int_t)outbox->newest));
+}
+
+static void on_told(struct core *core, const json_t *message, void *data)
+{
+    (void)core;
+    outbox_wake(data, json_integer_value(json_object_get(message, "newest")));
+}
+
+/* What others have committed before may not be known here: only the database has all in order. */
+static void committed_among_others(struct outbox *outbox)
+{
+    outbox->behind = true;
+    read_page(outbox);
+    if (sink_ready(outbox) || outbox->telling)
+        return;
+    outbox->telling = true;
+    loop_defer(tell, outbox);
+}
+
 struct outbox *outbox_new(struct core *core)
 {
     struct outbox *outbox = g_new0(struct outbox, 1);
     outbox->core = core;
     outbox->behind = true;
     outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
+    bus_subscribe(core, TOPIC, on_told, outbox);
     return outbox;
 }
 
@@ -233,6 +282,8 @@ void outbox_free(struct outbox *outbox)
     if (!outbox)
         return;
     g_source_remove(outbox->timer);
+    if (outbox->telling)
+        loop_cancel(tell, outbox);
     g_free(outbox);
 }
 
@@ -271,6 +322,10 @@ void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
     outbox->newest = MAX(outbox->newest, entry->position);
     if (entry->position <= outbox->sent)
         return; /* a page that was read meanwhile had it */
+    if (outbox->core->bus) {
+        committed_among_others(outbox);
+        return;
+    }
     if (outbox->behind || outbox->reading || !entry->from || !sink_ready(outbox) || !send_entry(outbox, entry)) {
         outbox->behind = true;
         return;

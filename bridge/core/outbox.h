@@ -15,6 +15,7 @@ struct outbox;
 struct outbox *outbox_new(struct core *core);
 void outbox_free(struct outbox *outbox);
 
+/* The link is up, and this instance is the one that sends the outbox; or no longer so. */
 void outbox_link_up(struct outbox *outbox);
 void outbox_link_down(struct outbox *outbox);
 /* The database came (back): there may be rows whose commit was never reported. */
@@ -22,6 +23,11 @@ void outbox_archive_up(struct outbox *outbox);
 /* It came back restored to the past, or as another one: positions start anew. outbox_archive_up
  * follows. */
 void outbox_other_log(struct outbox *outbox);
+
+/* Several instances: the log has got to POSITION, there may be entries up to it. */
+void outbox_wake(struct outbox *outbox, gint64 position);
+/* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
+void outbox_fence(struct outbox *outbox, gint64 epoch);
 
 /* One entry, as far as it is known; strings are borrowed. */
 struct outbox_entry {
@@ -34,5 +40,6 @@ struct outbox_entry {
     const char *body;        /* message */
 };
 
-/* ENTRY was committed. It is sent at once when everything before it has been, else in its turn. */
+/* ENTRY was committed. It is sent at once when everything before it has been, else in its turn; of
+ * several instances, by the one that sends the outbox. */
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry);

@@ -6,9 +6,13 @@
 
 struct account;
 struct core;
+struct revocation;
 
 void sessions_init(struct core *core);
 void sessions_clear(struct core *core);
+
+/* Forgets the sessions that are meant, and closes the streams of subscribers. */
+void session_revoke(struct core *core, const struct revocation *revocation);
 
 struct user_claims {
     const char *subject;  /* the app's own id */

@@ -5,6 +5,8 @@
 
 #include "bridge/base/buffer.h"
 #include "bridge/core/field.h"
+#include "bridge/core/grant.h"
+#include "bridge/core/limit.h"
 
 struct account;
 struct core;
@@ -16,8 +18,10 @@ struct subscriber;
 enum operation_flag {
     OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
     OPERATION_SERVER_KEY = 1 << 1,   /* only a server key with SCOPE may call it; account may be NULL */
-    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there; else only 200 */
-    OPERATION_CACHEABLE = 1 << 3     /* the reply is the same for everybody and changes with releases */
+    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there */
+    OPERATION_MAKES = 1 << 3,        /* always 201 */
+    OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
+    OPERATION_SETS_COOKIE = 1 << 5   /* begins a session: pages need an origin that may use cookies */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
@@ -29,7 +33,8 @@ struct operation {
     const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
     void (*handle)(struct request *request);
     unsigned flags;
-    const char *scope;          /* for OPERATION_SERVER_KEY */
+    const char *scope;          /* that a server key needs for it; NULL: "send" */
+    enum limit limit;           /* which action it counts for */
     const char *reply;          /* type of the reply, see describe/schema.def, or a media type ("image/png",
                                  * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
     unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
@@ -57,6 +62,13 @@ struct request {
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
+    struct grant grant;      /* by what the account was let in; zero for anonymous operations */
+    const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
+    guint64 address;         /* of the caller, see struct credentials */
+    char *set_cookie;        /* value of a header Set-Cookie for the answer; the transport frees it */
+    bool by_cookie;          /* of a session */
+    bool by_key;             /* a server key asks */
+    struct limit_state limit; /* of the last bucket that was asked */
     void *data;              /* for the handler's own use; freed by the handler */
 };
 

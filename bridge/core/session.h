@@ -6,20 +6,30 @@
 #include <stdbool.h>
 
 #include "bridge/base/error.h"
+#include "bridge/core/grant.h"
 
 struct account;
 struct core;
 
-/* Who is calling. One token verification is remembered (bounded) until the token expires. */
+enum credential_kind {
+    CREDENTIAL_TOKEN,  /* behind "Bearer ": a JWT, or a server key "tsk_…" */
+    CREDENTIAL_COOKIE, /* of a session that POST /api/session has begun */
+    CREDENTIAL_TICKET  /* good once */
+};
+
+/* Who is calling. What was found out is remembered (bounded) until it expires or is revoked. */
 struct credentials {
-    const char *token;     /* after "Bearer "; a JWT, or a server key "tsk_…" */
+    const char *token;
     const char *on_behalf; /* header Trestle-User: user id or sub, with a server key only; or NULL */
+    enum credential_kind kind;
+    guint64 address; /* limit_address() of the caller, for the limit of failed sign-ins; 0: none */
 };
 
 struct session {
-    struct account *account; /* NULL for a server key that acts for nobody */
-    const char *const *scopes; /* of the server key, NULL-terminated; NULL for a user's own token */
-    gint64 expires;          /* wall clock, microseconds; G_MAXINT64 for a server key */
+    struct account *account;   /* NULL for a server key that acts for nobody */
+    const char *const *scopes; /* of the server key, NULL-terminated; NULL for a user's own */
+    struct grant grant;
+    const char *csrf;          /* the CSRF token of a cookie's session; else NULL */
 };
 
 /* The session of CREDENTIALS if it is known already, without asking the database: the hot path.
@@ -27,8 +37,8 @@ struct session {
 bool session_lookup(struct core *core, const struct credentials *credentials,
                     struct session *ret_session);
 
-/* SESSION is NULL on failure and CODE says why (ERROR_UNAUTHENTICATED, ERROR_UNAVAILABLE…);
- * DETAIL is static text or NULL. */
+/* SESSION is NULL on failure and CODE says why (ERROR_UNAUTHENTICATED, ERROR_FORBIDDEN for a suspended
+ * user, ERROR_RATE_LIMITED, ERROR_UNAVAILABLE…); DETAIL is static text or NULL. */
 typedef void (*session_done)(const struct session *session, enum error_code code,
                              const char *detail, void *data);
 

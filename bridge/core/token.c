@@ -194,6 +194,13 @@ static bool read_seconds(json_t *payload, const char *name, gint64 fallback, gin
     return true;
 }
 
+/* A token that does not say when it was made counts as old. */
+static gint64 issued_at(json_t *payload)
+{
+    gint64 issued;
+    return read_seconds(payload, "iat", 0, &issued) ? issued * G_USEC_PER_SEC : 0;
+}
+
 static const char *check_times(const struct token_verifier *verifier, json_t *payload,
                                gint64 *ret_expires)
 {
@@ -274,6 +281,7 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
         .username = g_strdup(usable_text(parts.payload, "username", NAME_MAX_BYTES)),
         .name = g_strdup(usable_text(parts.payload, "name", NAME_MAX_BYTES)),
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
+        .issued = issued_at(parts.payload),
         .expires = expires,
     };
     return true;

@@ -22,7 +22,8 @@ struct token_claims {
     char *username; /* NULL when absent or not usable */
     char *name;
     char *picture;
-    gint64 expires; /* wall clock, microseconds */
+    gint64 issued;  /* iat; wall clock, microseconds; 0: it does not say */
+    gint64 expires; /* the same, leeway included */
 };
 void token_claims_clear(struct token_claims *claims);
 

@@ -93,9 +93,8 @@ static json_t *security_of(const struct operation *operation)
         return json_array();
     if (operation->flags & OPERATION_SERVER_KEY)
         return json_pack("[{s:[s]}]", "serverKey", operation->scope);
-    if (operation->scope)
-        return json_pack("[{s:[]}, {s:[s]}]", "token", "serverKey", operation->scope);
-    return json_pack("[{s:[]}, {s:[]}]", "token", "serverKey");
+    return json_pack("[{s:[]}, {s:[]}, {s:[s]}]", "token", "session", "serverKey",
+                     operation->scope ? operation->scope : "send");
 }
 
 /* ---- Replies -------------------------------------------------------------------------------- */
@@ -121,9 +120,9 @@ static json_t *responses_of(const struct operation *operation)
     unsigned errors = operation_errors(operation);
     if (describe_is_silent(operation))
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
-    else
+    else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
-    if (operation->flags & OPERATION_CREATES)
+    if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
         char status[8];
@@ -222,9 +221,13 @@ static json_t *problem_responses(void)
 
 static json_t *security_schemes(void)
 {
-    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token", "type", "http",
-                     "scheme", "bearer", "bearerFormat", "JWT", "description",
-                     "A token of an app user", "serverKey", "type", "http", "scheme", "bearer",
+    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token",
+                     "type", "http", "scheme", "bearer", "bearerFormat", "JWT", "description",
+                     "A token of an app user", "session", "type", "apiKey", "in", "cookie", "name",
+                     "trestle_session", "description",
+                     "The cookie of POST /api/session; what is not GET or HEAD also needs the header "
+                     "X-CSRF-Token and an Origin that may use cookies",
+                     "serverKey", "type", "http", "scheme", "bearer",
                      "description", "A server key of an app's backend (tsk_…); the scopes are its own");
 }
 

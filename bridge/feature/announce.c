@@ -9,7 +9,9 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/elsewhere.h"
 #include "bridge/core/registry.h"
 #include "bridge/feature/announce.h"
 #include "bridge/feature/audience.h"
@@ -24,6 +26,8 @@
 #define PACE_MILLISECONDS 10  /* between two accounts */
 #define TICK_MILLISECONDS 250
 #define RECOVERY_PAGE 500     /* accounts of an earlier process, read at once */
+#define SETTLING (3 * G_USEC_PER_SEC)
+#define LEFT_SETTLING (20 * G_USEC_PER_SEC)
 
 struct announcer {
     struct core *core;
@@ -35,11 +39,13 @@ struct announcer {
     char after[UUID_TEXT_SIZE];   /* recovery: the last account read */
     bool recovering;              /* a page is being read */
     bool recovered;               /* all were read */
+    gint64 settled;               /* several instances: when something last changed among them */
 };
 
 bool announce_is_online(const struct core *core, const struct account *account)
 {
-    return online_is_shown(core->announcer->online, account);
+    return online_is_shown(core->announcer->online, account) ||
+           elsewhere_is_online(core, &account->id);
 }
 
 static bool send_presence(struct core *core, const struct presence_stanza *presence,
@@ -132,11 +138,20 @@ static void contacts_read(const struct rows *rows, enum error_code error, void *
     }
     /* When it has become untrue meanwhile, the opposite already waits for everybody. */
     bool true_still = announcer->notice.available ==
-                      announce_is_online(announcer->core, announcer->notice.account);
+                      online_is_shown(announcer->online, announcer->notice.account);
     if (count == PAGE && true_still)
         read_contacts(announcer, rows_text(rows, count - 1, 0));
     else
         finish(announcer);
+}
+
+/* Another instance says it, or what is to be said is not true there. */
+static bool is_for_others(const struct announcer *announcer)
+{
+    const struct online_notice *notice = &announcer->notice;
+    const struct uuid *user = &notice->account->id;
+    return notice->available ? !elsewhere_is_ours(announcer->core, user)
+                             : elsewhere_is_online(announcer->core, user);
 }
 
 static gboolean on_pace(gpointer data)
@@ -149,6 +164,10 @@ static gboolean on_pace(gpointer data)
         !online_next(announcer->online, &announcer->notice)) {
         announcer->pace = 0; /* the tick starts it again */
         return G_SOURCE_REMOVE;
+    }
+    if (is_for_others(announcer)) {
+        finish(announcer);
+        return G_SOURCE_CONTINUE;
     }
     announcer->busy = true;
     read_contacts(announcer, NULL);
@@ -176,13 +195,49 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
                                    .json = rows_text(rows, row, 3),
                                    .number = rows_integer(rows, row, 5),
                                    .hosted = true};
-        if (rows_uuid(rows, row, 0, &user.id))
+        if (rows_uuid(rows, row, 0, &user.id) && !elsewhere_is_online(announcer->core, &user.id))
             online_recovered(announcer->online, account_learn(announcer->core, &user),
                              clock_monotonic());
     }
     if (count > 0)
         g_strlcpy(announcer->after, rows_text(rows, count - 1, 0), sizeof announcer->after);
     announcer->recovered = count < RECOVERY_PAGE;
+}
+
+/* Of several instances, the one that sends the outbox does it, and only once the others had the time
+ * to say who is there. */
+static bool may_recover(const struct announcer *announcer)
+{
+    const struct core *core = announcer->core;
+    return !core->bus || (core->sink.durable(core->sink.link) &&
+                          clock_monotonic() - announcer->settled > SETTLING);
+}
+
+/* Somebody may have left another instance without its saying so. */
+static void recover_again(struct announcer *announcer)
+{
+    *announcer->after = '\0';
+    announcer->recovered = false;
+    announcer->settled = clock_monotonic();
+}
+
+static void instance_changed(struct core *core, const char *instance, bool here, void *data)
+{
+    (void)core;
+    (void)instance;
+    (void)here;
+    recover_again(data);
+}
+
+/* Whoever loses the last sockets at two instances in one moment is announced by neither. */
+static void left_elsewhere(struct core *core, const struct uuid *user, bool online, void *data)
+{
+    struct announcer *announcer = data;
+    const struct account *account = account_find(core, user);
+    if (online || !announcer->recovered || (account && account->subscribers))
+        return;
+    recover_again(announcer);
+    announcer->settled += LEFT_SETTLING; /* seldom: all who are shown are looked through */
 }
 
 static void recover(struct announcer *announcer)
@@ -204,7 +259,7 @@ static gboolean on_tick(gpointer data)
     online_expire(announcer->online, clock_monotonic());
     if (!core->sink.ready(core->sink.link) || !archive_is_up(core->archive))
         return G_SOURCE_CONTINUE;
-    if (!announcer->recovered && !announcer->recovering)
+    if (!announcer->recovered && !announcer->recovering && may_recover(announcer))
         recover(announcer);
     start_pace(announcer);
     return G_SOURCE_CONTINUE;
@@ -240,6 +295,9 @@ void announce_start(struct core *core)
     announcer->online = online_new(core->options->xmpp_presence_grace * G_USEC_PER_SEC);
     online_watch(announcer->online, on_gone, announcer);
     announcer->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, announcer);
+    announcer->settled = clock_monotonic();
+    bus_watch_instances(core, instance_changed, announcer);
+    elsewhere_watch(core, left_elsewhere, announcer);
     core->announcer = announcer;
     core->presence_changed = presence_changed;
 }

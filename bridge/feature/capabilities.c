@@ -23,6 +23,25 @@ static void write_limits(struct json_writer *json, const struct options *options
     json_end_object(json);
 }
 
+static void write_rates(struct json_writer *json, struct limiter *limiter)
+{
+    static const struct uuid nobody;
+    struct limit_state state;
+    json_key(json, "rates");
+    json_begin_array(json);
+    for (enum limit limit = 0; limit < LIMIT_USER_MAX; limit++) {
+        limiter_look(limiter, &nobody, limit, &state);
+        if (state.count == 0)
+            continue;
+        json_begin_object(json);
+        json_member_string(json, "name", limit_name(limit));
+        json_member_integer(json, "limit", state.count);
+        json_member_integer(json, "window_seconds", state.seconds);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void capabilities(struct request *request)
 {
     const struct options *options = request->core->options;
@@ -42,6 +61,7 @@ static void capabilities(struct request *request)
     json_put_string(&json, "trestle.v1");
     json_end_array(&json);
     write_limits(&json, options);
+    write_rates(&json, request->core->limiter);
     json_member_string(&json, "domain", options->xmpp_domain);
     json_member_string(&json, "version", PACKAGE_VERSION);
     json_end_object(&json);

@@ -101,7 +101,7 @@ void caps_ask(struct core *core, const char *from, const struct peer_resource *r
     question->node = g_strdup(resource->caps_node);
     question->ver = g_strdup(resource->caps_ver);
     known->tries++;
-    known->asking = link_request(core->sink.link, iq, TIMEOUT_SECONDS, answered, question);
+    known->asking = link_request(core->link, iq, TIMEOUT_SECONDS, answered, question);
     if (!known->asking) {
         g_free(question->node);
         g_free(question->ver);

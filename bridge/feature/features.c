@@ -10,9 +10,11 @@ extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_last;
+extern const struct feature feature_limits;
 extern const struct feature feature_message;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_typing;
@@ -23,6 +25,8 @@ extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
     &feature_capabilities,
+    &feature_session,
+    &feature_limits,
     &feature_description,
     &feature_user,
     &feature_conversation,

@@ -181,6 +181,7 @@ static bool on_message(const struct stanza_context *context)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations/:conversation_id/messages", .command = "message",
+     .limit = LIMIT_MESSAGES,
      .fields = send_fields, .handle = send, .flags = OPERATION_CREATES, .reply = "Message",
      .summary = "Sends a message"},
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",

@@ -99,7 +99,7 @@ static bool ask_last(const struct account *account, struct question *question)
 {
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, account->full_jid, question->jid);
     stanza_add(iq, "query", NS_LAST);
-    return link_request(question->core->sink.link, iq, LAST_TIMEOUT, last_answered, question);
+    return link_request(question->core->link, iq, LAST_TIMEOUT, last_answered, question);
 }
 
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)

@@ -45,7 +45,7 @@ static unsigned write_readyz(struct http_admin *admin, struct buffer *buf)
     json_begin_object(&json);
     for (const struct http_part *part = admin->probe.parts(admin->probe.data); part->name; part++) {
         json_member_string(&json, part->name, part->ready ? "up" : "down");
-        ready = ready && part->ready;
+        ready = ready && (part->ready || part->optional);
     }
     json_end_object(&json);
     json_member_string(&json, "status", ready ? "ready" : "not ready");

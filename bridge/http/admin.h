@@ -12,6 +12,7 @@ struct http_admin;
 struct http_part {
     const char *name; /* "database", "link" */
     bool ready;
+    bool optional; /* is shown, but need not be up */
 };
 
 struct http_probe {

@@ -55,6 +55,7 @@ static void release_request(struct exchange *exchange)
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
     g_clear_pointer(&exchange->idempotency_key, g_free);
+    exchange->request.csrf = NULL;
 }
 
 static void drop_body(struct exchange *exchange)
@@ -70,6 +71,8 @@ void exchange_destroy(struct exchange *exchange)
     struct http_server *server = exchange->server;
     release_request(exchange);
     g_free(exchange->content);
+    g_free(exchange->set_cookie);
+    g_free(exchange->request.set_cookie);
     if (!server) { /* outlived it */
         g_free(exchange);
         return;
@@ -87,6 +90,8 @@ static void answered(struct exchange *exchange)
     bool running = exchange->state == EXCHANGE_RUNNING;
     exchange->state = EXCHANGE_ANSWERED;
     release_request(exchange);
+    exchange->set_cookie = g_steal_pointer(&exchange->request.set_cookie);
+    exchange->limit = exchange->request.limit;
     if (running && exchange->server)
         g_queue_unlink(&exchange->server->running, &exchange->link);
     if (!exchange->mhd) {
@@ -181,16 +186,6 @@ static void check_body_head(struct exchange *exchange)
         exchange_fail(exchange, ERROR_BAD_REQUEST, "Content-Type must be application/json", NULL);
 }
 
-static void find_credentials(struct exchange *exchange)
-{
-    exchange->credentials =
-        (struct credentials){head_bearer(exchange->head.authorization), exchange->head.on_behalf};
-    bool anonymous =
-        exchange->match.operation && (exchange->match.operation->flags & OPERATION_ANONYMOUS) != 0;
-    if (!anonymous && !exchange->handshake && !exchange->credentials.token)
-        exchange_fail(exchange, ERROR_UNAUTHENTICATED, "Authorization: Bearer is missing", NULL);
-}
-
 /* The head is in. What cannot be trusted or swallowed is answered at once. */
 static enum MHD_Result begin(struct exchange *exchange)
 {
@@ -206,7 +201,7 @@ static enum MHD_Result begin(struct exchange *exchange)
         return MHD_YES;
     find_route(exchange);
     check_body_head(exchange);
-    find_credentials(exchange);
+    credentials_find(exchange);
     if (exchange->code == ERROR_NONE &&
         exchange->head.content_length > BODIES_MAX - exchange->server->bodies)
         exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
@@ -259,8 +254,11 @@ static void admit(struct exchange *exchange, const struct session *session)
 {
     const struct operation *operation = exchange->request.operation;
     bool only_keys = (operation->flags & OPERATION_SERVER_KEY) != 0;
-    bool needs_scope = only_keys || (operation->scope && session->scopes);
-    if (needs_scope && !session_has_scope(session, operation->scope)) {
+    const char *scope = operation->scope ? operation->scope : "send";
+    bool needs_scope = only_keys || session->scopes;
+    if (session->scopes && !session->account && !only_keys)
+        needs_scope = false; /* told below */
+    if (needs_scope && !session_has_scope(session, scope)) {
         fail_now(exchange, ERROR_FORBIDDEN, "this needs a server key with the right scope");
         return;
     }
@@ -268,9 +266,29 @@ static void admit(struct exchange *exchange, const struct session *session)
         fail_now(exchange, ERROR_FORBIDDEN, "the header Trestle-User must name a user");
         return;
     }
+    if (!credentials_csrf_is_right(exchange, session)) {
+        fail_now(exchange, ERROR_FORBIDDEN, "X-CSRF-Token must be that of the session");
+        return;
+    }
+    struct request *request = &exchange->request;
     if (session->account)
-        exchange->request.account = account_ref(session->account);
-    run_operation(exchange);
+        request->account = account_ref(session->account);
+    request->grant = session->grant;
+    request->by_key = session->scopes != NULL;
+    request->by_cookie = exchange->credentials.kind == CREDENTIAL_COOKIE;
+    request->csrf = session->csrf;
+    if (request_charge(request))
+        run_operation(exchange);
+}
+
+static void fail_sign_in(struct exchange *exchange, enum error_code code, const char *detail)
+{
+    if (code == ERROR_RATE_LIMITED) {
+        struct uuid subject = limit_subject(exchange->credentials.address);
+        limiter_look(exchange->server->core->limiter, &subject, LIMIT_SIGNIN,
+                     &exchange->request.limit);
+    }
+    fail_now(exchange, code, detail);
 }
 
 static void signed_in(const struct session *session, enum error_code code, const char *detail,
@@ -280,7 +298,7 @@ static void signed_in(const struct session *session, enum error_code code, const
     if (!exchange->mhd)
         fail_now(exchange, ERROR_UNAVAILABLE, NULL); /* the server is gone: end here */
     else if (!session)
-        fail_now(exchange, code, detail);
+        fail_sign_in(exchange, code, detail);
     else
         admit(exchange, session);
 }

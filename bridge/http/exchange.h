@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bridge/core/request.h"
+#include "bridge/core/secret.h"
 #include "bridge/core/session.h"
 #include "bridge/http/head.h"
 #include "bridge/http/route.h"
@@ -32,6 +33,7 @@ struct http_server {
     struct routes *routes;
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
     char **origins;                   /* NULL-terminated */
+    GArray *proxies;                  /* guint64, limit_address() of each */
     struct MHD_Daemon *daemon;
     GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
     GQueue running;           /* struct exchange whose handler is at work */
@@ -75,6 +77,7 @@ struct exchange {
     struct buffer body;
     size_t counted; /* of body, in server->bodies */
     struct credentials credentials;
+    char cookie[SECRET_LENGTH + 1]; /* of our session, if it counts */
     char *texts[REQUEST_VALUES_MAX]; /* decoded path and query parameters, by field */
     size_t lengths[REQUEST_VALUES_MAX];
     char *idempotency_key; /* a copy: values may outlive the connection */
@@ -85,6 +88,8 @@ struct exchange {
     enum error_code code; /* ERROR_NONE: not a problem */
     char *content;
     size_t content_length;
+    char *set_cookie;
+    struct limit_state limit;
 };
 
 /* server.c */
@@ -117,4 +122,10 @@ enum MHD_Result reply_preflight(struct exchange *exchange);
 bool handshake_is_asked(const struct exchange *exchange);
 void handshake_check(struct exchange *exchange); /* may exchange_fail */
 enum MHD_Result handshake_send(struct exchange *exchange);
+
+/* credentials.c */
+void credentials_find(struct exchange *exchange); /* may exchange_fail */
+bool credentials_csrf_is_right(const struct exchange *exchange, const struct session *session);
 bool origin_is_listed(const struct http_server *server, const char *origin);
+bool origin_is_welcome(const struct exchange *exchange);
+bool origin_may_use_cookies(const struct exchange *exchange);

@@ -22,28 +22,6 @@ bool handshake_is_asked(const struct exchange *exchange)
            (strcmp(url, "/ws") == 0 || strcmp(url, "/api/ws") == 0);
 }
 
-bool origin_is_listed(const struct http_server *server, const char *origin)
-{
-    for (char **p = server->origins; *p; p++) {
-        if (g_ascii_strcasecmp(*p, origin) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* No Origin: not a browser. A page of the host that was asked may, and so may the listed ones. */
-static bool origin_is_welcome(const struct exchange *exchange)
-{
-    const char *origin = exchange->head.origin, *host = exchange->head.host;
-    if (!origin)
-        return true;
-    if (origin_is_listed(exchange->server, origin))
-        return true;
-    const char *authority = strstr(origin, "://");
-    bool web = g_str_has_prefix(origin, "http://") || g_str_has_prefix(origin, "https://");
-    return host && web && g_ascii_strcasecmp(authority + 3, host) == 0;
-}
-
 static bool key_is_right(const char *key)
 {
     guchar bytes[KEY_LENGTH / 4 * 3];
@@ -113,7 +91,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
     if (fd >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        struct websocket_handshake handshake = {fd, extra, extra_size, exchange->credentials.token,
+        struct websocket_handshake handshake = {fd, extra, extra_size, &exchange->credentials,
                                                 exchange->dialect};
         server->upgrade.upgraded(server->upgrade.data, &handshake);
     } else {

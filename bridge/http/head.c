@@ -75,6 +75,9 @@ static const char **member_of(struct head *head, const char *name)
         {"Origin", &head->origin},
         {"Idempotency-Key", &head->idempotency_key},
         {"Trestle-User", &head->on_behalf},
+        {"Cookie", &head->cookie},
+        {"X-CSRF-Token", &head->csrf_token},
+        {"X-Forwarded-For", &head->forwarded},
         {"Connection", &head->connection},
         {"Upgrade", &head->upgrade},
         {"Access-Control-Request-Method", &head->request_method},
@@ -104,10 +107,12 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
     if (!member)
         return;
     /* Lists may be spread over several lines; the rest must be there once. */
-    bool is_list = member == &scan->head->connection || member == &scan->head->websocket_protocol;
+    bool is_last = member == &scan->head->forwarded;
+    bool is_list = is_last || member == &scan->head->connection ||
+                   member == &scan->head->websocket_protocol;
     if (*member && !is_list)
         scan->fault = "a header that may appear once appears twice";
-    if (!*member)
+    if (!*member || is_last)
         *member = value;
 }
 

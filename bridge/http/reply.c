@@ -23,7 +23,9 @@ static void add_origin(const struct exchange *exchange, struct MHD_Response *res
     if (!origin || !origin_is_listed(exchange->server, origin))
         return;
     add(response, "Access-Control-Allow-Origin", origin);
-    add(response, "Access-Control-Expose-Headers", "Request-Id, Retry-After");
+    add(response, "Access-Control-Allow-Credentials", "true");
+    add(response, "Access-Control-Expose-Headers",
+        "Request-Id, Retry-After, RateLimit, RateLimit-Policy");
 }
 
 static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
@@ -36,6 +38,19 @@ static void add_problem_headers(const struct exchange *exchange, struct MHD_Resp
         add(response, "Allow", exchange->match.allow);
     if (exchange->handshake)
         add(response, "Sec-WebSocket-Version", "13");
+}
+
+static void add_limit(const struct exchange *exchange, struct MHD_Response *response)
+{
+    char policy[LIMIT_HEADER_SIZE], state[LIMIT_HEADER_SIZE];
+    if (!limit_headers(&exchange->limit, policy, state))
+        return;
+    add(response, "RateLimit-Policy", policy);
+    add(response, "RateLimit", state);
+    if (exchange->code == ERROR_RATE_LIMITED) {
+        g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, limit_retry_seconds(&exchange->limit));
+        add(response, "Retry-After", state);
+    }
 }
 
 static bool is_cacheable(const struct exchange *exchange)
@@ -76,11 +91,15 @@ enum MHD_Result reply_send(struct exchange *exchange)
     if (!response)
         return MHD_NO;
     exchange->content = NULL;
-    add(response, "Content-Type",
-        exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
+    if (exchange->status != MHD_HTTP_NO_CONTENT)
+        add(response, "Content-Type",
+            exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
     add(response, "Cache-Control", is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Request-Id", exchange->request.id);
+    if (exchange->set_cookie)
+        add(response, "Set-Cookie", exchange->set_cookie);
+    add_limit(exchange, response);
     if (exchange->code != ERROR_NONE)
         add_problem_headers(exchange, response);
     return queue(exchange, exchange->status, response);
@@ -97,7 +116,8 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
     if (origin && origin_is_listed(exchange->server, origin)) {
         add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
         add(response, "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, Idempotency-Key, Trestle-User");
+            "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Trestle-User, "
+            "X-CSRF-Token");
         add(response, "Access-Control-Max-Age", "600");
     }
     return queue(exchange, MHD_HTTP_NO_CONTENT, response);

@@ -215,6 +215,17 @@ static char **split_words(const char *text)
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
+static GArray *read_addresses(const char *list)
+{
+    GArray *addresses = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_auto(GStrv) words = split_words(list);
+    for (char **word = words; *word; word++) {
+        guint64 address = limit_address_text(*word, strlen(*word));
+        g_array_append_val(addresses, address);
+    }
+    return addresses;
+}
+
 /* Without its strict mode the library leaves a missing Host to head_read: its own answer there has
  * its head twice (0.9.75). */
 static struct MHD_Daemon *start_daemon(struct http_server *server)
@@ -259,6 +270,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     if (upgrade)
         server->upgrade = *upgrade;
     server->origins = split_words(options->http_origins);
+    server->proxies = read_addresses(options->http_proxies);
     server->spare = g_ptr_array_new_with_free_func(g_free);
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
@@ -338,6 +350,7 @@ void http_server_free(struct http_server *server)
         close(server->reserve);
     routes_free(server->routes);
     g_strfreev(server->origins);
+    g_array_unref(server->proxies);
     g_ptr_array_unref(server->spare);
     g_free(server);
 }

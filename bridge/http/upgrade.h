@@ -4,11 +4,13 @@
 
 #include <stddef.h>
 
+#include "bridge/core/session.h"
+
 struct websocket_handshake {
     int fd;            /* non-blocking, TCP_NODELAY; ownership passes to the callee */
     const char *extra; /* bytes the client sent right behind its handshake; valid during the call */
     size_t extra_length;
-    const char *token;   /* from "Authorization: Bearer", or NULL; valid during the call */
+    const struct credentials *credentials; /* its token is NULL without any; during the call */
     const char *dialect; /* the negotiated subprotocol, or ?dialect=, or NULL; during the call */
 };
 

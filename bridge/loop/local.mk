@@ -2,4 +2,5 @@
 noinst_LIBRARIES += libloop.a
 libloop_a_SOURCES = \
   bridge/loop/loop.c bridge/loop/loop.h \
-  bridge/loop/pq.c bridge/loop/pq.h
+  bridge/loop/pq.c bridge/loop/pq.h \
+  bridge/loop/redis.c bridge/loop/redis.h

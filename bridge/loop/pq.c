@@ -25,6 +25,9 @@ enum state {
 struct running {
     pq_done done;
     void *data;
+    struct pq_frame *frame; /* NULL: none */
+    int step;               /* of the frame: results seen */
+    bool failed;            /* `result` is an error: what follows does not matter */
     PGresult *result;
 };
 
@@ -200,6 +203,33 @@ static bool is_error(const PGresult *result)
     return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
 }
 
+static gint64 single_integer(const PGresult *result)
+{
+    bool there = PQntuples(result) == 1 && PQnfields(result) == 1;
+    return there ? g_ascii_strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+}
+
+/* RESULT is taken. An error ends the transaction, wherever it happens, be it in the commit. */
+static void request_result(struct running *request, PGresult *result)
+{
+    int step = request->step++;
+    if (!request->failed && is_error(result)) {
+        PQclear(request->result);
+        request->result = result;
+        request->failed = true;
+        return;
+    }
+    if (!request->failed && step == (request->frame ? 1 : 0)) {
+        request->result = result;
+        return;
+    }
+    if (!request->failed && request->frame && step == 0)
+        request->frame->ret_before = single_integer(result);
+    else if (!request->failed && request->frame && step == 2)
+        request->frame->ret_after = single_integer(result);
+    PQclear(result);
+}
+
 static void result_arrived(struct pq_connection *c, PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
@@ -213,8 +243,8 @@ static void result_arrived(struct pq_connection *c, PGresult *result)
     struct running *request = g_queue_peek_head(&c->running);
     if (c->state == STATE_PREPARING && is_error(result) && !c->preparing_error)
         c->preparing_error = result;
-    else if (c->state == STATE_READY && request && !request->result)
-        request->result = result;
+    else if (c->state == STATE_READY && request)
+        request_result(request, result);
     else
         PQclear(result);
 }
@@ -312,24 +342,40 @@ unsigned pq_connection_running(const struct pq_connection *c)
     return c->running.length;
 }
 
-bool pq_connection_send(struct pq_connection *c, int statement, const struct pq_values *values,
-                        pq_done done, void *data)
+static bool send_prepared(struct pq_connection *c, int statement, const struct pq_values *values)
 {
+    metric_add(METRIC_ARCHIVE_STATEMENTS, 1);
+    return PQsendQueryPrepared(c->conn, c->statements[statement].name, values->count,
+                               values->values, values->lengths, values->formats,
+                               values->result_format);
+}
+
+bool pq_connection_send_framed(struct pq_connection *c, int statement,
+                               const struct pq_values *values, struct pq_frame *frame, pq_done done,
+                               void *data)
+{
+    static const struct pq_values none;
     if (c->state != STATE_READY)
         return false;
-    if (!PQsendQueryPrepared(c->conn, c->statements[statement].name, values->count, values->values,
-                             values->lengths, values->formats, values->result_format) ||
-        !PQpipelineSync(c->conn))
+    if ((frame && !send_prepared(c, frame->before, &none)) ||
+        !send_prepared(c, statement, values) ||
+        (frame && !send_prepared(c, frame->after, &none)) || !PQpipelineSync(c->conn))
         return false; /* the broken connection is noticed when its socket is read */
     struct running *request = g_new0(struct running, 1);
     request->done = done;
     request->data = data;
+    request->frame = frame;
     if (c->running.length == 0)
         c->heard = clock_monotonic();
     g_queue_push_tail(&c->running, request);
-    metric_add(METRIC_ARCHIVE_STATEMENTS, 1);
     flush(c);
     return true;
+}
+
+bool pq_connection_send(struct pq_connection *c, int statement, const struct pq_values *values,
+                        pq_done done, void *data)
+{
+    return pq_connection_send_framed(c, statement, values, NULL, done, data);
 }
 
 gint64 pq_connection_silence(const struct pq_connection *c)

@@ -53,6 +53,18 @@ typedef void (*pq_done)(PGresult *result, void *data);
 bool pq_connection_send(struct pq_connection *connection, int statement,
                         const struct pq_values *values, pq_done done, void *data);
 
+/* Two statements without parameters that run in the same transaction, before and after another one;
+ * each yields one integer. */
+struct pq_frame {
+    int before, after;             /* numbers of statements */
+    gint64 ret_before, ret_after;  /* valid in DONE, if the statement succeeded */
+};
+
+/* Like pq_connection_send; FRAME (NULL is fine) must live until DONE. */
+bool pq_connection_send_framed(struct pq_connection *connection, int statement,
+                               const struct pq_values *values, struct pq_frame *frame, pq_done done,
+                               void *data);
+
 /* For how long (microseconds) the server has owed an answer without saying anything; 0: it owes
  * none. */
 gint64 pq_connection_silence(const struct pq_connection *connection);

@@ -26,8 +26,10 @@ static void refuse(struct ws_socket *socket, const char *id, enum error_code cod
                    const char *detail)
 {
     socket_fail(socket, id, code, detail, NULL);
-    if (code == ERROR_UNAVAILABLE)
-        socket_close(socket, CLOSE_TRY_LATER, "unavailable");
+    if (code == ERROR_UNAVAILABLE || code == ERROR_RATE_LIMITED)
+        socket_close(socket, CLOSE_TRY_LATER, error_info(code)->code);
+    else if (code == ERROR_FORBIDDEN)
+        socket_close(socket, CLOSE_UNAUTHENTICATED, "suspended");
     else
         socket_close(socket, CLOSE_UNAUTHENTICATED, "bad token");
 }
@@ -63,15 +65,15 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
 static void accept_session(struct ws_socket *socket, const struct session *session,
                            const char *cursor, const char *id)
 {
-    if (!session->account) {
-        refuse(socket, id, ERROR_UNAUTHENTICATED, "the key acts for no user");
+    if (session->scopes) {
+        refuse(socket, id, ERROR_UNAUTHENTICATED, "a server key makes tickets for sockets");
         return;
     }
-    if (session->expires <= clock_wall()) {
+    if (session->grant.expires <= clock_wall()) {
         refuse(socket, id, ERROR_UNAUTHENTICATED, "the token has expired");
         return;
     }
-    socket_open(socket, session->account, session->expires);
+    socket_open(socket, session->account, &session->grant);
     send_hello(socket, session->account, cursor, id);
     if (cursor)
         replay_begin(socket, cursor, NULL);
@@ -96,24 +98,87 @@ static void signed_in(const struct session *session, enum error_code code, const
     socket_unref(socket);
 }
 
-void auth_begin(struct ws_socket *socket, const char *token, const char *cursor, const char *id)
+static struct sign_in *sign_in_new(struct ws_socket *socket, const char *id)
+{
+    struct sign_in *sign_in = g_new0(struct sign_in, 1);
+    sign_in->socket = socket_ref(socket);
+    sign_in->id = g_strdup(id);
+    return sign_in;
+}
+
+void auth_begin(struct ws_socket *socket, const struct credentials *credentials, const char *cursor,
+                const char *id)
 {
     struct core *core = socket->server->core;
-    struct credentials credentials = {.token = token};
     struct session session;
-    if (strlen(token) > TOKEN_MAX) {
+    if (strlen(credentials->token) > TOKEN_MAX) {
         refuse(socket, id, ERROR_UNAUTHENTICATED, "the token is too long");
         return;
     }
-    if (session_lookup(core, &credentials, &session)) {
+    if (session_lookup(core, credentials, &session)) {
         accept_session(socket, &session, cursor, id);
         return;
     }
     socket->state = SOCKET_AUTHENTICATING;
     socket_pause(socket, PAUSE_SIGN_IN);
-    struct sign_in *sign_in = g_new0(struct sign_in, 1);
-    sign_in->socket = socket_ref(socket);
-    sign_in->id = g_strdup(id);
+    struct sign_in *sign_in = sign_in_new(socket, id);
     sign_in->cursor = g_strdup(cursor);
-    session_sign_in(core, &credentials, signed_in, sign_in);
+    session_sign_in(core, credentials, signed_in, sign_in);
+}
+
+/* Renewal ------------------------------------------------------------------------------------ */
+
+static void send_renewed(struct ws_socket *socket, const char *id)
+{
+    char until[CLOCK_TIMESTAMP_SIZE];
+    clock_format(socket->subscriber.grant.expires, until);
+    g_auto(buffer) payload = BUFFER_INIT(256);
+    struct json_writer json;
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_string(&json, "expires_at", until);
+    json_end_object(&json);
+    socket_send_frame(socket,
+                      &(struct dialect_frame){.type = "ack", .id = id, .payload = payload.data});
+}
+
+static void renew(struct ws_socket *socket, const struct session *session, const char *id)
+{
+    if (session->scopes || session->account != socket->subscriber.account) {
+        socket_fail(socket, id, ERROR_FORBIDDEN, "the token is another user's", NULL);
+        return;
+    }
+    socket_renew(socket, &session->grant);
+    if (id)
+        send_renewed(socket, id);
+}
+
+static void renewed(const struct session *session, enum error_code code, const char *detail,
+                    void *data)
+{
+    struct sign_in *sign_in = data;
+    struct ws_socket *socket = sign_in->socket;
+    if (socket->state == SOCKET_OPEN && session)
+        renew(socket, session, sign_in->id);
+    else if (socket->state == SOCKET_OPEN)
+        socket_fail(socket, sign_in->id, code, detail, NULL);
+    g_free(sign_in->id);
+    g_free(sign_in);
+    socket_command_ended(socket);
+    socket_unref(socket);
+}
+
+void auth_renew(struct ws_socket *socket, const char *token, const char *id)
+{
+    struct core *core = socket->server->core;
+    struct credentials credentials = {.token = token, .address = socket->address};
+    struct session session;
+    if (strlen(token) > TOKEN_MAX) {
+        socket_fail(socket, id, ERROR_UNAUTHENTICATED, "the token is too long", NULL);
+    } else if (session_lookup(core, &credentials, &session)) {
+        renew(socket, &session, id);
+    } else {
+        socket_command_begins(socket);
+        session_sign_in(core, &credentials, renewed, sign_in_new(socket, id));
+    }
 }

@@ -11,6 +11,7 @@
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
 #include "bridge/core/request.h"
+#include "bridge/core/session.h"
 #include "bridge/core/token.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
@@ -37,10 +38,17 @@ struct command {
 
 static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
 {
+    struct credentials credentials = {.token = values[0].text, .address = socket->address};
+    struct limit_state state;
     if (socket->state == SOCKET_GREETING)
-        auth_begin(socket, values[0].text, values[1].present ? values[1].text : NULL, id);
+        auth_begin(socket, &credentials, values[1].present ? values[1].text : NULL, id);
+    else if (values[1].present)
+        socket_fail(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
+    else if (!limiter_take(socket->server->core->limiter, &socket->subscriber.account->id,
+                           LIMIT_REQUESTS, &state))
+        socket_fail(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
     else
-        socket_fail(socket, id, ERROR_CONFLICT, "already signed in", NULL);
+        auth_renew(socket, values[0].text, id);
 }
 
 static void handle_ping(struct ws_socket *socket, const char *id, const struct field_value *values)
@@ -73,7 +81,8 @@ static const struct field resume_fields[] = {
 };
 
 static const struct command_builtin builtins[] = {
-    {"auth", auth_fields, "hello", "Signs the socket in, and resumes when there is a cursor", NULL},
+    {"auth", auth_fields, "hello",
+     "Signs the socket in, and resumes when there is a cursor; later, extends the session", "Renewed"},
     {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
     {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
     {.type = NULL},
@@ -133,6 +142,7 @@ static void command_free(struct command *command)
     struct ws_socket *socket = command->socket;
     json_decref(command->request.body);
     account_unref(command->request.account);
+    g_free(command->request.set_cookie);
     free(command->id);
     g_free(command);
     socket_command_ended(socket);
@@ -152,9 +162,11 @@ static void send_problem(struct command *command, const char *problem)
 
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
 {
-    (void)code;
     struct command *command = (struct command *)(void *)request;
-    if (problem->data)
+    /* What is sent without id and by the dozen is dropped in silence when it is too much. */
+    bool dropped = code == ERROR_RATE_LIMITED && !command->id &&
+                   request->operation->limit == LIMIT_TYPING;
+    if (problem->data && !dropped)
         send_problem(command, problem->data);
     buffer_clear(problem);
     command_free(command);
@@ -223,15 +235,16 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .core = socket->server->core,
         .account = account_ref(socket->subscriber.account),
         .origin = &socket->subscriber,
+        .grant = socket->subscriber.grant,
         .body = json_incref(envelope->payload),
     };
     memcpy(command->request.values, values, sizeof values);
     struct uuid id;
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
-    if (++socket->pending >= SOCKET_PENDING_MAX)
-        socket_pause(socket, PAUSE_PENDING);
-    operation->handle(&command->request);
+    socket_command_begins(socket);
+    if (request_charge(&command->request))
+        operation->handle(&command->request);
 }
 
 /* Envelope ----------------------------------------------------------------------------------- */

@@ -108,6 +108,13 @@ void replay_hold(struct ws_socket *socket, struct event *event)
     send_resync(socket, id, event->position);
 }
 
+void replay_missed(struct ws_socket *socket, gint64 position)
+{
+    g_autofree char *id = socket->replay ? g_steal_pointer(&socket->replay->id) : NULL;
+    replay_cancel(socket);
+    send_resync(socket, id, position);
+}
+
 /* Everything missed is queued: what was held back follows, and live events flow again. */
 static void finish(struct replay *replay)
 {

@@ -18,5 +18,8 @@ void replay_hold(struct ws_socket *socket, struct event *event);
 /* Sends more if the queue has room. Does nothing without a replay. */
 void replay_feed(struct ws_socket *socket);
 
+/* More was missed up to POSITION than is worth reading: the client has to fetch its state anew. */
+void replay_missed(struct ws_socket *socket, gint64 position);
+
 /* Forgets the replay, if there is one. */
 void replay_cancel(struct ws_socket *socket);

@@ -7,6 +7,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/session.h"
 #include "bridge/core/token.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/server.h"
@@ -82,17 +83,18 @@ static gboolean timer_fired(gpointer data)
 }
 
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
-                     const char *token, const char *dialect)
+                     const struct credentials *credentials, const char *dialect)
 {
     struct ws_socket *socket = socket_new(server, fd, dialect_find(dialect));
     if (!socket)
         return;
+    socket->address = credentials->address;
     if (server->timer == 0)
         server->timer = g_timeout_add(WHEEL_TICK / 1000, timer_fired, server);
     if (server->stopping)
         socket_close(socket, CLOSE_GOING_AWAY, "");
-    else if (token)
-        auth_begin(socket, token, NULL, NULL);
+    else if (credentials->token)
+        auth_begin(socket, credentials, NULL, NULL);
     socket_receive(socket, extra, extra_length);
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct core;
+struct credentials;
 struct ws_server;
 typedef struct ws_server trestle_ws_server;
 
@@ -14,11 +15,11 @@ typedef struct ws_server trestle_ws_server;
 struct ws_server *ws_server_new(struct core *core);
 
 /* Takes over FD, a stream socket whose handshake has been answered, in any case: it is closed when
- * that fails. EXTRA are bytes that were read behind the handshake. TOKEN is the credential of the
- * handshake; NULL: the first frame must be `auth`. DIALECT is the chosen subprotocol or ?dialect=,
+ * that fails. EXTRA are bytes that were read behind the handshake. CREDENTIALS are those of the
+ * handshake; without a token in them the first frame must be `auth`. DIALECT is the chosen subprotocol or ?dialect=,
  * or NULL. The arguments are borrowed for the call. */
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
-                     const char *token, const char *dialect);
+                     const struct credentials *credentials, const char *dialect);
 
 /* Closes every socket with 1001 and the cursor to resume from, after what it waits for was
  * answered. STOPPED (may be NULL) is called once, later, when the last one is gone, at most

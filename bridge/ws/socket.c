@@ -28,6 +28,7 @@
 static void ready(struct loop_watch *watch, uint32_t events);
 static void deliver(struct subscriber *subscriber, struct event *event);
 static void revoked(struct subscriber *subscriber);
+static void missed(struct subscriber *subscriber, gint64 position);
 
 static gint64 seconds(gint64 count)
 {
@@ -55,8 +56,8 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .repeats = dialect && dialect->repeats};
+    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed,
+                                             .repeats = dialect && dialect->repeats};
     socket->server = server;
     socket->dialect = dialect;
     socket->state = SOCKET_GREETING;
@@ -229,7 +230,14 @@ static void deliver(struct subscriber *subscriber, struct event *event)
 static void revoked(struct subscriber *subscriber)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
-    socket_close(socket, CLOSE_UNAUTHENTICATED, "signed out");
+    socket_close(socket, CLOSE_UNAUTHENTICATED, subscriber->why ? subscriber->why : "signed out");
+}
+
+static void missed(struct subscriber *subscriber, gint64 position)
+{
+    struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
+    if (socket->state == SOCKET_OPEN)
+        replay_missed(socket, position);
 }
 
 /* Closing ------------------------------------------------------------------------------------ */
@@ -270,6 +278,12 @@ void socket_go_away(struct ws_socket *socket, gint64 until)
     socket->going_away = true;
     socket_pause(socket, PAUSE_STOP);
     set_deadline(socket, until);
+}
+
+void socket_command_begins(struct ws_socket *socket)
+{
+    if (++socket->pending >= SOCKET_PENDING_MAX)
+        socket_pause(socket, PAUSE_PENDING);
 }
 
 void socket_command_ended(struct ws_socket *socket)
@@ -465,7 +479,7 @@ void socket_flush(struct ws_socket *socket)
 
 static void schedule(struct ws_socket *socket)
 {
-    gint64 left = socket->expires - clock_wall();
+    gint64 left = socket->subscriber.grant.expires - clock_wall();
     gint64 now = clock_monotonic();
     set_deadline(socket, left < socket->heartbeat_due - now ? now + left : socket->heartbeat_due);
 }
@@ -496,7 +510,7 @@ static void open_deadline(struct ws_socket *socket)
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
         return;
     }
-    if (clock_wall() >= socket->expires) {
+    if (clock_wall() >= socket->subscriber.grant.expires) {
         socket_close(socket, CLOSE_UNAUTHENTICATED, "token expired");
         return;
     }
@@ -527,14 +541,19 @@ void socket_deadline(struct ws_socket *socket)
     }
 }
 
-void socket_open(struct ws_socket *socket, struct account *account, gint64 expires)
+void socket_renew(struct ws_socket *socket, const struct grant *grant)
+{
+    socket->subscriber.grant = *grant;
+    schedule(socket);
+}
+
+void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant)
 {
     struct core *core = socket->server->core;
     gint64 interval = seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
-    socket->expires = expires;
-    socket->position = core->position;
-    socket->live_from = core->position;
+    socket->subscriber.grant = *grant;
+    socket->position = socket->live_from = event_position(core, account);
     socket->subscribed = true;
     subscriber_add(core, &socket->subscriber, account);
     /* Sockets that came in the same moment are pinged at different ones. */

@@ -16,6 +16,7 @@
 #include "bridge/base/wheel.h"
 
 struct core;
+struct credentials;
 struct replay;
 
 #define SOCKET_INPUT_SIZE 65536      /* the one receive buffer of the server */
@@ -68,7 +69,7 @@ struct ws_socket {
     struct frame_reader *reader; /* only while a message is incomplete or reading is paused */
     struct replay *replay;       /* only while a resume is under way */
     struct output output;
-    gint64 expires;        /* of the token; wall clock */
+    guint64 address;       /* see struct credentials */
     gint64 heartbeat_due;  /* clock_monotonic; keeps its phase */
     gint64 position;       /* everything up to here was written */
     gint64 live_from;      /* events above it that were sent came live, not by a replay */
@@ -121,10 +122,14 @@ void socket_pause(struct ws_socket *socket, enum socket_pause reason);
 void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason);
 
 /* The account is known: subscribes, and begins the heartbeat. */
-void socket_open(struct ws_socket *socket, struct account *account, gint64 expires);
+void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant);
+/* The same user has shown something newer. */
+void socket_renew(struct ws_socket *socket, const struct grant *grant);
 
 /* Waits for commands under way, but no longer than UNTIL, then closes with 1001. */
 void socket_go_away(struct ws_socket *socket, gint64 until);
+/* Around each command that is answered later. */
+void socket_command_begins(struct ws_socket *socket);
 void socket_command_ended(struct ws_socket *socket);
 
 /* For the server: the end of a turn, and the deadline. */
@@ -133,4 +138,7 @@ void socket_deadline(struct ws_socket *socket);
 void socket_destroy(struct ws_socket *socket);
 
 /* auth.c. Strings are borrowed. CURSOR: where to resume right behind hello, or NULL; ID is JSON or NULL. */
-void auth_begin(struct ws_socket *socket, const char *token, const char *cursor, const char *id);
+void auth_begin(struct ws_socket *socket, const struct credentials *credentials, const char *cursor,
+                const char *id);
+/* A newer token on a socket that is signed in: ack, or error and all stays as it is. */
+void auth_renew(struct ws_socket *socket, const char *token, const char *id);

@@ -3,9 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -18,6 +15,7 @@
 #include "bridge/loop/loop.h"
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
+#include "bridge/xmpp/link_socket.h"
 #include "bridge/xmpp/pending_iq.h"
 #include "bridge/xmpp/send_queue.h"
 #include "bridge/xmpp/stream_error.h"
@@ -39,6 +37,8 @@
 
 #define REQUESTS_MAX 10000
 #define PROBES_MAX 1024
+#define CANDIDATES 16 /* addresses to ping from, tried when one of several links is up */
+#define CANDIDATE_SECONDS 10
 #define PROBE_ROOM (512 * 1024) /* queue room on top of the ceiling, for pings only */
 
 /* A ping to the server that is under way, and the barriers that wait for it. */
@@ -74,6 +74,9 @@ struct link {
     char *problem;      /* see link_problem */
     guint timer;        /* GLib source, 0: none */
     gint64 timer_at;    /* when it fires */
+    bool allowed;       /* to connect */
+    bool offered;       /* inside link_offer */
+    char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */
     guint busy;         /* depth of our own functions on the stack: link_free must wait */
 
     struct link_callbacks callbacks;
@@ -93,6 +96,7 @@ static const char *const state_names[LINK_STATE_MAX] = {
 };
 
 static void schedule(struct link *link);
+static void look_for_address(struct link *link);
 static void lost(struct link *link, enum retry_pace pace, const char *problem);
 
 /* ---- life ---- */
@@ -103,6 +107,7 @@ static void destroy(struct link *link)
     guard_free(link->guard);
     send_queue_clear(&link->queue);
     g_free(link->problem);
+    g_free(link->ping_from);
     g_free(link->domain);
     g_free(link->server_domain);
     g_free(link->host);
@@ -163,6 +168,7 @@ static void enter(struct link *link, enum link_state state)
         g_clear_pointer(&link->problem, g_free);
         link->last_proof = link->since;
         log_info(AREA_LINK, "connected", "domain=%s", link->domain);
+        look_for_address(link);
         link->callbacks.up(link->data);
     } else if (old == LINK_UP && link->state == LINK_WAITING) { /* and not freed meanwhile */
         link->callbacks.down(link->data);
@@ -319,6 +325,13 @@ static void on_probe_answer(xmpp_stanza_t *result, void *data)
     g_free(probe);
 }
 
+static xmpp_stanza_t *new_ping(const struct link *link, const char *from)
+{
+    xmpp_stanza_t *iq = stanza_new_iq("get", NULL, from, link->server_domain);
+    stanza_add(iq, "ping", NS_PING);
+    return iq;
+}
+
 static struct probe *send_probe(struct link *link)
 {
     if (link->probes.length >= PROBES_MAX)
@@ -327,8 +340,7 @@ static struct probe *send_probe(struct link *link)
     probe->link = link;
     probe->sent = clock_monotonic();
     probe->barriers = g_array_new(FALSE, FALSE, sizeof(struct barrier));
-    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, link->domain, link->server_domain);
-    stanza_add(iq, "ping", NS_PING);
+    g_autoptr(xmpp_stanza_t) iq = new_ping(link, link->ping_from ? link->ping_from : link->domain);
     if (!request(link, iq, G_MAXINT64, on_probe_answer, probe)) {
         g_array_unref(probe->barriers);
         g_free(probe);
@@ -339,6 +351,37 @@ static struct probe *send_probe(struct link *link)
     if (link->busy == 0)
         schedule(link);
     return probe;
+}
+
+/* ---- one of several links ---- */
+
+static void on_candidate_answer(xmpp_stanza_t *result, void *data)
+{
+    struct link *link = data;
+    if (result && !link->offered && !link->ping_from)
+        link->ping_from = g_strdup(xmpp_stanza_get_to(result));
+}
+
+/* The server chooses the link by the address that a stanza goes to. Pings come from one whose
+ * answers come here, so that they do not depend on the way through another instance. */
+static void look_for_address(struct link *link)
+{
+    g_clear_pointer(&link->ping_from, g_free);
+    for (int i = 0; link->callbacks.shared && i < CANDIDATES; i++) {
+        g_autofree char *from = g_strdup_printf("ping-%d@%s", i, link->domain);
+        g_autoptr(xmpp_stanza_t) iq = new_ping(link, from);
+        link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
+    }
+}
+
+bool link_offer(struct link *link, xmpp_stanza_t *result)
+{
+    hold(link);
+    link->offered = true;
+    bool taken = pending_iq_answer(link->pending, result);
+    link->offered = false;
+    release(link);
+    return taken;
 }
 
 bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data)
@@ -434,8 +477,8 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
     const char *type = stanza_attr(stanza, "type");
     if (!iq || (g_strcmp0(type, "result") != 0 && g_strcmp0(type, "error") != 0))
         link->callbacks.stanza(stanza, link->data);
-    else if (!pending_iq_answer(link->pending, stanza))
-        log_debug(AREA_LINK, "answer-unexpected", NULL);
+    else if (!pending_iq_answer(link->pending, stanza) && link->callbacks.unclaimed)
+        link->callbacks.unclaimed(stanza, link->data);
 }
 
 static void on_over_limit(const struct stream_header *header, enum stream_limit limit, void *data)
@@ -549,40 +592,11 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
     release(link);
 }
 
-/* A connected or connecting non-blocking socket, or -1 with *ret_problem. */
-static int open_socket(const struct link *link, const char **ret_problem)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-    const char *host = g_str_equal(link->host, "localhost") ? "127.0.0.1" : link->host;
-    char port[8];
-    g_snprintf(port, sizeof port, "%u", link->port);
-    struct addrinfo *address = NULL;
-    if (getaddrinfo(host, port, &hints, &address) != 0) {
-        *ret_problem = "xmpp.host is not a numeric address";
-        return -1;
-    }
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int one = 1;
-    if (fd >= 0) /* writes are gathered here already */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (fd >= 0 && connect(fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS) {
-        int saved_errno = errno;
-        close(fd);
-        errno = saved_errno;
-        fd = -1;
-    }
-    if (fd < 0)
-        *ret_problem = g_strerror(errno);
-    freeaddrinfo(address);
-    return fd;
-}
-
 static void start_attempt(struct link *link)
 {
     const char *problem = NULL;
     enter(link, LINK_CONNECTING);
-    link->watch.fd = open_socket(link, &problem);
+    link->watch.fd = link_socket_open(link->host, link->port, &problem);
     if (link->watch.fd >= 0 && !loop_add(&link->watch, EPOLLOUT)) {
         problem = g_strerror(errno);
         close(link->watch.fd);
@@ -598,7 +612,7 @@ static gint64 next_deadline(struct link *link)
 {
     switch (link->state) {
     case LINK_WAITING:
-        return link->retry_at;
+        return link->allowed ? link->retry_at : G_MAXINT64;
     case LINK_CONNECTING:
     case LINK_OPENING:
     case LINK_AUTHENTICATING:
@@ -661,7 +675,7 @@ void link_tick(struct link *link)
     gint64 now = clock_monotonic();
     switch (link->state) {
     case LINK_WAITING:
-        if (now >= link->retry_at)
+        if (link->allowed && now >= link->retry_at)
             start_attempt(link);
         break;
     case LINK_CONNECTING:
@@ -709,6 +723,7 @@ struct link *link_new(const struct options *options, const struct link_callbacks
     link->data = data;
     link->watch = (struct loop_watch){.fd = -1, .ready = on_ready};
     link->retry_delay = RETRY_FIRST;
+    link->allowed = !callbacks->forbidden;
     link->guard = guard_new(link->domain);
     link->pending = pending_iq_new(REQUESTS_MAX + PROBES_MAX);
     send_queue_init(&link->queue, (size_t)options->xmpp_send_queue_max);
@@ -747,6 +762,27 @@ void link_free(struct link *link)
         g_source_remove(link->timer);
     link->timer = 0;
     enter(link, LINK_CLOSED);
+    release(link);
+}
+
+void link_allow(struct link *link, bool allowed)
+{
+    hold(link);
+    if (allowed && !link->allowed && link->state == LINK_WAITING) {
+        link->retry_delay = RETRY_FIRST;
+        link->retry_at = 0;
+    }
+    link->allowed = allowed;
+    if (!allowed && link->state != LINK_UP)
+        lost(link, RETRY_BACKOFF, "another instance holds the link");
+    release(link);
+}
+
+void link_drop(struct link *link, const char *reason)
+{
+    hold(link);
+    say_goodbye(link);
+    lost(link, RETRY_BACKOFF, reason);
     release(link);
 }
 

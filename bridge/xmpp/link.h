@@ -29,6 +29,10 @@ struct link_callbacks {
      * type). IQ results and errors are matched with link_request and never come here. STANZA is
      * borrowed. */
     void (*stanza)(xmpp_stanza_t *stanza, void *data);
+    /* An IQ result or error nobody here waits for, borrowed; NULL: it is dropped. */
+    void (*unclaimed)(xmpp_stanza_t *result, void *data);
+    bool forbidden; /* does not connect before link_allow */
+    bool shared;    /* one of several links of the domain: answers may come to another one */
 };
 
 /* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read.
@@ -38,6 +42,11 @@ struct link *link_new(const struct options *options, const struct link_callbacks
 /* Sends what waits and the closing stream tag if the kernel takes them, closes, fails pending
  * requests and barriers. Allowed inside the link's own callbacks. NULL is fine. */
 void link_free(struct link *link);
+
+/* Whether new connections may be made. One that is there stays until it ends by itself. */
+void link_allow(struct link *link, bool allowed);
+/* Ends the connection; the next one comes after a while, if it may. */
+void link_drop(struct link *link, const char *reason);
 
 bool link_is_up(const struct link *link);
 enum link_state link_state(const struct link *link);
@@ -63,6 +72,9 @@ typedef void (*link_answer)(xmpp_stanza_t *result, void *data);
  * requests are pending), ANSWER is not called. */
 bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, link_answer answer,
                   void *data);
+
+/* An answer that came to another link of the domain. False: nobody waits for it here either. */
+bool link_offer(struct link *link, xmpp_stanza_t *result);
 
 /* Calls DONE exactly once: true when the server has taken over everything sent before (a ping to
  * it came back, streams being processed in order), false when the link went down first. False

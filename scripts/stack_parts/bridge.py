@@ -10,7 +10,7 @@ import os
 import shlex
 from pathlib import Path
 
-from . import base, postgres
+from . import base, postgres, redis
 
 READY_SECONDS = 30
 
@@ -30,10 +30,10 @@ def config_path(stack, name):
     return stack.path("bridge", f"{name}.ini")
 
 
-def settings(stack, ports):
+def settings(stack, name, ports):
     """Section → option → value, before the caller's own options are laid over it."""
     domains = stack.state["domains"]
-    return {
+    chosen = {
         "xmpp": {"domain": domains["app"], "server_domain": domains["server"], "host": base.LOOPBACK,
                  "port": stack.state["ports"]["xmpp"]["component"],
                  "secret_file": stack.path("bridge", "component.secret"),
@@ -44,8 +44,16 @@ def settings(stack, ports):
                  "admin_listen": base.LOOPBACK, "admin_port": ports["admin"]},
         "auth": {"algorithm": "HS256", "key_file": stack.path("bridge", "jwt.key"),
                  "issuer": stack.state["jwt"]["issuer"], "audience": stack.state["jwt"]["audience"]},
+        # Tests and benchmarks send as fast as they can; those of the limits set their own.
+        "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",
+                                        "uploads", "typing", "server", "signin")},
+        "session": {"cookie_secure": "false"},
         "log": {"level": "info", "areas": "all"},
     }
+    if redis.NAME in stack.state["ports"]:
+        chosen["cluster"] = {"redis": redis.url(stack), "instance": name.replace(".", "-")}
+        chosen["xmpp"]["links"] = "each" if stack.state["server"] == "ejabberd" else "one"
+    return chosen
 
 
 def read_extra(file):
@@ -64,7 +72,7 @@ def write_config(stack, name, ports):
     stack.folder("bridge")
     stack.write("bridge/component.secret", stack.state["secrets"]["component"] + "\n")
     stack.write("bridge/jwt.key", stack.state["jwt"]["secret"])
-    merged = settings(stack, ports)
+    merged = settings(stack, name, ports)
     for section, options in stack.state.get("extra", {}).items():
         merged.setdefault(section, {}).update(options)
     lines = ["# Written by scripts/stack."]
@@ -126,7 +134,7 @@ def readiness(port):
 
 
 def wait_ready(stack, name, child):
-    """Ready means database and link are up. Prosody lets only one of several bridges have the link."""
+    """Ready means that the database is up and that there is a way to the XMPP server."""
     port = stack.state["ports"][name]["admin"]
     seen = (0, "")
 
@@ -136,7 +144,7 @@ def wait_ready(stack, name, child):
             raise base.Failure(f"{name} ended with status {child.returncode}; its log ends with\n"
                                f"{stack.log_tail(name)}")
         seen = readiness(port)
-        return seen[0] == 200 or (seen[0] == 503 and standby_allowed(stack, name))
+        return seen[0] == 200
     try:
         base.wait_until(f"{name} is ready", ready, READY_SECONDS)
     except base.Failure as error:
@@ -144,13 +152,6 @@ def wait_ready(stack, name, child):
             raise
         raise base.Failure(f"{error}; /readyz says {seen[0]} {seen[1].strip()}; its log ends with\n"
                            f"{stack.log_tail(name)}") from None
-
-
-def standby_allowed(stack, name):
-    return (stack.state["server"] == "prosody"
-            and any(other != name and stack.alive(other)
-                    and readiness(stack.state["ports"][other]["admin"])[0] == 200
-                    for other in names(stack)))
 
 
 def stop(stack, only=None):

@@ -39,7 +39,7 @@ listen:
     module: ejabberd_http
     request_handlers:
       "/ws": ejabberd_http_ws
-acl:
+{balancing}acl:
   local: {{ user_regexp: "" }}
 access_rules:
   local: {{ allow: local }}
@@ -63,6 +63,14 @@ modules:
   mod_time: {{}}
   mod_vcard: {{}}
   mod_version: {{ show_os: false }}
+"""
+
+# One link for each bridge. What goes to one user takes one link, so that it stays in order.
+BALANCING = """\
+domain_balancing:
+  "{app}":
+    type: bare_destination
+    component_number: {instances}
 """
 
 # With nobody to ask, a message for a component that is away is answered as for any unknown domain.
@@ -92,13 +100,19 @@ def library_root():
     return found[0].parents[2]
 
 
+def balancing(stack):
+    instances = stack.state["instances"]
+    return BALANCING.format(app=stack.state["domains"]["app"], instances=instances) if instances > 1 else ""
+
+
 def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder("xmpp/spool", account())
     domains = stack.state["domains"]
     stack.write("xmpp/ejabberd.yml", CONFIG.format(
         domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
-        secret=stack.state["secrets"]["component"], **ports), account())
+        secret=stack.state["secrets"]["component"],
+        balancing=balancing(stack), **ports), account())
     accounts = ",\n               ".join(
         '{{<<"{}">>, <<"{}">>}}'.format(entry["jid"].partition("@")[0], entry["password"])
         for entry in stack.state["accounts"])

@@ -39,6 +39,7 @@ VirtualHost "{domain}"
 
 Component "{app}"
     component_secret = "{secret}"
+    component_conflict_resolve = "{conflict}"
 
 Component "{rooms}"
     component_secret = "{secret}"
@@ -54,7 +55,9 @@ def prepare(stack, ports):
     domains = stack.state["domains"]
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
-        secret=stack.state["secrets"]["component"], **ports), account())
+        secret=stack.state["secrets"]["component"],
+        # The instance that takes the lease takes the link, too.
+        conflict="kick_old" if stack.state["instances"] > 1 else "kick_new", **ports), account())
     folder = "xmpp/data"
     for name in ("", encode(domains["server"]), "accounts"):
         folder = f"{folder}/{name}" if name else folder

@@ -13,3 +13,12 @@ LANGUAGE sql STABLE AS $$
     JOIN messages m ON m.id = o.message_id
     WHERE o.position > p_position ORDER BY o.position LIMIT p_limit
 $$;
+
+-- What was proven delivered up to p_position. With several instances only the holder of the link's
+-- lease may say so; p_epoch is NULL without.
+CREATE FUNCTION outbox_delivered(p_position bigint, p_epoch bigint) RETURNS void
+LANGUAGE sql AS $$
+  DELETE FROM outbox WHERE position <= p_position
+    AND (p_epoch IS NULL
+         OR EXISTS (SELECT FROM leases WHERE name = 'link' AND epoch = p_epoch))
+$$;

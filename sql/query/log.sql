@@ -13,7 +13,7 @@ SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
 SELECT * FROM outbox_page($1::bigint, $2::int)
 
 -- name: outbox_delivered
-DELETE FROM outbox WHERE position <= $1::bigint
+SELECT outbox_delivered($1::bigint, $2::bigint)
 
 -- name: change_apply
 SELECT * FROM change_apply($1::text[], $2::uuid[], $3::text[])

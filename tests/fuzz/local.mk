@@ -41,6 +41,12 @@ FUZZ_TARGETS += tests/fuzz/cursor_fuzz
 tests_fuzz_cursor_fuzz_SOURCES = tests/fuzz/cursor_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cursor_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_cursor_fuzz_LDADD = libcore.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/cookie_fuzz
+tests_fuzz_cookie_fuzz_SOURCES = tests/fuzz/cookie_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_cookie_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_cookie_fuzz_LDADD = libhttp.a libcore.a libbase.a $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/ws_fuzz
 tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)

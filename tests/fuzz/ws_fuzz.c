@@ -34,7 +34,7 @@ bool session_lookup(struct core *core, const struct credentials *credentials,
                     struct session *ret_session)
 {
     (void)core;
-    *ret_session = (struct session){.account = account, .expires = G_MAXINT64};
+    *ret_session = (struct session){.account = account, .grant.expires = G_MAXINT64};
     return strcmp(credentials->token, "good") == 0;
 }
 
@@ -193,7 +193,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     account = g_new0(struct account, 1);
     account->references = 1;
     struct ws_server *server = ws_server_new(&core);
-    ws_server_adopt(server, pair[1], NULL, 0, data[0] & 1 ? "good" : NULL, NULL);
+    struct credentials credentials = {.token = data[0] & 1 ? "good" : NULL};
+    ws_server_adopt(server, pair[1], NULL, 0, &credentials, NULL);
     talk(pair[0], data + 1, size - 1, data[0]);
     close(pair[0]);
     turn();

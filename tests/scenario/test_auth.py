@@ -143,5 +143,5 @@ def test_the_token_of_the_handshake_signs_in(app):
     with Socket(alice.ws_url, alice.token, header=True) as socket:
         assert socket.hello["payload"]["user"] == alice.me()
         assert socket.hello["payload"]["cursor"] == socket.hello["cursor"]
-        assert socket.refused("auth", token=alice.token)["code"] == "conflict"
+        assert socket.refused("auth", token=alice.token, cursor=socket.cursor)["code"] == "conflict"
         socket.sync()

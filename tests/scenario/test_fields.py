@@ -185,7 +185,7 @@ def test_unknown_commands_and_envelopes(app, nothing_stored):
     with app("fuzz").ws() as socket:
         nothing_stored()
         for frame, pointer in (({"type": "nonsense"}, "/type"), ({"type": 1}, "/type"), ({}, "/type"),
-                               ({"type": "ping", "extra": 1}, None), ({"type": "ping", "id": []}, "/id"),
+                               ({"type": "ping", "payload": {}, "extra": 1}, None), ({"type": "ping", "id": []}, "/id"),
                                ({"type": "ping", "id": "x" * 129}, "/id"), ([], None), ("ping", None)):
             socket.send_raw(json.dumps(frame))
             problem = socket.expect("error", timeout=5)["payload"]["problem"]

@@ -7,7 +7,8 @@ import pytest
 from conftest import DOMAIN, Database, new_id
 from test_schema import named_queries
 
-BIG = ("messages", "members", "conversations", "marks", "users", "outbox")
+BIG = ("messages", "members", "conversations", "marks", "users", "outbox", "sessions", "tickets", "revoked_tokens",
+       "revocations", "user_access")
 MESSAGES = 100_000
 USERS = 2_000
 
@@ -36,6 +37,17 @@ def fill(db):
             " WHERE position > %s", 10000 + MESSAGES - 5000)
     db.rows("INSERT INTO server_keys SELECT 'k' || n, sha256(n::text::bytea), '{send}'"
             " FROM generate_series(1, 1000) n")
+    db.rows("INSERT INTO sessions SELECT md5('s' || n)::uuid, md5('h' || n)::uuid, now(), now() + interval '1 day'"
+            " FROM generate_series(1, %s) n", USERS)
+    db.rows("INSERT INTO tickets SELECT md5('t' || n)::uuid, md5('h' || n)::uuid, NULL, now(), now() + interval '1 day',"
+            " now() + interval '1 day' FROM generate_series(1, %s) n", USERS)
+    db.rows("INSERT INTO revoked_tokens SELECT md5('t' || n)::uuid, now() + interval '1 day'"
+            " FROM generate_series(1, %s) n", USERS)
+    db.rows("INSERT INTO user_access (user_id, signed_out_at) SELECT md5('h' || n)::uuid, now()"
+            " FROM generate_series(5, %s) n", USERS)
+    db.rows("INSERT INTO revocations SELECT n, md5('h' || n)::uuid, NULL, now(), 'signed out'"
+            " FROM generate_series(1, %s) n", USERS)
+    db.rows("UPDATE revocation_head SET position = %s", USERS)
     db.rows("UPDATE log_head SET position = %s", 10000 + MESSAGES)
     db.rows("VACUUM ANALYZE")
 
@@ -89,6 +101,13 @@ def calls(db):
         ("contact_access", "%s, 'r4@example.org'", (user,)),
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
         ("contact_shown_online", "%s, 100", (new_id(),)),
+        ("session_check", "%s, %s, 0", (user, new_id())), ("session_open", "%s, %s, 60", (new_id(), user)),
+        ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
+        ("session_close_all", "%s", (user,)), ("session_sweep", "100", ()),
+        ("token_revoke", "%s, %s, 1800000000000000", (user, new_id())),
+        ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
+        ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
+        ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
         ("log_state", "", ()), ("event_resume", "%s, %s, 1000", (user, 10000 + MESSAGES - 3000)),
         ("search_index", "500", ()),
         ("message_search", "%s, NULL, 'text 17', 50, NULL", (user,)),
@@ -142,7 +161,8 @@ def test_each_call_touches_few_blocks(big):
         values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
                        for i, v in enumerate(values))
         touched = blocks(big, f"SELECT * FROM {name}({arguments})", *values) if name not in (
-            "message_store", "message_receive", "user_provision") else 0
+            "message_store", "message_receive", "user_provision", "session_open", "token_revoke",
+            "ticket_add") else 0
         assert touched < few.get(name, 400), f"{name}({arguments}) touched {touched}"
 
 

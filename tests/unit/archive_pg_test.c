@@ -82,7 +82,7 @@ static void start(void)
 
 static void open_archive(void)
 {
-    struct archive_callbacks callbacks = {came_up, NULL};
+    struct archive_callbacks callbacks = {.up = came_up};
     archive = archive_new(options, &callbacks, NULL);
     while (!archive_is_up(archive))
         turn();
@@ -218,7 +218,7 @@ START_TEST(absent_server_is_told_after_three_seconds)
     start();
     g_free(options->database_uri);
     options->database_uri = g_strdup("postgresql://nobody@127.0.0.1:1/none");
-    struct archive_callbacks callbacks = {came_up, NULL};
+    struct archive_callbacks callbacks = {.up = came_up};
     archive = archive_new(options, &callbacks, NULL);
     enum error_code asked = ERROR_NONE;
     add("x");
@@ -299,7 +299,7 @@ START_TEST(other_schema_is_refused_until_it_fits)
 {
     start();
     g_free(sql("INSERT INTO schema_migrations (version, name) VALUES (9999, 'future')"));
-    struct archive_callbacks callbacks = {came_up, NULL};
+    struct archive_callbacks callbacks = {.up = came_up};
     archive = archive_new(options, &callbacks, NULL);
     for (gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC; g_get_monotonic_time() < end;)
         turn();

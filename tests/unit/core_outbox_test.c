@@ -83,7 +83,7 @@ static void start(void)
     memset(&t, 0, sizeof t);
     options = options_new();
     t.core.options = options;
-    t.core.sink = (struct stanza_sink){&t, ready, send_stanza, barrier};
+    t.core.sink = (struct stanza_sink){&t, ready, send_stanza, barrier, NULL};
     t.sent = g_ptr_array_new_with_free_func(g_free);
     t.core.outbox = outbox_new(&t.core);
     fake_set_up(true);

@@ -10,7 +10,11 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/provision.h"
+#include "bridge/core/event.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/revocation.h"
+#include "bridge/core/secret.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
 #include "bridge/loop/loop.h"
@@ -87,7 +91,7 @@ static void signed_in(const struct session *session, enum error_code code, const
 
 static void sign_in(const char *token, const char *on_behalf)
 {
-    struct credentials credentials = {token, on_behalf};
+    struct credentials credentials = {.token = token, .on_behalf = on_behalf};
     session_sign_in(&core, &credentials, signed_in, NULL);
     ck_assert_uint_eq(result.calls, 0); /* never before the call returned */
     g_main_context_iteration(NULL, FALSE);
@@ -95,7 +99,7 @@ static void sign_in(const char *token, const char *on_behalf)
 
 static bool known(const char *token, const char *on_behalf)
 {
-    struct credentials credentials = {token, on_behalf};
+    struct credentials credentials = {.token = token, .on_behalf = on_behalf};
     struct session session;
     return session_lookup(&core, &credentials, &session);
 }
@@ -104,6 +108,13 @@ static void answer_user(const char *id, const char *jid, const char *kind)
 {
     const char *row[] = {id, jid, "Name", "{}", kind, "17"};
     fake_answer(1, 6, row);
+}
+
+static void answer_check(const char *state, const char *position)
+{
+    const char *row[] = {state, position, "1"};
+    ck_assert_int_eq(fake_asked(), QUERY_SESSION_CHECK);
+    fake_answer(1, 3, row);
 }
 
 static void answer_key(const char *scopes)
@@ -122,6 +133,7 @@ START_TEST(token_is_verified_once_until_it_expires)
     ck_assert_str_eq(fake_value(0), "Alice"); /* the app's id as it is, the address in lower case */
     ck_assert_str_eq(fake_value(1), "alice");
     answer_user(ALICE, "alice@app.example.org", "t");
+    answer_check("0", "0");
     ck_assert_uint_eq(result.calls, 1);
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     ck_assert(known(token, NULL));
@@ -195,6 +207,7 @@ START_TEST(server_key_acts_for_hosted_users_only)
     answer_key("users send");
     ck_assert_int_eq(fake_asked(), QUERY_USER_FIND);
     answer_user(ALICE, "alice@app.example.org", "hosted");
+    answer_check("0", "0");
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     ck_assert(known("tsk_1", "alice"));
     result.calls = 0;
@@ -225,6 +238,7 @@ START_TEST(header_means_nothing_with_a_users_token)
     ck_assert_int_eq(fake_asked(), QUERY_USER_PROVISION);
     ck_assert_str_eq(fake_value(0), "alice");
     answer_user(ALICE, "alice@app.example.org", "f");
+    answer_check("0", "0");
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     stop();
 }
@@ -236,7 +250,7 @@ START_TEST(what_is_remembered_has_a_ceiling)
     for (int i = 0; i < 65536 + 10; i++) {
         g_autofree char *key = g_strdup_printf("tsk_%d", i);
         result.calls = 0;
-        struct credentials credentials = {key, NULL};
+        struct credentials credentials = {.token = key};
         session_sign_in(&core, &credentials, signed_in, NULL);
         answer_key("send");
     }
@@ -279,8 +293,238 @@ START_TEST(lookup_finds_hosted_users_only)
 }
 END_TEST
 
+/* ---- Signing out, suspension ------------------------------------------------------------------------ */
+
+struct stream {
+    struct subscriber subscriber;
+    const char *closed; /* why */
+};
+
+static void stream_revoked(struct subscriber *subscriber)
+{
+    struct stream *stream = loop_owner(subscriber, struct stream, subscriber);
+    stream->closed = subscriber->why;
+    subscriber_remove(&core, subscriber); /* as a stream may that ends at once */
+}
+
+static void stream_open(struct stream *stream, const char *token)
+{
+    struct credentials credentials = {.token = token};
+    struct session session;
+    ck_assert(session_lookup(&core, &credentials, &session));
+    *stream = (struct stream){.subscriber = {.revoked = stream_revoked, .grant = session.grant}};
+    subscriber_add(&core, &stream->subscriber, session.account);
+}
+
+static void sign_in_as(const char *token, const char *id, const char *jid)
+{
+    result.calls = 0;
+    sign_in(token, NULL);
+    answer_user(id, jid, "t");
+    answer_check("0", "0");
+    ck_assert_uint_eq(result.calls, 1);
+}
+
+static void answer_revocation(const char *head, const char *position, const char *user,
+                              const char *credential, const char *issued_before)
+{
+    const char *row[] = {head, position, user, credential, issued_before, "signed out"};
+    ck_assert_int_eq(fake_asked(), QUERY_REVOCATION_SINCE);
+    fake_answer(1, 6, row);
+}
+
+static void count_done(void *data)
+{
+    (*(unsigned *)data)++;
+}
+
+START_TEST(the_state_of_the_user_decides)
+{
+    start();
+    g_autofree char *token = make_token("alice", 60);
+    static const struct {
+        const char *state;
+        enum error_code code;
+    } rows[] = {{"1", ERROR_UNAUTHENTICATED}, {"2", ERROR_FORBIDDEN}};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        result.calls = 0;
+        sign_in(token, NULL);
+        answer_user(ALICE, "alice@app.example.org", "t");
+        answer_check(rows[i].state, "0");
+        ck_assert_int_eq(result.code, rows[i].code);
+        ck_assert(!known(token, NULL));
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(one_token_is_revoked_and_its_streams_close)
+{
+    start();
+    struct stream first, second, other;
+    g_autofree char *one = make_token("alice", 60), *two = make_token("alice", 61);
+    g_autofree char *bob = make_token("bob", 60);
+    sign_in_as(one, ALICE, "alice@app.example.org");
+    sign_in_as(two, ALICE, "alice@app.example.org");
+    sign_in_as(bob, ROMEO, "bob@app.example.org");
+    stream_open(&first, one);
+    stream_open(&second, two);
+    stream_open(&other, bob);
+    unsigned done = 0;
+    struct uuid digest = secret_digest(one);
+    char text[UUID_TEXT_SIZE];
+    uuid_format(&digest, text);
+    revocations_catch_up(&core, count_done, &done);
+    ck_assert_str_eq(fake_value(0), "0");
+    answer_revocation("1", "1", ALICE, text, NULL);
+    ck_assert_uint_eq(done, 1);
+    ck_assert_str_eq(first.closed, "signed out");
+    ck_assert_ptr_null(second.closed);
+    ck_assert(!known(one, NULL) && known(two, NULL) && known(bob, NULL));
+    /* Everything issued before some time; tokens here do not say when, so they are old. */
+    revocations_catch_up(&core, count_done, &done);
+    answer_revocation("2", "2", ALICE, NULL, "1000");
+    ck_assert_ptr_nonnull(second.closed);
+    ck_assert(!known(two, NULL) && known(bob, NULL));
+    ck_assert_ptr_null(other.closed);
+    revocations_catch_up(&core, count_done, &done);
+    ck_assert_str_eq(fake_value(0), "2");
+    answer_revocation("2", NULL, NULL, NULL, NULL);
+    ck_assert_uint_eq(done, 3);
+    subscriber_remove(&core, &other.subscriber);
+    stop();
+}
+END_TEST
+
+START_TEST(a_sign_in_beside_a_revocation_asks_again)
+{
+    start();
+    g_autofree char *token = make_token("alice", 60), *before = make_token("alice", 61);
+    sign_in_as(before, ALICE, "alice@app.example.org");
+    result.calls = 0;
+    sign_in(token, NULL);
+    answer_user(ALICE, "alice@app.example.org", "t");
+    revocations_catch_up(&core, NULL, NULL);
+    const char *granted[] = {"0", "0", "1"}; /* from before the sign-out, but it comes after it */
+    const char *revoked[] = {"1", "1", ALICE, NULL, "1000", "signed out"};
+    fake_answer(1, 3, granted);
+    /* The order of the two answers is what the test is about: both are under way. */
+    ck_assert_uint_eq(result.calls, 1);
+    ck_assert(known(token, NULL));
+    fake_answer(1, 6, revoked);
+    ck_assert(!known(token, NULL));
+    result.calls = 0;
+    sign_in(token, NULL);
+    answer_user(ALICE, "alice@app.example.org", "t");
+    answer_check("0", "0");
+    ck_assert_uint_eq(result.calls, 0);
+    answer_check("1", "1");
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    /* It does not go on for ever. */
+    result.calls = 0;
+    sign_in(token, NULL);
+    answer_user(ALICE, "alice@app.example.org", "t");
+    for (int i = 0; i < 5; i++)
+        answer_check("0", "0");
+    ck_assert_int_eq(result.code, ERROR_UNAVAILABLE);
+    stop();
+}
+END_TEST
+
+START_TEST(a_gap_in_the_revocations_signs_everybody_out)
+{
+    start();
+    struct stream stream;
+    g_autofree char *token = make_token("alice", 60);
+    sign_in_as(token, ALICE, "alice@app.example.org");
+    stream_open(&stream, token);
+    revocations_catch_up(&core, NULL, NULL);
+    answer_revocation("9", "9", ROMEO, NULL, NULL); /* 1 to 8 are gone */
+    ck_assert_str_eq(stream.closed, "sign in again");
+    ck_assert(!known(token, NULL));
+    stop();
+}
+END_TEST
+
+START_TEST(no_answer_revokes_nobody)
+{
+    start();
+    unsigned done = 0;
+    g_autofree char *token = make_token("alice", 60);
+    sign_in_as(token, ALICE, "alice@app.example.org");
+    revocations_catch_up(&core, count_done, &done);
+    fake_fail(ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(done, 1);
+    ck_assert(known(token, NULL));
+    stop();
+}
+END_TEST
+
+START_TEST(cookies_and_tickets)
+{
+    start();
+    static const char secret[] = "0123456789012345678901234567890123456789abc";
+    const char *row[] = {ALICE, "alice@app.example.org", "Name", "{}", "hosted", "17",
+                         "0",   "0", "1", ROMEO /* some digest */, "1000", "9000000000000000"};
+    struct credentials cookie = {.token = secret, .kind = CREDENTIAL_COOKIE};
+    struct credentials ticket = {.token = secret, .kind = CREDENTIAL_TICKET};
+    struct session session;
+    session_sign_in(&core, &cookie, signed_in, NULL);
+    ck_assert_int_eq(fake_asked(), QUERY_SESSION_FIND);
+    ck_assert_ptr_null(strstr(fake_value(0), secret));
+    fake_answer(1, 12, row);
+    ck_assert_str_eq(result.jid, "alice@app.example.org");
+    ck_assert(session_lookup(&core, &cookie, &session));
+    g_autofree char *csrf = secret_csrf(secret);
+    ck_assert_str_eq(session.csrf, csrf);
+    ck_assert_str_ne(csrf, secret);
+    /* A cookie is no token, however it is spelled, and no ticket. */
+    ck_assert(!known(secret, NULL));
+    g_autofree char *key = g_strconcat("cookie\n", secret, NULL);
+    ck_assert(!known(key, NULL));
+    ck_assert(!session_lookup(&core, &ticket, &session));
+    session_sign_in(&core, &ticket, signed_in, NULL);
+    ck_assert_int_eq(fake_asked(), QUERY_TICKET_TAKE);
+    fake_answer(1, 12, row);
+    ck_assert(!session_lookup(&core, &ticket, &session));
+    session_sign_in(&core, &ticket, signed_in, NULL);
+    fake_answer(0, 12, NULL);
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    stop();
+}
+END_TEST
+
+START_TEST(failures_are_counted_by_address)
+{
+    start();
+    g_free(options->limits_signin);
+    options->limits_signin = g_strdup("3/60");
+    core.limiter = limiter_new(options);
+    struct credentials bad = {.token = "bad", .address = 77};
+    for (int i = 0; i < 4; i++) {
+        session_sign_in(&core, &bad, signed_in, NULL);
+        g_main_context_iteration(NULL, FALSE);
+        ck_assert_int_eq(result.code, i < 3 ? ERROR_UNAUTHENTICATED : ERROR_RATE_LIMITED);
+    }
+    bad.address = 78;
+    session_sign_in(&core, &bad, signed_in, NULL);
+    g_main_context_iteration(NULL, FALSE);
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    bad.address = 77;
+    clock_advance(21 * G_USEC_PER_SEC);
+    session_sign_in(&core, &bad, signed_in, NULL);
+    g_main_context_iteration(NULL, FALSE);
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    limiter_free(core.limiter);
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           bad_token_asks_nobody_and_is_not_remembered, database_away_is_not_remembered,
           users_who_cannot_be_addresses_get_surrogates, revoked_server_key_is_forgotten_in_seconds,
           server_key_acts_for_hosted_users_only, header_means_nothing_with_a_users_token,
-          what_is_remembered_has_a_ceiling, lookup_finds_hosted_users_only)
+          what_is_remembered_has_a_ceiling, lookup_finds_hosted_users_only,
+          the_state_of_the_user_decides, one_token_is_revoked_and_its_streams_close,
+          a_sign_in_beside_a_revocation_asks_again, a_gap_in_the_revocations_signs_everybody_out,
+          no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address)

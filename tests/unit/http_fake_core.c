@@ -13,7 +13,7 @@
 #include "tests/unit/http_fake_core.h"
 
 static struct account somebody = {.references = 1, .id_text = "somebody"};
-static const char *const scopes[] = {"users", NULL};
+static const char *const scopes[] = {"users", "send", NULL};
 static GPtrArray *slow; /* struct request, waiting */
 static gint slow_count; /* its length, for the client's thread */
 
@@ -42,15 +42,16 @@ bool session_lookup(struct core *core, const struct credentials *credentials,
     bool key = strcmp(credentials->token, "key") == 0;
     if (!key && strcmp(credentials->token, "known") != 0)
         return false;
-    *ret_session = (struct session){key && !credentials->on_behalf ? NULL : &somebody,
-                                    key ? scopes : NULL, G_MAXINT64};
+    *ret_session = (struct session){.account = key && !credentials->on_behalf ? NULL : &somebody,
+                                    .scopes = key ? scopes : NULL,
+                                    .grant.expires = G_MAXINT64};
     return true;
 }
 
 static void sign_in(void *data)
 {
     g_autofree struct sign_in *pending = data;
-    struct session session = {&somebody, NULL, G_MAXINT64};
+    struct session session = {.account = &somebody, .grant.expires = G_MAXINT64};
     if (pending->known)
         pending->done(&session, ERROR_NONE, NULL, pending->data);
     else

@@ -57,7 +57,7 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
 {
     (void)data;
     g_autofree char *greeting = g_strdup_printf("token=%s dialect=%s extra=%.*s;",
-                                                handshake->token ? handshake->token : "none",
+                                                handshake->credentials->token ? handshake->credentials->token : "none",
                                                 handshake->dialect ? handshake->dialect : "none",
                                                 (int)handshake->extra_length, handshake->extra);
     g_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
@@ -70,7 +70,8 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
 static const struct http_part *parts(void *data)
 {
     (void)data;
-    static const struct http_part list[] = {{"database", true}, {"link", false}, {NULL, false}};
+    static const struct http_part list[] = {
+        {"database", true, false}, {"link", false, false}, {NULL, false, false}};
     return list;
 }
 
@@ -531,7 +532,9 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     ck_assert_uint_eq(reply->status, 204);
     ck_assert_ptr_nonnull(
         strstr(reply->head, "Access-Control-Allow-Origin: https://app.example.org\r\n"));
-    ck_assert_ptr_null(strstr(reply->head, "Allow-Credentials"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Access-Control-Allow-Credentials: true\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "X-CSRF-Token"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Vary: Origin\r\n"));
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));

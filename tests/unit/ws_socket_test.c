@@ -24,8 +24,68 @@ START_TEST(auth_frame_is_greeted)
     ck_assert_uint_eq(json_string_length(json_object_get(payload, "session")), 36);
     ck_assert(json_is_object(json_object_get(payload, "user")));
     json_decref(hello);
-    client_text(client, "{\"type\":\"auth\",\"payload\":{\"token\":\"good\"}}");
+    client_text(client, "{\"type\":\"auth\",\"payload\":{\"token\":\"good\",\"cursor\":\"e-1\"}}");
     client_expect_error(client, "conflict");
+    client_free(client);
+    world_end();
+}
+END_TEST
+
+static void renew(struct client *client, const char *token)
+{
+    g_autofree char *frame =
+        g_strdup_printf("{\"type\":\"auth\",\"id\":1,\"payload\":{\"token\":\"%s\"}}", token);
+    client_text(client, frame);
+}
+
+START_TEST(a_newer_token_extends_the_session)
+{
+    world_begin();
+    struct client *client = client_new("brief", NULL, 0);
+    client_expect(client, "hello");
+    world_advance(40);
+    renew(client, "brief"); /* good for 60 s from now */
+    json_t *ack = client_json(client, "ack");
+    ck_assert_uint_eq(json_string_length(json_object_get(json_object_get(ack, "payload"),
+                                                         "expires_at")),
+                      24);
+    json_decref(ack);
+    world_advance(40);
+    renew(client, "bad"); /* changes nothing */
+    client_expect_error(client, "unauthenticated");
+    renew(client, "other");
+    client_expect_error(client, "forbidden");
+    renew(client, "down");
+    client_expect_error(client, "unavailable");
+    ck_assert(!client_has_frame(client));
+    world_advance(19);
+    ck_assert(!client_has_frame(client));
+    world_advance(2);
+    client_expect_close(client, 4401, "token expired");
+    client_free(client);
+    world_end();
+}
+END_TEST
+
+START_TEST(a_renewal_may_outlive_its_socket)
+{
+    world_begin();
+    struct client *client = client_greeted();
+    renew(client, "slow");
+    client_free(client);
+    world_sign_in(true);
+    world_end();
+}
+END_TEST
+
+START_TEST(a_revoked_socket_is_told_why)
+{
+    world_begin();
+    struct client *client = client_greeted();
+    struct subscriber *subscriber = g_ptr_array_index(world.account->subscribers, 0);
+    subscriber->why = "suspended";
+    subscriber->revoked(subscriber);
+    client_expect_close(client, 4401, "suspended");
     client_free(client);
     world_end();
 }
@@ -520,7 +580,8 @@ START_TEST(stop_has_a_deadline)
 }
 END_TEST
 
-UNIT_MAIN("ws_socket", auth_frame_is_greeted, handshake_token_and_early_bytes,
+UNIT_MAIN("ws_socket", auth_frame_is_greeted, a_newer_token_extends_the_session,
+          a_renewal_may_outlive_its_socket, a_revoked_socket_is_told_why, handshake_token_and_early_bytes,
           frames_behind_auth_wait_for_the_sign_in, bad_tokens_and_strangers_are_closed,
           silence_is_closed_in_time, commands_are_acked_with_their_id,
           faulty_commands_get_errors_and_the_socket_stays,

@@ -21,7 +21,7 @@ struct world world;
 static struct session good_session(gint64 lasts)
 {
     return (struct session){.account = world.account,
-                            .expires = lasts ? clock_wall() + lasts : G_MAXINT64};
+                            .grant.expires = lasts ? clock_wall() + lasts : G_MAXINT64};
 }
 
 bool session_lookup(struct core *core, const struct credentials *credentials,
@@ -45,7 +45,11 @@ static void sign_in_later(void *data)
 {
     struct deferred *deferred = data;
     struct session session = good_session(0);
-    if (strcmp(deferred->token, "new") == 0)
+    struct account other = {.references = 1};
+    if (strcmp(deferred->token, "other") == 0) {
+        session.account = &other;
+        deferred->done(&session, ERROR_NONE, NULL, deferred->data);
+    } else if (strcmp(deferred->token, "new") == 0)
         deferred->done(&session, ERROR_NONE, NULL, deferred->data);
     else if (strcmp(deferred->token, "down") == 0)
         deferred->done(NULL, ERROR_UNAVAILABLE, NULL, deferred->data);
@@ -208,7 +212,8 @@ struct client *client_new(const char *token, const char *extra, size_t extra_len
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     struct client *client = g_new0(struct client, 1);
     client->fd = pair[0];
-    ws_server_adopt(world.server, pair[1], extra, extra_length, token, "trestle.v1");
+    struct credentials credentials = {.token = token};
+    ws_server_adopt(world.server, pair[1], extra, extra_length, &credentials, "trestle.v1");
     return client;
 }
 

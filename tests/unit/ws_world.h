@@ -18,7 +18,7 @@
 #include "bridge/ws/server.h"
 
 /* Tokens: "good" is known; "new" and "slow" sign in, the latter when world_sign_in is called;
- * "brief" is good for 60 s; "down" finds no database; everything else is bad. */
+ * "brief" is good for 60 s; "other" is another user's and only for renewals; "down" finds no database; everything else is bad. */
 struct world {
     struct core core;
     struct options *options;

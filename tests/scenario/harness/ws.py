@@ -30,10 +30,10 @@ class Closed:
 class Socket:
     """`token` None: connect without signing in. `header`: send the token in the handshake.
 
-    Every frame must be as described. The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
+    Every frame must be as described, in the native dialect. The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
     """
 
-    def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True):
+    def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True, native=True):
         self.url, self.token, self.header = url, token, header
         self.inbox = Inbox("socket")
         self.cursor = None
@@ -41,6 +41,7 @@ class Socket:
         self._extra, self._resume = dict(headers or {}), resume
         self._connection = self._reader = None
         self._described = Conversation()
+        self._native = native  # False: the server's own default is another dialect
         if connect:
             self.connect()
 
@@ -63,6 +64,8 @@ class Socket:
         self._connection = await websockets.connect(
             self.url, extra_headers=headers, open_timeout=timeout, ping_interval=None, max_size=None,
             close_timeout=5, compression=None)
+        self._described.native = (self._native and "dialect=" not in self.url
+                                  and self._connection.subprotocol in (None, "trestle.v1"))
         self._reader = asyncio.ensure_future(self._read(self._connection))
 
     async def _read(self, connection):

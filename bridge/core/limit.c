@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Buckets. One needs a single number: the time at which it will be full again. Each take moves that
+ * by the time one unit takes to come back; there is one left as long as it is not further away than
+ * the whole period. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/base/rate.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/limit.h"
+#include "bridge/core/request.h"
+
+#define SUBJECTS_MAX 131072 /* of each map */
+#define SWEEP_INTERVAL G_USEC_PER_SEC
+
+struct subject {
+    struct uuid id;
+    gint64 full_at[LIMIT_MAX]; /* clock_monotonic */
+};
+
+struct subjects {
+    GHashTable *table; /* struct uuid * → struct subject *, which holds its key */
+    gint64 swept_at;
+};
+
+struct limiter {
+    struct rate rates[LIMIT_MAX];
+    /* Apart, so that a flood of strange addresses cannot push out what is known of users. */
+    struct subjects users, addresses;
+};
+
+static const char *const names[LIMIT_MAX] = {
+    [LIMIT_REQUESTS] = "requests",       [LIMIT_MESSAGES] = "messages",
+    [LIMIT_STRANGERS] = "strangers",     [LIMIT_CONVERSATIONS] = "conversations",
+    [LIMIT_SEARCH] = "search",           [LIMIT_UPLOADS] = "uploads",
+    [LIMIT_TYPING] = "typing",           [LIMIT_SERVER] = "server",
+    [LIMIT_SIGNIN] = "signin",
+};
+
+const char *limit_name(enum limit limit)
+{
+    return names[limit];
+}
+
+static void subjects_init(struct subjects *subjects)
+{
+    subjects->table = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, g_free);
+    subjects->swept_at = 0;
+}
+
+struct limiter *limiter_new(const struct options *options)
+{
+    const char *texts[LIMIT_MAX] = {
+        [LIMIT_REQUESTS] = options->limits_requests,
+        [LIMIT_MESSAGES] = options->limits_messages,
+        [LIMIT_STRANGERS] = options->limits_strangers,
+        [LIMIT_CONVERSATIONS] = options->limits_conversations,
+        [LIMIT_SEARCH] = options->limits_search,
+        [LIMIT_UPLOADS] = options->limits_uploads,
+        [LIMIT_TYPING] = options->limits_typing,
+        [LIMIT_SERVER] = options->limits_server,
+        [LIMIT_SIGNIN] = options->limits_signin,
+    };
+    struct limiter *limiter = g_new0(struct limiter, 1);
+    for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
+        if (!rate_parse(texts[limit], &limiter->rates[limit])) /* the options have been checked */
+            limiter->rates[limit] = (struct rate){0, 1};
+    }
+    subjects_init(&limiter->users);
+    subjects_init(&limiter->addresses);
+    return limiter;
+}
+
+void limiter_free(struct limiter *limiter)
+{
+    if (!limiter)
+        return;
+    g_hash_table_unref(limiter->users.table);
+    g_hash_table_unref(limiter->addresses.table);
+    g_free(limiter);
+}
+
+/* One whose buckets are all full is as good as unknown. */
+static gboolean is_idle(gpointer key, gpointer value, gpointer data)
+{
+    (void)key;
+    const struct subject *subject = value;
+    const gint64 *now = data;
+    for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
+        if (subject->full_at[limit] > *now)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void make_room(struct subjects *subjects, gint64 now)
+{
+    GHashTableIter iter;
+    gpointer key;
+    if (g_hash_table_size(subjects->table) < SUBJECTS_MAX)
+        return;
+    if (now - subjects->swept_at >= SWEEP_INTERVAL) {
+        subjects->swept_at = now;
+        g_hash_table_foreach_remove(subjects->table, is_idle, &now);
+    }
+    g_hash_table_iter_init(&iter, subjects->table);
+    if (g_hash_table_size(subjects->table) >= SUBJECTS_MAX &&
+        g_hash_table_iter_next(&iter, &key, NULL))
+        g_hash_table_iter_remove(&iter);
+}
+
+static struct subject *subject_get(struct subjects *subjects, const struct uuid *id, gint64 now)
+{
+    struct subject *subject = g_hash_table_lookup(subjects->table, id);
+    if (subject)
+        return subject;
+    make_room(subjects, now);
+    subject = g_new0(struct subject, 1);
+    subject->id = *id;
+    g_hash_table_insert(subjects->table, &subject->id, subject);
+    return subject;
+}
+
+/* Microseconds in which one unit comes back. */
+static gint64 unit_of(const struct rate *rate)
+{
+    return MAX(rate->seconds * G_USEC_PER_SEC / rate->count, 1);
+}
+
+static void describe(const struct rate *rate, enum limit limit, gint64 full_in,
+                     struct limit_state *ret_state)
+{
+    gint64 unit = unit_of(rate);
+    gint64 room = rate->count * unit - full_in;
+    *ret_state = (struct limit_state){.limit = limit,
+                                      .count = rate->count,
+                                      .seconds = rate->seconds,
+                                      .remaining = MAX(room, 0) / unit,
+                                      .full_in = full_in,
+                                      .next_in = room >= unit ? 0 : unit - room};
+}
+
+static const struct rate *rate_of(const struct limiter *limiter, enum limit limit)
+{
+    return limiter && limit < LIMIT_MAX && limiter->rates[limit].count > 0 ? &limiter->rates[limit]
+                                                                          : NULL;
+}
+
+static struct subjects *map_of(struct limiter *limiter, enum limit limit)
+{
+    return limit == LIMIT_SIGNIN ? &limiter->addresses : &limiter->users;
+}
+
+bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit limit,
+                  struct limit_state *ret_state)
+{
+    const struct rate *rate = rate_of(limiter, limit);
+    *ret_state = (struct limit_state){.limit = limit};
+    if (!rate)
+        return true;
+    gint64 now = clock_monotonic();
+    gint64 unit = unit_of(rate);
+    struct subject *subject = subject_get(map_of(limiter, limit), id, now);
+    gint64 full_at = MAX(subject->full_at[limit], now);
+    bool left = full_at + unit - now <= rate->count * unit;
+    if (left)
+        subject->full_at[limit] = full_at += unit;
+    else
+        metric_add(METRIC_RATE_LIMITED, 1);
+    describe(rate, limit, full_at - now, ret_state);
+    return left;
+}
+
+void limiter_look(struct limiter *limiter, const struct uuid *id, enum limit limit,
+                  struct limit_state *ret_state)
+{
+    const struct rate *rate = rate_of(limiter, limit);
+    *ret_state = (struct limit_state){.limit = limit, .remaining = 1};
+    if (!rate)
+        return;
+    gint64 now = clock_monotonic();
+    const struct subject *subject = g_hash_table_lookup(map_of(limiter, limit)->table, id);
+    describe(rate, limit, subject ? MAX(subject->full_at[limit] - now, 0) : 0, ret_state);
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------------- */
+
+#define V4_MARK ((guint64)0xffff << 32) /* as in ::ffff:0:0/96, but within 64 bits */
+
+static guint64 address_of_v6(const struct in6_addr *address)
+{
+    guint64 high = 0;
+    guint32 low;
+    if (IN6_IS_ADDR_V4MAPPED(address)) {
+        memcpy(&low, address->s6_addr + 12, sizeof low);
+        return V4_MARK | ntohl(low);
+    }
+    for (int i = 0; i < 8; i++)
+        high = high << 8 | address->s6_addr[i];
+    return high ? high : 1; /* ::1 and its like */
+}
+
+guint64 limit_address(const struct sockaddr *address)
+{
+    if (address && address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        return V4_MARK | ntohl(v4->sin_addr.s_addr);
+    }
+    if (address && address->sa_family == AF_INET6)
+        return address_of_v6(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    return 0;
+}
+
+guint64 limit_address_text(const char *text, size_t length)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (length >= sizeof copy)
+        return 0;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (inet_pton(AF_INET, copy, &v4) == 1)
+        return V4_MARK | ntohl(v4.s_addr);
+    return inet_pton(AF_INET6, copy, &v6) == 1 ? address_of_v6(&v6) : 0;
+}
+
+bool limit_address_is_loopback(guint64 address)
+{
+    return address == 1 || (address >> 24) == ((V4_MARK >> 24) | 127);
+}
+
+struct uuid limit_subject(guint64 address)
+{
+    guchar digest[SHA256_DIGEST_LENGTH]; /* of all bytes, because maps look at some only */
+    struct uuid id;
+    SHA256((const guchar *)&address, sizeof address, digest);
+    memcpy(&id, digest, sizeof id);
+    return id;
+}
+
+/* ---- Requests -------------------------------------------------------------------------------------- */
+
+bool limit_is_waived(const struct core *core, const struct account *account, enum limit limit)
+{
+    return limit == LIMIT_CONVERSATIONS &&
+           clock_wall() - account->created_at > core->options->limits_young_age * G_USEC_PER_SEC;
+}
+
+bool limit_take(struct core *core, const struct account *account, enum limit limit)
+{
+    struct limit_state state;
+    return limit_is_waived(core, account, limit) ||
+           limiter_take(core->limiter, &account->id, limit, &state);
+}
+
+static bool refuse(struct request *request)
+{
+    char detail[128];
+    g_snprintf(detail, sizeof detail,
+               "the limit \"%s\" is used up; try again in %" G_GINT64_FORMAT " s",
+               limit_name(request->limit.limit), limit_retry_seconds(&request->limit));
+    request_fail(request, ERROR_RATE_LIMITED, detail);
+    return false;
+}
+
+static bool take(struct request *request, const struct uuid *subject, enum limit limit)
+{
+    return limiter_take(request->core->limiter, subject, limit, &request->limit) || refuse(request);
+}
+
+bool request_take(struct request *request, enum limit limit)
+{
+    const struct account *account = request->account;
+    if (!account || request->by_key || limit_is_waived(request->core, account, limit))
+        return true;
+    return take(request, &account->id, limit);
+}
+
+bool request_charge(struct request *request)
+{
+    if (request->by_key)
+        return take(request, &request->grant.credential, LIMIT_SERVER);
+    return request_take(request, request->operation->limit);
+}
+
+static gint64 seconds_up(gint64 microseconds)
+{
+    return (microseconds + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC;
+}
+
+gint64 limit_retry_seconds(const struct limit_state *state)
+{
+    return MAX(seconds_up(state->next_in), 1);
+}
+
+bool limit_headers(const struct limit_state *state, char ret_policy[LIMIT_HEADER_SIZE],
+                   char ret_state[LIMIT_HEADER_SIZE])
+{
+    if (state->count == 0)
+        return false;
+    const char *name = limit_name(state->limit);
+    g_snprintf(ret_policy, LIMIT_HEADER_SIZE,
+               "\"%s\";q=%" G_GINT64_FORMAT ";w=%" G_GINT64_FORMAT, name, state->count,
+               state->seconds);
+    g_snprintf(ret_state, LIMIT_HEADER_SIZE, "\"%s\";r=%" G_GINT64_FORMAT ";t=%" G_GINT64_FORMAT,
+               name, state->remaining, seconds_up(state->full_in));
+    return true;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Limits per user and action, from the options [limits]. Each is a bucket that holds COUNT and fills
+ * evenly over its period. They live in memory, in this process only, in maps with a ceiling. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/id.h"
+
+struct account;
+struct buffer;
+struct core;
+struct options;
+struct request;
+
+enum limit {
+    LIMIT_REQUESTS,      /* what no other action counts; the default of an operation */
+    LIMIT_MESSAGES,
+    LIMIT_STRANGERS,     /* messages to people who have not answered or accepted yet */
+    LIMIT_CONVERSATIONS, /* new ones, for young accounts only */
+    LIMIT_SEARCH,
+    LIMIT_UPLOADS,
+    LIMIT_TYPING,        /* typing and presence frames */
+    LIMIT_SERVER,        /* everything that a server key does, per key */
+    LIMIT_SIGNIN,        /* failed sign-ins, per address */
+    LIMIT_MAX,
+    LIMIT_NONE = LIMIT_MAX /* the operation is free */
+};
+
+#define LIMIT_USER_MAX LIMIT_SERVER /* those before it are a user's own */
+
+/* How a bucket stands. */
+struct limit_state {
+    enum limit limit;
+    gint64 count;     /* what it holds; 0: without limit, and the rest means nothing */
+    gint64 seconds;   /* its period */
+    gint64 remaining;
+    gint64 full_in;   /* microseconds until it is full again */
+    gint64 next_in;   /* microseconds until there is one more; 0 if there is one now */
+};
+
+struct limiter;
+struct limiter *limiter_new(const struct options *options);
+void limiter_free(struct limiter *limiter); /* NULL is fine */
+
+/* The name of LIMIT in configuration and API. */
+const char *limit_name(enum limit limit);
+
+/* Takes one from the bucket of SUBJECT; false if there is none left. LIMITER NULL: no limits. */
+bool limiter_take(struct limiter *limiter, const struct uuid *subject, enum limit limit,
+                  struct limit_state *ret_state);
+/* The same without taking; ret_state->remaining tells. */
+void limiter_look(struct limiter *limiter, const struct uuid *subject, enum limit limit,
+                  struct limit_state *ret_state);
+
+/* The subject of an IP address: all of an IPv4 one, the first 64 bits of an IPv6 one. ADDRESS is the
+ * 64 bits that limit_address made; 0, no address, is never limited. */
+struct uuid limit_subject(guint64 address);
+struct sockaddr;
+guint64 limit_address(const struct sockaddr *address);
+bool limit_address_is_loopback(guint64 address);
+guint64 limit_address_text(const char *text, size_t length); /* 0: not a numeric address */
+
+/* Whether ACCOUNT is not held to LIMIT. */
+bool limit_is_waived(const struct core *core, const struct account *account, enum limit limit);
+
+/* Takes one for ACCOUNT. An account that is older than limits.young_age seconds has no limit of
+ * conversations. */
+bool limit_take(struct core *core, const struct account *account, enum limit limit);
+
+/* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that acts
+ * for a user is not held to the user's limits. */
+bool request_take(struct request *request, enum limit limit);
+
+/* For transports: charges REQUEST for its operation, which fails it in the same way. */
+bool request_charge(struct request *request);
+
+/* For transports: the values of the headers RateLimit-Policy, RateLimit and Retry-After; false if
+ * STATE is of no limit. */
+#define LIMIT_HEADER_SIZE 96
+bool limit_headers(const struct limit_state *state, char ret_policy[LIMIT_HEADER_SIZE],
+                   char ret_state[LIMIT_HEADER_SIZE]);
+gint64 limit_retry_seconds(const struct limit_state *state);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Asking for revocations. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/provision.h"
+#include "bridge/core/revocation.h"
+#include "bridge/loop/loop.h"
+
+#define PAGE_MAX 1000
+#define SWEEP_INTERVAL 600 /* seconds */
+#define SWEEP_MAX "10000"
+
+struct revocations {
+    bool known;      /* position is set */
+    gint64 position; /* carried out up to here */
+    bool asking;     /* the timer's own question is under way */
+    guint timer, sweeper;
+};
+
+struct question {
+    struct core *core;
+    gint64 asked; /* the position asked with; -1: none */
+    bool timed;
+    void (*done)(void *data);
+    void *data;
+};
+
+static void ask(struct question *question);
+
+void revocations_init(struct core *core)
+{
+    core->revocations = g_new0(struct revocations, 1);
+}
+
+void revocations_clear(struct core *core)
+{
+    struct revocations *revocations = core->revocations;
+    if (!revocations)
+        return;
+    g_clear_handle_id(&revocations->timer, g_source_remove);
+    g_clear_handle_id(&revocations->sweeper, g_source_remove);
+    g_clear_pointer(&core->revocations, g_free);
+}
+
+bool revocations_cover(struct core *core, gint64 position)
+{
+    struct revocations *revocations = core->revocations;
+    if (!revocations->known) {
+        revocations->known = true;
+        revocations->position = position;
+    }
+    return position >= revocations->position;
+}
+
+static void finish(struct question *question)
+{
+    if (question->timed)
+        question->core->revocations->asking = false;
+    if (question->done)
+        question->done(question->data);
+    g_free(question);
+}
+
+/* There is no telling what was missed: the log begins later than where we stand, or is another. */
+static void revoke_everything(struct core *core, gint64 head)
+{
+    struct revocation all = {.reason = "sign in again"};
+    log_warning(AREA_AUTH, "revocations-missed", "head=%" G_GINT64_FORMAT, head);
+    session_revoke(core, &all);
+    core->revocations->position = head;
+}
+
+static void carry_out(struct core *core, const struct rows *rows, int row)
+{
+    struct revocation revocation = {.reason = rows_text(rows, row, 5),
+                                    .issued_before = rows_integer(rows, row, 4)};
+    if (!rows_uuid(rows, row, 2, &revocation.user))
+        return;
+    if (rows_text(rows, row, 3) && !rows_uuid(rows, row, 3, &revocation.credential))
+        return;
+    session_revoke(core, &revocation);
+    metric_add(METRIC_SESSIONS_REVOKED, 1);
+}
+
+/* True if there may be more. */
+static bool apply(struct core *core, const struct rows *rows)
+{
+    struct revocations *revocations = core->revocations;
+    gint64 head = rows_integer(rows, 0, 0);
+    int count = rows_count(rows);
+    if (head < revocations->position) {
+        revoke_everything(core, head);
+        return false;
+    }
+    for (int row = 0; row < count && rows_text(rows, row, 1); row++) {
+        gint64 position = rows_integer(rows, row, 1);
+        if (position <= revocations->position)
+            continue;
+        if (position != revocations->position + 1) {
+            revoke_everything(core, head);
+            return false;
+        }
+        carry_out(core, rows, row);
+        revocations->position = position;
+    }
+    return count >= PAGE_MAX;
+}
+
+static void answered(const struct rows *rows, enum error_code error, void *data)
+{
+    struct question *question = data;
+    struct core *core = question->core;
+    struct revocations *revocations = core->revocations;
+    if (error != ERROR_NONE || rows_count(rows) == 0) {
+        finish(question);
+        return;
+    }
+    /* Asked without a position, the answer only says where to begin, unless a sign-in has. */
+    bool more = false;
+    if (question->asked >= 0)
+        more = apply(core, rows);
+    else if (!revocations->known)
+        revocations_cover(core, rows_integer(rows, 0, 0));
+    else
+        more = true;
+    if (more)
+        ask(question);
+    else
+        finish(question);
+}
+
+static void ask(struct question *question)
+{
+    const struct revocations *revocations = question->core->revocations;
+    char position[24];
+    question->asked = revocations->known ? revocations->position : -1;
+    g_snprintf(position, sizeof position, "%" G_GINT64_FORMAT, question->asked);
+    const char *values[] = {revocations->known ? position : NULL, G_STRINGIFY(PAGE_MAX)};
+    archive_query(question->core->archive, QUERY_REVOCATION_SINCE, values, answered, question);
+}
+
+void revocations_catch_up(struct core *core, void (*done)(void *data), void *data)
+{
+    struct question *question = g_new0(struct question, 1);
+    question->core = core;
+    question->done = done;
+    question->data = data;
+    ask(question);
+}
+
+void revocations_added(struct core *core, void (*done)(void *data), void *data)
+{
+    if (core->tell_revoked)
+        core->tell_revoked(core);
+    revocations_catch_up(core, done, data);
+}
+
+static gboolean on_timer(gpointer data)
+{
+    struct core *core = data;
+    if (core->revocations->asking || !archive_is_up(core->archive))
+        return G_SOURCE_CONTINUE;
+    struct question *question = g_new0(struct question, 1);
+    question->core = core;
+    question->timed = core->revocations->asking = true;
+    ask(question);
+    return G_SOURCE_CONTINUE;
+}
+
+static void swept(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    (void)data;
+    if (error != ERROR_NONE)
+        log_debug(AREA_AUTH, "sweep-failed", "error=%s", error_info(error)->code);
+}
+
+static gboolean on_sweep(gpointer data)
+{
+    struct core *core = data;
+    const char *values[] = {SWEEP_MAX};
+    if (archive_is_up(core->archive))
+        archive_query(core->archive, QUERY_SESSION_SWEEP, values, swept, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+void revocations_start(struct core *core)
+{
+    struct revocations *revocations = core->revocations;
+    revocations->timer = g_timeout_add((guint)core->options->session_recheck, on_timer, core);
+    revocations->sweeper = g_timeout_add_seconds(SWEEP_INTERVAL, on_sweep, core);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Secrets, by OpenSSL. */
+#include "config.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "bridge/base/text.h"
+#include "bridge/core/secret.h"
+
+#define SECRET_BYTES 32
+
+static char *encode(const guchar bytes[SECRET_BYTES])
+{
+    char *text = g_base64_encode(bytes, SECRET_BYTES);
+    g_strdelimit(g_strdelimit(text, "+", '-'), "/", '_');
+    text[SECRET_LENGTH] = '\0'; /* the padding */
+    return text;
+}
+
+char *secret_new(void)
+{
+    guchar bytes[SECRET_BYTES];
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        return NULL;
+    char *text = encode(bytes);
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    return text;
+}
+
+bool secret_is_possible(const char *text, size_t length)
+{
+    if (length != SECRET_LENGTH)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (!g_ascii_isalnum(text[i]) && text[i] != '-' && text[i] != '_')
+            return false;
+    }
+    return true;
+}
+
+struct uuid secret_digest(const char *text)
+{
+    guchar digest[SHA256_DIGEST_LENGTH];
+    struct uuid half;
+    SHA256((const guchar *)text, strlen(text), digest);
+    memcpy(&half, digest, sizeof half);
+    return half;
+}
+
+char *secret_csrf(const char *cookie)
+{
+    guchar digest[SHA256_DIGEST_LENGTH];
+    g_autofree char *text = g_strconcat("csrf\n", cookie, NULL);
+    SHA256((const guchar *)text, strlen(text), digest);
+    return encode(digest);
+}
+
+bool secret_equal(const char *a, const char *b)
+{
+    return a && b && text_equal_constant_time(a, b);
+}

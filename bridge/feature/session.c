@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sessions by cookie, tickets for sockets, signing out, and suspension of users by the backend. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/revocation.h"
+#include "bridge/core/secret.h"
+#include "bridge/core/session.h"
+#include "bridge/core/token.h"
+#include "bridge/feature/feature.h"
+
+#define REPLY_MAX 65536
+#define COOKIE_NAME "trestle_session"
+
+static const struct field no_fields[] = {{0}};
+
+static void put_time(struct json_writer *json, const char *key, gint64 wall)
+{
+    char text[CLOCK_TIMESTAMP_SIZE];
+    clock_format(MIN(wall, 253402300799000000), text); /* the last year that RFC 3339 can write */
+    json_member_string(json, key, text);
+}
+
+static void reply_session(struct request *request, unsigned status, const char *csrf,
+                          gint64 expires)
+{
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_member_raw(&json, "user", request->account->json);
+    json_member_string(&json, "csrf_token", csrf);
+    put_time(&json, "expires_at", expires);
+    json_end_object(&json);
+    request_reply(request, status, &buf);
+}
+
+static void reply_nothing(struct request *request)
+{
+    g_auto(buffer) buf = BUFFER_INIT(1);
+    request_reply(request, 204, &buf);
+}
+
+static void set_cookie(struct request *request, const char *secret, gint64 seconds)
+{
+    const char *secure = request->core->options->session_cookie_secure;
+    request->set_cookie =
+        g_strdup_printf(COOKIE_NAME "=%s; Path=/; Max-Age=%" G_GINT64_FORMAT
+                                    "; HttpOnly; SameSite=Strict%s",
+                        secret, seconds, g_str_equal(secure, "true") ? "; Secure" : "");
+}
+
+static char *number(gint64 value)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT, value);
+}
+
+/* ---- Beginning a session --------------------------------------------------------------------------- */
+
+static const struct field open_fields[] = {
+    {"token", FIELD_TEXT, FIELD_REQUIRED, 1, TOKEN_MAX, NULL},
+    {0},
+};
+
+static void opened(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    g_autofree char *secret = g_steal_pointer(&request->data);
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+        return;
+    }
+    g_autofree char *csrf = secret_csrf(secret);
+    set_cookie(request, secret, request->core->options->session_lifetime);
+    reply_session(request, 201, csrf, rows_integer(rows, 0, 0));
+}
+
+static void open_signed_in(const struct session *session, enum error_code code, const char *detail,
+                           void *data)
+{
+    struct request *request = data;
+    if (!session || !session->account) {
+        request_fail(request, session ? ERROR_UNAUTHENTICATED : code,
+                     session ? "a server key has no session" : detail);
+        return;
+    }
+    request->account = account_ref(session->account);
+    char *secret = secret_new();
+    if (!secret || !request_take(request, LIMIT_REQUESTS)) {
+        if (!secret)
+            request_fail(request, ERROR_INTERNAL, NULL);
+        g_free(secret);
+        return;
+    }
+    request->data = secret;
+    struct uuid digest = secret_digest(secret);
+    char digest_text[UUID_TEXT_SIZE];
+    uuid_format(&digest, digest_text);
+    g_autofree char *lifetime = number(request->core->options->session_lifetime);
+    const char *values[] = {digest_text, request->account->id_text, lifetime};
+    archive_query(request->core->archive, QUERY_SESSION_OPEN, values, opened, request);
+}
+
+static void session_begin(struct request *request)
+{
+    struct credentials credentials = {.token = request->values[0].text,
+                                      .address = request->address};
+    session_sign_in(request->core, &credentials, open_signed_in, request);
+}
+
+static void session_show(struct request *request)
+{
+    reply_session(request, 200, request->csrf, request->grant.expires);
+}
+
+/* ---- Tickets --------------------------------------------------------------------------------------- */
+
+static void ticket_made(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    g_autofree char *ticket = g_steal_pointer(&request->data);
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_member_string(&json, "ticket", ticket);
+    put_time(&json, "expires_at", rows_integer(rows, 0, 0));
+    json_end_object(&json);
+    request_reply(request, 201, &buf);
+}
+
+/* A socket that comes by ticket ends with what the ticket was made with; of a server key's own, which
+ * has no end, after the lifetime of a session. */
+static void ticket_make(struct request *request)
+{
+    const struct options *options = request->core->options;
+    char *ticket = secret_new();
+    if (!ticket) {
+        request_fail(request, ERROR_INTERNAL, NULL);
+        return;
+    }
+    request->data = ticket;
+    struct uuid digest = secret_digest(ticket);
+    char digest_text[UUID_TEXT_SIZE], credential[UUID_TEXT_SIZE];
+    uuid_format(&digest, digest_text);
+    uuid_format(&request->grant.credential, credential);
+    g_autofree char *issued = number(request->grant.issued);
+    g_autofree char *expires =
+        number(request->by_key ? clock_wall() + options->session_lifetime * G_USEC_PER_SEC
+                               : request->grant.expires);
+    g_autofree char *lifetime = number(options->session_ticket_lifetime);
+    const char *values[] = {digest_text, request->account->id_text,
+                            request->by_key ? NULL : credential, request->by_key ? NULL : issued,
+                            expires, lifetime};
+    archive_query(request->core->archive, QUERY_TICKET_ADD, values, ticket_made, request);
+}
+
+/* ---- Signing out ----------------------------------------------------------------------------------- */
+
+static void end_carried_out(void *data)
+{
+    struct request *request = data;
+    if (request->by_cookie)
+        set_cookie(request, "", 0);
+    reply_nothing(request);
+}
+
+static void ended(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    struct request *request = data;
+    if (error != ERROR_NONE)
+        request_fail(request, error, NULL);
+    else
+        revocations_added(request->core, end_carried_out, request);
+}
+
+static bool refuse_key(struct request *request)
+{
+    if (request->by_key)
+        request_fail(request, ERROR_FORBIDDEN, "a server key has no session");
+    return request->by_key;
+}
+
+static void session_end(struct request *request)
+{
+    if (refuse_key(request))
+        return;
+    char digest[UUID_TEXT_SIZE];
+    uuid_format(&request->grant.credential, digest);
+    g_autofree char *expires = number(request->grant.expires);
+    const char *values[] = {request->account->id_text, digest, expires};
+    archive_query(request->core->archive,
+                  request->by_cookie ? QUERY_SESSION_CLOSE : QUERY_TOKEN_REVOKE, values, ended,
+                  request);
+}
+
+static void session_end_all(struct request *request)
+{
+    if (refuse_key(request))
+        return;
+    const char *values[] = {request->account->id_text};
+    archive_query(request->core->archive, QUERY_SESSION_CLOSE_ALL, values, ended, request);
+}
+
+/* ---- Suspension ------------------------------------------------------------------------------------ */
+
+static const struct field suspend_fields[] = {
+    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {"reason", FIELD_TEXT, 0, 1, 1000, NULL},
+    {0},
+};
+static const struct field restore_fields[] = {
+    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {0},
+};
+
+static void reply_suspension(void *data)
+{
+    struct request *request = data;
+    g_autofree char *json = g_steal_pointer(&request->data);
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    buffer_append_string(&buf, json);
+    request_reply(request, 200, &buf);
+}
+
+static void suspension_changed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    const char *json = error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
+    if (!json) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    request->data = g_strdup(json);
+    revocations_added(request->core, reply_suspension, request);
+}
+
+static void change_suspension(struct request *request, enum query query, const char *reason)
+{
+    char user[UUID_TEXT_SIZE];
+    uuid_format(&request->values[0].uuid, user);
+    const char *values[] = {user, reason};
+    archive_query(request->core->archive, query, values, suspension_changed, request);
+}
+
+static void user_suspend(struct request *request)
+{
+    change_suspension(request, QUERY_USER_SUSPEND,
+                      request->values[1].present ? request->values[1].text : NULL);
+}
+
+static void user_restore(struct request *request)
+{
+    change_suspension(request, QUERY_USER_RESTORE, NULL);
+}
+
+static const struct operation operations[] = {
+    {.method = "POST", .path = "/api/session", .fields = open_fields, .handle = session_begin,
+     .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_CREATES,
+     .reply = "Session",
+     .errors = OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN),
+     .summary = "Begins a session by cookie"},
+    {.method = "GET", .path = "/api/session", .fields = no_fields, .handle = session_show,
+     .reply = "Session", .summary = "The present session"},
+    {.method = "DELETE", .path = "/api/session", .fields = no_fields, .handle = session_end,
+     .reply = "Nothing", .summary = "Signs out this cookie or token"},
+    {.method = "DELETE", .path = "/api/session/all", .fields = no_fields,
+     .handle = session_end_all, .reply = "Nothing",
+     .summary = "Signs out every cookie and token that the user has got until now"},
+    {.method = "POST", .path = "/api/session/ticket", .fields = no_fields, .handle = ticket_make,
+     .flags = OPERATION_CREATES, .scope = "tickets", .reply = "Ticket", .summary = "Makes a ticket for one WebSocket"},
+    {.method = "POST", .path = "/api/users/:user_id/suspend", .fields = suspend_fields,
+     .handle = user_suspend, .flags = OPERATION_SERVER_KEY, .scope = "users",
+     .reply = "Suspension", .summary = "Signs a user out and lets nobody in as that user"},
+    {.method = "DELETE", .path = "/api/users/:user_id/suspend", .fields = restore_fields,
+     .handle = user_restore, .flags = OPERATION_SERVER_KEY, .scope = "users",
+     .reply = "Suspension", .summary = "Ends a suspension"},
+    {0},
+};
+
+const struct feature feature_session = {.name = "session", .operations = operations};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who asks: Bearer token, ticket of a handshake, or cookie, in this order. A browser adds the cookie
+ * to whatever a page makes it send, so it alone proves nothing about the page: what changes
+ * something needs an Origin that may, and the session's CSRF token. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/core/secret.h"
+#include "bridge/http/cookie.h"
+#include "bridge/http/exchange.h"
+
+bool origin_is_listed(const struct http_server *server, const char *origin)
+{
+    for (char **p = server->origins; *p; p++) {
+        if (g_ascii_strcasecmp(*p, origin) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool origin_is_own_host(const struct exchange *exchange, const char *origin)
+{
+    const char *host = exchange->head.host;
+    const char *authority = strstr(origin, "://");
+    bool web = g_str_has_prefix(origin, "http://") || g_str_has_prefix(origin, "https://");
+    return host && web && g_ascii_strcasecmp(authority + 3, host) == 0;
+}
+
+/* No Origin: not a browser. A page of the host that was asked may, and so may the listed ones. */
+bool origin_is_welcome(const struct exchange *exchange)
+{
+    const char *origin = exchange->head.origin;
+    return !origin || origin_is_listed(exchange->server, origin) ||
+           origin_is_own_host(exchange, origin);
+}
+
+/* Once origins are listed, the own host is no exception. */
+bool origin_may_use_cookies(const struct exchange *exchange)
+{
+    const char *origin = exchange->head.origin;
+    if (!origin)
+        return false;
+    return exchange->server->origins[0] ? origin_is_listed(exchange->server, origin)
+                                        : origin_is_own_host(exchange, origin);
+}
+
+/* ---- The caller's address -------------------------------------------------------------------------- */
+
+static bool is_proxy(const struct http_server *server, guint64 address)
+{
+    for (guint i = 0; i < server->proxies->len; i++) {
+        if (g_array_index(server->proxies, guint64, i) == address)
+            return true;
+    }
+    return false;
+}
+
+/* Where failed sign-ins are counted. Loopback is a proxy that nobody has named, or the operator. */
+static guint64 caller_address(const struct exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    guint64 address = info ? limit_address(info->client_addr) : 0;
+    const char *forwarded = exchange->head.forwarded;
+    if (forwarded && is_proxy(exchange->server, address)) {
+        const char *last = strrchr(forwarded, ',');
+        last = last ? last + 1 : forwarded;
+        last += strspn(last, " \t");
+        return limit_address_text(last, strcspn(last, " \t"));
+    }
+    return limit_address_is_loopback(address) ? 0 : address;
+}
+
+/* ---- Credentials ----------------------------------------------------------------------------------- */
+
+static bool is_safe(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Takes the cookie, if there is one that counts. False after exchange_fail. */
+static bool take_cookie(struct exchange *exchange)
+{
+    switch (cookie_find(exchange->head.cookie, exchange->cookie)) {
+    case COOKIE_NONE:
+        return true;
+    case COOKIE_BAD:
+        exchange_fail(exchange, ERROR_UNAUTHENTICATED, "the session is not valid", NULL);
+        return false;
+    case COOKIE_FOUND:
+    default:
+        break;
+    }
+    if (exchange->handshake && !exchange->head.origin)
+        return true; /* no browser: the first frame may sign in */
+    if ((exchange->handshake || !is_safe(exchange->head.method)) &&
+        !origin_may_use_cookies(exchange)) {
+        exchange_fail(exchange, ERROR_FORBIDDEN, "a cookie does not count for this origin", NULL);
+        return false;
+    }
+    exchange->credentials.kind = CREDENTIAL_COOKIE;
+    exchange->credentials.token = exchange->cookie;
+    return true;
+}
+
+static void take_ticket(struct exchange *exchange)
+{
+    const char *ticket =
+        MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "ticket");
+    if (!ticket)
+        return;
+    if (!secret_is_possible(ticket, strlen(ticket))) {
+        exchange_fail(exchange, ERROR_UNAUTHENTICATED, "the ticket is not valid", NULL);
+        return;
+    }
+    exchange->credentials.kind = CREDENTIAL_TICKET;
+    exchange->credentials.token = ticket;
+}
+
+void credentials_find(struct exchange *exchange)
+{
+    const struct operation *operation = exchange->match.operation;
+    struct credentials *credentials = &exchange->credentials;
+    *credentials = (struct credentials){.token = head_bearer(exchange->head.authorization),
+                                        .on_behalf = exchange->head.on_behalf,
+                                        .address = caller_address(exchange)};
+    exchange->request.address = credentials->address;
+    if (exchange->code != ERROR_NONE)
+        return;
+    if (operation && (operation->flags & OPERATION_ANONYMOUS)) {
+        /* Whoever begins a session with a cookie must be able to use it. */
+        if ((operation->flags & OPERATION_SETS_COOKIE) && exchange->head.origin &&
+            !origin_may_use_cookies(exchange))
+            exchange_fail(exchange, ERROR_FORBIDDEN, "a cookie does not count for this origin",
+                          NULL);
+        return;
+    }
+    if (!credentials->token && exchange->handshake)
+        take_ticket(exchange);
+    if (!credentials->token && exchange->code == ERROR_NONE && !take_cookie(exchange))
+        return;
+    if (!credentials->token && !exchange->handshake)
+        exchange_fail(exchange, ERROR_UNAUTHENTICATED, "Authorization: Bearer is missing", NULL);
+}
+
+bool credentials_csrf_is_right(const struct exchange *exchange, const struct session *session)
+{
+    return exchange->credentials.kind != CREDENTIAL_COOKIE || is_safe(exchange->head.method) ||
+           secret_equal(session->csrf, exchange->head.csrf_token);
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several bridges of one stack: who holds the link's lease, what an instance says about itself."""
+import hashlib
+import hmac
+import json
+import os
+import signal
+import socket
+import urllib.parse
+
+from .fault import wait_for
+from .rest import http_request
+
+LEASE_SECONDS = 20  # within which another one must have taken a lease that nobody renews
+
+
+def admin(stack, instance, path):
+    try:
+        return http_request(stack.info["instances"][instance]["admin"], "GET", path, timeout=5)
+    except OSError:
+        return None
+
+
+def metric(stack, instance, name):
+    reply = admin(stack, instance, "/metrics")
+    for line in (reply.raw.decode() if reply else "").splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[1])
+    return None
+
+
+def instances(stack):
+    return range(len(stack.info["instances"]))
+
+
+def holder(stack, among=None):
+    """The instance that holds the lease and has a link, or None."""
+    for n in instances(stack) if among is None else among:
+        if metric(stack, n, "trestle_lease_held") == 1 and metric(stack, n, "trestle_link_up") == 1:
+            return n
+    return None
+
+
+def wait_holder(stack, among=None):
+    found, _ = wait_for("an instance holds the lease and a link",
+                        lambda: [n for n in [holder(stack, among)] if n is not None], LEASE_SECONDS)
+    return found[0]
+
+
+def is_whole(stack):
+    """Every instance is ready, connected to Redis, and knows all the others."""
+    others = len(stack.info["instances"]) - 1
+    for n in instances(stack):
+        ready = admin(stack, n, "/readyz")
+        if not ready or ready.status != 200 or ready.json["parts"].get("cluster") != "up":
+            return False
+        if metric(stack, n, "trestle_bus_instances") != others:
+            return False
+    return holder(stack) is not None
+
+
+def wait_whole(stack, timeout=40):
+    wait_for("all instances are ready and know each other", lambda: is_whole(stack), timeout)
+
+
+def pause(stack, instance):
+    os.kill(stack.pids()[f"bridge.{instance}"], signal.SIGSTOP)
+
+
+def resume(stack, instance):
+    os.kill(stack.pids()[f"bridge.{instance}"], signal.SIGCONT)
+
+
+def position(cursor):
+    return int(cursor.rpartition("-")[2])
+
+
+class Redis:
+    """A raw client of the stack's Redis."""
+
+    def __init__(self, stack):
+        self.url = urllib.parse.urlsplit(stack.info["redis"])
+        self.stream = socket.create_connection((self.url.hostname, self.url.port), timeout=10)
+        self.file = self.stream.makefile("rb")
+        self.command("AUTH", self.url.password)
+
+    def command(self, *words):
+        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        self.stream.sendall(b"*%d\r\n" % len(words)
+                            + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        return self._read()
+
+    def _read(self):
+        line = self.file.readline().rstrip(b"\r\n")
+        kind, rest = line[:1], line[1:]
+        if kind == b"$":
+            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return [self._read() for _ in range(int(rest))]
+        return rest
+
+    def channels(self):
+        return [name.decode() for name in self.command("PUBSUB", "CHANNELS", "trestle:*")]
+
+    def close(self):
+        self.file.close()
+        self.stream.close()
+
+
+def signed(secret, text):
+    """TEXT as an instance with this component secret would put it on the channel."""
+    key = hmac.new(secret.encode(), b"trestle bus 1\0", hashlib.sha256).digest()
+    if not isinstance(text, bytes):
+        text = json.dumps(text).encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:32].encode() + b" " + text

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two bridges, one database, one Redis: whoever is connected to either of them notices nothing of it."""
+import itertools
+import json
+import os
+import signal
+import threading
+import uuid
+
+import pytest
+from harness import cluster
+from harness.fault import wait_for
+from harness.rest import App
+from harness.stack import Stack
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def two(request):
+    """A stack with two bridges, for the tests of this file."""
+    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2")
+    try:
+        yield stack
+        reports = stack.sanitizer_reports()
+        assert not reports, "\n".join(reports)
+    finally:
+        stack.stop(purge=not request.session.testsfailed)
+
+
+@pytest.fixture
+def stack(two, request):
+    for part in sorted(two.dead()):
+        two.restart(part)
+    request.node.log_sizes = two.log_sizes()
+    cluster.wait_whole(two)
+    yield two
+    died = two.dead() - two.killed
+    assert not died, f"ended by itself during this test: {', '.join(died)}"
+    for name, lines in two.logs_since(request.node.log_sizes).items():
+        if request.session.testsfailed:
+            print(f"--- {name}", *lines, sep="\n")
+
+
+@pytest.fixture
+def app(stack):
+    """`app("alice", 1)` is an app user at the second instance."""
+    run, numbers = uuid.uuid4().hex[:8], itertools.count()
+    names = {}
+
+    def make(name, instance=0):
+        sub = names.setdefault(name, f"{name}-{run}{next(numbers)}")
+        return App(stack, sub, instance=instance)
+    return make
+
+
+@pytest.fixture
+def sockets():
+    opened = []
+
+    def connect(user, **options):
+        opened.append(user.ws(**options))
+        return opened[-1]
+    yield connect
+    for socket in opened:
+        socket.close()
+
+
+def talk_of_two(app):
+    """(alice at both instances, bella at both instances, their conversation)"""
+    alice, bella = [[app(name, n) for n in (0, 1)] for name in ("alice", "bella")]
+    bella[0].me()
+    talk = alice[0].conversation_with(participant_id=bella[0].me()["id"])
+    return alice, bella, talk
+
+
+def send_interleaved(alice, talk, count, pause=None):
+    """COUNT messages through each instance at the same time; their ids."""
+    ids, problems = [], []
+
+    def work(user):
+        try:
+            for n in range(count):
+                ids.append(user.send(talk, f"{n} through {user.rest}")["id"])
+                if pause:
+                    pause(n)
+        except BaseException as problem:  # noqa: BLE001  (told below, in the test's own thread)
+            problems.append(problem)
+    threads = [threading.Thread(target=work, args=(user,)) for user in alice]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems
+    return ids
+
+
+def check_whole(socket, ids, timeout=30):
+    """The socket got each of these messages once, and its cursors only rose."""
+    wanted = set(ids)
+
+    def there():
+        return wanted <= {f["payload"]["id"] for f in socket.frames("message.new")}
+    wait_for("all messages at the socket", there, timeout)
+    got = [f["payload"]["id"] for f in socket.frames("message.new")]
+    assert len(got) == len(set(got)), "a message came twice"
+    seqs = [f["payload"]["seq"] for f in socket.frames("message.new")]
+    assert seqs == sorted(seqs)
+    cursors = [cluster.position(f["cursor"]) for f in socket.events() if f.get("cursor")
+               and f["type"] not in ("hello", "resumed", "pong")]
+    assert all(a < b for a, b in zip(cursors, cursors[1:])), cursors
+
+
+def test_messages_through_both_reach_every_socket_in_order(stack, app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    everybody = [sockets(user) for user in (*alice, *bella)]
+    spans = [cluster.metric(stack, n, "trestle_sequencer_spans_total") for n in (0, 1)]
+    ids = send_interleaved(alice, talk, 150)
+    for socket in everybody:
+        check_whole(socket, ids)
+    for n in (0, 1):
+        assert cluster.metric(stack, n, "trestle_sequencer_spans_total") > spans[n], "not by the bus"
+
+
+@pytest.mark.parametrize("instance", [0, 1])
+def test_both_are_ready_and_have_the_links_they_should(stack, instance):
+    ready = cluster.admin(stack, instance, "/readyz")
+    assert (ready.status, ready.json["parts"]) == (200, {"database": "up", "link": "up", "cluster": "up"})
+    links = [cluster.metric(stack, n, "trestle_link_up") for n in (0, 1)]
+    assert sum(links) == (1 if stack.server == "prosody" else 2)
+
+
+def test_marks_reach_the_other_instance(stack, app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    at_first, at_second = sockets(alice[0]), sockets(alice[1])
+    message = alice[0].send(talk, "read me")
+    bella[1].read(talk, message)
+    for socket in (at_first, at_second):
+        socket.expect("message.read", message_id=message["id"])
+
+
+def test_what_comes_by_xmpp_reaches_sockets_on_both(stack, app, sockets, xmpp):
+    alice = [app("alice", n) for n in (0, 1)]
+    bob = xmpp("bob")
+    both = [sockets(user) for user in alice]
+    jid = alice[0].me()["jid"]
+    for n in range(30):
+        bob.send_message(jid, f"number {n}")
+    for socket in both:
+        socket.expect("message.new", content="number 29", timeout=20)
+        texts = [f["payload"]["content"] for f in socket.frames("message.new")]
+        assert texts == [f"number {n}" for n in range(30)]
+
+
+def test_either_instance_reaches_the_xmpp_user_in_order(stack, app, xmpp):
+    bob = xmpp("carol")
+    alice = [app("alice", n) for n in (0, 1)]
+    talk = alice[0].conversation_with(jid=bob.bare)
+    sent = [alice[n % 2].send(talk, f"alternating {n}")["id"] for n in range(40)]
+    bob.expect_message("alternating 39", timeout=20)
+    first = list(dict.fromkeys(m.id for m in bob.inbox.received
+                               if m.name == "message" and m.id in set(sent)))
+    assert first == sent
+
+
+def test_requests_by_xmpp_are_answered_whichever_link_they_take(stack, app, xmpp):
+    bob = xmpp("dave")
+    for _ in range(4):
+        bob.ping(stack.app_domain)
+        bob.ping(app(f"somebody-{_}", _ % 2).me()["jid"])
+
+
+def test_killing_the_holder_loses_nothing(stack, app, sockets, xmpp):
+    bob = xmpp("dave")
+    old = cluster.wait_holder(stack)
+    new = 1 - old
+    alice = [app("alice", n) for n in (0, 1)]
+    talk = alice[0].conversation_with(jid=bob.bare)
+    socket = sockets(alice[old])
+    before = alice[old].send(talk, "before")
+    socket.expect("message.new", id=before["id"])
+    cursor = socket.cursor
+    in_flight = [alice[old].send(talk, f"in flight {n}")["id"] for n in range(10)]
+    stack.kill(f"bridge.{old}")
+    after = [alice[new].send(talk, f"after {n}")["id"] for n in range(5)]
+    resumed = sockets(alice[new], resume=cursor)
+    check_whole(resumed, in_flight + after)
+    cluster.wait_holder(stack, [new])
+    bob.expect_message("after 4", timeout=30)
+    wanted = in_flight + after
+    first = list(dict.fromkeys(m.id for m in bob.inbox.received
+                               if m.name == "message" and m.id in set(wanted)))
+    assert first == wanted
+    stack.restart(f"bridge.{old}")
+    cluster.wait_whole(stack)
+    talked = sockets(alice[old])
+    message = alice[new].send(talk, "together again")
+    talked.expect("message.new", id=message["id"])
+
+
+def test_without_redis_nothing_is_lost_or_doubled(stack, app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    everybody = [sockets(user) for user in (*alice, *bella)]
+    killed = threading.Event()
+
+    def kill_in_the_middle(n):
+        if n == 20 and not killed.is_set():
+            killed.set()
+            stack.kill("redis")
+    ids = send_interleaved(alice, talk, 60, kill_in_the_middle)
+    for socket in everybody:
+        check_whole(socket, ids)
+    late = sockets(bella[1])
+    more = send_interleaved(alice, talk, 5)
+    check_whole(late, more)
+    stack.restart("redis")
+    cluster.wait_whole(stack)
+    ids += more + send_interleaved(alice, talk, 30)
+    for socket in everybody:
+        check_whole(socket, ids)
+
+
+def test_the_outbox_goes_on_without_redis(stack, app, xmpp):
+    bob = xmpp("erin")
+    other = 1 - cluster.wait_holder(stack)
+    alice = app("alice", other)
+    talk = alice.conversation_with(jid=bob.bare)
+    stack.kill("redis")
+    sent = [alice.send(talk, f"no redis {n}")["id"] for n in range(5)]
+    bob.expect_message("no redis 4", timeout=20)
+    got = [m.id for m in bob.inbox.received if m.name == "message" and m.id in set(sent)]
+    assert list(dict.fromkeys(got)) == sent
+
+
+def test_a_paused_holder_is_fenced(stack, app, sockets, xmpp):
+    bob = xmpp("bob")
+    old = cluster.wait_holder(stack)
+    new = 1 - old
+    alice = [app("alice", n) for n in (0, 1)]
+    talk = alice[0].conversation_with(jid=bob.bare)
+    socket = sockets(alice[old])
+    sent = [alice[old].send(talk, f"first {n}")["id"] for n in range(5)]
+    cluster.pause(stack, old)
+    try:
+        sent += [alice[new].send(talk, f"second {n}")["id"] for n in range(5)]
+        cluster.wait_holder(stack, [new])
+        bob.expect_message("second 4", timeout=20)
+    finally:
+        cluster.resume(stack, old)
+    sent += [alice[n % 2].send(talk, f"third {n}")["id"] for n in range(10)]
+    bob.expect_message("third 9", timeout=20)
+    got = [m.id for m in bob.inbox.received if m.name == "message" and m.id in set(sent)]
+    assert list(dict.fromkeys(got)) == sent
+    check_whole(socket, sent)
+    cluster.wait_whole(stack)
+    assert sum(cluster.metric(stack, n, "trestle_lease_held") for n in (0, 1)) == 1
+
+
+def befriend(alice, bob):
+    """Bob sees the presence of Alice, who is offline: she has written to him, so he may."""
+    alice.send(alice.conversation_with(jid=bob.bare), "hello")
+    bob.expect_message("hello", timeout=20)
+    bob.send_presence(alice.me()["jid"], "subscribe")
+    bob.expect_presence(alice.me()["jid"], "unavailable")  # follows the permission
+
+
+def test_presence_is_one_whichever_instance(stack, app, xmpp, sockets):
+    bob = xmpp("carol")
+    alice = [app("alice", n) for n in (0, 1)]
+    jid = alice[0].me()["jid"]
+    befriend(alice[0], bob)
+
+    def shown():
+        return [p.type for p in bob.inbox.received if p.name == "presence" and p.sender == f"{jid}/rest"]
+    first, second = sockets(alice[0]), sockets(alice[1])
+    wait_for("alice is online", lambda: shown()[-1:] == [None], 20)
+    first.close()
+    message = alice[1].send(alice[1].conversation_with(jid=bob.bare), "still here")
+    bob.expect_message(message["content"], timeout=20)
+    third = sockets(alice[0])
+    second.close()
+    third.sync()
+    # Longer than the grace of the stack's bridges: a false good-bye would have come by now.
+    wait_for("the grace is over", Ticks(8), 20)
+    assert "unavailable" not in shown()
+    third.close()
+    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"], 20)
+
+
+class Ticks:
+    """True when asked after so many quarters of a second: for what must not happen meanwhile."""
+
+    def __init__(self, quarters):
+        self.left, self.event = quarters, threading.Event()
+
+    def __call__(self):
+        self.event.wait(0.25)
+        self.left -= 1
+        return self.left <= 0
+
+
+def test_users_of_a_killed_instance_go_offline(stack, app, xmpp, sockets):
+    bob = xmpp("dave")
+    victim = 1 - cluster.wait_holder(stack)
+    alice = app("alice", victim)
+    jid = alice.me()["jid"]
+    befriend(alice, bob)
+    sockets(alice)
+
+    def shown():
+        return [p.type for p in bob.inbox.received if p.name == "presence" and p.sender == f"{jid}/rest"]
+    wait_for("alice is online", lambda: shown()[-1:] == [None], 20)
+    stack.kill(f"bridge.{victim}")
+    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"], 30)
+
+
+GARBAGE = [b"", b"x", b"\0" * 100, b"\xff" * 100, b"0" * 32 + b" {}", b"{" * 10000,
+           json.dumps({"from": "x", "topic": "log", "message": {}}).encode(), b"a" * 1000000]
+ODD = [b"", b"[]", b"{}", b"null", b"\xff\xfe", b"{" * 5000, b'{"from":1}',
+       b'{"from":"x","topic":"log","message":[]}', b'{"from":"../../x","topic":"log","message":{}}',
+       b'{"from":"x","topic":"log","message":{"before":-1,"last":99,"events":[]}}',
+       b'{"from":"x","topic":"log","message":{"before":0,"last":9007199254740993,"events":[{}]}}',
+       b'{"from":"x","topic":"log","message":{"before":9,"last":5,"events":[]}}',
+       b'{"from":"x","topic":"log","message":{"before":1,"last":1e400,"events":[]}}',
+       b'{"from":"x","topic":"outbox","message":{"newest":"soon"}}',
+       b'{"from":"x","topic":"stanza","message":{"xml":"<message"}}',
+       b'{"from":"x","topic":"stanza","message":{"xml":5}}',
+       b'{"from":"x","topic":"answer","message":{"xml":"<iq><</iq>"}}',
+       b'{"from":"x","topic":"link","message":{}}',
+       b'{"from":"x","topic":"online","message":{"users":[1,{},"x"]}}',
+       b'{"from":"x","topic":"no.such","message":{}}']
+
+
+def test_garbage_on_the_channel_does_no_harm(stack, app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    everybody = [sockets(user) for user in (*alice, *bella)]
+    redis = cluster.Redis(stack)
+    try:
+        [channel] = redis.channels()
+        before = [cluster.metric(stack, n, "trestle_bus_refused_total") for n in (0, 1)]
+        secret = stack.info["component"]["secret"]
+        for text in GARBAGE:
+            redis.command("PUBLISH", channel, text)
+        for text in ODD:
+            redis.command("PUBLISH", channel, cluster.signed(secret, text))
+        ids = send_interleaved(alice, talk, 20)
+        for socket in everybody:
+            check_whole(socket, ids)
+        for n in (0, 1):
+            assert cluster.metric(stack, n, "trestle_bus_refused_total") >= before[n] + len(GARBAGE)
+    finally:
+        redis.close()
+
+
+def test_a_replayed_message_is_told_once(stack, app, sockets):
+    """Whoever can write to Redis may repeat what was there; that is told to nobody."""
+    alice, bella, talk = talk_of_two(app)
+    redis, listener = cluster.Redis(stack), cluster.Redis(stack)
+    try:
+        [channel] = redis.channels()
+        listener.command("SUBSCRIBE", channel)
+        socket = sockets(bella[1])
+        message = alice[0].send(talk, "once")
+        socket.expect("message.new", id=message["id"])
+        heard = []
+        while not heard or message["id"].encode() not in heard[-1]:
+            heard.append(listener._read()[2])
+        for text in heard:
+            redis.command("PUBLISH", channel, text)
+        ids = [message["id"]] + send_interleaved(alice, talk, 3)
+        check_whole(socket, ids)
+    finally:
+        redis.close()
+        listener.close()
+
+
+def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
+    bob = xmpp("erin")
+    old = cluster.wait_holder(stack)
+    new = 1 - old
+    alice = app("alice", new)
+    talk = alice.conversation_with(jid=bob.bare)
+    os.kill(stack.pids()[f"bridge.{old}"], signal.SIGTERM)
+    stack.killed.add(f"bridge.{old}")
+    alice.send(talk, "goes on")
+    bob.expect_message("goes on", timeout=20)
+    assert cluster.wait_holder(stack, [new]) == new

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions by cookie, signing out, suspension: who is in, who is out, and how soon."""
+import time
+
+import pytest
+import websockets
+
+from harness.daemon import Daemon
+from harness.raw import RawHttp, RawSocket
+from harness.rest import App, Backend, http_request
+from harness.session import COOKIE, Browser
+from harness.ws import Closed, Socket
+
+
+def closed(socket, reason):
+    end = socket.inbox.expect("the close", lambda frame: isinstance(frame, Closed), timeout=8)
+    assert (end.code, end.reason) == (4401, reason), end
+
+
+def status(user, method="GET", path="/api/users/me", **options):
+    return user.request(method, path, **options).status
+
+
+@pytest.fixture
+def daemon(stack):
+    with Daemon(stack, options={"session": {"cookie_secure": "true"},
+                                "http": {"origins": "https://app.example.org https://www.example.org"}}) as daemon:
+        yield daemon
+
+
+# -- cookies
+
+def test_a_session_by_cookie(stack, app):
+    alice = app("alice")
+    browser = Browser(alice)
+    assert browser.session == {"user": alice.me(), "csrf_token": browser.csrf,
+                               "expires_at": browser.session["expires_at"]}
+    assert browser.call(200, "GET", "/api/session") == browser.session
+    attributes = browser.attributes
+    assert attributes["httponly"] and attributes["samesite"] == "Strict" and attributes["path"] == "/"
+    assert attributes["max-age"] == "86400" and not attributes["domain"]
+    assert browser.me() == alice.me()
+    talk = browser.conversation_with(participant_id=app("bella").me()["id"])
+    browser.send(talk, "By cookie")
+    with browser.ws() as socket:
+        assert socket.hello["payload"]["user"] == alice.me()
+        socket.message(talk, "By socket")
+    assert alice.call(200, "GET", "/api/session")["csrf_token"] is None
+
+
+def test_the_cookie_is_secure_unless_told_otherwise(daemon):
+    assert Browser(App(daemon, "alice"), "https://app.example.org").attributes["secure"]
+
+
+def test_only_a_users_token_begins_a_session(stack, app, backend):
+    alice = app("alice")
+    for token in ("x", "", "a.b.c", stack.info["server_key"], alice.mint(exp=1), "x" * 8193, None, 7, "a\0b"):
+        reply = http_request(stack.info["rest"], "POST", "/api/session", {"token": token})
+        assert reply.status in (401, 422) and "set-cookie" not in reply.headers, (token, reply)
+    assert http_request(stack.info["rest"], "POST", "/api/session", {}).status == 422
+
+
+def test_what_changes_something_needs_the_csrf_token(app):
+    browser, other = Browser(app("alice")), Browser(app("bella"))
+    body = {"jid": "carol@example.org"}
+    for wrong in (None, "", "x", other.csrf, browser.cookie, browser.csrf[:-1], browser.csrf + "x", browser.csrf.swapcase()):
+        headers = {**browser.headers(), "X-CSRF-Token": wrong}
+        headers = {name: value for name, value in headers.items() if value is not None}
+        reply = http_request(browser.rest, "POST", "/api/conversations", body, headers)
+        assert (reply.status, reply.json["code"]) == (403, "forbidden"), (wrong, reply)
+        assert http_request(browser.rest, "DELETE", "/api/session", headers=headers).status == 403
+        assert http_request(browser.rest, "GET", "/api/users/me", headers=headers).status == 200
+    assert browser.conversations()["items"] == []
+    browser.conversation_with(jid="carol@example.org")
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "https://app.example.org.evil.example",
+                                    "http://app.example.org", "https://app.example.org:444", "file://", "", "own"])
+def test_what_changes_something_needs_a_good_origin(daemon, origin):
+    browser = Browser(App(daemon, "alice"), "https://app.example.org")
+    browser.origin = browser.rest if origin == "own" else origin  # once origins are listed, only they count
+    reply = browser.request("POST", "/api/conversations", {"jid": "carol@example.org"})
+    assert (reply.status, reply.json["code"]) == (403, "forbidden"), reply
+    assert status(browser) == 200 and browser.conversations()["items"] == []
+    browser.origin = "https://www.example.org"
+    browser.conversation_with(jid="carol@example.org")
+
+
+@pytest.mark.parametrize("origin", ["null", "https://evil.example", "https://app.example.org.evil.example", "own"])
+def test_a_page_of_another_origin_gets_no_socket_by_cookie(daemon, origin):
+    browser = Browser(App(daemon, "alice"), "https://app.example.org")
+    origin = browser.rest if origin == "own" else origin
+    with pytest.raises(websockets.InvalidStatusCode) as refused:
+        Socket(browser.ws_url, headers={"Origin": origin, "Cookie": f"{COOKIE}={browser.cookie}"})
+    assert refused.value.status_code == 403
+    with browser.ws() as socket:
+        socket.sync()
+
+
+def test_a_cookie_without_origin_does_not_sign_a_socket_in(app):
+    alice = app("alice")
+    browser = Browser(alice)
+    with Socket(browser.ws_url, headers={"Cookie": f"{COOKIE}={browser.cookie}"}) as socket:
+        socket.auth(alice.token)
+        socket.expect("hello")
+
+
+def test_pages_of_listed_origins_may_ask_with_cookies(daemon):
+    browser = Browser(App(daemon, "alice"), "https://app.example.org")
+    reply = browser.request("GET", "/api/users/me")
+    assert reply.headers["access-control-allow-origin"] == "https://app.example.org"
+    assert reply.headers["access-control-allow-credentials"] == "true" and reply.headers["vary"] == "Origin"
+    asked = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "x-csrf-token"}
+    reply = http_request(browser.rest, "OPTIONS", "/api/session", headers={"Origin": browser.origin, **asked})
+    assert reply.status == 204 and "DELETE" in reply.headers["access-control-allow-methods"]
+    assert "X-CSRF-Token" in reply.headers["access-control-allow-headers"]
+    assert reply.headers["access-control-allow-credentials"] == "true"
+    for origin in ("https://evil.example", "null"):
+        reply = http_request(browser.rest, "OPTIONS", "/api/session", headers={"Origin": origin, **asked})
+        assert not [name for name in reply.headers if name.startswith("access-control")]
+        assert reply.headers["vary"] == "Origin"
+        # Nobody is signed in by such a page, either.
+        assert http_request(browser.rest, "POST", "/api/session", {"token": App(daemon, "eve").token},
+                            {"Origin": origin}).status == 403
+
+
+def test_a_token_beats_the_cookie(app):
+    alice, bella = app("alice"), app("bella")
+    browser = Browser(alice)
+    headers = {"Authorization": f"Bearer {bella.token}", "X-CSRF-Token": "wrong", "Origin": "https://evil.example"}
+    assert browser.call(200, "GET", "/api/users/me", headers=headers) == bella.me()
+    browser.call(201, "POST", "/api/conversations", {"jid": "carol@example.org"}, headers=headers)
+    assert browser.request("GET", "/api/users/me", headers={"Authorization": "Bearer x"}).status == 401
+
+
+def test_hostile_cookies(stack, app):
+    browser = Browser(app("alice"))
+    good = f"{COOKIE}={browser.cookie}"
+    host = f"Host: {browser.rest.partition('//')[2]}\r\n"
+
+    def ask(*lines):
+        with RawHttp(stack) as raw:
+            raw.send(b"GET /api/users/me HTTP/1.1\r\n" + host.encode() + b"".join(
+                line if isinstance(line, bytes) else line.encode() for line in lines) + b"\r\n")
+            return (raw.reply() or (431,))[0]  # what is far too long may be cut
+    assert ask(f"Cookie: {good}\r\n") == 200
+    assert ask("Cookie: " + "; ".join(f"c{n}={n}" for n in range(60)) + f"; {good}\r\n") == 200
+    assert ask("Cookie: " + "; ".join(f"c{n}={n}" for n in range(900)) + f"; {good}\r\n") in (200, 431)
+    assert ask(f"Cookie: {COOKIE}x={browser.cookie}; x{good}\r\n") == 401
+    assert ask(f"Cookie: {good}; {good}\r\n") == 401, "two of them: somebody else has set one"
+    assert ask(f"Cookie: {good}; {COOKIE}=\r\n") == 401
+    assert ask(f"Cookie: {COOKIE}={'x' * 8000}\r\n") in (401, 431)
+    assert ask(f"Cookie: x={'y' * 8000}; {good}\r\n") in (200, 431)
+    assert ask(f"Cookie: x={'y' * 30000}; {good}\r\n") in (400, 413, 431)
+    assert ask(f"Cookie: {good}\r\nCookie: {good}\r\n") == 400
+    assert ask(b"Cookie: a=\0; ", good, "\r\n") == 400
+    assert ask(f"Cookie: {good}\0x\r\n") == 400
+    assert ask(f"Cookie: {good[:-1]}\u00e9\r\n") == 401
+    assert ask(f"Cookie: {COOKIE}=\"{browser.cookie}\"\r\n") == 401
+    assert ask(f"Authorization: Bearer {browser.cookie}\r\n") == 401, "a cookie is no token"
+    assert ask(f"Cookie: {COOKIE}={browser.csrf}\r\n") == 401
+    assert status(browser) == 200
+
+
+# -- signing out
+
+def test_signing_out_ends_the_cookie_and_its_sockets(app):
+    alice = app("alice")
+    one, two = Browser(alice), Browser(alice)
+    with one.ws() as first, two.ws() as second, alice.ws() as third:
+        reply = one.request("DELETE", "/api/session")
+        assert reply.status == 204 and f"{COOKIE}=;" in reply.headers["set-cookie"] \
+            and "Max-Age=0" in reply.headers["set-cookie"]
+        assert status(one) == 401
+        closed(first, "signed out")
+        assert status(two) == 200 and status(alice) == 200
+        second.sync()
+        third.sync()
+    assert one.request("DELETE", "/api/session").status == 401
+
+
+def test_signing_out_revokes_one_token(stack, app):
+    alice = app("alice")
+    other = App(stack, alice.sub, note="another token")
+    with alice.ws() as first, other.ws() as second:
+        alice.call(204, "DELETE", "/api/session")
+        assert status(alice) == 401
+        closed(first, "signed out")
+        assert status(other) == 200
+        second.sync()
+    with Socket(alice.ws_url) as socket:
+        socket.auth(alice.token)
+        closed(socket, "bad token")
+    reply = http_request(alice.rest, "POST", "/api/session", {"token": alice.token})
+    assert reply.status == 401
+
+
+def test_signing_out_everywhere(stack, app):
+    alice, bella = app("alice"), app("bella")
+    browser = Browser(alice)
+    ticket = alice.call(201, "POST", "/api/session/ticket", {})["ticket"]
+    old = alice.mint(note="not seen here before")
+    with alice.ws() as first, browser.ws() as second, bella.ws() as other:
+        alice.call(204, "DELETE", "/api/session/all")
+        closed(first, "signed out")
+        closed(second, "signed out")
+        assert status(alice) == status(browser) == 401
+        other.sync()
+    for token in (old, alice.mint(iat=None), alice.mint(iat=0), alice.mint(iat="x")):
+        assert http_request(alice.rest, "GET", "/api/users/me",
+                            headers={"Authorization": f"Bearer {token}"}).status == 401
+    with Socket(f"{alice.ws_url}?ticket={ticket}") as socket:
+        closed(socket, "bad token")
+    alice.token = alice.mint(iat=int(time.time()) + 2)
+    assert status(alice) == 200 and status(bella) == 200
+    with Browser(alice).ws() as socket:
+        socket.sync()
+
+
+def test_a_server_key_has_no_session(stack, app, backend):
+    acting = Backend(stack, app("alice").me())
+    for path in ("/api/session", "/api/session/all"):
+        assert acting.request("DELETE", path).status == 403
+    assert acting.request("GET", "/api/users/me").status == 200
+
+
+def test_sign_outs_reach_other_processes(stack):
+    """Two processes on one database. Without a bus between them, the database itself tells."""
+    with Daemon(stack, options={"session": {"recheck": 200}}) as one:
+        shared = {"database": {"uri": one.info["database"]}, "session": {"recheck": 200},
+                  "auth": {"key": one.info["jwt"]["secret"]}}
+        with Daemon(stack, options=shared) as two:
+            two.info["jwt"] = one.info["jwt"]
+            alice, there = App(one, "alice"), App(two, "alice")
+            there.token = alice.token
+            browser = Browser(alice)
+            away = Browser(there)
+            away.cookie, away.csrf = browser.cookie, browser.csrf
+            assert status(alice) == status(there) == status(browser) == status(away) == 200
+            with there.ws() as by_token, away.ws() as by_cookie:
+                browser.call(204, "DELETE", "/api/session")
+                closed(by_cookie, "signed out")
+                assert status(away) == 401 and status(there) == 200
+                alice.call(204, "DELETE", "/api/session")
+                closed(by_token, "signed out")
+                assert status(there) == 401
+
+
+# -- expiry and renewal
+
+def test_a_newer_token_keeps_the_socket(stack, app):
+    alice, bella = app("alice"), app("bella")
+    with Socket(alice.ws_url, alice.mint(exp=int(time.time()) - 57)) as socket:  # 60 s of leeway: 3 s left
+        problem = socket.refused("auth", token=bella.token)
+        assert problem["code"] == "forbidden"
+        assert socket.refused("auth", token="x.y.z")["code"] == "unauthenticated"
+        assert socket.refused("auth", token=alice.mint(exp=1))["code"] == "unauthenticated"
+        assert socket.command("auth", token=alice.mint(exp=int(time.time()) - 54))["expires_at"]
+        began = time.monotonic()
+        closed(socket, "token expired")
+        assert time.monotonic() - began > 3.5
+
+
+# -- suspension
+
+def test_a_suspended_user_is_out(stack, app, backend):
+    alice, bella = app("alice"), app("bella")
+    browser = Browser(alice)
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    user = alice.me()["id"]
+    ticket = alice.call(201, "POST", "/api/session/ticket", {})["ticket"]
+    with alice.ws() as first, browser.ws() as second:
+        answer = backend.call(200, "POST", f"/api/users/{user}/suspend", {"reason": "Spam"})
+        assert answer == {"user_id": user, "suspended": True, "suspended_at": answer["suspended_at"], "reason": "Spam"}
+        closed(first, "suspended")
+        closed(second, "suspended")
+    for reply in (alice.request("GET", "/api/users/me"), browser.request("GET", "/api/users/me"),
+                  App(stack, alice.sub, fresh=1).request("GET", "/api/users/me"),
+                  Backend(stack, user).request("GET", "/api/users/me"),
+                  http_request(stack.info["rest"], "POST", "/api/session", {"token": alice.token})):
+        assert (reply.status, reply.json["code"]) == (403, "forbidden"), reply
+    for url in (alice.ws_url, f"{alice.ws_url}?ticket={ticket}"):
+        with Socket(url) as socket:
+            if "ticket" not in url:
+                socket.auth(alice.token)
+            assert socket.expect("error")["payload"]["problem"]["code"] == "forbidden"
+            closed(socket, "suspended")
+    sent = bella.send(talk, "Still stored")  # who writes to them is not told
+    assert backend.call(200, "POST", f"/api/users/{user}/suspend", {})["suspended_at"] == answer["suspended_at"]
+    assert backend.call(200, "DELETE", f"/api/users/{user}/suspend") \
+        == {"user_id": user, "suspended": False, "suspended_at": None, "reason": None}
+    assert status(alice) == 200 and status(browser) == 200
+    assert [m["id"] for m in alice.messages(talk)["items"]] == [sent["id"]]
+
+
+def test_only_hosted_users_are_suspended_and_only_by_the_backend(stack, app, backend, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    remote = next(p["user"] for p in talk["participants"] if p["user"]["kind"] == "remote")
+    for user in (remote["id"], "x", "00000000-0000-7000-8000-000000000000", "%00"):
+        for method in ("POST", "DELETE"):
+            body = {} if method == "POST" else None
+            assert backend.request(method, f"/api/users/{user}/suspend", body).status == 404, user
+            assert alice.request(method, f"/api/users/{user}/suspend", body).status == 403, user
+    for reason in ("", "x" * 1001, 7, "a\0b"):
+        assert backend.request("POST", f"/api/users/{alice.me()['id']}/suspend", {"reason": reason}).status == 422
+    assert status(alice) == 200
+
+
+def test_a_suspended_user_looks_offline(stack, app, backend, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    alice.send(talk, "Hello")
+    user = alice.me()
+    bob.expect_message("Hello", sender=user["jid"])
+    with alice.ws() as socket:
+        backend.call(200, "POST", f"/api/users/{user['id']}/suspend", {})
+        closed(socket, "suspended")
+    bob.send_message(user["jid"], "For later")
+    backend.call(200, "DELETE", f"/api/users/{user['id']}/suspend")
+    deadline = time.monotonic() + 10
+    while len(alice.messages(talk)["items"]) < 2:
+        assert time.monotonic() < deadline, "the message was not stored"
+        time.sleep(0.1)
+
+
+def test_secrets_are_not_logged(stack, app):
+    alice = app("alice")
+    sizes = stack.log_sizes()
+    browser = Browser(alice)
+    ticket = browser.call(201, "POST", "/api/session/ticket", {})["ticket"]
+    with Socket(f"{alice.ws_url}?ticket={ticket}") as socket:
+        socket.expect("hello")
+    browser.call(204, "DELETE", "/api/session")
+    RawSocket(stack, headers=[f"Cookie: {COOKIE}={browser.cookie}"]).close()
+    logged = "\n".join(line for lines in stack.logs_since(sizes, 100000).values() for line in lines)
+    for secret in (ticket, browser.cookie, browser.csrf, alice.token):
+        assert secret not in logged
