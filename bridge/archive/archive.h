@@ -66,8 +66,7 @@ void archive_query(struct archive *archive, enum query query, const char *const 
  * done callback, with the results filled in; the owner then frees it (its strings too). Writes of
  * one kind are carried out in the order in which they were queued. */
 
-enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_OPEN, WRITE_CHANGE,
-                  WRITE_KINDS };
+enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_CHANGE, WRITE_KINDS };
 
 enum write_outcome {
     OUTCOME_DONE = 0,
@@ -129,6 +128,7 @@ struct message_write {
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
+    bool awaited;             /* it brings the conversation into a member's list */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */
@@ -160,15 +160,6 @@ struct failure_write {
     char *client_id;          /* owned */
 };
 
-/* Create-or-get of a direct conversation: with REFERENCE (user id or the app's id) or JID. */
-struct open_write {
-    struct write write;
-    struct uuid user;
-    char *reference;
-    char *jid;
-    char *json;               /* result: the Conversation object; owned */
-};
-
 /* A change: the SQL function change_NAME of sql/function, see change.sql there. */
 struct change_write {
     struct write write;
@@ -186,7 +177,6 @@ void archive_write(struct archive *archive, struct write *write);
 void message_write_free(struct message_write *write);
 void mark_write_free(struct mark_write *write);
 void failure_write_free(struct failure_write *write);
-void open_write_free(struct open_write *write);
 void change_write_free(struct change_write *write);
 
 /* ---- Schema ------------------------------------------------------------------------------------- */

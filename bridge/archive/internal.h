@@ -59,7 +59,7 @@ struct write_codec {
     enum query query;
     int arrays; /* the first parameters are arrays of these types */
     enum array_type types[10];
-    enum { SCALAR_NONE, SCALAR_CAREFUL, SCALAR_DOMAIN } scalar; /* the parameter behind them */
+    enum { SCALAR_NONE, SCALAR_CAREFUL } scalar; /* the parameter behind them */
     void (*encode)(struct write *write, struct array *arrays);
     void (*decode)(struct write *write, const PGresult *result, int row);
 };

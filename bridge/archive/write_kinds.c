@@ -55,6 +55,7 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     m->outbox_position = binary_integer(r, row, 11);
     m->number_a = binary_integer(r, row, 12);
     m->number_b = binary_integer(r, row, 13);
+    m->awaited = binary_boolean(r, row, 14);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -67,7 +68,7 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_message(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, 14);
+    as_message(write)->sender_json = binary_text(r, row, 15);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -143,25 +144,6 @@ static void decode_failure(struct write *write, const PGresult *r, int row)
     count_as_new(write);
 }
 
-static struct open_write *as_open(struct write *write)
-{
-    return (struct open_write *)(void *)write;
-}
-
-static void encode_open(struct write *write, struct array *a)
-{
-    const struct open_write *o = as_open(write);
-    array_add_uuid(&a[0], &o->user);
-    array_add_text(&a[1], o->reference);
-    array_add_text(&a[2], o->jid);
-}
-
-static void decode_open(struct write *write, const PGresult *r, int row)
-{
-    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
-    as_open(write)->json = binary_text(r, row, 1);
-}
-
 static struct change_write *as_change(struct write *write)
 {
     return (struct change_write *)(void *)write;
@@ -198,8 +180,6 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                     SCALAR_NONE, encode_mark, decode_mark},
     [WRITE_FAILURE] = {QUERY_MESSAGE_FAIL, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
                        SCALAR_NONE, encode_failure, decode_failure},
-    [WRITE_OPEN] = {QUERY_CONVERSATION_OPEN, 3, {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
-                    SCALAR_DOMAIN, encode_open, decode_open},
     [WRITE_CHANGE] = {QUERY_CHANGE_APPLY, 3, {ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT},
                       SCALAR_NONE, encode_change, decode_change},
 };
@@ -238,16 +218,6 @@ void failure_write_free(struct failure_write *f)
     g_free(f->condition);
     g_free(f->client_id);
     g_free(f);
-}
-
-void open_write_free(struct open_write *o)
-{
-    if (!o)
-        return;
-    g_free(o->reference);
-    g_free(o->jid);
-    g_free(o->json);
-    g_free(o);
 }
 
 void change_write_free(struct change_write *c)

@@ -46,7 +46,6 @@ struct writer {
     unsigned queue_max;
     unsigned batch_max;
     GQueue in_flight; /* struct batch *, in sending order */
-    const char *domain;
     GHashTable *dedupes; /* struct uuid *, of the batch being put together */
     struct array arrays[ARRAYS_MAX];
 };
@@ -65,7 +64,6 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
     g_queue_init(&writer->in_flight);
     writer->queue_max = (unsigned)options->database_queue_max;
     writer->batch_max = (unsigned)options->database_batch_max;
-    writer->domain = options->xmpp_domain;
     writer->dedupes = g_hash_table_new(uuid_hash, uuid_equal);
     return writer;
 }
@@ -245,9 +243,7 @@ static bool batch_send(struct batch *batch)
     }
     int count = archive_statements()[codec->query].parameters;
     if (count > codec->arrays) {
-        values[count - 1] = codec->scalar == SCALAR_DOMAIN ? writer->domain
-                            : batch->careful               ? "t"
-                                                           : "f";
+        values[count - 1] = batch->careful ? "t" : "f";
         lengths[count - 1] = 0;
         formats[count - 1] = 0;
     }

@@ -61,7 +61,7 @@ static struct raw_value find_value(const struct field *field, const struct field
         return raw;
     }
     json_t *json = source->object ? json_object_get(source->object, field->name) : NULL;
-    if (json && !json_is_null(json))
+    if (json && (!json_is_null(json) || (field->flags & FIELD_NULLABLE)))
         raw.json = json;
     if (json_is_string(raw.json)) {
         raw.text = json_string_value(raw.json);
@@ -92,6 +92,17 @@ static const char *read_text(const struct field *field, const struct raw_value *
     ret_value->text = raw->text;
     ret_value->length = raw->length;
     return check_bounds(field, (gint64)raw->length, "is too short", "is too long");
+}
+
+static const char *read_user(const struct field *field, const struct raw_value *raw,
+                             struct field_value *ret_value)
+{
+    if (raw->text)
+        return read_text(field, raw, ret_value);
+    if (!json_is_integer(raw->json))
+        return "must be a string or a whole number";
+    ret_value->integer = json_integer_value(raw->json);
+    return ret_value->integer > 0 ? NULL : "is too small";
 }
 
 static const char *read_choice(const struct field *field, const struct raw_value *raw,
@@ -151,6 +162,8 @@ static const char *read_boolean(const struct raw_value *raw, struct field_value 
 static const char *read_value(const struct field *field, const struct raw_value *raw,
                               struct field_value *ret_value)
 {
+    if (json_is_null(raw->json))
+        return NULL;
     switch (field->type) {
     case FIELD_TEXT:
         return read_text(field, raw, ret_value);
@@ -162,6 +175,8 @@ static const char *read_value(const struct field *field, const struct raw_value 
         return read_boolean(raw, ret_value);
     case FIELD_CHOICE:
         return read_choice(field, raw, ret_value);
+    case FIELD_USER:
+        return read_user(field, raw, ret_value);
     default:
         g_return_val_if_reached("has an unknown type");
     }
@@ -206,6 +221,13 @@ static bool check_unknown(const struct field *fields, const struct field_source 
             return fail(ret_problem, key, "is not known here");
     }
     return true;
+}
+
+json_t *field_user_json(const struct field_value *value)
+{
+    if (!value->present)
+        return NULL;
+    return value->text ? json_string(value->text) : json_integer(value->integer);
 }
 
 bool fields_check(const struct field *fields, const struct field_source *source,

@@ -16,14 +16,16 @@ enum field_type {
     FIELD_UUID,
     FIELD_INTEGER, /* minimum/maximum: value */
     FIELD_BOOLEAN,
-    FIELD_CHOICE   /* text, one of CHOICES */
+    FIELD_CHOICE,  /* text, one of CHOICES */
+    FIELD_USER     /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer */
 };
 
 enum field_flag {
     FIELD_REQUIRED = 1 << 0,
     FIELD_IN_PATH = 1 << 1,  /* REST: from ":name" in the path (a bad UUID there is not_found); WebSocket: from the payload */
     FIELD_IN_QUERY = 1 << 2, /* REST: from the query string; WebSocket: from the payload */
-    FIELD_IDEMPOTENCY = 1 << 3 /* REST: the header Idempotency-Key stands in when the body lacks it */
+    FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks it */
+    FIELD_NULLABLE = 1 << 5 /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
 };
 
 struct field {
@@ -38,9 +40,12 @@ struct field_value {
     bool present;
     const char *text; /* FIELD_TEXT, FIELD_CHOICE: NUL-terminated, borrowed from the request */
     size_t length;    /* of text, in bytes */
-    gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1 */
+    gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1; FIELD_USER when text is NULL */
     struct uuid uuid; /* FIELD_UUID */
 };
+
+/* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent. */
+json_t *field_user_json(const struct field_value *value);
 
 /* What is wrong with a request's fields. */
 struct field_problem {

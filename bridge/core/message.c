@@ -7,6 +7,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
@@ -19,7 +20,7 @@ static struct message_write *as_message(struct write *write)
     return (struct message_write *)(void *)write;
 }
 
-/* The Message object of a message that has just been stored: same members as message_json() in
+/* The Message object of a message that has just been stored: same members as message_text() in
  * sql/function, where a fresh message has no marks yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const char *sender_json)
@@ -47,6 +48,23 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
         "\"delivered_at\":null,\"read_at\":null";
     buffer_append(buf, fixed, sizeof fixed - 1);
     json_member_string(&json, "created_at", created);
+    json_end_object(&json);
+}
+
+void message_write_brief(struct buffer *buf, const struct message_brief *message)
+{
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_member_integer(&json, "id", message->number);
+    json_member_string(&json, "content", message->content);
+    json_member_integer(&json, "sender_id", message->sender);
+    json_member_integer(&json, "receiver_id", message->receiver);
+    json_member_string(&json, "created_at", message->created_at);
+    json_member_boolean(&json, "is_read", message->read);
+    json_member_string(&json, "client_id", message->client_id);
+    json_member_string(&json, "uuid", message->id);
+    json_member_string(&json, "conversation_id", message->conversation);
     json_end_object(&json);
 }
 
@@ -81,8 +99,37 @@ static void outbox_message(struct core *core, const struct message_write *m, con
 struct sending {
     struct core *core;
     struct request *request; /* NULL once it was told that the outcome is late */
+    bool brief;
     struct account *account; /* reference */
 };
+
+/* The conversation is in a member's list with this message: the member is told so, in log order. */
+static void note_appearance(struct core *core, const struct message_write *m)
+{
+    char conversation[UUID_TEXT_SIZE];
+    if (!m->awaited)
+        return;
+    uuid_format(&m->conversation, conversation);
+    change_submit(core, "conversation_appear", NULL,
+                  json_pack("{s:s}", "conversation_id", conversation), NULL, NULL);
+}
+
+static void write_brief(struct buffer *buf, const struct message_write *m)
+{
+    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE];
+    char created[CLOCK_TIMESTAMP_SIZE];
+    uuid_format(&m->id, id);
+    uuid_format(&m->conversation, conversation);
+    clock_format(m->write.at, created);
+    bool from_a = uuid_equal(&m->sender, &m->user_a);
+    struct message_brief brief = {.number = m->write.position,
+                                  .sender = from_a ? m->number_a : m->number_b,
+                                  .receiver = from_a ? m->number_b : m->number_a,
+                                  .content = m->body, .created_at = created,
+                                  .client_id = m->client_id, .id = id,
+                                  .conversation = conversation};
+    message_write_brief(buf, &brief);
+}
 
 static void send_stored(struct sending *sending, const struct message_write *m)
 {
@@ -94,11 +141,17 @@ static void send_stored(struct sending *sending, const struct message_write *m)
         publish_message(sending->core, m, &json);
         if (m->outbox)
             outbox_message(sending->core, m, account->jid);
+        note_appearance(sending->core, m);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
     }
-    if (sending->request)
-        request_reply(sending->request, m->write.outcome == OUTCOME_DONE ? 201 : 200, &json);
+    if (!sending->request)
+        return;
+    g_auto(buffer) brief = BUFFER_INIT(MESSAGE_JSON_MAX);
+    if (sending->brief)
+        write_brief(&brief, m);
+    request_reply(sending->request, m->write.outcome == OUTCOME_DONE ? 201 : 200,
+                  sending->brief ? &brief : &json);
 }
 
 static const char not_known[] =
@@ -150,6 +203,7 @@ void message_send(struct request *request, const struct message_draft *draft)
     struct sending *sending = g_new0(struct sending, 1);
     sending->core = request->core;
     sending->request = request;
+    sending->brief = draft->brief;
     sending->account = account_ref(request->account);
     struct message_write *m = g_new0(struct message_write, 1);
     m->write = (struct write){.kind = WRITE_MESSAGE, .done = send_done, .late = send_late,
@@ -190,6 +244,7 @@ static void arrival_stored(struct core *core, const struct message_write *m)
         write_message_json(&json, m, m->sender_json);
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(core, m, &json);
+        note_appearance(core, m);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
     }

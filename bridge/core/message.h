@@ -16,7 +16,24 @@ struct message_draft {
     const struct uuid *conversation;
     const char *content;
     const char *client_id; /* may be NULL */
+    bool brief;            /* the answer is a message_write_brief() */
 };
+
+/* The message of clients that know users and messages by whole numbers. */
+struct message_brief {
+    gint64 number;         /* position in the log */
+    gint64 sender, receiver; /* account numbers */
+    const char *content;
+    const char *created_at;
+    const char *client_id; /* may be NULL */
+    const char *id;        /* of the Message object, and of its conversation */
+    const char *conversation;
+    bool read;
+};
+
+/* Writes { id, content, sender_id, receiver_id, created_at, is_read, client_id, uuid,
+ * conversation_id }. */
+void message_write_brief(struct buffer *buf, const struct message_brief *message);
 
 /* Stores the message of REQUEST's account, answers REQUEST with the Message object after the
  * commit (201; 200 for a repetition), tells the members' sockets and the remote member. */

@@ -73,7 +73,9 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
                 g_ptr_array_add(events, event);
         }
         g_ptr_array_sort(events, by_position);
-        result.resync = reading->position > result.position || events->len > reading->maximum;
+        bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, 1) != NULL;
+        result.resync = too_much || reading->position > result.position ||
+                        events->len > reading->maximum;
         if (!result.resync)
             note_deliveries(reading, rows);
     }

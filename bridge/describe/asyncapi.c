@@ -19,27 +19,6 @@ struct document {
 
 /* ---- Messages ------------------------------------------------------------------------------- */
 
-static json_t *id_schema(void)
-{
-    return json_pack("{s:s, s:[s, s], s:i}", "description", "The client's own id of the command",
-                     "type", "string", "integer", "maxLength", 128);
-}
-
-static void add_property(json_t *schema, const char *name, json_t *type, bool required)
-{
-    json_object_set_new(json_object_get(schema, "properties"), name, type);
-    if (required)
-        json_array_append_new(json_object_get(schema, "required"), json_string(name));
-}
-
-/* { type: NAME, … }; an envelope without payload. */
-static json_t *envelope_new(const char *name)
-{
-    json_t *schema = json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
-    add_property(schema, "type", json_pack("{s:s}", "const", name), true);
-    return schema;
-}
-
 /* Takes PAYLOAD. */
 static void add_message(struct document *document, const char *name, const char *summary,
                         json_t *payload)
@@ -49,19 +28,6 @@ static void add_message(struct document *document, const char *name, const char 
                                   payload));
     json_object_set_new(document->channel, name,
                         describe_reference("#/components/messages/%s", name));
-}
-
-/* PAYLOAD is taken. */
-static json_t *frame_schema(const struct schema_frame *frame, json_t *payload)
-{
-    json_t *schema = envelope_new(frame->name);
-    if (frame->id != SCHEMA_NEVER)
-        add_property(schema, "id", id_schema(), frame->id == SCHEMA_ALWAYS);
-    if (frame->cursor != SCHEMA_NEVER)
-        add_property(schema, "cursor", schema_of_type("text"), frame->cursor == SCHEMA_ALWAYS);
-    add_property(schema, "ts", schema_of_type("time"), true);
-    add_property(schema, "payload", payload, true);
-    return schema;
 }
 
 /* ---- Operations ----------------------------------------------------------------------------- */
@@ -89,10 +55,7 @@ static void add_command(struct document *document, const struct command_text *te
 {
     json_t *payload = schema_of_fields(fields, 0);
     bool required = json_array_size(json_object_get(payload, "required")) > 0;
-    json_t *schema = envelope_new(text->type);
-    add_property(schema, "id", id_schema(), false);
-    add_property(schema, "payload", payload, required);
-    json_object_set_new(schema, "additionalProperties", json_false());
+    json_t *schema = schema_of_command(text->type, payload, required);
     g_autofree char *name = g_strconcat("command.", text->type, NULL);
     add_message(document, name, text->summary, schema);
 
@@ -134,7 +97,7 @@ static void add_operations(struct document *document, const struct operation *ro
             continue;
         g_autofree char *ack = g_strconcat("ack.", rows->command, NULL);
         add_message(document, ack, "The command was carried out",
-                    frame_schema(find_frame("ack"), ack_payload(rows)));
+                    schema_of_frame(find_frame("ack"), ack_payload(rows)));
         struct command_text text = {rows->command, rows->summary, ack};
         add_command(document, &text, rows->fields);
     }
@@ -147,7 +110,7 @@ static void add_builtins(struct document *document)
         g_autofree char *answers = g_strjoin(" ", row->answers, row->ack ? ack : NULL, NULL);
         if (row->ack)
             add_message(document, ack, "The command was carried out",
-                        frame_schema(find_frame("ack"), schema_of_type(row->ack)));
+                        schema_of_frame(find_frame("ack"), schema_of_type(row->ack)));
         struct command_text text = {row->type, row->summary, answers};
         add_command(document, &text, row->fields);
     }
@@ -159,7 +122,7 @@ static void add_frames(struct document *document)
         if (strcmp(frame->name, "ack") == 0)
             continue; /* one of its own for each command */
         add_message(document, frame->name, frame->summary,
-                    frame_schema(frame, schema_of_type(frame->payload)));
+                    schema_of_frame(frame, schema_of_type(frame->payload)));
         if (!frame->is_event)
             continue;
         g_autofree char *name = g_strconcat("event.", frame->name, NULL);

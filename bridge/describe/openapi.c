@@ -93,16 +93,29 @@ static json_t *security_of(const struct operation *operation)
         return json_array();
     if (operation->flags & OPERATION_SERVER_KEY)
         return json_pack("[{s:[s]}]", "serverKey", operation->scope);
-    return json_pack("[{s:[]}, {s:[]}, {s:[s]}]", "token", "session", "serverKey",
-                     operation->scope ? operation->scope : "send");
+    json_t *ways = json_pack("[{s:[]}, {s:[]}, {s:[s]}]", "token", "session", "serverKey",
+                             operation->scope ? operation->scope : "send");
+    if (strcmp(operation->method, "GET") != 0)
+        json_object_set_new(json_array_get(ways, 1), "csrf", json_array());
+    return ways;
 }
 
 /* ---- Replies -------------------------------------------------------------------------------- */
 
+static void add_limit_headers(json_t *headers)
+{
+    json_object_set_new(headers, "RateLimit-Policy",
+                        describe_reference("#/components/headers/RateLimitPolicy"));
+    json_object_set_new(headers, "RateLimit", describe_reference("#/components/headers/RateLimit"));
+}
+
 static json_t *success_of(const struct operation *operation, const char *description)
 {
-    json_t *response = json_pack("{s:s, s:{s:o}}", "description", description, "headers",
-                                 "Request-Id", describe_reference("#/components/headers/RequestId"));
+    json_t *headers =
+        json_pack("{s:o}", "Request-Id", describe_reference("#/components/headers/RequestId"));
+    if (operation->limit != LIMIT_NONE && !(operation->flags & OPERATION_ANONYMOUS))
+        add_limit_headers(headers);
+    json_t *response = json_pack("{s:s, s:o}", "description", description, "headers", headers);
     if (describe_is_silent(operation))
         return response;
     if (strchr(operation->reply, '/'))
@@ -182,9 +195,14 @@ static json_t *header_new(const char *description, const char *type)
 
 static json_t *headers_new(void)
 {
-    return json_pack(
-        "{s:o, s:o}", "RequestId", header_new("The id of this request in the log", "uuid"),
-        "RetryAfter", header_new("Seconds to wait before asking again", "integer"));
+    json_t *id = header_new("The id of this request in the log", "uuid");
+    json_t *retry = header_new("Seconds to wait before asking again", "integer");
+    json_object_set_new(id, "required", json_true());
+    json_object_set_new(retry, "required", json_true());
+    json_t *policy = header_new("The limit that this counts for: \"name\";q=COUNT;w=SECONDS", "text");
+    json_t *limit = header_new("What is left of it: \"name\";r=LEFT;t=SECONDS", "text");
+    return json_pack("{s:o, s:o, s:o, s:o}", "RequestId", id, "RetryAfter", retry,
+                     "RateLimitPolicy", policy, "RateLimit", limit);
 }
 
 static json_t *problem_response(const char *description, unsigned status)
@@ -194,6 +212,8 @@ static json_t *problem_response(const char *description, unsigned status)
     if (status == 429 || status == 503)
         json_object_set_new(headers, "Retry-After",
                             describe_reference("#/components/headers/RetryAfter"));
+    if (status == 429)
+        add_limit_headers(headers);
     return json_pack("{s:s, s:o, s:{s:{s:o}}}", "description", description, "headers", headers,
                      "content", "application/problem+json", "schema", schema_of_type("Problem"));
 }
@@ -221,14 +241,18 @@ static json_t *problem_responses(void)
 
 static json_t *security_schemes(void)
 {
-    return json_pack("{s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s}}", "token",
-                     "type", "http", "scheme", "bearer", "bearerFormat", "JWT", "description",
-                     "A token of an app user", "session", "type", "apiKey", "in", "cookie", "name",
-                     "trestle_session", "description",
-                     "The cookie of POST /api/session; what is not GET or HEAD also needs the header "
-                     "X-CSRF-Token and an Origin that may use cookies",
-                     "serverKey", "type", "http", "scheme", "bearer",
-                     "description", "A server key of an app's backend (tsk_…); the scopes are its own");
+    json_t *token = json_pack("{s:s, s:s, s:s, s:s}", "type", "http", "scheme", "bearer",
+                              "bearerFormat", "JWT", "description", "A token of an app user");
+    json_t *key = json_pack("{s:s, s:s, s:s}", "type", "http", "scheme", "bearer", "description",
+                            "A server key of an app's backend (tsk_…); the scopes are its own");
+    json_t *session = json_pack("{s:s, s:s, s:s, s:s}", "type", "apiKey", "in", "cookie", "name",
+                                "trestle_session", "description",
+                                "The cookie of POST /api/session; the Origin must be one that may "
+                                "use cookies");
+    json_t *csrf = json_pack("{s:s, s:s, s:s, s:s}", "type", "apiKey", "in", "header", "name",
+                             "X-CSRF-Token", "description", "csrf_token of that session");
+    return json_pack("{s:o, s:o, s:o, s:o}", "token", token, "session", session, "csrf", csrf,
+                     "serverKey", key);
 }
 
 static json_t *parameters_new(void)

@@ -45,7 +45,9 @@ static const struct schema_frame frames[] = {
     {.name = NULL},
 };
 
-#define ERROR_CODE "ErrorCode" /* made from the error table */
+/* Made from the tables: the codes of problems, and the frames of all events. */
+#define ERROR_CODE "ErrorCode"
+#define EVENT "Event"
 
 const struct schema_frame *schema_frames(void)
 {
@@ -94,7 +96,7 @@ static bool exists(const char *name)
         if (rows[i].kind != ROW_MEMBER && strcmp(rows[i].name, name) == 0)
             return true;
     }
-    return strcmp(name, ERROR_CODE) == 0;
+    return strcmp(name, ERROR_CODE) == 0 || strcmp(name, EVENT) == 0;
 }
 
 static json_t *read_reference(const char *name)
@@ -187,6 +189,60 @@ static json_t *error_codes(void)
                      "type", "string", "enum", codes);
 }
 
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+static json_t *id_schema(void)
+{
+    return json_pack("{s:s, s:[s, s], s:i}", "description", "The client's own id of the command",
+                     "type", "string", "integer", "maxLength", 128);
+}
+
+static void add_property(json_t *object, const char *name, json_t *schema, bool required)
+{
+    json_object_set_new(json_object_get(object, "properties"), name, schema);
+    if (required)
+        json_array_append_new(json_object_get(object, "required"), json_string(name));
+}
+
+static json_t *envelope_new(const char *type)
+{
+    json_t *object = object_new(NULL);
+    add_property(object, "type", json_pack("{s:s}", "const", type), true);
+    return object;
+}
+
+json_t *schema_of_frame(const struct schema_frame *frame, json_t *payload)
+{
+    json_t *object = envelope_new(frame->name);
+    if (frame->id != SCHEMA_NEVER)
+        add_property(object, "id", id_schema(), frame->id == SCHEMA_ALWAYS);
+    if (frame->cursor != SCHEMA_NEVER)
+        add_property(object, "cursor", read_plain("text"), frame->cursor == SCHEMA_ALWAYS);
+    add_property(object, "ts", read_plain("time"), true);
+    add_property(object, "payload", payload, true);
+    return object;
+}
+
+json_t *schema_of_command(const char *type, json_t *payload, bool payload_required)
+{
+    json_t *object = envelope_new(type);
+    add_property(object, "id", id_schema(), false);
+    add_property(object, "payload", payload, payload_required);
+    json_object_set_new(object, "additionalProperties", json_false());
+    return object;
+}
+
+static json_t *event_frames(void)
+{
+    json_t *choices = json_array();
+    for (const struct schema_frame *frame = frames; frame->name; frame++) {
+        if (frame->is_event)
+            json_array_append_new(choices, schema_of_frame(frame, schema_of_type(frame->payload)));
+    }
+    return json_pack("{s:s, s:o}", "description", "An event, as the WebSocket has it", "anyOf",
+                     choices);
+}
+
 json_t *schema_all(void)
 {
     json_t *all = json_object();
@@ -202,6 +258,7 @@ json_t *schema_all(void)
         json_object_set_new(all, rows[i].name, object);
     }
     json_object_set_new(all, ERROR_CODE, error_codes());
+    json_object_set_new(all, EVENT, event_frames());
     return all;
 }
 

@@ -35,5 +35,11 @@ struct schema_frame {
     const char *summary;
 };
 
+/* The schema of FRAME; PAYLOAD is taken. */
+json_t *schema_of_frame(const struct schema_frame *frame, json_t *payload);
+
+/* The schema of the client's frame TYPE; PAYLOAD is taken. */
+json_t *schema_of_command(const char *type, json_t *payload, bool payload_required);
+
 /* All frames, ended by a row without name. Static. */
 const struct schema_frame *schema_frames(void);

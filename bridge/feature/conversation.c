@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Conversations: create-or-get, list, show, read. */
+/* Conversations: create-or-get, list, show, keep (pin, archive, mute), hide, read. */
 #include "config.h"
 
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
 #include "bridge/core/account.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
+#include "xep/time.h"
 #include "xep/jid.h"
 
-#define REPLY_MAX (8 * 1024 * 1024) /* bytes; a page of 100 conversations is far below */
+#define CONVERSATION_MAX (1024 * 1024)  /* bytes: its last message and the profiles */
+#define PAGE_MAX (32 * 1024 * 1024)     /* bytes; conversation_list() ends a page long before */
 
 /* Answers with the JSON in the first column, or not_found when it is NULL. */
 static void json_read(const struct rows *rows, enum error_code error, void *data)
@@ -22,7 +27,7 @@ static void json_read(const struct rows *rows, enum error_code error, void *data
         request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
         return;
     }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    g_auto(buffer) buf = BUFFER_INIT(CONVERSATION_MAX);
     buffer_append(&buf, json, rows_length(rows, 0, 0));
     request_reply(request, 200, &buf);
 }
@@ -30,30 +35,15 @@ static void json_read(const struct rows *rows, enum error_code error, void *data
 /* ---- Create or get --------------------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {"participant_id", FIELD_TEXT, 0, 1, 255, NULL},
+    {"participant_id", FIELD_USER, 0, 1, 255, NULL},
     {"jid", FIELD_TEXT, 0, 1, JID_MAX, NULL},
     {0},
 };
 enum { OPEN_PARTICIPANT, OPEN_JID };
 
-static void open_done(struct write *write, enum error_code error)
+static void open_done(const struct change_result *result, void *data)
 {
-    struct open_write *open = (struct open_write *)(void *)write;
-    struct request *request = write->data;
-    static const struct field_problem self = {ERROR_UNPROCESSABLE, "/participant_id",
-                                              "is the user who asks"};
-    if (error != ERROR_NONE) {
-        request_fail(request, error, NULL);
-    } else if (open->json) {
-        g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-        buffer_append_string(&buf, open->json);
-        request_reply(request, write->outcome == OUTCOME_DONE ? 201 : 200, &buf);
-    } else if (write->outcome == OUTCOME_CONFLICT) {
-        request_fail_field(request, &self);
-    } else {
-        request_fail(request, ERROR_REFUSED, NULL);
-    }
-    open_write_free(open);
+    change_reply(data, 201, result);
 }
 
 static void conversation_open(struct request *request)
@@ -73,23 +63,26 @@ static void conversation_open(struct request *request)
         request_fail_field(request, &bad_jid);
         return;
     }
-    struct open_write *open = g_new0(struct open_write, 1);
-    open->write = (struct write){.kind = WRITE_OPEN, .done = open_done, .data = request};
-    open->user = request->account->id;
-    open->reference = g_strdup(participant->text);
-    open->jid = g_steal_pointer(&folded);
-    archive_write(request->core->archive, &open->write);
+    json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s}", "participant", field_user_json(participant),
+                                  "jid", folded, "domain", request->core->options->xmpp_domain,
+                                  "field", jid->present ? "jid" : "participant_id");
+    change_submit(request->core, "conversation_open", &request->account->id, arguments, open_done,
+                  request);
 }
 
 /* ---- List and show --------------------------------------------------------------------------------- */
 
+static const char *const filters[] = {"all", "unread", "archived", "requests", NULL};
+
 static const struct field list_fields[] = {
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 1000, NULL},
     {"before", FIELD_INTEGER, FIELD_IN_QUERY, 0, G_MAXINT64, NULL},
     {"after", FIELD_INTEGER, FIELD_IN_QUERY, 0, G_MAXINT64, NULL},
+    {"filter", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, filters},
+    {"q", FIELD_TEXT, FIELD_IN_QUERY, 1, 255, NULL},
     {0},
 };
-enum { LIST_LIMIT, LIST_BEFORE, LIST_AFTER };
+enum { LIST_LIMIT, LIST_BEFORE, LIST_AFTER, LIST_FILTER, LIST_TEXT };
 
 static const char *number(const struct field_value *value, char ret_text[24])
 {
@@ -99,14 +92,45 @@ static const char *number(const struct field_value *value, char ret_text[24])
     return ret_text;
 }
 
+/* Rows come from the cursor on; a page is always newest first. */
+static void write_page(struct buffer *buf, const struct rows *rows, bool forward)
+{
+    int count = rows_count(rows);
+    buffer_append_string(buf, "{\"items\":[");
+    for (int i = 0; i < count; i++) {
+        int row = forward ? count - 1 - i : i;
+        if (i > 0)
+            buffer_append(buf, ",", 1);
+        buffer_append(buf, rows_text(rows, row, 0), rows_length(rows, row, 0));
+    }
+    bool more = count > 0 && rows_boolean(rows, count - 1, 2);
+    buffer_append_string(buf, more ? "],\"has_more\":true,\"next\":\"" : "],\"has_more\":false");
+    buffer_append_string(buf, more ? rows_text(rows, count - 1, 1) : ",\"next\":null");
+    buffer_append_string(buf, more ? "\"}" : "}");
+}
+
+static void list_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE) {
+        request_fail(request, error, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(PAGE_MAX);
+    write_page(&buf, rows, request->values[LIST_AFTER].present);
+    request_reply(request, 200, &buf);
+}
+
 static void conversation_list(struct request *request)
 {
     char limit[24], before[24], after[24];
     const char *wanted = number(&request->values[LIST_LIMIT], limit);
+    const char *filter = request->values[LIST_FILTER].text;
     const char *values[] = {request->account->id_text, wanted ? wanted : "50",
                             number(&request->values[LIST_BEFORE], before),
-                            number(&request->values[LIST_AFTER], after)};
-    archive_query(request->core->archive, QUERY_CONVERSATION_LIST, values, json_read, request);
+                            number(&request->values[LIST_AFTER], after), filter ? filter : "all",
+                            request->values[LIST_TEXT].text};
+    archive_query(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read, request);
 }
 
 static const struct field show_fields[] = {
@@ -120,6 +144,65 @@ static void conversation_show(struct request *request)
     uuid_format(&request->values[0].uuid, conversation);
     const char *values[] = {request->account->id_text, conversation};
     archive_query(request->core->archive, QUERY_CONVERSATION_GET, values, json_read, request);
+}
+
+/* ---- Keep and hide --------------------------------------------------------------------------------- */
+
+static const struct field keep_fields[] = {
+    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {"pinned", FIELD_BOOLEAN, 0, 0, 0, NULL},
+    {"archived", FIELD_BOOLEAN, 0, 0, 0, NULL},
+    {"muted_until", FIELD_TEXT, FIELD_NULLABLE, 1, 40, NULL},
+    {0},
+};
+enum { KEEP_CONVERSATION, KEEP_PINNED, KEEP_ARCHIVED, KEEP_MUTED };
+
+/* "forever", null, or a time. False if it is nothing of these. */
+static bool add_muted(json_t *arguments, const struct field_value *muted)
+{
+    int64_t until;
+    if (!muted->present)
+        return true;
+    if (!muted->text || strcmp(muted->text, "forever") == 0) {
+        json_object_set_new(arguments, "muted_until",
+                            muted->text ? json_string(muted->text) : json_null());
+        return true;
+    }
+    if (!xep_time_parse(muted->text, &until))
+        return false;
+    g_autofree char *text = xep_time_format(until);
+    json_object_set_new(arguments, "muted_until", json_string(text));
+    return true;
+}
+
+static json_t *conversation_arguments(const struct request *request)
+{
+    char conversation[UUID_TEXT_SIZE];
+    uuid_format(&request->values[0].uuid, conversation);
+    return json_pack("{s:s}", "conversation_id", conversation);
+}
+
+static void conversation_keep(struct request *request)
+{
+    const struct field_value *values = request->values;
+    static const struct field_problem bad_time = {ERROR_UNPROCESSABLE, "/muted_until",
+                                                  "is not a time (RFC 3339), null or \"forever\""};
+    json_t *arguments = conversation_arguments(request);
+    if (values[KEEP_PINNED].present)
+        json_object_set_new(arguments, "pinned", json_boolean(values[KEEP_PINNED].integer));
+    if (values[KEEP_ARCHIVED].present)
+        json_object_set_new(arguments, "archived", json_boolean(values[KEEP_ARCHIVED].integer));
+    if (!add_muted(arguments, &values[KEEP_MUTED])) {
+        json_decref(arguments);
+        request_fail_field(request, &bad_time);
+        return;
+    }
+    change_request(request, "conversation_update", arguments);
+}
+
+static void conversation_hide(struct request *request)
+{
+    change_request(request, "conversation_hide", conversation_arguments(request));
 }
 
 /* ---- Read ------------------------------------------------------------------------------------------ */
@@ -145,12 +228,31 @@ static const struct operation operations[] = {
      .summary = "Makes or finds the conversation with a user or a JID"},
     {.method = "GET", .path = "/api/conversations", .fields = list_fields,
      .handle = conversation_list, .reply = "ConversationPage",
-     .summary = "The user's conversations, most recent activity first"},
+     .summary = "The user's conversations, pinned ones first, then most recent activity"},
     {.method = "GET", .path = "/api/conversations/:conversation_id", .fields = show_fields,
      .handle = conversation_show, .reply = "Conversation", .summary = "One conversation"},
+    {.method = "PATCH", .path = "/api/conversations/:conversation_id", .fields = keep_fields,
+     .handle = conversation_keep, .reply = "Conversation",
+     .summary = "Pins, archives or mutes a conversation for the caller"},
+    {.method = "DELETE", .path = "/api/conversations/:conversation_id", .fields = show_fields,
+     .handle = conversation_hide, .reply = "ConversationRemoved",
+     .summary = "Takes a conversation and its history away from the caller, until the next message"},
     {.method = "PUT", .path = "/api/conversations/:conversation_id/read", .command = "read",
      .fields = read_fields, .handle = conversation_read, .reply = "ReadState",
      .summary = "Marks everything up to a message, or all, as read"},
+    /* Another name of the same. */
+    {.method = "GET", .path = "/api/messages/conversations", .fields = list_fields,
+     .handle = conversation_list, .reply = "ConversationPage",
+     .summary = "As GET /api/conversations"},
+    {.method = "GET", .path = "/api/messages/conversations/:conversation_id",
+     .fields = show_fields, .handle = conversation_show, .reply = "Conversation",
+     .summary = "As GET /api/conversations/:conversation_id"},
+    {.method = "PATCH", .path = "/api/messages/conversations/:conversation_id",
+     .fields = keep_fields, .handle = conversation_keep, .reply = "Conversation",
+     .summary = "As PATCH /api/conversations/:conversation_id"},
+    {.method = "DELETE", .path = "/api/messages/conversations/:conversation_id",
+     .fields = show_fields, .handle = conversation_hide, .reply = "ConversationRemoved",
+     .summary = "As DELETE /api/conversations/:conversation_id"},
     {0},
 };
 

@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
@@ -47,6 +48,68 @@ static void send(struct request *request)
     message_send(request, &draft);
 }
 
+static const char *const dialects[] = {"native", "s0", "s1", NULL};
+
+static const struct field direct_fields[] = {
+    {"receiver_id", FIELD_USER, 0, 1, 255, NULL},
+    {"recipient_id", FIELD_USER, 0, 1, 255, NULL}, /* another name of it */
+    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 0, NULL},
+    {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
+    {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
+    {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialects},
+    {0},
+};
+enum { DIRECT_RECEIVER, DIRECT_RECIPIENT, DIRECT_CONTENT, DIRECT_CLIENT_ID, DIRECT_TYPE,
+       DIRECT_DIALECT };
+
+static const struct field_value *direct_receiver(const struct request *request)
+{
+    const struct field_value *values = request->values;
+    return &values[values[DIRECT_RECEIVER].present ? DIRECT_RECEIVER : DIRECT_RECIPIENT];
+}
+
+/* The conversation with the receiver is there: the message follows in it. Conversations are opened
+ * and messages are stored in the order of the requests, so the order of a client's messages stays. */
+static void direct_opened(const struct change_result *result, void *data)
+{
+    struct request *request = data;
+    struct uuid conversation;
+    const char *id = json_string_value(json_object_get(result->json, "id"));
+    if (result->error != ERROR_NONE || result->outcome > OUTCOME_REPEATED || !id ||
+        !uuid_parse(id, &conversation)) {
+        change_reply(request, 200, result);
+        return;
+    }
+    const struct field_value *values = request->values;
+    bool brief = !direct_receiver(request)->text || g_strcmp0(values[DIRECT_DIALECT].text, "s1") == 0;
+    struct message_draft draft = {.conversation = &conversation,
+                                  .content = values[DIRECT_CONTENT].text,
+                                  .client_id = values[DIRECT_CLIENT_ID].text,
+                                  .brief = brief};
+    message_send(request, &draft);
+}
+
+static void send_direct(struct request *request)
+{
+    const struct field_value *values = request->values;
+    static const struct field_problem one = {ERROR_UNPROCESSABLE, "/receiver_id",
+                                             "give receiver_id or recipient_id, one of them"};
+    if (values[DIRECT_RECEIVER].present == values[DIRECT_RECIPIENT].present) {
+        request_fail_field(request, &one);
+        return;
+    }
+    if (values[DIRECT_CONTENT].length > (size_t)request->core->options->messages_content_max) {
+        request_fail(request, ERROR_TOO_LARGE, "the content is too long");
+        return;
+    }
+    const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";
+    json_t *arguments = json_pack("{s:o,s:s,s:b}", "participant",
+                                  field_user_json(direct_receiver(request)), "field", field,
+                                  "id_only", 1);
+    change_submit(request->core, "conversation_open", &request->account->id, arguments,
+                  direct_opened, request);
+}
+
 static const struct field page_fields[] = {
     {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
     {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
@@ -57,7 +120,8 @@ static const struct field page_fields[] = {
 };
 enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 
-static void page_read(const struct rows *rows, enum error_code error, void *data)
+/* Answers with the JSON in the first column, or not_found when it is NULL. */
+static void json_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     const char *json = error == ERROR_NONE ? rows_text(rows, 0, 0) : NULL;
@@ -91,7 +155,20 @@ static void page(struct request *request)
                             given[PAGE_BEFORE].present ? ids[PAGE_BEFORE] : NULL,
                             given[PAGE_AFTER].present ? ids[PAGE_AFTER] : NULL,
                             given[PAGE_AROUND].present ? ids[PAGE_AROUND] : NULL};
-    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, page_read, request);
+    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, json_read, request);
+}
+
+static const struct field show_fields[] = {
+    {"message_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {0},
+};
+
+static void show(struct request *request)
+{
+    char message[UUID_TEXT_SIZE];
+    uuid_format(&request->values[0].uuid, message);
+    const char *values[] = {request->account->id_text, message};
+    archive_query(request->core->archive, QUERY_MESSAGE_GET, values, json_read, request);
 }
 
 /* ---- XMPP ------------------------------------------------------------------------------------------ */
@@ -187,6 +264,11 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
      .fields = page_fields, .handle = page, .reply = "MessagePage",
      .summary = "One page of a conversation, oldest first"},
+    {.method = "POST", .path = "/api/messages", .command = "private_message",
+     .fields = direct_fields, .handle = send_direct, .reply = "Message",
+     .summary = "Sends a message to a user, in the conversation that it makes or finds"},
+    {.method = "GET", .path = "/api/messages/:message_id", .fields = show_fields, .handle = show,
+     .reply = "Message", .summary = "One message"},
     {0},
 };
 

@@ -266,7 +266,7 @@ static void user_restore(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/session", .fields = open_fields, .handle = session_begin,
-     .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_CREATES,
+     .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_MAKES,
      .reply = "Session",
      .errors = OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN),
      .summary = "Begins a session by cookie"},
@@ -278,7 +278,8 @@ static const struct operation operations[] = {
      .handle = session_end_all, .reply = "Nothing",
      .summary = "Signs out every cookie and token that the user has got until now"},
     {.method = "POST", .path = "/api/session/ticket", .fields = no_fields, .handle = ticket_make,
-     .flags = OPERATION_CREATES, .scope = "tickets", .reply = "Ticket", .summary = "Makes a ticket for one WebSocket"},
+     .flags = OPERATION_MAKES, .scope = "tickets", .reply = "Ticket",
+     .summary = "Makes a ticket for one WebSocket"},
     {.method = "POST", .path = "/api/users/:user_id/suspend", .fields = suspend_fields,
      .handle = user_suspend, .flags = OPERATION_SERVER_KEY, .scope = "users",
      .reply = "Suspension", .summary = "Signs a user out and lets nobody in as that user"},

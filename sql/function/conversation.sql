@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Conversations. What reads takes the user who asks and yields nothing for a stranger.
 
--- Makes the direct conversation of two users if there is none. The caller holds the log.
+-- Makes the direct conversation of two users if there is none. It is in p_one's list at once, in
+-- p_other's with its first message. The caller holds the log.
 CREATE FUNCTION conversation_pair(p_one uuid, p_other uuid, OUT ret_id uuid, OUT ret_created boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -19,104 +20,296 @@ BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(1) l;
   SELECT * INTO remote FROM users WHERE id IN (a, b) AND kind <> 'hosted';
   INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,
-                             position, created_at)
-    SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1, stamp
+                             position, created_at, awaited)
+    SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1,
+           stamp, remote.id IS DISTINCT FROM p_other
       FROM users one, users other WHERE one.id = a AND other.id = b
     RETURNING id INTO ret_id;
-  INSERT INTO members (conversation_id, user_id, joined_at) VALUES (ret_id, a, stamp), (ret_id, b, stamp);
+  INSERT INTO members (conversation_id, user_id, joined_at, hidden_seq)
+    VALUES (ret_id, p_one, stamp, NULL), (ret_id, p_other, stamp, 0);
   ret_created := true;
 END $$;
 
--- The Conversation object as p_user sees it.
+-- Until when a conversation is muted, as JSON.
+CREATE FUNCTION muted_text(p_until timestamptz) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN p_until IS NULL OR p_until <= now() THEN 'null'
+              WHEN p_until = 'infinity' THEN '"forever"' ELSE json_time(p_until) END
+$$;
+
+-- The Conversation object as text, as p_user sees it; no row when p_user is not a member. p_self is
+-- p_user's User object. Made to be inlined, also into a list: every function in it is, and each
+-- OFFSET 0 keeps the plan to one look-up by key after the other.
+CREATE FUNCTION conversation_object(p_user uuid, p_self text, p_conversation uuid)
+RETURNS TABLE (object text)
+LANGUAGE sql STABLE AS $$
+  SELECT concat('{"id":"', c.id, '","type":"', c.kind, '","jid":', json_text(peer.jid),
+    ',"name":', json_text(peer.name), ',"description":null,"icon_url":', peer.picture,
+    ',"participants":[{"user":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
+    ',"role":"', CASE WHEN c.user_a = p_user THEN mine.role ELSE theirs.role END,
+    '","joined_at":',
+    json_time(CASE WHEN c.user_a = p_user THEN mine.joined_at ELSE theirs.joined_at END),
+    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN mine.read_seq ELSE theirs.read_seq END,
+    '},{"user":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
+    ',"role":"', CASE WHEN c.user_a = p_user THEN theirs.role ELSE mine.role END,
+    '","joined_at":',
+    json_time(CASE WHEN c.user_a = p_user THEN theirs.joined_at ELSE mine.joined_at END),
+    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN theirs.read_seq ELSE mine.read_seq END,
+    '}],"participant1":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
+    ',"participant2":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
+    ',"last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
+      -- Whatever mark reaches the newest message is the newest mark.
+      CASE WHEN last.sender_id = p_user
+           THEN message_text(last, p_self,
+                             CASE WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
+                             CASE WHEN theirs.read_seq >= last.seq THEN theirs.read_at END)
+           ELSE message_text(last, peer.object,
+                             CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
+                             CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END) END
+      ELSE 'null' END,
+    ',"last_message_at":', CASE WHEN last.seq > mine.cleared_seq THEN json_time(last.created_at)
+                                ELSE 'null' END,
+    ',"unread_count":', greatest(0, coalesce(CASE WHEN c.user_a = p_user THEN last.seq - last.from_a
+                                                  ELSE last.from_a END, 0) - mine.others_seen),
+    ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
+    ',"muted_until":', muted_text(mine.muted_until),
+    ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
+    ',"request":', json_text(mine.request),
+    ',"settings":{},"created_at":', json_time(c.created_at),
+    ',"updated_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
+                                     ELSE c.created_at END), '}')
+  FROM conversations c
+  JOIN LATERAL (SELECT m.* FROM members m
+                  WHERE m.conversation_id = c.id AND m.user_id = p_user OFFSET 0) mine ON true
+  JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
+                  AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+                  OFFSET 0) theirs ON true
+  JOIN LATERAL (SELECT u.jid, u.name, json_text(u.avatar_url) AS picture,
+                       user_json(u)::text AS object
+                  FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+  LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
+                       ORDER BY m.seq DESC LIMIT 1) last ON true
+  WHERE c.id = p_conversation
+$$;
+
+CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  self text := (SELECT user_json(u)::text FROM users u WHERE u.id = p_user);
+BEGIN
+  RETURN (SELECT o.object FROM conversation_object(p_user, self, p_conversation) o);
+END $$;
+
 CREATE FUNCTION conversation_json(c conversations, p_user uuid) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT json_build_object('id', c.id, 'type', c.kind, 'jid', peer.jid, 'name', peer.name,
-    'description', NULL, 'icon_url', peer.avatar_url,
-    'participants', json_build_array(
-      json_build_object('user', user_json(a), 'role', ma.role, 'joined_at', api_time(ma.joined_at),
-                        'last_read_seq', ma.read_seq),
-      json_build_object('user', user_json(b), 'role', mb.role, 'joined_at', api_time(mb.joined_at),
-                        'last_read_seq', mb.read_seq)),
-    'participant1', user_json(a), 'participant2', user_json(b),
-    'last_message', CASE WHEN last.id IS NOT NULL THEN message_object(last, c) END,
-    'last_message_at', api_time(last.created_at),
-    'unread_count', unread_count(c.id, p_user,
-                                 CASE WHEN a.id = p_user THEN ma.read_seq ELSE mb.read_seq END),
-    'pinned', false, 'muted_until', NULL, 'archived', false, 'request', NULL,
-    'settings', json_build_object(), 'created_at', api_time(c.created_at),
-    'updated_at', api_time(coalesce(last.created_at, c.created_at)))
-  FROM users a
-  JOIN users b ON b.id = c.user_b
-  JOIN members ma ON ma.conversation_id = c.id AND ma.user_id = c.user_a
-  JOIN members mb ON mb.conversation_id = c.id AND mb.user_id = c.user_b
-  JOIN users peer ON peer.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
-  LEFT JOIN LATERAL (SELECT * FROM messages m WHERE m.conversation_id = c.id
-                       ORDER BY m.seq DESC LIMIT 1) last ON true
-  WHERE a.id = c.user_a);
+  RETURN conversation_get(p_user, c.id)::json;
 END $$;
 
-CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
+-- The user's conversations, pinned ones first, then by most recent activity; with p_after in the
+-- opposite order. key is what p_before and p_after of the next page are; rest: there is more.
+--   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
+--   messages), 'archived', 'requests' (requests that wait for an answer)
+-- p_text (NULL: any) is in the peer's name, username or the local part of the JID; in the JID when
+-- it has an @. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
+-- statement that calls it, which sends row by row and holds no page in memory.
+CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
+                                  p_filter text, p_text text)
+RETURNS TABLE (object text, key bigint, rest boolean)
 LANGUAGE sql STABLE AS $$
-  SELECT conversation_json(c, p_user)::text FROM conversations c
-    JOIN members m ON m.conversation_id = c.id AND m.user_id = p_user WHERE c.id = p_conversation
+  WITH mine AS (
+    SELECT m.conversation_id, last.size,
+           coalesce(last.position,
+                    (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
+             + CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 4611686018427387904 END AS key
+      FROM members m
+      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.from_a, octet_length(x.body) AS size
+                           FROM messages x WHERE x.conversation_id = m.conversation_id
+                           ORDER BY x.seq DESC LIMIT 1) last ON true
+      WHERE m.user_id = p_user
+        AND CASE WHEN p_filter = 'requests'
+              THEN m.request = 'pending' AND (coalesce(m.hidden_seq, 0) = 0
+                                              OR last.seq > m.hidden_seq)
+              ELSE (m.request IS NULL OR m.request = 'accepted')
+                AND (m.hidden_seq IS NULL OR last.seq > m.hidden_seq)
+                AND (m.archived_at IS NOT NULL) = (p_filter = 'archived')
+            END
+        AND (p_filter <> 'unread' OR m.others_seen < (
+               SELECT CASE WHEN c.user_a = p_user THEN last.seq - last.from_a ELSE last.from_a END
+                 FROM conversations c WHERE c.id = m.conversation_id))
+        AND (p_text IS NULL OR EXISTS (
+               SELECT FROM conversations c
+                 JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+                 WHERE c.id = m.conversation_id
+                   AND (strpos(lower(u.name), lower(p_text)) > 0
+                        OR strpos(lower(split_part(u.username, '@', 1)), lower(p_text)) > 0
+                        OR strpos(CASE WHEN strpos(p_text, '@') > 0 THEN u.jid
+                                       ELSE split_part(u.jid, '@', 1) END, lower(p_text)) > 0)))
+  ), nearest AS (
+    SELECT o.conversation_id, o.key, row_number() OVER w AS k,
+           sum(coalesce(o.size, 0)) OVER w AS total
+      FROM mine o
+      WHERE (p_before IS NULL OR o.key < p_before) AND (p_after IS NULL OR o.key > p_after)
+      WINDOW w AS (ORDER BY CASE WHEN p_after IS NULL THEN -o.key ELSE o.key END
+                   ROWS UNBOUNDED PRECEDING)
+      ORDER BY k LIMIT p_limit + 1
+  )
+  SELECT o.object, p.key, p.rest
+    FROM (SELECT user_json(u)::text AS object FROM users u WHERE u.id = p_user OFFSET 0) self
+    CROSS JOIN (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
+                  FROM nearest n
+                  CROSS JOIN LATERAL (SELECT n.k <= p_limit
+                                        AND (n.k = 1 OR n.total <= 4000000) AS fits) f
+                  ORDER BY n.k OFFSET 0) p
+    CROSS JOIN LATERAL conversation_object(p_user, self.object, p.conversation_id) o
+    WHERE p.fits ORDER BY p.k
 $$;
 
--- Create-or-get, in a batch. For row n, p_users[n] wants to talk to p_references[n] (a user's id, or
--- the app's own id), or to p_jids[n] (a bare JID that the caller has checked; on our own domain
--- only users that exist are found).
---   outcome: 0 made, 1 was there, 2 nobody to talk to, 3 that is the user himself
-CREATE FUNCTION conversation_open(p_users uuid[], p_references text[], p_jids text[], p_domain text)
-RETURNS TABLE (outcome int, json text)
+-- ---- Changes --------------------------------------------------------------------------------------
+
+-- Tells p_user that the conversation is in the list now, or what it looks like now.
+CREATE FUNCTION conversation_event(p_type text, p_conversation uuid, p_user uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM event_add(p_type, 'user', p_conversation, p_user,
+                    conversation_get(p_user, p_conversation)::json);
+END $$;
+
+-- Create-or-get: p_user wants to talk to participant (see user_refer) or to jid (a bare JID that was
+-- checked; on our own domain only users that exist are found). field is how the request calls it; with
+-- id_only the result is { id } alone, and the conversation is not brought back into the list.
+CREATE FUNCTION change_conversation_open(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                         OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
+  wanted text := p_arguments->>'jid';
   peer uuid;
   pair uuid;
   made boolean;
 BEGIN
-  PERFORM FROM log_head FOR UPDATE;
-  FOR n IN 1 .. cardinality(p_users) LOOP
-    peer := NULL;
-    IF p_references[n] IS NOT NULL THEN
-      SELECT f.id INTO peer FROM user_find(p_references[n]) f;
-    ELSE
-      SELECT u.id INTO peer FROM users u WHERE u.jid = p_jids[n];
-      IF peer IS NULL AND split_part(p_jids[n], '@', 2) <> p_domain THEN
-        peer := user_remote(p_jids[n]);
-      END IF;
+  IF wanted IS NULL THEN
+    peer := user_refer(p_arguments->'participant');
+  ELSE
+    SELECT u.id INTO peer FROM users u WHERE u.jid = wanted;
+    IF peer IS NULL AND split_part(wanted, '@', 2) <> p_arguments->>'domain' THEN
+      peer := user_remote(wanted);
     END IF;
-    IF peer IS NULL OR peer = p_users[n] THEN
-      RETURN QUERY SELECT CASE WHEN peer IS NULL THEN 2 ELSE 3 END, NULL::text;
-      CONTINUE;
+  END IF;
+  IF peer IS NULL THEN
+    outcome := 4;
+  ELSIF peer = p_user THEN
+    outcome := 6;
+    result := jsonb_build_object('pointer', '/' || (p_arguments->>'field'),
+                                 'detail', 'is the user who asks');
+  ELSE
+    SELECT p.ret_id, p.ret_created INTO pair, made FROM conversation_pair(p_user, peer) p;
+    UPDATE members m SET hidden_seq = NULL
+      WHERE m.conversation_id = pair AND m.user_id = p_user AND m.hidden_seq IS NOT NULL
+        AND NOT p_arguments ? 'id_only';
+    IF made OR FOUND THEN
+      PERFORM conversation_event('conversation.new', pair, p_user);
     END IF;
-    SELECT ret_id, ret_created INTO pair, made FROM conversation_pair(p_users[n], peer);
-    RETURN QUERY SELECT CASE WHEN made THEN 0 ELSE 1 END, conversation_get(p_users[n], pair);
-  END LOOP;
+    outcome := CASE WHEN made THEN 0 ELSE 1 END;
+    result := CASE WHEN p_arguments ? 'id_only' THEN jsonb_build_object('id', pair)
+                   ELSE conversation_get(p_user, pair)::jsonb END;
+  END IF;
 END $$;
 
--- The user's conversations, most recent activity first: { items, has_more, next }. p_before and
--- p_after are positions from `next` of an earlier page.
-CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint)
-RETURNS text
-LANGUAGE sql STABLE AS $$
-  WITH active AS (
-    SELECT c, coalesce(last.position, c.position) AS active_at
-      FROM members m
-      JOIN conversations c ON c.id = m.conversation_id
-      LEFT JOIN LATERAL (SELECT x.position FROM messages x WHERE x.conversation_id = c.id
-                           ORDER BY x.seq DESC LIMIT 1) last ON true
-      WHERE m.user_id = p_user
-  ), page AS (
-    SELECT c, active_at, row_number() OVER (
-             ORDER BY CASE WHEN p_after IS NULL THEN -active_at ELSE active_at END) AS k
-      FROM active
-      WHERE (p_before IS NULL OR active_at < p_before) AND (p_after IS NULL OR active_at > p_after)
-      ORDER BY k LIMIT p_limit + 1
-  )
-  SELECT json_build_object(
-    'items', coalesce(json_agg(conversation_json(c, p_user) ORDER BY active_at DESC)
-                        FILTER (WHERE k <= p_limit), '[]'),
-    'has_more', count(*) > p_limit,
-    'next', CASE WHEN count(*) > p_limit THEN max(active_at::text) FILTER (WHERE k = p_limit) END)::text
-  FROM page
-$$;
+-- A message came while conversations.awaited was set: members who had the conversation out of their
+-- lists are told that it is there now.
+CREATE FUNCTION change_conversation_appear(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                           OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  c conversations;
+  newest bigint;
+  m record;
+BEGIN
+  outcome := 1;
+  SELECT * INTO c FROM conversations x
+    WHERE x.id = (p_arguments->>'conversation_id')::uuid AND x.awaited;
+  SELECT x.seq INTO newest FROM messages x WHERE x.conversation_id = c.id
+    ORDER BY x.seq DESC LIMIT 1;
+  FOR m IN SELECT o.user_id, o.request FROM members o
+             WHERE o.conversation_id = c.id AND o.hidden_seq < newest LOOP
+    outcome := 0;
+    UPDATE members o SET hidden_seq = NULL
+      WHERE o.conversation_id = c.id AND o.user_id = m.user_id;
+    IF m.user_id IS DISTINCT FROM c.remote_user
+       AND (m.request IS NULL OR m.request = 'accepted') THEN
+      PERFORM conversation_event('conversation.new', c.id, m.user_id);
+    END IF;
+  END LOOP;
+  UPDATE conversations x SET awaited = false
+    WHERE x.id = c.id AND NOT EXISTS (
+      SELECT FROM members o WHERE o.conversation_id = c.id AND o.hidden_seq IS NOT NULL
+        AND o.user_id IS DISTINCT FROM c.remote_user);
+END $$;
+
+-- Takes the conversation and what was said until now away from p_user alone.
+CREATE FUNCTION change_conversation_hide(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                         OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  mine members;
+  newest bigint;
+BEGIN
+  SELECT * INTO mine FROM members m
+    WHERE m.conversation_id = (p_arguments->>'conversation_id')::uuid AND m.user_id = p_user;
+  IF mine.user_id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  newest := coalesce((SELECT m.seq FROM messages m WHERE m.conversation_id = mine.conversation_id
+                        ORDER BY m.seq DESC LIMIT 1), 0);
+  outcome := CASE WHEN mine.hidden_seq >= newest THEN 1 ELSE 0 END;
+  result := jsonb_build_object('conversation_id', mine.conversation_id);
+  IF outcome = 1 THEN
+    RETURN;
+  END IF;
+  UPDATE members m SET cleared_seq = newest, hidden_seq = newest, pinned_at = NULL,
+      archived_at = NULL, others_seen = greatest(m.others_seen, (
+        SELECT others_count(c.id, c.user_a = p_user) FROM conversations c
+          WHERE c.id = m.conversation_id))
+    WHERE m.conversation_id = mine.conversation_id AND m.user_id = p_user;
+  UPDATE conversations c SET awaited = true WHERE c.id = mine.conversation_id AND NOT c.awaited;
+  PERFORM event_add('conversation.removed', 'user', mine.conversation_id, p_user, result::json);
+END $$;
+
+-- What the caller keeps of a conversation: pinned, archived, muted_until (a time, 'forever' or
+-- null); what is absent stays.
+CREATE FUNCTION change_conversation_update(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                           OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  conversation uuid := (p_arguments->>'conversation_id')::uuid;
+  old members;
+  new members;
+  muted text := p_arguments->>'muted_until';
+BEGIN
+  SELECT * INTO old FROM members m WHERE m.conversation_id = conversation AND m.user_id = p_user;
+  IF old.user_id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  new := old;
+  IF p_arguments ? 'pinned' THEN
+    new.pinned_at := CASE WHEN (p_arguments->>'pinned')::boolean
+                          THEN coalesce(old.pinned_at, now()) END;
+  END IF;
+  IF p_arguments ? 'archived' THEN
+    new.archived_at := CASE WHEN (p_arguments->>'archived')::boolean
+                            THEN coalesce(old.archived_at, now()) END;
+  END IF;
+  IF p_arguments ? 'muted_until' THEN
+    new.muted_until := CASE muted WHEN 'forever' THEN 'infinity' ELSE muted::timestamptz END;
+  END IF;
+  outcome := CASE WHEN new IS DISTINCT FROM old THEN 0 ELSE 1 END;
+  IF outcome = 0 THEN
+    UPDATE members m SET pinned_at = new.pinned_at, archived_at = new.archived_at,
+        muted_until = new.muted_until
+      WHERE m.conversation_id = conversation AND m.user_id = p_user;
+    PERFORM conversation_event('conversation.updated', conversation, p_user);
+  END IF;
+  result := conversation_get(p_user, conversation);
+END $$;

@@ -1,82 +1,67 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- What a user missed.
+-- What a user missed. One look at each of the user's conversations, and one at each that has
+-- something new; decision 0016 says why there is no index over positions.
 
--- What p_user missed after p_position, oldest first, at most p_limit + 1 rows (the last one then
--- says: too much). The first row has type NULL and carries the head of the log in this snapshot.
--- Watermarks appear once, where they stand now. actor and peer are whole numbers of users, as in
--- core/event.h.
-CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
-RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
-               conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
+-- From which seq on p_user has not seen the messages of which conversations, newest conversation
+-- history last. missed stops at p_limit + 1.
+CREATE FUNCTION event_unseen(p_user uuid, p_position bigint, p_limit int,
+                             OUT conversations uuid[], OUT seqs bigint[], OUT missed int)
 LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
 DECLARE
-  conversation record;
-  m messages;
-  total int := 0;
+  changed record;
+  m record;
+  first bigint;
 BEGIN
-  RETURN QUERY SELECT h.position, NULL::text, h.stamp, NULL::text, NULL::uuid, NULL::uuid, NULL::uuid,
-                      NULL::bigint, NULL::bigint
-    FROM log_head h;
-  RETURN QUERY
-    SELECT k.position, k.type, k.at,
-           json_build_object('conversation_id', k.conversation_id, 'user_id', k.user_id,
-             'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
-           k.conversation_id, x.id, NULL::uuid,
-           CASE WHEN k.user_id = c.user_a THEN c.number_a ELSE c.number_b END,
-           CASE WHEN k.user_id = c.user_a THEN c.number_b ELSE c.number_a END
-      FROM members mine
-      JOIN conversations c ON c.id = mine.conversation_id
-      JOIN LATERAL (
-        SELECT o.conversation_id, o.user_id, 'message.delivered' AS type, o.delivered_seq AS seq,
-               o.delivered_position AS position, o.delivered_at AS at
-          FROM members o WHERE o.conversation_id = mine.conversation_id AND o.user_id <> p_user
-            AND o.delivered_position > p_position AND o.delivered_position <> o.read_position
-        UNION ALL
-        SELECT o.conversation_id, o.user_id, 'message.read', o.read_seq, o.read_position, o.read_at
-          FROM members o WHERE o.conversation_id = mine.conversation_id
-            AND o.read_position > p_position) k ON true
-      JOIN messages x ON x.conversation_id = k.conversation_id AND x.seq = k.seq
-      WHERE mine.user_id = p_user
-      LIMIT p_limit + 1;
-  FOR conversation IN
-    SELECT c FROM members mine JOIN conversations c ON c.id = mine.conversation_id
-      JOIN LATERAL (SELECT x.position FROM messages x WHERE x.conversation_id = c.id
-                      ORDER BY x.seq DESC LIMIT 1) last ON last.position > p_position
+  conversations := '{}';
+  seqs := '{}';
+  missed := 0;
+  FOR changed IN
+    SELECT mine.conversation_id, mine.cleared_seq FROM members mine
+      JOIN LATERAL (SELECT x.position, x.seq FROM messages x
+                      WHERE x.conversation_id = mine.conversation_id
+                      ORDER BY x.seq DESC LIMIT 1) last
+        ON last.position > p_position AND last.seq > mine.cleared_seq
       WHERE mine.user_id = p_user
   LOOP
     -- Positions rise with seq: walk back until what the user has seen.
-    FOR m IN SELECT x.* FROM messages x WHERE x.conversation_id = (conversation.c).id
+    FOR m IN SELECT x.seq, x.position FROM messages x
+               WHERE x.conversation_id = changed.conversation_id AND x.seq > changed.cleared_seq
                ORDER BY x.seq DESC LOOP
       EXIT WHEN m.position <= p_position;
-      total := total + 1;
-      RETURN QUERY SELECT m.position, 'message.new'::text, m.created_at,
-                          message_object(m, conversation.c)::text,
-                          m.conversation_id, m.id, m.sender_id,
-                          CASE WHEN m.sender_id = (conversation.c).user_a
-                               THEN (conversation.c).number_a ELSE (conversation.c).number_b END,
-                          CASE WHEN m.sender_id = (conversation.c).user_a
-                               THEN (conversation.c).number_b ELSE (conversation.c).number_a END;
-      IF total > p_limit THEN
+      first := m.seq;
+      missed := missed + 1;
+      IF missed > p_limit THEN
         RETURN;
       END IF;
     END LOOP;
+    conversations := conversations || changed.conversation_id;
+    seqs := seqs || first;
   END LOOP;
+END $$;
+
+-- Events proper that p_user hears of. Where few were added, they are tried one by one; else each of
+-- the user's conversations is asked.
+CREATE FUNCTION event_heard(p_user uuid, p_position bigint, p_limit int) RETURNS SETOF events
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF (SELECT count(*) FROM (SELECT FROM events x WHERE x.position > p_position LIMIT 1001) few)
+     <= 1000 THEN
+    RETURN QUERY
+      SELECT x.* FROM events x
+        WHERE x.position > p_position
+          AND CASE WHEN x.audience = 'members' THEN EXISTS (
+                     SELECT FROM members m
+                       WHERE m.conversation_id = x.conversation_id AND m.user_id = p_user)
+                   WHEN x.user_id = p_user THEN true
+                   WHEN x.audience = 'partners' THEN EXISTS (
+                     SELECT FROM conversations c WHERE c.kind = 'direct'
+                       AND c.user_a = least(x.user_id, p_user)
+                       AND c.user_b = greatest(x.user_id, p_user)) END
+        ORDER BY x.position LIMIT p_limit;
+    RETURN;
+  END IF;
   RETURN QUERY
-    SELECT f.failed_position, 'message.failed'::text, h.stamp,
-           json_build_object('conversation_id', f.conversation_id, 'message_id', f.id,
-             'client_id', f.client_id, 'code', 'xmpp_unreachable',
-             'xmpp_condition', f.failed_condition)::text,
-           f.conversation_id, f.id, NULL::uuid,
-           CASE WHEN p_user = c.user_a THEN c.number_b ELSE c.number_a END,
-           CASE WHEN p_user = c.user_a THEN c.number_a ELSE c.number_b END
-      FROM messages f JOIN conversations c ON c.id = f.conversation_id, log_head h
-      WHERE f.sender_id = p_user AND f.failed_position > p_position
-      ORDER BY f.failed_position LIMIT p_limit + 1;
-  RETURN QUERY
-    SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
-           NULL::bigint, NULL::bigint
-      FROM (
+    SELECT e.* FROM (
         SELECT x.* FROM events x WHERE x.user_id = p_user AND x.audience <> 'members'
           AND x.position > p_position
         UNION ALL
@@ -87,5 +72,78 @@ BEGIN
           JOIN events x ON x.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
           AND x.audience <> 'members' AND x.position > p_position
           WHERE mine.user_id = p_user AND x.audience = 'partners') e
-      ORDER BY e.position LIMIT p_limit + 1;
+      ORDER BY e.position LIMIT p_limit;
+END $$;
+
+-- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
+-- the rest in no order. The first
+-- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
+-- than p_limit, and nothing follows. Watermarks appear once, where they stand now. What the user has
+-- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h;
+-- message_position is that of the message that is named.
+CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
+RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
+               conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint,
+               message_position bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  unseen record;
+BEGIN
+  SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
+  RETURN QUERY
+    SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END, h.stamp, NULL::text,
+           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint
+      FROM log_head h;
+  IF unseen.missed > p_limit THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT m.position, 'message.new'::text, m.created_at, message_object(m, c)::text,
+           m.conversation_id, m.id, m.sender_id,
+           CASE WHEN m.sender_id = c.user_a THEN c.number_a ELSE c.number_b END,
+           CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END, m.position
+      FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
+      JOIN conversations c ON c.id = u.id
+      JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
+      ORDER BY m.position DESC;
+  RETURN QUERY
+    SELECT k.position, k.type, k.at,
+           json_build_object('conversation_id', moved.conversation_id, 'user_id', moved.user_id,
+             'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
+           moved.conversation_id, x.id, NULL::uuid,
+           CASE WHEN moved.user_id = c.user_a THEN c.number_a ELSE c.number_b END,
+           CASE WHEN moved.user_id = c.user_a THEN c.number_b ELSE c.number_a END, x.position
+      FROM (SELECT o.*, mine.cleared_seq AS cleared FROM members mine
+              JOIN members o ON o.conversation_id = mine.conversation_id
+                AND (o.read_position > p_position OR o.delivered_position > p_position)
+              WHERE mine.user_id = p_user OFFSET 0) moved
+      JOIN LATERAL (
+        SELECT 'message.delivered' AS type, moved.delivered_seq AS seq,
+               moved.delivered_position AS position, moved.delivered_at AS at
+          WHERE moved.user_id <> p_user AND moved.delivered_position > p_position
+            AND moved.delivered_position <> moved.read_position
+        UNION ALL
+        SELECT 'message.read', moved.read_seq, moved.read_position, moved.read_at
+          WHERE moved.read_position > p_position) k ON k.seq > moved.cleared
+      JOIN conversations c ON c.id = moved.conversation_id
+      JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
+      LIMIT p_limit + 1;
+  RETURN QUERY
+    SELECT f.failed_position, 'message.failed'::text, h.stamp,
+           json_build_object('conversation_id', f.conversation_id, 'message_id', f.id,
+             'client_id', f.client_id, 'code', 'xmpp_unreachable',
+             'xmpp_condition', f.failed_condition)::text,
+           f.conversation_id, f.id, NULL::uuid,
+           CASE WHEN p_user = c.user_a THEN c.number_b ELSE c.number_a END,
+           CASE WHEN p_user = c.user_a THEN c.number_a ELSE c.number_b END, f.position
+      FROM messages f JOIN conversations c ON c.id = f.conversation_id
+        JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
+          AND f.seq > mine.cleared_seq, log_head h
+      WHERE f.sender_id = p_user AND f.failed_position > p_position
+      ORDER BY f.failed_position LIMIT p_limit + 1;
+  RETURN QUERY
+    SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
+           NULL::bigint, NULL::bigint, NULL::bigint
+      FROM event_heard(p_user, p_position, p_limit + 1) e;
 END $$;

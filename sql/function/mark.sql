@@ -22,17 +22,17 @@ BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_kinds)) l;
   RETURN QUERY
   WITH named AS MATERIALIZED (
-    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq,
+    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq, m.from_a,
            coalesce(p_users[i.n], (SELECT u.id FROM users u WHERE u.jid = p_jids[i.n])) AS user_id,
            coalesce(m.conversation_id, p_conversations[i.n]) AS conversation_id,
            p_messages[i.n] IS NOT NULL AND m.id IS NULL AS missing
       FROM generate_series(1, cardinality(p_kinds)) AS i (n)
       LEFT JOIN LATERAL (
-        SELECT x.id, x.seq, x.conversation_id FROM messages x
+        SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
           WHERE x.id = p_messages[i.n]
             AND (p_conversations[i.n] IS NULL OR x.conversation_id = p_conversations[i.n])
         UNION ALL
-        (SELECT x.id, x.seq, x.conversation_id FROM messages x
+        (SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
           WHERE p_messages[i.n] IS NULL AND x.conversation_id = p_conversations[i.n]
           ORDER BY x.seq DESC LIMIT 1)) m ON true
   ), reached AS MATERIALIZED (
@@ -44,12 +44,16 @@ BEGIN
            -- Where the batch leaves the member, whichever row moves the watermark.
            greatest(o.read_seq, max(a.seq) FILTER (WHERE a.kind = 'read') OVER member) AS read_to,
            greatest(o.delivered_seq, max(a.seq) OVER member) AS delivered_to,
+           greatest(o.others_seen, max(count.others) FILTER (WHERE a.kind = 'read') OVER member)
+             AS others_to,
            coalesce(a.seq > CASE a.kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END, false)
              AND row_number() OVER (PARTITION BY o.conversation_id, a.user_id, a.kind
                                     ORDER BY a.seq DESC, a.n) = 1 AS moved
       FROM named a
       LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
       LEFT JOIN conversations c ON c.id = o.conversation_id
+      LEFT JOIN LATERAL (SELECT CASE WHEN a.user_id = c.user_a THEN a.seq - a.from_a
+                                     ELSE a.from_a END AS others) count ON true
       WINDOW member AS (PARTITION BY o.conversation_id, a.user_id)
   ), furthest AS MATERIALIZED (
     -- At most one row of each kind has moved. The positions of both watermarks are the same only
@@ -58,7 +62,7 @@ BEGIN
            max(r.seq) FILTER (WHERE r.kind = 'read') AS read,
            max(r.n) FILTER (WHERE r.kind = 'read') AS read_n,
            max(r.n) FILTER (WHERE r.kind = 'delivered') AS delivered_n,
-           max(r.delivered_seq) AS old_delivered
+           max(r.delivered_seq) AS old_delivered, max(r.others_to) AS others
       FROM reached r WHERE r.moved AND NOT r.refused GROUP BY r.conversation_id, r.user_id
   ), watermarks AS (
     UPDATE members o
@@ -71,7 +75,8 @@ BEGIN
            read_seq = coalesce(f.read, o.read_seq),
            read_position = CASE WHEN f.read IS NULL THEN o.read_position
                                 ELSE head + f.read_n END,
-           read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END
+           read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END,
+           others_seen = f.others
       FROM furthest f WHERE o.conversation_id = f.conversation_id AND o.user_id = f.user_id
   ), history AS (
     INSERT INTO marks (conversation_id, user_id, kind, seq, at)
@@ -99,19 +104,18 @@ BEGIN
                       ELSE k.delivered_to END,
          k.message_id, head + k.n, stamp, k.user_a, k.user_b,
          CASE WHEN k.kind = 'read' AND NOT k.refused
-              THEN unread_count(k.conversation_id, k.user_id, k.read_to) END,
+              THEN greatest(0, others_count(k.conversation_id, k.user_id = k.user_a) - k.others_to)
+         END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
          k.number_a, k.number_b
     FROM marked k ORDER BY k.n;
 END $$;
 
--- Messages of others after READ_SEQ, among the newest 2000 and at most 1000: what a count costs must
--- not depend on how much a user who never reads has said himself.
-CREATE FUNCTION unread_count(p_conversation uuid, p_user uuid, p_read_seq bigint) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT least(count(*), 1000) FROM (
-    SELECT m.sender_id FROM messages m
-      WHERE m.conversation_id = p_conversation AND m.seq > p_read_seq
-      ORDER BY m.seq DESC LIMIT 2000) newest
-    WHERE newest.sender_id <> p_user
-$$;
+-- How many messages a direct conversation has had of the one who is not user_a (p_by_b), or of
+-- user_a. Less what a member has seen, that is what is unread.
+CREATE FUNCTION others_count(p_conversation uuid, p_by_b boolean) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT CASE WHEN p_by_b THEN m.seq - m.from_a ELSE m.from_a END FROM messages m
+                     WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0);
+END $$;

@@ -6,6 +6,7 @@
 -- exists. A repetition (same sender and dedupe) yields the first row.
 --   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
 --            3 the same client_id was used for another message
+-- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -20,7 +21,7 @@ CREATE FUNCTION message_store(
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint,
-               number_a bigint, number_b bigint)
+               number_a bigint, number_b bigint, awaited boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -33,7 +34,7 @@ BEGIN
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.user_a, c.user_b, c.number_a, c.number_b, c.base_seq,
-           c.remote_user, c.remote_jid,
+           c.base_from_a, c.awaited, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
            old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
@@ -50,19 +51,22 @@ BEGIN
                 WHEN r.old_id IS NULL THEN 0
                 WHEN r.old_same THEN 1
                 ELSE 3 END AS outcome,
-           coalesce(last.seq, r.base_seq)
-             + row_number() OVER (PARTITION BY r.conversation_id, r.old_id IS NULL ORDER BY r.n)
-             AS new_seq,
+           coalesce(last.seq, r.base_seq) + row_number() OVER fresh AS new_seq,
+           coalesce(last.from_a, r.base_from_a)
+             + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
            head + r.n AS new_position
       FROM resolved r
-      LEFT JOIN LATERAL (SELECT m.seq FROM messages m WHERE m.conversation_id = r.conversation_id
+      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m
+                           WHERE m.conversation_id = r.conversation_id
                            ORDER BY m.seq DESC LIMIT 1) last ON true
+      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL ORDER BY r.n
+                       ROWS UNBOUNDED PRECEDING)
   ), stored AS (
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
-                          client_id, dedupe, sender_address, foreign_id, markable, stanza)
+                          client_id, dedupe, sender_address, foreign_id, markable, stanza, from_a)
     SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
            p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
-           p_markables[p.n], p_stanzas[p.n]
+           p_markables[p.n], p_stanzas[p.n], p.new_from_a
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
     INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
@@ -80,7 +84,7 @@ BEGIN
          coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
-         p.new_position, p.number_a, p.number_b
+         p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -93,7 +97,7 @@ CREATE FUNCTION message_receive(
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
-               number_b bigint, sender text)
+               number_b bigint, awaited boolean, sender text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -118,12 +122,12 @@ BEGIN
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
            s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
-           user_json(u)::text
+           s.awaited, user_json(u)::text
       FROM message_store(p_ids, conversations, senders, p_bodies, NULL, p_dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, n)
+                                 number_b, awaited, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
 END $$;
@@ -156,20 +160,19 @@ BEGIN
   END LOOP;
 END $$;
 
--- The Message object. p_delivered, p_read: when the recipient got to it; NULL: not yet.
-CREATE FUNCTION message_json(m messages, p_sender json, p_delivered timestamptz, p_read timestamptz)
-RETURNS json
+-- The Message object as text. p_delivered, p_read: when the recipient got to it; NULL: not yet.
+CREATE FUNCTION message_text(m messages, p_sender text, p_delivered timestamptz, p_read timestamptz)
+RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('id', m.id, 'client_id', m.client_id,
-    'conversation_id', m.conversation_id, 'seq', m.seq, 'sender', p_sender,
-    'sender_id', m.sender_id, 'content', m.body, 'message_type', m.kind, 'metadata', NULL,
-    'reply_to', NULL, 'thread_id', NULL, 'forward_count', 0, 'reactions', '[]'::json,
-    'mentions', '[]'::json, 'is_edited', false, 'edited_at', NULL, 'deleted_at', NULL,
-    'expires_at', NULL,
-    'status', CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
-                   WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,
-    'delivered_at', api_time(coalesce(p_delivered, p_read)), 'read_at', api_time(p_read),
-    'created_at', api_time(m.created_at))
+  SELECT concat('{"id":"', m.id, '","client_id":', json_text(m.client_id), ',"conversation_id":"',
+    m.conversation_id, '","seq":', m.seq, ',"sender":', p_sender, ',"sender_id":"', m.sender_id,
+    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":null,'
+    '"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
+    '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
+    CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
+         WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,
+    '","delivered_at":', json_time(coalesce(p_delivered, p_read)), ',"read_at":', json_time(p_read),
+    ',"created_at":', json_time(m.created_at), '}')
 $$;
 
 -- When the recipient of message p_seq by p_sender got to it; NULL: not yet. Direct conversations.
@@ -186,7 +189,8 @@ END $$;
 CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_json(m, user_json(u), message_mark(c, m.sender_id, m.seq, 'delivered'),
+  RETURN (SELECT message_text(m, user_json(u)::text,
+                              message_mark(c, m.sender_id, m.seq, 'delivered'),
                               message_mark(c, m.sender_id, m.seq, 'read'))
             FROM users u WHERE u.id = m.sender_id);
 END $$;
@@ -200,21 +204,24 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   c conversations;
   anchor bigint;
-  low bigint := 0;
+  cleared bigint;
+  low bigint;
   high bigint := 9223372036854775807;
   forward boolean := p_after IS NOT NULL;
   wanted int := p_limit + 1;
   result text;
 BEGIN
-  SELECT x.* INTO c FROM conversations x JOIN members m ON m.conversation_id = x.id
-    WHERE x.id = p_conversation AND m.user_id = p_user;
-  IF c.id IS NULL THEN
+  SELECT m.cleared_seq INTO cleared FROM members m
+    WHERE m.conversation_id = p_conversation AND m.user_id = p_user;
+  IF cleared IS NULL THEN
     RETURN NULL;
   END IF;
+  SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation;
+  low := cleared + 1;
   IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
     SELECT m.seq INTO anchor FROM messages m
       WHERE m.id = coalesce(p_before, p_after, p_around) AND m.conversation_id = c.id;
-    IF anchor IS NULL THEN
+    IF anchor IS NULL OR anchor <= cleared THEN
       RETURN NULL;
     END IF;
   END IF;
@@ -242,8 +249,19 @@ BEGIN
            'next', CASE WHEN count(*) > p_limit THEN
              (array_agg(m.id ORDER BY m.seq DESC))[p_limit] END)::text INTO result
       FROM (SELECT x, row_number() OVER (ORDER BY x.seq DESC) AS k FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq <= high ORDER BY x.seq DESC LIMIT wanted) p
+              WHERE x.conversation_id = c.id AND x.seq BETWEEN low AND high ORDER BY x.seq DESC LIMIT wanted) p
            CROSS JOIN LATERAL (SELECT (p.x).*) m;
   END IF;
   RETURN result;
+END $$;
+
+-- One message as p_user sees it. NULL: there is none for him.
+CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT message_object(m, c)::text
+            FROM messages m
+            JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
+            JOIN conversations c ON c.id = m.conversation_id
+            WHERE m.id = p_message AND m.seq > o.cleared_seq);
 END $$;

@@ -62,6 +62,16 @@ BEGIN
   END IF;
 END $$;
 
+-- The user whom a request means: text is an id or the app's own id, a whole number is users.number.
+CREATE FUNCTION user_refer(p_reference jsonb) RETURNS uuid
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF jsonb_typeof(p_reference) = 'number' THEN
+    RETURN (SELECT u.id FROM users u WHERE u.number = p_reference::bigint);
+  END IF;
+  RETURN (SELECT f.id FROM user_find(p_reference #>> '{}') f);
+END $$;
+
 CREATE FUNCTION user_by_jid(p_jid text)
 RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$

@@ -58,3 +58,25 @@ CREATE TABLE events (
 );
 CREATE INDEX events_conversation ON events (conversation_id, position) WHERE audience = 'members';
 CREATE INDEX events_user ON events (user_id, position) WHERE audience <> 'members';
+
+-- Counting without counting: from_a is how many of a conversation's messages up to this one user_a
+-- wrote, others_seen how many of the others' a member has read or cleared. See decision 0016.
+ALTER TABLE messages ADD from_a int NOT NULL DEFAULT 0;
+UPDATE messages m SET from_a = n.from_a
+  FROM (SELECT x.id, count(*) FILTER (WHERE x.sender_id = c.user_a)
+                       OVER (PARTITION BY x.conversation_id ORDER BY x.seq) AS from_a
+          FROM messages x JOIN conversations c ON c.id = x.conversation_id) n
+  WHERE n.id = m.id AND n.from_a > 0;
+ALTER TABLE members ADD others_seen bigint NOT NULL DEFAULT 0;
+UPDATE members o SET others_seen = CASE WHEN o.user_id = c.user_a THEN m.seq - m.from_a
+                                        ELSE m.from_a END
+  FROM conversations c JOIN messages m ON m.conversation_id = c.id
+  WHERE c.id = o.conversation_id AND m.seq = o.read_seq;
+
+ALTER TABLE conversations
+  ADD base_from_a int NOT NULL DEFAULT 0, -- from_a of base_seq
+  ADD awaited boolean NOT NULL DEFAULT false; -- a member gets it into the list with the next message
+
+-- Whoever looks for a member by both columns gets one row, whichever index the planner takes.
+DROP INDEX members_user;
+CREATE INDEX members_user ON members (user_id, conversation_id);

@@ -15,5 +15,8 @@ SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
 -- name: message_page
 SELECT message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
 
+-- name: message_get
+SELECT message_get($1::uuid, $2::uuid)
+
 -- name: mark_store
 SELECT * FROM mark_store($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[])

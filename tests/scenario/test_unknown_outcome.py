@@ -115,7 +115,7 @@ def test_an_opened_conversation_is_answered(stack, app, proxy):
     """Create-or-get has no key, and needs none."""
     alice, dora = app("alice"), app("dora")
     dora.me(), alice.me()
-    proxy.keep_answer("conversation_open")
+    proxy.keep_answer("change_apply")
     answers = []
     asking = threading.Thread(target=lambda: answers.append(
         alice.request("POST", "/api/conversations", {"participant_id": dora.sub})))

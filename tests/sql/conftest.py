@@ -149,13 +149,18 @@ class Database:
         return self.provision(external)["id"]
 
     def opened(self, user, reference=None, jid=None, on=None):
-        row, = self.rows("SELECT * FROM conversation_open(%s::uuid[], %s::text[], %s::text[], %s)", [user],
-                         [reference], [jid], DOMAIN, on=on)
-        return row
+        return self.change("conversation_open", user, participant=reference, jid=jid, domain=DOMAIN,
+                           field="participant_id", on=on)
+
+    def change(self, name, user, on=None, **arguments):
+        """Carries out one change: { outcome, result, position, at, events }."""
+        import json
+        row, = self.rows("SELECT * FROM change_apply(ARRAY[%s], ARRAY[%s]::uuid[], ARRAY[%s])", name, user,
+                         json.dumps({k: v for k, v in arguments.items() if v is not None}), on=on)
+        return {**row, **{k: row[k] and json.loads(row[k]) for k in ("result", "events")}}
 
     def conversation(self, user, reference=None, jid=None):
-        import json
-        return json.loads(self.opened(user, reference, jid)["json"])["id"]
+        return self.opened(user, reference, jid)["result"]["id"]
 
     def store(self, *messages, careful=True, on=None):
         """messages: dicts with conversation, sender and what differs from the defaults."""
@@ -190,9 +195,13 @@ class Database:
                         cursor.get("before"), cursor.get("after"), cursor.get("around"))
         return None if text is None else json.loads(text)
 
-    def conversations(self, user, limit=50, before=None, after=None):
+    def conversations(self, user, limit=50, before=None, after=None, filter="all", q=None):
         import json
-        return json.loads(self.one("SELECT conversation_list(%s, %s, %s, %s)", user, limit, before, after))
+        rows = self.rows("SELECT * FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after,
+                         filter, q)
+        rest = bool(rows) and rows[-1]["rest"]
+        return {"items": [json.loads(row["object"]) for row in (rows[::-1] if after is not None else rows)],
+                "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
     def outbox(self, after=0, limit=1000):
         return self.rows("SELECT * FROM outbox_page(%s, %s)", after, limit)

@@ -151,24 +151,6 @@ def test_both_marks_in_one_batch_are_resumed(db, talk, kinds):
     assert again["outcome"] == 0 and watermarks(db, alice) == {"delivered_seq": 4, "read_seq": 4}
 
 
-def test_unread_does_not_walk_a_long_monologue(db):
-    """A sender who never reads must not make everybody wait for the count."""
-    alice, bob = db.user("alice"), db.user("bob")
-    conversation = db.conversation(alice, reference="bob")
-    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body)"
-            " SELECT gen_random_uuid(), %s, n, 1000000 + n, %s, now(), 'x' FROM generate_series(1, 50000) n",
-            conversation, alice)
-    db.rows("ANALYZE messages")
-    plan = db.one("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT unread_count(%s, %s, 0)",
-                  conversation, alice)
-    blocks = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
-    assert blocks < 500
-    assert db.one("SELECT unread_count(%s, %s, 0)", conversation, bob) == 1000
-    db.store({"conversation": conversation, "sender": bob})
-    assert db.one("SELECT unread_count(%s, %s, 0)", conversation, alice) == 1
-    assert db.one("SELECT unread_count(%s, %s, 50000)", conversation, alice) == 1
-
-
 # -- resuming
 
 def events(rows):
@@ -210,12 +192,12 @@ def test_watermarks_appear_once_where_they_stand(db, talk):
     assert max(position for position, _ in events(db.resume(talk["romeo"], before))) == last["position"]
 
 
-def test_more_than_the_limit_is_told_by_one_row_more(db, talk):
+def test_more_than_the_limit_is_told_and_nothing_follows(db, talk):
     before = db.head()
     db.store(*[{"conversation": talk["conversation"], "sender": talk["alice"]}] * 10)
     assert len(events(db.resume(talk["alice"], before, 10))) == 10
-    assert len(events(db.resume(talk["alice"], before, 9))) == 10
-    assert len(events(db.resume(talk["alice"], before, 3))) == 4
+    assert [row["type"] for row in db.resume(talk["alice"], before, 9)] == ["resync"]
+    assert [row["type"] for row in db.resume(talk["alice"], before, 3)] == ["resync"]
     assert len(events(db.resume(talk["alice"], 0, 1000))) == 14
 
 
@@ -223,3 +205,35 @@ def test_strangers_resume_nothing(db, talk):
     mallory = db.user("mallory")
     assert events(db.resume(mallory, 0)) == []
     assert events(db.resume(new_id(), 0)) == []
+
+
+def test_a_hundred_thousand_missed_messages_cost_no_more_than_the_limit(db, talk):
+    alice, conversation = talk["alice"], talk["conversation"]
+    before = db.head()
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
+            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', 0 FROM generate_series(1, 100000) n",
+            conversation, before, talk["romeo"])
+    db.rows("UPDATE log_head SET position = position + 100000")
+    db.rows("VACUUM ANALYZE messages")
+    row, = db.resume(alice, before)
+    assert row["type"] == "resync" and row["position"] == before + 100_000
+    plan = db.one("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM event_resume(%s, %s, 1000)", alice, before)
+    assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 1500
+    assert [row["type"] for row in db.resume(alice, before + 100_000)] == [None]
+    assert len(db.resume(alice, before + 99_500)) == 501
+
+
+@pytest.mark.parametrize("others", [10, 1500])
+def test_events_of_others_are_passed_over_whether_few_or_many(db, talk, others):
+    alice, mallory = talk["alice"], db.user("mallory")
+    bob = db.user("bob")
+    db.conversation(alice, reference="bob")
+    before = db.head()
+    db.rows("SELECT count(event_add('user.updated', 'user', NULL, %s, '{}')) FROM generate_series(1, %s)", mallory,
+            others)
+    for audience, conversation, user in (("user", None, alice), ("members", talk["conversation"], None),
+                                         ("partners", None, bob), ("partners", None, alice), ("user", None, bob),
+                                         ("partners", None, mallory)):
+        db.rows("SELECT event_add('user.updated', %s, %s, %s, '{}')", audience, conversation, user)
+    assert [position for position, _ in events(db.resume(alice, before))] \
+        == [before + others + n for n in (1, 2, 3, 4)]

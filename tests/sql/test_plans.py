@@ -72,11 +72,17 @@ def calls(db):
         ("user_provision", "'new', 'h4', %s, NULL, NULL, NULL", (DOMAIN,)),
         ("user_find", "%s", (user,)), ("user_find", "'e4'", ()), ("user_by_jid", "'r4@example.org'", ()),
         ("server_key_find", "sha256('4')", ()),
-        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY['e5'], ARRAY[NULL]::text[], %s", (user, DOMAIN)),
-        ("conversation_open", "ARRAY[%s]::uuid[], ARRAY[NULL]::text[], ARRAY['r4@example.org'], %s",
-         (user, DOMAIN)),
+        ("change_conversation_open", "%s, '{\"participant\": \"e5\"}'", (user,)),
+        ("change_conversation_open", "%s, '{\"jid\": \"r4@example.org\"}'", (user,)),
+        ("change_conversation_open", "%s, '{\"participant\": 17}'", (user,)),
+        ("change_conversation_appear", "NULL, %s", (json.dumps({"conversation_id": conversation}),)),
+        ("change_conversation_hide", "%s, %s", (user, json.dumps({"conversation_id": conversation}))),
+        ("change_conversation_update", "%s, %s", (user, json.dumps({"conversation_id": conversation,
+                                                                    "pinned": True}))),
         ("conversation_get", "%s, %s", (user, conversation)),
-        ("conversation_list", "%s, 50, NULL, NULL", (user,)),
+        ("conversation_list", "%s, 50, NULL, NULL, 'all', NULL", (user,)),
+        ("conversation_list", "%s, 50, NULL, NULL, 'unread', 'r4'", (user,)),
+        ("message_get", "%s, %s", (user, middle)),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
          " ARRAY['c'], ARRAY[%s]::uuid[], true", (new_id(), conversation, user, new_id())),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
@@ -121,7 +127,7 @@ def test_every_query_is_tried(big):
     tried = {name for name, _, _ in calls(big)} | {"outbox_delivered", "change_apply"}
     asked = {name for name, _ in named_queries()}
     tools = {name for name, _ in named_queries("tool")}
-    assert asked - tools == tried
+    assert asked - tools == {name for name in tried if not name.startswith("change_conversation")}
 
 
 def test_no_query_walks_a_table(big):

@@ -110,40 +110,35 @@ def test_open_makes_once_and_both_sides_find_it(db):
     made = db.opened(alice, reference="bob")
     again = db.opened(alice, reference=bob)
     other = db.opened(bob, jid=f"alice@{DOMAIN}")
-    ids = {json.loads(row["json"])["id"] for row in (made, again, other)}
+    ids = {row["result"]["id"] for row in (made, again, other)}
     assert [made["outcome"], again["outcome"], other["outcome"]] == [0, 1, 1] and len(ids) == 1
-    seen = json.loads(other["json"])
+    seen = other["result"]
     assert seen["jid"] == f"alice@{DOMAIN}" and seen["unread_count"] == 0 and seen["last_message"] is None
     assert sorted(p["user"]["id"] for p in seen["participants"]) == sorted([alice, bob])
 
 
 def test_open_with_oneself_with_nobody_and_on_our_own_domain(db):
     alice = db.user("alice")
-    assert db.opened(alice, reference="alice")["outcome"] == 3
-    assert db.opened(alice, jid=f"alice@{DOMAIN}")["outcome"] == 3
-    assert db.opened(alice, reference="nobody") == {"outcome": 2, "json": None}
-    assert db.opened(alice, reference=new_id()) == {"outcome": 2, "json": None}
-    assert db.opened(alice, jid=f"nobody@{DOMAIN}") == {"outcome": 2, "json": None}
+    number = db.one("SELECT number FROM users WHERE id = %s", alice)
+    for name in ({"reference": "alice"}, {"reference": alice}, {"reference": number}, {"jid": f"alice@{DOMAIN}"}):
+        assert db.opened(alice, **name)["outcome"] == 6
+    for name in ({"reference": "nobody"}, {"reference": new_id()}, {"reference": str(number)},
+                 {"reference": number + 1}, {"jid": f"nobody@{DOMAIN}"}):
+        row = db.opened(alice, **name)
+        assert (row["outcome"], row["result"], row["events"]) == (4, None, None)
     assert db.one("SELECT count(*) FROM users") == 1
     assert db.one("SELECT count(*) FROM conversations") == 0
 
 
 def test_open_with_a_remote_jid_makes_the_remote_user_once(db):
     alice, bob = db.user("alice"), db.user("bob")
-    first = json.loads(db.opened(alice, jid="romeo@example.org")["json"])
+    first = db.opened(alice, jid="romeo@example.org")["result"]
     db.opened(bob, jid="romeo@example.org")
     assert first["jid"] == "romeo@example.org"
     assert db.rows("SELECT kind, external_id FROM users WHERE jid = 'romeo@example.org'") == [
         {"kind": "remote", "external_id": None}]
     assert db.rows("SELECT remote_jid FROM conversations WHERE id = %s", first["id"]) == [
         {"remote_jid": "romeo@example.org"}]
-
-
-def test_one_batch_answers_each_row_in_its_place(db):
-    alice, bob = db.user("alice"), db.user("bob")
-    rows = db.rows("SELECT * FROM conversation_open(%s::uuid[], %s::text[], %s::text[], %s)",
-                   [alice, alice, bob, alice], ["bob", "nobody", "alice", "alice"], [None] * 4, DOMAIN)
-    assert [row["outcome"] for row in rows] == [0, 2, 1, 3]
 
 
 def test_simultaneous_opens_make_one_conversation(db):

@@ -131,14 +131,14 @@ END_TEST
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
-    PGresult *result = result_new(15);
+    PGresult *result = result_new(16);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
                                  "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
-                                 "0000000000000007", "0000000000000008", NULL};
-    for (int i = 0; i < 15; i++)
+                                 "0000000000000007", "0000000000000008", "01", NULL};
+    for (int i = 0; i < 16; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 9, "romeo@example.org");
-    set_text(result, 14, "{}");
+    set_text(result, 15, "{}");
     return result;
 }
 
@@ -166,6 +166,7 @@ START_TEST(stored_message_is_read)
     ck_assert_int_eq(write->number_a, 7);
     ck_assert_int_eq(write->number_b, 8);
     ck_assert(write->outbox);
+    ck_assert(write->awaited);
     message_write_free(write);
 }
 END_TEST
@@ -200,7 +201,7 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
             struct message_write message;
             struct mark_write mark;
             struct failure_write failure;
-            struct open_write open;
+            struct change_write change;
         } write = {0};
         for (int i = 0; i < codec->arrays; i++)
             array_begin(&arrays[i], codec->types[i]);

@@ -66,8 +66,8 @@ static void start(void)
                " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
                " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));
     g_autofree char *id = sql(
-        "SELECT json::json->>'id' FROM conversation_open("
-        "ARRAY['00000000-0000-7000-8000-000000000001']::uuid[], ARRAY['b'], NULL, 'x')");
+        "SELECT result->>'id' FROM change_conversation_open("
+        "'00000000-0000-7000-8000-000000000001', '{\"participant\": \"b\"}')");
     ck_assert(uuid_parse(id, &conversation));
     ck_assert(uuid_parse("00000000-0000-7000-8000-000000000001", &alice));
     options = options_new();

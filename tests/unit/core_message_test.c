@@ -124,7 +124,7 @@ static void stop(void)
 
 static struct message_write *send_message(const char *text, const char *client_id)
 {
-    struct message_draft draft = {&conversation, text, client_id};
+    struct message_draft draft = {&conversation, text, client_id, false};
     message_send(request_new(), &draft);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
     ck_assert_ptr_nonnull(write);
@@ -222,7 +222,7 @@ START_TEST(keys_are_per_sender_and_per_id)
     ck_assert(uuid_equal(&none->dedupe, &none->id));
     struct request *request = request_new();
     request->account = bob;
-    struct message_draft draft = {&conversation, "x", "c"};
+    struct message_draft draft = {&conversation, "x", "c", false};
     message_send(request, &draft);
     struct message_write *bobs = (struct message_write *)(void *)fake_take_write();
     ck_assert(!uuid_equal(&one->dedupe, &bobs->dedupe));

@@ -76,10 +76,16 @@ class Shape:
 
 
 def lines_of(error):
-    """The innermost causes: of an `anyOf` with null, what is wrong with the other choice."""
+    """The innermost causes: of an `anyOf`, what is wrong with the choice that was meant."""
     if error.validator == "anyOf":
-        inner = [cause for cause in error.context if cause.validator != "type" or cause.validator_value != "null"]
-        return [line for cause in inner for line in lines_of(cause)]
+        choices = {}
+        for cause in error.context:
+            choices.setdefault(cause.relative_schema_path[0], []).append(cause)
+        # Not meant: null, and frames of another type.
+        meant = [causes for causes in choices.values() if not any(
+            cause.validator == "const" or (cause.validator, cause.validator_value) == ("type", "null")
+            for cause in causes)]
+        return [line for causes in meant or choices.values() for cause in causes for line in lines_of(cause)]
     where = "/" + "/".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
         extra = sorted(set(error.instance) - set(error.schema.get("properties", ())))
@@ -192,6 +198,9 @@ def reply_faults(operation, method, reply):
     response = operation.responses.get(str(reply.status))
     if response is None:
         return [f"status {reply.status} is not one of {', '.join(operation.responses)}"]
+    for name, header in response.get("headers", {}).items():
+        if resolve("openapi", header).get("required") and name.lower() not in reply.headers:
+            return [f"the header {name} is missing"]
     content = response.get("content", {})
     kind = reply.headers.get("content-type", "").partition(";")[0].strip()
     if not content:

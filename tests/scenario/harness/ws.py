@@ -30,7 +30,8 @@ class Closed:
 class Socket:
     """`token` None: connect without signing in. `header`: send the token in the handshake.
 
-    Every frame must be as described, in the native dialect. The last cursor seen is in `cursor`; pass it as `resume` to get what was missed.
+    In the native dialect every frame must be as described. The last cursor seen is in `cursor`; pass it as
+    `resume` to get what was missed.
     """
 
     def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True, native=True):
