@@ -19,8 +19,7 @@ def people(db):
 
 
 def talk(db, one, other):
-    return json.loads(db.one("SELECT json FROM conversation_open(ARRAY[%s]::uuid[], ARRAY[%s], ARRAY[NULL]::text[], %s)",
-                             one, other, DOMAIN))["id"]
+    return db.conversation(one, other)
 
 
 def say(db, conversation, sender, text):
