@@ -12,5 +12,5 @@ trestle_SOURCES = bridge/main.c \
   bridge/token.c bridge/token.h
 trestle_LDADD = libfeature.a libdescribe.a libws.a libhttp.a libcore.a libarchive.a libxmpp.a libxep.a libloop.a \
   libbase.a $(WSLAY_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(JWT_LIBS) $(PQ_LIBS) $(HIREDIS_LIBS) \
-  $(EXPAT_LIBS) $(STROPHE_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+  $(EXPAT_LIBS) $(STROPHE_LIBS) $(ICU_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += bridge/README.md bridge/base/README.md

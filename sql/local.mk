@@ -18,7 +18,8 @@ SQL_MIGRATIONS = \
   sql/migration/0004_direct_messaging.sql \
   sql/migration/0005_search.sql \
   sql/migration/0006_sessions.sql \
-  sql/migration/0007_instances.sql
+  sql/migration/0007_instances.sql \
+  sql/migration/0008_profile.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -31,6 +32,7 @@ SQL_FUNCTIONS = \
   sql/function/outbox.sql \
   sql/function/pair.sql \
   sql/function/presence.sql \
+  sql/function/profile.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \

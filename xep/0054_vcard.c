@@ -22,6 +22,8 @@ xmpp_stanza_t *vcard_build_result(xmpp_stanza_t *iq, const struct vcard *card)
         stanza_add_text(element, "FN", NS_VCARD, card->full_name);
     if (card->nickname)
         stanza_add_text(element, "NICKNAME", NS_VCARD, card->nickname);
+    if (card->description)
+        stanza_add_text(element, "DESC", NS_VCARD, card->description);
     if (card->photo) {
         xmpp_stanza_t *photo = stanza_add(element, "PHOTO", NS_VCARD);
         if (card->photo_type)
@@ -40,6 +42,7 @@ bool vcard_parse(xmpp_stanza_t *iq, struct vcard *ret)
     *ret = (struct vcard){
         .full_name = stanza_child_text(element, "FN", NS_VCARD),
         .nickname = stanza_child_text(element, "NICKNAME", NS_VCARD),
+        .description = stanza_child_text(element, "DESC", NS_VCARD),
         .photo_type = photo ? stanza_child_text(photo, "TYPE", NS_VCARD) : NULL,
         .photo = photo ? stanza_child_text(photo, "BINVAL", NS_VCARD) : NULL,
     };

@@ -8,6 +8,7 @@
 struct vcard {
     const char *full_name;
     const char *nickname;
+    const char *description;
     const char *photo_type;
     const char *photo;
 };

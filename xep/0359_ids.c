@@ -37,7 +37,7 @@ void stanza_id_add(xmpp_stanza_t *message, const char *by, const char *id)
 
 static bool is_claimed(const char *by, const char *const *domains)
 {
-    g_autofree char *folded = by ? jid_fold(by) : NULL;
+    g_autofree char *folded = by ? jid_prepare(by) : NULL;
     g_autofree char *domain = folded ? jid_domain(folded) : NULL;
     return !domain || g_strv_contains(domains, domain);
 }

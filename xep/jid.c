@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "xep/jid.h"
+#include "xep/precis.h"
 
 /* No controls, and none of FORBIDDEN; SPACES says whether any space is fine. */
 static bool has_only_allowed(const char *text, size_t length, const char *forbidden, bool spaces)
@@ -112,18 +113,60 @@ char *jid_resource(const char *text)
     return g_strndup(parts.resource, parts.resource_length);
 }
 
-char *jid_fold(const char *text)
+/* RFC 5952 forms are not asked for: servers leave address literals alone. */
+static char *prepare_domain(const char *text, size_t length)
+{
+    g_autofree char *domain = g_ascii_strdown(text, (gssize)length);
+    g_autofree char *inner = length > 2 ? g_strndup(domain + 1, length - 2) : NULL;
+    bool is_literal = inner && domain[0] == '[' && domain[length - 1] == ']';
+    if (is_literal)
+        return g_hostname_is_ip_address(inner) && strchr(inner, ':') ? g_steal_pointer(&domain)
+                                                                     : NULL;
+    if (g_hostname_is_ip_address(domain))
+        return strchr(domain, ':') ? NULL : g_steal_pointer(&domain);
+    return precis_domain(text, length, JID_PART_MAX);
+}
+
+/* Where the parts of TEXT end, as RFC 7622 section 3.1 looks for them: before anything is mapped. */
+static void find_parts(const char *text, size_t length, struct jid_parts *ret)
+{
+    const char *end = text + length;
+    const char *slash = memchr(text, '/', length);
+    const char *bare_end = slash ? slash : end;
+    const char *at = memchr(text, '@', (size_t)(bare_end - text));
+    *ret = (struct jid_parts){.local = at ? text : NULL,
+                              .local_length = at ? (size_t)(at - text) : 0,
+                              .domain = at ? at + 1 : text,
+                              .resource = slash ? slash + 1 : NULL,
+                              .resource_length = slash ? (size_t)(end - slash - 1) : 0};
+    ret->domain_length = (size_t)(bare_end - ret->domain);
+}
+
+char *jid_prepare(const char *text)
 {
     struct jid_parts parts;
-    if (!jid_split(text, &parts))
+    size_t length = strnlen(text, 2 * JID_MAX + 1);
+    if (length > 2 * JID_MAX)
+        return NULL; /* mappings may make it shorter, but not so much */
+    find_parts(text, length, &parts);
+    g_autofree char *domain = prepare_domain(parts.domain, parts.domain_length);
+    g_autofree char *local =
+        parts.local ? precis_username(parts.local, parts.local_length, JID_PART_MAX) : NULL;
+    g_autofree char *resource =
+        parts.resource ? precis_opaque(parts.resource, parts.resource_length, JID_PART_MAX) : NULL;
+    if (!domain || !local != !parts.local || !resource != !parts.resource)
         return NULL;
-    size_t bare = bare_length(&parts);
-    g_autofree char *folded = g_ascii_strdown(text, (gssize)bare);
-    if (parts.domain_length > 1 && folded[bare - 1] == '.')
-        folded[bare - 1] = '\0';
-    char *whole = g_strconcat(folded, text + bare, NULL);
-    if (!jid_is_valid(whole))
-        g_clear_pointer(&whole, g_free);
+    g_autofree char *whole =
+        g_strconcat(local ? local : "", local ? "@" : "", domain, resource ? "/" : "",
+                    resource ? resource : "", NULL);
+    return jid_is_valid(whole) ? g_steal_pointer(&whole) : NULL;
+}
+
+char *jid_prepare_bare(const char *text)
+{
+    char *whole = jid_prepare(text);
+    if (whole)
+        whole[strcspn(whole, "/")] = '\0';
     return whole;
 }
 

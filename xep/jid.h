@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* XMPP addresses, RFC 7622: local@domain/resource, at most 1023 bytes each.
  *
- * Limit: lengths, UTF-8 and the forbidden characters are checked, but the PRECIS profiles and IDNA
- * are not applied. Addresses from the link are taken in the form the server prepared; addresses
- * typed by users are compared after folding ASCII letters, so a non-ASCII address must be typed
- * exactly. */
+ * Addresses from the link are taken in the form in which the server delivered them, after a check of
+ * lengths, UTF-8 and forbidden characters; they are compared byte by byte. What a user typed goes
+ * through jid_prepare first. */
 #pragma once
 
 #include <glib.h>
@@ -37,9 +36,11 @@ char *jid_bare(const char *text);
 char *jid_local(const char *text);
 char *jid_domain(const char *text);
 char *jid_resource(const char *text);
-/* Newly allocated form for looking up what a user typed: ASCII letters of local and domain part in
- * lower case, one trailing dot of the domain gone, the resource as it is. NULL when invalid. */
-char *jid_fold(const char *text);
+/* Newly allocated form of an address that a user typed: each part prepared as RFC 7622 says, in the
+ * form that servers deliver (docs/decisions/0013). NULL when there is none. */
+char *jid_prepare(const char *text);
+/* The same without the resource, which must be right, though. */
+char *jid_prepare_bare(const char *text);
 /* Whether both are valid and equal but for their resources, byte by byte. */
 bool jid_same_bare(const char *a, const char *b);
 /* Whether LOCAL can be the local part of a hosted account: [a-z0-9][a-z0-9._-]{0,63}. */

@@ -5,9 +5,13 @@ libxep_a_SOURCES = \
   xep/0012_last.c xep/0012_last.h \
   xep/0030_disco.c xep/0030_disco.h \
   xep/0054_vcard.c xep/0054_vcard.h \
+  xep/0060_pubsub.c xep/0060_pubsub.h \
+  xep/0084_avatar.c xep/0084_avatar.h \
   xep/0085_chat_states.c xep/0085_chat_states.h \
   xep/0092_version.c xep/0092_version.h \
   xep/0115_caps.c xep/0115_caps.h \
+  xep/0153_vcard_avatar.c xep/0153_vcard_avatar.h \
+  xep/0172_nick.c xep/0172_nick.h \
   xep/0184_receipts.c xep/0184_receipts.h \
   xep/0199_ping.c xep/0199_ping.h \
   xep/0202_time.c xep/0202_time.h \
@@ -15,6 +19,7 @@ libxep_a_SOURCES = \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0297_forward.c xep/0297_forward.h \
   xep/0319_idle.c xep/0319_idle.h \
+  xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0333_markers.c xep/0333_markers.h \
   xep/0334_hints.c xep/0334_hints.h \
   xep/0359_ids.c xep/0359_ids.h \
@@ -22,13 +27,14 @@ libxep_a_SOURCES = \
   xep/jid.c xep/jid.h \
   xep/message.c xep/message.h \
   xep/ns.h \
+  xep/precis.c xep/precis.h \
   xep/presence.c xep/presence.h \
   xep/registry.c xep/registry.h \
   xep/stanza.c xep/stanza.h xep/stanza_text.c \
   xep/stream_lexer.c xep/stream_lexer.h \
   xep/stream_reader.c xep/stream_reader.h \
   xep/time.c xep/time.h
-XEP_LIBS = libxep.a $(STROPHE_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
+XEP_LIBS = libxep.a $(STROPHE_LIBS) $(ICU_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
 
 noinst_PROGRAMS += xep/dump_xeps
 xep_dump_xeps_SOURCES = xep/dump_xeps.c

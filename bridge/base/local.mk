@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
   bridge/base/clock.c bridge/base/clock.h \
   bridge/base/error.c bridge/base/error.h bridge/base/error.def \
   bridge/base/id.c bridge/base/id.h \
+  bridge/base/image.c bridge/base/image.h \
   bridge/base/json_writer.c bridge/base/json_writer.h \
   bridge/base/log.c bridge/base/log.h \
   bridge/base/metrics.c bridge/base/metrics.h bridge/base/metrics.def \

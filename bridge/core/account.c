@@ -2,6 +2,7 @@
 /* Accounts in memory, found by id and by JID. */
 #include "config.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "bridge/base/clock.h"
@@ -87,6 +88,17 @@ static struct account *account_add(struct core *core, const struct uuid *id, con
     return account;
 }
 
+#define PICTURE_PATH "/api/avatars/"
+
+static void read_photo(struct account *account)
+{
+    json_t *user = account->json ? json_loads(account->json, 0, NULL) : NULL;
+    const char *url = json_string_value(json_object_get(user, "avatar_url"));
+    bool ours = url && g_str_has_prefix(url, PICTURE_PATH);
+    g_strlcpy(account->photo, ours ? url + strlen(PICTURE_PATH) : "", sizeof account->photo);
+    json_decref(user);
+}
+
 struct account *account_learn(struct core *core, const struct account_row *row)
 {
     struct account *account = account_find(core, &row->id);
@@ -97,6 +109,7 @@ struct account *account_learn(struct core *core, const struct account_row *row)
         account->json = g_strdup(row->json);
         g_free(account->name);
         account->name = g_strdup(row->name);
+        read_photo(account);
     }
     account->hosted = row->hosted;
     account->number = row->number;

@@ -16,6 +16,7 @@ struct account {
     char *full_jid;    /* the one stable resource: jid "/rest" */
     char *name;        /* display name; may be NULL */
     char *json;        /* the User object as REST serves it */
+    char photo[41];    /* hash of the picture in its avatar_url; "": it has none of ours */
     bool hosted;       /* has a login and is served by this bridge */
     gint64 created_at; /* wall clock; 0 until the user has signed in */
     gint64 known_at;   /* clock_monotonic of the last look-up */

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
   bridge/core/account.c bridge/core/account.h bridge/core/registry.h \
   bridge/core/bus.c bridge/core/bus.h \
+  bridge/core/conversation.c bridge/core/conversation.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/event.c bridge/core/event.h \

@@ -28,6 +28,14 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
     request->transport->reply(request, status, json);
 }
 
+void request_reply_bytes(struct request *request, const struct reply_bytes *content)
+{
+    if (request->transport->reply_bytes)
+        request->transport->reply_bytes(request, content);
+    else
+        request_fail(request, ERROR_UNPROCESSABLE, "not here; use the REST route");
+}
+
 static void fail(struct request *request, enum error_code code, const char *detail,
                  const char *pointer)
 {

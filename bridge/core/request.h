@@ -39,6 +39,15 @@ struct operation {
                                  * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
     unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary;        /* one line for the API description */
+    /* REST only: the body is raw bytes, at most so many, in request->raw, instead of JSON. 0: JSON */
+    size_t raw_max;
+};
+
+/* An answer that is no JSON (REST only). */
+struct reply_bytes {
+    GBytes *bytes;    /* the callee takes a reference if it keeps them */
+    const char *type; /* media type */
+    const char *etag; /* opaque, without quotes; what has this name never changes */
 };
 
 /* All errors that OPERATION may answer with, as OPERATION_ERROR(…) | …: those of its row, and those
@@ -51,6 +60,8 @@ struct request_transport {
     void (*reply)(struct request *request, unsigned status, struct buffer *json);
     /* PROBLEM is the RFC 9457 object, content taken. */
     void (*fail)(struct request *request, enum error_code code, struct buffer *problem);
+    /* NULL where only JSON travels. */
+    void (*reply_bytes)(struct request *request, const struct reply_bytes *content);
 };
 
 struct request {
@@ -61,6 +72,8 @@ struct request {
     const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
+    GBytes *raw;             /* the body of an operation with raw_max; else NULL */
+    const char *raw_type;    /* its Content-Type as sent; valid during the handler's call; or NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
@@ -75,6 +88,7 @@ struct request {
 /* Handlers answer with exactly one of these, now or later; the request is gone afterwards. It is
  * always safe to answer: if the client has left, the answer is dropped. */
 void request_reply(struct request *request, unsigned status, struct buffer *json);
+void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
 

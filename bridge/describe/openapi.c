@@ -77,6 +77,8 @@ static json_t *parameters_of(const struct operation *operation)
 /* NULL when no field comes in the body. */
 static json_t *body_of(const struct operation *operation)
 {
+    if (operation->raw_max > 0)
+        return json_pack("{s:b, s:{s:{}}}", "required", 1, "content", "image/*");
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
     bool required = json_array_size(json_object_get(schema, "required")) > 0;
     if (json_object_size(json_object_get(schema, "properties")) == 0) {
@@ -135,6 +137,8 @@ static json_t *responses_of(const struct operation *operation)
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
     else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
+    if (operation->reply && strchr(operation->reply, '/'))
+        json_object_set_new(responses, "304", json_pack("{s:s}", "description", "The client has it"));
     if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {

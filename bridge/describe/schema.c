@@ -105,6 +105,21 @@ static json_t *read_reference(const char *name)
     return exists(name) ? json_pack("{s:s}", "$ref", target) : NULL;
 }
 
+static json_t *read_alternatives(const char *names)
+{
+    g_auto(GStrv) list = g_strsplit(names, "|", -1);
+    json_t *any = json_array();
+    for (size_t i = 0; list[i]; i++) {
+        json_t *one = read_reference(list[i]);
+        if (!one) {
+            json_decref(any);
+            return NULL;
+        }
+        json_array_append_new(any, one);
+    }
+    return json_pack("{s:o}", "anyOf", any);
+}
+
 /* Takes SCHEMA. */
 static json_t *or_null(json_t *schema)
 {
@@ -112,7 +127,10 @@ static json_t *or_null(json_t *schema)
     json_t *choices = json_object_get(schema, "enum");
     if (!type)
         return json_pack("{s:[o, {s:s}]}", "anyOf", schema, "type", "null");
-    json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
+    if (json_is_array(type))
+        json_array_append_new(type, json_string("null"));
+    else
+        json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
     if (choices)
         json_array_append_new(choices, json_null());
     return schema;
@@ -134,7 +152,9 @@ static json_t *read_type(const char *type)
     }
     if (length > 1 && type[0] == '=')
         return read_choice(type + 1);
-    return g_ascii_isupper(type[0]) ? read_reference(type) : read_plain(type);
+    if (g_ascii_isupper(type[0]))
+        return strchr(type, '|') ? read_alternatives(type) : read_reference(type);
+    return read_plain(type);
 }
 
 json_t *schema_of_type(const char *type)
@@ -304,6 +324,10 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         break;
     case FIELD_CHOICE:
         schema = choices_of(field);
+        break;
+    case FIELD_USER:
+        schema = json_pack("{s:[s,s], s:i}", "type", "string", "integer", "minimum", 1);
+        set_bounds(schema, field, "minLength", "maxLength");
         break;
     }
     return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;

@@ -19,6 +19,7 @@
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/online.h"
 #include "bridge/loop/loop.h"
+#include "xep/0153_vcard_avatar.h"
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
 
@@ -48,10 +49,13 @@ bool announce_is_online(const struct core *core, const struct account *account)
            elsewhere_is_online(core, &account->id);
 }
 
+/* PHOTO and DELAY may be NULL. */
 static bool send_presence(struct core *core, const struct presence_stanza *presence,
-                          const struct delay *delay)
+                          const char *photo, const struct delay *delay)
 {
     g_autoptr(xmpp_stanza_t) stanza = presence_build(presence);
+    if (photo)
+        vcard_update_add(stanza, photo);
     if (delay)
         delay_add(stanza, delay);
     return hosted_send(core, stanza);
@@ -65,19 +69,19 @@ void announce_to(struct core *core, const struct account *account, const char *t
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
         audience_dress(core, account, &presence);
-        send_presence(core, &presence, NULL);
+        send_presence(core, &presence, account->photo, NULL);
         return;
     }
     presence = (struct presence_stanza){
         .from = account->jid, .to = to, .type = PRESENCE_UNAVAILABLE};
-    send_presence(core, &presence, last_seen > 0 ? &delay : NULL);
+    send_presence(core, &presence, NULL, last_seen > 0 ? &delay : NULL);
 }
 
 void announce_unavailable_to(struct core *core, const struct account *account, const char *to)
 {
     struct presence_stanza presence = {
         .from = account->full_jid, .to = to, .type = PRESENCE_UNAVAILABLE};
-    send_presence(core, &presence, NULL);
+    send_presence(core, &presence, NULL, NULL);
 }
 
 /* ---- One account ----------------------------------------------------------------------------------- */
@@ -119,7 +123,8 @@ static bool tell(struct announcer *announcer, const char *peer)
     else
         presence.type = PRESENCE_UNAVAILABLE;
     audience_dress(announcer->core, notice->account, &presence);
-    return send_presence(announcer->core, &presence, NULL);
+    return send_presence(announcer->core, &presence,
+                         notice->available ? notice->account->photo : NULL, NULL);
 }
 
 static void contacts_read(const struct rows *rows, enum error_code error, void *data)
@@ -282,9 +287,9 @@ static void on_gone(struct account *account, void *data)
     audience_changed(announcer->core, account);
 }
 
-void announce_again(struct core *core, const struct account *account)
+void announce_again(struct core *core, struct account *account)
 {
-    online_again(core->announcer->online, account);
+    online_renew(core->announcer->online, account);
     start_pace(core->announcer);
 }
 

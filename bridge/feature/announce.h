@@ -14,11 +14,11 @@ void announce_start(struct core *core); /* from then on sockets are counted */
 void announce_stop(struct core *core);
 void announce_link_up(struct core *core);
 
+/* ACCOUNT's presence has changed: contacts are told again, if they see it online. */
+void announce_again(struct core *core, struct account *account);
+
 /* Whether contacts see ACCOUNT online. */
 bool announce_is_online(const struct core *core, const struct account *account);
-
-/* What ACCOUNT says of itself has changed: contacts are told. */
-void announce_again(struct core *core, const struct account *account);
 
 /* Sends ACCOUNT's current presence to TO. LAST_SEEN (microseconds since 1970; 0: never) is told
  * when it is offline. */

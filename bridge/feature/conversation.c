@@ -9,6 +9,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
+#include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
@@ -58,16 +59,15 @@ static void conversation_open(struct request *request)
         request_fail_field(request, &both);
         return;
     }
-    g_autofree char *folded = jid->present ? jid_fold(jid->text) : NULL;
-    if (jid->present && (!folded || !jid_is_valid_bare(folded) || !strchr(folded, '@'))) {
+    g_autofree char *prepared = jid->present ? jid_prepare(jid->text) : NULL;
+    if (jid->present && (!prepared || !jid_is_valid_bare(prepared) || !strchr(prepared, '@'))) {
         request_fail_field(request, &bad_jid);
         return;
     }
     json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s}", "participant", field_user_json(participant),
-                                  "jid", folded, "domain", request->core->options->xmpp_domain,
+                                  "jid", prepared, "domain", request->core->options->xmpp_domain,
                                   "field", jid->present ? "jid" : "participant_id");
-    change_submit(request->core, "conversation_open", &request->account->id, arguments, open_done,
-                  request);
+    conversation_submit_open(request, arguments, open_done);
 }
 
 /* ---- List and show --------------------------------------------------------------------------------- */

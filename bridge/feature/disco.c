@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/feature/client.h"
 #include "bridge/feature/feature.h"
@@ -31,7 +32,11 @@ static struct disco_info *domain_info(void)
 static struct disco_info *account_info(bool allowed)
 {
     static const struct disco_identity account = {"account", "registered", NULL, NULL};
-    return entity_info(allowed ? XEP_ENTITY_USER : 0, &account);
+    static const struct disco_identity pep = {"pubsub", "pep", NULL, NULL};
+    struct disco_info *info = entity_info(allowed ? XEP_ENTITY_USER : 0, &account);
+    if (allowed)
+        disco_info_put_identity(info, &pep);
+    return info;
 }
 
 static const char *wanted_node(xmpp_stanza_t *iq)
@@ -106,10 +111,24 @@ static bool on_user_info(const struct stanza_context *context)
     return hosted_serve(context, serve_info);
 }
 
+/* The nodes of a user, for those who may read them; see pep.c. */
+static void serve_nodes(struct hosted_call *call)
+{
+    const char *jid = call->account->jid;
+    struct disco_item items[] = {{jid, NS_NICK, NULL},
+                                 {jid, NODE_VCARD4, NULL},
+                                 {jid, NS_AVATAR_METADATA, NULL},
+                                 {jid, NS_AVATAR_DATA, NULL}};
+    size_t count = !call->allowed ? 0 : *call->account->photo ? 4 : 2;
+    hosted_answer(call, disco_items_build_result(call->stanza, NULL, items, count));
+}
+
 static void serve_items(struct hosted_call *call)
 {
     if (wanted_node(call->stanza))
         hosted_refuse(call, ERROR_NOT_FOUND);
+    else if (call->target == TARGET_USER)
+        hosted_ask_access(call, serve_nodes);
     else
         hosted_answer(call, disco_items_build_result(call->stanza, NULL, NULL, 0));
 }

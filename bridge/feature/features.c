@@ -5,6 +5,7 @@
 #include "bridge/feature/features.h"
 
 extern const struct feature feature_audience;
+extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
@@ -12,6 +13,8 @@ extern const struct feature feature_disco;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
+extern const struct feature feature_peer;
+extern const struct feature feature_pep;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_session;
@@ -19,6 +22,7 @@ extern const struct feature feature_search;
 extern const struct feature feature_time;
 extern const struct feature feature_typing;
 extern const struct feature feature_user;
+extern const struct feature feature_user_search;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
 extern const struct feature feature_watch;
@@ -29,6 +33,10 @@ const struct feature *const features[] = {
     &feature_limits,
     &feature_description,
     &feature_user,
+    &feature_avatar,
+    &feature_user_search,
+    &feature_pep,  /* these two look on at presence, */
+    &feature_peer, /* before it is dealt with */
     &feature_conversation,
     &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,

@@ -93,3 +93,21 @@ void hosted_ask_access(struct hosted_call *call, void (*next)(struct hosted_call
     call->serve = next;
     archive_query(call->core->archive, QUERY_CONTACT_ACCESS, values, access_read, call);
 }
+
+static void profile_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct hosted_call *call = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        hosted_refuse(call, error != ERROR_NONE ? ERROR_UNAVAILABLE : ERROR_REFUSED);
+        return;
+    }
+    call->allowed = rows_boolean(rows, 0, 0);
+    call->serve(call);
+}
+
+void hosted_ask_profile(struct hosted_call *call, void (*next)(struct hosted_call *call))
+{
+    const char *values[] = {call->account->id_text, call->from_bare};
+    call->serve = next;
+    archive_query(call->core->archive, QUERY_PROFILE_ACCESS, values, profile_read, call);
+}

@@ -38,6 +38,10 @@ bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hos
 /* Calls NEXT, later, with `allowed` and `idle_seconds` set, or ends the call with an error. */
 void hosted_ask_access(struct hosted_call *call, void (*next)(struct hosted_call *call));
 
+/* Calls NEXT, later, with `allowed` saying whether the asker may see the user's profile, or ends the
+ * call with an error. */
+void hosted_ask_profile(struct hosted_call *call, void (*next)(struct hosted_call *call));
+
 /* Sends REPLY (taken) and ends the call. */
 void hosted_answer(struct hosted_call *call, xmpp_stanza_t *reply);
 /* Ends the call with the stanza error of CODE. */

@@ -5,6 +5,7 @@ libfeature_a_SOURCES = \
   bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/capabilities.c \
   bridge/feature/conversation.c \
+  bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/audience.c bridge/feature/audience.h \
   bridge/feature/caps.c bridge/feature/caps.h \
@@ -16,13 +17,18 @@ libfeature_a_SOURCES = \
   bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/online.c bridge/feature/online.h \
+  bridge/feature/peer.c \
+  bridge/feature/pep.c bridge/feature/pep.h \
+  bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/session.c \
   bridge/feature/search.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
   bridge/feature/user.c \
+  bridge/feature/user_search.c \
   bridge/feature/vcard.c \
   bridge/feature/version.c \
   bridge/feature/watch.c bridge/feature/watch.h

@@ -10,6 +10,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
+#include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
@@ -106,8 +107,7 @@ static void send_direct(struct request *request)
     json_t *arguments = json_pack("{s:o,s:s,s:b}", "participant",
                                   field_user_json(direct_receiver(request)), "field", field,
                                   "id_only", 1);
-    change_submit(request->core, "conversation_open", &request->account->id, arguments,
-                  direct_opened, request);
+    conversation_submit_open(request, arguments, direct_opened);
 }
 
 static const struct field page_fields[] = {
@@ -265,7 +265,9 @@ static const struct operation operations[] = {
      .fields = page_fields, .handle = page, .reply = "MessagePage",
      .summary = "One page of a conversation, oldest first"},
     {.method = "POST", .path = "/api/messages", .command = "private_message",
-     .fields = direct_fields, .handle = send_direct, .reply = "Message",
+     .limit = LIMIT_MESSAGES, .fields = direct_fields, .handle = send_direct,
+     .flags = OPERATION_CREATES, .reply = "Message|BriefMessage",
+     .errors = OPERATION_ERROR(REFUSED),
      .summary = "Sends a message to a user, in the conversation that it makes or finds"},
     {.method = "GET", .path = "/api/messages/:message_id", .fields = show_fields, .handle = show,
      .reply = "Message", .summary = "One message"},

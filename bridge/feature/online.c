@@ -129,6 +129,13 @@ void online_expire(struct online *online, gint64 now)
     }
 }
 
+void online_renew(struct online *online, const struct account *account)
+{
+    struct entry *entry = find(online, account);
+    if (entry && entry->state != GONE)
+        queue_first(online, entry);
+}
+
 void online_repeat(struct online *online)
 {
     GHashTableIter iter;
@@ -140,13 +147,6 @@ void online_repeat(struct online *online)
             g_queue_push_tail(&online->queue, entry);
         entry->queued = true;
     }
-}
-
-void online_again(struct online *online, const struct account *account)
-{
-    struct entry *entry = find(online, account);
-    if (entry && entry->state != GONE)
-        queue_first(online, entry);
 }
 
 void online_watch(struct online *online, void (*gone)(struct account *account, void *data),

@@ -26,11 +26,11 @@ bool online_is_shown(const struct online *online, const struct account *account)
 
 /* Ends the graces that are over at NOW. */
 void online_expire(struct online *online, gint64 now);
+/* ACCOUNT is to be announced again, if it is shown. */
+void online_renew(struct online *online, const struct account *account);
 /* Everybody who is shown is to be announced again. */
 void online_repeat(struct online *online);
 
-/* What is said of ACCOUNT has changed: it is announced anew, unless it is gone. */
-void online_again(struct online *online, const struct account *account);
 /* GONE is told of each account at the end of its grace; it must not change ONLINE. */
 void online_watch(struct online *online, void (*gone)(struct account *account, void *data),
                   void *data);

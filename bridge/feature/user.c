@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Users: who I am, and users made by the app's backend. */
+/* Users: who I am and how I show myself, others' profiles, and users made by the app's backend. */
 #include "config.h"
 
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/provision.h"
 #include "bridge/feature/feature.h"
+#include "bridge/feature/profile.h"
 
 #define USER_JSON_MAX 65536
 
@@ -21,6 +22,73 @@ static const struct field no_fields[] = {{0}};
 static void user_me(struct request *request)
 {
     reply_json(request, 200, request->account->json);
+}
+
+/* ---- One's own profile ------------------------------------------------------------------------------- */
+
+static const struct field profile_fields[] = {
+    {"name", FIELD_TEXT, 0, 1, 255, NULL},
+    {"bio", FIELD_TEXT, 0, 1, 2000, NULL},
+    {0},
+};
+
+/* A member that is null clears; the field list takes null for absent. */
+static void put_member(json_t *arguments, const struct request *request, int field)
+{
+    const char *name = profile_fields[field].name;
+    if (request->values[field].present)
+        json_object_set_new(arguments, name, json_string(request->values[field].text));
+    else if (request->body && json_is_null(json_object_get(request->body, name)))
+        json_object_set_new(arguments, name, json_null());
+}
+
+/* A name is one line with something to see in it. */
+static bool is_name(const char *text)
+{
+    bool visible = false;
+    for (const char *p = text; *p; p += g_utf8_skip[(guchar)*p]) {
+        gunichar c = g_utf8_get_char(p);
+        if (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029)
+            return false;
+        visible = visible || g_unichar_isgraph(c);
+    }
+    return visible;
+}
+
+static void user_patch(struct request *request)
+{
+    static const struct field_problem bad_name = {ERROR_UNPROCESSABLE, "/name",
+                                                  "must be one line that can be seen"};
+    if (request->values[0].present && !is_name(request->values[0].text)) {
+        request_fail_field(request, &bad_name);
+        return;
+    }
+    json_t *arguments = json_object();
+    for (int i = 0; profile_fields[i].name; i++)
+        put_member(arguments, request, i);
+    profile_change(request, arguments);
+}
+
+/* ---- Others ---------------------------------------------------------------------------------------- */
+
+static const struct field get_fields[] = {
+    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {0},
+};
+
+static void user_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1)
+        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+    else
+        reply_json(request, 200, rows_text(rows, 0, 0));
+}
+
+static void user_get(struct request *request)
+{
+    const char *values[] = {request->account->id_text, request->values[0].text};
+    archive_query(request->core->archive, QUERY_USER_GET, values, user_read, request);
 }
 
 static const struct field create_fields[] = {
@@ -56,10 +124,15 @@ static void user_create(struct request *request)
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/me", .fields = no_fields, .handle = user_me,
      .reply = "User", .summary = "The user who is signed in"},
+    {.method = "PATCH", .path = "/api/users/me", .fields = profile_fields, .handle = user_patch,
+     .reply = "User", .summary = "Changes name and bio; null clears"},
+    {.method = "GET", .path = "/api/users/:user_id", .fields = get_fields, .handle = user_get,
+     .reply = "User", .summary = "The profile of a user"},
     {.method = "POST", .path = "/api/users", .fields = create_fields, .handle = user_create,
      .flags = OPERATION_SERVER_KEY | OPERATION_CREATES, .scope = "users", .reply = "User",
      .summary = "Makes a hosted user, or finds the one with that id"},
     {0},
 };
 
-const struct feature feature_user = {.name = "user", .operations = operations};
+const struct feature feature_user = {.name = "user", .operations = operations,
+                                     .start = profile_start};

@@ -1,31 +1,85 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vcard-temp (XEP-0054) of hosted users: name and nickname, to everybody; written by nobody. */
+/* The vCards of hosted users: vcard-temp (XEP-0054) with names, note and photo, and vCard4
+ * (XEP-0292) without; to everybody whom the profile is open to, written by nobody. */
 #include "config.h"
 
-#include <jansson.h>
-#include <string.h>
-
+#include "bridge/archive/archive.h"
 #include "bridge/core/account.h"
+#include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
+#include "bridge/feature/profile.h"
 #include "xep/0054_vcard.h"
+#include "xep/0292_vcard4.h"
+
+/* PHOTO may be NULL. */
+static void answer(struct hosted_call *call, const char *photo)
+{
+    struct profile_names names;
+    profile_names_read(call->account, &names);
+    struct vcard card = {.full_name = names.full_name,
+                         .nickname = names.nickname,
+                         .description = names.note,
+                         .photo_type = photo ? "image/png" : NULL,
+                         .photo = photo};
+    xmpp_stanza_t *result = vcard_build_result(call->stanza, &card);
+    profile_names_clear(&names);
+    hosted_answer(call, result);
+}
+
+static void picture_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct hosted_call *call = data;
+    if (error != ERROR_NONE)
+        hosted_refuse(call, ERROR_UNAVAILABLE);
+    else
+        answer(call, rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL);
+}
+
+static void serve_card(struct hosted_call *call)
+{
+    const char *photo = call->account->photo;
+    if (!call->allowed)
+        hosted_refuse(call, ERROR_REFUSED);
+    else if (*photo)
+        archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
+    else
+        answer(call, NULL);
+}
 
 static void serve_get(struct hosted_call *call)
 {
-    const struct account *account = call->account;
-    json_t *user = json_loads(account->json ? account->json : "{}", 0, NULL);
-    const char *username = json_string_value(json_object_get(user, "username"));
-    g_autofree char *local = g_strndup(account->jid, strcspn(account->jid, "@"));
-    const char *nickname = username ? username : local;
-    struct vcard card = {.full_name = account->name ? account->name : nickname,
-                         .nickname = nickname};
-    hosted_answer(call, vcard_build_result(call->stanza, &card));
-    json_decref(user);
+    hosted_ask_profile(call, serve_card);
 }
 
 static bool on_get(const struct stanza_context *context)
 {
     return hosted_serve(context, serve_get);
+}
+
+static void serve_card4(struct hosted_call *call)
+{
+    if (!call->allowed) {
+        hosted_refuse(call, ERROR_REFUSED);
+        return;
+    }
+    struct profile_names names;
+    profile_names_read(call->account, &names);
+    struct vcard4 card = {names.full_name, names.nickname, names.note};
+    xmpp_stanza_t *result = stanza_reply_result(call->stanza);
+    vcard4_add(result, &card);
+    profile_names_clear(&names);
+    hosted_answer(call, result);
+}
+
+static void serve_get4(struct hosted_call *call)
+{
+    hosted_ask_profile(call, serve_card4);
+}
+
+static bool on_get4(const struct stanza_context *context)
+{
+    return hosted_serve(context, serve_get4);
 }
 
 static void serve_set(struct hosted_call *call)
@@ -41,6 +95,8 @@ static bool on_set(const struct stanza_context *context)
 static const struct stanza_handler stanzas[] = {
     {"iq", "get", "vCard", NS_VCARD, TARGET_USER, on_get},
     {"iq", "set", "vCard", NS_VCARD, TARGET_USER, on_set},
+    {"iq", "get", "vcard", NS_VCARD4, TARGET_USER, on_get4},
+    {"iq", "set", "vcard", NS_VCARD4, TARGET_USER, on_set},
     {0},
 };
 

@@ -21,7 +21,10 @@
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
 
-static const struct request_transport transport = {transport_reply, transport_fail};
+static void transport_reply_bytes(struct request *request, const struct reply_bytes *content);
+
+static const struct request_transport transport = {transport_reply, transport_fail,
+                                                   transport_reply_bytes};
 
 static struct exchange *exchange_of(struct request *request)
 {
@@ -52,6 +55,7 @@ static void release_request(struct exchange *exchange)
 {
     g_clear_pointer(&exchange->request.account, account_unref);
     g_clear_pointer(&exchange->request.body, json_decref);
+    g_clear_pointer(&exchange->request.raw, g_bytes_unref);
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
     g_clear_pointer(&exchange->idempotency_key, g_free);
@@ -71,6 +75,9 @@ void exchange_destroy(struct exchange *exchange)
     struct http_server *server = exchange->server;
     release_request(exchange);
     g_free(exchange->content);
+    g_free(exchange->media_type);
+    g_free(exchange->etag);
+    g_clear_pointer(&exchange->bytes, g_bytes_unref);
     g_free(exchange->set_cookie);
     g_free(exchange->request.set_cookie);
     if (!server) { /* outlived it */
@@ -129,6 +136,17 @@ static void transport_reply(struct request *request, unsigned status, struct buf
     answered(exchange);
 }
 
+static void transport_reply_bytes(struct request *request, const struct reply_bytes *content)
+{
+    struct exchange *exchange = exchange_of(request);
+    exchange->status = 200;
+    exchange->code = ERROR_NONE;
+    exchange->bytes = g_bytes_ref(content->bytes);
+    exchange->media_type = g_strdup(content->type);
+    exchange->etag = g_strconcat("\"", content->etag, "\"", NULL);
+    answered(exchange);
+}
+
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
 {
     struct exchange *exchange = exchange_of(request);
@@ -179,10 +197,13 @@ static void check_body_head(struct exchange *exchange)
 {
     const char *type = exchange->head.content_type;
     guint64 length = exchange->head.content_length;
-    if (length > (guint64)exchange->server->core->options->http_body_max)
+    const struct operation *operation = exchange->request.operation;
+    size_t raw_max = operation ? operation->raw_max : 0;
+    guint64 most = raw_max ? raw_max : (guint64)exchange->server->core->options->http_body_max;
+    if (length > most)
         exchange_fail(exchange, ERROR_TOO_LARGE, "the body is too large", NULL);
-    else if (length > 0 && (!type || g_ascii_strncasecmp(type, "application/json", 16) != 0 ||
-                            (type[16] != '\0' && !strchr("; \t", type[16]))))
+    else if (raw_max == 0 && length > 0 && (!type || g_ascii_strncasecmp(type, "application/json", 16) != 0 ||
+                              (type[16] != '\0' && !strchr("; \t", type[16]))))
         exchange_fail(exchange, ERROR_BAD_REQUEST, "Content-Type must be application/json", NULL);
 }
 
@@ -222,16 +243,27 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
     return buffer_append(&exchange->body, bytes, length) ? MHD_YES : MHD_NO;
 }
 
-static void run_operation(struct exchange *exchange)
+/* Turns the bytes that came into what the handler reads: ERROR_NONE, or why that cannot be. */
+static enum error_code read_body(struct exchange *exchange, const char **ret_detail)
 {
     struct request *request = &exchange->request;
     enum error_code code = ERROR_NONE;
-    const char *detail = NULL;
-    bool readable =
-        exchange->body.length == 0 ||
-        body_parse(exchange->body.data, exchange->body.length, &request->body, &code, &detail);
+    if (request->operation->raw_max > 0) {
+        request->raw = buffer_take_bytes(&exchange->body);
+        request->raw_type = exchange->head.content_type;
+    } else if (exchange->body.length > 0) {
+        body_parse(exchange->body.data, exchange->body.length, &request->body, &code, ret_detail);
+    }
     drop_body(exchange);
-    if (!readable) {
+    return code;
+}
+
+static void run_operation(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    const char *detail = NULL;
+    enum error_code code = read_body(exchange, &detail);
+    if (code != ERROR_NONE) {
         request_fail(request, code, detail);
         return;
     }

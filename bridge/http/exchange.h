@@ -88,6 +88,8 @@ struct exchange {
     enum error_code code; /* ERROR_NONE: not a problem */
     char *content;
     size_t content_length;
+    GBytes *bytes; /* instead of content: an answer that is no JSON */
+    char *media_type, *etag;
     char *set_cookie;
     struct limit_state limit;
 };

@@ -75,6 +75,7 @@ static const char **member_of(struct head *head, const char *name)
         {"Origin", &head->origin},
         {"Idempotency-Key", &head->idempotency_key},
         {"Trestle-User", &head->on_behalf},
+        {"If-None-Match", &head->if_none_match},
         {"Cookie", &head->cookie},
         {"X-CSRF-Token", &head->csrf_token},
         {"X-Forwarded-For", &head->forwarded},
@@ -109,7 +110,8 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
     /* Lists may be spread over several lines; the rest must be there once. */
     bool is_last = member == &scan->head->forwarded;
     bool is_list = is_last || member == &scan->head->connection ||
-                   member == &scan->head->websocket_protocol;
+                   member == &scan->head->websocket_protocol ||
+                   member == &scan->head->if_none_match;
     if (*member && !is_list)
         scan->fault = "a header that may appear once appears twice";
     if (!*member || is_last)

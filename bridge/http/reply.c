@@ -83,8 +83,42 @@ static enum MHD_Result queue(struct exchange *exchange, unsigned status,
     return result;
 }
 
+/* Whether the client says that it has what ETAG names: tags are quoted, "*" is any. */
+static bool client_has(const struct exchange *exchange)
+{
+    const char *list = exchange->head.if_none_match;
+    if (!list)
+        return false;
+    return strcmp(list, "*") == 0 || strstr(list, exchange->etag);
+}
+
+/* What is named by its digest never changes. Browsers must take it for what it is called. */
+static enum MHD_Result send_bytes(struct exchange *exchange)
+{
+    bool known = client_has(exchange);
+    GBytes *bytes = g_steal_pointer(&exchange->bytes);
+    size_t length = 0;
+    const void *data = g_bytes_get_data(bytes, &length);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        known ? 0 : length, (void *)(guintptr)data, MHD_RESPMEM_MUST_COPY);
+    g_bytes_unref(bytes);
+    if (!response)
+        return MHD_NO;
+    if (!known)
+        add(response, "Content-Type", exchange->media_type);
+    add(response, "ETag", exchange->etag);
+    add(response, "Cache-Control", "public, max-age=31536000, immutable");
+    add(response, "X-Content-Type-Options", "nosniff");
+    add(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+    add(response, "Cross-Origin-Resource-Policy", "cross-origin");
+    add(response, "Request-Id", exchange->request.id);
+    return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
+}
+
 enum MHD_Result reply_send(struct exchange *exchange)
 {
+    if (exchange->bytes)
+        return send_bytes(exchange);
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);

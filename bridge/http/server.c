@@ -30,6 +30,7 @@
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
+#define RAW_BODY 524288 /* bytes that operations with raw_max take */
 #define BODY_RATE 16384 /* bytes a second; a large body may take longer */
 #define STOP_POLL 20    /* milliseconds */
 
@@ -276,7 +277,8 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
     server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     gint64 idle = options->http_idle_timeout * G_USEC_PER_SEC;
-    gint64 body = MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
+    gint64 largest = MAX(RAW_BODY, options->http_body_max);
+    gint64 body = MAX(BODY_PATIENCE, largest / BODY_RATE * G_USEC_PER_SEC);
     server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);
     server->patience[WAIT_BODY] = MIN(body, idle);
     server->patience[WAIT_CLIENT] = idle;

@@ -176,7 +176,9 @@ static void transport_fail(struct request *request, enum error_code code, struct
 static const struct {
     const char *schema;
     const char *member;
-} ack_members[] = {{"Message", "message"}, {"Conversation", "conversation"}};
+} ack_members[] = {{"Message", "message"},
+                   {"Message|BriefMessage", "message"},
+                   {"Conversation", "conversation"}};
 
 const char *command_ack_member(const struct operation *operation)
 {

@@ -176,7 +176,8 @@ BEGIN
 END $$;
 
 -- Create-or-get: p_user wants to talk to participant (see user_refer) or to jid (a bare JID that was
--- checked; on our own domain only users that exist are found). field is how the request calls it; with
+-- checked; on our own domain only users that exist are found). field is how the request calls it. With
+-- may_make false nothing is made (outcome 7); with
 -- id_only the result is { id } alone, and the conversation is not brought back into the list.
 CREATE FUNCTION change_conversation_open(p_user uuid, p_arguments jsonb, OUT outcome int,
                                          OUT result jsonb)
@@ -201,6 +202,10 @@ BEGIN
     outcome := 6;
     result := jsonb_build_object('pointer', '/' || (p_arguments->>'field'),
                                  'detail', 'is the user who asks');
+  ELSIF p_arguments->>'may_make' = 'false' AND NOT EXISTS (
+      SELECT FROM conversations c WHERE c.kind = 'direct' AND c.user_a = least(p_user, peer)
+        AND c.user_b = greatest(p_user, peer)) THEN
+    outcome := 7;
   ELSE
     SELECT p.ret_id, p.ret_created INTO pair, made FROM conversation_pair(p_user, peer) p;
     UPDATE members m SET hidden_seq = NULL

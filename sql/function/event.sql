@@ -92,7 +92,8 @@ DECLARE
 BEGIN
   SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
   RETURN QUERY
-    SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END, h.stamp, NULL::text,
+    SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
+           greatest(h.stamp, 'epoch'), NULL::text,
            NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint
       FROM log_head h;
   IF unseen.missed > p_limit THEN

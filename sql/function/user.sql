@@ -5,12 +5,12 @@
 CREATE FUNCTION user_json(u users) RETURNS json
 LANGUAGE sql STABLE AS $$
   SELECT json_build_object('id', u.id, 'username', u.username, 'name', u.name,
-    'avatar_url', u.avatar_url, 'bio', u.bio, 'jid', u.jid, 'kind', u.kind)
+    'avatar_url', coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url), 'bio', u.bio, 'jid', u.jid, 'kind', u.kind)
 $$;
 
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked
--- by the caller, is used for a new user's JID if it is free; else a surrogate is. Name, username
--- and picture follow the token when it has them. Returns the row that was found or made.
+-- by the caller, is used for a new user's JID if it is free; else a surrogate is. Username, picture
+-- and, unless the user has set one, name follow the token when it has them. Returns the row that was found or made.
 CREATE FUNCTION user_provision(p_external_id text, p_localpart text, p_domain text,
                                p_username text, p_name text, p_avatar_url text)
 RETURNS TABLE (id uuid, jid text, name text, json text, created boolean, number bigint)
@@ -34,12 +34,15 @@ BEGIN
     END IF;
   END LOOP;
   IF (p_username IS NOT NULL AND p_username IS DISTINCT FROM u.username)
-     OR (p_name IS NOT NULL AND p_name IS DISTINCT FROM u.name)
+     OR (p_name IS NOT NULL AND p_name IS DISTINCT FROM u.name AND NOT u.own_name)
      OR (p_avatar_url IS NOT NULL AND p_avatar_url IS DISTINCT FROM u.avatar_url) THEN
     UPDATE users SET username = coalesce(p_username, users.username),
-        name = coalesce(p_name, users.name),
+        name = CASE WHEN users.own_name THEN users.name ELSE coalesce(p_name, users.name) END,
         avatar_url = coalesce(p_avatar_url, users.avatar_url), updated_at = now()
       WHERE users.id = u.id RETURNING * INTO u;
+    PERFORM user_words_update(u);
+  ELSIF made THEN
+    PERFORM user_words_update(u);
   END IF;
   RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, made, u.number;
 END $$;
@@ -83,11 +86,16 @@ CREATE FUNCTION user_remote(p_jid text) RETURNS uuid
 LANGUAGE plpgsql AS $$
 DECLARE
   found uuid;
+  u users;
 BEGIN
   SELECT id INTO found FROM users WHERE jid = p_jid;
   IF found IS NULL THEN
     INSERT INTO users (id, kind, jid, username) VALUES (gen_random_uuid(), 'remote', p_jid, p_jid)
-      ON CONFLICT (jid) DO NOTHING RETURNING id INTO found;
+      ON CONFLICT (jid) DO NOTHING RETURNING * INTO u;
+    found := u.id;
+    IF found IS NOT NULL THEN
+      PERFORM user_words_update(u);
+    END IF;
   END IF;
   IF found IS NULL THEN
     SELECT id INTO found FROM users WHERE jid = p_jid;

@@ -12,3 +12,30 @@ SELECT * FROM user_by_jid($1::text)
 
 -- name: server_key_find
 SELECT server_key_find($1::bytea)
+
+-- name: user_get
+SELECT * FROM user_get($1::uuid, $2::uuid)
+
+-- name: profile_access
+SELECT profile_access($1::uuid, $2::text)
+
+-- name: user_search
+SELECT user_search($1::uuid, $2::text, 20)
+
+-- name: user_at
+SELECT user_at($1::uuid, $2::text)
+
+-- name: user_candidate
+SELECT user_candidate($1::uuid, $2::text)
+
+-- name: picture_store
+SELECT picture_store($1::text, $2::text, $3::text, $4::text, $5::int, $6::int)
+
+-- name: picture_get
+SELECT * FROM picture_get($1::text)
+
+-- name: picture_png
+SELECT * FROM picture_png($1::text)
+
+-- name: remote_profile_wanted
+SELECT wanted, known FROM remote_profile_wanted($1::uuid, $2::text)

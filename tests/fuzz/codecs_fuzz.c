@@ -8,9 +8,14 @@
 
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
+#include "xep/0060_pubsub.h"
+#include "xep/0084_avatar.h"
 #include "xep/0092_version.h"
 #include "xep/0184_receipts.h"
+#include "xep/0153_vcard_avatar.h"
+#include "xep/0172_nick.h"
 #include "xep/0199_ping.h"
+#include "xep/0292_vcard4.h"
 #include "xep/0202_time.h"
 #include "xep/0297_forward.h"
 #include "xep/0334_hints.h"
@@ -127,6 +132,24 @@ static void run_iq(xmpp_stanza_t *stanza)
         check_round_trip(again);
 }
 
+static void run_profile(xmpp_stanza_t *stanza)
+{
+    struct pubsub_request request;
+    struct pubsub_item item;
+    struct avatar_info info;
+    struct vcard4 card;
+    vcard_update_parse(stanza);
+    if (pubsub_request_parse(stanza, &request) && !*request.node)
+        abort();
+    if (!(pubsub_event_parse(stanza, &item) || pubsub_result_parse(stanza, &item)) ||
+        !item.payload)
+        return;
+    avatar_metadata_parse(item.payload, &info);
+    avatar_data_parse(item.payload);
+    nick_parse(item.payload);
+    vcard4_parse(item.payload, &card);
+}
+
 static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
 {
     static const char *const domains[] = {"app.example.org", NULL};
@@ -146,6 +169,7 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
         check_round_trip(again);
     }
     run_iq(stanza);
+    run_profile(stanza);
     run_answers(stanza);
 }
 

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = g_strndup((const char *)data, size);
     g_autofree char *bare = jid_bare(text);
-    g_autofree char *folded = jid_fold(text);
+    g_autofree char *prepared = jid_prepare(text);
+    g_autofree char *again = prepared ? jid_prepare(prepared) : NULL;
     g_autofree char *local = jid_local(text);
     g_autofree char *domain = jid_domain(text);
     g_autofree char *resource = jid_resource(text);
@@ -36,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (bare && (!jid_is_valid_bare(bare) || !jid_same_bare(bare, text) || !domain))
         abort();
-    if (folded && !jid_is_valid(folded))
+    if (prepared && (!jid_is_valid(prepared) || g_strcmp0(prepared, again) != 0))
         abort();
     if (local && jid_is_hosted_local(local) && !bare)
         abort();

@@ -18,6 +18,11 @@ tests_fuzz_jid_fuzz_SOURCES = tests/fuzz/jid_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_jid_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_jid_fuzz_LDADD = $(XEP_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/image_fuzz
+tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_image_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_image_fuzz_LDADD = libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/options_fuzz
 tests_fuzz_options_fuzz_SOURCES = tests/fuzz/options_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_options_fuzz_LDFLAGS = $(FUZZ_LINK)
@@ -40,7 +45,7 @@ tests_fuzz_token_fuzz_LDADD = libcore.a libbase.a $(JWT_LIBS) $(JANSSON_LIBS) $(
 FUZZ_TARGETS += tests/fuzz/cursor_fuzz
 tests_fuzz_cursor_fuzz_SOURCES = tests/fuzz/cursor_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cursor_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_cursor_fuzz_LDADD = libcore.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_fuzz_cursor_fuzz_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/cookie_fuzz
 tests_fuzz_cookie_fuzz_SOURCES = tests/fuzz/cookie_fuzz.c $(FUZZ_MAIN)

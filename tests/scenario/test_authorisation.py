@@ -9,7 +9,8 @@ import pytest
 
 from harness.bad import bad_parameters
 from harness.described import commands, operations
-from harness.matrix import CALLERS, THINGS, NotYet, World, everybody, members, server_key, signed_in
+from harness.matrix import CALLERS, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
+from harness.pictures import png
 from harness.rest import Api
 
 pytestmark = pytest.mark.generated
@@ -29,6 +30,12 @@ ROWS = {
     "POST /api/users/{user_id}/suspend": server_key({}),
     "DELETE /api/users/{user_id}/suspend": server_key(),
     "GET /api/users/me": signed_in(),
+    "PATCH /api/users/me": signed_in({"bio": "matrix"}),
+    "PUT /api/users/me/avatar": signed_in(png()),
+    "DELETE /api/users/me/avatar": signed_in(),
+    "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
+    "GET /api/users/search": signed_in({"q": "strangers"}),
+    "GET /api/users/{user_id}": users(),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
@@ -36,6 +43,14 @@ ROWS = {
     "GET /api/conversations/{conversation_id}/messages": members(),
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
     "PUT /api/conversations/{conversation_id}/read": members({}),
+    "PATCH /api/conversations/{conversation_id}": members({"pinned": True}),
+    "DELETE /api/conversations/{conversation_id}": members(),
+    "GET /api/messages/conversations": signed_in(),
+    "GET /api/messages/conversations/{conversation_id}": members(),
+    "PATCH /api/messages/conversations/{conversation_id}": members({"archived": True}),
+    "DELETE /api/messages/conversations/{conversation_id}": members(),
+    "POST /api/messages": signed_in(lambda world, thing: {"receiver_id": world.other.me()["id"], "content": "Hello"}),
+    "GET /api/messages/{message_id}": members(deleted="not_found", anonymous_deleted="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
@@ -79,6 +94,8 @@ def ask(user, operation, ids=None, body=None, **query):
     path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
     if operation.method == "GET":  # what a row gives as body is the query then
         return user.request(operation.method, path, **{**(body or {}), **query})
+    if isinstance(body, bytes):
+        return user.request(operation.method, path, body, {"Content-Type": "image/png"}, **query)
     return user.request(operation.method, path, body, **query)
 
 

@@ -82,7 +82,7 @@ def test_the_list_is_ordered_by_activity_and_pages_yield_all_once(app):
         assert seen == order
     back = alice.conversations(limit=2, after=page_position(alice, order[4]))
     assert [c["id"] for c in back["items"]] == order[2:4]
-    for query in ({"limit": 0}, {"limit": 101}, {"before": "x"}, {"filter": "nothing"}):
+    for query in ({"limit": 0}, {"limit": 1001}, {"before": "x"}, {"filter": "nothing"}, {"q": ""}, {"q": "x" * 256}):
         assert alice.request("GET", "/api/conversations", **query).status == 422, query
 
 

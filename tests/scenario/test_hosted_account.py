@@ -79,9 +79,9 @@ def test_a_user_is_an_account_and_strangers_learn_no_more(alice, bob):
     assert bob.disco_info(alice.jid) == ({"account/registered"}, set())
     befriend(alice, bob)
     identities, features = bob.disco_info(alice.jid)
-    assert identities == {"account/registered"}
+    assert identities == {"account/registered", "pubsub/pep"}
     assert {DISCO_INFO, VCARD} <= features
-    assert bob.disco_items(alice.jid) == []
+    assert set(bob.disco_items(alice.jid)) == {alice.jid}
     assert refusal(bob, alice.jid, DISCO_INFO, node="nowhere") == "item-not-found"
 
 

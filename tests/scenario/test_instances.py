@@ -385,3 +385,12 @@ def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
     alice.send(talk, "goes on")
     bob.expect_message("goes on", timeout=20)
     assert cluster.wait_holder(stack, [new]) == new
+
+
+def test_a_profile_changed_at_one_is_known_at_the_other(app):
+    here, there = app("alice", 0), app("alice", 1)
+    assert here.me()["id"] == there.me()["id"]
+    with there.ws() as socket:
+        user = here.call(200, "PATCH", "/api/users/me", {"name": "Changed here"})
+        assert socket.expect("user.updated")["payload"] == user
+    wait_for("the other instance to know the profile", lambda: there.me() == user)

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from harness.daemon import Daemon
+from harness.database import database
 from harness.rest import App
 
 EVENTS = ("message.new", "message.read", "message.delivered", "message.failed")
@@ -116,6 +117,28 @@ def test_no_gap_and_no_repeat_while_messages_keep_arriving(app):
         socket.expect("resumed")
     collected += contents(socket)
     assert collected == sent
+
+
+def test_a_client_that_was_away_for_a_hundred_thousand_events_gets_resync(stack, app):
+    alice, bella, talk = pair(app)
+    bella.send(talk, "before")
+    with alice.ws() as socket:
+        cursor = socket.hello["cursor"]
+    with database(stack) as query:
+        head, = query("UPDATE log_head SET position = position + 100000 RETURNING position - 100000")[0]
+        query("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
+              " SELECT gen_random_uuid(), c.id, 1 + n, %s + n, u.id, now(), 'missed',"
+              " (c.user_a = u.id)::int * (1 + n) FROM conversations c, users u, generate_series(1, 100000) n"
+              " WHERE c.id = %s AND u.id = %s", head, talk["id"], bella.me()["id"])
+    assert alice.conversation(talk)["unread_count"] == 100_001
+    with alice.ws(resume=cursor) as socket:
+        fresh = socket.expect("resync")["payload"]["cursor"]
+        bella.send(talk, "live")
+        socket.expect("message.new", content="live")
+        assert contents(socket) == ["live"]
+    with alice.ws(resume=fresh) as socket:
+        assert socket.expect("resumed")["payload"]["count"] == 1
+    assert alice.read(talk)["unread_count"] == 0
 
 
 @pytest.fixture

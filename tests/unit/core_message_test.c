@@ -60,7 +60,7 @@ static void on_fail(struct request *request, enum error_code code, struct buffer
     g_free(request);
 }
 
-static const struct request_transport transport = {on_reply, on_fail};
+static const struct request_transport transport = {.reply = on_reply, .fail = on_fail};
 
 static struct request *request_new(void)
 {

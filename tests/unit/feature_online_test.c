@@ -223,7 +223,30 @@ START_TEST(recovered_user_goes_unless_a_socket_comes)
 }
 END_TEST
 
-UNIT_MAIN("online", first_socket_is_announced_once,
+START_TEST(renewed_user_is_announced_again_if_shown)
+{
+    setup();
+    online_renew(online, alice);
+    assert_quiet();
+    online_connected(online, alice);
+    online_renew(online, alice);
+    assert_announced(alice, true);
+    assert_quiet();
+    online_renew(online, alice);
+    online_renew(online, alice);
+    assert_announced(alice, true);
+    assert_quiet();
+    online_disconnected(online, alice, 0);
+    online_renew(online, alice);
+    online_expire(online, GRACE);
+    assert_announced(alice, false);
+    online_renew(online, alice);
+    assert_quiet();
+    teardown();
+}
+END_TEST
+
+UNIT_MAIN("online", renewed_user_is_announced_again_if_shown, first_socket_is_announced_once,
           last_socket_is_announced_after_the_grace, reconnect_within_the_grace_is_no_news,
           grace_counts_from_the_latest_loss, what_is_told_is_the_latest,
           everybody_shown_is_repeated, news_come_before_repetitions, returned_notice_comes_again,

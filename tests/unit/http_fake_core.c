@@ -137,6 +137,13 @@ static void handle_refused(struct request *request)
     request_fail(request, ERROR_REFUSED, "never shown");
 }
 
+/* Gives the body back; the path carries no parameter. */
+static void handle_raw(struct request *request)
+{
+    struct reply_bytes content = {request->raw, "image/png", "abc"};
+    request_reply_bytes(request, &content);
+}
+
 static const struct field no_fields[] = {{.name = NULL}};
 static const struct field item_fields[] = {
     {.name = "item", .type = FIELD_TEXT, .flags = FIELD_IN_PATH | FIELD_REQUIRED, .maximum = 64},
@@ -158,6 +165,8 @@ static const struct operation operations[] = {
     {.method = "POST", .path = "/api/slow", .fields = content_fields, .handle = handle_slow},
     {.method = "GET", .path = "/api/items/:item", .fields = item_fields, .handle = handle_now},
     {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
+    {.method = "PUT", .path = "/api/raw", .fields = no_fields, .handle = handle_raw,
+     .raw_max = 400000},
     {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},
     {.method = "GET",
      .path = "/api/open",

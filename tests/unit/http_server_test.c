@@ -316,6 +316,33 @@ CLIENT_TEST(parameters_are_decoded_once)
     ck_assert_uint_eq(ask("GET /api/items/a?limit=%3 HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 422);
 }
 
+CLIENT_TEST(raw_bodies_and_replies_pass_unchanged)
+{
+    int fd = dial();
+    g_autofree char *most = g_strnfill(200000, '\x01');
+    g_autofree char *head = g_strdup_printf(
+        "PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Type: image/png\r\nContent-Length: %u\r\n\r\n",
+        200000u);
+    say(fd, head);
+    put(fd, most, 200000);
+    struct reply *reply = hear(fd);
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Content-Type: image/png\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "ETag: \"abc\"\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "X-Content-Type-Options: nosniff\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "immutable"));
+    ck_assert_str_eq(reply->body, most);
+    close(fd);
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+                "If-None-Match: \"x\", \"abc\"\r\nContent-Length: 3\r\n\r\nabc");
+    ck_assert_uint_eq(reply->status, 304);
+    ck_assert_str_eq(reply->body, "");
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Length: 400001\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 413);
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\na");
+    ck_assert_uint_eq(reply->status, 401);
+}
+
 CLIENT_TEST(bodies_are_checked)
 {
     ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON)->body, "{\"values\":[\"hi\",null]}");
@@ -688,6 +715,7 @@ static Suite *suite(void)
     tcase_add_test(tests, replies_carry_the_promised_headers);
     tcase_add_test(tests, routes_and_rights_are_checked);
     tcase_add_test(tests, parameters_are_decoded_once);
+    tcase_add_test(tests, raw_bodies_and_replies_pass_unchanged);
     tcase_add_test(tests, bodies_are_checked);
     tcase_add_test(tests, a_connection_outlives_a_mistake_but_not_a_flood);
     tcase_add_loop_test(tests, hostile_heads_are_answered_with_400_and_the_end, 0,

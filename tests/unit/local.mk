@@ -201,5 +201,5 @@ TESTS += tests/unit/feature_online_test
 tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
   bridge/feature/online.c
 tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif

@@ -68,13 +68,125 @@ START_TEST(bare_addresses)
 }
 END_TEST
 
-START_TEST(user_input_folds)
+struct preparation {
+    const char *input;
+    const char *prepared; /* NULL: there is none */
+};
+
+static void expect_prepared(const struct preparation *rows, size_t count)
 {
-    g_autofree char *folded = jid_fold("Alice@Example.ORG./Phone");
-    ck_assert_str_eq(folded, "alice@example.org/Phone");
-    g_autofree char *domain = jid_fold("Example.org.");
-    ck_assert_str_eq(domain, "example.org");
-    ck_assert_ptr_null(jid_fold("a b@c"));
+    for (size_t i = 0; i < count; i++) {
+        g_autofree char *prepared = jid_prepare(rows[i].input);
+        ck_assert_msg(g_strcmp0(prepared, rows[i].prepared) == 0, "%s: %s, not %s", rows[i].input,
+                      prepared, rows[i].prepared);
+        g_autofree char *again = prepared ? jid_prepare(prepared) : NULL;
+        ck_assert_pstr_eq(again, prepared);
+    }
+}
+
+/* Addresses of the kinds that the tables of RFC 7622 section 3.5 list. */
+START_TEST(user_input_is_prepared)
+{
+    static const struct preparation rows[] = {
+        {"Alice@Example.ORG./Phone", "alice@example.org/Phone"},
+        {"Example.org.", "example.org"},
+        {"juliet@example.com/foo bar", "juliet@example.com/foo bar"},
+        {"juliet@example.com/foo@bar/baz", "juliet@example.com/foo@bar/baz"},
+        {"foo\\20bar@example.com", "foo\\20bar@example.com"},
+        {"fussball@example.com", "fussball@example.com"},
+        {"π@example.com", "π@example.com"},
+        {"Σ@example.com/foo", "σ@example.com/foo"},
+        {"ς@example.com", "σ@example.com"},
+        {"king@example.com/♚", "king@example.com/♚"},
+        {"Bob@EXAMPLE.org", "bob@example.org"},
+        {"ｂｏｂ@ｅｘａｍｐｌｅ．org", "bob@example.org"},
+        {"ﾊﾟ@example.jp", "パ@example.jp"},
+        {"bob@BÜCHER.example", "bob@bücher.example"},
+        {"bob@bu\xcc\x88" "cher.example", "bob@bücher.example"},
+        {"bob@xn--bcher-kva.example", "bob@bücher.example"},
+        {"bob@straße.example", "bob@straße.example"},
+        {"E\xcc\x81va@example.org/E\xcc\x81", "éva@example.org/É"},
+        {"a@example.org/\xc2\xa0x", "a@example.org/ x"},
+        {"אבג@example.org", "אבג@example.org"},
+        {"a@[2001:DB8::1]", "a@[2001:db8::1]"},
+        {"a@192.0.2.7", "a@192.0.2.7"},
+        {"col·lega@example.org", "col·lega@example.org"},
+        {"col\xc2\xb7" "a@example.org", NULL},
+        {"co·lega@example.org", NULL},
+        {"straße@example.org", "strasse@example.org"},
+    };
+    expect_prepared(rows, G_N_ELEMENTS(rows));
+}
+END_TEST
+
+START_TEST(input_that_is_no_address)
+{
+    static const char *const bad[] = {
+        "",
+        "a b@c.example",
+        "\"juliet\"@example.com",
+        "foo bar@example.com",
+        "juliet@example.com/",
+        "@example.com",
+        "@",
+        "henryⅣ@example.com",       /* a compatibility form */
+        "♚@example.com",            /* a symbol */
+        "juliet@",
+        "/foobar",
+        "a@☕.example",
+        "a@b_c.example",
+        "a@-b.example",
+        "a@b..example",
+        "a@.example",
+        "a@xn--.example",
+        "a@xn--a.example",
+        "a@[::1",
+        "a@[192.0.2.7]",
+        "a@[::1]x",
+        "a\xe2\x80\x8b@b.example",  /* zero width space */
+        "a\xe2\x80\xae@b.example",  /* right-to-left override */
+        "a\xe2\x80\x8d@b.example",  /* joiner out of place */
+        "a\xef\xbf\xbe@b.example",  /* no character */
+        "a\xee\x80\x80@b.example",  /* private use */
+        "a\xcd\xb8@b.example",       /* unassigned */
+        "a\xe1\x84\x80@b.example",  /* old Hangul */
+        "אa@b.example",             /* mixed directions */
+        "aא@b.example",
+        "1א@b.example",
+        "٠۰@b.example",             /* two sorts of Arabic digits */
+        "a@b.example/\x07",
+        "a@b.example/\xe2\x80\xa8",
+        "\xff@b.example",
+        "a@b.example/\xc3",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *prepared = jid_prepare(bad[i]);
+        ck_assert_msg(!prepared, "%s: %s", bad[i], prepared);
+    }
+}
+END_TEST
+
+START_TEST(prepared_parts_have_1023_bytes)
+{
+    g_autofree char *longest = g_strnfill(1023, 'X');
+    g_autofree char *longer = g_strnfill(1024, 'X');
+    g_autofree char *huge = g_strnfill(100000, 'X');
+    g_autofree char *fits = g_strconcat(longest, "@b.example/", longest, NULL);
+    g_autofree char *prepared = jid_prepare(fits);
+    ck_assert_ptr_nonnull(prepared);
+    const char *const parts[] = {longer, huge};
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *local = g_strconcat(parts[i], "@b.example", NULL);
+        g_autofree char *domain = g_strconcat("a@", parts[i], NULL);
+        g_autofree char *resource = g_strconcat("a@b.example/", parts[i], NULL);
+        ck_assert_ptr_null(jid_prepare(local));
+        ck_assert_ptr_null(jid_prepare(domain));
+        ck_assert_ptr_null(jid_prepare(resource));
+    }
+    g_autofree char *label = g_strnfill(64, 'x');
+    ck_assert_ptr_null(jid_prepare(label));
+    g_autofree char *bare = jid_prepare_bare("A@B.example/c");
+    ck_assert_str_eq(bare, "a@b.example");
 }
 END_TEST
 
@@ -98,7 +210,9 @@ int main(void)
     tcase_add_test(tests, bad_addresses_are_refused);
     tcase_add_test(tests, parts_have_1023_bytes);
     tcase_add_test(tests, bare_addresses);
-    tcase_add_test(tests, user_input_folds);
+    tcase_add_test(tests, user_input_is_prepared);
+    tcase_add_test(tests, input_that_is_no_address);
+    tcase_add_test(tests, prepared_parts_have_1023_bytes);
     tcase_add_test(tests, hosted_local_parts);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

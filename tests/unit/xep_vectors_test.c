@@ -9,8 +9,13 @@
 #include "tests/unit/xep_read.h"
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
+#include "xep/0060_pubsub.h"
+#include "xep/0084_avatar.h"
 #include "xep/0092_version.h"
+#include "xep/0153_vcard_avatar.h"
+#include "xep/0172_nick.h"
 #include "xep/0184_receipts.h"
+#include "xep/0292_vcard4.h"
 #include "xep/0202_time.h"
 #include "xep/0297_forward.h"
 #include "xep/0334_hints.h"
@@ -65,8 +70,72 @@ static json_t *dump_vcard(xmpp_stanza_t *stanza)
     struct vcard card;
     if (!vcard_parse(stanza, &card))
         return NULL;
-    return json_pack("{ss?ss?ss?ss?}", "full_name", card.full_name, "nickname", card.nickname,
-                     "photo_type", card.photo_type, "photo", card.photo);
+    return json_pack("{ss?ss?ss?ss?ss?}", "full_name", card.full_name, "nickname", card.nickname,
+                     "description", card.description, "photo_type", card.photo_type, "photo",
+                     card.photo);
+}
+
+static json_t *item_json(const struct pubsub_item *item)
+{
+    return json_pack("{ssss?ss?}", "node", item->node, "id", item->id, "payload",
+                     item->payload ? stanza_name(item->payload) : NULL);
+}
+
+static json_t *dump_pubsub(xmpp_stanza_t *stanza)
+{
+    struct pubsub_request request;
+    struct pubsub_item item;
+    if (pubsub_request_parse(stanza, &request))
+        return json_pack("{ssss?si}", "node", request.node, "item", request.item, "count",
+                         (int)request.item_count);
+    if (pubsub_event_parse(stanza, &item) || pubsub_result_parse(stanza, &item))
+        return item_json(&item);
+    return NULL;
+}
+
+/* What the first item holds. */
+static xmpp_stanza_t *payload_of(xmpp_stanza_t *stanza)
+{
+    struct pubsub_item item;
+    bool found = pubsub_event_parse(stanza, &item) || pubsub_result_parse(stanza, &item);
+    return found ? item.payload : NULL;
+}
+
+static json_t *dump_avatar(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *payload = payload_of(stanza);
+    struct avatar_info info;
+    if (!payload)
+        return NULL;
+    if (avatar_metadata_parse(payload, &info))
+        return json_pack("{ss?ss?sIsIsI}", "id", info.id, "type", info.type, "bytes",
+                         (json_int_t)info.bytes, "width", (json_int_t)info.width, "height",
+                         (json_int_t)info.height);
+    const char *data = avatar_data_parse(payload);
+    return data ? json_pack("{ss}", "data", data) : NULL;
+}
+
+static json_t *dump_vcard_update(xmpp_stanza_t *stanza)
+{
+    const char *hash = vcard_update_parse(stanza);
+    return hash ? json_pack("{ss}", "hash", hash) : NULL;
+}
+
+static json_t *dump_nick(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *payload = payload_of(stanza);
+    const char *nick = payload ? nick_parse(payload) : NULL;
+    return nick ? json_pack("{ss}", "nick", nick) : NULL;
+}
+
+static json_t *dump_vcard4(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *payload = payload_of(stanza);
+    struct vcard4 card;
+    if (!payload || !vcard4_parse(payload, &card))
+        return NULL;
+    return json_pack("{ss?ss?ss?}", "fn", card.full_name, "nickname", card.nickname, "note",
+                     card.note);
 }
 
 static json_t *dump_chat_state(xmpp_stanza_t *stanza)
@@ -190,6 +259,8 @@ static const struct {
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
     {"0012", dump_last},       {"0030", dump_disco},        {"0054", dump_vcard},
+    {"0060", dump_pubsub},     {"0084", dump_avatar},       {"0153", dump_vcard_update},
+    {"0172", dump_nick},       {"0292", dump_vcard4},
     {"0085", dump_chat_state}, {"0092", dump_version},      {"0115", dump_caps},
     {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
     {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a picture says of itself, read from its first bytes without decoding anything. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum image_format { IMAGE_PNG, IMAGE_JPEG, IMAGE_WEBP, IMAGE_GIF, IMAGE_FORMAT_MAX };
+
+struct image_head {
+    enum image_format format;
+    uint32_t width, height; /* 1 or more; of a JPEG as stored, before it is turned */
+    unsigned orientation;   /* 1..8 as Exif has it; 1 unless a JPEG says otherwise */
+};
+
+#define IMAGE_SIDE_MAX 8192
+#define IMAGE_PIXELS_MAX (16 * 1024 * 1024)
+
+/* Reads the head of the LENGTH bytes at DATA. False: none of the formats above, or cut off. */
+bool image_read_head(const void *data, size_t length, struct image_head *ret);
+/* Whether a picture with that head is small enough to be decoded. */
+bool image_is_bearable(const struct image_head *head);
+
+/* The media type of FORMAT, and the format with that media type (parameters after ";" ignored);
+ * IMAGE_FORMAT_MAX: none. */
+const char *image_media_type(enum image_format format);
+enum image_format image_format_of(const char *media_type);

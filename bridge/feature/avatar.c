@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Avatars for apps: upload, removal, and the pictures themselves, whose path is their digest and
+ * needs no credentials: <img> has none to give. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/image.h"
+#include "bridge/core/account.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/picture.h"
+#include "bridge/feature/profile.h"
+
+#define UPLOAD_MAX (512 * 1024)
+
+static const struct field no_fields[] = {{0}};
+
+/* ---- Upload ---------------------------------------------------------------------------------------- */
+
+struct upload {
+    struct request *request;
+    char hash[PICTURE_HASH_SIZE];
+};
+
+static void picture_stored(const struct rows *rows, enum error_code error, void *data)
+{
+    struct upload *upload = data;
+    struct request *request = upload->request;
+    (void)rows;
+    if (error == ERROR_NONE)
+        profile_change(request, json_pack("{ss}", "avatar_hash", upload->hash));
+    else
+        request_fail(request, error, NULL);
+    g_free(upload);
+}
+
+static void picture_made(const struct picture *picture, enum error_code error, void *data)
+{
+    struct upload *upload = data;
+    struct request *request = upload->request;
+    if (!picture || !request->core->archive) {
+        bool bad = error == ERROR_UNPROCESSABLE;
+        request_fail(request, bad ? error : ERROR_UNAVAILABLE,
+                     bad ? "the picture cannot be read" : NULL);
+        g_free(upload);
+        return;
+    }
+    g_strlcpy(upload->hash, picture->hash, sizeof upload->hash);
+    picture_store(request->core, picture, picture_stored, upload);
+}
+
+static void avatar_put(struct request *request)
+{
+    size_t length = 0;
+    const void *bytes = request->raw ? g_bytes_get_data(request->raw, &length) : NULL;
+    enum image_format format = image_format_of(request->raw_type);
+    struct image_head head;
+    if (format == IMAGE_FORMAT_MAX) {
+        request_fail(request, ERROR_UNPROCESSABLE,
+                     "Content-Type must be image/png, image/jpeg, image/webp or image/gif");
+    } else if (!bytes || !image_read_head(bytes, length, &head) || head.format != format) {
+        request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
+    } else if (!image_is_bearable(&head)) {
+        request_fail(request, ERROR_UNPROCESSABLE, "the picture has too many pixels");
+    } else {
+        struct upload *upload = g_new0(struct upload, 1);
+        upload->request = request;
+        picture_make(request->raw, picture_made, upload);
+    }
+}
+
+static void avatar_delete(struct request *request)
+{
+    profile_change(request, json_pack("{sn}", "avatar_hash"));
+}
+
+/* ---- Pictures -------------------------------------------------------------------------------------- */
+
+static const struct field get_fields[] = {
+    {"hash", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_PATH, 40, 40, NULL},
+    {0},
+};
+
+static void picture_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    gsize length = 0;
+    guchar *image = g_base64_decode(rows_text(rows, 0, 1), &length);
+    g_autoptr(GBytes) bytes = g_bytes_new_take(image, length);
+    struct reply_bytes content = {bytes, rows_text(rows, 0, 0), request->values[0].text};
+    request_reply_bytes(request, &content);
+}
+
+static void picture_get(struct request *request)
+{
+    const char *hash = request->values[0].text;
+    if (picture_is_hash(hash))
+        archive_query(request->core->archive, QUERY_PICTURE_GET, &hash, picture_read, request);
+    else
+        request_fail(request, ERROR_NOT_FOUND, NULL);
+}
+
+/* ---- The feature ----------------------------------------------------------------------------------- */
+
+static void start(struct core *core)
+{
+    (void)core;
+    pictures_start();
+}
+
+static void stop(struct core *core)
+{
+    (void)core;
+    pictures_stop();
+}
+
+static const struct operation operations[] = {
+    {.method = "PUT", .path = "/api/users/me/avatar", .fields = no_fields, .handle = avatar_put,
+     .raw_max = UPLOAD_MAX, .limit = LIMIT_UPLOADS, .reply = "User", .errors = OPERATION_ERROR(CONFLICT),
+     .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
+    {.method = "DELETE", .path = "/api/users/me/avatar", .fields = no_fields,
+     .handle = avatar_delete, .reply = "User",
+     .summary = "Removes the avatar; the token's picture shows again"},
+    {.method = "GET", .path = "/api/avatars/:hash", .fields = get_fields, .handle = picture_get,
+     .flags = OPERATION_ANONYMOUS, .reply = "image/*", .summary = "The picture of an avatar_url"},
+    {0},
+};
+
+const struct feature feature_avatar = {
+    .name = "avatar", .operations = operations, .start = start, .stop = stop};

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Personal eventing of hosted users (XEP-0163): answers for items, and notifications.
+ *
+ * Who may read: subscribers, and everybody whom the user's profile is open to (docs/decisions/0014).
+ * To others it is as if there were no such user.
+ *
+ * Who is notified: the available resources of subscribers whose capabilities ask for a node with
+ * "+notify"; when they become available, and when the node changes. What a version of capabilities
+ * asks for is looked up once and remembered, if its hash proves it. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/registry.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/hosted.h"
+#include "bridge/feature/pep.h"
+#include "bridge/feature/profile.h"
+#include "bridge/xmpp/link.h"
+#include "xep/0060_pubsub.h"
+#include "xep/0084_avatar.h"
+#include "xep/0172_nick.h"
+#include "xep/0292_vcard4.h"
+#include "xep/presence.h"
+
+#define WATCHERS_MAX 100000 /* resources that are kept; more are not told of changes */
+#define CAPS_MAX 10000      /* versions of capabilities that are remembered */
+#define JOBS_MAX 1000       /* presences being looked into; more are passed over */
+#define SUBSCRIBERS_MAX 1000 /* resources of one account */
+#define CAPS_SECONDS 30
+#define CURRENT "current"   /* id of items of nodes that have one item */
+
+struct watcher {
+    char *jid;      /* full */
+    char *ver;      /* of its capabilities */
+    unsigned nodes; /* enum pep_node */
+};
+
+static struct {
+    GHashTable *watchers; /* char * (bare JID of a hosted user) → GPtrArray of struct watcher * */
+    unsigned count;
+    GHashTable *caps;     /* char * (ver) → nodes as pointer; proven ones */
+    unsigned jobs;
+} pep;
+
+static const struct {
+    const char *node;
+    enum pep_node bit;
+} nodes[] = {
+    {NS_AVATAR_METADATA, PEP_AVATAR}, {NS_NICK, PEP_NICK}, {NODE_VCARD4, PEP_VCARD4}};
+
+/* ---- Items ----------------------------------------------------------------------------------------- */
+
+/* The PNG of picture_png, or nothing. Borrowed from the rows. */
+struct png {
+    const char *hash;
+    const char *base64;
+    gint64 bytes, width, height;
+};
+
+static void read_png(const struct rows *rows, const char *hash, struct png *ret)
+{
+    *ret = (struct png){0};
+    if (rows && rows_count(rows) == 1)
+        *ret = (struct png){.hash = hash,
+                            .base64 = rows_text(rows, 0, 0),
+                            .bytes = rows_integer(rows, 0, 1),
+                            .width = rows_integer(rows, 0, 2),
+                            .height = rows_integer(rows, 0, 3)};
+}
+
+static void add_metadata(xmpp_stanza_t *items, const struct png *png)
+{
+    struct avatar_info info = {.id = png->hash,
+                               .type = "image/png",
+                               .bytes = (guint64)png->bytes,
+                               .width = (guint64)png->width,
+                               .height = (guint64)png->height};
+    avatar_metadata_add(pubsub_add_item(items, png->hash ? png->hash : CURRENT), &info);
+}
+
+static void add_names(xmpp_stanza_t *items, const struct account *account, enum pep_node node)
+{
+    struct profile_names names;
+    profile_names_read(account, &names);
+    xmpp_stanza_t *item = pubsub_add_item(items, CURRENT);
+    struct vcard4 card = {names.full_name, names.nickname, names.note};
+    if (node == PEP_NICK)
+        nick_add(item, names.full_name);
+    else
+        vcard4_add(item, &card);
+    profile_names_clear(&names);
+}
+
+/* ---- Requests -------------------------------------------------------------------------------------- */
+
+static void refuse_pubsub(struct hosted_call *call, const char *condition, const char *reason)
+{
+    hosted_answer(call, pubsub_build_error(call->stanza, "cancel", condition, reason));
+}
+
+/* Answers with the items of REQUEST's node that NAMES or PNG make; an id that is not there finds
+ * nothing, as in a node without it. */
+static void picture_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct hosted_call *call = data;
+    struct pubsub_request request;
+    struct png png;
+    if (error != ERROR_NONE || !pubsub_request_parse(call->stanza, &request)) {
+        hosted_refuse(call, ERROR_UNAVAILABLE);
+        return;
+    }
+    read_png(rows, call->account->photo, &png);
+    xmpp_stanza_t *items = NULL;
+    g_autoptr(xmpp_stanza_t) result = pubsub_build_result(call->stanza, request.node, &items);
+    bool wanted = png.hash && (!request.item || strcmp(request.item, png.hash) == 0);
+    if (wanted && strcmp(request.node, NS_AVATAR_DATA) == 0)
+        avatar_data_add(pubsub_add_item(items, png.hash), png.base64);
+    else if (wanted)
+        add_metadata(items, &png);
+    hosted_answer(call, g_steal_pointer(&result));
+}
+
+static void serve_names(struct hosted_call *call, const struct pubsub_request *request,
+                        enum pep_node node)
+{
+    xmpp_stanza_t *items = NULL;
+    g_autoptr(xmpp_stanza_t) result = pubsub_build_result(call->stanza, request->node, &items);
+    if (!request->item || strcmp(request->item, CURRENT) == 0)
+        add_names(items, call->account, node);
+    hosted_answer(call, g_steal_pointer(&result));
+}
+
+static void serve_items(struct hosted_call *call)
+{
+    struct pubsub_request request;
+    const char *photo = call->account->photo;
+    if (!call->allowed)
+        hosted_refuse(call, ERROR_REFUSED);
+    else if (!pubsub_request_parse(call->stanza, &request))
+        refuse_pubsub(call, "feature-not-implemented", "unsupported");
+    else if (strcmp(request.node, NS_NICK) == 0)
+        serve_names(call, &request, PEP_NICK);
+    else if (strcmp(request.node, NODE_VCARD4) == 0)
+        serve_names(call, &request, PEP_VCARD4);
+    else if (*photo && (strcmp(request.node, NS_AVATAR_METADATA) == 0 ||
+                        strcmp(request.node, NS_AVATAR_DATA) == 0))
+        archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
+    else
+        hosted_refuse(call, ERROR_NOT_FOUND);
+}
+
+static void serve_get(struct hosted_call *call)
+{
+    hosted_ask_profile(call, serve_items);
+}
+
+static bool on_get(const struct stanza_context *context)
+{
+    return hosted_serve(context, serve_get);
+}
+
+static void serve_set(struct hosted_call *call)
+{
+    hosted_refuse(call, ERROR_FORBIDDEN);
+}
+
+static bool on_set(const struct stanza_context *context)
+{
+    return hosted_serve(context, serve_set);
+}
+
+/* ---- Notifications --------------------------------------------------------------------------------- */
+
+struct notice {
+    struct core *core;
+    struct account *account; /* reference */
+    char **to;               /* full JIDs, NULL-terminated */
+    char hash[sizeof ((struct account *)NULL)->photo];
+};
+
+static void notice_free(struct notice *notice)
+{
+    account_unref(notice->account);
+    g_strfreev(notice->to);
+    g_free(notice);
+}
+
+static void send_event(struct core *core, const struct account *account, const char *to,
+                       enum pep_node node, const struct png *png)
+{
+    xmpp_stanza_t *items = NULL;
+    const char *name = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
+        name = nodes[i].bit == node ? nodes[i].node : name;
+    g_autoptr(xmpp_stanza_t) event = pubsub_build_event(account->jid, to, name, &items);
+    if (node == PEP_AVATAR)
+        add_metadata(items, png);
+    else
+        add_names(items, account, node);
+    hosted_send(core, event);
+}
+
+static void notice_picture_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct notice *notice = data;
+    struct png png;
+    read_png(error == ERROR_NONE ? rows : NULL, notice->hash, &png);
+    bool current = strcmp(notice->hash, notice->account->photo) == 0;
+    for (size_t i = 0; error == ERROR_NONE && current && notice->to[i]; i++)
+        send_event(notice->core, notice->account, notice->to[i], PEP_AVATAR, &png);
+    notice_free(notice);
+}
+
+/* Takes TO. */
+static void send_avatar(struct core *core, struct account *account, char **to)
+{
+    struct notice *notice = g_new0(struct notice, 1);
+    *notice = (struct notice){.core = core, .account = account_ref(account), .to = to};
+    g_strlcpy(notice->hash, account->photo, sizeof notice->hash);
+    const char *hash = notice->hash;
+    archive_query(core->archive, QUERY_PICTURE_PNG, &hash, notice_picture_read, notice);
+}
+
+static void send_last_items(struct core *core, struct account *account,
+                            const struct watcher *watcher, unsigned wanted)
+{
+    static const struct png none = {0};
+    if (wanted & PEP_NICK)
+        send_event(core, account, watcher->jid, PEP_NICK, &none);
+    if (wanted & PEP_VCARD4)
+        send_event(core, account, watcher->jid, PEP_VCARD4, &none);
+    if ((wanted & PEP_AVATAR) && *account->photo) {
+        char **to = g_new0(char *, 2);
+        to[0] = g_strdup(watcher->jid);
+        send_avatar(core, account, to);
+    }
+}
+
+void pep_publish(struct core *core, struct account *account, unsigned changed)
+{
+    static const struct png none = {0};
+    const GPtrArray *list = g_hash_table_lookup(pep.watchers, account->jid);
+    GPtrArray *pictures = g_ptr_array_new();
+    for (guint i = 0; list && i < list->len; i++) {
+        const struct watcher *watcher = g_ptr_array_index(list, i);
+        unsigned wanted = watcher->nodes & changed;
+        if (wanted & PEP_NICK)
+            send_event(core, account, watcher->jid, PEP_NICK, &none);
+        if (wanted & PEP_VCARD4)
+            send_event(core, account, watcher->jid, PEP_VCARD4, &none);
+        if (wanted & PEP_AVATAR)
+            g_ptr_array_add(pictures, g_strdup(watcher->jid));
+    }
+    g_ptr_array_add(pictures, NULL);
+    send_avatar(core, account, (char **)g_ptr_array_free(pictures, FALSE));
+}
+
+/* ---- Watchers -------------------------------------------------------------------------------------- */
+
+static void watcher_free(gpointer data)
+{
+    struct watcher *watcher = data;
+    g_free(watcher->jid);
+    g_free(watcher->ver);
+    g_free(watcher);
+    pep.count--;
+}
+
+static void list_free(gpointer data)
+{
+    g_ptr_array_unref(data);
+}
+
+static struct watcher *watcher_find(const char *user, const char *jid)
+{
+    const GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
+    for (guint i = 0; list && i < list->len; i++) {
+        struct watcher *watcher = g_ptr_array_index(list, i);
+        if (strcmp(watcher->jid, jid) == 0)
+            return watcher;
+    }
+    return NULL;
+}
+
+/* NULL: there are too many. */
+static struct watcher *watcher_add(const char *user, const char *jid)
+{
+    GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
+    if (!list) {
+        list = g_ptr_array_new_with_free_func(watcher_free);
+        g_hash_table_insert(pep.watchers, g_strdup(user), list);
+    }
+    if (list->len >= SUBSCRIBERS_MAX || pep.count >= WATCHERS_MAX)
+        return NULL;
+    struct watcher *watcher = g_new0(struct watcher, 1);
+    watcher->jid = g_strdup(jid);
+    g_ptr_array_add(list, watcher);
+    pep.count++;
+    return watcher;
+}
+
+/* Forgets JID, or with a bare one all its resources. */
+static void watchers_remove(const char *user, const char *jid)
+{
+    GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
+    size_t length = strlen(jid);
+    bool bare = !strchr(jid, '/');
+    for (guint i = list ? list->len : 0; i-- > 0;) {
+        const struct watcher *watcher = g_ptr_array_index(list, i);
+        if (strncmp(watcher->jid, jid, length) == 0 &&
+            (watcher->jid[length] == '\0' || (bare && watcher->jid[length] == '/')))
+            g_ptr_array_remove_index_fast(list, i);
+    }
+    if (list && list->len == 0)
+        g_hash_table_remove(pep.watchers, user);
+}
+
+/* ---- Presence -------------------------------------------------------------------------------------- */
+
+struct job {
+    struct core *core;
+    struct account *account; /* reference, once found */
+    char *user;              /* bare */
+    char *jid;               /* full: who is there */
+    char *hash, *node, *ver; /* its capabilities */
+};
+
+static void job_free(struct job *job)
+{
+    pep.jobs--;
+    account_unref(job->account);
+    g_free(job->user);
+    g_free(job->jid);
+    g_free(job->hash);
+    g_free(job->node);
+    g_free(job->ver);
+    g_free(job);
+}
+
+static unsigned nodes_of(const struct disco_info *info)
+{
+    unsigned wanted = 0;
+    for (guint i = 0; i < info->features->len; i++) {
+        for (size_t n = 0; n < G_N_ELEMENTS(nodes); n++) {
+            const char *feature = g_ptr_array_index(info->features, i);
+            size_t length = strlen(nodes[n].node);
+            if (strncmp(feature, nodes[n].node, length) == 0 &&
+                strcmp(feature + length, "+notify") == 0)
+                wanted |= nodes[n].bit;
+        }
+    }
+    return wanted;
+}
+
+/* Takes JOB. A resource that went away meanwhile is told once too often at worst. */
+static void watch(struct job *job, unsigned wanted)
+{
+    struct watcher *watcher = watcher_find(job->user, job->jid);
+    if (!watcher && wanted)
+        watcher = watcher_add(job->user, job->jid);
+    if (watcher) {
+        unsigned fresh = wanted & ~watcher->nodes;
+        watcher->nodes = wanted;
+        g_free(watcher->ver);
+        watcher->ver = g_strdup(job->ver);
+        send_last_items(job->core, job->account, watcher, fresh);
+    }
+    job_free(job);
+}
+
+static void remember(const char *ver, unsigned wanted)
+{
+    if (g_hash_table_size(pep.caps) >= CAPS_MAX)
+        g_hash_table_remove_all(pep.caps);
+    g_hash_table_replace(pep.caps, g_strdup(ver), GUINT_TO_POINTER(wanted));
+}
+
+static void caps_answered(xmpp_stanza_t *result, void *data)
+{
+    struct job *job = data;
+    g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
+    if (!info || !job->core->archive) {
+        job_free(job);
+        return;
+    }
+    struct caps caps = {job->hash, job->node, job->ver};
+    unsigned wanted = nodes_of(info);
+    if (caps_verify(&caps, info))
+        remember(job->ver, wanted);
+    watch(job, wanted);
+}
+
+static void ask_caps(struct job *job)
+{
+    gpointer known = NULL;
+    if (g_hash_table_lookup_extended(pep.caps, job->ver, NULL, &known)) {
+        watch(job, GPOINTER_TO_UINT(known));
+        return;
+    }
+    g_autofree char *node = g_strconcat(job->node, "#", job->ver, NULL);
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, job->account->full_jid, job->jid);
+    disco_info_add_request(iq, node);
+    if (!link_request(job->core->sink.link, iq, CAPS_SECONDS, caps_answered, job))
+        job_free(job);
+}
+
+/* Strangers learn nothing, not even by our asking. */
+static void access_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct job *job = data;
+    if (error == ERROR_NONE && rows_count(rows) == 1 && rows_boolean(rows, 0, 0) &&
+        job->core->sink.link)
+        ask_caps(job);
+    else
+        job_free(job);
+}
+
+static void account_found(struct account *account, enum error_code error, void *data)
+{
+    struct job *job = data;
+    if (error != ERROR_NONE || !account || !job->core->archive) {
+        job_free(job);
+        return;
+    }
+    job->account = account_ref(account);
+    const char *values[] = {account->id_text, NULL};
+    g_autofree char *bare = g_strndup(job->jid, strcspn(job->jid, "/"));
+    values[1] = bare;
+    archive_query(job->core->archive, QUERY_CONTACT_ACCESS, values, access_read, job);
+}
+
+static void available(const struct stanza_context *context, const struct presence_stanza *presence)
+{
+    const struct watcher *known = watcher_find(context->to_bare, context->from);
+    if (!presence->caps.ver) {
+        watchers_remove(context->to_bare, context->from);
+        return;
+    }
+    if ((known && g_strcmp0(known->ver, presence->caps.ver) == 0) || pep.jobs >= JOBS_MAX)
+        return;
+    struct job *job = g_new0(struct job, 1);
+    pep.jobs++;
+    *job = (struct job){.core = context->data,
+                        .user = g_strdup(context->to_bare),
+                        .jid = g_strdup(context->from),
+                        .hash = g_strdup(presence->caps.hash),
+                        .node = g_strdup(presence->caps.node),
+                        .ver = g_strdup(presence->caps.ver)};
+    account_lookup_jid(job->core, job->user, account_found, job);
+}
+
+/* Looks on only: presence.c deals with it. */
+static bool on_presence(const struct stanza_context *context)
+{
+    struct presence_stanza presence;
+    if (!presence_parse(context->stanza, &presence))
+        return false;
+    if (presence.type == PRESENCE_AVAILABLE && strchr(context->from, '/'))
+        available(context, &presence);
+    else if (presence.type == PRESENCE_UNAVAILABLE || presence.type == PRESENCE_ERROR ||
+             presence.type == PRESENCE_UNSUBSCRIBE)
+        watchers_remove(context->to_bare, context->from);
+    return false;
+}
+
+/* ---- The feature ----------------------------------------------------------------------------------- */
+
+static void start(struct core *core)
+{
+    (void)core;
+    pep.watchers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, list_free);
+    pep.caps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static void stop(struct core *core)
+{
+    (void)core;
+    g_clear_pointer(&pep.watchers, g_hash_table_unref);
+    g_clear_pointer(&pep.caps, g_hash_table_unref);
+}
+
+/* Who is there has to be learnt anew. */
+static void link_down(struct core *core)
+{
+    (void)core;
+    g_hash_table_remove_all(pep.watchers);
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"iq", "get", "pubsub", NS_PUBSUB, TARGET_USER, on_get},
+    {"iq", "set", "pubsub", NS_PUBSUB, TARGET_USER, on_set},
+    {.stanza = "presence", .targets = TARGET_USER | TARGET_RESOURCE, .handle = on_presence},
+    {0},
+};
+
+const struct feature feature_pep = {
+    .name = "pep", .stanzas = stanzas, .start = start, .stop = stop, .link_down = link_down};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pictures from outside, made anew by trestle-image: a process per picture, one at a time. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/error.h"
+
+#define PICTURE_HASH_SIZE 41 /* SHA-1 in hex, with the NUL */
+
+struct archive;
+
+/* Borrowed; valid during the callback. */
+struct picture {
+    const char *type; /* of image */
+    GBytes *image;    /* for apps */
+    GBytes *png;      /* for XMPP */
+    int width, height; /* of png */
+    char hash[PICTURE_HASH_SIZE]; /* of png */
+};
+
+/* PICTURE is NULL unless ERROR is ERROR_NONE; ERROR_UNPROCESSABLE: it is none, or too large. */
+typedef void (*picture_done)(const struct picture *picture, enum error_code error, void *data);
+
+void pictures_start(void);
+void pictures_stop(void); /* forgets what waits, without calling */
+
+/* Makes a picture of BYTES (a reference is taken), at most 1 MiB. DONE is called exactly once,
+ * later, unless the process ends before; at once answered with ERROR_UNAVAILABLE are those that come
+ * while 64 wait. */
+void picture_make(GBytes *bytes, picture_done done, void *data);
+
+/* The SHA-1 of BYTES in hex. */
+void picture_hash(GBytes *bytes, char ret_hash[PICTURE_HASH_SIZE]);
+/* Whether TEXT looks like one: 40 hex digits in lower case. */
+bool picture_is_hash(const char *text);

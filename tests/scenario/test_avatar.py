@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Avatars: uploaded, made anew, shown to apps by path and to XMPP by vCard and event; and those of XMPP contacts."""
+import base64
+import hashlib
+import uuid
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+from harness.pictures import GIF, JPEG, SVG, WEBP, chunk, png, size_of_png, turned
+from harness.rest import Api
+from harness.xmpp import XmppError
+from test_hosted_account import befriend
+from test_profile import VCARD, expect_event, items, watch
+
+DATA = "urn:xmpp:avatar:data"
+METADATA = "urn:xmpp:avatar:metadata"
+NICK = "http://jabber.org/protocol/nick"
+UPDATE = "vcard-temp:x:update"
+
+
+@pytest.fixture
+def alice(app):
+    user = app("alice", name="Alice")
+    user.jid = user.me()["jid"]
+    return user
+
+
+def upload(user, data, type="image/png", status=200):
+    return user.call(status, "PUT", "/api/users/me/avatar", data, {"Content-Type": type})
+
+
+def hash_of(user_object):
+    path = user_object["avatar_url"]
+    assert path.startswith("/api/avatars/"), path
+    return path.rpartition("/")[2]
+
+
+def photo_of(client, jid):
+    card = client.iq(jid, Element(f"{{{VCARD}}}vCard")).child(VCARD, "vCard")
+    text = card.findtext(f"{{{VCARD}}}PHOTO/{{{VCARD}}}BINVAL")
+    return base64.b64decode(text) if text else None
+
+
+# -- apps
+
+
+@pytest.mark.parametrize("data, type", [(png(), "image/png"), (png(700, 20), "image/png"), (png(alpha=100), "image/png"),
+                                        (JPEG, "image/jpeg"), (GIF, "image/gif"), (WEBP, "image/webp; q=1")],
+                         ids=["png", "wide", "transparent", "jpeg", "gif", "webp"])
+def test_an_upload_is_made_anew_and_served_to_anybody(alice, stack, data, type):
+    user = upload(alice, data, type)
+    assert user == alice.me()
+    nobody = Api(stack)
+    reply = nobody.request("GET", user["avatar_url"])
+    assert reply.status == 200 and reply.raw != data
+    assert reply.headers["content-type"] in ("image/png", "image/jpeg")
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["etag"] == f'"{hash_of(user)}"' and "immutable" in reply.headers["cache-control"]
+    again = nobody.request("GET", user["avatar_url"], headers={"If-None-Match": reply.headers["etag"]})
+    assert again.status == 304 and not again.raw
+    if reply.headers["content-type"] == "image/png":
+        assert max(size_of_png(reply.raw)) <= 512
+
+
+def test_nothing_of_the_original_survives(alice, stack):
+    data = png(extra=chunk(b"tEXt", b"Comment\0<script>")) + b"<script>trailing"
+    reply = Api(stack).request("GET", upload(alice, data)["avatar_url"])
+    assert b"script" not in reply.raw
+
+
+def test_a_photo_is_turned_upright(alice, xmpp):
+    upload(alice, turned(JPEG, 6), "image/jpeg")
+    assert size_of_png(photo_of(xmpp("bob"), alice.jid)) == (8, 16)
+
+
+@pytest.mark.parametrize("data, type, status", [
+    (SVG, "image/svg+xml", 422), (SVG, "image/png", 422), (png(), "image/jpeg", 422), (png(), "application/json", 422),
+    (b"", "image/png", 422), (b"GIF89a", "image/gif", 422), (png()[:60], "image/png", 422), (JPEG[:200], "image/jpeg", 422),
+    (WEBP[:40], "image/webp", 422), (GIF[:20], "image/gif", 422), (png(claimed=(60000, 60000)), "image/png", 422),
+    (png(claimed=(4000, 4000)), "image/png", 422), (png(1, 1, claimed=(0, 1)), "image/png", 422),
+    (png(5000, 5000), "image/png", 422)],
+    ids=["svg", "svg-as-png", "png-as-jpeg", "no-image", "empty", "head-only", "cut-png", "cut-jpeg", "cut-webp", "cut-gif",
+         "huge", "more-claimed-than-there", "no-pixels", "bomb"])
+def test_bad_files_change_nothing(alice, data, type, status):
+    before = upload(alice, png())
+    upload(alice, data, type, status)
+    assert alice.me() == before
+
+
+def test_a_large_file_is_refused_before_it_is_read(alice):
+    reply = alice.request("PUT", "/api/users/me/avatar", b"", {"Content-Type": "image/png", "Content-Length": "524289"})
+    assert reply.status == 413 and reply.json["code"] == "too_large"
+
+
+def test_an_avatar_covers_the_tokens_picture_until_it_is_removed(app):
+    user = app("alice", picture="https://pictures.example/a.png")
+    assert user.me()["avatar_url"] == "https://pictures.example/a.png"
+    path = upload(user, png(color=(1, 2, 3)))["avatar_url"]
+    assert user.request("GET", path).status == 200
+    assert user.call(200, "DELETE", "/api/users/me/avatar")["avatar_url"] == "https://pictures.example/a.png"
+    assert user.call(200, "DELETE", "/api/users/me/avatar") == user.me()
+
+
+def test_unknown_pictures_are_not_found(alice):
+    for path in ("0" * 40, "x", "A" * 40, "%00", "..", uuid.uuid4()):
+        assert alice.request("GET", f"/api/avatars/{path}").status == 404, path
+
+
+# -- shown to XMPP
+
+
+def test_xmpp_sees_the_picture(alice, xmpp):
+    bob = xmpp("bob")
+    assert photo_of(bob, alice.jid) is None
+    hash = hash_of(upload(alice, png(800, 600)))
+    photo = photo_of(bob, alice.jid)
+    assert hashlib.sha1(photo).hexdigest() == hash and len(base64.b64encode(photo)) <= 65536
+    info = items(bob, alice.jid, METADATA)[hash][0]
+    assert (info.get("id"), info.get("type"), int(info.get("bytes"))) == (hash, "image/png", len(photo))
+    assert (int(info.get("width")), int(info.get("height"))) == size_of_png(photo)
+    assert base64.b64decode(items(bob, alice.jid, DATA, hash)[hash].text) == photo
+    assert items(bob, alice.jid, DATA, "0" * 40) == {}
+    alice.call(200, "DELETE", "/api/users/me/avatar")
+    with pytest.raises(XmppError):
+        items(bob, alice.jid, METADATA)
+
+
+def expect_photo_hash(client, sender, hash):
+    return client.expect_stanza(
+        f"presence of {sender} with photo {hash!r}",
+        lambda s: s.name == "presence" and s.sender == sender and s.has(UPDATE, "x")
+        and (s.child(UPDATE, "x").findtext(f"{{{UPDATE}}}photo") or "") == hash)
+
+
+def test_a_change_is_announced(alice, xmpp):
+    bob = xmpp("bob")
+    with alice.ws() as socket:
+        befriend(alice, bob)
+        expect_photo_hash(bob, alice.jid + "/rest", "")
+        watch(bob, alice.jid, METADATA)
+        bob.barrier(alice.jid)
+        # The capabilities may still be on their way: the item then comes as the last one.
+        hash = hash_of(upload(alice, png(color=(9, 9, 200))))
+        expect_photo_hash(bob, alice.jid + "/rest", hash)
+        expect_event(bob, alice.jid, METADATA, lambda m: len(m) == 1 and m[0].get("id") == hash)
+        assert hash_of(socket.expect("user.updated")["payload"]) == hash
+        alice.call(200, "DELETE", "/api/users/me/avatar")
+        expect_photo_hash(bob, alice.jid + "/rest", "")
+        expect_event(bob, alice.jid, METADATA, lambda m: len(m) == 0)
+
+
+# -- contacts on XMPP
+
+
+def set_photo(client, data, full_name):
+    card = Element(f"{{{VCARD}}}vCard")
+    SubElement(card, f"{{{VCARD}}}FN").text = full_name
+    photo = SubElement(card, f"{{{VCARD}}}PHOTO")
+    SubElement(photo, f"{{{VCARD}}}TYPE").text = "image/png"
+    SubElement(photo, f"{{{VCARD}}}BINVAL").text = base64.b64encode(data).decode()
+    client.iq(None, card, "set")
+
+
+def show_hash(client, to, hash):
+    presence = Element("{jabber:client}presence", {"to": to})
+    SubElement(SubElement(presence, f"{{{UPDATE}}}x"), f"{{{UPDATE}}}photo").text = hash
+    client.send_element(presence)
+
+
+def expect_user(socket, fits):
+    frame = socket.inbox.expect("user.updated", lambda f: isinstance(f, dict) and f["type"] == "user.updated"
+                                and fits(f["payload"]))
+    return frame["payload"]
+
+
+def test_a_contacts_vcard_picture_reaches_the_app(alice, xmpp, stack):
+    dave = xmpp("dave")
+    data = png(300, 200, color=(0, 120, 7))
+    set_photo(dave, data, "Dave D.")
+    talk = alice.conversation_with(jid=dave.bare)
+    with alice.ws() as socket:
+        show_hash(dave, alice.jid, hashlib.sha1(data).hexdigest())
+        user = expect_user(socket, lambda u: u["jid"] == dave.bare and u["avatar_url"])
+        assert user["name"] == "Dave D."
+        reply = Api(stack).request("GET", user["avatar_url"])
+        assert reply.status == 200 and reply.raw != data
+        shown = [p for p in alice.conversation(talk)["participants"] if p["user"]["jid"] == dave.bare][0]["user"]
+        assert shown == user
+
+
+def event_to(client, to, node, payload, item):
+    """An event as a server sends it for its account, but from a resource."""
+    message = Element("{jabber:client}message", {"to": to, "type": "headline"})
+    event = SubElement(message, "{http://jabber.org/protocol/pubsub#event}event")
+    holder = SubElement(event, "{http://jabber.org/protocol/pubsub#event}items", {"node": node})
+    SubElement(holder, "{http://jabber.org/protocol/pubsub#event}item", {"id": item}).append(payload)
+    client.send_element(message)
+
+
+def test_events_of_a_resource_are_nobodys(alice, xmpp):
+    """A client's own message carries its resource; only its server speaks for the account."""
+    mallory = xmpp("carol")
+    alice.conversation_with(jid=mallory.bare)
+    nick = Element(f"{{{NICK}}}nick")
+    nick.text = "Mallory " + uuid.uuid4().hex
+    event_to(mallory, alice.jid, NICK, nick, "current")
+    mallory.send_message(alice.jid, "done")
+    with alice.ws(resume=None) as socket:
+        socket.sync()
+        assert not [f for f in socket.frames("user.updated") if f["payload"]["name"] == nick.text]
+
+
+def test_a_stranger_cannot_make_the_bridge_fetch(alice, xmpp):
+    erin = xmpp("erin")
+    show_hash(erin, alice.jid, hashlib.sha1(uuid.uuid4().bytes).hexdigest())
+    erin.barrier(alice.jid)
+    bob = xmpp("bob")
+    bob.barrier(alice.jid)
+    assert not [s for s in erin.inbox.received if s.name == "iq" and s.type == "get" and s.sender.startswith(alice.jid)]
+
+
+def test_pictures_that_are_not_what_was_announced_are_not_shown(alice, xmpp):
+    carol = xmpp("carol")
+    set_photo(carol, png(color=(4, 4, 4)), "Carol")
+    alice.conversation_with(jid=carol.bare)
+    with alice.ws() as socket:
+        show_hash(carol, alice.jid, hashlib.sha1(uuid.uuid4().bytes).hexdigest())
+        user = alice.call(200, "GET", "/api/users/search", q=carol.bare)["items"][0]
+        socket.sync()
+        assert user["avatar_url"] is None or user["avatar_url"].startswith("/api/avatars/")

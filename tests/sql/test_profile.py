@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Profiles change once, are told to partners, and users are found by the beginnings of their names."""
+import base64
+import json
+
+from conftest import DOMAIN, new_id
+
+HASH = "a" * 40
+OTHER = "b" * 40
+
+
+def change(db, change_name, user, **arguments):
+    row = db.rows("SELECT * FROM change_apply(%s, %s::uuid[], %s)", [change_name], [user], [json.dumps(arguments)])[0]
+    return row["outcome"], json.loads(row["result"]) if row["result"] else None, json.loads(row["events"] or "[]")
+
+
+def picture(db, name=HASH):
+    data = base64.b64encode(b"bytes").decode()
+    db.rows("SELECT picture_store(%s, 'image/jpeg', %s, %s, 10, 20)", name, data, data)
+
+
+def found(db, viewer, text):
+    return [item["jid"] for item in json.loads(db.one("SELECT user_search(%s, %s, 20)", viewer, text))["items"]]
+
+
+def test_a_change_is_told_once_to_the_user_and_partners(db):
+    alice, bob, _ = (db.provision(str(i), n)["id"] for i, n in enumerate(["alice", "bob", "carol"]))
+    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [bob], [None], DOMAIN)
+    outcome, user, events = change(db, "profile", alice, name="Alice A.", bio="hello")
+    assert outcome == 0 and user["name"] == "Alice A." and user["bio"] == "hello"
+    assert [e["type"] for e in events] == ["user.updated"] and set(events[0]["users"]) == {alice, bob}
+    assert events[0]["payload"] == user
+    outcome, again, events = change(db, "profile", alice, name="Alice A.", bio="hello")
+    assert outcome == 1 and again == user and events == []
+    outcome, user, _ = change(db, "profile", alice, bio=None)
+    assert outcome == 0 and user["bio"] is None and user["name"] == "Alice A."
+    assert change(db, "profile", new_id(), name="x")[0] == 2
+
+
+def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):
+    alice = db.provision("1", "alice", "alice", "Token")["id"]
+    change(db, "profile", alice, name="Mine")
+    assert json.loads(db.provision("1", "alice", "alice", "Token 2")["json"])["name"] == "Mine"
+    change(db, "profile", alice, name=None)
+    assert json.loads(db.provision("1", "alice", "alice", "Token 3")["json"])["name"] == "Token 3"
+
+
+def test_an_upload_covers_the_tokens_picture_and_is_dropped_with_its_last_user(db):
+    alice = db.provision("1", "alice", "alice", None, "https://a.example/a.png")["id"]
+    bob = db.provision("2", "bob")["id"]
+    assert change(db, "profile", alice, avatar_hash=HASH)[0] == 3
+    picture(db)
+    assert change(db, "profile", alice, avatar_hash=HASH)[1]["avatar_url"] == f"/api/avatars/{HASH}"
+    change(db, "profile", bob, avatar_hash=HASH)
+    row = db.rows("SELECT * FROM picture_png(%s)", HASH)[0]
+    assert (row["bytes"], row["width"], row["height"]) == (5, 10, 20)
+    assert change(db, "profile", alice, avatar_hash=None)[1]["avatar_url"] == "https://a.example/a.png"
+    assert db.one("SELECT count(*) FROM picture_get(%s)", HASH) == 1
+    change(db, "profile", bob, avatar_hash=None)
+    assert db.one("SELECT count(*) FROM picture_get(%s)", HASH) == 0
+
+
+def test_what_a_remote_user_shows(db):
+    alice = db.provision("1", "alice")["id"]
+    peer = "bob@example.org"
+    wanted = "SELECT wanted, known FROM remote_profile_wanted(%s, %s)"
+    assert not db.rows(wanted, alice, peer)[0]["wanted"]
+    db.rows("SELECT user_remote(%s)", peer)
+    assert db.rows(wanted, alice, peer)[0]["wanted"] is False
+    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [None], [peer], DOMAIN)
+    assert db.rows(wanted, alice, peer)[0]["wanted"] is True
+    picture(db)
+    outcome, _, events = change(db, "remote_profile", None, jid=peer, announced_hash="x", avatar_hash=HASH,
+                                full_name="Bob B.")
+    assert outcome == 0 and events[0]["users"] == [alice]
+    assert events[0]["payload"]["avatar_url"] == f"/api/avatars/{HASH}" and events[0]["payload"]["name"] == "Bob B."
+    assert db.rows(wanted, alice, peer)[0]["known"] == "x"
+    assert change(db, "remote_profile", None, jid=peer, full_name="Robert")[0] == 1
+    assert change(db, "remote_profile", None, jid=peer, nick="Bobby")[2][0]["payload"]["name"] == "Bobby"
+    assert change(db, "remote_profile", None, jid=peer, nick="")[2][0]["payload"]["name"] is None
+    assert change(db, "remote_profile", None, jid=peer, announced_hash="", avatar_hash="")[2][0]["payload"][
+        "avatar_url"] is None
+    assert change(db, "remote_profile", None, jid=f"alice@{DOMAIN}", nick="Mallory")[0] == 2
+
+
+def test_users_are_found_by_the_beginnings_of_words(db):
+    alice = db.provision("1", "alice", "alice", "Alice Müller-Lüdenscheidt")["id"]
+    bob = db.provision("2", "bob", "bobby", "Роберт Smith")["id"]
+    assert found(db, bob, "ali") == [f"alice@{DOMAIN}"]
+    assert found(db, bob, "MÜL") == found(db, bob, "lüdensch") == found(db, bob, "mül ali") == [f"alice@{DOMAIN}"]
+    assert found(db, bob, "lice") == found(db, bob, "al") == found(db, bob, "mül bob") == []
+    assert found(db, alice, "роб") == found(db, alice, "bobb smi") == [f"bob@{DOMAIN}"]
+    assert found(db, alice, "alice") == []  # not oneself
+    assert found(db, bob, "a%_") == found(db, bob, "---") == found(db, bob, "") == []
+    change(db, "profile", alice, name="Zoë")
+    assert found(db, bob, "mül") == [] and found(db, bob, "zoë") == [f"alice@{DOMAIN}"]
+
+
+def test_remote_users_are_found_by_those_who_talk_to_them(db):
+    alice, bob = db.provision("1", "alice")["id"], db.provision("2", "bob")["id"]
+    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [None], ["carol@example.org"], DOMAIN)
+    assert found(db, alice, "carol") == ["carol@example.org"] and found(db, bob, "carol") == []
+
+
+def test_a_search_yields_twenty(db):
+    alice = db.provision("0", "alice")["id"]
+    for i in range(30):
+        db.provision(f"n{i}", f"many{i:02}")
+    assert len(found(db, alice, "many")) == 20 and len(set(found(db, alice, "many"))) == 20
+
+
+def test_candidates(db):
+    alice = db.provision("0", "alice")["id"]
+    db.provision("1", "bob")
+    at = lambda jid: json.loads(db.one("SELECT user_at(%s, %s)", alice, jid))["items"]
+    assert [u["kind"] for u in at(f"bob@{DOMAIN}")] == ["hosted"]
+    assert at(f"nobody@{DOMAIN}") == at(f"alice@{DOMAIN}") == at("bob@example.org") == []
+    one = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
+    two = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
+    assert one == two and one[0]["kind"] == "remote"
+    assert db.one("SELECT user_get(%s, %s)", alice, one[0]["id"]) is not None
+    assert db.rows("SELECT user_get(%s, %s)", alice, new_id()) == []

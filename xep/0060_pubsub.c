@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XEP-0060 publish-subscribe. */
+#include "config.h"
+
+#include <string.h>
+
+#include "xep/0060_pubsub.h"
+
+bool pubsub_request_parse(xmpp_stanza_t *iq, struct pubsub_request *ret)
+{
+    const char *type = stanza_attr(iq, "type");
+    xmpp_stanza_t *pubsub = stanza_child(iq, "pubsub", NS_PUBSUB);
+    xmpp_stanza_t *items = pubsub ? stanza_child(pubsub, "items", NS_PUBSUB) : NULL;
+    const char *node = items ? stanza_attr(items, "node") : NULL;
+    if (!type || strcmp(type, "get") != 0 || !node || !*node)
+        return false;
+    struct pubsub_request request = {.node = node};
+    for (xmpp_stanza_t *item = stanza_first(items); item; item = stanza_next(item)) {
+        if (!stanza_is(item, "item", NS_PUBSUB))
+            continue;
+        if (request.item_count++ == 0)
+            request.item = stanza_attr(item, "id");
+    }
+    *ret = request;
+    return true;
+}
+
+void pubsub_request_add(xmpp_stanza_t *iq, const char *node, const char *item)
+{
+    xmpp_stanza_t *items = stanza_add(stanza_add(iq, "pubsub", NS_PUBSUB), "items", NS_PUBSUB);
+    stanza_set(items, "node", node);
+    if (item)
+        stanza_set(stanza_add(items, "item", NS_PUBSUB), "id", item);
+    else
+        stanza_set(items, "max_items", "1");
+}
+
+xmpp_stanza_t *pubsub_build_result(xmpp_stanza_t *iq, const char *node, xmpp_stanza_t **ret_items)
+{
+    xmpp_stanza_t *result = stanza_reply_result(iq);
+    if (!result)
+        return NULL;
+    *ret_items = stanza_add(stanza_add(result, "pubsub", NS_PUBSUB), "items", NS_PUBSUB);
+    stanza_set(*ret_items, "node", node);
+    return result;
+}
+
+xmpp_stanza_t *pubsub_build_event(const char *from, const char *to, const char *node,
+                                  xmpp_stanza_t **ret_items)
+{
+    xmpp_stanza_t *message = stanza_new("message", NULL);
+    stanza_set(message, "type", "headline");
+    stanza_set(message, "from", from);
+    stanza_set(message, "to", to);
+    *ret_items =
+        stanza_add(stanza_add(message, "event", NS_PUBSUB_EVENT), "items", NS_PUBSUB_EVENT);
+    stanza_set(*ret_items, "node", node);
+    return message;
+}
+
+xmpp_stanza_t *pubsub_add_item(xmpp_stanza_t *items, const char *id)
+{
+    xmpp_stanza_t *item = stanza_add(items, "item", stanza_ns(items));
+    stanza_set(item, "id", id);
+    return item;
+}
+
+xmpp_stanza_t *pubsub_build_error(xmpp_stanza_t *iq, const char *type, const char *condition,
+                                  const char *pubsub_condition)
+{
+    xmpp_stanza_t *reply = stanza_reply_error(iq, type, condition, NULL);
+    xmpp_stanza_t *error = reply ? stanza_child(reply, "error", stanza_ns(reply)) : NULL;
+    if (error)
+        stanza_add(error, pubsub_condition, NS_PUBSUB_ERRORS);
+    return reply;
+}
+
+/* The first item of the list that ELEMENT holds. */
+static bool read_item(xmpp_stanza_t *element, const char *ns, struct pubsub_item *ret)
+{
+    xmpp_stanza_t *items = element ? stanza_child(element, "items", ns) : NULL;
+    const char *node = items ? stanza_attr(items, "node") : NULL;
+    if (!node)
+        return false;
+    for (xmpp_stanza_t *item = stanza_first(items); item; item = stanza_next(item)) {
+        bool retracted = stanza_is(item, "retract", ns);
+        if (!retracted && !stanza_is(item, "item", ns))
+            continue;
+        *ret = (struct pubsub_item){node, stanza_attr(item, "id"),
+                                    retracted ? NULL : stanza_first(item)};
+        return true;
+    }
+    return false;
+}
+
+bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret)
+{
+    return read_item(stanza_child(message, "event", NS_PUBSUB_EVENT), NS_PUBSUB_EVENT, ret);
+}
+
+bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret)
+{
+    const char *type = stanza_attr(iq, "type");
+    return type && strcmp(type, "result") == 0 &&
+           read_item(stanza_child(iq, "pubsub", NS_PUBSUB), NS_PUBSUB, ret);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* XEP-0060 publish-subscribe, as much of it as personal eventing (XEP-0163) needs: asking for items,
+ * answering, and notifications. */
+#pragma once
+
+#include "xep/stanza.h"
+
+/* Borrowed. */
+struct pubsub_request {
+    const char *node;    /* never empty */
+    const char *item;    /* id of the wanted item; NULL: all */
+    unsigned item_count; /* how many ids were asked for; only the first is in `item` */
+};
+
+/* Reads an IQ get for items. */
+bool pubsub_request_parse(xmpp_stanza_t *iq, struct pubsub_request *ret);
+/* Asks for ITEM (NULL: the last one) of NODE. IQ comes from stanza_new_iq("get", …). */
+void pubsub_request_add(xmpp_stanza_t *iq, const char *node, const char *item);
+
+/* Answers IQ; *ret_items (borrowed) takes the items. NULL when IQ must not be answered. */
+xmpp_stanza_t *pubsub_build_result(xmpp_stanza_t *iq, const char *node, xmpp_stanza_t **ret_items);
+/* A headline with an event; *ret_items (borrowed) takes the items. */
+xmpp_stanza_t *pubsub_build_event(const char *from, const char *to, const char *node,
+                                  xmpp_stanza_t **ret_items);
+/* An item in ITEMS, borrowed; it takes the payload. */
+xmpp_stanza_t *pubsub_add_item(xmpp_stanza_t *items, const char *id);
+/* An error with pubsub's own CONDITION; NULL when IQ must not be answered. */
+xmpp_stanza_t *pubsub_build_error(xmpp_stanza_t *iq, const char *type, const char *condition,
+                                  const char *pubsub_condition);
+
+/* Borrowed. */
+struct pubsub_item {
+    const char *node;
+    const char *id;         /* may be NULL */
+    xmpp_stanza_t *payload; /* the first element of the item; NULL: none, or retracted */
+};
+
+/* The first item of an event message, or of the answer to a request. False: there is none. */
+bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret);
+bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret);
