@@ -140,7 +140,7 @@ static void set(struct core *core, const struct typing_report *report)
 
 static const struct field typing_fields[] = {
     {"conversation_id", FIELD_UUID, 0, 0, 0, NULL},
-    {"recipient_id", FIELD_TEXT, 0, 1, 255, NULL}, /* a user's id, or the app's own */
+    {"recipient_id", FIELD_USER, 0, 1, 255, NULL},
     {"active", FIELD_BOOLEAN, FIELD_REQUIRED, 0, 0, NULL},
     {0},
 };
@@ -176,6 +176,17 @@ static void pair_was_read(struct pair *pair, enum error_code error, void *data)
         report_typing(request, pair);
 }
 
+/* JSON text, as user_refer() takes it; NULL: absent. */
+static char *reference_of(const struct field_value *recipient)
+{
+    json_t *json = field_user_json(recipient);
+    char *text = json ? json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    char *copy = g_strdup(text);
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
 static void on_typing(struct request *request)
 {
     const struct field_value *given = request->values;
@@ -186,11 +197,12 @@ static void on_typing(struct request *request)
         return;
     }
     struct pair_key key = {0};
+    g_autofree char *reference = reference_of(&given[TYPING_RECIPIENT]);
     if (given[TYPING_CONVERSATION].present)
         key.conversation = &given[TYPING_CONVERSATION].uuid;
     else
         key = (struct pair_key){.user = &request->account->id,
-                                .reference = given[TYPING_RECIPIENT].text};
+                                .reference = reference};
     struct pair *pair;
     if (pair_lookup(request->core, &key, &pair))
         report_typing(request, pair);

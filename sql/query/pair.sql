@@ -5,7 +5,7 @@
 SELECT * FROM pair_by_conversation($1::uuid)
 
 -- name: pair_by_users
-SELECT * FROM pair_by_users($1::uuid, $2::text)
+SELECT * FROM pair_by_users($1::uuid, $2::jsonb)
 
 -- name: pair_by_jids
 SELECT * FROM pair_by_jids($1::text, $2::text)

@@ -29,6 +29,13 @@ def dora(app):
     return user
 
 
+def talk(user, other):
+    """They have talked; opening a conversation alone shows the other nothing, nor oneself to the other."""
+    conversation = user.conversation_with(participant_id=other)
+    user.send(conversation, "hello")
+    return conversation
+
+
 def presence(user, other, status=200):
     return user.call(status, "GET", f"/api/users/{other}/presence")
 
@@ -56,7 +63,7 @@ def direct(client, to, show=None, in_call=False, idle=None, type=None):
 def open_socket(alice):
     """A socket of Alice's, when the bridge knows whose presence she may see: she was greeted with a friend's."""
     friend = App(alice.stack, f"friend-{uuid.uuid4().hex}")
-    alice.conversation_with(participant_id=friend.me()["id"])
+    talk(alice, friend.me()["id"])
     with friend.ws(), alice.ws() as socket:
         socket.expect("presence", user_id=friend.me()["id"])
         yield socket
@@ -77,7 +84,7 @@ def watched(stack, alice, xmpp):
 
 
 def test_partners_see_each_other_come_and_go(alice, dora):
-    alice.conversation_with(participant_id=dora.id)
+    talk(alice, dora.id)
     with alice.ws() as hers:
         with dora.ws() as socket:
             hers.expect("presence", user_id=dora.id, status="online")
@@ -93,8 +100,8 @@ def test_partners_see_each_other_come_and_go(alice, dora):
 
 
 def test_a_second_socket_is_greeted_too_and_is_no_news(alice, dora):
-    alice.conversation_with(participant_id=dora.id)
-    with dora.ws() as socket, alice.ws() as first:
+    talk(alice, dora.id)
+    with open_socket(dora) as socket, alice.ws() as first:
         socket.expect("presence", user_id=alice.id, status="online")
         first.expect("presence", user_id=dora.id, status="online")
         before = socket.count("presence", user_id=alice.id)
@@ -105,7 +112,7 @@ def test_a_second_socket_is_greeted_too_and_is_no_news(alice, dora):
 
 
 def test_away_and_in_call(alice, dora):
-    alice.conversation_with(participant_id=dora.id)
+    talk(alice, dora.id)
     with dora.ws() as socket, alice.ws() as hers:
         socket.expect("presence", user_id=alice.id, status="online")
         hers.command("presence", status="away")
@@ -118,7 +125,7 @@ def test_away_and_in_call(alice, dora):
 
 
 def test_flapping_is_told_at_a_pace(alice, dora):
-    alice.conversation_with(participant_id=dora.id)
+    talk(alice, dora.id)
     with dora.ws() as socket, alice.ws() as hers:
         socket.expect("presence", user_id=alice.id, status="online")
         for _ in range(30):
@@ -131,13 +138,14 @@ def test_flapping_is_told_at_a_pace(alice, dora):
 def test_who_begins_to_talk_begins_to_see(alice, dora):
     with dora.ws() as socket, alice.ws() as hers:
         conversation = alice.conversation_with(participant_id=dora.id)
+        assert presence(alice, dora.id) == offline(dora.id)
         hers.message(conversation, "hello")
         socket.expect("presence", user_id=alice.id, status="online")
         hers.expect("presence", user_id=dora.id, status="online")
 
 
 def test_strangers_see_nothing(stack, alice, dora, app):
-    conversation = alice.conversation_with(participant_id=dora.id)
+    conversation = talk(alice, dora.id)
     mallory = app("mallory")
     mallory.me()
     random_id = str(uuid.uuid4())
@@ -163,7 +171,7 @@ def test_bad_frames_are_refused(alice, payload):
 
 
 def test_messages_cost_no_look_at_presence(stack, alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
+    conversation = talk(alice, dora.id)
     with alice.ws() as hers, dora.ws() as socket:
         socket.expect("presence", user_id=alice.id)
         hers.message(conversation, "first")

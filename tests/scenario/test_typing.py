@@ -142,7 +142,7 @@ def test_strangers_and_random_ids_get_one_answer(alice, dora, app):
 @pytest.mark.parametrize("payload", [
     {}, {"active": True}, {"active": "yes", "recipient_id": "x"}, {"active": True, "conversation_id": "x"},
     {"active": None, "recipient_id": "x"}, {"active": True, "recipient_id": ""},
-    {"active": True, "recipient_id": "x" * 300}, {"active": True, "recipient_id": 7},
+    {"active": True, "recipient_id": "x" * 300}, {"active": True, "recipient_id": 7.5}, {"active": True, "recipient_id": ["x"]},
     {"active": True, "recipient_id": "a\u0001b"}, {"active": True, "recipient_id": "x", "more": 1},
     {"active": True, "recipient_id": "x", "conversation_id": str(uuid.uuid4())}])
 def test_bad_frames_are_refused(alice, payload):
