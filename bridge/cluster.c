@@ -30,6 +30,9 @@
 #define TICK_MILLISECONDS 500
 #define USELESS (8 * G_USEC_PER_SEC) /* a holder without a link lets others try after that */
 #define USELESS_PAUSE 10             /* seconds */
+#define WAIT_TO_JOIN (2 * G_USEC_PER_SEC) /* for others to make room for this instance's link */
+#define ROOM_FOR (10 * G_USEC_PER_SEC) /* that long is a place kept for one that has just come */
+#define SPARES_MAX 16
 #define LEFTOVER (3 * G_USEC_PER_SEC) /* what the server sent before it took another link is read */
 
 struct cluster {
@@ -38,6 +41,12 @@ struct cluster {
     struct redis *redis;
     struct lease *lease;
     GHashTable *usable; /* char *: other instances whose link stanzas may be handed to */
+    GHashTable *linked; /* char * → gint64 *: others that have a link (0), or came then */
+    struct link_callbacks callbacks;
+    void *callbacks_data;
+    struct link *spares[SPARES_MAX]; /* in the places of instances that are away */
+    unsigned spare_count;
+    gint64 started;
     bool each;
     bool durable;       /* as the outbox was told */
     gint64 since;       /* when lease or link last changed */
@@ -144,7 +153,8 @@ static void on_stanza(struct core *core, const json_t *message, void *data)
 void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result)
 {
     size_t length = 0;
-    if (!cluster || !cluster->each || bus_others(cluster->core) == 0)
+    if (!cluster || !cluster->each || link_offer(cluster->link, result) ||
+        bus_others(cluster->core) == 0)
         return;
     g_autofree char *xml = stanza_to_link_text(result, &length);
     bus_publish(cluster->core, TOPIC_ANSWER, json_pack("{s:s%}", "xml", xml, length));
@@ -203,13 +213,24 @@ static void on_answer(struct core *core, const json_t *message, void *data)
 
 static void tell_link(const struct cluster *cluster)
 {
-    bus_publish(cluster->core, TOPIC_LINK, json_pack("{s:b}", "usable", cluster->durable));
+    bus_publish(cluster->core, TOPIC_LINK,
+                json_pack("{s:b, s:b}", "usable", cluster->durable, "up", link_is_up(cluster->link)));
+}
+
+static void note_link(struct cluster *cluster, const char *instance, gint64 since)
+{
+    g_hash_table_insert(cluster->linked, g_strdup(instance), g_memdup2(&since, sizeof since));
 }
 
 static void on_link(struct core *core, const json_t *message, void *data)
 {
     struct cluster *cluster = data;
     bool usable = json_is_true(json_object_get(message, "usable"));
+    const gint64 *known = g_hash_table_lookup(cluster->linked, bus_sender(core));
+    if (json_is_true(json_object_get(message, "up")))
+        note_link(cluster, bus_sender(core), 0);
+    else if (known && *known == 0)
+        g_hash_table_remove(cluster->linked, bus_sender(core));
     if (!usable) {
         g_hash_table_remove(cluster->usable, bus_sender(core));
         return;
@@ -222,15 +243,71 @@ static void on_link(struct core *core, const json_t *message, void *data)
     }
 }
 
+/* ---- Places of instances that are away ------------------------------------------------------------- */
+
+static void spare_up(void *data)
+{
+    (void)data;
+}
+
+static void spare_down(void *data)
+{
+    (void)data;
+}
+
+/* Whether this instance is the first, by name, of those that have a link, and so the one that fills
+ * places. Those that have just come count: they are about to have one. */
+static bool is_first(const struct cluster *cluster, unsigned *ret_taken)
+{
+    GHashTableIter iter;
+    gpointer name, since;
+    bool first = cluster->each && !cluster->leaving && link_is_up(cluster->link);
+    g_hash_table_iter_init(&iter, cluster->linked);
+    while (g_hash_table_iter_next(&iter, &name, &since)) {
+        gint64 came = *(gint64 *)since;
+        *ret_taken += came == 0 || clock_monotonic() - came < ROOM_FOR;
+        first = first && (came != 0 || strcmp(bus_instance(cluster->core), name) < 0);
+    }
+    return first;
+}
+
+/* ejabberd drops without a word what falls to a place where nobody is. */
+static void fill_places(struct cluster *cluster)
+{
+    unsigned places = (unsigned)cluster->core->options->xmpp_link_places;
+    unsigned taken = 1;
+    bool ours = is_first(cluster, &taken) && places > taken;
+    unsigned wanted = ours ? MIN(places - taken, SPARES_MAX) : 0;
+    if (!bus_is_up(cluster->core) && !cluster->leaving)
+        return; /* who is there is not known now */
+    while (cluster->spare_count > wanted)
+        link_free(cluster->spares[--cluster->spare_count]);
+    while (cluster->spare_count < wanted) {
+        struct link_callbacks callbacks = cluster->callbacks;
+        callbacks.up = spare_up;
+        callbacks.down = spare_down;
+        callbacks.forbidden = false;
+        callbacks.spare = true;
+        cluster->spares[cluster->spare_count++] =
+            link_new(cluster->core->options, &callbacks, cluster->callbacks_data);
+    }
+    metric_set(METRIC_LINK_SPARES, cluster->spare_count);
+}
+
 static void on_instance(struct core *core, const char *instance, bool here, void *data)
 {
     struct cluster *cluster = data;
     (void)core;
     if (here) {
+        if (!g_hash_table_contains(cluster->linked, instance))
+            note_link(cluster, instance, clock_monotonic());
+        fill_places(cluster);
         tell_link(cluster);
         return;
     }
     g_hash_table_remove(cluster->usable, instance);
+    g_hash_table_remove(cluster->linked, instance);
+    fill_places(cluster);
     lease_hurry(cluster->lease);
 }
 
@@ -240,23 +317,25 @@ static void review(struct cluster *cluster)
 {
     bool durable = sink_durable(cluster);
     metric_set(METRIC_LEASE_HELD, lease_is_held(cluster->lease));
-    if (durable == cluster->durable)
-        return;
+    bool changed = durable != cluster->durable;
     cluster->durable = durable;
-    if (durable) {
+    if (changed && durable) {
         outbox_fence(cluster->core->outbox, lease_epoch(cluster->lease));
         outbox_link_up(cluster->core->outbox);
-    } else {
+    } else if (changed) {
         outbox_link_down(cluster->core->outbox);
     }
-    tell_link(cluster);
+    if (changed)
+        tell_link(cluster);
+    fill_places(cluster);
 }
 
 static void gained(void *data)
 {
     struct cluster *cluster = data;
     cluster->since = clock_monotonic();
-    link_allow(cluster->link, !cluster->leaving);
+    if (!cluster->each)
+        link_allow(cluster->link, !cluster->leaving);
     review(cluster);
 }
 
@@ -276,6 +355,7 @@ void cluster_link_changed(struct cluster *cluster)
         return;
     cluster->since = clock_monotonic();
     review(cluster);
+    tell_link(cluster);
 }
 
 static gboolean on_tick(gpointer data)
@@ -284,9 +364,11 @@ static gboolean on_tick(gpointer data)
     bool held = lease_is_held(cluster->lease);
     gint64 unchanged = clock_monotonic() - cluster->since;
     review(cluster);
+    if (cluster->each && !cluster->leaving && clock_monotonic() - cluster->started > WAIT_TO_JOIN)
+        link_allow(cluster->link, true);
     if (!held && !cluster->each && link_is_up(cluster->link) && unchanged > LEFTOVER &&
         archive_is_up(cluster->core->archive))
-        link_drop(cluster->link, "another instance holds the link");
+        link_drop(cluster->link);
     if (held && !link_is_up(cluster->link) && unchanged > USELESS &&
         bus_others(cluster->core) > 0)
         lease_yield(cluster->lease, USELESS_PAUSE);
@@ -316,6 +398,7 @@ struct cluster *cluster_new(struct core *core)
     cluster->each = strcmp(core->options->xmpp_links, "each") == 0;
     cluster->redis = redis_new(url, &callbacks, cluster);
     cluster->usable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    cluster->linked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     bus_init(core, &transport);
     fanout_init(core);
     elsewhere_init(core);
@@ -324,12 +407,14 @@ struct cluster *cluster_new(struct core *core)
     return cluster;
 }
 
-void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks)
+void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data)
 {
     if (!cluster)
         return;
-    callbacks->forbidden = !cluster->each;
+    callbacks->forbidden = true;
     callbacks->shared = cluster->each;
+    cluster->callbacks = *callbacks;
+    cluster->callbacks_data = data;
 }
 
 void cluster_start(struct cluster *cluster, struct link *link)
@@ -340,7 +425,7 @@ void cluster_start(struct cluster *cluster, struct link *link)
     struct lease_callbacks callbacks = {gained, lost};
     cluster->link = link;
     core->sink = (struct stanza_sink){cluster, sink_ready, sink_send, sink_barrier, sink_durable};
-    cluster->since = clock_monotonic();
+    cluster->since = cluster->started = clock_monotonic();
     cluster->lease = lease_new(core, LEASE, &callbacks, cluster);
     cluster->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, cluster);
     bus_subscribe(core, TOPIC_STANZA, on_stanza, cluster);
@@ -354,9 +439,9 @@ void cluster_leave(struct cluster *cluster)
     if (!cluster || cluster->leaving)
         return;
     cluster->leaving = true;
-    review(cluster);
+    review(cluster); /* closes the spares, too */
     link_allow(cluster->link, false);
-    link_drop(cluster->link, "this instance goes down");
+    link_drop(cluster->link); /* what the server has sent is still taken in */
     lease_yield(cluster->lease, 3600);
     bus_leave(cluster->core);
 }
@@ -367,11 +452,14 @@ void cluster_free(struct cluster *cluster)
         return;
     if (cluster->timer)
         g_source_remove(cluster->timer);
+    while (cluster->spare_count > 0)
+        link_free(cluster->spares[--cluster->spare_count]);
     lease_free(cluster->lease);
     redis_free(cluster->redis);
     fanout_clear(cluster->core);
     elsewhere_clear(cluster->core);
     bus_clear(cluster->core);
     g_hash_table_unref(cluster->usable);
+    g_hash_table_unref(cluster->linked);
     g_free(cluster);
 }

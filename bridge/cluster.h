@@ -19,7 +19,7 @@ struct cluster *cluster_new(struct core *core);
 void cluster_free(struct cluster *cluster);
 
 /* What the link has to be told before it is made, and then the link: takes over core->sink. */
-void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks);
+void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data);
 void cluster_start(struct cluster *cluster, struct link *link);
 
 void cluster_archive_up(struct cluster *cluster, gint64 position, bool other_log);

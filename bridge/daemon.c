@@ -214,7 +214,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     revocations_start(core);
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
                                             .stanza = link_stanza, .unclaimed = link_unclaimed};
-    cluster_prepare_link(daemon->cluster, &link_callbacks);
+    cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
     daemon->link = core->link = link_new(options, &link_callbacks, daemon);
     core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
                                       NULL};
@@ -241,6 +241,14 @@ struct daemon *daemon_new(const struct options *options, GError **error)
     return daemon;
 }
 
+static void drain(struct daemon *daemon)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->drain)
+            features[i]->drain(&daemon->core);
+    }
+}
+
 static void part_stopped(void *data)
 {
     struct daemon *daemon = data;
@@ -254,6 +262,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped = done;
     daemon->stopped_data = data;
     daemon->stopping = 2;
+    drain(daemon);
     cluster_leave(daemon->cluster);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
     ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
@@ -264,6 +273,7 @@ void daemon_free(struct daemon *daemon)
     if (!daemon)
         return;
     struct core *core = &daemon->core;
+    drain(daemon);
     http_server_free(daemon->http);
     ws_server_free(daemon->sockets);
     http_admin_free(daemon->admin);

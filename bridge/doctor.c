@@ -143,6 +143,7 @@ static void check_database(struct doctor *doctor)
     check_database_settings(doctor, connection);
     check_schema(doctor, connection);
     check_clock(doctor, connection);
+    doctor_note_holder(doctor, connection);
 }
 
 struct listener {
@@ -255,7 +256,9 @@ int doctor_run(const struct options *options)
     doctor_say(&doctor, VERDICT_OK, "configuration", "%s", options->config_path);
     check_running(&doctor);
     check_database(&doctor);
+    doctor_check_cluster(&doctor);
     doctor_check_link(&doctor);
+    g_free(doctor.holder);
     check_listener(&doctor, (struct listener){"api port", options->http_listen, options->http_port,
                                               "[http] listen and port"});
     check_listener(&doctor, (struct listener){"admin port", options->http_admin_listen,

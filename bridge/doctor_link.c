@@ -295,6 +295,10 @@ void doctor_check_link(struct doctor *doctor)
         doctor_say(doctor, VERDICT_OK, PART, "trestle is running and has the link");
         return;
     }
+    if (doctor->holder) { /* a handshake could take the link away from it */
+        doctor_say(doctor, VERDICT_OK, PART, "the instance %s has it", doctor->holder);
+        return;
+    }
     struct probe probe = {.options = options};
     probe.fd = doctor_connect(options->xmpp_host, options->xmpp_port);
     if (probe.fd < 0) {

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/admin_sql.h"
 #include "bridge/base/options.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
@@ -14,6 +15,7 @@ struct doctor {
     bool failed;  /* some part did */
     bool running; /* a trestle with this configuration's listeners is at work */
     bool link_up; /* … and says that it has the component link */
+    char *holder; /* several instances: the one that holds the link's lease now; NULL: none */
 };
 
 /* Prints one line: verdict, part, and what is wrong and how to mend it. */
@@ -22,6 +24,10 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, c
 
 /* The component link, with a handshake of its own unless a running trestle has the link. */
 void doctor_check_link(struct doctor *doctor);
+
+/* Several instances: Redis; and who holds the link, to be known before it is tried. */
+void doctor_check_cluster(struct doctor *doctor);
+void doctor_note_holder(struct doctor *doctor, PGconn *connection);
 
 /* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time
  * out after two seconds. */

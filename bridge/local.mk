@@ -7,7 +7,7 @@ trestle_SOURCES = bridge/main.c \
   bridge/cluster.c bridge/cluster.h \
   bridge/daemon.c bridge/daemon.h \
   bridge/doctor.c bridge/doctor.h bridge/doctor_part.h \
-  bridge/doctor_link.c bridge/doctor_net.c \
+  bridge/doctor_cluster.c bridge/doctor_link.c bridge/doctor_net.c \
   bridge/serve.c bridge/serve.h \
   bridge/token.c bridge/token.h
 trestle_LDADD = libfeature.a libdescribe.a libws.a libhttp.a libcore.a libarchive.a libxmpp.a libxep.a libloop.a \

@@ -3,4 +3,4 @@
 TESTS += scripts/check-layers scripts/check-style
 EXTRA_DIST += scripts/build scripts/check scripts/check-layers scripts/check-style scripts/demo \
   scripts/demo_conversation.py scripts/packages scripts/stack scripts/stack_parts scripts/README.md \
-  tests/README.md tests/scenario tests/sql .ci/run
+  tests/README.md tests/clients tests/scenario tests/sql .ci/run

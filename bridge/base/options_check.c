@@ -11,6 +11,7 @@
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
 #include "bridge/base/rate.h"
+#include "bridge/base/text.h"
 
 #define HS256_KEY_MIN 32 /* bytes; RFC 7518 section 3.2 */
 
@@ -273,6 +274,11 @@ bool options_check_values(struct options *options, GError **error)
     if (!check_auth(options, error) || !check_session(options, error) ||
         !check_cluster(options, error))
         return false;
+    static const char *const dialects[] = {"native", "s0", "s1", NULL};
+    if (!g_strv_contains(dialects, options->websocket_dialect))
+        return complain(error, "[websocket] dialect", "must be native, s0 or s1");
+    if (!text_is_xml_safe(options->websocket_welcome, strlen(options->websocket_welcome)))
+        return complain(error, "[websocket] welcome", "must be UTF-8 without control characters");
     if (!log_parse_level(options->log_level, &level))
         return complain(error, "[log] level", "must be error, warning, info or debug");
     if (!log_parse_areas(options->log_areas, &areas))

@@ -17,8 +17,8 @@
 #include "bridge/core/core.h"
 
 #define DIGEST_CHARACTERS 32
-#define HEARTBEAT_MILLISECONDS 1000
-#define SILENCE (5 * G_USEC_PER_SEC)
+#define HEARTBEAT_MILLISECONDS 500
+#define SILENCE (3 * G_USEC_PER_SEC)
 #define HANDLERS_MAX 64
 #define TOPIC_HERE "bus.here"
 #define TOPIC_LEFT "bus.left"

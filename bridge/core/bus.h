@@ -37,7 +37,7 @@ const char *bus_sender(const struct core *core);
 
 /* CHANGED is called when another INSTANCE is seen for the first time, or again after messages were
  * lost on the way (`here`: tell it what it has to know; it does the same), and when it has said
- * good-bye or has been silent for five seconds. */
+ * good-bye or has been silent for three seconds. */
 typedef void (*bus_changed)(struct core *core, const char *instance, bool here, void *data);
 void bus_watch_instances(struct core *core, bus_changed changed, void *data);
 

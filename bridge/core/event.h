@@ -36,7 +36,7 @@ const char *event_type_name(enum event_type type);
 /* The type called NAME, or EVENT_TYPE_MAX. */
 enum event_type event_type_from_name(const char *name);
 
-enum event_dialect { DIALECT_NATIVE, DIALECT_MAX };
+enum event_dialect { DIALECT_NATIVE, DIALECT_S0, DIALECT_S1, DIALECT_MAX };
 
 /* Whom an event is about, for dialects that name it otherwise than the payload does. */
 struct event_parties {

@@ -120,7 +120,10 @@ static void publish_span(struct core *core, const struct span *span)
     json_t *events = json_array();
     for (guint i = 0; i < span->entries->len; i++) {
         const struct span_entry *entry = &g_array_index(span->entries, struct span_entry, i);
-        json_array_append_new(events, entry_json(entry));
+        if (json_array_append_new(events, entry_json(entry)) != 0) {
+            json_decref(events);
+            return; /* the others find a hole, and fill it */
+        }
         size += entry->event->payload_length;
         if (size < CHUNK_BYTES || i + 1 == span->entries->len)
             continue;

@@ -28,6 +28,7 @@ libcore_a_SOURCES = \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
   bridge/core/status.c bridge/core/status.h \
+  bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \
   bridge/core/token_key.c bridge/core/token_key.h \
   bridge/core/typing.c bridge/core/typing.h

@@ -127,6 +127,12 @@ void pair_forget(struct core *core, const struct uuid *conversation)
     g_hash_table_remove(core->pairs->by_conversation, conversation);
 }
 
+void pairs_grew(struct core *core)
+{
+    if (core->pairs && g_hash_table_size(core->pairs->absent) > 0)
+        g_hash_table_remove_all(core->pairs->absent);
+}
+
 /* ---- Reading ---------------------------------------------------------------------------------------- */
 
 static void read_side(const struct rows *rows, int column, struct pair_side *side)

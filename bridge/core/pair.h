@@ -63,3 +63,6 @@ struct pair *pair_known(const struct core *core, const struct uuid *conversation
 
 /* What is known of the conversation has changed: it is read anew when it is needed next. */
 void pair_forget(struct core *core, const struct uuid *conversation);
+
+/* There is a new conversation: what was asked for in vain may be there now. */
+void pairs_grew(struct core *core);

@@ -28,6 +28,12 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
     request->transport->reply(request, status, json);
 }
 
+void request_watch(struct request *request, void (*left)(struct request *request))
+{
+    if (request->transport->watch)
+        request->transport->watch(request, left);
+}
+
 void request_reply_bytes(struct request *request, const struct reply_bytes *content)
 {
     if (request->transport->reply_bytes)

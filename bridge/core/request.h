@@ -12,6 +12,8 @@ struct account;
 struct core;
 struct request;
 struct subscriber;
+struct stream;
+struct stream_owner;
 
 #define REQUEST_VALUES_MAX 12
 
@@ -21,7 +23,8 @@ enum operation_flag {
     OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there */
     OPERATION_MAKES = 1 << 3,        /* always 201 */
     OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
-    OPERATION_SETS_COOKIE = 1 << 5   /* begins a session: pages need an origin that may use cookies */
+    OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
+    OPERATION_TAKES_TICKET = 1 << 6  /* the query's `ticket` signs in, for clients that cannot set headers */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
@@ -62,6 +65,11 @@ struct request_transport {
     void (*fail)(struct request *request, enum error_code code, struct buffer *problem);
     /* NULL where only JSON travels. */
     void (*reply_bytes)(struct request *request, const struct reply_bytes *content);
+    /* See stream.h. NULL: this transport has none. */
+    struct stream *(*stream)(struct request *request, const char *content_type,
+                             const struct stream_owner *owner);
+    /* See request_watch. NULL: this transport does not tell. */
+    void (*watch)(struct request *request, void (*left)(struct request *request));
 };
 
 struct request {
@@ -91,6 +99,10 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
 void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
+
+/* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The request
+ * still has to be answered. */
+void request_watch(struct request *request, void (*left)(struct request *request));
 
 /* Writes the problem object (RFC 9457) for CODE. DETAIL and POINTER may be NULL. */
 void problem_write(struct buffer *buf, enum error_code code, const char *detail,

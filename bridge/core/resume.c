@@ -14,6 +14,7 @@ struct reading {
     struct account *account; /* reference */
     gint64 position;
     gint64 maximum;
+    gint64 limit; /* 0: none */
     resume_done done;
     void *data;
 };
@@ -48,16 +49,26 @@ static struct event *event_of_row(const struct rows *rows, int row)
     return event;
 }
 
-/* What others said reaches the user now. */
-static void note_deliveries(const struct reading *reading, const struct rows *rows)
+/* What others said up to POSITION reaches the user now. */
+static void note_deliveries(const struct reading *reading, const struct rows *rows, gint64 position)
 {
     /* Newest first within a conversation: walk up, so that the newest is noted last. */
     for (int row = rows_count(rows) - 1; row > 0; row--) {
         struct uuid conversation, message, sender;
-        if (rows_uuid(rows, row, 6, &sender) && rows_uuid(rows, row, 4, &conversation) &&
+        if (rows_integer(rows, row, 0) <= position && rows_uuid(rows, row, 6, &sender) && rows_uuid(rows, row, 4, &conversation) &&
             rows_uuid(rows, row, 5, &message) && !uuid_equal(&sender, &reading->account->id))
             delivery_note(reading->core, &conversation, &reading->account->id, &message);
     }
+}
+
+static void cut(const struct reading *reading, struct resume_result *result)
+{
+    if (reading->limit == 0 || result->events->len <= reading->limit)
+        return;
+    g_ptr_array_set_size(result->events, (gint)reading->limit);
+    const struct event *last = result->events->pdata[reading->limit - 1];
+    result->position = last->position;
+    result->has_more = true;
 }
 
 static void events_read(const struct rows *rows, enum error_code error, void *data)
@@ -77,7 +88,9 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         result.resync = too_much || reading->position > result.position ||
                         events->len > reading->maximum;
         if (!result.resync)
-            note_deliveries(reading, rows);
+            cut(reading, &result);
+        if (!result.resync)
+            note_deliveries(reading, rows, result.position);
     }
     reading->done(&result, reading->data);
     account_unref(reading->account);
@@ -86,15 +99,22 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
 void resume_read(struct core *core, struct account *account, gint64 position, resume_done done,
                  void *data)
 {
+    resume_page(core, account, position, 0, done, data);
+}
+
+void resume_page(struct core *core, struct account *account, gint64 position, gint64 limit,
+                 resume_done done, void *data)
+{
     struct reading *reading = g_new0(struct reading, 1);
     reading->core = core;
     reading->account = account_ref(account);
     reading->position = position;
     reading->maximum = core->options->websocket_resume_max;
+    reading->limit = limit;
     reading->done = done;
     reading->data = data;
     g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, position);
-    g_autofree char *limit = g_strdup_printf("%" G_GINT64_FORMAT, reading->maximum);
-    const char *values[] = {account->id_text, after, limit};
+    g_autofree char *maximum = g_strdup_printf("%" G_GINT64_FORMAT, reading->maximum);
+    const char *values[] = {account->id_text, after, maximum};
     archive_query(core->archive, QUERY_EVENT_RESUME, values, events_read, reading);
 }

@@ -13,7 +13,9 @@ struct core;
 struct resume_result {
     enum error_code error;  /* ERROR_UNAVAILABLE when the database is away; else ERROR_NONE */
     bool resync;            /* too much was missed, or the position is not known any more */
-    gint64 position;        /* head of the log when it was read: everything up to it is in events */
+    gint64 position;        /* everything up to it is in events: head of the log when it was read, or
+                               with has_more the last of events */
+    bool has_more;          /* there are more than was asked for */
     GPtrArray *events;      /* struct event *, ascending position; borrowed */
 };
 
@@ -24,3 +26,7 @@ typedef void (*resume_done)(const struct resume_result *result, void *data);
  * in result->events as well: the caller drops those it held back. */
 void resume_read(struct core *core, struct account *account, gint64 position, resume_done done,
                  void *data);
+
+/* The same, but no more than LIMIT events; 0: all of them. */
+void resume_page(struct core *core, struct account *account, gint64 position, gint64 limit,
+                 resume_done done, void *data);

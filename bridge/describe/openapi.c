@@ -63,6 +63,11 @@ static json_t *parameters_of(const struct operation *operation)
     for (const struct field *field = operation->fields; field && field->name; field++) {
         if (field->flags & IN_PARAMETERS)
             json_array_append_new(list, parameter_new(field));
+        if (field->flags & FIELD_LAST_EVENT)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Last-Event-ID", "in", "header",
+                                "description", "Goes before the parameter of the query", "schema",
+                                schema_of_field(field, false)));
         if (field->flags & FIELD_IDEMPOTENCY)
             json_array_append_new(
                 list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Idempotency-Key", "in", "header",

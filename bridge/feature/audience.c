@@ -592,6 +592,7 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.command = "presence", .fields = choose_fields, .handle = on_choose, .reply = "Presence",
+     .limit = LIMIT_TYPING,
      .summary = "Says that the user is online, away or in a call"},
     {.method = "GET", .path = "/api/users/:user_id/presence", .fields = get_fields,
      .handle = on_get, .reply = "Presence", .summary = "Whether a user is online"},

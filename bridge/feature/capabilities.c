@@ -7,6 +7,7 @@
 #include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/features.h"
+#include "bridge/ws/dialect.h"
 
 #define CAPABILITIES_MAX 16384
 
@@ -58,7 +59,8 @@ static void capabilities(struct request *request)
     json_end_array(&json);
     json_key(&json, "dialects");
     json_begin_array(&json);
-    json_put_string(&json, "trestle.v1");
+    for (const char *const *name = dialect_subprotocols; *name; name++)
+        json_put_string(&json, *name);
     json_end_array(&json);
     write_limits(&json, options);
     write_rates(&json, request->core->limiter);

@@ -208,7 +208,7 @@ static void conversation_hide(struct request *request)
 /* ---- Read ------------------------------------------------------------------------------------------ */
 
 static const struct field read_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {"conversation_id", FIELD_UUID, FIELD_IN_PATH, 0, 0, NULL}, /* a command may leave it out */
     {"message_id", FIELD_UUID, 0, 0, 0, NULL},
     {0},
 };
@@ -217,6 +217,12 @@ enum { READ_CONVERSATION, READ_MESSAGE };
 static void conversation_read(struct request *request)
 {
     const struct field_value *message = &request->values[READ_MESSAGE];
+    static const struct field_problem neither = {ERROR_UNPROCESSABLE, "/conversation_id",
+                                                 "is required without a message_id"};
+    if (!request->values[READ_CONVERSATION].present && !message->present) {
+        request_fail_field(request, &neither);
+        return;
+    }
     message_read(request, &request->values[READ_CONVERSATION].uuid,
                  message->present ? &message->uuid : NULL);
 }

@@ -24,6 +24,9 @@ struct feature {
                                struct account *account, bool added);
     void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
                        size_t count);
+    /* The process is about to stop: what waits for events is answered, streams end. May be called more
+     * than once; may be NULL. */
+    void (*drain)(struct core *core);
     void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

@@ -10,6 +10,7 @@ extern const struct feature feature_capabilities;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
+extern const struct feature feature_follow;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -19,6 +20,7 @@ extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
+extern const struct feature feature_sync;
 extern const struct feature feature_time;
 extern const struct feature feature_typing;
 extern const struct feature feature_user;
@@ -43,6 +45,8 @@ const struct feature *const features[] = {
     &feature_search,
     &feature_watch,
     &feature_audience,
+    &feature_sync,
+    &feature_follow,
     &feature_presence,
     &feature_disco,
     &feature_ping,

@@ -12,6 +12,7 @@ libfeature_a_SOURCES = \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/description.c \
   bridge/feature/disco.c \
+  bridge/feature/follow.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
   bridge/feature/limits.c \
@@ -22,6 +23,7 @@ libfeature_a_SOURCES = \
   bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
+  bridge/feature/sync.c \
   bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/session.c \
   bridge/feature/search.c \

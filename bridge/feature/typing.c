@@ -231,9 +231,13 @@ static void on_publishing(struct core *core, const struct event *event, const st
     const struct event_parties *parties = &event->parties;
     if (event->type == EVENT_CONVERSATION_UPDATED || event->type == EVENT_CONVERSATION_REMOVED)
         pair_forget(core, &parties->conversation);
+    if (event->type == EVENT_CONVERSATION_NEW)
+        pairs_grew(core);
     if (event->type != EVENT_MESSAGE_NEW)
         return;
     struct pair *pair = pair_known(core, &parties->conversation);
+    if (!pair)
+        pairs_grew(core); /* this may be its first message */
     unsigned side = pair ? pair_side_of(pair, &parties->actor) : 2;
     if (side < 2 && !pair->side[side].hosted)
         pair->heard = true;
@@ -331,6 +335,7 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.command = "typing", .fields = typing_fields, .handle = on_typing, .reply = "Empty",
+     .limit = LIMIT_TYPING,
      .summary = "Says that the user types, or does not any more"},
     {0},
 };

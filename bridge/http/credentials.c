@@ -136,7 +136,8 @@ void credentials_find(struct exchange *exchange)
                           NULL);
         return;
     }
-    if (!credentials->token && exchange->handshake)
+    bool by_ticket = operation && (operation->flags & OPERATION_TAKES_TICKET);
+    if (!credentials->token && (exchange->handshake || by_ticket))
         take_ticket(exchange);
     if (!credentials->token && exchange->code == ERROR_NONE && !take_cookie(exchange))
         return;

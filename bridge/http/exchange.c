@@ -12,6 +12,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
+#include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
 #define SWALLOW_MAX 16384             /* bytes of a body that is read only to be ignored */
@@ -21,10 +22,13 @@
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
 
+static struct stream *transport_stream(struct request *request, const char *content_type,
+                                       const struct stream_owner *owner);
+static void transport_watch(struct request *request, void (*left)(struct request *request));
 static void transport_reply_bytes(struct request *request, const struct reply_bytes *content);
 
-static const struct request_transport transport = {transport_reply, transport_fail,
-                                                   transport_reply_bytes};
+static const struct request_transport transport = {
+    transport_reply, transport_fail, transport_reply_bytes, transport_stream, transport_watch};
 
 static struct exchange *exchange_of(struct request *request)
 {
@@ -73,6 +77,8 @@ static void drop_body(struct exchange *exchange)
 void exchange_destroy(struct exchange *exchange)
 {
     struct http_server *server = exchange->server;
+    exchange_unwatch(exchange);
+    g_clear_pointer(&exchange->stream, stream_free);
     release_request(exchange);
     g_free(exchange->content);
     g_free(exchange->media_type);
@@ -96,6 +102,7 @@ static void answered(struct exchange *exchange)
 {
     bool running = exchange->state == EXCHANGE_RUNNING;
     exchange->state = EXCHANGE_ANSWERED;
+    exchange_unwatch(exchange);
     release_request(exchange);
     exchange->set_cookie = g_steal_pointer(&exchange->request.set_cookie);
     exchange->limit = exchange->request.limit;
@@ -154,6 +161,25 @@ static void transport_fail(struct request *request, enum error_code code, struct
     exchange->code = code;
     set_content(exchange, problem);
     answered(exchange);
+}
+
+static struct stream *transport_stream(struct request *request, const char *content_type,
+                                       const struct stream_owner *owner)
+{
+    struct exchange *exchange = exchange_of(request);
+    struct stream *stream = NULL;
+    exchange->status = MHD_HTTP_OK;
+    if (exchange->mhd) {
+        exchange->stream = stream_new(exchange, content_type, owner);
+        stream = stream_base(exchange->stream);
+    }
+    answered(exchange);
+    return stream;
+}
+
+static void transport_watch(struct request *request, void (*left)(struct request *request))
+{
+    exchange_watch(exchange_of(request), left);
 }
 
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
@@ -417,6 +443,7 @@ void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
     if (!exchange)
         return;
     *context = NULL;
+    exchange_unwatch(exchange);
     connection_wait(server, exchange->connection, WAIT_REQUEST);
     exchange->mhd = NULL;
     exchange->connection = NULL;

@@ -41,6 +41,7 @@ struct http_server {
     size_t bodies;            /* bytes of bodies in memory, of all requests */
     bool run_wanted;          /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
+    GQueue streams; /* struct http_stream that were begun */
     bool starved; /* descriptors ran out in this second, which has been logged */
     /* server.c alone */
     struct loop_watch accepting; /* fd -1: closed */
@@ -88,6 +89,10 @@ struct exchange {
     enum error_code code; /* ERROR_NONE: not a problem */
     char *content;
     size_t content_length;
+    struct http_stream *stream; /* in place of content; owned */
+    struct loop_watch hangup;   /* of the connection, if watched */
+    bool watched;
+    void (*left)(struct request *request);
     GBytes *bytes; /* instead of content: an answer that is no JSON */
     char *media_type, *etag;
     char *set_cookie;
@@ -115,6 +120,20 @@ void exchange_fail(struct exchange *exchange, enum error_code code, const char *
 /* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
 bool parameters_read(struct exchange *exchange);
 const char *parameter_find(void *data, const struct field *field, size_t *ret_length);
+
+/* stream.c. Streams go with their exchange; stream_free tells the owner if it has not ended it. */
+struct http_stream;
+struct http_stream *stream_new(struct exchange *exchange, const char *content_type,
+                               const struct stream_owner *owner);
+struct stream *stream_base(struct http_stream *stream);
+struct MHD_Response *stream_respond(struct http_stream *stream);
+void stream_cut(struct http_stream *stream);
+void stream_free(struct http_stream *stream);
+void streams_cut(struct http_server *server);
+
+/* stream.c: LEFT, or the end of the stream, when the client hangs up. */
+void exchange_watch(struct exchange *exchange, void (*left)(struct request *request));
+void exchange_unwatch(struct exchange *exchange);
 
 /* reply.c: gives the answer to libmicrohttpd. */
 enum MHD_Result reply_send(struct exchange *exchange);

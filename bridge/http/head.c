@@ -74,6 +74,7 @@ static const char **member_of(struct head *head, const char *name)
         {"Content-Type", &head->content_type},
         {"Origin", &head->origin},
         {"Idempotency-Key", &head->idempotency_key},
+        {"Last-Event-ID", &head->last_event_id},
         {"Trestle-User", &head->on_behalf},
         {"If-None-Match", &head->if_none_match},
         {"Cookie", &head->cookie},

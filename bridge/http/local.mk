@@ -11,4 +11,5 @@ libhttp_a_SOURCES = \
   bridge/http/parameters.c \
   bridge/http/reply.c \
   bridge/http/route.c bridge/http/route.h \
-  bridge/http/server.c bridge/http/server.h
+  bridge/http/server.c bridge/http/server.h \
+  bridge/http/stream.c

@@ -73,6 +73,20 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+/* A browser that comes back repeats the query of the first time: the header is newer. */
+static void read_last_event(struct exchange *exchange)
+{
+    const struct field *fields = exchange->match.operation->fields;
+    const char *text = exchange->head.last_event_id;
+    for (int i = 0; text && text[0] && fields && fields[i].name; i++) {
+        if (!(fields[i].flags & FIELD_LAST_EVENT))
+            continue;
+        g_free(exchange->texts[i]);
+        exchange->texts[i] = g_strdup(text);
+        exchange->lengths[i] = strlen(text);
+    }
+}
+
 bool parameters_read(struct exchange *exchange)
 {
     const struct route_match *match = &exchange->match;
@@ -84,6 +98,7 @@ bool parameters_read(struct exchange *exchange)
                                         &exchange->lengths[index]);
     }
     MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_query, exchange);
+    read_last_event(exchange);
     return exchange->code == ERROR_NONE;
 }
 

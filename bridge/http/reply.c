@@ -43,14 +43,17 @@ static void add_problem_headers(const struct exchange *exchange, struct MHD_Resp
 static void add_limit(const struct exchange *exchange, struct MHD_Response *response)
 {
     char policy[LIMIT_HEADER_SIZE], state[LIMIT_HEADER_SIZE];
-    if (!limit_headers(&exchange->limit, policy, state))
-        return;
-    add(response, "RateLimit-Policy", policy);
-    add(response, "RateLimit", state);
-    if (exchange->code == ERROR_RATE_LIMITED) {
-        g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, limit_retry_seconds(&exchange->limit));
-        add(response, "Retry-After", state);
+    bool is_limited = limit_headers(&exchange->limit, policy, state);
+    if (is_limited) {
+        add(response, "RateLimit-Policy", policy);
+        add(response, "RateLimit", state);
     }
+    if (exchange->code != ERROR_RATE_LIMITED)
+        return;
+    /* It may also be something that is open already, which no bucket tells. */
+    gint64 seconds = is_limited ? limit_retry_seconds(&exchange->limit) : 0;
+    g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, MAX(seconds, 1));
+    add(response, "Retry-After", state);
 }
 
 static bool is_cacheable(const struct exchange *exchange)
@@ -77,7 +80,8 @@ static enum MHD_Result queue(struct exchange *exchange, unsigned status,
     add_origin(exchange, response);
     note(exchange, status);
     exchange->state = EXCHANGE_SENT;
-    connection_wait(exchange->server, exchange->connection, WAIT_CLIENT);
+    connection_wait(exchange->server, exchange->connection,
+                    exchange->stream ? WAIT_NOTHING : WAIT_CLIENT);
     enum MHD_Result result = MHD_queue_response(exchange->mhd, status, response);
     MHD_destroy_response(response);
     return result;
@@ -115,19 +119,29 @@ static enum MHD_Result send_bytes(struct exchange *exchange)
     return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
 }
 
-enum MHD_Result reply_send(struct exchange *exchange)
+static struct MHD_Response *make_response(struct exchange *exchange)
 {
-    if (exchange->bytes)
-        return send_bytes(exchange);
+    if (exchange->stream)
+        return stream_respond(exchange->stream);
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);
     if (!response)
-        return MHD_NO;
+        return NULL;
     exchange->content = NULL;
     if (exchange->status != MHD_HTTP_NO_CONTENT)
         add(response, "Content-Type",
             exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
+    return response;
+}
+
+enum MHD_Result reply_send(struct exchange *exchange)
+{
+    if (exchange->bytes)
+        return send_bytes(exchange);
+    struct MHD_Response *response = make_response(exchange);
+    if (!response)
+        return MHD_NO;
     add(response, "Cache-Control", is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
     add(response, "X-Content-Type-Options", "nosniff");
     add(response, "Request-Id", exchange->request.id);

@@ -302,7 +302,7 @@ static gboolean on_stop_poll(void *data)
 {
     struct http_server *server = data;
     bool busy = server->running.length > 0 || server->waiting[WAIT_BODY].length > 0 ||
-                server->waiting[WAIT_CLIENT].length > 0;
+                server->waiting[WAIT_CLIENT].length > 0 || server->streams.length > 0;
     if (busy && clock_monotonic() < server->stop_deadline)
         return G_SOURCE_CONTINUE;
     server->stop_timer = 0;
@@ -331,7 +331,8 @@ static void stop_daemon(struct http_server *server)
 {
     for (GList *link = server->running.head; link; link = link->next)
         MHD_resume_connection(((struct exchange *)link->data)->mhd);
-    for (unsigned i = 0; i < 8 && server->running.length > 0; i++)
+    streams_cut(server);
+    for (unsigned i = 0; i < 8 && (server->running.length > 0 || server->streams.length > 0); i++)
         MHD_run(server->daemon);
     MHD_run(server->daemon);
     loop_remove(&server->serving);

@@ -58,8 +58,12 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);
     json_end_object(&json);
     socket_send_frame(socket,
-                      &(struct dialect_frame){
-                          .type = "hello", .id = id, .cursor = cursor, .payload = payload.data});
+                      &(struct dialect_frame){.type = "hello",
+                                              .id = id,
+                                              .cursor = cursor,
+                                              .payload = payload.data,
+                                              .welcome = core->options->websocket_welcome,
+                                              .user_number = user->number});
 }
 
 static void accept_session(struct ws_socket *socket, const struct session *session,

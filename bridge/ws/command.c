@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the envelope { "type", "id"?, "payload"? }, finds the command, checks its fields and hands
- * it to its handler as a request. A client that sent an id gets an ack; errors are always told. */
+/* Reads the envelope { "type", "id"?, "payload"? }, or a flat frame whose other members are the
+ * payload; finds the command, checks its fields and hands it to its handler as a request. A client
+ * that sent an id gets an ack; errors are always told. */
 #include "config.h"
 
 #include <jansson.h>
@@ -16,15 +17,18 @@
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
+#include "bridge/ws/spelling.h"
 
 #define ID_MAX 128 /* bytes of a client's id */
 #define CURSOR_MAX 128
 
 /* A frame that has passed the envelope check. */
 struct envelope {
-    const char *type;
-    char *id;        /* JSON text, or NULL; free() */
-    json_t *payload; /* an object, borrowed from the frame, or NULL */
+    const char *type; /* as it was sent, later the native command; borrowed */
+    char *id;         /* JSON text, or NULL; free() */
+    json_t *payload;  /* an object, or NULL; as far as the client wrote it; owned */
+    const struct spelling *spelling; /* NULL: native */
+    json_t *native;   /* payload in native words; owned */
 };
 
 /* A request that came by socket. */
@@ -110,10 +114,12 @@ static const struct command_builtin *find_builtin(const char *type)
 static bool check_fields(struct ws_socket *socket, const struct envelope *envelope,
                          const struct field *fields, struct field_value *ret_values)
 {
-    struct field_source source = {.object = envelope->payload, .everything_in_object = true};
+    struct field_source source = {.object = envelope->native, .everything_in_object = true};
     struct field_problem problem = {0};
     if (fields_check(fields, &source, ret_values, &problem))
         return true;
+    if (envelope->spelling)
+        spelling_point(envelope->spelling, envelope->payload, &problem);
     socket_fail(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return false;
 }
@@ -238,7 +244,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .account = account_ref(socket->subscriber.account),
         .origin = &socket->subscriber,
         .grant = socket->subscriber.grant,
-        .body = json_incref(envelope->payload),
+        .body = json_incref(envelope->native),
     };
     memcpy(command->request.values, values, sizeof values);
     struct uuid id;
@@ -257,32 +263,21 @@ static bool is_plain_string(const json_t *value, size_t maximum)
     return json_is_string(value) && length <= maximum && strlen(json_string_value(value)) == length;
 }
 
-/* Static text that says what is wrong, and *ret_pointer where; NULL if nothing is. */
-static const char *read_member(const char *key, json_t *value, struct envelope *envelope,
-                               const char **ret_pointer)
+/* A flat frame is its own payload, but for what the envelope is made of. */
+static json_t *read_payload(json_t *frame)
 {
-    *ret_pointer = "";
-    if (strcmp(key, "id") == 0)
-        return NULL; /* has been read */
-    if (strcmp(key, "type") == 0) {
-        *ret_pointer = "/type";
-        if (!is_plain_string(value, ID_MAX))
-            return "must be a string";
-        envelope->type = dialect_command(json_string_value(value));
-        return NULL;
-    }
-    if (strcmp(key, "payload") == 0) {
-        *ret_pointer = "/payload";
-        envelope->payload = value;
-        return json_is_object(value) ? NULL : "must be an object";
-    }
-    return "a frame has type, id and payload only";
+    json_t *payload = json_object_get(frame, "payload");
+    if (payload)
+        return json_incref(payload);
+    payload = json_copy(frame);
+    json_object_del(payload, "type");
+    json_object_del(payload, "id");
+    return payload;
 }
 
+/* Static text that says what is wrong, and *ret_pointer where; NULL if nothing is. */
 static const char *read_envelope(json_t *frame, struct envelope *envelope, const char **ret_pointer)
 {
-    const char *key;
-    json_t *value;
     *ret_pointer = "";
     if (!json_is_object(frame))
         return "a frame is a JSON object";
@@ -291,18 +286,45 @@ static const char *read_envelope(json_t *frame, struct envelope *envelope, const
     if (id && !json_is_integer(id) && !is_plain_string(id, ID_MAX))
         return "must be a string of at most 128 bytes or a whole number";
     envelope->id = id ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-    json_object_foreach(frame, key, value)
-    {
-        const char *fault = read_member(key, value, envelope, ret_pointer);
-        if (fault)
-            return fault;
-    }
+    json_t *type = json_object_get(frame, "type");
     *ret_pointer = "/type";
-    return envelope->type ? NULL : "is missing";
+    if (!type)
+        return "is missing";
+    if (!is_plain_string(type, ID_MAX))
+        return "must be a string";
+    envelope->type = json_string_value(type);
+    envelope->payload = read_payload(frame);
+    *ret_pointer = "/payload";
+    if (!json_is_object(envelope->payload))
+        return "must be an object";
+    *ret_pointer = "";
+    if (json_object_get(frame, "payload") && json_object_size(frame) > (id ? 3 : 2))
+        return "beside payload a frame has type and id only";
+    return NULL;
+}
+
+/* From the client's words to ours. False after an error frame. */
+static bool translate(struct ws_socket *socket, struct envelope *envelope)
+{
+    struct field_problem problem;
+    const struct account *caller = socket->subscriber.account;
+    envelope->spelling = caller ? spelling_find(envelope->type) : NULL;
+    if (!envelope->spelling) {
+        envelope->native = json_incref(envelope->payload);
+        return true;
+    }
+    envelope->type = envelope->spelling->command;
+    envelope->native =
+        spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
+    if (!envelope->native)
+        socket_fail(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+    return envelope->native != NULL;
 }
 
 static void dispatch(struct ws_socket *socket, struct envelope *envelope)
 {
+    if (!translate(socket, envelope))
+        return;
     const struct command_builtin *builtin = find_builtin(envelope->type);
     const struct operation *operation =
         g_hash_table_lookup(socket->server->commands, envelope->type);
@@ -344,5 +366,7 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
         socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
     insist_on_auth(socket);
     free(envelope.id);
+    json_decref(envelope.native);
+    json_decref(envelope.payload);
     json_decref(frame);
 }

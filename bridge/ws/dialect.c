@@ -9,14 +9,17 @@
 #include "bridge/ws/dialect.h"
 #include "bridge/ws/frame.h"
 
-/* What a dialect adds to a payload is far below this. */
+/* What a dialect adds to a payload is far below this; none says a member more than twice. */
 #define ENVELOPE_MAX 4096
+#define GROWTH_MAX 2
 
 static const struct dialect *const dialects[DIALECT_MAX] = {
     [DIALECT_NATIVE] = &dialect_native,
+    [DIALECT_S0] = &dialect_s0,
+    [DIALECT_S1] = &dialect_s1,
 };
 
-const char *const dialect_subprotocols[] = {"trestle.v1", NULL};
+const char *const dialect_subprotocols[] = {"trestle.v1", "trestle.s0", "trestle.s1", NULL};
 
 const struct dialect *dialect_find(const char *name)
 {
@@ -24,19 +27,7 @@ const struct dialect *dialect_find(const char *name)
         if (strcmp(name, dialects[i]->name) == 0 || strcmp(name, dialects[i]->subprotocol) == 0)
             return dialects[i];
     }
-    return &dialect_native;
-}
-
-const char *dialect_command(const char *type)
-{
-    for (size_t i = 0; i < DIALECT_MAX; i++) {
-        for (const struct dialect_alias *alias = dialects[i]->aliases; alias && alias->type;
-             alias++) {
-            if (strcmp(type, alias->type) == 0)
-                return alias->command;
-        }
-    }
-    return type;
+    return NULL;
 }
 
 static GBytes *make_frame(struct buffer *text)
@@ -53,18 +44,25 @@ GBytes *dialect_event_frame(const struct dialect *dialect, struct event *event, 
     char cursor[CURSOR_TEXT_SIZE];
     if (event->position > 0)
         cursor_format(epoch, event->position, cursor);
-    g_auto(buffer) text = BUFFER_INIT(event->payload_length + ENVELOPE_MAX);
+    g_auto(buffer) text = BUFFER_INIT(event->payload_length * GROWTH_MAX + ENVELOPE_MAX);
     if (!dialect->write_event(&text, event, event->position > 0 ? cursor : NULL))
         return NULL;
     metric_add(METRIC_EVENT_SERIALISATIONS, 1);
     return *frame = make_frame(&text);
 }
 
+const char *dialect_event_text(const struct dialect *dialect, struct event *event, const char *epoch,
+                               size_t *ret_length)
+{
+    GBytes *frame = dialect_event_frame(dialect, event, epoch);
+    return frame ? frame_payload(frame, ret_length) : NULL;
+}
+
 GBytes *dialect_make_frame(const struct dialect *dialect, const struct dialect_frame *frame)
 {
     size_t length =
         (frame->payload ? strlen(frame->payload) : 0) + (frame->id ? strlen(frame->id) : 0);
-    g_auto(buffer) text = BUFFER_INIT(length + ENVELOPE_MAX);
+    g_auto(buffer) text = BUFFER_INIT(length * GROWTH_MAX + ENVELOPE_MAX);
     dialect->write_frame(&text, frame);
     return make_frame(&text);
 }

@@ -3,6 +3,8 @@
  * the outgoing form; what comes in is understood in every dialect's spelling. */
 #pragma once
 
+#include <stddef.h>
+
 #include "bridge/base/buffer.h"
 #include "bridge/core/event.h"
 
@@ -12,39 +14,45 @@ struct dialect_frame {
     const char *id;      /* JSON value; NULL: none */
     const char *cursor;  /* NULL: none */
     const char *payload; /* JSON object; NULL: none */
-};
-
-/* Another spelling of a command's type. */
-struct dialect_alias {
-    const char *type;
-    const char *command;
+    /* Of hello, for dialects that welcome people in words and name them by number. */
+    const char *welcome;
+    gint64 user_number;
 };
 
 struct dialect {
     enum event_dialect index; /* in event->frames */
     const char *name;         /* of ?dialect= */
     const char *subprotocol;  /* of Sec-WebSocket-Protocol */
+    const char *greeting;     /* the type of the frame that hello becomes */
     /* Appends the JSON text. False: this dialect does not show such events. CURSOR is NULL for
      * events that are not in the log. */
     bool (*write_event)(struct buffer *out, const struct event *event, const char *cursor);
     void (*write_frame)(struct buffer *out, const struct dialect_frame *frame);
     bool repeats; /* its clients forget that somebody types unless they hear it every two seconds */
-    const struct dialect_alias *aliases; /* ended by a row without type; NULL: none */
+    /* The type of the frame that an event becomes; NULL if there is none. */
+    const char *(*event_name)(enum event_type type);
 };
 
-extern const struct dialect dialect_native;
+extern const struct dialect dialect_native, dialect_s0, dialect_s1;
 
 /* The subprotocols in order of preference, NULL-terminated: for the opening handshake. */
 extern const char *const dialect_subprotocols[];
 
-/* The dialect that has NAME as name or subprotocol; the native one if NAME is NULL or unknown. */
+/* The dialect that has NAME as name or subprotocol; NULL if NAME is NULL or unknown. */
 const struct dialect *dialect_find(const char *name);
-
-/* The native command that TYPE means; TYPE itself if it is no alias. */
-const char *dialect_command(const char *type);
 
 /* The ready frame of EVENT, made on first use and kept in the event; borrowed. NULL: not shown. */
 GBytes *dialect_event_frame(const struct dialect *dialect, struct event *event, const char *epoch);
+
+/* The JSON text in the ready frame of EVENT, not NUL-terminated; it lives as long as the event. NULL:
+ * not shown. */
+const char *dialect_event_text(const struct dialect *dialect, struct event *event, const char *epoch,
+                               size_t *ret_length);
+
+/* The event as { "type": TYPE, "cursor"?, "ts", "payload" }, for dialects with this envelope. */
+void dialect_write_envelope(struct buffer *out, const char *type, const struct event *event,
+                            const char *cursor, const char *payload);
+void dialect_write_native_frame(struct buffer *out, const struct dialect_frame *frame);
 
 /* A ready frame; caller unrefs. */
 GBytes *dialect_make_frame(const struct dialect *dialect, const struct dialect_frame *frame);

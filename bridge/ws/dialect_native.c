@@ -5,22 +5,27 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/ws/dialect.h"
 
-static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
+void dialect_write_envelope(struct buffer *out, const char *type, const struct event *event,
+                            const char *cursor, const char *payload)
 {
     struct json_writer json;
     json_writer_init(&json, out);
     json_begin_object(&json);
-    json_member_string(&json, "type", event_type_name(event->type));
+    json_member_string(&json, "type", type);
     if (cursor)
         json_member_string(&json, "cursor", cursor);
     json_member_string(&json, "ts", event->stamp);
-    json_key(&json, "payload");
-    json_put_raw(&json, event->payload, event->payload_length);
+    json_member_raw(&json, "payload", payload);
     json_end_object(&json);
+}
+
+static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
+{
+    dialect_write_envelope(out, event_type_name(event->type), event, cursor, event->payload);
     return true;
 }
 
-static void write_frame(struct buffer *out, const struct dialect_frame *frame)
+void dialect_write_native_frame(struct buffer *out, const struct dialect_frame *frame)
 {
     char stamp[CLOCK_TIMESTAMP_SIZE];
     clock_format(clock_wall(), stamp);
@@ -41,6 +46,8 @@ const struct dialect dialect_native = {
     .index = DIALECT_NATIVE,
     .name = "native",
     .subprotocol = "trestle.v1",
+    .greeting = "hello",
     .write_event = write_event,
-    .write_frame = write_frame,
+    .event_name = event_type_name,
+    .write_frame = dialect_write_native_frame,
 };

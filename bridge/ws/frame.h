@@ -80,5 +80,8 @@ bool frame_reader_is_idle(const struct frame_reader *reader);
 /* A whole frame with header. */
 GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length);
 
+/* What is in FRAME, which frame_make has made; borrowed. */
+const char *frame_payload(GBytes *frame, size_t *ret_length);
+
 /* A close frame; REASON (UTF-8) is cut at FRAME_REASON_MAX. CLOSE_NO_STATUS makes an empty one. */
 GBytes *frame_make_close(enum close_code code, const char *reason);

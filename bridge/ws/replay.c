@@ -197,7 +197,7 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
         return;
     }
     if (!cursor_parse(cursor, core->epoch, &from)) {
-        send_resync(socket, id, core->position);
+        send_resync(socket, id, event_position(core, socket->subscriber.account));
         return;
     }
     struct replay *replay = g_new0(struct replay, 1);

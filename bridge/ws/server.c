@@ -46,6 +46,9 @@ struct ws_server *ws_server_new(struct core *core)
     server->input = g_malloc(SOCKET_INPUT_SIZE);
     server->readers = g_ptr_array_new_with_free_func((GDestroyNotify)frame_reader_free);
     server->commands = command_table_new(core);
+    server->dialect = dialect_find(options->websocket_dialect);
+    if (!server->dialect) /* options_check has seen to it */
+        server->dialect = &dialect_native;
     server->limits.message_max = (size_t)options->websocket_message_max;
     server->limits.fragments_max = (unsigned)options->websocket_fragments_max;
     server->greeting_limits = server->limits;
@@ -85,7 +88,8 @@ static gboolean timer_fired(gpointer data)
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const struct credentials *credentials, const char *dialect)
 {
-    struct ws_socket *socket = socket_new(server, fd, dialect_find(dialect));
+    const struct dialect *chosen = dialect_find(dialect);
+    struct ws_socket *socket = socket_new(server, fd, chosen ? chosen : server->dialect);
     if (!socket)
         return;
     socket->address = credentials->address;

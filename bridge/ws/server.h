@@ -17,7 +17,7 @@ struct ws_server *ws_server_new(struct core *core);
 /* Takes over FD, a stream socket whose handshake has been answered, in any case: it is closed when
  * that fails. EXTRA are bytes that were read behind the handshake. CREDENTIALS are those of the
  * handshake; without a token in them the first frame must be `auth`. DIALECT is the chosen subprotocol or ?dialect=,
- * or NULL. The arguments are borrowed for the call. */
+ * or NULL, which means that of [websocket] dialect. The arguments are borrowed for the call. */
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const struct credentials *credentials, const char *dialect);
 

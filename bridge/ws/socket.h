@@ -35,6 +35,7 @@ struct ws_server {
     guint timer;             /* runs while there are sockets */
     GPtrArray *readers;      /* struct frame_reader *, idle */
     GHashTable *commands;    /* type → const struct operation * */
+    const struct dialect *dialect; /* of clients that choose none */
     struct frame_limits limits, greeting_limits;
     char *input; /* SOCKET_INPUT_SIZE bytes */
     bool stopping;

@@ -16,6 +16,7 @@
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
 #include "bridge/xmpp/link_socket.h"
+#include "bridge/xmpp/link_text.h"
 #include "bridge/xmpp/pending_iq.h"
 #include "bridge/xmpp/send_queue.h"
 #include "bridge/xmpp/stream_error.h"
@@ -28,6 +29,7 @@
 #define RETRY_FIRST (200 * MILLISECOND)
 #define RETRY_MOST (30 * SECOND)
 #define STABLE_AFTER (5 * SECOND)     /* a link that was up so long starts again at RETRY_FIRST */
+#define CLOSE_LIMIT (3 * SECOND)      /* for the server's side, when ours has ended */
 #define ESTABLISH_LIMIT (10 * SECOND) /* for each step before LINK_UP */
 #define PING_PATIENCE 6 /* a ping may take so many timeouts while other bytes keep coming */
 
@@ -37,8 +39,8 @@
 
 #define REQUESTS_MAX 10000
 #define PROBES_MAX 1024
-#define CANDIDATES 16 /* addresses to ping from, tried when one of several links is up */
-#define CANDIDATE_SECONDS 10
+#define CANDIDATES 32 /* addresses to ping from, tried when one of several links is up */
+#define CANDIDATE_SECONDS 4
 #define PROBE_ROOM (512 * 1024) /* queue room on top of the ceiling, for pings only */
 
 /* A ping to the server that is under way, and the barriers that wait for it. */
@@ -75,7 +77,9 @@ struct link {
     guint timer;        /* GLib source, 0: none */
     gint64 timer_at;    /* when it fires */
     bool allowed;       /* to connect */
+    bool closing;       /* our side of the stream has ended */
     bool offered;       /* inside link_offer */
+    unsigned candidates; /* pings from addresses that are being tried */
     char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */
     guint busy;         /* depth of our own functions on the stack: link_free must wait */
 
@@ -148,7 +152,7 @@ static void drop_connection(struct link *link)
         link->reader = NULL;
     }
     send_queue_clear(&link->queue);
-    link->watching_output = false;
+    link->watching_output = link->closing = false;
     link->last_sent = NULL;
 }
 
@@ -158,7 +162,8 @@ static void enter(struct link *link, enum link_state state)
     link->state = state;
     link->since = clock_monotonic();
     log_debug(AREA_LINK, "state", "from=%s to=%s", state_names[old], state_names[state]);
-    metric_set(METRIC_LINK_UP, state == LINK_UP);
+    if (!link->callbacks.spare)
+        metric_set(METRIC_LINK_UP, state == LINK_UP);
     if (state == LINK_WAITING || state == LINK_CLOSED) {
         drop_connection(link);
         pending_iq_fail_all(link->pending);
@@ -233,7 +238,7 @@ static bool queue_bytes(struct link *link, const char *bytes, size_t length, siz
 
 static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
 {
-    if (link->state != LINK_UP)
+    if (!link_is_up(link))
         return false;
     if (!guard_addresses(link->guard, xmpp_stanza_get_from(stanza), xmpp_stanza_get_to(stanza))) {
         log_error(AREA_LINK, "send-refused", "reason=\"illegal address\"");
@@ -259,7 +264,7 @@ bool link_send(struct link *link, xmpp_stanza_t *stanza)
 
 bool link_send_text(struct link *link, const char *xml, size_t length)
 {
-    if (link->state != LINK_UP)
+    if (!link_is_up(link))
         return false;
     if (!guard_text(link->guard, xml, length)) {
         log_error(AREA_LINK, "send-refused", "reason=\"not a legal stanza\" bytes=%zu", length);
@@ -281,7 +286,7 @@ static bool request(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_
                     void *data)
 {
     const char *to = xmpp_stanza_get_to(iq);
-    if (link->state != LINK_UP || !to)
+    if (!link_is_up(link) || !to)
         return false;
     const char *id = pending_iq_add(link->pending, to, deadline, answer, data);
     if (!id)
@@ -360,6 +365,9 @@ static void on_candidate_answer(xmpp_stanza_t *result, void *data)
     struct link *link = data;
     if (result && !link->offered && !link->ping_from)
         link->ping_from = g_strdup(xmpp_stanza_get_to(result));
+    /* All places were taken when it came: it is never given anything. */
+    if (--link->candidates == 0 && !link->ping_from && link->state == LINK_UP)
+        lost(link, RETRY_BACKOFF, "the server gives this link no share of the stanzas");
 }
 
 /* The server chooses the link by the address that a stanza goes to. Pings come from one whose
@@ -367,10 +375,12 @@ static void on_candidate_answer(xmpp_stanza_t *result, void *data)
 static void look_for_address(struct link *link)
 {
     g_clear_pointer(&link->ping_from, g_free);
+    link->candidates = 0;
     for (int i = 0; link->callbacks.shared && i < CANDIDATES; i++) {
         g_autofree char *from = g_strdup_printf("ping-%d@%s", i, link->domain);
         g_autoptr(xmpp_stanza_t) iq = new_ping(link, from);
-        link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
+        link->candidates +=
+            link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
     }
 }
 
@@ -386,7 +396,7 @@ bool link_offer(struct link *link, xmpp_stanza_t *result)
 
 bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data)
 {
-    if (link->state != LINK_UP)
+    if (!link_is_up(link))
         return false;
     struct probe *probe = link->last_sent ? link->last_sent : send_probe(link);
     if (!probe)
@@ -407,25 +417,12 @@ static gint64 probe_deadline(struct link *link)
 
 /* ---- receiving ---- */
 
-/* The answer to a stanza of which only the first tag is known. */
 static void refuse_oversized(struct link *link, const struct stream_header *header)
 {
-    bool iq = g_strcmp0(header->name, "iq") == 0;
-    bool asks = g_strcmp0(header->type, "get") == 0 || g_strcmp0(header->type, "set") == 0;
-    bool plain =
-        g_strcmp0(header->name, "message") == 0 || g_strcmp0(header->name, "presence") == 0;
-    bool answerable = iq ? asks : plain && g_strcmp0(header->type, "error") != 0;
-    if (!answerable || !header->from || g_strcmp0(header->ns, NS_CLIENT) != 0 ||
-        guard_addresses(link->guard, header->from, header->to) ||
+    if (!header->from || guard_addresses(link->guard, header->from, header->to) ||
         !guard_addresses(link->guard, header->to, header->from))
         return;
-    g_autoptr(xmpp_stanza_t) stanza = stanza_new(header->name, NULL);
-    stanza_set(stanza, "from", header->from);
-    stanza_set(stanza, "to", header->to);
-    stanza_set(stanza, "id", header->id);
-    stanza_set(stanza, "type", header->type);
-    g_autoptr(xmpp_stanza_t) reply =
-        stanza_reply_error(stanza, "modify", "policy-violation", "The stanza is too large");
+    g_autoptr(xmpp_stanza_t) reply = link_text_refusal(header);
     if (reply)
         queue_stanza(link, reply, 0);
 }
@@ -438,11 +435,7 @@ static void on_opened(const char *id, const char *from, void *data)
         lost(link, RETRY_SLOW, "the server's stream has no id; check xmpp.port");
         return;
     }
-    g_autoptr(GChecksum) sha1 = g_checksum_new(G_CHECKSUM_SHA1);
-    g_checksum_update(sha1, (const guchar *)id, (gssize)strlen(id));
-    g_checksum_update(sha1, (const guchar *)link->secret, (gssize)strlen(link->secret));
-    g_autofree char *handshake =
-        g_strdup_printf("<handshake>%s</handshake>", g_checksum_get_string(sha1));
+    g_autofree char *handshake = link_text_handshake(id, link->secret);
     queue_bytes(link, handshake, strlen(handshake), 0);
     enter(link, LINK_AUTHENTICATING);
 }
@@ -498,7 +491,8 @@ static void on_over_limit(const struct stream_header *header, enum stream_limit 
 static void on_closed(void *data)
 {
     struct link *link = data;
-    queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
+    if (!link->closing)
+        queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
     write_queue(link);
     lost(link, RETRY_BACKOFF, "the server closed the stream");
 }
@@ -554,11 +548,7 @@ static void read_some(struct link *link)
 
 static void open_stream(struct link *link)
 {
-    g_autofree char *to = g_markup_escape_text(link->domain, -1);
-    g_autofree char *header =
-        g_strdup_printf("<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
-                        "' xmlns:stream='" NS_STREAM "' to='%s'>",
-                        to);
+    g_autofree char *header = link_text_header(link->domain);
     link->reader = stream_reader_new(&link->limits, &reader_callbacks, link);
     loop_modify(&link->watch, EPOLLIN);
     queue_bytes(link, header, strlen(header), 0);
@@ -618,6 +608,8 @@ static gint64 next_deadline(struct link *link)
     case LINK_AUTHENTICATING:
         return link->since + ESTABLISH_LIMIT;
     case LINK_UP: {
+        if (link->closing)
+            return link->since + CLOSE_LIMIT;
         gint64 ping =
             link->probes.length > 0 ? probe_deadline(link) : link->last_proof + link->ping_interval;
         return MIN(ping, pending_iq_next_deadline(link->pending));
@@ -656,6 +648,11 @@ static void tick_up(struct link *link, gint64 now)
     pending_iq_expire(link->pending, now);
     if (link->state != LINK_UP)
         return;
+    if (link->closing) {
+        if (now >= link->since + CLOSE_LIMIT)
+            lost(link, RETRY_BACKOFF, "the server does not end the stream");
+        return;
+    }
     if (link->probes.length == 0) {
         if (now >= link->last_proof + link->ping_interval)
             send_probe(link);
@@ -778,17 +775,21 @@ void link_allow(struct link *link, bool allowed)
     release(link);
 }
 
-void link_drop(struct link *link, const char *reason)
+void link_drop(struct link *link)
 {
     hold(link);
-    say_goodbye(link);
-    lost(link, RETRY_BACKOFF, reason);
+    if (link->state == LINK_UP && !link->closing) {
+        queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
+        write_queue(link);
+        link->closing = true;
+        link->since = clock_monotonic();
+    }
     release(link);
 }
 
 bool link_is_up(const struct link *link)
 {
-    return link->state == LINK_UP;
+    return link->state == LINK_UP && !link->closing;
 }
 
 enum link_state link_state(const struct link *link)

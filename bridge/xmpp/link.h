@@ -33,6 +33,7 @@ struct link_callbacks {
     void (*unclaimed)(xmpp_stanza_t *result, void *data);
     bool forbidden; /* does not connect before link_allow */
     bool shared;    /* one of several links of the domain: answers may come to another one */
+    bool spare;     /* besides the one that the metrics tell of */
 };
 
 /* Starts connecting at once (the loop must have been started). CALLBACKS is copied, OPTIONS read.
@@ -45,8 +46,9 @@ void link_free(struct link *link);
 
 /* Whether new connections may be made. One that is there stays until it ends by itself. */
 void link_allow(struct link *link, bool allowed);
-/* Ends the connection; the next one comes after a while, if it may. */
-void link_drop(struct link *link, const char *reason);
+/* Ends our side of the stream: the link is no longer up, but what the server has sent is still read,
+ * until it ends its side or three seconds are over. `down` follows then. */
+void link_drop(struct link *link);
 
 bool link_is_up(const struct link *link);
 enum link_state link_state(const struct link *link);

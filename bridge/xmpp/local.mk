@@ -5,6 +5,7 @@ libxmpp_a_SOURCES = \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
   bridge/xmpp/link.c bridge/xmpp/link.h \
   bridge/xmpp/link_socket.c bridge/xmpp/link_socket.h \
+  bridge/xmpp/link_text.c bridge/xmpp/link_text.h \
   bridge/xmpp/pending_iq.c bridge/xmpp/pending_iq.h \
   bridge/xmpp/send_queue.c bridge/xmpp/send_queue.h \
   bridge/xmpp/stream_error.c bridge/xmpp/stream_error.h

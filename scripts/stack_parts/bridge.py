@@ -52,7 +52,8 @@ def settings(stack, name, ports):
     }
     if redis.NAME in stack.state["ports"]:
         chosen["cluster"] = {"redis": redis.url(stack), "instance": name.replace(".", "-")}
-        chosen["xmpp"]["links"] = "each" if stack.state["server"] == "ejabberd" else "one"
+        if stack.state["server"] == "ejabberd":
+            chosen["xmpp"].update(links="each", link_places=stack.state["instances"])
     return chosen
 
 

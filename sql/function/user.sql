@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Users.
 
--- The User object of the API.
+-- The User object of the API. No email address is known of anybody; clients that take it for a text
+-- get an empty one. number is the id in dialect s1.
 CREATE FUNCTION user_json(u users) RETURNS json
 LANGUAGE sql STABLE AS $$
   SELECT json_build_object('id', u.id, 'username', u.username, 'name', u.name,
-    'avatar_url', coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url), 'bio', u.bio, 'jid', u.jid, 'kind', u.kind)
+    'avatar_url', coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url), 'bio', u.bio, 'jid', u.jid, 'kind', u.kind,
+    'email', '', 'number', u.number)
 $$;
 
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked

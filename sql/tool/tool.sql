@@ -15,3 +15,6 @@ SELECT digest FROM schema_functions
 
 -- name: clock_now
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+
+-- name: lease_holder
+SELECT holder FROM leases WHERE name = 'link' AND expires_at > clock_timestamp()

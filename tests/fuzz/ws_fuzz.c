@@ -3,7 +3,7 @@
  * sequence of whole, unmasked frames with at most one close frame, which is the last.
  *
  * First byte: bit 0 signed in by the handshake, bit 1 the client reads only at the end, the rest
- * the size of the pieces. */
+ * the size of the pieces and the dialect. */
 #include "config.h"
 
 #include <stdint.h>
@@ -21,6 +21,7 @@
 #include "bridge/core/resume.h"
 #include "bridge/core/session.h"
 #include "bridge/loop/loop.h"
+#include "bridge/ws/dialect.h"
 #include "bridge/ws/server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -105,8 +106,21 @@ static const struct field fields[] = {
     {.name = "id", .type = FIELD_UUID},
     {.name = NULL},
 };
+static const struct field spelled_fields[] = {
+    {.name = "conversation_id", .type = FIELD_TEXT},
+    {.name = "recipient_id", .type = FIELD_INTEGER},
+    {.name = "receiver_id", .type = FIELD_INTEGER},
+    {.name = "message_id", .type = FIELD_TEXT},
+    {.name = "content", .type = FIELD_TEXT, .maximum = 100},
+    {.name = "active", .type = FIELD_BOOLEAN},
+    {.name = NULL},
+};
 static const struct operation operations[] = {
     {.command = "echo", .fields = fields, .handle = handle_echo, .reply = "Message"},
+    {.command = "message", .fields = spelled_fields, .handle = handle_echo, .reply = "Message"},
+    {.command = "private_message", .fields = spelled_fields, .handle = handle_echo},
+    {.command = "typing", .fields = spelled_fields, .handle = handle_echo},
+    {.command = "read", .fields = spelled_fields, .handle = handle_echo},
     {.handle = NULL},
 };
 
@@ -192,9 +206,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct core core = {.options = options, .epoch = epoch, .position = 5, .operations = tables};
     account = g_new0(struct account, 1);
     account->references = 1;
+    account->number = 7;
     struct ws_server *server = ws_server_new(&core);
     struct credentials credentials = {.token = data[0] & 1 ? "good" : NULL};
-    ws_server_adopt(server, pair[1], NULL, 0, &credentials, NULL);
+    ws_server_adopt(server, pair[1], NULL, 0, &credentials, dialect_subprotocols[(data[0] >> 2) % 3]);
     talk(pair[0], data + 1, size - 1, data[0]);
     close(pair[0]);
     turn();

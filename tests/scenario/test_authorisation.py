@@ -30,6 +30,8 @@ ROWS = {
     "POST /api/users/{user_id}/suspend": server_key({}),
     "DELETE /api/users/{user_id}/suspend": server_key(),
     "GET /api/users/me": signed_in(),
+    "GET /api/sync": signed_in(),
+    "GET /api/events": signed_in(),
     "PATCH /api/users/me": signed_in({"bio": "matrix"}),
     "PUT /api/users/me/avatar": signed_in(png()),
     "DELETE /api/users/me/avatar": signed_in(),

@@ -6,11 +6,13 @@ import uuid
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
+from harness.daemon import Daemon
+from harness.fake_xmpp import FakeXmpp
 from harness.pictures import GIF, JPEG, SVG, WEBP, chunk, png, size_of_png, turned
-from harness.rest import Api
+from harness.rest import Api, App
 from harness.xmpp import XmppError
 from test_hosted_account import befriend
-from test_profile import VCARD, expect_event, items, watch
+from test_profile import PUBSUB, VCARD, expect_event, items, watch
 
 DATA = "urn:xmpp:avatar:data"
 METADATA = "urn:xmpp:avatar:metadata"
@@ -228,3 +230,83 @@ def test_pictures_that_are_not_what_was_announced_are_not_shown(alice, xmpp):
         user = alice.call(200, "GET", "/api/users/search", q=carol.bare)["items"][0]
         socket.sync()
         assert user["avatar_url"] is None or user["avatar_url"].startswith("/api/avatars/")
+
+
+# -- events of contacts; real servers send them to subscribers only, so a fake one passes them on
+
+
+@pytest.fixture
+def world(running_stack):
+    with FakeXmpp() as server, Daemon(running_stack, server.port, secret=server.secret) as daemon:
+        server.wait_stream()
+        yield server, App(daemon, "alice")
+
+
+def event(sender, node, payload, id="x"):
+    return (f"<message from='{sender}' to='alice@app.example.org/rest' type='headline'><event xmlns='{PUBSUB}#event'>"
+            f"<items node='{node}'><item id='{id}'>{payload}</item></items></event></message>")
+
+
+def nick_event(sender, nick):
+    return event(sender, NICK, f"<nick xmlns='{NICK}'>{nick}</nick>")
+
+
+def avatar_event(sender, hash):
+    return event(sender, METADATA, f"<metadata xmlns='{METADATA}'><info id='{hash}' type='image/png' bytes='9'/>"
+                                   "</metadata>", hash)
+
+
+def asked(server, hash):
+    return server.expect(f"a request for {hash}", lambda s: s.name == "iq" and s.type == "get" and any(
+        e.get("id") == hash for e in s.xml.iter(f"{{{PUBSUB}}}item")))
+
+
+def answer(server, request, sender, data):
+    item = f"<item id='x'><data xmlns='{DATA}'>{base64.b64encode(data).decode()}</data></item>"
+    server.send(f"<iq type='result' id='{request.id}' from='{sender}' to='{request.sender}'><pubsub xmlns='{PUBSUB}'>"
+                f"<items node='{DATA}'>{item}</items></pubsub></iq>")
+
+
+def test_a_contacts_events_reach_the_app(world):
+    server, alice = world
+    peer, data = "dora@example.org", png(90, 60)
+    hash = hashlib.sha1(data).hexdigest()
+    alice.conversation_with(jid=peer)
+    with alice.ws() as socket:
+        server.send(avatar_event(peer, hash))
+        request = asked(server, hash)
+        assert request.sender == "alice@app.example.org/rest" and request.to == peer
+        answer(server, request, "mallory@example.org", png(1, 1))  # not who was asked
+        answer(server, request, peer, data)
+        user = expect_user(socket, lambda u: u["jid"] == peer and u["avatar_url"])
+        assert alice.request("GET", user["avatar_url"]).status == 200 and user["name"] is None
+
+
+def test_a_nickname_is_shown_and_forged_ones_are_not(world):
+    server, alice = world
+    alice.conversation_with(jid="dora@example.org")
+    alice.conversation_with(jid="emil@example.org")
+    with alice.ws() as socket:
+        server.send(nick_event("dora@example.org/phone", "Forged") + nick_event("example.org", "Forged")
+                    + nick_event("stranger@example.org", "Forged") + nick_event("bella@app.example.org", "Forged")
+                    + nick_event("emil@example.org", " Emil\n" + "x" * 1000) + nick_event("dora@example.org", "Dora"))
+        assert expect_user(socket, lambda u: u["jid"] == "dora@example.org")["name"] == "Dora"
+        long = expect_user(socket, lambda u: u["jid"] == "emil@example.org")["name"]
+        assert long.startswith("Emil x") and len(long) == 255
+        assert len(socket.frames("user.updated")) == 2
+
+
+def test_what_contacts_call_a_picture_is_distrusted(world):
+    server, alice = world
+    bad = {"nothing@example.org": b"", "text@example.org": b"no picture", "svg@example.org": SVG,
+           "huge@example.org": png(claimed=(60000, 60000)), "cut@example.org": png()[:50]}
+    for peer in bad:
+        alice.conversation_with(jid=peer)
+    with alice.ws() as socket:
+        for peer, data in bad.items():
+            hash = hashlib.sha1(data).hexdigest()
+            server.send(avatar_event(peer, hash))
+            answer(server, asked(server, hash), peer, data)
+            server.send(nick_event(peer, "Looked at"))  # the next look at that person
+        for peer in bad:
+            assert expect_user(socket, lambda u: u["jid"] == peer and u["name"])["avatar_url"] is None

@@ -4,14 +4,18 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import threading
 import uuid
+from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 from harness import cluster
 from harness.fault import wait_for
 from harness.rest import App
-from harness.stack import Stack
+from harness.stack import TOP, Stack
+from harness.xmpp import VERSION, XmppError
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -111,6 +115,24 @@ def check_whole(socket, ids, timeout=30):
     assert all(a < b for a, b in zip(cursors, cursors[1:])), cursors
 
 
+def doctor(stack, instance):
+    program = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle"
+    return subprocess.run([program, "doctor", "--config", stack.info["instances"][instance]["config"]],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def test_doctor_looks_at_redis_and_leaves_the_link_alone(stack):
+    connects = [cluster.metric(stack, n, "trestle_link_connects_total") for n in (0, 1)]
+    for n in (0, 1):
+        done = doctor(stack, n)
+        assert done.returncode == 0, done.stdout
+        assert "ok    redis" in done.stdout
+    stack.kill("redis")
+    done = doctor(stack, 1)
+    assert done.returncode == 0 and "warn  redis" in done.stdout, done.stdout
+    assert connects == [cluster.metric(stack, n, "trestle_link_connects_total") for n in (0, 1)]
+
+
 def test_messages_through_both_reach_every_socket_in_order(stack, app, sockets):
     alice, bella, talk = talk_of_two(app)
     everybody = [sockets(user) for user in (*alice, *bella)]
@@ -168,6 +190,43 @@ def test_requests_by_xmpp_are_answered_whichever_link_they_take(stack, app, xmpp
     for _ in range(4):
         bob.ping(stack.app_domain)
         bob.ping(app(f"somebody-{_}", _ % 2).me()["jid"])
+
+
+@pytest.mark.parametrize("who", ["holder", "other"])
+def test_everybody_is_reached_by_xmpp_with_one_instance_away(stack, app, xmpp, who):
+    """On ejabberd the one that is left takes the place of the other one, too."""
+    bob = xmpp("erin")
+    holder = cluster.wait_holder(stack)
+    victim = holder if who == "holder" else 1 - holder
+    left = 1 - victim
+    users = [app(f"user{n}", left) for n in range(12)]
+    jids = [user.me()["jid"] for user in users]
+    stack.kill(f"bridge.{victim}")
+    cluster.wait_holder(stack, [left])
+    spares = 1 if stack.server == "ejabberd" else 0
+    wait_for("all places are taken",
+             lambda: cluster.metric(stack, left, "trestle_link_spares") == spares, 20)
+    for jid in jids:  # asked until answered: ejabberd drops what comes before the place is taken
+        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid), 30)
+        bob.send_message(jid, f"for {jid}")
+    for user, jid in zip(users, jids):
+        talk = user.conversation_with(jid=bob.bare)
+        wait_for("the message", lambda: f"for {jid}" in
+                 [m["content"] for m in user.messages(talk)["items"]], 20)
+    stack.restart(f"bridge.{victim}")
+    cluster.wait_whole(stack)
+    for jid in jids:
+        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid), 30)
+
+
+def answers(bob, jid):
+    try:
+        bob.iq(f"{jid}/rest", Element(f"{{{VERSION}}}query"), timeout=2)
+    except XmppError:
+        return True
+    except AssertionError:
+        return False
+    return True
 
 
 def test_killing_the_holder_loses_nothing(stack, app, sockets, xmpp):

@@ -151,6 +151,14 @@ def test_bad_frames_are_refused(alice, payload):
         socket.sync()
 
 
+def test_typing_before_the_first_message_does_no_harm(alice, dora):
+    with alice.ws() as phone, dora.ws() as socket:
+        assert phone.refused("typing", recipient_id=dora.id, active=False)["status"] == 404
+        phone.message(alice.conversation_with(participant_id=dora.id), "hello")
+        phone.command("typing", recipient_id=dora.id, active=True)
+        socket.expect("typing", active=True)
+
+
 def test_requests_that_wait_let_nothing_through(stack, alice, dora):
     conversation = alice.conversation_with(participant_id=dora.id)
     with database(stack) as query:

@@ -25,7 +25,7 @@ def found(db, viewer, text):
 
 def test_a_change_is_told_once_to_the_user_and_partners(db):
     alice, bob, _ = (db.provision(str(i), n)["id"] for i, n in enumerate(["alice", "bob", "carol"]))
-    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [bob], [None], DOMAIN)
+    db.opened(alice, bob)
     outcome, user, events = change(db, "profile", alice, name="Alice A.", bio="hello")
     assert outcome == 0 and user["name"] == "Alice A." and user["bio"] == "hello"
     assert [e["type"] for e in events] == ["user.updated"] and set(events[0]["users"]) == {alice, bob}
@@ -67,7 +67,7 @@ def test_what_a_remote_user_shows(db):
     assert not db.rows(wanted, alice, peer)[0]["wanted"]
     db.rows("SELECT user_remote(%s)", peer)
     assert db.rows(wanted, alice, peer)[0]["wanted"] is False
-    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [None], [peer], DOMAIN)
+    db.opened(alice, jid=peer)
     assert db.rows(wanted, alice, peer)[0]["wanted"] is True
     picture(db)
     outcome, _, events = change(db, "remote_profile", None, jid=peer, announced_hash="x", avatar_hash=HASH,
@@ -98,7 +98,7 @@ def test_users_are_found_by_the_beginnings_of_words(db):
 
 def test_remote_users_are_found_by_those_who_talk_to_them(db):
     alice, bob = db.provision("1", "alice")["id"], db.provision("2", "bob")["id"]
-    db.rows("SELECT * FROM conversation_open(%s::uuid[], %s, %s, %s)", [alice], [None], ["carol@example.org"], DOMAIN)
+    db.opened(alice, jid="carol@example.org")
     assert found(db, alice, "carol") == ["carol@example.org"] and found(db, bob, "carol") == []
 
 

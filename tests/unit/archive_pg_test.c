@@ -98,10 +98,36 @@ static void stop(void)
     PQfinish(admin);
 }
 
+/* Several instances: what each transaction took of the log. */
+static struct {
+    gint64 before, after; /* of the one whose completions are being called */
+    gint64 end;           /* of the last one */
+    unsigned count;
+    bool disorder;
+} spans;
+
+static void batch_begin(gint64 before, gint64 after, void *data)
+{
+    (void)data;
+    spans.disorder = spans.disorder || after < before || (spans.count > 0 && before != spans.end);
+    spans.before = before;
+    spans.after = spans.end = after;
+    spans.count++;
+}
+
+static void batch_end(void *data)
+{
+    (void)data;
+    spans.before = spans.after = 0;
+}
+
 static void write_done(struct write *write, enum error_code error)
 {
     struct message_write *m = (struct message_write *)(void *)write;
     tally.done++;
+    if (error == ERROR_NONE && spans.after > 0)
+        spans.disorder = spans.disorder || write->position <= spans.before ||
+                         write->position > spans.after;
     if (error == ERROR_NONE && write->outcome == OUTCOME_DONE) {
         tally.disorder = tally.disorder || m->seq <= tally.last_seq;
         tally.last_seq = m->seq;
@@ -350,6 +376,33 @@ START_TEST(large_texts_go_in_several_statements)
 }
 END_TEST
 
+START_TEST(batches_know_what_they_took_of_the_log)
+{
+    start();
+    struct archive_callbacks callbacks = {.up = came_up, .batch_begin = batch_begin,
+                                          .batch_end = batch_end};
+    memset(&spans, 0, sizeof spans);
+    archive = archive_new(options, &callbacks, NULL);
+    while (!archive_is_up(archive))
+        turn();
+    for (int i = 0; i < 300; i++) {
+        add("one of many");
+        if (i % 7 == 0)
+            turn();
+    }
+    add("bad \xff utf-8"); /* fails with its batch, which is then sent row by row */
+    for (int i = 0; i < 20; i++)
+        add("behind it");
+    finish_all(321);
+    ck_assert_uint_eq(tally.stored, 320);
+    ck_assert(!spans.disorder);
+    ck_assert_uint_gt(spans.count, 1);
+    g_autofree char *head = sql("SELECT position FROM log_head");
+    ck_assert_int_eq(spans.end, g_ascii_strtoll(head, NULL, 10));
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     if (!g_getenv("TRESTLE_TEST_DATABASE"))
@@ -359,7 +412,8 @@ int main(void)
         killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
         stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
         what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
-        second_address_is_tried, large_texts_go_in_several_statements};
+        second_address_is_tried, large_texts_go_in_several_statements,
+        batches_know_what_they_took_of_the_log};
     Suite *suite = suite_create("archive_pg");
     TCase *tcase = tcase_create("archive_pg");
     tcase_set_timeout(tcase, 120);

@@ -156,8 +156,7 @@ START_TEST(a_garbled_message_is_dropped)
     gsize length;
     const char *text = g_bytes_get_data(message, &length);
     for (gsize i = 0; i < length; i++) {
-        g_autofree char *garbled = g_memdup2(text, length + 1);
-        garbled[length] = '\0';
+        g_autofree char *garbled = g_memdup2(text, length);
         garbled[i] ^= 1;
         bus_received(&cores[0], garbled, length);
         garbled[i] ^= 1;

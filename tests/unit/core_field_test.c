@@ -16,8 +16,10 @@ static const struct field fields[] = {
     {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 8},
     {.name = "client_id", .type = FIELD_TEXT, .flags = FIELD_IDEMPOTENCY, .maximum = 16},
     {.name = "colour", .type = FIELD_CHOICE, .choices = colours},
+    {.name = "user", .type = FIELD_USER, .minimum = 1, .maximum = 8},
+    {.name = "until", .type = FIELD_TEXT, .flags = FIELD_NULLABLE, .minimum = 1, .maximum = 8},
     {.name = NULL}};
-enum { ID, LIMIT, ALL, CONTENT, CLIENT_ID, COLOUR, FIELDS };
+enum { ID, LIMIT, ALL, CONTENT, CLIENT_ID, COLOUR, USER, UNTIL, FIELDS };
 
 static struct {
     const char *texts[FIELDS];
@@ -81,6 +83,37 @@ START_TEST(values_arrive_typed)
 }
 END_TEST
 
+START_TEST(a_user_is_a_text_or_a_whole_number)
+{
+    ck_assert(check("{\"content\":\"x\",\"user\":\"42\"}", false, NULL));
+    ck_assert_str_eq(values[USER].text, "42");
+    json_t *reference = field_user_json(&values[USER]);
+    ck_assert_str_eq(json_string_value(reference), "42");
+    json_decref(reference);
+    ck_assert(check("{\"content\":\"x\",\"user\":42}", false, NULL));
+    ck_assert_ptr_null(values[USER].text);
+    ck_assert_int_eq(values[USER].integer, 42);
+    reference = field_user_json(&values[USER]);
+    ck_assert_int_eq(json_integer_value(reference), 42);
+    json_decref(reference);
+    ck_assert(check("{\"content\":\"x\",\"user\":null}", false, NULL));
+    ck_assert(!values[USER].present);
+    ck_assert_ptr_null(field_user_json(&values[USER]));
+}
+END_TEST
+
+START_TEST(null_is_a_value_where_it_is_declared)
+{
+    ck_assert(check("{\"content\":\"x\",\"until\":null}", false, NULL));
+    ck_assert(values[UNTIL].present);
+    ck_assert_ptr_null(values[UNTIL].text);
+    ck_assert(check("{\"content\":\"x\",\"until\":\"y\"}", false, NULL));
+    ck_assert_str_eq(values[UNTIL].text, "y");
+    ck_assert(check("{\"content\":\"x\"}", false, NULL));
+    ck_assert(!values[UNTIL].present);
+}
+END_TEST
+
 START_TEST(a_frame_carries_everything_in_its_payload)
 {
     ck_assert(check("{\"id\":\"01890A5D-ac96-774b-bcce-b302099a8057\",\"limit\":5,\"all\":false,"
@@ -108,6 +141,15 @@ static const struct {
     {"{\"content\":\"\\u0007\"}", "/content"},
     {"{\"content\":\"x\",\"colour\":\"blue\"}", "/colour"},
     {"{\"content\":\"x\",\"colour\":true}", "/colour"},
+    {"{\"content\":\"x\",\"user\":0}", "/user"},
+    {"{\"content\":\"x\",\"user\":-5}", "/user"},
+    {"{\"content\":\"x\",\"user\":1.5}", "/user"},
+    {"{\"content\":\"x\",\"user\":true}", "/user"},
+    {"{\"content\":\"x\",\"user\":[1]}", "/user"},
+    {"{\"content\":\"x\",\"user\":\"\"}", "/user"},
+    {"{\"content\":\"x\",\"user\":\"123456789\"}", "/user"},
+    {"{\"content\":\"x\",\"until\":\"\"}", "/until"},
+    {"{\"content\":\"x\",\"until\":7}", "/until"},
     {"{\"content\":\"x\",\"id\":\"y\"}", "/id"},
     {"{\"content\":\"x\",\"limit\":5}", "/limit"},
     {"{\"content\":\"x\",\"a/b~c\":1}", "/a~1b~0c"},
@@ -229,6 +271,8 @@ int main(void)
     TCase *tests = tcase_create("field");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, values_arrive_typed);
+    tcase_add_test(tests, a_user_is_a_text_or_a_whole_number);
+    tcase_add_test(tests, null_is_a_value_where_it_is_declared);
     tcase_add_test(tests, a_frame_carries_everything_in_its_payload);
     tcase_add_loop_test(tests, bad_bodies_are_unprocessable, 0, (int)G_N_ELEMENTS(refused));
     tcase_add_test(tests, bad_parameters_are_told_apart);

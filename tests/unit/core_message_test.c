@@ -163,6 +163,49 @@ START_TEST(every_socket_of_every_member_hears_once)
 }
 END_TEST
 
+START_TEST(brief_answer_has_whole_numbers)
+{
+    start();
+    struct message_draft draft = {&conversation, "hello", "temp-1", true};
+    message_send(request_new(), &draft);
+    struct message_write *write = (struct message_write *)(void *)fake_take_write();
+    write->number_a = 4;
+    write->number_b = 5;
+    store(write, 9);
+    static const char wanted[] = "{\"id\":9,\"content\":\"hello\",\"sender_id\":4,\"receiver_id\":5,"
+                                 "\"created_at\":\"";
+    ck_assert(g_str_has_prefix(answers.text, wanted));
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"is_read\":false,\"client_id\":\"temp-1\",\"uuid\":\""));
+    /* What sockets hear is the Message object all the same. */
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender_id\":\""));
+    stop();
+}
+END_TEST
+
+START_TEST(message_that_brings_a_conversation_back_is_followed_by_a_change)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    write->awaited = true;
+    store(write, 7);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    struct change_write *change = (struct change_write *)(void *)fake_take_write();
+    ck_assert_ptr_nonnull(change);
+    ck_assert_int_eq(change->write.kind, WRITE_CHANGE);
+    ck_assert_str_eq(change->name, "conversation_appear");
+    change->write.position = 8;
+    change->events = g_strdup_printf(
+        "[{\"position\":8,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
+        bob->id_text);
+    fake_settle(&change->write, OUTCOME_DONE);
+    ck_assert_str_eq(g_ptr_array_index(at_bob.heard, 1), "conversation.new {}");
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    store(send_message("hello", "c2"), 9);
+    ck_assert_ptr_null(fake_take_write());
+    stop();
+}
+END_TEST
+
 START_TEST(repetition_is_answered_and_not_told_again)
 {
     start();
@@ -361,7 +404,9 @@ START_TEST(bounce_is_told_to_the_sender_once)
 }
 END_TEST
 
-UNIT_MAIN("core_message", every_socket_of_every_member_hears_once,
+UNIT_MAIN("core_message", brief_answer_has_whole_numbers,
+          message_that_brings_a_conversation_back_is_followed_by_a_change,
+          every_socket_of_every_member_hears_once,
           repetition_is_answered_and_not_told_again, refusals_have_their_codes,
           late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,

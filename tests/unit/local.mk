@@ -112,9 +112,12 @@ tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 ws_test_libs = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
-ws_tests = tests/unit/ws_frame_test tests/unit/ws_socket_test tests/unit/ws_resume_test tests/unit/ws_memory_test
+ws_tests = tests/unit/ws_dialect_test tests/unit/ws_frame_test tests/unit/ws_socket_test tests/unit/ws_resume_test tests/unit/ws_memory_test
 check_PROGRAMS += $(ws_tests)
 TESTS += $(ws_tests)
+tests_unit_ws_dialect_test_SOURCES = tests/unit/ws_dialect_test.c $(ws_world)
+tests_unit_ws_dialect_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_dialect_test_LDADD = $(ws_test_libs)
 tests_unit_ws_frame_test_SOURCES = tests/unit/ws_frame_test.c tests/unit/unit.h
 tests_unit_ws_frame_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_ws_frame_test_LDADD = $(ws_test_libs)

@@ -24,6 +24,7 @@ struct world {
     struct options *options;
     struct account *account;
     struct ws_server *server;
+    const char *dialect; /* that new clients choose; NULL: none */
     struct request *waiting[256]; /* of the command "later" */
     unsigned waiting_count;
     session_done sign_in_done;

@@ -151,6 +151,146 @@ static const char *received_id(guint i)
     return stanza_attr(g_ptr_array_index(server.stanzas, i), "id");
 }
 
+/* ---- one of several ---- */
+
+START_TEST(forbidden_link_waits_until_it_may)
+{
+    const struct link_callbacks callbacks = {
+        .up = on_up, .down = on_down, .stanza = on_stanza, .forbidden = true};
+    component = link_new(config, &callbacks, NULL);
+    advance(100 * G_TIME_SPAN_SECOND);
+    settle();
+    ck_assert_uint_eq(server.accepted, 0);
+    link_allow(component, true);
+    run_until(link_is_up(component));
+    /* What is there stays, but is not made again. */
+    link_allow(component, false);
+    settle();
+    ck_assert(link_is_up(component));
+    server_hang_up(&server);
+    run_until(link_state(component) == LINK_WAITING);
+    advance(100 * G_TIME_SPAN_SECOND);
+    settle();
+    ck_assert_uint_eq(server.accepted, 1);
+    link_allow(component, true);
+    run_until(link_is_up(component));
+    link_allow(component, false);
+    link_drop(component);
+    run_until(link_state(component) == LINK_WAITING); /* the server has ended it, too */
+    ck_assert_uint_eq(downs, 2);
+}
+END_TEST
+
+START_TEST(what_was_sent_before_the_end_is_read)
+{
+    bring_up();
+    link_drop(component);
+    ck_assert(!link_is_up(component));
+    ck_assert(!send_message(ALICE, BOB, "late", "x"));
+    ck_assert(!link_barrier(component, NULL, NULL));
+    for (int i = 0; i < 100; i++)
+        server_say(&server, "<message from='" BOB "' to='" ALICE "' id='m'><body>x</body></message>");
+    run_until(stanzas == 100);
+    ck_assert_uint_eq(downs, 0);
+    server_say(&server, "</stream:stream>");
+    run_until(downs == 1);
+    link_drop(component); /* nothing more to end */
+    ck_assert_int_eq(link_state(component), LINK_WAITING);
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_end_the_stream_is_left)
+{
+    bring_up();
+    link_drop(component);
+    settle();
+    ck_assert_uint_eq(downs, 0);
+    advance(4 * G_TIME_SPAN_SECOND);
+    ck_assert_uint_eq(downs, 1);
+}
+END_TEST
+
+START_TEST(attempt_that_may_no_longer_be_is_given_up)
+{
+    server.no_auth = true;
+    make_link();
+    run_until(server.handshake);
+    link_allow(component, false);
+    ck_assert_int_eq(link_state(component), LINK_WAITING);
+    ck_assert_uint_eq(downs, 0);
+}
+END_TEST
+
+static guint unclaimed_answers;
+
+static void on_unclaimed(xmpp_stanza_t *result, void *data)
+{
+    (void)data;
+    ck_assert_str_eq(stanza_name(result), "iq");
+    unclaimed_answers++;
+}
+
+static void make_shared_link(void)
+{
+    const struct link_callbacks callbacks = {.up = on_up, .down = on_down, .stanza = on_stanza,
+                                             .unclaimed = on_unclaimed, .shared = true};
+    component = link_new(config, &callbacks, NULL);
+    run_until(link_is_up(component));
+}
+
+START_TEST(shared_link_without_a_place_is_made_again)
+{
+    server.no_pong = true; /* its answers go to the other links */
+    make_shared_link();
+    run_until(server.pings->len >= 32);
+    advance(5 * G_TIME_SPAN_SECOND);
+    ck_assert_int_eq(link_state(component), LINK_WAITING);
+    ck_assert_ptr_nonnull(strstr(link_problem(component), "share"));
+}
+END_TEST
+
+START_TEST(shared_link_with_a_place_stays)
+{
+    server.no_pong = true;
+    make_shared_link();
+    run_until(server.pings->len >= 32);
+    server_pong(&server, g_ptr_array_index(server.pings, 17));
+    settle();
+    advance(5 * G_TIME_SPAN_SECOND);
+    settle();
+    ck_assert(link_is_up(component));
+}
+END_TEST
+
+static void note_delivered(bool delivered, void *data)
+{
+    *(bool *)data = delivered;
+}
+
+static xmpp_stanza_t *result_of(const char *id)
+{
+    return stanza_new_iq("result", id, "example.org", US);
+}
+
+START_TEST(answers_come_by_another_link_too)
+{
+    server.no_pong = true;
+    unclaimed_answers = 0;
+    make_shared_link();
+    run_until(server.pings->len >= 32);
+    guint before = server.pings->len;
+    bool delivered = false;
+    ck_assert(link_barrier(component, note_delivered, &delivered));
+    run_until(server.pings->len > before);
+    g_autoptr(xmpp_stanza_t) answer = result_of(g_ptr_array_index(server.pings, before));
+    ck_assert(link_offer(component, answer));
+    ck_assert(delivered);
+    ck_assert(!link_offer(component, answer)); /* nobody waits any more */
+    server_say(&server, "<iq type='result' id='whose' from='example.org' to='" US "'/>");
+    run_until(unclaimed_answers == 1);
+}
+END_TEST
+
 /* ---- handshake ---- */
 
 START_TEST(handshake_is_the_hash_of_id_and_secret)
@@ -800,6 +940,13 @@ int main(void)
     TCase *tests = tcase_create("link");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, forbidden_link_waits_until_it_may);
+    tcase_add_test(tests, what_was_sent_before_the_end_is_read);
+    tcase_add_test(tests, a_server_that_does_not_end_the_stream_is_left);
+    tcase_add_test(tests, attempt_that_may_no_longer_be_is_given_up);
+    tcase_add_test(tests, shared_link_without_a_place_is_made_again);
+    tcase_add_test(tests, shared_link_with_a_place_stays);
+    tcase_add_test(tests, answers_come_by_another_link_too);
     tcase_add_test(tests, handshake_is_the_hash_of_id_and_secret);
     tcase_add_test(tests, wrong_secret_is_retried_slowly);
     tcase_add_test(tests, conflict_at_the_handshake_is_retried_soon);

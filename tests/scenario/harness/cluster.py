@@ -56,6 +56,9 @@ def is_whole(stack):
             return False
         if metric(stack, n, "trestle_bus_instances") != others:
             return False
+        if stack.server == "ejabberd" and (metric(stack, n, "trestle_link_up") != 1
+                                           or metric(stack, n, "trestle_link_spares") != 0):
+            return False
     return holder(stack) is not None
 
 

@@ -47,7 +47,9 @@ def http_request(base, method, path, body=None, headers=None, timeout=30):
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        goes_on = "event-stream" in (answer.getheader("Content-Type") or "")
+        raw = answer.read1() if goes_on else answer.read()
+        reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, raw)
     finally:
         connection.close()
     if address.path == "" and path.startswith("/api/"):
