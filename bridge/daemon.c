@@ -15,6 +15,7 @@
 #include "bridge/core/pair.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
 #include "bridge/cluster.h"
@@ -183,6 +184,14 @@ static void publishing(struct core *core, const struct event *event, const struc
     }
 }
 
+static void related(struct core *core, const struct uuid *user)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->related)
+            features[i]->related(core, user);
+    }
+}
+
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
 static void core_start(struct daemon *daemon, const struct options *options)
@@ -195,6 +204,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->limiter = limiter_new(options);
     accounts_init(core);
     sessions_init(core);
+    relations_init(core);
     deliveries_init(core);
     pairs_init(core);
     daemon->cluster = cluster_new(core);
@@ -210,6 +220,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     }
     core->subscriber_changed = subscriber_changed;
     core->publishing = publishing;
+    core->related = related;
     core->archive = archive_new(options, &callbacks, daemon);
     revocations_start(core);
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
@@ -286,6 +297,7 @@ void daemon_free(struct daemon *daemon)
     cluster_free(daemon->cluster);
     deliveries_clear(core);
     pairs_clear(core);
+    relations_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);
@@ -293,6 +305,7 @@ void daemon_free(struct daemon *daemon)
     g_free(core->epoch);
     core->subscriber_changed = NULL;
     core->publishing = NULL;
+    core->related = NULL;
     loop_stop();
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->stop)

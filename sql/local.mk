@@ -8,6 +8,7 @@ SQL_QUERIES = \
   sql/query/message.sql \
   sql/query/pair.sql \
   sql/query/presence.sql \
+  sql/query/relation.sql \
   sql/query/search.sql \
   sql/query/session.sql \
   sql/query/user.sql
@@ -19,7 +20,8 @@ SQL_MIGRATIONS = \
   sql/migration/0005_search.sql \
   sql/migration/0006_sessions.sql \
   sql/migration/0007_instances.sql \
-  sql/migration/0008_profile.sql
+  sql/migration/0008_profile.sql \
+  sql/migration/0009_relation.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -32,7 +34,10 @@ SQL_FUNCTIONS = \
   sql/function/outbox.sql \
   sql/function/pair.sql \
   sql/function/presence.sql \
+  sql/function/privacy.sql \
   sql/function/profile.sql \
+  sql/function/relation.sql \
+  sql/function/request.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \

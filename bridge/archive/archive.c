@@ -311,8 +311,13 @@ struct archive *archive_new(const struct options *options, const struct archive_
     g_autofree char *settings = g_strdup_printf(
         "-c statement_timeout=%d -c lock_timeout=%d -c synchronous_commit=on -c jit=off "
         "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off "
-        "-c enable_mergejoin=off -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
-        (int)options->database_statement_timeout, (int)options->database_statement_timeout);
+        "-c enable_mergejoin=off -c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
+        "-c trestle.privacy_messages=%s -c trestle.privacy_presence=%s "
+        "-c trestle.privacy_last_seen=%s -c trestle.privacy_profile=%s "
+        "-c trestle.privacy_receipts=%s",
+        (int)options->database_statement_timeout, (int)options->database_statement_timeout,
+        options->privacy_messages, options->privacy_presence, options->privacy_last_seen,
+        options->privacy_profile, options->privacy_receipts);
     struct pq_callbacks writing = {write_connection_ready, write_connection_lost};
     archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
                                                   QUERY_MAX, &writing, archive);

@@ -119,12 +119,14 @@ struct message_write {
     char *foreign_id;         /* may be NULL */
     char *stanza;
     bool markable;
-    bool receipt;             /* a delivery receipt is asked for */
+    bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
     /* results */
     gint64 seq;
     struct uuid user_a, user_b; /* members */
     gint64 number_a, number_b;
     char *remote_jid;         /* of the remote member, or NULL; owned */
+    bool held;                /* the other member has not accepted the conversation and is not told */
+    char *events;             /* what else this added to the log, JSON array or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
@@ -146,6 +148,7 @@ struct mark_write {
     gint64 number_a, number_b;
     char *marker_to;          /* a displayed marker waits in the outbox; owned */
     char *marker_reference;   /* owned */
+    bool tells;               /* the other member may know */
 };
 
 /* A bounced message. */

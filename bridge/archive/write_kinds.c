@@ -56,6 +56,8 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     m->number_a = binary_integer(r, row, 12);
     m->number_b = binary_integer(r, row, 13);
     m->awaited = binary_boolean(r, row, 14);
+    m->held = binary_boolean(r, row, 15);
+    m->events = binary_text(r, row, 16);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -68,7 +70,8 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_message(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, 15);
+    as_message(write)->sender_json = binary_text(r, row, 17);
+    as_message(write)->receipt = binary_boolean(r, row, 18);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -113,6 +116,7 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     m->marker_reference = binary_text(r, row, 12);
     m->number_a = binary_integer(r, row, 13);
     m->number_b = binary_integer(r, row, 14);
+    m->tells = binary_boolean(r, row, 15);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
 }
@@ -196,6 +200,7 @@ void message_write_free(struct message_write *m)
     g_free(m->foreign_id);
     g_free(m->stanza);
     g_free(m->remote_jid);
+    g_free(m->events);
     g_free(m->sender_json);
     g_free(m);
 }

@@ -63,6 +63,24 @@ static void number_host(char **host)
     *host = g_strdup("127.0.0.1");
 }
 
+static bool check_privacy(const struct options *options, GError **error)
+{
+    static const char *const tiers[] = {"everyone", "contacts", "nobody", NULL};
+    static const char *const profile_tiers[] = {"everyone", "contacts", NULL};
+    static const char *const switches[] = {"on", "off", NULL};
+    if (!g_strv_contains(tiers, options->privacy_messages))
+        return complain(error, "[privacy] messages", "must be everyone, contacts or nobody");
+    if (!g_strv_contains(tiers, options->privacy_presence))
+        return complain(error, "[privacy] presence", "must be everyone, contacts or nobody");
+    if (!g_strv_contains(tiers, options->privacy_last_seen))
+        return complain(error, "[privacy] last_seen", "must be everyone, contacts or nobody");
+    if (!g_strv_contains(profile_tiers, options->privacy_profile))
+        return complain(error, "[privacy] profile", "must be everyone or contacts");
+    if (!g_strv_contains(switches, options->privacy_receipts))
+        return complain(error, "[privacy] receipts", "must be on or off");
+    return true;
+}
+
 bool options_check_given(struct options *options, GError **error)
 {
     static const char *const algorithms[] = {"HS256", "RS256", "ES256", NULL};
@@ -94,7 +112,7 @@ bool options_check_given(struct options *options, GError **error)
         return complain(error, "[auth] key, key_file", "at most one of the two may be given");
     if (!key && !key_file && !jwks)
         return complain(error, "[auth] key_file, jwks_file", "at least one must be given");
-    return true;
+    return check_privacy(options, error);
 }
 
 static bool is_domain(const char *domain)

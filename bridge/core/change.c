@@ -49,13 +49,18 @@ static void publish_one(struct core *core, const json_t *row)
     event_publish(core, event, ids, count);
 }
 
-static void publish(struct core *core, const struct change_write *change)
+void change_publish(struct core *core, const char *text)
 {
-    event_passed(core, change->write.position);
-    json_t *events = change->events ? json_loads(change->events, 0, NULL) : NULL;
+    json_t *events = text ? json_loads(text, 0, NULL) : NULL;
     for (size_t i = 0; i < json_array_size(events); i++)
         publish_one(core, json_array_get(events, i));
     json_decref(events);
+}
+
+static void publish(struct core *core, const struct change_write *change)
+{
+    event_passed(core, change->write.position);
+    change_publish(core, change->events);
 }
 
 static void finished(struct write *write, enum error_code error)
@@ -65,7 +70,7 @@ static void finished(struct write *write, enum error_code error)
     if (error == ERROR_NONE)
         publish(changing->core, change);
     json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
-    struct change_result result = {error, write->outcome, json, change->result};
+    struct change_result result = {error, write->outcome, json, change->result, write->position};
     if (changing->done)
         changing->done(&result, changing->data);
     json_decref(json);
@@ -115,6 +120,25 @@ void change_reply(struct request *request, unsigned status, const struct change_
         buffer_append_string(&buf, result->text ? result->text : "{}");
         request_reply(request, result->outcome == OUTCOME_DONE ? status : 200, &buf);
     }
+}
+
+bool change_succeeded(const struct change_result *result)
+{
+    return result->error == ERROR_NONE && result->outcome <= OUTCOME_REPEATED;
+}
+
+void change_reply_member(struct request *request, unsigned status,
+                         const struct change_result *result, const char *member)
+{
+    if (!change_succeeded(result)) {
+        change_reply(request, status, result);
+        return;
+    }
+    char *text = json_dumps(json_object_get(result->json, member), JSON_COMPACT);
+    struct change_result part = *result;
+    part.text = text;
+    change_reply(request, status, &part);
+    free(text);
 }
 
 static void request_changed(const struct change_result *result, void *data)

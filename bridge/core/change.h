@@ -15,6 +15,7 @@ struct change_result {
     enum write_outcome outcome; /* if ERROR_NONE */
     const json_t *json;         /* what the function returned, borrowed; may be NULL */
     const char *text;           /* the same as text */
+    gint64 position;            /* of the log behind it */
 };
 
 typedef void (*change_done)(const struct change_result *result, void *data);
@@ -24,9 +25,19 @@ typedef void (*change_done)(const struct change_result *result, void *data);
 void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
                    change_done done, void *data);
 
+/* Publishes EVENTS, the JSON array of that name of a write (may be NULL). */
+void change_publish(struct core *core, const char *events);
+
 /* Carries out change NAME of REQUEST's account and answers REQUEST: 200 and the JSON the function
  * returned, or the problem that its outcome means. */
 void change_request(struct request *request, const char *name, json_t *arguments);
 
 /* Answers REQUEST with RESULT, success with STATUS. */
 void change_reply(struct request *request, unsigned status, const struct change_result *result);
+
+/* Likewise, but the answer is MEMBER of the result; the rest was for the program. */
+void change_reply_member(struct request *request, unsigned status,
+                         const struct change_result *result, const char *member);
+
+/* Whether the change was carried out, now or before. */
+bool change_succeeded(const struct change_result *result);

@@ -22,6 +22,7 @@ struct options;
 struct outbox;
 struct pairs;
 struct subscriber;
+struct relations;
 struct revocations;
 struct token_verifier;
 struct typing;
@@ -61,6 +62,7 @@ struct core {
     struct elsewhere *elsewhere;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
+    struct relations *relations; /* how users stand to others, bounded */
     GHashTable *sessions;       /* token → remembered session, bounded */
     struct revocations *revocations; /* which of them this process has carried out */
     /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
@@ -84,6 +86,10 @@ struct core {
     struct typing *typing;      /* who types */
     struct watch *watch;        /* presence of contacts on XMPP */
     struct audience *audience;  /* presence of hosted users, told to apps */
+    /* How USER stands to others may have changed. NULL: nobody wants to know. */
+    void (*related)(struct core *core, const struct uuid *user);
+    /* PEER was told that it may see the presence of USER (bare JIDs). NULL: nobody wants to know. */
+    void (*subscribed)(struct core *core, const char *user, const char *peer);
     struct announcer *announcer; /* who looks online to XMPP contacts */
     gint64 started;             /* clock_monotonic at start */
 };

@@ -18,6 +18,7 @@ libcore_a_SOURCES = \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/peer.c bridge/core/peer.h \
+  bridge/core/relation.c bridge/core/relation.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/revocation.c bridge/core/revocation.h \
   bridge/core/secret.c bridge/core/secret.h \

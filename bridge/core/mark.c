@@ -52,7 +52,10 @@ static void publish_mark(struct core *core, const struct mark_write *m)
                                             .peer_number = by_a ? m->number_b : m->number_a};
     /* A user's own devices share the read mark; what was delivered to them they know. */
     const struct uuid members[] = {by_a ? m->user_b : m->user_a, m->user};
-    event_publish(core, event, members, m->read ? 2 : 1);
+    event_passed(core, m->write.position);
+    size_t first = m->tells ? 0 : 1, count = m->read ? 2 : 1;
+    if (first < count)
+        event_publish(core, event, members + first, count - first);
 }
 
 static void outbox_marker(struct core *core, const struct mark_write *m)

@@ -13,7 +13,9 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
 
 static struct message_write *as_message(struct write *write)
 {
@@ -72,8 +74,9 @@ static void publish_message(struct core *core, const struct message_write *m,
                             const struct buffer *json)
 {
     event_passed(core, m->write.position);
-    const struct uuid members[] = {m->user_a, m->user_b};
-    if (!event_is_wanted(core, members, G_N_ELEMENTS(members)))
+    const struct uuid members[] = {m->held ? m->sender : m->user_a, m->held ? m->sender : m->user_b};
+    size_t count = m->held ? 1 : G_N_ELEMENTS(members);
+    if (!event_is_wanted(core, members, count))
         return;
     g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
     buffer_append(&payload, json->data, json->length);
@@ -83,7 +86,37 @@ static void publish_message(struct core *core, const struct message_write *m,
                                             .actor = m->sender,
                                             .actor_number = from_a ? m->number_a : m->number_b,
                                             .peer_number = from_a ? m->number_b : m->number_a};
-    event_publish(core, event, members, G_N_ELEMENTS(members));
+    event_publish(core, event, members, count);
+}
+
+struct besides {
+    struct core *core;
+    char *events;
+};
+
+static void publish_besides(void *data)
+{
+    g_autofree struct besides *besides = data;
+    g_autofree char *events = besides->events;
+    change_publish(besides->core, events);
+}
+
+/* What the message changed besides: a conversation began, is a request, or was accepted. Its events
+ * come after all messages of the batch in the log; the router of several instances sorts them. */
+static void publish_relation(struct core *core, const struct message_write *m)
+{
+    if (m->seq > 1 && !m->held && !m->events)
+        return;
+    relation_forget(core, &m->user_a);
+    relation_forget(core, &m->user_b);
+    if (!m->events)
+        return;
+    struct besides *besides = g_new0(struct besides, 1);
+    *besides = (struct besides){core, g_strdup(m->events)};
+    if (core->router)
+        publish_besides(besides);
+    else
+        loop_defer(publish_besides, besides);
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */
@@ -139,6 +172,7 @@ static void send_stored(struct sending *sending, const struct message_write *m)
     if (m->write.outcome == OUTCOME_DONE) {
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(sending->core, m, &json);
+        publish_relation(sending->core, m);
         if (m->outbox)
             outbox_message(sending->core, m, account->jid);
         note_appearance(sending->core, m);
@@ -169,6 +203,10 @@ static void send_done(struct write *write, enum error_code error)
         request_fail(sending->request, error, write->uncertain ? not_known : NULL);
     else if (sending->request && write->outcome == OUTCOME_CONFLICT)
         request_fail_field(sending->request, &reused);
+    else if (sending->request && write->outcome == OUTCOME_REFUSED)
+        request_fail(sending->request, ERROR_REFUSED, NULL);
+    else if (sending->request && write->outcome == OUTCOME_FORBIDDEN)
+        request_fail(sending->request, ERROR_CONFLICT, "you block the other member");
     else if (sending->request)
         request_fail(sending->request, ERROR_NOT_FOUND, NULL);
     account_unref(sending->account);
@@ -244,6 +282,7 @@ static void arrival_stored(struct core *core, const struct message_write *m)
         write_message_json(&json, m, m->sender_json);
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(core, m, &json);
+        publish_relation(core, m);
         note_appearance(core, m);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
@@ -256,10 +295,10 @@ static void arrival_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct arriving *arriving = write->data;
-    if (error == ERROR_NONE && write->outcome == OUTCOME_NOT_FOUND)
-        error = ERROR_NOT_FOUND;
-    else if (error == ERROR_NONE && write->outcome == OUTCOME_CONFLICT)
+    if (error == ERROR_NONE && write->outcome == OUTCOME_CONFLICT)
         error = ERROR_CONFLICT; /* another text under an id that was used: not stored, say so */
+    else if (error == ERROR_NONE && write->outcome > OUTCOME_REPEATED)
+        error = ERROR_NOT_FOUND; /* unknown, blocked or not wanted */
     else if (error == ERROR_NONE)
         arrival_stored(arriving->core, m);
     if (arriving->done)

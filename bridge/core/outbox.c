@@ -14,6 +14,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/loop/loop.h"
 #include "xep/message.h"
+#include "xep/presence.h"
 
 #define PAGE 128              /* rows read at once when catching up */
 #define UNPROVEN_MAX 64       /* stanzas after which a ping is sent without waiting for the tick */
@@ -50,8 +51,22 @@ struct page {
 static void read_page(struct outbox *outbox);
 static void ping(struct outbox *outbox);
 
+static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
+{
+    static const enum presence_type types[] = {[OUTBOX_SUBSCRIBE] = PRESENCE_SUBSCRIBE,
+                                               [OUTBOX_SUBSCRIBED] = PRESENCE_SUBSCRIBED,
+                                               [OUTBOX_UNSUBSCRIBE] = PRESENCE_UNSUBSCRIBE,
+                                               [OUTBOX_UNSUBSCRIBED] = PRESENCE_UNSUBSCRIBED};
+    /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
+    struct presence_stanza presence = {
+        .from = entry->from, .to = entry->to, .type = types[entry->kind]};
+    return presence_build(&presence);
+}
+
 static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
 {
+    if (entry->kind >= OUTBOX_SUBSCRIBE)
+        return subscription_stanza(entry);
     g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
     g_autofree char *id = NULL;
     struct message_out message = {.from = from, .to = entry->to, .id = entry->id,
@@ -94,6 +109,8 @@ static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
     outbox->sent = entry->position;
     outbox->ever_sent = MAX(outbox->ever_sent, entry->position);
     outbox->unproven++;
+    if (entry->kind == OUTBOX_SUBSCRIBED && outbox->core->subscribed)
+        outbox->core->subscribed(outbox->core, entry->from, entry->to);
     return true;
 }
 
@@ -105,19 +122,30 @@ static bool sink_ready(const struct outbox *outbox)
     return sink->ready && sink->ready(sink->link);
 }
 
+static int kind_of(const char *name)
+{
+    static const char *const names[] = {
+        [OUTBOX_MESSAGE] = "message",         [OUTBOX_RECEIVED] = "received",
+        [OUTBOX_DISPLAYED] = "displayed",     [OUTBOX_SUBSCRIBE] = "subscribe",
+        [OUTBOX_SUBSCRIBED] = "subscribed",   [OUTBOX_UNSUBSCRIBE] = "unsubscribe",
+        [OUTBOX_UNSUBSCRIBED] = "unsubscribed"};
+    int kind = 0;
+    while (kind < (int)G_N_ELEMENTS(names) - 1 && strcmp(names[kind], name) != 0)
+        kind++;
+    return kind;
+}
+
 static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
 {
-    const char *kind = rows_text(rows, row, 1);
+    const char *id = rows_text(rows, row, 4);
     *ret_entry = (struct outbox_entry){
         .position = rows_integer(rows, row, 0),
-        .kind = strcmp(kind, "message") == 0    ? OUTBOX_MESSAGE
-                : strcmp(kind, "received") == 0 ? OUTBOX_RECEIVED
-                                                : OUTBOX_DISPLAYED,
+        .kind = kind_of(rows_text(rows, row, 1)),
         .from = rows_text(rows, row, 2),
         .to = rows_text(rows, row, 3),
         .reference = rows_text(rows, row, 5),
         .body = rows_text(rows, row, 6)};
-    g_strlcpy(ret_entry->id, rows_text(rows, row, 4), sizeof ret_entry->id);
+    g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
 
 /* Sends the rows of a page; false when the link took no more. */

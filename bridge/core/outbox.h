@@ -24,7 +24,7 @@ void outbox_archive_up(struct outbox *outbox);
  * follows. */
 void outbox_other_log(struct outbox *outbox);
 
-/* Several instances: the log has got to POSITION, there may be entries up to it. */
+/* The log has got to POSITION, by a change or by another instance: there may be entries up to it. */
 void outbox_wake(struct outbox *outbox, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);
@@ -32,7 +32,15 @@ void outbox_fence(struct outbox *outbox, gint64 epoch);
 /* One entry, as far as it is known; strings are borrowed. */
 struct outbox_entry {
     gint64 position;
-    enum { OUTBOX_MESSAGE, OUTBOX_RECEIVED, OUTBOX_DISPLAYED } kind;
+    enum {
+        OUTBOX_MESSAGE,
+        OUTBOX_RECEIVED,
+        OUTBOX_DISPLAYED,
+        OUTBOX_SUBSCRIBE,
+        OUTBOX_SUBSCRIBED,
+        OUTBOX_UNSUBSCRIBE,
+        OUTBOX_UNSUBSCRIBED
+    } kind;
     const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
     const char *to;
     char id[UUID_TEXT_SIZE]; /* message: its id */

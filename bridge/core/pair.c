@@ -127,6 +127,21 @@ void pair_forget(struct core *core, const struct uuid *conversation)
     g_hash_table_remove(core->pairs->by_conversation, conversation);
 }
 
+static gboolean is_of(gpointer key, gpointer value, gpointer data)
+{
+    (void)key;
+    return pair_side_of(value, data) < 2;
+}
+
+void pairs_forget(struct core *core, const struct uuid *user)
+{
+    if (!core->pairs)
+        return;
+    gpointer wanted = (gpointer)(guintptr)user;
+    g_hash_table_foreach_remove(core->pairs->by_name, is_of, wanted);
+    g_hash_table_foreach_remove(core->pairs->by_conversation, is_of, wanted);
+}
+
 void pairs_grew(struct core *core)
 {
     if (core->pairs && g_hash_table_size(core->pairs->absent) > 0)

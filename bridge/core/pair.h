@@ -64,5 +64,8 @@ struct pair *pair_known(const struct core *core, const struct uuid *conversation
 /* What is known of the conversation has changed: it is read anew when it is needed next. */
 void pair_forget(struct core *core, const struct uuid *conversation);
 
+/* How USER stands to others has changed: the same for all conversations of USER. */
+void pairs_forget(struct core *core, const struct uuid *user);
+
 /* There is a new conversation: what was asked for in vain may be there now. */
 void pairs_grew(struct core *core);

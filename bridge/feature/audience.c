@@ -108,9 +108,11 @@ static struct status status_of(const struct audience *audience, const struct att
     const struct attendee *other = find(audience, &partner->id);
     if (partner->jid)
         watch_status(core, &attendee->account->id, partner->jid, &status);
+    else if (partner->seen && other)
+        status = other->shown.told; /* what is not told yet will be */
     else if (partner->seen && account && announce_is_online(core, account))
-        status = (struct status){.kind = other ? other->chosen : STATUS_ONLINE,
-                                 .away = other && other->away};
+        status.kind = STATUS_ONLINE;
+    status.last_seen = 0;
     return status;
 }
 
@@ -602,4 +604,5 @@ static const struct operation operations[] = {
 const struct feature feature_audience = {.name = "audience", .operations = operations,
                                          .start = start, .stop = stop,
                                          .subscriber_changed = on_subscriber,
-                                         .publishing = on_publishing};
+                                         .publishing = on_publishing,
+                                         .related = audience_reload};

@@ -83,7 +83,7 @@ static bool on_domain_items(const struct stanza_context *context)
 
 static void serve_account_info(struct hosted_call *call)
 {
-    g_autoptr(disco_info) info = account_info(call->allowed);
+    g_autoptr(disco_info) info = account_info(call->side.shows);
     hosted_answer(call, disco_info_build_result(call->stanza, info));
 }
 
@@ -103,7 +103,7 @@ static void serve_info(struct hosted_call *call)
     else if (of_client)
         serve_client_info(call, node);
     else
-        hosted_ask_access(call, serve_account_info);
+        serve_account_info(call);
 }
 
 static bool on_user_info(const struct stanza_context *context)
@@ -119,7 +119,7 @@ static void serve_nodes(struct hosted_call *call)
                                  {jid, NODE_VCARD4, NULL},
                                  {jid, NS_AVATAR_METADATA, NULL},
                                  {jid, NS_AVATAR_DATA, NULL}};
-    size_t count = !call->allowed ? 0 : *call->account->photo ? 4 : 2;
+    size_t count = !call->side.shows ? 0 : *call->account->photo ? 4 : 2;
     hosted_answer(call, disco_items_build_result(call->stanza, NULL, items, count));
 }
 
@@ -128,7 +128,7 @@ static void serve_items(struct hosted_call *call)
     if (wanted_node(call->stanza))
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (call->target == TARGET_USER)
-        hosted_ask_access(call, serve_nodes);
+        serve_nodes(call);
     else
         hosted_answer(call, disco_items_build_result(call->stanza, NULL, NULL, 0));
 }

@@ -27,6 +27,7 @@ struct feature {
     /* The process is about to stop: what waits for events is answered, streams end. May be called more
      * than once; may be NULL. */
     void (*drain)(struct core *core);
+    void (*related)(struct core *core, const struct uuid *user);
     void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

@@ -5,8 +5,10 @@
 #include "bridge/feature/features.h"
 
 extern const struct feature feature_audience;
+extern const struct feature feature_block;
 extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
+extern const struct feature feature_contact;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
@@ -18,6 +20,8 @@ extern const struct feature feature_peer;
 extern const struct feature feature_pep;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
+extern const struct feature feature_privacy;
+extern const struct feature feature_request;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
@@ -48,6 +52,10 @@ const struct feature *const features[] = {
     &feature_sync,
     &feature_follow,
     &feature_presence,
+    &feature_block,
+    &feature_privacy,
+    &feature_request,
+    &feature_contact,
     &feature_disco,
     &feature_ping,
     &feature_version,

@@ -58,6 +58,21 @@ static void account_found(struct account *account, enum error_code error, void *
     call->serve(call);
 }
 
+static void relation_found(const struct relation *relation, enum error_code error, void *data)
+{
+    struct hosted_call *call = data;
+    if (error == ERROR_NONE && relation_is_silent(relation))
+        error = ERROR_REFUSED;
+    else if (error != ERROR_NONE || !call->core->archive)
+        error = ERROR_UNAVAILABLE;
+    if (error != ERROR_NONE) {
+        hosted_refuse(call, error);
+        return;
+    }
+    call->side = relation->user_side;
+    account_lookup_jid(call->core, call->to_bare, account_found, call);
+}
+
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call))
 {
     struct hosted_call *call = g_new0(struct hosted_call, 1);
@@ -71,43 +86,24 @@ bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hos
     if (resource && strcmp(resource, "/rest") != 0)
         hosted_refuse(call, ERROR_REFUSED);
     else
-        account_lookup_jid(call->core, call->to_bare, account_found, call);
+        relation_find(call->core, call->to_bare, call->from_bare, relation_found, call);
     return true;
 }
 
-static void access_read(const struct rows *rows, enum error_code error, void *data)
+static void idle_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct hosted_call *call = data;
     if (error != ERROR_NONE || rows_count(rows) != 1) {
         hosted_refuse(call, error != ERROR_NONE ? ERROR_UNAVAILABLE : ERROR_REFUSED);
         return;
     }
-    call->allowed = rows_boolean(rows, 0, 0);
-    call->idle_seconds = rows_integer(rows, 0, 1);
+    call->idle_seconds = rows_integer(rows, 0, 0);
     call->serve(call);
 }
 
-void hosted_ask_access(struct hosted_call *call, void (*next)(struct hosted_call *call))
+void hosted_ask_idle(struct hosted_call *call, void (*next)(struct hosted_call *call))
 {
-    const char *values[] = {call->account->id_text, call->from_bare};
+    const char *values[] = {call->account->id_text};
     call->serve = next;
-    archive_query(call->core->archive, QUERY_CONTACT_ACCESS, values, access_read, call);
-}
-
-static void profile_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct hosted_call *call = data;
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        hosted_refuse(call, error != ERROR_NONE ? ERROR_UNAVAILABLE : ERROR_REFUSED);
-        return;
-    }
-    call->allowed = rows_boolean(rows, 0, 0);
-    call->serve(call);
-}
-
-void hosted_ask_profile(struct hosted_call *call, void (*next)(struct hosted_call *call))
-{
-    const char *values[] = {call->account->id_text, call->from_bare};
-    call->serve = next;
-    archive_query(call->core->archive, QUERY_PROFILE_ACCESS, values, profile_read, call);
+    archive_query(call->core->archive, QUERY_CONTACT_IDLE, values, idle_read, call);
 }

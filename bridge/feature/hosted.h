@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Serving IQ requests to hosted users: finds the account that is addressed, then calls the handler.
  *
- * A request to a user who does not exist, or to another resource than /rest, is answered exactly as
- * one that nobody handles: service-unavailable, the same bytes. /rest is answered for whether the
+ * A request to a user who does not exist or blocks the asker, or to another resource than /rest, is
+ * answered exactly as one that nobody handles: service-unavailable, the same bytes and steps. /rest is answered for whether the
  * user is online or not, so that asking it tells nothing about that. */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "bridge/base/error.h"
+#include "bridge/core/relation.h"
 #include "bridge/xmpp/dispatch.h"
 
 struct account;
@@ -23,8 +24,9 @@ struct hosted_call {
     xmpp_stanza_t *stanza;     /* the request; reference */
     enum stanza_target target; /* TARGET_USER, or TARGET_RESOURCE: then it is /rest */
     char *from_bare;
-    bool allowed;              /* after hosted_ask_access: the asker may see the user's presence */
-    gint64 idle_seconds;       /* likewise: how long the user has been offline, unless online */
+    struct relation_side side; /* what the user allows the asker */
+    gint64 idle_seconds;       /* after hosted_ask_idle: how long the user has been offline, unless
+                                * online */
     /* the helper's own */
     char *to_bare;
     void (*serve)(struct hosted_call *call);
@@ -35,12 +37,8 @@ struct hosted_call {
  * now or later. */
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call));
 
-/* Calls NEXT, later, with `allowed` and `idle_seconds` set, or ends the call with an error. */
-void hosted_ask_access(struct hosted_call *call, void (*next)(struct hosted_call *call));
-
-/* Calls NEXT, later, with `allowed` saying whether the asker may see the user's profile, or ends the
- * call with an error. */
-void hosted_ask_profile(struct hosted_call *call, void (*next)(struct hosted_call *call));
+/* Calls NEXT, later, with `idle_seconds` set, or ends the call with an error. */
+void hosted_ask_idle(struct hosted_call *call, void (*next)(struct hosted_call *call));
 
 /* Sends REPLY (taken) and ends the call. */
 void hosted_answer(struct hosted_call *call, xmpp_stanza_t *reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Last activity (XEP-0012): the domain's uptime; of a hosted user, for those who may see the user's
- * presence, 0 while online, else the seconds since. */
+/* Last activity (XEP-0012): the domain's uptime; of a hosted user, for those who may see
+ * when the user was there, 0 while online, else the seconds since. */
 #include "config.h"
 
 #include "bridge/base/clock.h"
@@ -21,12 +21,8 @@ static bool on_domain(const struct stanza_context *context)
     return true;
 }
 
-static void serve_allowed(struct hosted_call *call)
+static void serve_idle(struct hosted_call *call)
 {
-    if (!call->allowed) {
-        hosted_refuse(call, ERROR_FORBIDDEN);
-        return;
-    }
     bool online = announce_is_online(call->core, call->account);
     gint64 seconds = online ? 0 : MAX(call->idle_seconds, 0);
     hosted_answer(call, last_build_result(call->stanza, (uint64_t)seconds, NULL));
@@ -34,7 +30,10 @@ static void serve_allowed(struct hosted_call *call)
 
 static void serve(struct hosted_call *call)
 {
-    hosted_ask_access(call, serve_allowed);
+    if (call->side.last_seen)
+        hosted_ask_idle(call, serve_idle);
+    else
+        hosted_refuse(call, ERROR_FORBIDDEN);
 }
 
 static bool on_user(const struct stanza_context *context)

@@ -3,7 +3,9 @@ noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
   bridge/feature/feature.h \
   bridge/feature/features.c bridge/feature/features.h \
+  bridge/feature/block.c \
   bridge/feature/capabilities.c \
+  bridge/feature/contact.c \
   bridge/feature/conversation.c \
   bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
@@ -24,6 +26,8 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/sync.c \
+  bridge/feature/privacy.c \
+  bridge/feature/request.c \
   bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/session.c \
   bridge/feature/search.c \

@@ -260,6 +260,7 @@ static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations/:conversation_id/messages", .command = "message",
      .limit = LIMIT_MESSAGES,
      .fields = send_fields, .handle = send, .flags = OPERATION_CREATES, .reply = "Message",
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message"},
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
      .fields = page_fields, .handle = page, .reply = "MessagePage",

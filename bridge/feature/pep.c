@@ -15,6 +15,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/pep.h"
@@ -138,7 +139,7 @@ static void serve_items(struct hosted_call *call)
 {
     struct pubsub_request request;
     const char *photo = call->account->photo;
-    if (!call->allowed)
+    if (!call->side.profile)
         hosted_refuse(call, ERROR_REFUSED);
     else if (!pubsub_request_parse(call->stanza, &request))
         refuse_pubsub(call, "feature-not-implemented", "unsupported");
@@ -153,14 +154,9 @@ static void serve_items(struct hosted_call *call)
         hosted_refuse(call, ERROR_NOT_FOUND);
 }
 
-static void serve_get(struct hosted_call *call)
-{
-    hosted_ask_profile(call, serve_items);
-}
-
 static bool on_get(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve_get);
+    return hosted_serve(context, serve_items);
 }
 
 static void serve_set(struct hosted_call *call)
@@ -409,11 +405,10 @@ static void ask_caps(struct job *job)
 }
 
 /* Strangers learn nothing, not even by our asking. */
-static void access_read(const struct rows *rows, enum error_code error, void *data)
+static void relation_read(const struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error == ERROR_NONE && rows_count(rows) == 1 && rows_boolean(rows, 0, 0) &&
-        job->core->sink.link)
+    if (error == ERROR_NONE && relation->user_side.shows && job->core->sink.link)
         ask_caps(job);
     else
         job_free(job);
@@ -427,10 +422,8 @@ static void account_found(struct account *account, enum error_code error, void *
         return;
     }
     job->account = account_ref(account);
-    const char *values[] = {account->id_text, NULL};
     g_autofree char *bare = g_strndup(job->jid, strcspn(job->jid, "/"));
-    values[1] = bare;
-    archive_query(job->core->archive, QUERY_CONTACT_ACCESS, values, access_read, job);
+    relation_find(job->core, job->user, bare, relation_read, job);
 }
 
 static void available(const struct stanza_context *context, const struct presence_stanza *presence)

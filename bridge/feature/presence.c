@@ -3,9 +3,10 @@
  * in SQL, and probes.
  *
  * Who may see a user's presence: whoever the user grants it to, and whoever asks for it after the
- * user has written to them: somebody who talks to a person wants to be reachable. Other requests
- * wait for the user's decision and are not answered. Peers' own presence is the affair of watch.c,
- * and an error never answered. To an unknown user and to a stranger's probe of a
+ * user has written to them or asked to see theirs: somebody who talks to a person wants to be
+ * reachable. Other requests wait for the user's decision as message requests and are not answered;
+ * those of somebody blocked are nothing. Peers' own presence is the affair of
+ * watch.c, and an error is never answered. To an unknown user and to a stranger's probe of a
  * known one the answer is the same.
  *
  * Stanzas of one pair (peer, user) are carried out in the order in which they came: each pair has a
@@ -17,10 +18,11 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
+#include "bridge/core/relation.h"
 #include "bridge/feature/announce.h"
-#include "bridge/feature/audience.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "xep/presence.h"
@@ -96,7 +98,21 @@ static void send_answer(const struct job *job, const char *answer, gint64 last_s
     }
 }
 
-static void changed(const struct rows *rows, enum error_code error, void *data)
+static void stanza_done(const struct change_result *result, void *data)
+{
+    struct job *job = data;
+    const char *answer = json_string_value(json_object_get(result->json, "answer"));
+    if (change_succeeded(result) && answer) {
+        relation_forget(job->core, &job->account->id);
+        send_answer(job, answer, json_integer_value(json_object_get(result->json, "last_seen")));
+    } else {
+        log_info(AREA_STANZA, "presence-lost", "code=%s",
+                 result->error == ERROR_NONE ? "none" : error_info(result->error)->code);
+    }
+    job_finish(job);
+}
+
+static void probed(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
     if (error == ERROR_NONE && rows_count(rows) == 1)
@@ -104,33 +120,32 @@ static void changed(const struct rows *rows, enum error_code error, void *data)
     else
         log_info(AREA_STANZA, "presence-lost", "code=%s",
                  error == ERROR_NONE ? "none" : error_info(error)->code);
-    if (job->type != PRESENCE_PROBE)
-        audience_reload(job->core, &job->account->id); /* who sees whom may have changed */
     job_finish(job);
 }
 
 /* ---- Jobs ------------------------------------------------------------------------------------------ */
 
-static enum query query_of(enum presence_type type)
+/* NULL: not for us. */
+static const char *name_of(enum presence_type type)
 {
     switch (type) {
     case PRESENCE_SUBSCRIBE:
-        return QUERY_CONTACT_SUBSCRIBE;
+        return "subscribe";
     case PRESENCE_SUBSCRIBED:
-        return QUERY_CONTACT_SUBSCRIBED;
+        return "subscribed";
     case PRESENCE_UNSUBSCRIBE:
-        return QUERY_CONTACT_UNSUBSCRIBE;
+        return "unsubscribe";
     case PRESENCE_UNSUBSCRIBED:
-        return QUERY_CONTACT_UNSUBSCRIBED;
+        return "unsubscribed";
     case PRESENCE_PROBE:
-        return QUERY_CONTACT_PROBE;
+        return "probe";
     case PRESENCE_AVAILABLE:
     case PRESENCE_UNAVAILABLE:
     case PRESENCE_ERROR:
     case PRESENCE_UNKNOWN:
         break;
     }
-    return QUERY_MAX;
+    return NULL;
 }
 
 static void account_found(struct account *account, enum error_code error, void *data)
@@ -144,7 +159,12 @@ static void account_found(struct account *account, enum error_code error, void *
     }
     job->account = account_ref(account);
     const char *values[] = {account->id_text, job->peer};
-    archive_query(job->core->archive, query_of(job->type), values, changed, job);
+    if (job->type == PRESENCE_PROBE)
+        archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probed, job);
+    else
+        change_submit(job->core, "contact_stanza", &account->id,
+                      json_pack("{s:s, s:s}", "type", name_of(job->type), "peer", job->peer),
+                      stanza_done, job);
 }
 
 static void job_start(struct job *job)
@@ -165,36 +185,55 @@ static void job_add(struct job *job)
         job_start(job);
 }
 
+static struct job *job_new(struct core *core, const char *peer, const char *user)
+{
+    struct job *job = g_new0(struct job, 1);
+    job->core = core;
+    job->lane = g_strdup_printf("%s %s", peer, user);
+    job->peer = g_strdup(peer);
+    job->user = g_strdup(user);
+    return job;
+}
+
 static bool on_presence(const struct stanza_context *context)
 {
     struct presence_stanza presence;
-    if (!presence_parse(context->stanza, &presence) || query_of(presence.type) == QUERY_MAX ||
+    if (!presence_parse(context->stanza, &presence) || !name_of(presence.type) ||
         !strchr(context->to_bare, '@'))
         return true;
     if (work.jobs >= JOBS_MAX) {
         metric_add(METRIC_STANZAS_REFUSED, 1);
         return true;
     }
-    struct job *job = g_new0(struct job, 1);
-    job->core = context->data;
-    job->lane = g_strdup_printf("%s %s", context->from_bare, context->to_bare);
+    struct job *job = job_new(context->data, context->from_bare, context->to_bare);
     job->type = presence.type;
     job->from = g_strdup(context->from);
-    job->peer = g_strdup(context->from_bare);
-    job->user = g_strdup(context->to_bare);
     job_add(job);
     return true;
+}
+
+/* The current presence follows `subscribed`, as if it had been asked for. */
+static void subscribed(struct core *core, const char *user, const char *peer)
+{
+    if (work.jobs >= JOBS_MAX)
+        return; /* the peer's server will probe */
+    struct job *job = job_new(core, peer, user);
+    job->type = PRESENCE_PROBE;
+    job->from = g_strdup(peer);
+    job_add(job);
 }
 
 static void start(struct core *core)
 {
     work.lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
+    core->subscribed = subscribed;
     announce_start(core);
 }
 
 static void stop(struct core *core)
 {
     announce_stop(core);
+    core->subscribed = NULL;
     g_clear_pointer(&work.lanes, g_hash_table_unref);
     work.jobs = 0;
 }

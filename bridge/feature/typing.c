@@ -238,6 +238,9 @@ static void on_publishing(struct core *core, const struct event *event, const st
     struct pair *pair = pair_known(core, &parties->conversation);
     if (!pair)
         pairs_grew(core); /* this may be its first message */
+    else if (!pair->live)
+        pair_forget(core, &parties->conversation); /* who writes accepts */
+    pair = pair_known(core, &parties->conversation);
     unsigned side = pair ? pair_side_of(pair, &parties->actor) : 2;
     if (side < 2 && !pair->side[side].hosted)
         pair->heard = true;
@@ -348,4 +351,4 @@ static const struct stanza_handler stanzas[] = {
 
 const struct feature feature_typing = {
     .name = "typing", .operations = operations, .stanzas = stanzas, .start = start, .stop = stop,
-    .subscriber_changed = on_subscriber, .publishing = on_publishing};
+    .subscriber_changed = on_subscriber, .publishing = on_publishing, .related = pairs_forget};

@@ -39,7 +39,7 @@ static void picture_read(const struct rows *rows, enum error_code error, void *d
 static void serve_card(struct hosted_call *call)
 {
     const char *photo = call->account->photo;
-    if (!call->allowed)
+    if (!call->side.profile)
         hosted_refuse(call, ERROR_REFUSED);
     else if (*photo)
         archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
@@ -47,19 +47,14 @@ static void serve_card(struct hosted_call *call)
         answer(call, NULL);
 }
 
-static void serve_get(struct hosted_call *call)
-{
-    hosted_ask_profile(call, serve_card);
-}
-
 static bool on_get(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve_get);
+    return hosted_serve(context, serve_card);
 }
 
 static void serve_card4(struct hosted_call *call)
 {
-    if (!call->allowed) {
+    if (!call->side.profile) {
         hosted_refuse(call, ERROR_REFUSED);
         return;
     }
@@ -72,14 +67,9 @@ static void serve_card4(struct hosted_call *call)
     hosted_answer(call, result);
 }
 
-static void serve_get4(struct hosted_call *call)
-{
-    hosted_ask_profile(call, serve_card4);
-}
-
 static bool on_get4(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve_get4);
+    return hosted_serve(context, serve_card4);
 }
 
 static void serve_set(struct hosted_call *call)

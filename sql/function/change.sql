@@ -40,6 +40,16 @@ BEGIN
       LIMIT 10000);
 END $$;
 
+-- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.
+CREATE FUNCTION event_list(p_after bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
+           'at', (extract(epoch FROM e.at) * 1000000)::bigint,
+           'payload', e.payload::json, 'conversation_id', e.conversation_id,
+           'users', event_audience(e)) ORDER BY e.position)::text
+    FROM events e WHERE e.position > p_after
+$$;
+
 -- Carries out changes, one after the other. events: what each added to the log, a JSON array of
 -- { position, type, at (microseconds since 1970), payload, conversation_id, users }.
 CREATE FUNCTION change_apply(p_names text[], p_users uuid[], p_arguments text[])
@@ -56,11 +66,7 @@ BEGIN
       INTO done USING p_users[n], p_arguments[n]::jsonb;
     RETURN QUERY
       SELECT done.outcome, done.result::text, h.position, h.stamp,
-             (SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
-                       'at', (extract(epoch FROM e.at) * 1000000)::bigint,
-                       'payload', e.payload::json, 'conversation_id', e.conversation_id,
-                       'users', event_audience(e)) ORDER BY e.position)::text
-                FROM events e WHERE e.position > before)
+             event_list(before)
         FROM log_head h;
   END LOOP;
 END $$;

@@ -1,18 +1,19 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Presence subscriptions of hosted users: RFC 6121 section 3, seen from their server.
 --
--- One function per kind of stanza that a peer sends. Each does the whole transition and may be
+-- First, one function per kind of stanza that a peer sends. Each does the whole transition and may be
 -- called again with the same result. ANSWER says what the peer is to be sent:
 --   none          nothing
 --   subscribed    `subscribed`, then the user's current presence
 --   presence      the user's current presence
 --   unavailable   `unavailable`
 --   unsubscribed  `unsubscribed`
--- last_seen is when the user was last online, microseconds since 1970, NULL: never.
+-- last_seen is when the user was last online, microseconds since 1970, NULL: never, or not told.
 
 CREATE FUNCTION contact_last_seen(p_user uuid) RETURNS bigint
 LANGUAGE sql STABLE AS $$
-  SELECT (extract(epoch FROM last_seen_at) * 1000000)::bigint FROM users WHERE id = p_user
+  SELECT (extract(epoch FROM u.last_seen_at) * 1000000)::bigint FROM users u
+    WHERE u.id = p_user AND privacy_value(u.privacy_last_seen, 'last_seen') <> 'nobody'
 $$;
 
 -- Whether the user has already written to that peer: who talks to somebody may be seen by them.
@@ -35,25 +36,47 @@ LANGUAGE sql AS $$
     AND NOT (to_peer OR from_peer OR ask OR pending_in)
 $$;
 
--- A request to see the user's presence. Requests that wait for the user's decision are kept, at
+-- A request to see the user's presence. Whom the user has asked, or written to, is let in at once. Requests that wait for the user's decision are kept, at
 -- most 1000 per user; more are as if they had not come.
+-- A request that waits makes the conversation with the peer, as a message request unless they talk already.
 CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
 LANGUAGE plpgsql AS $$
+DECLARE
+  source uuid;
+  pair uuid;
+  state text;
 BEGIN
   answer := 'none';
   last_seen := contact_last_seen(p_user);
-  IF EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer)
+  IF EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer
+               AND (from_peer OR to_peer OR ask))
      OR contact_consents(p_user, p_peer) THEN
     INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer, true)
       ON CONFLICT (user_id, peer) DO UPDATE
         SET from_peer = true, pending_in = false, updated_at = now()
         WHERE NOT contacts.from_peer OR contacts.pending_in;
+    IF FOUND THEN
+      PERFORM contact_event(p_user, p_peer);
+    END IF;
     answer := 'subscribed';
-  ELSIF (SELECT count(*) FROM (SELECT FROM contacts WHERE user_id = p_user AND pending_in
-                                 LIMIT 1000) waiting) < 1000 THEN
-    INSERT INTO contacts (user_id, peer, pending_in) VALUES (p_user, p_peer, true)
-      ON CONFLICT (user_id, peer) DO UPDATE SET pending_in = true, updated_at = now()
-        WHERE NOT contacts.pending_in;
+    RETURN;
+  END IF;
+  PERFORM FROM contacts WHERE user_id = p_user AND peer = p_peer AND pending_in;
+  IF FOUND OR relation_first(p_user, p_peer) = 'refused'
+     OR (SELECT count(*) FROM (SELECT FROM contacts WHERE user_id = p_user AND pending_in
+                                 LIMIT 1000) waiting) >= 1000 THEN
+    RETURN;
+  END IF;
+  INSERT INTO contacts (user_id, peer, pending_in) VALUES (p_user, p_peer, true)
+    ON CONFLICT (user_id, peer) DO UPDATE SET pending_in = true, updated_at = now();
+  source := user_remote(p_peer); -- an app user is there already
+  SELECT ret_id INTO pair FROM conversation_pair(source, p_user);
+  UPDATE members m SET request = 'pending'
+    FROM conversations c WHERE c.id = pair AND m.conversation_id = pair AND m.user_id = p_user
+      AND m.request IS NULL AND NOT relation_started(c);
+  SELECT m.request INTO state FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user;
+  IF state IS DISTINCT FROM 'declined' THEN
+    PERFORM relation_request_event(pair, p_user, true, NULL);
   END IF;
 END $$;
 
@@ -64,6 +87,9 @@ BEGIN
   answer := 'none';
   UPDATE contacts SET to_peer = true, ask = false, updated_at = now()
     WHERE user_id = p_user AND peer = p_peer AND ask;
+  IF FOUND THEN
+    PERFORM contact_event(p_user, p_peer);
+  END IF;
 END $$;
 
 -- The peer does not want to see the user's presence any longer, or takes a request back.
@@ -77,6 +103,9 @@ BEGIN
   answer := CASE WHEN was_from THEN 'unavailable' ELSE 'none' END;
   UPDATE contacts SET from_peer = false, pending_in = false, updated_at = now()
     WHERE user_id = p_user AND peer = p_peer AND (from_peer OR pending_in);
+  IF FOUND THEN
+    PERFORM contact_event(p_user, p_peer);
+  END IF;
   PERFORM contact_tidy(p_user, p_peer);
 END $$;
 
@@ -88,30 +117,59 @@ BEGIN
   answer := 'none';
   UPDATE contacts SET to_peer = false, ask = false, updated_at = now()
     WHERE user_id = p_user AND peer = p_peer AND (to_peer OR ask);
+  IF FOUND THEN
+    PERFORM contact_event(p_user, p_peer);
+  END IF;
   PERFORM contact_tidy(p_user, p_peer);
+END $$;
+
+-- A subscription stanza { type, peer }. From somebody whom the user blocks it is nothing. The result
+-- is { answer, last_seen }.
+CREATE FUNCTION change_contact_stanza(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                      OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  from_peer text := p_arguments->>'peer';
+  answer record;
+BEGIN
+  outcome := 0;
+  IF relation_blocks(p_user, from_peer) THEN
+    result := '{"answer": "none"}';
+    RETURN;
+  END IF;
+  CASE p_arguments->>'type'
+    WHEN 'subscribe' THEN SELECT * INTO answer FROM contact_subscribe(p_user, from_peer);
+    WHEN 'subscribed' THEN SELECT * INTO answer FROM contact_subscribed(p_user, from_peer);
+    WHEN 'unsubscribe' THEN SELECT * INTO answer FROM contact_unsubscribe(p_user, from_peer);
+    ELSE SELECT * INTO answer FROM contact_unsubscribed(p_user, from_peer);
+  END CASE;
+  result := to_jsonb(answer);
 END $$;
 
 -- The peer asks for the user's current presence.
 CREATE FUNCTION contact_probe(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer
-                             AND from_peer)
-              THEN 'presence' ELSE 'unsubscribed' END,
+  SELECT CASE WHEN relation_blocks(p_user, p_peer) OR NOT EXISTS (
+                SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer)
+              THEN 'unsubscribed' WHEN contact_hidden(p_user) THEN 'unavailable' ELSE 'presence' END,
          contact_last_seen(p_user)
 $$;
 
--- Whether the peer may see the user's presence, and for how long the user has been away (since the
--- account was made, when never online).
-CREATE FUNCTION contact_access(p_user uuid, p_peer text, OUT allowed boolean,
-                               OUT idle_seconds bigint)
+-- Whether the user shows presence to nobody.
+CREATE FUNCTION contact_hidden(p_user uuid) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer),
-         greatest(0, extract(epoch FROM now() - coalesce(u.last_seen_at, u.created_at)))::bigint
+  SELECT privacy_value(u.privacy_presence, 'presence') = 'nobody' FROM users u WHERE u.id = p_user
+$$;
+
+-- For how long the user has been away (since the account was made, when never online).
+CREATE FUNCTION contact_idle(p_user uuid) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  SELECT greatest(0, extract(epoch FROM now() - coalesce(u.last_seen_at, u.created_at)))::bigint
     FROM users u WHERE u.id = p_user
 $$;
 
 -- Notes that the user is online, or has been offline for p_seconds, and yields the contacts to be
--- told: those after p_after, at most p_limit, in order. Only the first page (p_after NULL) notes.
+-- told, and may be: those after p_after, at most p_limit, in order. Only the first page (p_after NULL) notes.
 CREATE FUNCTION contact_announce(p_user uuid, p_online boolean, p_seconds int, p_after text,
                                  p_limit int)
 RETURNS TABLE (peer text)
@@ -131,6 +189,7 @@ BEGIN
   RETURN QUERY
     SELECT c.peer FROM contacts c
       WHERE c.user_id = p_user AND c.from_peer AND (p_after IS NULL OR c.peer > p_after)
+        AND NOT contact_hidden(p_user) AND NOT relation_blocks(p_user, c.peer)
       ORDER BY c.peer LIMIT p_limit;
 END $$;
 
@@ -141,4 +200,172 @@ LANGUAGE sql STABLE AS $$
   SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number
     FROM shown_online s JOIN users u ON u.id = s.user_id
     WHERE p_after IS NULL OR s.user_id > p_after ORDER BY s.user_id LIMIT p_limit
+$$;
+
+-- ---- What the user does ----------------------------------------------------------------------------
+
+-- The Contact object: the User, and how they stand.
+CREATE FUNCTION contact_json(p_user uuid, u users) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('user', user_json(u),
+    'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
+                         WHEN c.from_peer THEN 'from' ELSE 'none' END,
+    'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),
+    'updated_at', api_time(c.updated_at))
+    FROM (SELECT) one LEFT JOIN contacts c ON c.user_id = p_user AND c.peer = u.jid
+$$;
+
+-- Tells the user how a contact stands now: user.updated with a member contact.
+CREATE FUNCTION contact_event(p_user uuid, p_peer text) RETURNS void
+LANGUAGE sql AS $$
+  SELECT event_add('user.updated', 'user', NULL, p_user,
+                   (user_json(u)::jsonb || jsonb_build_object('contact',
+                      contact_json(p_user, u) - 'user'))::json)
+    FROM users u WHERE u.jid = p_peer
+$$;
+
+-- Queues a subscription stanza to a remote peer.
+CREATE FUNCTION contact_send(p_user uuid, p_peer text, p_kind text) RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO outbox (position, kind, from_user, to_address)
+    SELECT l.ret_before + 1, p_kind, p_user, p_peer FROM log_advance(1) l
+$$;
+
+-- The user lets the peer see presence.
+CREATE FUNCTION contact_grant(p_user uuid, p_peer users) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  own text := (SELECT u.jid FROM users u WHERE u.id = p_user);
+BEGIN
+  INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer.jid, true)
+    ON CONFLICT (user_id, peer) DO UPDATE
+      SET from_peer = true, pending_in = false, updated_at = now();
+  IF p_peer.kind = 'hosted' THEN
+    INSERT INTO contacts (user_id, peer, to_peer) VALUES (p_peer.id, own, true)
+      ON CONFLICT (user_id, peer) DO UPDATE SET to_peer = true, ask = false, updated_at = now();
+    PERFORM contact_event(p_peer.id, own);
+  ELSE
+    PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
+  END IF;
+END $$;
+
+-- The user asks to see the peer's presence, unless that is so or was asked.
+CREATE FUNCTION contact_ask(p_user uuid, p_peer users) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  own users;
+BEGIN
+  IF EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer.jid
+               AND c.to_peer) THEN
+    RETURN;
+  END IF;
+  INSERT INTO contacts (user_id, peer, ask) VALUES (p_user, p_peer.jid, true)
+    ON CONFLICT (user_id, peer) DO UPDATE SET ask = true, updated_at = now();
+  SELECT * INTO own FROM users u WHERE u.id = p_user;
+  IF p_peer.kind <> 'hosted' THEN
+    PERFORM contact_send(p_user, p_peer.jid, 'subscribe');
+  ELSIF (SELECT s.answer FROM contact_subscribe(p_peer.id, own.jid) s) = 'subscribed' THEN
+    UPDATE contacts SET to_peer = true, ask = false, updated_at = now()
+      WHERE user_id = p_user AND peer = p_peer.jid;
+  END IF;
+END $$;
+
+-- Adds { user_id } or { jid }; domain is our own. Grants what the other has asked for. Somebody who
+-- is unknown, blocks the user or wants no strangers refuses. At most 10000 contacts per user.
+CREATE FUNCTION change_contact_add(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                   OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record;
+  own users;
+  had contacts;
+BEGIN
+  SELECT * INTO own FROM users u WHERE u.id = p_user;
+  SELECT * INTO named FROM relation_named(p_arguments, true);
+  IF (named.ret_user).id = p_user THEN
+    outcome := 6;
+    result := jsonb_build_object('pointer', CASE WHEN p_arguments ? 'jid' THEN '/jid'
+                                            ELSE '/user_id' END, 'detail', 'is the user who asks');
+    RETURN;
+  ELSIF relation_refuses((named.ret_user).id, own.jid) AND (
+          (named.ret_user).kind IS DISTINCT FROM 'remote') THEN
+    outcome := 4;
+    RETURN;
+  ELSIF relation_blocks(p_user, named.ret_jid) THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  SELECT * INTO had FROM contacts c WHERE c.user_id = p_user AND c.peer = named.ret_jid;
+  IF had.user_id IS NULL
+     AND (SELECT count(*) FROM (SELECT FROM contacts c WHERE c.user_id = p_user
+                                  LIMIT 10000) all_) = 10000 THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  outcome := CASE WHEN (had.to_peer OR had.ask) AND NOT had.pending_in THEN 1 ELSE 0 END;
+  IF outcome = 0 THEN
+    IF had.pending_in THEN
+      PERFORM contact_grant(p_user, named.ret_user);
+      PERFORM request_accept(p_user, (named.ret_user).id);
+    END IF;
+    PERFORM contact_ask(p_user, named.ret_user);
+    PERFORM contact_event(p_user, named.ret_jid);
+  END IF;
+  result := contact_json(p_user, named.ret_user);
+END $$;
+
+-- Removes a contact: nobody sees the other any longer. The result is { contact, peer, hide: the peer
+-- saw the presence }.
+CREATE FUNCTION change_contact_remove(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                      OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record;
+  own text := (SELECT u.jid FROM users u WHERE u.id = p_user);
+  had contacts;
+BEGIN
+  SELECT * INTO named FROM relation_named(p_arguments, false);
+  DELETE FROM contacts c WHERE c.user_id = p_user AND c.peer = named.ret_jid RETURNING * INTO had;
+  IF had.user_id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  outcome := 0;
+  IF (named.ret_user).kind = 'hosted' THEN
+    UPDATE contacts c SET to_peer = false, from_peer = false, ask = false, pending_in = false,
+        updated_at = now()
+      WHERE c.user_id = (named.ret_user).id AND c.peer = own;
+    IF FOUND THEN
+      PERFORM contact_event((named.ret_user).id, own);
+    END IF;
+    PERFORM contact_tidy((named.ret_user).id, own);
+  ELSE
+    IF had.to_peer OR had.ask THEN
+      PERFORM contact_send(p_user, had.peer, 'unsubscribe');
+    END IF;
+    IF had.from_peer OR had.pending_in THEN
+      PERFORM contact_send(p_user, had.peer, 'unsubscribed');
+    END IF;
+  END IF;
+  PERFORM contact_event(p_user, had.peer);
+  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user), 'peer', had.peer,
+    'hide', had.from_peer AND (named.ret_user).kind <> 'hosted'
+            AND NOT relation_blocks(p_user, had.peer));
+END $$;
+
+-- The user's contacts, by address: { items, has_more, next }. p_after is `next` of an earlier page.
+CREATE FUNCTION contact_list(p_user uuid, p_limit int, p_after text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH page AS (
+    SELECT contact_json(p_user, u) AS json, u.id, row_number() OVER (ORDER BY c.peer) AS k
+      FROM contacts c JOIN users u ON u.jid = c.peer
+      WHERE c.user_id = p_user
+        AND (p_after IS NULL OR c.peer > (SELECT a.jid FROM users a WHERE a.id = p_after::uuid))
+      ORDER BY c.peer LIMIT p_limit + 1
+  )
+  SELECT json_build_object('items', coalesce(json_agg(json ORDER BY k) FILTER (WHERE k <= p_limit),
+                                             '[]'),
+    'has_more', count(*) > p_limit,
+    'next', CASE WHEN count(*) > p_limit THEN max(id::text) FILTER (WHERE k = p_limit) END)::text
+  FROM page
 $$;

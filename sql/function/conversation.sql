@@ -20,9 +20,9 @@ BEGIN
   SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(1) l;
   SELECT * INTO remote FROM users WHERE id IN (a, b) AND kind <> 'hosted';
   INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,
-                             position, created_at, awaited)
+                             position, created_at, awaited, guarded)
     SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1,
-           stamp, remote.id IS DISTINCT FROM p_other
+           stamp, remote.id IS DISTINCT FROM p_other, true
       FROM users one, users other WHERE one.id = a AND other.id = b
     RETURNING id INTO ret_id;
   INSERT INTO members (conversation_id, user_id, joined_at, hidden_seq)
@@ -49,20 +49,22 @@ LANGUAGE sql STABLE AS $$
     ',"role":"', CASE WHEN c.user_a = p_user THEN mine.role ELSE theirs.role END,
     '","joined_at":',
     json_time(CASE WHEN c.user_a = p_user THEN mine.joined_at ELSE theirs.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN mine.read_seq ELSE theirs.read_seq END,
+    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN mine.read_seq ELSE theirs.told_seq END,
     '},{"user":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
     ',"role":"', CASE WHEN c.user_a = p_user THEN theirs.role ELSE mine.role END,
     '","joined_at":',
     json_time(CASE WHEN c.user_a = p_user THEN theirs.joined_at ELSE mine.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN theirs.read_seq ELSE mine.read_seq END,
+    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN theirs.told_seq ELSE mine.read_seq END,
     '}],"participant1":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
     ',"participant2":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
     ',"last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
       -- Whatever mark reaches the newest message is the newest mark.
       CASE WHEN last.sender_id = p_user
            THEN message_text(last, p_self,
-                             CASE WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
-                             CASE WHEN theirs.read_seq >= last.seq THEN theirs.read_at END)
+                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, last.seq, 'delivered')
+                                  WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
+                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, last.seq, 'read')
+                                  WHEN theirs.read_seq >= last.seq THEN theirs.read_at END)
            ELSE message_text(last, peer.object,
                              CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
                              CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END) END
@@ -75,17 +77,21 @@ LANGUAGE sql STABLE AS $$
     ',"muted_until":', muted_text(mine.muted_until),
     ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
     ',"request":', json_text(mine.request),
+    ',"blocked":', CASE WHEN c.guarded AND relation_blocks(p_user, peer.jid) THEN 'true'
+                         ELSE 'false' END,
     ',"settings":{},"created_at":', json_time(c.created_at),
     ',"updated_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
                                      ELSE c.created_at END), '}')
   FROM conversations c
   JOIN LATERAL (SELECT m.* FROM members m
                   WHERE m.conversation_id = c.id AND m.user_id = p_user OFFSET 0) mine ON true
-  JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
+  JOIN LATERAL (SELECT m.*, CASE WHEN m.quiet THEN told_read_seq(m.conversation_id, m.user_id)
+                                 ELSE m.read_seq END AS told_seq
+                  FROM members m WHERE m.conversation_id = c.id
                   AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT u.jid, u.name, json_text(u.avatar_url) AS picture,
-                       user_json(u)::text AS object
+  JOIN LATERAL (SELECT u.jid, u.name, json_text(user_picture(u)) AS picture,
+                       user_text(u) AS object
                   FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
   LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
                        ORDER BY m.seq DESC LIMIT 1) last ON true
@@ -95,7 +101,7 @@ $$;
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  self text := (SELECT user_json(u)::text FROM users u WHERE u.id = p_user);
+  self text := (SELECT user_text(u) FROM users u WHERE u.id = p_user);
 BEGIN
   RETURN (SELECT o.object FROM conversation_object(p_user, self, p_conversation) o);
 END $$;
@@ -155,7 +161,7 @@ LANGUAGE sql STABLE AS $$
       ORDER BY k LIMIT p_limit + 1
   )
   SELECT o.object, p.key, p.rest
-    FROM (SELECT user_json(u)::text AS object FROM users u WHERE u.id = p_user OFFSET 0) self
+    FROM (SELECT user_text(u) AS object FROM users u WHERE u.id = p_user OFFSET 0) self
     CROSS JOIN (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
                   FROM nearest n
                   CROSS JOIN LATERAL (SELECT n.k <= p_limit
@@ -184,6 +190,7 @@ CREATE FUNCTION change_conversation_open(p_user uuid, p_arguments jsonb, OUT out
 LANGUAGE plpgsql AS $$
 DECLARE
   wanted text := p_arguments->>'jid';
+  asker text;
   peer uuid;
   pair uuid;
   made boolean;
@@ -196,8 +203,9 @@ BEGIN
       peer := user_remote(wanted);
     END IF;
   END IF;
-  IF peer IS NULL THEN
-    outcome := 4;
+  asker := (SELECT u.jid FROM users u WHERE u.id = p_user);
+  IF relation_refuses(peer, asker) AND peer IS DISTINCT FROM p_user THEN
+    outcome := 4; -- unknown, or does not want to
   ELSIF peer = p_user THEN
     outcome := 6;
     result := jsonb_build_object('pointer', '/' || (p_arguments->>'field'),

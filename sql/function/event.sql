@@ -22,6 +22,7 @@ BEGIN
                       ORDER BY x.seq DESC LIMIT 1) last
         ON last.position > p_position AND last.seq > mine.cleared_seq
       WHERE mine.user_id = p_user
+        AND mine.request IS DISTINCT FROM 'pending' AND mine.request IS DISTINCT FROM 'declined'
   LOOP
     -- Positions rise with seq: walk back until what the user has seen.
     FOR m IN SELECT x.seq, x.position FROM messages x
@@ -79,12 +80,10 @@ END $$;
 -- the rest in no order. The first
 -- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
 -- than p_limit, and nothing follows. Watermarks appear once, where they stand now. What the user has
--- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h;
--- message_position is that of the message that is named.
+-- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h.
 CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
 RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
-               conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint,
-               message_position bigint)
+               conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -94,7 +93,7 @@ BEGIN
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
            greatest(h.stamp, 'epoch'), NULL::text,
-           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint
+           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint
       FROM log_head h;
   IF unseen.missed > p_limit THEN
     RETURN;
@@ -103,7 +102,7 @@ BEGIN
     SELECT m.position, 'message.new'::text, m.created_at, message_object(m, c)::text,
            m.conversation_id, m.id, m.sender_id,
            CASE WHEN m.sender_id = c.user_a THEN c.number_a ELSE c.number_b END,
-           CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END, m.position
+           CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
       JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
@@ -114,7 +113,7 @@ BEGIN
              'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
            moved.conversation_id, x.id, NULL::uuid,
            CASE WHEN moved.user_id = c.user_a THEN c.number_a ELSE c.number_b END,
-           CASE WHEN moved.user_id = c.user_a THEN c.number_b ELSE c.number_a END, x.position
+           CASE WHEN moved.user_id = c.user_a THEN c.number_b ELSE c.number_a END
       FROM (SELECT o.*, mine.cleared_seq AS cleared FROM members mine
               JOIN members o ON o.conversation_id = mine.conversation_id
                 AND (o.read_position > p_position OR o.delivered_position > p_position)
@@ -122,11 +121,12 @@ BEGIN
       JOIN LATERAL (
         SELECT 'message.delivered' AS type, moved.delivered_seq AS seq,
                moved.delivered_position AS position, moved.delivered_at AS at
-          WHERE moved.user_id <> p_user AND moved.delivered_position > p_position
+          WHERE moved.user_id <> p_user AND NOT moved.quiet AND moved.delivered_position > p_position
             AND moved.delivered_position <> moved.read_position
         UNION ALL
         SELECT 'message.read', moved.read_seq, moved.read_position, moved.read_at
-          WHERE moved.read_position > p_position) k ON k.seq > moved.cleared
+          WHERE moved.read_position > p_position
+            AND (NOT moved.quiet OR moved.user_id = p_user)) k ON k.seq > moved.cleared
       JOIN conversations c ON c.id = moved.conversation_id
       JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
       LIMIT p_limit + 1;
@@ -137,7 +137,7 @@ BEGIN
              'xmpp_condition', f.failed_condition)::text,
            f.conversation_id, f.id, NULL::uuid,
            CASE WHEN p_user = c.user_a THEN c.number_b ELSE c.number_a END,
-           CASE WHEN p_user = c.user_a THEN c.number_a ELSE c.number_b END, f.position
+           CASE WHEN p_user = c.user_a THEN c.number_a ELSE c.number_b END
       FROM messages f JOIN conversations c ON c.id = f.conversation_id
         JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
           AND f.seq > mine.cleared_seq, log_head h
@@ -145,6 +145,6 @@ BEGIN
       ORDER BY f.failed_position LIMIT p_limit + 1;
   RETURN QUERY
     SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
-           NULL::bigint, NULL::bigint, NULL::bigint
+           NULL::bigint, NULL::bigint
       FROM event_heard(p_user, p_position, p_limit + 1) e;
 END $$;

@@ -5,6 +5,8 @@
 -- mark reaches to message p_messages[n], or to the newest one when that is NULL (then
 -- p_conversations[n] says where). Watermarks never go back.
 --   outcome: 0 moved, 1 was there already, 2 nothing this member may mark
+-- tells: the other may know of it. What may not be told has no row in marks, and the member is quiet
+-- until the next one that may.
 -- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
 -- newest message that asked for one.
 CREATE FUNCTION mark_store(p_users uuid[], p_jids text[], p_conversations uuid[],
@@ -12,7 +14,7 @@ CREATE FUNCTION mark_store(p_users uuid[], p_jids text[], p_conversations uuid[]
 RETURNS TABLE (outcome int, conversation_id uuid, user_id uuid, kind text, seq bigint,
                message_id uuid, "position" bigint, at timestamptz, user_a uuid, user_b uuid,
                unread bigint, marker_to text, marker_reference text, number_a bigint,
-               number_b bigint)
+               number_b bigint, tells boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -40,7 +42,11 @@ BEGIN
     SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.user_a, c.user_b,
            c.number_a, c.number_b,
            c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
-           o.user_id IS NULL OR a.missing AS refused,
+           o.user_id IS NULL OR a.missing
+             OR (c.guarded AND a.user_id = c.remote_user AND NOT relation_tells(c, a.user_id))
+             AS refused,
+           (reader.kind <> 'hosted' OR privacy_receipts(reader.privacy_receipts))
+             AND (NOT c.guarded OR relation_tells(c, a.user_id)) AS tells,
            -- Where the batch leaves the member, whichever row moves the watermark.
            greatest(o.read_seq, max(a.seq) FILTER (WHERE a.kind = 'read') OVER member) AS read_to,
            greatest(o.delivered_seq, max(a.seq) OVER member) AS delivered_to,
@@ -52,6 +58,7 @@ BEGIN
       FROM named a
       LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
       LEFT JOIN conversations c ON c.id = o.conversation_id
+      LEFT JOIN users reader ON reader.id = o.user_id
       LEFT JOIN LATERAL (SELECT CASE WHEN a.user_id = c.user_a THEN a.seq - a.from_a
                                      ELSE a.from_a END AS others) count ON true
       WINDOW member AS (PARTITION BY o.conversation_id, a.user_id)
@@ -62,7 +69,8 @@ BEGIN
            max(r.seq) FILTER (WHERE r.kind = 'read') AS read,
            max(r.n) FILTER (WHERE r.kind = 'read') AS read_n,
            max(r.n) FILTER (WHERE r.kind = 'delivered') AS delivered_n,
-           max(r.delivered_seq) AS old_delivered, max(r.others_to) AS others
+           max(r.delivered_seq) AS old_delivered, bool_and(r.tells) AS tells,
+           max(r.others_to) AS others
       FROM reached r WHERE r.moved AND NOT r.refused GROUP BY r.conversation_id, r.user_id
   ), watermarks AS (
     UPDATE members o
@@ -76,21 +84,21 @@ BEGIN
            read_position = CASE WHEN f.read IS NULL THEN o.read_position
                                 ELSE head + f.read_n END,
            read_at = CASE WHEN f.read IS NULL THEN o.read_at ELSE stamp END,
-           others_seen = f.others
+           quiet = NOT f.tells, others_seen = f.others
       FROM furthest f WHERE o.conversation_id = f.conversation_id AND o.user_id = f.user_id
   ), history AS (
     INSERT INTO marks (conversation_id, user_id, kind, seq, at)
     SELECT f.conversation_id, f.user_id, 'delivered', f.delivered, stamp FROM furthest f
-      WHERE f.delivered > f.old_delivered
+      WHERE f.delivered > f.old_delivered AND f.tells
     UNION ALL
     SELECT f.conversation_id, f.user_id, 'read', f.read, stamp FROM furthest f
-      WHERE f.read IS NOT NULL
+      WHERE f.read IS NOT NULL AND f.tells
   ), marked AS MATERIALIZED (
     SELECT r.*, peer.foreign_id, peer.id AS peer_id
       FROM reached r
       LEFT JOIN LATERAL (
         SELECT x.id, x.foreign_id FROM messages x
-          WHERE r.moved AND r.kind = 'read' AND r.remote_user <> r.user_id
+          WHERE r.moved AND r.tells AND r.kind = 'read' AND r.remote_user <> r.user_id
             AND x.conversation_id = r.conversation_id AND x.seq <= r.seq AND x.seq > r.seq - 100
             AND x.sender_id = r.remote_user AND x.markable AND x.foreign_id IS NOT NULL
           ORDER BY x.seq DESC LIMIT 1) peer ON true
@@ -107,8 +115,16 @@ BEGIN
               THEN greatest(0, others_count(k.conversation_id, k.user_id = k.user_a) - k.others_to)
          END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
-         k.number_a, k.number_b
+         k.number_a, k.number_b, coalesce(k.tells, false)
     FROM marked k ORDER BY k.n;
+END $$;
+
+-- How far others may know that the member has read, when quiet.
+CREATE FUNCTION told_read_seq(p_conversation uuid, p_user uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT k.seq FROM marks k WHERE k.conversation_id = p_conversation
+    AND k.user_id = p_user AND k.kind = 'read' ORDER BY k.seq DESC LIMIT 1), 0);
 END $$;
 
 -- How many messages a direct conversation has had of the one who is not user_a (p_by_b), or of

@@ -5,7 +5,10 @@
 -- NULL as a whole. The sender must be a member of the conversation: nobody else learns whether it
 -- exists. A repetition (same sender and dedupe) yields the first row.
 --   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
---            3 the same client_id was used for another message
+--            3 the same client_id was used for another message,
+--            4 the other does not want it, 5 the sender blocks the other
+-- held: the other is not told, having not accepted the conversation. events: what else this added to
+-- the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
@@ -21,7 +24,7 @@ CREATE FUNCTION message_store(
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint,
-               number_a bigint, number_b bigint, awaited boolean)
+               number_a bigint, number_b bigint, awaited boolean, held boolean, events text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -34,10 +37,11 @@ BEGIN
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.user_a, c.user_b, c.number_a, c.number_b, c.base_seq,
-           c.base_from_a, c.awaited, c.remote_user, c.remote_jid,
+           c.base_from_a, c.awaited, c.guarded, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same
+           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
+           last.seq AS last_seq, last.from_a AS last_from_a
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
         ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
@@ -45,21 +49,28 @@ BEGIN
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
           WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
+      -- Here, beside nothing volatile, it is looked up once per conversation.
+      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m WHERE m.conversation_id = c.id
+                           ORDER BY m.seq DESC LIMIT 1) last ON true
   ), planned AS MATERIALIZED (
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
-                WHEN r.old_id IS NULL THEN 0
+                WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, 0)
                 WHEN r.old_same THEN 1
                 ELSE 3 END AS outcome,
-           coalesce(last.seq, r.base_seq) + row_number() OVER fresh AS new_seq,
-           coalesce(last.from_a, r.base_from_a)
+           coalesce((r.passage->>'held')::boolean, r.guarded AND r.old_id IS NOT NULL
+                      AND relation_held(r.conversation_id, r.sender_id), false) AS held,
+           coalesce(r.last_seq, r.base_seq) + row_number() OVER fresh AS new_seq,
+           coalesce(r.last_from_a, r.base_from_a)
              + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
            head + r.n AS new_position
-      FROM resolved r
-      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m
-                           WHERE m.conversation_id = r.conversation_id
-                           ORDER BY m.seq DESC LIMIT 1) last ON true
-      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL ORDER BY r.n
+      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL THEN
+                     relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
+                                   p_dedupes[x.n])
+                   END AS passage
+              FROM resolved x) r
+      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL
+                         AND (r.passage IS NULL OR r.passage->>'outcome' = '0') ORDER BY r.n
                        ROWS UNBOUNDED PRECEDING)
   ), stored AS (
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
@@ -77,57 +88,70 @@ BEGIN
     SELECT p.new_position, 'received',
            CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p_addresses[p.n],
            coalesce(p.old_id, p.id), p_foreign_ids[p.n]
-      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1)
+      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1) AND NOT p.held
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
          coalesce(p.old_position, p.new_position),
          coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
-         p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0
+         p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0, p.held,
+         p.passage->>'events'
     FROM planned p ORDER BY p.n;
 END $$;
 
 -- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
--- pairs become conversations. A recipient who is not a hosted user yields outcome 2.
--- Further arrays and results as in message_store; sender is the sender's User object.
+-- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
+-- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
+-- Further arrays and results as in message_store; sender is the sender's User object; receipt: one
+-- waits in the outbox.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
-               number_b bigint, awaited boolean, sender text)
+               number_b bigint, awaited boolean, held boolean, events text, sender text,
+               receipt boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   senders uuid[] := '{}';
-  conversations uuid[] := '{}';
-  target uuid;
+  pairs uuid[] := '{}';
+  receipts boolean[] := '{}';
+  target users;
   source uuid;
   pair uuid;
+  asked boolean;
 BEGIN
   PERFORM FROM log_head FOR UPDATE;
   FOR n IN 1 .. cardinality(p_ids) LOOP
-    pair := NULL;
-    source := NULL;
-    SELECT u.id INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
-    IF target IS NOT NULL THEN
-      source := user_remote(p_from[n]);
-      SELECT ret_id INTO pair FROM conversation_pair(source, target);
+    SELECT u.* INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
+    SELECT u.id INTO source FROM users u WHERE u.jid = p_from[n];
+    SELECT c.id, c.guarded INTO pair, asked FROM conversations c WHERE c.kind = 'direct'
+      AND c.user_a = least(source, target.id) AND c.user_b = greatest(source, target.id);
+    IF pair IS NULL OR asked THEN
+      IF relation_refuses(target.id, p_from[n]) THEN
+        pair := NULL;
+        source := NULL;
+      ELSE
+        source := user_remote(p_from[n]);
+        SELECT ret_id INTO pair FROM conversation_pair(source, target.id);
+      END IF;
     END IF;
     senders := senders || source;
-    conversations := conversations || pair;
+    pairs := pairs || pair;
+    receipts := receipts || (p_receipts[n] AND privacy_receipts(target.privacy_receipts));
   END LOOP;
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
            s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
-           s.awaited, user_json(u)::text
-      FROM message_store(p_ids, conversations, senders, p_bodies, NULL, p_dedupes, true,
-                         p_addresses, p_foreign_ids, p_markables, p_stanzas, p_receipts)
+           s.awaited, s.held, s.events, user_text(u), receipts[s.n] AND NOT s.held
+      FROM message_store(p_ids, pairs, senders, p_bodies, NULL, p_dedupes, true,
+                         p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, awaited, n)
+                                 number_b, awaited, held, events, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
 END $$;
@@ -189,7 +213,7 @@ END $$;
 CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_text(m, user_json(u)::text,
+  RETURN (SELECT message_text(m, user_text(u),
                               message_mark(c, m.sender_id, m.seq, 'delivered'),
                               message_mark(c, m.sender_id, m.seq, 'read'))
             FROM users u WHERE u.id = m.sender_id);
@@ -209,6 +233,8 @@ DECLARE
   high bigint := 9223372036854775807;
   forward boolean := p_after IS NOT NULL;
   wanted int := p_limit + 1;
+  of_a text;
+  of_b text;
   result text;
 BEGIN
   SELECT m.cleared_seq INTO cleared FROM members m
@@ -217,6 +243,8 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation;
+  of_a := (SELECT user_text(u) FROM users u WHERE u.id = c.user_a);
+  of_b := (SELECT user_text(u) FROM users u WHERE u.id = c.user_b);
   low := cleared + 1;
   IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
     SELECT m.seq INTO anchor FROM messages m
@@ -233,25 +261,26 @@ BEGIN
     -- Half a page on each side; a cursor continues with before or after.
     high := anchor + (p_limit - 1) / 2;
   END IF;
-  IF forward THEN
-    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
-             FILTER (WHERE k <= p_limit), '[]'),
-           'has_more', count(*) > p_limit,
-           'next', CASE WHEN count(*) > p_limit THEN
-             (array_agg(m.id ORDER BY m.seq))[p_limit] END)::text INTO result
-      FROM (SELECT x, x.id, x.seq, row_number() OVER (ORDER BY x.seq) AS k FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq >= low ORDER BY x.seq LIMIT wanted) p
-           CROSS JOIN LATERAL (SELECT (p.x).*) m;
-  ELSE
-    SELECT json_build_object('items', coalesce(json_agg(message_object(m, c) ORDER BY m.seq)
-             FILTER (WHERE k <= p_limit), '[]'),
-           'has_more', count(*) > p_limit,
-           'next', CASE WHEN count(*) > p_limit THEN
-             (array_agg(m.id ORDER BY m.seq DESC))[p_limit] END)::text INTO result
-      FROM (SELECT x, row_number() OVER (ORDER BY x.seq DESC) AS k FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq BETWEEN low AND high ORDER BY x.seq DESC LIMIT wanted) p
-           CROSS JOIN LATERAL (SELECT (p.x).*) m;
-  END IF;
+  SELECT concat('{"items":[',
+      string_agg(message_text(p.message, CASE WHEN p.sender_id = c.user_a THEN of_a ELSE of_b END,
+                              p.delivered_at, p.read_at), ',' ORDER BY p.seq)
+        FILTER (WHERE p.k <= p_limit),
+      CASE WHEN count(*) > p_limit
+           THEN concat('],"has_more":true,"next":"', (array_agg(p.id ORDER BY p.k))[p_limit], '"}')
+           ELSE '],"has_more":false,"next":null}' END) INTO result
+    FROM (
+      SELECT n.*, row_number() OVER (ORDER BY CASE WHEN forward THEN n.seq ELSE -n.seq END) AS k,
+             message_mark(c, n.sender_id, n.seq, 'delivered') AS delivered_at,
+             message_mark(c, n.sender_id, n.seq, 'read') AS read_at
+        FROM (
+          (SELECT x AS message, x.id, x.seq, x.sender_id FROM messages x
+             WHERE forward AND x.conversation_id = c.id AND x.seq >= low
+             ORDER BY x.seq LIMIT wanted)
+          UNION ALL
+          (SELECT x, x.id, x.seq, x.sender_id FROM messages x
+             WHERE NOT forward AND x.conversation_id = c.id AND x.seq BETWEEN low AND high
+             ORDER BY x.seq DESC LIMIT wanted)) n
+        OFFSET 0) p;
   RETURN result;
 END $$;
 

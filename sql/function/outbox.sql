@@ -10,7 +10,7 @@ LANGUAGE sql STABLE AS $$
          CASE WHEN o.kind = 'message' THEN m.body END
     FROM outbox o
     JOIN users u ON u.id = o.from_user
-    JOIN messages m ON m.id = o.message_id
+    LEFT JOIN messages m ON m.id = o.message_id
     WHERE o.position > p_position ORDER BY o.position LIMIT p_limit
 $$;
 

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Direct conversations as typing needs them. One row each, or none.
 
--- live: typing may pass between the two: no request waits.
+-- live: typing may pass between the two: no request waits, nobody blocks the other, and both could
+-- write to the other.
 -- heard: the one who is not hosted has written or acknowledged something, or there is a presence
 -- subscription, so chat states may be sent (XEP-0085 section 5.1).
 CREATE FUNCTION pair_of(c conversations)
@@ -14,7 +15,10 @@ BEGIN
   RETURN QUERY
     SELECT c.id, a.id, a.number, a.jid, a.kind = 'hosted', b.id, b.number, b.jid, b.kind = 'hosted',
            NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
-                         AND m.request IN ('pending', 'declined')),
+                         AND m.request IN ('pending', 'declined'))
+             AND NOT relation_blocks(a.id, b.jid) AND NOT relation_blocks(b.id, a.jid)
+             AND (relation_started(c) OR (relation_first(a.id, b.jid) = 'open'
+                                          AND relation_first(b.id, a.jid) = 'open')),
            c.remote_user IS NOT NULL AND (
              EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
                        AND m.user_id = c.remote_user AND greatest(m.delivered_seq, m.read_seq) > 0)

@@ -2,7 +2,8 @@
 -- Who may see whose presence. Presence itself is never in the database, but for when a user was last
 -- there.
 
--- Whom the user talks to, and contacts, at most p_limit; p_only: that one, if it is one.
+-- Whom the user talks to, and contacts, at most p_limit; p_only: that one, if it is one. Between two of
+-- whom one blocks the other nothing is seen; the settings of both count.
 --   sees       that one may see the user's presence; sees_last: and when the user was last there
 --   seen       the user may see that one's, who is hosted; seen_last: and when; seen_at: when,
 --              microseconds since 1970
@@ -38,9 +39,23 @@ BEGIN
       SELECT p.id, bool_or(p.here) AS here, bool_or(p.there) AS there FROM partners p GROUP BY p.id
         LIMIT p_limit
     )
-    SELECT u.id, u.number, u.jid, u.kind = 'hosted', o.here, o.here,
-           o.there AND u.kind = 'hosted', o.there AND u.kind = 'hosted',
-           (extract(epoch FROM u.last_seen_at) * 1000000)::bigint, coalesce(k.to_peer, false), coalesce(k.from_peer, false)
-      FROM one o JOIN users u ON u.id = o.id
-      LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid;
+    SELECT u.id, u.number, u.jid, u.kind = 'hosted', s.sees,
+           s.sees AND privacy_allows(privacy_value(me.privacy_last_seen, 'last_seen'), s.contact),
+           s.seen,
+           s.seen AND privacy_allows(privacy_value(u.privacy_last_seen, 'last_seen'), s.added),
+           (extract(epoch FROM u.last_seen_at) * 1000000)::bigint,
+           coalesce(k.to_peer, false) AND NOT s.apart, coalesce(k.from_peer, false) AND NOT s.apart
+      FROM one o
+      JOIN users u ON u.id = o.id
+      JOIN users me ON me.id = p_user
+      LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid
+      CROSS JOIN LATERAL (
+        SELECT x.apart, x.contact, x.added,
+               o.here AND NOT x.apart
+                 AND privacy_allows(privacy_value(me.privacy_presence, 'presence'), x.contact) AS sees,
+               o.there AND NOT x.apart AND u.kind = 'hosted'
+                 AND privacy_allows(privacy_value(u.privacy_presence, 'presence'), x.added) AS seen
+          FROM (SELECT relation_blocks(me.id, u.jid) OR relation_blocks(u.id, me.jid) AS apart,
+                       relation_contact(me.id, u.jid) AS contact,
+                       relation_contact(u.id, me.jid) AS added) x) s;
 END $$;

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- What users show of themselves, and how they are found.
 
--- Whether p_viewer (NULL: somebody whom we do not know) may see u's profile and find u.
+-- Whether p_viewer may see u's profile and find u.
 CREATE FUNCTION user_visible(p_viewer uuid, u users) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-  SELECT true
+  SELECT relation_profile(p_viewer, u)
 $$;
 
 -- The words of a text as user_words has them.
@@ -33,14 +33,6 @@ CREATE FUNCTION user_get(p_viewer uuid, p_user uuid) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT user_json(u)::text FROM users u
     WHERE u.id = p_user AND (u.id = p_viewer OR user_visible(p_viewer, u))
-$$;
-
--- Whether p_peer, at a bare JID elsewhere, may see p_user's profile. Subscribers may always.
-CREATE FUNCTION profile_access(p_user uuid, p_peer text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer AND c.from_peer)
-         OR EXISTS (SELECT FROM users u WHERE u.id = p_user
-                      AND user_visible((SELECT v.id FROM users v WHERE v.jid = p_peer), u))
 $$;
 
 -- ---- Pictures ------------------------------------------------------------------------------

@@ -1,13 +1,23 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Users.
 
--- The User object of the API. No email address is known of anybody; clients that take it for a text
--- get an empty one. number is the id in dialect s1.
+CREATE FUNCTION user_picture(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url)
+$$;
+
+-- The User object of the API, as text and as JSON. No email address is known of anybody; clients
+-- that take it for a text get an empty one. number is the id in dialect s1.
+CREATE FUNCTION user_text(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT concat('{"id":"', u.id, '","username":', json_text(u.username), ',"name":',
+    json_text(u.name), ',"avatar_url":', json_text(user_picture(u)), ',"bio":', json_text(u.bio),
+    ',"jid":', json_text(u.jid), ',"kind":"', u.kind, '","email":"","number":', u.number, '}')
+$$;
+
 CREATE FUNCTION user_json(u users) RETURNS json
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('id', u.id, 'username', u.username, 'name', u.name,
-    'avatar_url', coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url), 'bio', u.bio, 'jid', u.jid, 'kind', u.kind,
-    'email', '', 'number', u.number)
+  SELECT user_text(u)::json
 $$;
 
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked

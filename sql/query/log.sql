@@ -6,7 +6,7 @@ SELECT * FROM log_state()
 
 -- name: event_resume
 SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
-       conversation_id, message_id, sender_id, actor, peer, message_position
+       conversation_id, message_id, sender_id, actor, peer
   FROM event_resume($1::uuid, $2::bigint, $3::int)
 
 -- name: outbox_page

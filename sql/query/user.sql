@@ -16,9 +16,6 @@ SELECT server_key_find($1::bytea)
 -- name: user_get
 SELECT * FROM user_get($1::uuid, $2::uuid)
 
--- name: profile_access
-SELECT profile_access($1::uuid, $2::text)
-
 -- name: user_search
 SELECT user_search($1::uuid, $2::text, 20)
 

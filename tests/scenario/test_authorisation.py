@@ -37,14 +37,14 @@ ROWS = {
     "DELETE /api/users/me/avatar": signed_in(),
     "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /api/users/search": signed_in({"q": "strangers"}),
-    "GET /api/users/{user_id}": users(),
+    "GET /api/users/{user_id}": users(blocked_foreign="not_found"),
     "GET /api/users/{user_id}/presence": users(random="ok", anonymous_random="unauthenticated"),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
     "GET /api/conversations/{conversation_id}": members(),
     "GET /api/conversations/{conversation_id}/messages": members(),
-    "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}),
+    "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}, blocked="refused"),
     "PUT /api/conversations/{conversation_id}/read": members({}),
     "PATCH /api/conversations/{conversation_id}": members({"pinned": True}),
     "DELETE /api/conversations/{conversation_id}": members(),
@@ -54,6 +54,20 @@ ROWS = {
     "DELETE /api/messages/conversations/{conversation_id}": members(),
     "POST /api/messages": signed_in(lambda world, thing: {"receiver_id": world.other.me()["id"], "content": "Hello"}),
     "GET /api/messages/{message_id}": members(deleted="not_found", anonymous_deleted="unauthenticated"),
+    "POST /api/conversations/{conversation_id}/accept": members(),
+    "POST /api/conversations/{conversation_id}/decline": members(  # it is no request
+        own="conflict", deleted="conflict", anonymous="unauthenticated", anonymous_deleted="unauthenticated"),
+    "POST /api/users/{user_id}/block": users(own="unprocessable", anonymous="unauthenticated"),
+    "DELETE /api/users/{user_id}/block": users(),
+    "POST /api/users/block": signed_in({"jid": "carol@example.org"}),
+    "DELETE /api/users/block": signed_in({"jid": "carol@example.org"}),
+    "GET /api/users/blocked": signed_in(),
+    "GET /api/settings/privacy": signed_in(),
+    "PATCH /api/settings/privacy": signed_in({"receipts": True}),
+    "GET /api/contacts": signed_in(),
+    "POST /api/contacts": signed_in({"jid": "carol@example.org"}),
+    "DELETE /api/contacts/{user_id}": users(  # who is no contact is like nobody
+        own="not_found", foreign="not_found", anonymous="unauthenticated", anonymous_foreign="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
@@ -98,7 +112,7 @@ def ids_for(world, names, thing):
 
 def ask(user, operation, ids=None, body=None, **query):
     path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
-    if operation.method == "GET":  # what a row gives as body is the query then
+    if operation.method in ("GET", "DELETE"):  # what a row gives as body is the query then
         return user.request(operation.method, path, **{**(body or {}), **query})
     if isinstance(body, bytes):
         return user.request(operation.method, path, body, {"Content-Type": "image/png"}, **query)

@@ -38,8 +38,9 @@ def state_of(query, user, peer):
 def expected(kind, state):
     """(answer, next state) of RFC 6121 appendix A, for a peer without the user's consent."""
     granted = "from_peer" in state
+    let_in = state - {"pending_in"} | {"from_peer"}
     return {
-        "subscribe": ("subscribed", state) if granted else ("none", state | {"pending_in"}),
+        "subscribe": ("subscribed", let_in) if state & {"from_peer", "to_peer", "ask"} else ("none", state | {"pending_in"}),
         "subscribed": ("none", state - {"ask"} | {"to_peer"} if "ask" in state else state),
         "unsubscribe": ("unavailable" if granted else "none", state - {"from_peer", "pending_in"}),
         "unsubscribed": ("none", state - {"to_peer", "ask"}),

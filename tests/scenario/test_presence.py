@@ -61,11 +61,11 @@ def direct(client, to, show=None, in_call=False, idle=None, type=None):
 
 @contextlib.contextmanager
 def open_socket(alice):
-    """A socket of Alice's, when the bridge knows whose presence she may see: she was greeted with a friend's."""
+    """A socket of Alice's, when the bridge knows whose presence she may see: a friend was told that she is there."""
     friend = App(alice.stack, f"friend-{uuid.uuid4().hex}")
     talk(alice, friend.me()["id"])
-    with friend.ws(), alice.ws() as socket:
-        socket.expect("presence", user_id=friend.me()["id"])
+    with friend.ws() as other, alice.ws() as socket:
+        other.expect("presence", user_id=alice.me()["id"])
         yield socket
 
 
@@ -160,6 +160,34 @@ def test_strangers_see_nothing(stack, alice, dora, app):
                   conversation["id"], dora.id)
         assert presence(dora, alice.id) == offline(alice.id)
     presence(alice, "not-an-id", status=404)
+
+
+def test_a_block_shows_nothing(alice, dora):
+    talk(alice, dora.id)
+    with dora.ws() as socket, alice.ws() as hers:
+        socket.expect("presence", user_id=alice.id, status="online")
+        hers.expect("presence", user_id=dora.id, status="online")
+        dora.call(200, "POST", f"/api/users/{alice.id}/block")
+        hers.expect("presence", user_id=dora.id, status="offline", last_seen_at=None)
+        assert presence(alice, dora.id) == offline(dora.id)
+        assert presence(dora, alice.id) == offline(alice.id)
+        dora.call(200, "DELETE", f"/api/users/{alice.id}/block")
+        hers.expect("presence", user_id=dora.id, status="online")
+
+
+def test_settings_hide_presence_and_last_seen(alice, dora):
+    talk(alice, dora.id)
+    with dora.ws() as socket:
+        with alice.ws() as hers:
+            socket.expect("presence", user_id=alice.id, status="online")
+            alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "nobody"})
+            socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
+            assert presence(dora, alice.id) == offline(alice.id)
+            alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "everyone", "last_seen": "nobody"})
+            socket.expect("presence", user_id=alice.id, status="online")
+            hers.sync()
+        socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
+        assert presence(dora, alice.id) == offline(alice.id)
 
 
 @pytest.mark.parametrize("payload", [{}, {"status": "offline"}, {"status": 1}, {"status": "online", "x": 1},

@@ -57,6 +57,10 @@ def send_state(client, to, state, body=None):
     client.send_element(message)
 
 
+def peer_of(alice, conversation):
+    return next(p["user"]["id"] for p in conversation["participants"] if p["user"]["id"] != alice.id)
+
+
 def acquainted(alice, bob):
     """A conversation in which Bob has written: he may be sent chat states."""
     conversation = alice.conversation_with(jid=bob.bare)
@@ -170,6 +174,28 @@ def test_requests_that_wait_let_nothing_through(stack, alice, dora):
         phone.sync()
         socket.sync()
         assert socket.count("typing") == phone.count("typing") == 0
+
+
+def test_a_block_lets_nothing_through(alice, dora, bob):
+    conversation = alice.conversation_with(participant_id=dora.id)
+    alice.send(conversation, "hello")
+    abroad = acquainted(alice, bob)
+    with alice.ws() as phone, dora.ws() as socket:
+        phone.command("typing", conversation_id=conversation["id"], active=True)
+        socket.expect("typing", active=True)
+        phone.command("typing", conversation_id=conversation["id"], active=False)
+        socket.expect("typing", active=False)
+        dora.call(200, "POST", f"/api/users/{alice.id}/block")
+        alice.call(200, "POST", f"/api/users/{peer_of(alice, abroad)}/block")
+        phone.command("typing", conversation_id=conversation["id"], active=True)
+        phone.command("typing", conversation_id=abroad["id"], active=True)
+        socket.command("typing", conversation_id=conversation["id"], active=True)
+        send_state(bob, alice.jid, "composing")
+        bob.barrier(alice.jid)
+        phone.sync()
+        socket.sync()
+        assert socket.count("typing") == 2 and phone.count("typing") == 0
+    assert states(bob, alice.jid + "/rest") == []
 
 
 def test_typing_costs_no_statement(stack, alice, dora):

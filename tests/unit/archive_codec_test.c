@@ -58,7 +58,7 @@ END_TEST
 static PGresult *result_new(int columns)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    PGresAttDesc attributes[16] = {0};
+    PGresAttDesc attributes[24] = {0};
     for (int i = 0; i < columns; i++)
         attributes[i] = (PGresAttDesc){.name = (char *)(uintptr_t) "c", .format = 1};
     ck_assert(PQsetResultAttrs(result, columns, attributes));
@@ -131,14 +131,15 @@ END_TEST
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
-    PGresult *result = result_new(16);
+    PGresult *result = result_new(19);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
                                  "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
-                                 "0000000000000007", "0000000000000008", "01", NULL};
-    for (int i = 0; i < 16; i++)
+                                 "0000000000000007", "0000000000000008", "01", "01", NULL, NULL, "01"};
+    for (int i = 0; i < 19; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 9, "romeo@example.org");
-    set_text(result, 15, "{}");
+    set_text(result, 16, "[]");
+    set_text(result, 17, "{}");
     return result;
 }
 
@@ -165,6 +166,8 @@ START_TEST(stored_message_is_read)
     ck_assert_str_eq(write->sender_json, "{}");
     ck_assert_int_eq(write->number_a, 7);
     ck_assert_int_eq(write->number_b, 8);
+    ck_assert(write->held && write->receipt);
+    ck_assert_str_eq(write->events, "[]");
     ck_assert(write->outbox);
     ck_assert(write->awaited);
     message_write_free(write);

@@ -238,6 +238,48 @@ START_TEST(refusals_have_their_codes)
 }
 END_TEST
 
+START_TEST(held_message_is_told_to_the_sender_alone)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    write->held = true;
+    store(write, 7);
+    ck_assert_uint_eq(answers.status, 201);
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    ck_assert_int_eq(core.position, 7);
+    stop();
+}
+END_TEST
+
+START_TEST(blocks_have_their_codes)
+{
+    start();
+    fake_settle(&send_message("x", NULL)->write, OUTCOME_REFUSED);
+    ck_assert_uint_eq(answers.status, 403);
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"refused\""));
+    fake_settle(&send_message("x", NULL)->write, OUTCOME_FORBIDDEN);
+    ck_assert_uint_eq(answers.status, 409);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(quiet_mark_is_told_to_the_reader_alone)
+{
+    start();
+    message_read(request_new(), &conversation, NULL);
+    struct mark_write *mark = (struct mark_write *)(void *)fake_take_write();
+    mark->user_a = alice->id;
+    mark->user_b = bob->id;
+    fake_settle(&mark->write, OUTCOME_DONE);
+    ck_assert_uint_eq(answers.status, 200);
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    stop();
+}
+END_TEST
+
 START_TEST(late_write_is_answered_once_and_still_told)
 {
     start();
@@ -348,6 +390,7 @@ START_TEST(deliveries_are_gathered_into_the_newest)
         ck_assert(uuid_equal(&mark->message, &messages[of_bob ? 2 : 0]));
         mark->user_a = alice->id;
         mark->user_b = bob->id;
+        mark->tells = true;
         fake_settle(&mark->write, OUTCOME_DONE);
     }
     /* Each hears of the other's, not of what they were handed themselves. */
@@ -366,6 +409,7 @@ START_TEST(reading_is_answered_and_told)
     mark->user_b = bob->id;
     mark->seq = 12;
     mark->unread = 3;
+    mark->tells = true;
     fake_settle(&mark->write, OUTCOME_DONE);
     ck_assert_uint_eq(answers.status, 200);
     ck_assert_ptr_nonnull(strstr(answers.text, "\"last_read_seq\":12,\"unread_count\":3"));
@@ -408,6 +452,8 @@ UNIT_MAIN("core_message", brief_answer_has_whole_numbers,
           message_that_brings_a_conversation_back_is_followed_by_a_change,
           every_socket_of_every_member_hears_once,
           repetition_is_answered_and_not_told_again, refusals_have_their_codes,
+          held_message_is_told_to_the_sender_alone, blocks_have_their_codes,
+          quiet_mark_is_told_to_the_reader_alone,
           late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
           deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,

@@ -139,6 +139,10 @@ class XmppUser:
     def __exit__(self, *_):
         self.close()
 
+    def decide_subscriptions(self):
+        """From now on nobody is let in, or asked, by the library itself."""
+        self._client.auto_authorize, self._client.auto_subscribe = None, False
+
     # -- sending
 
     def send_raw(self, xml):

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Contacts: whose presence the user sees or asks for, and who sees the user's. What peers send is in
+ * presence.c; both change the same rows, see sql/function/contact.sql. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/relation.h"
+#include "bridge/feature/announce.h"
+#include "bridge/feature/feature.h"
+#include "xep/jid.h"
+
+#define REPLY_MAX (1024 * 1024) /* bytes; a page of 100 contacts is below */
+
+static const struct field list_fields[] = {
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"after", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {0},
+};
+enum { LIST_LIMIT, LIST_AFTER };
+
+static void list_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE) {
+        request_fail(request, error, NULL);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    buffer_append(&buf, rows_text(rows, 0, 0), rows_length(rows, 0, 0));
+    request_reply(request, 200, &buf);
+}
+
+static void contact_list(struct request *request)
+{
+    const struct field_value *limit = &request->values[LIST_LIMIT];
+    const struct field_value *after = &request->values[LIST_AFTER];
+    char count[24], id[UUID_TEXT_SIZE];
+    g_snprintf(count, sizeof count, "%d", limit->present ? (int)limit->integer : 50);
+    uuid_format(&after->uuid, id);
+    const char *values[] = {request->account->id_text, count, after->present ? id : NULL};
+    archive_query(request->core->archive, QUERY_CONTACT_LIST, values, list_read, request);
+}
+
+static void changed(const struct request *request, const struct change_result *result)
+{
+    relation_forget(request->core, &request->account->id);
+    outbox_wake(request->core->outbox, result->position);
+}
+
+/* ---- Adding ---------------------------------------------------------------------------------------- */
+
+static const struct field add_fields[] = {
+    {"user_id", FIELD_TEXT, 0, 1, 255, NULL},
+    {"jid", FIELD_TEXT, 0, 1, JID_MAX, NULL},
+    {0},
+};
+enum { ADD_USER, ADD_JID };
+
+static void added(const struct change_result *result, void *data)
+{
+    struct request *request = data;
+    if (change_succeeded(result))
+        changed(request, result);
+    change_reply(request, 201, result);
+}
+
+static void contact_add(struct request *request)
+{
+    const struct field_value *user = &request->values[ADD_USER];
+    const struct field_value *jid = &request->values[ADD_JID];
+    static const struct field_problem both = {ERROR_UNPROCESSABLE, "/user_id",
+                                              "give user_id or jid, one of them"};
+    static const struct field_problem bad_jid = {ERROR_UNPROCESSABLE, "/jid",
+                                                 "is not a bare JID (name@domain)"};
+    if (user->present == jid->present) {
+        request_fail_field(request, &both);
+        return;
+    }
+    g_autofree char *folded = jid->present ? jid_prepare(jid->text) : NULL;
+    if (jid->present && (!folded || !jid_is_valid_bare(folded) || !strchr(folded, '@'))) {
+        request_fail_field(request, &bad_jid);
+        return;
+    }
+    json_t *arguments = json_pack("{s:s, s:s}", jid->present ? "jid" : "user_id",
+                                  jid->present ? folded : user->text, "domain",
+                                  request->core->options->xmpp_domain);
+    change_submit(request->core, "contact_add", &request->account->id, arguments, added, request);
+}
+
+/* ---- Removing -------------------------------------------------------------------------------------- */
+
+static const struct field remove_fields[] = {
+    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {0},
+};
+
+static void removed(const struct change_result *result, void *data)
+{
+    struct request *request = data;
+    if (change_succeeded(result)) {
+        /* Before `unsubscribed`, after which the peer's server drops it. */
+        if (json_is_true(json_object_get(result->json, "hide")))
+            announce_unavailable_to(request->core, request->account,
+                                    json_string_value(json_object_get(result->json, "peer")));
+        changed(request, result);
+    }
+    change_reply_member(request, 200, result, "contact");
+}
+
+static void contact_remove(struct request *request)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&request->values[0].uuid, id);
+    change_submit(request->core, "contact_remove", &request->account->id,
+                  json_pack("{s:s}", "user_id", id), removed, request);
+}
+
+static const struct operation operations[] = {
+    {.method = "GET", .path = "/api/contacts", .fields = list_fields, .handle = contact_list,
+     .reply = "ContactPage", .summary = "The user's contacts, by address"},
+    {.method = "POST", .path = "/api/contacts", .fields = add_fields, .handle = contact_add,
+     .flags = OPERATION_CREATES, .reply = "Contact",
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT), .summary = "Adds a contact and asks to see their presence"},
+    {.method = "DELETE", .path = "/api/contacts/:user_id", .fields = remove_fields,
+     .handle = contact_remove, .reply = "Contact",
+     .summary = "Removes a contact: neither sees the other any longer"},
+    {0},
+};
+
+const struct feature feature_contact = {.name = "contact", .operations = operations};

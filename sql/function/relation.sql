@@ -1,0 +1,409 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Who may reach whom. A block, a privacy setting and an unknown user look the same from outside:
+-- callers put them into one outcome, and ask the same questions for each.
+
+-- Whether the user blocks that bare JID, or its domain.
+CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
+                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)))
+$$;
+
+-- Whether the user has added that bare JID, or lets it see presence.
+CREATE FUNCTION relation_contact(p_user uuid, p_jid text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
+                   AND (c.to_peer OR c.from_peer OR c.ask))
+$$;
+
+-- Whether anything was said in the conversation.
+CREATE FUNCTION relation_started(c conversations) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id)
+$$;
+
+-- What becomes of the first message of p_jid to the user: 'open', 'pending' or 'refused'.
+CREATE FUNCTION relation_first(p_user uuid, p_jid text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce((
+    SELECT CASE WHEN u.kind <> 'hosted' OR s.setting = 'everyone' OR relation_contact(u.id, p_jid)
+                THEN 'open' WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
+      FROM users u CROSS JOIN LATERAL (
+        SELECT privacy_value(u.privacy_messages, 'messages') AS setting) s
+      WHERE u.id = p_user), 'refused')
+$$;
+
+-- Whether p_jid may not even begin to talk to p_target: unknown (NULL), blocked, or not wanted. Has
+-- the same steps for all of them.
+CREATE FUNCTION relation_refuses(p_target uuid, p_jid text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  target uuid := coalesce(p_target, '00000000-0000-0000-0000-000000000000');
+  blocked boolean := relation_blocks(target, p_jid);
+  first text := relation_first(target, p_jid);
+  known boolean;
+BEGIN
+  known := EXISTS (
+    SELECT FROM users u JOIN conversations c ON c.kind = 'direct'
+        AND c.user_a = least(u.id, target) AND c.user_b = greatest(u.id, target)
+      JOIN members m ON m.conversation_id = c.id AND m.user_id = target
+      WHERE u.jid = p_jid AND (m.request IS NOT NULL OR relation_started(c)));
+  RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known);
+END $$;
+
+-- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.
+CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE conversations c SET guarded = g.guarded
+    FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
+                 OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
+                 OR EXISTS (SELECT FROM members m WHERE m.conversation_id = x.id
+                              AND m.request IN ('pending', 'declined')) AS guarded
+            FROM conversations x JOIN users a ON a.id = x.user_a JOIN users b ON b.id = x.user_b
+            WHERE x.id = p_conversation AND x.kind = 'direct') g
+    WHERE c.id = g.id AND c.guarded <> g.guarded
+$$;
+
+-- What a message request looks like to the one who is asked.
+CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
+                                       p_first messages) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  c conversations;
+  shown jsonb;
+BEGIN
+  SELECT * INTO c FROM conversations WHERE id = p_conversation;
+  shown := conversation_json(c, p_user);
+  IF p_first.id IS NOT NULL THEN -- not stored yet
+    shown := shown || jsonb_build_object('last_message', message_object(p_first, c),
+      'last_message_at', api_time(p_first.created_at), 'unread_count', 1,
+      'updated_at', api_time(p_first.created_at));
+  END IF;
+  PERFORM event_add('request.new', 'user', p_conversation, p_user,
+                    json_build_object('conversation', shown, 'subscription', p_subscription));
+END $$;
+
+-- Tells p_user what the conversation looks like now.
+CREATE FUNCTION relation_updated_event(p_conversation uuid, p_user uuid) RETURNS void
+LANGUAGE sql AS $$
+  SELECT event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
+    FROM conversations c WHERE c.id = p_conversation
+$$;
+
+-- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
+-- waits is another matter.
+CREATE FUNCTION relation_accept(p_conversation uuid, p_user uuid) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE members m SET request = 'accepted', hidden_seq = NULL
+    WHERE m.conversation_id = p_conversation AND m.user_id = p_user
+      AND m.request IN ('pending', 'declined');
+  RETURN FOUND;
+END $$;
+
+-- Fails like the unique index when what is refused was stored before: message_store is then called
+-- again with p_careful, and yields the first row, as it would without the block.
+CREATE FUNCTION relation_repeated(p_sender uuid, p_dedupe uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupe
+               AND m.dedupe IS NOT NULL) THEN
+    RAISE unique_violation;
+  END IF;
+END $$;
+
+-- Asked for a message in a guarded conversation, before it is stored. Who writes accepts the other.
+-- NULL: it passes. Else { outcome: 0, 4 refused, 5 the sender blocks the other;
+-- held: the other is not told; events: as in change_apply }.
+CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
+                              p_position bigint, p_at timestamptz, p_dedupe uuid) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+  c conversations;
+  source users;
+  target users;
+  asked text;
+  verdict text;
+  before bigint;
+BEGIN
+  SELECT * INTO c FROM conversations WHERE id = p_conversation;
+  IF NOT c.guarded OR c.kind <> 'direct' THEN
+    RETURN NULL;
+  END IF;
+  SELECT * INTO source FROM users WHERE id = p_sender;
+  SELECT * INTO target FROM users
+    WHERE id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END;
+  IF relation_blocks(source.id, target.jid) THEN
+    PERFORM relation_repeated(p_sender, p_dedupe);
+    RETURN jsonb_build_object('outcome', 5);
+  END IF;
+  SELECT m.request INTO asked FROM members m
+    WHERE m.conversation_id = c.id AND m.user_id = target.id;
+  IF asked IS DISTINCT FROM 'declined' AND asked IS DISTINCT FROM 'accepted'
+     AND NOT relation_started(c) THEN
+    verdict := relation_first(target.id, source.jid);
+  END IF;
+  IF relation_blocks(target.id, source.jid) OR verdict = 'refused' THEN
+    PERFORM relation_repeated(p_sender, p_dedupe);
+    RETURN jsonb_build_object('outcome', 4);
+  END IF;
+  SELECT h.position INTO before FROM log_head h;
+  IF relation_accept(c.id, source.id) THEN
+    PERFORM relation_updated_event(c.id, source.id);
+  END IF;
+  IF verdict IS NOT NULL THEN
+    asked := nullif(verdict, 'open');
+    UPDATE members m SET request = asked
+      WHERE m.conversation_id = c.id AND m.user_id = target.id;
+    IF asked IS NOT NULL THEN
+      PERFORM relation_request_event(c.id, target.id, false, jsonb_populate_record(NULL::messages,
+        jsonb_build_object('id', p_id, 'conversation_id', c.id, 'seq', 1, 'position', p_position,
+          'sender_id', p_sender, 'created_at', p_at, 'kind', 'text', 'body', p_body)));
+    END IF;
+  END IF;
+  PERFORM relation_guard(c.id, true);
+  RETURN jsonb_build_object('outcome', 0, 'held', coalesce(asked IN ('pending', 'declined'), false),
+                            'events', event_list(before));
+END $$;
+
+-- Whether the other member has not accepted the conversation.
+CREATE FUNCTION relation_held(p_conversation uuid, p_sender uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM members m WHERE m.conversation_id = p_conversation
+                   AND m.user_id <> p_sender AND m.request IN ('pending', 'declined'));
+END $$;
+
+-- Whether the member's marks in a guarded conversation may be told to the other.
+CREATE FUNCTION relation_tells(c conversations, p_user uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT NOT relation_blocks(a.id, b.jid) AND NOT relation_blocks(b.id, a.jid)
+           AND NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
+                             AND m.user_id = p_user AND m.request IN ('pending', 'declined'))
+      FROM users a, users b WHERE a.id = c.user_a AND b.id = c.user_b);
+END $$;
+
+-- Whether p_viewer may see u's profile and find u.
+CREATE FUNCTION relation_profile(p_viewer uuid, u users) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT u.kind <> 'hosted' OR EXISTS (
+    SELECT FROM users v WHERE v.id = p_viewer AND NOT relation_blocks(u.id, v.jid)
+      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)))
+$$;
+
+-- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
+--   blocks   messages and everything else are refused
+--   accepts  what the viewer says is shown to the owner as soon as it comes
+--   shows    the viewer may see the owner's presence; last_seen: and when the owner was last there
+--   profile  the viewer may see the owner's profile
+CREATE FUNCTION relation_side(p_owner users, p_viewer text, p_hosted boolean, c conversations,
+                              OUT blocks boolean, OUT accepts boolean, OUT shows boolean,
+                              OUT last_seen boolean, OUT profile boolean)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  request text;
+  contact boolean := relation_contact(p_owner.id, p_viewer);
+  granted boolean := EXISTS (SELECT FROM contacts x WHERE x.user_id = p_owner.id
+                               AND x.peer = p_viewer AND x.from_peer);
+BEGIN
+  blocks := relation_blocks(p_owner.id, p_viewer);
+  SELECT m.request INTO request FROM members m
+    WHERE m.conversation_id = c.id AND m.user_id = p_owner.id;
+  accepts := CASE WHEN p_owner.kind <> 'hosted' OR request = 'accepted' THEN true
+                  WHEN request IS NOT NULL THEN false
+                  ELSE relation_first(p_owner.id, p_viewer) = 'open'
+                       OR (c.id IS NOT NULL AND relation_started(c)) END;
+  shows := NOT blocks AND privacy_allows(privacy_value(p_owner.privacy_presence, 'presence'), contact)
+           AND (granted OR (p_hosted AND accepts AND (contact OR c.id IS NOT NULL)));
+  last_seen := shows
+    AND privacy_allows(privacy_value(p_owner.privacy_last_seen, 'last_seen'), contact);
+  profile := NOT blocks
+    AND privacy_allows(privacy_value(p_owner.privacy_profile, 'profile'), contact);
+END $$;
+
+-- How the hosted user with bare JID p_user and p_peer (bare JID, or id of a user or conversation)
+-- stand to each other. user_id is NULL when there is no such user; peer_id when we know nobody there.
+CREATE FUNCTION relation_view(p_user text, p_peer text)
+RETURNS TABLE (user_id uuid, peer_id uuid, conversation_id uuid, peer_jid text, peer_hosted boolean,
+               blocks boolean, accepts boolean, shows boolean, last_seen boolean, profile boolean,
+               blocked_by boolean, accepted_by boolean, shown_by boolean, last_seen_by boolean,
+               profile_by boolean, user_number bigint, peer_number bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  owner users;
+  peer users;
+  c conversations;
+  there record;
+  back record;
+BEGIN
+  SELECT * INTO owner FROM users u WHERE u.jid = p_user AND u.kind = 'hosted';
+  IF p_peer !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+    SELECT * INTO peer FROM users u WHERE u.jid = p_peer;
+  ELSE
+    SELECT x.* INTO c FROM conversations x
+      WHERE x.id = p_peer::uuid AND x.kind = 'direct' AND owner.id IN (x.user_a, x.user_b);
+    SELECT * INTO peer FROM users u
+      WHERE u.id = CASE WHEN c.id IS NULL THEN p_peer::uuid
+                        WHEN c.user_a = owner.id THEN c.user_b ELSE c.user_a END;
+  END IF;
+  IF c.id IS NULL THEN
+    SELECT x.* INTO c FROM conversations x WHERE x.kind = 'direct'
+      AND x.user_a = least(owner.id, peer.id) AND x.user_b = greatest(owner.id, peer.id);
+  END IF;
+  SELECT * INTO there FROM relation_side(
+    owner, coalesce(peer.jid, p_peer), coalesce(peer.kind = 'hosted', false), c);
+  SELECT * INTO back FROM relation_side(peer, coalesce(owner.jid, p_user), true, c);
+  IF peer.kind IS DISTINCT FROM 'hosted' THEN -- what others' servers do is their affair
+    SELECT false, true, coalesce(bool_or(x.to_peer), false), coalesce(bool_or(x.to_peer), false), true
+      INTO back.blocks, back.accepts, back.shows, back.last_seen, back.profile
+      FROM contacts x WHERE x.user_id = owner.id AND x.peer = coalesce(peer.jid, p_peer);
+  END IF;
+  RETURN QUERY SELECT owner.id, peer.id, c.id, peer.jid, coalesce(peer.kind = 'hosted', false),
+    there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
+    back.blocks, back.accepts, back.shows, back.last_seen, back.profile,
+    owner.number, peer.number;
+END $$;
+
+-- ---- Blocking --------------------------------------------------------------------------------------
+
+-- Notes on the conversations of the user with p_peer (bare JID or domain) that a block came or went.
+CREATE FUNCTION relation_guard_all(p_user uuid, p_peer text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid;
+BEGIN
+  FOR found IN
+    SELECT c.id FROM members m JOIN conversations c ON c.id = m.conversation_id
+        AND c.kind = 'direct'
+      JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+      WHERE m.user_id = p_user AND p_peer NOT LIKE '%@%' AND u.jid LIKE '%@%'
+        AND split_part(u.jid, '@', 2) = p_peer
+    UNION ALL
+    SELECT c.id FROM users u JOIN conversations c ON c.kind = 'direct'
+        AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user)
+      WHERE u.jid = p_peer AND p_peer LIKE '%@%'
+  LOOP
+    PERFORM relation_guard(found, false);
+    PERFORM relation_updated_event(found, p_user);
+  END LOOP;
+END $$;
+
+-- The peer that arguments name: { user_id } (an id, or the app's own) or { jid } (a prepared bare
+-- JID or domain). On p_domain, our own, only users that exist are found.
+CREATE FUNCTION relation_named(p_arguments jsonb, p_make boolean, OUT ret_jid text, OUT ret_user users)
+LANGUAGE plpgsql AS $$
+DECLARE
+  made uuid;
+BEGIN
+  IF p_arguments ? 'user_id' THEN
+    SELECT u.* INTO ret_user FROM user_find(p_arguments->>'user_id') f JOIN users u ON u.id = f.id;
+  ELSIF p_arguments->>'jid' LIKE '%@%' THEN
+    SELECT u.* INTO ret_user FROM users u WHERE u.jid = p_arguments->>'jid';
+    IF ret_user.id IS NULL AND p_make
+       AND split_part(p_arguments->>'jid', '@', 2) <> p_arguments->>'domain' THEN
+      made := user_remote(p_arguments->>'jid'); -- by itself: the next statement has to see it
+      SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
+    END IF;
+  END IF;
+  ret_jid := coalesce(ret_user.jid, p_arguments->>'jid');
+END $$;
+
+-- Contacts of the user at p_peer (bare JID or domain) who may see presence, at most 1000.
+CREATE FUNCTION relation_watchers(p_user uuid, p_peer text) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(jsonb_agg(c.peer), '[]') FROM (
+    SELECT x.peer FROM contacts x WHERE x.user_id = p_user AND x.from_peer
+      AND (x.peer = p_peer OR split_part(x.peer, '@', 2) = p_peer)
+      ORDER BY x.peer LIMIT 1000) c
+$$;
+
+-- Blocks { user_id } or { jid }; domain is our own. At most 10000 per user. The result is { block:
+-- { jid, user, blocked }, watchers: those who saw the presence }.
+CREATE FUNCTION change_block(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record;
+BEGIN
+  SELECT * INTO named FROM relation_named(p_arguments, true);
+  IF (named.ret_user).id = p_user THEN
+    outcome := 6;
+    result := jsonb_build_object('pointer', CASE WHEN p_arguments ? 'jid' THEN '/jid' ELSE '' END,
+                                 'detail', 'is the user who asks');
+    RETURN;
+  ELSIF (named.ret_user).id IS NULL AND (named.ret_jid IS NULL OR named.ret_jid LIKE '%@%') THEN
+    outcome := 2;
+    RETURN;
+  ELSIF (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = p_user LIMIT 10000) all_) = 10000
+        AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = named.ret_jid) THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  result := jsonb_build_object(
+    'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(named.ret_user) END),
+    'watchers', relation_watchers(p_user, named.ret_jid));
+  INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
+  outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  IF outcome = 0 THEN
+    UPDATE contacts x SET pending_in = false, updated_at = now()
+      WHERE x.user_id = p_user AND x.pending_in
+        AND (x.peer = named.ret_jid OR split_part(x.peer, '@', 2) = named.ret_jid);
+    PERFORM contact_tidy(p_user, named.ret_jid);
+    UPDATE members m SET request = 'declined'
+      FROM conversations c WHERE m.user_id = p_user AND m.request = 'pending'
+        AND c.id = m.conversation_id AND c.kind = 'direct'
+        AND relation_blocks(p_user, (SELECT u.jid FROM users u WHERE u.id =
+              CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END));
+    PERFORM relation_guard_all(p_user, named.ret_jid);
+  END IF;
+END $$;
+
+CREATE FUNCTION change_unblock(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record;
+BEGIN
+  SELECT * INTO named FROM relation_named(p_arguments, false);
+  IF named.ret_jid IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  DELETE FROM blocks b WHERE b.user_id = p_user AND b.peer = named.ret_jid;
+  outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  IF outcome = 0 THEN
+    PERFORM relation_guard_all(p_user, named.ret_jid);
+  END IF;
+  result := jsonb_build_object(
+    'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(named.ret_user) END),
+    'watchers', relation_watchers(p_user, named.ret_jid),
+    'last_seen', contact_last_seen(p_user));
+END $$;
+
+-- Whom the user blocks, newest first: { items, has_more, next, domains }. p_before is `next` of an
+-- earlier page; domains (at most 1000) are on the first page.
+CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH page AS (
+    SELECT user_json(u) AS json, b.created_at, b.peer,
+           row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
+      FROM blocks b JOIN users u ON u.jid = b.peer
+      WHERE b.user_id = p_user
+        AND (p_before IS NULL OR (b.created_at, b.peer) < (
+          SELECT x.created_at, x.peer FROM blocks x JOIN users y ON y.jid = x.peer
+            WHERE x.user_id = p_user AND y.id = p_before::uuid))
+      ORDER BY b.created_at DESC, b.peer DESC LIMIT p_limit + 1
+  )
+  SELECT json_build_object(
+    'items', coalesce(json_agg(json ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+    'has_more', count(*) > p_limit,
+    'next', CASE WHEN count(*) > p_limit
+            THEN max(json->>'id') FILTER (WHERE k = p_limit) END,
+    'domains', CASE WHEN p_before IS NULL THEN (
+      SELECT coalesce(json_agg(d.peer ORDER BY d.peer), '[]') FROM (
+        SELECT b.peer FROM blocks b WHERE b.user_id = p_user AND b.peer NOT LIKE '%@%'
+          ORDER BY b.peer LIMIT 1000) d) ELSE '[]' END)::text
+  FROM page
+$$;
