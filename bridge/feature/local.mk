@@ -25,9 +25,9 @@ libfeature_a_SOURCES = \
   bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
-  bridge/feature/sync.c \
   bridge/feature/privacy.c \
   bridge/feature/request.c \
+  bridge/feature/sync.c \
   bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/session.c \
   bridge/feature/search.c \
