@@ -12,6 +12,7 @@
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/pair.h"
 #include "bridge/core/provision.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
@@ -163,6 +164,34 @@ static bool open_listeners(struct daemon *daemon, GError **error)
     return daemon->http != NULL;
 }
 
+/* ---- What features hear of --------------------------------------------------------------------------- */
+
+static void subscriber_changed(struct core *core, struct subscriber *subscriber,
+                               struct account *account, bool added)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->subscriber_changed)
+            features[i]->subscriber_changed(core, subscriber, account, added);
+    }
+}
+
+static void publishing(struct core *core, const struct event *event, const struct uuid *users,
+                       size_t count)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->publishing)
+            features[i]->publishing(core, event, users, count);
+    }
+}
+
+static void related(struct core *core, const struct uuid *user)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->related)
+            features[i]->related(core, user);
+    }
+}
+
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
 static void core_start(struct daemon *daemon, const struct options *options)
@@ -177,6 +206,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     sessions_init(core);
     relations_init(core);
     deliveries_init(core);
+    pairs_init(core);
     daemon->cluster = cluster_new(core);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {.up = archive_up};
@@ -188,12 +218,15 @@ static void core_start(struct daemon *daemon, const struct options *options)
         if (features[i]->start)
             features[i]->start(core);
     }
+    core->subscriber_changed = subscriber_changed;
+    core->publishing = publishing;
+    core->related = related;
     core->archive = archive_new(options, &callbacks, daemon);
     revocations_start(core);
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
                                             .stanza = link_stanza, .unclaimed = link_unclaimed};
     cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
-    daemon->link = link_new(options, &link_callbacks, daemon);
+    daemon->link = core->link = link_new(options, &link_callbacks, daemon);
     core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
                                       NULL};
     cluster_start(daemon->cluster, daemon->link);
@@ -258,16 +291,21 @@ void daemon_free(struct daemon *daemon)
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
     link_free(daemon->link);
+    core->link = NULL;
     core->sink = (struct stanza_sink){0};
     outbox_free(core->outbox);
     cluster_free(daemon->cluster);
     deliveries_clear(core);
+    pairs_clear(core);
     relations_clear(core);
     sessions_clear(core);
     accounts_clear(core);
     token_verifier_free(core->tokens);
     limiter_free(core->limiter);
     g_free(core->epoch);
+    core->subscriber_changed = NULL;
+    core->publishing = NULL;
+    core->related = NULL;
     loop_stop();
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->stop)

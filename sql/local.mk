@@ -6,6 +6,8 @@ SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/log.sql \
   sql/query/message.sql \
+  sql/query/pair.sql \
+  sql/query/presence.sql \
   sql/query/relation.sql \
   sql/query/search.sql \
   sql/query/session.sql \
@@ -30,6 +32,8 @@ SQL_FUNCTIONS = \
   sql/function/mark.sql \
   sql/function/message.sql \
   sql/function/outbox.sql \
+  sql/function/pair.sql \
+  sql/function/presence.sql \
   sql/function/privacy.sql \
   sql/function/profile.sql \
   sql/function/relation.sql \

@@ -33,6 +33,10 @@
 #define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
 #define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"            /* 0292 */
 #define NODE_VCARD4 "urn:xmpp:vcard4"
+#define NS_IDLE "urn:xmpp:idle:1"                               /* 0319 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
 #define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
 #define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */
+
+/* The project's own: docs/namespaces.md. */
+#define NS_IN_CALL "urn:trestle:presence:0"

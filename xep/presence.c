@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "xep/0319_idle.h"
 #include "xep/presence.h"
 
 static const char *const types[] = {NULL,          "unavailable",  "subscribe", "subscribed",
@@ -51,6 +52,8 @@ bool presence_parse(xmpp_stanza_t *stanza, struct presence_stanza *ret)
         .priority = priority_of(stanza_child_text(stanza, "priority", ns)),
     };
     caps_parse(stanza, &presence.caps);
+    presence.in_call = stanza_child(stanza, "in-call", NS_IN_CALL) != NULL;
+    idle_parse(stanza, &presence.idle_since_us);
     *ret = presence;
     return true;
 }
@@ -73,5 +76,9 @@ xmpp_stanza_t *presence_build(const struct presence_stanza *presence)
     }
     if (presence->caps.ver)
         caps_add(stanza, &presence->caps);
+    if (presence->in_call)
+        stanza_add(stanza, "in-call", NS_IN_CALL);
+    if (presence->idle_since_us > 0)
+        idle_add(stanza, presence->idle_since_us);
     return stanza;
 }

@@ -34,6 +34,8 @@ struct presence_stanza {
     const char *status;
     int priority; /* -128..127; anything else reads as 0 */
     struct caps caps;
+    bool in_call;          /* the project's own marker: a display hint, nothing more */
+    int64_t idle_since_us; /* 0319; 0: none */
 };
 
 /* Reads STANZA, which must be a presence (false otherwise). */

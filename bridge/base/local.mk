@@ -13,4 +13,5 @@ libbase_a_SOURCES = \
   bridge/base/options_check.c bridge/base/options_check.h \
   bridge/base/options_print.c bridge/base/options_table.h \
   bridge/base/rate.c bridge/base/rate.h \
-  bridge/base/text.c bridge/base/text.h
+  bridge/base/text.c bridge/base/text.h \
+  bridge/base/wheel.c bridge/base/wheel.h

@@ -9,18 +9,25 @@
 struct account;
 struct announcer;
 struct archive;
+struct audience;
+struct event;
 struct bus;
 struct elsewhere;
 struct event_router;
 struct fanout;
 struct operation;
 struct limiter;
+struct link;
 struct options;
 struct outbox;
+struct pairs;
+struct subscriber;
 struct relations;
 struct revocations;
 struct token_verifier;
+struct typing;
 struct uuid;
+struct watch;
 
 enum sink_result {
     SINK_SENT,
@@ -47,6 +54,7 @@ struct core {
     struct archive *archive;
     struct token_verifier *tokens;
     struct stanza_sink sink;
+    struct link *link;          /* this process's own: for IQ requests of features */
     struct outbox *outbox;
     struct bus *bus;            /* NULL: no other instances */
     struct fanout *fanout;      /* these three likewise */
@@ -65,9 +73,21 @@ struct core {
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);
+    /* SUBSCRIBER of ACCOUNT was added, or has been removed. NULL: nobody wants to know. */
+    void (*subscriber_changed)(struct core *core, struct subscriber *subscriber, struct account *account,
+                               bool added);
+    /* EVENT of the log is about to be told to USERS. NULL: nobody wants to know. */
+    void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
+                       size_t count);
     /* A message of somebody else was handed to a socket of USER. NULL: nobody wants to know. */
     void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                       const struct uuid *message);
+    struct pairs *pairs;        /* direct conversations in memory, bounded */
+    struct typing *typing;      /* who types */
+    struct watch *watch;        /* presence of contacts on XMPP */
+    struct audience *audience;  /* presence of hosted users, told to apps */
+    /* How USER stands to others may have changed. NULL: nobody wants to know. */
+    void (*related)(struct core *core, const struct uuid *user);
     /* PEER was told that it may see the presence of USER (bare JIDs). NULL: nobody wants to know. */
     void (*subscribed)(struct core *core, const char *user, const char *peer);
     struct announcer *announcer; /* who looks online to XMPP contacts */

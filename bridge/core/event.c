@@ -74,6 +74,8 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);
+    if (core->subscriber_changed)
+        core->subscriber_changed(core, subscriber, account, true);
     if (account->subscribers->len == 1) {
         if (core->router)
             core->router->subscribed(core, account, true);
@@ -88,8 +90,12 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     if (!account)
         return;
     g_ptr_array_remove_fast(account->subscribers, subscriber);
-    if (account->subscribers->len == 0) {
+    bool last = account->subscribers->len == 0;
+    if (last)
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
+    if (core->subscriber_changed)
+        core->subscriber_changed(core, subscriber, account, false);
+    if (last) {
         if (core->router)
             core->router->subscribed(core, account, false);
         if (core->presence_changed)
@@ -108,6 +114,8 @@ void event_deliver(struct account *account, struct event *event)
         if (i >= account->subscribers->len)
             continue;
         struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        if (event->repeat && !subscriber->repeats)
+            continue;
         subscriber->deliver(subscriber, event);
         if (!account->subscribers)
             return;
@@ -163,6 +171,8 @@ gint64 event_position(const struct core *core, const struct account *account)
 
 void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
+    if (event->position > 0 && core->publishing)
+        core->publishing(core, event, users, count);
     for (size_t i = 0; i < count; i++) {
         struct account *account = account_find(core, &users[i]);
         if (!account || !account->subscribers)

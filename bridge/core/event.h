@@ -52,6 +52,8 @@ struct event {
     enum event_type type;
     struct event_parties parties;
     gint64 position;  /* in the log; 0 for events that are not in it (typing, presence) */
+    bool active;      /* typing: whether the actor does */
+    bool repeat;      /* nothing new: only for subscribers with `repeats` */
     char stamp[CLOCK_TIMESTAMP_SIZE];
     char *payload;    /* JSON object, native form */
     size_t payload_length;
@@ -74,6 +76,8 @@ struct subscriber {
      * NULL: revoked is called. */
     void (*missed)(struct subscriber *subscriber, gint64 position);
     struct account *account; /* reference held while subscribed */
+    /* Its clients forget by themselves that somebody types, so they are told again and again. */
+    bool repeats;
     struct grant grant;      /* by what it was let in; set by its owner */
     const char *why;         /* for revoked(): what to tell the client; static or of the call */
 };

@@ -16,6 +16,8 @@ libcore_a_SOURCES = \
   bridge/core/mark.c bridge/core/delivery.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
+  bridge/core/pair.c bridge/core/pair.h \
+  bridge/core/peer.c bridge/core/peer.h \
   bridge/core/relation.c bridge/core/relation.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/revocation.c bridge/core/revocation.h \
@@ -26,6 +28,8 @@ libcore_a_SOURCES = \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/request.c bridge/core/request.h \
+  bridge/core/status.c bridge/core/status.h \
   bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \
-  bridge/core/token_key.c bridge/core/token_key.h
+  bridge/core/token_key.c bridge/core/token_key.h \
+  bridge/core/typing.c bridge/core/typing.h

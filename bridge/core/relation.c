@@ -262,6 +262,8 @@ void relation_forget(struct core *core, const struct uuid *user)
     if (!core->relations || uuid_is_nil(user))
         return;
     forget(core->relations, user);
+    if (core->related)
+        core->related(core, user);
     if (!bus_is_heard(core))
         return;
     char id[UUID_TEXT_SIZE];
@@ -274,8 +276,11 @@ static void told_to_forget(struct core *core, const json_t *message, void *data)
     (void)data;
     struct uuid user;
     const char *id = json_string_value(json_object_get(message, "user"));
-    if (core->relations && id && uuid_parse(id, &user))
-        forget(core->relations, &user);
+    if (!core->relations || !id || !uuid_parse(id, &user))
+        return;
+    forget(core->relations, &user);
+    if (core->related)
+        core->related(core, &user);
 }
 
 void relations_listen(struct core *core)

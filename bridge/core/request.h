@@ -11,6 +11,7 @@
 struct account;
 struct core;
 struct request;
+struct subscriber;
 struct stream;
 struct stream_owner;
 
@@ -76,6 +77,7 @@ struct request {
     const struct operation *operation;
     struct core *core;
     struct account *account; /* who acts; a reference is held */
+    const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
     GBytes *raw;             /* the body of an operation with raw_max; else NULL */

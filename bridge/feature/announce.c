@@ -14,6 +14,7 @@
 #include "bridge/core/elsewhere.h"
 #include "bridge/core/registry.h"
 #include "bridge/feature/announce.h"
+#include "bridge/feature/audience.h"
 #include "bridge/feature/client.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/online.h"
@@ -67,6 +68,7 @@ void announce_to(struct core *core, const struct account *account, const char *t
                                        .caps = *client_caps()};
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
+        audience_dress(core, account, &presence);
         send_presence(core, &presence, account->photo, NULL);
         return;
     }
@@ -120,6 +122,7 @@ static bool tell(struct announcer *announcer, const char *peer)
         presence.caps = *client_caps();
     else
         presence.type = PRESENCE_UNAVAILABLE;
+    audience_dress(announcer->core, notice->account, &presence);
     return send_presence(announcer->core, &presence,
                          notice->available ? notice->account->photo : NULL, NULL);
 }
@@ -274,7 +277,14 @@ static void presence_changed(struct core *core, struct account *account, bool on
         online_connected(announcer->online, account);
     else
         online_disconnected(announcer->online, account, clock_monotonic());
+    audience_changed(core, account);
     start_pace(announcer);
+}
+
+static void on_gone(struct account *account, void *data)
+{
+    const struct announcer *announcer = data;
+    audience_changed(announcer->core, account);
 }
 
 void announce_again(struct core *core, struct account *account)
@@ -288,6 +298,7 @@ void announce_start(struct core *core)
     struct announcer *announcer = g_new0(struct announcer, 1);
     announcer->core = core;
     announcer->online = online_new(core->options->xmpp_presence_grace * G_USEC_PER_SEC);
+    online_watch(announcer->online, on_gone, announcer);
     announcer->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, announcer);
     announcer->settled = clock_monotonic();
     bus_watch_instances(core, instance_changed, announcer);

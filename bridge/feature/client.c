@@ -19,6 +19,7 @@ struct disco_info *client_info(void)
     struct disco_info *info = disco_info_new(NULL);
     disco_info_put_identity(info, &web);
     xep_registry_put_features(info, XEP_ENTITY_CLIENT);
+    disco_info_put_feature(info, NS_IN_CALL);
     return info;
 }
 

@@ -5,7 +5,11 @@
 #include "bridge/core/request.h"
 #include "bridge/xmpp/dispatch.h"
 
+struct account;
 struct core;
+struct event;
+struct subscriber;
+struct uuid;
 
 struct feature {
     const char *name;
@@ -15,9 +19,15 @@ struct feature {
      * gone then); may be NULL. */
     void (*start)(struct core *core);
     void (*stop)(struct core *core);
+    /* As in struct core; may be NULL. */
+    void (*subscriber_changed)(struct core *core, struct subscriber *subscriber,
+                               struct account *account, bool added);
+    void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
+                       size_t count);
     /* The process is about to stop: what waits for events is answered, streams end. May be called more
      * than once; may be NULL. */
     void (*drain)(struct core *core);
+    void (*related)(struct core *core, const struct uuid *user);
     void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

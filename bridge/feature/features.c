@@ -4,6 +4,7 @@
 
 #include "bridge/feature/features.h"
 
+extern const struct feature feature_audience;
 extern const struct feature feature_block;
 extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
@@ -25,10 +26,12 @@ extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
 extern const struct feature feature_time;
+extern const struct feature feature_typing;
 extern const struct feature feature_user;
 extern const struct feature feature_user_search;
 extern const struct feature feature_vcard;
 extern const struct feature feature_version;
+extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
     &feature_capabilities,
@@ -41,8 +44,11 @@ const struct feature *const features[] = {
     &feature_pep,  /* these two look on at presence, */
     &feature_peer, /* before it is dealt with */
     &feature_conversation,
+    &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,
     &feature_search,
+    &feature_watch,
+    &feature_audience,
     &feature_sync,
     &feature_follow,
     &feature_presence,

@@ -9,6 +9,8 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
+  bridge/feature/audience.c bridge/feature/audience.h \
+  bridge/feature/caps.c bridge/feature/caps.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/description.c \
   bridge/feature/disco.c \
@@ -30,8 +32,10 @@ libfeature_a_SOURCES = \
   bridge/feature/session.c \
   bridge/feature/search.c \
   bridge/feature/time.c \
+  bridge/feature/typing.c \
   bridge/feature/user.c \
   bridge/feature/user_search.c \
   bridge/feature/vcard.c \
-  bridge/feature/version.c
+  bridge/feature/version.c \
+  bridge/feature/watch.c bridge/feature/watch.h
 EXTRA_DIST += bridge/feature/README.md

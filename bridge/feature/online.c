@@ -20,6 +20,8 @@ struct online {
     gint64 grace;
     GHashTable *entries; /* struct uuid * → struct entry *, owned */
     GQueue queue;        /* entries that are to be announced */
+    void (*gone)(struct account *account, void *data); /* may be NULL */
+    void *data;
     GQueue leaving;      /* entries that have lost their last socket, and maybe got another since */
 };
 
@@ -121,6 +123,8 @@ void online_expire(struct online *online, gint64 now)
         } else if (entry->state == LEAVING) {
             entry->state = GONE;
             queue_first(online, entry);
+            if (online->gone)
+                online->gone(entry->account, online->data);
         }
     }
 }
@@ -143,6 +147,13 @@ void online_repeat(struct online *online)
             g_queue_push_tail(&online->queue, entry);
         entry->queued = true;
     }
+}
+
+void online_watch(struct online *online, void (*gone)(struct account *account, void *data),
+                  void *data)
+{
+    online->gone = gone;
+    online->data = data;
 }
 
 unsigned online_waiting(const struct online *online)

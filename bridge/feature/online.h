@@ -31,6 +31,10 @@ void online_renew(struct online *online, const struct account *account);
 /* Everybody who is shown is to be announced again. */
 void online_repeat(struct online *online);
 
+/* GONE is told of each account at the end of its grace; it must not change ONLINE. */
+void online_watch(struct online *online, void (*gone)(struct account *account, void *data),
+                  void *data);
+
 struct online_notice {
     struct account *account; /* reference */
     bool available;

@@ -5,8 +5,8 @@
  * Who may see a user's presence: whoever the user grants it to, and whoever asks for it after the
  * user has written to them or asked to see theirs: somebody who talks to a person wants to be
  * reachable. Other requests wait for the user's decision as message requests and are not answered;
- * those of somebody blocked are nothing. Peers' own presence is not kept yet, directed
- * presence ignored, and an error never answered. To an unknown user and to a stranger's probe of a
+ * those of somebody blocked are nothing. Peers' own presence is the affair of
+ * watch.c, and an error is never answered. To an unknown user and to a stranger's probe of a
  * known one the answer is the same.
  *
  * Stanzas of one pair (peer, user) are carried out in the order in which they came: each pair has a

@@ -242,6 +242,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .operation = operation,
         .core = socket->server->core,
         .account = account_ref(socket->subscriber.account),
+        .origin = &socket->subscriber,
         .grant = socket->subscriber.grant,
         .body = json_incref(envelope->native),
     };

@@ -28,6 +28,7 @@ struct dialect {
      * events that are not in the log. */
     bool (*write_event)(struct buffer *out, const struct event *event, const char *cursor);
     void (*write_frame)(struct buffer *out, const struct dialect_frame *frame);
+    bool repeats; /* its clients forget that somebody types unless they hear it every two seconds */
     /* The type of the frame that an event becomes; NULL if there is none. */
     const char *(*event_name)(enum event_type type);
 };

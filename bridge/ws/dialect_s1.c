@@ -196,6 +196,7 @@ const struct dialect dialect_s1 = {
     .index = DIALECT_S1,
     .name = "s1",
     .subprotocol = "trestle.s1",
+    .repeats = true,
     .greeting = "system",
     .write_event = write_event,
     .event_name = event_name,

@@ -11,7 +11,6 @@ libws_a_SOURCES = \
   bridge/ws/output.c bridge/ws/output.h \
   bridge/ws/replay.c bridge/ws/replay.h \
   bridge/ws/server.c bridge/ws/server.h \
-  bridge/ws/spelling.c bridge/ws/spelling.h \
   bridge/ws/socket.c bridge/ws/socket.h \
-  bridge/ws/wheel.c bridge/ws/wheel.h
+  bridge/ws/spelling.c bridge/ws/spelling.h
 EXTRA_DIST += bridge/ws/README.md

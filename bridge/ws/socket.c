@@ -56,7 +56,8 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed};
+    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed,
+                                             .repeats = dialect && dialect->repeats};
     socket->server = server;
     socket->dialect = dialect;
     socket->state = SOCKET_GREETING;

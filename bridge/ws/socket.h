@@ -13,7 +13,7 @@
 #include "bridge/ws/dialect.h"
 #include "bridge/ws/frame.h"
 #include "bridge/ws/output.h"
-#include "bridge/ws/wheel.h"
+#include "bridge/base/wheel.h"
 
 struct core;
 struct credentials;

@@ -39,6 +39,7 @@ def settings(stack, name, ports):
                  "secret_file": stack.path("bridge", "component.secret"),
                  "presence_grace": 1},
         "database": {"uri": postgres.uri(stack)},
+        "typing": {"peer_silence": 4},
         "http": {"listen": base.LOOPBACK, "port": ports["http"],
                  "admin_listen": base.LOOPBACK, "admin_port": ports["admin"]},
         "auth": {"algorithm": "HS256", "key_file": stack.path("bridge", "jwt.key"),

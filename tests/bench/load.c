@@ -38,7 +38,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
         {"stack", 's', 0, G_OPTION_ARG_FILENAME, &arguments->stack,
          "JSON that scripts/stack prints", "FILE"},
         {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload,
-         "w1, w1b, w2 or w9", "NAME"},
+         "w1, w1b, w2, w9 or w11", "NAME"},
         {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments->rate,
          "messages per second, by a fixed schedule", "N"},
         {"peak", 0, 0, G_OPTION_ARG_NONE, &arguments->peak,
@@ -86,10 +86,10 @@ static bool in_range(const char *name, int value, int most)
 /* Everything that can be said before anything is touched. */
 static bool validate(const struct arguments *arguments)
 {
-    static const char *const known[] = {"w1", "w1b", "w2", "w9", NULL};
+    static const char *const known[] = {"w1", "w1b", "w2", "w9", "w11", NULL};
     const char *name = arguments->workload;
     if (arguments->stack == NULL || name == NULL || !g_strv_contains(known, name)) {
-        fprintf(stderr, "--stack and --workload (w1, w1b, w2, w9) are needed\n");
+        fprintf(stderr, "--stack and --workload (w1, w1b, w2, w9, w11) are needed\n");
         return false;
     }
     bool sized = in_range("connections", arguments->connections, CONNECTIONS_MAX) &&
@@ -105,7 +105,7 @@ static bool validate(const struct arguments *arguments)
     bool rated = arguments->rate > 0;
     bool modes = strcmp(name, "w1") == 0
         ? rated + (arguments->peak != 0) + (arguments->closed != 0) == 1
-        : rated == (strcmp(name, "w1b") != 0);
+        : rated == (strcmp(name, "w1b") != 0 && strcmp(name, "w11") != 0);
     if (!modes)
         fprintf(stderr, "w1 takes one of --rate, --peak, --closed; w2 and w9 take --rate\n");
     return modes;
@@ -130,6 +130,8 @@ static json_t *run(const struct arguments *arguments, struct workload *workload)
         return workload_single(workload);
     if (strcmp(name, "w2") == 0)
         return workload_deliver(workload);
+    if (strcmp(name, "w11") == 0)
+        return workload_typing(workload);
     if (strcmp(name, "w9") == 0)
         return workload_idle(workload);
     return arguments->peak ? workload_peak(workload) : workload_send(workload);
@@ -174,7 +176,7 @@ static int perform(const struct arguments *arguments)
     struct stack *stack = stack_read(arguments->stack);
     if (stack == NULL)
         return 2;
-    raise_file_limit((unsigned)(arguments->connections + arguments->users + arguments->idle) + 256);
+    raise_file_limit((unsigned)(arguments->connections + 4 * arguments->users + arguments->idle) + 256);
     json_t *root = measure(arguments, stack);
     bool valid = json_is_true(json_object_get(root, "valid"));
     if (root != NULL && arguments->json != NULL &&

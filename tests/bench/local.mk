@@ -17,6 +17,7 @@ tests_bench_libbench_a_SOURCES = \
   tests/bench/send.c tests/bench/send.h \
   tests/bench/stack.c tests/bench/stack.h \
   tests/bench/workload.c tests/bench/workload.h tests/bench/workload_idle.c \
+  tests/bench/workload_typing.c \
   tests/bench/world.c tests/bench/world.h \
   tests/bench/ws.c tests/bench/ws.h
 

@@ -52,6 +52,9 @@ static struct stack *stack_parse(const json_t *root)
     stack->audience = g_strdup(json_string_value(json_object_get(jwt, "audience")));
     const char *rest = json_string_value(json_object_get(root, "rest"));
     const char *ws = json_string_value(json_object_get(root, "ws"));
+    const char *admin = json_string_value(json_object_get(root, "admin"));
+    if (admin != NULL)
+        parse_url(admin, &stack->admin, NULL, 0);
     if (stack->secret == NULL || !parse_url(rest, &stack->rest, NULL, 0) ||
         !parse_url(ws, &stack->ws.endpoint, stack->ws.path, sizeof stack->ws.path)) {
         fprintf(stderr, "the description of the stack needs rest, ws and jwt.secret\n");

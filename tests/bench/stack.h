@@ -15,6 +15,7 @@ extern const char *const cpu_role_names[CPU_ROLE_MAX];
 struct stack {
     struct endpoint rest;
     struct ws_target ws;
+    struct endpoint admin; /* port 0: unknown */
     char *database; /* URI; NULL: unknown, then nothing can be checked */
     char *secret;
     char *issuer;   /* NULL: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The workloads W1, W1b, W2 and W9. Each prints its runs and returns a JSON object; NULL when it
+/* The workloads W1, W1b, W2, W9 and W11. Each prints its runs and returns a JSON object; NULL when it
  * could not be carried out. */
 #pragma once
 
@@ -26,3 +26,4 @@ json_t *workload_peak(struct workload *workload);   /* W1: the highest rate with
 json_t *workload_single(struct workload *workload); /* W1b; wants a drive with one connection */
 json_t *workload_deliver(struct workload *workload); /* W2 */
 json_t *workload_idle(struct workload *workload);   /* W9 */
+json_t *workload_typing(struct workload *workload); /* W11; wants as many conversations as users */

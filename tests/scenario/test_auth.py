@@ -23,7 +23,8 @@ def test_the_first_valid_token_makes_the_account(app, stack):
     alice = app("alice", username=username.upper(), name="Alice A.", picture="https://example.org/a.png")
     me = alice.me()
     assert me == {"id": me["id"], "username": username.upper(), "name": "Alice A.", "bio": None, "kind": "hosted",
-                  "avatar_url": "https://example.org/a.png", "jid": f"{username}@{stack.app_domain}"}
+                  "email": "", "number": me["number"], "avatar_url": "https://example.org/a.png",
+                  "jid": f"{username}@{stack.app_domain}"}
     assert App(stack, alice.sub).me() == me
     assert App(stack, alice.sub, name="Alice B.").me()["name"] == "Alice B."
     assert App(stack, alice.sub).me()["id"] == me["id"]

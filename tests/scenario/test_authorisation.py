@@ -38,6 +38,7 @@ ROWS = {
     "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /api/users/search": signed_in({"q": "strangers"}),
     "GET /api/users/{user_id}": users(blocked_foreign="not_found"),
+    "GET /api/users/{user_id}/presence": users(random="ok", anonymous_random="unauthenticated"),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
@@ -70,7 +71,10 @@ ROWS = {
     "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
 # Commands that are no routes too, as "command NAME": …; and those of the socket itself.
-COMMAND_ROWS = {}
+COMMAND_ROWS = {
+    "command typing": members({"active": True}),
+    "command presence": signed_in({"status": "away"}),
+}
 SOCKET_ITSELF = {"auth", "ping", "resume"}
 
 # Fields outside the path that name, by its id, a thing which only its members may know of → which.

@@ -12,7 +12,7 @@ from harness.rest import Api, Reply
 
 OPENAPI, ASYNCAPI = described.document("openapi"), described.document("asyncapi")
 USER = {"id": "22bc9ca3-cabe-403c-b98d-c837c77a5faa", "username": "alice", "name": None, "avatar_url": None,
-        "bio": None, "jid": "alice@app.example.org", "kind": "hosted"}
+        "bio": None, "jid": "alice@app.example.org", "kind": "hosted", "email": "", "number": 7}
 
 
 FREE = {"#/components/schemas/Event"}  # for lists of events

@@ -141,12 +141,28 @@ tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
 core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
-core_tests = tests/unit/core_bus_test tests/unit/core_lease_test tests/unit/core_sequencer_test \
-  tests/unit/core_fanout_test tests/unit/core_outbox_test tests/unit/core_message_test tests/unit/core_session_test \
-  tests/unit/core_account_event_test tests/unit/core_cursor_test tests/unit/core_limit_test \
+core_tests = \
+  tests/unit/core_bus_test \
+  tests/unit/core_lease_test \
+  tests/unit/core_sequencer_test \
+  tests/unit/core_fanout_test \
+  tests/unit/core_limit_test \
+  tests/unit/core_peer_test \
+  tests/unit/core_typing_test \
+  tests/unit/core_outbox_test \
+  tests/unit/core_message_test \
+  tests/unit/core_session_test \
+  tests/unit/core_account_event_test \
+  tests/unit/core_cursor_test \
   tests/unit/archive_codec_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
+tests_unit_core_peer_test_SOURCES = tests/unit/core_peer_test.c tests/unit/unit.h
+tests_unit_core_peer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_peer_test_LDADD = $(core_test_libs)
+tests_unit_core_typing_test_SOURCES = tests/unit/core_typing_test.c $(fake_archive)
+tests_unit_core_typing_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_typing_test_LDADD = $(core_test_libs)
 tests_unit_core_bus_test_SOURCES = tests/unit/core_bus_test.c tests/unit/unit.h
 tests_unit_core_bus_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_bus_test_LDADD = $(core_test_libs)

@@ -2,7 +2,7 @@
 /* Hashed timing wheel. */
 #include "config.h"
 
-#include "bridge/ws/wheel.h"
+#include "bridge/base/wheel.h"
 
 void wheel_init(struct wheel *wheel, gint64 now)
 {

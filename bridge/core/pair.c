@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pairs by conversation, and other ways to ask for them by text. When there are too many, all are
+ * forgotten: whoever uses one holds a reference. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/core/core.h"
+#include "bridge/core/pair.h"
+#include "bridge/loop/loop.h"
+
+#define PAIRS_MAX 65536
+#define NAMES_MAX 131072
+#define ABSENT_MAX 8192                 /* what was asked for in vain */
+#define ABSENT_TIME (2 * G_USEC_PER_SEC) /* how long that is remembered */
+#define READS_MAX 1024                  /* at a time; more are refused */
+
+struct pairs {
+    GHashTable *by_conversation; /* struct uuid * → struct pair *, owned */
+    GHashTable *by_name;         /* char * → struct pair *, referenced */
+    GHashTable *absent;          /* char * → gint64 *: until when */
+    unsigned reads;
+};
+
+struct reading {
+    struct core *core;
+    char *name;
+    pair_done done;
+    void *data;
+};
+
+struct pair *pair_ref(struct pair *pair)
+{
+    pair->references++;
+    return pair;
+}
+
+void pair_unref(struct pair *pair)
+{
+    if (!pair || --pair->references > 0)
+        return;
+    g_free(pair->side[0].jid);
+    g_free(pair->side[1].jid);
+    g_free(pair);
+}
+
+static void unref_value(gpointer data)
+{
+    pair_unref(data);
+}
+
+unsigned pair_side_of(const struct pair *pair, const struct uuid *user)
+{
+    if (uuid_equal(&pair->side[0].user, user))
+        return 0;
+    return uuid_equal(&pair->side[1].user, user) ? 1 : 2;
+}
+
+void pairs_init(struct core *core)
+{
+    struct pairs *pairs = g_new0(struct pairs, 1);
+    pairs->by_conversation = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, unref_value);
+    pairs->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_value);
+    pairs->absent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    core->pairs = pairs;
+}
+
+void pairs_clear(struct core *core)
+{
+    struct pairs *pairs = g_steal_pointer(&core->pairs);
+    if (!pairs)
+        return;
+    g_hash_table_unref(pairs->by_name);
+    g_hash_table_unref(pairs->by_conversation);
+    g_hash_table_unref(pairs->absent);
+    g_free(pairs);
+}
+
+/* ---- Looking ---------------------------------------------------------------------------------------- */
+
+/* A JID, an id and a conversation cannot be mistaken for one another: JIDs and texts of apps may
+ * hold anything, so the kind comes first. */
+static char *key_name(const struct pair_key *key)
+{
+    char text[UUID_TEXT_SIZE];
+    if (key->peer)
+        return g_strdup_printf("jid %s %s", key->peer, key->hosted);
+    uuid_format(key->conversation ? key->conversation : key->user, text);
+    if (key->conversation)
+        return g_strdup_printf("conversation %s", text);
+    return g_strdup_printf("user %s %s", text, key->reference);
+}
+
+bool pair_lookup(const struct core *core, const struct pair_key *key, struct pair **ret_pair)
+{
+    const struct pairs *pairs = core->pairs;
+    *ret_pair = key->conversation ? pair_known(core, key->conversation) : NULL;
+    if (*ret_pair)
+        return true;
+    g_autofree char *name = key_name(key);
+    *ret_pair = g_hash_table_lookup(pairs->by_name, name);
+    if (*ret_pair)
+        return true;
+    const gint64 *until = g_hash_table_lookup(pairs->absent, name);
+    return until && *until > clock_monotonic();
+}
+
+struct pair *pair_known(const struct core *core, const struct uuid *conversation)
+{
+    return core->pairs ? g_hash_table_lookup(core->pairs->by_conversation, conversation) : NULL;
+}
+
+static gboolean is_pair(gpointer key, gpointer value, gpointer data)
+{
+    (void)key;
+    return value == data;
+}
+
+void pair_forget(struct core *core, const struct uuid *conversation)
+{
+    struct pair *pair = pair_known(core, conversation);
+    if (!pair)
+        return;
+    g_hash_table_foreach_remove(core->pairs->by_name, is_pair, pair);
+    g_hash_table_remove(core->pairs->by_conversation, conversation);
+}
+
+static gboolean is_of(gpointer key, gpointer value, gpointer data)
+{
+    (void)key;
+    return pair_side_of(value, data) < 2;
+}
+
+void pairs_forget(struct core *core, const struct uuid *user)
+{
+    if (!core->pairs)
+        return;
+    gpointer wanted = (gpointer)(guintptr)user;
+    g_hash_table_foreach_remove(core->pairs->by_name, is_of, wanted);
+    g_hash_table_foreach_remove(core->pairs->by_conversation, is_of, wanted);
+}
+
+void pairs_grew(struct core *core)
+{
+    if (core->pairs && g_hash_table_size(core->pairs->absent) > 0)
+        g_hash_table_remove_all(core->pairs->absent);
+}
+
+/* ---- Reading ---------------------------------------------------------------------------------------- */
+
+static void read_side(const struct rows *rows, int column, struct pair_side *side)
+{
+    rows_uuid(rows, 0, column, &side->user);
+    side->number = rows_integer(rows, 0, column + 1);
+    g_free(side->jid);
+    side->jid = g_strdup(rows_text(rows, 0, column + 2));
+    side->hosted = rows_boolean(rows, 0, column + 3);
+}
+
+/* The pair that the row shows: the one that is known already, if it is. */
+static struct pair *learn(struct core *core, const struct rows *rows)
+{
+    struct pairs *pairs = core->pairs;
+    struct uuid conversation;
+    if (!rows_uuid(rows, 0, 0, &conversation))
+        return NULL;
+    struct pair *pair = pair_known(core, &conversation);
+    if (!pair) {
+        if (g_hash_table_size(pairs->by_conversation) >= PAIRS_MAX) {
+            g_hash_table_remove_all(pairs->by_name);
+            g_hash_table_remove_all(pairs->by_conversation);
+        }
+        pair = g_new0(struct pair, 1);
+        pair->references = 1;
+        pair->conversation = conversation;
+        g_hash_table_insert(pairs->by_conversation, &pair->conversation, pair);
+    }
+    read_side(rows, 1, &pair->side[0]);
+    read_side(rows, 5, &pair->side[1]);
+    pair->live = rows_boolean(rows, 0, 9);
+    pair->heard = pair->heard || rows_boolean(rows, 0, 10);
+    return pair;
+}
+
+static void remember(struct pairs *pairs, const char *name, struct pair *pair)
+{
+    if (pair) {
+        if (g_hash_table_size(pairs->by_name) >= NAMES_MAX)
+            g_hash_table_remove_all(pairs->by_name);
+        g_hash_table_replace(pairs->by_name, g_strdup(name), pair_ref(pair));
+        return;
+    }
+    if (g_hash_table_size(pairs->absent) >= ABSENT_MAX)
+        g_hash_table_remove_all(pairs->absent);
+    gint64 *until = g_new(gint64, 1);
+    *until = clock_monotonic() + ABSENT_TIME;
+    g_hash_table_replace(pairs->absent, g_strdup(name), until);
+}
+
+static void read_done(const struct rows *rows, enum error_code error, void *data)
+{
+    struct reading *reading = data;
+    struct core *core = reading->core;
+    g_autoptr(trestle_pair) pair = NULL;
+    if (core->pairs) {
+        core->pairs->reads--;
+        struct pair *found =
+            error == ERROR_NONE && rows_count(rows) == 1 ? learn(core, rows) : NULL;
+        pair = found ? pair_ref(found) : NULL;
+        if (error == ERROR_NONE)
+            remember(core->pairs, reading->name, pair);
+    }
+    reading->done(pair, error, reading->data);
+    g_free(reading->name);
+    g_free(reading);
+}
+
+static void refuse(void *data)
+{
+    struct reading *reading = data;
+    reading->done(NULL, ERROR_UNAVAILABLE, reading->data);
+    g_free(reading->name);
+    g_free(reading);
+}
+
+void pair_read(struct core *core, const struct pair_key *key, pair_done done, void *data)
+{
+    struct reading *reading = g_new0(struct reading, 1);
+    *reading = (struct reading){core, key_name(key), done, data};
+    if (!core->archive || core->pairs->reads >= READS_MAX) {
+        loop_defer(refuse, reading);
+        return;
+    }
+    core->pairs->reads++;
+    char id[UUID_TEXT_SIZE];
+    if (key->peer) {
+        const char *values[] = {key->peer, key->hosted};
+        archive_query(core->archive, QUERY_PAIR_BY_JIDS, values, read_done, reading);
+    } else if (key->conversation) {
+        uuid_format(key->conversation, id);
+        archive_query(core->archive, QUERY_PAIR_BY_CONVERSATION, (const char *[]){id}, read_done,
+                      reading);
+    } else {
+        uuid_format(key->user, id);
+        archive_query(core->archive, QUERY_PAIR_BY_USERS, (const char *[]){id, key->reference},
+                      read_done, reading);
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A table of verified hashes. A wrong answer blames nobody but who gave it: the next one who shows
+ * the hash is asked, a few times. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/core/core.h"
+#include "bridge/core/peer.h"
+#include "bridge/feature/caps.h"
+#include "bridge/xmpp/link.h"
+#include "xep/0115_caps.h"
+
+#define KNOWN_MAX 2000   /* hashes; when there are more, all are asked for anew */
+#define FEATURES_MAX 200 /* kept of one; longer answers are not believed */
+#define TRIES_MAX 5
+#define TIMEOUT_SECONDS 30
+
+struct known {
+    GHashTable *features; /* a set of text; NULL: not known */
+    unsigned tries;
+    bool asking;
+};
+
+static GHashTable *table; /* ver → struct known * */
+
+struct question {
+    char *node;
+    char *ver;
+};
+
+static void known_free(gpointer data)
+{
+    struct known *known = data;
+    g_clear_pointer(&known->features, g_hash_table_unref);
+    g_free(known);
+}
+
+void caps_start(void)
+{
+    table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
+}
+
+void caps_stop(void)
+{
+    g_clear_pointer(&table, g_hash_table_unref);
+}
+
+bool caps_is_unknown(const struct peer_resource *resource)
+{
+    if (!resource->caps_ver)
+        return false;
+    const struct known *known = g_hash_table_lookup(table, resource->caps_ver);
+    return !known || (!known->features && !known->asking && known->tries < TRIES_MAX);
+}
+
+bool caps_has(const struct peer_resource *resource, const char *feature)
+{
+    const struct known *known =
+        resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
+    return known && known->features && g_hash_table_contains(known->features, feature);
+}
+
+static void keep(struct known *known, const struct disco_info *info)
+{
+    known->features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < info->features->len; i++)
+        g_hash_table_add(known->features, g_strdup(info->features->pdata[i]));
+}
+
+static void answered(xmpp_stanza_t *result, void *data)
+{
+    struct question *question = data;
+    struct known *known = table ? g_hash_table_lookup(table, question->ver) : NULL;
+    g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
+    struct caps caps = {.hash = "sha-1", .node = question->node, .ver = question->ver};
+    if (known) {
+        known->asking = false;
+        if (info && !known->features && info->features->len <= FEATURES_MAX &&
+            caps_verify(&caps, info))
+            keep(known, info);
+    }
+    g_free(question->node);
+    g_free(question->ver);
+    g_free(question);
+}
+
+void caps_ask(struct core *core, const char *from, const struct peer_resource *resource)
+{
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, from, resource->full_jid);
+    g_autofree char *node = g_strconcat(resource->caps_node, "#", resource->caps_ver, NULL);
+    disco_info_add_request(iq, node);
+    if (g_hash_table_size(table) >= KNOWN_MAX)
+        g_hash_table_remove_all(table);
+    struct known *known = g_hash_table_lookup(table, resource->caps_ver);
+    if (!known) {
+        known = g_new0(struct known, 1);
+        g_hash_table_insert(table, g_strdup(resource->caps_ver), known);
+    }
+    struct question *question = g_new0(struct question, 1);
+    question->node = g_strdup(resource->caps_node);
+    question->ver = g_strdup(resource->caps_ver);
+    known->tries++;
+    known->asking = link_request(core->link, iq, TIMEOUT_SECONDS, answered, question);
+    if (!known->asking) {
+        g_free(question->node);
+        g_free(question->ver);
+        g_free(question);
+    }
+}

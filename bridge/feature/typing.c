@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Typing, between apps and chat states (XEP-0085) on XMPP. Nothing is stored, and once a
+ * conversation is in memory no SQL statement is sent.
+ *
+ * To XMPP: composing, then paused, inactive (the socket closed) or gone (the last one did); the
+ * message itself says active. Only to peers who have been heard of, see pair.h. From XMPP the same
+ * states, alone or with a message, whose arrival clears them. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+#include "bridge/core/pair.h"
+#include "bridge/core/registry.h"
+#include "bridge/core/typing.h"
+#include "bridge/feature/feature.h"
+#include "bridge/feature/hosted.h"
+#include "xep/0334_hints.h"
+#include "xep/message.h"
+
+#define SECOND G_USEC_PER_SEC
+#define PACE SECOND
+#define SHORT_SILENCE (3 * SECOND)
+#define REPEAT (2 * SECOND)
+#define TICK_MILLISECONDS 250
+#define PAYLOAD_MAX 256
+
+static struct {
+    guint timer; /* 0 while nobody types */
+} live;
+
+/* ---- Telling --------------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct account *account, bool repeat)
+{
+    if (!account || !account->subscribers)
+        return false;
+    for (guint i = 0; repeat && i < account->subscribers->len; i++) {
+        const struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        if (subscriber->repeats)
+            return true;
+    }
+    return !repeat;
+}
+
+static void tell_app(struct core *core, const struct typing_change *change)
+{
+    const struct pair_side *typist = &change->pair->side[change->side];
+    const struct pair_side *other = &change->pair->side[!change->side];
+    struct account *account = account_find(core, &other->user);
+    if (!is_wanted(account, change->repeat))
+        return;
+    char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
+    uuid_format(&change->pair->conversation, conversation);
+    uuid_format(&typist->user, user);
+    g_auto(buffer) payload = BUFFER_INIT(PAYLOAD_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_string(&json, "user_id", user);
+    json_member_boolean(&json, "active", change->active);
+    json_end_object(&json);
+    g_autoptr(trestle_event) event = event_new(EVENT_TYPING, 0, clock_wall(), &payload);
+    event->active = change->active;
+    event->repeat = change->repeat;
+    event->parties = (struct event_parties){.conversation = change->pair->conversation,
+                                            .actor = typist->user,
+                                            .actor_number = typist->number,
+                                            .peer_number = other->number};
+    event_deliver(account, event);
+}
+
+static enum chat_state state_of(const struct typing_change *change)
+{
+    if (change->active)
+        return CHAT_STATE_COMPOSING;
+    switch (change->end) {
+    case TYPING_LEFT:
+        return CHAT_STATE_INACTIVE;
+    case TYPING_GONE:
+        return CHAT_STATE_GONE;
+    case TYPING_MESSAGE:
+        return CHAT_STATE_NONE; /* the message says it */
+    case TYPING_PAUSED:
+    default:
+        return CHAT_STATE_PAUSED;
+    }
+}
+
+/* Without an id: an error that comes back is nobody's. */
+static void tell_peer(struct core *core, const struct typing_change *change)
+{
+    const struct pair_side *typist = &change->pair->side[change->side];
+    enum chat_state state = state_of(change);
+    if (change->repeat || state == CHAT_STATE_NONE || !change->pair->heard)
+        return;
+    g_autofree char *from = g_strconcat(typist->jid, "/rest", NULL);
+    g_autoptr(xmpp_stanza_t) message =
+        message_new("chat", NULL, from, change->pair->side[!change->side].jid);
+    chat_state_add(message, state);
+    hints_add(message, HINT_NO_STORE);
+    hosted_send(core, message);
+}
+
+static void tell(const struct typing_change *change, void *data)
+{
+    struct core *core = data;
+    if (change->pair->side[!change->side].hosted)
+        tell_app(core, change);
+    else
+        tell_peer(core, change);
+}
+
+static gboolean on_tick(gpointer data)
+{
+    struct core *core = data;
+    typing_advance(core->typing, clock_monotonic());
+    if (typing_count(core->typing) > 0)
+        return G_SOURCE_CONTINUE;
+    live.timer = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void set(struct core *core, const struct typing_report *report)
+{
+    if (report->active && !report->pair->live)
+        return;
+    typing_set(core->typing, report, clock_monotonic());
+    if (live.timer == 0 && typing_count(core->typing) > 0)
+        live.timer = g_timeout_add(TICK_MILLISECONDS, on_tick, core);
+}
+
+/* ---- Apps ------------------------------------------------------------------------------------------ */
+
+static const struct field typing_fields[] = {
+    {"conversation_id", FIELD_UUID, 0, 0, 0, NULL},
+    {"recipient_id", FIELD_USER, 0, 1, 255, NULL},
+    {"active", FIELD_BOOLEAN, FIELD_REQUIRED, 0, 0, NULL},
+    {0},
+};
+enum { TYPING_CONVERSATION, TYPING_RECIPIENT, TYPING_ACTIVE };
+
+static bool has_socket(const struct account *account, const struct subscriber *origin)
+{
+    return account->subscribers && g_ptr_array_find(account->subscribers, origin, NULL);
+}
+
+static void report_typing(struct request *request, struct pair *pair)
+{
+    unsigned side = pair ? pair_side_of(pair, &request->account->id) : 2;
+    if (side == 2) {
+        request_fail(request, ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    struct typing_report report = {pair, side, request->origin,
+                                   request->values[TYPING_ACTIVE].integer != 0};
+    if (has_socket(request->account, request->origin)) /* else it has closed meanwhile */
+        set(request->core, &report);
+    g_auto(buffer) nothing = BUFFER_INIT(16);
+    buffer_append_string(&nothing, "{}");
+    request_reply(request, 200, &nothing);
+}
+
+static void pair_was_read(struct pair *pair, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE)
+        request_fail(request, error, NULL);
+    else
+        report_typing(request, pair);
+}
+
+/* JSON text, as user_refer() takes it; NULL: absent. */
+static char *reference_of(const struct field_value *recipient)
+{
+    json_t *json = field_user_json(recipient);
+    char *text = json ? json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    char *copy = g_strdup(text);
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
+static void on_typing(struct request *request)
+{
+    const struct field_value *given = request->values;
+    static const struct field_problem which = {ERROR_UNPROCESSABLE, "/conversation_id",
+                                               "give one of conversation_id and recipient_id"};
+    if (given[TYPING_CONVERSATION].present == given[TYPING_RECIPIENT].present) {
+        request_fail_field(request, &which);
+        return;
+    }
+    struct pair_key key = {0};
+    g_autofree char *reference = reference_of(&given[TYPING_RECIPIENT]);
+    if (given[TYPING_CONVERSATION].present)
+        key.conversation = &given[TYPING_CONVERSATION].uuid;
+    else
+        key = (struct pair_key){.user = &request->account->id,
+                                .reference = reference};
+    struct pair *pair;
+    if (pair_lookup(request->core, &key, &pair))
+        report_typing(request, pair);
+    else
+        pair_read(request->core, &key, pair_was_read, request);
+}
+
+static void on_subscriber(struct core *core, struct subscriber *subscriber,
+                          struct account *account, bool added)
+{
+    if (added)
+        return;
+    struct typing_stop stop = {.user = &account->id, .origin = subscriber, .end = TYPING_LEFT};
+    if (!account->subscribers)
+        stop.end = TYPING_GONE;
+    typing_stop(core->typing, &stop, clock_monotonic());
+}
+
+/* A message clears what its author has typed before it; and whoever writes may be answered with
+ * chat states. */
+static void on_publishing(struct core *core, const struct event *event, const struct uuid *users,
+                          size_t count)
+{
+    (void)users;
+    (void)count;
+    const struct event_parties *parties = &event->parties;
+    if (event->type == EVENT_CONVERSATION_UPDATED || event->type == EVENT_CONVERSATION_REMOVED)
+        pair_forget(core, &parties->conversation);
+    if (event->type == EVENT_CONVERSATION_NEW)
+        pairs_grew(core);
+    if (event->type != EVENT_MESSAGE_NEW)
+        return;
+    struct pair *pair = pair_known(core, &parties->conversation);
+    if (!pair)
+        pairs_grew(core); /* this may be its first message */
+    else if (!pair->live)
+        pair_forget(core, &parties->conversation); /* who writes accepts */
+    pair = pair_known(core, &parties->conversation);
+    unsigned side = pair ? pair_side_of(pair, &parties->actor) : 2;
+    if (side < 2 && !pair->side[side].hosted)
+        pair->heard = true;
+    struct typing_stop stop = {.user = &parties->actor, .conversation = &parties->conversation,
+                               .end = TYPING_MESSAGE};
+    typing_stop(core->typing, &stop, clock_monotonic());
+}
+
+/* ---- XMPP ------------------------------------------------------------------------------------------ */
+
+struct arrival {
+    struct core *core;
+    char *peer; /* bare JID */
+    bool active;
+};
+
+static void report_peer(struct core *core, struct pair *pair, const char *peer, bool active)
+{
+    unsigned side = strcmp(pair->side[0].jid, peer) == 0 ? 0 : 1;
+    pair->heard = true;
+    struct typing_report report = {.pair = pair, .side = side, .active = active};
+    set(core, &report);
+}
+
+static void peer_pair_read(struct pair *pair, enum error_code error, void *data)
+{
+    struct arrival *arrival = data;
+    (void)error;
+    if (pair && arrival->core->typing)
+        report_peer(arrival->core, pair, arrival->peer, arrival->active);
+    g_free(arrival->peer);
+    g_free(arrival);
+}
+
+static bool on_state(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct message_stanza message;
+    if (!message_parse(context->stanza, NULL, &message) || message.type == MESSAGE_ERROR ||
+        message.type == MESSAGE_GROUPCHAT || message.has_delay ||
+        message.chat_state == CHAT_STATE_NONE)
+        return false;
+    if (message.body && *message.body)
+        return false; /* clears by itself, see on_publishing */
+    const struct account *account = account_find_jid(core, context->to_bare);
+    if (!account || !account->subscribers)
+        return false; /* nobody to tell */
+    struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
+    bool active = message.chat_state == CHAT_STATE_COMPOSING;
+    struct pair *pair;
+    if (pair_lookup(core, &key, &pair)) {
+        if (pair)
+            report_peer(core, pair, context->from_bare, active);
+        return false;
+    }
+    struct arrival *arrival = g_new0(struct arrival, 1);
+    *arrival = (struct arrival){core, g_strdup(context->from_bare), active};
+    pair_read(core, &key, peer_pair_read, arrival);
+    return false;
+}
+
+/* Somebody who has gone does not type. */
+static bool on_unavailable(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
+    struct pair *pair;
+    if (typing_count(core->typing) == 0 || !pair_lookup(core, &key, &pair) || !pair)
+        return false;
+    unsigned side = strcmp(pair->side[0].jid, context->from_bare) == 0 ? 0 : 1;
+    struct typing_stop stop = {.user = &pair->side[side].user, .conversation = &pair->conversation,
+                               .end = TYPING_GONE};
+    typing_stop(core->typing, &stop, clock_monotonic());
+    return false;
+}
+
+/* ---- The feature ----------------------------------------------------------------------------------- */
+
+static void start(struct core *core)
+{
+    struct typing_rules rules = {.app_silence = core->options->typing_app_silence * SECOND,
+                                 .peer_silence = core->options->typing_peer_silence * SECOND,
+                                 .short_silence = SHORT_SILENCE, .repeat = REPEAT, .pace = PACE,
+                                 .tell = tell, .data = core};
+    core->typing = typing_new(&rules, clock_monotonic());
+}
+
+static void stop(struct core *core)
+{
+    if (live.timer)
+        g_source_remove(live.timer);
+    live.timer = 0;
+    g_clear_pointer(&core->typing, typing_free);
+}
+
+static const struct operation operations[] = {
+    {.command = "typing", .fields = typing_fields, .handle = on_typing, .reply = "Empty",
+     .limit = LIMIT_TYPING,
+     .summary = "Says that the user types, or does not any more"},
+    {0},
+};
+
+static const struct stanza_handler stanzas[] = {
+    {"message", NULL, NULL, NS_CHAT_STATES, TARGET_USER | TARGET_RESOURCE, on_state},
+    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_unavailable},
+    {0},
+};
+
+const struct feature feature_typing = {
+    .name = "typing", .operations = operations, .stanzas = stanzas, .start = start, .stop = stop,
+    .subscriber_changed = on_subscriber, .publishing = on_publishing, .related = pairs_forget};

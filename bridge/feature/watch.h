@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Presence of contacts on XMPP, for hosted users who have sockets and a subscription: told by their
+ * servers, asked for by probes (at most 50 a second) when a user comes online and after the link
+ * was down. In memory only; without link nothing is known. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct account;
+struct core;
+struct status;
+struct uuid;
+
+struct watch_contact {
+    const char *jid; /* bare */
+    const struct uuid *id;
+    gint64 number;
+};
+
+/* ACCOUNT wants to see CONTACT from now on. */
+void watch_add(struct core *core, const struct account *account,
+               const struct watch_contact *contact);
+/* Not any more, and is told so. */
+void watch_remove(struct core *core, const struct uuid *user, const char *jid);
+/* USER has gone. */
+void watch_remove_all(struct core *core, const struct uuid *user);
+
+/* How contact JID is shown to USER; false: not watched. */
+bool watch_status(const struct core *core, const struct uuid *user, const char *jid,
+                  struct status *ret_status);
+
+/* Calls EACH for the available full JIDs of the contact PEER (bare JID; NULL: of all contacts) whose
+ * capabilities are known to contain FEATURE (NULL: for all). The set must not change meanwhile. */
+void presence_resources(const struct core *core, const struct uuid *user, const char *peer,
+                        const char *feature, void (*each)(const char *full_jid, void *data),
+                        void *data);

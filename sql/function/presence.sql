@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Who may see whose presence. Presence itself is never in the database, but for when a user was last
+-- there.
+
+-- Whom the user talks to, and contacts, at most p_limit; p_only: that one, if it is one. Between two of
+-- whom one blocks the other nothing is seen; the settings of both count.
+--   sees       that one may see the user's presence; sees_last: and when the user was last there
+--   seen       the user may see that one's, who is hosted; seen_last: and when; seen_at: when,
+--              microseconds since 1970
+--   from_peer  that one has a subscription to the user's presence
+--   to_peer    the user has a subscription to that one's presence
+CREATE FUNCTION presence_partners(p_user uuid, p_only uuid, p_limit int)
+RETURNS TABLE (id uuid, number bigint, jid text, hosted boolean, sees boolean, sees_last boolean,
+               seen boolean, seen_last boolean, seen_at bigint, to_peer boolean,
+               from_peer boolean)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    WITH talked AS (
+      SELECT CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END AS id,
+             m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
+                                               AND x.seq > m.hidden_seq) AS here,
+             o.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
+                                               AND x.seq > o.hidden_seq) AS there
+        FROM members m
+        JOIN conversations c ON c.id = m.conversation_id AND c.kind = 'direct'
+        JOIN members o ON o.conversation_id = c.id AND o.user_id <> p_user
+        WHERE m.user_id = p_user AND coalesce(m.request, 'accepted') = 'accepted'
+          AND coalesce(o.request, 'accepted') = 'accepted'
+          AND (p_only IS NULL OR o.user_id = p_only)
+        LIMIT p_limit
+    ), partners AS (
+      SELECT t.id, t.here, t.there FROM talked t
+      UNION ALL
+      SELECT u.id, k.from_peer, k.to_peer FROM contacts k JOIN users u ON u.jid = k.peer
+        WHERE k.user_id = p_user AND (k.from_peer OR k.to_peer) AND (p_only IS NULL OR u.id = p_only)
+    ), one AS (
+      SELECT p.id, bool_or(p.here) AS here, bool_or(p.there) AS there FROM partners p GROUP BY p.id
+        LIMIT p_limit
+    )
+    SELECT u.id, u.number, u.jid, u.kind = 'hosted', s.sees,
+           s.sees AND privacy_allows(privacy_value(me.privacy_last_seen, 'last_seen'), s.contact),
+           s.seen,
+           s.seen AND privacy_allows(privacy_value(u.privacy_last_seen, 'last_seen'), s.added),
+           (extract(epoch FROM u.last_seen_at) * 1000000)::bigint,
+           coalesce(k.to_peer, false) AND NOT s.apart, coalesce(k.from_peer, false) AND NOT s.apart
+      FROM one o
+      JOIN users u ON u.id = o.id
+      JOIN users me ON me.id = p_user
+      LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid
+      CROSS JOIN LATERAL (
+        SELECT x.apart, x.contact, x.added,
+               o.here AND NOT x.apart
+                 AND privacy_allows(privacy_value(me.privacy_presence, 'presence'), x.contact) AS sees,
+               o.there AND NOT x.apart AND u.kind = 'hosted'
+                 AND privacy_allows(privacy_value(u.privacy_presence, 'presence'), x.added) AS seen
+          FROM (SELECT relation_blocks(me.id, u.jid) OR relation_blocks(u.id, me.jid) AS apart,
+                       relation_contact(me.id, u.jid) AS contact,
+                       relation_contact(u.id, me.jid) AS added) x) s;
+END $$;

@@ -1,0 +1,7 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Who may see whose presence.
+
+-- name: presence_partners
+SELECT id, number, jid, hosted, sees, sees_last, seen, seen_last, seen_at, to_peer,
+       from_peer
+  FROM presence_partners($1::uuid, $2::uuid, $3::int)
