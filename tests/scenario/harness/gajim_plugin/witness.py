@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Gajim plugin for the tests: says what Gajim shows, and does what a person would do with the mouse.
+
+It connects to the Unix socket named by TRESTLE_WITNESS and answers each line (a JSON object with "do") with
+one line: what the method of that name returned, or {"error": ...}. Keys are pressed by the X server, not here.
+"""
+import json
+import os
+from pathlib import Path
+
+from gajim.common import app, configpaths
+from gajim.plugins.gajimplugin import GajimPlugin
+from gi.repository import GdkPixbuf, Gio, GLib
+from nbxmpp.modules.user_avatar import Avatar
+from nbxmpp.protocol import JID
+
+ACCOUNT = "stack"
+
+
+class Witness(GajimPlugin):
+
+    def init(self):
+        self._stream = None
+
+    def activate(self):
+        address = Gio.UnixSocketAddress.new(os.environ["TRESTLE_WITNESS"])
+        self._stream = Gio.SocketClient.new().connect(address)
+        self._lines = Gio.DataInputStream.new(self._stream.get_input_stream())
+        self._next()
+
+    def _next(self):
+        self._lines.read_line_async(GLib.PRIORITY_DEFAULT, None, self._on_line)
+
+    def _on_line(self, lines, result):
+        line, _length = lines.read_line_finish_utf8(result)
+        if line is None:
+            app.app.start_shutdown()
+            return
+        try:
+            asked = json.loads(line)
+            reply = getattr(self, f"do_{asked.pop('do')}")(**asked)
+        except Exception as error:  # the test shows it
+            reply = {"error": repr(error)}
+        self._stream.get_output_stream().write_all(json.dumps(reply).encode() + b"\n", None)
+        self._next()
+
+    # -- doing
+
+    def do_subscribe(self, jid):
+        """What "Add Contact" does, with the choice to let the other see one's own status."""
+        self._module("Presence").subscribe(jid, auto_auth=True)
+        return {}
+
+    def do_open(self, jid):
+        """Opens the chat and brings its window to the front."""
+        app.window.add_chat(ACCOUNT, JID.from_string(jid), "contact", select=True)
+        app.window.present()
+        return {"window": app.window.get_window().get_xid()}
+
+    def do_leave(self):
+        """Shows no chat any more: what comes now stays unread."""
+        app.window.show_account_page(ACCOUNT)
+        return {}
+
+    def do_avatar(self, file):
+        """What the profile window does with a chosen picture."""
+        picture, data = GdkPixbuf.Pixbuf.new_from_file(file), Path(file).read_bytes()
+        avatar = Avatar()
+        avatar.add_image_source(data, "image/png", picture.get_height(), picture.get_width())
+        self._module("UserAvatar").set_avatar(avatar, public=True)
+        return {}
+
+    # -- seeing
+
+    def do_look(self, jid=None):
+        seen = {"online": ACCOUNT in app.connections and app.get_client(ACCOUNT).state.is_available}
+        if jid and seen["online"]:
+            contact = self._module("Contacts").get_contact(jid)
+            item = self._module("Roster").get_item(contact.jid)
+            seen.update(
+                show=contact.show.value, avatar=self._picture(contact), typing=str(contact.chatstate_string),
+                name=contact.name, subscription=item.subscription if item else None, chat=self._chat(contact))
+        return seen
+
+    @staticmethod
+    def _module(name):
+        return app.get_client(ACCOUNT).get_module(name)
+
+    @staticmethod
+    def _picture(contact):
+        """The hash of the picture that Gajim has *and* has stored."""
+        sha = contact.avatar_sha
+        return sha if sha and (configpaths.get("AVATAR") / sha).is_file() else None
+
+    @staticmethod
+    def _chat(contact):
+        """The open chat as it is on the screen: its headline and its messages."""
+        control, stack = app.window.get_control(), app.window.get_chat_stack()
+        if not control.has_active_chat() or control.contact != contact:
+            return None
+        view = control._scrolled_view
+        rows = [{"mine": row.kind == "outgoing", "text": row.text, "receipt": row.has_receipt,
+                 "displayed": row.has_displayed} for row in view.iter_rows() if row.type == "chat"]
+        return {"active": app.window.is_chat_active(ACCOUNT, contact.jid), "rows": rows,
+                "headline": stack._chat_banner._ui.name_label.get_text(),
+                "input": stack.get_message_input().get_text()}
