@@ -22,7 +22,6 @@ static const char *const names[EVENT_TYPE_MAX] = {
     [EVENT_USER_UPDATED] = "user.updated",
     [EVENT_TYPING] = "typing",
     [EVENT_PRESENCE] = "presence",
-    [EVENT_SYSTEM] = "system",
 };
 
 const char *event_type_name(enum event_type type)

@@ -26,7 +26,6 @@ enum event_type {
     /* Not in the log. */
     EVENT_TYPING,
     EVENT_PRESENCE,
-    EVENT_SYSTEM,
     EVENT_TYPE_MAX
 };
 

@@ -8,7 +8,9 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/account.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/elsewhere.h"
 #include "bridge/core/event.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/status.h"
@@ -19,6 +21,7 @@
 #include "bridge/loop/loop.h"
 #include "xep/presence.h"
 
+#define TOPIC "presence" /* on the bus */
 #define PARTNERS 2000          /* of one user */
 #define PARTNERS_MAX 1000000   /* in all */
 #define READS_MAX 16           /* under way */
@@ -84,6 +87,14 @@ static struct attendee *find(const struct audience *audience, const struct uuid 
     return g_hash_table_lookup(audience->attendees, user);
 }
 
+static void choose(struct attendee *attendee, enum status_kind kind, bool away)
+{
+    if (away && !attendee->away)
+        attendee->away_since = clock_wall();
+    attendee->chosen = kind;
+    attendee->away = away;
+}
+
 /* ---- Events ---------------------------------------------------------------------------------------- */
 
 static struct event *make_event(const struct uuid *id, gint64 number, const struct status *status)
@@ -116,15 +127,79 @@ static struct status status_of(const struct audience *audience, const struct att
     return status;
 }
 
-static void tell_one(const struct audience *audience, const struct uuid *to,
-                     const struct attendee *attendee, const struct status *status)
+static void add_listener(json_t *list, const struct core *core, const struct uuid *user)
 {
-    struct account *account = account_find(audience->core, to);
-    if (!account || !account->subscribers)
+    char id[UUID_TEXT_SIZE];
+    if (!elsewhere_is_online(core, user))
         return;
-    g_autoptr(trestle_event) event =
-        make_event(&attendee->account->id, attendee->account->number, status);
-    event_deliver(account, event);
+    uuid_format(user, id);
+    json_array_append_new(list, json_string(id));
+}
+
+/* The same for partners with sockets at other instances, and for the user's own. */
+static void tell_instances(const struct audience *audience, const struct attendee *attendee)
+{
+    const struct status *status = &attendee->shown.told;
+    struct core *core = audience->core;
+    if (!bus_is_heard(core))
+        return;
+    json_t *whole = json_array();
+    json_t *less = json_array();
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, attendee->partners);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const struct partner *partner = value;
+        if (partner->hosted && partner->sees)
+            add_listener(partner->sees_last ? whole : less, core, &partner->id);
+    }
+    bus_publish(core, TOPIC,
+                json_pack("{s:s, s:I, s:s, s:b, s:I, s:o, s:o}", "user",
+                          attendee->account->id_text, "number",
+                          (json_int_t)attendee->account->number, "status",
+                          status_kind_name(status->kind), "away", status->away, "last_seen",
+                          (json_int_t)status->last_seen, "to", whole, "less", less));
+}
+
+static void deliver_to(struct core *core, struct event *event, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct uuid id;
+        const char *text = json_string_value(json_array_get(list, i));
+        struct account *account = text && uuid_parse(text, &id) ? account_find(core, &id) : NULL;
+        if (account)
+            event_deliver(account, event);
+    }
+}
+
+/* The user has sockets here too: what was said there holds here, and was told. */
+static void take_over(struct attendee *attendee, const struct status *status)
+{
+    choose(attendee, status->kind, status->away);
+    status_forget(&attendee->shown);
+    attendee->shown.now = attendee->shown.told = attendee->said = *status;
+}
+
+static void told_by_another(struct core *core, const json_t *message, void *data)
+{
+    (void)data;
+    struct uuid user;
+    struct status status = {.away = json_is_true(json_object_get(message, "away")),
+                            .last_seen = json_integer_value(json_object_get(message, "last_seen"))};
+    const char *id = json_string_value(json_object_get(message, "user"));
+    const char *kind = json_string_value(json_object_get(message, "status"));
+    gint64 number = json_integer_value(json_object_get(message, "number"));
+    if (!core->audience || !id || !uuid_parse(id, &user) || !kind ||
+        !status_kind_parse(kind, &status.kind))
+        return;
+    struct attendee *attendee = find(core->audience, &user);
+    if (attendee && status.kind != STATUS_OFFLINE)
+        take_over(attendee, &status);
+    g_autoptr(trestle_event) whole = make_event(&user, number, &status);
+    status.last_seen = 0;
+    g_autoptr(trestle_event) less = make_event(&user, number, &status);
+    deliver_to(core, whole, json_object_get(message, "to"));
+    deliver_to(core, less, json_object_get(message, "less"));
 }
 
 /* Everybody who may see the user is told what it has become. */
@@ -152,6 +227,7 @@ static void on_told(struct status_entry *entry, void *data)
     struct audience *audience = data;
     struct attendee *attendee = loop_owner(entry, struct attendee, shown);
     tell_partners(audience, attendee);
+    tell_instances(audience, attendee);
     if (entry->told.kind == STATUS_OFFLINE)
         attendee->said = (struct status){.kind = STATUS_ONLINE};
     else if (entry->told.kind != attendee->said.kind || entry->told.away != attendee->said.away) {
@@ -237,8 +313,8 @@ static GHashTable *partners_of(const struct rows *rows, struct attendee *attende
     return partners;
 }
 
-/* PARTNER was OLD (NULL: nobody) to the user of ATTENDEE and is NOW (NULL: nobody): whoever sees
- * more or less than before is told. */
+/* PARTNER was OLD (NULL: nobody) to the user of ATTENDEE and is NOW (NULL: nobody). The user is told
+ * who is seen or not any more; who sees the user is told in the same way, after a read of their own. */
 static void compare(struct audience *audience, struct attendee *attendee,
                     const struct partner *old, const struct partner *now)
 {
@@ -256,11 +332,9 @@ static void compare(struct audience *audience, struct attendee *attendee,
     }
     if (!hosted || (saw == sees && seen_before == seen))
         return;
-    struct status nothing = {0};
-    struct status shown = attendee->shown.told;
-    if (saw != sees && shown.kind != STATUS_OFFLINE)
-        tell_one(audience, id, attendee, sees ? &shown : &nothing);
-    struct status theirs = now ? status_of(audience, attendee, now) : nothing;
+    struct status theirs = {0};
+    if (now)
+        theirs = status_of(audience, attendee, now);
     if (seen_before != seen && (theirs.kind != STATUS_OFFLINE || !seen)) {
         g_autoptr(trestle_event) event =
             make_event(id, now ? now->number : old->number, &theirs);
@@ -379,17 +453,11 @@ static struct attendee *attend(struct audience *audience, struct account *accoun
     attendee->account = account_ref(account);
     attendee->chosen = attendee->said.kind = STATUS_ONLINE;
     attendee->greet = g_ptr_array_new();
+    if (elsewhere_is_online(audience->core, &account->id)) /* it is no news */
+        attendee->shown.now = attendee->shown.told = attendee->said;
     g_hash_table_insert(audience->attendees, &attendee->account->id, attendee);
     queue_read(audience, attendee, 0);
     return attendee;
-}
-
-static void choose(struct attendee *attendee, enum status_kind kind, bool away)
-{
-    if (away && !attendee->away)
-        attendee->away_since = clock_wall();
-    attendee->chosen = kind;
-    attendee->away = away;
 }
 
 static void on_subscriber(struct core *core, struct subscriber *subscriber,
@@ -410,7 +478,8 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber,
     if (account->subscribers)
         return;
     attendee->left = clock_wall();
-    choose(attendee, STATUS_ONLINE, false);
+    if (!elsewhere_is_online(core, &account->id))
+        choose(attendee, STATUS_ONLINE, false);
 }
 
 void audience_changed(struct core *core, struct account *account)
@@ -418,6 +487,22 @@ void audience_changed(struct core *core, struct account *account)
     struct attendee *attendee = core->audience ? find(core->audience, &account->id) : NULL;
     if (attendee)
         refresh(core->audience, attendee);
+}
+
+/* USER has blocked somebody, or changed a setting: all who have USER as a partner look again. */
+static void on_related(struct core *core, const struct uuid *user)
+{
+    GHashTableIter iter;
+    gpointer value;
+    if (!core->audience)
+        return;
+    audience_reload(core, user);
+    g_hash_table_iter_init(&iter, core->audience->attendees);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        struct attendee *attendee = value;
+        if (attendee->partners && g_hash_table_contains(attendee->partners, user))
+            queue_read(core->audience, attendee, RELOAD_DELAY);
+    }
 }
 
 static void on_publishing(struct core *core, const struct event *event, const struct uuid *users,
@@ -581,6 +666,7 @@ static void start(struct core *core)
     g_queue_init(&audience->reads);
     audience->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, audience);
     core->audience = audience;
+    bus_subscribe(core, TOPIC, told_by_another, NULL);
 }
 
 static void stop(struct core *core)
@@ -605,4 +691,4 @@ const struct feature feature_audience = {.name = "audience", .operations = opera
                                          .start = start, .stop = stop,
                                          .subscriber_changed = on_subscriber,
                                          .publishing = on_publishing,
-                                         .related = audience_reload};
+                                         .related = on_related};

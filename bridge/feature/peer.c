@@ -220,7 +220,7 @@ static void fetch(struct look *look)
         pubsub_request_add(iq, NS_AVATAR_DATA, look->hash);
     else
         stanza_add(iq, "vCard", NS_VCARD);
-    struct link *link = look->core->sink.link;
+    struct link *link = look->core->link;
     if (!link || !link_request(link, iq, FETCH_SECONDS, data ? data_came : card_came, look))
         look_finish(look);
 }

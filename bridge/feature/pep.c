@@ -400,7 +400,7 @@ static void ask_caps(struct job *job)
     g_autofree char *node = g_strconcat(job->node, "#", job->ver, NULL);
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, job->account->full_jid, job->jid);
     disco_info_add_request(iq, node);
-    if (!link_request(job->core->sink.link, iq, CAPS_SECONDS, caps_answered, job))
+    if (!link_request(job->core->link, iq, CAPS_SECONDS, caps_answered, job))
         job_free(job);
 }
 
@@ -408,7 +408,7 @@ static void ask_caps(struct job *job)
 static void relation_read(const struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error == ERROR_NONE && relation->user_side.shows && job->core->sink.link)
+    if (error == ERROR_NONE && relation->user_side.shows && job->core->link)
         ask_caps(job);
     else
         job_free(job);

@@ -14,7 +14,9 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/elsewhere.h"
 #include "bridge/core/event.h"
 #include "bridge/core/pair.h"
 #include "bridge/core/registry.h"
@@ -24,6 +26,7 @@
 #include "xep/0334_hints.h"
 #include "xep/message.h"
 
+#define TOPIC "typing" /* on the bus */
 #define SECOND G_USEC_PER_SEC
 #define PACE SECOND
 #define SHORT_SILENCE (3 * SECOND)
@@ -49,32 +52,85 @@ static bool is_wanted(const struct account *account, bool repeat)
     return !repeat;
 }
 
-static void tell_app(struct core *core, const struct typing_change *change)
+/* What one app is told. */
+struct notice {
+    struct event_parties parties;
+    struct uuid to;
+    bool active;
+    bool repeat;
+};
+
+static void tell_here(struct core *core, const struct notice *notice)
 {
-    const struct pair_side *typist = &change->pair->side[change->side];
-    const struct pair_side *other = &change->pair->side[!change->side];
-    struct account *account = account_find(core, &other->user);
-    if (!is_wanted(account, change->repeat))
+    struct account *account = account_find(core, &notice->to);
+    if (!is_wanted(account, notice->repeat))
         return;
     char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
-    uuid_format(&change->pair->conversation, conversation);
-    uuid_format(&typist->user, user);
+    uuid_format(&notice->parties.conversation, conversation);
+    uuid_format(&notice->parties.actor, user);
     g_auto(buffer) payload = BUFFER_INIT(PAYLOAD_MAX);
     struct json_writer json;
     json_writer_init(&json, &payload);
     json_begin_object(&json);
     json_member_string(&json, "conversation_id", conversation);
     json_member_string(&json, "user_id", user);
-    json_member_boolean(&json, "active", change->active);
+    json_member_boolean(&json, "active", notice->active);
     json_end_object(&json);
     g_autoptr(trestle_event) event = event_new(EVENT_TYPING, 0, clock_wall(), &payload);
-    event->active = change->active;
-    event->repeat = change->repeat;
-    event->parties = (struct event_parties){.conversation = change->pair->conversation,
-                                            .actor = typist->user,
-                                            .actor_number = typist->number,
-                                            .peer_number = other->number};
+    event->active = notice->active;
+    event->repeat = notice->repeat;
+    event->parties = notice->parties;
     event_deliver(account, event);
+}
+
+static void tell_elsewhere(struct core *core, const struct notice *notice)
+{
+    char conversation[UUID_TEXT_SIZE], actor[UUID_TEXT_SIZE], to[UUID_TEXT_SIZE];
+    if (!bus_is_heard(core) || !elsewhere_is_online(core, &notice->to))
+        return;
+    uuid_format(&notice->parties.conversation, conversation);
+    uuid_format(&notice->parties.actor, actor);
+    uuid_format(&notice->to, to);
+    bus_publish(core, TOPIC,
+                json_pack("{s:s, s:s, s:I, s:s, s:I, s:b, s:b}", "conversation", conversation,
+                          "actor", actor, "actor_number",
+                          (json_int_t)notice->parties.actor_number, "to", to, "to_number",
+                          (json_int_t)notice->parties.peer_number, "active", notice->active,
+                          "repeat", notice->repeat));
+}
+
+static bool read_id(const json_t *message, const char *name, struct uuid *ret_id)
+{
+    const char *text = json_string_value(json_object_get(message, name));
+    return text && uuid_parse(text, ret_id);
+}
+
+static void told_by_another(struct core *core, const json_t *message, void *data)
+{
+    (void)data;
+    struct notice notice = {
+        .parties = {.actor_number = json_integer_value(json_object_get(message, "actor_number")),
+                    .peer_number = json_integer_value(json_object_get(message, "to_number"))},
+        .active = json_is_true(json_object_get(message, "active")),
+        .repeat = json_is_true(json_object_get(message, "repeat"))};
+    if (read_id(message, "conversation", &notice.parties.conversation) &&
+        read_id(message, "actor", &notice.parties.actor) && read_id(message, "to", &notice.to))
+        tell_here(core, &notice);
+}
+
+static void tell_app(struct core *core, const struct typing_change *change)
+{
+    const struct pair_side *typist = &change->pair->side[change->side];
+    const struct pair_side *other = &change->pair->side[!change->side];
+    struct notice notice = {.parties = {.conversation = change->pair->conversation,
+                                        .actor = typist->user,
+                                        .actor_number = typist->number,
+                                        .peer_number = other->number},
+                            .to = other->user,
+                            .active = change->active,
+                            .repeat = change->repeat};
+    tell_here(core, &notice);
+    tell_elsewhere(core, &notice);
 }
 
 static enum chat_state state_of(const struct typing_change *change)
@@ -289,7 +345,7 @@ static bool on_state(const struct stanza_context *context)
     if (message.body && *message.body)
         return false; /* clears by itself, see on_publishing */
     const struct account *account = account_find_jid(core, context->to_bare);
-    if (!account || !account->subscribers)
+    if ((!account || !account->subscribers) && !bus_is_heard(core))
         return false; /* nobody to tell */
     struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
     bool active = message.chat_state == CHAT_STATE_COMPOSING;
@@ -328,6 +384,7 @@ static void start(struct core *core)
                                  .peer_silence = core->options->typing_peer_silence * SECOND,
                                  .short_silence = SHORT_SILENCE, .repeat = REPEAT, .pace = PACE,
                                  .tell = tell, .data = core};
+    bus_subscribe(core, TOPIC, told_by_another, NULL);
     core->typing = typing_new(&rules, clock_monotonic());
 }
 

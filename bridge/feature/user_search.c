@@ -124,7 +124,7 @@ static void ask_domain(struct request *request, const char *jid, const char *dom
     *lookup = (struct lookup){request, g_strdup(jid), g_strdup(domain)};
     lookups.running++;
     if (lookups.running <= LOOKUPS_MAX &&
-        link_request(request->core->sink.link, iq, ASK_SECONDS, domain_answered, lookup))
+        link_request(request->core->link, iq, ASK_SECONDS, domain_answered, lookup))
         return;
     lookup_free(lookup);
     request_fail(request, ERROR_UNAVAILABLE, NULL);

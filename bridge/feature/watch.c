@@ -7,6 +7,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/core/account.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/peer.h"
@@ -20,6 +21,7 @@
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
 
+#define TOPIC "contact" /* on the bus */
 #define TICK_MILLISECONDS 250
 #define PACE_MILLISECONDS 20 /* between two questions */
 #define QUESTIONS_MAX 100000 /* that wait; more are dropped, the next presence asks again */
@@ -213,12 +215,76 @@ void presence_resources(const struct core *core, const struct uuid *user, const 
 
 /* ---- Stanzas --------------------------------------------------------------------------------------- */
 
-/* The contact that CONTEXT is about, if the user who is addressed watches it. */
-static struct peer *find(const struct stanza_context *context)
+/* What a contact's server told a hosted user. */
+struct sighting {
+    const char *user; /* bare JIDs */
+    const char *contact;
+    struct peer_resource resource; /* full_jid is who it is about; the rest if available */
+    bool available;
+    gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0: unknown */
+};
+
+/* True if the user watches the contact here. */
+static bool see(struct core *core, const struct sighting *sighting)
 {
-    const struct core *core = context->data;
-    const struct account *account = account_find_jid(core, context->to_bare);
-    return account ? peer_find(core->watch->peers, &account->id, context->from_bare) : NULL;
+    struct watch *watch = core->watch;
+    const struct account *account = account_find_jid(core, sighting->user);
+    struct peer *peer =
+        account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
+    gint64 now = clock_monotonic();
+    if (!peer)
+        return false;
+    if (sighting->available) {
+        peer_available(watch->peers, peer, &sighting->resource, sighting->at, now);
+        if (caps_is_unknown(&sighting->resource))
+            enqueue(watch, ASK_CAPS, &peer->user, sighting->resource.full_jid);
+        return true;
+    }
+    bool first = !peer->known;
+    gint64 left = peer->resources->len > 0 ? clock_wall() : 0;
+    peer_unavailable(watch->peers, peer, sighting->resource.full_jid,
+                     sighting->at >= 0 ? sighting->at : left, now);
+    if (first && peer->last_seen == 0)
+        enqueue(watch, ASK_LAST, &peer->user, peer->jid);
+    return true;
+}
+
+/* The user may have sockets at another instance. */
+static void pass_on(struct core *core, const struct sighting *sighting)
+{
+    const struct peer_resource *resource = &sighting->resource;
+    if (bus_is_heard(core))
+        bus_publish(core, TOPIC,
+                    json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s?, s:s?, s:I}", "user",
+                              sighting->user, "contact", sighting->contact, "full_jid",
+                              resource->full_jid, "available", sighting->available, "away",
+                              resource->away, "in_call", resource->in_call, "node",
+                              resource->caps_node, "ver", resource->caps_ver, "at",
+                              (json_int_t)sighting->at));
+}
+
+static char *member(const json_t *message, const char *name)
+{
+    return (char *)(guintptr)json_string_value(json_object_get(message, name));
+}
+
+static void seen_by_another(struct core *core, const json_t *message, void *data)
+{
+    (void)data;
+    struct sighting sighting = {
+        .user = member(message, "user"),
+        .contact = member(message, "contact"),
+        .resource = {.full_jid = member(message, "full_jid"),
+                     .away = json_is_true(json_object_get(message, "away")),
+                     .in_call = json_is_true(json_object_get(message, "in_call")),
+                     .caps_node = member(message, "node"),
+                     .caps_ver = member(message, "ver")},
+        .available = json_is_true(json_object_get(message, "available")),
+        .at = json_integer_value(json_object_get(message, "at"))};
+    if (!sighting.resource.caps_node || !sighting.resource.caps_ver)
+        sighting.resource.caps_node = sighting.resource.caps_ver = NULL;
+    if (core->watch && sighting.user && sighting.contact && sighting.resource.full_jid)
+        see(core, &sighting);
 }
 
 static bool has_usable_caps(const struct caps *caps)
@@ -227,47 +293,41 @@ static bool has_usable_caps(const struct caps *caps)
            strlen(caps->node) <= CAPS_NODE_MAX;
 }
 
-static bool on_available(const struct stanza_context *context)
+static void sight(const struct stanza_context *context, struct sighting *sighting)
 {
-    const struct core *core = context->data;
-    struct peer *peer = find(context);
-    struct presence_stanza presence;
-    if (!peer || !presence_parse(context->stanza, &presence))
-        return true;
-    bool usable = has_usable_caps(&presence.caps);
-    struct peer_resource resource = {
-        .full_jid = (char *)(guintptr)context->from,
-        .away = presence.show == PRESENCE_SHOW_AWAY || presence.show == PRESENCE_SHOW_XA,
-        .in_call = presence.in_call,
-        .caps_node = usable ? (char *)(guintptr)presence.caps.node : NULL,
-        .caps_ver = usable ? (char *)(guintptr)presence.caps.ver : NULL};
-    gint64 idle = presence.idle_since_us < clock_wall() ? MAX(presence.idle_since_us, 0) : 0;
-    peer_available(core->watch->peers, peer, &resource, idle, clock_monotonic());
-    if (caps_is_unknown(&resource))
-        enqueue(core->watch, ASK_CAPS, &peer->user, context->from);
-    return true;
+    struct core *core = context->data;
+    sighting->user = context->to_bare;
+    sighting->contact = context->from_bare;
+    sighting->resource.full_jid = (char *)(guintptr)context->from;
+    if (!see(core, sighting))
+        pass_on(core, sighting);
 }
 
-static gint64 left_at(const struct stanza_context *context, const struct peer *peer)
+static bool on_available(const struct stanza_context *context)
 {
-    struct delay delay;
-    gint64 now = clock_wall();
-    if (delay_parse(context->stanza, &delay))
-        return CLAMP(delay.stamp_us, 0, now);
-    return peer->resources->len > 0 ? now : 0;
+    struct presence_stanza presence;
+    if (!presence_parse(context->stanza, &presence))
+        return true;
+    bool usable = has_usable_caps(&presence.caps);
+    struct sighting sighting = {
+        .resource = {.away = presence.show == PRESENCE_SHOW_AWAY ||
+                             presence.show == PRESENCE_SHOW_XA,
+                     .in_call = presence.in_call,
+                     .caps_node = usable ? (char *)(guintptr)presence.caps.node : NULL,
+                     .caps_ver = usable ? (char *)(guintptr)presence.caps.ver : NULL},
+        .available = true,
+        .at = presence.idle_since_us < clock_wall() ? MAX(presence.idle_since_us, 0) : 0};
+    sight(context, &sighting);
+    return true;
 }
 
 static bool on_unavailable(const struct stanza_context *context)
 {
-    const struct core *core = context->data;
-    struct peer *peer = find(context);
-    if (!peer)
-        return true;
-    bool first = !peer->known;
-    peer_unavailable(core->watch->peers, peer, context->from, left_at(context, peer),
-                     clock_monotonic());
-    if (first && peer->last_seen == 0)
-        enqueue(core->watch, ASK_LAST, &peer->user, peer->jid);
+    struct sighting sighting = {.at = -1};
+    struct delay delay;
+    if (delay_parse(context->stanza, &delay))
+        sighting.at = CLAMP(delay.stamp_us, 0, clock_wall());
+    sight(context, &sighting);
     return true;
 }
 
@@ -305,6 +365,7 @@ static void start(struct core *core)
     watch->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, watch);
     caps_start();
     core->watch = watch;
+    bus_subscribe(core, TOPIC, seen_by_another, NULL);
 }
 
 static void stop(struct core *core)

@@ -97,13 +97,6 @@ static bool make_failure(const struct event *event, const json_t *payload, json_
     return true;
 }
 
-static bool make_system(const struct event *event, const json_t *payload, json_t *frame)
-{
-    (void)event;
-    copy(frame, "message", payload, "message");
-    return json_object_get(frame, "message") != NULL;
-}
-
 static const struct {
     const char *name; /* NULL: these clients know nothing like it */
     /* Fills FRAME; false: not to be shown. */
@@ -115,7 +108,6 @@ static const struct {
     [EVENT_MESSAGE_FAILED] = {"message_failed", make_failure},
     [EVENT_TYPING] = {"typing_indicator", make_typing},
     [EVENT_PRESENCE] = {"user_online_status", make_presence},
-    [EVENT_SYSTEM] = {"system", make_system},
 };
 
 static const char *event_name(enum event_type type)

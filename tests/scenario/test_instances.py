@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from harness import cluster
+from harness.database import database
 from harness.fault import wait_for
 from harness.rest import App
 from harness.stack import TOP, Stack
@@ -453,3 +454,35 @@ def test_a_profile_changed_at_one_is_known_at_the_other(app):
         user = here.call(200, "PATCH", "/api/users/me", {"name": "Changed here"})
         assert socket.expect("user.updated")["payload"] == user
     wait_for("the other instance to know the profile", lambda: there.me() == user)
+
+
+# -- typing and presence
+
+
+def test_typing_and_presence_cross_instances(app, sockets, stack, xmpp):
+    alice, dora, bob = app("alice", 0), app("dora", 1), xmpp("bob")
+    conversation = alice.conversation_with(participant_id=dora.me()["id"])
+    alice.send(conversation, "hello")
+    abroad = alice.conversation_with(jid=bob.bare)
+    alices, doras = alice.me()["id"], dora.me()["id"]
+    with database(stack) as query:
+        query("INSERT INTO contacts (user_id, peer, to_peer) VALUES (%s, %s, true)", alices, bob.bare)
+    here, there = sockets(alice), sockets(dora)
+    here.expect("presence", user_id=doras, status="online")
+    here.command("presence", status="in_call")
+    there.expect("presence", user_id=alices, status="in_call")
+    here.command("typing", conversation_id=conversation["id"], active=True)
+    there.expect("typing", user_id=alices, active=True)
+    here.message(conversation, "written")
+    there.expect("typing", user_id=alices, active=False)
+    peer = next(p["user"]["id"] for p in abroad["participants"] if p["user"]["id"] != alices)
+    for show in ("away", "chat") * 2:  # the server may hand them to either instance
+        bob.send_raw(f"<presence to='{alice.me()['jid']}'><show>{show}</show></presence>")
+        here.expect("presence", user_id=peer, status="online", away=show == "away")
+    bob.send_message(alice.me()["jid"], "hi")
+    here.expect("message.new", content="hi")
+    bob.send_raw(f"<message to='{alice.me()['jid']}' type='chat'>"
+                 "<composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    here.expect("typing", user_id=peer, active=True)
+    here.close()
+    there.expect("presence", user_id=alices, status="offline")

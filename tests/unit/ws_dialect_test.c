@@ -70,8 +70,6 @@ START_TEST(s1_shows_what_its_clients_read)
     expect("s1", make_event(EVENT_MESSAGE_FAILED, 9, "{\"message_id\":\"u-1\",\"code\":\"x\"}"),
            "{\"type\":\"message_failed\",\"cursor\":\"e-9\",\"uuid\":\"u-1\","
            "\"error\":\"x\"}");
-    expect("s1", make_event(EVENT_SYSTEM, 0, "{\"message\":\"Soon back\"}"),
-           "{\"type\":\"system\",\"message\":\"Soon back\"}");
     expect("s1", make_event(EVENT_CONVERSATION_NEW, 9, "{\"id\":\"c\"}"), NULL);
 }
 END_TEST

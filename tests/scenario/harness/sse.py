@@ -6,6 +6,7 @@ import socket
 import threading
 import urllib.parse
 
+from . import described
 from .inbox import Inbox
 from .ws import fits
 
@@ -42,6 +43,8 @@ class EventStream:
         """Begins to read."""
         self.reply = self._connection.getresponse()
         self.status, self.type = self.reply.status, self.reply.getheader("Content-Type")
+        if self.status == 200:
+            described.seen.add("routes", ("GET", "/api/events"))
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
