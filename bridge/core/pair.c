@@ -21,14 +21,21 @@ struct pairs {
     GHashTable *by_conversation; /* struct uuid * → struct pair *, owned */
     GHashTable *by_name;         /* char * → struct pair *, referenced */
     GHashTable *absent;          /* char * → gint64 *: until when */
-    unsigned reads;
+    GHashTable *readings;        /* char * → struct reading *, both borrowed */
+    unsigned reads;              /* those that wait */
 };
 
+struct waiter {
+    pair_done done;
+    void *data;
+};
+
+/* One statement that runs, and all who asked for the same meanwhile: they hear of it in their order,
+ * before anybody who finds the pair in memory. */
 struct reading {
     struct core *core;
     char *name;
-    pair_done done;
-    void *data;
+    GArray *waiters; /* struct waiter */
 };
 
 struct pair *pair_ref(struct pair *pair)
@@ -64,6 +71,7 @@ void pairs_init(struct core *core)
     pairs->by_conversation = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, unref_value);
     pairs->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_value);
     pairs->absent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    pairs->readings = g_hash_table_new(g_str_hash, g_str_equal);
     core->pairs = pairs;
 }
 
@@ -75,6 +83,7 @@ void pairs_clear(struct core *core)
     g_hash_table_unref(pairs->by_name);
     g_hash_table_unref(pairs->by_conversation);
     g_hash_table_unref(pairs->absent);
+    g_hash_table_unref(pairs->readings);
     g_free(pairs);
 }
 
@@ -120,6 +129,8 @@ static gboolean is_pair(gpointer key, gpointer value, gpointer data)
 
 void pair_forget(struct core *core, const struct uuid *conversation)
 {
+    if (core->pairs)
+        g_hash_table_remove_all(core->pairs->readings);
     struct pair *pair = pair_known(core, conversation);
     if (!pair)
         return;
@@ -138,14 +149,17 @@ void pairs_forget(struct core *core, const struct uuid *user)
     if (!core->pairs)
         return;
     gpointer wanted = (gpointer)(guintptr)user;
+    g_hash_table_remove_all(core->pairs->readings);
     g_hash_table_foreach_remove(core->pairs->by_name, is_of, wanted);
     g_hash_table_foreach_remove(core->pairs->by_conversation, is_of, wanted);
 }
 
 void pairs_grew(struct core *core)
 {
-    if (core->pairs && g_hash_table_size(core->pairs->absent) > 0)
-        g_hash_table_remove_all(core->pairs->absent);
+    if (!core->pairs)
+        return;
+    g_hash_table_remove_all(core->pairs->readings);
+    g_hash_table_remove_all(core->pairs->absent);
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------- */
@@ -199,41 +213,42 @@ static void remember(struct pairs *pairs, const char *name, struct pair *pair)
     g_hash_table_replace(pairs->absent, g_strdup(name), until);
 }
 
+static void reading_end(struct reading *reading, struct pair *pair, enum error_code error)
+{
+    for (guint i = 0; i < reading->waiters->len; i++) {
+        const struct waiter *waiter = &g_array_index(reading->waiters, struct waiter, i);
+        waiter->done(pair, error, waiter->data);
+    }
+    g_array_unref(reading->waiters);
+    g_free(reading->name);
+    g_free(reading);
+}
+
 static void read_done(const struct rows *rows, enum error_code error, void *data)
 {
     struct reading *reading = data;
-    struct core *core = reading->core;
+    struct pairs *pairs = reading->core->pairs;
     g_autoptr(trestle_pair) pair = NULL;
-    if (core->pairs) {
-        core->pairs->reads--;
+    if (pairs) {
+        pairs->reads -= reading->waiters->len;
+        if (g_hash_table_lookup(pairs->readings, reading->name) == reading)
+            g_hash_table_remove(pairs->readings, reading->name);
         struct pair *found =
-            error == ERROR_NONE && rows_count(rows) == 1 ? learn(core, rows) : NULL;
+            error == ERROR_NONE && rows_count(rows) == 1 ? learn(reading->core, rows) : NULL;
         pair = found ? pair_ref(found) : NULL;
         if (error == ERROR_NONE)
-            remember(core->pairs, reading->name, pair);
+            remember(pairs, reading->name, pair);
     }
-    reading->done(pair, error, reading->data);
-    g_free(reading->name);
-    g_free(reading);
+    reading_end(reading, pair, error);
 }
 
 static void refuse(void *data)
 {
-    struct reading *reading = data;
-    reading->done(NULL, ERROR_UNAVAILABLE, reading->data);
-    g_free(reading->name);
-    g_free(reading);
+    reading_end(data, NULL, ERROR_UNAVAILABLE);
 }
 
-void pair_read(struct core *core, const struct pair_key *key, pair_done done, void *data)
+static void ask(struct core *core, const struct pair_key *key, struct reading *reading)
 {
-    struct reading *reading = g_new0(struct reading, 1);
-    *reading = (struct reading){core, key_name(key), done, data};
-    if (!core->archive || core->pairs->reads >= READS_MAX) {
-        loop_defer(refuse, reading);
-        return;
-    }
-    core->pairs->reads++;
     char id[UUID_TEXT_SIZE];
     if (key->peer) {
         const char *values[] = {key->peer, key->hosted};
@@ -247,4 +262,29 @@ void pair_read(struct core *core, const struct pair_key *key, pair_done done, vo
         archive_query(core->archive, QUERY_PAIR_BY_USERS, (const char *[]){id, key->reference},
                       read_done, reading);
     }
+}
+
+void pair_read(struct core *core, const struct pair_key *key, pair_done done, void *data)
+{
+    struct pairs *pairs = core->pairs;
+    struct waiter waiter = {done, data};
+    bool possible = core->archive && pairs->reads < READS_MAX;
+    g_autofree char *name = key_name(key);
+    struct reading *reading = possible ? g_hash_table_lookup(pairs->readings, name) : NULL;
+    bool joins = reading != NULL;
+    if (!joins) {
+        reading = g_new0(struct reading, 1);
+        *reading = (struct reading){core, g_steal_pointer(&name),
+                                    g_array_new(FALSE, FALSE, sizeof(struct waiter))};
+    }
+    g_array_append_val(reading->waiters, waiter);
+    if (!possible) {
+        loop_defer(refuse, reading);
+        return;
+    }
+    pairs->reads++;
+    if (joins)
+        return;
+    g_hash_table_replace(pairs->readings, reading->name, reading);
+    ask(core, key, reading);
 }

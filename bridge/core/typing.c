@@ -200,7 +200,7 @@ void typing_set(struct typing *typing, const struct typing_report *report, gint6
     typist->wanted = report->active;
     typist->origin = report->origin;
     typist->heard_at = now;
-    typist->end = TYPING_PAUSED;
+    typist->end = TYPING_STOPPED;
     step(typing, typist, now);
 }
 

@@ -10,7 +10,8 @@
 struct typing;
 
 enum typing_end {
-    TYPING_PAUSED,  /* said so, or was silent for too long */
+    TYPING_STOPPED, /* said so */
+    TYPING_PAUSED,  /* was silent for too long */
     TYPING_LEFT,    /* the socket that typed has closed */
     TYPING_GONE,    /* and it was the user's last one */
     TYPING_MESSAGE  /* the message has come */

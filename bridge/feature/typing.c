@@ -2,9 +2,10 @@
 /* Typing, between apps and chat states (XEP-0085) on XMPP. Nothing is stored, and once a
  * conversation is in memory no SQL statement is sent.
  *
- * To XMPP: composing, then paused, inactive (the socket closed) or gone (the last one did); the
- * message itself says active. Only to peers who have been heard of, see pair.h. From XMPP the same
- * states, alone or with a message, whose arrival clears them. */
+ * To XMPP: composing, then active (the app said so), paused (it fell silent), inactive (the socket
+ * closed) or gone (the last one did); the message itself says active. Only to peers who have been
+ * heard of, see pair.h. From XMPP the same states, alone or with a message, whose arrival clears
+ * them. */
 #include "config.h"
 
 #include <string.h>
@@ -137,6 +138,8 @@ static enum chat_state state_of(const struct typing_change *change)
     if (change->active)
         return CHAT_STATE_COMPOSING;
     switch (change->end) {
+    case TYPING_STOPPED:
+        return CHAT_STATE_ACTIVE; /* clients go on showing that somebody has paused */
     case TYPING_LEFT:
         return CHAT_STATE_INACTIVE;
     case TYPING_GONE:

@@ -218,7 +218,7 @@ def test_typing_costs_no_statement(stack, alice, dora):
 # -- to XMPP
 
 
-def test_a_peer_sees_composing_and_paused_not_stored(alice, bob):
+def test_a_peer_sees_composing_and_its_end_not_stored(alice, bob):
     conversation = acquainted(alice, bob)
     full = alice.jid + "/rest"
     with alice.ws() as phone:
@@ -226,11 +226,11 @@ def test_a_peer_sees_composing_and_paused_not_stored(alice, bob):
         stanza = expect_state(bob, full, "composing")
         assert stanza.type == "chat" and stanza.has(HINTS, "no-store")
         phone.command("typing", conversation_id=conversation["id"], active=False)
-        expect_state(bob, full, "paused")
+        expect_state(bob, full, "active")
         phone.command("typing", conversation_id=conversation["id"], active=True)
         expect_state(bob, full, "composing")
         expect_state(bob, full, "paused")  # silence
-    assert states(bob, full) == ["composing", "paused"] * 2
+    assert states(bob, full) == ["composing", "active", "composing", "paused"]
 
 
 def test_a_burst_becomes_few_stanzas(alice, bob):
@@ -240,7 +240,7 @@ def test_a_burst_becomes_few_stanzas(alice, bob):
         for number in range(100):
             phone.send("typing", conversation_id=conversation["id"], active=number % 2 == 0)
         expect_state(bob, full, "composing")
-        expect_state(bob, full, "paused")
+        expect_state(bob, full, "active")
         phone.message(conversation, "after it")
         bob.expect_message("after it")
     assert len(states(bob, full)) <= 4

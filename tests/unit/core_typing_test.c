@@ -88,7 +88,7 @@ START_TEST(a_start_and_a_stop_are_told_once)
     say(false);
     ck_assert_uint_eq(told, 2);
     ck_assert(!last.active);
-    ck_assert_int_eq(last.end, TYPING_PAUSED);
+    ck_assert_int_eq(last.end, TYPING_STOPPED);
     pass(3 * SECOND);
     ck_assert_uint_eq(told, 2);
     ck_assert_uint_eq(typing_count(typing), 0);

@@ -45,7 +45,7 @@ class Gajim:
             self.desktop.__enter__()
             self._settle()
             self._listen()
-            self.desktop.start(["gajim", "--verbose"], TRESTLE_WITNESS=self._listener.getsockname())
+            self.desktop.start(["gajim", "--loglevel=nbxmpp.connection=INFO"], TRESTLE_WITNESS=self._listener.getsockname())
             self._accept()
             self.expect("logged in", lambda seen: seen["online"], timeout=START)
         except BaseException:
