@@ -112,6 +112,7 @@ struct message_write {
     struct uuid dedupe;       /* what makes a repetition recognisable, per sender; never nil */
     char *body;
     char *client_id;          /* WRITE_MESSAGE; may be NULL */
+    bool limited;             /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_LIMITED */
     /* WRITE_RECEIVE */
     char *from;               /* bare JIDs, and the sender's full one */
     char *to;
@@ -131,6 +132,7 @@ struct message_write {
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;             /* it brings the conversation into a member's list */
+    bool unanswered;          /* WRITE_MESSAGE: the other member has not written in it */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */

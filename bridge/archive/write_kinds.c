@@ -19,6 +19,7 @@ static void encode_message(struct write *write, struct array *a)
     array_add_text(&a[3], m->body);
     array_add_text(&a[4], m->client_id);
     array_add_uuid(&a[5], &m->dedupe);
+    array_add_boolean(&a[6], m->limited);
 }
 
 static void encode_receive(struct write *write, struct array *a)
@@ -58,6 +59,7 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     m->awaited = binary_boolean(r, row, 14);
     m->held = binary_boolean(r, row, 15);
     m->events = binary_text(r, row, 16);
+    m->unanswered = write->kind == WRITE_MESSAGE && binary_boolean(r, row, 17);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -172,8 +174,9 @@ static void decode_change(struct write *write, const PGresult *r, int row)
 }
 
 const struct write_codec write_codecs[WRITE_KINDS] = {
-    [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE, 6,
-                       {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID},
+    [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE, 7,
+                       {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
+                        ARRAY_BOOLEAN},
                        SCALAR_CAREFUL, encode_message, decode_message},
     [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 10,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,

@@ -179,6 +179,15 @@ bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit lim
     return left;
 }
 
+void limiter_give(struct limiter *limiter, const struct uuid *id, enum limit limit)
+{
+    const struct rate *rate = rate_of(limiter, limit);
+    struct subject *subject =
+        rate ? g_hash_table_lookup(map_of(limiter, limit)->table, id) : NULL;
+    if (subject)
+        subject->full_at[limit] -= unit_of(rate);
+}
+
 void limiter_look(struct limiter *limiter, const struct uuid *id, enum limit limit,
                   struct limit_state *ret_state)
 {
@@ -260,6 +269,18 @@ bool limit_take(struct core *core, const struct account *account, enum limit lim
     struct limit_state state;
     return limit_is_waived(core, account, limit) ||
            limiter_take(core->limiter, &account->id, limit, &state);
+}
+
+bool limit_hold(struct core *core, const struct account *account, enum limit limit)
+{
+    struct limit_state state;
+    limiter_look(core->limiter, &account->id, limit, &state);
+    return state.count == 0 || (state.remaining > 0 && limit_take(core, account, limit));
+}
+
+void limit_release(struct core *core, const struct account *account, enum limit limit)
+{
+    limiter_give(core->limiter, &account->id, limit);
 }
 
 static bool refuse(struct request *request)

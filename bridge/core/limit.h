@@ -50,7 +50,9 @@ const char *limit_name(enum limit limit);
 /* Takes one from the bucket of SUBJECT; false if there is none left. LIMITER NULL: no limits. */
 bool limiter_take(struct limiter *limiter, const struct uuid *subject, enum limit limit,
                   struct limit_state *ret_state);
-/* The same without taking; ret_state->remaining tells. */
+/* Gives back one that was taken. */
+void limiter_give(struct limiter *limiter, const struct uuid *subject, enum limit limit);
+/* Looks without taking; ret_state->remaining tells. */
 void limiter_look(struct limiter *limiter, const struct uuid *subject, enum limit limit,
                   struct limit_state *ret_state);
 
@@ -68,6 +70,11 @@ bool limit_is_waived(const struct core *core, const struct account *account, enu
 /* Takes one for ACCOUNT. An account that is older than limits.young_age seconds has no limit of
  * conversations. */
 bool limit_take(struct core *core, const struct account *account, enum limit limit);
+
+/* The same for what may turn out not to count, which is no refusal yet; limit_release gives what was
+ * held back. */
+bool limit_hold(struct core *core, const struct account *account, enum limit limit);
+void limit_release(struct core *core, const struct account *account, enum limit limit);
 
 /* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that acts
  * for a user is not held to the user's limits. */

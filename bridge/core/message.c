@@ -10,6 +10,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
@@ -133,6 +134,7 @@ struct sending {
     struct core *core;
     struct request *request; /* NULL once it was told that the outcome is late */
     bool brief;
+    bool held;               /* one of LIMIT_STRANGERS, until it is known whether this counts */
     struct account *account; /* reference */
 };
 
@@ -191,18 +193,32 @@ static void send_stored(struct sending *sending, const struct message_write *m)
 static const char not_known[] =
     "whether the message was stored is not known yet; repeat it with the same client_id";
 
+static void fail_limited(struct request *request)
+{
+    if (!request_take(request, LIMIT_STRANGERS))
+        return;
+    /* There is one again just now. */
+    limit_release(request->core, request->account, LIMIT_STRANGERS);
+    request_fail(request, ERROR_RATE_LIMITED, NULL);
+}
+
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct sending *sending = write->data;
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
                                                 "was used for another message"};
+    bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
+    if (sending->held && !counts)
+        limit_release(sending->core, sending->account, LIMIT_STRANGERS);
     if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
         send_stored(sending, m);
     else if (sending->request && error != ERROR_NONE)
         request_fail(sending->request, error, write->uncertain ? not_known : NULL);
     else if (sending->request && write->outcome == OUTCOME_CONFLICT)
         request_fail_field(sending->request, &reused);
+    else if (sending->request && write->outcome == OUTCOME_LIMITED)
+        fail_limited(sending->request);
     else if (sending->request && write->outcome == OUTCOME_REFUSED)
         request_fail(sending->request, ERROR_REFUSED, NULL);
     else if (sending->request && write->outcome == OUTCOME_FORBIDDEN)
@@ -251,6 +267,10 @@ void message_send(struct request *request, const struct message_draft *draft)
     m->sender = request->account->id;
     m->body = g_strdup(draft->content);
     m->client_id = g_strdup(draft->client_id);
+    if (!request->by_key) {
+        sending->held = limit_hold(request->core, request->account, LIMIT_STRANGERS);
+        m->limited = !sending->held;
+    }
     if (draft->client_id)
         make_dedupe("client",
                     (const char *[]){request->account->id_text, draft->client_id, NULL}, &m->dedupe);

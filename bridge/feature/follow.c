@@ -47,7 +47,7 @@ struct follower {
 };
 
 static GQueue followers = G_QUEUE_INIT;
-static guint timer;
+static guint timer, ending;
 
 static void pump(struct follower *follower);
 
@@ -76,11 +76,26 @@ static void stream_closed(void *data)
     forget(data);
 }
 
-/* At the next second: whoever tells us walks through the account's subscribers. */
+static gboolean end_expired(gpointer data)
+{
+    (void)data;
+    ending = 0;
+    for (GList *link = followers.head; link;) {
+        struct follower *follower = link->data;
+        link = link->next;
+        if (clock_wall() >= follower->expires)
+            end(follower, false);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* Not at once: whoever tells us walks through the account's subscribers. */
 static void revoked(struct subscriber *subscriber)
 {
     struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
     follower->expires = 0;
+    if (!ending)
+        ending = g_timeout_add(0, end_expired, NULL);
 }
 
 /* Writing ---------------------------------------------------------------------------------------- */
@@ -382,9 +397,8 @@ static void drain(struct core *core)
     (void)core;
     while (followers.head)
         end(followers.head->data, false);
-    if (timer)
-        g_source_remove(timer);
-    timer = 0;
+    g_clear_handle_id(&timer, g_source_remove);
+    g_clear_handle_id(&ending, g_source_remove);
 }
 
 static const struct operation operations[] = {

@@ -9,7 +9,8 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/avatar.c \
   bridge/feature/announce.c bridge/feature/announce.h \
-  bridge/feature/audience.c bridge/feature/audience.h \
+  bridge/feature/audience.c bridge/feature/audience.h bridge/feature/attendee.h \
+  bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
   bridge/feature/caps.c bridge/feature/caps.h \
   bridge/feature/client.c bridge/feature/client.h \
   bridge/feature/description.c \

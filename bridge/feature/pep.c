@@ -5,8 +5,9 @@
  * To others it is as if there were no such user.
  *
  * Who is notified: the available resources of subscribers whose capabilities ask for a node with
- * "+notify"; when they become available, and when the node changes. What a version of capabilities
- * asks for is looked up once and remembered, if its hash proves it. */
+ * "+notify"; when they become available, and when the node changes, as long as they may see the
+ * user's presence. What a version of capabilities asks for is looked up once and remembered, if its
+ * hash proves it. */
 #include "config.h"
 
 #include <string.h>
@@ -171,33 +172,43 @@ static bool on_set(const struct stanza_context *context)
 
 /* ---- Notifications --------------------------------------------------------------------------------- */
 
+/* What is told to some resources. Each is told what its user may still know: a block, or a lost
+ * subscription, is noticed here, whichever instance it was made on. */
 struct notice {
     struct core *core;
     struct account *account; /* reference */
-    char **to;               /* full JIDs, NULL-terminated */
+    unsigned waiting;        /* recipients to be looked up, and who adds them */
+    GPtrArray *pictures;     /* full JIDs that get the avatar */
     char hash[sizeof ((struct account *)NULL)->photo];
+};
+
+struct recipient {
+    struct notice *notice;
+    char *jid;      /* full */
+    unsigned nodes; /* enum pep_node */
 };
 
 static void notice_free(struct notice *notice)
 {
     account_unref(notice->account);
-    g_strfreev(notice->to);
+    g_ptr_array_unref(notice->pictures);
     g_free(notice);
 }
 
-static void send_event(struct core *core, const struct account *account, const char *to,
-                       enum pep_node node, const struct png *png)
+static void send_event(const struct notice *notice, const char *to, enum pep_node node,
+                       const struct png *png)
 {
     xmpp_stanza_t *items = NULL;
     const char *name = NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
         name = nodes[i].bit == node ? nodes[i].node : name;
-    g_autoptr(xmpp_stanza_t) event = pubsub_build_event(account->jid, to, name, &items);
+    g_autoptr(xmpp_stanza_t) event =
+        pubsub_build_event(notice->account->jid, to, name, &items);
     if (node == PEP_AVATAR)
         add_metadata(items, png);
     else
-        add_names(items, account, node);
-    hosted_send(core, event);
+        add_names(items, notice->account, node);
+    hosted_send(notice->core, event);
 }
 
 static void notice_picture_read(const struct rows *rows, enum error_code error, void *data)
@@ -206,53 +217,78 @@ static void notice_picture_read(const struct rows *rows, enum error_code error, 
     struct png png;
     read_png(error == ERROR_NONE ? rows : NULL, notice->hash, &png);
     bool current = strcmp(notice->hash, notice->account->photo) == 0;
-    for (size_t i = 0; error == ERROR_NONE && current && notice->to[i]; i++)
-        send_event(notice->core, notice->account, notice->to[i], PEP_AVATAR, &png);
+    for (guint i = 0; error == ERROR_NONE && current && i < notice->pictures->len; i++)
+        send_event(notice, g_ptr_array_index(notice->pictures, i), PEP_AVATAR, &png);
     notice_free(notice);
 }
 
-/* Takes TO. */
-static void send_avatar(struct core *core, struct account *account, char **to)
+static struct notice *notice_new(struct core *core, struct account *account)
 {
     struct notice *notice = g_new0(struct notice, 1);
-    *notice = (struct notice){.core = core, .account = account_ref(account), .to = to};
-    g_strlcpy(notice->hash, account->photo, sizeof notice->hash);
+    *notice = (struct notice){.core = core, .account = account_ref(account), .waiting = 1,
+                              .pictures = g_ptr_array_new_with_free_func(g_free)};
+    return notice;
+}
+
+/* The last one sends the pictures. */
+static void notice_release(struct notice *notice)
+{
+    if (--notice->waiting > 0)
+        return;
+    if (notice->pictures->len == 0 || !notice->core->archive) {
+        notice_free(notice);
+        return;
+    }
+    g_strlcpy(notice->hash, notice->account->photo, sizeof notice->hash);
     const char *hash = notice->hash;
-    archive_query(core->archive, QUERY_PICTURE_PNG, &hash, notice_picture_read, notice);
+    archive_query(notice->core->archive, QUERY_PICTURE_PNG, &hash, notice_picture_read, notice);
+}
+
+static void recipient_known(const struct relation *relation, enum error_code error, void *data)
+{
+    static const struct png none = {0};
+    struct recipient *recipient = data;
+    struct notice *notice = recipient->notice;
+    unsigned wanted = error == ERROR_NONE && relation->user_side.shows ? recipient->nodes : 0;
+    if (wanted & PEP_NICK)
+        send_event(notice, recipient->jid, PEP_NICK, &none);
+    if (wanted & PEP_VCARD4)
+        send_event(notice, recipient->jid, PEP_VCARD4, &none);
+    if (wanted & PEP_AVATAR)
+        g_ptr_array_add(notice->pictures, g_steal_pointer(&recipient->jid));
+    g_free(recipient->jid);
+    g_free(recipient);
+    notice_release(notice);
+}
+
+static void notice_add(struct notice *notice, const char *jid, unsigned wanted)
+{
+    g_autofree char *bare = g_strndup(jid, strcspn(jid, "/"));
+    if (wanted == 0)
+        return;
+    struct recipient *recipient = g_new0(struct recipient, 1);
+    *recipient = (struct recipient){notice, g_strdup(jid), wanted};
+    notice->waiting++;
+    relation_find(notice->core, notice->account->jid, bare, recipient_known, recipient);
 }
 
 static void send_last_items(struct core *core, struct account *account,
                             const struct watcher *watcher, unsigned wanted)
 {
-    static const struct png none = {0};
-    if (wanted & PEP_NICK)
-        send_event(core, account, watcher->jid, PEP_NICK, &none);
-    if (wanted & PEP_VCARD4)
-        send_event(core, account, watcher->jid, PEP_VCARD4, &none);
-    if ((wanted & PEP_AVATAR) && *account->photo) {
-        char **to = g_new0(char *, 2);
-        to[0] = g_strdup(watcher->jid);
-        send_avatar(core, account, to);
-    }
+    struct notice *notice = notice_new(core, account);
+    notice_add(notice, watcher->jid, *account->photo ? wanted : wanted & ~(unsigned)PEP_AVATAR);
+    notice_release(notice);
 }
 
 void pep_publish(struct core *core, struct account *account, unsigned changed)
 {
-    static const struct png none = {0};
     const GPtrArray *list = g_hash_table_lookup(pep.watchers, account->jid);
-    GPtrArray *pictures = g_ptr_array_new();
+    struct notice *notice = notice_new(core, account);
     for (guint i = 0; list && i < list->len; i++) {
         const struct watcher *watcher = g_ptr_array_index(list, i);
-        unsigned wanted = watcher->nodes & changed;
-        if (wanted & PEP_NICK)
-            send_event(core, account, watcher->jid, PEP_NICK, &none);
-        if (wanted & PEP_VCARD4)
-            send_event(core, account, watcher->jid, PEP_VCARD4, &none);
-        if (wanted & PEP_AVATAR)
-            g_ptr_array_add(pictures, g_strdup(watcher->jid));
+        notice_add(notice, watcher->jid, watcher->nodes & changed);
     }
-    g_ptr_array_add(pictures, NULL);
-    send_avatar(core, account, (char **)g_ptr_array_free(pictures, FALSE));
+    notice_release(notice);
 }
 
 /* ---- Watchers -------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
+#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/secret.h"
@@ -16,6 +17,7 @@
 
 #define REPLY_MAX 65536
 #define COOKIE_NAME "trestle_session"
+#define TOPIC "revoked"
 
 static const struct field no_fields[] = {{0}};
 
@@ -264,6 +266,29 @@ static void user_restore(struct request *request)
     change_suspension(request, QUERY_USER_RESTORE, NULL);
 }
 
+/* ---- Other instances ------------------------------------------------------------------------------- */
+
+/* What was revoked is in the database: they are told that there is something, no more. */
+static void tell_revoked(struct core *core)
+{
+    if (bus_is_heard(core))
+        bus_publish(core, TOPIC, json_object());
+}
+
+static void on_revoked(struct core *core, const json_t *message, void *data)
+{
+    (void)message;
+    (void)data;
+    if (core->archive)
+        revocations_catch_up(core, NULL, NULL);
+}
+
+static void start(struct core *core)
+{
+    core->tell_revoked = tell_revoked;
+    bus_subscribe(core, TOPIC, on_revoked, NULL);
+}
+
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/session", .fields = open_fields, .handle = session_begin,
      .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_MAKES,
@@ -289,4 +314,5 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_session = {.name = "session", .operations = operations};
+const struct feature feature_session = {
+    .name = "session", .operations = operations, .start = start};

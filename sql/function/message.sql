@@ -6,7 +6,10 @@
 -- exists. A repetition (same sender and dedupe) yields the first row.
 --   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
 --            3 the same client_id was used for another message,
---            4 the other does not want it, 5 the sender blocks the other
+--            4 the other does not want it, 5 the sender blocks the other,
+--            7 limited, and the other has neither written yet nor accepted the sender
+-- p_limited: the sender may not write to strangers just now. unanswered: the other has not written in
+-- this conversation, so that the message counts as one to a stranger.
 -- held: the other is not told, having not accepted the conversation. events: what else this added to
 -- the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
@@ -20,11 +23,12 @@ CREATE FUNCTION message_store(
   p_ids uuid[], p_conversations uuid[], p_senders uuid[], p_bodies text[], p_client_ids text[],
   p_dedupes uuid[], p_careful boolean, p_addresses text[] DEFAULT NULL, p_foreign_ids text[] DEFAULT NULL,
   p_markables boolean[] DEFAULT NULL, p_stanzas text[] DEFAULT NULL,
-  p_receipts boolean[] DEFAULT NULL)
+  p_receipts boolean[] DEFAULT NULL, p_limited boolean[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint,
-               number_a bigint, number_b bigint, awaited boolean, held boolean, events text)
+               number_a bigint, number_b bigint, awaited boolean, held boolean, events text,
+               unanswered boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -41,7 +45,9 @@ BEGIN
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
            old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
-           last.seq AS last_seq, last.from_a AS last_from_a
+           last.seq AS last_seq, last.from_a AS last_from_a, stranger.unanswered,
+           CASE WHEN p_limited[i.n] AND stranger.unanswered AND old.id IS NULL
+                THEN relation_stranger(c.id, p_senders[i.n], p_dedupes[i.n]) ELSE false END AS limited
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
         ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
@@ -52,9 +58,14 @@ BEGIN
       -- Here, beside nothing volatile, it is looked up once per conversation.
       LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m WHERE m.conversation_id = c.id
                            ORDER BY m.seq DESC LIMIT 1) last ON true
+      CROSS JOIN LATERAL (
+        SELECT coalesce(last.from_a, c.base_from_a)
+                 = CASE WHEN p_senders[i.n] = c.user_a THEN coalesce(last.seq, c.base_seq) ELSE 0 END
+               AS unanswered) stranger
   ), planned AS MATERIALIZED (
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
+                WHEN r.limited THEN 7
                 WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, 0)
                 WHEN r.old_same THEN 1
                 ELSE 3 END AS outcome,
@@ -64,12 +75,12 @@ BEGIN
            coalesce(r.last_from_a, r.base_from_a)
              + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
            head + r.n AS new_position
-      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL THEN
+      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL AND NOT x.limited THEN
                      relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
                                    p_dedupes[x.n])
                    END AS passage
               FROM resolved x) r
-      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL
+      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL AND NOT r.limited
                          AND (r.passage IS NULL OR r.passage->>'outcome' = '0') ORDER BY r.n
                        ROWS UNBOUNDED PRECEDING)
   ), stored AS (
@@ -96,7 +107,7 @@ BEGIN
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
          p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0, p.held,
-         p.passage->>'events'
+         p.passage->>'events', p.unanswered
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -151,7 +162,7 @@ BEGIN
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, awaited, held, events, n)
+                                 number_b, awaited, held, events, unanswered, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
 END $$;

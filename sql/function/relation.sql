@@ -166,6 +166,24 @@ BEGIN
                             'events', event_list(before));
 END $$;
 
+-- Whether the other member of a conversation, who has not written in it, has not let the sender in
+-- otherwise either: by accepting it, or as a contact. Fails when what is asked for was stored before.
+CREATE FUNCTION relation_stranger(p_conversation uuid, p_sender uuid, p_dedupe uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  PERFORM relation_repeated(p_sender, p_dedupe);
+  RETURN NOT EXISTS (
+    SELECT FROM conversations c
+      JOIN users source ON source.id = p_sender
+      JOIN users target ON target.id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+      LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = target.id
+      WHERE c.id = p_conversation
+        AND (m.request = 'accepted' OR relation_contact(target.id, source.jid)
+             OR (target.kind <> 'hosted' AND EXISTS (
+                   SELECT FROM contacts x WHERE x.user_id = source.id AND x.peer = target.jid
+                     AND x.to_peer))));
+END $$;
+
 -- Whether the other member has not accepted the conversation.
 CREATE FUNCTION relation_held(p_conversation uuid, p_sender uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$

@@ -3,7 +3,7 @@
 
 -- name: message_store
 SELECT * FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-                            $7::boolean)
+                            $8::boolean, p_limited => $7::boolean[])
 
 -- name: message_receive
 SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],

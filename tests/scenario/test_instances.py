@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import uuid
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -14,17 +15,23 @@ import pytest
 from harness import cluster
 from harness.database import database
 from harness.fault import wait_for
-from harness.rest import App
+from harness.rest import App, Backend
+from harness.session import Browser
+from harness.sse import EventStream
 from harness.stack import TOP, Stack
+from harness.ws import Closed
 from harness.xmpp import VERSION, XmppError
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def two(request):
-    """A stack with two bridges, for the tests of this file."""
-    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2")
+def two(request, tmp_path_factory):
+    """A stack with two bridges, for the tests of this file. What they are quick at is not by asking the
+    database now and then."""
+    conf = tmp_path_factory.mktemp("conf") / "two.ini"
+    conf.write_text("[session]\nrecheck = 60000\n")
+    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2", "--conf", str(conf))
     try:
         yield stack
         reports = stack.sanitizer_reports()
@@ -486,3 +493,58 @@ def test_typing_and_presence_cross_instances(app, sockets, stack, xmpp):
     here.expect("typing", user_id=peer, active=True)
     here.close()
     there.expect("presence", user_id=alices, status="offline")
+
+
+def wait_out(sockets, streams, reason, began):
+    """All are told that they are out, within a second of the answer at BEGAN."""
+    for socket in sockets:
+        end = socket.inbox.expect("the close", lambda frame: isinstance(frame, Closed))
+        assert (end.code, end.reason) == (4401, reason)
+    for stream in streams:
+        stream.expect_end()
+    assert time.monotonic() - began < 1
+
+
+def test_signing_out_at_one_ends_what_is_open_at_the_other(app, sockets):
+    here, there = app("alice", 0), app("alice", 1)
+    there.token = here.token
+    begins = Browser(here)
+    page = Browser(there)
+    bystander = sockets(app("bella", 1))
+    by_cookie = page.ws()
+    with EventStream(there) as stream, EventStream(there) as second:
+        socket = sockets(there)
+        for events in (stream, second):
+            events.expect("hello")
+        begins.call(204, "DELETE", "/api/session/all")
+        began = time.monotonic()
+        wait_out([socket, by_cookie], [stream, second], "signed out", began)
+    by_cookie.close()
+    assert there.request("GET", "/api/users/me").status == page.request("GET", "/api/users/me").status == 401
+    bystander.sync()
+
+
+def test_one_token_signed_out_at_one_is_out_at_the_other(app, sockets):
+    here, there, stays = app("alice", 0), app("alice", 1), app("alice", 1)
+    there.token = here.token
+    stays.token = there.mint(note="another")
+    socket, other = sockets(there), sockets(stays)
+    here.call(204, "DELETE", "/api/session")
+    began = time.monotonic()
+    wait_out([socket], [], "signed out", began)
+    assert there.request("GET", "/api/users/me").status == 401
+    other.sync()
+
+
+def test_a_user_suspended_at_one_is_out_at_the_other(stack, app, sockets):
+    there, backend = app("alice", 1), Backend(stack, instance=0)
+    user = there.me()["id"]
+    socket = sockets(there)
+    with EventStream(there) as stream:
+        stream.expect("hello")
+        backend.call(200, "POST", f"/api/users/{user}/suspend", {"reason": "Spam"})
+        began = time.monotonic()
+        wait_out([socket], [stream], "suspended", began)
+    assert there.request("GET", "/api/users/me").status == 403
+    backend.call(200, "DELETE", f"/api/users/{user}/suspend")
+    wait_for("the other instance to let the user in", lambda: there.request("GET", "/api/users/me").status == 200)

@@ -6,16 +6,25 @@ import time
 import pytest
 
 from harness.daemon import Daemon, run_trestle
+from harness.pictures import png
 from harness.rest import App, Backend, http_request
 from harness.session import Browser
 from harness.ws import Socket
 
 LIMITS = {"requests": "8/4", "messages": "5/4", "typing": "10/60", "server": "6/60", "signin": "3/60"}
+FEW = {"strangers": "3/3600", "search": "4/3600", "uploads": "2/3600"}
 
 
 @pytest.fixture
 def daemon(stack):
     with Daemon(stack, options={"limits": LIMITS, "http": {"proxies": "127.0.0.1 ::1"}}) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def sparing(stack):
+    """A daemon with few messages to strangers, searches and uploads."""
+    with Daemon(stack, options={"limits": FEW}) as daemon:
         yield daemon
 
 
@@ -131,6 +140,83 @@ def test_beginning_sessions_is_limited(daemon):
     count, reply = use_up(lambda: http_request(daemon.info["rest"], "POST", "/api/session", {"token": alice.token}),
                           wanted=201)
     assert count <= 10 and "retry-after" in reply.headers and "set-cookie" not in reply.headers
+
+
+def left_of(user, name):
+    limits = user.call(200, "GET", "/api/limits")["limits"]
+    return next(limit["remaining"] for limit in limits if limit["name"] == name)
+
+
+def test_messages_to_strangers_end_and_those_to_others_do_not(sparing):
+    alice, bella, carol = App(sparing, "alice"), App(sparing, "bella"), App(sparing, "carol")
+    talk, other = (alice.conversation_with(participant_id=user.me()["id"]) for user in (bella, carol))
+
+    def send(where, content="Hello", client_id=None):
+        return alice.request("POST", f"/api/conversations/{where['id']}/messages",
+                             {"content": content, "client_id": client_id})
+    first = {"content": "Hello", "client_id": "the first"}
+    assert send(talk, **first).status == 201 and left_of(alice, "strangers") == 2
+    assert send(talk, **first).status == 200 and left_of(alice, "strangers") == 2, "a repetition does not count"
+    assert send(other).status == send(other).status == 201
+    reply = send(talk)
+    assert reply.status == 429 and reply.json["code"] == "rate_limited" and "strangers" in reply.json["detail"]
+    assert reply.headers["ratelimit-policy"] == '"strangers";q=3;w=3600' and int(reply.headers["retry-after"]) > 60
+    assert alice.request("POST", "/api/messages", {"receiver_id": bella.me()["id"], "content": "x"}).status == 429
+    with alice.ws() as socket:
+        problem = socket.refused("message", conversation_id=other["id"], content="x")
+        assert (problem["code"], problem["status"]) == ("rate_limited", 429)
+        assert send(talk, **first).status == 200, "nor is it refused"
+        bella.send(talk, "An answer")
+        assert [send(talk).status for _ in range(5)] == [201] * 5, "who answers is no stranger"
+        assert socket.command("message", conversation_id=talk["id"], content="y")["message"]["seq"] == 8
+    assert send(other).status == 429 and left_of(alice, "strangers") == 0
+    carol.call((200, 201), "POST", "/api/contacts", {"user_id": alice.me()["id"]})
+    assert send(other).status == 201, "nor is who has added the sender"
+    assert left_of(bella, "strangers") == 3, "an answer is not written to a stranger"
+    assert len(carol.messages(other)["items"]) == 3, "what is refused is not stored"
+
+
+def test_a_backend_may_write_to_strangers(sparing):
+    alice, bella = App(sparing, "alice"), App(sparing, "bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    sparing.info["server_key"] = run_trestle("token", "--config", sparing.config, "--server-key", "test",
+                                             "--scopes", "users,send")[1].strip()
+    acting = Backend(sparing, "alice")
+    for number in range(6):
+        acting.send(talk, f"{number}")
+    assert left_of(alice, "strangers") == 3
+
+
+def test_messages_at_once_are_all_counted(sparing):
+    alice, bella = App(sparing, "alice"), App(sparing, "bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    with alice.ws() as socket:
+        for number in range(12):
+            socket.send("message", id=f"m{number}", conversation_id=talk["id"], content="x")
+        answers = [socket.inbox.expect("an answer", lambda f: isinstance(f, dict) and f.get("id") == f"m{number}")
+                   for number in range(12)]
+    assert sorted(frame["type"] for frame in answers) == ["ack"] * 3 + ["error"] * 9
+
+
+def test_searches_end(sparing):
+    alice = App(sparing, "alice")
+    alice.me()
+    count, reply = use_up(lambda: alice.request("GET", "/api/users/search", q="nobody"))
+    assert count == 4 and "search" in reply.json["detail"]
+    assert alice.request("GET", "/api/messages/search", q="word").status == 429, "they are one with those for messages"
+    assert alice.request("GET", "/api/users/me").status == 200
+
+
+def test_avatar_uploads_end(sparing):
+    alice = App(sparing, "alice")
+    before = alice.me()
+
+    def upload():
+        return alice.request("PUT", "/api/users/me/avatar", png(8, 8), {"Content-Type": "image/png"})
+    count, reply = use_up(upload)
+    assert count == 2 and "uploads" in reply.json["detail"]
+    assert alice.me()["avatar_url"] != before["avatar_url"]
+    assert alice.request("DELETE", "/api/users/me/avatar").status == 200
 
 
 def test_a_renewal_counts_as_a_request(daemon):

@@ -4,11 +4,13 @@ import uuid
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
+from harness.pictures import png
 from harness.xmpp import XmppError
 from test_hosted_account import befriend
 
 CAPS = "http://jabber.org/protocol/caps"
 DISCO_INFO = "http://jabber.org/protocol/disco#info"
+METADATA = "urn:xmpp:avatar:metadata"
 EVENT = "http://jabber.org/protocol/pubsub#event"
 NICK = "http://jabber.org/protocol/nick"
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -153,3 +155,47 @@ def test_strangers_are_not_told_and_not_asked(alice, xmpp):
     carol.barrier(alice.jid)
     assert not [s for s in carol.inbox.received if s.sender.startswith(alice.jid)
                 and (s.name == "message" or s.child(DISCO_INFO, "query") is not None)]
+
+
+def nicks(client, sender):
+    """Of all events that came from there; None for one of another node."""
+    return [s.xml.findtext(f".//{{{NICK}}}nick") for s in client.inbox.received
+            if s.name == "message" and s.sender == sender and s.child(EVENT, "event") is not None]
+
+
+def test_a_blocked_contact_is_not_told(alice, xmpp):
+    bob = xmpp("bob")
+    with alice.ws():
+        befriend(alice, bob)
+        watch(bob, alice.jid, NICK, METADATA)
+        expect_event(bob, alice.jid, NICK, lambda nick: nick.text == "Alice")
+        alice.call(200, "POST", "/api/users/block", {"jid": bob.bare})
+        change(alice, name="While blocked")
+        alice.call(200, "PUT", "/api/users/me/avatar", png(9, 9), {"Content-Type": "image/png"})
+        alice.call(200, "DELETE", "/api/users/block", jid=bob.bare)
+        change(alice, name="Afterwards")
+        expect_event(bob, alice.jid, NICK, lambda nick: nick.text == "Afterwards")
+        assert nicks(bob, alice.jid) == ["Alice", "Afterwards"], "and no avatar among them"
+
+
+@pytest.mark.parametrize("lose", ["removed", "hidden"])
+def test_a_contact_who_no_longer_sees_presence_is_not_told(alice, xmpp, lose):
+    bob, carol = xmpp("bob"), xmpp("carol")
+    with alice.ws():
+        for contact in (bob, carol):
+            befriend(alice, contact)
+            watch(contact, alice.jid, NICK)
+            expect_event(contact, alice.jid, NICK)
+        if lose == "removed":
+            found = alice.conversation_with(jid=bob.bare)
+            peer = next(p["user"]["id"] for p in found["participants"] if p["user"]["kind"] == "remote")
+            alice.call(200, "DELETE", f"/api/contacts/{peer}")
+        else:
+            alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "nobody"})
+        change(alice, name="Not for him")
+        if lose == "removed":
+            expect_event(carol, alice.jid, NICK, lambda nick: nick.text == "Not for him")
+        for contact in (bob, carol):
+            contact.barrier(alice.jid.partition("@")[2])
+        assert nicks(bob, alice.jid) == ["Alice"]
+        assert nicks(carol, alice.jid) == (["Alice", "Not for him"] if lose == "removed" else ["Alice"])

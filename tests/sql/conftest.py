@@ -162,13 +162,14 @@ class Database:
     def conversation(self, user, reference=None, jid=None):
         return self.opened(user, reference, jid)["result"]["id"]
 
-    def store(self, *messages, careful=True, on=None):
+    def store(self, *messages, careful=True, limited=None, on=None):
         """messages: dicts with conversation, sender and what differs from the defaults."""
         rows = [message(**m) for m in messages]
         columns = [[row[key] for row in rows] for key in
                    ("id", "conversation", "sender", "body", "client_id", "dedupe")]
         return self.rows("SELECT * FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
-                         " %s::text[], %s::uuid[], %s)", *columns, careful, on=on)
+                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[])", *columns, careful, limited,
+                         on=on)
 
     def receive(self, *arrivals, on=None):
         rows = [arrival(**a) for a in arrivals]

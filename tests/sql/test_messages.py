@@ -298,3 +298,69 @@ def test_message_object_has_the_contracts_members(db, pair):
     assert {key: item[key] for key in ("content", "message_type", "status", "reactions", "is_edited", "read_at")} \
         == {"content": "hi", "message_type": "text", "status": "sent", "reactions": [], "is_edited": False,
             "read_at": None}
+
+
+# -- the limit of messages to strangers
+
+def test_a_message_to_who_has_not_written_yet_is_unanswered(db, pair):
+    alice, bella, _, conversation = pair
+    assert [row["unanswered"] for row in db.store({"conversation": conversation, "sender": alice},
+                                                  {"conversation": conversation, "sender": alice})] == [True, True]
+    row, = db.store({"conversation": conversation, "sender": bella})
+    assert not row["unanswered"], "she answers"
+    for sender in (alice, bella):
+        row, = db.store({"conversation": conversation, "sender": sender})
+        assert not row["unanswered"]
+
+
+@pytest.mark.parametrize("careful", [True, False])
+def test_who_is_limited_writes_to_strangers_no_more(db, pair, careful):
+    alice, bella, _, conversation = pair
+    rows = db.store({"conversation": conversation, "sender": alice}, {"conversation": conversation, "sender": alice},
+                    {"conversation": conversation, "sender": alice}, careful=careful, limited=[False, True, False])
+    assert [row["outcome"] for row in rows] == [0, 7, 0]
+    assert [row["seq"] for row in (rows[0], rows[2])] == [1, 2], "what is not stored takes no place"
+    assert db.one("SELECT count(*) FROM messages") == 2
+    db.store({"conversation": conversation, "sender": bella}, careful=careful, limited=[True])
+    row, = db.store({"conversation": conversation, "sender": alice}, careful=careful, limited=[True])
+    assert (row["outcome"], row["seq"]) == (0, 4), "who has answered is no stranger"
+
+
+def test_a_repetition_is_one_whatever_the_limit(db, pair):
+    alice, _, _, conversation = pair
+    first = {"conversation": conversation, "sender": alice, "dedupe": new_id(), "body": "x"}
+    stored, = db.store(first)
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        db.store({**first, "id": new_id()}, careful=False, limited=[True])
+    row, = db.store({**first, "id": new_id()}, limited=[True])
+    assert (row["outcome"], row["id"]) == (1, stored["id"])
+
+
+def test_contacts_and_who_has_accepted_are_no_strangers(db, pair):
+    alice, bella, _, conversation = pair
+
+    def outcome():
+        row, = db.store({"conversation": conversation, "sender": alice}, limited=[True])
+        return row["outcome"]
+    assert outcome() == 7
+    db.change("contact_add", bella, user_id=alice)
+    assert outcome() == 0, "her contact"
+    carol = db.user("carol")
+    db.rows("UPDATE users SET privacy_messages = 'contacts' WHERE id = %s RETURNING id", carol)
+    waiting = db.conversation(alice, carol)
+    message = {"conversation": waiting, "sender": alice}
+    assert [row["outcome"] for row in (*db.store(message), *db.store(message, limited=[True]))] == [0, 7]
+    db.change("request_accept", carol, conversation_id=waiting)
+    row, = db.store(message, limited=[True])
+    assert row["outcome"] == 0, "she has accepted"
+
+
+def test_a_remote_user_who_shows_presence_is_no_stranger(db):
+    alice = db.user("alice")
+    conversation = db.conversation(alice, jid="romeo@example.org")
+    message = {"conversation": conversation, "sender": alice}
+    row, = db.store(message, limited=[True])
+    assert row["outcome"] == 7 and db.outbox() == []
+    db.rows("INSERT INTO contacts (user_id, peer, to_peer) VALUES (%s, 'romeo@example.org', true) RETURNING peer", alice)
+    row, = db.store(message, limited=[True])
+    assert row["outcome"] == 0 and len(db.outbox()) == 1

@@ -87,6 +87,9 @@ def calls(db):
          " ARRAY['c'], ARRAY[%s]::uuid[], true", (new_id(), conversation, user, new_id())),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
          " ARRAY['c'], ARRAY[%s]::uuid[], false", (new_id(), conversation, user, new_id())),
+        ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
+         " ARRAY['c'], ARRAY[%s]::uuid[], false, p_limited => ARRAY[true]",
+         (new_id(), conversation, user, new_id())),
         ("message_receive", "ARRAY[%s]::uuid[], ARRAY['r4@example.org'], ARRAY['h4@' || %s], ARRAY['x'],"
          " ARRAY[%s]::uuid[], ARRAY['r4@example.org/x'], ARRAY['f'], ARRAY[true], ARRAY['<m/>'], ARRAY[true]",
          (new_id(), DOMAIN, new_id())),
@@ -104,7 +107,14 @@ def calls(db):
         ("relation_view", "'h4@' || %s, 'r4@example.org'", (DOMAIN,)),
         ("relation_view", "'h4@' || %s, %s", (DOMAIN, conversation)),
         ("relation_view", "'nobody@' || %s, 'r4@example.org'", (DOMAIN,)),
+        ("pair_by_conversation", "%s", (conversation,)),
+        ("pair_by_users", "%s, to_jsonb(%s::text)", (user, user)),
+        ("pair_by_jids", "'r4@example.org', 'h4@' || %s", (DOMAIN,)),
+        ("presence_partners", "%s, NULL, 100", (user,)),
         ("relation_blocked", "%s, 50, NULL", (user,)), ("privacy_get", "%s", (user,)),
+        ("pair_by_conversation", "%s", (conversation,)), ("pair_by_users", "%s, to_jsonb(%s::text)", (user, str(user))),
+        ("pair_by_jids", "'r4@example.org', 'h4@' || %s", (DOMAIN,)),
+        ("presence_partners", "%s, NULL, 2000", (user,)), ("presence_partners", "%s, %s, 1", (user, user)),
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
         ("contact_shown_online", "%s, 100", (new_id(),)),
         ("user_get", "%s, %s", (user, user)), ("user_search", "%s, 'name', 20", (user,)),

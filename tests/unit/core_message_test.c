@@ -8,6 +8,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
@@ -238,6 +239,46 @@ START_TEST(refusals_have_their_codes)
 }
 END_TEST
 
+static gint64 left_of_strangers(void)
+{
+    struct limit_state state;
+    limiter_look(core.limiter, &alice->id, LIMIT_STRANGERS, &state);
+    return state.remaining;
+}
+
+START_TEST(messages_to_strangers_are_counted_alone)
+{
+    start();
+    g_free(options->limits_strangers);
+    options->limits_strangers = g_strdup("2/3600");
+    core.limiter = limiter_new(options);
+    struct message_write *write = send_message("to a friend", NULL);
+    ck_assert_int_eq(left_of_strangers(), 1); /* it might be one */
+    store(write, 1);
+    ck_assert_int_eq(left_of_strangers(), 2);
+    fake_settle(&send_message("x", NULL)->write, OUTCOME_REFUSED);
+    fake_refuse(&send_message("x", NULL)->write, ERROR_UNAVAILABLE);
+    ck_assert_int_eq(left_of_strangers(), 2);
+    for (int i = 0; i < 2; i++) {
+        write = send_message("to a stranger", NULL);
+        ck_assert(!write->limited);
+        write->unanswered = true;
+        store(write, 2 + i);
+    }
+    ck_assert_int_eq(left_of_strangers(), 0);
+    write = send_message("to a friend", NULL);
+    ck_assert(write->limited);
+    store(write, 4);
+    ck_assert_uint_eq(answers.status, 201);
+    fake_settle(&send_message("to a stranger", NULL)->write, OUTCOME_LIMITED);
+    ck_assert_uint_eq(answers.status, 429);
+    ck_assert_ptr_nonnull(strstr(answers.text, "strangers"));
+    ck_assert_int_eq(left_of_strangers(), 0);
+    g_clear_pointer(&core.limiter, limiter_free);
+    stop();
+}
+END_TEST
+
 START_TEST(held_message_is_told_to_the_sender_alone)
 {
     start();
@@ -448,7 +489,7 @@ START_TEST(bounce_is_told_to_the_sender_once)
 }
 END_TEST
 
-UNIT_MAIN("core_message", brief_answer_has_whole_numbers,
+UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_has_whole_numbers,
           message_that_brings_a_conversation_back_is_followed_by_a_change,
           every_socket_of_every_member_hears_once,
           repetition_is_answered_and_not_told_again, refusals_have_their_codes,

@@ -14,6 +14,8 @@ class Browser(Api):
 
     def __init__(self, app, origin=None, stack=None):
         super().__init__(stack or app.stack)
+        if not stack:
+            self.rest, self.ws_url = app.rest, app.ws_url  # of the same instance
         self.origin = origin or self.rest
         self.cookie = self.csrf = None
         reply = self.request("POST", "/api/session", {"token": app.token})
