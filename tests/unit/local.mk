@@ -68,16 +68,27 @@ tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.
 tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_text_test_LDADD = $(base_test_libs)
 
-check_PROGRAMS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
-TESTS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+# bridge/loop and bridge/xmpp
+link_world = tests/unit/xmpp_link_world.c tests/unit/xmpp_link_world.h \
+  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+link_tests = \
+  tests/unit/loop_test \
+  tests/unit/xmpp_dispatch_test \
+  tests/unit/xmpp_link_test \
+  tests/unit/xmpp_link_traffic_test
+check_PROGRAMS += $(link_tests)
+TESTS += $(link_tests)
 tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_dispatch_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
-tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c \
-  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c $(link_world)
 tests_unit_xmpp_link_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_link_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS)
+tests_unit_xmpp_link_traffic_test_SOURCES = tests/unit/xmpp_link_traffic_test.c $(link_world)
+tests_unit_xmpp_link_traffic_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_link_traffic_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
   $(CHECK_LIBS)
 TESTS += tests/unit/xep_docs_test.sh
 EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
