@@ -37,6 +37,28 @@ def test_a_change_is_told_once_to_the_user_and_partners(db):
     assert change(db, "profile", new_id(), name="x")[0] == 2
 
 
+def test_partners_who_may_not_see_the_profile_do_not_hear_of_it(db):
+    alice, bob, carol = (db.provision(str(i), n)["id"] for i, n in enumerate(["alice", "bob", "carol"]))
+    db.opened(alice, bob)
+    db.opened(carol, alice)
+    db.change("block", alice, user_id=bob)
+    before = db.head()
+
+    def heard(user):
+        return "user.updated" in [row["type"] for row in db.resume(user, before)]
+
+    _, _, events = change(db, "profile", alice, name="For some")
+    assert set(events[0]["users"]) == {alice, carol}
+    assert heard(alice) and heard(carol) and not heard(bob)
+    # the same where many events are skipped by asking each conversation
+    db.rows("SELECT event_add('user.updated', 'user', NULL, %s, '{}') FROM generate_series(1, 1001)", new_id())
+    assert heard(alice) and heard(carol) and not heard(bob)
+    db.change("privacy", alice, profile="contacts")
+    _, _, events = change(db, "profile", alice, name="For contacts")
+    assert set(events[0]["users"]) == {alice}
+    assert not heard(carol) and not heard(bob)
+
+
 def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):
     alice = db.provision("1", "alice", "alice", "Token")["id"]
     change(db, "profile", alice, name="Mine")
