@@ -234,19 +234,22 @@ CREATE FUNCTION relation_side(p_owner users, p_viewer text, p_hosted boolean, c 
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   request text;
+  listed boolean; -- the owner has the conversation in the list
   contact boolean := relation_contact(p_owner.id, p_viewer);
   granted boolean := EXISTS (SELECT FROM contacts x WHERE x.user_id = p_owner.id
                                AND x.peer = p_viewer AND x.from_peer);
 BEGIN
   blocks := relation_blocks(p_owner.id, p_viewer);
-  SELECT m.request INTO request FROM members m
+  SELECT m.request, m.hidden_seq IS NULL OR EXISTS (
+      SELECT FROM messages x WHERE x.conversation_id = c.id AND x.seq > m.hidden_seq)
+    INTO request, listed FROM members m
     WHERE m.conversation_id = c.id AND m.user_id = p_owner.id;
   accepts := CASE WHEN p_owner.kind <> 'hosted' OR request = 'accepted' THEN true
                   WHEN request IS NOT NULL THEN false
                   ELSE relation_first(p_owner.id, p_viewer) = 'open'
                        OR (c.id IS NOT NULL AND relation_started(c)) END;
   shows := NOT blocks AND privacy_allows(privacy_value(p_owner.privacy_presence, 'presence'), contact)
-           AND (granted OR (p_hosted AND accepts AND (contact OR c.id IS NOT NULL)));
+           AND (granted OR (p_hosted AND accepts AND (contact OR coalesce(listed, false))));
   last_seen := shows
     AND privacy_allows(privacy_value(p_owner.privacy_last_seen, 'last_seen'), contact);
   profile := NOT blocks
