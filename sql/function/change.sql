@@ -8,7 +8,7 @@
 --            6 unprocessable (result: {"pointer", "detail"}), 7 rate limited
 
 -- Adds an event to the log. p_audience: 'user' (p_user alone), 'members' (of p_conversation) or
--- 'partners' (p_user, and all who have a conversation with p_user).
+-- 'partners' (p_user, and all who have a conversation with p_user and may see the profile).
 CREATE FUNCTION event_add(p_type text, p_audience text, p_conversation uuid, p_user uuid,
                           p_payload json) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -37,6 +37,8 @@ BEGIN
           FROM members m JOIN conversations c ON c.id = m.conversation_id
           WHERE e.audience = 'partners' AND m.user_id = e.user_id) heard
       JOIN users u ON u.id = heard.id AND u.kind = 'hosted'
+      WHERE e.audience <> 'partners' OR u.id = e.user_id
+        OR relation_profile(u.id, (SELECT x FROM users x WHERE x.id = e.user_id))
       LIMIT 10000);
 END $$;
 

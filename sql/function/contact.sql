@@ -207,7 +207,7 @@ $$;
 -- The Contact object: the User, and how they stand.
 CREATE FUNCTION contact_json(p_user uuid, u users) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('user', user_json(u),
+  SELECT jsonb_build_object('user', user_json(user_shown(p_user, u)),
     'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
                          WHEN c.from_peer THEN 'from' ELSE 'none' END,
     'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),
@@ -219,7 +219,7 @@ $$;
 CREATE FUNCTION contact_event(p_user uuid, p_peer text) RETURNS void
 LANGUAGE sql AS $$
   SELECT event_add('user.updated', 'user', NULL, p_user,
-                   (user_json(u)::jsonb || jsonb_build_object('contact',
+                   (user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('contact',
                       contact_json(p_user, u) - 'user'))::json)
     FROM users u WHERE u.jid = p_peer
 $$;

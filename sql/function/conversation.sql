@@ -91,9 +91,14 @@ LANGUAGE sql STABLE AS $$
                   FROM members m WHERE m.conversation_id = c.id
                   AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT u.jid, u.name, json_text(user_picture(u)) AS picture,
-                       user_text(u) AS object
-                  FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+  JOIN LATERAL (SELECT x.jid, x.name, json_text(user_picture(x.shown)) AS picture,
+                       user_text(x.shown) AS object
+                  FROM (SELECT u.jid, u.name,
+                               -- Who blocks the other has guarded the conversation.
+                               CASE WHEN c.guarded
+                                      OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                                    THEN user_shown(p_user, u) ELSE u END AS shown
+                          FROM users u WHERE u.id = theirs.user_id OFFSET 0) x OFFSET 0) peer ON true
   LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
                        ORDER BY m.seq DESC LIMIT 1) last ON true
   WHERE c.id = p_conversation

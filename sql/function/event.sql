@@ -57,7 +57,8 @@ BEGIN
                    WHEN x.audience = 'partners' THEN EXISTS (
                      SELECT FROM conversations c WHERE c.kind = 'direct'
                        AND c.user_a = least(x.user_id, p_user)
-                       AND c.user_b = greatest(x.user_id, p_user)) END
+                       AND c.user_b = greatest(x.user_id, p_user))
+                     AND relation_profile(p_user, (SELECT u FROM users u WHERE u.id = x.user_id)) END
         ORDER BY x.position LIMIT p_limit;
     RETURN;
   END IF;
@@ -72,7 +73,8 @@ BEGIN
         SELECT x.* FROM members mine JOIN conversations c ON c.id = mine.conversation_id
           JOIN events x ON x.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
           AND x.audience <> 'members' AND x.position > p_position
-          WHERE mine.user_id = p_user AND x.audience = 'partners') e
+          WHERE mine.user_id = p_user AND x.audience = 'partners'
+            AND relation_profile(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
       ORDER BY e.position LIMIT p_limit;
 END $$;
 

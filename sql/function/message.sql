@@ -254,8 +254,8 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation;
-  of_a := (SELECT user_text(u) FROM users u WHERE u.id = c.user_a);
-  of_b := (SELECT user_text(u) FROM users u WHERE u.id = c.user_b);
+  of_a := (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = c.user_a);
+  of_b := (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = c.user_b);
   low := cleared + 1;
   IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
     SELECT m.seq INTO anchor FROM messages m

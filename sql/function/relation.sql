@@ -211,6 +211,18 @@ LANGUAGE sql STABLE AS $$
       AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)))
 $$;
 
+-- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed.
+CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF u.id <> p_viewer AND NOT relation_profile(p_viewer, u) THEN
+    u.bio := NULL;
+    u.avatar_hash := NULL;
+    u.avatar_url := NULL;
+  END IF;
+  RETURN u;
+END $$;
+
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
 --   blocks   messages and everything else are refused
 --   accepts  what the viewer says is shown to the owner as soon as it comes
@@ -222,19 +234,22 @@ CREATE FUNCTION relation_side(p_owner users, p_viewer text, p_hosted boolean, c 
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   request text;
+  listed boolean; -- the owner has the conversation in the list
   contact boolean := relation_contact(p_owner.id, p_viewer);
   granted boolean := EXISTS (SELECT FROM contacts x WHERE x.user_id = p_owner.id
                                AND x.peer = p_viewer AND x.from_peer);
 BEGIN
   blocks := relation_blocks(p_owner.id, p_viewer);
-  SELECT m.request INTO request FROM members m
+  SELECT m.request, m.hidden_seq IS NULL OR EXISTS (
+      SELECT FROM messages x WHERE x.conversation_id = c.id AND x.seq > m.hidden_seq)
+    INTO request, listed FROM members m
     WHERE m.conversation_id = c.id AND m.user_id = p_owner.id;
   accepts := CASE WHEN p_owner.kind <> 'hosted' OR request = 'accepted' THEN true
                   WHEN request IS NOT NULL THEN false
                   ELSE relation_first(p_owner.id, p_viewer) = 'open'
                        OR (c.id IS NOT NULL AND relation_started(c)) END;
   shows := NOT blocks AND privacy_allows(privacy_value(p_owner.privacy_presence, 'presence'), contact)
-           AND (granted OR (p_hosted AND accepts AND (contact OR c.id IS NOT NULL)));
+           AND (granted OR (p_hosted AND accepts AND (contact OR coalesce(listed, false))));
   last_seen := shows
     AND privacy_allows(privacy_value(p_owner.privacy_last_seen, 'last_seen'), contact);
   profile := NOT blocks
@@ -308,6 +323,17 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Whether the user may know that there is u: may see the profile, or has had to do with u.
+CREATE FUNCTION relation_knows(p_user uuid, u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN u.id = p_user OR relation_profile(p_user, u)
+    OR EXISTS (SELECT FROM conversations c WHERE c.kind = 'direct'
+                 AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user))
+    OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid)
+    OR EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = u.jid);
+END $$;
+
 -- The peer that arguments name: { user_id } (an id, or the app's own) or { jid } (a prepared bare
 -- JID or domain). On p_domain, our own, only users that exist are found.
 CREATE FUNCTION relation_named(p_arguments jsonb, p_make boolean, OUT ret_jid text, OUT ret_user users)
@@ -350,7 +376,8 @@ BEGIN
     result := jsonb_build_object('pointer', CASE WHEN p_arguments ? 'jid' THEN '/jid' ELSE '' END,
                                  'detail', 'is the user who asks');
     RETURN;
-  ELSIF (named.ret_user).id IS NULL AND (named.ret_jid IS NULL OR named.ret_jid LIKE '%@%') THEN
+  ELSIF (named.ret_user).id IS NULL AND (named.ret_jid IS NULL OR named.ret_jid LIKE '%@%')
+        OR (named.ret_user).id IS NOT NULL AND NOT relation_knows(p_user, named.ret_user) THEN
     outcome := 2;
     RETURN;
   ELSIF (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = p_user LIMIT 10000) all_) = 10000
@@ -360,7 +387,7 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(named.ret_user) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
     'watchers', relation_watchers(p_user, named.ret_jid));
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
@@ -384,6 +411,10 @@ DECLARE
   named record;
 BEGIN
   SELECT * INTO named FROM relation_named(p_arguments, false);
+  IF (named.ret_user).id IS NOT NULL AND NOT relation_knows(p_user, named.ret_user) THEN
+    named.ret_user := NULL;
+    named.ret_jid := p_arguments->>'jid';
+  END IF;
   IF named.ret_jid IS NULL THEN
     outcome := 2;
     RETURN;
@@ -395,7 +426,7 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(named.ret_user) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
     'watchers', relation_watchers(p_user, named.ret_jid),
     'last_seen', contact_last_seen(p_user));
 END $$;
@@ -405,7 +436,7 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(u) AS json, b.created_at, b.peer,
+    SELECT user_json(user_shown(p_user, u)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
       WHERE b.user_id = p_user

@@ -37,6 +37,77 @@ def test_a_change_is_told_once_to_the_user_and_partners(db):
     assert change(db, "profile", new_id(), name="x")[0] == 2
 
 
+def test_partners_who_may_not_see_the_profile_do_not_hear_of_it(db):
+    alice, bob, carol = (db.provision(str(i), n)["id"] for i, n in enumerate(["alice", "bob", "carol"]))
+    db.opened(alice, bob)
+    db.opened(carol, alice)
+    db.change("block", alice, user_id=bob)
+    before = db.head()
+
+    def heard(user):
+        return "user.updated" in [row["type"] for row in db.resume(user, before)]
+
+    _, _, events = change(db, "profile", alice, name="For some")
+    assert set(events[0]["users"]) == {alice, carol}
+    assert heard(alice) and heard(carol) and not heard(bob)
+    # the same where many events are skipped by asking each conversation
+    db.rows("SELECT event_add('user.updated', 'user', NULL, %s, '{}') FROM generate_series(1, 1001)", new_id())
+    assert heard(alice) and heard(carol) and not heard(bob)
+    db.change("privacy", alice, profile="contacts")
+    _, _, events = change(db, "profile", alice, name="For contacts")
+    assert set(events[0]["users"]) == {alice}
+    assert not heard(carol) and not heard(bob)
+
+
+def test_a_closed_profile_is_closed_by_every_way_there(db):
+    avatar = "https://a.example/a.png"
+    alice = db.provision("1", "alice", "alice", "Alice", avatar)["id"]
+    bob, carol = db.user("bob"), db.user("carol")
+    change(db, "profile", alice, bio="mine")
+    talk = db.conversation(alice, bob)
+    db.store(dict(conversation=talk, sender=alice))
+
+    def shown(viewer):
+        talked = db.conversations(viewer)["items"][0]
+        peer, = (p["user"] for p in talked["participants"] if p["user"]["id"] == alice)
+        sender = db.page(viewer, talk)["items"][0]["sender"]
+        return [(user["name"], user["bio"], user["avatar_url"]) for user in (peer, sender)] + [talked["icon_url"]]
+
+    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    db.change("contact_add", bob, user_id=alice, domain=DOMAIN)
+    db.change("block", alice, user_id=bob)
+    assert shown(bob) == [("Alice", None, None)] * 2 + [None]
+    assert shown(alice)[0] == ("Alice", "mine", avatar)
+    contact, = json.loads(db.one("SELECT contact_list(%s, 10, NULL)", bob))["items"]
+    assert contact["user"]["avatar_url"] is None
+    db.change("unblock", alice, user_id=bob)
+    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    db.change("privacy", alice, profile="contacts")
+    opened = db.opened(carol, alice)["result"]
+    assert opened["icon_url"] is None and avatar not in json.dumps(opened)
+    blocked = db.change("block", carol, user_id=alice)["result"]["block"]["user"]
+    assert blocked["id"] == alice and blocked["avatar_url"] is None and blocked["bio"] is None
+
+
+def test_blocking_tells_of_nobody_who_may_not_be_known(db):
+    alice, bob = db.user("alice"), db.user("bob")
+    jid = f"alice@{DOMAIN}"
+    nobody = db.change("block", bob, user_id=new_id())
+    db.change("block", alice, user_id=bob)
+    for name in ("block", "unblock"):
+        reply = db.change(name, bob, user_id=alice)
+        assert (reply["outcome"], reply["result"]) == (nobody["outcome"], nobody["result"]) == (2, None)
+        one, other = (db.change(name, bob, jid=at, domain=DOMAIN) for at in (jid, f"nobody@{DOMAIN}"))
+        assert one["outcome"] == other["outcome"]
+        assert json.dumps(one["result"]).replace("alice", "nobody") == json.dumps(other["result"])
+    db.change("unblock", alice, user_id=bob)
+    talk = db.conversation(alice, bob)
+    db.store(dict(conversation=talk, sender=alice))
+    db.change("block", alice, user_id=bob)
+    assert db.change("block", bob, user_id=alice)["outcome"] == 0  # they know of each other
+    assert db.change("unblock", bob, user_id=alice)["outcome"] == 0
+
+
 def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):
     alice = db.provision("1", "alice", "alice", "Token")["id"]
     change(db, "profile", alice, name="Mine")

@@ -207,3 +207,19 @@ def test_page_of_exactly_the_limit_has_no_more(db):
         db.conversation(alice, jid=f"p{number}@example.org")
     page = db.conversations(alice, limit=3)
     assert len(page["items"]) == 3 and not page["has_more"] and page["next"] is None
+
+
+def test_opening_a_conversation_shows_no_presence_until_something_is_said(db):
+    alice, bob = db.provision("alice"), db.provision("bob")
+
+    def shown():
+        return db.rows("SELECT shown_by, last_seen_by FROM relation_view(%s, %s)", bob["jid"], alice["id"])[0]
+
+    talk = db.conversation(bob["id"], alice["id"])
+    assert shown() == {"shown_by": False, "last_seen_by": False}
+    db.store(dict(conversation=talk, sender=bob["id"]))
+    assert shown() == {"shown_by": True, "last_seen_by": True}
+    db.change("conversation_hide", alice["id"], conversation_id=talk)
+    assert shown() == {"shown_by": False, "last_seen_by": False}
+    db.store(dict(conversation=talk, sender=alice["id"]))
+    assert shown() == {"shown_by": True, "last_seen_by": True}
