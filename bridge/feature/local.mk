@@ -24,6 +24,7 @@ libfeature_a_SOURCES = \
   bridge/feature/online.c bridge/feature/online.h \
   bridge/feature/peer.c \
   bridge/feature/pep.c bridge/feature/pep.h \
+  bridge/feature/pep_watcher.c bridge/feature/pep_watcher.h \
   bridge/feature/picture.c bridge/feature/picture.h \
   bridge/feature/ping.c \
   bridge/feature/presence.c \

@@ -20,6 +20,7 @@
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/pep.h"
+#include "bridge/feature/pep_watcher.h"
 #include "bridge/feature/profile.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0060_pubsub.h"
@@ -28,23 +29,13 @@
 #include "xep/0292_vcard4.h"
 #include "xep/presence.h"
 
-#define WATCHERS_MAX 100000 /* resources that are kept; more are not told of changes */
-#define CAPS_MAX 10000      /* versions of capabilities that are remembered */
-#define JOBS_MAX 1000       /* presences being looked into; more are passed over */
-#define SUBSCRIBERS_MAX 1000 /* resources of one account */
+#define CAPS_MAX 10000    /* versions of capabilities that are remembered */
+#define JOBS_MAX 1000     /* presences being looked into; more are passed over */
 #define CAPS_SECONDS 30
-#define CURRENT "current"   /* id of items of nodes that have one item */
-
-struct watcher {
-    char *jid;      /* full */
-    char *ver;      /* of its capabilities */
-    unsigned nodes; /* enum pep_node */
-};
+#define CURRENT "current" /* id of items of nodes that have one item */
 
 static struct {
-    GHashTable *watchers; /* char * (bare JID of a hosted user) → GPtrArray of struct watcher * */
-    unsigned count;
-    GHashTable *caps;     /* char * (ver) → nodes as pointer; proven ones */
+    GHashTable *caps; /* char * (ver) → nodes as pointer; proven ones */
     unsigned jobs;
 } pep;
 
@@ -282,73 +273,13 @@ static void send_last_items(struct core *core, struct account *account,
 
 void pep_publish(struct core *core, struct account *account, unsigned changed)
 {
-    const GPtrArray *list = g_hash_table_lookup(pep.watchers, account->jid);
+    const GPtrArray *list = watchers_of(account->jid);
     struct notice *notice = notice_new(core, account);
     for (guint i = 0; list && i < list->len; i++) {
         const struct watcher *watcher = g_ptr_array_index(list, i);
         notice_add(notice, watcher->jid, watcher->nodes & changed);
     }
     notice_release(notice);
-}
-
-/* ---- Watchers -------------------------------------------------------------------------------------- */
-
-static void watcher_free(gpointer data)
-{
-    struct watcher *watcher = data;
-    g_free(watcher->jid);
-    g_free(watcher->ver);
-    g_free(watcher);
-    pep.count--;
-}
-
-static void list_free(gpointer data)
-{
-    g_ptr_array_unref(data);
-}
-
-static struct watcher *watcher_find(const char *user, const char *jid)
-{
-    const GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
-    for (guint i = 0; list && i < list->len; i++) {
-        struct watcher *watcher = g_ptr_array_index(list, i);
-        if (strcmp(watcher->jid, jid) == 0)
-            return watcher;
-    }
-    return NULL;
-}
-
-/* NULL: there are too many. */
-static struct watcher *watcher_add(const char *user, const char *jid)
-{
-    GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
-    if (!list) {
-        list = g_ptr_array_new_with_free_func(watcher_free);
-        g_hash_table_insert(pep.watchers, g_strdup(user), list);
-    }
-    if (list->len >= SUBSCRIBERS_MAX || pep.count >= WATCHERS_MAX)
-        return NULL;
-    struct watcher *watcher = g_new0(struct watcher, 1);
-    watcher->jid = g_strdup(jid);
-    g_ptr_array_add(list, watcher);
-    pep.count++;
-    return watcher;
-}
-
-/* Forgets JID, or with a bare one all its resources. */
-static void watchers_remove(const char *user, const char *jid)
-{
-    GPtrArray *list = g_hash_table_lookup(pep.watchers, user);
-    size_t length = strlen(jid);
-    bool bare = !strchr(jid, '/');
-    for (guint i = list ? list->len : 0; i-- > 0;) {
-        const struct watcher *watcher = g_ptr_array_index(list, i);
-        if (strncmp(watcher->jid, jid, length) == 0 &&
-            (watcher->jid[length] == '\0' || (bare && watcher->jid[length] == '/')))
-            g_ptr_array_remove_index_fast(list, i);
-    }
-    if (list && list->len == 0)
-        g_hash_table_remove(pep.watchers, user);
 }
 
 /* ---- Presence -------------------------------------------------------------------------------------- */
@@ -501,14 +432,14 @@ static bool on_presence(const struct stanza_context *context)
 static void start(struct core *core)
 {
     (void)core;
-    pep.watchers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, list_free);
+    watchers_start();
     pep.caps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void stop(struct core *core)
 {
     (void)core;
-    g_clear_pointer(&pep.watchers, g_hash_table_unref);
+    watchers_stop();
     g_clear_pointer(&pep.caps, g_hash_table_unref);
 }
 
@@ -516,7 +447,7 @@ static void stop(struct core *core)
 static void link_down(struct core *core)
 {
     (void)core;
-    g_hash_table_remove_all(pep.watchers);
+    watchers_clear();
 }
 
 static const struct stanza_handler stanzas[] = {

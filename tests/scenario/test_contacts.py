@@ -4,9 +4,9 @@ import uuid
 from xml.etree.ElementTree import Element
 
 import pytest
-from harness.xmpp import XmppError
+from harness.xmpp import ROSTER, XmppError
 
-LAST, ROSTER = "jabber:iq:last", "jabber:iq:roster"
+LAST = "jabber:iq:last"
 
 
 @pytest.fixture
@@ -47,14 +47,6 @@ def state(contact):
     return contact["subscription"], contact["ask"], contact["pending"]
 
 
-def roster_entry(client, peer, **wanted):
-    def fits(stanza):
-        query = stanza.child(ROSTER, "query") if stanza.name == "iq" and stanza.type == "set" else None
-        return query is not None and any(item.get("jid") == peer and all(item.get(k) == v for k, v in wanted.items())
-                                         for item in query)
-    client.expect_stanza(f"{peer} in the roster {wanted}", fits)
-
-
 def test_a_contact_on_xmpp_from_first_to_last(alice, bob):
     with alice.ws() as socket:
         made = add(alice, jid=bob.bare.upper())
@@ -64,13 +56,13 @@ def test_a_contact_on_xmpp_from_first_to_last(alice, bob):
         bob.send_presence(to=alice.jid, type="subscribed")
         socket.expect("user.updated", contact={"subscription": "to", "ask": False})
         bob.send_presence(to=alice.jid, type="subscribe")  # whom she has asked is let in
-        roster_entry(bob, alice.jid, subscription="both")
+        bob.expect_roster(alice.jid, subscription="both")
         bob.expect_presence(alice.jid + "/rest")
         contact, = contacts(alice)["items"]
         assert state(contact) == ("both", False, False) and contact["user"]["jid"] == bob.bare
         assert state(remove(alice, contact["user"]["id"])) == ("none", False, False)
         bob.expect_presence(alice.jid + "/rest", "unavailable")
-        roster_entry(bob, alice.jid, subscription="none")
+        bob.expect_roster(alice.jid, subscription="none")
         remove(alice, contact["user"]["id"], status=404)
     with pytest.raises(XmppError) as caught:
         bob.iq(alice.jid, Element(f"{{{LAST}}}query"))
@@ -99,7 +91,7 @@ def test_adding_who_has_asked_is_accepting(alice, bob):
         talk = socket.expect("request.new")["payload"]["conversation"]
         assert state(contacts(alice)["items"][0]) == ("none", False, True)
         assert state(add(alice, jid=bob.bare)) == ("from", True, False)
-        roster_entry(bob, alice.jid, subscription="to")
+        bob.expect_roster(alice.jid, subscription="to")
         assert alice.conversation(talk)["request"] == "accepted"
 
 

@@ -8,13 +8,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from harness.database import database
-from harness.xmpp import DISCO_INFO, PING, VERSION, XmppError
+from harness.xmpp import DISCO_INFO, PING, ROSTER, VERSION, XmppError
 
 CAPS = "http://jabber.org/protocol/caps"
 CLIENT = "jabber:client"
 DELAY = "urn:xmpp:delay"
 LAST = "jabber:iq:last"
-ROSTER = "jabber:iq:roster"
 TIME = "urn:xmpp:time"
 VCARD = "vcard-temp"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -47,22 +46,12 @@ def send_subscription(client, to, type):
     client.send_presence(to=to, type=type)
 
 
-def expect_roster(client, peer, subscription):
-    """The client's server took over what the peer answered; it tells sessions that asked for the roster."""
-    def fits(stanza):
-        query = stanza.child(ROSTER, "query") if stanza.name == "iq" and stanza.type == "set" else None
-        return query is not None and any(
-            (item.get("jid"), item.get("subscription"), item.get("ask")) == (peer, subscription, None)
-            for item in query)
-    client.expect_stanza(f"{peer} in the roster: {subscription}", fits)
-
-
 def befriend(alice, bob):
     """Bob sees Alice's presence: she has written to him, so he may."""
     ask(bob, None, ROSTER)
     alice.send(alice.conversation_with(jid=bob.bare), "hello")
     send_subscription(bob, alice.jid, "subscribe")
-    expect_roster(bob, alice.jid, "to")
+    bob.expect_roster(alice.jid, subscription="to", ask=None)
 
 
 # -- discovery

@@ -5,9 +5,9 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from harness.database import database
-from harness.xmpp import CHATSTATES, CLIENT, DISCO_INFO, MARKERS, PING, RECEIPTS, XmppError
+from harness.xmpp import CHATSTATES, CLIENT, DISCO_INFO, MARKERS, PING, RECEIPTS, ROSTER, XmppError
 
-LAST, VCARD, ROSTER = "jabber:iq:last", "vcard-temp", "jabber:iq:roster"
+LAST, VCARD = "jabber:iq:last", "vcard-temp"
 
 
 def privacy(user, **settings):
@@ -174,14 +174,6 @@ def test_a_conversation_that_was_opened_before_the_setting_is_no_way_in(app, ali
 # -- subscriptions
 
 
-def roster_entry(client, peer, **wanted):
-    def fits(stanza):
-        query = stanza.child(ROSTER, "query") if stanza.name == "iq" and stanza.type == "set" else None
-        return query is not None and any(item.get("jid") == peer and all(item.get(k) == v for k, v in wanted.items())
-                                         for item in query)
-    client.expect_stanza(f"{peer} in the roster {wanted}", fits)
-
-
 def ask_to_see(bob, alice):
     bob.iq(None, Element(f"{{{ROSTER}}}query"))
     bob.send_presence(to=alice.jid, type="subscribe")
@@ -194,11 +186,11 @@ def test_a_subscription_request_is_accepted(alice, bob):
         assert request["subscription"] is True and request["conversation"]["request"] == "pending"
         assert from_alice(bob, alice) == []
         decide(alice, request["conversation"], "accept")
-        roster_entry(bob, alice.jid, subscription="to")
+        bob.expect_roster(alice.jid, subscription="to")
         bob.expect_presence(alice.jid + "/rest")
         bob.expect_presence(alice.jid, "subscribe")  # and she asks for his
         bob.send_presence(to=alice.jid, type="subscribed")
-        roster_entry(bob, alice.jid, subscription="both")
+        bob.expect_roster(alice.jid, subscription="both")
         socket.expect("user.updated", contact={"subscription": "both"})
 
 
@@ -207,7 +199,7 @@ def test_a_subscription_request_is_declined(alice, bob):
         ask_to_see(bob, alice)
         request = request_of(socket)
         decide(alice, request["conversation"], "decline")
-        roster_entry(bob, alice.jid, subscription="none", ask=None)
+        bob.expect_roster(alice.jid, subscription="none", ask=None)
     assert all(s.type == "unsubscribed" for s in from_alice(bob, alice))
 
 
@@ -220,7 +212,7 @@ def test_for_everyone_a_message_after_a_subscription_request_is_an_ordinary_one(
         socket.expect("message.new", content="hello")
         assert alice.conversation(talk)["request"] is None
         decide(alice, talk, "accept")
-        roster_entry(bob, alice.jid, subscription="to")
+        bob.expect_roster(alice.jid, subscription="to")
 
 
 def test_nobody_hears_no_subscription_requests(alice, bob):

@@ -8,6 +8,7 @@
 #include "tests/bench/histogram.h"
 #include "tests/bench/scan.h"
 #include "tests/bench/schedule.h"
+#include "tests/unit/unit.h"
 
 START_TEST(percentiles_are_exact_for_small_values)
 {
@@ -124,9 +125,5 @@ int main(void)
     tcase_add_test(tests, every_prefix_of_a_reply_is_scanned_within_its_length);
     tcase_add_test(tests, uuids_are_read_whole_or_not_at_all);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "bridge/core/body.h"
 #include "bridge/core/request.h"
+#include "tests/unit/unit.h"
 
 static const char *const colours[] = {"red", "green", NULL};
 static const struct field fields[] = {
@@ -282,9 +283,5 @@ int main(void)
     tcase_add_test(tests, problems_have_the_promised_shape);
     Suite *suite = suite_create("core_field");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return unit_run(suite);
 }

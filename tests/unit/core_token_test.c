@@ -16,6 +16,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/base64url.h"
 #include "bridge/core/token.h"
+#include "tests/unit/unit.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define HS256 "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
@@ -495,9 +496,5 @@ int main(void)
     tcase_add_test(tests, unfit_keys_are_refused_at_the_start);
     Suite *suite = suite_create("core_token");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return unit_run(suite);
 }

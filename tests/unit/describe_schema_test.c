@@ -9,6 +9,7 @@
 
 #include "bridge/core/event.h"
 #include "bridge/describe/schema.h"
+#include "tests/unit/unit.h"
 
 /* SCHEMA is taken. */
 static void assert_schema(json_t *schema, const char *wanted)
@@ -102,9 +103,5 @@ int main(void)
     tcase_add_test(tests, named_schemas_hold_together);
     tcase_add_test(tests, every_event_is_described);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

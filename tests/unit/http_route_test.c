@@ -8,6 +8,7 @@
 
 #include "bridge/core/request.h"
 #include "bridge/http/route.h"
+#include "tests/unit/unit.h"
 
 static void handle(struct request *request)
 {
@@ -92,9 +93,5 @@ int main(void)
     tcase_add_test(tests, parameters_have_names_and_texts);
     Suite *suite = suite_create("http_route");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return unit_run(suite);
 }

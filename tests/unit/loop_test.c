@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bridge/loop/loop.h"
+#include "tests/unit/unit.h"
 
 struct counter {
     struct loop_watch watch;
@@ -302,9 +303,5 @@ int main(void)
     tcase_add_test(tests, a_hook_can_be_cancelled_also_by_a_hook);
     tcase_add_test(tests, stopping_runs_what_is_owed_and_the_loop_can_start_again);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/unit.h"
 #include "xep/jid.h"
 
 static void expect_parts(const char *text, const char *local, const char *domain,
@@ -215,9 +216,5 @@ int main(void)
     tcase_add_test(tests, prepared_parts_have_1023_bytes);
     tcase_add_test(tests, hosted_local_parts);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "tests/unit/unit.h"
 #include "tests/unit/xep_read.h"
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
@@ -187,9 +188,5 @@ int main(void)
     tcase_add_test(tests, foreign_stanza_ids_are_stripped);
     tcase_add_test(tests, discovery_is_made_from_the_registry);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/unit.h"
 #include "xep/stream_reader.h"
 
 #define ROOT                                                                                       \
@@ -360,9 +361,5 @@ int main(void)
     tcase_add_test(limits, limits_are_exact);
     suite_add_tcase(suite, limits);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdlib.h>
 
+#include "tests/unit/unit.h"
 #include "xep/time.h"
 
 START_TEST(moments_are_read)
@@ -79,9 +80,5 @@ int main(void)
     tcase_add_test(tests, anything_else_is_refused);
     tcase_add_test(tests, moments_are_written);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/unit.h"
 #include "tests/unit/xep_read.h"
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
@@ -320,9 +321,5 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, every_vector_gives_its_json);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "bridge/base/options.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "tests/unit/unit.h"
 #include "xep/stanza.h"
 #include "xep/stream_reader.h"
 
@@ -254,9 +255,5 @@ int main(void)
     tcase_add_loop_test(tests, stanza_has_its_outcome, 0, G_N_ELEMENTS(cases));
     tcase_add_test(tests, handler_is_told_who_and_whom);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -460,9 +460,5 @@ int main(void)
     tcase_add_loop_test(tests, link_can_be_freed_inside_its_callbacks, 0, 5);
     tcase_add_test(tests, freeing_says_goodbye_after_what_was_queued);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

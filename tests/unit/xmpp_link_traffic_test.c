@@ -344,9 +344,5 @@ int main(void)
     tcase_add_test(tests, ten_thousand_requests_wait_and_no_more);
     tcase_add_test(tests, request_may_be_repeated_from_its_own_failure);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

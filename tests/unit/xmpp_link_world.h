@@ -12,6 +12,7 @@
 #include "bridge/base/options.h"
 #include "bridge/xmpp/link.h"
 #include "tests/unit/fake_xmpp_server.h"
+#include "tests/unit/unit.h"
 
 #define US "app.example.org"
 #define ALICE "alice@app.example.org/rest"

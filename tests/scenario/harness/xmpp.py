@@ -26,6 +26,7 @@ DISCO_INFO = "http://jabber.org/protocol/disco#info"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 PING = "urn:xmpp:ping"
 VERSION = "jabber:iq:version"
+ROSTER = "jabber:iq:roster"
 
 
 class Stanza:
@@ -215,6 +216,14 @@ class XmppUser:
 
     def expect_stanza(self, what, fits, timeout=None):
         return self.inbox.expect(what, fits, timeout)
+
+    def expect_roster(self, peer, **wanted):
+        """The server tells of a roster item with these attributes; only after the roster was asked for."""
+        def fits(stanza):
+            query = stanza.child(ROSTER, "query") if stanza.name == "iq" and stanza.type == "set" else None
+            return query is not None and any(
+                item.get("jid") == peer and all(item.get(k) == v for k, v in wanted.items()) for item in query)
+        return self.expect_stanza(f"{peer} in the roster: {wanted}", fits)
 
     @staticmethod
     def _is_from(stanza, sender):
