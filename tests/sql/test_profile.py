@@ -108,6 +108,27 @@ def test_blocking_tells_of_nobody_who_may_not_be_known(db):
     assert db.change("unblock", bob, user_id=alice)["outcome"] == 0
 
 
+def test_the_blocked_and_declined_are_not_asked_for_their_pictures(db):
+    alice, peer = db.user("alice"), "bob@example.org"
+
+    def wanted():
+        return db.rows("SELECT wanted FROM remote_profile_wanted(%s, %s)", alice, peer)[0]["wanted"]
+
+    db.change("privacy", alice, messages="contacts")
+    db.receive(dict(sender=peer, to=f"alice@{DOMAIN}"))
+    talk = db.conversations(alice, filter="requests")["items"][0]["id"]
+    assert wanted()
+    db.change("request_decline", alice, conversation_id=talk)
+    assert not wanted()
+    db.change("request_accept", alice, conversation_id=talk)
+    assert wanted()
+    for jid in (peer, "example.org"):
+        db.change("block", alice, jid=jid, domain=DOMAIN)
+        assert not wanted()
+        db.change("unblock", alice, jid=jid, domain=DOMAIN)
+        assert wanted()
+
+
 def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):
     alice = db.provision("1", "alice", "alice", "Token")["id"]
     change(db, "profile", alice, name="Mine")
