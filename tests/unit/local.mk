@@ -151,6 +151,7 @@ core_tests = \
   tests/unit/core_typing_test \
   tests/unit/core_outbox_test \
   tests/unit/core_message_test \
+  tests/unit/core_pair_test \
   tests/unit/core_relation_test \
   tests/unit/core_session_test \
   tests/unit/core_account_event_test \
@@ -182,6 +183,9 @@ tests_unit_core_outbox_test_LDADD = $(core_test_libs)
 tests_unit_core_message_test_SOURCES = tests/unit/core_message_test.c $(fake_archive)
 tests_unit_core_message_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_message_test_LDADD = $(core_test_libs)
+tests_unit_core_pair_test_SOURCES = tests/unit/core_pair_test.c $(fake_archive)
+tests_unit_core_pair_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_pair_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
