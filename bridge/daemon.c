@@ -153,9 +153,15 @@ static void upgraded(void *data, const struct websocket_handshake *handshake)
                     handshake->credentials, handshake->dialect);
 }
 
+static bool knows_dialect(const char *name)
+{
+    return dialect_find(name) != NULL;
+}
+
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    struct websocket_upgrade upgrade = {dialect_subprotocols, upgraded, daemon};
+    struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols, .knows = knows_dialect,
+                                        .upgraded = upgraded, .data = daemon};
     struct http_probe probe = {ready_parts, NULL, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)

@@ -17,9 +17,9 @@ libxep_a_SOURCES = \
   xep/0202_time.c xep/0202_time.h \
   xep/0203_delay.c xep/0203_delay.h \
   xep/0280_carbons.c xep/0280_carbons.h \
+  xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0297_forward.c xep/0297_forward.h \
   xep/0319_idle.c xep/0319_idle.h \
-  xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0333_markers.c xep/0333_markers.h \
   xep/0334_hints.c xep/0334_hints.h \
   xep/0359_ids.c xep/0359_ids.h \

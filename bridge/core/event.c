@@ -103,6 +103,17 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     account_unref(account);
 }
 
+unsigned subscriber_count(const struct account *account,
+                          void (*deliver)(struct subscriber *subscriber, struct event *event))
+{
+    unsigned count = 0;
+    for (guint i = 0; account->subscribers && i < account->subscribers->len; i++) {
+        const struct subscriber *subscriber = account->subscribers->pdata[i];
+        count += subscriber->deliver == deliver;
+    }
+    return count;
+}
+
 void event_deliver(struct account *account, struct event *event)
 {
     if (!account->subscribers)

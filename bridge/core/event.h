@@ -66,7 +66,8 @@ struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
 
-/* Somebody who wants an account's events: a WebSocket, later an SSE stream. Embedded in its owner. */
+/* Somebody who wants an account's events: a WebSocket, an event stream, a waiting sync.
+ * Embedded in its owner. */
 struct subscriber {
     void (*deliver)(struct subscriber *subscriber, struct event *event); /* takes a ref if it keeps it */
     /* The account may not be used any longer (token expired, suspended); close. */
@@ -83,6 +84,10 @@ struct subscriber {
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
 void subscriber_remove(struct core *core, struct subscriber *subscriber);
+
+/* How many subscribers of ACCOUNT have this DELIVER: one kind of them. */
+unsigned subscriber_count(const struct account *account,
+                          void (*deliver)(struct subscriber *subscriber, struct event *event));
 
 /* Delivers EVENT to every subscriber of ACCOUNT (borrowed). */
 void event_deliver(struct account *account, struct event *event);

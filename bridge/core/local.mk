@@ -1,33 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
-  bridge/core/account.c bridge/core/account.h bridge/core/registry.h \
+  bridge/core/account.c bridge/core/account.h \
+  bridge/core/base64url.c bridge/core/base64url.h \
+  bridge/core/body.c bridge/core/body.h \
   bridge/core/bus.c bridge/core/bus.h \
+  bridge/core/change.c bridge/core/change.h \
   bridge/core/conversation.c bridge/core/conversation.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
-  bridge/core/event.c bridge/core/event.h \
-  bridge/core/grant.h \
-  bridge/core/limit.c bridge/core/limit.h \
+  bridge/core/delivery.h \
   bridge/core/elsewhere.c bridge/core/elsewhere.h \
+  bridge/core/event.c bridge/core/event.h \
   bridge/core/fanout.c bridge/core/fanout.h \
-  bridge/core/sequencer.c bridge/core/sequencer.h \
+  bridge/core/field.c bridge/core/field.h \
+  bridge/core/grant.h \
   bridge/core/lease.c bridge/core/lease.h \
-  bridge/core/mark.c bridge/core/delivery.h \
+  bridge/core/limit.c bridge/core/limit.h \
+  bridge/core/mark.c \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/peer.c bridge/core/peer.h \
+  bridge/core/provision.h \
+  bridge/core/registry.h \
   bridge/core/relation.c bridge/core/relation.h \
+  bridge/core/request.c bridge/core/request.h bridge/core/request_row.c \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/revocation.c bridge/core/revocation.h \
   bridge/core/secret.c bridge/core/secret.h \
-  bridge/core/session.c bridge/core/session.h bridge/core/provision.h \
-  bridge/core/base64url.c bridge/core/base64url.h \
-  bridge/core/body.c bridge/core/body.h \
-  bridge/core/change.c bridge/core/change.h \
-  bridge/core/field.c bridge/core/field.h \
-  bridge/core/request.c bridge/core/request.h \
+  bridge/core/sequencer.c bridge/core/sequencer.h \
+  bridge/core/session.c bridge/core/session.h \
   bridge/core/status.c bridge/core/status.h \
   bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \

@@ -122,15 +122,15 @@ static bool sink_ready(const struct outbox *outbox)
     return sink->ready && sink->ready(sink->link);
 }
 
-static int kind_of(const char *name)
+static enum outbox_kind kind_of(const char *name)
 {
     static const char *const names[] = {
         [OUTBOX_MESSAGE] = "message",         [OUTBOX_RECEIVED] = "received",
         [OUTBOX_DISPLAYED] = "displayed",     [OUTBOX_SUBSCRIBE] = "subscribe",
         [OUTBOX_SUBSCRIBED] = "subscribed",   [OUTBOX_UNSUBSCRIBE] = "unsubscribe",
         [OUTBOX_UNSUBSCRIBED] = "unsubscribed"};
-    int kind = 0;
-    while (kind < (int)G_N_ELEMENTS(names) - 1 && strcmp(names[kind], name) != 0)
+    enum outbox_kind kind = OUTBOX_MESSAGE;
+    while (kind < OUTBOX_UNSUBSCRIBED && strcmp(names[kind], name) != 0)
         kind++;
     return kind;
 }

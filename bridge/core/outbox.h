@@ -29,18 +29,20 @@ void outbox_wake(struct outbox *outbox, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);
 
+enum outbox_kind {
+    OUTBOX_MESSAGE,
+    OUTBOX_RECEIVED,
+    OUTBOX_DISPLAYED,
+    OUTBOX_SUBSCRIBE,
+    OUTBOX_SUBSCRIBED,
+    OUTBOX_UNSUBSCRIBE,
+    OUTBOX_UNSUBSCRIBED
+};
+
 /* One entry, as far as it is known; strings are borrowed. */
 struct outbox_entry {
     gint64 position;
-    enum {
-        OUTBOX_MESSAGE,
-        OUTBOX_RECEIVED,
-        OUTBOX_DISPLAYED,
-        OUTBOX_SUBSCRIBE,
-        OUTBOX_SUBSCRIBED,
-        OUTBOX_UNSUBSCRIBE,
-        OUTBOX_UNSUBSCRIBED
-    } kind;
+    enum outbox_kind kind;
     const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
     const char *to;
     char id[UUID_TEXT_SIZE]; /* message: its id */

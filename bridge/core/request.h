@@ -11,6 +11,7 @@
 struct account;
 struct core;
 struct request;
+struct rows;
 struct subscriber;
 struct stream;
 struct stream_owner;
@@ -99,6 +100,10 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
 void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
+
+/* For archive_query: answers the struct request that is DATA with the JSON in the only row's first
+ * column, or not_found when there is none. */
+void request_reply_row(const struct rows *rows, enum error_code error, void *data);
 
 /* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The request
  * still has to be answered. */

@@ -14,6 +14,7 @@
 #include "bridge/feature/watch.h"
 
 #define TOPIC "presence" /* on the bus */
+#define LISTENERS_UNASKED 256
 
 struct event *attendee_event(const struct uuid *id, gint64 number, const struct status *status)
 {
@@ -38,28 +39,29 @@ struct status attendee_sees(const struct audience *audience, const struct attend
         watch_status(core, &attendee->account->id, partner->jid, &status);
     else if (partner->seen && other)
         status = other->shown.told; /* what is not told yet will be */
-    else if (partner->seen && account && announce_is_online(core, account))
+    else if (partner->seen && (elsewhere_is_online(core, &partner->id) ||
+                               (account && announce_is_online(core, account))))
         status.kind = STATUS_ONLINE;
     status.last_seen = 0;
     return status;
 }
 
-static void add_listener(json_t *list, const struct core *core, const struct uuid *user)
+static void add_listener(json_t *list, const struct uuid *user)
 {
     char id[UUID_TEXT_SIZE];
-    if (!elsewhere_is_online(core, user))
-        return;
     uuid_format(user, id);
     json_array_append_new(list, json_string(id));
 }
 
-/* Partners with sockets at other instances, and the user's own there. */
+/* Partners with sockets at other instances, and the user's own there. Few are all named: that one of
+ * them has just come there may not be known here yet. */
 static void tell_instances(const struct audience *audience, const struct attendee *attendee)
 {
     const struct status *status = &attendee->shown.told;
     struct core *core = audience->core;
     if (!bus_is_heard(core))
         return;
+    bool few = g_hash_table_size(attendee->partners) <= LISTENERS_UNASKED;
     json_t *whole = json_array();
     json_t *less = json_array();
     GHashTableIter iter;
@@ -67,8 +69,8 @@ static void tell_instances(const struct audience *audience, const struct attende
     g_hash_table_iter_init(&iter, attendee->partners);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct partner *partner = value;
-        if (partner->hosted && partner->sees)
-            add_listener(partner->sees_last ? whole : less, core, &partner->id);
+        if (partner->hosted && partner->sees && (few || elsewhere_is_online(core, &partner->id)))
+            add_listener(partner->sees_last ? whole : less, &partner->id);
     }
     bus_publish(core, TOPIC,
                 json_pack("{s:s, s:I, s:s, s:b, s:I, s:o, s:o}", "user",

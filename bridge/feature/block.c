@@ -15,8 +15,6 @@
 #include "bridge/feature/feature.h"
 #include "xep/jid.h"
 
-#define REPLY_MAX (1024 * 1024) /* bytes; a page of 100 users and 1000 domains is below */
-
 /* ---- Blocking and unblocking ----------------------------------------------------------------------- */
 
 /* Contacts who saw the presence lose it. */
@@ -119,18 +117,6 @@ static const struct field list_fields[] = {
 };
 enum { LIST_LIMIT, LIST_BEFORE };
 
-static void list_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    if (error != ERROR_NONE) {
-        request_fail(request, error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    buffer_append(&buf, rows_text(rows, 0, 0), rows_length(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
-
 static void block_list(struct request *request)
 {
     const struct field_value *limit = &request->values[LIST_LIMIT];
@@ -139,7 +125,8 @@ static void block_list(struct request *request)
     g_snprintf(count, sizeof count, "%d", limit->present ? (int)limit->integer : 50);
     uuid_format(&before->uuid, id);
     const char *values[] = {request->account->id_text, count, before->present ? id : NULL};
-    archive_query(request->core->archive, QUERY_RELATION_BLOCKED, values, list_read, request);
+    archive_query(request->core->archive, QUERY_RELATION_BLOCKED, values, request_reply_row,
+                  request);
 }
 
 static const struct operation operations[] = {

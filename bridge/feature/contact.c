@@ -16,26 +16,12 @@
 #include "bridge/feature/feature.h"
 #include "xep/jid.h"
 
-#define REPLY_MAX (1024 * 1024) /* bytes; a page of 100 contacts is below */
-
 static const struct field list_fields[] = {
     {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
     {"after", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
     {0},
 };
 enum { LIST_LIMIT, LIST_AFTER };
-
-static void list_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    if (error != ERROR_NONE) {
-        request_fail(request, error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    buffer_append(&buf, rows_text(rows, 0, 0), rows_length(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
 
 static void contact_list(struct request *request)
 {
@@ -45,7 +31,7 @@ static void contact_list(struct request *request)
     g_snprintf(count, sizeof count, "%d", limit->present ? (int)limit->integer : 50);
     uuid_format(&after->uuid, id);
     const char *values[] = {request->account->id_text, count, after->present ? id : NULL};
-    archive_query(request->core->archive, QUERY_CONTACT_LIST, values, list_read, request);
+    archive_query(request->core->archive, QUERY_CONTACT_LIST, values, request_reply_row, request);
 }
 
 static void changed(const struct request *request, const struct change_result *result)

@@ -16,22 +16,7 @@
 #include "xep/time.h"
 #include "xep/jid.h"
 
-#define CONVERSATION_MAX (1024 * 1024)  /* bytes: its last message and the profiles */
-#define PAGE_MAX (32 * 1024 * 1024)     /* bytes; conversation_list() ends a page long before */
-
-/* Answers with the JSON in the first column, or not_found when it is NULL. */
-static void json_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    const char *json = error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
-    if (!json) {
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(CONVERSATION_MAX);
-    buffer_append(&buf, json, rows_length(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
+#define PAGE_MAX (32 * 1024 * 1024) /* bytes; conversation_list() ends a page long before */
 
 /* ---- Create or get --------------------------------------------------------------------------------- */
 
@@ -143,7 +128,8 @@ static void conversation_show(struct request *request)
     char conversation[UUID_TEXT_SIZE];
     uuid_format(&request->values[0].uuid, conversation);
     const char *values[] = {request->account->id_text, conversation};
-    archive_query(request->core->archive, QUERY_CONVERSATION_GET, values, json_read, request);
+    archive_query(request->core->archive, QUERY_CONVERSATION_GET, values, request_reply_row,
+                  request);
 }
 
 /* ---- Keep and hide --------------------------------------------------------------------------------- */

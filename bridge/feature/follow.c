@@ -327,16 +327,6 @@ static const struct field fields[] = {
 };
 enum { FOLLOW_CURSOR, FOLLOW_DIALECT };
 
-static unsigned count_of(const struct account *account)
-{
-    unsigned count = 0;
-    for (guint i = 0; account->subscribers && i < account->subscribers->len; i++) {
-        const struct subscriber *subscriber = account->subscribers->pdata[i];
-        count += subscriber->deliver == deliver;
-    }
-    return count;
-}
-
 /* CURSOR NULL: from now on. */
 static void begin(struct follower *follower, const char *cursor)
 {
@@ -363,7 +353,7 @@ static void follow(struct request *request)
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (count_of(request->account) >= FOLLOWERS_MAX) {
+    if (subscriber_count(request->account, deliver) >= FOLLOWERS_MAX) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your streams are open already");
         return;
     }

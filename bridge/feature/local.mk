@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
-  bridge/feature/feature.h \
-  bridge/feature/features.c bridge/feature/features.h \
+  bridge/feature/announce.c bridge/feature/announce.h \
+  bridge/feature/attendee.h \
+  bridge/feature/audience.c bridge/feature/audience.h \
+  bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
+  bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/capabilities.c \
-  bridge/feature/contact.c \
-  bridge/feature/conversation.c \
-  bridge/feature/avatar.c \
-  bridge/feature/announce.c bridge/feature/announce.h \
-  bridge/feature/audience.c bridge/feature/audience.h bridge/feature/attendee.h \
-  bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
   bridge/feature/caps.c bridge/feature/caps.h \
   bridge/feature/client.c bridge/feature/client.h \
+  bridge/feature/contact.c \
+  bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
+  bridge/feature/feature.h \
+  bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/follow.c \
   bridge/feature/hosted.c bridge/feature/hosted.h \
   bridge/feature/last.c \
@@ -27,11 +28,11 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/privacy.c \
-  bridge/feature/request.c \
-  bridge/feature/sync.c \
   bridge/feature/profile.c bridge/feature/profile.h \
-  bridge/feature/session.c \
+  bridge/feature/request.c \
   bridge/feature/search.c \
+  bridge/feature/session.c \
+  bridge/feature/sync.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
   bridge/feature/user.c \

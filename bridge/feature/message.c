@@ -19,7 +19,6 @@
 #include "xep/error.h"
 #include "xep/message.h"
 
-#define REPLY_MAX (16 * 1024 * 1024) /* bytes: a page of 100 messages of the largest size */
 #define FOREIGN_ID_MAX 255
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
@@ -120,20 +119,6 @@ static const struct field page_fields[] = {
 };
 enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 
-/* Answers with the JSON in the first column, or not_found when it is NULL. */
-static void json_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    const char *json = error == ERROR_NONE ? rows_text(rows, 0, 0) : NULL;
-    if (!json) {
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    buffer_append(&buf, json, rows_length(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
-
 static void page(struct request *request)
 {
     const struct field_value *given = request->values;
@@ -155,7 +140,7 @@ static void page(struct request *request)
                             given[PAGE_BEFORE].present ? ids[PAGE_BEFORE] : NULL,
                             given[PAGE_AFTER].present ? ids[PAGE_AFTER] : NULL,
                             given[PAGE_AROUND].present ? ids[PAGE_AROUND] : NULL};
-    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, json_read, request);
+    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, request_reply_row, request);
 }
 
 static const struct field show_fields[] = {
@@ -168,7 +153,7 @@ static void show(struct request *request)
     char message[UUID_TEXT_SIZE];
     uuid_format(&request->values[0].uuid, message);
     const char *values[] = {request->account->id_text, message};
-    archive_query(request->core->archive, QUERY_MESSAGE_GET, values, json_read, request);
+    archive_query(request->core->archive, QUERY_MESSAGE_GET, values, request_reply_row, request);
 }
 
 /* ---- XMPP ------------------------------------------------------------------------------------------ */

@@ -11,27 +11,12 @@
 #include "bridge/feature/announce.h"
 #include "bridge/feature/feature.h"
 
-#define REPLY_MAX 4096
-
 static const struct field no_fields[] = {{0}};
-
-static void privacy_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    const char *json = error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
-    if (!json) {
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    buffer_append_string(&buf, json);
-    request_reply(request, 200, &buf);
-}
 
 static void privacy_show(struct request *request)
 {
     const char *values[] = {request->account->id_text};
-    archive_query(request->core->archive, QUERY_PRIVACY_GET, values, privacy_read, request);
+    archive_query(request->core->archive, QUERY_PRIVACY_GET, values, request_reply_row, request);
 }
 
 static const char *const tiers[] = {"everyone", "contacts", "nobody", NULL};

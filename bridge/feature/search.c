@@ -12,10 +12,9 @@
 #include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
 
-#define REPLY_MAX (16 * 1024 * 1024) /* bytes: a page of the largest messages */
-#define BATCH "500"                  /* positions at once: some tens of milliseconds */
-#define IDLE_MILLISECONDS 500        /* between two looks for new messages */
-#define PAUSE_MINIMUM 5              /* milliseconds between two batches */
+#define BATCH "500"           /* positions at once: some tens of milliseconds */
+#define IDLE_MILLISECONDS 500 /* between two looks for new messages */
+#define PAUSE_MINIMUM 5       /* milliseconds between two batches */
 #define QUERY_LENGTH_MAX 256
 
 /* ---- Index ----------------------------------------------------------------------------------------- */
@@ -90,19 +89,6 @@ static const struct field search_fields[] = {
 };
 enum { SEARCH_QUERY, SEARCH_CONVERSATION, SEARCH_LIMIT, SEARCH_BEFORE };
 
-static void found(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    const char *json = rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
-    if (!json) {
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    buffer_append(&buf, json, rows_length(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
-
 static void search(struct request *request)
 {
     const struct field_value *given = request->values;
@@ -115,7 +101,7 @@ static void search(struct request *request)
                             given[SEARCH_CONVERSATION].present ? conversation : NULL,
                             given[SEARCH_QUERY].text, limit,
                             given[SEARCH_BEFORE].present ? before : NULL};
-    archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, found, request);
+    archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, request_reply_row, request);
 }
 
 static const struct operation operations[] = {

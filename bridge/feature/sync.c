@@ -220,16 +220,6 @@ static void left(struct request *request)
     end_soon(request->data);
 }
 
-static unsigned count_of(const struct account *account)
-{
-    unsigned count = 0;
-    for (guint i = 0; account->subscribers && i < account->subscribers->len; i++) {
-        const struct subscriber *subscriber = account->subscribers->pdata[i];
-        count += subscriber->deliver == deliver;
-    }
-    return count;
-}
-
 /* False after answering: too many wait already. */
 static bool begin_waiting(struct poll *poll, gint64 seconds)
 {
@@ -237,7 +227,7 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     gint64 allowed = (request->grant.expires - clock_wall()) / G_USEC_PER_SEC;
     if (seconds == 0 || draining || allowed <= 0)
         return true;
-    if (count_of(request->account) >= WAITING_MAX) {
+    if (subscriber_count(request->account, deliver) >= WAITING_MAX) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your requests wait already");
         return false;
     }

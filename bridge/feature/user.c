@@ -76,19 +76,10 @@ static const struct field get_fields[] = {
     {0},
 };
 
-static void user_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    if (error != ERROR_NONE || rows_count(rows) != 1)
-        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
-    else
-        reply_json(request, 200, rows_text(rows, 0, 0));
-}
-
 static void user_get(struct request *request)
 {
     const char *values[] = {request->account->id_text, request->values[0].text};
-    archive_query(request->core->archive, QUERY_USER_GET, values, user_read, request);
+    archive_query(request->core->archive, QUERY_USER_GET, values, request_reply_row, request);
 }
 
 static const struct field create_fields[] = {

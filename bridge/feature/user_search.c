@@ -17,7 +17,6 @@
 #include "xep/0030_disco.h"
 #include "xep/jid.h"
 
-#define REPLY_MAX (256 * 1024)
 #define LEAST_CHARACTERS 3
 #define DOMAINS_MAX 10000
 #define DOMAIN_PATIENCE (300 * G_USEC_PER_SEC) /* how long an answer is believed */
@@ -45,22 +44,10 @@ static const struct field search_fields[] = {
     {0},
 };
 
-static void found(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
-        return;
-    }
-    buffer_append_string(&buf, rows_text(rows, 0, 0));
-    request_reply(request, 200, &buf);
-}
-
 static void query(struct request *request, enum query query, const char *text)
 {
     const char *values[] = {request->account->id_text, text};
-    archive_query(request->core->archive, query, values, found, request);
+    archive_query(request->core->archive, query, values, request_reply_row, request);
 }
 
 static void reply_nothing(struct request *request)

@@ -45,13 +45,22 @@ static const char *check(const struct exchange *exchange)
     return NULL;
 }
 
+static const char *asked_dialect(const struct exchange *exchange)
+{
+    return MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "dialect");
+}
+
 void handshake_check(struct exchange *exchange)
 {
+    const char *dialect = asked_dialect(exchange);
     const char *fault = check(exchange);
     if (fault)
         exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
     else if (!origin_is_welcome(exchange))
         exchange_fail(exchange, ERROR_FORBIDDEN, "pages of this origin may not connect", NULL);
+    else if (dialect && !exchange->server->upgrade.knows(dialect))
+        exchange_fail(exchange, ERROR_UNPROCESSABLE, "is not one of the permitted values",
+                      "/dialect");
     else if (exchange->server->stopping)
         exchange_fail(exchange, ERROR_UNAVAILABLE, NULL, NULL);
 }
@@ -65,8 +74,7 @@ static void choose_dialect(struct exchange *exchange)
             return;
         }
     }
-    exchange->dialect =
-        MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "dialect");
+    exchange->dialect = asked_dialect(exchange);
 }
 
 static void write_accept(const char *key, char ret_accept[32])

@@ -2,6 +2,7 @@
 /* Where the HTTP server hands over a connection that has become a WebSocket. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bridge/core/session.h"
@@ -17,6 +18,8 @@ struct websocket_handshake {
 struct websocket_upgrade {
     /* NULL-terminated names of subprotocols, in order of preference. */
     const char *const *dialects;
+    /* Whether ?dialect= may be NAME; a handshake with another one is refused. */
+    bool (*knows)(const char *name);
     /* The reply 101 has been sent; from here the connection belongs to the callee. It must not call
      * into the HTTP server. */
     void (*upgraded)(void *data, const struct websocket_handshake *handshake);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state machine of the component link. All changes of state go through enter(). */
+/* The state machine of the component link. All changes of state go through enter(). What pings are for
+ * is in link_ping.c. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "bridge/loop/loop.h"
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
+#include "bridge/xmpp/link_internal.h"
 #include "bridge/xmpp/link_socket.h"
 #include "bridge/xmpp/link_text.h"
 #include "bridge/xmpp/pending_iq.h"
@@ -31,77 +33,16 @@
 #define STABLE_AFTER (5 * SECOND)     /* a link that was up so long starts again at RETRY_FIRST */
 #define CLOSE_LIMIT (3 * SECOND)      /* for the server's side, when ours has ended */
 #define ESTABLISH_LIMIT (10 * SECOND) /* for each step before LINK_UP */
-#define PING_PATIENCE 6 /* a ping may take so many timeouts while other bytes keep coming */
 
 #define READ_SLICE 8192
 #define READ_TURN (64 * 1024)       /* most bytes read in one turn … */
 #define READ_TIME (5 * MILLISECOND) /* … and most time, looked at after each slice */
 
 #define REQUESTS_MAX 10000
-#define PROBES_MAX 1024
-#define CANDIDATES 32 /* addresses to ping from, tried when one of several links is up */
-#define CANDIDATE_SECONDS 4
-#define PROBE_ROOM (512 * 1024) /* queue room on top of the ceiling, for pings only */
-
-/* A ping to the server that is under way, and the barriers that wait for it. */
-struct probe {
-    struct link *link;
-    gint64 sent;
-    GArray *barriers; /* struct barrier */
-};
-
-struct barrier {
-    void (*done)(bool delivered, void *data);
-    void *data;
-};
-
-struct link {
-    enum link_state state;
-    gint64 since; /* when the state was entered */
-    struct loop_watch watch;
-    bool watching_output; /* EPOLLOUT is asked for: the kernel is full */
-    struct stream_reader *reader;
-    bool feeding; /* inside the reader: it must not be freed now */
-    struct send_queue queue;
-    struct guard *guard;
-    struct pending_iq *pending;
-
-    GQueue probes;           /* struct probe, oldest first; owned */
-    struct probe *last_sent; /* the probe that is the newest thing in the stream, or NULL */
-    gint64 last_proof;       /* when the latest ping was answered, or the link came up */
-    gint64 last_received;    /* when bytes last came */
-
-    gint64 retry_delay; /* base of the next wait */
-    gint64 retry_at;    /* LINK_WAITING: when to connect */
-    char *problem;      /* see link_problem */
-    guint timer;        /* GLib source, 0: none */
-    gint64 timer_at;    /* when it fires */
-    bool allowed;       /* to connect */
-    bool closing;       /* our side of the stream has ended */
-    bool offered;       /* inside link_offer */
-    unsigned candidates; /* pings from addresses that are being tried */
-    char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */
-    guint busy;         /* depth of our own functions on the stack: link_free must wait */
-
-    struct link_callbacks callbacks;
-    void *data;
-    struct stream_limits limits;
-    char *domain;
-    char *server_domain;
-    char *host;
-    char *secret;
-    guint16 port;
-    gint64 ping_interval;
-    gint64 ping_timeout;
-};
 
 static const char *const state_names[LINK_STATE_MAX] = {
     "waiting", "connecting", "opening", "authenticating", "up", "closed",
 };
-
-static void schedule(struct link *link);
-static void look_for_address(struct link *link);
-static void lost(struct link *link, enum retry_pace pace, const char *problem);
 
 /* ---- life ---- */
 
@@ -133,7 +74,7 @@ static void release(struct link *link)
     if (link->state == LINK_CLOSED)
         destroy(link);
     else
-        schedule(link);
+        link_schedule(link);
 }
 
 /* ---- state ---- */
@@ -173,7 +114,7 @@ static void enter(struct link *link, enum link_state state)
         g_clear_pointer(&link->problem, g_free);
         link->last_proof = link->since;
         log_info(AREA_LINK, "connected", "domain=%s", link->domain);
-        look_for_address(link);
+        link_find_place(link);
         link->callbacks.up(link->data);
     } else if (old == LINK_UP && link->state == LINK_WAITING) { /* and not freed meanwhile */
         link->callbacks.down(link->data);
@@ -181,7 +122,7 @@ static void enter(struct link *link, enum link_state state)
 }
 
 /* The attempt or the link is over; the next one comes after a while. */
-static void lost(struct link *link, enum retry_pace pace, const char *problem)
+void link_lost(struct link *link, enum retry_pace pace, const char *problem)
 {
     if (link->state == LINK_WAITING || link->state == LINK_CLOSED)
         return;
@@ -282,7 +223,7 @@ bool link_text_is_legal(const struct link *link, const char *xml, size_t length)
     return guard_text(link->guard, xml, length);
 }
 
-static bool request(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
+bool link_request_until(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
                     void *data)
 {
     const char *to = xmpp_stanza_get_to(iq);
@@ -297,7 +238,7 @@ static bool request(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_
         return false;
     }
     if (link->busy == 0)
-        schedule(link);
+        link_schedule(link);
     return true;
 }
 
@@ -307,81 +248,7 @@ bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, l
     if (pending_iq_count(link->pending) >= REQUESTS_MAX)
         return false;
     gint64 deadline = clock_monotonic() + (gint64)timeout_seconds * SECOND;
-    return request(link, iq, deadline, answer, data);
-}
-
-/* ---- pings and barriers ---- */
-
-static void on_probe_answer(xmpp_stanza_t *result, void *data)
-{
-    struct probe *probe = data;
-    struct link *link = probe->link;
-    g_queue_remove(&link->probes, probe);
-    if (link->last_sent == probe)
-        link->last_sent = NULL;
-    /* An error is as good: the server has read up to here. */
-    if (result)
-        link->last_proof = clock_monotonic();
-    for (guint i = 0; i < probe->barriers->len; i++) {
-        struct barrier barrier = g_array_index(probe->barriers, struct barrier, i);
-        barrier.done(result != NULL, barrier.data);
-    }
-    g_array_unref(probe->barriers);
-    g_free(probe);
-}
-
-static xmpp_stanza_t *new_ping(const struct link *link, const char *from)
-{
-    xmpp_stanza_t *iq = stanza_new_iq("get", NULL, from, link->server_domain);
-    stanza_add(iq, "ping", NS_PING);
-    return iq;
-}
-
-static struct probe *send_probe(struct link *link)
-{
-    if (link->probes.length >= PROBES_MAX)
-        return NULL;
-    struct probe *probe = g_new0(struct probe, 1);
-    probe->link = link;
-    probe->sent = clock_monotonic();
-    probe->barriers = g_array_new(FALSE, FALSE, sizeof(struct barrier));
-    g_autoptr(xmpp_stanza_t) iq = new_ping(link, link->ping_from ? link->ping_from : link->domain);
-    if (!request(link, iq, G_MAXINT64, on_probe_answer, probe)) {
-        g_array_unref(probe->barriers);
-        g_free(probe);
-        return NULL;
-    }
-    g_queue_push_tail(&link->probes, probe);
-    link->last_sent = probe;
-    if (link->busy == 0)
-        schedule(link);
-    return probe;
-}
-
-/* ---- one of several links ---- */
-
-static void on_candidate_answer(xmpp_stanza_t *result, void *data)
-{
-    struct link *link = data;
-    if (result && !link->offered && !link->ping_from)
-        link->ping_from = g_strdup(xmpp_stanza_get_to(result));
-    /* All places were taken when it came: it is never given anything. */
-    if (--link->candidates == 0 && !link->ping_from && link->state == LINK_UP)
-        lost(link, RETRY_BACKOFF, "the server gives this link no share of the stanzas");
-}
-
-/* The server chooses the link by the address that a stanza goes to. Pings come from one whose
- * answers come here, so that they do not depend on the way through another instance. */
-static void look_for_address(struct link *link)
-{
-    g_clear_pointer(&link->ping_from, g_free);
-    link->candidates = 0;
-    for (int i = 0; link->callbacks.shared && i < CANDIDATES; i++) {
-        g_autofree char *from = g_strdup_printf("ping-%d@%s", i, link->domain);
-        g_autoptr(xmpp_stanza_t) iq = new_ping(link, from);
-        link->candidates +=
-            link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
-    }
+    return link_request_until(link, iq, deadline, answer, data);
 }
 
 bool link_offer(struct link *link, xmpp_stanza_t *result)
@@ -392,27 +259,6 @@ bool link_offer(struct link *link, xmpp_stanza_t *result)
     link->offered = false;
     release(link);
     return taken;
-}
-
-bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data)
-{
-    if (!link_is_up(link))
-        return false;
-    struct probe *probe = link->last_sent ? link->last_sent : send_probe(link);
-    if (!probe)
-        return false;
-    struct barrier barrier = {done, data};
-    g_array_append_val(probe->barriers, barrier);
-    return true;
-}
-
-/* When the oldest ping counts as unanswered. The server may be slow while it floods us: as long as
- * bytes come, it gets more time, but not for ever, for it may have stopped reading. */
-static gint64 probe_deadline(struct link *link)
-{
-    const struct probe *oldest = g_queue_peek_head(&link->probes);
-    gint64 quiet = MAX(oldest->sent, link->last_received) + link->ping_timeout;
-    return MIN(quiet, oldest->sent + PING_PATIENCE * link->ping_timeout);
 }
 
 /* ---- receiving ---- */
@@ -432,7 +278,7 @@ static void on_opened(const char *id, const char *from, void *data)
     struct link *link = data;
     (void)from;
     if (!id || link->state != LINK_OPENING) {
-        lost(link, RETRY_SLOW, "the server's stream has no id; check xmpp.port");
+        link_lost(link, RETRY_SLOW, "the server's stream has no id; check xmpp.port");
         return;
     }
     g_autofree char *handshake = link_text_handshake(id, link->secret);
@@ -446,7 +292,7 @@ static void on_stream_error(struct link *link, xmpp_stanza_t *element)
     enum retry_pace pace = link->state == LINK_UP ? error->when_up : error->before_up;
     g_autofree char *problem = g_strdup_printf(
         "%s%s%s", error->condition, error->advice ? ": " : "", error->advice ? error->advice : "");
-    lost(link, pace, problem);
+    link_lost(link, pace, problem);
 }
 
 static void on_stanza(xmpp_stanza_t *stanza, void *data)
@@ -494,14 +340,14 @@ static void on_closed(void *data)
     if (!link->closing)
         queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
     write_queue(link);
-    lost(link, RETRY_BACKOFF, "the server closed the stream");
+    link_lost(link, RETRY_BACKOFF, "the server closed the stream");
 }
 
 static void on_failed(enum stream_failure failure, const char *text, void *data)
 {
     struct link *link = data;
     g_autofree char *problem = g_strdup_printf("the server sent what is not XMPP: %s", text);
-    lost(link, failure == STREAM_FAILURE_ROOT ? RETRY_SLOW : RETRY_BACKOFF, problem);
+    link_lost(link, failure == STREAM_FAILURE_ROOT ? RETRY_SLOW : RETRY_BACKOFF, problem);
 }
 
 static const struct stream_callbacks reader_callbacks = {
@@ -532,7 +378,7 @@ static void read_some(struct link *link)
         if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
             return;
         if (length <= 0) {
-            lost(link, RETRY_BACKOFF,
+            link_lost(link, RETRY_BACKOFF,
                  length == 0 ? "the server closed the connection" : g_strerror(errno));
             return;
         }
@@ -562,7 +408,7 @@ static void connect_finished(struct link *link)
     if (getsockopt(link->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
     if (error)
-        lost(link, RETRY_BACKOFF, g_strerror(error));
+        link_lost(link, RETRY_BACKOFF, g_strerror(error));
     else
         open_stream(link);
 }
@@ -593,7 +439,7 @@ static void start_attempt(struct link *link)
         link->watch.fd = -1;
     }
     if (problem)
-        lost(link, RETRY_BACKOFF, problem);
+        link_lost(link, RETRY_BACKOFF, problem);
 }
 
 /* ---- time ---- */
@@ -611,7 +457,7 @@ static gint64 next_deadline(struct link *link)
         if (link->closing)
             return link->since + CLOSE_LIMIT;
         gint64 ping =
-            link->probes.length > 0 ? probe_deadline(link) : link->last_proof + link->ping_interval;
+            link->probes.length > 0 ? link_ping_deadline(link) : link->last_proof + link->ping_interval;
         return MIN(ping, pending_iq_next_deadline(link->pending));
     }
     case LINK_CLOSED:
@@ -631,7 +477,7 @@ static gboolean on_timer(gpointer data)
 
 /* One timer for all deadlines. It is left alone when it fires early: then it is simply set again.
  */
-static void schedule(struct link *link)
+void link_schedule(struct link *link)
 {
     gint64 at = next_deadline(link);
     if (link->timer && link->timer_at <= at)
@@ -650,20 +496,20 @@ static void tick_up(struct link *link, gint64 now)
         return;
     if (link->closing) {
         if (now >= link->since + CLOSE_LIMIT)
-            lost(link, RETRY_BACKOFF, "the server does not end the stream");
+            link_lost(link, RETRY_BACKOFF, "the server does not end the stream");
         return;
     }
     if (link->probes.length == 0) {
         if (now >= link->last_proof + link->ping_interval)
-            send_probe(link);
+            link_ping(link);
         return;
     }
-    if (now < probe_deadline(link))
+    if (now < link_ping_deadline(link))
         return;
     /* The answer may be there and only we have been asleep. */
     read_some(link);
-    if (link->state == LINK_UP && link->probes.length > 0 && now >= probe_deadline(link))
-        lost(link, RETRY_BACKOFF, "the server does not answer pings");
+    if (link->state == LINK_UP && link->probes.length > 0 && now >= link_ping_deadline(link))
+        link_lost(link, RETRY_BACKOFF, "the server does not answer pings");
 }
 
 void link_tick(struct link *link)
@@ -679,7 +525,7 @@ void link_tick(struct link *link)
     case LINK_OPENING:
     case LINK_AUTHENTICATING:
         if (now >= link->since + ESTABLISH_LIMIT)
-            lost(link, RETRY_BACKOFF, "the server does not answer");
+            link_lost(link, RETRY_BACKOFF, "the server does not answer");
         break;
     case LINK_UP:
         tick_up(link, now);
@@ -771,7 +617,7 @@ void link_allow(struct link *link, bool allowed)
     }
     link->allowed = allowed;
     if (!allowed && link->state != LINK_UP)
-        lost(link, RETRY_BACKOFF, "another instance holds the link");
+        link_lost(link, RETRY_BACKOFF, "another instance holds the link");
     release(link);
 }
 

@@ -3,7 +3,8 @@ noinst_LIBRARIES += libxmpp.a
 libxmpp_a_SOURCES = \
   bridge/xmpp/dispatch.c bridge/xmpp/dispatch.h \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
-  bridge/xmpp/link.c bridge/xmpp/link.h \
+  bridge/xmpp/link.c bridge/xmpp/link.h bridge/xmpp/link_internal.h \
+  bridge/xmpp/link_ping.c \
   bridge/xmpp/link_socket.c bridge/xmpp/link_socket.h \
   bridge/xmpp/link_text.c bridge/xmpp/link_text.h \
   bridge/xmpp/pending_iq.c bridge/xmpp/pending_iq.h \

@@ -57,7 +57,8 @@ LANGUAGE sql STABLE AS $$
     ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN theirs.told_seq ELSE mine.read_seq END,
     '}],"participant1":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
     ',"participant2":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
-    ',"last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
+    ',"participant1_id":"', c.user_a, '","participant2_id":"', c.user_b,
+    '","last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
       -- Whatever mark reaches the newest message is the newest mark.
       CASE WHEN last.sender_id = p_user
            THEN message_text(last, p_self,

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The dialects s0 and s1 on the wire: who gets which, the same events side by side, spellings, bad frames."""
+import base64
 import json
+import os
 
 import pytest
 
 from harness.dialect import DialectSocket
+from harness.raw import RawHttp
 
 
 def pair(app):
     alice, bella = app("alice"), app("bella")
     return alice, bella, alice.conversation_with(participant_id=bella.me()["id"])
+
+
+def key():
+    return base64.b64encode(os.urandom(16)).decode()
 
 
 def number_of(talk, user):
@@ -49,7 +56,26 @@ def test_subprotocol_goes_before_query(app):
     assert run(first(alice.ws_url + "?dialect=s0", "trestle.s1"))[0] == "trestle.s1"
     assert run(first(alice.ws_url + "?dialect=s0", "trestle.s1"))[1]["type"] == "system"
     assert run(first(alice.ws_url, "chat", "trestle.s0"))[0] == "trestle.s0"
-    assert run(first(alice.ws_url + "?dialect=nonsense"))[1]["type"] == "hello"
+    assert run(first(alice.ws_url + "?dialect=trestle.s0"))[1]["type"] == "hello"
+    assert run(first(alice.ws_url, "chat"))[0] is None, "a subprotocol is an offer"
+
+
+@pytest.mark.parametrize("dialect", ["nonsense", "", "S0", "s1x", "trestle.v2", "s0%00", "x" * 2000])
+def test_an_unknown_dialect_is_refused(stack, app, dialect):
+    alice = app("alice")
+    receiver = alice.me()["id"]
+    raw = RawHttp(stack)
+    raw.send(f"GET /ws?dialect={dialect} HTTP/1.1\r\nHost: {raw.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key()}\r\nSec-WebSocket-Protocol: trestle.v1\r\n"
+             f"Authorization: Bearer {alice.token}\r\n\r\n".encode())
+    status, _, body = raw.reply()
+    problem = json.loads(body)
+    assert (status, problem["code"]) == (422, "unprocessable")
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/dialect"]
+    for path in ("/api/sync", "/api/events"):
+        assert alice.request("GET", f"{path}?dialect={dialect}").status == 422
+    assert alice.request("POST", f"/api/messages?dialect={dialect}",
+                         {"receiver_id": receiver, "content": "x"}).status == 422
 
 
 def test_resume_shows_the_same_numbers(app):

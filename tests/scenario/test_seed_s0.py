@@ -6,7 +6,8 @@ from harness.described import commands, operations
 from harness.node import NodeClient
 
 MESSAGE = {"id", "conversation_id", "sender", "content", "message_type", "delivered_at", "read_at", "created_at"}
-CONVERSATION = {"id", "participant1", "participant2", "last_message", "last_message_at", "unread_count", "created_at"}
+CONVERSATION = {"id", "participant1", "participant2", "last_message", "last_message_at", "unread_count", "created_at",
+                "participant1_id", "participant2_id", "updated_at"}
 USER = {"id": str, "username": (str, type(None)), "email": str}
 
 
@@ -38,6 +39,7 @@ def test_two_people_talk(client):
     talk = alice.openConversation(bob.user["id"])
     assert CONVERSATION <= set(talk) and talk["id"] == bob.openConversation(alice.user["id"])["id"]
     assert {talk["participant1"]["id"], talk["participant2"]["id"]} == {alice.user["id"], bob.user["id"]}
+    assert all(talk[f"participant{n}_id"] == talk[f"participant{n}"]["id"] for n in (1, 2))
     sent = alice.sendMessage(talk["id"], "Hello Bob")
     assert MESSAGE <= set(sent) and sent["message_type"] == "text"
     for one in (alice, bob):

@@ -67,6 +67,11 @@ static void on_upgraded(void *data, const struct websocket_handshake *handshake)
     metric_add(METRIC_WS_SOCKETS, 1);
 }
 
+static bool knows(const char *name)
+{
+    return strcmp(name, "strange") != 0;
+}
+
 static const struct http_part *parts(void *data)
 {
     (void)data;
@@ -79,7 +84,8 @@ static void set_up(void)
 {
     loop_start();
     fake_core_init(&core);
-    struct websocket_upgrade upgrade = {dialects, on_upgraded, NULL};
+    struct websocket_upgrade upgrade = {.dialects = dialects, .knows = knows,
+                                        .upgraded = on_upgraded};
     server = http_server_new(&core, &upgrade, NULL);
     g_assert(server);
     admin = http_admin_new(core.options, &(struct http_probe){.parts = parts}, NULL);

@@ -68,16 +68,27 @@ tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.
 tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_text_test_LDADD = $(base_test_libs)
 
-check_PROGRAMS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
-TESTS += tests/unit/loop_test tests/unit/xmpp_dispatch_test tests/unit/xmpp_link_test
+# bridge/loop and bridge/xmpp
+link_world = tests/unit/xmpp_link_world.c tests/unit/xmpp_link_world.h \
+  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+link_tests = \
+  tests/unit/loop_test \
+  tests/unit/xmpp_dispatch_test \
+  tests/unit/xmpp_link_test \
+  tests/unit/xmpp_link_traffic_test
+check_PROGRAMS += $(link_tests)
+TESTS += $(link_tests)
 tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_dispatch_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
-tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c \
-  tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
+tests_unit_xmpp_link_test_SOURCES = tests/unit/xmpp_link_test.c $(link_world)
 tests_unit_xmpp_link_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_link_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS)
+tests_unit_xmpp_link_traffic_test_SOURCES = tests/unit/xmpp_link_traffic_test.c $(link_world)
+tests_unit_xmpp_link_traffic_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_link_traffic_test_LDADD = libxmpp.a libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) \
   $(CHECK_LIBS)
 TESTS += tests/unit/xep_docs_test.sh
 EXTRA_DIST += tests/unit/xep_docs_test.sh tests/vectors/xep
@@ -112,7 +123,12 @@ tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 ws_test_libs = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
-ws_tests = tests/unit/ws_dialect_test tests/unit/ws_frame_test tests/unit/ws_socket_test tests/unit/ws_resume_test tests/unit/ws_memory_test
+ws_tests = \
+  tests/unit/ws_dialect_test \
+  tests/unit/ws_frame_test \
+  tests/unit/ws_memory_test \
+  tests/unit/ws_resume_test \
+  tests/unit/ws_socket_test
 check_PROGRAMS += $(ws_tests)
 TESTS += $(ws_tests)
 tests_unit_ws_dialect_test_SOURCES = tests/unit/ws_dialect_test.c $(ws_world)
@@ -154,9 +170,20 @@ core_tests = \
   tests/unit/core_pair_test \
   tests/unit/core_relation_test \
   tests/unit/core_session_test \
+  tests/unit/archive_codec_test \
   tests/unit/core_account_event_test \
+  tests/unit/core_bus_test \
   tests/unit/core_cursor_test \
-  tests/unit/archive_codec_test
+  tests/unit/core_fanout_test \
+  tests/unit/core_lease_test \
+  tests/unit/core_limit_test \
+  tests/unit/core_message_test \
+  tests/unit/core_outbox_test \
+  tests/unit/core_peer_test \
+  tests/unit/core_relation_test \
+  tests/unit/core_sequencer_test \
+  tests/unit/core_session_test \
+  tests/unit/core_typing_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 tests_unit_core_peer_test_SOURCES = tests/unit/core_peer_test.c tests/unit/unit.h

@@ -113,18 +113,45 @@ class Desktop:
         assert number, f"no X display: {self.log('display')}"
         self._environment["DISPLAY"] = f":{number}"
 
-    def start(self, argv, **environment):
-        """Runs a client in a D-Bus session of its own; it ends when this process does."""
-        self._environment.update(environment)
-        self._spawn("client", ["dbus-run-session", f"--config-file={self.home / 'bus.conf'}", "--", *argv])
+    def start(self, argv, instead=None, **environment):
+        """Runs a client in a D-Bus session of its own; it ends when this process does.
 
-    def _spawn(self, name, argv, *descriptors):
+        `instead`: what it finds in place of some files of the system (path → text); only root can do that.
+        """
+        self._environment.update(environment)
+        session = ["dbus-run-session", f"--config-file={self.home / 'bus.conf'}", "--", "sh", "-c",
+                   'echo "$DBUS_SESSION_BUS_ADDRESS" >bus && exec "$@"', "sh", *argv]
+        if instead:
+            self._spawn("client", self._masked(instead, session), account=None)
+        else:
+            self._spawn("client", session)
+
+    def _masked(self, instead, argv):
+        """A command that runs `argv` as the account, in a mount namespace of its own."""
+        if not self.account or subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL,
+                                              check=False).returncode != 0:
+            pytest.skip("only root, with the right to mount, can give this client files of its own in /etc")
+        steps = []
+        for number, (path, text) in enumerate(instead.items()):
+            file = self.write(f"instead/{number}", text)
+            file.chmod(0o644)
+            steps.append(f"mount --bind {file} {path}")
+        drop = (f"exec setpriv --reuid {self.account.pw_uid} --regid {self.account.pw_gid} --clear-groups "
+                '--pdeathsig TERM "$@"')
+        return ["unshare", "--mount", "sh", "-c", " && ".join([*steps, drop]), "sh", *argv]
+
+    def _spawn(self, name, argv, *descriptors, account=()):
         log = open(self.home / f"{name}.log", "wb")
         self._processes.append(subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", *argv], cwd=self.home, env=self._environment,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            pass_fds=descriptors, umask=0o077, **base.as_account(self.account)))
+            pass_fds=descriptors, umask=0o077, **base.as_account(self.account if account == () else account)))
         log.close()
+
+    def run(self, *argv):
+        """A command on the client's own D-Bus session."""
+        bus = {"DBUS_SESSION_BUS_ADDRESS": (self.home / "bus").read_text().strip()}
+        return base.run(argv, argv[0], self.home, self.account, {**self._environment, **bus}, seconds=DEADLINE)
 
     def runs(self):
         return all(process.poll() is None for process in self._processes)
@@ -158,6 +185,13 @@ class Desktop:
 
     def _x(self, *argv):
         return base.run(argv, argv[0], self.home, self.account, self._environment, seconds=DEADLINE)
+
+    def windows(self, program):
+        """The visible windows of a class, if any."""
+        done = subprocess.run(["xdotool", "search", "--onlyvisible", "--class", program], env=self._environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=DEADLINE,
+                              check=False, **base.as_account(self.account))
+        return done.stdout.split()
 
     def focus(self, window):
         self._x("xdotool", "windowfocus", "--sync", str(window))

@@ -38,7 +38,7 @@ class Gajim:
         self.jid = stack.account(user)["jid"]
         self._password, self._c2s = stack.account(user)["password"], stack.info["c2s"]
         self.desktop = Desktop()
-        self._listener = self._lines = None
+        self._listener = self._lines = self._peer = None
 
     def __enter__(self):
         try:
@@ -111,17 +111,20 @@ class Gajim:
     def open(self, jid):
         """Looks at the chat with somebody; what is there is read from now on."""
         self.desktop.focus(self.ask("open", jid=jid)["window"])
-        self.expect("the chat in front", lambda seen: seen["chat"] and seen["chat"]["active"], jid)
+        self.expect("the cursor in the chat's field", lambda seen: seen["chat"] and seen["chat"]["active"], jid)
+        self._peer = jid
 
     def leave(self):
         self.ask("leave")
 
     def type(self, text):
-        """Types without sending."""
+        """Types without sending; returns when all of it is in the field."""
+        wanted = self.look(self._peer)["chat"]["input"] + text
         self.desktop.type(text)
+        self.expect(f"{wanted!r} typed", lambda seen: seen["chat"]["input"] == wanted, self._peer)
 
     def send(self, text):
-        self.desktop.type(text)
+        self.type(text)
         self.desktop.press("Return")
 
     def set_avatar(self, data):

@@ -23,6 +23,8 @@ auth.policy=default
 SETTINGS = """\
 [connection]
 account={name}
+receipts.request=true
+receipts.send=true
 
 [ui]
 splash=false
@@ -34,10 +36,6 @@ chlog=true
 
 [chatstates]
 enabled=true
-
-[receipts]
-request=true
-send=true
 """
 
 
@@ -85,19 +83,40 @@ class Profanity:
     def screen(self):
         return self._tmux("capture-pane", "-p", "-J")
 
+    def title(self):
+        """The line on top: whom the window is with, and what that person does."""
+        return self.screen().partition("\n")[0]
+
+    def unacknowledged(self, text):
+        """Whether the text is on the screen in red, as messages are until their receipt comes; None: not there."""
+        for line in self._tmux("capture-pane", "-p", "-J", "-e").splitlines():
+            before, found, _ = line.partition(text)
+            if found:
+                return "\033[31mme: " in before
+        return None
+
     def expect(self, text, timeout=DEADLINE):
         """Waits until the text is on the screen; returns the screen."""
+        return self.wait(f"{text!r} on the screen", lambda: text in self.screen(), timeout)
+
+    def expect_title(self, *words, without=()):
+        self.wait(f"title with {words}, without {without}", lambda: all(word in self.title() for word in words)
+                  and not any(word in self.title() for word in without))
+
+    def wait(self, what, fits, timeout=DEADLINE):
         deadline = time.monotonic() + timeout
-        while True:
-            seen = self.screen()
-            if text in seen:
-                return seen
-            assert time.monotonic() < deadline, f"{text!r} is not on the screen of Profanity:\n{seen}"
+        while not fits():
+            assert time.monotonic() < deadline, f"Profanity: no {what}:\n{self.screen()}"
             time.sleep(0.05)
+        return self.screen()
+
+    def hold(self, text):
+        """Types without sending."""
+        self._tmux("send-keys", "-l", text)
 
     def type(self, text):
         """Types a line: a command, or a message in a chat window."""
-        self._tmux("send-keys", "-l", text)
+        self.hold(text)
         self._tmux("send-keys", "Enter")
 
     def close(self):

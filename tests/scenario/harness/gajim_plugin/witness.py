@@ -101,6 +101,6 @@ class Witness(GajimPlugin):
         view = control._scrolled_view
         rows = [{"mine": row.kind == "outgoing", "text": row.text, "receipt": row.has_receipt,
                  "displayed": row.has_displayed} for row in view.iter_rows() if row.type == "chat"]
-        return {"active": app.window.is_chat_active(ACCOUNT, contact.jid), "rows": rows,
-                "headline": stack._chat_banner._ui.name_label.get_text(),
-                "input": stack.get_message_input().get_text()}
+        field = stack.get_message_input()
+        return {"active": app.window.is_chat_active(ACCOUNT, contact.jid) and field.has_focus(), "rows": rows,
+                "headline": stack._chat_banner._ui.name_label.get_text(), "input": field.get_text()}

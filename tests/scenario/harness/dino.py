@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dino, the graphical client, driven by keys; what it knows is read from its own database.
+
+Dino finds its server by DNS and wants TLS that the system trusts: it gets an /etc/hosts, a resolver that answers
+nothing and a list of authorities of its own, which takes root.
+"""
+import contextlib
+import secrets
+import sqlite3
+
+from .desktop import Desktop, need, wait_for
+from .inbox import DEADLINE
+from .starttls import StartTls
+
+START = 40.0
+ACCOUNT = """CREATE TABLE account ( id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE, resourcepart TEXT,
+password TEXT, alias TEXT, enabled INTEGER, roster_version TEXT, mam_earliest_synced INTEGER)"""
+MARKS = {0: None, 1: "received", 2: "read", 3: "acknowledged", 4: "unsent", 5: "wontsend", 6: "sending", 7: "sent", 8: "error"}
+
+
+class Dino:
+    """`with Dino(stack, "carol") as carol:` is logged in. Keys go to the chat opened last."""
+
+    def __init__(self, stack, user):
+        need("dino-im", "openssl", "unshare")
+        self.jid, self._password = (stack.account(user)[key] for key in ("jid", "password"))
+        self.desktop = Desktop()
+        # Dino asks for port 5222 and no other; of the loopback network's addresses there are enough.
+        self._address = f"127.{64 + secrets.randbelow(64)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
+        self._front = StartTls(stack.info["c2s"], self.desktop.home, self._address)
+
+    def __enter__(self):
+        try:
+            self.desktop.__enter__()
+            self._settle()
+            self._front.open()
+            domain = self.jid.partition("@")[2]
+            self.desktop.start(["dino-im"], instead={
+                "/etc/hosts": f"127.0.0.1 localhost\n{self._address} {domain}\n",
+                "/etc/resolv.conf": f"nameserver {self._address}\n",
+                "/etc/ssl/certs/ca-certificates.crt": self._front.certificate}, GTK_A11Y="none")
+            self.expect("its roster", lambda: self.query("SELECT roster_version FROM account WHERE roster_version <> ''")
+                        or self.query("SELECT 1 FROM entity"), START)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _settle(self):
+        file = self.desktop.write("data/dino/dino.db", b"")
+        with contextlib.closing(sqlite3.connect(file)) as database, database:
+            database.execute(ACCOUNT)
+            database.execute("INSERT INTO account (bare_jid, resourcepart, password, enabled, mam_earliest_synced) "
+                             "VALUES (?, 'dino', ?, 1, 0)", (self.jid, self._password))
+
+    # -- doing
+
+    def open(self, jid):
+        """Looks at the chat with somebody. When something was there, wait until it is read before typing."""
+        self.desktop.run("dino-im", f"xmpp:{jid}?message")
+        self.expect("the chat", lambda: self.query(
+            "SELECT 1 FROM conversation JOIN jid ON jid.id = jid_id WHERE bare_jid = ? AND active", jid))
+        window = wait_for("Dino's window", lambda: self.desktop.windows("dino-im"), bool)[-1]
+        self.desktop.focus(window)
+
+    def type(self, text):
+        self.desktop.type(text)
+
+    def send(self, text):
+        self.desktop.type(text)
+        self.desktop.press("Return")
+
+    # -- seeing
+
+    def query(self, sql, *values):
+        """Rows of Dino's database."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.desktop.home}/data/dino/dino.db?mode=ro", uri=True)) as database:
+            try:
+                return database.execute(sql, values).fetchall()
+            except sqlite3.OperationalError:  # not there yet, or being written
+                return []
+
+    def messages(self, jid):
+        """What was said with somebody: (mine, text, mark), in Dino's order."""
+        rows = self.query("SELECT direction, body, marked FROM message JOIN jid ON jid.id = counterpart_id "
+                          "WHERE bare_jid = ? ORDER BY message.time, message.id", jid)
+        return [(direction == 1, body, MARKS.get(marked, marked)) for direction, body, marked in rows]
+
+    def picture(self, jid):
+        """The hash of somebody's picture that Dino knows and has stored."""
+        rows = self.query("SELECT hash FROM contact_avatar JOIN jid ON jid.id = jid_id WHERE bare_jid = ?", jid)
+        return next((hash for hash, in rows if list(self.desktop.home.glob(f"*/dino/avatars/{hash}"))), None)
+
+    def expect(self, what, fits, timeout=DEADLINE):
+        def look():
+            assert self.desktop.runs(), f"Dino ended: {self.desktop.log()}"
+            return fits()
+        try:
+            return wait_for(f"{what} in Dino", look, bool, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.desktop.log()}") from None
+
+    def expect_message(self, jid, mine, text, mark=None):
+        self.expect(f"{text!r} {mark or ''}", lambda: any(
+            row[:2] == (mine, text) and mark in (None, row[2]) for row in self.messages(jid)))
+
+    def close(self):
+        self.desktop.close()
+        self._front.close()
+
+    def __exit__(self, *_):
+        self.close()
