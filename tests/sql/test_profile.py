@@ -70,18 +70,23 @@ def test_a_closed_profile_is_closed_by_every_way_there(db):
     def shown(viewer):
         talked = db.conversations(viewer)["items"][0]
         peer, = (p["user"] for p in talked["participants"] if p["user"]["id"] == alice)
-        sender = db.page(viewer, talk)["items"][0]["sender"]
-        return [(user["name"], user["bio"], user["avatar_url"]) for user in (peer, sender)] + [talked["icon_url"]]
+        messages = [db.page(viewer, talk)["items"][0]]
+        messages.append(json.loads(db.one("SELECT message_get(%s, %s)", viewer, messages[0]["id"])))
+        messages += [json.loads(r["payload"]) for r in db.resume(viewer, 0) if r["type"] == "message.new"]
+        messages += json.loads(db.one("SELECT message_search(%s, NULL, 'hello', 9, NULL)", viewer))["items"]
+        assert len(messages) == 4
+        users = [peer, *(message["sender"] for message in messages)]
+        return [(user["name"], user["bio"], user["avatar_url"]) for user in users] + [talked["icon_url"]]
 
-    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    assert shown(bob) == [("Alice", "mine", avatar)] * 5 + [avatar]
     db.change("contact_add", bob, user_id=alice, domain=DOMAIN)
     db.change("block", alice, user_id=bob)
-    assert shown(bob) == [("Alice", None, None)] * 2 + [None]
+    assert shown(bob) == [("Alice", None, None)] * 5 + [None]
     assert shown(alice)[0] == ("Alice", "mine", avatar)
     contact, = json.loads(db.one("SELECT contact_list(%s, 10, NULL)", bob))["items"]
     assert contact["user"]["avatar_url"] is None
     db.change("unblock", alice, user_id=bob)
-    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    assert shown(bob) == [("Alice", "mine", avatar)] * 5 + [avatar]
     db.change("privacy", alice, profile="contacts")
     opened = db.opened(carol, alice)["result"]
     assert opened["icon_url"] is None and avatar not in json.dumps(opened)
