@@ -23,6 +23,7 @@ struct pairs {
     GHashTable *absent;          /* char * → gint64 *: until when */
     GHashTable *readings;        /* char * → struct reading *, both borrowed */
     unsigned reads;              /* those that wait */
+    unsigned generation;         /* counts what was forgotten: older answers are not remembered */
 };
 
 struct waiter {
@@ -36,6 +37,7 @@ struct reading {
     struct core *core;
     char *name;
     GArray *waiters; /* struct waiter */
+    unsigned generation;
 };
 
 struct pair *pair_ref(struct pair *pair)
@@ -129,8 +131,10 @@ static gboolean is_pair(gpointer key, gpointer value, gpointer data)
 
 void pair_forget(struct core *core, const struct uuid *conversation)
 {
-    if (core->pairs)
-        g_hash_table_remove_all(core->pairs->readings);
+    if (!core->pairs)
+        return;
+    core->pairs->generation++;
+    g_hash_table_remove_all(core->pairs->readings);
     struct pair *pair = pair_known(core, conversation);
     if (!pair)
         return;
@@ -149,6 +153,7 @@ void pairs_forget(struct core *core, const struct uuid *user)
     if (!core->pairs)
         return;
     gpointer wanted = (gpointer)(guintptr)user;
+    core->pairs->generation++;
     g_hash_table_remove_all(core->pairs->readings);
     g_hash_table_foreach_remove(core->pairs->by_name, is_of, wanted);
     g_hash_table_foreach_remove(core->pairs->by_conversation, is_of, wanted);
@@ -173,29 +178,47 @@ static void read_side(const struct rows *rows, int column, struct pair_side *sid
     side->hosted = rows_boolean(rows, 0, column + 3);
 }
 
-/* The pair that the row shows: the one that is known already, if it is. */
-static struct pair *learn(struct core *core, const struct rows *rows)
+static void fill(struct pair *pair, const struct rows *rows)
+{
+    read_side(rows, 1, &pair->side[0]);
+    read_side(rows, 5, &pair->side[1]);
+    pair->live = rows_boolean(rows, 0, 9);
+    pair->heard = pair->heard || rows_boolean(rows, 0, 10);
+}
+
+static struct pair *pair_new(const struct uuid *conversation)
+{
+    struct pair *pair = g_new0(struct pair, 1);
+    pair->references = 1;
+    pair->conversation = *conversation;
+    return pair;
+}
+
+/* A reference to the pair that the row shows: the one that is known already, if it is. What may be
+ * OUTDATED is for those who wait for it, and does not stay. */
+static struct pair *learn(struct core *core, const struct rows *rows, bool outdated)
 {
     struct pairs *pairs = core->pairs;
     struct uuid conversation;
     if (!rows_uuid(rows, 0, 0, &conversation))
         return NULL;
     struct pair *pair = pair_known(core, &conversation);
+    if (outdated && pair)
+        return pair_ref(pair);
     if (!pair) {
+        pair = pair_new(&conversation);
+        if (outdated) {
+            fill(pair, rows);
+            return pair;
+        }
         if (g_hash_table_size(pairs->by_conversation) >= PAIRS_MAX) {
             g_hash_table_remove_all(pairs->by_name);
             g_hash_table_remove_all(pairs->by_conversation);
         }
-        pair = g_new0(struct pair, 1);
-        pair->references = 1;
-        pair->conversation = conversation;
         g_hash_table_insert(pairs->by_conversation, &pair->conversation, pair);
     }
-    read_side(rows, 1, &pair->side[0]);
-    read_side(rows, 5, &pair->side[1]);
-    pair->live = rows_boolean(rows, 0, 9);
-    pair->heard = pair->heard || rows_boolean(rows, 0, 10);
-    return pair;
+    fill(pair, rows);
+    return pair_ref(pair);
 }
 
 static void remember(struct pairs *pairs, const char *name, struct pair *pair)
@@ -233,10 +256,10 @@ static void read_done(const struct rows *rows, enum error_code error, void *data
         pairs->reads -= reading->waiters->len;
         if (g_hash_table_lookup(pairs->readings, reading->name) == reading)
             g_hash_table_remove(pairs->readings, reading->name);
-        struct pair *found =
-            error == ERROR_NONE && rows_count(rows) == 1 ? learn(reading->core, rows) : NULL;
-        pair = found ? pair_ref(found) : NULL;
-        if (error == ERROR_NONE)
+        bool outdated = reading->generation != pairs->generation;
+        if (error == ERROR_NONE && rows_count(rows) == 1)
+            pair = learn(reading->core, rows, outdated);
+        if (error == ERROR_NONE && !outdated)
             remember(pairs, reading->name, pair);
     }
     reading_end(reading, pair, error);
@@ -275,7 +298,8 @@ void pair_read(struct core *core, const struct pair_key *key, pair_done done, vo
     if (!joins) {
         reading = g_new0(struct reading, 1);
         *reading = (struct reading){core, g_steal_pointer(&name),
-                                    g_array_new(FALSE, FALSE, sizeof(struct waiter))};
+                                    g_array_new(FALSE, FALSE, sizeof(struct waiter)),
+                                    pairs->generation};
     }
     g_array_append_val(reading->waiters, waiter);
     if (!possible) {

@@ -101,7 +101,7 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT m.position, 'message.new'::text, m.created_at, message_object(m, c)::text,
+    SELECT m.position, 'message.new'::text, m.created_at, message_object(p_user, m, c)::text,
            m.conversation_id, m.id, m.sender_id,
            CASE WHEN m.sender_id = c.user_a THEN c.number_a ELSE c.number_b END,
            CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END

@@ -220,11 +220,15 @@ BEGIN
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
--- The Message object of a row, with its sender and the recipient's marks looked up.
-CREATE FUNCTION message_object(m messages, c conversations) RETURNS json
+-- The Message object of a row as p_viewer sees it, with its sender and the recipient's marks looked up.
+CREATE FUNCTION message_object(p_viewer uuid, m messages, c conversations) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_text(m, user_text(u),
+  RETURN (SELECT message_text(m, user_text(
+                                   -- Who blocks the other has guarded the conversation.
+                                   CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile')
+                                               <> 'everyone'
+                                        THEN user_shown(p_viewer, u) ELSE u END),
                               message_mark(c, m.sender_id, m.seq, 'delivered'),
                               message_mark(c, m.sender_id, m.seq, 'read'))
             FROM users u WHERE u.id = m.sender_id);
@@ -299,7 +303,7 @@ END $$;
 CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_object(m, c)::text
+  RETURN (SELECT message_object(p_user, m, c)::text
             FROM messages m
             JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
             JOIN conversations c ON c.id = m.conversation_id

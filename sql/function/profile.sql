@@ -145,13 +145,17 @@ BEGIN
 END $$;
 
 -- Whether what p_peer (bare JID) announces to p_user is wanted: they talk to each other, or p_user
--- sees their presence. known: the announced hash that was looked at last; NULL: none yet.
+-- sees their presence. Whoever is blocked or was declined is asked for nothing: that would tell that
+-- somebody is there. known: the announced hash that was looked at last; NULL: none yet.
 CREATE FUNCTION remote_profile_wanted(p_user uuid, p_peer text, OUT wanted boolean, OUT known text)
 LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts c
-                   WHERE c.user_id = p_user AND c.peer = p_peer AND c.to_peer)
-         OR EXISTS (SELECT FROM conversations c WHERE c.kind = 'direct'
-                      AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user)),
+  SELECT NOT relation_blocks(p_user, p_peer) AND (
+           EXISTS (SELECT FROM contacts c
+                     WHERE c.user_id = p_user AND c.peer = p_peer AND c.to_peer)
+           OR EXISTS (SELECT FROM conversations c JOIN members m ON m.conversation_id = c.id
+                        AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
+                        WHERE c.kind = 'direct' AND c.user_a = least(u.id, p_user)
+                          AND c.user_b = greatest(u.id, p_user))),
          u.announced_hash
     FROM users u WHERE u.jid = p_peer AND u.kind = 'remote'
 $$;

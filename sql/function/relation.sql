@@ -75,7 +75,7 @@ BEGIN
   SELECT * INTO c FROM conversations WHERE id = p_conversation;
   shown := conversation_json(c, p_user);
   IF p_first.id IS NOT NULL THEN -- not stored yet
-    shown := shown || jsonb_build_object('last_message', message_object(p_first, c),
+    shown := shown || jsonb_build_object('last_message', message_object(p_user, p_first, c),
       'last_message_at', api_time(p_first.created_at), 'unread_count', 1,
       'updated_at', api_time(p_first.created_at));
   END IF;

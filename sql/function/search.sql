@@ -137,7 +137,7 @@ BEGIN
     bucket := bucket - 1;
     looked := looked + 1;
   END LOOP;
-  RETURN search_page(found, p_limit,
+  RETURN search_page(p_user, found, p_limit,
     CASE WHEN bucket >= oldest >> 16 AND cardinality(found) <= p_limit THEN (bucket + 1) << 16 END);
 END $$;
 
@@ -171,12 +171,12 @@ END $$;
 
 -- The page: the newest p_limit of p_found. p_stopped: the position at which the search stopped
 -- although there is more to look at; NULL: it did not.
-CREATE FUNCTION search_page(p_found messages[], p_limit int, p_stopped bigint) RETURNS text
+CREATE FUNCTION search_page(p_user uuid, p_found messages[], p_limit int, p_stopped bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     SELECT json_build_object(
-        'items', coalesce(json_agg(message_object(f.m, c) ORDER BY (f.m).position DESC)
+        'items', coalesce(json_agg(message_object(p_user, f.m, c) ORDER BY (f.m).position DESC)
                             FILTER (WHERE f.k <= p_limit), '[]'),
         'has_more', p_stopped IS NOT NULL OR count(*) > p_limit,
         'next', coalesce(min((f.m).position) FILTER (WHERE f.k = p_limit AND cardinality(p_found) > p_limit),

@@ -70,18 +70,23 @@ def test_a_closed_profile_is_closed_by_every_way_there(db):
     def shown(viewer):
         talked = db.conversations(viewer)["items"][0]
         peer, = (p["user"] for p in talked["participants"] if p["user"]["id"] == alice)
-        sender = db.page(viewer, talk)["items"][0]["sender"]
-        return [(user["name"], user["bio"], user["avatar_url"]) for user in (peer, sender)] + [talked["icon_url"]]
+        messages = [db.page(viewer, talk)["items"][0]]
+        messages.append(json.loads(db.one("SELECT message_get(%s, %s)", viewer, messages[0]["id"])))
+        messages += [json.loads(r["payload"]) for r in db.resume(viewer, 0) if r["type"] == "message.new"]
+        messages += json.loads(db.one("SELECT message_search(%s, NULL, 'hello', 9, NULL)", viewer))["items"]
+        assert len(messages) == 4
+        users = [peer, *(message["sender"] for message in messages)]
+        return [(user["name"], user["bio"], user["avatar_url"]) for user in users] + [talked["icon_url"]]
 
-    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    assert shown(bob) == [("Alice", "mine", avatar)] * 5 + [avatar]
     db.change("contact_add", bob, user_id=alice, domain=DOMAIN)
     db.change("block", alice, user_id=bob)
-    assert shown(bob) == [("Alice", None, None)] * 2 + [None]
+    assert shown(bob) == [("Alice", None, None)] * 5 + [None]
     assert shown(alice)[0] == ("Alice", "mine", avatar)
     contact, = json.loads(db.one("SELECT contact_list(%s, 10, NULL)", bob))["items"]
     assert contact["user"]["avatar_url"] is None
     db.change("unblock", alice, user_id=bob)
-    assert shown(bob) == [("Alice", "mine", avatar)] * 2 + [avatar]
+    assert shown(bob) == [("Alice", "mine", avatar)] * 5 + [avatar]
     db.change("privacy", alice, profile="contacts")
     opened = db.opened(carol, alice)["result"]
     assert opened["icon_url"] is None and avatar not in json.dumps(opened)
@@ -106,6 +111,27 @@ def test_blocking_tells_of_nobody_who_may_not_be_known(db):
     db.change("block", alice, user_id=bob)
     assert db.change("block", bob, user_id=alice)["outcome"] == 0  # they know of each other
     assert db.change("unblock", bob, user_id=alice)["outcome"] == 0
+
+
+def test_the_blocked_and_declined_are_not_asked_for_their_pictures(db):
+    alice, peer = db.user("alice"), "bob@example.org"
+
+    def wanted():
+        return db.rows("SELECT wanted FROM remote_profile_wanted(%s, %s)", alice, peer)[0]["wanted"]
+
+    db.change("privacy", alice, messages="contacts")
+    db.receive(dict(sender=peer, to=f"alice@{DOMAIN}"))
+    talk = db.conversations(alice, filter="requests")["items"][0]["id"]
+    assert wanted()
+    db.change("request_decline", alice, conversation_id=talk)
+    assert not wanted()
+    db.change("request_accept", alice, conversation_id=talk)
+    assert wanted()
+    for jid in (peer, "example.org"):
+        db.change("block", alice, jid=jid, domain=DOMAIN)
+        assert not wanted()
+        db.change("unblock", alice, jid=jid, domain=DOMAIN)
+        assert wanted()
 
 
 def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):

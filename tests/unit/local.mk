@@ -159,6 +159,18 @@ fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tes
 core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
+  tests/unit/core_bus_test \
+  tests/unit/core_lease_test \
+  tests/unit/core_sequencer_test \
+  tests/unit/core_fanout_test \
+  tests/unit/core_limit_test \
+  tests/unit/core_peer_test \
+  tests/unit/core_typing_test \
+  tests/unit/core_outbox_test \
+  tests/unit/core_message_test \
+  tests/unit/core_pair_test \
+  tests/unit/core_relation_test \
+  tests/unit/core_session_test \
   tests/unit/archive_codec_test \
   tests/unit/core_account_event_test \
   tests/unit/core_bus_test \
@@ -199,6 +211,9 @@ tests_unit_core_outbox_test_LDADD = $(core_test_libs)
 tests_unit_core_message_test_SOURCES = tests/unit/core_message_test.c $(fake_archive)
 tests_unit_core_message_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_message_test_LDADD = $(core_test_libs)
+tests_unit_core_pair_test_SOURCES = tests/unit/core_pair_test.c $(fake_archive)
+tests_unit_core_pair_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_pair_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
