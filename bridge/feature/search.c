@@ -12,7 +12,7 @@
 #include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
 
-#define BATCH "500"           /* positions at once: some tens of milliseconds */
+#define BATCH "200"           /* positions at once, and what one block holds at most: some ten milliseconds */
 #define IDLE_MILLISECONDS 500 /* between two looks for new messages */
 #define PAUSE_MINIMUM 5       /* milliseconds between two batches */
 #define QUERY_LENGTH_MAX 256
