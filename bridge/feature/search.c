@@ -14,6 +14,8 @@
 
 #define BATCH "200"           /* positions at once, and what one block holds at most: some ten milliseconds */
 #define IDLE_MILLISECONDS 500 /* between two looks for new messages */
+#define BUSY_POSITIONS 1000          /* the log moved by more since the last batch */
+#define BUSY_MILLISECONDS 2000
 #define PAUSE_MINIMUM 5       /* milliseconds between two batches */
 #define QUERY_LENGTH_MAX 256
 
@@ -22,6 +24,7 @@
 static struct {
     guint timer;
     gint64 started; /* clock_monotonic, of the batch at work */
+    gint64 position; /* of the log, then */
     bool at_work;
 } indexer;
 
@@ -46,7 +49,11 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     /* Rests so long that the work takes its share of the time, not more. */
     gint64 spent = (clock_monotonic() - indexer.started) / 1000;
     gint64 share = core->options->search_index_share;
-    index_after(core, behind > 0 ? spent * (100 - share) / share : IDLE_MILLISECONDS);
+    /* While many send, what they send can wait: each batch costs them more than its share. */
+    bool busy = core->position - indexer.position > BUSY_POSITIONS;
+    gint64 rest = busy ? BUSY_MILLISECONDS : spent * (100 - share) / share;
+    indexer.position = core->position;
+    index_after(core, behind > 0 ? rest : IDLE_MILLISECONDS);
 }
 
 static gboolean index_batch(gpointer data)
