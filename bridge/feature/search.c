@@ -14,7 +14,7 @@
 
 #define BATCH "200"           /* positions at once, and what one block holds at most: some ten milliseconds */
 #define IDLE_MILLISECONDS 500 /* between two looks for new messages */
-#define BUSY_POSITIONS 1000          /* the log moved by more since the last batch */
+#define BUSY_RATE 2000        /* positions a second; about what the usual share can keep up with */
 #define BUSY_MILLISECONDS 2000
 #define PAUSE_MINIMUM 5       /* milliseconds between two batches */
 #define QUERY_LENGTH_MAX 256
@@ -23,9 +23,9 @@
 
 static struct {
     guint timer;
-    gint64 started; /* clock_monotonic, of the batch at work */
-    gint64 position; /* of the log, then */
-    bool at_work;
+    gint64 started;  /* clock_monotonic, of the batch at work */
+    gint64 finished; /* of the one before */
+    gint64 position; /* of the log, at that time */
 } indexer;
 
 static gboolean index_batch(gpointer data);
@@ -36,10 +36,21 @@ static void index_after(struct core *core, gint64 milliseconds)
                                   core);
 }
 
+/* Whether the log moved faster since the last call than the index could follow anyway. */
+static bool is_busy(const struct core *core)
+{
+    gint64 now = clock_monotonic();
+    gint64 elapsed = MAX(now - indexer.finished, 1);
+    gint64 moved = core->position - indexer.position;
+    bool known = indexer.finished > 0;
+    indexer.finished = now;
+    indexer.position = core->position;
+    return known && moved * G_USEC_PER_SEC / elapsed > BUSY_RATE;
+}
+
 static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
 {
     struct core *core = data;
-    indexer.at_work = false;
     if (!core->archive)
         return; /* stopping */
     bool done = error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, 0);
@@ -50,9 +61,7 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     gint64 spent = (clock_monotonic() - indexer.started) / 1000;
     gint64 share = core->options->search_index_share;
     /* While many send, what they send can wait: each batch costs them more than its share. */
-    bool busy = core->position - indexer.position > BUSY_POSITIONS;
-    gint64 rest = busy ? BUSY_MILLISECONDS : spent * (100 - share) / share;
-    indexer.position = core->position;
+    gint64 rest = is_busy(core) ? BUSY_MILLISECONDS : spent * (100 - share) / share;
     index_after(core, behind > 0 ? rest : IDLE_MILLISECONDS);
 }
 
@@ -65,7 +74,6 @@ static gboolean index_batch(gpointer data)
         return G_SOURCE_REMOVE;
     }
     indexer.started = clock_monotonic();
-    indexer.at_work = true;
     const char *values[] = {BATCH};
     archive_query(core->archive, QUERY_SEARCH_INDEX, values, batch_indexed, core);
     return G_SOURCE_REMOVE;
