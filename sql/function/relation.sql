@@ -1,37 +1,44 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Who may reach whom. A block, a privacy setting and an unknown user look the same from outside:
 -- callers put them into one outcome, and ask the same questions for each.
+--
+-- What is asked often is in plpgsql, which keeps its plans: a function in SQL that looks into a table
+-- is planned anew by each statement that calls it.
 
 -- Whether the user blocks that bare JID, or its domain.
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
-                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
+                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)));
+END $$;
 
 -- Whether the user has added that bare JID, or lets it see presence.
 CREATE FUNCTION relation_contact(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
-                   AND (c.to_peer OR c.from_peer OR c.ask))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
+                   AND (c.to_peer OR c.from_peer OR c.ask));
+END $$;
 
 -- Whether anything was said in the conversation.
 CREATE FUNCTION relation_started(c conversations) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id);
+END $$;
 
 -- What becomes of the first message of p_jid to the user: 'open', 'pending' or 'refused'.
 CREATE FUNCTION relation_first(p_user uuid, p_jid text) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((
     SELECT CASE WHEN u.kind <> 'hosted' OR s.setting = 'everyone' OR relation_contact(u.id, p_jid)
                 THEN 'open' WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
       FROM users u CROSS JOIN LATERAL (
         SELECT privacy_value(u.privacy_messages, 'messages') AS setting) s
-      WHERE u.id = p_user), 'refused')
-$$;
+      WHERE u.id = p_user), 'refused');
+END $$;
 
 -- Whether p_jid may not even begin to talk to p_target: unknown (NULL), blocked, or not wanted. Has
 -- the same steps for all of them.
@@ -205,11 +212,12 @@ END $$;
 
 -- Whether p_viewer may see u's profile and find u.
 CREATE FUNCTION relation_profile(p_viewer uuid, u users) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT u.kind <> 'hosted' OR EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN u.kind <> 'hosted' OR EXISTS (
     SELECT FROM users v WHERE v.id = p_viewer AND NOT relation_blocks(u.id, v.jid)
-      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)))
-$$;
+      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)));
+END $$;
 
 -- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed.
 CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
@@ -221,6 +229,14 @@ BEGIN
     u.avatar_url := NULL;
   END IF;
   RETURN u;
+END $$;
+
+-- The User object of p_user as p_viewer sees it, if that is not as everybody does.
+CREATE FUNCTION user_closed(p_viewer uuid, p_user uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
+            WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).

@@ -293,6 +293,24 @@ START_TEST(held_message_is_told_to_the_sender_alone)
 }
 END_TEST
 
+START_TEST(closed_profile_is_told_to_the_sender_alone)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    write->sender_shown = g_strdup("{\"username\":\"closed\"}");
+    store(write, 7);
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"sender\":{\"username\":\"alice\"}"));
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_uint_eq(at_alice[1].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[1].heard, 0), "\"alice\""));
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender\":{\"username\":\"closed\"}"));
+    ck_assert_ptr_null(strstr(g_ptr_array_index(at_bob.heard, 0), "alice"));
+    ck_assert_int_eq(core.position, 7);
+    stop();
+}
+END_TEST
+
 START_TEST(blocks_have_their_codes)
 {
     start();
@@ -493,7 +511,8 @@ UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_
           message_that_brings_a_conversation_back_is_followed_by_a_change,
           every_socket_of_every_member_hears_once,
           repetition_is_answered_and_not_told_again, refusals_have_their_codes,
-          held_message_is_told_to_the_sender_alone, blocks_have_their_codes,
+          held_message_is_told_to_the_sender_alone,
+          closed_profile_is_told_to_the_sender_alone, blocks_have_their_codes,
           quiet_mark_is_told_to_the_reader_alone,
           late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
