@@ -439,6 +439,9 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     PERFORM relation_guard_all(p_user, named.ret_jid);
+    IF (named.ret_user).kind = 'hosted' THEN
+      PERFORM contact_catch_up(p_user, named.ret_user);
+    END IF;
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
