@@ -75,7 +75,7 @@ START_TEST(one_at_work_is_ended_and_answered)
     }
     pictures_stop();
     check_answered();
-    ck_assert_int_eq(kill((pid_t)atoi(pid), 0), -1);
+    ck_assert_int_eq(kill((pid_t)g_ascii_strtoll(pid, NULL, 10), 0), -1);
     ck_assert_int_eq(errno, ESRCH);
     loop_stop();
     g_unlink(program);
