@@ -16,7 +16,6 @@
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
-#include "bridge/loop/loop.h"
 
 static struct message_write *as_message(struct write *write)
 {
@@ -104,34 +103,15 @@ static void publish_message(struct core *core, const struct message_write *m,
     }
 }
 
-struct besides {
-    struct core *core;
-    char *events;
-};
-
-static void publish_besides(void *data)
-{
-    g_autofree struct besides *besides = data;
-    g_autofree char *events = besides->events;
-    change_publish(besides->core, events);
-}
-
 /* What the message changed besides: a conversation began, is a request, or was accepted. Its events
- * come after all messages of the batch in the log; the router of several instances sorts them. */
+ * come after all messages of the batch in the log. */
 static void publish_relation(struct core *core, const struct message_write *m)
 {
     if (m->seq > 1 && !m->held && !m->events)
         return;
     relation_forget(core, &m->user_a);
     relation_forget(core, &m->user_b);
-    if (!m->events)
-        return;
-    struct besides *besides = g_new0(struct besides, 1);
-    *besides = (struct besides){core, g_strdup(m->events)};
-    if (core->router)
-        publish_besides(besides);
-    else
-        loop_defer(publish_besides, besides);
+    change_publish_later(core, m->events);
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */
