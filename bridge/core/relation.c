@@ -50,14 +50,6 @@ bool relation_is_silent(const struct relation *relation)
     return uuid_is_nil(&relation->user) || relation->user_side.blocks;
 }
 
-bool relation_is_open(const struct relation *relation)
-{
-    const struct relation_side *user = &relation->user_side;
-    const struct relation_side *peer = &relation->peer_side;
-    return !uuid_is_nil(&relation->user) && !user->blocks && !peer->blocks && user->accepts &&
-           peer->accepts;
-}
-
 /* ---- What is remembered -------------------------------------------------------------------------- */
 
 static void party_add(struct relations *relations, const struct uuid *party, struct entry *entry)

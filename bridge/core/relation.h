@@ -35,9 +35,6 @@ struct relation {
 /* To the peer, the user must look like one who does not exist. Asked for what the peer sends. */
 bool relation_is_silent(const struct relation *relation);
 
-/* Both have accepted each other: typing, marks and calls may pass, either way. */
-bool relation_is_open(const struct relation *relation);
-
 /* RELATION is valid during the call, NULL unless ERROR is ERROR_NONE. */
 typedef void (*relation_done)(const struct relation *relation, enum error_code error, void *data);
 

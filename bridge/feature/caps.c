@@ -27,8 +27,9 @@ struct known {
 static GHashTable *table; /* ver → struct known * */
 
 struct question {
-    char *node;
-    char *ver;
+    char *hash, *node, *ver;
+    caps_done done; /* NULL: it is for the table alone */
+    void *data;
 };
 
 static void known_free(gpointer data)
@@ -77,15 +78,17 @@ bool caps_has(const struct peer_resource *resource, const char *feature)
     return known && known->features && g_hash_table_contains(known->features, feature);
 }
 
-static void keep(struct known *known, const struct disco_info *info)
+static GHashTable *features_of(const struct disco_info *info)
 {
-    known->features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTable *features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < info->features->len; i++)
-        g_hash_table_add(known->features, g_strdup(info->features->pdata[i]));
+        g_hash_table_add(features, g_strdup(info->features->pdata[i]));
+    return features;
 }
 
 static void question_free(struct question *question)
 {
+    g_free(question->hash);
     g_free(question->node);
     g_free(question->ver);
     g_free(question);
@@ -96,10 +99,13 @@ static void answered(xmpp_stanza_t *result, void *data)
     struct question *question = data;
     struct known *known = table ? g_hash_table_lookup(table, question->ver) : NULL;
     g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
-    struct caps caps = {.hash = "sha-1", .node = question->node, .ver = question->ver};
+    g_autoptr(GHashTable) features = info ? features_of(info) : NULL;
+    struct caps caps = {question->hash, question->node, question->ver};
     if (known && info && !known->features && info->features->len <= FEATURES_MAX &&
         caps_verify(&caps, info))
-        keep(known, info);
+        known->features = g_hash_table_ref(features);
+    if (question->done)
+        question->done(features, question->data);
     question_free(question);
 }
 
@@ -116,20 +122,43 @@ static void note_asked(const char *ver, char *bare)
         g_hash_table_remove_all(known->asked);
     if (g_hash_table_size(known->asked) == 0)
         known->since = clock_monotonic();
-    g_hash_table_add(known->asked, bare);
+    if (g_hash_table_size(known->asked) < ASKED_MAX)
+        g_hash_table_add(known->asked, g_steal_pointer(&bare));
+    g_free(bare);
+}
+
+/* Takes QUESTION. */
+static void ask(struct core *core, const char *from, const char *to, struct question *question)
+{
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, from, to);
+    g_autofree char *node = g_strconcat(question->node, "#", question->ver, NULL);
+    disco_info_add_request(iq, node);
+    if (g_hash_table_size(table) >= KNOWN_MAX)
+        g_hash_table_remove_all(table);
+    note_asked(question->ver, g_strndup(to, strcspn(to, "/")));
+    if (!link_request(core->link, iq, TIMEOUT_SECONDS, answered, question))
+        answered(NULL, question);
 }
 
 void caps_ask(struct core *core, const char *from, const struct peer_resource *resource)
 {
-    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, from, resource->full_jid);
-    g_autofree char *node = g_strconcat(resource->caps_node, "#", resource->caps_ver, NULL);
-    disco_info_add_request(iq, node);
-    if (g_hash_table_size(table) >= KNOWN_MAX)
-        g_hash_table_remove_all(table);
-    note_asked(resource->caps_ver, bare_jid(resource));
     struct question *question = g_new0(struct question, 1);
+    question->hash = g_strdup("sha-1");
     question->node = g_strdup(resource->caps_node);
     question->ver = g_strdup(resource->caps_ver);
-    if (!link_request(core->link, iq, TIMEOUT_SECONDS, answered, question))
-        question_free(question);
+    ask(core, from, resource->full_jid, question);
+}
+
+void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
+               caps_done done, void *data)
+{
+    const struct known *known = table ? g_hash_table_lookup(table, caps->ver) : NULL;
+    if (!table || (known && known->features)) {
+        done(known ? known->features : NULL, data);
+        return;
+    }
+    struct question *question = g_new0(struct question, 1);
+    *question = (struct question){g_strdup(caps->hash), g_strdup(caps->node), g_strdup(caps->ver),
+                                  done, data};
+    ask(core, place->from, place->full_jid, question);
 }

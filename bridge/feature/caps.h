@@ -3,8 +3,10 @@
  * believed only if the hash is right, and shared by all who show it. */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
 
+struct caps;
 struct core;
 struct peer_resource;
 
@@ -16,6 +18,19 @@ void caps_stop(void);
 bool caps_is_unknown(const struct peer_resource *resource);
 /* Asks RESOURCE in the name of FROM (full JID of a hosted user). */
 void caps_ask(struct core *core, const char *from, const struct peer_resource *resource);
+
+struct caps_place {
+    const char *from;     /* full JID of a hosted user, in whose name somebody may be asked */
+    const char *full_jid; /* who shows the capabilities */
+};
+
+/* FEATURES is a set of text, borrowed; NULL: there was no answer. */
+typedef void (*caps_done)(GHashTable *features, void *data);
+
+/* What CAPS mean. DONE is called exactly once: at once if they are known, else when who shows them has
+ * answered; an answer that is not what the hash says counts for that one alone. */
+void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
+               caps_done done, void *data);
 
 /* False also as long as it is not known. */
 bool caps_has(const struct peer_resource *resource, const char *feature);

@@ -6,8 +6,7 @@
  *
  * Who is notified: the available resources of subscribers whose capabilities ask for a node with
  * "+notify"; when they become available, and when the node changes, as long as they may see the
- * user's presence. What a version of capabilities asks for is looked up once and remembered, if its
- * hash proves it. */
+ * user's presence. */
 #include "config.h"
 
 #include <string.h>
@@ -17,29 +16,26 @@
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
+#include "bridge/feature/caps.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
 #include "bridge/feature/pep.h"
 #include "bridge/feature/pep_watcher.h"
 #include "bridge/feature/profile.h"
-#include "bridge/xmpp/link.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
 #include "xep/0172_nick.h"
 #include "xep/0292_vcard4.h"
 #include "xep/presence.h"
 
-#define CAPS_MAX 10000    /* versions of capabilities that are remembered */
 #define JOBS_MAX 1000     /* presences being looked into; more are passed over */
 #define JOBS_OF_ONE 16    /* of them of one account elsewhere */
 #define CAPS_HASH_MAX 32  /* bytes; whoever shows more shows nothing */
 #define CAPS_NODE_MAX 1023
 #define CAPS_VER_MAX 128
-#define CAPS_SECONDS 30
 #define CURRENT "current" /* id of items of nodes that have one item */
 
 static struct {
-    GHashTable *caps; /* char * (ver) → nodes as pointer; proven ones */
     GHashTable *busy; /* char * (bare JID) → jobs that look into it, as pointer */
     unsigned jobs;
 } pep;
@@ -328,17 +324,13 @@ static void job_free(struct job *job)
     g_free(job);
 }
 
-static unsigned nodes_of(const struct disco_info *info)
+static unsigned nodes_of(GHashTable *set)
 {
     unsigned wanted = 0;
-    for (guint i = 0; i < info->features->len; i++) {
-        for (size_t n = 0; n < G_N_ELEMENTS(nodes); n++) {
-            const char *feature = g_ptr_array_index(info->features, i);
-            size_t length = strlen(nodes[n].node);
-            if (strncmp(feature, nodes[n].node, length) == 0 &&
-                strcmp(feature + length, "+notify") == 0)
-                wanted |= nodes[n].bit;
-        }
+    for (size_t n = 0; n < G_N_ELEMENTS(nodes); n++) {
+        g_autofree char *feature = g_strconcat(nodes[n].node, "+notify", NULL);
+        if (g_hash_table_contains(set, feature))
+            wanted |= nodes[n].bit;
     }
     return wanted;
 }
@@ -359,39 +351,12 @@ static void watch(struct job *job, unsigned wanted)
     job_free(job);
 }
 
-static void remember(const char *ver, unsigned wanted)
-{
-    if (g_hash_table_size(pep.caps) >= CAPS_MAX)
-        g_hash_table_remove_all(pep.caps);
-    g_hash_table_replace(pep.caps, g_strdup(ver), GUINT_TO_POINTER(wanted));
-}
-
-static void caps_answered(xmpp_stanza_t *result, void *data)
+static void caps_found(GHashTable *set, void *data)
 {
     struct job *job = data;
-    g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
-    if (!info || !job->core->archive) {
-        job_free(job);
-        return;
-    }
-    struct caps caps = {job->hash, job->node, job->ver};
-    unsigned wanted = nodes_of(info);
-    if (caps_verify(&caps, info))
-        remember(job->ver, wanted);
-    watch(job, wanted);
-}
-
-static void ask_caps(struct job *job)
-{
-    gpointer known = NULL;
-    if (g_hash_table_lookup_extended(pep.caps, job->ver, NULL, &known)) {
-        watch(job, GPOINTER_TO_UINT(known));
-        return;
-    }
-    g_autofree char *node = g_strconcat(job->node, "#", job->ver, NULL);
-    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, job->account->full_jid, job->jid);
-    disco_info_add_request(iq, node);
-    if (!link_request(job->core->link, iq, CAPS_SECONDS, caps_answered, job))
+    if (set && job->core->archive)
+        watch(job, nodes_of(set));
+    else
         job_free(job);
 }
 
@@ -399,10 +364,13 @@ static void ask_caps(struct job *job)
 static void relation_read(const struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error == ERROR_NONE && relation->user_side.shows && job->core->link)
-        ask_caps(job);
-    else
+    if (error != ERROR_NONE || !relation->user_side.shows || !job->core->link) {
         job_free(job);
+        return;
+    }
+    struct caps caps = {job->hash, job->node, job->ver};
+    struct caps_place place = {job->account->full_jid, job->jid};
+    caps_find(job->core, &place, &caps, caps_found, job);
 }
 
 static void account_found(struct account *account, enum error_code error, void *data)
@@ -464,7 +432,6 @@ static void start(struct core *core)
 {
     (void)core;
     watchers_start();
-    pep.caps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     pep.busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
@@ -472,7 +439,6 @@ static void stop(struct core *core)
 {
     (void)core;
     watchers_stop();
-    g_clear_pointer(&pep.caps, g_hash_table_unref);
     g_clear_pointer(&pep.busy, g_hash_table_unref);
 }
 

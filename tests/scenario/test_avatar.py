@@ -93,8 +93,14 @@ def test_bad_files_change_nothing(alice, data, type, status):
     assert alice.me() == before
 
 
-def test_a_large_file_is_refused_before_it_is_read(alice):
-    reply = alice.request("PUT", "/api/users/me/avatar", b"", {"Content-Type": "image/png", "Content-Length": "524289"})
+def test_a_large_file_is_refused_before_it_is_sent_if_the_client_asks(alice):
+    reply = alice.request("PUT", "/api/users/me/avatar", b"", {
+        "Content-Type": "image/png", "Content-Length": "524289", "Expect": "100-continue"})
+    assert reply.status == 413 and reply.json["code"] == "too_large"
+
+
+def test_a_large_file_is_refused_when_it_was_sent(alice):
+    reply = alice.request("PUT", "/api/users/me/avatar", png() + bytes(524288), {"Content-Type": "image/png"})
     assert reply.status == 413 and reply.json["code"] == "too_large"
 
 

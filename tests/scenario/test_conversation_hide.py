@@ -50,15 +50,15 @@ def test_who_has_hidden_a_conversation_is_not_seen_from_there_until_it_returns(a
     talk = alice.conversation_with(participant_id=bella.me()["id"])
     alice.send(talk, "hello")
     with alice.ws(), bella.ws() as socket:
-        socket.expect("presence", user_id=her, status="online")
+        socket.wait_presence(her, "online")
         hide(alice, talk)
-        socket.expect("presence", user_id=her, status="offline")
+        socket.wait_presence(her, "offline")
         bella.send(talk, "are you there?")
-        socket.expect("presence", user_id=her, status="online")
+        socket.wait_presence(her, "online")
         hide(alice, talk)
-        socket.expect("presence", user_id=her, status="offline")
+        socket.wait_presence(her, "offline")
         alice.conversation_with(participant_id=bella.me()["id"], status=200)
-        socket.expect("presence", user_id=her, status="online")
+        socket.wait_presence(her, "online")
 
 
 def test_own_message_and_opening_bring_it_back(app):

@@ -532,11 +532,11 @@ def test_who_hides_a_conversation_at_one_is_not_seen_at_the_other(app, sockets):
     alices = alice.me()["id"]
     with alice.ws():
         there = sockets(dora)
-        there.expect("presence", user_id=alices, status="online")
+        there.wait_presence(alices, "online")
         alice.call(200, "DELETE", f"/api/conversations/{talk['id']}")
-        there.expect("presence", user_id=alices, status="offline")
+        there.wait_presence(alices, "offline")
         dora.send(talk, "are you there?")
-        there.expect("presence", user_id=alices, status="online")
+        there.wait_presence(alices, "online")
 
 
 def wait_out(sockets, streams, reason, began):

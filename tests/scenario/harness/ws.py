@@ -7,6 +7,7 @@ import uuid
 import websockets
 
 from .described import Conversation
+from .fault import wait_for
 from .inbox import DEADLINE, Inbox, run
 
 
@@ -144,6 +145,13 @@ class Socket:
     def frames(self, *types):
         """All frames of these types that have come, in order."""
         return [f for f in self.inbox.received if isinstance(f, dict) and f["type"] in types]
+
+    def wait_presence(self, user, status):
+        """Until the newest presence of that user is this: what is told may be told twice."""
+        def newest():
+            told = [f["payload"]["status"] for f in self.frames("presence") if f["payload"]["user_id"] == user]
+            return told[-1:] == [status]
+        wait_for(f"{user} is shown {status}", newest)
 
     def expect(self, type, timeout=None, **match):
         """The next frame of this type whose payload has these values; other frames are kept."""
