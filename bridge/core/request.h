@@ -80,10 +80,10 @@ struct request {
     struct account *account; /* who acts; a reference is held */
     const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
-    json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
+    struct body *body;       /* keeps the text of values alive; reference held, may be NULL */
     GBytes *raw;             /* the body of an operation with raw_max; else NULL */
     const char *raw_type;    /* its Content-Type as sent; valid during the handler's call; or NULL */
-    char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
+    char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines; "": made when it is needed */
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
     guint64 address;         /* of the caller, see struct credentials */

@@ -58,7 +58,7 @@ static struct exchange *exchange_new(struct http_server *server, struct MHD_Conn
 static void release_request(struct exchange *exchange)
 {
     g_clear_pointer(&exchange->request.account, account_unref);
-    g_clear_pointer(&exchange->request.body, json_decref);
+    g_clear_pointer(&exchange->request.body, body_unref);
     g_clear_pointer(&exchange->request.raw, g_bytes_unref);
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
@@ -296,7 +296,7 @@ static void run_operation(struct exchange *exchange)
     static const struct field no_fields[] = {{.name = NULL}};
     const struct field *fields = request->operation->fields;
     exchange->idempotency_key = g_strdup(exchange->head.idempotency_key);
-    struct field_source source = {.object = request->body,
+    struct field_source source = {.object = body_value(request->body),
                                   .idempotency_key = exchange->idempotency_key,
                                   .parameter = parameter_find,
                                   .data = exchange};

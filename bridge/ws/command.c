@@ -4,7 +4,6 @@
  * that sent an id gets an ack; errors are always told. */
 #include "config.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "bridge/base/json_writer.h"
@@ -25,17 +24,18 @@
 /* A frame that has passed the envelope check. */
 struct envelope {
     const char *type; /* as it was sent, later the native command; borrowed */
-    char *id;         /* JSON text, or NULL; free() */
-    json_t *payload;  /* an object, or NULL; as far as the client wrote it; owned */
+    char *id;         /* JSON text, or NULL; owned */
+    struct body *body;           /* borrowed; what the others point into */
+    const struct value *payload; /* an object, as the client wrote it */
     const struct spelling *spelling; /* NULL: native */
-    json_t *native;   /* payload in native words; owned */
+    struct value *native; /* payload in native words, where those are others; owned */
 };
 
 /* A request that came by socket. */
 struct command {
     struct request request;   /* first: transports cast */
     struct ws_socket *socket; /* reference held */
-    char *id;                 /* JSON text, or NULL; free() */
+    char *id;                 /* JSON text, or NULL; owned */
 };
 
 /* Commands of the socket itself -------------------------------------------------------------- */
@@ -114,7 +114,9 @@ static const struct command_builtin *find_builtin(const char *type)
 static bool check_fields(struct ws_socket *socket, const struct envelope *envelope,
                          const struct field *fields, struct field_value *ret_values)
 {
-    struct field_source source = {.object = envelope->native, .everything_in_object = true};
+    struct field_source source = {.object = envelope->native ? envelope->native
+                                                             : envelope->payload,
+                                  .everything_in_object = true};
     struct field_problem problem = {0};
     if (fields_check(fields, &source, ret_values, &problem))
         return true;
@@ -146,10 +148,10 @@ GHashTable *command_table_new(const struct core *core)
 static void command_free(struct command *command)
 {
     struct ws_socket *socket = command->socket;
-    json_decref(command->request.body);
+    body_unref(command->request.body);
     account_unref(command->request.account);
     g_free(command->request.set_cookie);
-    free(command->id);
+    g_free(command->id);
     g_free(command);
     socket_command_ended(socket);
     socket_unref(socket);
@@ -244,12 +246,9 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .account = account_ref(socket->subscriber.account),
         .origin = &socket->subscriber,
         .grant = socket->subscriber.grant,
-        .body = json_incref(envelope->native),
+        .body = body_ref(envelope->body),
     };
     memcpy(command->request.values, values, sizeof values);
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, command->request.id);
     socket_command_begins(socket);
     if (request_charge(&command->request))
         operation->handle(&command->request);
@@ -257,50 +256,72 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
 
 /* Envelope ----------------------------------------------------------------------------------- */
 
-static bool is_plain_string(const json_t *value, size_t maximum)
+static bool is_plain_string(const struct value *value, size_t maximum)
 {
-    size_t length = json_string_length(value);
-    return json_is_string(value) && length <= maximum && strlen(json_string_value(value)) == length;
+    return value->type == VALUE_STRING && value->length <= maximum &&
+           strlen(value->text) == value->length;
+}
+
+/* VALUE as JSON text; caller frees. */
+static char *write_id(const struct value *value)
+{
+    g_auto(buffer) text = BUFFER_INIT(ID_MAX * 6 + 2); /* every character escaped */
+    struct json_writer json;
+    json_writer_init(&json, &text);
+    if (value->type == VALUE_STRING)
+        json_put_string(&json, value->text);
+    else
+        json_put_integer(&json, value->integer);
+    return buffer_take(&text, NULL);
+}
+
+static bool is_of_envelope(const struct value *member)
+{
+    return strcmp(member->name, "type") == 0 || strcmp(member->name, "id") == 0 ||
+           strcmp(member->name, "payload") == 0;
 }
 
 /* A flat frame is its own payload, but for what the envelope is made of. */
-static json_t *read_payload(json_t *frame)
+static const struct value *read_payload(struct value *frame)
 {
-    json_t *payload = json_object_get(frame, "payload");
+    const struct value *payload = value_member(frame, "payload");
     if (payload)
-        return json_incref(payload);
-    payload = json_copy(frame);
-    json_object_del(payload, "type");
-    json_object_del(payload, "id");
-    return payload;
+        return payload;
+    value_remove(frame, value_member(frame, "type"));
+    value_remove(frame, value_member(frame, "id"));
+    return frame;
 }
 
 /* Static text that says what is wrong, and *ret_pointer where; NULL if nothing is. */
-static const char *read_envelope(json_t *frame, struct envelope *envelope, const char **ret_pointer)
+static const char *read_envelope(struct body *body, struct envelope *envelope,
+                                 const char **ret_pointer)
 {
+    struct value *frame = body_value(body);
+    envelope->body = body;
     *ret_pointer = "";
-    if (!json_is_object(frame))
+    if (frame->type != VALUE_OBJECT)
         return "a frame is a JSON object";
-    json_t *id = json_object_get(frame, "id"); /* first, so that every later error can carry it */
+    const struct value *id = value_member(frame, "id"); /* first: every later error can carry it */
     *ret_pointer = "/id";
-    if (id && !json_is_integer(id) && !is_plain_string(id, ID_MAX))
+    if (id && id->type != VALUE_INTEGER && !is_plain_string(id, ID_MAX))
         return "must be a string of at most 128 bytes or a whole number";
-    envelope->id = id ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-    json_t *type = json_object_get(frame, "type");
+    envelope->id = id ? write_id(id) : NULL;
+    const struct value *type = value_member(frame, "type");
     *ret_pointer = "/type";
     if (!type)
         return "is missing";
     if (!is_plain_string(type, ID_MAX))
         return "must be a string";
-    envelope->type = json_string_value(type);
+    envelope->type = type->text;
     envelope->payload = read_payload(frame);
     *ret_pointer = "/payload";
-    if (!json_is_object(envelope->payload))
+    if (envelope->payload->type != VALUE_OBJECT)
         return "must be an object";
     *ret_pointer = "";
-    if (json_object_get(frame, "payload") && json_object_size(frame) > (id ? 3 : 2))
-        return "beside payload a frame has type and id only";
-    return NULL;
+    const struct value *member = envelope->payload == frame ? NULL : frame->first;
+    while (member && is_of_envelope(member))
+        member = member->next;
+    return member ? "beside payload a frame has type and id only" : NULL;
 }
 
 /* From the client's words to ours. False after an error frame. */
@@ -309,10 +330,8 @@ static bool translate(struct ws_socket *socket, struct envelope *envelope)
     struct field_problem problem;
     const struct account *caller = socket->subscriber.account;
     envelope->spelling = caller ? spelling_find(envelope->type) : NULL;
-    if (!envelope->spelling) {
-        envelope->native = json_incref(envelope->payload);
+    if (!envelope->spelling)
         return true;
-    }
     envelope->type = envelope->spelling->command;
     envelope->native =
         spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
@@ -348,16 +367,16 @@ static void insist_on_auth(struct ws_socket *socket)
 
 void command_receive(struct ws_socket *socket, const char *text, size_t length)
 {
-    json_t *frame;
+    g_autoptr(trestle_body) body = NULL;
     enum error_code code;
     const char *detail, *pointer;
     struct envelope envelope = {0};
-    if (!body_parse(text, length, &frame, &code, &detail)) {
+    if (!body_parse(text, length, &body, &code, &detail)) {
         socket_fail(socket, NULL, code, detail, NULL);
         insist_on_auth(socket);
         return;
     }
-    detail = read_envelope(frame, &envelope, &pointer);
+    detail = read_envelope(body, &envelope, &pointer);
     if (detail)
         socket_fail(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
     else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
@@ -365,8 +384,6 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     else
         socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
     insist_on_auth(socket);
-    free(envelope.id);
-    json_decref(envelope.native);
-    json_decref(envelope.payload);
-    json_decref(frame);
+    g_free(envelope.id);
+    g_free(envelope.native);
 }

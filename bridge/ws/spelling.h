@@ -3,7 +3,6 @@
  * dialects. They do not collide, so each is understood on every socket. */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "bridge/core/field.h"
@@ -35,11 +34,11 @@ struct spelling {
 /* The spelling of a frame called TYPE; NULL: it is native, or nothing. */
 const struct spelling *spelling_find(const char *type);
 
-/* The payload in native words; PAYLOAD may be NULL. NULL and *ret_problem if it cannot be; the caller
- * owns the result. */
-json_t *spelling_translate(const struct spelling *spelling, const struct account *caller,
-                           const json_t *payload, struct field_problem *ret_problem);
+/* The payload, an object, in native words; PAYLOAD stays as it was sent, and its text is borrowed.
+ * NULL and *ret_problem if it cannot be; g_free. */
+struct value *spelling_translate(const struct spelling *spelling, const struct account *caller,
+                                 const struct value *payload, struct field_problem *ret_problem);
 
 /* Puts the caller's word in place of ours in PROBLEM's pointer. */
-void spelling_point(const struct spelling *spelling, const json_t *payload,
+void spelling_point(const struct spelling *spelling, const struct value *payload,
                     struct field_problem *problem);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
-EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/value_json.h
 
 # bridge/core and bridge/http
 transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
