@@ -18,6 +18,8 @@
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
+#define USUAL_JSON 768 /* of a Message beside content and sender */
+
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
@@ -34,6 +36,7 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     uuid_format(&m->conversation, conversation);
     uuid_format(&m->sender, sender);
     clock_format(m->write.at, created);
+    buffer_expect(buf, strlen(m->body) + (sender_json ? strlen(sender_json) : 0) + USUAL_JSON);
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);
