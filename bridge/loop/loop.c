@@ -102,7 +102,7 @@ static gint wait_in_set(GPollFD *fds, guint count, gint timeout)
     loop.collected = false;
     GPollFD *set = count == 2 ? &fds[fds[0].fd == loop.epoll_fd ? 0 : 1] : NULL;
     if (!set || set->fd != loop.epoll_fd)
-        return g_poll(fds, count, timeout); /* others' descriptors, or a loop inside of a turn */
+        return g_poll(fds, count, timeout); /* others' descriptors, too */
     GPollFD *waker = set == fds ? &fds[1] : &fds[0];
     if (!watch_waker(waker->fd))
         return g_poll(fds, count, timeout);
@@ -146,6 +146,7 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
     (void)source;
     (void)callback;
     (void)data;
+    g_return_val_if_fail(!loop.dispatching, G_SOURCE_CONTINUE);
     gint64 started = clock_monotonic();
     loop.dispatching = true;
     loop.wanted = false;
@@ -173,6 +174,9 @@ void loop_start(void)
     loop.source = g_source_new(&source_functions, sizeof(GSource));
     g_source_set_static_name(loop.source, "trestle-epoll");
     g_source_add_unix_fd(loop.source, loop.epoll_fd, G_IO_IN);
+    /* Else GLib takes the descriptor out and puts it back around each turn, and wakes itself for
+     * both: three system calls. No turn is begun inside of another, see source_dispatch. */
+    g_source_set_can_recurse(loop.source, TRUE);
     g_source_attach(loop.source, NULL);
     g_main_context_set_poll_func(NULL, wait_in_set);
 }
