@@ -233,25 +233,24 @@ static const struct request_transport transport = {
 static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
                             const struct operation *operation)
 {
-    struct field_value values[REQUEST_VALUES_MAX] = {0};
-    if (!check_fields(socket, envelope, operation->fields, values))
-        return;
     struct command *command = g_new0(struct command, 1);
+    struct request *request = &command->request;
+    if (!check_fields(socket, envelope, operation->fields, request->values)) {
+        g_free(command);
+        return;
+    }
     command->socket = socket_ref(socket);
     command->id = g_steal_pointer(&envelope->id);
-    command->request = (struct request){
-        .transport = &transport,
-        .operation = operation,
-        .core = socket->server->core,
-        .account = account_ref(socket->subscriber.account),
-        .origin = &socket->subscriber,
-        .grant = socket->subscriber.grant,
-        .body = body_ref(envelope->body),
-    };
-    memcpy(command->request.values, values, sizeof values);
+    request->transport = &transport;
+    request->operation = operation;
+    request->core = socket->server->core;
+    request->account = account_ref(socket->subscriber.account);
+    request->origin = &socket->subscriber;
+    request->grant = socket->subscriber.grant;
+    request->body = body_ref(envelope->body);
     socket_command_begins(socket);
-    if (request_charge(&command->request))
-        operation->handle(&command->request);
+    if (request_charge(request))
+        operation->handle(request);
 }
 
 /* Envelope ----------------------------------------------------------------------------------- */
