@@ -31,26 +31,26 @@ struct parser {
 
 /* ---- Before -------------------------------------------------------------------------------------- */
 
-/* An upper bound for the number of values: each but the first follows a bracket or a comma. False if
- * there are too many, or they are nested too deeply. Strings are skipped; what is not JSON at all
- * is left to the parser, which gets no further than this does. */
+/* An upper bound for the number of values: each but the first follows a bracket or a comma. Text if
+ * there are too many, or they are nested too deeply; else NULL. Strings are skipped; what is not
+ * JSON at all is left to the parser, which gets no further than this does. */
 static const char *count_values(const char *text, size_t length, unsigned *ret_count)
 {
-    const char *end = text + length;
     unsigned depth = 0;
     *ret_count = 1;
-    for (const char *p = text; p < end; p++) {
-        if (*p == '"') {
-            for (p++; p < end && *p != '"'; p++)
-                p += *p == '\\';
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '"') {
+            for (i++; i < length && text[i] != '"'; i++)
+                i += text[i] == '\\';
             continue;
         }
-        bool opens = *p == '{' || *p == '[';
+        bool opens = c == '{' || c == '[';
         if (opens && ++depth > BODY_DEPTH_MAX)
             return "the JSON is nested too deeply";
-        if ((opens || *p == ',') && ++*ret_count > BODY_VALUES_MAX + 1)
+        if ((opens || c == ',') && ++*ret_count > BODY_VALUES_MAX + 1)
             return "the JSON has too many values";
-        if ((*p == '}' || *p == ']') && depth > 0)
+        if ((c == '}' || c == ']') && depth > 0)
             depth--;
     }
     return NULL;

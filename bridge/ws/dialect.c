@@ -63,7 +63,5 @@ GBytes *dialect_make_frame(const struct dialect *dialect, const struct dialect_f
     buffer_expect(&text, length + ENVELOPE_USUAL);
     frame_begin(&text);
     dialect->write_frame(&text, frame);
-    GBytes *bytes = frame_end(&text, FRAME_TEXT);
-    g_return_val_if_fail(bytes, NULL);
-    return bytes;
+    return frame_end(&text, FRAME_TEXT);
 }

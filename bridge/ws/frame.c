@@ -294,10 +294,7 @@ void frame_begin(struct buffer *buf)
 /* The header stands right before the payload, wherever that makes it begin. */
 GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode)
 {
-    if (buf->overflow) {
-        buffer_clear(buf);
-        return NULL;
-    }
+    g_return_val_if_fail(!buf->overflow, NULL);
     size_t length = buf->length - FRAME_HEADER_MAX;
     size_t header = header_size(length);
     char *block = buffer_take(buf, NULL);

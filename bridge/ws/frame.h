@@ -83,7 +83,7 @@ bool frame_reader_is_idle(const struct frame_reader *reader);
 GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length);
 
 /* The same without a copy: what is appended to BUF in between is the payload. BUF is empty
- * afterwards. NULL if it has overflowed. */
+ * afterwards; it must not have overflowed. */
 #define FRAME_HEADER_MAX 10
 void frame_begin(struct buffer *buf);
 GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode);
