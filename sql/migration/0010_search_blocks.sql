@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Blocks of neighbouring positions, whatever conversations they belong to: a word that several
--- messages of a block have is one entry of the index, not one for each. See decision 0023.
+-- messages of a block have is one entry of the index, not one for each. See decision 0024.
 --
 -- What the index held is not carried over: it is made from messages, and words are cut otherwise
 -- now. The daemon makes it again from the first message on; until then, a search finds what is new.
