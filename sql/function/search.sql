@@ -95,10 +95,10 @@ BEGIN
                 GROUP BY g.block) b
         WHERE b.text <> '';
   EXCEPTION WHEN program_limit_exceeded THEN -- too many different words for one block
-    IF high - low = 1 THEN
-      RAISE;
+    IF high - low > 1 THEN
+      RETURN search_index(((high - low) / 4 + 1)::int);
     END IF;
-    RETURN search_index(((high - low) / 4 + 1)::int);
+    -- One message with more words than a block holds: what comes after it matters more.
   END;
   UPDATE search_state SET position = high;
   PERFORM gin_clean_pending_list('search_words');

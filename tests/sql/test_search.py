@@ -149,6 +149,16 @@ def test_block_of_too_many_words_is_made_smaller(db, people):
     assert len(search(db, people["ann"], "7w8999")["items"]) == 1
 
 
+def test_message_of_too_many_words_does_not_stop_the_index(db, people):
+    one = talk(db, people["ann"], "ben")
+    say(db, one, people["ann"], "before")
+    say(db, one, people["ann"], " ".join(f"{n}w" for n in range(200_000)))
+    say(db, one, people["ann"], "after")
+    index(db)
+    assert contents(search(db, people["ann"], "after")) == ["after"]
+    assert contents(search(db, people["ann"], "before")) == ["before"]
+
+
 def test_pages_are_those_of_a_plain_scan(db, people):
     """Random texts over three conversations and several buckets, indexed up to a random place."""
     chance = random.Random(5)
