@@ -141,15 +141,37 @@ struct sending {
     struct account *account; /* reference */
 };
 
-/* The conversation is in a member's list with this message: the member is told so, in log order. */
+#define APPEARING_MAX 128 /* conversations in one change */
+
+static void submit_appearing(void *data)
+{
+    struct core *core = data;
+    g_autoptr(GArray) ids = g_steal_pointer(&core->appearing);
+    if (!core->archive)
+        return; /* stopping: the next message brings it up again */
+    for (guint from = 0; from < ids->len; from += APPEARING_MAX) {
+        json_t *names = json_array();
+        for (guint i = from; i < MIN(ids->len, from + APPEARING_MAX); i++) {
+            char name[UUID_TEXT_SIZE];
+            uuid_format(&g_array_index(ids, struct uuid, i), name);
+            json_array_append_new(names, json_string(name));
+        }
+        change_submit(core, "conversation_appear", NULL, json_pack("{s:o}", "conversation_ids", names),
+                      NULL, NULL);
+    }
+}
+
+/* The conversation is in a member's list with this message: the member is told so, in log order.
+ * Those of one batch are one change. */
 static void note_appearance(struct core *core, const struct message_write *m)
 {
-    char conversation[UUID_TEXT_SIZE];
     if (!m->awaited)
         return;
-    uuid_format(&m->conversation, conversation);
-    change_submit(core, "conversation_appear", NULL,
-                  json_pack("{s:s}", "conversation_id", conversation), NULL, NULL);
+    if (!core->appearing) {
+        core->appearing = g_array_new(FALSE, FALSE, sizeof(struct uuid));
+        loop_defer(submit_appearing, core);
+    }
+    g_array_append_val(core->appearing, m->conversation);
 }
 
 static void write_brief(struct buffer *buf, const struct message_write *m)

@@ -32,10 +32,13 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   RETURN QUERY
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
@@ -177,11 +180,14 @@ RETURNS TABLE (outcome int, id uuid, conversation_id uuid, sender_id uuid, clien
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
   m messages;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
       WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user;

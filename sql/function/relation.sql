@@ -4,34 +4,38 @@
 
 -- Whether the user blocks that bare JID, or its domain.
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
-                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
+                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)));
+END $$;
 
 -- Whether the user has added that bare JID, or lets it see presence.
 CREATE FUNCTION relation_contact(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
-                   AND (c.to_peer OR c.from_peer OR c.ask))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
+                   AND (c.to_peer OR c.from_peer OR c.ask));
+END $$;
 
 -- Whether anything was said in the conversation.
 CREATE FUNCTION relation_started(c conversations) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id);
+END $$;
 
 -- What becomes of the first message of p_jid to the user: 'open', 'pending' or 'refused'.
 CREATE FUNCTION relation_first(p_user uuid, p_jid text) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((
     SELECT CASE WHEN u.kind <> 'hosted' OR s.setting = 'everyone' OR relation_contact(u.id, p_jid)
                 THEN 'open' WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
       FROM users u CROSS JOIN LATERAL (
         SELECT privacy_value(u.privacy_messages, 'messages') AS setting) s
-      WHERE u.id = p_user), 'refused')
-$$;
+      WHERE u.id = p_user), 'refused');
+END $$;
 
 -- Whether p_jid may not even begin to talk to p_target: unknown (NULL), blocked, or not wanted. Has
 -- the same steps for all of them.
@@ -53,7 +57,8 @@ END $$;
 
 -- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.
 CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE conversations c SET guarded = g.guarded
     FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
@@ -61,8 +66,8 @@ LANGUAGE sql AS $$
                               AND m.request IN ('pending', 'declined')) AS guarded
             FROM conversations x JOIN users a ON a.id = x.user_a JOIN users b ON b.id = x.user_b
             WHERE x.id = p_conversation AND x.kind = 'direct') g
-    WHERE c.id = g.id AND c.guarded <> g.guarded
-$$;
+    WHERE c.id = g.id AND c.guarded <> g.guarded;
+END $$;
 
 -- What a message request looks like to the one who is asked.
 CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
@@ -85,10 +90,11 @@ END $$;
 
 -- Tells p_user what the conversation looks like now.
 CREATE FUNCTION relation_updated_event(p_conversation uuid, p_user uuid) RETURNS void
-LANGUAGE sql AS $$
-  SELECT event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
-    FROM conversations c WHERE c.id = p_conversation
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
+    FROM conversations c WHERE c.id = p_conversation;
+END $$;
 
 -- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
 -- waits is another matter.
@@ -205,11 +211,12 @@ END $$;
 
 -- Whether p_viewer may see u's profile and find u.
 CREATE FUNCTION relation_profile(p_viewer uuid, u users) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT u.kind <> 'hosted' OR EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN u.kind <> 'hosted' OR EXISTS (
     SELECT FROM users v WHERE v.id = p_viewer AND NOT relation_blocks(u.id, v.jid)
-      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)))
-$$;
+      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)));
+END $$;
 
 -- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed.
 CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users

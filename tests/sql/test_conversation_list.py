@@ -26,7 +26,7 @@ def listed(db, user, **query):
 
 
 def appear(db, conversation):
-    return db.change("conversation_appear", None, conversation_id=conversation)
+    return db.change("conversation_appear", None, conversation_ids=[conversation])
 
 
 def events(db, user, before):
