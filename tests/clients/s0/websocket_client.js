@@ -17,7 +17,7 @@ class WebSocketClient {
     connect(token) {
         this.wanted = true;
         this.token = token;
-        this.ws = new WebSocket(this.url, 'trestle.s0');
+        this.ws = new WebSocket(this.url);
         this.ws.onopen = () => this.sendMessage({ type: 'auth', payload: { token } });
         this.ws.onmessage = (event) => {
             this.reconnectAttempts = 0;
