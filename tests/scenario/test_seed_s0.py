@@ -5,7 +5,8 @@ import pytest
 from harness.daemon import Daemon
 from harness.described import commands, operations
 from harness.node import NodeClient
-from harness.rest import App
+from harness.rest import App, http_request
+from harness.ws import Socket
 
 # What such an application declares. Members with ? may be null or absent, the others never are.
 USER = {"id": str, "name": str, "username": str, "avatar_url?": str, "email": str, "bio?": str}
@@ -143,15 +144,27 @@ def test_what_is_not_there_yet_says_so(client):
 
 
 def test_a_deployment_for_such_an_application_needs_no_choice(stack, client):
-    with Daemon(stack, options={"websocket": {"dialect": "s0"}}) as bridge:
+    with Daemon(stack, options={"websocket": {"dialect": "s0", "token_in_address": "true"}}) as bridge:
         alice, bella = App(bridge, "alice"), App(bridge, "bella")
         talk = alice.conversation_with(participant_id=bella.me()["id"])
-        one = NodeClient("s0", alice)
-        one.connect()
-        one.expect("hello")
-        bella.send(talk, "Hello")
-        assert declared(one.expect("message")["data"], MESSAGE)["content"] == "Hello"
-        one.close()
+        for address in (alice.ws_url, alice.ws_url + "?token="):
+            one = NodeClient("s0", alice, ws=address)
+            one.connect()
+            one.expect("hello")
+            bella.send(talk, "Hello")
+            assert declared(one.expect("message")["data"], MESSAGE)["content"] == "Hello"
+            one.close()
+        with Socket(alice.ws_url + "?token=x.y.z", native=False) as socket:
+            assert socket.expect_close().code == 4401
+        by_address = http_request(alice.rest, "GET", f"/api/users/me?token={alice.token}")
+        assert by_address.status == 422, "sockets alone cannot set headers"
+
+
+def test_a_token_in_the_address_counts_for_nothing_unless_wanted(app):
+    alice = app("alice")
+    with Socket(f"{alice.ws_url}?token={alice.token}") as socket:
+        socket.auth("x.y.z")
+        assert socket.expect_close().code == 4401
 
 
 def test_list_history_and_read(client):
