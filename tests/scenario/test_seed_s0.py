@@ -194,6 +194,27 @@ def test_reconnects_by_itself(client):
     bob.expect("message", content="Back?")
 
 
+def test_what_was_said_meanwhile_is_there_after_a_refresh(client):
+    alice, bob = client("alice"), client("bob")
+    talk = alice.openConversation(bob.user["id"])["id"]
+    alice.sendMessage(talk, "Before")
+    bob.expect("message", content="Before")
+    bob.disconnect()
+    for number in range(3):
+        alice.sendMessage(talk, f"Meanwhile {number}")
+    bob.connect()
+    bob.expect("hello")
+    alice.sendMessage(talk, "After")
+    bob.expect("message", content="After")
+    bob.setConversations()
+    bob.loadMessages(talk)
+    state = bob.state()
+    assert sorted(m["seq"] for m in state["messages"][talk]) == [1, 2, 3, 4, 5], "each once"
+    assert state["conversations"][0]["unread_count"] == 5
+    bob.read(talk)
+    assert alice.expect("message.read", user_id=bob.user["id"])["data"]["seq"] == 5
+
+
 def test_with_somebody_on_xmpp(client, xmpp, stack):
     alice, carol = client("alice"), xmpp("carol")
     talk = alice.openConversationByJid(carol.bare)["id"]
