@@ -116,6 +116,19 @@ static void add_limit_headers(json_t *headers)
     json_object_set_new(headers, "RateLimit", describe_reference("#/components/headers/RateLimit"));
 }
 
+/* A list also comes as the bare array of its items. */
+static json_t *json_content_of(const struct operation *operation)
+{
+    json_t *content = json_pack("{s:{s:o}}", "application/json", "schema",
+                                schema_of_type(operation->reply));
+    if (operation->flags & OPERATION_LISTS)
+        json_object_set_new(content, "application/json; profile=array",
+                            json_pack("{s:o}", "schema",
+                                      describe_reference("#/components/schemas/%s/properties/items",
+                                                         operation->reply)));
+    return content;
+}
+
 static json_t *success_of(const struct operation *operation, const char *description)
 {
     json_t *headers =
@@ -128,9 +141,7 @@ static json_t *success_of(const struct operation *operation, const char *descrip
     if (strchr(operation->reply, '/'))
         json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
     else
-        json_object_set_new(response, "content",
-                            json_pack("{s:{s:o}}", "application/json", "schema",
-                                      schema_of_type(operation->reply)));
+        json_object_set_new(response, "content", json_content_of(operation));
     return response;
 }
 

@@ -248,7 +248,7 @@ static const struct operation operations[] = {
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message"},
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
-     .fields = page_fields, .handle = page, .reply = "MessagePage",
+     .fields = page_fields, .handle = page, .reply = "MessagePage", .flags = OPERATION_LISTS,
      .summary = "One page of a conversation, oldest first"},
     {.method = "POST", .path = "/api/messages", .command = "private_message",
      .limit = LIMIT_MESSAGES, .fields = direct_fields, .handle = send_direct,

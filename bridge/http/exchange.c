@@ -345,6 +345,8 @@ static void fail_sign_in(struct exchange *exchange, enum error_code code, const 
         struct uuid subject = limit_subject(exchange->credentials.address);
         limiter_look(exchange->server->core->limiter, &subject, LIMIT_SIGNIN,
                      &exchange->request.limit);
+        if (exchange->request.limit.remaining > 0) /* it is this credential that waits */
+            exchange->request.limit = (struct limit_state){0};
     }
     fail_now(exchange, code, detail);
 }

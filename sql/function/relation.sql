@@ -394,10 +394,14 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id),
     'watchers', relation_watchers(p_user, named.ret_jid));
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  result := jsonb_set(result, '{block,created_at}', (
+    SELECT to_jsonb(api_time(b.created_at)) FROM blocks b
+      WHERE b.user_id = p_user AND b.peer = named.ret_jid));
   IF outcome = 0 THEN
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
@@ -433,7 +437,8 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL),
     'watchers', relation_watchers(p_user, named.ret_jid),
     'last_seen', contact_last_seen(p_user));
 END $$;
@@ -443,7 +448,8 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(user_shown(p_user, u)) AS json, b.created_at, b.peer,
+    SELECT user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('blocker_id', p_user,
+             'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
       WHERE b.user_id = p_user

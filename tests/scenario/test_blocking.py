@@ -242,7 +242,9 @@ def test_blocks_are_listed_and_idempotent(alice, bella, bob):
     one = block(alice, id=bella.id)
     assert one == block(alice, id=bella.id) and one["user"]["id"] == bella.id and one["blocked"] is True
     block(alice, jid=bob.bare.upper())
-    assert block(alice, jid="Evil.Example") == {"jid": "evil.example", "user": None, "blocked": True}
+    evil = block(alice, jid="Evil.Example")
+    assert evil == {"jid": "evil.example", "user": None, "blocked": True, "blocker_id": alice.me()["id"],
+                    "blocked_id": None, "created_at": evil["created_at"]}
     page = alice.call(200, "GET", "/api/users/blocked", limit=1)
     assert [u["jid"] for u in page["items"]] == [bob.bare] and page["has_more"] and page["domains"] == ["evil.example"]
     rest = alice.call(200, "GET", "/api/users/blocked", limit=1, before=page["next"])
