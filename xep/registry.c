@@ -10,13 +10,15 @@
 #define ALL (DOMAIN | USER | CLIENT)
 
 const struct xep_codec xep_registry[] = {
-    {"0004", "2.13.1", "Data Forms", NS_DATA, "x", 0, "fields of discovery answers"},
+    {"0004", "2.13.2", "Data Forms", NS_DATA, "x", 0, "fields of discovery answers"},
     {"0012", "2.0", "Last Activity", NS_LAST, "query", ALL, ""},
     {"0030", "2.5.0", "Service Discovery", NS_DISCO_INFO, "query", ALL, ""},
     {"0030", "2.5.0", "Service Discovery", NS_DISCO_ITEMS, "query", DOMAIN | USER, ""},
-    {"0054", "1.2", "vcard-temp", NS_VCARD, "vCard", USER, "names, note, photo; read only"},
+    {"0054", "1.3.0", "vcard-temp", NS_VCARD, "vCard", USER, "names, note, photo; read only"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB, "pubsub", 0, "items and events, read only"},
+    {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#access-open", NULL, USER, ""},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#access-presence", NULL, USER, ""},
+    {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#filtered-notifications", NULL, USER, ""},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#last-published", NULL, USER, ""},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#persistent-items", NULL, USER, ""},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#retrieve-items", NULL, USER, ""},
@@ -38,6 +40,7 @@ const struct xep_codec xep_registry[] = {
     {"0202", "2.0", "Entity Time", NS_TIME, "time", DOMAIN,
      "users' time zones are their own affair"},
     {"0203", "2.0", "Delayed Delivery", NS_DELAY, "delay", 0, ""},
+    {"0232", "0.3", "Software Information", NULL, NULL, 0, "of the client; without os"},
     {"0280", "1.0.1", "Message Carbons", NS_CARBONS, NULL, 0,
      "recognised, to refuse forged copies"},
     {"0292", "0.12.0", "vCard4 Over XMPP", NS_VCARD4, "vcard", USER, "names and note; read only"},

@@ -223,6 +223,17 @@ static void on_body(struct core *core, const struct stanza_context *context,
     message_arrived(core, &arrived, arrival_done, arrival);
 }
 
+/* Nobody here takes it (RFC 6120 section 10.5.1, RFC 6121 section 8.5.2): no user is in a room, and
+ * the domain talks to nobody. */
+static void refuse(const struct stanza_context *context)
+{
+    const struct error_info *info = error_info(ERROR_REFUSED);
+    g_autoptr(xmpp_stanza_t) reply =
+        stanza_reply_error(context->stanza, info->type, info->condition, NULL);
+    if (reply)
+        link_send(context->link, reply);
+}
+
 static bool on_message(const struct stanza_context *context)
 {
     struct core *core = context->data;
@@ -231,10 +242,12 @@ static bool on_message(const struct stanza_context *context)
         return false;
     if (message.type == MESSAGE_ERROR)
         return on_error(core, context);
-    if (message.type == MESSAGE_GROUPCHAT || message.type == MESSAGE_HEADLINE)
+    if (message.type == MESSAGE_HEADLINE)
         return false;
-    if (context->target == TARGET_DOMAIN)
-        return false;
+    if (message.type == MESSAGE_GROUPCHAT || context->target == TARGET_DOMAIN) {
+        refuse(context);
+        return true;
+    }
     on_marks(core, context, &message);
     if (message.body && *message.body)
         on_body(core, context, &message);
