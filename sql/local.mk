@@ -21,7 +21,8 @@ SQL_MIGRATIONS = \
   sql/migration/0006_sessions.sql \
   sql/migration/0007_instances.sql \
   sql/migration/0008_profile.sql \
-  sql/migration/0009_relation.sql
+  sql/migration/0009_relation.sql \
+  sql/migration/0010_claims.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \

@@ -13,6 +13,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/loop/loop.h"
+#include "xep/0172_nick.h"
 #include "xep/message.h"
 #include "xep/presence.h"
 
@@ -60,7 +61,10 @@ static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
     /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
     struct presence_stanza presence = {
         .from = entry->from, .to = entry->to, .type = types[entry->kind]};
-    return presence_build(&presence);
+    xmpp_stanza_t *stanza = presence_build(&presence);
+    if (entry->kind == OUTBOX_SUBSCRIBE && entry->body && *entry->body)
+        nick_add(stanza, entry->body);
+    return stanza;
 }
 
 static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
@@ -20,6 +21,7 @@
 #include "xep/message.h"
 
 #define FOREIGN_ID_MAX 255
+#define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
 
@@ -205,6 +207,20 @@ static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
     return stanza_to_text(copy, NULL);
 }
 
+/* When a message that came late was sent, if its sender, or the sender's server, says so (XEP-0203);
+ * else 0. It is shown, and decides nothing. */
+static gint64 sent_at(const struct stanza_context *context, const struct message_stanza *message)
+{
+    const char *by = message->delay.from;
+    const char *domain = strchr(context->from_bare, '@');
+    if (!message->has_delay ||
+        (by && strcmp(by, context->from_bare) != 0 && strcmp(by, context->from) != 0 &&
+         (!domain || strcmp(by, domain + 1) != 0)))
+        return 0;
+    gint64 stamp = message->delay.stamp_us;
+    return stamp < clock_wall() - SENT_LATE ? MAX(stamp, 0) : 0;
+}
+
 static void on_body(struct core *core, const struct stanza_context *context,
                     const struct message_stanza *message)
 {
@@ -216,7 +232,8 @@ static void on_body(struct core *core, const struct stanza_context *context,
     struct message_arrival arrived = {
         .from = context->from_bare, .to = context->to_bare, .address = context->from, .body = body,
         .foreign_id = usable_id ? message->id : NULL, .origin_id = message->origin_id,
-        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested};
+        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested,
+        .sent_at = sent_at(context, message)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);

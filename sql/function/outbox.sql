@@ -7,7 +7,7 @@ RETURNS TABLE ("position" bigint, kind text, from_jid text, to_address text, mes
                reference text, body text)
 LANGUAGE sql STABLE AS $$
   SELECT o.position, o.kind, u.jid, o.to_address, o.message_id, o.reference,
-         CASE WHEN o.kind = 'message' THEN m.body END
+         CASE o.kind WHEN 'message' THEN m.body WHEN 'subscribe' THEN u.name END
     FROM outbox o
     JOIN users u ON u.id = o.from_user
     LEFT JOIN messages m ON m.id = o.message_id
