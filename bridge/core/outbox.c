@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/bus.h"
@@ -22,6 +23,7 @@
 #define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
                                * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
+#define LATE (10 * G_USEC_PER_SEC) /* a message sent that long ago says so */
 #define TOPIC "outbox"
 
 struct outbox {
@@ -67,6 +69,18 @@ static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
     return stanza;
 }
 
+/* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
+static xmpp_stanza_t *message_stanza(const struct outbox_entry *entry,
+                                     const struct message_out *message)
+{
+    xmpp_stanza_t *stanza = message_build_chat(message);
+    const char *domain = strchr(entry->from, '@');
+    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
+    if (entry->created > 0 && clock_wall() - entry->created > LATE)
+        delay_add(stanza, &delay);
+    return stanza;
+}
+
 static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
 {
     if (entry->kind >= OUTBOX_SUBSCRIBE)
@@ -76,7 +90,7 @@ static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
     struct message_out message = {.from = from, .to = entry->to, .id = entry->id,
                                   .body = entry->body};
     if (entry->kind == OUTBOX_MESSAGE)
-        return message_build_chat(&message);
+        return message_stanza(entry, &message);
     /* A resend of a receipt must carry the same id as well: make it from the position. */
     id = g_strdup_printf("%s-%" G_GINT64_FORMAT,
                          entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
@@ -148,7 +162,8 @@ static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *
         .from = rows_text(rows, row, 2),
         .to = rows_text(rows, row, 3),
         .reference = rows_text(rows, row, 5),
-        .body = rows_text(rows, row, 6)};
+        .body = rows_text(rows, row, 6),
+        .created = rows_integer(rows, row, 7)};
     g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
 
