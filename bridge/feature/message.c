@@ -283,7 +283,7 @@ static const struct operation operations[] = {
     {.method = "POST", .path = "/api/messages", .command = "private_message",
      .limit = LIMIT_MESSAGES, .fields = direct_fields, .handle = send_direct,
      .flags = OPERATION_CREATES, .reply = "Message|BriefMessage",
-     .errors = OPERATION_ERROR(REFUSED),
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message to a user, in the conversation that it makes or finds"},
     {.method = "GET", .path = "/api/messages/:message_id", .fields = show_fields, .handle = show,
      .reply = "Message", .summary = "One message"},

@@ -77,6 +77,7 @@ static const char **member_of(struct head *head, const char *name)
         {"Last-Event-ID", &head->last_event_id},
         {"Trestle-User", &head->on_behalf},
         {"If-None-Match", &head->if_none_match},
+        {"Accept", &head->accept},
         {"Cookie", &head->cookie},
         {"X-CSRF-Token", &head->csrf_token},
         {"X-Forwarded-For", &head->forwarded},
@@ -112,7 +113,7 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
     bool is_last = member == &scan->head->forwarded;
     bool is_list = is_last || member == &scan->head->connection ||
                    member == &scan->head->websocket_protocol ||
-                   member == &scan->head->if_none_match;
+                   member == &scan->head->if_none_match || member == &scan->head->accept;
     if (*member && !is_list)
         scan->fault = "a header that may appear once appears twice";
     if (!*member || is_last)

@@ -13,7 +13,7 @@ struct head {
     guint64 content_length; /* 0: no body */
     const char *authorization, *on_behalf, *idempotency_key, *last_event_id;
     const char *content_type, *origin, *host;
-    const char *if_none_match;
+    const char *if_none_match, *accept;
     const char *cookie, *csrf_token;
     const char *forwarded;      /* X-Forwarded-For; of several lines the last */
     const char *request_method; /* Access-Control-Request-Method */

@@ -2,6 +2,8 @@
 /* Answers as HTTP. */
 #include "config.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/log.h"
@@ -25,7 +27,7 @@ static void add_origin(const struct exchange *exchange, struct MHD_Response *res
     add(response, "Access-Control-Allow-Origin", origin);
     add(response, "Access-Control-Allow-Credentials", "true");
     add(response, "Access-Control-Expose-Headers",
-        "Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+        "Request-Id, Retry-After, RateLimit, RateLimit-Policy, Next-Cursor");
 }
 
 static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
@@ -119,10 +121,65 @@ static enum MHD_Result send_bytes(struct exchange *exchange)
     return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
 }
 
+#define ARRAY_TYPE "application/json; profile=array"
+
+/* Whether a media range of the Accept header asks for lists as bare arrays. */
+static bool wants_array(const char *accept)
+{
+    if (!accept || !strstr(accept, "profile"))
+        return false;
+    bool found = false;
+    g_auto(GStrv) ranges = g_strsplit(accept, ",", -1);
+    for (guint i = 0; ranges[i] && !found; i++) {
+        g_auto(GStrv) parts = g_strsplit(ranges[i], ";", -1);
+        if (!parts[0] || g_ascii_strcasecmp(g_strstrip(parts[0]), "application/json") != 0)
+            continue;
+        for (guint j = 1; parts[j] && !found; j++)
+            found = strcmp(g_strstrip(parts[j]), "profile=array") == 0 ||
+                    strcmp(parts[j], "profile=\"array\"") == 0;
+    }
+    return found;
+}
+
+/* Makes of a page what its items are, if that was asked for; NULL: it is no page, or was not. Where
+ * it goes on is *ret_next then, or NULL. */
+static char *take_items(struct exchange *exchange, char **ret_next)
+{
+    if (exchange->code != ERROR_NONE || !exchange->content || !wants_array(exchange->head.accept))
+        return NULL;
+    json_t *page = json_loadb(exchange->content, exchange->content_length, 0, NULL);
+    json_t *items = json_object_get(page, "items");
+    char *text = json_is_array(items) ? json_dumps(items, JSON_COMPACT) : NULL;
+    *ret_next = text ? g_strdup(json_string_value(json_object_get(page, "next"))) : NULL;
+    char *copy = g_strdup(text);
+    free(text);
+    json_decref(page);
+    return copy;
+}
+
+static struct MHD_Response *make_array(struct exchange *exchange)
+{
+    g_autofree char *next = NULL;
+    char *items = take_items(exchange, &next);
+    struct MHD_Response *response =
+        items ? MHD_create_response_from_buffer_with_free_callback(strlen(items), items, g_free)
+              : NULL;
+    if (!response)
+        return NULL;
+    g_clear_pointer(&exchange->content, g_free);
+    add(response, "Content-Type", ARRAY_TYPE);
+    if (next)
+        add(response, "Next-Cursor", next);
+    return response;
+}
+
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     if (exchange->stream)
         return stream_respond(exchange->stream);
+    struct MHD_Response *array = make_array(exchange);
+    if (array)
+        return array;
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);

@@ -142,3 +142,22 @@ def test_a_thousand_conversations_come_in_one_statement(stack, app):
     half = alice.conversations(limit=600)
     rest = alice.conversations(limit=600, before=half["next"])
     assert [c["id"] for c in half["items"] + rest["items"]] == [c["id"] for c in page["items"]]
+
+
+@pytest.mark.parametrize("accept, bare", [
+    ("application/json; profile=array", True), ('text/html, application/json;q=0.5;profile="array"', True),
+    ("application/json", False), ("application/json; profile=arrays", False), ("text/plain; profile=array", False)])
+def test_lists_are_bare_arrays_for_who_asks(app, accept, bare):
+    alice = app("alice")
+    talks = [alice.conversation_with(jid=f"friend{n}@example.org") for n in range(3)]
+    headers = {"Accept": accept}
+    reply = alice.request("GET", "/api/conversations", headers=headers, limit=2)
+    page = alice.conversations(limit=2)
+    assert reply.json == (page["items"] if bare else page)
+    assert reply.headers.get("next-cursor") == (page["next"] if bare else None)
+    if bare:
+        last = alice.request("GET", "/api/conversations", headers=headers, limit=2, before=page["next"])
+        assert [c["id"] for c in last.json] == [talks[0]["id"]] and "next-cursor" not in last.headers
+        assert last.headers["content-type"] == "application/json; profile=array"
+        assert alice.request("GET", "/api/users/me", headers=headers).json["id"] == alice.me()["id"], "no list"
+        assert alice.request("GET", "/api/conversations?limit=0", headers=headers).json["code"] == "unprocessable"
