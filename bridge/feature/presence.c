@@ -32,6 +32,7 @@
 
 #define NOTE_MAX 1000  /* bytes kept of what comes with a request */
 #define JOBS_MAX 10000 /* presence stanzas at work or waiting; more are dropped */
+#define LANE_MAX 100   /* of them of one pair */
 
 struct job {
     struct core *core;
@@ -229,7 +230,13 @@ static bool on_presence(const struct stanza_context *context)
     job->from = g_strdup(context->from);
     if (presence.type == PRESENCE_SUBSCRIBE)
         job_introduce(job, context->stanza, presence.status);
-    job_add(job);
+    const GQueue *lane = g_hash_table_lookup(work.lanes, job->lane);
+    if (lane && lane->length >= LANE_MAX) {
+        metric_add(METRIC_STANZAS_REFUSED, 1);
+        job_free(job);
+    } else {
+        job_add(job);
+    }
     return true;
 }
 
