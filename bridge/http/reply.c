@@ -217,6 +217,7 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
         MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
+    add(response, "Request-Id", exchange->request.id);
     const char *origin = exchange->head.origin;
     if (origin && origin_is_listed(exchange->server, origin)) {
         add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
