@@ -37,7 +37,8 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_text(&a[8], m->stanza);
     array_add_boolean(&a[9], m->receipt);
     char sent[CLOCK_TIMESTAMP_SIZE];
-    clock_format(m->sent_at, sent);
+    if (m->sent_at > 0)
+        clock_format(m->sent_at, sent);
     array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
 }
 

@@ -142,14 +142,15 @@ static bool wants_array(const char *accept)
 }
 
 /* Makes of a page what its items are, if that was asked for; NULL: it is no page, or was not. Where
- * it goes on is *ret_next then, or NULL. */
+ * it goes on is *ret_next then, or NULL. A reply with a cursor of the log is more than its items. */
 static char *take_items(struct exchange *exchange, char **ret_next)
 {
     if (exchange->code != ERROR_NONE || !exchange->content || !wants_array(exchange->head.accept))
         return NULL;
     json_t *page = json_loadb(exchange->content, exchange->content_length, 0, NULL);
     json_t *items = json_object_get(page, "items");
-    char *text = json_is_array(items) ? json_dumps(items, JSON_COMPACT) : NULL;
+    bool page_only = json_is_array(items) && !json_object_get(page, "cursor");
+    char *text = page_only ? json_dumps(items, JSON_COMPACT) : NULL;
     *ret_next = text ? g_strdup(json_string_value(json_object_get(page, "next"))) : NULL;
     char *copy = g_strdup(text);
     free(text);

@@ -159,5 +159,6 @@ def test_lists_are_bare_arrays_for_who_asks(app, accept, bare):
         last = alice.request("GET", "/api/conversations", headers=headers, limit=2, before=page["next"])
         assert [c["id"] for c in last.json] == [talks[0]["id"]] and "next-cursor" not in last.headers
         assert last.headers["content-type"] == "application/json; profile=array"
+        assert alice.request("GET", "/api/sync", headers=headers).json["cursor"], "more than a list"
         assert alice.request("GET", "/api/users/me", headers=headers).json["id"] == alice.me()["id"], "no list"
         assert alice.request("GET", "/api/conversations?limit=0", headers=headers).json["code"] == "unprocessable"
