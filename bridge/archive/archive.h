@@ -121,6 +121,7 @@ struct message_write {
     char *stanza;
     bool markable;
     bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
+    gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
     struct uuid user_a, user_b; /* members */

@@ -23,6 +23,19 @@ static struct message_write *as_message(struct write *write)
     return (struct message_write *)(void *)write;
 }
 
+static void write_metadata(struct json_writer *json, const struct message_write *m)
+{
+    if (m->sent_at == 0) {
+        json_member_raw(json, "metadata", "null");
+        return;
+    }
+    char sent[CLOCK_TIMESTAMP_SIZE];
+    char metadata[CLOCK_TIMESTAMP_SIZE + 16];
+    clock_format(m->sent_at, sent);
+    g_snprintf(metadata, sizeof metadata, "{\"sent_at\":\"%s\"}", sent);
+    json_member_raw(json, "metadata", metadata);
+}
+
 /* The Message object of a message that has just been stored: same members as message_text() in
  * sql/function, where a fresh message has no marks yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
@@ -44,8 +57,10 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     json_member_raw(&json, "sender", sender_json);
     json_member_string(&json, "sender_id", sender);
     json_member_string(&json, "content", m->body);
+    json_member_raw(&json, "message_type", "\"text\"");
+    write_metadata(&json, m);
     static const char fixed[] =
-        ",\"message_type\":\"text\",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,"
+        ",\"reply_to\":null,\"thread_id\":null,"
         "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
         "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
         "\"delivered_at\":null,\"read_at\":null";
@@ -381,6 +396,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->stanza = g_strdup(arrival->stanza);
     m->markable = arrival->markable;
     m->receipt = arrival->receipt && arrival->foreign_id;
+    m->sent_at = arrival->sent_at;
     arrival_dedupe(m, arrival);
     archive_write(core->archive, &m->write);
 }

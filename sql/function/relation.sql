@@ -71,7 +71,7 @@ END $$;
 
 -- What a message request looks like to the one who is asked.
 CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
-                                       p_first messages) RETURNS void
+                                       p_first messages, p_note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -85,7 +85,8 @@ BEGIN
       'updated_at', api_time(p_first.created_at));
   END IF;
   PERFORM event_add('request.new', 'user', p_conversation, p_user,
-                    json_build_object('conversation', shown, 'subscription', p_subscription));
+                    json_build_object('conversation', shown, 'subscription', p_subscription,
+                                      'note', p_note));
 END $$;
 
 -- Tells p_user what the conversation looks like now.

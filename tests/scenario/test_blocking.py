@@ -203,7 +203,9 @@ def test_between_app_users(app, alice, bella):
         assert len(alice.messages(talk)["items"]) == 1
         alice.read(talk)
         own = bella.request("POST", f"/api/conversations/{talk['id']}/messages", body)
-        assert own.status == 409 and own.json["code"] == "conflict"
+        direct = bella.request("POST", "/api/messages", {"receiver_id": alice.me()["id"], "content": "hello?"})
+        for reply in (own, direct):
+            assert reply.status == 409 and reply.json["code"] == "conflict"
         socket.sync()
         assert not socket.frames("message.new", "message.read")
         unblock(bella, id=alice.me()["id"])
