@@ -130,6 +130,7 @@ struct message_write {
     bool held;                /* the other member has not accepted the conversation and is not told */
     char *events;             /* what else this added to the log, JSON array or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
+    char *sender_shown;       /* WRITE_MESSAGE: the same as the other member sees it; NULL: like all; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;             /* it brings the conversation into a member's list */

@@ -42,7 +42,7 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
 }
 
-static void decode_message(struct write *write, const PGresult *r, int row)
+static void decode_stored(struct write *write, const PGresult *r, int row)
 {
     struct message_write *m = as_message(write);
     write->outcome = (enum write_outcome)binary_integer(r, row, 0);
@@ -64,7 +64,6 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     m->awaited = binary_boolean(r, row, 14);
     m->held = binary_boolean(r, row, 15);
     m->events = binary_text(r, row, 16);
-    m->unanswered = write->kind == WRITE_MESSAGE && binary_boolean(r, row, 17);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -72,9 +71,18 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     }
 }
 
+static void decode_message(struct write *write, const PGresult *r, int row)
+{
+    decode_stored(write, r, row);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    as_message(write)->unanswered = binary_boolean(r, row, 17);
+    as_message(write)->sender_shown = binary_text(r, row, 18);
+}
+
 static void decode_receive(struct write *write, const PGresult *r, int row)
 {
-    decode_message(write, r, row);
+    decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
     as_message(write)->sender_json = binary_text(r, row, 17);
@@ -210,6 +218,7 @@ void message_write_free(struct message_write *m)
     g_free(m->remote_jid);
     g_free(m->events);
     g_free(m->sender_json);
+    g_free(m->sender_shown);
     g_free(m);
 }
 

@@ -272,9 +272,16 @@ void pictures_start(void)
     work.program = g_strdup(TRESTLE_LIBEXECDIR "/trestle-image");
 }
 
+static void give_up(gpointer data)
+{
+    struct job *job = data;
+    job->done(NULL, ERROR_UNAVAILABLE, job->data);
+    job_free(job);
+}
+
 void pictures_stop(void)
 {
-    g_clear_pointer(&work.running, job_free);
-    g_queue_clear_full(&work.waiting, job_free);
+    g_clear_pointer(&work.running, give_up);
+    g_queue_clear_full(&work.waiting, give_up);
     g_clear_pointer(&work.program, g_free);
 }

@@ -117,8 +117,7 @@ static void take_token(struct exchange *exchange)
 
 static void take_ticket(struct exchange *exchange)
 {
-    const char *ticket =
-        MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "ticket");
+    const char *ticket = exchange->ticket = parameter_text(exchange->mhd, "ticket");
     if (!ticket)
         return;
     if (!secret_is_possible(ticket, strlen(ticket))) {

@@ -29,6 +29,16 @@ LANGUAGE sql STABLE AS $$
       WHERE peer.jid = p_peer AND newest.sender_id = p_user)
 $$;
 
+-- Whether a request of that peer to see the user's presence needs no decision: the user has asked it,
+-- or written to it.
+CREATE FUNCTION contact_lets_in(p_user uuid, p_peer text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer
+                   AND (c.from_peer OR c.to_peer OR c.ask))
+         OR contact_consents(p_user, p_peer);
+END $$;
+
 -- Removes the row when it says nothing any more.
 CREATE FUNCTION contact_tidy(p_user uuid, p_peer text) RETURNS void
 LANGUAGE sql AS $$
@@ -36,10 +46,10 @@ LANGUAGE sql AS $$
     AND NOT (to_peer OR from_peer OR ask OR pending_in)
 $$;
 
--- A request to see the user's presence. Whom the user has asked, or written to, is let in at once. Requests that wait for the user's decision are kept, at
--- most 1000 per user; more are as if they had not come.
--- A request that waits makes the conversation with the peer, as a message request unless they talk already.
--- p_note is what the peer wrote with it, p_nick (XEP-0172) what a peer on XMPP without a name is called.
+-- A request to see the user's presence. Requests that wait for the user's decision are kept, at most
+-- 1000 per user; more are as if they had not come. A request that waits makes the conversation with the
+-- peer, as a message request unless they talk already. p_note is what the peer wrote with it, p_nick
+-- (XEP-0172) what a peer on XMPP without a name is called.
 CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, p_note text DEFAULT NULL,
                                   p_nick text DEFAULT NULL, OUT answer text, OUT last_seen bigint)
 LANGUAGE plpgsql AS $$
@@ -50,9 +60,7 @@ DECLARE
 BEGIN
   answer := 'none';
   last_seen := contact_last_seen(p_user);
-  IF EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer
-               AND (from_peer OR to_peer OR ask))
-     OR contact_consents(p_user, p_peer) THEN
+  IF contact_lets_in(p_user, p_peer) THEN
     INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer, true)
       ON CONFLICT (user_id, peer) DO UPDATE
         SET from_peer = true, pending_in = false, updated_at = now()
@@ -239,6 +247,9 @@ LANGUAGE sql AS $$
     SELECT l.ret_before + 1, p_kind, p_user, p_peer FROM log_advance(1) l
 $$;
 
+-- App users see in their own rows what the other did. Who is blocked by the other must not see that:
+-- their row becomes what it would be otherwise, the other's stays, until contact_catch_up().
+
 -- The user lets the peer see presence.
 CREATE FUNCTION contact_grant(p_user uuid, p_peer users) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -248,12 +259,12 @@ BEGIN
   INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer.jid, true)
     ON CONFLICT (user_id, peer) DO UPDATE
       SET from_peer = true, pending_in = false, updated_at = now();
-  IF p_peer.kind = 'hosted' THEN
+  IF p_peer.kind <> 'hosted' THEN
+    PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
+  ELSIF NOT relation_blocks(p_peer.id, own) THEN
     INSERT INTO contacts (user_id, peer, to_peer) VALUES (p_peer.id, own, true)
       ON CONFLICT (user_id, peer) DO UPDATE SET to_peer = true, ask = false, updated_at = now();
     PERFORM contact_event(p_peer.id, own);
-  ELSE
-    PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
   END IF;
 END $$;
 
@@ -262,6 +273,7 @@ CREATE FUNCTION contact_ask(p_user uuid, p_peer users) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   own users;
+  granted boolean;
 BEGIN
   IF EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer.jid
                AND c.to_peer) THEN
@@ -272,9 +284,31 @@ BEGIN
   SELECT * INTO own FROM users u WHERE u.id = p_user;
   IF p_peer.kind <> 'hosted' THEN
     PERFORM contact_send(p_user, p_peer.jid, 'subscribe');
-  ELSIF (SELECT s.answer FROM contact_subscribe(p_peer.id, own.jid) s) = 'subscribed' THEN
+  ELSIF relation_blocks(p_peer.id, own.jid) THEN
+    granted := contact_lets_in(p_peer.id, own.jid);
+  ELSE
+    granted := (SELECT s.answer FROM contact_subscribe(p_peer.id, own.jid) s) = 'subscribed';
+  END IF;
+  IF granted THEN
     UPDATE contacts SET to_peer = true, ask = false, updated_at = now()
       WHERE user_id = p_user AND peer = p_peer.jid;
+  END IF;
+END $$;
+
+-- What an app user who was blocked until now has been given and has allowed counts for the user too.
+CREATE FUNCTION contact_catch_up(p_user uuid, p_peer users) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  theirs contacts;
+BEGIN
+  SELECT x.* INTO theirs FROM contacts x
+    WHERE x.user_id = p_peer.id AND x.peer = (SELECT u.jid FROM users u WHERE u.id = p_user);
+  UPDATE contacts c SET to_peer = theirs.from_peer, from_peer = theirs.to_peer,
+      ask = c.ask AND NOT theirs.from_peer, updated_at = now()
+    WHERE c.user_id = p_user AND c.peer = p_peer.jid AND theirs.user_id IS NOT NULL
+      AND (c.to_peer, c.from_peer) IS DISTINCT FROM (theirs.from_peer, theirs.to_peer);
+  IF FOUND THEN
+    PERFORM contact_event(p_user, p_peer.jid);
   END IF;
 END $$;
 

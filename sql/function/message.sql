@@ -13,6 +13,7 @@
 -- held: the other is not told, having not accepted the conversation. events: what else this added to
 -- the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
+-- shown: the sender's User object as the other member sees it, NULL: as everybody does.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -28,7 +29,7 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint,
                number_a bigint, number_b bigint, awaited boolean, held boolean, events text,
-               unanswered boolean)
+               unanswered boolean, shown text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -110,7 +111,14 @@ BEGIN
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
          p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0, p.held,
-         p.passage->>'events', p.unanswered
+         p.passage->>'events', p.unanswered,
+         -- The look-up is in an index of the few who have set anything.
+         CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
+                   AND (privacy_value(NULL, 'profile') <> 'everyone'
+                        OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
+                                     AND u.privacy_profile IS NOT NULL))
+              THEN user_closed(CASE WHEN p.sender_id = p.user_a THEN p.user_b ELSE p.user_a END,
+                               p.sender_id) END
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -166,7 +174,7 @@ BEGIN
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, awaited, held, events, unanswered, n)
+                                 number_b, awaited, held, events, unanswered, shown, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
   IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it

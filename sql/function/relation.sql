@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Who may reach whom. A block, a privacy setting and an unknown user look the same from outside:
 -- callers put them into one outcome, and ask the same questions for each.
+--
+-- What is asked often is in plpgsql, which keeps its plans: a function in SQL that looks into a table
+-- is planned anew by each statement that calls it.
 
 -- Whether the user blocks that bare JID, or its domain.
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
@@ -231,6 +234,14 @@ BEGIN
   RETURN u;
 END $$;
 
+-- The User object of p_user as p_viewer sees it, if that is not as everybody does.
+CREATE FUNCTION user_closed(p_viewer uuid, p_user uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
+            WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
+END $$;
+
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
 --   blocks   messages and everything else are refused
 --   accepts  what the viewer says is shown to the owner as soon as it comes
@@ -435,6 +446,9 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     PERFORM relation_guard_all(p_user, named.ret_jid);
+    IF (named.ret_user).kind = 'hosted' THEN
+      PERFORM contact_catch_up(p_user, named.ret_user);
+    END IF;
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',

@@ -45,6 +45,23 @@ def test_hide_and_return(app):
         assert kinds == ["conversation.removed", "message.new", "conversation.new"]
 
 
+def test_who_has_hidden_a_conversation_is_not_seen_from_there_until_it_returns(app):
+    alice, bella = app("alice"), app("bella")
+    her = alice.me()["id"]
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    alice.send(talk, "hello")
+    with alice.ws(), bella.ws() as socket:
+        socket.expect("presence", user_id=her, status="online")
+        hide(alice, talk)
+        socket.expect("presence", user_id=her, status="offline")
+        bella.send(talk, "are you there?")
+        socket.expect("presence", user_id=her, status="online")
+        hide(alice, talk)
+        socket.expect("presence", user_id=her, status="offline")
+        alice.conversation_with(participant_id=bella.me()["id"], status=200)
+        socket.expect("presence", user_id=her, status="online")
+
+
 def test_own_message_and_opening_bring_it_back(app):
     alice, bella = app("alice"), app("bella")
     her = bella.me()["id"]
