@@ -78,24 +78,47 @@ BEGIN
       ORDER BY e.position LIMIT p_limit;
 END $$;
 
+-- The position at which more than p_bytes of text have come, of those messages and events; NULL: there
+-- are no more than that.
+CREATE FUNCTION event_cut(p_conversations uuid[], p_seqs bigint[], p_heard events[], p_bytes bigint)
+RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  SELECT min(g.position) FROM (
+    SELECT t.position, sum(t.size) OVER (ORDER BY t.position) AS size
+      FROM (SELECT m.position, octet_length(m.body) AS size
+              FROM unnest(p_conversations, p_seqs) u (id, seq)
+              JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
+            UNION ALL
+            SELECT e.position, octet_length(e.payload) FROM unnest(p_heard) e) t) g
+    WHERE g.size > p_bytes
+$$;
+
 -- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
 -- the rest in no order. The first
 -- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
--- than p_limit, and nothing follows. Watermarks appear once, where they stand now. What the user has
+-- than p_limit, and nothing follows. Its actor is NULL, or a position: up to there everything is
+-- here, and there was no room for more, as p_bytes of text had been exceeded; what is behind it must not be
+-- looked at. Watermarks appear once, where they stand now. What the user has
 -- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h.
-CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
+CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int, p_bytes bigint)
 RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
                conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
   unseen record;
+  heard events[];
+  cut bigint;
 BEGIN
   SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
+  IF unseen.missed <= p_limit THEN
+    heard := ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e);
+    cut := event_cut(unseen.conversations, unseen.seqs, heard, p_bytes);
+  END IF;
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
            greatest(h.stamp, 'epoch'), NULL::text,
-           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint
+           NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint
       FROM log_head h;
   IF unseen.missed > p_limit THEN
     RETURN;
@@ -108,6 +131,7 @@ BEGIN
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
       JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
+      WHERE cut IS NULL OR m.position <= cut
       ORDER BY m.position DESC;
   RETURN QUERY
     SELECT k.position, k.type, k.at,
@@ -148,5 +172,5 @@ BEGIN
   RETURN QUERY
     SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
            NULL::bigint, NULL::bigint
-      FROM event_heard(p_user, p_position, p_limit + 1) e;
+      FROM unnest(heard) e WHERE cut IS NULL OR e.position <= cut;
 END $$;
