@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A page in a real browser: what CORS, cookies, sockets and streams let it do, and what they do not."""
+import re
+
 import pytest
 
 from harness.browser import Chromium, Failed, Origin
 from harness.daemon import Daemon
 from harness.rest import App
+from harness.stack import TOP
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,21 @@ def test_a_page_may_use_a_token_instead(chromium, own, bridge, alice):
     assert chromium.call("PATCH", "/api/users/me", {"name": "Alice P."}, headers)["json"]["name"] == "Alice P."
     refused = chromium.call("GET", "/api/users/me")
     assert (refused["status"], refused["json"]["code"]) == (401, "unauthenticated")
+
+
+def test_the_page_of_the_documentation_works(chromium, own, bridge, alice):
+    text = (TOP / "docs" / "api.md").read_text()
+    script = re.search(r"```js\n(.*?)```", text, re.S).group(1)
+    script = script.replace("https://app.example.org", bridge.info["rest"])
+    other = App(bridge, "user-2")
+    other.me()
+    chromium.open(own, bridge)
+    with other.ws() as socket:
+        types = chromium.run("const told = []; const console = {log: (type) => told.push(type)}; const token = args[0];"
+                             + script + "while (!told.includes('ack')) await new Promise((done) => setTimeout(done, 10));"
+                             "socket.close(); return told", alice.token)
+        socket.expect("message.new", content="Hello!")
+    assert types == ["hello", "message.new", "ack"]
 
 
 def test_a_page_reads_the_headers_that_it_needs(page):
