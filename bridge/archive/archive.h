@@ -196,3 +196,5 @@ const char *schema_functions_digest(void);
 
 /* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
 bool schema_migrate(const char *uri, GError **error);
+/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller frees. */
+char *schema_server_problem(int version, const char *encoding);

@@ -79,11 +79,19 @@ static json_t *parameters_of(const struct operation *operation)
     return list;
 }
 
+/* What is not JSON. Generators of clients leave out operations whose content has no schema. */
+static json_t *bytes_of(const char *media_type)
+{
+    bool is_text = strncmp(media_type, "text/", 5) == 0;
+    return json_pack("{s:{s:{s:s, s:s*}}}", media_type, "schema", "type", "string", "format",
+                     is_text ? NULL : "binary");
+}
+
 /* NULL when no field comes in the body. */
 static json_t *body_of(const struct operation *operation)
 {
     if (operation->raw_max > 0)
-        return json_pack("{s:b, s:{s:{}}}", "required", 1, "content", "image/*");
+        return json_pack("{s:b, s:o}", "required", 1, "content", bytes_of("image/*"));
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
     bool required = json_array_size(json_object_get(schema, "required")) > 0;
     if (json_object_size(json_object_get(schema, "properties")) == 0) {
@@ -139,7 +147,7 @@ static json_t *success_of(const struct operation *operation, const char *descrip
     if (describe_is_silent(operation))
         return response;
     if (strchr(operation->reply, '/'))
-        json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
+        json_object_set_new(response, "content", bytes_of(operation->reply));
     else
         json_object_set_new(response, "content", json_content_of(operation));
     return response;

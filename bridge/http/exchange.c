@@ -15,7 +15,9 @@
 #include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
-#define SWALLOW_MAX (8 * 1024 * 1024) /* bytes of a body that is read only to be ignored */
+/* Bytes of a body that is read only to be ignored. Browsers and proxies write all of it before they
+ * read: a connection that ends meanwhile is reset, and takes the answer with it. */
+#define SWALLOW_MAX (8 * 1024 * 1024)
 #define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
 #define SPARE_MAX 256
 
