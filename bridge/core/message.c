@@ -16,6 +16,7 @@
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
 
 static struct message_write *as_message(struct write *write)
 {
