@@ -10,11 +10,11 @@
 #include "bridge/base/text.h"
 #include "bridge/core/field.h"
 
-/* One value as it came: TEXT, or VALUE of another type, or neither when it is absent. */
+/* One value as it came: TEXT, or JSON of another type, or neither when it is absent. */
 struct raw_value {
     const char *text;
     size_t length;
-    const struct value *value;
+    json_t *json;
     bool is_parameter; /* from path or query: numbers and booleans are written as text */
 };
 
@@ -60,14 +60,14 @@ static struct raw_value find_value(const struct field *field, const struct field
             raw.text = source->parameter(source->data, field, &raw.length);
         return raw;
     }
-    const struct value *value = value_member(source->object, field->name);
-    if (value && (value->type != VALUE_NULL || (field->flags & FIELD_NULLABLE)))
-        raw.value = value;
-    if (value && value->type == VALUE_STRING) {
-        raw.text = value->text;
-        raw.length = value->length;
+    json_t *json = source->object ? json_object_get(source->object, field->name) : NULL;
+    if (json && (!json_is_null(json) || (field->flags & FIELD_NULLABLE)))
+        raw.json = json;
+    if (json_is_string(raw.json)) {
+        raw.text = json_string_value(raw.json);
+        raw.length = json_string_length(raw.json);
     }
-    if (!raw.value && (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key) {
+    if (!raw.json && (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key) {
         raw.text = source->idempotency_key;
         raw.length = strlen(raw.text);
     }
@@ -94,19 +94,14 @@ static const char *read_text(const struct field *field, const struct raw_value *
     return check_bounds(field, (gint64)raw->length, "is too short", "is too long");
 }
 
-static bool is_of(const struct raw_value *raw, enum value_type type)
-{
-    return raw->value && raw->value->type == type;
-}
-
 static const char *read_user(const struct field *field, const struct raw_value *raw,
                              struct field_value *ret_value)
 {
     if (raw->text)
         return read_text(field, raw, ret_value);
-    if (!is_of(raw, VALUE_INTEGER))
+    if (!json_is_integer(raw->json))
         return "must be a string or a whole number";
-    ret_value->integer = raw->value->integer;
+    ret_value->integer = json_integer_value(raw->json);
     return ret_value->integer > 0 ? NULL : "is too small";
 }
 
@@ -135,8 +130,8 @@ static const char *read_uuid(const struct raw_value *raw, struct field_value *re
 static bool parse_integer(const struct raw_value *raw, gint64 *ret_integer)
 {
     if (!raw->is_parameter) {
-        *ret_integer = raw->value->integer;
-        return raw->value->type == VALUE_INTEGER;
+        *ret_integer = json_integer_value(raw->json);
+        return json_is_integer(raw->json);
     }
     const char *digits = raw->text + (raw->text[0] == '-');
     if (raw->length == 0 || raw->length > 20 || strlen(raw->text) != raw->length ||
@@ -158,8 +153,8 @@ static const char *read_integer(const struct field *field, const struct raw_valu
 
 static const char *read_boolean(const struct raw_value *raw, struct field_value *ret_value)
 {
-    bool is_true = raw->is_parameter ? strcmp(raw->text, "true") == 0 : is_of(raw, VALUE_TRUE);
-    bool is_false = raw->is_parameter ? strcmp(raw->text, "false") == 0 : is_of(raw, VALUE_FALSE);
+    bool is_true = raw->is_parameter ? strcmp(raw->text, "true") == 0 : json_is_true(raw->json);
+    bool is_false = raw->is_parameter ? strcmp(raw->text, "false") == 0 : json_is_false(raw->json);
     ret_value->integer = is_true;
     return is_true || is_false ? NULL : "must be true or false";
 }
@@ -167,7 +162,7 @@ static const char *read_boolean(const struct raw_value *raw, struct field_value 
 static const char *read_value(const struct field *field, const struct raw_value *raw,
                               struct field_value *ret_value)
 {
-    if (is_of(raw, VALUE_NULL))
+    if (json_is_null(raw->json))
         return NULL;
     switch (field->type) {
     case FIELD_TEXT:
@@ -192,7 +187,7 @@ static bool check_field(const struct field *field, const struct field_source *so
 {
     struct raw_value raw = find_value(field, source);
     *ret_value = (struct field_value){0};
-    if (!raw.text && !raw.value) {
+    if (!raw.text && !raw.json) {
         if (field->flags & FIELD_REQUIRED)
             return fail(ret_problem, field->name, "is required");
         return true;
@@ -215,13 +210,15 @@ static bool check_field(const struct field *field, const struct field_source *so
 static bool check_unknown(const struct field *fields, const struct field_source *source,
                           struct field_problem *ret_problem)
 {
-    const struct value *member = source->object ? source->object->first : NULL;
-    for (; member; member = member->next) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(source->object, key, value)
+    {
         const struct field *field = fields;
-        while (field->name && strcmp(field->name, member->name) != 0)
+        while (field->name && strcmp(field->name, key) != 0)
             field++;
         if (!field->name || !in_object(field, source))
-            return fail(ret_problem, member->name, "is not known here");
+            return fail(ret_problem, key, "is not known here");
     }
     return true;
 }
@@ -236,7 +233,7 @@ json_t *field_user_json(const struct field_value *value)
 bool fields_check(const struct field *fields, const struct field_source *source,
                   struct field_value *ret_values, struct field_problem *ret_problem)
 {
-    if (source->object && source->object->type != VALUE_OBJECT) {
+    if (source->object && !json_is_object(source->object)) {
         *ret_problem = (struct field_problem){.code = ERROR_UNPROCESSABLE,
                                               .detail = "the request must be a JSON object"};
         return false;

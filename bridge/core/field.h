@@ -10,7 +10,6 @@
 
 #include "bridge/base/error.h"
 #include "bridge/base/id.h"
-#include "bridge/core/body.h"
 
 enum field_type {
     FIELD_TEXT,    /* minimum/maximum: length in bytes; must be UTF-8 of XML characters */
@@ -58,7 +57,7 @@ struct field_problem {
 
 /* Where values come from. Any member may be NULL. */
 struct field_source {
-    const struct value *object; /* body or payload; must be an object if not NULL */
+    json_t *object; /* body or payload; must be an object if not NULL */
     bool everything_in_object; /* WebSocket: path and query fields are members of the object too */
     const char *idempotency_key;
     /* Value of a path or query parameter, or NULL; *ret_length is its length (it may hold NULs). */

@@ -25,6 +25,19 @@ static struct message_write *as_message(struct write *write)
     return (struct message_write *)(void *)write;
 }
 
+static void write_metadata(struct json_writer *json, const struct message_write *m)
+{
+    if (m->sent_at == 0) {
+        json_member_raw(json, "metadata", "null");
+        return;
+    }
+    char sent[CLOCK_TIMESTAMP_SIZE];
+    char metadata[CLOCK_TIMESTAMP_SIZE + 16];
+    clock_format(m->sent_at, sent);
+    g_snprintf(metadata, sizeof metadata, "{\"sent_at\":\"%s\"}", sent);
+    json_member_raw(json, "metadata", metadata);
+}
+
 /* The Message object of a message that has just been stored: same members as message_text() in
  * sql/function, where a fresh message has no marks yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
@@ -47,8 +60,10 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     json_member_raw(&json, "sender", sender_json);
     json_member_string(&json, "sender_id", sender);
     json_member_string(&json, "content", m->body);
+    json_member_raw(&json, "message_type", "\"text\"");
+    write_metadata(&json, m);
     static const char fixed[] =
-        ",\"message_type\":\"text\",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,"
+        ",\"reply_to\":null,\"thread_id\":null,"
         "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
         "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
         "\"delivered_at\":null,\"read_at\":null";
@@ -74,17 +89,11 @@ void message_write_brief(struct buffer *buf, const struct message_brief *message
     json_end_object(&json);
 }
 
-static void publish_message(struct core *core, const struct message_write *m,
-                            const struct buffer *json)
+/* JSON is taken. */
+static void publish_to(struct core *core, const struct message_write *m, struct buffer *json,
+                       const struct uuid *members, size_t count)
 {
-    event_passed(core, m->write.position);
-    const struct uuid members[] = {m->held ? m->sender : m->user_a, m->held ? m->sender : m->user_b};
-    size_t count = m->held ? 1 : G_N_ELEMENTS(members);
-    if (!event_is_wanted(core, members, count))
-        return;
-    g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
-    buffer_append(&payload, json->data, json->length);
-    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
+    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
     bool from_a = uuid_equal(&m->sender, &m->user_a);
     event->parties = (struct event_parties){.conversation = m->conversation, .message = m->id,
                                             .actor = m->sender,
@@ -93,34 +102,35 @@ static void publish_message(struct core *core, const struct message_write *m,
     event_publish(core, event, members, count);
 }
 
-struct besides {
-    struct core *core;
-    char *events;
-};
-
-static void publish_besides(void *data)
+/* JSON is for everybody but a member to whom the sender's profile is closed. */
+static void publish_message(struct core *core, const struct message_write *m,
+                            const struct buffer *json)
 {
-    g_autofree struct besides *besides = data;
-    g_autofree char *events = besides->events;
-    change_publish(besides->core, events);
+    event_passed(core, m->write.position);
+    bool from_a = uuid_equal(&m->sender, &m->user_a);
+    const struct uuid members[] = {m->sender, from_a ? m->user_b : m->user_a};
+    size_t count = m->held || m->sender_shown ? 1 : G_N_ELEMENTS(members);
+    if (event_is_wanted(core, members, count)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        buffer_append(&payload, json->data, json->length);
+        publish_to(core, m, &payload, members, count);
+    }
+    if (!m->held && m->sender_shown && event_is_wanted(core, &members[1], 1)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        write_message_json(&payload, m, m->sender_shown);
+        publish_to(core, m, &payload, &members[1], 1);
+    }
 }
 
 /* What the message changed besides: a conversation began, is a request, or was accepted. Its events
- * come after all messages of the batch in the log; the router of several instances sorts them. */
+ * come after all messages of the batch in the log. */
 static void publish_relation(struct core *core, const struct message_write *m)
 {
     if (m->seq > 1 && !m->held && !m->events)
         return;
     relation_forget(core, &m->user_a);
     relation_forget(core, &m->user_b);
-    if (!m->events)
-        return;
-    struct besides *besides = g_new0(struct besides, 1);
-    *besides = (struct besides){core, g_strdup(m->events)};
-    if (core->router)
-        publish_besides(besides);
-    else
-        loop_defer(publish_besides, besides);
+    change_publish_later(core, m->events);
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */
@@ -384,6 +394,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->stanza = g_strdup(arrival->stanza);
     m->markable = arrival->markable;
     m->receipt = arrival->receipt && arrival->foreign_id;
+    m->sent_at = arrival->sent_at;
     arrival_dedupe(m, arrival);
     archive_write(core->archive, &m->write);
 }

@@ -46,11 +46,6 @@ static void fail(struct request *request, enum error_code code, const char *deta
                  const char *pointer)
 {
     g_auto(buffer) problem = BUFFER_INIT(PROBLEM_MAX);
-    if (!request->id[0]) {
-        struct uuid id;
-        uuid_generate(&id);
-        uuid_format(&id, request->id);
-    }
     problem_write(&problem, code, detail, pointer, request->id);
     request->transport->fail(request, code, &problem);
 }

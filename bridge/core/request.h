@@ -25,7 +25,8 @@ enum operation_flag {
     OPERATION_MAKES = 1 << 3,        /* always 201 */
     OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
     OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
-    OPERATION_TAKES_TICKET = 1 << 6  /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_TAKES_TICKET = 1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_LISTS = 1 << 7         /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
@@ -80,10 +81,10 @@ struct request {
     struct account *account; /* who acts; a reference is held */
     const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
-    struct body *body;       /* keeps the text of values alive; reference held, may be NULL */
+    json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
     GBytes *raw;             /* the body of an operation with raw_max; else NULL */
     const char *raw_type;    /* its Content-Type as sent; valid during the handler's call; or NULL */
-    char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines; "": made when it is needed */
+    char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
     guint64 address;         /* of the caller, see struct credentials */

@@ -4,7 +4,7 @@ libfeature_a_SOURCES = \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/attendee.h \
   bridge/feature/audience.c bridge/feature/audience.h \
-  bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
+  bridge/feature/audience_elsewhere.c bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/capabilities.c \

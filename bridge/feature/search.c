@@ -107,7 +107,7 @@ static void search(struct request *request)
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/messages/search", .fields = search_fields, .handle = search,
      .limit = LIMIT_SEARCH,
-     .reply = "MessagePage",
+     .reply = "MessagePage", .flags = OPERATION_LISTS,
      .summary = "The user's messages that hold all words of a query, newest first"},
     {0},
 };

@@ -27,18 +27,19 @@ static void user_me(struct request *request)
 /* ---- One's own profile ------------------------------------------------------------------------------- */
 
 static const struct field profile_fields[] = {
-    {"name", FIELD_TEXT, FIELD_NULLABLE, 1, 255, NULL},
-    {"bio", FIELD_TEXT, FIELD_NULLABLE, 1, 2000, NULL},
+    {"name", FIELD_TEXT, 0, 1, 255, NULL},
+    {"bio", FIELD_TEXT, 0, 1, 2000, NULL},
     {0},
 };
 
-/* A member that is null clears. */
+/* A member that is null clears; the field list takes null for absent. */
 static void put_member(json_t *arguments, const struct request *request, int field)
 {
-    const char *text = request->values[field].text;
+    const char *name = profile_fields[field].name;
     if (request->values[field].present)
-        json_object_set_new(arguments, profile_fields[field].name,
-                            text ? json_string(text) : json_null());
+        json_object_set_new(arguments, name, json_string(request->values[field].text));
+    else if (request->body && json_is_null(json_object_get(request->body, name)))
+        json_object_set_new(arguments, name, json_null());
 }
 
 /* A name is one line with something to see in it. */
@@ -58,7 +59,7 @@ static void user_patch(struct request *request)
 {
     static const struct field_problem bad_name = {ERROR_UNPROCESSABLE, "/name",
                                                   "must be one line that can be seen"};
-    if (request->values[0].text && !is_name(request->values[0].text)) {
+    if (request->values[0].present && !is_name(request->values[0].text)) {
         request_fail_field(request, &bad_name);
         return;
     }

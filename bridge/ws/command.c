@@ -4,6 +4,7 @@
  * that sent an id gets an ack; errors are always told. */
 #include "config.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "bridge/base/json_writer.h"
@@ -24,18 +25,17 @@
 /* A frame that has passed the envelope check. */
 struct envelope {
     const char *type; /* as it was sent, later the native command; borrowed */
-    char *id;         /* JSON text, or NULL; owned */
-    struct body *body;           /* borrowed; what the others point into */
-    const struct value *payload; /* an object, as the client wrote it */
+    char *id;         /* JSON text, or NULL; free() */
+    json_t *payload;  /* an object, or NULL; as far as the client wrote it; owned */
     const struct spelling *spelling; /* NULL: native */
-    struct value *native; /* payload in native words, where those are others; owned */
+    json_t *native;   /* payload in native words; owned */
 };
 
 /* A request that came by socket. */
 struct command {
     struct request request;   /* first: transports cast */
     struct ws_socket *socket; /* reference held */
-    char *id;                 /* JSON text, or NULL; owned */
+    char *id;                 /* JSON text, or NULL; free() */
 };
 
 /* Commands of the socket itself -------------------------------------------------------------- */
@@ -114,9 +114,7 @@ static const struct command_builtin *find_builtin(const char *type)
 static bool check_fields(struct ws_socket *socket, const struct envelope *envelope,
                          const struct field *fields, struct field_value *ret_values)
 {
-    struct field_source source = {.object = envelope->native ? envelope->native
-                                                             : envelope->payload,
-                                  .everything_in_object = true};
+    struct field_source source = {.object = envelope->native, .everything_in_object = true};
     struct field_problem problem = {0};
     if (fields_check(fields, &source, ret_values, &problem))
         return true;
@@ -148,10 +146,10 @@ GHashTable *command_table_new(const struct core *core)
 static void command_free(struct command *command)
 {
     struct ws_socket *socket = command->socket;
-    body_unref(command->request.body);
+    json_decref(command->request.body);
     account_unref(command->request.account);
     g_free(command->request.set_cookie);
-    g_free(command->id);
+    free(command->id);
     g_free(command);
     socket_command_ended(socket);
     socket_unref(socket);
@@ -233,94 +231,76 @@ static const struct request_transport transport = {
 static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
                             const struct operation *operation)
 {
-    struct command *command = g_new0(struct command, 1);
-    struct request *request = &command->request;
-    if (!check_fields(socket, envelope, operation->fields, request->values)) {
-        g_free(command);
+    struct field_value values[REQUEST_VALUES_MAX] = {0};
+    if (!check_fields(socket, envelope, operation->fields, values))
         return;
-    }
+    struct command *command = g_new0(struct command, 1);
     command->socket = socket_ref(socket);
     command->id = g_steal_pointer(&envelope->id);
-    request->transport = &transport;
-    request->operation = operation;
-    request->core = socket->server->core;
-    request->account = account_ref(socket->subscriber.account);
-    request->origin = &socket->subscriber;
-    request->grant = socket->subscriber.grant;
-    request->body = body_ref(envelope->body);
+    command->request = (struct request){
+        .transport = &transport,
+        .operation = operation,
+        .core = socket->server->core,
+        .account = account_ref(socket->subscriber.account),
+        .origin = &socket->subscriber,
+        .grant = socket->subscriber.grant,
+        .body = json_incref(envelope->native),
+    };
+    memcpy(command->request.values, values, sizeof values);
+    struct uuid id;
+    uuid_generate(&id);
+    uuid_format(&id, command->request.id);
     socket_command_begins(socket);
-    if (request_charge(request))
-        operation->handle(request);
+    if (request_charge(&command->request))
+        operation->handle(&command->request);
 }
 
 /* Envelope ----------------------------------------------------------------------------------- */
 
-static bool is_plain_string(const struct value *value, size_t maximum)
+static bool is_plain_string(const json_t *value, size_t maximum)
 {
-    return value->type == VALUE_STRING && value->length <= maximum &&
-           strlen(value->text) == value->length;
-}
-
-/* VALUE as JSON text; caller frees. */
-static char *write_id(const struct value *value)
-{
-    g_auto(buffer) text = BUFFER_INIT(ID_MAX * 6 + 2); /* every character escaped */
-    struct json_writer json;
-    json_writer_init(&json, &text);
-    if (value->type == VALUE_STRING)
-        json_put_string(&json, value->text);
-    else
-        json_put_integer(&json, value->integer);
-    return buffer_take(&text, NULL);
-}
-
-static bool is_of_envelope(const struct value *member)
-{
-    return strcmp(member->name, "type") == 0 || strcmp(member->name, "id") == 0 ||
-           strcmp(member->name, "payload") == 0;
+    size_t length = json_string_length(value);
+    return json_is_string(value) && length <= maximum && strlen(json_string_value(value)) == length;
 }
 
 /* A flat frame is its own payload, but for what the envelope is made of. */
-static const struct value *read_payload(struct value *frame)
+static json_t *read_payload(json_t *frame)
 {
-    const struct value *payload = value_member(frame, "payload");
+    json_t *payload = json_object_get(frame, "payload");
     if (payload)
-        return payload;
-    value_remove(frame, value_member(frame, "type"));
-    value_remove(frame, value_member(frame, "id"));
-    return frame;
+        return json_incref(payload);
+    payload = json_copy(frame);
+    json_object_del(payload, "type");
+    json_object_del(payload, "id");
+    return payload;
 }
 
 /* Static text that says what is wrong, and *ret_pointer where; NULL if nothing is. */
-static const char *read_envelope(struct body *body, struct envelope *envelope,
-                                 const char **ret_pointer)
+static const char *read_envelope(json_t *frame, struct envelope *envelope, const char **ret_pointer)
 {
-    struct value *frame = body_value(body);
-    envelope->body = body;
     *ret_pointer = "";
-    if (frame->type != VALUE_OBJECT)
+    if (!json_is_object(frame))
         return "a frame is a JSON object";
-    const struct value *id = value_member(frame, "id"); /* first: every later error can carry it */
+    json_t *id = json_object_get(frame, "id"); /* first, so that every later error can carry it */
     *ret_pointer = "/id";
-    if (id && id->type != VALUE_INTEGER && !is_plain_string(id, ID_MAX))
+    if (id && !json_is_integer(id) && !is_plain_string(id, ID_MAX))
         return "must be a string of at most 128 bytes or a whole number";
-    envelope->id = id ? write_id(id) : NULL;
-    const struct value *type = value_member(frame, "type");
+    envelope->id = id ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    json_t *type = json_object_get(frame, "type");
     *ret_pointer = "/type";
     if (!type)
         return "is missing";
     if (!is_plain_string(type, ID_MAX))
         return "must be a string";
-    envelope->type = type->text;
+    envelope->type = json_string_value(type);
     envelope->payload = read_payload(frame);
     *ret_pointer = "/payload";
-    if (envelope->payload->type != VALUE_OBJECT)
+    if (!json_is_object(envelope->payload))
         return "must be an object";
     *ret_pointer = "";
-    const struct value *member = envelope->payload == frame ? NULL : frame->first;
-    while (member && is_of_envelope(member))
-        member = member->next;
-    return member ? "beside payload a frame has type and id only" : NULL;
+    if (json_object_get(frame, "payload") && json_object_size(frame) > (id ? 3 : 2))
+        return "beside payload a frame has type and id only";
+    return NULL;
 }
 
 /* From the client's words to ours. False after an error frame. */
@@ -329,8 +309,10 @@ static bool translate(struct ws_socket *socket, struct envelope *envelope)
     struct field_problem problem;
     const struct account *caller = socket->subscriber.account;
     envelope->spelling = caller ? spelling_find(envelope->type) : NULL;
-    if (!envelope->spelling)
+    if (!envelope->spelling) {
+        envelope->native = json_incref(envelope->payload);
         return true;
+    }
     envelope->type = envelope->spelling->command;
     envelope->native =
         spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
@@ -366,16 +348,16 @@ static void insist_on_auth(struct ws_socket *socket)
 
 void command_receive(struct ws_socket *socket, const char *text, size_t length)
 {
-    g_autoptr(trestle_body) body = NULL;
+    json_t *frame;
     enum error_code code;
     const char *detail, *pointer;
     struct envelope envelope = {0};
-    if (!body_parse(text, length, &body, &code, &detail)) {
+    if (!body_parse(text, length, &frame, &code, &detail)) {
         socket_fail(socket, NULL, code, detail, NULL);
         insist_on_auth(socket);
         return;
     }
-    detail = read_envelope(body, &envelope, &pointer);
+    detail = read_envelope(frame, &envelope, &pointer);
     if (detail)
         socket_fail(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
     else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
@@ -383,6 +365,8 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     else
         socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
     insist_on_auth(socket);
-    g_free(envelope.id);
-    g_free(envelope.native);
+    free(envelope.id);
+    json_decref(envelope.native);
+    json_decref(envelope.payload);
+    json_decref(frame);
 }

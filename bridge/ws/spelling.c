@@ -11,7 +11,13 @@
 static const struct spelling spellings[] = {
     {"message",
      "message",
-     {{"conversationId", "conversation_id", MEMBER_IS}, {"sender_id", NULL, MEMBER_SELF}}},
+     {{"conversationId", "conversation_id", MEMBER_IS},
+      {"sender_id", NULL, MEMBER_SELF},
+      {"sender", NULL, MEMBER_SELF},
+      {"id", NULL, MEMBER_OURS},
+      {"delivered_at", NULL, MEMBER_OURS},
+      {"read_at", NULL, MEMBER_OURS},
+      {"created_at", NULL, MEMBER_OURS}}},
     {"private_message",
      "private_message",
      {{"recipient_id", "receiver_id", MEMBER_IS},
@@ -42,7 +48,11 @@ static const struct spelling spellings[] = {
      {{"messageId", "message_id", MEMBER_IS},
       {"conversationId", "conversation_id", MEMBER_IS},
       {"userId", NULL, MEMBER_SELF}}},
-    {"presence", "presence", {{"user_id", NULL, MEMBER_SELF}}},
+    {"presence",
+     "presence",
+     {{"user_id", NULL, MEMBER_SELF},
+      {"last_seen_at", NULL, MEMBER_OURS},
+      {"updated_at", NULL, MEMBER_OURS}}},
 };
 
 const struct spelling *spelling_find(const char *type)
@@ -59,112 +69,79 @@ static bool is_last(const struct spelling_member *member)
     return !member->theirs && !member->ours;
 }
 
-static bool is_self(const struct account *caller, const struct value *value)
+static bool is_self(const struct account *caller, const json_t *value)
 {
-    if (value->type == VALUE_INTEGER)
-        return value->integer == caller->number;
-    if (value->type != VALUE_STRING || strlen(value->text) != value->length)
+    if (json_is_object(value))
+        value = json_object_get(value, "id");
+    if (json_is_integer(value))
+        return json_integer_value(value) == caller->number;
+    const char *text = json_string_value(value);
+    if (!text || strlen(text) != json_string_length(value))
         return false;
     char number[24];
     g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, caller->number);
-    return g_ascii_strcasecmp(value->text, caller->id_text) == 0 ||
-           strcmp(value->text, number) == 0;
+    return g_ascii_strcasecmp(text, caller->id_text) == 0 || strcmp(text, number) == 0;
 }
 
-static void put(struct value *object, const char *name, struct value *value)
+static const char *set(json_t *object, const char *name, json_t *value)
 {
-    value->name = name;
-    value->next = object->first;
-    object->first = value;
-}
-
-static const char *set(struct value *object, const char *name, struct value *value)
-{
-    if (value_member(object, name))
+    if (json_object_get(object, name))
         return "is given twice, by two names";
-    put(object, name, value);
+    json_object_set(object, name, value);
     return NULL;
 }
 
 /* What is wrong with VALUE, which has been taken out of OBJECT; NULL if nothing is. */
 static const char *apply(const struct spelling_member *member, const struct account *caller,
-                         struct value *value, struct value *object)
+                         json_t *value, json_t *object)
 {
+    if (member->rule == MEMBER_OURS)
+        return NULL;
     if (member->rule == MEMBER_SELF)
         return is_self(caller, value) ? NULL : "must be your own id, or absent";
     if (member->rule == MEMBER_IS)
         return set(object, member->ours, value);
-    if (value->type != VALUE_OBJECT)
+    json_t *inside = json_object_get(value, member->ours);
+    if (!json_is_object(value))
         return "must be an object";
-    const struct value *inside = value_member(value, member->ours);
-    if (!inside)
-        return "lacks what it is for";
-    *value = *inside;
-    return set(object, member->ours, value);
+    return inside ? set(object, member->ours, inside) : "lacks what it is for";
 }
 
-/* PAYLOAD and its members in a block of their own, with room for one more member behind them. */
-static struct value *copy_members(const struct value *payload, struct value **ret_spare)
+json_t *spelling_translate(const struct spelling *spelling, const struct account *caller,
+                           const json_t *payload, struct field_problem *ret_problem)
 {
-    size_t count = 0;
-    for (const struct value *member = payload->first; member; member = member->next)
-        count++;
-    struct value *object = g_new0(struct value, count + 2);
-    struct value *copy = object + 1;
-    *object = *payload;
-    struct value **link = &object->first;
-    for (const struct value *member = payload->first; member; member = member->next) {
-        *copy = *member;
-        *link = copy;
-        link = &copy++->next;
-    }
-    *ret_spare = copy;
-    return object;
-}
-
-/* Does what RULE says; what is wrong, or NULL. SPARE is for a member that was not sent. */
-static const char *follow(const struct spelling_member *rule, const struct account *caller,
-                          struct value *object, struct value *spare)
-{
-    if (rule->rule == MEMBER_TRUE || rule->rule == MEMBER_FALSE) {
-        if (value_member(object, rule->ours))
-            return "is not known here";
-        spare->type = rule->rule == MEMBER_TRUE ? VALUE_TRUE : VALUE_FALSE;
-        put(object, rule->ours, spare);
-        return NULL;
-    }
-    struct value *value = value_member(object, rule->theirs);
-    if (!value)
-        return NULL;
-    value_remove(object, value);
-    return value->type == VALUE_NULL ? NULL : apply(rule, caller, value, object);
-}
-
-struct value *spelling_translate(const struct spelling *spelling, const struct account *caller,
-                                 const struct value *payload, struct field_problem *ret_problem)
-{
-    struct value *spare;
-    struct value *object = copy_members(payload, &spare);
+    /* Shallow: the payload stays as it was sent. The cast is for jansson, which only reads. */
+    json_t *object = payload ? json_copy((json_t *)(guintptr)payload) : json_object();
     for (const struct spelling_member *member = spelling->members;
          member < spelling->members + SPELLING_MEMBERS_MAX && !is_last(member); member++) {
-        const char *fault = follow(member, caller, object, spare);
-        if (!fault)
-            continue;
-        *ret_problem = (struct field_problem){.code = ERROR_UNPROCESSABLE, .detail = fault};
-        g_snprintf(ret_problem->pointer, sizeof ret_problem->pointer, "/%s",
-                   member->theirs ? member->theirs : member->ours);
-        g_free(object);
-        return NULL;
+        const char *fault = NULL;
+        const char *name = member->theirs ? member->theirs : member->ours;
+        if (member->rule == MEMBER_TRUE || member->rule == MEMBER_FALSE) {
+            fault = json_object_get(object, name) ? "is not known here" : NULL;
+            json_object_set_new(object, name, json_boolean(member->rule == MEMBER_TRUE));
+        } else if (json_object_get(object, name)) {
+            json_t *value = json_incref(json_object_get(object, name));
+            json_object_del(object, name);
+            if (!json_is_null(value))
+                fault = apply(member, caller, value, object);
+            json_decref(value);
+        }
+        if (fault) {
+            *ret_problem = (struct field_problem){.code = ERROR_UNPROCESSABLE, .detail = fault};
+            g_snprintf(ret_problem->pointer, sizeof ret_problem->pointer, "/%s", name);
+            json_decref(object);
+            return NULL;
+        }
     }
     return object;
 }
 
-void spelling_point(const struct spelling *spelling, const struct value *payload,
+void spelling_point(const struct spelling *spelling, const json_t *payload,
                     struct field_problem *problem)
 {
     for (const struct spelling_member *member = spelling->members;
          member < spelling->members + SPELLING_MEMBERS_MAX && !is_last(member); member++) {
-        if (!member->theirs || !value_member(payload, member->theirs) || !member->ours ||
+        if (!member->theirs || !json_object_get(payload, member->theirs) || !member->ours ||
             strcmp(problem->pointer + 1, member->ours) != 0)
             continue;
         const char *inside = member->rule == MEMBER_INSIDE ? member->ours : NULL;

@@ -73,8 +73,8 @@ LANGUAGE sql STABLE AS $$
                              CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
                              CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END) END
       ELSE 'null' END,
-    ',"last_message_at":', CASE WHEN last.seq > mine.cleared_seq THEN json_time(last.created_at)
-                                ELSE 'null' END,
+    ',"last_message_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
+                                          ELSE c.created_at END),
     ',"unread_count":', greatest(0, coalesce(CASE WHEN c.user_a = p_user THEN last.seq - last.from_a
                                                   ELSE last.from_a END, 0) - mine.others_seen),
     ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
@@ -94,9 +94,9 @@ LANGUAGE sql STABLE AS $$
                   FROM members m WHERE m.conversation_id = c.id
                   AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT x.jid, x.name, json_text(user_picture(x.shown)) AS picture,
+  JOIN LATERAL (SELECT x.jid, user_name(x.shown) AS name, json_text(user_picture(x.shown)) AS picture,
                        user_text(x.shown) AS object
-                  FROM (SELECT u.jid, u.name,
+                  FROM (SELECT u.jid,
                                -- Who blocks the other has guarded the conversation.
                                CASE WHEN c.guarded
                                       OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Who may reach whom. A block, a privacy setting and an unknown user look the same from outside:
 -- callers put them into one outcome, and ask the same questions for each.
+--
+-- What is asked often is in plpgsql, which keeps its plans: a function in SQL that looks into a table
+-- is planned anew by each statement that calls it.
 
 -- Whether the user blocks that bare JID, or its domain.
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
@@ -71,7 +74,7 @@ END $$;
 
 -- What a message request looks like to the one who is asked.
 CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
-                                       p_first messages) RETURNS void
+                                       p_first messages, p_note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -85,7 +88,8 @@ BEGIN
       'updated_at', api_time(p_first.created_at));
   END IF;
   PERFORM event_add('request.new', 'user', p_conversation, p_user,
-                    json_build_object('conversation', shown, 'subscription', p_subscription));
+                    json_build_object('conversation', shown, 'subscription', p_subscription,
+                                      'note', p_note));
 END $$;
 
 -- Tells p_user what the conversation looks like now.
@@ -228,6 +232,14 @@ BEGIN
     u.avatar_url := NULL;
   END IF;
   RETURN u;
+END $$;
+
+-- The User object of p_user as p_viewer sees it, if that is not as everybody does.
+CREATE FUNCTION user_closed(p_viewer uuid, p_user uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
+            WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
@@ -394,10 +406,14 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id),
     'watchers', relation_watchers(p_user, named.ret_jid));
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  result := jsonb_set(result, '{block,created_at}', (
+    SELECT to_jsonb(api_time(b.created_at)) FROM blocks b
+      WHERE b.user_id = p_user AND b.peer = named.ret_jid));
   IF outcome = 0 THEN
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
@@ -430,10 +446,14 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     PERFORM relation_guard_all(p_user, named.ret_jid);
+    IF (named.ret_user).kind = 'hosted' THEN
+      PERFORM contact_catch_up(p_user, named.ret_user);
+    END IF;
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL),
     'watchers', relation_watchers(p_user, named.ret_jid),
     'last_seen', contact_last_seen(p_user));
 END $$;
@@ -443,7 +463,8 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(user_shown(p_user, u)) AS json, b.created_at, b.peer,
+    SELECT user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('blocker_id', p_user,
+             'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
       WHERE b.user_id = p_user

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One program per unit; `make check` runs them all.
 if ENABLE_TESTS
-EXTRA_DIST += tests/unit/unit.h tests/unit/value_json.h
+EXTRA_DIST += tests/unit/unit.h
 
 # bridge/core and bridge/http
 transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
@@ -247,4 +247,11 @@ tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_tes
   bridge/feature/search_pace.c bridge/feature/search_pace.h
 tests_unit_feature_search_pace_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_feature_search_pace_test_LDADD = $(CHECK_LIBS) $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/feature_picture_test
+TESTS += tests/unit/feature_picture_test
+tests_unit_feature_picture_test_SOURCES = tests/unit/feature_picture_test.c tests/unit/unit.h \
+  bridge/feature/picture.c
+tests_unit_feature_picture_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_picture_test_LDADD = libloop.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif
