@@ -121,6 +121,7 @@ struct message_write {
     char *stanza;
     bool markable;
     bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
+    gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
     struct uuid user_a, user_b; /* members */
@@ -195,3 +196,5 @@ const char *schema_functions_digest(void);
 
 /* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
 bool schema_migrate(const char *uri, GError **error);
+/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller frees. */
+char *schema_server_problem(int version, const char *encoding);

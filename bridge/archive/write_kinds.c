@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "bridge/archive/internal.h"
+#include "bridge/base/clock.h"
 
 static struct message_write *as_message(struct write *write)
 {
@@ -35,6 +36,10 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_boolean(&a[7], m->markable);
     array_add_text(&a[8], m->stanza);
     array_add_boolean(&a[9], m->receipt);
+    char sent[CLOCK_TIMESTAMP_SIZE];
+    if (m->sent_at > 0)
+        clock_format(m->sent_at, sent);
+    array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
 }
 
 static void decode_stored(struct write *write, const PGresult *r, int row)
@@ -186,9 +191,9 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
                         ARRAY_BOOLEAN},
                        SCALAR_CAREFUL, encode_message, decode_message},
-    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 10,
+    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 11,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
-                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN},
+                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT},
                        SCALAR_NONE, encode_receive, decode_receive},
     [WRITE_MARK] = {QUERY_MARK_STORE, 5,
                     {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},

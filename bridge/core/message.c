@@ -16,10 +16,26 @@
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
+
+#define USUAL_JSON 768 /* of a Message beside content and sender */
 
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
+}
+
+static void write_metadata(struct json_writer *json, const struct message_write *m)
+{
+    if (m->sent_at == 0) {
+        json_member_raw(json, "metadata", "null");
+        return;
+    }
+    char sent[CLOCK_TIMESTAMP_SIZE];
+    char metadata[CLOCK_TIMESTAMP_SIZE + 16];
+    clock_format(m->sent_at, sent);
+    g_snprintf(metadata, sizeof metadata, "{\"sent_at\":\"%s\"}", sent);
+    json_member_raw(json, "metadata", metadata);
 }
 
 /* The Message object of a message that has just been stored: same members as message_text() in
@@ -33,6 +49,7 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     uuid_format(&m->conversation, conversation);
     uuid_format(&m->sender, sender);
     clock_format(m->write.at, created);
+    buffer_expect(buf, strlen(m->body) + (sender_json ? strlen(sender_json) : 0) + USUAL_JSON);
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);
@@ -43,8 +60,10 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     json_member_raw(&json, "sender", sender_json);
     json_member_string(&json, "sender_id", sender);
     json_member_string(&json, "content", m->body);
+    json_member_raw(&json, "message_type", "\"text\"");
+    write_metadata(&json, m);
     static const char fixed[] =
-        ",\"message_type\":\"text\",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,"
+        ",\"reply_to\":null,\"thread_id\":null,"
         "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
         "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
         "\"delivered_at\":null,\"read_at\":null";
@@ -132,15 +151,37 @@ struct sending {
     struct account *account; /* reference */
 };
 
-/* The conversation is in a member's list with this message: the member is told so, in log order. */
+#define APPEARING_MAX 128 /* conversations in one change */
+
+static void submit_appearing(void *data)
+{
+    struct core *core = data;
+    g_autoptr(GArray) ids = g_steal_pointer(&core->appearing);
+    if (!core->archive)
+        return; /* stopping: the next message brings it up again */
+    for (guint from = 0; from < ids->len; from += APPEARING_MAX) {
+        json_t *names = json_array();
+        for (guint i = from; i < MIN(ids->len, from + APPEARING_MAX); i++) {
+            char name[UUID_TEXT_SIZE];
+            uuid_format(&g_array_index(ids, struct uuid, i), name);
+            json_array_append_new(names, json_string(name));
+        }
+        change_submit(core, "conversation_appear", NULL, json_pack("{s:o}", "conversation_ids", names),
+                      NULL, NULL);
+    }
+}
+
+/* The conversation is in a member's list with this message: the member is told so, in log order.
+ * Those of one batch are one change. */
 static void note_appearance(struct core *core, const struct message_write *m)
 {
-    char conversation[UUID_TEXT_SIZE];
     if (!m->awaited)
         return;
-    uuid_format(&m->conversation, conversation);
-    change_submit(core, "conversation_appear", NULL,
-                  json_pack("{s:s}", "conversation_id", conversation), NULL, NULL);
+    if (!core->appearing) {
+        core->appearing = g_array_new(FALSE, FALSE, sizeof(struct uuid));
+        loop_defer(submit_appearing, core);
+    }
+    g_array_append_val(core->appearing, m->conversation);
 }
 
 static void write_brief(struct buffer *buf, const struct message_write *m)
@@ -353,6 +394,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->stanza = g_strdup(arrival->stanza);
     m->markable = arrival->markable;
     m->receipt = arrival->receipt && arrival->foreign_id;
+    m->sent_at = arrival->sent_at;
     arrival_dedupe(m, arrival);
     archive_write(core->archive, &m->write);
 }

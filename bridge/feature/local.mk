@@ -32,6 +32,7 @@ libfeature_a_SOURCES = \
   bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/request.c \
   bridge/feature/search.c \
+  bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \
   bridge/feature/sync.c \
   bridge/feature/time.c \

@@ -42,7 +42,6 @@
 #define FORGET (600 * G_USEC_PER_SEC)
 #define GATHER (100 * 1000) /* what comes within this time is looked at together */
 #define FETCH_SECONDS 30
-#define NAME_MAX 255
 #define PICTURE_MAX (1024 * 1024)
 #define PEP_PREFIX "pep:"
 
@@ -110,20 +109,6 @@ static void changed(const struct change_result *result, void *data)
     if (result->error != ERROR_NONE)
         log_info(AREA_STANZA, "peer-profile-lost", "code=%s", error_info(result->error)->code);
     look_finish(data);
-}
-
-/* Cut to what a name may be; the stream reader has refused what XML cannot carry. */
-static char *name_of(const char *text)
-{
-    g_autofree char *line = g_strdup(text);
-    g_strdelimit(line, "\r\n\t", ' ');
-    g_strstrip(line);
-    size_t length = strlen(line);
-    if (length > NAME_MAX) {
-        char *end = g_utf8_find_prev_char(line, line + NAME_MAX + 1);
-        *(end ? end : line) = '\0';
-    }
-    return g_steal_pointer(&line);
 }
 
 /* Stores what is known now. HAS_PICTURE: look->picture was stored. */
@@ -219,9 +204,9 @@ static void card_came(xmpp_stanza_t *answer, void *data)
     }
     bool read = vcard_parse(answer, &card);
     if (read && card.full_name && *card.full_name)
-        look->full_name = name_of(card.full_name);
+        look->full_name = profile_name_of(card.full_name);
     else if (read && card.nickname && *card.nickname)
-        look->full_name = name_of(card.nickname);
+        look->full_name = profile_name_of(card.nickname);
     if (*look->hash && read)
         take_picture(look, card.photo);
     else
@@ -426,7 +411,7 @@ static void take_event(const struct stanza_context *context, const struct pubsub
     if (!peer)
         return;
     g_free(peer->nick);
-    peer->nick = name_of(nick);
+    peer->nick = profile_name_of(nick);
 }
 
 /* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. */

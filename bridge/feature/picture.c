@@ -121,7 +121,9 @@ static void finish(struct job *job, enum error_code error)
     bool good = error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 0 &&
                 read_made(&job->made, &picture);
     if (error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 2) {
-        log_error(AREA_MAIN, "no-picture-sandbox", NULL);
+        log_error(AREA_MAIN, "no-picture-sandbox",
+                  "hint=\"trestle-image could not take its rights away: a system call filter must "
+                  "allow seccomp and prctl\"");
         error = ERROR_UNAVAILABLE;
     } else if (error == ERROR_NONE && !good) {
         error = ERROR_UNPROCESSABLE;

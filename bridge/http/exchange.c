@@ -15,7 +15,9 @@
 #include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
-#define SWALLOW_MAX (8 * 1024 * 1024) /* bytes of a body that is read only to be ignored */
+/* Bytes of a body that is read only to be ignored. Browsers and proxies write all of it before they
+ * read: a connection that ends meanwhile is reset, and takes the answer with it. */
+#define SWALLOW_MAX (8 * 1024 * 1024)
 #define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
 #define SPARE_MAX 256
 
@@ -358,6 +360,8 @@ static void fail_sign_in(struct exchange *exchange, enum error_code code, const 
         struct uuid subject = limit_subject(exchange->credentials.address);
         limiter_look(exchange->server->core->limiter, &subject, LIMIT_SIGNIN,
                      &exchange->request.limit);
+        if (exchange->request.limit.remaining > 0) /* it is this credential that waits */
+            exchange->request.limit = (struct limit_state){0};
     }
     fail_now(exchange, code, detail);
 }

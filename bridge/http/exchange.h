@@ -125,6 +125,11 @@ bool parameters_read(struct exchange *exchange);
 char *parameter_text(struct MHD_Connection *mhd, const char *name);
 const char *parameter_find(void *data, const struct field *field, size_t *ret_length);
 
+/* array.c: whether a list is to be sent as a bare array. */
+bool array_is_asked(const struct exchange *exchange);
+/* Makes one of the content. The value of the Link header, owned by the caller; NULL: no more pages. */
+char *array_unwrap(struct exchange *exchange);
+
 /* stream.c. Streams go with their exchange; stream_free tells the owner if it has not ended it. */
 struct http_stream;
 struct http_stream *stream_new(struct exchange *exchange, const char *content_type,

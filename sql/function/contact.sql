@@ -48,8 +48,10 @@ $$;
 
 -- A request to see the user's presence. Requests that wait for the user's decision are kept, at most
 -- 1000 per user; more are as if they had not come. A request that waits makes the conversation with the
--- peer, as a message request unless they talk already.
-CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
+-- peer, as a message request unless they talk already. p_note is what the peer wrote with it, p_nick
+-- (XEP-0172) what a peer on XMPP without a name is called.
+CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, p_note text DEFAULT NULL,
+                                  p_nick text DEFAULT NULL, OUT answer text, OUT last_seen bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   source uuid;
@@ -75,16 +77,20 @@ BEGIN
                                  LIMIT 1000) waiting) >= 1000 THEN
     RETURN;
   END IF;
-  INSERT INTO contacts (user_id, peer, pending_in) VALUES (p_user, p_peer, true)
-    ON CONFLICT (user_id, peer) DO UPDATE SET pending_in = true, updated_at = now();
+  INSERT INTO contacts (user_id, peer, pending_in, note) VALUES (p_user, p_peer, true, p_note)
+    ON CONFLICT (user_id, peer) DO UPDATE
+      SET pending_in = true, note = excluded.note, updated_at = now();
   source := user_remote(p_peer); -- an app user is there already
+  IF p_nick IS NOT NULL THEN
+    PERFORM change_remote_profile(NULL, jsonb_build_object('jid', p_peer, 'full_name', p_nick));
+  END IF;
   SELECT ret_id INTO pair FROM conversation_pair(source, p_user);
   UPDATE members m SET request = 'pending'
     FROM conversations c WHERE c.id = pair AND m.conversation_id = pair AND m.user_id = p_user
       AND m.request IS NULL AND NOT relation_started(c);
   SELECT m.request INTO state FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user;
   IF state IS DISTINCT FROM 'declined' THEN
-    PERFORM relation_request_event(pair, p_user, true, NULL);
+    PERFORM relation_request_event(pair, p_user, true, NULL, p_note);
   END IF;
 END $$;
 
@@ -131,7 +137,7 @@ BEGIN
   PERFORM contact_tidy(p_user, p_peer);
 END $$;
 
--- A subscription stanza { type, peer }. From somebody whom the user blocks it is nothing. The result
+-- A subscription stanza { type, peer, note?, nick? }. From somebody whom the user blocks it is nothing. The result
 -- is { answer, last_seen }.
 CREATE FUNCTION change_contact_stanza(p_user uuid, p_arguments jsonb, OUT outcome int,
                                       OUT result jsonb)
@@ -146,7 +152,8 @@ BEGIN
     RETURN;
   END IF;
   CASE p_arguments->>'type'
-    WHEN 'subscribe' THEN SELECT * INTO answer FROM contact_subscribe(p_user, from_peer);
+    WHEN 'subscribe' THEN SELECT * INTO answer
+      FROM contact_subscribe(p_user, from_peer, p_arguments->>'note', p_arguments->>'nick');
     WHEN 'subscribed' THEN SELECT * INTO answer FROM contact_subscribed(p_user, from_peer);
     WHEN 'unsubscribe' THEN SELECT * INTO answer FROM contact_unsubscribe(p_user, from_peer);
     ELSE SELECT * INTO answer FROM contact_unsubscribed(p_user, from_peer);
@@ -219,6 +226,7 @@ LANGUAGE sql STABLE AS $$
     'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
                          WHEN c.from_peer THEN 'from' ELSE 'none' END,
     'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),
+    'note', CASE WHEN c.pending_in THEN c.note END,
     'updated_at', api_time(c.updated_at))
     FROM (SELECT) one LEFT JOIN contacts c ON c.user_id = p_user AND c.peer = u.jid
 $$;

@@ -33,10 +33,13 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   RETURN QUERY
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
@@ -123,10 +126,11 @@ END $$;
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender's User object; receipt: one
--- waits in the outbox.
+-- waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
-  p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
+  p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
+  p_sent text[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
@@ -173,6 +177,10 @@ BEGIN
                                  number_b, awaited, held, events, unanswered, shown, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
+  IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it
+    UPDATE messages m SET sent_at = late.at::timestamptz FROM unnest(p_ids, p_sent) AS late (id, at)
+      WHERE m.id = late.id AND late.at IS NOT NULL;
+  END IF;
 END $$;
 
 -- A bounce: the message p_ids[n] that a hosted user sent could not be delivered; p_from is the bare
@@ -185,11 +193,14 @@ RETURNS TABLE (outcome int, id uuid, conversation_id uuid, sender_id uuid, clien
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
   m messages;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
       WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user;
@@ -209,8 +220,9 @@ RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT concat('{"id":"', m.id, '","client_id":', json_text(m.client_id), ',"conversation_id":"',
     m.conversation_id, '","seq":', m.seq, ',"sender":', p_sender, ',"sender_id":"', m.sender_id,
-    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":null,'
-    '"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
+    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":',
+    CASE WHEN m.sent_at IS NULL THEN 'null' ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
+    ',"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
     '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
     CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
          WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,

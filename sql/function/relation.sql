@@ -60,7 +60,8 @@ END $$;
 
 -- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.
 CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE conversations c SET guarded = g.guarded
     FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
@@ -68,12 +69,12 @@ LANGUAGE sql AS $$
                               AND m.request IN ('pending', 'declined')) AS guarded
             FROM conversations x JOIN users a ON a.id = x.user_a JOIN users b ON b.id = x.user_b
             WHERE x.id = p_conversation AND x.kind = 'direct') g
-    WHERE c.id = g.id AND c.guarded <> g.guarded
-$$;
+    WHERE c.id = g.id AND c.guarded <> g.guarded;
+END $$;
 
 -- What a message request looks like to the one who is asked.
 CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
-                                       p_first messages) RETURNS void
+                                       p_first messages, p_note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -87,15 +88,17 @@ BEGIN
       'updated_at', api_time(p_first.created_at));
   END IF;
   PERFORM event_add('request.new', 'user', p_conversation, p_user,
-                    json_build_object('conversation', shown, 'subscription', p_subscription));
+                    json_build_object('conversation', shown, 'subscription', p_subscription,
+                                      'note', p_note));
 END $$;
 
 -- Tells p_user what the conversation looks like now.
 CREATE FUNCTION relation_updated_event(p_conversation uuid, p_user uuid) RETURNS void
-LANGUAGE sql AS $$
-  SELECT event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
-    FROM conversations c WHERE c.id = p_conversation
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
+    FROM conversations c WHERE c.id = p_conversation;
+END $$;
 
 -- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
 -- waits is another matter.
@@ -403,10 +406,14 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id),
     'watchers', relation_watchers(p_user, named.ret_jid));
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  result := jsonb_set(result, '{block,created_at}', (
+    SELECT to_jsonb(api_time(b.created_at)) FROM blocks b
+      WHERE b.user_id = p_user AND b.peer = named.ret_jid));
   IF outcome = 0 THEN
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
@@ -445,7 +452,8 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL),
     'watchers', relation_watchers(p_user, named.ret_jid),
     'last_seen', contact_last_seen(p_user));
 END $$;
@@ -455,7 +463,8 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(user_shown(p_user, u)) AS json, b.created_at, b.peer,
+    SELECT user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('blocker_id', p_user,
+             'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
       WHERE b.user_id = p_user

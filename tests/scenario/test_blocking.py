@@ -203,7 +203,9 @@ def test_between_app_users(app, alice, bella):
         assert len(alice.messages(talk)["items"]) == 1
         alice.read(talk)
         own = bella.request("POST", f"/api/conversations/{talk['id']}/messages", body)
-        assert own.status == 409 and own.json["code"] == "conflict"
+        direct = bella.request("POST", "/api/messages", {"receiver_id": alice.me()["id"], "content": "hello?"})
+        for reply in (own, direct):
+            assert reply.status == 409 and reply.json["code"] == "conflict"
         socket.sync()
         assert not socket.frames("message.new", "message.read")
         unblock(bella, id=alice.me()["id"])
@@ -268,7 +270,9 @@ def test_blocks_are_listed_and_idempotent(alice, bella, bob):
     one = block(alice, id=bella.id)
     assert one == block(alice, id=bella.id) and one["user"]["id"] == bella.id and one["blocked"] is True
     block(alice, jid=bob.bare.upper())
-    assert block(alice, jid="Evil.Example") == {"jid": "evil.example", "user": None, "blocked": True}
+    evil = block(alice, jid="Evil.Example")
+    assert evil == {"jid": "evil.example", "user": None, "blocked": True, "blocker_id": alice.me()["id"],
+                    "blocked_id": None, "created_at": evil["created_at"]}
     page = alice.call(200, "GET", "/api/users/blocked", limit=1)
     assert [u["jid"] for u in page["items"]] == [bob.bare] and page["has_more"] and page["domains"] == ["evil.example"]
     rest = alice.call(200, "GET", "/api/users/blocked", limit=1, before=page["next"])

@@ -574,6 +574,7 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     ck_assert_ptr_nonnull(strstr(reply->head, "Access-Control-Allow-Credentials: true\r\n"));
     ck_assert_ptr_nonnull(strstr(reply->head, "X-CSRF-Token"));
     ck_assert_ptr_nonnull(strstr(reply->head, "Vary: Origin\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Request-Id: "));
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
