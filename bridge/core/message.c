@@ -12,6 +12,7 @@
 #include "bridge/core/event.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
+#include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
@@ -23,35 +24,15 @@ static struct message_write *as_message(struct write *write)
     return (struct message_write *)(void *)write;
 }
 
-/* The Message object of a message that has just been stored: same members as message_text() in
- * sql/function, where a fresh message has no marks yet. */
+/* The Message object of a message that has just been stored: nobody has got to it yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const char *sender_json)
 {
-    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
-    char created[CLOCK_TIMESTAMP_SIZE];
-    uuid_format(&m->id, id);
-    uuid_format(&m->conversation, conversation);
-    uuid_format(&m->sender, sender);
-    clock_format(m->write.at, created);
-    struct json_writer json;
-    json_writer_init(&json, buf);
-    json_begin_object(&json);
-    json_member_string(&json, "id", id);
-    json_member_string(&json, "client_id", m->client_id);
-    json_member_string(&json, "conversation_id", conversation);
-    json_member_integer(&json, "seq", m->seq);
-    json_member_raw(&json, "sender", sender_json);
-    json_member_string(&json, "sender_id", sender);
-    json_member_string(&json, "content", m->body);
-    static const char fixed[] =
-        ",\"message_type\":\"text\",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,"
-        "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
-        "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
-        "\"delivered_at\":null,\"read_at\":null";
-    buffer_append(buf, fixed, sizeof fixed - 1);
-    json_member_string(&json, "created_at", created);
-    json_end_object(&json);
+    struct message_view view = {.id = m->id, .conversation = m->conversation, .sender = m->sender,
+                                .sender_json = sender_json, .client_id = m->client_id,
+                                .body = m->body, .kind = "text", .seq = m->seq,
+                                .created_at = m->write.at};
+    message_json_write(buf, &view);
 }
 
 void message_write_brief(struct buffer *buf, const struct message_brief *message)
