@@ -323,7 +323,7 @@ static void review(struct cluster *cluster)
         outbox_fence(cluster->core->outbox, lease_epoch(cluster->lease));
         outbox_link_up(cluster->core->outbox);
     } else if (changed) {
-        outbox_link_down(cluster->core->outbox);
+        outbox_link_down(cluster->core->outbox, link_ended_in_order(cluster->link));
     }
     if (changed)
         tell_link(cluster);

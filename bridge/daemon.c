@@ -30,6 +30,7 @@
 #include "bridge/xmpp/link.h"
 
 #define DRAIN_MILLISECONDS 5000
+#define OUTBOX_MILLISECONDS 1000
 
 struct daemon {
     struct core core;
@@ -94,7 +95,7 @@ static void link_down(void *data)
     struct daemon *daemon = data;
     metric_set(METRIC_LINK_UP, 0);
     if (!daemon->cluster)
-        outbox_link_down(daemon->core.outbox);
+        outbox_link_down(daemon->core.outbox, link_ended_in_order(daemon->link));
     cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_down)
@@ -273,14 +274,22 @@ static void part_stopped(void *data)
         daemon->stopped(daemon->stopped_data);
 }
 
+/* Only now may another instance take over the sending. */
+static void outbox_drained(void *data)
+{
+    struct daemon *daemon = data;
+    cluster_leave(daemon->cluster);
+    part_stopped(daemon);
+}
+
 void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
 {
     log_info(AREA_MAIN, "stopping", NULL);
     daemon->stopped = done;
     daemon->stopped_data = data;
-    daemon->stopping = 2;
+    daemon->stopping = 3;
     drain(daemon);
-    cluster_leave(daemon->cluster);
+    outbox_drain(daemon->core.outbox, OUTBOX_MILLISECONDS, outbox_drained, daemon);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
     ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
 }

@@ -373,6 +373,14 @@ static bool is_idna2008(const struct text *domain)
            text_is_in_class(domain, CLASS_IDENTIFIER);
 }
 
+/* All four dots of IDNA (RFC 3490 section 3.1). */
+static bool ends_with_dot(const struct text *text)
+{
+    static const UChar32 dots[] = {'.', 0x3002, 0xff0e, 0xff61};
+    return text->length > 0 &&
+           is_one_of(text->unit[text->length - 1], dots, G_N_ELEMENTS(dots));
+}
+
 char *precis_domain(const char *text, size_t length, size_t max)
 {
     UErrorCode status = U_ZERO_ERROR;
@@ -381,13 +389,11 @@ char *precis_domain(const char *text, size_t length, size_t max)
     struct text domain;
     if (!text_read(&input, text, length) || !idna())
         return NULL;
+    if (ends_with_dot(&input))
+        input.length--;
     domain.length = uidna_nameToUnicode(idna(), input.unit, input.length, domain.unit, TEXT_MAX,
                                         &info, &status);
-    if (U_FAILURE(status) || domain.length >= TEXT_MAX)
-        return NULL;
-    if (domain.length > 1 && domain.unit[domain.length - 1] == '.')
-        domain.length--;
-    else if (info.errors != 0)
+    if (U_FAILURE(status) || info.errors != 0 || domain.length >= TEXT_MAX || ends_with_dot(&domain))
         return NULL;
     return is_idna2008(&domain) ? text_write(&domain, max) : NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* On the wire a message is 32 hexadecimal characters, a space, and {"from","topic","message"}. The
- * characters are a keyed digest of what follows the space: Redis is shared by those who can reach
+/* On the wire a message is 32 hexadecimal characters, a space, and {"from","number","topic","message"}.
+ * The characters are a keyed digest of what follows the space: Redis is shared by those who can reach
  * it, and what others write there must not look like ours. The key is made from the component's
- * secret, which all instances have. */
+ * secret, which all instances have. Numbers rise with each message of an instance, and are the time
+ * if that does: so what was heard before, or comes from an instance of long ago, is not heard again. */
 #include "config.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@
 #define HEARTBEAT_MILLISECONDS 500
 #define SILENCE (3 * G_USEC_PER_SEC)
 #define HANDLERS_MAX 64
+#define STALE (300 * G_USEC_PER_SEC) /* clocks of instances may differ so much */
 #define TOPIC_HERE "bus.here"
 #define TOPIC_LEFT "bus.left"
 
@@ -34,15 +36,28 @@ struct watcher {
     void *data;
 };
 
+struct instance {
+    gint64 when;   /* clock_monotonic, last heard */
+    gint64 number; /* of its last message */
+};
+
+/* One that was here. */
+struct gone {
+    gint64 number;
+    bool left; /* said good-bye; what it still says does not bring it back */
+};
+
 struct bus {
     struct bus_transport transport;
     bool up;
     char *instance;
+    gint64 number; /* of the last message that was sent */
+    gint64 warned; /* clock_monotonic */
     guint8 key[32];
     GArray *handlers;      /* struct handler */
     GArray *watchers;      /* struct watcher */
-    GHashTable *instances; /* char * → gint64 *: when it was last heard */
-    GHashTable *departed;  /* char *: said good-bye; what they still say does not bring them back */
+    GHashTable *instances; /* char * → struct instance * */
+    GHashTable *gone;      /* char * → struct gone * */
     bool leaving;
     bool joined;           /* the sender, by this very message */
     const char *sender;
@@ -88,9 +103,11 @@ static const char *check_digest(const struct bus *bus, const char *bytes, size_t
 static bool publish(struct bus *bus, const char *topic, const json_t *message)
 {
     g_autofree char *quoted = json_dumps(message, JSON_COMPACT);
+    bus->number = MAX(bus->number + 1, clock_wall());
     g_autofree char *text =
-        quoted ? g_strdup_printf("%*s {\"from\":\"%s\",\"topic\":\"%s\",\"message\":%s}",
-                                 DIGEST_CHARACTERS, "", bus->instance, topic, quoted)
+        quoted ? g_strdup_printf("%*s {\"from\":\"%s\",\"number\":%" G_GINT64_FORMAT
+                                 ",\"topic\":\"%s\",\"message\":%s}",
+                                 DIGEST_CHARACTERS, "", bus->instance, bus->number, topic, quoted)
                : NULL;
     size_t length = text ? strlen(text) : 0;
     bool sent = false;
@@ -161,19 +178,19 @@ static void catch_up(struct core *core)
 }
 
 /* False: not one more. */
-static bool heard(struct core *core, const char *instance)
+static bool heard(struct core *core, const char *instance, gint64 number)
 {
     GHashTable *instances = core->bus->instances;
-    gint64 *when = g_hash_table_lookup(instances, instance);
-    if (when) {
-        *when = clock_monotonic();
+    struct instance *known = g_hash_table_lookup(instances, instance);
+    if (known) {
+        *known = (struct instance){clock_monotonic(), number};
         return true;
     }
     if (g_hash_table_size(instances) >= BUS_INSTANCES_MAX)
         return false;
-    when = g_new(gint64, 1);
-    *when = clock_monotonic();
-    g_hash_table_insert(instances, g_strdup(instance), when);
+    known = g_new(struct instance, 1);
+    *known = (struct instance){clock_monotonic(), number};
+    g_hash_table_insert(instances, g_strdup(instance), known);
     log_info(AREA_CORE, "instance-joined", "instance=%s", instance);
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     greet(core); /* before anything that the watchers tell it */
@@ -182,11 +199,23 @@ static bool heard(struct core *core, const char *instance)
     return true;
 }
 
+static void note_gone(struct bus *bus, const char *instance, gint64 number, bool left)
+{
+    struct gone *gone = g_new(struct gone, 1);
+    *gone = (struct gone){number, left};
+    if (g_hash_table_size(bus->gone) >= BUS_INSTANCES_MAX)
+        g_hash_table_remove_all(bus->gone);
+    g_hash_table_replace(bus->gone, g_strdup(instance), gone);
+}
+
 static void forget(struct core *core, const char *instance)
 {
     g_autofree char *name = g_strdup(instance);
-    if (!g_hash_table_remove(core->bus->instances, name))
+    const struct instance *known = g_hash_table_lookup(core->bus->instances, name);
+    if (!known)
         return;
+    note_gone(core->bus, name, known->number, false);
+    g_hash_table_remove(core->bus->instances, name);
     log_info(AREA_CORE, "instance-gone", "instance=%s", name);
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     tell_watchers(core, name, false);
@@ -197,10 +226,10 @@ static void forget_silent(struct core *core)
     gint64 now = clock_monotonic();
     g_autoptr(GPtrArray) silent = g_ptr_array_new_with_free_func(g_free);
     GHashTableIter iter;
-    gpointer name, when;
+    gpointer name, known;
     g_hash_table_iter_init(&iter, core->bus->instances);
-    while (g_hash_table_iter_next(&iter, &name, &when)) {
-        if (now - *(gint64 *)when > SILENCE)
+    while (g_hash_table_iter_next(&iter, &name, &known)) {
+        if (now - ((struct instance *)known)->when > SILENCE)
             g_ptr_array_add(silent, g_strdup(name));
     }
     for (guint i = 0; i < silent->len; i++)
@@ -267,33 +296,67 @@ static void handle(struct core *core, const char *topic, const json_t *message)
     }
 }
 
+/* The number of what FROM said last, or below which nothing is believed. */
+static gint64 last_number(const struct bus *bus, const char *from)
+{
+    const struct instance *known = g_hash_table_lookup(bus->instances, from);
+    const struct gone *gone = g_hash_table_lookup(bus->gone, from);
+    if (known)
+        return known->number;
+    return gone ? gone->number : clock_wall() - STALE;
+}
+
+/* Whether NUMBER is news. What is old is a repetition, or the clocks are too far apart. */
+static bool is_news(struct bus *bus, const char *from, gint64 number)
+{
+    if (number > last_number(bus, from))
+        return true;
+    metric_add(METRIC_BUS_REFUSED, 1);
+    if (bus->warned == 0 || clock_monotonic() - bus->warned > STALE) {
+        bus->warned = clock_monotonic();
+        log_warning(AREA_CORE, "bus-stale", "instance=%s", from);
+    }
+    return false;
+}
+
+static void take(struct core *core, const char *from, gint64 number, const json_t *envelope)
+{
+    struct bus *bus = core->bus;
+    const char *topic = json_string_value(json_object_get(envelope, "topic"));
+    struct gone *gone = g_hash_table_lookup(bus->gone, from);
+    bool left = gone && gone->left;
+    metric_add(METRIC_BUS_RECEIVED, 1);
+    if (strcmp(topic, TOPIC_LEFT) == 0) {
+        forget(core, from);
+        note_gone(bus, from, number, true);
+        return;
+    }
+    if (left)
+        gone->number = number;
+    if (left || heard(core, from, number)) {
+        bus->sender = from;
+        handle(core, topic, json_object_get(envelope, "message"));
+        bus->sender = NULL;
+        bus->joined = false;
+    }
+}
+
 static void dispatch(struct core *core, const json_t *envelope)
 {
     struct bus *bus = core->bus;
     const char *from = json_string_value(json_object_get(envelope, "from"));
     const char *topic = json_string_value(json_object_get(envelope, "topic"));
     const json_t *message = json_object_get(envelope, "message");
+    gint64 number = json_integer_value(json_object_get(envelope, "number"));
     if (!is_name(from, BUS_TOPIC_MAX * 2) || !is_name(topic, BUS_TOPIC_MAX) ||
         !json_is_object(message)) {
         metric_add(METRIC_BUS_REFUSED, 1);
         return;
     }
-    if (strcmp(from, bus->instance) == 0) {
+    if (strcmp(from, bus->instance) == 0)
         bus->heard_self = clock_monotonic();
-        return;
-    }
-    metric_add(METRIC_BUS_RECEIVED, 1);
-    if (strcmp(topic, TOPIC_LEFT) == 0) {
-        if (g_hash_table_size(bus->departed) >= BUS_INSTANCES_MAX)
-            g_hash_table_remove_all(bus->departed);
-        g_hash_table_add(bus->departed, g_strdup(from));
-        forget(core, from);
-    } else if (g_hash_table_contains(bus->departed, from) || heard(core, from)) {
-        bus->sender = from;
-        handle(core, topic, message);
-        bus->sender = NULL;
-        bus->joined = false;
-    }
+    else if (is_news(bus, from, number))
+        take(core, from, number, envelope);
 }
 
 void bus_received(struct core *core, const char *bytes, size_t length)
@@ -314,12 +377,12 @@ void bus_up(struct core *core)
 {
     struct bus *bus = core->bus;
     GHashTableIter iter;
-    gpointer when;
+    gpointer known;
     bus->up = true;
     bus->heard_self = clock_monotonic();
     g_hash_table_iter_init(&iter, bus->instances);
-    while (g_hash_table_iter_next(&iter, NULL, &when))
-        *(gint64 *)when = bus->heard_self;
+    while (g_hash_table_iter_next(&iter, NULL, &known))
+        ((struct instance *)known)->when = bus->heard_self;
     metric_set(METRIC_BUS_CONNECTED, 1);
     catch_up(core);
 }
@@ -362,7 +425,7 @@ void bus_init(struct core *core, const struct bus_transport *transport)
     bus->handlers = g_array_new(FALSE, FALSE, sizeof(struct handler));
     bus->watchers = g_array_new(FALSE, FALSE, sizeof(struct watcher));
     bus->instances = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    bus->departed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    bus->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     bus->timer = g_timeout_add(HEARTBEAT_MILLISECONDS, on_timer, core);
     core->bus = bus;
     bus_subscribe(core, TOPIC_HERE, on_here, NULL);
@@ -377,7 +440,7 @@ void bus_clear(struct core *core)
     g_array_unref(bus->handlers);
     g_array_unref(bus->watchers);
     g_hash_table_unref(bus->instances);
-    g_hash_table_unref(bus->departed);
+    g_hash_table_unref(bus->gone);
     g_free(bus->instance);
     explicit_bzero(bus->key, sizeof bus->key);
     g_free(bus);

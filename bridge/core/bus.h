@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Small typed messages among the instances that share one database: typing, presence, wake-ups,
  * revocations. Best effort: what is published may be lost, and arrives at most once, in the order
- * of its publisher. Whatever must not be lost is in PostgreSQL first.
+ * of its publisher, even if somebody repeats it on the wire. Whatever must not be lost is in PostgreSQL first.
  *
  * Without [cluster] redis there is nobody else: publishing does nothing, handlers are never called.
  * An instance does not hear what it publishes itself. */

@@ -267,7 +267,7 @@ static void fill_account(struct fanout *fanout, struct account *account,
 {
     g_hash_table_insert(fanout->filled, g_memdup2(&account->id, sizeof account->id),
                         GINT_TO_POINTER(FILL_DONE));
-    if (result->resync) {
+    if (result->resync || (result->has_more && result->position < fanout->fill_to)) {
         event_missed(account, fanout->fill_to);
         return;
     }
@@ -286,7 +286,8 @@ static void fill_read(const struct resume_result *result, void *data)
     fanout->reads--;
     if (read->generation != fanout->generation || !fanout->filling)
         return;
-    if (result->error != ERROR_NONE || result->position < fanout->fill_to) {
+    if (result->error != ERROR_NONE ||
+        (result->position < fanout->fill_to && !result->has_more)) {
         g_queue_push_tail(&fanout->fill, account_ref(account)); /* the tick asks again */
         return;
     }

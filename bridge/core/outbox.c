@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sending what the outbox holds, in order, and clearing what is proven delivered (XEP-0114 has no
- * acknowledgement; streams are processed in order, so the answer to a ping is one). */
+/* Sending what the outbox holds, in order, and clearing what is proven to be read (XEP-0114 has no
+ * acknowledgement; streams are processed in order, so the answer to a ping is one) and has been for
+ * the time that the server may need to write it down (xmpp.keep). */
 #include "config.h"
 
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
 #include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
@@ -21,6 +23,7 @@
 #define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
                                * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
+#define KEEP_TICKS_MAX (60 * 1000 / TICK_MILLISECONDS) /* of the longest xmpp.keep */
 #define TOPIC "outbox"
 
 struct outbox {
@@ -28,7 +31,11 @@ struct outbox {
     gint64 sent;     /* position of the last entry sent on this stream */
     gint64 ever_sent; /* highest position sent on any stream: beyond it nothing is a resend */
     gint64 newest;   /* highest position known to be committed */
-    gint64 proven;   /* position up to which delivery is proven and rows are (being) deleted */
+    gint64 read;     /* position up to which the server has read */
+    gint64 settled;  /* position up to which that is long enough ago: rows are (being) deleted */
+    gint64 kept[KEEP_TICKS_MAX]; /* `read` at the last ticks, a ring */
+    unsigned keep_ticks, oldest;
+    unsigned clearing; /* deletions under way */
     bool uncleared;  /* a deletion failed: the tick repeats it */
     bool behind;     /* entries after `sent` are to be read from the database */
     bool reading;
@@ -40,6 +47,9 @@ struct outbox {
     guint timer;
     char fence[24];  /* several instances: the epoch as text; empty: none */
     bool telling;    /* the instance that sends is told at the end of this turn */
+    void (*drained)(void *data); /* outbox_drain; NULL: not draining */
+    void *drained_data;
+    guint drain_timer;
 };
 
 struct page {
@@ -50,6 +60,7 @@ struct page {
 
 static void read_page(struct outbox *outbox);
 static void ping(struct outbox *outbox);
+static void drain(struct outbox *outbox);
 
 static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
 {
@@ -196,22 +207,63 @@ static void read_page(struct outbox *outbox)
     archive_query(outbox->core->archive, QUERY_OUTBOX_PAGE, values, page_read, page);
 }
 
+static void drained(struct outbox *outbox)
+{
+    void (*done)(void *data) = outbox->drained;
+    outbox->drained = NULL;
+    if (outbox->drain_timer > 0)
+        g_source_remove(outbox->drain_timer);
+    outbox->drain_timer = 0;
+    if (done)
+        done(outbox->drained_data);
+}
+
 static void cleared(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
     struct outbox *outbox = data;
-    if (error == ERROR_NONE)
-        return;
-    log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
-    outbox->uncleared = true;
+    if (error != ERROR_NONE) {
+        log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
+        outbox->uncleared = true;
+    }
+    if (--outbox->clearing == 0 && !outbox->pinging)
+        drained(outbox);
 }
 
-static void clear_proven(struct outbox *outbox)
+static void clear_settled(struct outbox *outbox)
 {
-    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->proven);
+    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->settled);
     const char *values[] = {position, *outbox->fence ? outbox->fence : NULL};
     outbox->uncleared = false;
+    outbox->clearing++;
     archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);
+}
+
+static void settle(struct outbox *outbox, gint64 position)
+{
+    if (position <= outbox->settled)
+        return;
+    outbox->settled = position;
+    clear_settled(outbox);
+}
+
+/* What was read `keep_ticks` ago is settled now. */
+static void keep_tick(struct outbox *outbox)
+{
+    if (outbox->keep_ticks == 0)
+        return;
+    gint64 position = outbox->kept[outbox->oldest];
+    outbox->kept[outbox->oldest] = outbox->read;
+    outbox->oldest = (outbox->oldest + 1) % outbox->keep_ticks;
+    settle(outbox, position);
+}
+
+/* The server may have lost what it had read. */
+static void keep_nothing_read(struct outbox *outbox)
+{
+    outbox->read = outbox->settled;
+    for (unsigned i = 0; i < KEEP_TICKS_MAX; i++)
+        outbox->kept[i] = outbox->settled;
 }
 
 static void ping_done(bool delivered, void *data)
@@ -221,9 +273,12 @@ static void ping_done(bool delivered, void *data)
     outbox->pinged = 0;
     if (!delivered)
         return;
-    outbox->proven = MAX(outbox->proven, outbox->ping_covers);
-    clear_proven(outbox);
-    if (outbox->behind)
+    outbox->read = MAX(outbox->read, outbox->ping_covers);
+    if (outbox->keep_ticks == 0)
+        settle(outbox, outbox->read);
+    if (outbox->drained)
+        drain(outbox);
+    else if (outbox->behind)
         read_page(outbox);
 }
 
@@ -250,8 +305,9 @@ static gboolean tick(gpointer data)
         ping(outbox);
     if (outbox->behind)
         read_page(outbox);
+    keep_tick(outbox);
     if (outbox->uncleared && archive_is_up(outbox->core->archive))
-        clear_proven(outbox);
+        clear_settled(outbox);
     return G_SOURCE_CONTINUE;
 }
 
@@ -300,6 +356,7 @@ struct outbox *outbox_new(struct core *core)
     struct outbox *outbox = g_new0(struct outbox, 1);
     outbox->core = core;
     outbox->behind = true;
+    outbox->keep_ticks = (unsigned)core->options->xmpp_keep * 1000 / TICK_MILLISECONDS;
     outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
     bus_subscribe(core, TOPIC, on_told, outbox);
     return outbox;
@@ -310,6 +367,8 @@ void outbox_free(struct outbox *outbox)
     if (!outbox)
         return;
     g_source_remove(outbox->timer);
+    if (outbox->drain_timer > 0)
+        g_source_remove(outbox->drain_timer);
     if (outbox->telling)
         loop_cancel(tell, outbox);
     g_free(outbox);
@@ -318,16 +377,48 @@ void outbox_free(struct outbox *outbox)
 void outbox_link_up(struct outbox *outbox)
 {
     outbox->stream++;
-    outbox->sent = outbox->proven;
+    outbox->sent = outbox->read;
     outbox->unproven = outbox->pinged = 0;
     outbox->behind = true;
     read_page(outbox);
 }
 
-void outbox_link_down(struct outbox *outbox)
+void outbox_link_down(struct outbox *outbox, bool in_order)
 {
     outbox->stream++;
     outbox->behind = true;
+    if (!in_order)
+        keep_nothing_read(outbox);
+    if (outbox->drained)
+        drained(outbox);
+}
+
+/* Asks for what the server has not been asked about, then settles all that it has read. */
+static void drain(struct outbox *outbox)
+{
+    if (outbox->unproven > 0)
+        ping(outbox);
+    if (outbox->pinging)
+        return; /* its answer comes here again */
+    settle(outbox, outbox->read);
+    if (outbox->clearing == 0)
+        drained(outbox);
+}
+
+static gboolean drain_timed_out(gpointer data)
+{
+    struct outbox *outbox = data;
+    outbox->drain_timer = 0;
+    drained(outbox);
+    return G_SOURCE_REMOVE;
+}
+
+void outbox_drain(struct outbox *outbox, guint milliseconds, void (*done)(void *data), void *data)
+{
+    outbox->drained = done;
+    outbox->drained_data = data;
+    outbox->drain_timer = g_timeout_add(milliseconds, drain_timed_out, outbox);
+    drain(outbox);
 }
 
 /* Commits are reported in the order of positions: what was not is beyond `sent`. Nothing that this
@@ -340,7 +431,9 @@ void outbox_archive_up(struct outbox *outbox)
 
 void outbox_other_log(struct outbox *outbox)
 {
-    outbox->sent = outbox->ever_sent = outbox->newest = outbox->proven = outbox->ping_covers = 0;
+    outbox->sent = outbox->ever_sent = outbox->newest = outbox->ping_covers = 0;
+    outbox->settled = 0;
+    keep_nothing_read(outbox);
     outbox->stream++;
     outbox->uncleared = false;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Stanzas that must reach the XMPP server. A row waits in the database from the commit that caused
- * it until a ping sent after it has come back on the same stream; after a reconnect what is left is
- * sent again, in order and with the same ids. Memory holds only where we are. */
+ * it until a ping sent after it has come back on the same stream, and xmpp.keep longer; after a
+ * reconnect what is left is sent again, in order and with the same ids. Memory holds only where we
+ * are. */
 #pragma once
 
 #include <glib.h>
@@ -15,9 +16,13 @@ struct outbox;
 struct outbox *outbox_new(struct core *core);
 void outbox_free(struct outbox *outbox);
 
-/* The link is up, and this instance is the one that sends the outbox; or no longer so. */
+/* The link is up, and this instance is the one that sends the outbox; or no longer so. IN_ORDER: the
+ * stream was closed by a server that was well, what it has read need not be sent again. */
 void outbox_link_up(struct outbox *outbox);
-void outbox_link_down(struct outbox *outbox);
+void outbox_link_down(struct outbox *outbox, bool in_order);
+/* Before an orderly end: clears all that the server has read, so that the next start repeats
+ * nothing. DONE is called once, after MILLISECONDS at the latest, perhaps before this returns. */
+void outbox_drain(struct outbox *outbox, guint milliseconds, void (*done)(void *data), void *data);
 /* The database came (back): there may be rows whose commit was never reported. */
 void outbox_archive_up(struct outbox *outbox);
 /* It came back restored to the past, or as another one: positions start anew. outbox_archive_up

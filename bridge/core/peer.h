@@ -29,6 +29,7 @@ struct peer {
     GPtrArray *resources; /* struct peer_resource * */
     bool known;         /* has been heard of since the link came up */
     gint64 last_seen;   /* wall clock, microseconds; 0: not known */
+    unsigned questions; /* about its resources that wait to be asked; the owner's own */
 };
 
 /* TELL is called when what is shown of a contact has changed: peer->shown.told. */

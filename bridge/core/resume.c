@@ -61,6 +61,17 @@ static void note_deliveries(const struct reading *reading, const struct rows *ro
     }
 }
 
+/* No more was read than up to POSITION; others there may be behind it in ROWS are not all. */
+static void cut_at(struct resume_result *result, gint64 position)
+{
+    guint count = result->events->len;
+    while (count > 0 && ((struct event *)result->events->pdata[count - 1])->position > position)
+        count--;
+    g_ptr_array_set_size(result->events, (gint)count);
+    result->position = position;
+    result->has_more = true;
+}
+
 static void cut(const struct reading *reading, struct resume_result *result)
 {
     if (reading->limit == 0 || result->events->len <= reading->limit)
@@ -87,6 +98,8 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, 1) != NULL;
         result.resync = too_much || reading->position > result.position ||
                         events->len > reading->maximum;
+        if (!result.resync && rows_text(rows, 0, 7))
+            cut_at(&result, rows_integer(rows, 0, 7));
         if (!result.resync)
             cut(reading, &result);
         if (!result.resync)
@@ -115,6 +128,6 @@ void resume_page(struct core *core, struct account *account, gint64 position, gi
     reading->data = data;
     g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, position);
     g_autofree char *maximum = g_strdup_printf("%" G_GINT64_FORMAT, reading->maximum);
-    const char *values[] = {account->id_text, after, maximum};
+    const char *values[] = {account->id_text, after, maximum, RESUME_BYTES};
     archive_query(core->archive, QUERY_EVENT_RESUME, values, events_read, reading);
 }

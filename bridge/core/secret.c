@@ -41,13 +41,18 @@ bool secret_is_possible(const char *text, size_t length)
     return true;
 }
 
-struct uuid secret_digest(const char *text)
+struct uuid secret_digest_bytes(const char *bytes, size_t length)
 {
     guchar digest[SHA256_DIGEST_LENGTH];
     struct uuid half;
-    SHA256((const guchar *)text, strlen(text), digest);
+    SHA256((const guchar *)bytes, length, digest);
     memcpy(&half, digest, sizeof half);
     return half;
+}
+
+struct uuid secret_digest(const char *text)
+{
+    return secret_digest_bytes(text, strlen(text));
 }
 
 char *secret_csrf(const char *cookie)

@@ -17,6 +17,7 @@ bool secret_is_possible(const char *text, size_t length);
 
 /* The first half of the SHA-256 of TEXT: all that memory and database keep of a credential. */
 struct uuid secret_digest(const char *text);
+struct uuid secret_digest_bytes(const char *bytes, size_t length);
 
 /* The CSRF token that belongs to the session of COOKIE: it follows from it, and not the other way
  * round. Caller frees. */

@@ -374,7 +374,7 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
         return;
     }
     sign_in->known->session.grant =
-        (struct grant){secret_digest(token), claims.issued, claims.expires};
+        (struct grant){claims.digest, claims.issued, claims.expires};
     sign_in->known->forget_at = G_MAXINT64;
     struct user_claims user = {claims.subject, claims.username, claims.name, claims.picture};
     user_provision(sign_in->core, &user, user_read, sign_in);

@@ -16,6 +16,7 @@
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
 #include "bridge/core/base64url.h"
+#include "bridge/core/secret.h"
 #include "bridge/core/token.h"
 #include "bridge/core/token_key.h"
 
@@ -283,6 +284,7 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
         .issued = issued_at(parts.payload),
         .expires = expires,
+        .digest = secret_digest_bytes(parts.text, parts.signed_length),
     };
     return true;
 }

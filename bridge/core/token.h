@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/id.h"
+
 struct options;
 
 struct token_verifier;
@@ -24,6 +26,9 @@ struct token_claims {
     char *picture;
     gint64 issued;  /* iat; wall clock, microseconds; 0: it does not say */
     gint64 expires; /* the same, leeway included */
+    /* Of what is signed: whoever has a token can give it another good signature (ECDSA), and that
+     * must not make it another token, or a revoked one would live on. */
+    struct uuid digest;
 };
 void token_claims_clear(struct token_claims *claims);
 

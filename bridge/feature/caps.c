@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table of verified hashes. A wrong answer blames nobody but who gave it: the next one who shows
- * the hash is asked, a few times. */
+/* A table of verified hashes. A wrong answer, or none, blames nobody but who owes it: the next one who
+ * shows the hash is asked, and nobody twice within a minute. */
 #include "config.h"
 
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/core/core.h"
 #include "bridge/core/peer.h"
 #include "bridge/feature/caps.h"
@@ -13,13 +14,14 @@
 
 #define KNOWN_MAX 2000   /* hashes; when there are more, all are asked for anew */
 #define FEATURES_MAX 200 /* kept of one; longer answers are not believed */
-#define TRIES_MAX 5
+#define ASKED_MAX 16     /* people asked for one hash within a minute */
+#define ASKED_MEMORY (60 * G_USEC_PER_SEC)
 #define TIMEOUT_SECONDS 30
 
 struct known {
     GHashTable *features; /* a set of text; NULL: not known */
-    unsigned tries;
-    bool asking;
+    GHashTable *asked;    /* a set of bare JIDs */
+    gint64 since;         /* clock_monotonic, when the first of them was asked */
 };
 
 static GHashTable *table; /* ver → struct known * */
@@ -33,6 +35,7 @@ static void known_free(gpointer data)
 {
     struct known *known = data;
     g_clear_pointer(&known->features, g_hash_table_unref);
+    g_hash_table_unref(known->asked);
     g_free(known);
 }
 
@@ -46,12 +49,25 @@ void caps_stop(void)
     g_clear_pointer(&table, g_hash_table_unref);
 }
 
+static char *bare_jid(const struct peer_resource *resource)
+{
+    return g_strndup(resource->full_jid, strcspn(resource->full_jid, "/"));
+}
+
+static bool may_be_asked(const struct known *known, const char *bare)
+{
+    return clock_monotonic() - known->since >= ASKED_MEMORY ||
+           (g_hash_table_size(known->asked) < ASKED_MAX &&
+            !g_hash_table_contains(known->asked, bare));
+}
+
 bool caps_is_unknown(const struct peer_resource *resource)
 {
     if (!resource->caps_ver)
         return false;
+    g_autofree char *bare = bare_jid(resource);
     const struct known *known = g_hash_table_lookup(table, resource->caps_ver);
-    return !known || (!known->features && !known->asking && known->tries < TRIES_MAX);
+    return !known || (!known->features && may_be_asked(known, bare));
 }
 
 bool caps_has(const struct peer_resource *resource, const char *feature)
@@ -68,21 +84,39 @@ static void keep(struct known *known, const struct disco_info *info)
         g_hash_table_add(known->features, g_strdup(info->features->pdata[i]));
 }
 
+static void question_free(struct question *question)
+{
+    g_free(question->node);
+    g_free(question->ver);
+    g_free(question);
+}
+
 static void answered(xmpp_stanza_t *result, void *data)
 {
     struct question *question = data;
     struct known *known = table ? g_hash_table_lookup(table, question->ver) : NULL;
     g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
     struct caps caps = {.hash = "sha-1", .node = question->node, .ver = question->ver};
-    if (known) {
-        known->asking = false;
-        if (info && !known->features && info->features->len <= FEATURES_MAX &&
-            caps_verify(&caps, info))
-            keep(known, info);
+    if (known && info && !known->features && info->features->len <= FEATURES_MAX &&
+        caps_verify(&caps, info))
+        keep(known, info);
+    question_free(question);
+}
+
+/* The entry of VER, with BARE among the asked. */
+static void note_asked(const char *ver, char *bare)
+{
+    struct known *known = g_hash_table_lookup(table, ver);
+    if (!known) {
+        known = g_new0(struct known, 1);
+        known->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_insert(table, g_strdup(ver), known);
     }
-    g_free(question->node);
-    g_free(question->ver);
-    g_free(question);
+    if (clock_monotonic() - known->since >= ASKED_MEMORY)
+        g_hash_table_remove_all(known->asked);
+    if (g_hash_table_size(known->asked) == 0)
+        known->since = clock_monotonic();
+    g_hash_table_add(known->asked, bare);
 }
 
 void caps_ask(struct core *core, const char *from, const struct peer_resource *resource)
@@ -92,19 +126,10 @@ void caps_ask(struct core *core, const char *from, const struct peer_resource *r
     disco_info_add_request(iq, node);
     if (g_hash_table_size(table) >= KNOWN_MAX)
         g_hash_table_remove_all(table);
-    struct known *known = g_hash_table_lookup(table, resource->caps_ver);
-    if (!known) {
-        known = g_new0(struct known, 1);
-        g_hash_table_insert(table, g_strdup(resource->caps_ver), known);
-    }
+    note_asked(resource->caps_ver, bare_jid(resource));
     struct question *question = g_new0(struct question, 1);
     question->node = g_strdup(resource->caps_node);
     question->ver = g_strdup(resource->caps_ver);
-    known->tries++;
-    known->asking = link_request(core->link, iq, TIMEOUT_SECONDS, answered, question);
-    if (!known->asking) {
-        g_free(question->node);
-        g_free(question->ver);
-        g_free(question);
-    }
+    if (!link_request(core->link, iq, TIMEOUT_SECONDS, answered, question))
+        question_free(question);
 }

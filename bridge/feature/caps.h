@@ -11,7 +11,8 @@ struct peer_resource;
 void caps_start(void);
 void caps_stop(void);
 
-/* Whether RESOURCE's features are not known and nobody is being asked: caps_ask may be called. */
+/* Whether RESOURCE's features are not known and its user was not asked a moment ago: caps_ask may be
+ * called. */
 bool caps_is_unknown(const struct peer_resource *resource);
 /* Asks RESOURCE in the name of FROM (full JID of a hosted user). */
 void caps_ask(struct core *core, const char *from, const struct peer_resource *resource);

@@ -197,6 +197,7 @@ static void log_read(const struct resume_result *result, void *data)
         follower->events = g_ptr_array_ref(result->events);
         follower->next = 0;
         follower->read_to = result->position;
+        follower->behind = follower->behind || result->has_more;
         pump(follower);
     }
 }

@@ -10,8 +10,13 @@
 #include "bridge/feature/hosted.h"
 #include "xep/stanza.h"
 
+#define CALLS_MAX 1000 /* that wait; each holds a whole request */
+
+static unsigned calls;
+
 static void call_free(struct hosted_call *call)
 {
+    calls--;
     account_unref(call->account);
     xmpp_stanza_release(call->stanza);
     g_free(call->from_bare);
@@ -76,6 +81,7 @@ static void relation_found(const struct relation *relation, enum error_code erro
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call))
 {
     struct hosted_call *call = g_new0(struct hosted_call, 1);
+    calls++;
     call->core = context->data;
     call->stanza = xmpp_stanza_clone(context->stanza);
     call->target = context->target;
@@ -85,6 +91,8 @@ bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hos
     const char *resource = strchr(context->to, '/');
     if (resource && strcmp(resource, "/rest") != 0)
         hosted_refuse(call, ERROR_REFUSED);
+    else if (calls > CALLS_MAX)
+        hosted_refuse(call, ERROR_UNAVAILABLE);
     else
         relation_find(call->core, call->to_bare, call->from_bare, relation_found, call);
     return true;

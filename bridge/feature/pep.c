@@ -31,11 +31,16 @@
 
 #define CAPS_MAX 10000    /* versions of capabilities that are remembered */
 #define JOBS_MAX 1000     /* presences being looked into; more are passed over */
+#define JOBS_OF_ONE 16    /* of them of one account elsewhere */
+#define CAPS_HASH_MAX 32  /* bytes; whoever shows more shows nothing */
+#define CAPS_NODE_MAX 1023
+#define CAPS_VER_MAX 128
 #define CAPS_SECONDS 30
 #define CURRENT "current" /* id of items of nodes that have one item */
 
 static struct {
     GHashTable *caps; /* char * (ver) → nodes as pointer; proven ones */
+    GHashTable *busy; /* char * (bare JID) → jobs that look into it, as pointer */
     unsigned jobs;
 } pep;
 
@@ -292,9 +297,28 @@ struct job {
     char *hash, *node, *ver; /* its capabilities */
 };
 
+static unsigned jobs_of(const char *bare)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(pep.busy, bare));
+}
+
+/* One job more, or less, that looks into who is at JID. */
+static void count_job(const char *jid, bool more)
+{
+    g_autofree char *bare = g_strndup(jid, strcspn(jid, "/"));
+    pep.jobs = more ? pep.jobs + 1 : pep.jobs - 1;
+    if (!pep.busy)
+        return;
+    unsigned count = more ? jobs_of(bare) + 1 : jobs_of(bare) - 1;
+    if (count > 0)
+        g_hash_table_replace(pep.busy, g_steal_pointer(&bare), GUINT_TO_POINTER(count));
+    else
+        g_hash_table_remove(pep.busy, bare);
+}
+
 static void job_free(struct job *job)
 {
-    pep.jobs--;
+    count_job(job->jid, false);
     account_unref(job->account);
     g_free(job->user);
     g_free(job->jid);
@@ -393,17 +417,24 @@ static void account_found(struct account *account, enum error_code error, void *
     relation_find(job->core, job->user, bare, relation_read, job);
 }
 
+static bool is_usable(const struct caps *caps)
+{
+    return caps->ver && strlen(caps->ver) <= CAPS_VER_MAX && strlen(caps->node) <= CAPS_NODE_MAX &&
+           strlen(caps->hash) <= CAPS_HASH_MAX;
+}
+
 static void available(const struct stanza_context *context, const struct presence_stanza *presence)
 {
     const struct watcher *known = watcher_find(context->to_bare, context->from);
-    if (!presence->caps.ver) {
+    if (!is_usable(&presence->caps)) {
         watchers_remove(context->to_bare, context->from);
         return;
     }
-    if ((known && g_strcmp0(known->ver, presence->caps.ver) == 0) || pep.jobs >= JOBS_MAX)
+    if ((known && g_strcmp0(known->ver, presence->caps.ver) == 0) || pep.jobs >= JOBS_MAX ||
+        jobs_of(context->from_bare) >= JOBS_OF_ONE)
         return;
     struct job *job = g_new0(struct job, 1);
-    pep.jobs++;
+    count_job(context->from, true);
     *job = (struct job){.core = context->data,
                         .user = g_strdup(context->to_bare),
                         .jid = g_strdup(context->from),
@@ -434,6 +465,7 @@ static void start(struct core *core)
     (void)core;
     watchers_start();
     pep.caps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    pep.busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void stop(struct core *core)
@@ -441,6 +473,7 @@ static void stop(struct core *core)
     (void)core;
     watchers_stop();
     g_clear_pointer(&pep.caps, g_hash_table_unref);
+    g_clear_pointer(&pep.busy, g_hash_table_unref);
 }
 
 /* Who is there has to be learnt anew. */

@@ -28,6 +28,7 @@
 #include "xep/presence.h"
 
 #define JOBS_MAX 10000 /* presence stanzas at work or waiting; more are dropped */
+#define LANE_MAX 100   /* of them of one pair */
 
 struct job {
     struct core *core;
@@ -208,7 +209,13 @@ static bool on_presence(const struct stanza_context *context)
     struct job *job = job_new(context->data, context->from_bare, context->to_bare);
     job->type = presence.type;
     job->from = g_strdup(context->from);
-    job_add(job);
+    const GQueue *lane = g_hash_table_lookup(work.lanes, job->lane);
+    if (lane && lane->length >= LANE_MAX) {
+        metric_add(METRIC_STANZAS_REFUSED, 1);
+        job_free(job);
+    } else {
+        job_add(job);
+    }
     return true;
 }
 

@@ -25,6 +25,7 @@
 #define TICK_MILLISECONDS 250
 #define PACE_MILLISECONDS 20 /* between two questions */
 #define QUESTIONS_MAX 100000 /* that wait; more are dropped, the next presence asks again */
+#define PEER_QUESTIONS_MAX PEER_RESOURCES_MAX /* of them about capabilities of one contact */
 #define CAPS_NODE_MAX 1023
 #define CAPS_VER_MAX 64
 #define LAST_TIMEOUT 30      /* seconds */
@@ -107,7 +108,9 @@ static bool ask_last(const struct account *account, struct question *question)
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)
 {
     g_autofree char *bare = g_strndup(full_jid, strcspn(full_jid, "/"));
-    const struct peer *peer = peer_find(watch->peers, &account->id, bare);
+    struct peer *peer = peer_find(watch->peers, &account->id, bare);
+    if (peer && peer->questions > 0)
+        peer->questions--;
     for (guint i = 0; peer && i < peer->resources->len; i++) {
         const struct peer_resource *resource = peer->resources->pdata[i];
         if (strcmp(resource->full_jid, full_jid) == 0 && caps_is_unknown(resource))
@@ -142,16 +145,26 @@ static gboolean on_pace(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void enqueue(struct watch *watch, enum question_kind kind, const struct uuid *user,
+static bool enqueue(struct watch *watch, enum question_kind kind, const struct uuid *user,
                     const char *jid)
 {
     if (watch->questions.length >= QUESTIONS_MAX)
-        return;
+        return false;
     struct question *question = g_new0(struct question, 1);
     *question = (struct question){watch->core, kind, *user, g_strdup(jid)};
     g_queue_push_tail(&watch->questions, question);
     if (watch->pace == 0)
         watch->pace = g_timeout_add(PACE_MILLISECONDS, on_pace, watch);
+    return true;
+}
+
+/* Whoever shows other capabilities all the time waits for the next turn; others must not wait for
+ * that. */
+static void enqueue_caps(struct watch *watch, struct peer *peer,
+                         const struct peer_resource *resource)
+{
+    if (peer->questions < PEER_QUESTIONS_MAX && caps_is_unknown(resource))
+        peer->questions += enqueue(watch, ASK_CAPS, &peer->user, resource->full_jid);
 }
 
 /* ---- What is watched ------------------------------------------------------------------------------- */
@@ -236,8 +249,7 @@ static bool see(struct core *core, const struct sighting *sighting)
         return false;
     if (sighting->available) {
         peer_available(watch->peers, peer, &sighting->resource, sighting->at, now);
-        if (caps_is_unknown(&sighting->resource))
-            enqueue(watch, ASK_CAPS, &peer->user, sighting->resource.full_jid);
+        enqueue_caps(watch, peer, &sighting->resource);
         return true;
     }
     bool first = !peer->known;
@@ -343,9 +355,16 @@ static void link_up(struct core *core)
     peers_foreach(core->watch->peers, NULL, ask_again, core->watch);
 }
 
+static void forget_questions(struct peer *peer, void *data)
+{
+    (void)data;
+    peer->questions = 0;
+}
+
 static void link_down(struct core *core)
 {
     g_queue_clear_full(&core->watch->questions, question_free);
+    peers_foreach(core->watch->peers, NULL, forget_questions, NULL);
     peers_unknown(core->watch->peers, clock_monotonic());
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replay of missed events. Two phases: reading (events is NULL) and feeding. */
+/* Replay of missed events. Two phases: reading (events is NULL) and feeding; by turns, when there is more
+ * than is read at once. */
 #include "config.h"
 
 #include "bridge/base/options.h"
@@ -18,6 +19,8 @@ struct replay {
     bool reading; /* the callback is still to come; it frees what was cancelled meanwhile */
     bool cancelled;
     GPtrArray *events; /* struct event *, references; what was missed; NULL while reading */
+    gint64 read_to;    /* everything up to it is in events, or was sent */
+    bool more;         /* and more is in the log */
     guint next;        /* of events, to be sent */
     GPtrArray *held;   /* live events in the order they came; references */
     gsize held_bytes;
@@ -134,6 +137,18 @@ static bool was_seen(const struct replay *replay, const struct event *event)
     return event->position > replay->seen_from && event->position <= replay->seen_to;
 }
 
+static void read_done(const struct resume_result *result, void *data);
+
+static void read_on(struct replay *replay)
+{
+    const struct ws_socket *socket = replay->socket;
+    g_clear_pointer(&replay->events, g_ptr_array_unref);
+    replay->next = 0;
+    replay->more = false;
+    replay->reading = true;
+    resume_read(socket->server->core, socket->subscriber.account, replay->read_to, read_done, replay);
+}
+
 void replay_feed(struct ws_socket *socket)
 {
     struct replay *replay = socket->replay;
@@ -152,7 +167,10 @@ void replay_feed(struct ws_socket *socket)
         if (socket->replay != replay)
             return;
     }
-    finish(replay);
+    if (replay->more)
+        read_on(replay);
+    else
+        finish(replay);
 }
 
 static void read_failed(struct replay *replay, const struct resume_result *result)
@@ -182,6 +200,8 @@ static void read_done(const struct resume_result *result, void *data)
         return;
     }
     socket->floor = MAX(socket->floor, result->position);
+    replay->read_to = result->position;
+    replay->more = result->has_more;
     replay->events = g_ptr_array_new_full(result->events->len, (GDestroyNotify)event_unref);
     for (guint i = 0; i < result->events->len; i++)
         g_ptr_array_add(replay->events, event_ref(result->events->pdata[i]));
@@ -203,7 +223,6 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
     struct replay *replay = g_new0(struct replay, 1);
     replay->socket = socket_ref(socket);
     replay->id = g_strdup(id);
-    replay->reading = true;
     replay->held = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
     replay->position = from;
     if (from <= socket->live_from) {
@@ -213,6 +232,7 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
     /* From here on the client has what the replay has brought, whatever came live before. */
     output_forget_positions(&socket->output);
     socket->position = from;
+    replay->read_to = from;
     socket->replay = replay;
-    resume_read(core, socket->subscriber.account, from, read_done, replay);
+    read_on(replay);
 }

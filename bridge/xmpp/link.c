@@ -113,6 +113,7 @@ static void enter(struct link *link, enum link_state state)
         metric_add(METRIC_LINK_CONNECTS, 1);
         g_clear_pointer(&link->problem, g_free);
         link->last_proof = link->since;
+        link->in_order = false;
         log_info(AREA_LINK, "connected", "domain=%s", link->domain);
         link_find_place(link);
         link->callbacks.up(link->data);
@@ -292,6 +293,7 @@ static void on_stream_error(struct link *link, xmpp_stanza_t *element)
     enum retry_pace pace = link->state == LINK_UP ? error->when_up : error->before_up;
     g_autofree char *problem = g_strdup_printf(
         "%s%s%s", error->condition, error->advice ? ": " : "", error->advice ? error->advice : "");
+    link->in_order = true;
     link_lost(link, pace, problem);
 }
 
@@ -340,6 +342,7 @@ static void on_closed(void *data)
     if (!link->closing)
         queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
     write_queue(link);
+    link->in_order = true;
     link_lost(link, RETRY_BACKOFF, "the server closed the stream");
 }
 
@@ -641,6 +644,11 @@ bool link_is_up(const struct link *link)
 enum link_state link_state(const struct link *link)
 {
     return link->state;
+}
+
+bool link_ended_in_order(const struct link *link)
+{
+    return link->in_order;
 }
 
 const char *link_problem(const struct link *link)

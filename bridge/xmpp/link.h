@@ -52,6 +52,9 @@ void link_drop(struct link *link);
 
 bool link_is_up(const struct link *link);
 enum link_state link_state(const struct link *link);
+/* Whether the last stream ended with a closing tag or a stream error, so that the server was well
+ * enough to keep what it had read. */
+bool link_ended_in_order(const struct link *link);
 /* Why the link is not up, for operators: English, never secret; NULL while up or not yet known.
  * Valid until the link's state changes. */
 const char *link_problem(const struct link *link);

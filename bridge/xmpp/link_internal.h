@@ -48,6 +48,7 @@ struct link {
     gint64 timer_at;    /* when it fires */
     bool allowed;       /* to connect */
     bool closing;       /* our side of the stream has ended */
+    bool in_order;      /* the server has ended its side, or said why it will */
     bool offered;       /* inside link_offer */
     unsigned candidates; /* pings from addresses that are being tried */
     char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */

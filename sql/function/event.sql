@@ -85,12 +85,32 @@ BEGIN
       ORDER BY e.position LIMIT p_limit;
 END $$;
 
+-- The position at which more than p_bytes of text have come, of those messages and events; NULL: there
+-- are no more than that.
+CREATE FUNCTION event_cut(p_conversations uuid[], p_seqs bigint[], p_heard events[], p_bytes bigint)
+RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT min(g.position) FROM (
+    SELECT t.position, sum(t.size) OVER (ORDER BY t.position) AS size
+      FROM (SELECT m.position, octet_length(m.body) AS size
+              FROM unnest(p_conversations, p_seqs) u (id, seq)
+              -- OFFSET 0: seq is a part of the look-up, not a filter over the whole conversation.
+              CROSS JOIN LATERAL (SELECT x.position, x.body FROM messages x
+                                    WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
+            UNION ALL
+            SELECT e.position, octet_length(e.payload) FROM unnest(p_heard) e) t) g
+    WHERE g.size > p_bytes);
+END $$;
+
 -- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
 -- the rest in no order. The first
 -- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
--- than p_limit, and nothing follows. Watermarks appear once, where they stand now. What the user has
+-- than p_limit, and nothing follows. Its actor is NULL, or a position: up to there everything is
+-- here, and there was no room for more, as p_bytes of text had been exceeded; what is behind it must not be
+-- looked at. Watermarks appear once, where they stand now. What the user has
 -- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h.
-CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int)
+CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int, p_bytes bigint)
 RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
                conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
 LANGUAGE plpgsql STABLE
@@ -99,12 +119,18 @@ SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE
   unseen record;
+  heard events[];
+  cut bigint;
 BEGIN
   SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
+  IF unseen.missed <= p_limit THEN
+    heard := ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e);
+    cut := event_cut(unseen.conversations, unseen.seqs, heard, p_bytes);
+  END IF;
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
            greatest(h.stamp, 'epoch'), NULL::text,
-           NULL::uuid, NULL::uuid, NULL::uuid, NULL::bigint, NULL::bigint
+           NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint
       FROM log_head h;
   IF unseen.missed > p_limit THEN
     RETURN;
@@ -116,9 +142,10 @@ BEGIN
            CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
-      -- OFFSET 0: seq is a part of the look-up, not a filter over the whole conversation.
+      -- As in event_cut().
       CROSS JOIN LATERAL (SELECT x.* FROM messages x
                             WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
+      WHERE cut IS NULL OR m.position <= cut
       ORDER BY m.position DESC;
   RETURN QUERY
     SELECT k.position, k.type, k.at,
@@ -159,5 +186,5 @@ BEGIN
   RETURN QUERY
     SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
            NULL::bigint, NULL::bigint
-      FROM event_heard(p_user, p_position, p_limit + 1) e;
+      FROM unnest(heard) e WHERE cut IS NULL OR e.position <= cut;
 END $$;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Search in messages. Words are what PostgreSQL's `simple` configuration makes of a text, and a word of
--- a query stands for all that begin with it.
+-- Search in messages. Words are what PostgreSQL's `simple` configuration makes of a text without its
+-- punctuation, and a word of a query stands for all that begin with it.
 --
 -- Keys of a block: BUCKET.word for each word, BUCKET@number for each hosted member, BUCKET#id for the
 -- conversation.
@@ -10,11 +10,19 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT to_hex(p_position >> 16)
 $$;
 
+-- A text's words. Punctuation is nothing but an end of words here: PostgreSQL's parser looks for paths,
+-- hosts and the like in it, and takes a time that grows with the square of the length for some texts
+-- ("a_a_a…"): one message of 64 KB would keep it busy for a minute.
+CREATE FUNCTION search_vector(p_text text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT to_tsvector('simple', translate(p_text, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))
+$$;
+
 -- The words of a text, each at most 64 characters, sorted.
 CREATE FUNCTION search_words_of(p_text text) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(array_agg(DISTINCT left(word, 64)), '{}')
-    FROM unnest(tsvector_to_array(to_tsvector('simple', p_text))) word
+    FROM unnest(tsvector_to_array(search_vector(p_text))) word
 $$;
 
 -- Puts the messages of the next p_limit positions into blocks. Yields how far the log is ahead
@@ -40,12 +48,16 @@ BEGIN
   IF high <= low THEN
     RETURN 0;
   END IF;
+  -- Long messages go in smaller batches: what is too slow for one statement would never get done.
+  high := least(high, (SELECT min(g.position) FROM (
+    SELECT m.position, sum(octet_length(m.body)) OVER (ORDER BY m.position) AS size
+      FROM messages m WHERE m.position > low AND m.position <= high) g WHERE g.size > 1000000));
   bucket := search_bucket(high);
   BEGIN
     INSERT INTO search_blocks (position, conversation_id, first_seq, last_seq, words)
       SELECT g.position, g.conversation_id, g.first_seq, g.last_seq, array_to_tsvector(
                ARRAY(SELECT bucket || '.' || left(w, 64)
-                       FROM unnest(tsvector_to_array(to_tsvector('simple', g.text))) w)
+                       FROM unnest(tsvector_to_array(search_vector(g.text))) w)
                || ARRAY(SELECT bucket || '@' || u.number FROM members o
                           JOIN users u ON u.id = o.user_id AND u.kind = 'hosted'
                           WHERE o.conversation_id = g.conversation_id)
@@ -134,7 +146,7 @@ BEGIN
           WHERE m.conversation_id = block.conversation_id
             AND m.seq BETWEEN greatest(block.first_seq, block.cleared_seq + 1) AND block.last_seq
             AND m.position < below AND strpos(lower(m.body), terms[1]) > 0
-            AND to_tsvector('simple', m.body) @@ plain
+            AND search_vector(m.body) @@ plain
           ORDER BY m.seq DESC LIMIT p_limit + 1);
       found := found || more;
     END LOOP;
@@ -169,7 +181,7 @@ BEGIN
           WHERE y.conversation_id = o.conversation_id
             AND y.seq > greatest(o.cleared_seq, last.seq - 2000)
             AND y.position > above AND y.position < p_below
-            AND strpos(lower(y.body), p_word) > 0 AND to_tsvector('simple', y.body) @@ p_plain
+            AND strpos(lower(y.body), p_word) > 0 AND search_vector(y.body) @@ p_plain
           ORDER BY y.seq DESC LIMIT p_limit) t
       WHERE o.user_id = p_user AND o.request IS DISTINCT FROM 'declined'
         AND (p_conversation IS NULL OR o.conversation_id = p_conversation)

@@ -7,7 +7,7 @@ SELECT * FROM log_state()
 -- name: event_resume
 SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
        conversation_id, message_id, sender_id, actor, peer
-  FROM event_resume($1::uuid, $2::bigint, $3::int)
+  FROM event_resume($1::uuid, $2::bigint, $3::int, $4::bigint)
 
 -- name: outbox_page
 SELECT * FROM outbox_page($1::bigint, $2::int)

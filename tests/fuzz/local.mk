@@ -52,6 +52,18 @@ tests_fuzz_cookie_fuzz_SOURCES = tests/fuzz/cookie_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cookie_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_cookie_fuzz_LDADD = libhttp.a libcore.a libbase.a $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/bus_fuzz
+tests_fuzz_bus_fuzz_SOURCES = tests/fuzz/bus_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_bus_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_bus_fuzz_LDADD = libcore.a libxep.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) \
+  $(CRYPTO_LIBS) $(GLIB_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/http_fuzz
+tests_fuzz_http_fuzz_SOURCES = tests/fuzz/http_fuzz.c tests/unit/http_fake_core.c $(FUZZ_MAIN)
+tests_fuzz_http_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_http_fuzz_LDADD = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_LIBS) \
+  $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/ws_fuzz
 tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)

@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct account *account;
 static resume_done resume_callback;
 static void *resume_data;
+static bool resume_part;
 static struct request *waiting;
 
 bool session_lookup(struct core *core, const struct credentials *credentials,
@@ -86,7 +87,9 @@ static void answer_resume(void)
     g_autoptr(GPtrArray) events = g_ptr_array_new();
     g_autoptr(trestle_event) event = make_event(6);
     g_ptr_array_add(events, event);
-    done(&(struct resume_result){.position = 6, .events = events}, resume_data);
+    resume_part = !resume_part; /* every other one is not all: the rest is asked for */
+    done(&(struct resume_result){.position = 6, .events = events, .has_more = resume_part},
+         resume_data);
 }
 
 /* The first of two is answered when the second comes, or at the end. */

@@ -4,6 +4,9 @@ import uuid
 
 import pytest
 
+from harness.daemon import Daemon
+from harness.rest import App
+from harness.sse import EventStream
 from harness.watch import never_stalls, resident
 from harness.xmpp import CLIENT
 
@@ -120,3 +123,43 @@ def test_a_message_repeated_by_its_sender_is_stored_once(meeting):
     for _ in range(3):
         bob.expect_receipt("4f2e8d3c-once")
     assert bob.inbox.count(lambda s: s.xml.tag == f"{{{CLIENT}}}message" and s.type == "error") == 0
+
+
+def by_sync(user, cursor):
+    got = []
+    while True:
+        page = user.call(200, "GET", f"/api/sync?since={cursor}&limit=1000")
+        assert not page["resync"]
+        got += [item["payload"]["content"] for item in page["items"] if item["type"] == "message.new"]
+        cursor = page["cursor"]
+        if not page["has_more"]:
+            return got
+
+
+def by_stream(user, cursor):
+    with EventStream(user, last=cursor) as stream:
+        stream.expect("resumed", timeout=60)
+        return [event["data"]["payload"]["content"] for event in stream.events("message.new")]
+
+
+def by_socket(user, cursor):
+    with user.ws(resume=cursor) as socket:
+        socket.expect("resumed", timeout=60)
+        return [frame["payload"]["content"] for frame in socket.frames("message.new")]
+
+
+def test_who_was_sent_very_much_still_catches_up(stack):
+    """Hundreds of the longest messages are too much for one answer of the database, and for one reader's memory."""
+    with Daemon(stack) as bridge:
+        alice, eve = App(bridge, "alice"), App(bridge, "eve")
+        talk = eve.conversation_with(participant_id=alice.me()["id"])
+        cursor = alice.call(200, "GET", "/api/sync")["cursor"]
+        for number in range(900):
+            eve.send(talk, f"{number} " + '"' * 60_000)
+        before = resident(bridge)
+        slow = [EventStream(alice, last=cursor, reading=False, buffer=4096) for _ in range(8)]
+        for road in (by_sync, by_stream, by_socket):
+            assert [text.split()[0] for text in road(alice, cursor)] == [str(n) for n in range(900)], road.__name__
+        assert resident(bridge) - before < 128 * 1024 * 1024
+        for stream in slow:
+            stream.close()

@@ -65,6 +65,21 @@ def test_what_was_in_flight_arrives_at_least_once(stack, app, xmpp, part, restar
     assert alice.messages(talk)["items"][-1]["id"] == sent["id"]
 
 
+def test_an_orderly_restart_of_the_bridge_repeats_nothing(stack, app, xmpp):
+    """What the server has read just before is not sent again, though it would be after a crash."""
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    alice.send(talk, "before")
+    bob.expect_message("before")
+    stack.stop("bridge")
+    stack.restart("bridge")
+    fault.wait_ready(stack, 40)
+    alice.send(talk, "after")
+    bob.expect_message("after")
+    texts = [s.body for s in bob.inbox.received if s.body and s.sender.startswith(alice.me()["jid"])]
+    assert texts == ["before", "after"]
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_the_app_user_resumes(stack, app, xmpp, restart, part):
     alice, dora, bob = app("alice"), app("dora"), xmpp("bob")

@@ -233,8 +233,8 @@ class Database:
     def outbox(self, after=0, limit=1000):
         return self.rows("SELECT * FROM outbox_page(%s, %s)", after, limit)
 
-    def resume(self, user, position, limit=1000):
-        return self.rows("SELECT * FROM event_resume(%s, %s, %s)", user, position, limit)
+    def resume(self, user, position, limit=1000, bytes=1_000_000):
+        return self.rows("SELECT * FROM event_resume(%s, %s, %s, %s)", user, position, limit, bytes)
 
     def head(self):
         return self.one("SELECT position FROM log_head")

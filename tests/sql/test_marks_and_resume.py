@@ -201,6 +201,30 @@ def test_more_than_the_limit_is_told_and_nothing_follows(db, talk):
     assert len(events(db.resume(talk["alice"], 0, 1000))) == 14
 
 
+def test_long_texts_are_resumed_in_parts(db, talk):
+    """Whatever the size of a part: together they are what was missed, in order, each once."""
+    alice, romeo, before = talk["alice"], talk["romeo"], db.head()
+    for number in range(9):
+        db.rows("SELECT * FROM message_store(ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s],"
+                " ARRAY[NULL]::text[], ARRAY[%s]::uuid[], false)", (id := new_id()), talk["conversation"], romeo, "x" * 1000, id)
+        db.rows("SELECT event_add('user.updated', 'user', NULL, %s, %s)", alice, json.dumps({"x": "y" * 500}))
+    wanted = sorted(events(db.resume(alice, before)))
+    assert len(wanted) == 18
+    for size in (0, 1, 999, 1000, 1700, 4000, 1_000_000):
+        got, position, parts = [], before, 0
+        while True:
+            rows = db.resume(alice, position, bytes=size)
+            cut, parts = rows[0]["actor"], parts + 1
+            part = sorted(e for e in events(rows) if cut is None or e[0] <= cut)
+            got += part
+            if cut is None:
+                break
+            assert cut == part[-1][0] > position
+            position = cut
+        assert got == wanted, size
+        assert (parts == 1) == (size == 1_000_000)
+
+
 def test_strangers_resume_nothing(db, talk):
     mallory = db.user("mallory")
     assert events(db.resume(mallory, 0)) == []
@@ -217,7 +241,7 @@ def test_a_hundred_thousand_missed_messages_cost_no_more_than_the_limit(db, talk
     db.rows("VACUUM ANALYZE messages")
     row, = db.resume(alice, before)
     assert row["type"] == "resync" and row["position"] == before + 100_000
-    plan = db.one("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM event_resume(%s, %s, 1000)", alice, before)
+    plan = db.one("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM event_resume(%s, %s, 1000, 1000000)", alice, before)
     assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 1500
     assert [row["type"] for row in db.resume(alice, before + 100_000)] == [None]
     assert len(db.resume(alice, before + 99_500)) == 501
@@ -234,7 +258,7 @@ def test_few_missed_messages_cost_the_same_after_a_long_history(db, talk, missed
     db.rows("VACUUM ANALYZE messages")
     arguments = (alice, before + 50_000 - missed)
     assert len(events(db.resume(*arguments))) == missed
-    for call in ("event_unseen(%s, %s, 1000)", "event_resume(%s, %s, 1000)"):
+    for call in ("event_unseen(%s, %s, 1000)", "event_resume(%s, %s, 1000, 1000000)"):
         plan = db.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM {call}", *arguments)
         assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 100 + 15 * missed, call
 

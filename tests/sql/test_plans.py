@@ -128,7 +128,7 @@ def calls(db):
         ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
         ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
-        ("log_state", "", ()), ("event_resume", "%s, %s, 1000", (user, 10000 + MESSAGES - 3000)),
+        ("log_state", "", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
         ("search_index", "500", ()),
         ("message_search", "%s, NULL, 'text 17', 50, NULL", (user,)),
         ("message_search", "%s, %s, 'text', 50, NULL", (user, conversation)),

@@ -96,6 +96,39 @@ def test_block_of_too_many_words_is_made_smaller(db, people):
     assert len(search(db, people["ann"], "7w8999")["items"]) == 1
 
 
+@pytest.mark.parametrize("unit", ["a_", "_1", "./", "~/", "/.", "a-", "<!--", "http://a.b/", "a@b.", "\u00ad1 "])
+def test_no_text_keeps_the_index_busy(db, people, unit):
+    """PostgreSQL's own parser needs a minute for some of these; then the index would never get past them."""
+    one = talk(db, people["ann"], "ben")
+    say(db, one, people["ann"], "fig " + unit * (65_000 // len(unit.encode())))
+    db.rows("SET statement_timeout = '5s'")
+    for indexed in (False, True):
+        assert len(search(db, people["ben"], "fig")["items"]) == 1
+        index(db)
+
+
+def test_long_messages_are_indexed_in_small_batches(db, people):
+    one = talk(db, people["ann"], "ben")
+    for number in range(40):
+        say(db, one, people["ann"], f"fig{number} " + "grape " * 10_000)
+    behind = db.one("SELECT search_index(1000)")
+    assert 0 < behind < 40
+    index(db)
+    assert len(search(db, people["ann"], "fig39")["items"]) == 1
+
+
+@pytest.mark.parametrize("text, query", [
+    ("see bob@example.org", "bob@example.org"), ("see bob@example.org", "example"), ("a well-known fact", "well-known"),
+    ("a well-known fact", "known"), ("https://example.org/a/b?c=d", "example.org/a"), ("O'Brien said", "o'brien"),
+    ("snake_case_name", "snake_case"), ("v1.2.3", "v1.2"), ("C++ & C#", "c")])
+def test_punctuation_only_ends_words(db, people, text, query):
+    one = talk(db, people["ann"], "ben")
+    say(db, one, people["ann"], text)
+    for indexed in (False, True):
+        assert contents(search(db, people["ben"], query)) == [text]
+        index(db)
+
+
 def test_pages_are_those_of_a_plain_scan(db, people):
     """Random texts over three conversations and several buckets, indexed up to a random place."""
     chance = random.Random(5)

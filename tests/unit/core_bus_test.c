@@ -173,6 +173,48 @@ START_TEST(a_garbled_message_is_dropped)
 }
 END_TEST
 
+/* Whoever can read and write Redis keeps what was said, and says it again later. */
+START_TEST(what_was_heard_is_not_heard_again)
+{
+    begin(2);
+    expect_heard("+a ");
+    say(1, "one");
+    say(1, "two");
+    g_autoptr(GBytes) one = g_queue_pop_head(&wire);
+    g_autoptr(GBytes) two = g_queue_pop_head(&wire);
+    gsize length;
+    const char *text = g_bytes_get_data(two, &length);
+    bus_received(&cores[0], text, length);
+    expect_heard("two ");
+    for (int gone = 0; gone < 2; gone++) {
+        bus_received(&cores[0], text, length);
+        bus_received(&cores[0], g_bytes_get_data(one, NULL), g_bytes_get_size(one));
+        expect_heard("");
+        if (gone)
+            break;
+        bus_leave(&cores[1]);
+        deliver();
+        expect_heard("-a ");
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(a_message_of_long_ago_brings_no_instance_back)
+{
+    begin(2);
+    say(1, "old");
+    g_autoptr(GBytes) old = g_queue_pop_head(&wire);
+    finish();
+    clock_advance(600 * G_USEC_PER_SEC);
+    begin(1);
+    bus_received(&cores[0], g_bytes_get_data(old, NULL), g_bytes_get_size(old));
+    expect_heard("");
+    ck_assert_uint_eq(bus_others(&cores[0]), 0);
+    finish();
+}
+END_TEST
+
 START_TEST(too_large_is_not_sent)
 {
     begin(2);
@@ -283,6 +325,7 @@ START_TEST(what_was_missed_is_told_again)
 END_TEST
 
 UNIT_MAIN("bus", alone_nothing_happens, others_are_heard_once_and_in_order,
-          who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped, too_large_is_not_sent,
+          who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped, what_was_heard_is_not_heard_again,
+          a_message_of_long_ago_brings_no_instance_back, too_large_is_not_sent,
           good_bye_is_final, users_elsewhere_are_known, users_go_with_their_instance,
           what_was_missed_is_told_again)

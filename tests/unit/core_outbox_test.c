@@ -68,25 +68,36 @@ static void link_up(void)
     outbox_link_up(t.core.outbox);
 }
 
-static void link_down(void)
+static void link_ends(bool in_order)
 {
     t.up = false;
     if (t.barrier)
         pong(false);
-    outbox_link_down(t.core.outbox);
+    outbox_link_down(t.core.outbox, in_order);
+}
+
+static void link_down(void)
+{
+    link_ends(false);
 }
 
 static struct options *options;
 
-static void start(void)
+static void start_keeping(int seconds)
 {
     memset(&t, 0, sizeof t);
     options = options_new();
+    options->xmpp_keep = seconds;
     t.core.options = options;
     t.core.sink = (struct stanza_sink){&t, ready, send_stanza, barrier, NULL};
     t.sent = g_ptr_array_new_with_free_func(g_free);
     t.core.outbox = outbox_new(&t.core);
     fake_set_up(true);
+}
+
+static void start(void)
+{
+    start_keeping(0);
 }
 
 static void stop(void)
@@ -308,6 +319,102 @@ START_TEST(another_log_starts_from_its_beginning)
 }
 END_TEST
 
+START_TEST(what_the_server_has_read_is_kept_for_a_while)
+{
+    start_keeping(1);
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    pong(true);
+    ck_assert_int_eq(fake_asked(), QUERY_MAX);
+    wait_tick();
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "10");
+    stop();
+}
+END_TEST
+
+START_TEST(what_is_kept_is_sent_again_when_the_link_breaks)
+{
+    start_keeping(60);
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    pong(true);
+    commit(20, 1);
+    link_ends(false);
+    link_up();
+    ck_assert_str_eq(fake_value(0), "0");
+    answer_page(2, (const char *[]){ROW("10", 0), ROW("20", 1)});
+    expect_sent("0101");
+    stop();
+}
+END_TEST
+
+START_TEST(what_is_kept_is_not_sent_again_when_the_stream_ends_in_order)
+{
+    start_keeping(60);
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    pong(true);
+    commit(20, 1);
+    link_ends(true);
+    link_up();
+    ck_assert_str_eq(fake_value(0), "10");
+    answer_page(1, (const char *[]){ROW("20", 1)});
+    expect_sent("011");
+    stop();
+}
+END_TEST
+
+static void count_call(void *data)
+{
+    ++*(int *)data;
+}
+
+START_TEST(draining_clears_all_that_was_read)
+{
+    int done = 0;
+    start_keeping(60);
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    commit(20, 1); /* not covered by the ping that is out */
+    outbox_drain(t.core.outbox, 60000, count_call, &done);
+    pong(true);
+    pong(true);
+    ck_assert_int_eq(done, 0);
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "20");
+    fake_answer(0, 0, NULL);
+    ck_assert_int_eq(done, 1);
+    stop();
+    ck_assert_int_eq(done, 1);
+}
+END_TEST
+
+START_TEST(draining_ends_when_nothing_waits_the_link_breaks_or_time_is_up)
+{
+    int done = 0;
+    start_keeping(60);
+    settle_empty();
+    outbox_drain(t.core.outbox, 60000, count_call, &done);
+    ck_assert_int_eq(done, 1);
+    commit(10, 0);
+    outbox_drain(t.core.outbox, 60000, count_call, &done);
+    link_down();
+    ck_assert_int_eq(done, 2);
+    link_up();
+    answer_page(1, (const char *[]){ROW("10", 0)});
+    outbox_drain(t.core.outbox, 1, count_call, &done);
+    while (done < 3)
+        g_main_context_iteration(NULL, TRUE);
+    stop();
+    ck_assert_int_eq(done, 3);
+}
+END_TEST
+
 START_TEST(clearing_that_failed_is_repeated)
 {
     start();
@@ -380,6 +487,11 @@ UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
           full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
           illegal_entry_bounces_and_does_not_hold_up_the_rest,
           return_of_the_database_repeats_nothing_on_this_stream,
-          another_log_starts_from_its_beginning, clearing_that_failed_is_repeated,
+          another_log_starts_from_its_beginning, what_the_server_has_read_is_kept_for_a_while,
+          what_is_kept_is_sent_again_when_the_link_breaks,
+          what_is_kept_is_not_sent_again_when_the_stream_ends_in_order,
+          draining_clears_all_that_was_read,
+          draining_ends_when_nothing_waits_the_link_breaks_or_time_is_up,
+          clearing_that_failed_is_repeated,
           failed_page_is_asked_for_again, full_pages_go_on_without_waiting,
           no_more_than_a_window_is_on_the_way)

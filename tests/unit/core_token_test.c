@@ -362,6 +362,45 @@ START_TEST(es256_takes_its_curve_alone)
 }
 END_TEST
 
+/* (r, s) and (r, n - s) are both good signatures: anybody can make the one from the other. */
+static char *other_signature(const char *token, EVP_PKEY *key)
+{
+    const char *dot = strrchr(token, '.');
+    size_t length = 0;
+    g_autofree guchar *raw = base64url_decode(dot + 1, strlen(dot + 1), &length);
+    ck_assert_uint_eq(length, 64);
+    BIGNUM *order = NULL, *s = BN_bin2bn(raw + 32, 32, NULL);
+    ck_assert_int_eq(EVP_PKEY_get_bn_param(key, "order", &order), 1);
+    BN_sub(s, order, s);
+    BN_bn2binpad(s, raw + 32, 32);
+    BN_free(s);
+    BN_free(order);
+    g_autofree char *text = g_strndup(token, (gsize)(dot - token));
+    return join(text, raw, length);
+}
+
+START_TEST(another_signature_is_not_another_token)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    use_key("ES256", key);
+    g_autofree char *token = key_token("{\"alg\":\"ES256\"}", good, key);
+    g_autofree char *twin = other_signature(token, key);
+    g_autofree char *next = key_token("{\"alg\":\"ES256\",\"typ\":\"JWT\"}", good, key);
+    g_autoptr(token_verifier) verifier = token_verifier_new(settings, NULL);
+    struct token_claims claims[3] = {0};
+    const char *const texts[] = {token, twin, next};
+    const char *reason;
+    ck_assert_str_ne(token, twin);
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        ck_assert(token_verify(verifier, texts[i], &claims[i], &reason));
+    ck_assert(uuid_equal(&claims[0].digest, &claims[1].digest));
+    ck_assert(!uuid_equal(&claims[0].digest, &claims[2].digest));
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        token_claims_clear(&claims[i]);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 static char *number(EVP_PKEY *key, const char *name, int size)
 {
     BIGNUM *value = NULL;
@@ -492,6 +531,7 @@ int main(void)
     tcase_add_test(tests, issuer_and_audience_are_checked_when_configured);
     tcase_add_test(tests, rs256_and_its_confusions);
     tcase_add_test(tests, es256_takes_its_curve_alone);
+    tcase_add_test(tests, another_signature_is_not_another_token);
     tcase_add_test(tests, a_key_set_is_chosen_from_by_kid);
     tcase_add_test(tests, unfit_keys_are_refused_at_the_start);
     Suite *suite = suite_create("core_token");

@@ -53,6 +53,27 @@ START_TEST(live_events_wait_for_the_replay)
 }
 END_TEST
 
+START_TEST(much_is_replayed_in_parts)
+{
+    world_begin();
+    struct client *client = client_greeted();
+    resume(client, "e-90");
+    world_publish(101);
+    world_resume_part(91, 93);
+    expect_events(client, 91, 93);
+    ck_assert(!client_has_frame(client));
+    ck_assert_int_eq(world.resume_from, 93);
+    world_publish(102); /* waits, too */
+    world_resume_part(94, 95);
+    ck_assert_int_eq(world.resume_from, 95);
+    world_resume(96, 101, 101);
+    expect_events(client, 94, 102);
+    expect_cursor(client, "resumed", "e-102", 12);
+    client_free(client);
+    world_end();
+}
+END_TEST
+
 START_TEST(events_read_before_they_were_fanned_out_come_once)
 {
     world_begin();
@@ -205,7 +226,7 @@ START_TEST(leaving_during_a_replay_is_harmless)
 }
 END_TEST
 
-UNIT_MAIN("ws_resume", live_events_wait_for_the_replay,
+UNIT_MAIN("ws_resume", live_events_wait_for_the_replay, much_is_replayed_in_parts,
           events_read_before_they_were_fanned_out_come_once,
           events_between_greeting_and_resume_come_once,
           events_after_the_greeting_come_once_to_a_client_that_missed_nothing, nothing_missed,

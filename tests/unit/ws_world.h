@@ -44,6 +44,8 @@ struct event *world_event(gint64 position, const char *payload);
 void world_publish(gint64 position); /* an event to the account */
 /* Completes a resume: events FIRST..LAST (none if FIRST > LAST) and the head of the log. */
 void world_resume(gint64 first, gint64 last, gint64 head);
+/* The same, when there was no room for what is behind LAST: it is asked for next. */
+void world_resume_part(gint64 first, gint64 last);
 void world_resume_fails(enum error_code error, bool resync, gint64 head);
 
 struct client {

@@ -91,6 +91,7 @@ START_TEST(user_input_is_prepared)
     static const struct preparation rows[] = {
         {"Alice@Example.ORG./Phone", "alice@example.org/Phone"},
         {"Example.org.", "example.org"},
+        {"example.org。", "example.org"},
         {"juliet@example.com/foo bar", "juliet@example.com/foo bar"},
         {"juliet@example.com/foo@bar/baz", "juliet@example.com/foo@bar/baz"},
         {"foo\\20bar@example.com", "foo\\20bar@example.com"},
@@ -138,6 +139,9 @@ START_TEST(input_that_is_no_address)
         "a@b_c.example",
         "a@-b.example",
         "a@b..example",
+        "b.example..",
+        "a@b.example.。",
+        "a@.",
         "a@.example",
         "a@xn--.example",
         "a@xn--a.example",

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.parse
 
 from .fault import wait_for
@@ -115,4 +116,5 @@ def signed(secret, text):
     key = hmac.new(secret.encode(), b"trestle bus 1\0", hashlib.sha256).digest()
     if not isinstance(text, bytes):
         text = json.dumps(text).encode()
+    text = text.replace(b'"topic"', b'"number":%d,"topic"' % (time.time() * 1e6), 1)
     return hmac.new(key, text, hashlib.sha256).hexdigest()[:32].encode() + b" " + text
