@@ -21,17 +21,34 @@ static char *one_line(const char *message)
     return g_strdelimit(line, "\r\n\t", ' ');
 }
 
-PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
+bool admin_sql_uri_is_good(const char *uri)
 {
-    /* libpq quotes a URI that it cannot read, password and all. */
-    PQconninfoOption *parsed = PQconninfoParse(options->database_uri, NULL);
-    if (!parsed) {
-        *ret_problem =
-            g_strdup("libpq cannot read the uri; special characters in its parts must be "
-                     "percent-encoded");
-        return NULL;
+    PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
+    bool good = parsed != NULL;
+    /* A slash in a password makes its beginning the port, which libpq quotes, too, but only later. */
+    for (const PQconninfoOption *p = parsed; p && p->keyword; p++) {
+        if (p->val && strcmp(p->keyword, "port") == 0)
+            good = strspn(p->val, "0123456789,") == strlen(p->val);
     }
     PQconninfoFree(parsed);
+    return good;
+}
+
+/* Over a socket the server takes the name of the user who runs the program: root, as a rule. */
+char *admin_sql_explain(const char *message)
+{
+    g_autofree char *line = one_line(message);
+    bool is_role = strstr(line, "Peer authentication failed") ||
+                   (strstr(line, "role \"") && strstr(line, "does not exist"));
+    return g_strconcat(line,
+                       is_role ? "; run this as the user of the service, for instance with "
+                                 "'runuser -u trestle -- trestle …'"
+                               : "",
+                       NULL);
+}
+
+PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
+{
     const char *keywords[] = {"dbname", "connect_timeout", "fallback_application_name", NULL};
     const char *values[] = {options->database_uri, "5", "trestle", NULL};
     PGconn *connection = PQconnectdbParams(keywords, values, 1);
@@ -40,7 +57,7 @@ PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
         PQclear(PQexec(connection, "SET statement_timeout = '10s'"));
         return connection;
     }
-    *ret_problem = one_line(PQerrorMessage(connection));
+    *ret_problem = admin_sql_explain(PQerrorMessage(connection));
     PQfinish(connection);
     return NULL;
 }

@@ -5,11 +5,18 @@
 
 #include <glib.h>
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "bridge/base/options.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGconn, PQfinish)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, PQclear)
+
+/* Whether libpq can read the URI. When it cannot, its own message quotes it, password and all: nobody
+ * must hand it such a one. */
+bool admin_sql_uri_is_good(const char *uri);
+/* What libpq says, on one line and with a hint where there is one; caller frees. */
+char *admin_sql_explain(const char *message);
 
 /* Waits at most five seconds. NULL and *ret_problem (caller frees) when there is no connection. */
 PGconn *admin_sql_connect(const struct options *options, char **ret_problem);

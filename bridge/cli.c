@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bridge/admin_sql.h"
+#include "bridge/base/error.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/cli.h"
@@ -212,13 +214,26 @@ static int print_usage(void)
     return EXIT_SUCCESS;
 }
 
+/* The base layer does not know libpq, which alone can say whether it will read the URI. */
+static struct options *load_options(const char *path, GError **error)
+{
+    g_autoptr(trestle_options) options = options_load(path, error);
+    if (!options || admin_sql_uri_is_good(options->database_uri))
+        return g_steal_pointer(&options);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                "%s: [database] uri: libpq cannot read it; special characters in a name or "
+                "password must be percent-encoded (@ is %%40, / is %%2F)",
+                path);
+    return NULL;
+}
+
 static int run_command(const struct command *command, const struct arguments *arguments)
 {
     const char *problem = command->takes_token_options ? token_problem(&arguments->token) : NULL;
     if (problem)
         return usage_error("%s", problem);
     g_autoptr(GError) error = NULL;
-    g_autoptr(trestle_options) options = options_load(arguments->config, &error);
+    g_autoptr(trestle_options) options = load_options(arguments->config, &error);
     if (!options) {
         if (command->run == run_doctor)
             return doctor_report_configuration(error->message);

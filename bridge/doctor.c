@@ -20,7 +20,6 @@
 #include "bridge/doctor_part.h"
 #include "bridge/token.h"
 
-#define POSTGRES_MIN 150000
 #define CLOCK_WARN (2 * G_USEC_PER_SEC)
 #define RSA_BITS_MIN 2048
 #define SPARE_DESCRIPTORS 128
@@ -72,6 +71,17 @@ static void check_database_settings(struct doctor *doctor, PGconn *connection)
         doctor_say(doctor, VERDICT_OK, "durability", "synchronous_commit is %s", commit);
 }
 
+/* With C, PostgreSQL knows upper and lower case of ASCII letters only. */
+static void check_locale(struct doctor *doctor, PGconn *connection)
+{
+    g_autofree char *locale = admin_sql_value(connection, tool_query_text(TOOL_LOCALE));
+    if (g_strcmp0(locale, "C") == 0 || g_strcmp0(locale, "POSIX") == 0)
+        doctor_say(doctor, VERDICT_WARN, "locale",
+                   "that of the database is %s: searches tell Ä from ä; make it anew with CREATE "
+                   "DATABASE … LOCALE 'C.UTF-8' TEMPLATE template0, and restore into it",
+                   locale);
+}
+
 static void check_schema(struct doctor *doctor, PGconn *connection)
 {
     g_autofree char *version =
@@ -87,9 +97,10 @@ static void check_schema(struct doctor *doctor, PGconn *connection)
     else if (version && number == schema_version())
         doctor_say(doctor, VERDICT_OK, "schema", "version %s", version);
     else if (version)
-        doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; run '%s'",
+        doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; %s",
                    version, schema_version(),
-                   number < schema_version() ? "trestle migrate" : "a newer trestle");
+                   number < schema_version() ? "run 'trestle migrate'"
+                                              : "install the newer trestle that migrated it");
     else
         doctor_say(doctor, VERDICT_FAIL, "schema",
                    "the tables of trestle are not there; run 'trestle migrate'");
@@ -128,18 +139,13 @@ static void check_database(struct doctor *doctor)
     }
     const char *encoding = PQparameterStatus(connection, "server_encoding");
     int version = PQserverVersion(connection);
-    if (version < POSTGRES_MIN)
-        doctor_say(doctor, VERDICT_FAIL, "database",
-                   "PostgreSQL %d is too old; 15 or later is needed", version / 10000);
-    else if (g_strcmp0(encoding, "UTF8") != 0)
-        doctor_say(
-            doctor, VERDICT_FAIL, "database",
-            "its encoding is %s; make it anew with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
-            "template0",
-            encoding);
+    g_autofree char *unfit = schema_server_problem(version, encoding);
+    if (unfit)
+        doctor_say(doctor, VERDICT_FAIL, "database", "%s", unfit);
     else
         doctor_say(doctor, VERDICT_OK, "database", "PostgreSQL %d.%d, %s", version / 10000,
                    version % 10000, encoding);
+    check_locale(doctor, connection);
     check_database_settings(doctor, connection);
     check_schema(doctor, connection);
     check_clock(doctor, connection);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bridge/admin_sql.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
@@ -77,6 +78,7 @@ int migrate_run(const struct options *options)
     g_autoptr(GError) error = NULL;
     if (schema_migrate(options->database_uri, &error))
         return 0;
-    fprintf(stderr, "trestle: %s\n", error->message);
+    g_autofree char *message = admin_sql_explain(error->message);
+    fprintf(stderr, "trestle: %s\n", message);
     return 1;
 }

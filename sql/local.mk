@@ -21,7 +21,10 @@ SQL_MIGRATIONS = \
   sql/migration/0006_sessions.sql \
   sql/migration/0007_instances.sql \
   sql/migration/0008_profile.sql \
-  sql/migration/0009_relation.sql
+  sql/migration/0009_relation.sql \
+  sql/migration/0010_search_blocks.sql \
+  sql/migration/0011_claims.sql \
+  sql/migration/0012_closed_profiles.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \

@@ -29,6 +29,7 @@
 #define NS_PING "urn:xmpp:ping"                                 /* 0199 */
 #define NS_TIME "urn:xmpp:time"                                 /* 0202 */
 #define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
+#define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"         /* 0232 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
 #define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
 #define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"            /* 0292 */

@@ -242,8 +242,9 @@ static void state_read(PGresult *result, void *data)
     int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, 2), NULL, 10);
     if (schema != schema_version()) {
         log_error(AREA_ARCHIVE, "schema-mismatch",
-                  "database=%d program=%d hint=\"run trestle migrate of the same version\"", schema,
-                  schema_version());
+                  "database=%d program=%d hint=\"%s\"", schema, schema_version(),
+                  schema < schema_version() ? "run trestle migrate"
+                                            : "install the newer trestle that migrated it");
         return;
     }
     if (PQnfields(result) < 4 ||

@@ -127,6 +127,7 @@ struct message_write {
     char *stanza;
     bool markable;
     bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
+    gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
     struct uuid user_a, user_b; /* members */
@@ -135,6 +136,7 @@ struct message_write {
     bool held;                /* the other member has not accepted the conversation and is not told */
     char *events;             /* what else this added to the log, JSON array or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
+    char *sender_shown;       /* WRITE_MESSAGE: the same as the other member sees it; NULL: like all; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;             /* it brings the conversation into a member's list */
@@ -200,3 +202,5 @@ const char *schema_functions_digest(void);
 
 /* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
 bool schema_migrate(const char *uri, GError **error);
+/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller frees. */
+char *schema_server_problem(int version, const char *encoding);

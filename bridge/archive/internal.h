@@ -54,11 +54,13 @@ bool binary_boolean(const PGresult *result, int row, int column);
 void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id); /* NULL: nil */
 char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */
 
+#define ARRAYS_MAX 11 /* columns of a batch */
+
 /* How writes of one kind become a statement and results; see write_kinds.c. */
 struct write_codec {
     enum query query;
     int arrays; /* the first parameters are arrays of these types */
-    enum array_type types[10];
+    enum array_type types[ARRAYS_MAX];
     enum { SCALAR_NONE, SCALAR_CAREFUL } scalar; /* the parameter behind them */
     void (*encode)(struct write *write, struct array *arrays);
     void (*decode)(struct write *write, const PGresult *result, int row);

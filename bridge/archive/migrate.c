@@ -11,6 +11,7 @@
 
 #include "bridge/archive/archive.h"
 
+#define POSTGRES_MIN 150000
 #define MIGRATION_LOCK "7236185219" /* any fixed number; two migrations never run at once */
 
 static const struct migration {
@@ -109,11 +110,30 @@ static bool apply_functions(PGconn *conn, GError **error)
     return false;
 }
 
+char *schema_server_problem(int version, const char *encoding)
+{
+    if (version < POSTGRES_MIN)
+        return g_strdup_printf("PostgreSQL %d is too old; 15 or later is needed", version / 10000);
+    if (g_strcmp0(encoding, "UTF8") != 0)
+        return g_strdup_printf("its encoding is %s; make it anew with CREATE DATABASE … ENCODING "
+                               "'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0",
+                               encoding);
+    return NULL;
+}
+
 bool schema_migrate(const char *uri, GError **error)
 {
-    g_autoptr(PGconn) conn = PQconnectdb(uri);
+    const char *keywords[] = {"dbname", "connect_timeout", "fallback_application_name", NULL};
+    const char *values[] = {uri, "5", "trestle", NULL};
+    g_autoptr(PGconn) conn = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(conn) != CONNECTION_OK) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", PQerrorMessage(conn));
+        return false;
+    }
+    g_autofree char *problem = schema_server_problem(
+        PQserverVersion(conn), PQparameterStatus(conn, "server_encoding"));
+    if (problem) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_CONFLICT, "the database: %s", problem);
         return false;
     }
     int version = 0;

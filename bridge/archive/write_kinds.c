@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "bridge/archive/internal.h"
+#include "bridge/base/clock.h"
 
 static struct message_write *as_message(struct write *write)
 {
@@ -35,9 +36,13 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_boolean(&a[7], m->markable);
     array_add_text(&a[8], m->stanza);
     array_add_boolean(&a[9], m->receipt);
+    char sent[CLOCK_TIMESTAMP_SIZE];
+    if (m->sent_at > 0)
+        clock_format(m->sent_at, sent);
+    array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
 }
 
-static void decode_message(struct write *write, const PGresult *r, int row)
+static void decode_stored(struct write *write, const PGresult *r, int row)
 {
     struct message_write *m = as_message(write);
     write->outcome = (enum write_outcome)binary_integer(r, row, 0);
@@ -59,7 +64,6 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     m->awaited = binary_boolean(r, row, 14);
     m->held = binary_boolean(r, row, 15);
     m->events = binary_text(r, row, 16);
-    m->unanswered = write->kind == WRITE_MESSAGE && binary_boolean(r, row, 17);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -67,9 +71,18 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     }
 }
 
+static void decode_message(struct write *write, const PGresult *r, int row)
+{
+    decode_stored(write, r, row);
+    if (write->outcome == OUTCOME_NOT_FOUND)
+        return;
+    as_message(write)->unanswered = binary_boolean(r, row, 17);
+    as_message(write)->sender_shown = binary_text(r, row, 18);
+}
+
 static void decode_receive(struct write *write, const PGresult *r, int row)
 {
-    decode_message(write, r, row);
+    decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
     as_message(write)->sender_json = binary_text(r, row, 17);
@@ -178,9 +191,9 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
                         ARRAY_BOOLEAN},
                        SCALAR_CAREFUL, encode_message, decode_message},
-    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 10,
+    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 11,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
-                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN},
+                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT},
                        SCALAR_NONE, encode_receive, decode_receive},
     [WRITE_MARK] = {QUERY_MARK_STORE, 5,
                     {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},
@@ -205,6 +218,7 @@ void message_write_free(struct message_write *m)
     g_free(m->remote_jid);
     g_free(m->events);
     g_free(m->sender_json);
+    g_free(m->sender_shown);
     g_free(m);
 }
 

@@ -17,7 +17,6 @@
 #include "bridge/base/options.h"
 #include "bridge/loop/loop.h"
 
-#define ARRAYS_MAX 10
 #define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
 #define BATCH_BYTES_MAX (4 * 1024 * 1024)   /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */

@@ -42,6 +42,11 @@ static bool reserve(struct buffer *buf, size_t more)
     return true;
 }
 
+void buffer_expect(struct buffer *buf, size_t more)
+{
+    reserve(buf, MIN(more, buf->ceiling - buf->length));
+}
+
 bool buffer_append(struct buffer *buf, const void *bytes, size_t length)
 {
     if (!reserve(buf, length))

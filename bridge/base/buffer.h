@@ -22,6 +22,7 @@ typedef struct buffer buffer;
 void buffer_init(struct buffer *buf, size_t ceiling);
 void buffer_clear(struct buffer *buf);                 /* frees the content; the buffer may be reused */
 void buffer_reset(struct buffer *buf);                 /* length 0, keeps the memory */
+void buffer_expect(struct buffer *buf, size_t more);   /* makes room at once for what is to come */
 bool buffer_append(struct buffer *buf, const void *bytes, size_t length);
 bool buffer_append_string(struct buffer *buf, const char *text);
 bool buffer_append_printf(struct buffer *buf, const char *format, ...) G_GNUC_PRINTF(2, 3);

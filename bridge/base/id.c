@@ -32,6 +32,15 @@ void uuid_generate(struct uuid *ret_id)
     ret_id->bytes[8] = (guint8)(0x80 | (ret_id->bytes[8] & 0x3f));
 }
 
+/* The value of a hexadecimal digit, or -1. A call per character would be most of the parsing. */
+static inline int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool uuid_parse(const char *text, struct uuid *ret_id)
 {
     struct uuid id;
@@ -42,7 +51,7 @@ bool uuid_parse(const char *text, struct uuid *ret_id)
                 return false;
             continue;
         }
-        int digit = g_ascii_xdigit_value(text[i]);
+        int digit = hex_digit(text[i]);
         if (digit < 0)
             return false;
         if (n % 2 == 0)

@@ -83,9 +83,9 @@ void json_put_string(struct json_writer *json, const char *text)
     const char *run = text;
     for (const char *p = text; *p; p++) {
         unsigned char c = (unsigned char)*p;
-        const char *escape = short_escape(c);
-        if (c >= 0x20 && !escape)
+        if (c >= 0x20 && c != '"' && c != '\\')
             continue;
+        const char *escape = short_escape(c);
         buffer_append(json->buf, run, (size_t)(p - run));
         if (escape)
             buffer_append(json->buf, escape, 2);

@@ -269,7 +269,7 @@ char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GErr
     else if (length > maximum)
         trouble = "is too large";
     else if (strlen(content) != length)
-        trouble = "has a NUL byte in it";
+        trouble = "has a NUL byte in it; it must be text in UTF-8 (not UTF-16)";
     if (fd >= 0)
         close(fd);
     if (!trouble) {
@@ -341,6 +341,8 @@ static bool parse_text(struct options *options, const char *path, const char *te
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: is not UTF-8", path);
         return false;
     }
+    if (g_str_has_prefix(text, "\xef\xbb\xbf"))
+        text += 3; /* the byte order mark of some editors */
     g_autoptr(GError) syntax = NULL;
     /* Without that flag GKeyFile drops name[xx] lines silently instead of leaving them to be
      * refused. */
@@ -362,35 +364,77 @@ static bool parse_text(struct options *options, const char *path, const char *te
     return true;
 }
 
+/* The first line with what looks like a comment behind its value, and is a part of the value; 0: none. */
+static guint line_with_comment(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    guint found = 0;
+    for (guint i = 0; lines[i]; i++) {
+        bool is_comment = *g_strchug(lines[i]) == '#';
+        const char *value = strchr(lines[i], '=');
+        if (found == 0 && !is_comment && value && (strstr(value, " #") || strstr(value, "\t#")))
+            found = i + 1;
+        explicit_bzero(lines[i], strlen(lines[i]));
+    }
+    return found;
+}
+
+static bool read_all(struct options *options, const char *path, const char *text, GError **error)
+{
+    g_autoptr(GError) trouble = NULL;
+    if (!parse_text(options, path, text, error))
+        return false;
+    options->config_path = g_canonicalize_filename(path, NULL);
+    if (options_check_given(options, &trouble) && read_secrets(options, path, &trouble) &&
+        options_check_values(options, &trouble))
+        return true;
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", path, trouble->message);
+    return false;
+}
+
 struct options *options_parse(const char *path, const char *text, GError **error)
 {
     g_autoptr(trestle_options) options = options_new();
-    if (!parse_text(options, path, text, error))
-        return NULL;
-    options->config_path = g_canonicalize_filename(path, NULL);
     g_autoptr(GError) trouble = NULL;
-    if (!options_check_given(options, &trouble) || !read_secrets(options, path, &trouble) ||
-        !options_check_values(options, &trouble)) {
-        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", path,
-                    trouble->message);
-        return NULL;
-    }
-    return g_steal_pointer(&options);
+    if (read_all(options, path, text, &trouble))
+        return g_steal_pointer(&options);
+    guint line = line_with_comment(text);
+    if (line > 0)
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
+                    "%s (a comment needs a line of its own; see line %u)", trouble->message, line);
+    else
+        g_propagate_error(error, g_steal_pointer(&trouble));
+    return NULL;
+}
+
+static bool holds_password(const char *uri)
+{
+    g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_NON_DNS, NULL);
+    return (parsed && g_uri_get_password(parsed)) || strstr(uri, "password=");
 }
 
 struct options *options_load(const char *path, GError **error)
 {
     mode_t mode = 0;
-    char *text = options_read_file(path, CONFIG_MAX, &mode, error);
-    if (!text)
+    g_autoptr(GError) trouble = NULL;
+    char *text = options_read_file(path, CONFIG_MAX, &mode, &trouble);
+    if (!text) {
+        int access_error = access(path, R_OK) == 0 ? 0 : errno;
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s%s", trouble->message,
+                    access_error == ENOENT   ? "; 'trestle --sample-config' prints one to begin with"
+                    : access_error == EACCES ? "; run this as root or as the user of the service"
+                                             : "");
         return NULL;
+    }
     struct options *options = options_parse(path, text, error);
     wipe_free(text);
     bool inline_secret = options && ((options->xmpp_secret && !options->xmpp_secret_file) ||
-                                     (options->auth_key && !options->auth_key_file));
+                                     (options->auth_key && !options->auth_key_file) ||
+                                     holds_password(options->database_uri) ||
+                                     holds_password(options->cluster_redis));
     if (inline_secret && (mode & S_IROTH))
         log_warning(AREA_CONFIG, "secrets-readable",
                     "detail=\"the configuration file holds a secret and every user of this machine "
-                    "can read it; use secret_file and key_file, or chmod o-r\"");
+                    "can read it; chmod o-r it\"");
     return options;
 }

@@ -243,10 +243,14 @@ static bool check_limits(const struct options *options, GError **error)
     return true;
 }
 
+static bool is_boolean(const char *text)
+{
+    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+}
+
 static bool check_session(const struct options *options, GError **error)
 {
-    static const char *const booleans[] = {"true", "false", NULL};
-    if (!g_strv_contains(booleans, options->session_cookie_secure))
+    if (!is_boolean(options->session_cookie_secure))
         return complain(error, "[session] cookie_secure", "must be true or false");
     if (!check_proxies(options->http_proxies))
         return complain(error, "[http] proxies", "must be numeric addresses, separated by spaces");
@@ -295,6 +299,8 @@ bool options_check_values(struct options *options, GError **error)
     static const char *const dialects[] = {"native", "s0", "s1", NULL};
     if (!g_strv_contains(dialects, options->websocket_dialect))
         return complain(error, "[websocket] dialect", "must be native, s0 or s1");
+    if (!is_boolean(options->websocket_token_in_address))
+        return complain(error, "[websocket] token_in_address", "must be true or false");
     if (!text_is_xml_safe(options->websocket_welcome, strlen(options->websocket_welcome)))
         return complain(error, "[websocket] welcome", "must be UTF-8 without control characters");
     if (!log_parse_level(options->log_level, &level))

@@ -23,7 +23,10 @@ static gint64 member_integer(const json_t *object, const char *name)
     return json_integer_value(json_object_get(object, name));
 }
 
-static void publish_one(struct core *core, const json_t *row)
+typedef void (*publish_event)(struct core *core, struct event *event, const struct uuid *users,
+                              size_t count);
+
+static void publish_one(struct core *core, const json_t *row, publish_event publish)
 {
     enum event_type type = event_type_from_name(json_string_value(json_object_get(row, "type")));
     char *text = json_dumps(json_object_get(row, "payload"), JSON_COMPACT);
@@ -46,29 +49,30 @@ static void publish_one(struct core *core, const json_t *row)
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(users); i++)
         count += uuid_parse(json_string_value(json_array_get(users, i)), &ids[count]);
-    event_publish(core, event, ids, count);
+    publish(core, event, ids, count);
 }
 
-void change_publish(struct core *core, const char *text)
+static void publish_all(struct core *core, const char *text, publish_event publish)
 {
     json_t *events = text ? json_loads(text, 0, NULL) : NULL;
     for (size_t i = 0; i < json_array_size(events); i++)
-        publish_one(core, json_array_get(events, i));
+        publish_one(core, json_array_get(events, i), publish);
     json_decref(events);
 }
 
-static void publish(struct core *core, const struct change_write *change)
+void change_publish_later(struct core *core, const char *events)
 {
-    event_passed(core, change->write.position);
-    change_publish(core, change->events);
+    publish_all(core, events, event_publish_later);
 }
 
 static void finished(struct write *write, enum error_code error)
 {
     struct change_write *change = (struct change_write *)(void *)write;
     g_autofree struct changing *changing = write->data;
-    if (error == ERROR_NONE)
-        publish(changing->core, change);
+    if (error == ERROR_NONE) {
+        event_passed(changing->core, change->write.position);
+        publish_all(changing->core, change->events, event_publish);
+    }
     json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
     struct change_result result = {error, write->outcome, json, change->result, write->position};
     if (changing->done)

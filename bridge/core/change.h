@@ -25,8 +25,9 @@ typedef void (*change_done)(const struct change_result *result, void *data);
 void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
                    change_done done, void *data);
 
-/* Publishes EVENTS, the JSON array of that name of a write (may be NULL). */
-void change_publish(struct core *core, const char *events);
+/* Publishes EVENTS, the JSON array of that name of a write (may be NULL), which come behind the other
+ * rows of its batch in the log. */
+void change_publish_later(struct core *core, const char *events);
 
 /* Carries out change NAME of REQUEST's account and answers REQUEST: 200 and the JSON the function
  * returned, or the problem that its outcome means. */

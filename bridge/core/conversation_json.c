@@ -17,7 +17,7 @@ enum {
     PEER_JOINED, PEER_READ, PINNED, MUTED, ARCHIVED, REQUEST, BLOCKED, UNREAD, PEER_ID,
     PEER_USERNAME, PEER_NAME, PEER_PICTURE, PEER_BIO, PEER_JID, PEER_KIND, PEER_NUMBER, LAST_ID,
     LAST_CLIENT_ID, LAST_SEQ, LAST_MINE, LAST_BODY, LAST_KIND, LAST_FAILED, LAST_AT,
-    LAST_DELIVERED, LAST_READ
+    LAST_DELIVERED, LAST_READ, LAST_SENT
 };
 
 /* The row at work. */
@@ -117,7 +117,8 @@ static void write_last(struct json_writer *json, const struct item *item)
         .client_id = text(item, LAST_CLIENT_ID), .body = text(item, LAST_BODY),
         .kind = text(item, LAST_KIND), .seq = integer(item, LAST_SEQ),
         .created_at = moment(item, LAST_AT), .delivered_at = moment(item, LAST_DELIVERED),
-        .read_at = moment(item, LAST_READ), .failed = is_set(item, LAST_FAILED)};
+        .read_at = moment(item, LAST_READ), .sent_at = moment(item, LAST_SENT),
+        .failed = is_set(item, LAST_FAILED)};
     json_key(json, "last_message");
     if (rows_uuid(item->rows, item->row, LAST_ID, &last.id)) {
         message_json_write(json->buf, &last);
@@ -129,7 +130,8 @@ static void write_last(struct json_writer *json, const struct item *item)
 
 static void write_item(struct json_writer *json, const struct item *item)
 {
-    gint64 last_at = moment(item, LAST_AT);
+    gint64 made_at = moment(item, CREATED_AT);
+    gint64 last_at = moment(item, LAST_AT) ? moment(item, LAST_AT) : made_at;
     json_begin_object(json);
     member_uuid(json, "id", &item->id);
     json_member_string(json, "type", text(item, KIND));
@@ -147,8 +149,8 @@ static void write_item(struct json_writer *json, const struct item *item)
     json_member_string(json, "request", text(item, REQUEST));
     json_member_boolean(json, "blocked", is_set(item, BLOCKED));
     json_member_raw(json, "settings", "{}");
-    member_time(json, "created_at", moment(item, CREATED_AT));
-    member_time(json, "updated_at", last_at ? last_at : moment(item, CREATED_AT));
+    member_time(json, "created_at", made_at);
+    member_time(json, "updated_at", last_at);
     json_end_object(json);
 }
 

@@ -69,7 +69,9 @@ struct core {
     void (*tell_revoked)(struct core *core);
     struct limiter *limiter;    /* NULL: no limits */
     char *epoch;                /* of the log; changes when a database is restored to the past */
+    GArray *appearing;          /* of struct uuid: conversations to bring into lists, until the turn's end */
     gint64 position;            /* up to which the log was handed out to subscribers */
+    GQueue later;               /* event.c's own */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     /* The account got its first subscriber, or lost its last one. NULL: nobody wants to know. */
     void (*presence_changed)(struct core *core, struct account *account, bool online);

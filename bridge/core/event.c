@@ -9,6 +9,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/registry.h"
+#include "bridge/loop/loop.h"
 
 static const char *const names[EVENT_TYPE_MAX] = {
     [EVENT_MESSAGE_NEW] = "message.new",
@@ -165,8 +166,49 @@ void event_passed(struct core *core, gint64 position)
         core->position = MAX(core->position, position);
 }
 
+struct later {
+    struct event *event; /* reference */
+    size_t count;
+    struct uuid users[];
+};
+
+static void publish_until(struct core *core, gint64 position)
+{
+    const struct later *first;
+    while ((first = g_queue_peek_head(&core->later)) && first->event->position <= position) {
+        g_autofree struct later *later = g_queue_pop_head(&core->later);
+        g_autoptr(trestle_event) event = later->event;
+        event_hand_out(core, event, later->users, later->count);
+    }
+}
+
+static void publish_rest(void *data)
+{
+    publish_until(data, G_MAXINT64);
+}
+
+/* Several statements are on their way at a time: what one of them added behind its rows comes before
+ * the rows of the next, whose completions may be called in the same turn. */
+void event_publish_later(struct core *core, struct event *event, const struct uuid *users, size_t count)
+{
+    event_passed(core, event->position);
+    if (core->router) { /* it sorts */
+        core->router->take(core, event, users, count);
+        return;
+    }
+    struct later *later = g_malloc(sizeof *later + count * sizeof *users);
+    later->event = event_ref(event);
+    later->count = count;
+    memcpy(later->users, users, count * sizeof *users);
+    if (g_queue_is_empty(&core->later))
+        loop_defer(publish_rest, core);
+    g_queue_push_tail(&core->later, later);
+}
+
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
+    if (event->position > 0)
+        publish_until(core, event->position);
     event_passed(core, event->position);
     if (event->position > 0 && core->router)
         core->router->take(core, event, users, count);

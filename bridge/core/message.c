@@ -19,6 +19,7 @@
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
+
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
@@ -31,7 +32,7 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     struct message_view view = {.id = m->id, .conversation = m->conversation, .sender = m->sender,
                                 .sender_json = sender_json, .client_id = m->client_id,
                                 .body = m->body, .kind = "text", .seq = m->seq,
-                                .created_at = m->write.at};
+                                .created_at = m->write.at, .sent_at = m->sent_at};
     message_json_write(buf, &view);
 }
 
@@ -52,17 +53,11 @@ void message_write_brief(struct buffer *buf, const struct message_brief *message
     json_end_object(&json);
 }
 
-static void publish_message(struct core *core, const struct message_write *m,
-                            const struct buffer *json)
+/* JSON is taken. */
+static void publish_to(struct core *core, const struct message_write *m, struct buffer *json,
+                       const struct uuid *members, size_t count)
 {
-    event_passed(core, m->write.position);
-    const struct uuid members[] = {m->held ? m->sender : m->user_a, m->held ? m->sender : m->user_b};
-    size_t count = m->held ? 1 : G_N_ELEMENTS(members);
-    if (!event_is_wanted(core, members, count))
-        return;
-    g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
-    buffer_append(&payload, json->data, json->length);
-    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, &payload);
+    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
     bool from_a = uuid_equal(&m->sender, &m->user_a);
     event->parties = (struct event_parties){.conversation = m->conversation, .message = m->id,
                                             .actor = m->sender,
@@ -71,34 +66,35 @@ static void publish_message(struct core *core, const struct message_write *m,
     event_publish(core, event, members, count);
 }
 
-struct besides {
-    struct core *core;
-    char *events;
-};
-
-static void publish_besides(void *data)
+/* JSON is for everybody but a member to whom the sender's profile is closed. */
+static void publish_message(struct core *core, const struct message_write *m,
+                            const struct buffer *json)
 {
-    g_autofree struct besides *besides = data;
-    g_autofree char *events = besides->events;
-    change_publish(besides->core, events);
+    event_passed(core, m->write.position);
+    bool from_a = uuid_equal(&m->sender, &m->user_a);
+    const struct uuid members[] = {m->sender, from_a ? m->user_b : m->user_a};
+    size_t count = m->held || m->sender_shown ? 1 : G_N_ELEMENTS(members);
+    if (event_is_wanted(core, members, count)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        buffer_append(&payload, json->data, json->length);
+        publish_to(core, m, &payload, members, count);
+    }
+    if (!m->held && m->sender_shown && event_is_wanted(core, &members[1], 1)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        write_message_json(&payload, m, m->sender_shown);
+        publish_to(core, m, &payload, &members[1], 1);
+    }
 }
 
 /* What the message changed besides: a conversation began, is a request, or was accepted. Its events
- * come after all messages of the batch in the log; the router of several instances sorts them. */
+ * come after all messages of the batch in the log. */
 static void publish_relation(struct core *core, const struct message_write *m)
 {
     if (m->seq > 1 && !m->held && !m->events)
         return;
     relation_forget(core, &m->user_a);
     relation_forget(core, &m->user_b);
-    if (!m->events)
-        return;
-    struct besides *besides = g_new0(struct besides, 1);
-    *besides = (struct besides){core, g_strdup(m->events)};
-    if (core->router)
-        publish_besides(besides);
-    else
-        loop_defer(publish_besides, besides);
+    change_publish_later(core, m->events);
 }
 
 /* ---- Sending by an app ----------------------------------------------------------------------------- */
@@ -119,15 +115,37 @@ struct sending {
     struct account *account; /* reference */
 };
 
-/* The conversation is in a member's list with this message: the member is told so, in log order. */
+#define APPEARING_MAX 128 /* conversations in one change */
+
+static void submit_appearing(void *data)
+{
+    struct core *core = data;
+    g_autoptr(GArray) ids = g_steal_pointer(&core->appearing);
+    if (!core->archive)
+        return; /* stopping: the next message brings it up again */
+    for (guint from = 0; from < ids->len; from += APPEARING_MAX) {
+        json_t *names = json_array();
+        for (guint i = from; i < MIN(ids->len, from + APPEARING_MAX); i++) {
+            char name[UUID_TEXT_SIZE];
+            uuid_format(&g_array_index(ids, struct uuid, i), name);
+            json_array_append_new(names, json_string(name));
+        }
+        change_submit(core, "conversation_appear", NULL, json_pack("{s:o}", "conversation_ids", names),
+                      NULL, NULL);
+    }
+}
+
+/* The conversation is in a member's list with this message: the member is told so, in log order.
+ * Those of one batch are one change. */
 static void note_appearance(struct core *core, const struct message_write *m)
 {
-    char conversation[UUID_TEXT_SIZE];
     if (!m->awaited)
         return;
-    uuid_format(&m->conversation, conversation);
-    change_submit(core, "conversation_appear", NULL,
-                  json_pack("{s:s}", "conversation_id", conversation), NULL, NULL);
+    if (!core->appearing) {
+        core->appearing = g_array_new(FALSE, FALSE, sizeof(struct uuid));
+        loop_defer(submit_appearing, core);
+    }
+    g_array_append_val(core->appearing, m->conversation);
 }
 
 static void write_brief(struct buffer *buf, const struct message_write *m)
@@ -340,6 +358,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->stanza = g_strdup(arrival->stanza);
     m->markable = arrival->markable;
     m->receipt = arrival->receipt && arrival->foreign_id;
+    m->sent_at = arrival->sent_at;
     arrival_dedupe(m, arrival);
     archive_write(core->archive, &m->write);
 }

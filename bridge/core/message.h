@@ -50,6 +50,7 @@ struct message_arrival {
     const char *stanza;     /* as archived */
     bool markable;
     bool receipt;           /* asked for */
+    gint64 sent_at;         /* wall clock: when its sender's side says it was sent; 0: just now */
 };
 
 /* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user,

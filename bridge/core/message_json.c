@@ -2,9 +2,13 @@
 /* Messages as JSON. */
 #include "config.h"
 
+#include <string.h>
+
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/message_json.h"
+
+#define USUAL_JSON 768 /* of a Message beside content and sender */
 
 static void put_time(struct json_writer *json, const char *key, gint64 at)
 {
@@ -12,6 +16,18 @@ static void put_time(struct json_writer *json, const char *key, gint64 at)
     if (at)
         clock_format(at, text);
     json_member_string(json, key, at ? text : NULL);
+}
+
+static void put_metadata(struct json_writer *json, gint64 sent_at)
+{
+    json_key(json, "metadata");
+    if (!sent_at) {
+        json_put_null(json);
+        return;
+    }
+    json_begin_object(json);
+    put_time(json, "sent_at", sent_at);
+    json_end_object(json);
 }
 
 static const char *status_of(const struct message_view *message)
@@ -29,6 +45,8 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
     uuid_format(&message->id, id);
     uuid_format(&message->conversation, conversation);
     uuid_format(&message->sender, sender);
+    buffer_expect(buf, USUAL_JSON + (message->body ? strlen(message->body) : 0) +
+                           (message->sender_json ? strlen(message->sender_json) : 0));
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);
@@ -40,8 +58,9 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
     json_member_string(&json, "sender_id", sender);
     json_member_string(&json, "content", message->body);
     json_member_string(&json, "message_type", message->kind);
+    put_metadata(&json, message->sent_at);
     static const char fixed[] =
-        ",\"metadata\":null,\"reply_to\":null,\"thread_id\":null,\"forward_count\":0,"
+        ",\"reply_to\":null,\"thread_id\":null,\"forward_count\":0,"
         "\"reactions\":[],\"mentions\":[],\"is_edited\":false,\"edited_at\":null,"
         "\"deleted_at\":null,\"expires_at\":null";
     buffer_append(buf, fixed, sizeof fixed - 1);
@@ -55,7 +74,7 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
 /* ---- Pages --------------------------------------------------------------------------------------- */
 
 /* Columns of message_page(), and what part says. */
-enum { PART, ID, SEQ, SENDER_ID, SENDER, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT };
+enum { PART, ID, SEQ, SENDER_ID, SENDER, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT, SENT_AT };
 enum { PART_MEMBERS, PART_MESSAGE, PART_DELIVERED, PART_READ };
 
 struct page_reading {
@@ -110,7 +129,8 @@ static void write_item(struct buffer *buf, struct page_reading *reading, int row
         .sender_json = from_a ? reading->user_a_json : reading->user_b_json,
         .client_id = rows_text(rows, row, CLIENT_ID), .body = rows_text(rows, row, BODY),
         .kind = rows_text(rows, row, KIND), .seq = rows_integer(rows, row, SEQ),
-        .created_at = rows_time(rows, row, CREATED_AT), .failed = rows_boolean(rows, row, FAILED)};
+        .created_at = rows_time(rows, row, CREATED_AT), .sent_at = rows_time(rows, row, SENT_AT),
+        .failed = rows_boolean(rows, row, FAILED)};
     rows_uuid(rows, row, ID, &message.id);
     rows_uuid(rows, row, SENDER_ID, &message.sender);
     message.delivered_at = mark_time(reading, !from_a, PART_DELIVERED, message.seq);

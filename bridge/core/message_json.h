@@ -15,6 +15,7 @@ struct message_view {
     const char *kind;
     gint64 seq;
     gint64 created_at, delivered_at, read_at;
+    gint64 sent_at; /* long before, as the sender's side says */
     bool failed;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
@@ -15,6 +16,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/loop/loop.h"
+#include "xep/0172_nick.h"
 #include "xep/message.h"
 #include "xep/presence.h"
 
@@ -23,6 +25,7 @@
 #define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
                                * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
+#define LATE (10 * G_USEC_PER_SEC) /* a message sent that long ago says so */
 #define KEEP_TICKS_MAX (60 * 1000 / TICK_MILLISECONDS) /* of the longest xmpp.keep */
 #define TOPIC "outbox"
 
@@ -71,7 +74,22 @@ static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
     /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
     struct presence_stanza presence = {
         .from = entry->from, .to = entry->to, .type = types[entry->kind]};
-    return presence_build(&presence);
+    xmpp_stanza_t *stanza = presence_build(&presence);
+    if (entry->kind == OUTBOX_SUBSCRIBE && entry->body && *entry->body)
+        nick_add(stanza, entry->body);
+    return stanza;
+}
+
+/* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
+static xmpp_stanza_t *message_stanza(const struct outbox_entry *entry,
+                                     const struct message_out *message)
+{
+    xmpp_stanza_t *stanza = message_build_chat(message);
+    const char *domain = strchr(entry->from, '@');
+    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
+    if (entry->created > 0 && clock_wall() - entry->created > LATE)
+        delay_add(stanza, &delay);
+    return stanza;
 }
 
 static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
@@ -83,7 +101,7 @@ static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
     struct message_out message = {.from = from, .to = entry->to, .id = entry->id,
                                   .body = entry->body};
     if (entry->kind == OUTBOX_MESSAGE)
-        return message_build_chat(&message);
+        return message_stanza(entry, &message);
     /* A resend of a receipt must carry the same id as well: make it from the position. */
     id = g_strdup_printf("%s-%" G_GINT64_FORMAT,
                          entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
@@ -155,7 +173,8 @@ static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *
         .from = rows_text(rows, row, 2),
         .to = rows_text(rows, row, 3),
         .reference = rows_text(rows, row, 5),
-        .body = rows_text(rows, row, 6)};
+        .body = rows_text(rows, row, 6),
+        .created = rows_integer(rows, row, 7)};
     g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
 

@@ -52,7 +52,8 @@ struct outbox_entry {
     const char *to;
     char id[UUID_TEXT_SIZE]; /* message: its id */
     const char *reference;   /* received, displayed: the peer's id */
-    const char *body;        /* message */
+    const char *body;        /* message; subscribe: the user's name, may be NULL */
+    gint64 created;          /* message: wall clock; 0: just now */
 };
 
 /* ENTRY was committed. It is sent at once when everything before it has been, else in its turn; of

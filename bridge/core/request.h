@@ -25,7 +25,8 @@ enum operation_flag {
     OPERATION_MAKES = 1 << 3,        /* always 201 */
     OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
     OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
-    OPERATION_TAKES_TICKET = 1 << 6  /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_TAKES_TICKET = 1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_LISTS = 1 << 7         /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)

@@ -136,14 +136,29 @@ static void remember(struct sign_in *sign_in)
     account->known = known;
 }
 
-/* Who has the wrong credentials again and again waits. */
+/* A bad credential from one address has a bucket of its own. */
+static struct uuid credential_subject(const struct sign_in *sign_in)
+{
+    g_autofree char *text =
+        g_strdup_printf("%" G_GUINT64_FORMAT "\n%s", sign_in->address, sign_in->key);
+    return secret_digest(text);
+}
+
+/* Who has the wrong credentials again and again waits. The same one again is no guess but a page that
+ * was left open and tries to connect for ever: it waits alone, and not all who share its address. */
 static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
+    struct limiter *limiter = sign_in->core->limiter;
     struct limit_state state;
     if (sign_in->address == 0 || (error != ERROR_UNAUTHENTICATED && error != ERROR_FORBIDDEN))
         return;
-    struct uuid subject = limit_subject(sign_in->address);
-    limiter_take(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &state);
+    struct uuid credential = credential_subject(sign_in);
+    limiter_look(limiter, &credential, LIMIT_SIGNIN, &state);
+    bool is_new = state.full_in == 0;
+    limiter_take(limiter, &credential, LIMIT_SIGNIN, &state);
+    struct uuid address = limit_subject(sign_in->address);
+    if (is_new)
+        limiter_take(limiter, &address, LIMIT_SIGNIN, &state);
 }
 
 static void sign_in_finish(struct sign_in *sign_in, enum error_code error, const char *detail)
@@ -381,15 +396,17 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
     token_claims_clear(&claims);
 }
 
-/* Whether the caller's address has had too many failures. */
+/* Whether the caller's address, or this credential from there, has failed too often. */
 static bool must_wait(const struct sign_in *sign_in)
 {
-    struct limit_state state;
+    struct limit_state address, credential;
     if (sign_in->address == 0)
         return false;
     struct uuid subject = limit_subject(sign_in->address);
-    limiter_look(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &state);
-    return state.remaining == 0;
+    limiter_look(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &address);
+    subject = credential_subject(sign_in);
+    limiter_look(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &credential);
+    return address.remaining == 0 || credential.remaining == 0;
 }
 
 static struct sign_in *sign_in_new(struct core *core, const struct credentials *credentials)

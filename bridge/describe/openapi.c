@@ -79,11 +79,19 @@ static json_t *parameters_of(const struct operation *operation)
     return list;
 }
 
+/* What is not JSON. Generators of clients leave out operations whose content has no schema. */
+static json_t *bytes_of(const char *media_type)
+{
+    bool is_text = strncmp(media_type, "text/", 5) == 0;
+    return json_pack("{s:{s:{s:s, s:s*}}}", media_type, "schema", "type", "string", "format",
+                     is_text ? NULL : "binary");
+}
+
 /* NULL when no field comes in the body. */
 static json_t *body_of(const struct operation *operation)
 {
     if (operation->raw_max > 0)
-        return json_pack("{s:b, s:{s:{}}}", "required", 1, "content", "image/*");
+        return json_pack("{s:b, s:o}", "required", 1, "content", bytes_of("image/*"));
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
     bool required = json_array_size(json_object_get(schema, "required")) > 0;
     if (json_object_size(json_object_get(schema, "properties")) == 0) {
@@ -116,6 +124,19 @@ static void add_limit_headers(json_t *headers)
     json_object_set_new(headers, "RateLimit", describe_reference("#/components/headers/RateLimit"));
 }
 
+/* A list also comes as the bare array of its items. */
+static json_t *json_content_of(const struct operation *operation)
+{
+    json_t *content = json_pack("{s:{s:o}}", "application/json", "schema",
+                                schema_of_type(operation->reply));
+    if (operation->flags & OPERATION_LISTS)
+        json_object_set_new(content, "application/json; profile=array",
+                            json_pack("{s:o}", "schema",
+                                      describe_reference("#/components/schemas/%s/properties/items",
+                                                         operation->reply)));
+    return content;
+}
+
 static json_t *success_of(const struct operation *operation, const char *description)
 {
     json_t *headers =
@@ -126,11 +147,9 @@ static json_t *success_of(const struct operation *operation, const char *descrip
     if (describe_is_silent(operation))
         return response;
     if (strchr(operation->reply, '/'))
-        json_object_set_new(response, "content", json_pack("{s:{}}", operation->reply));
+        json_object_set_new(response, "content", bytes_of(operation->reply));
     else
-        json_object_set_new(response, "content",
-                            json_pack("{s:{s:o}}", "application/json", "schema",
-                                      schema_of_type(operation->reply)));
+        json_object_set_new(response, "content", json_content_of(operation));
     return response;
 }
 

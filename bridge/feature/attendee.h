@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of audience.c share: audience.c coming, going and what apps ask; audience_tell.c who is
- * told; audience_partners.c who the partners are. */
+ * told; audience_partners.c who the partners are; audience_elsewhere.c users of other instances. */
 #pragma once
 
 #include <jansson.h>
@@ -42,6 +42,7 @@ struct audience {
     struct core *core;
     struct status_pacer pacer;
     GHashTable *attendees; /* struct uuid * → struct attendee *, owned */
+    GHashTable *statuses;  /* struct uuid → struct status: who is not just online, see audience_note */
     GQueue reads;          /* struct attendee * */
     unsigned reading;
     unsigned partners;
@@ -64,6 +65,15 @@ struct status attendee_sees(const struct audience *audience, const struct attend
 void attendee_tell(struct audience *audience, struct attendee *attendee);
 /* A bus_handler: another instance says what a user has become. */
 void attendees_told(struct core *core, const json_t *message, void *data);
+
+/* ATTENDEE has sockets at another instance too: what was said there holds here, and was told. */
+void attendee_take_over(struct attendee *attendee, const struct status *status);
+
+/* Several instances: STATUS is what all instances were told of USER. */
+void audience_note(struct audience *audience, const struct uuid *user, const struct status *status);
+/* What USER is, wherever that was said; offline also while nobody has heard of USER. */
+struct status audience_status(const struct audience *audience, const struct uuid *user);
+void audience_elsewhere_start(struct audience *audience);
 
 /* Starts reading partners, as far as it is time. */
 void attendees_read(struct audience *audience);

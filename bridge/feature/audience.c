@@ -8,7 +8,6 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/account.h"
-#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/elsewhere.h"
 #include "bridge/core/event.h"
@@ -123,8 +122,9 @@ static struct attendee *attend(struct audience *audience, struct account *accoun
     attendee->account = account_ref(account);
     attendee->chosen = attendee->said.kind = STATUS_ONLINE;
     attendee->greet = g_ptr_array_new();
+    struct status known = audience_status(audience, &account->id);
     if (elsewhere_is_online(audience->core, &account->id)) /* it is no news */
-        attendee->shown.now = attendee->shown.told = attendee->said;
+        attendee_take_over(attendee, &known);
     g_hash_table_insert(audience->attendees, &attendee->account->id, attendee);
     attendee_queue_read(audience, attendee, 0);
     return attendee;
@@ -159,20 +159,25 @@ void audience_changed(struct core *core, struct account *account)
         attendee_refresh(core->audience, attendee);
 }
 
-/* USER has blocked somebody, or changed a setting: all who have USER as a partner look again. */
-static void on_related(struct core *core, const struct uuid *user)
+static void reload_partners_of(struct audience *audience, const struct uuid *user)
 {
     GHashTableIter iter;
     gpointer value;
-    if (!core->audience)
-        return;
-    audience_reload(core, user);
-    g_hash_table_iter_init(&iter, core->audience->attendees);
+    g_hash_table_iter_init(&iter, audience->attendees);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct attendee *attendee = value;
         if (attendee->partners && g_hash_table_contains(attendee->partners, user))
-            attendee_queue_read(core->audience, attendee, RELOAD_DELAY);
+            attendee_queue_read(audience, attendee, RELOAD_DELAY);
     }
+}
+
+/* USER has blocked somebody, or changed a setting: all who have USER as a partner look again. */
+static void on_related(struct core *core, const struct uuid *user)
+{
+    if (!core->audience)
+        return;
+    audience_reload(core, user);
+    reload_partners_of(core->audience, user);
 }
 
 static void on_publishing(struct core *core, const struct event *event, const struct uuid *users,
@@ -186,6 +191,10 @@ static void on_publishing(struct core *core, const struct event *event, const st
         return;
     for (size_t i = 0; i < count; i++) {
         const struct attendee *attendee = attendee_find(audience, &users[i]);
+        /* Whose reading anew would tell the partners may be at another instance. */
+        if (core->elsewhere && (event->type == EVENT_CONVERSATION_NEW ||
+                                event->type == EVENT_CONVERSATION_REMOVED))
+            reload_partners_of(audience, &users[i]);
         if (attendee && attendee->partners &&
             !(message && g_hash_table_contains(attendee->partners, &users[!i])))
             audience_reload(core, &users[i]);
@@ -229,14 +238,16 @@ static gboolean on_tick(gpointer data)
 void audience_dress(const struct core *core, const struct account *account,
                     struct presence_stanza *presence)
 {
-    const struct attendee *attendee = core->audience ? attendee_find(core->audience, &account->id) : NULL;
-    if (!attendee || presence->type != PRESENCE_AVAILABLE)
+    if (!core->audience || presence->type != PRESENCE_AVAILABLE)
         return;
-    if (attendee->away) {
+    const struct attendee *attendee = attendee_find(core->audience, &account->id);
+    struct status status = attendee ? (struct status){.kind = attendee->chosen, .away = attendee->away}
+                                    : audience_status(core->audience, &account->id);
+    if (status.away) {
         presence->show = PRESENCE_SHOW_AWAY;
-        presence->idle_since_us = attendee->hides_last ? 0 : attendee->away_since;
+        presence->idle_since_us = attendee && !attendee->hides_last ? attendee->away_since : 0;
     }
-    if (attendee->chosen == STATUS_IN_CALL) {
+    if (status.kind == STATUS_IN_CALL) {
         presence->show = PRESENCE_SHOW_DND;
         presence->status = "In a call";
         presence->in_call = true;
@@ -278,16 +289,6 @@ static const struct field get_fields[] = {
     {0},
 };
 
-static struct status own_status(const struct core *core, const struct account *account)
-{
-    const struct attendee *attendee = attendee_find(core->audience, &account->id);
-    struct status status = {0};
-    if (announce_is_online(core, account))
-        status = (struct status){.kind = attendee ? attendee->chosen : STATUS_ONLINE,
-                                 .away = attendee && attendee->away};
-    return status;
-}
-
 /* A stranger, nobody and one who hides it look the same: offline. */
 static void partner_read(const struct rows *rows, enum error_code error, void *data)
 {
@@ -302,13 +303,11 @@ static void partner_read(const struct rows *rows, enum error_code error, void *d
         return;
     }
     if (uuid_equal(id, &request->account->id)) {
-        status = own_status(core, request->account);
+        status = audience_status(core->audience, id);
     } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, 9) && !rows_boolean(rows, 0, 3)) {
         watch_status(core, &request->account->id, rows_text(rows, 0, 2), &status);
     } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, 6)) {
-        const struct account *account = account_find(core, id);
-        if (account)
-            status = own_status(core, account);
+        status = audience_status(core->audience, id);
         if (status.kind == STATUS_OFFLINE && rows_boolean(rows, 0, 7))
             status.last_seen = rows_integer(rows, 0, 8);
     }
@@ -336,7 +335,7 @@ static void start(struct core *core)
     g_queue_init(&audience->reads);
     audience->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, audience);
     core->audience = audience;
-    bus_subscribe(core, "presence", attendees_told, NULL);
+    audience_elsewhere_start(audience);
 }
 
 static void stop(struct core *core)
@@ -345,6 +344,7 @@ static void stop(struct core *core)
     g_source_remove(audience->tick);
     g_queue_clear(&audience->reads);
     g_hash_table_unref(audience->attendees);
+    g_hash_table_unref(audience->statuses);
     g_free(audience);
 }
 

@@ -9,7 +9,6 @@
 #include "bridge/core/elsewhere.h"
 #include "bridge/core/event.h"
 #include "bridge/core/registry.h"
-#include "bridge/feature/announce.h"
 #include "bridge/feature/attendee.h"
 #include "bridge/feature/watch.h"
 
@@ -33,15 +32,13 @@ struct status attendee_sees(const struct audience *audience, const struct attend
 {
     struct core *core = audience->core;
     struct status status = {0};
-    const struct account *account = partner->hosted ? account_find(core, &partner->id) : NULL;
     const struct attendee *other = attendee_find(audience, &partner->id);
     if (partner->jid)
         watch_status(core, &attendee->account->id, partner->jid, &status);
     else if (partner->seen && other)
         status = other->shown.told; /* what is not told yet will be */
-    else if (partner->seen && (elsewhere_is_online(core, &partner->id) ||
-                               (account && announce_is_online(core, account))))
-        status.kind = STATUS_ONLINE;
+    else if (partner->seen && partner->hosted)
+        status = audience_status(audience, &partner->id);
     status.last_seen = 0;
     return status;
 }
@@ -91,8 +88,7 @@ static void deliver_to(struct core *core, struct event *event, const json_t *lis
     }
 }
 
-/* The user has sockets here too: what was said there holds here, and was told. */
-static void take_over(struct attendee *attendee, const struct status *status)
+void attendee_take_over(struct attendee *attendee, const struct status *status)
 {
     attendee_choose(attendee, status->kind, status->away);
     status_forget(&attendee->shown);
@@ -113,7 +109,8 @@ void attendees_told(struct core *core, const json_t *message, void *data)
         return;
     struct attendee *attendee = attendee_find(core->audience, &user);
     if (attendee && status.kind != STATUS_OFFLINE)
-        take_over(attendee, &status);
+        attendee_take_over(attendee, &status);
+    audience_note(core->audience, &user, &status);
     g_autoptr(trestle_event) whole = attendee_event(&user, number, &status);
     status.last_seen = 0;
     g_autoptr(trestle_event) less = attendee_event(&user, number, &status);
@@ -125,6 +122,7 @@ void attendee_tell(struct audience *audience, struct attendee *attendee)
 {
     struct status hidden = attendee->shown.told;
     hidden.last_seen = 0;
+    audience_note(audience, &attendee->account->id, &hidden);
     const struct account *own = attendee->account;
     g_autoptr(trestle_event) whole = attendee_event(&own->id, own->number, &attendee->shown.told);
     g_autoptr(trestle_event) less = attendee_event(&own->id, own->number, &hidden);

@@ -140,7 +140,7 @@ static const struct operation operations[] = {
     {.method = "DELETE", .path = "/api/users/block", .fields = jid_query_fields,
      .handle = unblock_jid, .reply = "Block", .summary = "Takes the block of a JID or domain back"},
     {.method = "GET", .path = "/api/users/blocked", .fields = list_fields, .handle = block_list,
-     .reply = "BlockedPage", .summary = "Whom the user blocks, newest first"},
+     .reply = "BlockedPage", .flags = OPERATION_LISTS, .summary = "Whom the user blocks, newest first"},
     {0},
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The features come from xep/registry.c alone, so one set and one hash serve all users. */
+/* Nothing of it is a user's own, so one set and one hash serve all; features come from
+ * xep/registry.c. */
 #include "config.h"
 
 #include "bridge/base/options.h"
@@ -13,6 +14,16 @@ static struct {
     char *node;
 } client;
 
+/* Software information (XEP-0232); the operating system is nobody's business. */
+static struct data_form *software_form(void)
+{
+    struct data_form *form = data_form_new("result");
+    data_form_put(form, "FORM_TYPE", "hidden", FORM_SOFTWARE);
+    data_form_put(form, "software", NULL, "Trestle");
+    data_form_put(form, "software_version", NULL, PACKAGE_VERSION);
+    return form;
+}
+
 struct disco_info *client_info(void)
 {
     static const struct disco_identity web = {"client", "web", NULL, "Trestle"};
@@ -20,6 +31,7 @@ struct disco_info *client_info(void)
     disco_info_put_identity(info, &web);
     xep_registry_put_features(info, XEP_ENTITY_CLIENT);
     disco_info_put_feature(info, NS_IN_CALL);
+    disco_info_take_form(info, software_form());
     return info;
 }
 

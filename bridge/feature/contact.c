@@ -110,7 +110,7 @@ static void contact_remove(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/contacts", .fields = list_fields, .handle = contact_list,
-     .reply = "ContactPage", .summary = "The user's contacts, by address"},
+     .reply = "ContactPage", .flags = OPERATION_LISTS, .summary = "The user's contacts, by address"},
     {.method = "POST", .path = "/api/contacts", .fields = add_fields, .handle = contact_add,
      .flags = OPERATION_CREATES, .reply = "Contact",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT), .summary = "Adds a contact and asks to see their presence"},

@@ -203,7 +203,7 @@ static const struct operation operations[] = {
      .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes or finds the conversation with a user or a JID"},
     {.method = "GET", .path = "/api/conversations", .fields = list_fields,
-     .handle = conversation_list, .reply = "ConversationPage",
+     .handle = conversation_list, .reply = "ConversationPage", .flags = OPERATION_LISTS,
      .summary = "The user's conversations, pinned ones first, then most recent activity"},
     {.method = "GET", .path = "/api/conversations/:conversation_id", .fields = show_fields,
      .handle = conversation_show, .reply = "Conversation", .summary = "One conversation"},
@@ -218,7 +218,7 @@ static const struct operation operations[] = {
      .summary = "Marks everything up to a message, or all, as read"},
     /* Another name of the same. */
     {.method = "GET", .path = "/api/messages/conversations", .fields = list_fields,
-     .handle = conversation_list, .reply = "ConversationPage",
+     .handle = conversation_list, .reply = "ConversationPage", .flags = OPERATION_LISTS,
      .summary = "As GET /api/conversations"},
     {.method = "GET", .path = "/api/messages/conversations/:conversation_id",
      .fields = show_fields, .handle = conversation_show, .reply = "Conversation",

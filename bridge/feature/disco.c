@@ -10,6 +10,7 @@
 #include "bridge/feature/client.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
+#include "bridge/feature/pep.h"
 #include "bridge/xmpp/link.h"
 #include "xep/registry.h"
 
@@ -94,11 +95,30 @@ static void serve_client_info(struct hosted_call *call, const char *node)
     hosted_answer(call, disco_info_build_result(call->stanza, info));
 }
 
+/* The item of the user's node that is asked for (XEP-0060 sections 5.3 and 5.5), for whom the
+ * profile is open to; NULL: for the caller there is no such node. */
+static const char *shown_item(const struct hosted_call *call, const char *node)
+{
+    bool open = call->target == TARGET_USER && call->side.profile;
+    return open ? pep_item_id(call->account, node) : NULL;
+}
+
+static void serve_node_info(struct hosted_call *call, const char *node)
+{
+    static const struct disco_identity leaf = {"pubsub", "leaf", NULL, NULL};
+    g_autoptr(disco_info) info = disco_info_new(node);
+    disco_info_put_identity(info, &leaf);
+    disco_info_put_feature(info, NS_PUBSUB);
+    hosted_answer(call, disco_info_build_result(call->stanza, info));
+}
+
 static void serve_info(struct hosted_call *call)
 {
     const char *node = wanted_node(call->stanza);
     bool of_client = call->target == TARGET_RESOURCE;
-    if (node && !(of_client && strcmp(node, client_node()) == 0))
+    if (node && shown_item(call, node))
+        serve_node_info(call, node);
+    else if (node && !(of_client && strcmp(node, client_node()) == 0))
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (of_client)
         serve_client_info(call, node);
@@ -123,9 +143,18 @@ static void serve_nodes(struct hosted_call *call)
     hosted_answer(call, disco_items_build_result(call->stanza, NULL, items, count));
 }
 
+static void serve_node_items(struct hosted_call *call, const char *node)
+{
+    const struct disco_item item = {call->account->jid, NULL, shown_item(call, node)};
+    hosted_answer(call, disco_items_build_result(call->stanza, node, &item, 1));
+}
+
 static void serve_items(struct hosted_call *call)
 {
-    if (wanted_node(call->stanza))
+    const char *node = wanted_node(call->stanza);
+    if (node && shown_item(call, node))
+        serve_node_items(call, node);
+    else if (node)
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (call->target == TARGET_USER)
         serve_nodes(call);

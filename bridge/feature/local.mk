@@ -4,7 +4,7 @@ libfeature_a_SOURCES = \
   bridge/feature/announce.c bridge/feature/announce.h \
   bridge/feature/attendee.h \
   bridge/feature/audience.c bridge/feature/audience.h \
-  bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
+  bridge/feature/audience_elsewhere.c bridge/feature/audience_partners.c bridge/feature/audience_tell.c \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/capabilities.c \
@@ -32,6 +32,7 @@ libfeature_a_SOURCES = \
   bridge/feature/profile.c bridge/feature/profile.h \
   bridge/feature/request.c \
   bridge/feature/search.c \
+  bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \
   bridge/feature/sync.c \
   bridge/feature/time.c \

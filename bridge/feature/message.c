@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
@@ -22,6 +23,7 @@
 
 #define FOREIGN_ID_MAX 255
 #define PAGE_LIMIT_DEFAULT 50
+#define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
 
@@ -223,6 +225,20 @@ static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
     return stanza_to_text(copy, NULL);
 }
 
+/* When a message that came late was sent, if its sender, or the sender's server, says so (XEP-0203);
+ * else 0. It is shown, and decides nothing. */
+static gint64 sent_at(const struct stanza_context *context, const struct message_stanza *message)
+{
+    const char *by = message->delay.from;
+    const char *domain = strchr(context->from_bare, '@');
+    if (!message->has_delay ||
+        (by && strcmp(by, context->from_bare) != 0 && strcmp(by, context->from) != 0 &&
+         (!domain || strcmp(by, domain + 1) != 0)))
+        return 0;
+    gint64 stamp = message->delay.stamp_us;
+    return stamp < clock_wall() - SENT_LATE ? MAX(stamp, 0) : 0;
+}
+
 static void on_body(struct core *core, const struct stanza_context *context,
                     const struct message_stanza *message)
 {
@@ -234,11 +250,23 @@ static void on_body(struct core *core, const struct stanza_context *context,
     struct message_arrival arrived = {
         .from = context->from_bare, .to = context->to_bare, .address = context->from, .body = body,
         .foreign_id = usable_id ? message->id : NULL, .origin_id = message->origin_id,
-        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested};
+        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested,
+        .sent_at = sent_at(context, message)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);
     message_arrived(core, &arrived, arrival_done, arrival);
+}
+
+/* Nobody here takes it (RFC 6120 section 10.5.1, RFC 6121 section 8.5.2): no user is in a room, and
+ * the domain talks to nobody. */
+static void refuse(const struct stanza_context *context)
+{
+    const struct error_info *info = error_info(ERROR_REFUSED);
+    g_autoptr(xmpp_stanza_t) reply =
+        stanza_reply_error(context->stanza, info->type, info->condition, NULL);
+    if (reply)
+        link_send(context->link, reply);
 }
 
 static bool on_message(const struct stanza_context *context)
@@ -249,10 +277,12 @@ static bool on_message(const struct stanza_context *context)
         return false;
     if (message.type == MESSAGE_ERROR)
         return on_error(core, context);
-    if (message.type == MESSAGE_GROUPCHAT || message.type == MESSAGE_HEADLINE)
+    if (message.type == MESSAGE_HEADLINE)
         return false;
-    if (context->target == TARGET_DOMAIN)
-        return false;
+    if (message.type == MESSAGE_GROUPCHAT || context->target == TARGET_DOMAIN) {
+        refuse(context);
+        return true;
+    }
     on_marks(core, context, &message);
     if (message.body && *message.body)
         on_body(core, context, &message);
@@ -266,12 +296,12 @@ static const struct operation operations[] = {
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message"},
     {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
-     .fields = page_fields, .handle = page, .reply = "MessagePage",
+     .fields = page_fields, .handle = page, .reply = "MessagePage", .flags = OPERATION_LISTS,
      .summary = "One page of a conversation, oldest first"},
     {.method = "POST", .path = "/api/messages", .command = "private_message",
      .limit = LIMIT_MESSAGES, .fields = direct_fields, .handle = send_direct,
      .flags = OPERATION_CREATES, .reply = "Message|BriefMessage",
-     .errors = OPERATION_ERROR(REFUSED),
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message to a user, in the conversation that it makes or finds"},
     {.method = "GET", .path = "/api/messages/:message_id", .fields = show_fields, .handle = show,
      .reply = "Message", .summary = "One message"},

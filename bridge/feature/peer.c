@@ -4,7 +4,11 @@
  * A picture is announced by its hash in presence (XEP-0153) or by an event (XEP-0084), a name by an
  * event (XEP-0172). If the addressed user talks to that person or sees their presence, the picture
  * is fetched once per hash, with the user's own address, checked, made anew and stored. Nothing is
- * ever fetched by URL. What a person announces within ten seconds is one announcement.
+ * ever fetched by URL. A person is looked at at once, a few times, then once in ten seconds; what is
+ * announced until then is one announcement.
+ *
+ * A picture is taken away when there is a good answer without one, or one that is no picture. Whoever
+ * cannot be asked just now keeps it, and is asked again when the next announcement comes.
  *
  * Events win over vCards: who has both may have them differ, and would flicker. The remembered
  * hash of an event therefore begins with "pep:". */
@@ -28,15 +32,16 @@
 #include "xep/0084_avatar.h"
 #include "xep/0153_vcard_avatar.h"
 #include "xep/0172_nick.h"
+#include "xep/error.h"
 #include "xep/stanza.h"
 
 #define PEERS_MAX 10000     /* people of whom something is remembered here */
 #define RUNNING_MAX 8       /* at work at a time */
-#define PAUSE (10 * G_USEC_PER_SEC) /* between two looks at one person */
+#define PAUSE (10 * G_USEC_PER_SEC) /* between two looks at one person, in the long run */
+#define LOOKS_AT_ONCE 4
 #define FORGET (600 * G_USEC_PER_SEC)
-#define TICK_MILLISECONDS 100
+#define GATHER (100 * 1000) /* what comes within this time is looked at together */
 #define FETCH_SECONDS 30
-#define NAME_MAX 255
 #define PICTURE_MAX (1024 * 1024)
 #define PEP_PREFIX "pep:"
 
@@ -48,6 +53,7 @@ struct peer {
     char *nick;  /* likewise */
     bool event;  /* hash came by an event */
     bool busy;   /* a fetch holds this peer */
+    gint64 paid; /* looks so far are paid for up to here, each with a PAUSE */
     gint64 last; /* when it was looked at */
 };
 
@@ -66,8 +72,11 @@ static struct {
     struct core *core;
     GHashTable *peers; /* char * → struct peer * */
     unsigned running;
-    guint tick;
+    guint timer;
+    gint64 wakes; /* when the timer runs */
 } work;
+
+static void wake(gint64 at);
 
 static void peer_free(gpointer data)
 {
@@ -84,6 +93,8 @@ static void look_finish(struct look *look)
     look->peer->busy = false;
     look->peer->last = clock_monotonic();
     work.running--;
+    if (work.peers)
+        wake(look->peer->last);
     account_unref(look->account);
     g_free(look->hash);
     g_free(look->nick);
@@ -98,20 +109,6 @@ static void changed(const struct change_result *result, void *data)
     if (result->error != ERROR_NONE)
         log_info(AREA_STANZA, "peer-profile-lost", "code=%s", error_info(result->error)->code);
     look_finish(data);
-}
-
-/* Cut to what a name may be; the stream reader has refused what XML cannot carry. */
-static char *name_of(const char *text)
-{
-    g_autofree char *line = g_strdup(text);
-    g_strdelimit(line, "\r\n\t", ' ');
-    g_strstrip(line);
-    size_t length = strlen(line);
-    if (length > NAME_MAX) {
-        char *end = g_utf8_find_prev_char(line, line + NAME_MAX + 1);
-        *(end ? end : line) = '\0';
-    }
-    return g_steal_pointer(&line);
 }
 
 /* Stores what is known now. HAS_PICTURE: look->picture was stored. */
@@ -135,6 +132,16 @@ static void conclude(struct look *look, bool has_picture)
     change_submit(look->core, "remote_profile", NULL, arguments, changed, look);
 }
 
+/* What was announced could not be had: what is known stays. */
+static void give_up(struct look *look)
+{
+    g_clear_pointer(&look->hash, g_free);
+    if (look->nick)
+        conclude(look, false);
+    else
+        look_finish(look);
+}
+
 /* ---- Fetching -------------------------------------------------------------------------------------- */
 
 static void stored(const struct rows *rows, enum error_code error, void *data)
@@ -144,16 +151,16 @@ static void stored(const struct rows *rows, enum error_code error, void *data)
     if (error == ERROR_NONE)
         conclude(look, true);
     else
-        look_finish(look); /* the next announcement tries again */
+        give_up(look);
 }
 
 static void made(const struct picture *picture, enum error_code error, void *data)
 {
     struct look *look = data;
-    if (error == ERROR_UNPROCESSABLE) {
+    if (error == ERROR_UNPROCESSABLE && look->core->archive) {
         conclude(look, false);
     } else if (!picture || !look->core->archive) {
-        look_finish(look);
+        give_up(look);
     } else {
         g_strlcpy(look->picture, picture->hash, sizeof look->picture);
         picture_store(look->core, picture, stored, look);
@@ -176,22 +183,30 @@ static void take_picture(struct look *look, const char *base64)
     if (g_ascii_strcasecmp(hash, look->hash) == 0)
         picture_make(bytes, made, look);
     else
-        conclude(look, false);
+        give_up(look); /* it has just changed perhaps */
+}
+
+/* Whether ANSWER (NULL: none came) says what the peer has. An error says it only if it is that there
+ * is nothing: servers that are away, or do not know the peer's, answer too. */
+static bool is_told(xmpp_stanza_t *answer)
+{
+    struct stanza_error error;
+    return answer && (!stanza_error_parse(answer, &error) || strcmp(error.condition, "item-not-found") == 0);
 }
 
 static void card_came(xmpp_stanza_t *answer, void *data)
 {
     struct look *look = data;
     struct vcard card;
-    if (!answer || !look->core->archive) {
-        look_finish(look);
+    if (!is_told(answer) || !look->core->archive) {
+        give_up(look);
         return;
     }
     bool read = vcard_parse(answer, &card);
     if (read && card.full_name && *card.full_name)
-        look->full_name = name_of(card.full_name);
+        look->full_name = profile_name_of(card.full_name);
     else if (read && card.nickname && *card.nickname)
-        look->full_name = name_of(card.nickname);
+        look->full_name = profile_name_of(card.nickname);
     if (*look->hash && read)
         take_picture(look, card.photo);
     else
@@ -202,8 +217,8 @@ static void data_came(xmpp_stanza_t *answer, void *data)
 {
     struct look *look = data;
     struct pubsub_item item;
-    if (!answer || !look->core->archive)
-        look_finish(look);
+    if (!is_told(answer) || !look->core->archive)
+        give_up(look);
     else if (pubsub_result_parse(answer, &item) && item.payload &&
              strcmp(item.node, NS_AVATAR_DATA) == 0)
         take_picture(look, avatar_data_parse(item.payload));
@@ -222,7 +237,7 @@ static void fetch(struct look *look)
         stanza_add(iq, "vCard", NS_VCARD);
     struct link *link = look->core->link;
     if (!link || !link_request(link, iq, FETCH_SECONDS, data ? data_came : card_came, look))
-        look_finish(look);
+        give_up(look);
 }
 
 /* Whether the announced picture says nothing new, KNOWN being what was remembered. */
@@ -282,29 +297,60 @@ static void look_at(struct peer *peer)
 
 /* ---- Announcements --------------------------------------------------------------------------------- */
 
-static gboolean on_tick(gpointer data)
+/* When PEER may be looked at; it was asked for at NOW. */
+static gint64 turn_of(const struct peer *peer, gint64 now)
 {
-    gint64 now = clock_monotonic();
+    return MAX(now, peer->paid - (LOOKS_AT_ONCE - 1) * PAUSE);
+}
+
+/* Looks at all whose turn it is, forgets who has not been heard of for long; yields when there is
+ * something to do next. Who must wait for others to finish is looked at then. */
+static gint64 look_around(gint64 now)
+{
+    gint64 next = G_MAXINT64;
     GHashTableIter iter;
     gpointer value;
-    (void)data;
-    if (!work.core->archive)
-        return G_SOURCE_CONTINUE;
     g_hash_table_iter_init(&iter, work.peers);
-    while (work.running < RUNNING_MAX && g_hash_table_iter_next(&iter, NULL, &value)) {
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct peer *peer = value;
-        if (peer->busy)
-            continue;
         bool waits = peer->hash || peer->nick;
-        if (waits && (peer->last == 0 || now - peer->last >= PAUSE))
+        gint64 due = waits ? turn_of(peer, now) : peer->last + FORGET;
+        if (peer->busy || (waits && work.running >= RUNNING_MAX))
+            continue;
+        if (due > now) {
+            next = MIN(next, due);
+        } else if (waits) {
+            peer->paid = MAX(peer->paid, now) + PAUSE;
             look_at(peer);
-        else if (!waits && now - peer->last >= FORGET)
+        } else {
             g_hash_table_iter_remove(&iter);
+        }
     }
-    if (g_hash_table_size(work.peers) > 0)
-        return G_SOURCE_CONTINUE;
-    work.tick = 0;
+    return next;
+}
+
+static gboolean on_timer(gpointer data)
+{
+    gint64 now = clock_monotonic();
+    (void)data;
+    work.timer = 0;
+    gint64 next = work.core->archive ? look_around(now) : G_MAXINT64;
+    if (next < G_MAXINT64)
+        wake(next);
     return G_SOURCE_REMOVE;
+}
+
+/* Has on_timer called at AT or before, but not at once: more may come. */
+static void wake(gint64 at)
+{
+    gint64 now = clock_monotonic();
+    at = MAX(at, now + GATHER);
+    if (work.timer && work.wakes <= at)
+        return;
+    if (work.timer)
+        g_source_remove(work.timer);
+    work.wakes = at;
+    work.timer = g_timeout_add((guint)((at - now) / 1000), on_timer, NULL);
 }
 
 /* The peer who sent a stanza, ready to be given an announcement; NULL: too many are remembered. */
@@ -316,12 +362,12 @@ static struct peer *announcer_of(const struct stanza_context *context)
     if (!peer) {
         peer = g_new0(struct peer, 1);
         peer->jid = g_strdup(context->from_bare);
+        peer->last = clock_monotonic();
         g_hash_table_insert(work.peers, peer->jid, peer);
     }
     g_free(peer->user);
     peer->user = g_strdup(context->to_bare);
-    if (!work.tick)
-        work.tick = g_timeout_add(TICK_MILLISECONDS, on_tick, NULL);
+    wake(0);
     return peer;
 }
 
@@ -365,7 +411,7 @@ static void take_event(const struct stanza_context *context, const struct pubsub
     if (!peer)
         return;
     g_free(peer->nick);
-    peer->nick = name_of(nick);
+    peer->nick = profile_name_of(nick);
 }
 
 /* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. */
@@ -390,9 +436,9 @@ static void start(struct core *core)
 static void stop(struct core *core)
 {
     (void)core;
-    if (work.tick)
-        g_source_remove(work.tick);
-    work.tick = 0;
+    if (work.timer)
+        g_source_remove(work.timer);
+    work.timer = 0;
     g_clear_pointer(&work.peers, g_hash_table_unref);
 }
 

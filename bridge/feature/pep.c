@@ -80,6 +80,19 @@ static void add_metadata(xmpp_stanza_t *items, const struct png *png)
     avatar_metadata_add(pubsub_add_item(items, png->hash ? png->hash : CURRENT), &info);
 }
 
+static bool has_names(const char *node)
+{
+    return strcmp(node, NS_NICK) == 0 || strcmp(node, NODE_VCARD4) == 0;
+}
+
+const char *pep_item_id(const struct account *account, const char *node)
+{
+    if (has_names(node))
+        return CURRENT;
+    bool of_picture = strcmp(node, NS_AVATAR_METADATA) == 0 || strcmp(node, NS_AVATAR_DATA) == 0;
+    return of_picture && *account->photo ? account->photo : NULL;
+}
+
 static void add_names(xmpp_stanza_t *items, const struct account *account, enum pep_node node)
 {
     struct profile_names names;
@@ -140,15 +153,13 @@ static void serve_items(struct hosted_call *call)
         hosted_refuse(call, ERROR_REFUSED);
     else if (!pubsub_request_parse(call->stanza, &request))
         refuse_pubsub(call, "feature-not-implemented", "unsupported");
-    else if (strcmp(request.node, NS_NICK) == 0)
-        serve_names(call, &request, PEP_NICK);
-    else if (strcmp(request.node, NODE_VCARD4) == 0)
-        serve_names(call, &request, PEP_VCARD4);
-    else if (*photo && (strcmp(request.node, NS_AVATAR_METADATA) == 0 ||
-                        strcmp(request.node, NS_AVATAR_DATA) == 0))
-        archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
-    else
+    else if (!pep_item_id(call->account, request.node))
         hosted_refuse(call, ERROR_NOT_FOUND);
+    else if (has_names(request.node))
+        serve_names(call, &request,
+                    strcmp(request.node, NS_NICK) == 0 ? PEP_NICK : PEP_VCARD4);
+    else
+        archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
 }
 
 static bool on_get(const struct stanza_context *context)

@@ -12,5 +12,9 @@ enum pep_node {
     PEP_ALL = 7
 };
 
+/* The id of the one item of ACCOUNT's NODE, valid as long as the picture stays; NULL: there is no
+ * such node. */
+const char *pep_item_id(const struct account *account, const char *node);
+
 /* ACCOUNT's NODES have changed: tells the contacts who want to know and are there. */
 void pep_publish(struct core *core, struct account *account, unsigned nodes);

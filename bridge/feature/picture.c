@@ -121,7 +121,9 @@ static void finish(struct job *job, enum error_code error)
     bool good = error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 0 &&
                 read_made(&job->made, &picture);
     if (error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 2) {
-        log_error(AREA_MAIN, "no-picture-sandbox", NULL);
+        log_error(AREA_MAIN, "no-picture-sandbox",
+                  "hint=\"trestle-image could not take its rights away: a system call filter must "
+                  "allow seccomp and prctl\"");
         error = ERROR_UNAVAILABLE;
     } else if (error == ERROR_NONE && !good) {
         error = ERROR_UNPROCESSABLE;
@@ -272,9 +274,16 @@ void pictures_start(void)
     work.program = g_strdup(TRESTLE_LIBEXECDIR "/trestle-image");
 }
 
+static void give_up(gpointer data)
+{
+    struct job *job = data;
+    job->done(NULL, ERROR_UNAVAILABLE, job->data);
+    job_free(job);
+}
+
 void pictures_stop(void)
 {
-    g_clear_pointer(&work.running, job_free);
-    g_queue_clear_full(&work.waiting, job_free);
+    g_clear_pointer(&work.running, give_up);
+    g_queue_clear_full(&work.waiting, give_up);
     g_clear_pointer(&work.program, g_free);
 }

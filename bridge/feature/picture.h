@@ -24,11 +24,10 @@ struct picture {
 typedef void (*picture_done)(const struct picture *picture, enum error_code error, void *data);
 
 void pictures_start(void);
-void pictures_stop(void); /* forgets what waits, without calling */
+void pictures_stop(void); /* answers what is under way and what waits with ERROR_UNAVAILABLE */
 
 /* Makes a picture of BYTES (a reference is taken), at most 1 MiB. DONE is called exactly once,
- * later, unless the process ends before; at once answered with ERROR_UNAVAILABLE are those that come
- * while 64 wait. */
+ * later; those that come while 64 wait are answered with ERROR_UNAVAILABLE at once. */
 void picture_make(GBytes *bytes, picture_done done, void *data);
 
 /* The SHA-1 of BYTES in hex. */

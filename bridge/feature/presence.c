@@ -18,6 +18,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/base/text.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
@@ -25,8 +26,11 @@
 #include "bridge/feature/announce.h"
 #include "bridge/feature/feature.h"
 #include "bridge/feature/hosted.h"
+#include "bridge/feature/profile.h"
+#include "xep/0172_nick.h"
 #include "xep/presence.h"
 
+#define NOTE_MAX 1000  /* bytes kept of what comes with a request */
 #define JOBS_MAX 10000 /* presence stanzas at work or waiting; more are dropped */
 #define LANE_MAX 100   /* of them of one pair */
 
@@ -37,6 +41,8 @@ struct job {
     char *from;          /* as delivered: where a probe's answer goes */
     char *peer;          /* bare */
     char *user;          /* bare */
+    char *note;          /* subscribe: what the peer wrote with it; may be NULL */
+    char *nick;          /* likewise: how the peer wants to be called */
     struct account *account; /* reference, once found */
 };
 
@@ -55,6 +61,8 @@ static void job_free(gpointer data)
     g_free(job->from);
     g_free(job->peer);
     g_free(job->user);
+    g_free(job->note);
+    g_free(job->nick);
     g_free(job);
 }
 
@@ -164,7 +172,8 @@ static void account_found(struct account *account, enum error_code error, void *
         archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probed, job);
     else
         change_submit(job->core, "contact_stanza", &account->id,
-                      json_pack("{s:s, s:s}", "type", name_of(job->type), "peer", job->peer),
+                      json_pack("{s:s, s:s, s:s*, s:s*}", "type", name_of(job->type), "peer",
+                                job->peer, "note", job->note, "nick", job->nick),
                       stanza_done, job);
 }
 
@@ -196,6 +205,16 @@ static struct job *job_new(struct core *core, const char *peer, const char *user
     return job;
 }
 
+static void job_introduce(struct job *job, xmpp_stanza_t *stanza, const char *note)
+{
+    xmpp_stanza_t *nick = stanza_child(stanza, "nick", NS_NICK);
+    g_autofree char *name = nick && nick_parse(nick) ? profile_name_of(nick_parse(nick)) : NULL;
+    if (name && *name)
+        job->nick = g_steal_pointer(&name);
+    if (note && *note)
+        job->note = text_cut(note, NOTE_MAX);
+}
+
 static bool on_presence(const struct stanza_context *context)
 {
     struct presence_stanza presence;
@@ -209,6 +228,8 @@ static bool on_presence(const struct stanza_context *context)
     struct job *job = job_new(context->data, context->from_bare, context->to_bare);
     job->type = presence.type;
     job->from = g_strdup(context->from);
+    if (presence.type == PRESENCE_SUBSCRIBE)
+        job_introduce(job, context->stanza, presence.status);
     const GQueue *lane = g_hash_table_lookup(work.lanes, job->lane);
     if (lane && lane->length >= LANE_MAX) {
         metric_add(METRIC_STANZAS_REFUSED, 1);

@@ -11,41 +11,26 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/feature/feature.h"
+#include "bridge/feature/search_pace.h"
 
-#define BATCH "200"           /* positions at once, and what one block holds at most: some ten milliseconds */
+#define BATCH "1024" /* positions at once: some thirty milliseconds */
+#define BLOCK 64     /* positions; fewer wait for more, and the search looks through them itself */
 #define IDLE_MILLISECONDS 500 /* between two looks for new messages */
-#define BUSY_RATE 2000        /* positions a second; about what the usual share can keep up with */
-#define BUSY_MILLISECONDS 2000
-#define PAUSE_MINIMUM 5       /* milliseconds between two batches */
 #define QUERY_LENGTH_MAX 256
 
 /* ---- Index ----------------------------------------------------------------------------------------- */
 
 static struct {
     guint timer;
-    gint64 started;  /* clock_monotonic, of the batch at work */
-    gint64 finished; /* of the one before */
-    gint64 position; /* of the log, at that time */
+    gint64 started; /* clock_monotonic, of the batch at work */
+    struct search_pace pace;
 } indexer;
 
 static gboolean index_batch(gpointer data);
 
 static void index_after(struct core *core, gint64 milliseconds)
 {
-    indexer.timer = g_timeout_add((guint)CLAMP(milliseconds, PAUSE_MINIMUM, 60000), index_batch,
-                                  core);
-}
-
-/* Whether the log moved faster since the last call than the index could follow anyway. */
-static bool is_busy(const struct core *core)
-{
-    gint64 now = clock_monotonic();
-    gint64 elapsed = MAX(now - indexer.finished, 1);
-    gint64 moved = core->position - indexer.position;
-    bool known = indexer.finished > 0;
-    indexer.finished = now;
-    indexer.position = core->position;
-    return known && moved * G_USEC_PER_SEC / elapsed > BUSY_RATE;
+    indexer.timer = g_timeout_add((guint)milliseconds, index_batch, core);
 }
 
 static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
@@ -57,12 +42,12 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     gint64 behind = done ? rows_integer(rows, 0, 0) : 0;
     if (done)
         metric_set(METRIC_SEARCH_BEHIND, behind);
-    /* Rests so long that the work takes its share of the time, not more. */
-    gint64 spent = (clock_monotonic() - indexer.started) / 1000;
-    gint64 share = core->options->search_index_share;
-    /* While many send, what they send can wait: each batch costs them more than its share. */
-    gint64 rest = is_busy(core) ? BUSY_MILLISECONDS : spent * (100 - share) / share;
-    index_after(core, behind > 0 ? rest : IDLE_MILLISECONDS);
+    if (behind < BLOCK) {
+        index_after(core, IDLE_MILLISECONDS);
+        return;
+    }
+    gint64 spent = clock_monotonic() - indexer.started;
+    index_after(core, search_pace_rest(&indexer.pace, spent, core->options->search_index_share) / 1000);
 }
 
 static gboolean index_batch(gpointer data)
@@ -122,7 +107,7 @@ static void search(struct request *request)
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/messages/search", .fields = search_fields, .handle = search,
      .limit = LIMIT_SEARCH,
-     .reply = "MessagePage",
+     .reply = "MessagePage", .flags = OPERATION_LISTS,
      .summary = "The user's messages that hold all words of a query, newest first"},
     {0},
 };

@@ -69,6 +69,7 @@ static void tell_here(struct core *core, const struct notice *notice)
     uuid_format(&notice->parties.conversation, conversation);
     uuid_format(&notice->parties.actor, user);
     g_auto(buffer) payload = BUFFER_INIT(PAYLOAD_MAX);
+    buffer_expect(&payload, PAYLOAD_MAX);
     struct json_writer json;
     json_writer_init(&json, &payload);
     json_begin_object(&json);

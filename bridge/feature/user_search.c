@@ -159,7 +159,7 @@ static void stop(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/search", .fields = search_fields, .handle = user_search,
-     .limit = LIMIT_SEARCH, .reply = "UserList",
+     .limit = LIMIT_SEARCH, .reply = "UserList", .flags = OPERATION_LISTS,
      .summary = "Finds users by the beginning of a name, or by address"},
     {0},
 };

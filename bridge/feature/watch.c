@@ -234,7 +234,8 @@ struct sighting {
     const char *contact;
     struct peer_resource resource; /* full_jid is who it is about; the rest if available */
     bool available;
-    gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0: unknown */
+    gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0: unknown,
+                * and not to be asked for */
 };
 
 /* True if the user watches the contact here. */
@@ -256,7 +257,7 @@ static bool see(struct core *core, const struct sighting *sighting)
     gint64 left = peer->resources->len > 0 ? clock_wall() : 0;
     peer_unavailable(watch->peers, peer, sighting->resource.full_jid,
                      sighting->at >= 0 ? sighting->at : left, now);
-    if (first && peer->last_seen == 0)
+    if (first && peer->last_seen == 0 && sighting->at != 0)
         enqueue(watch, ASK_LAST, &peer->user, peer->jid);
     return true;
 }
@@ -338,7 +339,16 @@ static bool on_unavailable(const struct stanza_context *context)
     struct sighting sighting = {.at = -1};
     struct delay delay;
     if (delay_parse(context->stanza, &delay))
-        sighting.at = CLAMP(delay.stamp_us, 0, clock_wall());
+        sighting.at = CLAMP(delay.stamp_us, 1, clock_wall());
+    sight(context, &sighting);
+    return true;
+}
+
+/* The user's presence came back: whom it cannot reach is not there. What they granted each other
+ * stays. */
+static bool on_error(const struct stanza_context *context)
+{
+    struct sighting sighting = {.at = 0};
     sight(context, &sighting);
     return true;
 }
@@ -402,6 +412,7 @@ static void stop(struct core *core)
 static const struct stanza_handler stanzas[] = {
     {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_available},
     {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_unavailable},
+    {"presence", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_error},
     {0},
 };
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who asks: Bearer token, ticket of a handshake, or cookie, in this order. A browser adds the cookie
- * to whatever a page makes it send, so it alone proves nothing about the page: what changes
- * something needs an Origin that may, and the session's CSRF token. */
+/* Who asks: Bearer token, token or ticket of a handshake, or cookie, in this order. A browser adds
+ * the cookie to whatever a page makes it send, so it alone proves nothing about the page: what
+ * changes something needs an Origin that may, and the session's CSRF token. */
 #include "config.h"
 
 #include <string.h>
 
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
 #include "bridge/core/secret.h"
 #include "bridge/http/cookie.h"
 #include "bridge/http/exchange.h"
@@ -104,10 +106,18 @@ static bool take_cookie(struct exchange *exchange)
     return true;
 }
 
+/* Only where the deployment says so: addresses are written down on the way. */
+static void take_token(struct exchange *exchange)
+{
+    const struct options *options = exchange->server->core->options;
+    if (g_strcmp0(options->websocket_token_in_address, "true") == 0)
+        exchange->credentials.token =
+            MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "token");
+}
+
 static void take_ticket(struct exchange *exchange)
 {
-    const char *ticket =
-        MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "ticket");
+    const char *ticket = exchange->ticket = parameter_text(exchange->mhd, "ticket");
     if (!ticket)
         return;
     if (!secret_is_possible(ticket, strlen(ticket))) {
@@ -137,6 +147,8 @@ void credentials_find(struct exchange *exchange)
         return;
     }
     bool by_ticket = operation && (operation->flags & OPERATION_TAKES_TICKET);
+    if (!credentials->token && exchange->handshake)
+        take_token(exchange);
     if (!credentials->token && (exchange->handshake || by_ticket))
         take_ticket(exchange);
     if (!credentials->token && exchange->code == ERROR_NONE && !take_cookie(exchange))

@@ -15,7 +15,9 @@
 #include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
-#define SWALLOW_MAX 16384             /* bytes of a body that is read only to be ignored */
+/* Bytes of a body that is read only to be ignored. Browsers and proxies write all of it before they
+ * read: a connection that ends meanwhile is reset, and takes the answer with it. */
+#define SWALLOW_MAX (8 * 1024 * 1024)
 #define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
 #define SPARE_MAX 256
 
@@ -80,6 +82,8 @@ void exchange_destroy(struct exchange *exchange)
     exchange_unwatch(exchange);
     g_clear_pointer(&exchange->stream, stream_free);
     release_request(exchange);
+    g_free(exchange->asked_dialect);
+    g_free(exchange->ticket);
     g_free(exchange->content);
     g_free(exchange->media_type);
     g_free(exchange->etag);
@@ -233,6 +237,15 @@ static void check_body_head(struct exchange *exchange)
         exchange_fail(exchange, ERROR_BAD_REQUEST, "Content-Type must be application/json", NULL);
 }
 
+/* A client that has sent its whole body before it reads gets to see why it was in vain; who asks first
+ * (Expect: 100-continue) need not send it. */
+static bool is_swallowed(const struct exchange *exchange)
+{
+    return exchange->head.content_length <= SWALLOW_MAX &&
+           (exchange->head.content_length == 0 ||
+            !MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Expect"));
+}
+
 /* The head is in. What cannot be trusted or swallowed is answered at once. */
 static enum MHD_Result begin(struct exchange *exchange)
 {
@@ -252,10 +265,12 @@ static enum MHD_Result begin(struct exchange *exchange)
     if (exchange->code == ERROR_NONE &&
         exchange->head.content_length > BODIES_MAX - exchange->server->bodies)
         exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
-    if (exchange->code != ERROR_NONE && exchange->head.content_length > SWALLOW_MAX) {
+    if (exchange->code != ERROR_NONE && !is_swallowed(exchange)) {
         exchange->close = true;
         return reply_send(exchange);
     }
+    if (exchange->code != ERROR_NONE)
+        connection_wait(exchange->server, exchange->connection, WAIT_REFUSED);
     buffer_init(&exchange->body, exchange->head.content_length);
     return MHD_YES;
 }
@@ -345,6 +360,8 @@ static void fail_sign_in(struct exchange *exchange, enum error_code code, const 
         struct uuid subject = limit_subject(exchange->credentials.address);
         limiter_look(exchange->server->core->limiter, &subject, LIMIT_SIGNIN,
                      &exchange->request.limit);
+        if (exchange->request.limit.remaining > 0) /* it is this credential that waits */
+            exchange->request.limit = (struct limit_state){0};
     }
     fail_now(exchange, code, detail);
 }

@@ -15,6 +15,7 @@
 enum wait {
     WAIT_HEAD,    /* nothing was received yet */
     WAIT_BODY,    /* the request line was received, the rest was not */
+    WAIT_REFUSED, /* the same of a request that is refused already */
     WAIT_CLIENT,  /* an answer is being read */
     WAIT_REQUEST, /* kept alive */
     WAIT_NOTHING, /* a handler is at work: no limit here */
@@ -84,6 +85,7 @@ struct exchange {
     char *idempotency_key; /* a copy: values may outlive the connection */
     const char *accept;    /* of a handshake: the chosen subprotocol or NULL */
     const char *dialect;
+    char *asked_dialect, *ticket; /* of the query; may be NULL */
     /* the answer */
     unsigned status;
     enum error_code code; /* ERROR_NONE: not a problem */
@@ -119,7 +121,14 @@ void exchange_fail(struct exchange *exchange, enum error_code code, const char *
 
 /* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
 bool parameters_read(struct exchange *exchange);
+/* What the query says for NAME, decoded; NULL: nothing; "" when it cannot be read. The caller's. */
+char *parameter_text(struct MHD_Connection *mhd, const char *name);
 const char *parameter_find(void *data, const struct field *field, size_t *ret_length);
+
+/* array.c: whether a list is to be sent as a bare array. */
+bool array_is_asked(const struct exchange *exchange);
+/* Makes one of the content. The value of the Link header, owned by the caller; NULL: no more pages. */
+char *array_unwrap(struct exchange *exchange);
 
 /* stream.c. Streams go with their exchange; stream_free tells the owner if it has not ended it. */
 struct http_stream;

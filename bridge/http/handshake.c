@@ -45,14 +45,9 @@ static const char *check(const struct exchange *exchange)
     return NULL;
 }
 
-static const char *asked_dialect(const struct exchange *exchange)
-{
-    return MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, "dialect");
-}
-
 void handshake_check(struct exchange *exchange)
 {
-    const char *dialect = asked_dialect(exchange);
+    const char *dialect = exchange->asked_dialect = parameter_text(exchange->mhd, "dialect");
     const char *fault = check(exchange);
     if (fault)
         exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
@@ -74,7 +69,7 @@ static void choose_dialect(struct exchange *exchange)
             return;
         }
     }
-    exchange->dialect = asked_dialect(exchange);
+    exchange->dialect = exchange->asked_dialect;
 }
 
 static void write_accept(const char *key, char ret_accept[32])

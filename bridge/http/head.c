@@ -71,6 +71,7 @@ static const char **member_of(struct head *head, const char *name)
     } members[] = {
         {"Host", &head->host},
         {"Authorization", &head->authorization},
+        {"Accept", &head->accept},
         {"Content-Type", &head->content_type},
         {"Origin", &head->origin},
         {"Idempotency-Key", &head->idempotency_key},
@@ -111,6 +112,7 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
     /* Lists may be spread over several lines; the rest must be there once. */
     bool is_last = member == &scan->head->forwarded;
     bool is_list = is_last || member == &scan->head->connection ||
+                   member == &scan->head->accept ||
                    member == &scan->head->websocket_protocol ||
                    member == &scan->head->if_none_match;
     if (*member && !is_list)

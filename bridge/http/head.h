@@ -12,7 +12,7 @@ struct head {
     size_t target_length;   /* of path and query together, as received */
     guint64 content_length; /* 0: no body */
     const char *authorization, *on_behalf, *idempotency_key, *last_event_id;
-    const char *content_type, *origin, *host;
+    const char *accept, *content_type, *origin, *host;
     const char *if_none_match;
     const char *cookie, *csrf_token;
     const char *forwarded;      /* X-Forwarded-For; of several lines the last */

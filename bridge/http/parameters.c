@@ -73,6 +73,22 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+char *parameter_text(struct MHD_Connection *mhd, const char *name)
+{
+    const char *raw = NULL;
+    size_t length = 0;
+    size_t decoded_length;
+    if (MHD_lookup_connection_value_n(mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &raw, &length) !=
+        MHD_YES)
+        return NULL;
+    if (!raw || !is_complete(raw, length))
+        return g_strdup("");
+    char *text = decode(raw, length, &decoded_length);
+    if (strlen(text) != decoded_length)
+        text[0] = '\0';
+    return text;
+}
+
 /* A browser that comes back repeats the query of the first time: the header is newer. */
 static void read_last_event(struct exchange *exchange)
 {

@@ -25,7 +25,7 @@ static void add_origin(const struct exchange *exchange, struct MHD_Response *res
     add(response, "Access-Control-Allow-Origin", origin);
     add(response, "Access-Control-Allow-Credentials", "true");
     add(response, "Access-Control-Expose-Headers",
-        "Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+        "Link, Request-Id, Retry-After, RateLimit, RateLimit-Policy");
 }
 
 static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
@@ -119,10 +119,19 @@ static enum MHD_Result send_bytes(struct exchange *exchange)
     return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
 }
 
+static const char *content_type_of(const struct exchange *exchange, bool is_array)
+{
+    if (exchange->code != ERROR_NONE)
+        return "application/problem+json";
+    return is_array ? "application/json; profile=array" : "application/json";
+}
+
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     if (exchange->stream)
         return stream_respond(exchange->stream);
+    bool is_array = array_is_asked(exchange);
+    g_autofree char *link = is_array ? array_unwrap(exchange) : NULL;
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);
@@ -130,8 +139,9 @@ static struct MHD_Response *make_response(struct exchange *exchange)
         return NULL;
     exchange->content = NULL;
     if (exchange->status != MHD_HTTP_NO_CONTENT)
-        add(response, "Content-Type",
-            exchange->code == ERROR_NONE ? "application/json" : "application/problem+json");
+        add(response, "Content-Type", content_type_of(exchange, is_array));
+    if (link)
+        add(response, "Link", link);
     return response;
 }
 
@@ -160,6 +170,7 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
         MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
+    add(response, "Request-Id", exchange->request.id);
     const char *origin = exchange->head.origin;
     if (origin && origin_is_listed(exchange->server, origin)) {
         add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");

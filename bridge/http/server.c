@@ -31,6 +31,7 @@
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
 #define RAW_BODY 524288 /* bytes that operations with raw_max take */
+#define REFUSED_PATIENCE (15 * G_USEC_PER_SEC) /* for a body that is only swallowed */
 #define BODY_RATE 16384 /* bytes a second; a large body may take longer */
 #define STOP_POLL 20    /* milliseconds */
 
@@ -281,6 +282,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     gint64 body = MAX(BODY_PATIENCE, largest / BODY_RATE * G_USEC_PER_SEC);
     server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);
     server->patience[WAIT_BODY] = MIN(body, idle);
+    server->patience[WAIT_REFUSED] = MIN(REFUSED_PATIENCE, idle);
     server->patience[WAIT_CLIENT] = idle;
     server->patience[WAIT_REQUEST] = idle;
     if (start(server, error))
@@ -302,6 +304,7 @@ static gboolean on_stop_poll(void *data)
 {
     struct http_server *server = data;
     bool busy = server->running.length > 0 || server->waiting[WAIT_BODY].length > 0 ||
+                server->waiting[WAIT_REFUSED].length > 0 ||
                 server->waiting[WAIT_CLIENT].length > 0 || server->streams.length > 0;
     if (busy && clock_monotonic() < server->stop_deadline)
         return G_SOURCE_CONTINUE;

@@ -28,10 +28,12 @@ static struct {
     bool dispatching; /* inside a turn */
     bool ending;      /* inside its hooks */
     bool wanted;      /* somebody asked for a turn */
-    int event_count;  /* events of the running turn that are not handled yet start at event_next */
+    bool collected;   /* the events of the coming turn are in already */
+    int event_count;  /* events of a turn that are not handled yet start at event_next */
     int event_next;
     struct epoll_event events[EVENTS_PER_TURN];
-} loop = {.epoll_fd = -1};
+    struct loop_watch waker; /* GLib's descriptor for waking its main loop, in our set */
+} loop = {.epoll_fd = -1, .waker = {.fd = -1}};
 
 /* A cancelled call stays in its array with a NULL function, so that indices stay valid. */
 static void run_calls(GArray *calls)
@@ -72,11 +74,58 @@ static void run_deferred(void)
     }
 }
 
+static int collect(int timeout)
+{
+    int count = epoll_wait(loop.epoll_fd, loop.events, EVENTS_PER_TURN, timeout);
+    loop.event_count = MAX(count, 0);
+    loop.event_next = 0;
+    return count;
+}
+
+static bool watch_waker(int fd)
+{
+    if (loop.waker.fd == fd)
+        return true;
+    if (loop.waker.fd >= 0)
+        loop_remove(&loop.waker);
+    loop.waker.fd = fd;
+    if (!loop_add(&loop.waker, EPOLLIN))
+        loop.waker.fd = -1;
+    return loop.waker.fd == fd;
+}
+
+/* Waits for GLib. It would poll the set's descriptor, and a turn would then ask the set what there
+ * is: waiting in the set itself is one system call instead of two. What is collected here and not
+ * dispatched, because a source of higher priority came first, is reported again. */
+static gint wait_in_set(GPollFD *fds, guint count, gint timeout)
+{
+    loop.collected = false;
+    GPollFD *set = count == 2 ? &fds[fds[0].fd == loop.epoll_fd ? 0 : 1] : NULL;
+    if (!set || set->fd != loop.epoll_fd)
+        return g_poll(fds, count, timeout); /* others' descriptors, too */
+    GPollFD *waker = set == fds ? &fds[1] : &fds[0];
+    if (!watch_waker(waker->fd))
+        return g_poll(fds, count, timeout);
+    int ready = collect(timeout);
+    set->revents = waker->revents = 0;
+    for (int i = 0; i < ready; i++) {
+        if (loop.events[i].data.ptr == &loop.waker) {
+            loop.events[i].data.ptr = NULL;
+            waker->revents = G_IO_IN;
+        } else {
+            set->revents = G_IO_IN;
+        }
+    }
+    loop.collected = ready >= 0;
+    return ready < 0 ? ready : (set->revents != 0) + (waker->revents != 0);
+}
+
 static void run_events(void)
 {
-    int count = epoll_wait(loop.epoll_fd, loop.events, EVENTS_PER_TURN, 0);
-    loop.event_count = MAX(count, 0);
-    for (loop.event_next = 0; loop.event_next < loop.event_count;) {
+    if (!loop.collected)
+        collect(0);
+    loop.collected = false;
+    while (loop.event_next < loop.event_count) {
         struct epoll_event *event = &loop.events[loop.event_next++];
         struct loop_watch *watch = event->data.ptr;
         if (watch)
@@ -97,6 +146,7 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
     (void)source;
     (void)callback;
     (void)data;
+    g_return_val_if_fail(!loop.dispatching, G_SOURCE_CONTINUE);
     gint64 started = clock_monotonic();
     loop.dispatching = true;
     loop.wanted = false;
@@ -124,7 +174,11 @@ void loop_start(void)
     loop.source = g_source_new(&source_functions, sizeof(GSource));
     g_source_set_static_name(loop.source, "trestle-epoll");
     g_source_add_unix_fd(loop.source, loop.epoll_fd, G_IO_IN);
+    /* Else GLib takes the descriptor out and puts it back around each turn, and wakes itself for
+     * both: three system calls. No turn is begun inside of another, see source_dispatch. */
+    g_source_set_can_recurse(loop.source, TRUE);
     g_source_attach(loop.source, NULL);
+    g_main_context_set_poll_func(NULL, wait_in_set);
 }
 
 void loop_stop(void)
@@ -134,13 +188,15 @@ void loop_stop(void)
     g_return_if_fail(!loop.dispatching);
     /* What was deferred is still owed: a completion callback runs exactly once. */
     run_deferred();
+    g_main_context_set_poll_func(NULL, NULL);
     g_source_destroy(loop.source);
     g_clear_pointer(&loop.source, g_source_unref);
     g_clear_pointer(&loop.deferred, g_array_unref);
     g_clear_pointer(&loop.hooks, g_array_unref);
     close(loop.epoll_fd);
-    loop.epoll_fd = -1;
-    loop.wanted = false;
+    loop.epoll_fd = loop.waker.fd = -1;
+    loop.event_count = 0;
+    loop.wanted = loop.collected = false;
 }
 
 static bool control(struct loop_watch *watch, int operation, uint32_t events)

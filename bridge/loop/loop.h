@@ -6,6 +6,7 @@
  *  - a completion callback runs exactly once, and never before the call that started it returned;
  *  - a watch may be removed at any time, also from inside a callback: it is not called again, even
  *    if an event for it had already been collected in this turn;
+ *  - nothing iterates GLib's main context inside of a turn;
  *  - timers are GLib's (g_timeout_add); loops over many objects use one timer for all of them. */
 #pragma once
 

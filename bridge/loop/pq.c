@@ -14,6 +14,7 @@
 #define BACKOFF_FIRST 100 /* milliseconds */
 #define BACKOFF_LAST 2000
 #define CONNECT_TIMEOUT 5000
+#define SAY_AGAIN (30 * G_USEC_PER_SEC)
 
 enum state {
     STATE_WAITING,    /* no connection; timer runs */
@@ -49,6 +50,13 @@ struct pq_connection {
     guint backoff;
     gint64 heard; /* clock_monotonic of the last sign of life while something runs */
 };
+
+/* The last loss that was logged; lines withheld since. */
+static struct {
+    char *reason;
+    gint64 at;
+    unsigned withheld;
+} said;
 
 static void connect_start(struct pq_connection *c);
 static void connection_lost(struct pq_connection *c);
@@ -106,15 +114,56 @@ static void fail_running(struct pq_connection *c)
     }
 }
 
+/* All connections try again and again while the server is away: the same is said now and then only.
+ * Whether REASON is to be logged; *ret_withheld is how often it was not. */
+static bool is_news(const char *reason, unsigned *ret_withheld)
+{
+    gint64 now = clock_monotonic();
+    if (said.reason && strcmp(said.reason, reason) == 0 && now - said.at < SAY_AGAIN) {
+        said.withheld++;
+        return false;
+    }
+    *ret_withheld = said.withheld;
+    g_free(said.reason);
+    said.reason = g_strdup(reason);
+    said.at = now;
+    said.withheld = 0;
+    return true;
+}
+
+/* On one line, and without the quotes in which it will stand. Caller frees. */
+static char *loggable(const char *message)
+{
+    char *line = g_strdelimit(g_strdup(message), "\r\n\t", ' ');
+    return g_strstrip(g_strdelimit(line, "\"", '\''));
+}
+
+static void log_loss(struct pq_connection *c, bool was_ready)
+{
+    unsigned withheld;
+    g_autofree char *reason = loggable(PQerrorMessage(c->conn));
+    if (is_news(reason, &withheld))
+        log_warning(AREA_ARCHIVE, "database-lost", "ready=%s withheld=%u reason=\"%s\"",
+                    was_ready ? "yes" : "no", withheld, reason);
+}
+
+static void log_unprepared(struct pq_connection *c)
+{
+    unsigned withheld;
+    g_autofree char *reason =
+        loggable(PQresultErrorField(c->preparing_error, PG_DIAG_MESSAGE_PRIMARY));
+    if (is_news(reason, &withheld))
+        log_error(AREA_ARCHIVE, "prepare-failed",
+                  "withheld=%u reason=\"%s\" hint=\"run trestle migrate\"", withheld, reason);
+}
+
 static void connection_lost(struct pq_connection *c)
 {
     bool was_ready = c->state == STATE_READY;
-    if (c->conn) {
-        g_autofree char *reason = g_strdup(PQerrorMessage(c->conn));
-        g_strdelimit(reason, "\n\"", ' ');
-        log_warning(AREA_ARCHIVE, "database-lost", "ready=%s reason=\"%s\"",
-                    was_ready ? "yes" : "no", g_strstrip(reason));
-    }
+    if (c->conn && c->preparing_error)
+        log_unprepared(c);
+    else if (c->conn)
+        log_loss(c, was_ready);
     watch_stop(c);
     timer_stop(c);
     g_clear_pointer(&c->conn, PQfinish);
@@ -175,13 +224,11 @@ static void connect_step(struct pq_connection *c)
 static void prepared(struct pq_connection *c)
 {
     if (c->preparing_error) {
-        g_autofree char *text = g_strdup(PQresultErrorMessage(c->preparing_error));
-        g_strdelimit(text, "\n\"", ' ');
-        log_error(AREA_ARCHIVE, "prepare-failed", "reason=\"%s\" hint=\"run trestle migrate\"", text);
         connection_lost(c);
         return;
     }
     timer_stop(c);
+    g_clear_pointer(&said.reason, g_free);
     c->state = STATE_READY;
     if (c->callbacks.ready)
         c->callbacks.ready(c, c->data);

@@ -12,6 +12,7 @@
 /* What a dialect adds to a payload is far below this; none says a member more than twice. */
 #define ENVELOPE_MAX 4096
 #define GROWTH_MAX 2
+#define ENVELOPE_USUAL 160 /* what the native dialect adds */
 
 static const struct dialect *const dialects[DIALECT_MAX] = {
     [DIALECT_NATIVE] = &dialect_native,
@@ -30,12 +31,6 @@ const struct dialect *dialect_find(const char *name)
     return NULL;
 }
 
-static GBytes *make_frame(struct buffer *text)
-{
-    g_return_val_if_fail(!text->overflow, NULL);
-    return frame_make(FRAME_TEXT, text->data, text->length);
-}
-
 GBytes *dialect_event_frame(const struct dialect *dialect, struct event *event, const char *epoch)
 {
     GBytes **frame = &event->frames[dialect->index];
@@ -45,10 +40,12 @@ GBytes *dialect_event_frame(const struct dialect *dialect, struct event *event, 
     if (event->position > 0)
         cursor_format(epoch, event->position, cursor);
     g_auto(buffer) text = BUFFER_INIT(event->payload_length * GROWTH_MAX + ENVELOPE_MAX);
+    buffer_expect(&text, event->payload_length + ENVELOPE_USUAL);
+    frame_begin(&text);
     if (!dialect->write_event(&text, event, event->position > 0 ? cursor : NULL))
         return NULL;
     metric_add(METRIC_EVENT_SERIALISATIONS, 1);
-    return *frame = make_frame(&text);
+    return *frame = frame_end(&text, FRAME_TEXT);
 }
 
 const char *dialect_event_text(const struct dialect *dialect, struct event *event, const char *epoch,
@@ -63,6 +60,8 @@ GBytes *dialect_make_frame(const struct dialect *dialect, const struct dialect_f
     size_t length =
         (frame->payload ? strlen(frame->payload) : 0) + (frame->id ? strlen(frame->id) : 0);
     g_auto(buffer) text = BUFFER_INIT(length * GROWTH_MAX + ENVELOPE_MAX);
+    buffer_expect(&text, length + ENVELOPE_USUAL);
+    frame_begin(&text);
     dialect->write_frame(&text, frame);
-    return make_frame(&text);
+    return frame_end(&text, FRAME_TEXT);
 }

@@ -13,13 +13,17 @@ static const char *type_name(enum event_type type)
     return type == EVENT_MESSAGE_NEW ? "message" : event_type_name(type);
 }
 
-/* Members under the names that these clients read, beside the native ones. */
+/* Members under the names that these clients read, beside the native ones. They take last_seen_at for
+ * a text, and whoever is there was last seen now. */
 static void add_members(const struct event *event, json_t *payload)
 {
     if (event->type == EVENT_TYPING) {
         bool active = json_is_true(json_object_get(payload, "active"));
         json_object_set_new(payload, "is_typing", json_boolean(active));
     } else {
+        const char *status = json_string_value(json_object_get(payload, "status"));
+        if (g_strcmp0(status, "offline") != 0)
+            json_object_set_new(payload, "last_seen_at", json_string(event->stamp));
         json_object_set_new(payload, "updated_at", json_string(event->stamp));
     }
 }

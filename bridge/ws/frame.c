@@ -7,7 +7,6 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
-#include "bridge/base/buffer.h"
 #include "bridge/ws/frame.h"
 
 struct frame_reader {
@@ -261,18 +260,47 @@ enum frame_result frame_reader_next(struct frame_reader *reader, const struct fr
     }
 }
 
-GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length)
+static size_t header_size(size_t length)
 {
-    size_t extended = length < 126 ? 0 : length <= G_MAXUINT16 ? 2 : 8;
-    guint8 *bytes = g_malloc(2 + extended + length);
+    return length < 126 ? 2 : length <= G_MAXUINT16 ? 4 : FRAME_HEADER_MAX;
+}
+
+static void write_header(guint8 *bytes, enum frame_opcode opcode, size_t length)
+{
+    size_t extended = header_size(length) - 2;
     bytes[0] = (guint8)(0x80 | opcode);
     bytes[1] = (guint8)(extended == 0 ? length : extended == 2 ? 126 : 127);
     guint64 rest = length;
     for (size_t i = extended; i > 0; i--, rest >>= 8)
         bytes[1 + i] = (guint8)(rest & 0xff);
+}
+
+GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length)
+{
+    size_t header = header_size(length);
+    guint8 *bytes = g_malloc(header + length);
+    write_header(bytes, opcode, length);
     if (length > 0)
-        memcpy(bytes + 2 + extended, payload, length);
-    return g_bytes_new_take(bytes, 2 + extended + length);
+        memcpy(bytes + header, payload, length);
+    return g_bytes_new_take(bytes, header + length);
+}
+
+void frame_begin(struct buffer *buf)
+{
+    static const char room[FRAME_HEADER_MAX];
+    buffer_append(buf, room, sizeof room);
+}
+
+/* The header stands right before the payload, wherever that makes it begin. */
+GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode)
+{
+    g_return_val_if_fail(!buf->overflow, NULL);
+    size_t length = buf->length - FRAME_HEADER_MAX;
+    size_t header = header_size(length);
+    char *block = buffer_take(buf, NULL);
+    guint8 *bytes = (guint8 *)block + FRAME_HEADER_MAX - header;
+    write_header(bytes, opcode, length);
+    return g_bytes_new_with_free_func(bytes, header + length, g_free, block);
 }
 
 const char *frame_payload(GBytes *frame, size_t *ret_length)

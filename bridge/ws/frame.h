@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/base/buffer.h"
+
 enum frame_opcode {
     FRAME_CONTINUATION = 0x0,
     FRAME_TEXT = 0x1,
@@ -80,7 +82,13 @@ bool frame_reader_is_idle(const struct frame_reader *reader);
 /* A whole frame with header. */
 GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length);
 
-/* What is in FRAME, which frame_make has made; borrowed. */
+/* The same without a copy: what is appended to BUF in between is the payload. BUF is empty
+ * afterwards; it must not have overflowed. */
+#define FRAME_HEADER_MAX 10
+void frame_begin(struct buffer *buf);
+GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode);
+
+/* What is in FRAME, which one of these has made; borrowed. */
 const char *frame_payload(GBytes *frame, size_t *ret_length);
 
 /* A close frame; REASON (UTF-8) is cut at FRAME_REASON_MAX. CLOSE_NO_STATUS makes an empty one. */

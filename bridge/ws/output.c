@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Queue of frames and its one writev per turn. */
+/* Queue of frames and its one write per turn. */
 #include "config.h"
 
 #include <errno.h>
@@ -140,7 +140,9 @@ enum output_result output_write(struct output *output, int fd, gint64 *ret_posit
         return OUTPUT_EMPTY;
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     metric_add(METRIC_WS_WRITES, 1);
-    ssize_t written = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    ssize_t written = count == 1 ? send(fd, parts[0].iov_base, parts[0].iov_len, flags)
+                                 : sendmsg(fd, &message, flags);
     if (written < 0 && (errno == EAGAIN || errno == EINTR))
         return OUTPUT_BLOCKED;
     if (written < 0)

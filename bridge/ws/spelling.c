@@ -11,7 +11,13 @@
 static const struct spelling spellings[] = {
     {"message",
      "message",
-     {{"conversationId", "conversation_id", MEMBER_IS}, {"sender_id", NULL, MEMBER_SELF}}},
+     {{"conversationId", "conversation_id", MEMBER_IS},
+      {"sender_id", NULL, MEMBER_SELF},
+      {"sender", NULL, MEMBER_SELF},
+      {"id", NULL, MEMBER_OURS},
+      {"delivered_at", NULL, MEMBER_OURS},
+      {"read_at", NULL, MEMBER_OURS},
+      {"created_at", NULL, MEMBER_OURS}}},
     {"private_message",
      "private_message",
      {{"recipient_id", "receiver_id", MEMBER_IS},
@@ -42,7 +48,11 @@ static const struct spelling spellings[] = {
      {{"messageId", "message_id", MEMBER_IS},
       {"conversationId", "conversation_id", MEMBER_IS},
       {"userId", NULL, MEMBER_SELF}}},
-    {"presence", "presence", {{"user_id", NULL, MEMBER_SELF}}},
+    {"presence",
+     "presence",
+     {{"user_id", NULL, MEMBER_SELF},
+      {"last_seen_at", NULL, MEMBER_OURS},
+      {"updated_at", NULL, MEMBER_OURS}}},
 };
 
 const struct spelling *spelling_find(const char *type)
@@ -61,6 +71,8 @@ static bool is_last(const struct spelling_member *member)
 
 static bool is_self(const struct account *caller, const json_t *value)
 {
+    if (json_is_object(value))
+        value = json_object_get(value, "id");
     if (json_is_integer(value))
         return json_integer_value(value) == caller->number;
     const char *text = json_string_value(value);
@@ -83,6 +95,8 @@ static const char *set(json_t *object, const char *name, json_t *value)
 static const char *apply(const struct spelling_member *member, const struct account *caller,
                          json_t *value, json_t *object)
 {
+    if (member->rule == MEMBER_OURS)
+        return NULL;
     if (member->rule == MEMBER_SELF)
         return is_self(caller, value) ? NULL : "must be your own id, or absent";
     if (member->rule == MEMBER_IS)

@@ -10,19 +10,20 @@
 
 struct account;
 
-#define SPELLING_MEMBERS_MAX 6
+#define SPELLING_MEMBERS_MAX 8
 
 enum member_rule {
     MEMBER_IS,     /* has another name */
     MEMBER_INSIDE, /* is a member, called OURS, of an object; the rest of that object is not read */
-    MEMBER_SELF,   /* must name the caller, who is known anyway; dropped */
+    MEMBER_SELF,   /* must name the caller, by id or as a user with an id; dropped */
+    MEMBER_OURS,   /* of a whole object that is sent back: what the server says of it; dropped */
     MEMBER_TRUE,   /* is not sent: the type says it */
     MEMBER_FALSE
 };
 
 struct spelling_member {
     const char *theirs; /* unused for MEMBER_TRUE and MEMBER_FALSE */
-    const char *ours;   /* unused for MEMBER_SELF */
+    const char *ours;   /* unused for MEMBER_SELF, MEMBER_OURS */
     enum member_rule rule;
 };
 

@@ -52,6 +52,7 @@ def account():
 
 def prepare(stack, ports):
     home = stack.folder(NAME, account())
+    stack.folder(f"{NAME}/certs", account())  # it looks there, and complains when there is nothing
     domains = stack.state["domains"]
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],

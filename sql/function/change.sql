@@ -13,10 +13,13 @@ CREATE FUNCTION event_add(p_type text, p_audience text, p_conversation uuid, p_u
                           p_payload json) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(1) l;
+  taken := log_advance(1);
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
     VALUES (head + 1, p_type, p_audience, p_conversation, p_user, p_payload, stamp);
   RETURN head + 1;
@@ -26,6 +29,9 @@ END $$;
 CREATE FUNCTION event_audience(e events) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+  IF e.audience = 'user' THEN -- most of them
+    RETURN ARRAY(SELECT u.id FROM users u WHERE u.id = e.user_id AND u.kind = 'hosted');
+  END IF;
   RETURN ARRAY(
     SELECT u.id FROM (
         SELECT e.user_id AS id WHERE e.audience <> 'members'
@@ -43,14 +49,17 @@ BEGIN
 END $$;
 
 -- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.
+-- In PL/pgSQL, which keeps its plan, as is everything that a change or a message calls by itself.
 CREATE FUNCTION event_list(p_after bigint) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
-           'at', (extract(epoch FROM e.at) * 1000000)::bigint,
-           'payload', e.payload::json, 'conversation_id', e.conversation_id,
-           'users', event_audience(e)) ORDER BY e.position)::text
-    FROM events e WHERE e.position > p_after
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
+             'at', (extract(epoch FROM e.at) * 1000000)::bigint,
+             'payload', e.payload::json, 'conversation_id', e.conversation_id,
+             'users', event_audience(e)) ORDER BY e.position)::text
+      FROM events e WHERE e.position > p_after);
+END $$;
 
 -- Carries out changes, one after the other. events: what each added to the log, a JSON array of
 -- { position, type, at (microseconds since 1970), payload, conversation_id, users }.

@@ -29,6 +29,16 @@ LANGUAGE sql STABLE AS $$
       WHERE peer.jid = p_peer AND newest.sender_id = p_user)
 $$;
 
+-- Whether a request of that peer to see the user's presence needs no decision: the user has asked it,
+-- or written to it.
+CREATE FUNCTION contact_lets_in(p_user uuid, p_peer text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer
+                   AND (c.from_peer OR c.to_peer OR c.ask))
+         OR contact_consents(p_user, p_peer);
+END $$;
+
 -- Removes the row when it says nothing any more.
 CREATE FUNCTION contact_tidy(p_user uuid, p_peer text) RETURNS void
 LANGUAGE sql AS $$
@@ -36,10 +46,12 @@ LANGUAGE sql AS $$
     AND NOT (to_peer OR from_peer OR ask OR pending_in)
 $$;
 
--- A request to see the user's presence. Whom the user has asked, or written to, is let in at once. Requests that wait for the user's decision are kept, at
--- most 1000 per user; more are as if they had not come.
--- A request that waits makes the conversation with the peer, as a message request unless they talk already.
-CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
+-- A request to see the user's presence. Requests that wait for the user's decision are kept, at most
+-- 1000 per user; more are as if they had not come. A request that waits makes the conversation with the
+-- peer, as a message request unless they talk already. p_note is what the peer wrote with it, p_nick
+-- (XEP-0172) what a peer on XMPP without a name is called.
+CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, p_note text DEFAULT NULL,
+                                  p_nick text DEFAULT NULL, OUT answer text, OUT last_seen bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   source uuid;
@@ -48,9 +60,7 @@ DECLARE
 BEGIN
   answer := 'none';
   last_seen := contact_last_seen(p_user);
-  IF EXISTS (SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer
-               AND (from_peer OR to_peer OR ask))
-     OR contact_consents(p_user, p_peer) THEN
+  IF contact_lets_in(p_user, p_peer) THEN
     INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer, true)
       ON CONFLICT (user_id, peer) DO UPDATE
         SET from_peer = true, pending_in = false, updated_at = now()
@@ -67,16 +77,20 @@ BEGIN
                                  LIMIT 1000) waiting) >= 1000 THEN
     RETURN;
   END IF;
-  INSERT INTO contacts (user_id, peer, pending_in) VALUES (p_user, p_peer, true)
-    ON CONFLICT (user_id, peer) DO UPDATE SET pending_in = true, updated_at = now();
+  INSERT INTO contacts (user_id, peer, pending_in, note) VALUES (p_user, p_peer, true, p_note)
+    ON CONFLICT (user_id, peer) DO UPDATE
+      SET pending_in = true, note = excluded.note, updated_at = now();
   source := user_remote(p_peer); -- an app user is there already
+  IF p_nick IS NOT NULL THEN
+    PERFORM change_remote_profile(NULL, jsonb_build_object('jid', p_peer, 'full_name', p_nick));
+  END IF;
   SELECT ret_id INTO pair FROM conversation_pair(source, p_user);
   UPDATE members m SET request = 'pending'
     FROM conversations c WHERE c.id = pair AND m.conversation_id = pair AND m.user_id = p_user
       AND m.request IS NULL AND NOT relation_started(c);
   SELECT m.request INTO state FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user;
   IF state IS DISTINCT FROM 'declined' THEN
-    PERFORM relation_request_event(pair, p_user, true, NULL);
+    PERFORM relation_request_event(pair, p_user, true, NULL, p_note);
   END IF;
 END $$;
 
@@ -123,7 +137,7 @@ BEGIN
   PERFORM contact_tidy(p_user, p_peer);
 END $$;
 
--- A subscription stanza { type, peer }. From somebody whom the user blocks it is nothing. The result
+-- A subscription stanza { type, peer, note?, nick? }. From somebody whom the user blocks it is nothing. The result
 -- is { answer, last_seen }.
 CREATE FUNCTION change_contact_stanza(p_user uuid, p_arguments jsonb, OUT outcome int,
                                       OUT result jsonb)
@@ -138,7 +152,8 @@ BEGIN
     RETURN;
   END IF;
   CASE p_arguments->>'type'
-    WHEN 'subscribe' THEN SELECT * INTO answer FROM contact_subscribe(p_user, from_peer);
+    WHEN 'subscribe' THEN SELECT * INTO answer
+      FROM contact_subscribe(p_user, from_peer, p_arguments->>'note', p_arguments->>'nick');
     WHEN 'subscribed' THEN SELECT * INTO answer FROM contact_subscribed(p_user, from_peer);
     WHEN 'unsubscribe' THEN SELECT * INTO answer FROM contact_unsubscribe(p_user, from_peer);
     ELSE SELECT * INTO answer FROM contact_unsubscribed(p_user, from_peer);
@@ -211,6 +226,7 @@ LANGUAGE sql STABLE AS $$
     'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
                          WHEN c.from_peer THEN 'from' ELSE 'none' END,
     'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),
+    'note', CASE WHEN c.pending_in THEN c.note END,
     'updated_at', api_time(c.updated_at))
     FROM (SELECT) one LEFT JOIN contacts c ON c.user_id = p_user AND c.peer = u.jid
 $$;
@@ -231,6 +247,9 @@ LANGUAGE sql AS $$
     SELECT l.ret_before + 1, p_kind, p_user, p_peer FROM log_advance(1) l
 $$;
 
+-- App users see in their own rows what the other did. Who is blocked by the other must not see that:
+-- their row becomes what it would be otherwise, the other's stays, until contact_catch_up().
+
 -- The user lets the peer see presence.
 CREATE FUNCTION contact_grant(p_user uuid, p_peer users) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -240,12 +259,12 @@ BEGIN
   INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer.jid, true)
     ON CONFLICT (user_id, peer) DO UPDATE
       SET from_peer = true, pending_in = false, updated_at = now();
-  IF p_peer.kind = 'hosted' THEN
+  IF p_peer.kind <> 'hosted' THEN
+    PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
+  ELSIF NOT relation_blocks(p_peer.id, own) THEN
     INSERT INTO contacts (user_id, peer, to_peer) VALUES (p_peer.id, own, true)
       ON CONFLICT (user_id, peer) DO UPDATE SET to_peer = true, ask = false, updated_at = now();
     PERFORM contact_event(p_peer.id, own);
-  ELSE
-    PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
   END IF;
 END $$;
 
@@ -254,6 +273,7 @@ CREATE FUNCTION contact_ask(p_user uuid, p_peer users) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   own users;
+  granted boolean;
 BEGIN
   IF EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer.jid
                AND c.to_peer) THEN
@@ -264,9 +284,31 @@ BEGIN
   SELECT * INTO own FROM users u WHERE u.id = p_user;
   IF p_peer.kind <> 'hosted' THEN
     PERFORM contact_send(p_user, p_peer.jid, 'subscribe');
-  ELSIF (SELECT s.answer FROM contact_subscribe(p_peer.id, own.jid) s) = 'subscribed' THEN
+  ELSIF relation_blocks(p_peer.id, own.jid) THEN
+    granted := contact_lets_in(p_peer.id, own.jid);
+  ELSE
+    granted := (SELECT s.answer FROM contact_subscribe(p_peer.id, own.jid) s) = 'subscribed';
+  END IF;
+  IF granted THEN
     UPDATE contacts SET to_peer = true, ask = false, updated_at = now()
       WHERE user_id = p_user AND peer = p_peer.jid;
+  END IF;
+END $$;
+
+-- What an app user who was blocked until now has been given and has allowed counts for the user too.
+CREATE FUNCTION contact_catch_up(p_user uuid, p_peer users) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  theirs contacts;
+BEGIN
+  SELECT x.* INTO theirs FROM contacts x
+    WHERE x.user_id = p_peer.id AND x.peer = (SELECT u.jid FROM users u WHERE u.id = p_user);
+  UPDATE contacts c SET to_peer = theirs.from_peer, from_peer = theirs.to_peer,
+      ask = c.ask AND NOT theirs.from_peer, updated_at = now()
+    WHERE c.user_id = p_user AND c.peer = p_peer.jid AND theirs.user_id IS NOT NULL
+      AND (c.to_peer, c.from_peer) IS DISTINCT FROM (theirs.from_peer, theirs.to_peer);
+  IF FOUND THEN
+    PERFORM contact_event(p_user, p_peer.jid);
   END IF;
 END $$;
 

@@ -6,6 +6,7 @@
 CREATE FUNCTION conversation_pair(p_one uuid, p_other uuid, OUT ret_id uuid, OUT ret_created boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
+  taken record;
   a uuid := least(p_one, p_other);
   b uuid := greatest(p_one, p_other);
   remote users;
@@ -17,7 +18,9 @@ BEGIN
   IF ret_id IS NOT NULL THEN
     RETURN;
   END IF;
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(1) l;
+  taken := log_advance(1);
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   SELECT * INTO remote FROM users WHERE id IN (a, b) AND kind <> 'hosted';
   INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,
                              position, created_at, awaited, guarded)
@@ -70,8 +73,8 @@ LANGUAGE sql STABLE AS $$
                              CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
                              CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END) END
       ELSE 'null' END,
-    ',"last_message_at":', CASE WHEN last.seq > mine.cleared_seq THEN json_time(last.created_at)
-                                ELSE 'null' END,
+    ',"last_message_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
+                                          ELSE c.created_at END),
     ',"unread_count":', greatest(0, coalesce(CASE WHEN c.user_a = p_user THEN last.seq - last.from_a
                                                   ELSE last.from_a END, 0) - mine.others_seen),
     ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
@@ -91,9 +94,9 @@ LANGUAGE sql STABLE AS $$
                   FROM members m WHERE m.conversation_id = c.id
                   AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT x.jid, x.name, json_text(user_picture(x.shown)) AS picture,
+  JOIN LATERAL (SELECT x.jid, user_name(x.shown) AS name, json_text(user_picture(x.shown)) AS picture,
                        user_text(x.shown) AS object
-                  FROM (SELECT u.jid, u.name,
+                  FROM (SELECT u.jid,
                                -- Who blocks the other has guarded the conversation.
                                CASE WHEN c.guarded
                                       OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
@@ -143,7 +146,7 @@ RETURNS TABLE (key bigint, rest boolean, self text, id uuid, kind text, created_
                peer_jid text, peer_kind text, peer_number bigint, last_id uuid,
                last_client_id text, last_seq bigint, last_mine boolean, last_body text,
                last_kind text, last_failed boolean, last_at timestamptz,
-               last_delivered timestamptz, last_read timestamptz)
+               last_delivered timestamptz, last_read timestamptz, last_sent timestamptz)
 LANGUAGE sql STABLE AS $$
   WITH mine AS (
     SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
@@ -204,7 +207,8 @@ LANGUAGE sql STABLE AS $$
          CASE WHEN last.sender_id <> p_user
               THEN CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END
               WHEN theirs.quiet THEN message_mark(c.row, p_user, last.seq, 'read')
-              WHEN theirs.read_seq >= last.seq THEN theirs.read_at END
+              WHEN theirs.read_seq >= last.seq THEN theirs.read_at END,
+         last.sent_at
     FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
             FROM nearest n
             CROSS JOIN LATERAL (SELECT n.k <= p_limit
@@ -216,11 +220,11 @@ LANGUAGE sql STABLE AS $$
     JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
                     AND m.user_id = CASE WHEN c.is_a THEN c.user_b ELSE c.user_a END
                     OFFSET 0) theirs ON true
-    JOIN LATERAL (SELECT u.id, u.username, u.name, user_picture(u) AS picture, u.bio, u.jid, u.kind,
-                         u.number,
+    JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
+                         user_picture(u) AS picture, u.bio, u.jid, u.kind, u.number,
                          -- Who blocks the other has guarded the conversation.
                          CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                              THEN user_closed(p_user, u) ELSE false END AS closed
+                              THEN user_is_closed(p_user, u) ELSE false END AS closed
                     FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     LEFT JOIN LATERAL (SELECT m.* FROM messages m
                          WHERE m.ctid = p.place AND m.seq > mine.cleared_seq OFFSET 0) last ON true
@@ -250,6 +254,8 @@ DECLARE
   peer uuid;
   pair uuid;
   made boolean;
+  listed boolean;
+  object text;
 BEGIN
   IF wanted IS NULL THEN
     peer := user_refer(p_arguments->'participant');
@@ -275,44 +281,63 @@ BEGIN
     UPDATE members m SET hidden_seq = NULL
       WHERE m.conversation_id = pair AND m.user_id = p_user AND m.hidden_seq IS NOT NULL
         AND NOT p_arguments ? 'id_only';
-    IF made OR FOUND THEN
-      PERFORM conversation_event('conversation.new', pair, p_user);
+    listed := made OR FOUND;
+    IF listed OR NOT p_arguments ? 'id_only' THEN
+      object := conversation_get(p_user, pair);
+    END IF;
+    IF listed THEN
+      PERFORM event_add('conversation.new', 'user', pair, p_user, object::json);
     END IF;
     outcome := CASE WHEN made THEN 0 ELSE 1 END;
     result := CASE WHEN p_arguments ? 'id_only' THEN jsonb_build_object('id', pair)
-                   ELSE conversation_get(p_user, pair)::jsonb END;
+                   ELSE object::jsonb END;
   END IF;
 END $$;
 
--- A message came while conversations.awaited was set: members who had the conversation out of their
--- lists are told that it is there now.
+-- Messages came in conversation_ids while conversations.awaited was set: members who had them out of
+-- their lists are told that they are there now. All in one plan: begun for each conversation, it
+-- would cost several times what it does.
 CREATE FUNCTION change_conversation_appear(p_user uuid, p_arguments jsonb, OUT outcome int,
                                            OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  c conversations;
-  newest bigint;
-  m record;
+  taken record;
+  wanted uuid[] := ARRAY(
+    SELECT x::uuid FROM jsonb_array_elements_text(p_arguments->'conversation_ids') x);
+  appeared uuid[];
+  listeners uuid[];
+  head bigint;
+  stamp timestamptz;
 BEGIN
-  outcome := 1;
-  SELECT * INTO c FROM conversations x
-    WHERE x.id = (p_arguments->>'conversation_id')::uuid AND x.awaited;
-  SELECT x.seq INTO newest FROM messages x WHERE x.conversation_id = c.id
-    ORDER BY x.seq DESC LIMIT 1;
-  FOR m IN SELECT o.user_id, o.request FROM members o
-             WHERE o.conversation_id = c.id AND o.hidden_seq < newest LOOP
-    outcome := 0;
+  WITH shown AS (
     UPDATE members o SET hidden_seq = NULL
-      WHERE o.conversation_id = c.id AND o.user_id = m.user_id;
-    IF m.user_id IS DISTINCT FROM c.remote_user
-       AND (m.request IS NULL OR m.request = 'accepted') THEN
-      PERFORM conversation_event('conversation.new', c.id, m.user_id);
-    END IF;
-  END LOOP;
-  UPDATE conversations x SET awaited = false
-    WHERE x.id = c.id AND NOT EXISTS (
+      FROM conversations c
+        CROSS JOIN LATERAL (SELECT x.seq FROM messages x WHERE x.conversation_id = c.id
+                              ORDER BY x.seq DESC LIMIT 1) last
+      WHERE c.id = ANY (wanted) AND c.awaited
+        AND o.conversation_id = c.id AND o.hidden_seq < last.seq
+      RETURNING o.conversation_id, o.user_id,
+                o.user_id IS DISTINCT FROM c.remote_user
+                  AND (o.request IS NULL OR o.request = 'accepted') AS listens)
+  SELECT CASE WHEN count(*) > 0 THEN 0 ELSE 1 END,
+         array_agg(s.conversation_id) FILTER (WHERE s.listens),
+         array_agg(s.user_id) FILTER (WHERE s.listens)
+    INTO outcome, appeared, listeners FROM shown s;
+  UPDATE conversations c SET awaited = false
+    WHERE c.id = ANY (wanted) AND c.awaited AND NOT EXISTS (
       SELECT FROM members o WHERE o.conversation_id = c.id AND o.hidden_seq IS NOT NULL
         AND o.user_id IS DISTINCT FROM c.remote_user);
+  IF appeared IS NOT NULL THEN
+    taken := log_advance(cardinality(appeared));
+    head := taken.ret_before;
+    stamp := taken.ret_stamp;
+    INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
+      SELECT head + m.n, 'conversation.new', 'user', m.conversation_id, m.user_id, o.object, stamp
+        FROM unnest(appeared, listeners) WITH ORDINALITY AS m (conversation_id, user_id, n)
+        CROSS JOIN LATERAL (SELECT user_text(u) AS object FROM users u
+                              WHERE u.id = m.user_id OFFSET 0) self
+        CROSS JOIN LATERAL conversation_object(m.user_id, self.object, m.conversation_id) o;
+  END IF;
 END $$;
 
 -- Takes the conversation and what was said until now away from p_user alone.

@@ -22,7 +22,8 @@ $$;
 
 -- Gives out COUNT positions and the time they get; the caller holds the log until it commits.
 -- ret_before + 1 … ret_before + count are the caller's.
--- In PL/pgSQL, which keeps its plan; a function in SQL would be planned anew for every batch.
+-- In PL/pgSQL, which keeps its plan; a function in SQL would be planned anew for every batch. Called in an
+-- assignment, which needs no plan of its own.
 CREATE FUNCTION log_advance(count int, OUT ret_before bigint, OUT ret_stamp timestamptz)
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -18,10 +18,13 @@ RETURNS TABLE (outcome int, conversation_id uuid, user_id uuid, kind text, seq b
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_kinds)) l;
+  taken := log_advance(cardinality(p_kinds));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   RETURN QUERY
   WITH named AS MATERIALIZED (
     SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq, m.from_a,

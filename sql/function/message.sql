@@ -13,6 +13,7 @@
 -- held: the other is not told, having not accepted the conversation. events: what else this added to
 -- the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
+-- shown: the sender's User object as the other member sees it, NULL: as everybody does.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -28,14 +29,17 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint,
                number_a bigint, number_b bigint, awaited boolean, held boolean, events text,
-               unanswered boolean)
+               unanswered boolean, shown text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   RETURN QUERY
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
@@ -107,7 +111,14 @@ BEGIN
          p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
          p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0, p.held,
-         p.passage->>'events', p.unanswered
+         p.passage->>'events', p.unanswered,
+         -- The look-up is in an index of the few who have set anything.
+         CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
+                   AND (privacy_value(NULL, 'profile') <> 'everyone'
+                        OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
+                                     AND u.privacy_profile IS NOT NULL))
+              THEN user_closed(CASE WHEN p.sender_id = p.user_a THEN p.user_b ELSE p.user_a END,
+                               p.sender_id) END
     FROM planned p ORDER BY p.n;
 END $$;
 
@@ -115,10 +126,11 @@ END $$;
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender's User object; receipt: one
--- waits in the outbox.
+-- waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
-  p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[])
+  p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
+  p_sent text[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
@@ -162,9 +174,13 @@ BEGIN
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, awaited, held, events, unanswered, n)
+                                 number_b, awaited, held, events, unanswered, shown, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
+  IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it
+    UPDATE messages m SET sent_at = late.at::timestamptz FROM unnest(p_ids, p_sent) AS late (id, at)
+      WHERE m.id = late.id AND late.at IS NOT NULL;
+  END IF;
 END $$;
 
 -- A bounce: the message p_ids[n] that a hosted user sent could not be delivered; p_from is the bare
@@ -177,11 +193,14 @@ RETURNS TABLE (outcome int, id uuid, conversation_id uuid, sender_id uuid, clien
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  taken record;
   head bigint;
   stamp timestamptz;
   m messages;
 BEGIN
-  SELECT l.ret_before, l.ret_stamp INTO head, stamp FROM log_advance(cardinality(p_ids)) l;
+  taken := log_advance(cardinality(p_ids));
+  head := taken.ret_before;
+  stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
       WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user;
@@ -201,8 +220,9 @@ RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT concat('{"id":"', m.id, '","client_id":', json_text(m.client_id), ',"conversation_id":"',
     m.conversation_id, '","seq":', m.seq, ',"sender":', p_sender, ',"sender_id":"', m.sender_id,
-    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":null,'
-    '"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
+    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":',
+    CASE WHEN m.sent_at IS NULL THEN 'null' ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
+    ',"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
     '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
     CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
          WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,
@@ -252,7 +272,8 @@ END $$;
 CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
                              p_after uuid, p_around uuid)
 RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, sender text, body text,
-               client_id text, kind text, failed boolean, created_at timestamptz)
+               client_id text, kind text, failed boolean, created_at timestamptz,
+               sent_at timestamptz)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -290,7 +311,7 @@ BEGIN
   low := greatest(low, high - p_limit);
   RETURN QUERY
     SELECT 0, NULL::uuid, NULL::bigint, of_a, user_text(a.shown), user_text(b.shown), NULL::text,
-           NULL::text, NULL::boolean, NULL::timestamptz
+           NULL::text, NULL::boolean, NULL::timestamptz, NULL::timestamptz
       FROM (SELECT CASE WHEN asked OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                         THEN user_shown(p_user, u) ELSE u END AS shown
               FROM users u WHERE u.id = of_a OFFSET 0) a,
@@ -299,12 +320,12 @@ BEGIN
               FROM users u WHERE u.id = of_b OFFSET 0) b;
   RETURN QUERY
     SELECT 1, m.id, m.seq, m.sender_id, NULL::text, m.body, m.client_id, m.kind,
-           m.failed_condition IS NOT NULL, m.created_at
+           m.failed_condition IS NOT NULL, m.created_at, m.sent_at
       FROM messages m
       WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
   RETURN QUERY
     SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, k.seq, k.user_id, NULL::text,
-           NULL::text, NULL::text, NULL::text, NULL::boolean, k.at
+           NULL::text, NULL::text, NULL::text, NULL::boolean, k.at, NULL::timestamptz
       FROM (VALUES (of_a, 'delivered'), (of_a, 'read'), (of_b, 'delivered'), (of_b, 'read')) w (id, kind)
       CROSS JOIN LATERAL (
         SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id

@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Stanzas that must reach the XMPP server.
 
--- The next LIMIT entries after p_position, in sending order.
+-- The next LIMIT entries after p_position, in sending order. created: a message's, microseconds since
+-- 1970.
 CREATE FUNCTION outbox_page(p_position bigint, p_limit int)
 RETURNS TABLE ("position" bigint, kind text, from_jid text, to_address text, message_id uuid,
-               reference text, body text)
+               reference text, body text, created bigint)
 LANGUAGE sql STABLE AS $$
   SELECT o.position, o.kind, u.jid, o.to_address, o.message_id, o.reference,
-         CASE WHEN o.kind = 'message' THEN m.body END
+         CASE o.kind WHEN 'message' THEN m.body WHEN 'subscribe' THEN u.name END,
+         CASE o.kind WHEN 'message' THEN (extract(epoch FROM m.created_at) * 1000000)::bigint END
     FROM outbox o
     JOIN users u ON u.id = o.from_user
     LEFT JOIN messages m ON m.id = o.message_id

@@ -1,37 +1,44 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Who may reach whom. A block, a privacy setting and an unknown user look the same from outside:
 -- callers put them into one outcome, and ask the same questions for each.
+--
+-- What is asked often is in plpgsql, which keeps its plans: a function in SQL that looks into a table
+-- is planned anew by each statement that calls it.
 
 -- Whether the user blocks that bare JID, or its domain.
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
-                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
+                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)));
+END $$;
 
 -- Whether the user has added that bare JID, or lets it see presence.
 CREATE FUNCTION relation_contact(p_user uuid, p_jid text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
-                   AND (c.to_peer OR c.from_peer OR c.ask))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
+                   AND (c.to_peer OR c.from_peer OR c.ask));
+END $$;
 
 -- Whether anything was said in the conversation.
 CREATE FUNCTION relation_started(c conversations) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id);
+END $$;
 
 -- What becomes of the first message of p_jid to the user: 'open', 'pending' or 'refused'.
 CREATE FUNCTION relation_first(p_user uuid, p_jid text) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((
     SELECT CASE WHEN u.kind <> 'hosted' OR s.setting = 'everyone' OR relation_contact(u.id, p_jid)
                 THEN 'open' WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
       FROM users u CROSS JOIN LATERAL (
         SELECT privacy_value(u.privacy_messages, 'messages') AS setting) s
-      WHERE u.id = p_user), 'refused')
-$$;
+      WHERE u.id = p_user), 'refused');
+END $$;
 
 -- Whether p_jid may not even begin to talk to p_target: unknown (NULL), blocked, or not wanted. Has
 -- the same steps for all of them.
@@ -53,7 +60,8 @@ END $$;
 
 -- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.
 CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE conversations c SET guarded = g.guarded
     FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
@@ -61,12 +69,12 @@ LANGUAGE sql AS $$
                               AND m.request IN ('pending', 'declined')) AS guarded
             FROM conversations x JOIN users a ON a.id = x.user_a JOIN users b ON b.id = x.user_b
             WHERE x.id = p_conversation AND x.kind = 'direct') g
-    WHERE c.id = g.id AND c.guarded <> g.guarded
-$$;
+    WHERE c.id = g.id AND c.guarded <> g.guarded;
+END $$;
 
 -- What a message request looks like to the one who is asked.
 CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
-                                       p_first messages) RETURNS void
+                                       p_first messages, p_note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -80,15 +88,17 @@ BEGIN
       'updated_at', api_time(p_first.created_at));
   END IF;
   PERFORM event_add('request.new', 'user', p_conversation, p_user,
-                    json_build_object('conversation', shown, 'subscription', p_subscription));
+                    json_build_object('conversation', shown, 'subscription', p_subscription,
+                                      'note', p_note));
 END $$;
 
 -- Tells p_user what the conversation looks like now.
 CREATE FUNCTION relation_updated_event(p_conversation uuid, p_user uuid) RETURNS void
-LANGUAGE sql AS $$
-  SELECT event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
-    FROM conversations c WHERE c.id = p_conversation
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
+    FROM conversations c WHERE c.id = p_conversation;
+END $$;
 
 -- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
 -- waits is another matter.
@@ -205,14 +215,15 @@ END $$;
 
 -- Whether p_viewer may see u's profile and find u.
 CREATE FUNCTION relation_profile(p_viewer uuid, u users) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT u.kind <> 'hosted' OR EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN u.kind <> 'hosted' OR EXISTS (
     SELECT FROM users v WHERE v.id = p_viewer AND NOT relation_blocks(u.id, v.jid)
-      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)))
-$$;
+      AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)));
+END $$;
 
 -- Whether picture and bio of u, of whom p_viewer knows, are not for p_viewer.
-CREATE FUNCTION user_closed(p_viewer uuid, u users) RETURNS boolean
+CREATE FUNCTION user_is_closed(p_viewer uuid, u users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
@@ -222,12 +233,20 @@ END $$;
 CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  IF user_closed(p_viewer, u) THEN
+  IF user_is_closed(p_viewer, u) THEN
     u.bio := NULL;
     u.avatar_hash := NULL;
     u.avatar_url := NULL;
   END IF;
   RETURN u;
+END $$;
+
+-- The User object of p_user as p_viewer sees it, if that is not as everybody does.
+CREATE FUNCTION user_closed(p_viewer uuid, p_user uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
+            WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
@@ -394,10 +413,14 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id),
     'watchers', relation_watchers(p_user, named.ret_jid));
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
+  result := jsonb_set(result, '{block,created_at}', (
+    SELECT to_jsonb(api_time(b.created_at)) FROM blocks b
+      WHERE b.user_id = p_user AND b.peer = named.ret_jid));
   IF outcome = 0 THEN
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
@@ -430,10 +453,14 @@ BEGIN
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     PERFORM relation_guard_all(p_user, named.ret_jid);
+    IF (named.ret_user).kind = 'hosted' THEN
+      PERFORM contact_catch_up(p_user, named.ret_user);
+    END IF;
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END),
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL),
     'watchers', relation_watchers(p_user, named.ret_jid),
     'last_seen', contact_last_seen(p_user));
 END $$;
@@ -443,7 +470,8 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(user_shown(p_user, u)) AS json, b.created_at, b.peer,
+    SELECT user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('blocker_id', p_user,
+             'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
       WHERE b.user_id = p_user

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Search in messages. Words are what PostgreSQL's `simple` configuration makes of a text without its
--- punctuation, and a word of a query stands for all that begin with it.
+-- Search in messages. A word is what stands between spaces, punctuation and symbols, in lower case; a word
+-- of a query stands for all that begin with it.
 --
--- Keys of a block: BUCKET.word for each word, BUCKET@number for each hosted member, BUCKET#id for the
+-- Keys of a block: BUCKET.word for each word, BUCKET@number for each member, BUCKET#hash for each
 -- conversation.
 
 CREATE FUNCTION search_bucket(p_position bigint) RETURNS text
@@ -10,24 +10,51 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT to_hex(p_position >> 16)
 $$;
 
--- A text's words. Punctuation is nothing but an end of words here: PostgreSQL's parser looks for paths,
--- hosts and the like in it, and takes a time that grows with the square of the length for some texts
--- ("a_a_a…"): one message of 64 KB would keep it busy for a minute.
-CREATE FUNCTION search_vector(p_text text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT to_tsvector('simple', translate(p_text, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)))
+CREATE FUNCTION search_conversation(p_conversation uuid) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT left(p_conversation::text, 8)
 $$;
 
--- The words of a text, each at most 64 characters, sorted.
+-- The words of a text, separated by spaces: one or several, and at the ends, too. Inlined where it is
+-- used; half the price of to_tsvector, which parses what nobody asks for, in a time that for some texts
+-- ("a_a_a…") grows with the square of their length.
+CREATE FUNCTION search_text(p_text text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT regexp_replace(lower(p_text),
+    '[\x01-\x1f!-/:-@\[-`{-\x7f\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2000-\u206f\u3000-\u303f]+',
+    ' ', 'g')
+$$;
+
+-- The words of a query, each at most 64 characters, sorted.
 CREATE FUNCTION search_words_of(p_text text) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(array_agg(DISTINCT left(word, 64)), '{}')
-    FROM unnest(tsvector_to_array(search_vector(p_text))) word
+    FROM unnest(string_to_array(search_text(p_text), ' ')) word WHERE word <> ''
 $$;
 
--- Puts the messages of the next p_limit positions into blocks. Yields how far the log is ahead
--- afterwards; NULL: somebody else is at it.
-CREATE FUNCTION search_index(p_limit int) RETURNS bigint
+-- Whether a text has words that begin with each of p_words.
+CREATE FUNCTION search_matches(p_text text, p_words text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  word text;
+  spaced text;
+BEGIN
+  IF strpos(lower(p_text), p_words[1]) = 0 THEN
+    RETURN false;
+  END IF;
+  spaced := ' ' || search_text(p_text);
+  FOREACH word IN ARRAY p_words LOOP
+    IF strpos(spaced, ' ' || word) = 0 THEN
+      RETURN false;
+    END IF;
+  END LOOP;
+  RETURN true;
+END $$;
+
+-- Puts the messages of the next p_limit positions into blocks of 64 positions; with p_whole it
+-- leaves the last ones until they fill a block. Yields how far the log is ahead afterwards; NULL:
+-- somebody else is at it.
+CREATE FUNCTION search_index(p_limit int, p_whole boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
   head bigint;
@@ -37,7 +64,6 @@ DECLARE
 BEGIN
   -- Lost blocks are made again: they and the state are lost together.
   PERFORM set_config('synchronous_commit', 'off', true);
-  PERFORM brin_summarize_new_values('messages_position');
   SELECT s.position INTO low FROM search_state s FOR UPDATE SKIP LOCKED;
   IF low IS NULL THEN
     RETURN NULL;
@@ -45,8 +71,11 @@ BEGIN
   SELECT h.position INTO head FROM log_head h;
   -- A block lies in one bucket.
   high := least(head, low + p_limit, ((low + 1) >> 16 << 16) + 65535);
+  IF p_whole THEN
+    high := ((high + 1) >> 6 << 6) - 1;
+  END IF;
   IF high <= low THEN
-    RETURN 0;
+    RETURN head - low;
   END IF;
   -- Long messages go in smaller batches: what is too slow for one statement would never get done.
   high := least(high, (SELECT min(g.position) FROM (
@@ -54,27 +83,59 @@ BEGIN
       FROM messages m WHERE m.position > low AND m.position <= high) g WHERE g.size > 1000000));
   bucket := search_bucket(high);
   BEGIN
-    INSERT INTO search_blocks (position, conversation_id, first_seq, last_seq, words)
-      SELECT g.position, g.conversation_id, g.first_seq, g.last_seq, array_to_tsvector(
-               ARRAY(SELECT bucket || '.' || left(w, 64)
-                       FROM unnest(tsvector_to_array(search_vector(g.text))) w)
-               || ARRAY(SELECT bucket || '@' || u.number FROM members o
-                          JOIN users u ON u.id = o.user_id AND u.kind = 'hosted'
-                          WHERE o.conversation_id = g.conversation_id)
-               || (bucket || '#' || g.conversation_id))
-        FROM (SELECT max(m.position) AS position, m.conversation_id, min(m.seq) AS first_seq,
-                     max(m.seq) AS last_seq, string_agg(m.body, ' ') AS text
-                FROM messages m WHERE m.position > low AND m.position <= high
-                GROUP BY m.conversation_id) g
-        WHERE g.text <> '';
+    INSERT INTO search_blocks (position, conversations, first_seqs, last_seqs, words)
+      SELECT b.position, b.conversations, b.first_seqs, b.last_seqs,
+             search_keys(bucket, b.text, b.numbers, b.hashes)
+        FROM (SELECT max(g.position) AS position, array_agg(g.conversation_id) AS conversations,
+                     array_agg(g.first_seq) AS first_seqs, array_agg(g.last_seq) AS last_seqs,
+                     string_agg(g.text, ' ') AS text,
+                     string_agg(concat(c.number_a, ' ', c.number_b), ' ') AS numbers,
+                     string_agg(search_conversation(c.id), ' ') AS hashes
+                FROM (SELECT m.position >> 6 AS block, m.conversation_id,
+                             max(m.position) AS position, min(m.seq) AS first_seq,
+                             max(m.seq) AS last_seq, string_agg(m.body, ' ') AS text
+                        FROM messages m WHERE m.position > low AND m.position <= high
+                        GROUP BY 1, 2) g
+                JOIN conversations c ON c.id = g.conversation_id
+                GROUP BY g.block) b
+        WHERE b.text <> '';
   EXCEPTION WHEN program_limit_exceeded THEN -- too many different words for one block
-    IF high - low = 1 THEN
-      RAISE;
+    IF high - low > 1 THEN
+      RETURN search_index(((high - low) / 4 + 1)::int);
     END IF;
-    RETURN search_index(((high - low) / 4 + 1)::int);
+    -- One message with more words than a block holds: what comes after it matters more.
   END;
   UPDATE search_state SET position = high;
+  PERFORM gin_clean_pending_list('search_words');
+  PERFORM search_summarize();
   RETURN head - high;
+END $$;
+
+-- The keys of a block of p_text.
+CREATE FUNCTION search_keys(p_bucket text, p_text text, p_numbers text, p_hashes text) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  -- A key is at most 2 KB.
+  words text := regexp_replace(search_text(p_text), '(\S{64})\S+', '\1', 'g');
+  keys text := concat(p_bucket, '.', replace(words, ' ', concat(' ', p_bucket, '.')));
+BEGIN
+  IF octet_length(keys) > 1000000 THEN -- what a tsvector holds; array_to_tsvector does not look
+    RAISE program_limit_exceeded;
+  END IF;
+  RETURN array_to_tsvector(string_to_array(keys, ' ')
+    || string_to_array(concat(p_bucket, '@', replace(p_numbers, ' ', concat(' ', p_bucket, '@'))), ' ')
+    || string_to_array(concat(p_bucket, '#', replace(p_hashes, ' ', concat(' ', p_bucket, '#'))), ' '));
+END $$;
+
+-- Adds the new pages of messages to the index on position, which finds what to put into blocks. Not
+-- while the table is vacuumed: to wait for that would make autovacuum give way.
+CREATE FUNCTION search_summarize() RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  LOCK TABLE messages IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
+  PERFORM brin_summarize_new_values('messages_position');
+EXCEPTION WHEN lock_not_available THEN
+  NULL;
 END $$;
 
 -- A word of a query as a part of a tsquery: all that begin with it.
@@ -92,7 +153,6 @@ CREATE FUNCTION message_search(p_user uuid, p_conversation uuid, p_query text, p
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   terms text[] := search_words_of(p_query);
-  plain tsquery;
   me bigint;
   indexed bigint;
   oldest bigint;
@@ -116,38 +176,39 @@ BEGIN
   IF cardinality(terms) = 0 THEN
     RETURN '{"items":[],"has_more":false,"next":null}';
   END IF;
-  plain := (SELECT string_agg(search_term(t), ' & ') FROM unnest(terms) t)::tsquery;
   SELECT u.number INTO me FROM users u WHERE u.id = p_user;
   SELECT s.position, least(below, h.position + 1) INTO indexed, below FROM search_state s, log_head h;
 
   IF below > indexed + 1 THEN
-    found := search_tail(p_user, p_conversation, plain, terms[1], p_limit + 1, indexed, below);
+    found := search_tail(p_user, p_conversation, terms, p_limit + 1, indexed, below);
     below := indexed + 1;
   END IF;
   bucket := (below - 1) >> 16;
   WHILE cardinality(found) <= p_limit AND bucket >= oldest >> 16 AND looked < 256 LOOP
     keys := (SELECT string_agg(search_term(search_bucket(bucket << 16) || '.' || t), ' & ')
                FROM unnest(terms) t) || ' & '
-      || quote_literal(search_bucket(bucket << 16) || coalesce('#' || p_conversation, '@' || me));
+      || quote_literal(search_bucket(bucket << 16)
+           || coalesce('#' || search_conversation(p_conversation), '@' || me));
+    -- Blocks do not overlap: the page is complete as soon as it is full.
     FOR block IN
       WITH hit AS MATERIALIZED (
-        SELECT b.position, b.conversation_id, b.first_seq, b.last_seq FROM search_blocks b
+        SELECT b.position, b.conversations, b.first_seqs, b.last_seqs FROM search_blocks b
           WHERE b.words @@ keys::tsquery)
-      SELECT h.*, o.cleared_seq FROM hit h
-        JOIN members o ON o.conversation_id = h.conversation_id AND o.user_id = p_user
-        WHERE o.request IS DISTINCT FROM 'declined'
-        ORDER BY h.position DESC
+      SELECT h.* FROM hit h ORDER BY h.position DESC
     LOOP
-      -- Blocks of one batch overlap: the page is complete once no later block can add to it.
-      EXIT WHEN cardinality(found) > p_limit AND block.position < (
-        SELECT f.position FROM unnest(found) f ORDER BY f.position DESC OFFSET p_limit LIMIT 1);
+      EXIT WHEN cardinality(found) > p_limit;
       more := ARRAY(
-        SELECT m FROM messages m
-          WHERE m.conversation_id = block.conversation_id
-            AND m.seq BETWEEN greatest(block.first_seq, block.cleared_seq + 1) AND block.last_seq
-            AND m.position < below AND strpos(lower(m.body), terms[1]) > 0
-            AND search_vector(m.body) @@ plain
-          ORDER BY m.seq DESC LIMIT p_limit + 1);
+        SELECT t.m FROM unnest(block.conversations, block.first_seqs, block.last_seqs)
+            AS said (conversation_id, first_seq, last_seq)
+          JOIN members o ON o.conversation_id = said.conversation_id AND o.user_id = p_user
+          CROSS JOIN LATERAL (
+            SELECT x AS m FROM messages x
+              WHERE x.conversation_id = o.conversation_id
+                AND x.seq BETWEEN greatest(said.first_seq, o.cleared_seq + 1) AND said.last_seq
+                AND x.position < below AND search_matches(x.body, terms) OFFSET 0) t
+          WHERE o.request IS DISTINCT FROM 'declined'
+            AND (p_conversation IS NULL OR said.conversation_id = p_conversation)
+          ORDER BY (t.m).position DESC LIMIT p_limit + 1);
       found := found || more;
     END LOOP;
     bucket := bucket - 1;
@@ -164,8 +225,8 @@ END $$;
 -- What is not in blocks yet: of one conversation at most the newest 2000 messages, of all at most
 -- what the newest 20000 positions hold. The index is further behind only under a heavy load; what lies
 -- between is then found as soon as it is there.
-CREATE FUNCTION search_tail(p_user uuid, p_conversation uuid, p_plain tsquery, p_word text,
-                            p_limit int, p_above bigint, p_below bigint) RETURNS messages[]
+CREATE FUNCTION search_tail(p_user uuid, p_conversation uuid, p_words text[], p_limit int,
+                            p_above bigint, p_below bigint) RETURNS messages[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   above bigint := CASE WHEN p_conversation IS NOT NULL THEN p_above
@@ -179,9 +240,10 @@ BEGIN
       CROSS JOIN LATERAL (
         SELECT y AS m FROM messages y
           WHERE y.conversation_id = o.conversation_id
-            AND y.seq > greatest(o.cleared_seq, last.seq - 2000)
+            -- No more of its messages came after that position than positions did.
+            AND y.seq > greatest(o.cleared_seq, last.seq - least(2000, last.position - above))
             AND y.position > above AND y.position < p_below
-            AND strpos(lower(y.body), p_word) > 0 AND search_vector(y.body) @@ p_plain
+            AND search_matches(y.body, p_words)
           ORDER BY y.seq DESC LIMIT p_limit) t
       WHERE o.user_id = p_user AND o.request IS DISTINCT FROM 'declined'
         AND (p_conversation IS NULL OR o.conversation_id = p_conversation)

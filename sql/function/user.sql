@@ -6,12 +6,23 @@ LANGUAGE sql STABLE AS $$
   SELECT coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url)
 $$;
 
+-- What a user is called: clients take both for texts, so whoever has neither is called by the address.
+CREATE FUNCTION user_username(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(u.username, split_part(u.jid, '@', 1))
+$$;
+
+CREATE FUNCTION user_name(u users) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(u.name, u.username, split_part(u.jid, '@', 1))
+$$;
+
 -- The User object of the API, as text and as JSON. No email address is known of anybody; clients
 -- that take it for a text get an empty one. number is the id in dialect s1.
 CREATE FUNCTION user_text(u users) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT concat('{"id":"', u.id, '","username":', json_text(u.username), ',"name":',
-    json_text(u.name), ',"avatar_url":', json_text(user_picture(u)), ',"bio":', json_text(u.bio),
+  SELECT concat('{"id":"', u.id, '","username":', json_text(user_username(u)), ',"name":',
+    json_text(user_name(u)), ',"avatar_url":', json_text(user_picture(u)), ',"bio":', json_text(u.bio),
     ',"jid":', json_text(u.jid), ',"kind":"', u.kind, '","email":"","number":', u.number, '}')
 $$;
 

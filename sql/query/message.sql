@@ -7,13 +7,15 @@ SELECT * FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::
 
 -- name: message_receive
 SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
-                              $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[])
+                              $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
+                              $11::text[])
 
 -- name: message_fail
 SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
-SELECT part, id, seq, sender_id, sender, body, client_id, kind, failed, created_at
+SELECT part, id, seq, sender_id, sender, body, client_id, kind, failed, created_at,
+       sent_at
   FROM message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
 
 -- name: message_get

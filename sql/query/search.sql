@@ -2,7 +2,7 @@
 -- Search in messages.
 
 -- name: search_index
-SELECT search_index($1::int)
+SELECT search_index($1::int, true)
 
 -- name: message_search
 SELECT message_search($1::uuid, $2::uuid, $3::text, $4::int, $5::bigint)

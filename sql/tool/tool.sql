@@ -18,3 +18,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 
 -- name: lease_holder
 SELECT holder FROM leases WHERE name = 'link' AND expires_at > clock_timestamp()
+
+-- The locale by which letters have upper and lower case. (`SHOW lc_ctype` ended with PostgreSQL 15.)
+-- name: locale
+SELECT datctype FROM pg_database WHERE datname = current_database()

@@ -2,6 +2,10 @@
 """Avatars: uploaded, made anew, shown to apps by path and to XMPP by vCard and event; and those of XMPP contacts."""
 import base64
 import hashlib
+import http.client
+import signal
+import time
+import urllib.parse
 import uuid
 from xml.etree.ElementTree import Element, SubElement
 
@@ -279,7 +283,7 @@ def test_a_contacts_events_reach_the_app(world):
         answer(server, request, "mallory@example.org", png(1, 1))  # not who was asked
         answer(server, request, peer, data)
         user = expect_user(socket, lambda u: u["jid"] == peer and u["avatar_url"])
-        assert alice.request("GET", user["avatar_url"]).status == 200 and user["name"] is None
+        assert alice.request("GET", user["avatar_url"]).status == 200 and user["name"] == peer
 
 
 def test_a_nickname_is_shown_and_forged_ones_are_not(world):
@@ -309,4 +313,92 @@ def test_what_contacts_call_a_picture_is_distrusted(world):
             answer(server, asked(server, hash), peer, data)
             server.send(nick_event(peer, "Looked at"))  # the next look at that person
         for peer in bad:
-            assert expect_user(socket, lambda u: u["jid"] == peer and u["name"])["avatar_url"] is None
+            assert expect_user(socket, lambda u: u["jid"] == peer and u["name"] == "Looked at")["avatar_url"] is None
+
+
+def vcard_update(sender, hash):
+    return (f"<presence from='{sender}/phone' to='alice@app.example.org'><x xmlns='{UPDATE}'><photo>{hash}</photo></x>"
+            "</presence>")
+
+
+def card_asked(server, sender):
+    return server.expect(f"a request for the vCard of {sender}", lambda s: s.name == "iq" and s.type == "get"
+                         and s.to == sender and s.has(VCARD, "vCard"))
+
+
+def test_only_who_says_that_there_is_no_picture_loses_it(world):
+    server, alice = world
+    peer, data = "dora@example.org", png(30, 20)
+
+    def iq(request, type, content):
+        server.send(f"<iq type='{type}' id='{request.id}' from='{peer}' to='{request.sender}'>{content}</iq>")
+
+    def card(request, content):
+        iq(request, "result", f"<vCard xmlns='{VCARD}'>{content}</vCard>")
+
+    def photo(data):
+        return f"<PHOTO><TYPE>image/png</TYPE><BINVAL>{base64.b64encode(data).decode()}</BINVAL></PHOTO>"
+
+    def error(condition):
+        return f"<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    talk = alice.conversation_with(jid=peer)
+
+    def shown():
+        return next(p["user"] for p in alice.conversation(talk)["participants"] if p["user"]["jid"] == peer)["avatar_url"]
+    with alice.ws() as socket:
+        server.send(vcard_update(peer, hashlib.sha1(data).hexdigest()))
+        card(card_asked(server, peer), photo(data))
+        url = expect_user(socket, lambda u: u["avatar_url"])["avatar_url"]
+        for n, condition in enumerate(("service-unavailable", "remote-server-timeout")):
+            server.send(vcard_update(peer, hashlib.sha1(condition.encode()).hexdigest()) + nick_event(peer, f"Dora {n}"))
+            iq(card_asked(server, peer), "error", error(condition))
+            assert expect_user(socket, lambda u, n=n: u["name"] == f"Dora {n}")["avatar_url"] == shown() == url
+    with alice.ws() as socket:
+        server.send(vcard_update(peer, "0" * 40))
+        iq(card_asked(server, peer), "error", error("item-not-found"))
+        assert expect_user(socket, lambda u: u["jid"] == peer)["avatar_url"] is shown() is None
+
+
+def test_a_new_picture_is_shown_at_once_and_a_flood_of_them_is_not_fetched(world):
+    server, alice = world
+    peer = "dora@example.org"
+    alice.conversation_with(jid=peer)
+    began = time.monotonic()
+    with alice.ws() as socket:
+        for n in range(3):
+            data = png(10 + n, 10)
+            hash = hashlib.sha1(data).hexdigest()
+            server.send(avatar_event(peer, hash))
+            answer(server, asked(server, hash), peer, data)
+            expect_user(socket, lambda u: u["avatar_url"])
+        assert time.monotonic() - began < 8, "what was announced had to wait"
+        for n in range(40):
+            server.send(avatar_event(peer, hashlib.sha1(str(n).encode()).hexdigest()))
+            server.send(f"<iq type='get' id='p{n}' from='{peer}' to='alice@app.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+            server.expect("a pong", lambda s, n=n: s.name == "iq" and s.id == f"p{n}")
+    assert len([s for s in server.inbox.received if s.name == "iq" and s.type == "get" and s.to == peer]) <= 5
+
+
+def test_an_end_in_the_middle_of_pictures_is_an_orderly_one(running_stack):
+    """With sanitizers it is also shown that nothing of them stays behind."""
+    data = png(3500, 3500)
+    hash = hashlib.sha1(data).hexdigest()
+    with FakeXmpp() as server, Daemon(running_stack, server.port, secret=server.secret) as daemon:
+        server.wait_stream()
+        alice = App(daemon, "alice")
+        peers = [f"peer{n}@example.org" for n in range(5)]
+        for peer in peers:
+            alice.conversation_with(jid=peer)
+            server.send(avatar_event(peer, hash))
+        for _ in peers:
+            request = asked(server, hash)
+            answer(server, request, request.to, data)
+        address = urllib.parse.urlsplit(alice.rest)
+        waiting = [http.client.HTTPConnection(address.hostname, address.port) for _ in range(5)]
+        for connection in waiting:
+            connection.request("PUT", "/api/users/me/avatar", data, {**alice.headers(), "Content-Type": "image/png"})
+        alice.me()  # the pictures have come
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.terminate()[0] == 0
+        for connection in waiting:
+            connection.close()

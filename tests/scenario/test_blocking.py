@@ -203,7 +203,9 @@ def test_between_app_users(app, alice, bella):
         assert len(alice.messages(talk)["items"]) == 1
         alice.read(talk)
         own = bella.request("POST", f"/api/conversations/{talk['id']}/messages", body)
-        assert own.status == 409 and own.json["code"] == "conflict"
+        direct = bella.request("POST", "/api/messages", {"receiver_id": alice.me()["id"], "content": "hello?"})
+        for reply in (own, direct):
+            assert reply.status == 409 and reply.json["code"] == "conflict"
         socket.sync()
         assert not socket.frames("message.new", "message.read")
         unblock(bella, id=alice.me()["id"])
@@ -238,11 +240,39 @@ def test_a_block_holds_for_conversations_that_do_not_exist_yet(alice, bella):
     alice.send(talk, "no", status=403)
 
 
+def contact_of(user):
+    return [(c["subscription"], c["ask"], c["pending"]) for c in user.call(200, "GET", "/api/contacts")["items"]]
+
+
+def test_who_accepts_a_request_does_not_see_that_the_asker_blocks_by_now(alice, bella):
+    her = alice.me()["id"]
+    alice.call(201, "POST", "/api/contacts", {"user_id": bella.id})
+    talk = bella.conversations(filter="requests")["items"][0]
+    with alice.ws() as asker, bella.ws() as socket:
+        block(alice, id=bella.id)
+        asker.expect("conversation.updated", blocked=True)
+        assert bella.call(200, "POST", f"/api/conversations/{talk['id']}/accept")["request"] == "accepted"
+        assert socket.expect("user.updated", id=her)["payload"]["contact"]["subscription"] == "both"
+        assert contact_of(bella) == [("both", False, False)]  # as she would see it without the block
+        assert bella.call(200, "GET", f"/api/users/{her}/presence")["status"] == "offline"
+        assert contact_of(alice) == [("none", True, False)]
+        bella.call(200, "POST", f"/api/conversations/{talk['id']}/accept")
+        for end in (asker, socket):
+            end.sync()
+        assert not asker.frames("user.updated") and not socket.frames("presence")
+        unblock(alice, id=bella.id)
+        asker.expect("user.updated", id=bella.id, contact={"subscription": "both", "ask": False})
+        socket.expect("presence", user_id=her, status="online")
+    assert contact_of(alice) == contact_of(bella) == [("both", False, False)]
+
+
 def test_blocks_are_listed_and_idempotent(alice, bella, bob):
     one = block(alice, id=bella.id)
     assert one == block(alice, id=bella.id) and one["user"]["id"] == bella.id and one["blocked"] is True
     block(alice, jid=bob.bare.upper())
-    assert block(alice, jid="Evil.Example") == {"jid": "evil.example", "user": None, "blocked": True}
+    evil = block(alice, jid="Evil.Example")
+    assert evil == {"jid": "evil.example", "user": None, "blocked": True, "blocker_id": alice.me()["id"],
+                    "blocked_id": None, "created_at": evil["created_at"]}
     page = alice.call(200, "GET", "/api/users/blocked", limit=1)
     assert [u["jid"] for u in page["items"]] == [bob.bare] and page["has_more"] and page["domains"] == ["evil.example"]
     rest = alice.call(200, "GET", "/api/users/blocked", limit=1, before=page["next"])

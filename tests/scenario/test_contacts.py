@@ -51,7 +51,8 @@ def test_a_contact_on_xmpp_from_first_to_last(alice, bob):
     with alice.ws() as socket:
         made = add(alice, jid=bob.bare.upper())
         assert state(made) == ("none", True, False)
-        bob.expect_presence(alice.jid, "subscribe")
+        asked = bob.expect_presence(alice.jid, "subscribe")
+        assert asked.child("http://jabber.org/protocol/nick", "nick").text == "Alice"
         assert state(add(alice, status=200, jid=bob.bare)) == ("none", True, False)
         bob.send_presence(to=alice.jid, type="subscribed")
         socket.expect("user.updated", contact={"subscription": "to", "ask": False})

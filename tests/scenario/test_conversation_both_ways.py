@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An app user and an XMPP user talk; both see it at once and find it again."""
+from xml.etree.ElementTree import Element
 
 
 def test_rest_to_xmpp_and_back(stack, app, xmpp):
@@ -62,3 +63,30 @@ def test_the_xmpp_user_was_away(stack, app, xmpp):
     xmpp("erin").barrier(alice.me()["jid"])
     dave = xmpp("dave")
     assert dave.expect_message("Read this later", sender=alice.me()["jid"]).id == sent["id"]
+
+
+def delayed(stamp, by=None):
+    return Element("{urn:xmpp:delay}delay", {"stamp": stamp, **({"from": by} if by else {})})
+
+
+def test_a_message_that_came_late_tells_when_it_was_sent_and_stands_where_it_came(app, xmpp):
+    """XEP-0203: believed of the sender's side, shown, never used for the order."""
+    alice, bob = app("alice"), xmpp("bob")
+    to, domain = alice.me()["jid"], bob.bare.partition("@")[2]
+    early, sent_at = "2026-05-04T09:12:44.031Z", {"sent_at": "2026-05-04T09:12:44.031Z"}
+    cases = [("now", (), None), ("his client", (delayed(early),), sent_at),
+             ("himself", (delayed(early, bob.bare),), sent_at),
+             ("with an offset", (delayed("2026-05-04T11:12:44.031+02:00"),), sent_at),
+             ("somebody else", (delayed(early, "carol@" + domain),), None),
+             ("the future", (delayed("2999-01-01T00:00:00Z"),), None),
+             ("before time", (delayed("0001-01-01T00:00:00Z"),), None),
+             ("nonsense", (delayed("yesterday"),), None)]
+    with alice.ws() as socket:
+        for text, extra, _ in cases:
+            bob.send_message(to, text, extra=extra)
+        frames = [socket.expect("message.new", content=text)["payload"] for text, _, _ in cases]
+    assert [f["metadata"] for f in frames] == [wanted for _, _, wanted in cases]
+    page = alice.messages({"id": frames[0]["conversation_id"]})["items"]
+    assert [(m["content"], m["metadata"]) for m in page] == [(text, wanted) for text, _, wanted in cases]
+    assert alice.call(200, "GET", f"/api/messages/{frames[1]['id']}")["metadata"] == sent_at
+    assert [m["created_at"] for m in page] == sorted(m["created_at"] for m in page)

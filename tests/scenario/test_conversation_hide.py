@@ -23,7 +23,8 @@ def test_hide_and_return(app):
         assert hide(alice, talk) == {"conversation_id": talk["id"]}
         assert listed(alice) == [] and listed(bella) == [talk["id"]]
         gone = alice.conversation(talk)
-        assert (gone["unread_count"], gone["last_message"], gone["last_message_at"]) == (0, None, None)
+        assert (gone["unread_count"], gone["last_message"]) == (0, None)
+        assert gone["last_message_at"] == gone["created_at"]
         assert alice.messages(talk)["items"] == [] and len(bella.messages(talk)["items"]) == 3
         for direction in ("before", "after", "around"):
             assert alice.messages(talk, 404, **{direction: old[1]["id"]})["code"] == "not_found"
@@ -42,6 +43,23 @@ def test_hide_and_return(app):
         again.expect("resumed")
         kinds = [f["type"] for f in again.frames("conversation.removed", "conversation.new", "message.new")]
         assert kinds == ["conversation.removed", "message.new", "conversation.new"]
+
+
+def test_who_has_hidden_a_conversation_is_not_seen_from_there_until_it_returns(app):
+    alice, bella = app("alice"), app("bella")
+    her = alice.me()["id"]
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    alice.send(talk, "hello")
+    with alice.ws(), bella.ws() as socket:
+        socket.expect("presence", user_id=her, status="online")
+        hide(alice, talk)
+        socket.expect("presence", user_id=her, status="offline")
+        bella.send(talk, "are you there?")
+        socket.expect("presence", user_id=her, status="online")
+        hide(alice, talk)
+        socket.expect("presence", user_id=her, status="offline")
+        alice.conversation_with(participant_id=bella.me()["id"], status=200)
+        socket.expect("presence", user_id=her, status="online")
 
 
 def test_own_message_and_opening_bring_it_back(app):

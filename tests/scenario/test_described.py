@@ -11,7 +11,7 @@ from harness import described
 from harness.rest import Api, Reply
 
 OPENAPI, ASYNCAPI = described.document("openapi"), described.document("asyncapi")
-USER = {"id": "22bc9ca3-cabe-403c-b98d-c837c77a5faa", "username": "alice", "name": None, "avatar_url": None,
+USER = {"id": "22bc9ca3-cabe-403c-b98d-c837c77a5faa", "username": "alice", "name": "Alice", "avatar_url": None,
         "bio": None, "jid": "alice@app.example.org", "kind": "hosted", "email": "", "number": 7}
 
 
@@ -109,6 +109,14 @@ def made_up(monkeypatch):
 def test_a_reply_that_is_not_as_described_is_seen(made_up, change, words):
     fault = faults_of_reply(reply_of(200, {**USER, **change}))
     assert words in fault and bool(fault) == bool(words), fault
+
+
+def test_a_bare_array_is_described(made_up):
+    kind, path = "application/json; profile=array", "/api/users/search"
+    assert not faults_of_reply(reply_of(200, [USER, USER], kind), path=path)
+    assert "/0/jid: None" in faults_of_reply(reply_of(200, [{**USER, "jid": None}], kind), path=path)
+    assert "is not as described" in faults_of_reply(reply_of(200, {"items": [USER]}, kind), path=path)
+    assert "is not one of" in faults_of_reply(reply_of(200, [USER], "text/json"), path=path)
 
 
 def test_a_missing_member_a_status_a_code_and_a_type_are_seen(made_up):

@@ -57,6 +57,7 @@ def test_subprotocol_goes_before_query(app):
     assert run(first(alice.ws_url + "?dialect=s0", "trestle.s1"))[1]["type"] == "system"
     assert run(first(alice.ws_url, "chat", "trestle.s0"))[0] == "trestle.s0"
     assert run(first(alice.ws_url + "?dialect=trestle.s0"))[1]["type"] == "hello"
+    assert run(first(alice.ws_url + "?dialect=%73%31"))[1]["type"] == "system"
     assert run(first(alice.ws_url, "chat"))[0] is None, "a subprotocol is an offer"
 
 

@@ -8,12 +8,15 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from harness.database import database
-from harness.xmpp import DISCO_INFO, PING, ROSTER, VERSION, XmppError
+from harness.xmpp import DISCO_INFO, DISCO_ITEMS, PING, ROSTER, VERSION, XmppError
 
 CAPS = "http://jabber.org/protocol/caps"
 CLIENT = "jabber:client"
+DATA = "jabber:x:data"
 DELAY = "urn:xmpp:delay"
 LAST = "jabber:iq:last"
+NICK = "http://jabber.org/protocol/nick"
+PUBSUB = "http://jabber.org/protocol/pubsub"
 TIME = "urn:xmpp:time"
 VCARD = "vcard-temp"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -75,11 +78,44 @@ def test_a_user_is_an_account_and_strangers_learn_no_more(alice, bob):
     assert refusal(bob, alice.jid, DISCO_INFO, node="nowhere") == "item-not-found"
 
 
+def test_the_nodes_of_a_user_are_leaves_with_their_items(alice, bob):
+    befriend(alice, bob)
+    nodes = {item.get("node") for item in ask(bob, alice.jid, DISCO_ITEMS)}
+    assert nodes == {NICK, "urn:xmpp:vcard4"}
+    for node in nodes:
+        info = ask(bob, alice.jid, DISCO_INFO, node=node)
+        assert info.get("node") == node
+        assert [(e.get("category"), e.get("type")) for e in info.iter(f"{{{DISCO_INFO}}}identity")] == [
+            ("pubsub", "leaf")]
+        items = ask(bob, alice.jid, DISCO_ITEMS, node=node)
+        assert items.get("node") == node
+        (item,) = items
+        assert item.get("jid") == alice.jid and item.get("node") is None
+        query = Element(f"{{{PUBSUB}}}pubsub")
+        wanted = SubElement(query, f"{{{PUBSUB}}}items", {"node": node})
+        SubElement(wanted, f"{{{PUBSUB}}}item", {"id": item.get("name")})
+        assert len(bob.iq(alice.jid, query).child(PUBSUB, "pubsub").find(f"{{{PUBSUB}}}items")) == 1
+    assert {PUBSUB + "#access-open", PUBSUB + "#filtered-notifications"} <= bob.disco_info(alice.jid)[1]
+    for query in (DISCO_INFO, DISCO_ITEMS):
+        assert refusal(bob, alice.jid, query, node="urn:xmpp:avatar:metadata") == "item-not-found"  # no picture
+        assert refusal(bob, alice.full, query, node=NICK) == "item-not-found"
+
+
 def caps_of(query):
     identities = sorted("/".join((e.get("category"), e.get("type"), "", e.get("name", ""))) + "<"
                         for e in query.iter(f"{{{DISCO_INFO}}}identity"))
     features = sorted(e.get("var") + "<" for e in query.iter(f"{{{DISCO_INFO}}}feature"))
-    return base64.b64encode(hashlib.sha1("".join(identities + features).encode()).digest()).decode()
+    text = "".join(identities + features)
+    for form in query.iter(f"{{{DATA}}}x"):
+        fields = form_of(form)
+        text += "".join(v + "<" for v in fields.pop("FORM_TYPE"))
+        text += "".join(name + "<" + "".join(v + "<" for v in sorted(fields[name])) for name in sorted(fields))
+    return base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+
+
+def form_of(form):
+    return {field.get("var"): [value.text for value in field.iter(f"{{{DATA}}}value")]
+            for field in form.iter(f"{{{DATA}}}field")}
 
 
 def test_capabilities_in_presence_are_those_of_the_resource(alice, bob):
@@ -93,6 +129,9 @@ def test_capabilities_in_presence_are_those_of_the_resource(alice, bob):
         asked = ask(bob, alice.full, DISCO_INFO, node=node)
         assert asked.get("node") == node
         assert caps_of(plain) == caps_of(asked) == caps.get("ver")
+        software = form_of(plain.find(f"{{{DATA}}}x"))
+        assert software.pop("FORM_TYPE") == ["urn:xmpp:dataforms:softwareinfo"]
+        assert software == {"software": ["Trestle"], "software_version": [bob.version(alice.full)["version"]]}
     assert refusal(bob, alice.full, DISCO_INFO, node=node + "x") == "item-not-found"
 
 
@@ -185,6 +224,31 @@ def test_errors_and_results_are_not_answered(stack, alice, bob):
         bob.ping(target)
     assert bob.inbox.count(lambda s: s.id in ids) == 0
     assert bob.inbox.count(lambda s: s.name == "presence" and s.sender.startswith(alice.jid)) == 0
+
+
+def bounce(client, id):
+    stanza = client.expect_stanza(f"error {id}", lambda s: s.name == "message" and s.id == id)
+    error = stanza.child(CLIENT, "error")
+    return stanza.type, stanza.sender, error.get("type"), [child.tag.rpartition("}")[2] for child in error]
+
+
+def test_room_messages_and_those_to_the_domain_bounce_whoever_they_are_for(stack, alice, bob):
+    """Users are in no rooms; there is nobody at the domain itself."""
+    nobody = f"nobody-{uuid.uuid4().hex[:8]}@{stack.app_domain}"
+    with alice.ws() as socket:
+        for type, to in (("groupchat", alice.jid), ("groupchat", alice.full), ("groupchat", nobody),
+                         ("groupchat", stack.app_domain), ("chat", stack.app_domain), ("normal", stack.app_domain)):
+            id = uuid.uuid4().hex
+            bob.send_raw(f"<message type='{type}' to='{to}' id='{id}'><body>hello room</body></message>")
+            assert bounce(bob, id) == ("error", to, "cancel", ["service-unavailable"])
+        silent = uuid.uuid4().hex
+        for to in (alice.jid, nobody, stack.app_domain):
+            bob.send_raw(f"<message type='headline' to='{to}' id='{silent}'><body>news</body></message>")
+        bob.send_message(alice.jid, "after them")
+        socket.expect("message.new", content="after them")
+        bob.ping(stack.app_domain)
+        assert socket.count("message.new") == 1
+        assert bob.inbox.count(lambda s: s.id == silent) == 0
 
 
 # -- subscriptions

@@ -9,7 +9,7 @@ import pytest
 
 from harness.daemon import Daemon
 from harness.raw import RawHttp
-from harness.rest import App
+from harness.rest import App, http_request
 from harness.watch import never_stalls, resident
 
 
@@ -89,11 +89,27 @@ def test_bodies(stack, talk, what):
     assert_unharmed(talk)
 
 
-def test_two_megabytes(stack, talk):
+@pytest.mark.parametrize("size", [100_000, 2_000_000, 8_000_000])
+def test_a_client_that_writes_all_before_it_reads_learns_why_it_was_refused(stack, talk, size):
+    body = b'{"content":"' + b"x" * size + b'"}'
+    assert never_stalls(stack, lambda: post(talk, body)).status == 413
+    stranger = {"Authorization": "Bearer nobody", "Content-Type": "application/json"}
+    refused = never_stalls(stack, lambda: http_request(talk.rest, "POST", "/api/messages", body, stranger))
+    assert refused.status == (413 if size > 262144 else 401)
+    assert_unharmed(talk)
+
+
+def test_who_asks_before_sending_need_not_send(talk, stack):
+    with RawHttp(stack) as raw:
+        raw.send(head(talk, "Content-Length: 2000014", "Expect: 100-continue"))
+        assert raw.reply()[0] == 413 and raw.ended()
+
+
+def test_more_than_anybody_waits_for(stack, talk):
     """Refused from the head alone; the connection ends with most of the body unread."""
     def attack():
         with RawHttp(stack) as raw:
-            raw.send(head(talk, "Content-Length: 2000014"))
+            raw.send(head(talk, "Content-Length: 20000014"))
             assert raw.reply()[0] == 413
             raw.send(b'{"content":"' + b"x" * 2_000_000 + b'"}')
             assert raw.ended()

@@ -495,6 +495,50 @@ def test_typing_and_presence_cross_instances(app, sockets, stack, xmpp):
     there.expect("presence", user_id=alices, status="offline")
 
 
+def test_what_a_user_is_reaches_who_comes_later_at_the_other_instance(app, sockets, stack):
+    alice, dora, third = app("alice", 0), app("dora", 1), app("third", 1)
+    for user in (dora, third):
+        alice.send(alice.conversation_with(participant_id=user.me()["id"]), "hello")
+    alices = alice.me()["id"]
+    here, there = sockets(alice), sockets(third)
+    here.command("presence", status="in_call")
+    there.expect("presence", user_id=alices, status="in_call")
+    late = sockets(dora)
+    assert late.expect("presence", user_id=alices)["payload"]["status"] == "in_call"
+    assert dora.call(200, "GET", f"/api/users/{alices}/presence")["status"] == "in_call"
+    own = sockets(App(stack, alice.sub, instance=1))
+    own.sync()
+    assert dora.call(200, "GET", f"/api/users/{alices}/presence")["status"] == "in_call"
+    own.command("presence", status="away")
+    late.expect("presence", user_id=alices, status="online", away=True)
+    own.close()
+    stack.kill("bridge.1")
+    stack.restart("bridge.1")
+    cluster.wait_whole(stack)
+    again = sockets(App(stack, dora.sub, instance=1))
+    seen = again.expect("presence", user_id=alices)["payload"]
+    assert (seen["status"], seen["away"]) == ("online", True)
+    here.command("presence", status="online")
+    again.expect("presence", user_id=alices, status="online", away=False)
+    sockets(App(stack, third.sub, instance=1)).expect("presence", user_id=alices, status="online", away=False)
+    here.close()
+    again.expect("presence", user_id=alices, status="offline")
+
+
+def test_who_hides_a_conversation_at_one_is_not_seen_at_the_other(app, sockets):
+    alice, dora = app("alice", 0), app("dora", 1)
+    talk = alice.conversation_with(participant_id=dora.me()["id"])
+    alice.send(talk, "hello")
+    alices = alice.me()["id"]
+    with alice.ws():
+        there = sockets(dora)
+        there.expect("presence", user_id=alices, status="online")
+        alice.call(200, "DELETE", f"/api/conversations/{talk['id']}")
+        there.expect("presence", user_id=alices, status="offline")
+        dora.send(talk, "are you there?")
+        there.expect("presence", user_id=alices, status="online")
+
+
 def wait_out(sockets, streams, reason, began):
     """All are told that they are out, within a second of the answer at BEGAN."""
     for socket in sockets:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Limits per user, server key and address: where they end, what is told, and that they come back."""
+import itertools
 import re
 import time
 
@@ -112,7 +113,10 @@ def test_a_server_key_has_a_limit_of_its_own(daemon):
 def test_failed_sign_ins_are_limited_by_address(daemon):
     alice = App(daemon, "alice")
 
-    def attempt(address, token="x.y.z"):
+    guesses = itertools.count()
+
+    def attempt(address, token=None):
+        token = token or f"x.y.{next(guesses)}"
         return http_request(daemon.info["rest"], "GET", "/api/users/me",
                             headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": address})
     count, reply = use_up(lambda: attempt("10.0.0.1, 192.0.2.1"), wanted=401)
@@ -128,11 +132,26 @@ def test_failed_sign_ins_are_limited_by_address(daemon):
         socket.auth("x.y.z")
         assert socket.expect("error")["payload"]["problem"]["code"] == "rate_limited"
         assert socket.expect_close().code == 1013
-    for _ in range(4):
+    for guess in range(4):
         with Socket(alice.ws_url, headers={"X-Forwarded-For": "192.0.2.5"}) as socket:
-            socket.auth("x.y.z")
+            socket.auth(f"x.y.{guess}")
             socket.expect("error")
     assert attempt("192.0.2.5").status == 429
+
+
+def test_a_page_that_was_left_open_locks_out_nobody_but_itself(daemon):
+    """Its session has ended, and it connects again every few seconds, for ever."""
+    alice = App(daemon, "alice")
+    address = {"X-Forwarded-For": "192.0.2.6"}
+    page = {**address, "Cookie": "trestle_session=" + "A" * 43, "Origin": daemon.info["rest"]}
+
+    def connect():
+        return http_request(daemon.info["rest"], "GET", "/api/users/me", headers=page)
+    count, reply = use_up(connect, wanted=401)
+    assert count == 3 and int(reply.headers["retry-after"]) >= 1
+    assert connect().status == 429
+    login = http_request(daemon.info["rest"], "POST", "/api/session", {"token": alice.token}, headers=address)
+    assert login.status == 201, "somebody else at that address, or the same one in a new page"
 
 
 def test_beginning_sessions_is_limited(daemon):

@@ -3,11 +3,12 @@
 import re
 import shutil
 import signal
+import socket
 import time
 
 import pytest
 
-from harness.daemon import Daemon, free_port, run_trestle
+from harness.daemon import Daemon, free_port, psql, run_trestle
 from harness.fake_xmpp import FakeXmpp
 from harness.rest import App, http_request
 
@@ -122,6 +123,69 @@ def test_a_wrong_database_is_said_clearly(stack, uri):
     finally:
         wrong.close()
         shutil.rmtree(wrong.dir)
+
+
+def test_an_outage_is_not_logged_over_and_over(stack):
+    """A database that hangs up on everybody: all connections try, and one line tells."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        wrong = Daemon(stack, options={"database": {"uri": f"postgresql://nobody@127.0.0.1:{port}/none"}})
+        wrong.start()
+        try:
+            for _ in range(30):
+                server.accept()[0].close()
+            assert wrong.logged().count("event=database-lost") == 1, wrong.logged()
+        finally:
+            wrong.close()
+            shutil.rmtree(wrong.dir)
+
+
+def test_missing_tables_are_said_once_and_mended_without_a_restart(stack):
+    daemon = Daemon(stack)
+    try:
+        psql(stack.info["database"], f"CREATE DATABASE {daemon.database}")
+        daemon.start()
+        wait_logged(daemon, "event=prepare-failed")
+        assert "run 'trestle migrate'" in run_trestle("doctor", "--config", daemon.config)[1]
+        assert run_trestle("migrate", "--config", daemon.config)[0] == 0
+        daemon.wait_ready(link=False)
+        reasons = re.findall('event=prepare-failed .*(reason=.*)', daemon.logged())
+        assert len(reasons) == len(set(reasons)) and "run trestle migrate" in reasons[0], reasons
+    finally:
+        daemon.close()
+        shutil.rmtree(daemon.dir)
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "doctor", "token"])
+@pytest.mark.parametrize("uri", ["postgresql://u:sesame%@127.0.0.1/x", "postgresql://u:sesame/b@127.0.0.1/x",
+                                 "postgresql://u@127.0.0.1/x?sesame=1"])
+def test_a_uri_that_libpq_cannot_read_is_not_quoted(stack, command, uri):
+    daemon = Daemon(stack, options={"database": {"uri": uri}})
+    words = ["--sub", "x"] if command == "token" else []
+    status, text, error = run_trestle(command, "--config", daemon.config, *words)
+    assert status == 1 and "percent-encoded" in text + error and "sesame" not in text + error, text + error
+    shutil.rmtree(daemon.dir)
+
+
+@pytest.mark.parametrize("encoding, said", [("SQL_ASCII", "FAIL  database"), ("UTF8", "warn  locale")])
+def test_a_database_that_is_not_fit_is_told_before_it_is_filled(stack, encoding, said):
+    daemon = Daemon(stack)
+    try:
+        psql(stack.info["database"], f"CREATE DATABASE {daemon.database} ENCODING '{encoding}' LOCALE 'C' "
+             "TEMPLATE template0")
+        status, _, error = run_trestle("migrate", "--config", daemon.config)
+        assert (status == 0) == (encoding == "UTF8"), error
+        assert status == 0 or "its encoding is SQL_ASCII" in error
+        assert said in run_trestle("doctor", "--config", daemon.config)[1]
+    finally:
+        daemon.close()
+        shutil.rmtree(daemon.dir)
+
+
+def test_a_missing_configuration_says_where_one_comes_from(tmp_path):
+    for command in ("serve", "doctor", "check-config"):
+        status, text, error = run_trestle(command, "--config", tmp_path / "trestle.ini")
+        assert status == 1 and "trestle --sample-config" in text + error
 
 
 def test_a_port_in_use_is_said_and_ends_the_program(stack):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pages of a conversation with 125 messages."""
+import re
+import urllib.parse
+
 import pytest
 
 TOTAL = 125
@@ -55,6 +58,65 @@ def test_the_newest_page_has_fifty_and_around_has_both_sides(filled):
     last = newest["items"][-1]
     assert alice.messages(talk, around=last["id"], limit=10)["items"][-1]["id"] == last["id"]
     assert alice.messages(talk, after=last["id"]) == {"items": [], "has_more": False, "next": None}
+
+
+ARRAY = {"Accept": "application/json; profile=array"}
+
+
+def follow(user, path):
+    """The arrays of all pages, and how many requests it took; `path` has a query."""
+    arrays = []
+    while path:
+        reply = user.request("GET", path, headers=ARRAY)
+        assert reply.status == 200 and reply.headers["content-type"] == "application/json; profile=array"
+        arrays.append(reply.json)
+        link = re.fullmatch(r'<(\?[^>]*)>; rel="next"', reply.headers.get("link", ""))
+        path = urllib.parse.urljoin(path, link.group(1)) if link else None
+    return arrays
+
+
+def test_arrays_are_walked_by_their_links(filled):
+    alice, talk = filled
+    path = f"/api/conversations/{talk['id']}/messages"
+    arrays = follow(alice, path + "?limit=30")
+    assert [len(array) for array in arrays] == [30, 30, 30, 30, 5]
+    assert [m["seq"] for array in reversed(arrays) for m in array] == list(range(1, TOTAL + 1))
+    assert arrays[0] == alice.messages(talk, limit=30)["items"]
+    oldest = arrays[-1][0]["id"]
+    forward = follow(alice, f"{path}?after={oldest}&limit=60")
+    assert [m["seq"] for array in forward for m in array] == list(range(2, TOTAL + 1))
+
+
+def test_conversations_contacts_and_searches_as_arrays(app):
+    alice = app("alice")
+    peers = [app("peer") for _ in range(5)]
+    for number, peer in enumerate(peers):
+        talk = alice.conversation_with(participant_id=peer.me()["id"])
+        alice.send(talk, f'brackets ]}}"\\ {number} & more')
+        alice.call((200, 201), "POST", "/api/contacts", {"user_id": peer.me()["id"]})
+    listed = follow(alice, "/api/conversations?filter=all&limit=2&q=" + urllib.parse.quote("peer"))
+    assert [len(array) for array in listed] == [2, 2, 1]
+    assert [c for array in listed for c in array] == alice.conversations()["items"]
+    contacts = follow(alice, "/api/contacts?limit=2")
+    assert [len(array) for array in contacts] == [2, 2, 1]
+    assert len({c["user"]["id"] for array in contacts for c in array}) == 5
+    assert alice.call(200, "GET", "/api/messages/conversations", headers=ARRAY, limit=1)[0]["id"] == listed[0][0]["id"]
+
+
+def test_an_array_is_for_who_asks_for_a_list(filled):
+    alice, talk = filled
+    path = f"/api/conversations/{talk['id']}/messages"
+    for accept in ('application/json;profile="array"', "text/html, APPLICATION/JSON ; Profile=Array", "a/b,application/json;q=1;profile=array"):
+        assert isinstance(alice.request("GET", path, headers={"Accept": accept}).json, list), accept
+    for accept in ("*/*", "application/json", "application/json; profile=arrays", "text/html; profile=array",
+                   "application/json, profile=array", "profile=array", ";" * 1000 + "profile", ""):
+        reply = alice.request("GET", path, headers={"Accept": accept})
+        assert isinstance(reply.json, dict) and reply.headers["content-type"] == "application/json", accept
+    assert alice.request("GET", f"/api/conversations/{talk['id']}", headers=ARRAY).json["id"] == talk["id"]
+    assert "cursor" in alice.request("GET", "/api/sync", headers=ARRAY).json, "a log without its cursor is no use"
+    problem = alice.request("GET", path + "?limit=0", headers=ARRAY)
+    assert problem.status == 422 and problem.headers["content-type"] == "application/problem+json"
+    assert alice.request("HEAD", path, headers=ARRAY).status == 200
 
 
 def test_limits_and_cursors_that_are_not_acceptable(filled, app):

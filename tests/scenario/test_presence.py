@@ -260,6 +260,22 @@ def test_a_contact_is_seen(alice, watched):
         assert presence(alice, watched.id) == gone["payload"]
 
 
+def test_a_contact_whose_server_cannot_be_reached_is_offline_and_stays_a_contact(alice, watched, xmpp):
+    second = xmpp("bob")
+    error = "<error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    with open_socket(alice) as hers:
+        direct(watched, alice.jid, show="away")
+        direct(second, alice.jid)
+        hers.expect("presence", user_id=watched.id, status="online", away=False)
+        second.send_raw(f"<presence type='error' to='{alice.jid}/rest'>{error}</presence>")
+        hers.expect("presence", user_id=watched.id, status="online", away=True)
+        watched.send_raw(f"<presence type='error' to='{alice.jid}'>{error}</presence>")
+        hers.expect("presence", user_id=watched.id, status="offline")
+        assert alice.call(200, "GET", "/api/contacts")["items"][0]["subscription"] == "to"
+        direct(watched, alice.jid)
+        hers.expect("presence", user_id=watched.id, status="online")
+
+
 def test_two_resources_are_added_up(alice, watched, xmpp):
     second = xmpp("bob")
     with open_socket(alice) as hers:

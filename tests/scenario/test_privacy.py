@@ -111,6 +111,26 @@ def test_the_profile_is_for_contacts(alice, bob):
     assert ask(bob, alice.jid, VCARD, "vCard").findtext(f"{{{VCARD}}}FN") == "Alice"
 
 
+def test_a_live_message_shows_of_the_sender_what_history_does(app, alice):
+    bella = app("bella")
+    alice.call(200, "PATCH", "/api/users/me", {"bio": "For friends."})
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    with alice.ws() as own, bella.ws() as socket:
+        def said(text, bio):
+            sent = alice.send(talk, text)
+            assert sent["sender"]["bio"] == "For friends."
+            assert own.expect("message.new", content=text)["payload"]["sender"] == sent["sender"]
+            shown = bella.call(200, "GET", f"/api/messages/{sent['id']}")["sender"]
+            assert (shown["bio"], shown["id"]) == (bio, sent["sender"]["id"])
+            assert socket.expect("message.new", content=text)["payload"]["sender"] == shown
+
+        said("open", "For friends.")
+        privacy(alice, profile="contacts")
+        said("closed", None)
+        alice.call(201, "POST", "/api/contacts", {"user_id": bella.me()["id"]})
+        said("to a contact", "For friends.")
+
+
 def test_without_receipts_nothing_is_told(alice, bob):
     privacy(alice, receipts=False)
     with alice.ws() as socket:

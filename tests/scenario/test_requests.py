@@ -194,6 +194,29 @@ def test_a_subscription_request_is_accepted(alice, bob):
         socket.expect("user.updated", contact={"subscription": "both"})
 
 
+def test_what_somebody_writes_with_a_request_and_calls_themselves_is_shown_meanwhile(stack, app, alice, bob):
+    """RFC 6121 section 3.1.3, XEP-0172 section 4.1."""
+    with database(stack) as query:  # other tests have named Bob
+        query("UPDATE users SET name = NULL WHERE jid = %s", bob.bare)
+    note = "It is me, Bob from the \u00fcbung" + "g" * 1000
+    with alice.ws() as socket:
+        bob.send_raw(f"<presence to='{alice.jid}' type='subscribe'><status>{note}</status>"
+                     "<nick xmlns='http://jabber.org/protocol/nick'> Bobby\n</nick></presence>")
+        request = request_of(socket)
+        assert note.startswith(request["note"]) and 990 <= len(request["note"].encode()) <= 1000
+        assert request["conversation"]["name"] == "Bobby"
+        contact, = alice.call(200, "GET", "/api/contacts")["items"]
+        assert contact["note"] == request["note"] and contact["user"]["name"] == "Bobby"
+        decide(alice, request["conversation"], "accept")
+        assert alice.call(200, "GET", "/api/contacts")["items"][0]["note"] is None
+    bella = app("bella")
+    with bella.ws() as socket:
+        bob.send_raw(f"<presence to='{bella.me()['jid']}' type='subscribe'>"
+                     "<nick xmlns='http://jabber.org/protocol/nick'>Her boss</nick></presence>")
+        request = request_of(socket)
+        assert request["note"] is None and request["conversation"]["name"] == "Bobby", "a name is not taken over"
+
+
 def test_a_subscription_request_is_declined(alice, bob):
     with alice.ws() as socket:
         ask_to_see(bob, alice)

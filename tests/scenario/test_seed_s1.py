@@ -82,17 +82,63 @@ def test_typing_is_shown_and_clears_itself(client):
     alice, bob = two(client)
     alice.send("Hi")
     bob.expect("private_message")
-    alice.type()
+    alice.type(True)
     frame = bob.expect("typing_indicator", is_typing=True)["data"]
-    assert (frame["user_id"], frame["recipient_id"]) == (alice.user["id"], bob.user["id"])
+    assert frame == {"type": "typing_indicator", "user_id": alice.user["id"], "recipient_id": bob.user["id"],
+                     "is_typing": True}
     assert bob.area()["isTyping"] is True
-    bob.expect("typing_indicator", is_typing=False)
+    bob.expect("typing_indicator", is_typing=False, timeout=4.5)  # three seconds, and it is on its way
     assert bob.area()["isTyping"] is False
-    alice.type()
+    alice.type(True)
+    bob.expect("typing_indicator", is_typing=True)
+    alice.type(False)
+    bob.expect("typing_indicator", is_typing=False)
+    alice.type(True)
     bob.expect("typing_indicator", is_typing=True)
     alice.send("Done")
     bob.expect("private_message")
-    assert bob.area()["isTyping"] is False
+    assert bob.area()["isTyping"] is False, "the message has cleared it before it came"
+    assert not alice.told("typing_indicator"), "who types is not told"
+
+
+def test_two_pages_of_one_user_show_the_same(client, app):
+    needs("POST /api/messages")
+    user = app("alice")
+    bob, here, there = client("bob"), client(user), client(user)
+    here.open(bob.user["id"])
+    there.open(bob.user["id"])
+    bob.open(here.user["id"])
+    for content in ("one", "two", "three"):
+        here.send(content)
+    bob.send("four")
+    shown = []
+    for one in (here, there, bob):
+        while len(one.told("private_message")) < 4:
+            one.expect("private_message")
+        shown.append(one.area()["messageList"])
+    assert shown[0] == shown[1] == shown[2] and [m["content"] for m in shown[0]] == ["one", "two", "three", "four"]
+
+
+def test_a_hundred_sent_at_once_arrive_once_and_in_the_order_of_the_ids(client):
+    needs("POST /api/messages")
+    alice, bob = two(client)
+    alice.sendAtOnce([f"n{n}" for n in range(100)])
+    for one in (alice, bob):
+        while len(one.told("private_message")) < 100:
+            one.expect("private_message")
+    shown = [one.area()["messageList"] for one in (alice, bob)]
+    assert [m["id"] for m in shown[1]] == sorted(m["id"] for m in shown[1])
+    assert {m["content"] for m in shown[0]} == {m["content"] for m in shown[1]} == {f"n{n}" for n in range(100)}
+    assert all(isinstance(m["id"], int) for m in shown[0]), "each optimistic one was replaced"
+
+
+def test_typing_to_somebody_new_is_no_harm(client):
+    needs("typing", "POST /api/messages")
+    alice, bob = two(client)
+    alice.type(True)
+    alice.send("Now you know me")
+    assert bob.expect("private_message")["data"]["message"]["content"] == "Now you know me"
+    assert not bob.told("typing_indicator")
 
 
 def test_online_status(client, app):

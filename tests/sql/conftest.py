@@ -217,7 +217,8 @@ class Database:
             sender = json.loads(head["sender"] if row["sender_id"] == head["sender_id"] else head["body"])
             items.append({**FIXED, "id": row["id"], "client_id": row["client_id"],
                           "conversation_id": conversation, "seq": row["seq"], "sender_id": row["sender_id"],
-                          "content": row["body"], "sender": sender, "message_type": row["kind"],
+                          "content": row["body"], "sender": sender, "metadata": metadata(row["sent_at"]),
+                          "message_type": row["kind"],
                           "status": status, "delivered_at": delivered or read, "read_at": read,
                           "created_at": moment(row["created_at"])})
         return {"items": items, "has_more": more,
@@ -245,7 +246,7 @@ class Database:
 
 
 # What is the same in every Message object.
-FIXED = {"metadata": None, "reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [], "mentions": [],
+FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [], "mentions": [],
          "is_edited": False, "edited_at": None, "deleted_at": None, "expires_at": None}
 
 
@@ -266,17 +267,22 @@ def listed(row, self_text, user):
         last = {**FIXED, "id": row["last_id"], "client_id": row["last_client_id"], "conversation_id": row["id"],
                 "seq": row["last_seq"], "sender": mine if row["last_mine"] else peer,
                 "sender_id": user if row["last_mine"] else peer["id"], "content": row["last_body"],
-                "message_type": row["last_kind"], "delivered_at": delivered or read, "read_at": read,
+                "metadata": metadata(row["last_sent"]), "message_type": row["last_kind"],
+                "delivered_at": delivered or read, "read_at": read,
                 "status": "read" if read else "delivered" if delivered else "failed" if row["last_failed"] else "sent",
                 "created_at": moment(row["last_at"])}
     made, at = moment(row["created_at"]), moment(row["last_at"])
     return {"id": row["id"], "type": row["kind"], "jid": peer["jid"], "name": peer["name"], "description": None,
             "icon_url": peer["avatar_url"], "participants": sides, "participant1": sides[0]["user"],
             "participant2": sides[1]["user"], "participant1_id": sides[0]["user"]["id"],
-            "participant2_id": sides[1]["user"]["id"], "last_message": last, "last_message_at": at,
+            "participant2_id": sides[1]["user"]["id"], "last_message": last, "last_message_at": at or made,
             "unread_count": row["unread"], "pinned": row["pinned"], "muted_until": json.loads(row["muted"]),
             "archived": row["archived"], "request": row["request"], "blocked": row["blocked"], "settings": {},
             "created_at": made, "updated_at": at or made}
+
+
+def metadata(sent_at):
+    return sent_at and {"sent_at": moment(sent_at)}
 
 
 def moment(at):

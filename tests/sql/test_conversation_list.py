@@ -26,7 +26,7 @@ def listed(db, user, **query):
 
 
 def appear(db, conversation):
-    return db.change("conversation_appear", None, conversation_id=conversation)
+    return db.change("conversation_appear", None, conversation_ids=[conversation])
 
 
 def events(db, user, before):
@@ -215,7 +215,8 @@ def test_hide_takes_the_history_from_one_and_the_next_message_brings_it_back(db,
     assert db.change("conversation_hide", alice, conversation_id=conversation)["outcome"] == 1
     assert listed(db, alice) == [] and listed(db, bob) == [conversation]
     mine = seen(db, alice, conversation)
-    assert mine["unread_count"] == 0 and mine["last_message"] is None and mine["last_message_at"] is None
+    assert mine["unread_count"] == 0 and mine["last_message"] is None
+    assert mine["last_message_at"] == mine["created_at"]
     assert db.page(alice, conversation)["items"] == [] and len(db.page(bob, conversation)["items"]) == 3
     for direction in ("before", "after", "around"):
         assert db.page(alice, conversation, **{direction: old[2]}) is None

@@ -75,7 +75,7 @@ def calls(db):
         ("change_conversation_open", "%s, '{\"participant\": \"e5\"}'", (user,)),
         ("change_conversation_open", "%s, '{\"jid\": \"r4@example.org\"}'", (user,)),
         ("change_conversation_open", "%s, '{\"participant\": 17}'", (user,)),
-        ("change_conversation_appear", "NULL, %s", (json.dumps({"conversation_id": conversation}),)),
+        ("change_conversation_appear", "NULL, %s", (json.dumps({"conversation_ids": [conversation]}),)),
         ("change_conversation_hide", "%s, %s", (user, json.dumps({"conversation_id": conversation}))),
         ("change_conversation_update", "%s, %s", (user, json.dumps({"conversation_id": conversation,
                                                                     "pinned": True}))),

@@ -174,7 +174,7 @@ def test_what_a_remote_user_shows(db):
     assert db.rows(wanted, alice, peer)[0]["known"] == "x"
     assert change(db, "remote_profile", None, jid=peer, full_name="Robert")[0] == 1
     assert change(db, "remote_profile", None, jid=peer, nick="Bobby")[2][0]["payload"]["name"] == "Bobby"
-    assert change(db, "remote_profile", None, jid=peer, nick="")[2][0]["payload"]["name"] is None
+    assert change(db, "remote_profile", None, jid=peer, nick="")[2][0]["payload"]["name"] == peer
     assert change(db, "remote_profile", None, jid=peer, announced_hash="", avatar_hash="")[2][0]["payload"][
         "avatar_url"] is None
     assert change(db, "remote_profile", None, jid=f"alice@{DOMAIN}", nick="Mallory")[0] == 2

@@ -81,6 +81,40 @@ def test_newer_schema_is_refused(cluster, db):
     assert done.returncode != 0 and "9999" in done.stderr
 
 
+def test_index_of_an_older_version_is_made_again(cluster):
+    """What was said before an upgrade is found after it, as soon as the index has been there."""
+    name = cluster.create()
+    connection = cluster.connect(name)
+    with connection.cursor() as cursor:
+        for number, path in enumerate(migrations()[:9], 1):
+            cursor.execute(path.read_text())
+            cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (number, path.stem[5:]))
+        cursor.execute("INSERT INTO users (id, kind, external_id, jid) SELECT md5(x)::uuid, 'hosted', x,"
+                       " x || '@app.example.org' FROM unnest('{a,b}'::text[]) x")
+        cursor.execute("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, position, created_at)"
+                       " SELECT md5('c')::uuid, min(id::text)::uuid, max(id::text)::uuid, 1, 2, 1, now() FROM users")
+        cursor.execute("INSERT INTO members (conversation_id, user_id, joined_at)"
+                       " SELECT md5('c')::uuid, id, now() FROM users")
+        cursor.execute("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body)"
+                       " SELECT gen_random_uuid(), md5('c')::uuid, n, n + 1, md5('a')::uuid, now(), 'said ' || n"
+                       " FROM generate_series(1, 30) n")
+        cursor.execute("UPDATE log_head SET position = 31")
+        cursor.execute("INSERT INTO search_blocks (position, conversation_id, first_seq, last_seq, words)"
+                       " VALUES (31, md5('c')::uuid, 1, 30, '0.said')")
+        cursor.execute("UPDATE search_state SET position = 31")
+    connection.commit()
+    cluster.migrate(name)
+    with connection.cursor() as cursor:
+        for indexed in (False, True):
+            cursor.execute("SELECT message_search(md5('b')::uuid, NULL, 'said', 50, NULL)::json->'items'")
+            assert len(cursor.fetchone()[0]) == 30, indexed
+            cursor.execute("SELECT search_index(1024)")
+            assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT count(*) FROM search_blocks")
+        assert cursor.fetchone() == (1,)
+    connection.close()
+
+
 def test_other_functions_are_replaced_and_strangers_left_alone(cluster, db):
     """A set of another program is dropped as a whole; what somebody else made in the schema stays."""
     db.rows("CREATE FUNCTION not_ours() RETURNS int LANGUAGE sql AS 'SELECT 1'")

@@ -77,6 +77,59 @@ def test_odd_queries_are_only_words(db, people, query):
     assert search(db, people["ann"], query) == {"items": [], "has_more": False, "next": None}
 
 
+def test_words_end_at_punctuation(db, people):
+    """Addresses and paths are found by their parts, and words that are longer than a key."""
+    one = talk(db, people["ann"], "ben")
+    for text in ("Ask bob@example.org, please!", "see <https://Example.net/some/path?x=1>", "(brackets)«quoted»…done",
+                 "tab\tand\nline", "5kg of 1.5", "x" * 5000 + "tail", "…"):
+        say(db, one, people["ann"], text)
+    for indexed in (False, True):
+        for query, count in (("bob", 1), ("example", 2), ("bob@example.org", 1), ("path", 1), ("brackets quoted done", 1),
+                             ("and line", 1), ("5kg", 1), ("1.5", 1), ("x" * 60, 1), ("x" * 200, 1), ("tail", 0)):
+            assert len(search(db, people["ben"], query)["items"]) == count, (query, indexed)
+        index(db)
+
+
+def test_only_whole_blocks_when_asked(db, people):
+    """What does not fill a block waits for more, and is found all the same."""
+    one = talk(db, people["ann"], "ben")
+    position = db.one("SELECT position FROM log_head")
+    db.rows("UPDATE log_head SET position = %s", position // 64 * 64 + 127)
+    db.one("SELECT search_index(100000)")
+    for number in range(100):
+        say(db, one, people["ann"], f"word{number:02} same")
+    ahead = db.one("SELECT position FROM log_head") % 64 + 1
+    assert db.one("SELECT search_index(1024, true)") == ahead
+    assert db.one("SELECT search_index(1024, true)") == ahead
+    assert db.one("SELECT count(*) FROM search_blocks") == 1
+    for number in (0, 50, 99):
+        assert contents(search(db, people["ben"], f"word{number:02}")) == [f"word{number:02} same"]
+    assert len(search(db, people["ann"], "same", limit=100)["items"]) == 100
+    assert db.one("SELECT search_index(1024)") == 0
+
+
+def test_indexing_does_not_wait_for_a_vacuum(db, people):
+    """Nor takes it the lock away: who waits for an autovacuum ends it after a second."""
+    say(db, talk(db, people["ann"], "ben"), people["ann"], "found all the same")
+    other = db.connect(autocommit=False)
+    db.rows("LOCK TABLE messages IN SHARE UPDATE EXCLUSIVE MODE", on=other) # as a vacuum does
+    db.rows("SET lock_timeout = '1s'")
+    index(db)
+    other.rollback()
+    assert db.one("SELECT count(*) FROM search_blocks") == 1
+    assert len(search(db, people["ben"], "found")["items"]) == 1
+
+
+def test_lost_index_is_worth_no_flush(db, people):
+    """Sends must not wait for the disk behind the index."""
+    connection = db.connect(autocommit=False)
+    db.one("SELECT search_index(100)", on=connection)
+    assert db.one("SELECT current_setting('synchronous_commit')", on=connection) == "off"
+    connection.rollback()
+    assert db.one("SELECT current_setting('synchronous_commit')", on=connection) == "on"
+    connection.rollback()
+
+
 def test_what_a_member_has_cleared_is_not_found(db, people):
     one = talk(db, people["ann"], "ben")
     say(db, one, people["ann"], "old apple")
@@ -96,6 +149,14 @@ def test_block_of_too_many_words_is_made_smaller(db, people):
     assert len(search(db, people["ann"], "7w8999")["items"]) == 1
 
 
+def test_message_of_too_many_words_does_not_stop_the_index(db, people):
+    one = talk(db, people["ann"], "ben")
+    say(db, one, people["ann"], "before")
+    say(db, one, people["ann"], " ".join(f"{n}w" for n in range(200_000)))
+    say(db, one, people["ann"], "after")
+    index(db)
+    assert contents(search(db, people["ann"], "after")) == ["after"]
+    assert contents(search(db, people["ann"], "before")) == ["before"]
 @pytest.mark.parametrize("unit", ["a_", "_1", "./", "~/", "/.", "a-", "<!--", "http://a.b/", "a@b.", "\u00ad1 "])
 def test_no_text_keeps_the_index_busy(db, people, unit):
     """PostgreSQL's own parser needs a minute for some of these; then the index would never get past them."""

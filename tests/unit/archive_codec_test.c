@@ -199,7 +199,7 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
 {
     for (int kind = 0; kind < WRITE_KINDS; kind++) {
         const struct write_codec *codec = &write_codecs[kind];
-        struct array arrays[10] = {0};
+        struct array arrays[ARRAYS_MAX] = {0};
         union {
             struct message_write message;
             struct mark_write mark;
@@ -213,7 +213,7 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
             ck_assert_int_eq(arrays[i].count, 1);
             array_clear(&arrays[i]);
         }
-        for (int i = codec->arrays; i < 10; i++)
+        for (int i = codec->arrays; i < ARRAYS_MAX; i++)
             ck_assert_ptr_null(arrays[i].bytes);
     }
 }

@@ -107,6 +107,13 @@ START_TEST(defaults_and_given_values)
 }
 END_TEST
 
+START_TEST(a_byte_order_mark_is_skipped)
+{
+    g_autoptr(trestle_options) options = parse_good("\xef\xbb\xbf" GOOD);
+    ck_assert_str_eq(options->xmpp_domain, "app.example.org");
+}
+END_TEST
+
 START_TEST(domains_and_localhost_are_brought_to_one_form)
 {
     g_autoptr(trestle_options) options =
@@ -146,6 +153,9 @@ static const struct {
     {GOOD "[http]\nport = 80x\n", "must be a whole number"},
     {GOOD "[http]\nport = 0x50\n", "must be a whole number"},
     {GOOD "[http]\nport = 8.0\n", "must be a whole number"},
+    {GOOD "[http]\nport = 8080 # ours\n", "a comment needs a line of its own; see line 10"},
+    {GOOD "[cluster]\ninstance = one\t# ours\n", "a comment needs a line of its own; see line 10"},
+    {GOOD "[http]\n# port = 1 # ours\nport = x\n", "must be a whole number from 1 to 65535"},
     {GOOD "[http]\nport =\n", "must be a whole number"},
     {GOOD "[http]\nport = 99999999999999999999999\n", "must be a whole number"},
     {GOOD "[http]\nbody_max = 1\n", "from 1024 to 16777216 bytes"},
@@ -384,7 +394,7 @@ START_TEST(defaults_are_within_their_bounds)
 }
 END_TEST
 
-UNIT_MAIN("options", defaults_and_given_values, domains_and_localhost_are_brought_to_one_form,
+UNIT_MAIN("options", defaults_and_given_values, a_byte_order_mark_is_skipped, domains_and_localhost_are_brought_to_one_form,
           bad_files, endless_names_make_short_messages, files_that_are_none,
           one_mebibyte_is_the_ceiling, secrets_from_files, bad_secret_files,
           public_keys_may_be_public, the_sample_loads_once_filled_in,

@@ -13,6 +13,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/request.h"
+#include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 
@@ -98,6 +99,8 @@ static void start(void)
 {
     memset(&core, 0, sizeof core);
     memset(&answers, 0, sizeof answers);
+    loop_start();
+    core.archive = (void *)&core; /* the fake one does not look at it */
     core.options = options = options_new();
     accounts_init(&core);
     deliveries_init(&core);
@@ -112,6 +115,8 @@ static void start(void)
 
 static void stop(void)
 {
+    core.archive = NULL;
+    loop_stop();
     fake_clear();
     leave(&at_alice[0]);
     leave(&at_alice[1]);
@@ -188,20 +193,30 @@ START_TEST(message_that_brings_a_conversation_back_is_followed_by_a_change)
     start();
     struct message_write *write = send_message("hello", "c1");
     write->awaited = true;
-    store(write, 7);
-    ck_assert_uint_eq(at_bob.heard->len, 1);
+    struct message_write *second = send_message("hello", "c3"); /* of the same batch */
+    second->awaited = true;
+    store(write, 6);
+    store(second, 7);
+    ck_assert_uint_eq(at_bob.heard->len, 2);
+    g_main_context_iteration(NULL, FALSE);
     struct change_write *change = (struct change_write *)(void *)fake_take_write();
     ck_assert_ptr_nonnull(change);
     ck_assert_int_eq(change->write.kind, WRITE_CHANGE);
     ck_assert_str_eq(change->name, "conversation_appear");
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&conversation, id);
+    g_autofree char *both = g_strdup_printf("{\"conversation_ids\":[\"%s\",\"%s\"]}", id, id);
+    ck_assert_str_eq(change->arguments, both);
+    ck_assert_ptr_null(fake_take_write()); /* one change for both */
     change->write.position = 8;
     change->events = g_strdup_printf(
         "[{\"position\":8,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
         bob->id_text);
     fake_settle(&change->write, OUTCOME_DONE);
-    ck_assert_str_eq(g_ptr_array_index(at_bob.heard, 1), "conversation.new {}");
-    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_str_eq(g_ptr_array_index(at_bob.heard, 2), "conversation.new {}");
+    ck_assert_uint_eq(at_alice[0].heard->len, 2);
     store(send_message("hello", "c2"), 9);
+    g_main_context_iteration(NULL, FALSE);
     ck_assert_ptr_null(fake_take_write());
     stop();
 }
@@ -293,6 +308,24 @@ START_TEST(held_message_is_told_to_the_sender_alone)
 }
 END_TEST
 
+START_TEST(closed_profile_is_told_to_the_sender_alone)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    write->sender_shown = g_strdup("{\"username\":\"closed\"}");
+    store(write, 7);
+    ck_assert_ptr_nonnull(strstr(answers.text, "\"sender\":{\"username\":\"alice\"}"));
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert_uint_eq(at_alice[1].heard->len, 1);
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[1].heard, 0), "\"alice\""));
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender\":{\"username\":\"closed\"}"));
+    ck_assert_ptr_null(strstr(g_ptr_array_index(at_bob.heard, 0), "alice"));
+    ck_assert_int_eq(core.position, 7);
+    stop();
+}
+END_TEST
+
 START_TEST(blocks_have_their_codes)
 {
     start();
@@ -377,6 +410,16 @@ static struct message_write *arrive(unsigned *calls, const char *body, const cha
     return (struct message_write *)(void *)fake_take_write();
 }
 
+/* A message with an event behind it, and nothing after. */
+static void write_behind(const char *text, gint64 position)
+{
+    struct message_write *write = send_message(text, NULL);
+    write->events = g_strdup_printf("[{\"position\":%" G_GINT64_FORMAT ",\"type\":\"conversation.new\","
+                                    "\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
+                                    position + 1, bob->id_text);
+    store(write, position);
+}
+
 START_TEST(arrival_is_told_and_its_receipt_queued)
 {
     start();
@@ -391,6 +434,39 @@ START_TEST(arrival_is_told_and_its_receipt_queued)
     ck_assert_int_eq(arrival_error, ERROR_NONE);
     ck_assert_uint_eq(at_alice[0].heard->len, 1);
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[0].heard, 0), "romeo@example.org"));
+    stop();
+}
+END_TEST
+
+/* A batch of sent messages and one of arrivals are on their way together: what the first batch added
+ * besides its two messages lies before the arrival. */
+START_TEST(what_a_message_brings_with_it_keeps_its_place_in_the_log)
+{
+    start();
+    loop_start();
+    unsigned calls = 0;
+    struct message_write *first = send_message("one", NULL);
+    struct message_write *second = send_message("two", NULL);
+    struct message_write *arrival = arrive(&calls, "three", NULL);
+    first->events = g_strdup_printf(
+        "[{\"position\":9,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]},"
+        "{\"position\":10,\"type\":\"request.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
+        bob->id_text, bob->id_text);
+    arrival->sender_json = g_strdup("{}");
+    arrival->sender = alice->id;
+    store(first, 7);
+    store(second, 8);
+    ck_assert_uint_eq(at_bob.heard->len, 2);
+    store(arrival, 11);
+    ck_assert_uint_eq(at_bob.heard->len, 5);
+    static const char *const order[] = {"message.new", "message.new", "conversation.new", "request.new",
+                                        "message.new"};
+    for (guint i = 0; i < at_bob.heard->len; i++)
+        ck_assert(g_str_has_prefix(g_ptr_array_index(at_bob.heard, i), order[i]));
+    write_behind("four", 12);
+    ck_assert_uint_eq(at_bob.heard->len, 6);
+    loop_stop(); /* turns once more */
+    ck_assert_uint_eq(at_bob.heard->len, 7);
     stop();
 }
 END_TEST
@@ -493,9 +569,11 @@ UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_
           message_that_brings_a_conversation_back_is_followed_by_a_change,
           every_socket_of_every_member_hears_once,
           repetition_is_answered_and_not_told_again, refusals_have_their_codes,
-          held_message_is_told_to_the_sender_alone, blocks_have_their_codes,
+          held_message_is_told_to_the_sender_alone,
+          closed_profile_is_told_to_the_sender_alone, blocks_have_their_codes,
           quiet_mark_is_told_to_the_reader_alone,
           late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
+          what_a_message_brings_with_it_keeps_its_place_in_the_log,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
           deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,
           bounce_is_told_to_the_sender_once)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/outbox.h"
@@ -118,13 +119,14 @@ static void commit(gint64 position, int id)
     outbox_committed(t.core.outbox, &entry);
 }
 
+#define COLUMNS 8
 #define ROW(position, id)                                                                          \
-    position, "message", "alice@app.example.org", "romeo@example.org", ids[id], NULL, "text"
+    position, "message", "alice@app.example.org", "romeo@example.org", ids[id], NULL, "text", NULL
 
 static void answer_page(int rows, const char *const *cells)
 {
     ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_PAGE);
-    fake_answer(rows, 7, cells);
+    fake_answer(rows, COLUMNS, cells);
 }
 
 static void expect_sent(const char *wanted) /* last digits of the ids, in order */
@@ -167,6 +169,22 @@ START_TEST(sends_what_was_left_then_what_is_new)
     expect_sent("012");
     commit(40, 3);
     expect_sent("0123");
+    stop();
+}
+END_TEST
+
+START_TEST(what_had_to_wait_says_when_it_was_sent)
+{
+    start();
+    link_up();
+    g_autofree char *recent = g_strdup_printf("%" G_GINT64_FORMAT, clock_wall() - G_USEC_PER_SEC);
+    answer_page(2, (const char *[]){"10", "message", "alice@app.example.org", "romeo@example.org",
+                                    ids[0], NULL, "late", "1777885964031000",
+                                    "20", "message", "alice@app.example.org", "romeo@example.org",
+                                    ids[1], NULL, "soon", recent});
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "stamp='2026-05-04T09:12:44.031Z'"));
+    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "from='app.example.org'"));
+    ck_assert_ptr_null(strstr(g_ptr_array_index(t.sent, 1), "delay"));
     stop();
 }
 END_TEST
@@ -447,12 +465,13 @@ END_TEST
 START_TEST(full_pages_go_on_without_waiting)
 {
     static char positions[128][8];
-    const char *cells[128 * 7];
+    const char *cells[128 * COLUMNS];
     start();
     link_up();
     for (int i = 0; i < 128; i++) {
         g_snprintf(positions[i], sizeof positions[i], "%d", i + 1);
-        memcpy(&cells[i * 7], (const char *[]){ROW(positions[i], 0)}, 7 * sizeof cells[0]);
+        memcpy(&cells[i * COLUMNS], (const char *[]){ROW(positions[i], 0)},
+               COLUMNS * sizeof cells[0]);
     }
     answer_page(128, cells);
     ck_assert_uint_eq(t.sent->len, 128);
@@ -482,6 +501,7 @@ START_TEST(no_more_than_a_window_is_on_the_way)
 END_TEST
 
 UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
+          what_had_to_wait_says_when_it_was_sent,
           a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
           what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
           full_queue_keeps_order, entry_without_sender_is_read_from_the_database,

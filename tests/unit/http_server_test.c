@@ -343,7 +343,7 @@ CLIENT_TEST(raw_bodies_and_replies_pass_unchanged)
                 "If-None-Match: \"x\", \"abc\"\r\nContent-Length: 3\r\n\r\nabc");
     ck_assert_uint_eq(reply->status, 304);
     ck_assert_str_eq(reply->body, "");
-    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Length: 400001\r\n\r\n");
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Expect: 100-continue\r\nContent-Length: 400001\r\n\r\n");
     ck_assert_uint_eq(reply->status, 413);
     reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\na");
     ck_assert_uint_eq(reply->status, 401);
@@ -380,7 +380,13 @@ CLIENT_TEST(a_connection_outlives_a_mistake_but_not_a_flood)
     say(fd, "POST /api/nothing HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2\r\n\r\n{}" GET_NOW);
     ck_assert_uint_eq(hear(fd)->status, 404);
     ck_assert_uint_eq(hear(fd)->status, 200);
+    g_autofree char *large = g_strnfill(2000000, 'x');
     say(fd, "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 2000000\r\n\r\n");
+    put(fd, large, 2000000);
+    ck_assert_uint_eq(hear(fd)->status, 413);
+    say(fd, GET_NOW);
+    ck_assert_uint_eq(hear(fd)->status, 200);
+    say(fd, "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 9000000\r\n\r\n");
     ck_assert_uint_eq(hear(fd)->status, 413);
     ck_assert(has_ended(fd));
     close(fd);
@@ -568,6 +574,7 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     ck_assert_ptr_nonnull(strstr(reply->head, "Access-Control-Allow-Credentials: true\r\n"));
     ck_assert_ptr_nonnull(strstr(reply->head, "X-CSRF-Token"));
     ck_assert_ptr_nonnull(strstr(reply->head, "Vary: Origin\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Request-Id: "));
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));

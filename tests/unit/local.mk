@@ -241,4 +241,17 @@ tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/
   bridge/feature/online.c
 tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/feature_search_pace_test
+TESTS += tests/unit/feature_search_pace_test
+tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_test.c tests/unit/unit.h \
+  bridge/feature/search_pace.c bridge/feature/search_pace.h
+tests_unit_feature_search_pace_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_search_pace_test_LDADD = $(CHECK_LIBS) $(GLIB_LIBS)
+
+check_PROGRAMS += tests/unit/feature_picture_test
+TESTS += tests/unit/feature_picture_test
+tests_unit_feature_picture_test_SOURCES = tests/unit/feature_picture_test.c tests/unit/unit.h \
+  bridge/feature/picture.c
+tests_unit_feature_picture_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_picture_test_LDADD = libloop.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif

@@ -203,6 +203,34 @@ START_TEST(a_call_that_defers_itself_does_not_starve_descriptors)
 }
 END_TEST
 
+static void consume(struct counter *counter)
+{
+    eventfd_t value;
+    ck_assert_int_eq(eventfd_read(counter->watch.fd, &value), 0);
+}
+
+static gboolean once(gpointer data)
+{
+    *(bool *)data = true;
+    return G_SOURCE_REMOVE;
+}
+
+/* Each wake-up costs system calls: after a turn the next thing to happen is the next event. */
+START_TEST(a_turn_leaves_nothing_to_wake_up_for)
+{
+    struct counter counter;
+    bool fired = false;
+    turn();
+    counter_start(&counter, consume);
+    turn();
+    ck_assert_uint_eq(counter.calls, 1);
+    g_timeout_add(20, once, &fired);
+    g_main_context_iteration(NULL, TRUE);
+    ck_assert(fired);
+    counter_stop(&counter);
+}
+END_TEST
+
 START_TEST(a_timer_can_ask_for_a_turn)
 {
     loop_at_turn_end(note, letter_h);
@@ -297,6 +325,7 @@ int main(void)
     tcase_add_test(tests, what_cannot_be_watched_is_reported);
     tcase_add_test(tests, a_deferred_call_wakes_the_loop);
     tcase_add_test(tests, a_call_that_defers_itself_does_not_starve_descriptors);
+    tcase_add_test(tests, a_turn_leaves_nothing_to_wake_up_for);
     tcase_add_test(tests, a_timer_can_ask_for_a_turn);
     tcase_add_test(tests, a_hook_can_ask_for_another_turn);
     tcase_add_test(tests, a_cancelled_call_does_not_run);

@@ -99,7 +99,12 @@ START_TEST(s0_shows_what_its_clients_read)
            "\"payload\":{\"user_id\":\"u\",\"active\":true,\"is_typing\":true}}");
     expect("s0", make_event(EVENT_PRESENCE, 0, "{\"user_id\":\"u\",\"status\":\"online\"}"),
            "{\"type\":\"presence\",\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{\"user_id\":\"u\","
-           "\"status\":\"online\",\"updated_at\":\"1970-01-01T00:00:00.000Z\"}}");
+           "\"status\":\"online\",\"last_seen_at\":\"1970-01-01T00:00:00.000Z\","
+           "\"updated_at\":\"1970-01-01T00:00:00.000Z\"}}");
+    expect("s0", make_event(EVENT_PRESENCE, 0, "{\"status\":\"offline\",\"last_seen_at\":null}"),
+           "{\"type\":\"presence\",\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{"
+           "\"status\":\"offline\",\"last_seen_at\":null,"
+           "\"updated_at\":\"1970-01-01T00:00:00.000Z\"}}");
     expect("s0", make_event(EVENT_MESSAGE_READ, 7, "{\"seq\":1}"),
            "{\"type\":\"message.read\",\"cursor\":\"e-7\",\"ts\":\"1970-01-01T00:00:00.000Z\","
            "\"payload\":{\"seq\":1}}");
@@ -213,6 +218,14 @@ START_TEST(spellings_become_native)
               "{\"conversation_id\":\"c\",\"content\":\"x\"}", NULL);
     translate("presence", "{\"status\":\"online\",\"user_id\":\"0190B5A0-0000-7000-8000-00000000ABCD\"}",
               "{\"status\":\"online\"}", NULL);
+    translate("presence", "{\"status\":\"in_call\",\"last_seen_at\":7,\"updated_at\":null}",
+              "{\"status\":\"in_call\"}", NULL);
+    translate("message",
+              "{\"id\":\"t\",\"sender\":{\"id\":\"0190b5a0-0000-7000-8000-00000000abcd\"},"
+              "\"content\":\"x\",\"read_at\":null,\"created_at\":\"now\",\"delivered_at\":1}",
+              "{\"content\":\"x\"}", NULL);
+    translate("message", "{\"sender\":{\"name\":\"me\"}}", NULL, "/sender");
+    translate("message", "{\"sender\":{\"id\":{\"id\":1}}}", NULL, "/sender");
     translate("typing:start", NULL, "{\"active\":true}", NULL);
     ck_assert_ptr_null(spelling_find("auth"));
     ck_assert_ptr_null(spelling_find(""));

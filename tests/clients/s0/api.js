@@ -9,6 +9,8 @@ function makeApi(base, token) {
     return {
         me: () => json('GET', '/api/users/me'),
         listConversations: () => json('GET', '/api/conversations'),
+        listArray: async (path) =>
+            (await call(base, { ...headers, Accept: 'application/json; profile=array' }, 'GET', path)).json,
         openConversation: (userId) => json('POST', '/api/conversations', { participant_id: userId }),
         openConversationByJid: (jid) => json('POST', '/api/conversations', { jid }),
         deleteConversation: (id) => json('DELETE', `/api/conversations/${id}`),

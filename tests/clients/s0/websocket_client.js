@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The connection of an application that speaks { type, payload }. */
+/* The connection of an application that speaks { type, payload }. An address that ends in = is completed by the
+ * token; else the first frame has it. */
 'use strict';
 const WebSocket = require('ws');
 
@@ -17,8 +18,10 @@ class WebSocketClient {
     connect(token) {
         this.wanted = true;
         this.token = token;
-        this.ws = new WebSocket(this.url, 'trestle.s0');
-        this.ws.onopen = () => this.sendMessage({ type: 'auth', payload: { token } });
+        const inAddress = this.url.endsWith('=');
+        this.ws = new WebSocket(inAddress ? this.url + token : this.url);
+        if (!inAddress)
+            this.ws.onopen = () => this.sendMessage({ type: 'auth', payload: { token } });
         this.ws.onmessage = (event) => {
             this.reconnectAttempts = 0;
             const message = JSON.parse(event.data);

@@ -21,8 +21,9 @@ async function main([rest, ws, token, delay]) {
         },
         drop: () => websocket.terminate(), /* the network fails */
         open: (userId) => { chat = makeMessageArea(api, () => websocket, api.user, { id: userId }); },
-        type: () => chat.type(),
+        type: (isTyping) => chat.type(isTyping),
         send: (content) => chat.send(content),
+        sendAtOnce: (contents) => Promise.all(contents.map((content) => chat.send(content))),
         emit: (frame) => websocket.send(JSON.stringify(frame)),
         poll: (since) => api.poll(since),
         logout: () => api.logout(),

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One open chat of such an application: what it shows, and what it does when the user types. */
+/* One open chat of such an application: what it shows, and what it does when the user types. It takes
+ * every frame for its own chat, has no timer, and never says that typing has ended: that is the
+ * server's to do. */
 'use strict';
 const { OPEN } = require('./connect_websocket');
 
-const TYPING_LASTS = 3000;
-
 function makeMessageArea(api, getSocket, currentUser, conversation) {
     const area = { messageList: [], isTyping: false, isOnline: null, failed: [] };
-    let typingTimer = null;
-    let showTimer = null;
 
     const sendTypingIndicator = (isTyping) => {
         const socket = getSocket();
@@ -22,37 +20,29 @@ function makeMessageArea(api, getSocket, currentUser, conversation) {
         }
     };
 
-    const isHere = (data) => [data.sender_id, data.recipient_id].includes(conversation.id);
-
+    /* The real message takes the place of the optimistic one. */
     const addMessage = (message) => {
-        const known = area.messageList.findIndex((m) => String(m.id).startsWith('temp-') &&
-            m.content === message.content && m.sender_id === message.sender_id);
-        if (known >= 0)
-            area.messageList.splice(known, 1, message);
-        else if (!area.messageList.some((m) => m.id === message.id))
+        const shown = area.messageList.findIndex((m) => String(m.id).startsWith('temp-') &&
+            m.content === message.content && m.sender_id === message.sender_id &&
+            m.receiver_id === message.receiver_id);
+        if (shown >= 0)
+            area.messageList.splice(shown, 1, message);
+        else
             area.messageList.push(message);
     };
 
     return {
         area,
         handleMessage(data) {
-            if (data.type === 'private_message' && isHere(data)) {
+            if (data.type === 'private_message')
                 addMessage(data.message);
-                if (data.sender_id === conversation.id)
-                    area.isTyping = false;
-            } else if (data.type === 'typing_indicator' && data.user_id === conversation.id) {
+            else if (data.type === 'typing_indicator')
                 area.isTyping = data.is_typing;
-                clearTimeout(showTimer);
-                if (data.is_typing)
-                    showTimer = setTimeout(() => { area.isTyping = false; }, TYPING_LASTS);
-            } else if (data.type === 'user_online_status' && data.user_id === conversation.id) {
+            else if (data.type === 'user_online_status')
                 area.isOnline = data.is_online;
-            }
         },
-        type() {
-            sendTypingIndicator(true);
-            clearTimeout(typingTimer);
-            typingTimer = setTimeout(() => sendTypingIndicator(false), TYPING_LASTS);
+        type(isTyping) {
+            sendTypingIndicator(isTyping);
         },
         async send(content) {
             const optimistic = {
@@ -64,8 +54,6 @@ function makeMessageArea(api, getSocket, currentUser, conversation) {
                 is_read: false,
             };
             area.messageList.push(optimistic);
-            clearTimeout(typingTimer);
-            sendTypingIndicator(false);
             try {
                 await api.sendMessage(conversation.id, content.trim());
             } catch (error) {
