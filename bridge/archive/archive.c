@@ -31,6 +31,7 @@ struct read {
     void *data;
     gint64 queued;
     int attempts;
+    bool binary;
 };
 
 struct archive {
@@ -100,16 +101,29 @@ size_t rows_length(const struct rows *rows, int row, int column)
 
 gint64 rows_integer(const struct rows *rows, int row, int column)
 {
+    if (PQfformat(rows->result, column))
+        return binary_integer(rows->result, row, column);
     return g_ascii_strtoll(PQgetvalue(rows->result, row, column), NULL, 10);
+}
+
+gint64 rows_time(const struct rows *rows, int row, int column)
+{
+    return PQgetisnull(rows->result, row, column) ? 0 : binary_time(rows->result, row, column);
 }
 
 bool rows_boolean(const struct rows *rows, int row, int column)
 {
+    if (PQfformat(rows->result, column))
+        return binary_boolean(rows->result, row, column);
     return *PQgetvalue(rows->result, row, column) == 't';
 }
 
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)
 {
+    if (PQfformat(rows->result, column)) {
+        binary_uuid(rows->result, row, column, ret_id);
+        return !PQgetisnull(rows->result, row, column);
+    }
     return uuid_parse(PQgetvalue(rows->result, row, column), ret_id);
 }
 
@@ -161,7 +175,8 @@ static void send_reads(struct archive *archive)
             return;
         struct read *read = archive->reads.head->data;
         struct pq_values values = {.count = statements[read->query].parameters,
-                                   .values = (const char *const *)read->values};
+                                   .values = (const char *const *)read->values,
+                                   .result_format = read->binary};
         if (!pq_connection_send(connection, (int)read->query, &values, read_done, read))
             return;
         read->attempts++;
@@ -176,21 +191,40 @@ static void fail_reads(GQueue *reads)
         read_finish(read, NULL, ERROR_UNAVAILABLE);
 }
 
-void archive_query(struct archive *archive, enum query query, const char *const *values,
-                   archive_done done, void *data)
+static struct read *read_new(struct archive *archive, enum query query, const char *const *values)
 {
     struct read *read = g_new0(struct read, 1);
     read->archive = archive;
     read->query = query;
-    read->done = done;
-    read->data = data;
     read->queued = clock_monotonic();
     g_assert(statements[query].parameters <= VALUES_MAX);
     for (int i = 0; i < statements[query].parameters; i++)
         read->values[i] = g_strdup(values[i]);
+    return read;
+}
+
+static void read_queue(struct read *read, archive_done done, void *data)
+{
+    struct archive *archive = read->archive;
+    read->done = done;
+    read->data = data;
     bool full = archive->reads.length >= archive->reads_max;
     g_queue_push_tail(full ? &archive->refused : &archive->reads, read);
     loop_wake();
+}
+
+void archive_query(struct archive *archive, enum query query, const char *const *values,
+                   archive_done done, void *data)
+{
+    read_queue(read_new(archive, query, values), done, data);
+}
+
+void archive_query_binary(struct archive *archive, enum query query, const char *const *values,
+                          archive_done done, void *data)
+{
+    struct read *read = read_new(archive, query, values);
+    read->binary = true;
+    read_queue(read, done, data);
 }
 
 void archive_write(struct archive *archive, struct write *write)

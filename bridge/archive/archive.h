@@ -43,7 +43,7 @@ void archive_free(struct archive *archive);
 /* Whether reads and writes are possible right now. */
 bool archive_is_up(const struct archive *archive);
 
-/* Rows of a finished query, text form; valid during the callback. */
+/* Rows of a finished query; valid during the callback. */
 struct rows;
 int rows_count(const struct rows *rows);
 const char *rows_text(const struct rows *rows, int row, int column); /* NULL for SQL NULL */
@@ -51,6 +51,8 @@ size_t rows_length(const struct rows *rows, int row, int column);
 gint64 rows_integer(const struct rows *rows, int row, int column);   /* 0 for SQL NULL */
 bool rows_boolean(const struct rows *rows, int row, int column);
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id);
+/* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
+gint64 rows_time(const struct rows *rows, int row, int column);
 
 /* ROWS is NULL unless ERROR is ERROR_NONE. */
 typedef void (*archive_done)(const struct rows *rows, enum error_code error, void *data);
@@ -59,6 +61,10 @@ typedef void (*archive_done)(const struct rows *rows, enum error_code error, voi
  * most three seconds for a connection. */
 void archive_query(struct archive *archive, enum query query, const char *const *values,
                    archive_done done, void *data);
+/* The same; PostgreSQL sends the values in binary form, which it need not print. For pages. Columns
+ * are text, uuid, bigint, int, boolean and timestamptz. */
+void archive_query_binary(struct archive *archive, enum query query, const char *const *values,
+                          archive_done done, void *data);
 
 /* ---- Writes -------------------------------------------------------------------------------------
  *

@@ -7,6 +7,7 @@ libcore_a_SOURCES = \
   bridge/core/bus.c bridge/core/bus.h \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/conversation.c bridge/core/conversation.h \
+  bridge/core/conversation_json.c bridge/core/conversation_json.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/delivery.h \
@@ -19,6 +20,7 @@ libcore_a_SOURCES = \
   bridge/core/limit.c bridge/core/limit.h \
   bridge/core/mark.c \
   bridge/core/message.c bridge/core/message.h \
+  bridge/core/message_json.c bridge/core/message_json.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/peer.c bridge/core/peer.h \

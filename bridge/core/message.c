@@ -12,64 +12,28 @@
 #include "bridge/core/event.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
+#include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
-#define USUAL_JSON 768 /* of a Message beside content and sender */
 
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
 }
 
-static void write_metadata(struct json_writer *json, const struct message_write *m)
-{
-    if (m->sent_at == 0) {
-        json_member_raw(json, "metadata", "null");
-        return;
-    }
-    char sent[CLOCK_TIMESTAMP_SIZE];
-    char metadata[CLOCK_TIMESTAMP_SIZE + 16];
-    clock_format(m->sent_at, sent);
-    g_snprintf(metadata, sizeof metadata, "{\"sent_at\":\"%s\"}", sent);
-    json_member_raw(json, "metadata", metadata);
-}
-
-/* The Message object of a message that has just been stored: same members as message_text() in
- * sql/function, where a fresh message has no marks yet. */
+/* The Message object of a message that has just been stored: nobody has got to it yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const char *sender_json)
 {
-    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
-    char created[CLOCK_TIMESTAMP_SIZE];
-    uuid_format(&m->id, id);
-    uuid_format(&m->conversation, conversation);
-    uuid_format(&m->sender, sender);
-    clock_format(m->write.at, created);
-    buffer_expect(buf, strlen(m->body) + (sender_json ? strlen(sender_json) : 0) + USUAL_JSON);
-    struct json_writer json;
-    json_writer_init(&json, buf);
-    json_begin_object(&json);
-    json_member_string(&json, "id", id);
-    json_member_string(&json, "client_id", m->client_id);
-    json_member_string(&json, "conversation_id", conversation);
-    json_member_integer(&json, "seq", m->seq);
-    json_member_raw(&json, "sender", sender_json);
-    json_member_string(&json, "sender_id", sender);
-    json_member_string(&json, "content", m->body);
-    json_member_raw(&json, "message_type", "\"text\"");
-    write_metadata(&json, m);
-    static const char fixed[] =
-        ",\"reply_to\":null,\"thread_id\":null,"
-        "\"forward_count\":0,\"reactions\":[],\"mentions\":[],\"is_edited\":false,"
-        "\"edited_at\":null,\"deleted_at\":null,\"expires_at\":null,\"status\":\"sent\","
-        "\"delivered_at\":null,\"read_at\":null";
-    buffer_append(buf, fixed, sizeof fixed - 1);
-    json_member_string(&json, "created_at", created);
-    json_end_object(&json);
+    struct message_view view = {.id = m->id, .conversation = m->conversation, .sender = m->sender,
+                                .sender_json = sender_json, .client_id = m->client_id,
+                                .body = m->body, .kind = "text", .seq = m->seq,
+                                .created_at = m->write.at, .sent_at = m->sent_at};
+    message_json_write(buf, &view);
 }
 
 void message_write_brief(struct buffer *buf, const struct message_brief *message)

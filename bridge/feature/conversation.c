@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
-#include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
+#include "bridge/core/conversation_json.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/feature/feature.h"
@@ -77,23 +77,6 @@ static const char *number(const struct field_value *value, char ret_text[24])
     return ret_text;
 }
 
-/* Rows come from the cursor on; a page is always newest first. */
-static void write_page(struct buffer *buf, const struct rows *rows, bool forward)
-{
-    int count = rows_count(rows);
-    buffer_append_string(buf, "{\"items\":[");
-    for (int i = 0; i < count; i++) {
-        int row = forward ? count - 1 - i : i;
-        if (i > 0)
-            buffer_append(buf, ",", 1);
-        buffer_append(buf, rows_text(rows, row, 0), rows_length(rows, row, 0));
-    }
-    bool more = count > 0 && rows_boolean(rows, count - 1, 2);
-    buffer_append_string(buf, more ? "],\"has_more\":true,\"next\":\"" : "],\"has_more\":false");
-    buffer_append_string(buf, more ? rows_text(rows, count - 1, 1) : ",\"next\":null");
-    buffer_append_string(buf, more ? "\"}" : "}");
-}
-
 static void list_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
@@ -102,7 +85,8 @@ static void list_read(const struct rows *rows, enum error_code error, void *data
         return;
     }
     g_auto(buffer) buf = BUFFER_INIT(PAGE_MAX);
-    write_page(&buf, rows, request->values[LIST_AFTER].present);
+    conversation_page_write(&buf, rows, request->values[LIST_AFTER].present,
+                            &request->account->id);
     request_reply(request, 200, &buf);
 }
 
@@ -115,7 +99,7 @@ static void conversation_list(struct request *request)
                             number(&request->values[LIST_BEFORE], before),
                             number(&request->values[LIST_AFTER], after), filter ? filter : "all",
                             request->values[LIST_TEXT].text};
-    archive_query(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read, request);
+    archive_query_binary(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read, request);
 }
 
 static const struct field show_fields[] = {

@@ -14,6 +14,7 @@
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
+#include "bridge/core/message_json.h"
 #include "bridge/feature/feature.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0359_ids.h"
@@ -21,6 +22,7 @@
 #include "xep/message.h"
 
 #define FOREIGN_ID_MAX 255
+#define PAGE_LIMIT_DEFAULT 50
 #define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
@@ -121,6 +123,22 @@ static const struct field page_fields[] = {
 };
 enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 
+#define PAGE_BYTES_MAX (16 * 1024 * 1024) /* a page of 100 messages of the largest size */
+
+static void page_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    const struct field_value *given = request->values;
+    struct message_page page = {
+        .conversation = given[PAGE_CONVERSATION].uuid, .forward = given[PAGE_AFTER].present,
+        .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT};
+    g_auto(buffer) buf = BUFFER_INIT(PAGE_BYTES_MAX);
+    if (error != ERROR_NONE || !message_page_write(&buf, &page, rows))
+        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
+    else
+        request_reply(request, 200, &buf);
+}
+
 static void page(struct request *request)
 {
     const struct field_value *given = request->values;
@@ -133,7 +151,7 @@ static void page(struct request *request)
     char ids[PAGE_AROUND + 1][UUID_TEXT_SIZE];
     char limit[24];
     g_snprintf(limit, sizeof limit, "%d",
-               given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : 50);
+               given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT);
     for (int i = 0; i <= PAGE_AROUND; i++)
         uuid_format(&given[i].uuid, ids[i]);
     const char *values[] = {request->account->id_text,
@@ -142,7 +160,7 @@ static void page(struct request *request)
                             given[PAGE_BEFORE].present ? ids[PAGE_BEFORE] : NULL,
                             given[PAGE_AFTER].present ? ids[PAGE_AFTER] : NULL,
                             given[PAGE_AROUND].present ? ids[PAGE_AROUND] : NULL};
-    archive_query(request->core->archive, QUERY_MESSAGE_PAGE, values, request_reply_row, request);
+    archive_query_binary(request->core->archive, QUERY_MESSAGE_PAGE, values, page_read, request);
 }
 
 static const struct field show_fields[] = {

@@ -41,7 +41,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The Conversation object as text, as p_user sees it; no row when p_user is not a member. p_self is
--- p_user's User object. Made to be inlined, also into a list: every function in it is, and each
+-- p_user's User object. Made to be inlined: every function in it is, and each
 -- OFFSET 0 keeps the plan to one look-up by key after the other.
 CREATE FUNCTION conversation_object(p_user uuid, p_self text, p_conversation uuid)
 RETURNS TABLE (object text)
@@ -103,6 +103,7 @@ LANGUAGE sql STABLE AS $$
                                     THEN user_shown(p_user, u) ELSE u END AS shown
                           FROM users u WHERE u.id = theirs.user_id OFFSET 0) x OFFSET 0) peer ON true
   LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
+                       AND m.seq >= greatest(mine.delivered_seq, mine.read_seq)
                        ORDER BY m.seq DESC LIMIT 1) last ON true
   WHERE c.id = p_conversation
 $$;
@@ -122,24 +123,41 @@ BEGIN
 END $$;
 
 -- The user's conversations, pinned ones first, then by most recent activity; with p_after in the
--- opposite order. key is what p_before and p_after of the next page are; rest: there is more.
+-- opposite order. The daemon makes the Conversation objects (core/conversation_json.c), which costs a
+-- tenth of making them here. key is what p_before and p_after of the next page are; rest: there is
+-- more. self is the user's own User object, in the first row; mine, peer and last are prefixes: of
+-- the user's membership, the other's, the other one, and the newest message that the user sees.
 --   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
 --   messages), 'archived', 'requests' (requests that wait for an answer)
 -- p_text (NULL: any) is in the peer's name, username or the local part of the JID; in the JID when
 -- it has an @. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
+--
+-- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
+-- an index scan reads all that fits on a page of the index before it yields the first row; and the
+-- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (object text, key bigint, rest boolean)
+RETURNS TABLE (key bigint, rest boolean, self text, id uuid, kind text, created_at timestamptz,
+               is_a boolean, mine_role text, mine_joined timestamptz, mine_read bigint,
+               peer_role text, peer_joined timestamptz, peer_read bigint, pinned boolean,
+               muted text, archived boolean, request text, blocked boolean, unread bigint,
+               peer_id uuid, peer_username text, peer_name text, peer_picture text, peer_bio text,
+               peer_jid text, peer_kind text, peer_number bigint, last_id uuid,
+               last_client_id text, last_seq bigint, last_mine boolean, last_body text,
+               last_kind text, last_failed boolean, last_at timestamptz,
+               last_delivered timestamptz, last_read timestamptz, last_sent timestamptz)
 LANGUAGE sql STABLE AS $$
   WITH mine AS (
-    SELECT m.conversation_id, last.size,
+    SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
            coalesce(last.position,
                     (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
              + CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 4611686018427387904 END AS key
       FROM members m
-      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.from_a, octet_length(x.body) AS size
+      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.from_a, octet_length(x.body) AS size,
+                                x.ctid AS place
                            FROM messages x WHERE x.conversation_id = m.conversation_id
+                             AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                            ORDER BY x.seq DESC LIMIT 1) last ON true
       WHERE m.user_id = p_user
         AND CASE WHEN p_filter = 'requests'
@@ -161,22 +179,55 @@ LANGUAGE sql STABLE AS $$
                         OR strpos(CASE WHEN strpos(p_text, '@') > 0 THEN u.jid
                                        ELSE split_part(u.jid, '@', 1) END, lower(p_text)) > 0)))
   ), nearest AS (
-    SELECT o.conversation_id, o.key, row_number() OVER w AS k,
-           sum(coalesce(o.size, 0)) OVER w AS total
-      FROM mine o
-      WHERE (p_before IS NULL OR o.key < p_before) AND (p_after IS NULL OR o.key > p_after)
-      WINDOW w AS (ORDER BY CASE WHEN p_after IS NULL THEN -o.key ELSE o.key END
-                   ROWS UNBOUNDED PRECEDING)
-      ORDER BY k LIMIT p_limit + 1
+    SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total
+      FROM (SELECT x.*, CASE WHEN p_after IS NULL THEN -x.key ELSE x.key END AS distance FROM mine x
+              WHERE (p_before IS NULL OR x.key < p_before) AND (p_after IS NULL OR x.key > p_after)
+              ORDER BY distance LIMIT p_limit + 1) o
+      WINDOW w AS (ORDER BY o.distance ROWS UNBOUNDED PRECEDING)
   )
-  SELECT o.object, p.key, p.rest
-    FROM (SELECT user_text(u) AS object FROM users u WHERE u.id = p_user OFFSET 0) self
-    CROSS JOIN (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
-                  FROM nearest n
-                  CROSS JOIN LATERAL (SELECT n.k <= p_limit
-                                        AND (n.k = 1 OR n.total <= 4000000) AS fits) f
-                  ORDER BY n.k OFFSET 0) p
-    CROSS JOIN LATERAL conversation_object(p_user, self.object, p.conversation_id) o
+  SELECT p.key, p.rest,
+         CASE WHEN p.k = 1 THEN (SELECT user_text(u) FROM users u WHERE u.id = p_user) END,
+         c.id, c.kind, c.created_at, c.is_a, mine.role, mine.joined_at, mine.read_seq,
+         theirs.role, theirs.joined_at,
+         CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
+              ELSE theirs.read_seq END,
+         mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL,
+         mine.request, c.guarded AND relation_blocks(p_user, peer.jid),
+         greatest(0, coalesce(CASE WHEN c.is_a THEN last.seq - last.from_a ELSE last.from_a END, 0)
+                       - mine.others_seen),
+         peer.id, peer.username, peer.name, CASE WHEN NOT peer.closed THEN peer.picture END,
+         CASE WHEN NOT peer.closed THEN peer.bio END, peer.jid, peer.kind, peer.number,
+         last.id, last.client_id, last.seq, last.sender_id = p_user, last.body, last.kind,
+         last.failed_condition IS NOT NULL, last.created_at,
+         -- Whatever mark reaches the newest message is the newest mark.
+         CASE WHEN last.sender_id <> p_user
+              THEN CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END
+              WHEN theirs.quiet THEN message_mark(c.row, p_user, last.seq, 'delivered')
+              WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
+         CASE WHEN last.sender_id <> p_user
+              THEN CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END
+              WHEN theirs.quiet THEN message_mark(c.row, p_user, last.seq, 'read')
+              WHEN theirs.read_seq >= last.seq THEN theirs.read_at END,
+         last.sent_at
+    FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
+            FROM nearest n
+            CROSS JOIN LATERAL (SELECT n.k <= p_limit
+                                  AND (n.k = 1 OR n.total <= 4000000) AS fits) f
+            ORDER BY n.k OFFSET 0) p
+    JOIN LATERAL (SELECT x.*, x.user_a = p_user AS is_a, x AS row FROM conversations x
+                    WHERE x.id = p.conversation_id OFFSET 0) c ON true
+    JOIN LATERAL (SELECT m.* FROM members m WHERE m.ctid = p.member_place OFFSET 0) mine ON true
+    JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
+                    AND m.user_id = CASE WHEN c.is_a THEN c.user_b ELSE c.user_a END
+                    OFFSET 0) theirs ON true
+    JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
+                         user_picture(u) AS picture, u.bio, u.jid, u.kind, u.number,
+                         -- Who blocks the other has guarded the conversation.
+                         CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                              THEN user_is_closed(p_user, u) ELSE false END AS closed
+                    FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+    LEFT JOIN LATERAL (SELECT m.* FROM messages m
+                         WHERE m.ctid = p.place AND m.seq > mine.cleared_seq OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k
 $$;
 

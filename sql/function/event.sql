@@ -9,32 +9,39 @@ CREATE FUNCTION event_unseen(p_user uuid, p_position bigint, p_limit int,
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   changed record;
-  m record;
+  step bigint;
+  fresh bigint;
   first bigint;
 BEGIN
   conversations := '{}';
   seqs := '{}';
   missed := 0;
   FOR changed IN
-    SELECT mine.conversation_id, mine.cleared_seq FROM members mine
+    SELECT mine.conversation_id, mine.cleared_seq, last.seq AS newest FROM members mine
       JOIN LATERAL (SELECT x.position, x.seq FROM messages x
                       WHERE x.conversation_id = mine.conversation_id
+                        -- From the watermark on: an index scan reads all that fits on a page before
+                        -- it yields the first.
+                        AND x.seq >= greatest(mine.delivered_seq, mine.read_seq)
                       ORDER BY x.seq DESC LIMIT 1) last
         ON last.position > p_position AND last.seq > mine.cleared_seq
       WHERE mine.user_id = p_user
         AND mine.request IS DISTINCT FROM 'pending' AND mine.request IS DISTINCT FROM 'declined'
   LOOP
-    -- Positions rise with seq: walk back until what the user has seen.
-    FOR m IN SELECT x.seq, x.position FROM messages x
-               WHERE x.conversation_id = changed.conversation_id AND x.seq > changed.cleared_seq
-               ORDER BY x.seq DESC LOOP
-      EXIT WHEN m.position <= p_position;
-      first := m.seq;
-      missed := missed + 1;
-      IF missed > p_limit THEN
-        RETURN;
-      END IF;
+    -- Positions rise with seq, and seq has no gaps: look back further and further until the user has
+    -- seen something. Ranges, for the planner would sort the whole conversation to walk it.
+    step := least(8, p_limit + 1 - missed);
+    LOOP
+      SELECT count(*), min(x.seq) INTO fresh, first FROM messages x
+        WHERE x.conversation_id = changed.conversation_id AND x.position > p_position
+          AND x.seq > greatest(changed.cleared_seq, changed.newest - step);
+      EXIT WHEN fresh < step OR missed + fresh > p_limit;
+      step := least(step * 8, p_limit + 1 - missed);
     END LOOP;
+    missed := least(missed + fresh, p_limit + 1);
+    IF missed > p_limit THEN
+      RETURN;
+    END IF;
     conversations := conversations || changed.conversation_id;
     seqs := seqs || first;
   END LOOP;
@@ -82,16 +89,19 @@ END $$;
 -- are no more than that.
 CREATE FUNCTION event_cut(p_conversations uuid[], p_seqs bigint[], p_heard events[], p_bytes bigint)
 RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT min(g.position) FROM (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT min(g.position) FROM (
     SELECT t.position, sum(t.size) OVER (ORDER BY t.position) AS size
       FROM (SELECT m.position, octet_length(m.body) AS size
               FROM unnest(p_conversations, p_seqs) u (id, seq)
-              JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
+              -- OFFSET 0: seq is a part of the look-up, not a filter over the whole conversation.
+              CROSS JOIN LATERAL (SELECT x.position, x.body FROM messages x
+                                    WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
             UNION ALL
             SELECT e.position, octet_length(e.payload) FROM unnest(p_heard) e) t) g
-    WHERE g.size > p_bytes
-$$;
+    WHERE g.size > p_bytes);
+END $$;
 
 -- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
 -- the rest in no order. The first
@@ -103,7 +113,9 @@ $$;
 CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int, p_bytes bigint)
 RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
                conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+-- One or two rows by an index are cheaper without a bitmap, which the planner prefers.
+SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE
   unseen record;
@@ -124,13 +136,15 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT m.position, 'message.new'::text, m.created_at, message_object(p_user, m, c)::text,
+    SELECT m.position, 'message.new'::text, m.created_at, message_shown(p_user, m, c),
            m.conversation_id, m.id, m.sender_id,
            CASE WHEN m.sender_id = c.user_a THEN c.number_a ELSE c.number_b END,
            CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
-      JOIN messages m ON m.conversation_id = u.id AND m.seq >= u.seq
+      -- As in event_cut().
+      CROSS JOIN LATERAL (SELECT x.* FROM messages x
+                            WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
       WHERE cut IS NULL OR m.position <= cut
       ORDER BY m.position DESC;
   RETURN QUERY

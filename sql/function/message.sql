@@ -240,90 +240,106 @@ BEGIN
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
--- The Message object of a row as p_viewer sees it, with its sender and the recipient's marks looked up.
+-- The Message object of a row as p_viewer sees it, with its sender and the recipient's marks looked up,
+-- as text and as JSON. OFFSET 0 makes a column of what user_text() and message_text() take: they
+-- become part of the plan only then, and are planned anew for each call otherwise.
+CREATE FUNCTION message_shown(p_viewer uuid, m messages, c conversations) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT message_text(m, user_text(s.shown), s.delivered_at, s.read_at)
+      FROM (SELECT -- Who blocks the other has guarded the conversation.
+                   CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                        THEN user_shown(p_viewer, u) ELSE u END AS shown,
+                   message_mark(c, m.sender_id, m.seq, 'delivered') AS delivered_at,
+                   message_mark(c, m.sender_id, m.seq, 'read') AS read_at
+              FROM users u WHERE u.id = m.sender_id OFFSET 0) s);
+END $$;
+
 CREATE FUNCTION message_object(p_viewer uuid, m messages, c conversations) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_text(m, user_text(
-                                   -- Who blocks the other has guarded the conversation.
-                                   CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile')
-                                               <> 'everyone'
-                                        THEN user_shown(p_viewer, u) ELSE u END),
-                              message_mark(c, m.sender_id, m.seq, 'delivered'),
-                              message_mark(c, m.sender_id, m.seq, 'read'))
-            FROM users u WHERE u.id = m.sender_id);
+  RETURN message_shown(p_viewer, m, c)::json;
 END $$;
 
--- One page of a conversation, oldest first: { items, has_more, next }. At most one of p_before,
--- p_after, p_around is set (message ids). NULL: no such conversation for this user, or the message
--- is not in it. next is the message to continue from in the same direction.
+-- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
+-- no such conversation for this user, or the message is not in it. The daemon makes the objects
+-- (core/message_json.c), which costs a tenth of making them here. By part:
+--   0 once and first: the members, sender_id and sender are user_a, body is the User object of user_b
+--   1 messages, oldest first, at most p_limit + 1: one at the far end shows that there is more
+--   2, 3 watermarks, delivered and read, of each by rising seq: sender_id got to everything up to seq
+--     at created_at. Those within the page, and the next ones above it.
 CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
-                             p_after uuid, p_around uuid) RETURNS text
+                             p_after uuid, p_around uuid)
+RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, sender text, body text,
+               client_id text, kind text, failed boolean, created_at timestamptz,
+               sent_at timestamptz)
 LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
 DECLARE
-  c conversations;
-  anchor bigint;
-  cleared bigint;
+  of_a uuid;
+  of_b uuid;
+  asked boolean;
   low bigint;
-  high bigint := 9223372036854775807;
-  forward boolean := p_after IS NOT NULL;
-  wanted int := p_limit + 1;
-  of_a text;
-  of_b text;
-  result text;
+  high bigint;
+  anchor bigint;
 BEGIN
-  SELECT m.cleared_seq INTO cleared FROM members m
-    WHERE m.conversation_id = p_conversation AND m.user_id = p_user;
-  IF cleared IS NULL THEN
-    RETURN NULL;
+  SELECT o.cleared_seq + 1, c.user_a, c.user_b, c.guarded, greatest(o.delivered_seq, o.read_seq),
+         CASE WHEN coalesce(p_before, p_after, p_around) IS NOT NULL THEN coalesce((
+           SELECT m.seq FROM messages m WHERE m.id = coalesce(p_before, p_after, p_around)
+             AND m.conversation_id = p_conversation AND m.seq > o.cleared_seq), 0) END
+    INTO low, of_a, of_b, asked, high, anchor
+    FROM members o JOIN conversations c ON c.id = o.conversation_id
+    WHERE o.conversation_id = p_conversation AND o.user_id = p_user;
+  IF of_a IS NULL OR anchor = 0 THEN
+    RETURN;
   END IF;
-  SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation;
-  of_a := (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = c.user_a);
-  of_b := (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = c.user_b);
-  low := cleared + 1;
-  IF coalesce(p_before, p_after, p_around) IS NOT NULL THEN
-    SELECT m.seq INTO anchor FROM messages m
-      WHERE m.id = coalesce(p_before, p_after, p_around) AND m.conversation_id = c.id;
-    IF anchor IS NULL OR anchor <= cleared THEN
-      RETURN NULL;
-    END IF;
-  END IF;
-  IF p_before IS NOT NULL THEN
-    high := anchor - 1;
-  ELSIF p_after IS NOT NULL THEN
+  -- Without gaps, seq says where the page begins and ends.
+  IF p_after IS NOT NULL THEN
     low := anchor + 1;
+    high := low + p_limit;
+  ELSIF p_before IS NOT NULL THEN
+    high := anchor - 1;
   ELSIF p_around IS NOT NULL THEN
     -- Half a page on each side; a cursor continues with before or after.
     high := anchor + (p_limit - 1) / 2;
+  ELSE
+    -- From the watermark on: an index scan reads all that fits on a page before it yields the first.
+    high := (SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation AND m.seq >= high
+               ORDER BY m.seq DESC LIMIT 1);
   END IF;
-  SELECT concat('{"items":[',
-      string_agg(message_text(p.message, CASE WHEN p.sender_id = c.user_a THEN of_a ELSE of_b END,
-                              p.delivered_at, p.read_at), ',' ORDER BY p.seq)
-        FILTER (WHERE p.k <= p_limit),
-      CASE WHEN count(*) > p_limit
-           THEN concat('],"has_more":true,"next":"', (array_agg(p.id ORDER BY p.k))[p_limit], '"}')
-           ELSE '],"has_more":false,"next":null}' END) INTO result
-    FROM (
-      SELECT n.*, row_number() OVER (ORDER BY CASE WHEN forward THEN n.seq ELSE -n.seq END) AS k,
-             message_mark(c, n.sender_id, n.seq, 'delivered') AS delivered_at,
-             message_mark(c, n.sender_id, n.seq, 'read') AS read_at
-        FROM (
-          (SELECT x AS message, x.id, x.seq, x.sender_id FROM messages x
-             WHERE forward AND x.conversation_id = c.id AND x.seq >= low
-             ORDER BY x.seq LIMIT wanted)
-          UNION ALL
-          (SELECT x, x.id, x.seq, x.sender_id FROM messages x
-             WHERE NOT forward AND x.conversation_id = c.id AND x.seq BETWEEN low AND high
-             ORDER BY x.seq DESC LIMIT wanted)) n
-        OFFSET 0) p;
-  RETURN result;
+  low := greatest(low, high - p_limit);
+  RETURN QUERY
+    SELECT 0, NULL::uuid, NULL::bigint, of_a, user_text(a.shown), user_text(b.shown), NULL::text,
+           NULL::text, NULL::boolean, NULL::timestamptz, NULL::timestamptz
+      FROM (SELECT CASE WHEN asked OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                        THEN user_shown(p_user, u) ELSE u END AS shown
+              FROM users u WHERE u.id = of_a OFFSET 0) a,
+           (SELECT CASE WHEN asked OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                        THEN user_shown(p_user, u) ELSE u END AS shown
+              FROM users u WHERE u.id = of_b OFFSET 0) b;
+  RETURN QUERY
+    SELECT 1, m.id, m.seq, m.sender_id, NULL::text, m.body, m.client_id, m.kind,
+           m.failed_condition IS NOT NULL, m.created_at, m.sent_at
+      FROM messages m
+      WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
+  RETURN QUERY
+    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, k.seq, k.user_id, NULL::text,
+           NULL::text, NULL::text, NULL::text, NULL::boolean, k.at, NULL::timestamptz
+      FROM (VALUES (of_a, 'delivered'), (of_a, 'read'), (of_b, 'delivered'), (of_b, 'read')) w (id, kind)
+      CROSS JOIN LATERAL (
+        SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
+            AND x.kind = w.kind AND x.seq >= low AND x.seq < high
+        UNION ALL
+        (SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
+            AND x.kind = w.kind AND x.seq >= high ORDER BY x.seq LIMIT 1)) k;
 END $$;
 
 -- One message as p_user sees it. NULL: there is none for him.
 CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_object(p_user, m, c)::text
+  RETURN (SELECT message_shown(p_user, m, c)
             FROM messages m
             JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
             JOIN conversations c ON c.id = m.conversation_id

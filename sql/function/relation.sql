@@ -222,11 +222,18 @@ BEGIN
       AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)));
 END $$;
 
+-- Whether picture and bio of u, of whom p_viewer knows, are not for p_viewer.
+CREATE FUNCTION user_is_closed(p_viewer uuid, u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
+END $$;
+
 -- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed.
 CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  IF u.id <> p_viewer AND NOT relation_profile(p_viewer, u) THEN
+  IF user_is_closed(p_viewer, u) THEN
     u.bio := NULL;
     u.avatar_hash := NULL;
     u.avatar_url := NULL;

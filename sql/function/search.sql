@@ -164,16 +164,20 @@ DECLARE
   found messages[] := '{}';
   more messages[];
 BEGIN
-  SELECT min(c.position) INTO oldest FROM members o JOIN conversations c ON c.id = o.conversation_id
-    WHERE o.user_id = p_user AND (p_conversation IS NULL OR c.id = p_conversation);
-  IF p_conversation IS NOT NULL AND oldest IS NULL THEN
+  IF p_conversation IS NULL THEN
+    oldest := 0; -- until it is worth a look at each conversation
+  ELSE
+    SELECT c.position INTO oldest FROM members o JOIN conversations c ON c.id = o.conversation_id
+      WHERE o.user_id = p_user AND o.conversation_id = p_conversation;
+  END IF;
+  IF oldest IS NULL THEN
     RETURN NULL;
   END IF;
-  IF cardinality(terms) = 0 OR oldest IS NULL THEN
+  IF cardinality(terms) = 0 THEN
     RETURN '{"items":[],"has_more":false,"next":null}';
   END IF;
   SELECT u.number INTO me FROM users u WHERE u.id = p_user;
-  SELECT s.position INTO indexed FROM search_state s;
+  SELECT s.position, least(below, h.position + 1) INTO indexed, below FROM search_state s, log_head h;
 
   IF below > indexed + 1 THEN
     found := search_tail(p_user, p_conversation, terms, p_limit + 1, indexed, below);
@@ -209,6 +213,10 @@ BEGIN
     END LOOP;
     bucket := bucket - 1;
     looked := looked + 1;
+    IF looked = 4 AND p_conversation IS NULL THEN
+      oldest := (SELECT min(c.position) FROM members o JOIN conversations c ON c.id = o.conversation_id
+                   WHERE o.user_id = p_user);
+    END IF;
   END LOOP;
   RETURN search_page(p_user, found, p_limit,
     CASE WHEN bucket >= oldest >> 16 AND cardinality(found) <= p_limit THEN (bucket + 1) << 16 END);

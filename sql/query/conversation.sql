@@ -5,5 +5,9 @@
 SELECT conversation_get($1::uuid, $2::uuid)
 
 -- name: conversation_list
-SELECT object, key, rest
+SELECT key, rest, self, id, kind, created_at, is_a, mine_role, mine_joined, mine_read, peer_role,
+       peer_joined, peer_read, pinned, muted, archived, request, blocked, unread, peer_id,
+       peer_username, peer_name, peer_picture, peer_bio, peer_jid, peer_kind, peer_number, last_id,
+       last_client_id, last_seq, last_mine, last_body, last_kind, last_failed, last_at,
+       last_delivered, last_read, last_sent
   FROM conversation_list($1::uuid, $2::int, $3::bigint, $4::bigint, $5::text, $6::text)

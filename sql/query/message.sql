@@ -14,7 +14,9 @@ SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5
 SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
-SELECT message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
+SELECT part, id, seq, sender_id, sender, body, client_id, kind, failed, created_at,
+       sent_at
+  FROM message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
 
 -- name: message_get
 SELECT message_get($1::uuid, $2::uuid)

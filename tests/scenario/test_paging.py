@@ -144,3 +144,30 @@ def test_pages_stay_stable_while_messages_arrive(filled):
     assert [m["seq"] for m in older["items"]] == list(range(TOTAL - 79, TOTAL - 39))
     newer = alice.messages(talk, limit=40, after=page["items"][-1]["id"])
     assert [m["content"] for m in newer["items"]] == [f"new {n}" for n in range(5)]
+
+
+def test_an_object_is_the_same_alone_in_a_page_and_in_a_list(app):
+    """Pages are written by the daemon, what is shown alone by the database: the same object."""
+    alice, bella, cleo = app("alice"), app("bella"), app("cleo")
+    alice.call(200, "PATCH", "/api/users/me", {"name": 'A "quoted" \\ name, é 😀', "bio": "two\nlines\tand a tab"})
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    empty = alice.conversation_with(participant_id=cleo.me()["id"])
+    sent = [writer.send(talk, f'{n} "said" \\ by\n\t/{n}\x7f é 😀', client_id=f'id-"{n}"' if n % 3 else None)
+            for n, writer in enumerate([alice, alice, bella, alice, bella, bella, alice, alice])]
+    bella.read(talk, sent[1])
+    alice.read(talk, sent[2])
+    bella.read(talk, sent[6])
+    alice.call(200, "PATCH", f"/api/conversations/{empty['id']}", {"pinned": True, "muted_until": "2100-01-01T00:00:00Z"})
+    alice.call(200, "PATCH", f"/api/conversations/{talk['id']}", {"muted_until": "forever"})
+    for user in (alice, bella):
+        items = user.messages(talk)["items"]
+        assert [m["id"] for m in items] == [m["id"] for m in sent]
+        assert {m["status"] for m in items} >= {"read", "sent"}
+        for message in items:
+            assert user.call(200, "GET", f"/api/messages/{message['id']}") == message
+        for query in ({"after": sent[0]["id"]}, {"before": sent[7]["id"]}, {"around": sent[4]["id"]}):
+            page = user.messages(talk, limit=4, **query)["items"]
+            assert len(page) == 4 and all(m in items for m in page)
+        for shown in user.conversations()["items"]:
+            assert user.call(200, "GET", f"/api/conversations/{shown['id']}") == shown
+    assert [c["id"] for c in alice.conversations()["items"]] == [empty["id"], talk["id"]]

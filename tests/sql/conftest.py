@@ -4,6 +4,7 @@
 The cluster lives in a folder of its own and listens on a Unix socket there, nowhere else. It runs as
 the `postgres` user when the tests run as root, which PostgreSQL refuses.
 """
+import datetime
 import os
 import re
 import shutil
@@ -191,17 +192,43 @@ class Database:
         return row
 
     def page(self, user, conversation, limit=50, **cursor):
+        """The page that core/message_json.c makes of the rows."""
         import json
-        text = self.one("SELECT message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
-                        cursor.get("before"), cursor.get("after"), cursor.get("around"))
-        return None if text is None else json.loads(text)
+        rows = self.rows("SELECT * FROM message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
+                         cursor.get("before"), cursor.get("after"), cursor.get("around"))
+        if not rows:
+            return None
+        head = rows[0]
+        messages = [row for row in rows if row["part"] == 1]
+        more = len(messages) > limit
+        forward = cursor.get("after") is not None
+        if more:
+            messages = messages[:limit] if forward else messages[1:]
+
+        def mark(message, part):
+            at = [row["created_at"] for row in rows if row["part"] == part
+                  and row["sender_id"] != message["sender_id"] and row["seq"] >= message["seq"]]
+            return moment(at[0]) if at else None
+
+        items = []
+        for row in messages:
+            delivered, read = mark(row, 2), mark(row, 3)
+            status = "read" if read else "delivered" if delivered else "failed" if row["failed"] else "sent"
+            sender = json.loads(head["sender"] if row["sender_id"] == head["sender_id"] else head["body"])
+            items.append({**FIXED, "id": row["id"], "client_id": row["client_id"],
+                          "conversation_id": conversation, "seq": row["seq"], "sender_id": row["sender_id"],
+                          "content": row["body"], "sender": sender, "metadata": metadata(row["sent_at"]),
+                          "message_type": row["kind"],
+                          "status": status, "delivered_at": delivered or read, "read_at": read,
+                          "created_at": moment(row["created_at"])})
+        return {"items": items, "has_more": more,
+                "next": items[-1 if forward else 0]["id"] if more else None}
 
     def conversations(self, user, limit=50, before=None, after=None, filter="all", q=None):
-        import json
         rows = self.rows("SELECT * FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after,
                          filter, q)
         rest = bool(rows) and rows[-1]["rest"]
-        return {"items": [json.loads(row["object"]) for row in (rows[::-1] if after is not None else rows)],
+        return {"items": [listed(row, rows[0]["self"], user) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
     def outbox(self, after=0, limit=1000):
@@ -216,6 +243,51 @@ class Database:
     def close(self):
         for connection in self.open:
             connection.close()
+
+
+# What is the same in every Message object.
+FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [], "mentions": [],
+         "is_edited": False, "edited_at": None, "deleted_at": None, "expires_at": None}
+
+
+def listed(row, self_text, user):
+    """The Conversation object that core/conversation_json.c makes of a row."""
+    import json
+    mine = json.loads(self_text)
+    peer = {"email": "", **{key: row[f"peer_{column}"] for key, column in (
+        ("id", "id"), ("username", "username"), ("name", "name"), ("avatar_url", "picture"), ("bio", "bio"),
+        ("jid", "jid"), ("kind", "kind"), ("number", "number"))}}
+    sides = [{"user": who, "role": row[f"{prefix}_role"], "joined_at": moment(row[f"{prefix}_joined"]),
+              "last_read_seq": row[f"{prefix}_read"]} for who, prefix in ((mine, "mine"), (peer, "peer"))]
+    if not row["is_a"]:
+        sides.reverse()
+    last = None
+    if row["last_id"]:
+        delivered, read = moment(row["last_delivered"]), moment(row["last_read"])
+        last = {**FIXED, "id": row["last_id"], "client_id": row["last_client_id"], "conversation_id": row["id"],
+                "seq": row["last_seq"], "sender": mine if row["last_mine"] else peer,
+                "sender_id": user if row["last_mine"] else peer["id"], "content": row["last_body"],
+                "metadata": metadata(row["last_sent"]), "message_type": row["last_kind"],
+                "delivered_at": delivered or read, "read_at": read,
+                "status": "read" if read else "delivered" if delivered else "failed" if row["last_failed"] else "sent",
+                "created_at": moment(row["last_at"])}
+    made, at = moment(row["created_at"]), moment(row["last_at"])
+    return {"id": row["id"], "type": row["kind"], "jid": peer["jid"], "name": peer["name"], "description": None,
+            "icon_url": peer["avatar_url"], "participants": sides, "participant1": sides[0]["user"],
+            "participant2": sides[1]["user"], "participant1_id": sides[0]["user"]["id"],
+            "participant2_id": sides[1]["user"]["id"], "last_message": last, "last_message_at": at or made,
+            "unread_count": row["unread"], "pinned": row["pinned"], "muted_until": json.loads(row["muted"]),
+            "archived": row["archived"], "request": row["request"], "blocked": row["blocked"], "settings": {},
+            "created_at": made, "updated_at": at or made}
+
+
+def metadata(sent_at):
+    return sent_at and {"sent_at": moment(sent_at)}
+
+
+def moment(at):
+    """A time as the API has it."""
+    return at and at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
 def new_id():

@@ -247,6 +247,22 @@ def test_a_hundred_thousand_missed_messages_cost_no_more_than_the_limit(db, talk
     assert len(db.resume(alice, before + 99_500)) == 501
 
 
+@pytest.mark.parametrize("missed", [1, 7, 8, 9, 63, 64, 65, 200])
+def test_few_missed_messages_cost_the_same_after_a_long_history(db, talk, missed):
+    alice, conversation = talk["alice"], talk["conversation"]
+    before = db.head()
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
+            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', 0 FROM generate_series(1, 50000) n",
+            conversation, before, talk["romeo"])
+    db.rows("UPDATE log_head SET position = position + 50000")
+    db.rows("VACUUM ANALYZE messages")
+    arguments = (alice, before + 50_000 - missed)
+    assert len(events(db.resume(*arguments))) == missed
+    for call in ("event_unseen(%s, %s, 1000)", "event_resume(%s, %s, 1000, 1000000)"):
+        plan = db.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM {call}", *arguments)
+        assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 100 + 15 * missed, call
+
+
 @pytest.mark.parametrize("others", [10, 1500])
 def test_events_of_others_are_passed_over_whether_few_or_many(db, talk, others):
     alice, mallory = talk["alice"], db.user("mallory")

@@ -44,6 +44,12 @@ void archive_query(struct archive *archive, enum query query, const char *const 
     g_queue_push_tail(&questions, question);
 }
 
+void archive_query_binary(struct archive *archive, enum query query, const char *const *values,
+                          archive_done done, void *data)
+{
+    archive_query(archive, query, values, done, data);
+}
+
 void archive_write(struct archive *archive, struct write *write)
 {
     (void)archive;
@@ -153,6 +159,11 @@ gint64 rows_integer(const struct rows *rows, int row, int column)
 {
     const char *text = cell(rows, row, column);
     return text ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+gint64 rows_time(const struct rows *rows, int row, int column)
+{
+    return rows_integer(rows, row, column);
 }
 
 bool rows_boolean(const struct rows *rows, int row, int column)

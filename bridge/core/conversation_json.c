@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Conversations as JSON. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/core/conversation_json.h"
+#include "bridge/core/message_json.h"
+
+#define USER_JSON_MAX (64 * 1024)
+
+/* Columns of conversation_list(). */
+enum {
+    KEY, REST, SELF, ID, KIND, CREATED_AT, IS_A, MINE_ROLE, MINE_JOINED, MINE_READ, PEER_ROLE,
+    PEER_JOINED, PEER_READ, PINNED, MUTED, ARCHIVED, REQUEST, BLOCKED, UNREAD, PEER_ID,
+    PEER_USERNAME, PEER_NAME, PEER_PICTURE, PEER_BIO, PEER_JID, PEER_KIND, PEER_NUMBER, LAST_ID,
+    LAST_CLIENT_ID, LAST_SEQ, LAST_MINE, LAST_BODY, LAST_KIND, LAST_FAILED, LAST_AT,
+    LAST_DELIVERED, LAST_READ, LAST_SENT
+};
+
+/* The row at work. */
+struct item {
+    const struct rows *rows;
+    int row;
+    const struct uuid *user;
+    const char *self;     /* User object */
+    struct buffer *peer;  /* another */
+    struct uuid id, peer_id;
+};
+
+static const char *text(const struct item *item, int column)
+{
+    return rows_text(item->rows, item->row, column);
+}
+
+static gint64 integer(const struct item *item, int column)
+{
+    return rows_integer(item->rows, item->row, column);
+}
+
+static bool is_set(const struct item *item, int column)
+{
+    return rows_boolean(item->rows, item->row, column);
+}
+
+static gint64 moment(const struct item *item, int column)
+{
+    return rows_time(item->rows, item->row, column);
+}
+
+static void member_uuid(struct json_writer *json, const char *key, const struct uuid *id)
+{
+    char id_text[UUID_TEXT_SIZE];
+    uuid_format(id, id_text);
+    json_member_string(json, key, id_text);
+}
+
+static void member_time(struct json_writer *json, const char *key, gint64 at)
+{
+    char at_text[CLOCK_TIMESTAMP_SIZE];
+    if (at)
+        clock_format(at, at_text);
+    json_member_string(json, key, at ? at_text : NULL);
+}
+
+/* As user_text() in sql/function. */
+static void write_peer(const struct item *item)
+{
+    struct json_writer json;
+    buffer_reset(item->peer);
+    json_writer_init(&json, item->peer);
+    json_begin_object(&json);
+    member_uuid(&json, "id", &item->peer_id);
+    json_member_string(&json, "username", text(item, PEER_USERNAME));
+    json_member_string(&json, "name", text(item, PEER_NAME));
+    json_member_string(&json, "avatar_url", text(item, PEER_PICTURE));
+    json_member_string(&json, "bio", text(item, PEER_BIO));
+    json_member_string(&json, "jid", text(item, PEER_JID));
+    json_member_string(&json, "kind", text(item, PEER_KIND));
+    json_member_string(&json, "email", "");
+    json_member_integer(&json, "number", integer(item, PEER_NUMBER));
+    json_end_object(&json);
+}
+
+static void write_participant(struct json_writer *json, const struct item *item, bool self)
+{
+    json_begin_object(json);
+    json_member_raw(json, "user", self ? item->self : item->peer->data);
+    json_member_string(json, "role", text(item, self ? MINE_ROLE : PEER_ROLE));
+    member_time(json, "joined_at", moment(item, self ? MINE_JOINED : PEER_JOINED));
+    json_member_integer(json, "last_read_seq", integer(item, self ? MINE_READ : PEER_READ));
+    json_end_object(json);
+}
+
+static void write_members(struct json_writer *json, const struct item *item)
+{
+    bool is_a = is_set(item, IS_A);
+    json_key(json, "participants");
+    json_begin_array(json);
+    write_participant(json, item, is_a);
+    write_participant(json, item, !is_a);
+    json_end_array(json);
+    json_member_raw(json, "participant1", is_a ? item->self : item->peer->data);
+    json_member_raw(json, "participant2", is_a ? item->peer->data : item->self);
+    member_uuid(json, "participant1_id", is_a ? item->user : &item->peer_id);
+    member_uuid(json, "participant2_id", is_a ? &item->peer_id : item->user);
+}
+
+static void write_last(struct json_writer *json, const struct item *item)
+{
+    bool mine = is_set(item, LAST_MINE);
+    struct message_view last = {
+        .conversation = item->id, .sender = mine ? *item->user : item->peer_id,
+        .sender_json = mine ? item->self : item->peer->data,
+        .client_id = text(item, LAST_CLIENT_ID), .body = text(item, LAST_BODY),
+        .kind = text(item, LAST_KIND), .seq = integer(item, LAST_SEQ),
+        .created_at = moment(item, LAST_AT), .delivered_at = moment(item, LAST_DELIVERED),
+        .read_at = moment(item, LAST_READ), .sent_at = moment(item, LAST_SENT),
+        .failed = is_set(item, LAST_FAILED)};
+    json_key(json, "last_message");
+    if (rows_uuid(item->rows, item->row, LAST_ID, &last.id)) {
+        message_json_write(json->buf, &last);
+        json->comma = true;
+    } else {
+        json_put_null(json);
+    }
+}
+
+static void write_item(struct json_writer *json, const struct item *item)
+{
+    gint64 made_at = moment(item, CREATED_AT);
+    gint64 last_at = moment(item, LAST_AT) ? moment(item, LAST_AT) : made_at;
+    json_begin_object(json);
+    member_uuid(json, "id", &item->id);
+    json_member_string(json, "type", text(item, KIND));
+    json_member_string(json, "jid", text(item, PEER_JID));
+    json_member_string(json, "name", text(item, PEER_NAME));
+    json_member_raw(json, "description", NULL);
+    json_member_string(json, "icon_url", text(item, PEER_PICTURE));
+    write_members(json, item);
+    write_last(json, item);
+    member_time(json, "last_message_at", last_at);
+    json_member_integer(json, "unread_count", integer(item, UNREAD));
+    json_member_boolean(json, "pinned", is_set(item, PINNED));
+    json_member_raw(json, "muted_until", text(item, MUTED));
+    json_member_boolean(json, "archived", is_set(item, ARCHIVED));
+    json_member_string(json, "request", text(item, REQUEST));
+    json_member_boolean(json, "blocked", is_set(item, BLOCKED));
+    json_member_raw(json, "settings", "{}");
+    member_time(json, "created_at", made_at);
+    member_time(json, "updated_at", last_at);
+    json_end_object(json);
+}
+
+static void write_end(struct json_writer *json, const struct rows *rows)
+{
+    int last = rows_count(rows) - 1;
+    bool more = last >= 0 && rows_boolean(rows, last, REST);
+    char key[24] = "";
+    if (more)
+        g_snprintf(key, sizeof key, "%" G_GINT64_FORMAT, rows_integer(rows, last, KEY));
+    json_member_boolean(json, "has_more", more);
+    json_member_string(json, "next", more ? key : NULL);
+    json_end_object(json);
+}
+
+void conversation_page_write(struct buffer *buf, const struct rows *rows, bool forward,
+                             const struct uuid *user)
+{
+    int count = rows_count(rows);
+    g_auto(buffer) peer = BUFFER_INIT(USER_JSON_MAX);
+    struct item item = {.rows = rows, .user = user, .peer = &peer,
+                        .self = count > 0 ? rows_text(rows, 0, SELF) : NULL};
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_key(&json, "items");
+    json_begin_array(&json);
+    for (int i = 0; i < count; i++) {
+        item.row = forward ? count - 1 - i : i;
+        rows_uuid(rows, item.row, ID, &item.id);
+        rows_uuid(rows, item.row, PEER_ID, &item.peer_id);
+        write_peer(&item);
+        write_item(&json, &item);
+    }
+    json_end_array(&json);
+    write_end(&json, rows);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages as JSON. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/core/message_json.h"
+
+#define USUAL_JSON 768 /* of a Message beside content and sender */
+
+static void put_time(struct json_writer *json, const char *key, gint64 at)
+{
+    char text[CLOCK_TIMESTAMP_SIZE];
+    if (at)
+        clock_format(at, text);
+    json_member_string(json, key, at ? text : NULL);
+}
+
+static void put_metadata(struct json_writer *json, gint64 sent_at)
+{
+    json_key(json, "metadata");
+    if (!sent_at) {
+        json_put_null(json);
+        return;
+    }
+    json_begin_object(json);
+    put_time(json, "sent_at", sent_at);
+    json_end_object(json);
+}
+
+static const char *status_of(const struct message_view *message)
+{
+    if (message->read_at)
+        return "read";
+    if (message->delivered_at)
+        return "delivered";
+    return message->failed ? "failed" : "sent";
+}
+
+void message_json_write(struct buffer *buf, const struct message_view *message)
+{
+    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
+    uuid_format(&message->id, id);
+    uuid_format(&message->conversation, conversation);
+    uuid_format(&message->sender, sender);
+    buffer_expect(buf, USUAL_JSON + (message->body ? strlen(message->body) : 0) +
+                           (message->sender_json ? strlen(message->sender_json) : 0));
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_member_string(&json, "id", id);
+    json_member_string(&json, "client_id", message->client_id);
+    json_member_string(&json, "conversation_id", conversation);
+    json_member_integer(&json, "seq", message->seq);
+    json_member_raw(&json, "sender", message->sender_json);
+    json_member_string(&json, "sender_id", sender);
+    json_member_string(&json, "content", message->body);
+    json_member_string(&json, "message_type", message->kind);
+    put_metadata(&json, message->sent_at);
+    static const char fixed[] =
+        ",\"reply_to\":null,\"thread_id\":null,\"forward_count\":0,"
+        "\"reactions\":[],\"mentions\":[],\"is_edited\":false,\"edited_at\":null,"
+        "\"deleted_at\":null,\"expires_at\":null";
+    buffer_append(buf, fixed, sizeof fixed - 1);
+    json_member_string(&json, "status", status_of(message));
+    put_time(&json, "delivered_at", message->delivered_at ? message->delivered_at : message->read_at);
+    put_time(&json, "read_at", message->read_at);
+    put_time(&json, "created_at", message->created_at);
+    json_end_object(&json);
+}
+
+/* ---- Pages --------------------------------------------------------------------------------------- */
+
+/* Columns of message_page(), and what part says. */
+enum { PART, ID, SEQ, SENDER_ID, SENDER, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT, SENT_AT };
+enum { PART_MEMBERS, PART_MESSAGE, PART_DELIVERED, PART_READ };
+
+struct page_reading {
+    const struct rows *rows;
+    struct uuid user_a;
+    const char *user_a_json;
+    const char *user_b_json;
+    int first, end; /* rows of messages, from the oldest */
+    /* While messages are walked from the oldest: by reader (is it user_a?) and kind, the next row of
+     * a watermark that may reach the message. */
+    int marks[2][2];
+};
+
+static int part_of(const struct page_reading *reading, int row)
+{
+    return row < rows_count(reading->rows) ? (int)rows_integer(reading->rows, row, PART) : -1;
+}
+
+static bool is_user_a(const struct page_reading *reading, int row)
+{
+    struct uuid id;
+    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, &reading->user_a);
+}
+
+static void find_parts(struct page_reading *reading)
+{
+    reading->first = reading->end = 1;
+    while (part_of(reading, reading->end) == PART_MESSAGE)
+        reading->end++;
+    for (int row = rows_count(reading->rows) - 1; row >= reading->end; row--)
+        reading->marks[is_user_a(reading, row)][part_of(reading, row) == PART_READ] = row;
+}
+
+/* When the reader got to SEQ; 0: not yet. Later calls ask for the same or a higher one. */
+static gint64 mark_time(struct page_reading *reading, bool by_a, int part, gint64 seq)
+{
+    int *row = &reading->marks[by_a][part == PART_READ];
+    while (*row && rows_integer(reading->rows, *row, SEQ) < seq) {
+        bool more = part_of(reading, *row + 1) == part && is_user_a(reading, *row + 1) == by_a;
+        *row = more ? *row + 1 : 0;
+    }
+    return *row ? rows_time(reading->rows, *row, CREATED_AT) : 0;
+}
+
+static void write_item(struct buffer *buf, struct page_reading *reading, int row,
+                       const struct uuid *conversation)
+{
+    const struct rows *rows = reading->rows;
+    bool from_a = is_user_a(reading, row);
+    struct message_view message = {
+        .conversation = *conversation,
+        .sender_json = from_a ? reading->user_a_json : reading->user_b_json,
+        .client_id = rows_text(rows, row, CLIENT_ID), .body = rows_text(rows, row, BODY),
+        .kind = rows_text(rows, row, KIND), .seq = rows_integer(rows, row, SEQ),
+        .created_at = rows_time(rows, row, CREATED_AT), .sent_at = rows_time(rows, row, SENT_AT),
+        .failed = rows_boolean(rows, row, FAILED)};
+    rows_uuid(rows, row, ID, &message.id);
+    rows_uuid(rows, row, SENDER_ID, &message.sender);
+    message.delivered_at = mark_time(reading, !from_a, PART_DELIVERED, message.seq);
+    message.read_at = mark_time(reading, !from_a, PART_READ, message.seq);
+    message_json_write(buf, &message);
+}
+
+static void write_end(struct buffer *buf, const struct rows *rows, int next)
+{
+    struct uuid id;
+    char text[UUID_TEXT_SIZE];
+    if (next == 0 || !rows_uuid(rows, next, ID, &id)) {
+        buffer_append_string(buf, "],\"has_more\":false,\"next\":null}");
+        return;
+    }
+    uuid_format(&id, text);
+    buffer_append_string(buf, "],\"has_more\":true,\"next\":\"");
+    buffer_append_string(buf, text);
+    buffer_append_string(buf, "\"}");
+}
+
+bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows)
+{
+    struct page_reading reading = {.rows = rows};
+    if (part_of(&reading, 0) != PART_MEMBERS || !rows_uuid(rows, 0, SENDER_ID, &reading.user_a))
+        return false;
+    reading.user_a_json = rows_text(rows, 0, SENDER);
+    reading.user_b_json = rows_text(rows, 0, BODY);
+    find_parts(&reading);
+    int next = 0;
+    if (reading.end - reading.first > page->limit && page->forward)
+        next = --reading.end - 1;
+    else if (reading.end - reading.first > page->limit)
+        next = ++reading.first;
+    buffer_append_string(buf, "{\"items\":[");
+    for (int row = reading.first; row < reading.end; row++) {
+        if (row > reading.first)
+            buffer_append(buf, ",", 1);
+        write_item(buf, &reading, row, &page->conversation);
+    }
+    write_end(buf, rows, next);
+    return true;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The Message object, one writer for a fresh message, a page and a search; and pages of it, from the
+ * rows of message_page() in sql/function. message_text() there is the same object. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/buffer.h"
+
+/* Borrowed. Times are wall clock microseconds, 0: not yet. */
+struct message_view {
+    struct uuid id, conversation, sender;
+    const char *sender_json;
+    const char *client_id; /* may be NULL */
+    const char *body;      /* may be NULL */
+    const char *kind;
+    gint64 seq;
+    gint64 created_at, delivered_at, read_at;
+    gint64 sent_at; /* long before, as the sender's side says */
+    bool failed;
+};
+
+void message_json_write(struct buffer *buf, const struct message_view *message);
+
+struct message_page {
+    struct uuid conversation;
+    int limit;
+    bool forward; /* next continues with newer messages, not with older ones */
+};
+
+/* Writes { items, has_more, next }. False: ROWS are of no conversation. */
+bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows);
