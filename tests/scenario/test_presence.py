@@ -184,7 +184,7 @@ def test_settings_hide_presence_and_last_seen(alice, dora):
             socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
             assert presence(dora, alice.id) == offline(alice.id)
             alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "everyone", "last_seen": "nobody"})
-            socket.expect("presence", user_id=alice.id, status="online")
+            socket.wait_presence(alice.id, "online")
             hers.sync()
         socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
         assert presence(dora, alice.id) == offline(alice.id)
