@@ -19,7 +19,6 @@
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
-
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
