@@ -283,7 +283,7 @@ START_TEST(entry_without_sender_is_read_from_the_database)
     ck_assert_uint_eq(t.sent->len, 0);
     wait_tick();
     answer_page(1, (const char *[]){"10", "displayed", "alice@app.example.org", "romeo@example.org",
-                                    ids[0], "f1", NULL});
+                                    ids[0], "f1", NULL, NULL});
     ck_assert_uint_eq(t.sent->len, 1);
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "id='displayed-10'"));
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "id='f1'"));
