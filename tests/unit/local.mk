@@ -159,18 +159,6 @@ fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tes
 core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
-  tests/unit/core_bus_test \
-  tests/unit/core_lease_test \
-  tests/unit/core_sequencer_test \
-  tests/unit/core_fanout_test \
-  tests/unit/core_limit_test \
-  tests/unit/core_peer_test \
-  tests/unit/core_typing_test \
-  tests/unit/core_outbox_test \
-  tests/unit/core_message_test \
-  tests/unit/core_pair_test \
-  tests/unit/core_relation_test \
-  tests/unit/core_session_test \
   tests/unit/archive_codec_test \
   tests/unit/core_account_event_test \
   tests/unit/core_bus_test \
@@ -180,6 +168,7 @@ core_tests = \
   tests/unit/core_limit_test \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
+  tests/unit/core_pair_test \
   tests/unit/core_peer_test \
   tests/unit/core_relation_test \
   tests/unit/core_sequencer_test \
