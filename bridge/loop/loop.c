@@ -128,7 +128,7 @@ static void run_events(void)
     while (loop.event_next < loop.event_count) {
         struct epoll_event *event = &loop.events[loop.event_next++];
         struct loop_watch *watch = event->data.ptr;
-        if (watch)
+        if (watch && watch != &loop.waker) /* GLib reads that one itself */
             watch->ready(watch, event->events);
     }
     loop.event_count = 0;

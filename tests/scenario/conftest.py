@@ -105,6 +105,27 @@ def xmpp(stack):
         session.close()
 
 
+def known(user):
+    """The user with the account's `id` and `jid`, which is there then."""
+    user.id, user.jid = (user.me()[key] for key in ("id", "jid"))
+    return user
+
+
+@pytest.fixture
+def alice(app):
+    return known(app("alice", name="Alice"))
+
+
+@pytest.fixture
+def bella(app):
+    return known(app("bella"))
+
+
+@pytest.fixture
+def bob(xmpp):
+    return xmpp("bob")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

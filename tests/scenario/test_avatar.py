@@ -24,13 +24,6 @@ NICK = "http://jabber.org/protocol/nick"
 UPDATE = "vcard-temp:x:update"
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
 def upload(user, data, type="image/png", status=200):
     return user.call(status, "PUT", "/api/users/me/avatar", data, {"Content-Type": type})
 

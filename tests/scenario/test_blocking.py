@@ -14,25 +14,6 @@ QUERIES = ((PING, "ping"), (DISCO_INFO, "query"), (LAST, "query"), (VCARD, "vCar
            ("urn:example:unknown", "query"))
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
-@pytest.fixture
-def bella(app):
-    user = app("bella")
-    user.id = user.me()["id"]
-    return user
-
-
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def nobody(stack):
     return f"nobody-{uuid.uuid4().hex[:8]}@{stack.app_domain}"
 

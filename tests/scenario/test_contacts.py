@@ -10,20 +10,6 @@ LAST = "jabber:iq:last"
 
 
 @pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
-@pytest.fixture
-def bella(app):
-    user = app("bella")
-    user.id = user.me()["id"]
-    return user
-
-
-@pytest.fixture
 def bob(xmpp):
     client = xmpp("bob")
     client.decide_subscriptions()

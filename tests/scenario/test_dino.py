@@ -14,13 +14,6 @@ def carol(running_stack):
         yield client
 
 
-@pytest.fixture
-def alice(stack, app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
 def test_text_in_order_with_receipts_and_markers_both_ways(app, alice, carol):
     talk = alice.conversation_with(jid=carol.jid)
     carol.open(app("bella").me()["jid"])  # what comes from others is not read at once

@@ -15,13 +15,6 @@ def bob(running_stack):
         yield client
 
 
-@pytest.fixture
-def alice(stack, app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
 def befriend(alice, bob, socket):
     """Bob adds Alice, she accepts and asks in return, which Gajim grants: both see each other."""
     bob.subscribe(alice.jid)

@@ -30,11 +30,6 @@ def alice(app):
     return user
 
 
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def ask(client, to, namespace, name="query", type="get", **attributes):
     return client.iq(to, Element(f"{{{namespace}}}{name}", attributes), type).child(namespace, name)
 

@@ -11,18 +11,6 @@ HINTS = "urn:xmpp:hints"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def send(client, to, inside, **attributes):
     id = attributes.setdefault("id", str(uuid.uuid4()))
     text = "".join(f" {name}='{value}'" for name, value in attributes.items() if value)

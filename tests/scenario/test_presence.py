@@ -15,20 +15,6 @@ IDLE = "urn:xmpp:idle:1"
 IN_CALL = "urn:trestle:presence:0"
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice")
-    user.id, user.jid = (user.me()[key] for key in ("id", "jid"))
-    return user
-
-
-@pytest.fixture
-def dora(app):
-    user = app("dora")
-    user.id = user.me()["id"]
-    return user
-
-
 def talk(user, other):
     """They have talked; opening a conversation alone shows the other nothing, nor oneself to the other."""
     conversation = user.conversation_with(participant_id=other)
@@ -83,50 +69,50 @@ def watched(stack, alice, xmpp):
 # -- among apps
 
 
-def test_partners_see_each_other_come_and_go(alice, dora):
-    talk(alice, dora.id)
+def test_partners_see_each_other_come_and_go(alice, bella):
+    talk(alice, bella.id)
     with alice.ws() as hers:
-        with dora.ws() as socket:
-            hers.expect("presence", user_id=dora.id, status="online")
+        with bella.ws() as socket:
+            hers.expect("presence", user_id=bella.id, status="online")
             greeting = socket.expect("presence", user_id=alice.id)
             assert greeting["payload"] == {"user_id": alice.id, "status": "online", "away": False,
                                            "last_seen_at": None}
             assert "cursor" not in greeting
             assert [f["type"] for f in socket.events()].index("hello") == 0
-            assert presence(alice, dora.id)["status"] == "online"
-        gone = hers.expect("presence", user_id=dora.id, status="offline")
-        assert gone["payload"]["last_seen_at"] == presence(alice, dora.id)["last_seen_at"] is not None or \
-            presence(alice, dora.id)["status"] == "offline"
+            assert presence(alice, bella.id)["status"] == "online"
+        gone = hers.expect("presence", user_id=bella.id, status="offline")
+        assert gone["payload"]["last_seen_at"] == presence(alice, bella.id)["last_seen_at"] is not None or \
+            presence(alice, bella.id)["status"] == "offline"
 
 
-def test_a_second_socket_is_greeted_too_and_is_no_news(alice, dora):
-    talk(alice, dora.id)
-    with open_socket(dora) as socket, alice.ws() as first:
+def test_a_second_socket_is_greeted_too_and_is_no_news(alice, bella):
+    talk(alice, bella.id)
+    with open_socket(bella) as socket, alice.ws() as first:
         socket.expect("presence", user_id=alice.id, status="online")
-        first.expect("presence", user_id=dora.id, status="online")
+        first.expect("presence", user_id=bella.id, status="online")
         before = socket.count("presence", user_id=alice.id)
         with alice.ws() as second:
-            second.expect("presence", user_id=dora.id, status="online")
+            second.expect("presence", user_id=bella.id, status="online")
         socket.sync()
         assert socket.count("presence", user_id=alice.id) == before
 
 
-def test_away_and_in_call(alice, dora):
-    talk(alice, dora.id)
-    with dora.ws() as socket, alice.ws() as hers:
+def test_away_and_in_call(alice, bella):
+    talk(alice, bella.id)
+    with bella.ws() as socket, alice.ws() as hers:
         socket.expect("presence", user_id=alice.id, status="online")
         hers.command("presence", status="away")
         socket.expect("presence", user_id=alice.id, status="online", away=True)
-        assert presence(dora, alice.id)["away"] is True
+        assert presence(bella, alice.id)["away"] is True
         hers.command("presence", status="in_call")
         socket.expect("presence", user_id=alice.id, status="in_call", away=False)
         hers.command("presence", status="online")
         socket.expect("presence", user_id=alice.id, status="online", away=False)
 
 
-def test_flapping_is_told_at_a_pace(alice, dora):
-    talk(alice, dora.id)
-    with dora.ws() as socket, alice.ws() as hers:
+def test_flapping_is_told_at_a_pace(alice, bella):
+    talk(alice, bella.id)
+    with bella.ws() as socket, alice.ws() as hers:
         socket.expect("presence", user_id=alice.id, status="online")
         for _ in range(30):
             hers.command("presence", status="away")
@@ -135,21 +121,21 @@ def test_flapping_is_told_at_a_pace(alice, dora):
         assert socket.count("presence", user_id=alice.id) <= 4
 
 
-def test_who_begins_to_talk_begins_to_see(alice, dora):
-    with dora.ws() as socket, alice.ws() as hers:
-        conversation = alice.conversation_with(participant_id=dora.id)
-        assert presence(alice, dora.id) == offline(dora.id)
+def test_who_begins_to_talk_begins_to_see(alice, bella):
+    with bella.ws() as socket, alice.ws() as hers:
+        conversation = alice.conversation_with(participant_id=bella.id)
+        assert presence(alice, bella.id) == offline(bella.id)
         hers.message(conversation, "hello")
         socket.expect("presence", user_id=alice.id, status="online")
-        hers.expect("presence", user_id=dora.id, status="online")
+        hers.expect("presence", user_id=bella.id, status="online")
 
 
-def test_strangers_see_nothing(stack, alice, dora, app):
-    conversation = talk(alice, dora.id)
+def test_strangers_see_nothing(stack, alice, bella, app):
+    conversation = talk(alice, bella.id)
     mallory = app("mallory")
     mallory.me()
     random_id = str(uuid.uuid4())
-    with mallory.ws() as stranger, dora.ws() as socket, alice.ws():
+    with mallory.ws() as stranger, bella.ws() as socket, alice.ws():
         socket.expect("presence", user_id=alice.id)
         assert presence(mallory, alice.id) == offline(alice.id)
         assert presence(mallory, random_id) == offline(random_id)
@@ -157,37 +143,37 @@ def test_strangers_see_nothing(stack, alice, dora, app):
         assert stranger.count("presence") == 0
         with database(stack) as query:
             query("UPDATE members SET request = 'pending' WHERE conversation_id = %s AND user_id = %s",
-                  conversation["id"], dora.id)
-        assert presence(dora, alice.id) == offline(alice.id)
+                  conversation["id"], bella.id)
+        assert presence(bella, alice.id) == offline(alice.id)
     presence(alice, "not-an-id", status=404)
 
 
-def test_a_block_shows_nothing(alice, dora):
-    talk(alice, dora.id)
-    with dora.ws() as socket, alice.ws() as hers:
+def test_a_block_shows_nothing(alice, bella):
+    talk(alice, bella.id)
+    with bella.ws() as socket, alice.ws() as hers:
         socket.expect("presence", user_id=alice.id, status="online")
-        hers.expect("presence", user_id=dora.id, status="online")
-        dora.call(200, "POST", f"/api/users/{alice.id}/block")
-        hers.expect("presence", user_id=dora.id, status="offline", last_seen_at=None)
-        assert presence(alice, dora.id) == offline(dora.id)
-        assert presence(dora, alice.id) == offline(alice.id)
-        dora.call(200, "DELETE", f"/api/users/{alice.id}/block")
-        hers.expect("presence", user_id=dora.id, status="online")
+        hers.expect("presence", user_id=bella.id, status="online")
+        bella.call(200, "POST", f"/api/users/{alice.id}/block")
+        hers.expect("presence", user_id=bella.id, status="offline", last_seen_at=None)
+        assert presence(alice, bella.id) == offline(bella.id)
+        assert presence(bella, alice.id) == offline(alice.id)
+        bella.call(200, "DELETE", f"/api/users/{alice.id}/block")
+        hers.expect("presence", user_id=bella.id, status="online")
 
 
-def test_settings_hide_presence_and_last_seen(alice, dora):
-    talk(alice, dora.id)
-    with dora.ws() as socket:
+def test_settings_hide_presence_and_last_seen(alice, bella):
+    talk(alice, bella.id)
+    with bella.ws() as socket:
         with alice.ws() as hers:
             socket.expect("presence", user_id=alice.id, status="online")
             alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "nobody"})
             socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
-            assert presence(dora, alice.id) == offline(alice.id)
+            assert presence(bella, alice.id) == offline(alice.id)
             alice.call(200, "PATCH", "/api/settings/privacy", {"presence": "everyone", "last_seen": "nobody"})
             socket.wait_presence(alice.id, "online")
             hers.sync()
         socket.expect("presence", user_id=alice.id, status="offline", last_seen_at=None)
-        assert presence(dora, alice.id) == offline(alice.id)
+        assert presence(bella, alice.id) == offline(alice.id)
 
 
 @pytest.mark.parametrize("payload", [{}, {"status": "offline"}, {"status": 1}, {"status": "online", "x": 1},
@@ -198,9 +184,9 @@ def test_bad_frames_are_refused(alice, payload):
         socket.sync()
 
 
-def test_messages_cost_no_look_at_presence(stack, alice, dora):
-    conversation = talk(alice, dora.id)
-    with alice.ws() as hers, dora.ws() as socket:
+def test_messages_cost_no_look_at_presence(stack, alice, bella):
+    conversation = talk(alice, bella.id)
+    with alice.ws() as hers, bella.ws() as socket:
         socket.expect("presence", user_id=alice.id)
         hers.message(conversation, "first")
         socket.expect("message.new", content="first")

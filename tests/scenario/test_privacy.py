@@ -15,18 +15,6 @@ def privacy(user, status=200, **settings):
     return user.call(status, "PATCH", "/api/settings/privacy", settings)
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def ask(client, to, namespace, name="query"):
     try:
         return client.iq(to, Element(f"{{{namespace}}}{name}")).child(namespace, name)

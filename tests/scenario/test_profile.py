@@ -19,13 +19,6 @@ VCARD4 = "urn:ietf:params:xml:ns:vcard-4.0"
 VCARD4_NODE = "urn:xmpp:vcard4"
 
 
-@pytest.fixture
-def alice(app):
-    user = app("alice", name="Alice")
-    user.jid = user.me()["jid"]
-    return user
-
-
 def change(user, status=200, **fields):
     return user.call(status, "PATCH", "/api/users/me", fields)
 

@@ -26,11 +26,6 @@ def alice(app):
     return user
 
 
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def request_of(socket):
     return socket.expect("request.new")["payload"]
 

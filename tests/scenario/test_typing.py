@@ -20,18 +20,6 @@ def alice(app):
     return user
 
 
-@pytest.fixture
-def dora(app):
-    user = app("dora")
-    user.id = user.me()["id"]
-    return user
-
-
-@pytest.fixture
-def bob(xmpp):
-    return xmpp("bob")
-
-
 def state_of(stanza):
     return next((name for name in STATES if stanza.has(CHATSTATES, name)), None)
 
@@ -73,24 +61,24 @@ def acquainted(alice, bob):
 # -- among apps
 
 
-def test_the_other_one_sees_a_start_and_a_stop(alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
-    with alice.ws() as phone, alice.ws() as laptop, dora.ws() as socket:
+def test_the_other_one_sees_a_start_and_a_stop(alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
+    with alice.ws() as phone, alice.ws() as laptop, bella.ws() as socket:
         phone.command("typing", conversation_id=conversation["id"], active=True)
         started = socket.expect("typing", active=True)
         assert started["payload"] == {"conversation_id": conversation["id"], "user_id": alice.id, "active": True}
         assert "cursor" not in started
         phone.command("typing", conversation_id=conversation["id"], active=True)
-        phone.command("typing", recipient_id=dora.id, active=False)
+        phone.command("typing", recipient_id=bella.id, active=False)
         socket.expect("typing", active=False)
         laptop.sync()
         assert socket.count("typing") == 2
         assert phone.count("typing") == laptop.count("typing") == 0
 
 
-def test_a_burst_is_gathered_and_the_last_state_gets_out(alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
-    with alice.ws() as phone, dora.ws() as socket:
+def test_a_burst_is_gathered_and_the_last_state_gets_out(alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
+    with alice.ws() as phone, bella.ws() as socket:
         for number in range(101):
             phone.send("typing", conversation_id=conversation["id"], active=number % 2 == 0)
         socket.expect("typing", active=True)
@@ -100,9 +88,9 @@ def test_a_burst_is_gathered_and_the_last_state_gets_out(alice, dora):
         assert socket.count("typing") <= 4
 
 
-def test_a_message_clears_it_first(alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
-    with alice.ws() as phone, dora.ws() as socket:
+def test_a_message_clears_it_first(alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
+    with alice.ws() as phone, bella.ws() as socket:
         phone.command("typing", conversation_id=conversation["id"], active=True)
         phone.message(conversation, "done")
         socket.expect("message.new", content="done")
@@ -110,17 +98,17 @@ def test_a_message_clears_it_first(alice, dora):
         assert kinds == [("typing", True), ("typing", False), ("message.new", None)]
 
 
-def test_silence_ends_it(alice, dora):
-    alice.conversation_with(participant_id=dora.id)
-    with alice.ws() as phone, dora.ws() as socket:
-        phone.command("typing", recipient_id=dora.id, active=True)
+def test_silence_ends_it(alice, bella):
+    alice.conversation_with(participant_id=bella.id)
+    with alice.ws() as phone, bella.ws() as socket:
+        phone.command("typing", recipient_id=bella.id, active=True)
         socket.expect("typing", active=True)
         socket.expect("typing", active=False)
 
 
-def test_a_socket_that_closes_ends_it(alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
-    with dora.ws() as socket:
+def test_a_socket_that_closes_ends_it(alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
+    with bella.ws() as socket:
         with alice.ws(), alice.ws() as phone:
             phone.command("typing", conversation_id=conversation["id"], active=True)
             socket.expect("typing", active=True)
@@ -128,14 +116,14 @@ def test_a_socket_that_closes_ends_it(alice, dora):
             socket.expect("typing", active=False, timeout=3)
 
 
-def test_strangers_and_random_ids_get_one_answer(alice, dora, app):
-    conversation = alice.conversation_with(participant_id=dora.id)
+def test_strangers_and_random_ids_get_one_answer(alice, bella, app):
+    conversation = alice.conversation_with(participant_id=bella.id)
     mallory = app("mallory")
     mallory.me()
-    with mallory.ws() as socket, dora.ws() as victim:
+    with mallory.ws() as socket, bella.ws() as victim:
         problems = [socket.refused("typing", active=True, **where) for where in (
             {"conversation_id": conversation["id"]}, {"conversation_id": str(uuid.uuid4())},
-            {"recipient_id": dora.id}, {"recipient_id": str(uuid.uuid4())}, {"recipient_id": "no such user"})]
+            {"recipient_id": bella.id}, {"recipient_id": str(uuid.uuid4())}, {"recipient_id": "no such user"})]
         for problem in problems:
             problem.pop("request_id")
         assert all(problem == problems[0] for problem in problems) and problems[0]["status"] == 404
@@ -155,20 +143,20 @@ def test_bad_frames_are_refused(alice, payload):
         socket.sync()
 
 
-def test_typing_before_the_first_message_does_no_harm(alice, dora):
-    with alice.ws() as phone, dora.ws() as socket:
-        assert phone.refused("typing", recipient_id=dora.id, active=False)["status"] == 404
-        phone.message(alice.conversation_with(participant_id=dora.id), "hello")
-        phone.command("typing", recipient_id=dora.id, active=True)
+def test_typing_before_the_first_message_does_no_harm(alice, bella):
+    with alice.ws() as phone, bella.ws() as socket:
+        assert phone.refused("typing", recipient_id=bella.id, active=False)["status"] == 404
+        phone.message(alice.conversation_with(participant_id=bella.id), "hello")
+        phone.command("typing", recipient_id=bella.id, active=True)
         socket.expect("typing", active=True)
 
 
-def test_requests_that_wait_let_nothing_through(stack, alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
+def test_requests_that_wait_let_nothing_through(stack, alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
     with database(stack) as query:
         query("UPDATE members SET request = 'pending' WHERE conversation_id = %s AND user_id = %s",
-              conversation["id"], dora.id)
-    with alice.ws() as phone, dora.ws() as socket:
+              conversation["id"], bella.id)
+    with alice.ws() as phone, bella.ws() as socket:
         phone.command("typing", conversation_id=conversation["id"], active=True)
         socket.command("typing", conversation_id=conversation["id"], active=True)
         phone.sync()
@@ -176,16 +164,16 @@ def test_requests_that_wait_let_nothing_through(stack, alice, dora):
         assert socket.count("typing") == phone.count("typing") == 0
 
 
-def test_a_block_lets_nothing_through(alice, dora, bob):
-    conversation = alice.conversation_with(participant_id=dora.id)
+def test_a_block_lets_nothing_through(alice, bella, bob):
+    conversation = alice.conversation_with(participant_id=bella.id)
     alice.send(conversation, "hello")
     abroad = acquainted(alice, bob)
-    with alice.ws() as phone, dora.ws() as socket:
+    with alice.ws() as phone, bella.ws() as socket:
         phone.command("typing", conversation_id=conversation["id"], active=True)
         socket.expect("typing", active=True)
         phone.command("typing", conversation_id=conversation["id"], active=False)
         socket.expect("typing", active=False)
-        dora.call(200, "POST", f"/api/users/{alice.id}/block")
+        bella.call(200, "POST", f"/api/users/{alice.id}/block")
         alice.call(200, "POST", f"/api/users/{peer_of(alice, abroad)}/block")
         phone.command("typing", conversation_id=conversation["id"], active=True)
         phone.command("typing", conversation_id=abroad["id"], active=True)
@@ -198,18 +186,18 @@ def test_a_block_lets_nothing_through(alice, dora, bob):
     assert states(bob, alice.jid + "/rest") == []
 
 
-def test_typing_costs_no_statement(stack, alice, dora):
-    conversation = alice.conversation_with(participant_id=dora.id)
-    with alice.ws() as phone, dora.ws() as socket:
+def test_typing_costs_no_statement(stack, alice, bella):
+    conversation = alice.conversation_with(participant_id=bella.id)
+    with alice.ws() as phone, bella.ws() as socket:
         phone.command("typing", conversation_id=conversation["id"], active=True)
-        phone.command("typing", recipient_id=dora.id, active=False)
+        phone.command("typing", recipient_id=bella.id, active=False)
         socket.expect("typing", active=False)
         fewest = None
         for _ in range(6):  # others may ask something meanwhile
             before = metrics(stack)["trestle_archive_statements_total"]
             for number in range(40):
                 phone.command("typing", conversation_id=conversation["id"], active=number % 2 == 0)
-                phone.command("typing", recipient_id=dora.id, active=number % 2 == 0)
+                phone.command("typing", recipient_id=bella.id, active=number % 2 == 0)
             spent = metrics(stack)["trestle_archive_statements_total"] - before
             fewest = spent if fewest is None else min(fewest, spent)
         assert fewest == 0

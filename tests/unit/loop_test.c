@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <glib-unix.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -231,6 +232,42 @@ START_TEST(a_turn_leaves_nothing_to_wake_up_for)
 }
 END_TEST
 
+static gboolean wake(gpointer data)
+{
+    (void)data;
+    g_main_context_wakeup(NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean ignore(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    (void)data;
+    return G_SOURCE_CONTINUE;
+}
+
+/* While others' descriptors are polled, too, GLib may be woken when a turn begins: by a signal. */
+START_TEST(being_woken_is_no_event_of_ours)
+{
+    struct counter counter;
+    loop_stop();
+    guint waking = g_idle_add_full(G_PRIORITY_DEFAULT, wake, NULL, NULL);
+    loop_start();
+    turn();
+    int quiet = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    guint other = g_unix_fd_add(quiet, G_IO_IN, ignore, NULL);
+    counter_start(&counter, NULL);
+    turn();
+    turn();
+    ck_assert_uint_eq(counter.calls, 2);
+    counter_stop(&counter);
+    g_source_remove(other);
+    g_source_remove(waking);
+    close(quiet);
+}
+END_TEST
+
 START_TEST(a_timer_can_ask_for_a_turn)
 {
     loop_at_turn_end(note, letter_h);
@@ -326,6 +363,7 @@ int main(void)
     tcase_add_test(tests, a_deferred_call_wakes_the_loop);
     tcase_add_test(tests, a_call_that_defers_itself_does_not_starve_descriptors);
     tcase_add_test(tests, a_turn_leaves_nothing_to_wake_up_for);
+    tcase_add_test(tests, being_woken_is_no_event_of_ours);
     tcase_add_test(tests, a_timer_can_ask_for_a_turn);
     tcase_add_test(tests, a_hook_can_ask_for_another_turn);
     tcase_add_test(tests, a_cancelled_call_does_not_run);
