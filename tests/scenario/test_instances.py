@@ -452,6 +452,7 @@ def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
     alice.send(talk, "goes on")
     bob.expect_message("goes on", timeout=20)
     assert cluster.wait_holder(stack, [new]) == new
+    wait_for("the old one has ended", lambda: f"bridge.{old}" in stack.dead())
 
 
 def test_a_profile_changed_at_one_is_known_at_the_other(app):
