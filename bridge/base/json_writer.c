@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 
 void json_writer_init(struct json_writer *json, struct buffer *buf)
@@ -137,6 +138,21 @@ void json_member_boolean(struct json_writer *json, const char *key, bool value)
 {
     json_key(json, key);
     json_put_boolean(json, value);
+}
+
+void json_member_uuid(struct json_writer *json, const char *key, const struct uuid *id)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    json_member_string(json, key, text);
+}
+
+void json_member_time(struct json_writer *json, const char *key, gint64 wall)
+{
+    char text[CLOCK_TIMESTAMP_SIZE];
+    if (wall)
+        clock_format(wall, text);
+    json_member_string(json, key, wall ? text : NULL);
 }
 
 void json_member_raw(struct json_writer *json, const char *key, const char *text)

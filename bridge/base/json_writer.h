@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bridge/base/buffer.h"
+#include "bridge/base/id.h"
 
 struct json_writer {
     struct buffer *buf; /* borrowed */
@@ -25,4 +26,6 @@ void json_put_raw(struct json_writer *json, const char *text, size_t length); /*
 void json_member_string(struct json_writer *json, const char *key, const char *text);
 void json_member_integer(struct json_writer *json, const char *key, gint64 value);
 void json_member_boolean(struct json_writer *json, const char *key, bool value);
+void json_member_uuid(struct json_writer *json, const char *key, const struct uuid *id);
+void json_member_time(struct json_writer *json, const char *key, gint64 wall); /* 0: null */
 void json_member_raw(struct json_writer *json, const char *key, const char *text); /* NULL: null */

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/conversation_json.h"
 #include "bridge/core/message_json.h"
@@ -50,21 +49,6 @@ static gint64 moment(const struct item *item, int column)
     return rows_time(item->rows, item->row, column);
 }
 
-static void member_uuid(struct json_writer *json, const char *key, const struct uuid *id)
-{
-    char id_text[UUID_TEXT_SIZE];
-    uuid_format(id, id_text);
-    json_member_string(json, key, id_text);
-}
-
-static void member_time(struct json_writer *json, const char *key, gint64 at)
-{
-    char at_text[CLOCK_TIMESTAMP_SIZE];
-    if (at)
-        clock_format(at, at_text);
-    json_member_string(json, key, at ? at_text : NULL);
-}
-
 /* As user_text() in sql/function. */
 static void write_peer(const struct item *item)
 {
@@ -72,7 +56,7 @@ static void write_peer(const struct item *item)
     buffer_reset(item->peer);
     json_writer_init(&json, item->peer);
     json_begin_object(&json);
-    member_uuid(&json, "id", &item->peer_id);
+    json_member_uuid(&json, "id", &item->peer_id);
     json_member_string(&json, "username", text(item, PEER_USERNAME));
     json_member_string(&json, "name", text(item, PEER_NAME));
     json_member_string(&json, "avatar_url", text(item, PEER_PICTURE));
@@ -89,7 +73,7 @@ static void write_participant(struct json_writer *json, const struct item *item,
     json_begin_object(json);
     json_member_raw(json, "user", self ? item->self : item->peer->data);
     json_member_string(json, "role", text(item, self ? MINE_ROLE : PEER_ROLE));
-    member_time(json, "joined_at", moment(item, self ? MINE_JOINED : PEER_JOINED));
+    json_member_time(json, "joined_at", moment(item, self ? MINE_JOINED : PEER_JOINED));
     json_member_integer(json, "last_read_seq", integer(item, self ? MINE_READ : PEER_READ));
     json_end_object(json);
 }
@@ -104,8 +88,8 @@ static void write_members(struct json_writer *json, const struct item *item)
     json_end_array(json);
     json_member_raw(json, "participant1", is_a ? item->self : item->peer->data);
     json_member_raw(json, "participant2", is_a ? item->peer->data : item->self);
-    member_uuid(json, "participant1_id", is_a ? item->user : &item->peer_id);
-    member_uuid(json, "participant2_id", is_a ? &item->peer_id : item->user);
+    json_member_uuid(json, "participant1_id", is_a ? item->user : &item->peer_id);
+    json_member_uuid(json, "participant2_id", is_a ? &item->peer_id : item->user);
 }
 
 static void write_last(struct json_writer *json, const struct item *item)
@@ -133,7 +117,7 @@ static void write_item(struct json_writer *json, const struct item *item)
     gint64 made_at = moment(item, CREATED_AT);
     gint64 last_at = moment(item, LAST_AT) ? moment(item, LAST_AT) : made_at;
     json_begin_object(json);
-    member_uuid(json, "id", &item->id);
+    json_member_uuid(json, "id", &item->id);
     json_member_string(json, "type", text(item, KIND));
     json_member_string(json, "jid", text(item, PEER_JID));
     json_member_string(json, "name", text(item, PEER_NAME));
@@ -141,7 +125,7 @@ static void write_item(struct json_writer *json, const struct item *item)
     json_member_string(json, "icon_url", text(item, PEER_PICTURE));
     write_members(json, item);
     write_last(json, item);
-    member_time(json, "last_message_at", last_at);
+    json_member_time(json, "last_message_at", last_at);
     json_member_integer(json, "unread_count", integer(item, UNREAD));
     json_member_boolean(json, "pinned", is_set(item, PINNED));
     json_member_raw(json, "muted_until", text(item, MUTED));
@@ -149,8 +133,8 @@ static void write_item(struct json_writer *json, const struct item *item)
     json_member_string(json, "request", text(item, REQUEST));
     json_member_boolean(json, "blocked", is_set(item, BLOCKED));
     json_member_raw(json, "settings", "{}");
-    member_time(json, "created_at", made_at);
-    member_time(json, "updated_at", last_at);
+    json_member_time(json, "created_at", made_at);
+    json_member_time(json, "updated_at", last_at);
     json_end_object(json);
 }
 

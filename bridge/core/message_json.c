@@ -4,19 +4,10 @@
 
 #include <string.h>
 
-#include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/message_json.h"
 
 #define USUAL_JSON 768 /* of a Message beside content and sender */
-
-static void put_time(struct json_writer *json, const char *key, gint64 at)
-{
-    char text[CLOCK_TIMESTAMP_SIZE];
-    if (at)
-        clock_format(at, text);
-    json_member_string(json, key, at ? text : NULL);
-}
 
 static void put_metadata(struct json_writer *json, gint64 sent_at)
 {
@@ -26,7 +17,7 @@ static void put_metadata(struct json_writer *json, gint64 sent_at)
         return;
     }
     json_begin_object(json);
-    put_time(json, "sent_at", sent_at);
+    json_member_time(json, "sent_at", sent_at);
     json_end_object(json);
 }
 
@@ -41,21 +32,17 @@ static const char *status_of(const struct message_view *message)
 
 void message_json_write(struct buffer *buf, const struct message_view *message)
 {
-    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
-    uuid_format(&message->id, id);
-    uuid_format(&message->conversation, conversation);
-    uuid_format(&message->sender, sender);
     buffer_expect(buf, USUAL_JSON + (message->body ? strlen(message->body) : 0) +
                            (message->sender_json ? strlen(message->sender_json) : 0));
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);
-    json_member_string(&json, "id", id);
+    json_member_uuid(&json, "id", &message->id);
     json_member_string(&json, "client_id", message->client_id);
-    json_member_string(&json, "conversation_id", conversation);
+    json_member_uuid(&json, "conversation_id", &message->conversation);
     json_member_integer(&json, "seq", message->seq);
     json_member_raw(&json, "sender", message->sender_json);
-    json_member_string(&json, "sender_id", sender);
+    json_member_uuid(&json, "sender_id", &message->sender);
     json_member_string(&json, "content", message->body);
     json_member_string(&json, "message_type", message->kind);
     put_metadata(&json, message->sent_at);
@@ -65,9 +52,10 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
         "\"deleted_at\":null,\"expires_at\":null";
     buffer_append(buf, fixed, sizeof fixed - 1);
     json_member_string(&json, "status", status_of(message));
-    put_time(&json, "delivered_at", message->delivered_at ? message->delivered_at : message->read_at);
-    put_time(&json, "read_at", message->read_at);
-    put_time(&json, "created_at", message->created_at);
+    json_member_time(&json, "delivered_at",
+                     message->delivered_at ? message->delivered_at : message->read_at);
+    json_member_time(&json, "read_at", message->read_at);
+    json_member_time(&json, "created_at", message->created_at);
     json_end_object(&json);
 }
 

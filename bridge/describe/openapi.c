@@ -161,7 +161,7 @@ static json_t *responses_of(const struct operation *operation)
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
     else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
-    if (operation->reply && strchr(operation->reply, '/'))
+    if (operation->reply && g_str_has_prefix(operation->reply, "image/"))
         json_object_set_new(responses, "304", json_pack("{s:s}", "description", "The client has it"));
     if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));

@@ -23,9 +23,8 @@ static const struct field no_fields[] = {{0}};
 
 static void put_time(struct json_writer *json, const char *key, gint64 wall)
 {
-    char text[CLOCK_TIMESTAMP_SIZE];
-    clock_format(MIN(wall, 253402300799000000), text); /* the last year that RFC 3339 can write */
-    json_member_string(json, key, text);
+    /* The last year that RFC 3339 can write. */
+    json_member_time(json, key, MIN(wall, 253402300799000000));
 }
 
 static void reply_session(struct request *request, unsigned status, const char *csrf,
