@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.parse
 
-from .fault import wait_for
+from .inbox import wait_for
 from .rest import http_request
 
 LEASE_SECONDS = 20  # within which another one must have taken a lease that nobody renews

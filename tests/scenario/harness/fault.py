@@ -3,28 +3,12 @@
 import contextlib
 import os
 import signal
-import threading
 import time
 
 import psycopg2
 
-from .inbox import DEADLINE
+from .inbox import DEADLINE, wait_for
 from .rest import http_request
-
-POLL = 0.05
-
-
-def wait_for(what, condition, timeout=DEADLINE):
-    """Polls until `condition` is true, which is returned with the seconds it took."""
-    started = time.monotonic()
-    while True:
-        result = condition()
-        took = time.monotonic() - started
-        if result:
-            return result, took
-        assert took < timeout, f"{what}: not within {timeout:g} s"
-        threading.Event().wait(POLL)
-
 
 def admin(stack, path):
     """(status, body) of the admin listener; status 0 when nobody answers."""

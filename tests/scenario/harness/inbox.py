@@ -9,6 +9,7 @@ import threading
 import time
 
 DEADLINE = 20.0
+POLL = 0.05
 
 _loop = None
 _guard = threading.Lock()
@@ -36,6 +37,18 @@ def run(coroutine, timeout=DEADLINE):
     except TimeoutError:
         future.cancel()
         raise AssertionError(f"not finished within {timeout:g} s: {coroutine!r}") from None
+
+
+def wait_for(what, condition, timeout=DEADLINE):
+    """Polls until `condition` is true, which is returned with the seconds it took."""
+    started = time.monotonic()
+    while True:
+        result = condition()
+        took = time.monotonic() - started
+        if result:
+            return result, took
+        assert took < timeout, f"{what}: not within {timeout:g} s"
+        threading.Event().wait(POLL)
 
 
 class Inbox:

@@ -10,6 +10,7 @@ import urllib.parse
 import uuid
 
 from .described import check_reply
+from .ws import Socket
 
 
 def base64url(data):
@@ -131,7 +132,6 @@ class App(Api):
 
     def ws(self, **options):
         """A WebSocket of this user: connected, signed in, greeted."""
-        from .ws import Socket
         return Socket(self.ws_url, self.token, **options)
 
 

@@ -7,8 +7,7 @@ import uuid
 import websockets
 
 from .described import Conversation
-from .fault import wait_for
-from .inbox import DEADLINE, Inbox, run
+from .inbox import DEADLINE, Inbox, run, wait_for
 
 
 def fits(value, wanted):
