@@ -5,6 +5,7 @@
 -- mark reaches to message p_messages[n], or to the newest one when that is NULL (then
 -- p_conversations[n] says where). Watermarks never go back.
 --   outcome: 0 moved, 1 was there already, 2 nothing this member may mark
+-- What is said first of a message counts: a mark by XMPP that names one which has failed counts for nothing.
 -- tells: the other may know of it. What may not be told has no row in marks, and the member is quiet
 -- until the next one that may.
 -- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
@@ -36,6 +37,7 @@ BEGIN
         SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
           WHERE x.id = p_messages[i.n]
             AND (p_conversations[i.n] IS NULL OR x.conversation_id = p_conversations[i.n])
+            AND (p_jids[i.n] IS NULL OR x.failed_condition IS NULL)
         UNION ALL
         (SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
           WHERE p_messages[i.n] IS NULL AND x.conversation_id = p_conversations[i.n]

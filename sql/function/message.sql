@@ -184,9 +184,10 @@ BEGIN
 END $$;
 
 -- A bounce: the message p_ids[n] that a hosted user sent could not be delivered; p_from is the bare
--- JID the error came from and must be the conversation's remote member. Later receipts may still
--- arrive; the first condition stays.
---   outcome: 0 recorded, 1 was recorded, 2 no such message
+-- JID the error came from and must be the conversation's remote member. What is said first of a message
+-- counts: one that the member's watermark has reached does not fail any more, and one that has failed stays
+-- so, whatever the watermark does later. The first condition stays.
+--   outcome: 0 recorded, 1 was recorded, 2 no such message that could fail
 CREATE FUNCTION message_fail(p_ids uuid[], p_from text[], p_conditions text[])
 RETURNS TABLE (outcome int, id uuid, conversation_id uuid, sender_id uuid, client_id text,
                "position" bigint, at timestamptz)
@@ -203,7 +204,9 @@ BEGIN
   stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
-      WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user;
+      JOIN members o ON o.conversation_id = c.id AND o.user_id = c.remote_user
+      WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user
+        AND (x.failed_condition IS NOT NULL OR greatest(o.delivered_seq, o.read_seq) < x.seq);
     IF m.id IS NOT NULL AND m.failed_condition IS NULL THEN
       UPDATE messages x SET failed_condition = p_conditions[n], failed_position = head + n
         WHERE x.id = m.id;
@@ -214,7 +217,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- The Message object as text. p_delivered, p_read: when the recipient got to it; NULL: not yet.
+-- The Message object as text. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
+-- They say nothing of a message that failed.
 CREATE FUNCTION message_text(m messages, p_sender text, p_delivered timestamptz, p_read timestamptz)
 RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -224,9 +228,11 @@ LANGUAGE sql STABLE AS $$
     CASE WHEN m.sent_at IS NULL THEN 'null' ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
     ',"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
     '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
-    CASE WHEN p_read IS NOT NULL THEN 'read' WHEN p_delivered IS NOT NULL THEN 'delivered'
-         WHEN m.failed_condition IS NOT NULL THEN 'failed' ELSE 'sent' END,
-    '","delivered_at":', json_time(coalesce(p_delivered, p_read)), ',"read_at":', json_time(p_read),
+    CASE WHEN m.failed_condition IS NOT NULL THEN 'failed' WHEN p_read IS NOT NULL THEN 'read'
+         WHEN p_delivered IS NOT NULL THEN 'delivered' ELSE 'sent' END,
+    '","delivered_at":',
+    CASE WHEN m.failed_condition IS NULL THEN json_time(coalesce(p_delivered, p_read)) ELSE 'null' END,
+    ',"read_at":', CASE WHEN m.failed_condition IS NULL THEN json_time(p_read) ELSE 'null' END,
     ',"created_at":', json_time(m.created_at), '}')
 $$;
 

@@ -212,8 +212,8 @@ class Database:
 
         items = []
         for row in messages:
-            delivered, read = mark(row, 2), mark(row, 3)
-            status = "read" if read else "delivered" if delivered else "failed" if row["failed"] else "sent"
+            delivered, read = (None, None) if row["failed"] else (mark(row, 2), mark(row, 3))
+            status = "failed" if row["failed"] else "read" if read else "delivered" if delivered else "sent"
             sender = json.loads(head["sender"] if row["sender_id"] == head["sender_id"] else head["body"])
             items.append({**FIXED, "id": row["id"], "client_id": row["client_id"],
                           "conversation_id": conversation, "seq": row["seq"], "sender_id": row["sender_id"],
@@ -263,13 +263,13 @@ def listed(row, self_text, user):
         sides.reverse()
     last = None
     if row["last_id"]:
-        delivered, read = moment(row["last_delivered"]), moment(row["last_read"])
+        delivered, read = (None, None) if row["last_failed"] else (moment(row["last_delivered"]), moment(row["last_read"]))
         last = {**FIXED, "id": row["last_id"], "client_id": row["last_client_id"], "conversation_id": row["id"],
                 "seq": row["last_seq"], "sender": mine if row["last_mine"] else peer,
                 "sender_id": user if row["last_mine"] else peer["id"], "content": row["last_body"],
                 "metadata": metadata(row["last_sent"]), "message_type": row["last_kind"],
                 "delivered_at": delivered or read, "read_at": read,
-                "status": "read" if read else "delivered" if delivered else "failed" if row["last_failed"] else "sent",
+                "status": "failed" if row["last_failed"] else "read" if read else "delivered" if delivered else "sent",
                 "created_at": moment(row["last_at"])}
     made, at = moment(row["created_at"]), moment(row["last_at"])
     return {"id": row["id"], "type": row["kind"], "jid": peer["jid"], "name": peer["name"], "description": None,

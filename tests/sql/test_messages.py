@@ -222,6 +222,53 @@ def test_bounce_counts_only_from_the_remote_member(db):
     assert db.page(alice, conversation)["items"][0]["status"] == "failed"
 
 
+def views(db, user, conversation, message):
+    """The message as each way of reading shows it."""
+    found = [item for item in db.page(user, conversation)["items"] if item["id"] == message]
+    found.append(json.loads(db.one("SELECT message_get(%s, %s)", user, message)))
+    found += json.loads(db.one("SELECT message_search(%s, NULL, 'hello', 50, NULL)", user))["items"]
+    found += [json.loads(row["payload"]) for row in db.resume(user, 0) if row["type"] == "message.new"]
+    found.append(json.loads(db.one("SELECT conversation_get(%s, %s)", user, conversation))["last_message"])
+    found += [item["last_message"] for item in db.conversations(user)["items"]]
+    return [(item["status"], item["delivered_at"], item["read_at"]) for item in found if item["id"] == message]
+
+
+@pytest.mark.parametrize("kind", ["delivered", "read"])
+def test_a_failure_outranks_a_watermark_that_comes_later(db, kind):
+    alice = db.user("alice")
+    conversation = db.conversation(alice, jid="romeo@example.org")
+    first, = db.store({"conversation": conversation, "sender": alice})
+    assert db.fail(first["id"], "romeo@example.org")["outcome"] == 0
+    assert views(db, alice, conversation, first["id"]) == [("failed", None, None)] * 6
+    second, = db.store({"conversation": conversation, "sender": alice})
+    assert db.mark(kind, jid="romeo@example.org", message=second["id"])["outcome"] == 0
+    assert views(db, alice, conversation, first["id"]) == [("failed", None, None)] * 4
+    assert {status for status, _, _ in views(db, alice, conversation, second["id"])} == {kind}
+
+
+def test_a_mark_that_names_what_has_failed_counts_for_nothing(db):
+    alice = db.user("alice")
+    conversation = db.conversation(alice, jid="romeo@example.org")
+    sent, = db.store({"conversation": conversation, "sender": alice})
+    db.fail(sent["id"], "romeo@example.org")
+    assert db.mark("delivered", jid="romeo@example.org", message=sent["id"])["outcome"] == 2
+    assert views(db, alice, conversation, sent["id"]) == [("failed", None, None)] * 6
+    assert [row["type"] for row in db.resume(alice, sent["position"]) if row["type"]] == ["message.failed"]
+    assert db.mark("read", user=alice, message=sent["id"])["outcome"] == 0, "the sender's own mark"
+
+
+@pytest.mark.parametrize("kind", ["delivered", "read"])
+def test_an_error_after_the_mark_is_no_failure(db, kind):
+    """One resource has it, another cannot take it."""
+    alice = db.user("alice")
+    conversation = db.conversation(alice, jid="romeo@example.org")
+    sent, = db.store({"conversation": conversation, "sender": alice})
+    db.mark(kind, jid="romeo@example.org", message=sent["id"])
+    assert db.fail(sent["id"], "romeo@example.org")["outcome"] == 2
+    assert {status for status, _, _ in views(db, alice, conversation, sent["id"])} == {kind}
+    assert [row["type"] for row in db.resume(alice, sent["position"]) if row["type"]] == [f"message.{kind}"]
+
+
 # -- pages
 
 @pytest.fixture
