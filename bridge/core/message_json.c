@@ -23,11 +23,20 @@ static void put_metadata(struct json_writer *json, gint64 sent_at)
 
 static const char *status_of(const struct message_view *message)
 {
+    if (message->failed)
+        return "failed";
     if (message->read_at)
         return "read";
-    if (message->delivered_at)
-        return "delivered";
-    return message->failed ? "failed" : "sent";
+    return message->delivered_at ? "delivered" : "sent";
+}
+
+/* Watermarks, which say nothing of a message that failed on its own. */
+static void put_marks(struct json_writer *json, const struct message_view *message)
+{
+    gint64 read_at = message->failed ? 0 : message->read_at;
+    gint64 delivered_at = message->failed ? 0 : message->delivered_at;
+    json_member_time(json, "delivered_at", delivered_at ? delivered_at : read_at);
+    json_member_time(json, "read_at", read_at);
 }
 
 void message_json_write(struct buffer *buf, const struct message_view *message)
@@ -52,9 +61,7 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
         "\"deleted_at\":null,\"expires_at\":null";
     buffer_append(buf, fixed, sizeof fixed - 1);
     json_member_string(&json, "status", status_of(message));
-    json_member_time(&json, "delivered_at",
-                     message->delivered_at ? message->delivered_at : message->read_at);
-    json_member_time(&json, "read_at", message->read_at);
+    put_marks(&json, message);
     json_member_time(&json, "created_at", message->created_at);
     json_end_object(&json);
 }
@@ -140,6 +147,51 @@ static void write_end(struct buffer *buf, const struct rows *rows, int next)
     buffer_append_string(buf, "\"}");
 }
 
+static gsize text_of(const struct page_reading *reading, int row)
+{
+    return rows_length(reading->rows, row, BODY);
+}
+
+/* The row that must be on the page: where it begins to be read, or the message it is around. */
+static int row_to_keep(const struct page_reading *reading, const struct message_page *page)
+{
+    for (int row = reading->first; !uuid_is_nil(&page->around) && row < reading->end; row++) {
+        struct uuid id;
+        if (rows_uuid(reading->rows, row, ID, &id) && uuid_equal(&id, &page->around))
+            return row;
+    }
+    return page->forward ? reading->first : reading->end - 1;
+}
+
+/* Leaves the messages next to row KEPT whose texts fit: newer ones first, unless the page goes forward,
+ * where there are none before it. What is left out is reached by before and after. */
+static void fit_texts(struct page_reading *reading, int kept)
+{
+    int first = kept, end = kept + 1;
+    gsize size = text_of(reading, kept);
+    while (end < reading->end && size + text_of(reading, end) <= MESSAGE_PAGE_TEXT)
+        size += text_of(reading, end++);
+    while (first > reading->first && size + text_of(reading, first - 1) <= MESSAGE_PAGE_TEXT)
+        size += text_of(reading, --first);
+    reading->first = first;
+    reading->end = end;
+}
+
+/* Drops what is too much; yields the row that the next page continues with, 0: there is no more. */
+static int cut_page(struct page_reading *reading, const struct message_page *page)
+{
+    int oldest = reading->first, newest = reading->end - 1;
+    if (newest < oldest)
+        return 0;
+    if (newest - oldest >= page->limit)
+        *(page->forward ? &reading->end : &reading->first) += page->forward ? -1 : 1;
+    fit_texts(reading, row_to_keep(reading, page));
+    bool more = page->forward ? reading->end <= newest : reading->first > oldest;
+    if (!more)
+        return 0;
+    return page->forward ? reading->end - 1 : reading->first;
+}
+
 bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows)
 {
     struct page_reading reading = {.rows = rows};
@@ -148,11 +200,7 @@ bool message_page_write(struct buffer *buf, const struct message_page *page, con
     reading.user_a_json = rows_text(rows, 0, SENDER);
     reading.user_b_json = rows_text(rows, 0, BODY);
     find_parts(&reading);
-    int next = 0;
-    if (reading.end - reading.first > page->limit && page->forward)
-        next = --reading.end - 1;
-    else if (reading.end - reading.first > page->limit)
-        next = ++reading.first;
+    int next = cut_page(&reading, page);
     buffer_append_string(buf, "{\"items\":[");
     for (int row = reading.first; row < reading.end; row++) {
         if (row > reading.first)

@@ -21,11 +21,16 @@ struct message_view {
 
 void message_json_write(struct buffer *buf, const struct message_view *message);
 
+#define MESSAGE_PAGE_TEXT (4 * 1024 * 1024)  /* bytes of text; a page with more ends early */
+#define MESSAGE_PAGE_MAX (32 * 1024 * 1024) /* bytes of its JSON, one text of any size included */
+
 struct message_page {
     struct uuid conversation;
     int limit;
-    bool forward; /* next continues with newer messages, not with older ones */
+    bool forward;       /* next continues with newer messages, not with older ones */
+    struct uuid around; /* a message that the page must hold; nil: none */
 };
 
-/* Writes { items, has_more, next }. False: ROWS are of no conversation. */
+/* Writes { items, has_more, next }. What no entrance would let in any more can be read all the same: a page
+ * whose texts are long holds fewer messages, one at least. False: ROWS are of no conversation. */
 bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows);

@@ -5,7 +5,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/core/request.h"
 
-#define ROW_MAX (16 * 1024 * 1024) /* bytes: a page of 100 messages of the largest size */
+#define ROW_MAX (32 * 1024 * 1024) /* bytes: as a page of messages, MESSAGE_PAGE_MAX */
 
 void request_reply_row(const struct rows *rows, enum error_code error, void *data)
 {

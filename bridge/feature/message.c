@@ -123,16 +123,15 @@ static const struct field page_fields[] = {
 };
 enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 
-#define PAGE_BYTES_MAX (16 * 1024 * 1024) /* a page of 100 messages of the largest size */
-
 static void page_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     const struct field_value *given = request->values;
     struct message_page page = {
         .conversation = given[PAGE_CONVERSATION].uuid, .forward = given[PAGE_AFTER].present,
-        .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT};
-    g_auto(buffer) buf = BUFFER_INIT(PAGE_BYTES_MAX);
+        .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT,
+        .around = given[PAGE_AROUND].uuid};
+    g_auto(buffer) buf = BUFFER_INIT(MESSAGE_PAGE_MAX);
     if (error != ERROR_NONE || !message_page_write(&buf, &page, rows))
         request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
     else

@@ -251,18 +251,21 @@ BEGIN
       ORDER BY (t.m).position DESC LIMIT p_limit);
 END $$;
 
--- The page: the newest p_limit of p_found. p_stopped: the position at which the search stopped
--- although there is more to look at; NULL: it did not.
+-- The page: the newest p_limit of p_found, fewer when their texts are long, as in conversation_list().
+-- p_stopped: the position at which the search stopped although there is more to look at; NULL: it did not.
 CREATE FUNCTION search_page(p_user uuid, p_found messages[], p_limit int, p_stopped bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     SELECT json_build_object(
         'items', coalesce(json_agg(message_object(p_user, f.m, c) ORDER BY (f.m).position DESC)
-                            FILTER (WHERE f.k <= p_limit), '[]'),
-        'has_more', p_stopped IS NOT NULL OR count(*) > p_limit,
-        'next', coalesce(min((f.m).position) FILTER (WHERE f.k = p_limit AND cardinality(p_found) > p_limit),
-                         p_stopped)::text)::text
-      FROM (SELECT x AS m, row_number() OVER (ORDER BY x.position DESC) AS k FROM unnest(p_found) x) f
+                            FILTER (WHERE f.fits), '[]'),
+        'has_more', p_stopped IS NOT NULL OR NOT coalesce(bool_and(f.fits), true),
+        'next', CASE WHEN coalesce(bool_and(f.fits), true) THEN p_stopped
+                     ELSE min((f.m).position) FILTER (WHERE f.fits) END::text)::text
+      FROM (SELECT o.m, o.k <= p_limit AND (o.k = 1 OR o.total <= 4000000) AS fits
+              FROM (SELECT x AS m, row_number() OVER w AS k, sum(octet_length(x.body)) OVER w AS total
+                      FROM unnest(p_found) x
+                      WINDOW w AS (ORDER BY x.position DESC ROWS UNBOUNDED PRECEDING)) o) f
       LEFT JOIN conversations c ON c.id = (f.m).conversation_id);
 END $$;

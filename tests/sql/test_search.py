@@ -220,3 +220,19 @@ def test_pages_are_those_of_a_plain_scan(db, people):
                         break
                     before = page["next"]
                 assert got == wanted, (user, query, only)
+
+
+def test_a_page_of_long_texts_ends_early(db, people):
+    """What came before a bound was set is found page by page; 40 such texts would be 20 MB of JSON."""
+    one = talk(db, people["ann"], "ben")
+    for n in range(40):
+        say(db, one, people["ann"], f"needle {n} " + "\\" * 255000)
+    seen, before, pages = [], None, 0
+    while True:
+        page = search(db, people["ben"], "needle", before=before)
+        seen += [text.split()[1] for text in contents(page)]
+        pages += 1
+        if not page["has_more"]:
+            break
+        before = int(page["next"])
+    assert seen == [str(n) for n in reversed(range(40))] and pages == 3

@@ -166,6 +166,7 @@ core_tests = \
   tests/unit/core_fanout_test \
   tests/unit/core_lease_test \
   tests/unit/core_limit_test \
+  tests/unit/core_message_json_test \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
   tests/unit/core_pair_test \
@@ -200,6 +201,9 @@ tests_unit_core_outbox_test_LDADD = $(core_test_libs)
 tests_unit_core_message_test_SOURCES = tests/unit/core_message_test.c $(fake_archive)
 tests_unit_core_message_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_message_test_LDADD = $(core_test_libs)
+tests_unit_core_message_json_test_SOURCES = tests/unit/core_message_json_test.c $(fake_archive)
+tests_unit_core_message_json_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_message_json_test_LDADD = $(core_test_libs)
 tests_unit_core_pair_test_SOURCES = tests/unit/core_pair_test.c $(fake_archive)
 tests_unit_core_pair_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_pair_test_LDADD = $(core_test_libs)

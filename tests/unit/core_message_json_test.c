@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pages of messages: what the archive holds can be read, however long it is. */
+#include "config.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/core/message_json.h"
+#include "tests/unit/core_fake_archive.h"
+#include "tests/unit/unit.h"
+
+#define COLUMNS 11
+#define ROWS_MAX 102
+
+static const char id_format[] = "018f0000-0000-7000-8000-%012d";
+
+struct made {
+    const struct message_page *page;
+    json_t *json;
+};
+
+static void write_page(const struct rows *rows, enum error_code error, void *data)
+{
+    struct made *made = data;
+    g_auto(buffer) buf = BUFFER_INIT(MESSAGE_PAGE_MAX);
+    ck_assert_int_eq(error, ERROR_NONE);
+    ck_assert(message_page_write(&buf, made->page, rows));
+    ck_assert(!buf.overflow);
+    made->json = json_loadb(buf.data, buf.length, 0, NULL);
+    ck_assert_ptr_nonnull(made->json);
+}
+
+/* A page of COUNT messages 0, 1, 2 … of SIZE bytes each, all of them backslashes. */
+static json_t *page_of(int count, size_t size, const struct message_page *page)
+{
+    static const char *cells[ROWS_MAX * COLUMNS];
+    g_autofree char *body = g_strnfill(size, '\\');
+    char ids[ROWS_MAX][UUID_TEXT_SIZE], seqs[ROWS_MAX][24];
+    memset(cells, 0, sizeof cells);
+    const char *const members[COLUMNS] = {[0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa",
+                                          [4] = "{}", [5] = "{}"};
+    memcpy(cells, members, sizeof members);
+    for (int i = 0; i < count; i++) {
+        g_snprintf(ids[i], sizeof ids[i], id_format, i);
+        g_snprintf(seqs[i], sizeof seqs[i], "%d", i + 1);
+        const char *const row[COLUMNS] = {"1", ids[i], seqs[i], members[3], NULL, body, NULL,
+                                          "text", "f", "1000000", NULL};
+        memcpy(&cells[(i + 1) * COLUMNS], row, sizeof row);
+    }
+    struct made made = {.page = page};
+    const char *const values[8] = {NULL};
+    archive_query(NULL, QUERY_MESSAGE_PAGE, values, write_page, &made);
+    fake_answer(count + 1, COLUMNS, cells);
+    return made.json;
+}
+
+static int number_of(const json_t *id)
+{
+    return (int)g_ascii_strtoll(strrchr(json_string_value(id), '-') + 1, NULL, 10);
+}
+
+struct expected {
+    int first, last;
+    int next; /* -1: there is no more */
+};
+
+static void check_page(json_t *json, const struct expected *expected)
+{
+    const json_t *items = json_object_get(json, "items");
+    size_t count = json_array_size(items);
+    ck_assert_uint_eq(count, (size_t)(expected->last - expected->first + 1));
+    ck_assert_int_eq(number_of(json_object_get(json_array_get(items, 0), "id")), expected->first);
+    ck_assert_int_eq(number_of(json_object_get(json_array_get(items, count - 1), "id")), expected->last);
+    const json_t *next = json_object_get(json, "next");
+    ck_assert_int_eq(json_is_true(json_object_get(json, "has_more")), expected->next >= 0);
+    ck_assert_int_eq(json_is_null(next) ? -1 : number_of(next), expected->next);
+    json_decref(json);
+}
+
+START_TEST(long_texts_end_a_page_early)
+{
+    enum { SIZE = 255000, FIT = MESSAGE_PAGE_TEXT / SIZE };
+    struct message_page page = {.limit = 50};
+    check_page(page_of(40, SIZE, &page), &(struct expected){40 - FIT, 39, 40 - FIT});
+    check_page(page_of(FIT, SIZE, &page), &(struct expected){0, FIT - 1, -1});
+    page.forward = true;
+    check_page(page_of(40, SIZE, &page), &(struct expected){0, FIT - 1, FIT - 1});
+}
+END_TEST
+
+START_TEST(one_text_is_always_shown)
+{
+    enum { SIZE = 4194304 }; /* the largest stanza there can be */
+    struct message_page page = {.limit = 50};
+    check_page(page_of(3, SIZE, &page), &(struct expected){2, 2, 2});
+    page.forward = true;
+    check_page(page_of(3, SIZE, &page), &(struct expected){0, 0, 0});
+    check_page(page_of(1, SIZE, &page), &(struct expected){0, 0, -1});
+}
+END_TEST
+
+START_TEST(a_page_around_a_message_holds_it)
+{
+    char id[UUID_TEXT_SIZE];
+    g_snprintf(id, sizeof id, id_format, 10);
+    struct message_page page = {.limit = 50};
+    uuid_parse(id, &page.around);
+    check_page(page_of(30, 1000000, &page), &(struct expected){10, 13, 10});
+    check_page(page_of(12, 1000000, &page), &(struct expected){8, 11, 8});
+}
+END_TEST
+
+START_TEST(a_page_has_at_most_its_limit)
+{
+    struct message_page page = {.limit = 5};
+    check_page(page_of(6, 10, &page), &(struct expected){1, 5, 1});
+    check_page(page_of(5, 10, &page), &(struct expected){0, 4, -1});
+    page.forward = true;
+    check_page(page_of(6, 10, &page), &(struct expected){0, 4, 4});
+    check_page(page_of(5, 10, &page), &(struct expected){0, 4, -1});
+}
+END_TEST
+
+START_TEST(an_empty_conversation_is_an_empty_page)
+{
+    struct message_page page = {.limit = 5};
+    json_t *json = page_of(0, 0, &page);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "items")), 0);
+    ck_assert(json_is_false(json_object_get(json, "has_more")));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(a_failure_outranks_marks)
+{
+    g_auto(buffer) buf = BUFFER_INIT(4096);
+    struct message_view view = {.sender_json = "{}", .body = "x", .kind = "text", .seq = 1,
+                                .created_at = 1, .delivered_at = 2, .read_at = 3, .failed = true};
+    message_json_write(&buf, &view);
+    json_t *json = json_loadb(buf.data, buf.length, 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(json, "status")), "failed");
+    ck_assert(json_is_null(json_object_get(json, "delivered_at")));
+    ck_assert(json_is_null(json_object_get(json, "read_at")));
+    json_decref(json);
+}
+END_TEST
+
+UNIT_MAIN("core_message_json", long_texts_end_a_page_early, one_text_is_always_shown,
+          a_page_around_a_message_holds_it, a_page_has_at_most_its_limit,
+          an_empty_conversation_is_an_empty_page, a_failure_outranks_marks)
