@@ -7,8 +7,9 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/cluster/cluster.h"
+#include "bridge/cluster/fanout.h"
 #include "bridge/core/core.h"
-#include "bridge/core/fanout.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -18,15 +19,15 @@
 #include "bridge/core/relation.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/token.h"
-#include "bridge/cluster.h"
 #include "bridge/daemon.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/feature/features.h"
 #include "bridge/http/admin.h"
 #include "bridge/http/server.h"
 #include "bridge/http/upgrade.h"
 #include "bridge/loop/loop.h"
-#include "bridge/ws/dialect.h"
 #include "bridge/ws/server.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 
 #define DRAIN_MILLISECONDS 5000
@@ -77,6 +78,14 @@ static void batch_end(void *data)
 
 /* ---- Link ------------------------------------------------------------------------------------------ */
 
+static void tell_link_up(struct core *core)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->link_up)
+            features[i]->link_up(core);
+    }
+}
+
 static void link_up(void *data)
 {
     struct daemon *daemon = data;
@@ -84,10 +93,7 @@ static void link_up(void *data)
     if (!daemon->cluster)
         outbox_link_up(daemon->core.outbox);
     cluster_link_changed(daemon->cluster);
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->link_up)
-            features[i]->link_up(&daemon->core);
-    }
+    tell_link_up(&daemon->core);
 }
 
 static void link_down(void *data)
@@ -214,7 +220,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     relations_init(core);
     deliveries_init(core);
     pairs_init(core);
-    daemon->cluster = cluster_new(core);
+    daemon->cluster = cluster_new(core, tell_link_up);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {.up = archive_up};
     if (daemon->cluster) {

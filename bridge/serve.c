@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* `trestle serve` and `trestle migrate`. */
+/* Signals, and the loop of the daemon. */
 #include "config.h"
 
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 
-#include "bridge/admin_sql.h"
-#include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/daemon.h"
@@ -71,14 +69,4 @@ int serve_run(const struct options *options)
     g_main_loop_unref(serving.loop);
     log_info(AREA_MAIN, "stopped", NULL);
     return 0;
-}
-
-int migrate_run(const struct options *options)
-{
-    g_autoptr(GError) error = NULL;
-    if (schema_migrate(options->database_uri, &error))
-        return 0;
-    g_autofree char *message = admin_sql_explain(error->message);
-    fprintf(stderr, "trestle: %s\n", message);
-    return 1;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The two subcommands that are the daemon's own; both return the exit status. */
+/* `trestle serve`: the daemon until it is told to stop. Returns the exit status. */
 #pragma once
 
 #include "bridge/base/options.h"
 
 int serve_run(const struct options *options);
-int migrate_run(const struct options *options);

@@ -67,6 +67,10 @@ struct core {
     struct revocations *revocations; /* which of them this process has carried out */
     /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
     void (*tell_revoked)(struct core *core);
+    /* Tell them that USER stands otherwise to others than before, and that the outbox has rows up to
+     * NEWEST. NULL: there is nobody to tell. */
+    void (*tell_related)(struct core *core, const struct uuid *user);
+    void (*tell_outbox)(struct core *core, gint64 newest);
     struct limiter *limiter;    /* NULL: no limits */
     char *epoch;                /* of the log; changes when a database is restored to the past */
     GArray *appearing;          /* of struct uuid: conversations to bring into lists, until the turn's end */

@@ -61,8 +61,8 @@ void event_unref(struct event *event)
     if (!event || --event->references > 0)
         return;
     for (int dialect = 0; dialect < DIALECT_MAX; dialect++) {
-        if (event->frames[dialect])
-            g_bytes_unref(event->frames[dialect]);
+        g_bytes_unref(event->texts[dialect]);
+        g_bytes_unref(event->frames[dialect]);
     }
     g_free(event->payload);
     g_free(event);

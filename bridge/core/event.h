@@ -56,7 +56,9 @@ struct event {
     char stamp[CLOCK_TIMESTAMP_SIZE];
     char *payload;    /* JSON object, native form */
     size_t payload_length;
-    GBytes *frames[DIALECT_MAX]; /* ready frames, made on first use by the transport; owned */
+    /* Made on first use; owned: the text in each dialect, and the WebSocket frame with that text. */
+    GBytes *texts[DIALECT_MAX];
+    GBytes *frames[DIALECT_MAX];
 };
 typedef struct event trestle_event;
 

@@ -4,26 +4,22 @@ libcore_a_SOURCES = \
   bridge/core/account.c bridge/core/account.h \
   bridge/core/base64url.c bridge/core/base64url.h \
   bridge/core/body.c bridge/core/body.h \
-  bridge/core/bus.c bridge/core/bus.h \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/conversation.c bridge/core/conversation.h \
   bridge/core/conversation_json.c bridge/core/conversation_json.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/delivery.h \
-  bridge/core/elsewhere.c bridge/core/elsewhere.h \
   bridge/core/event.c bridge/core/event.h \
-  bridge/core/fanout.c bridge/core/fanout.h \
+  bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/grant.h \
-  bridge/core/lease.c bridge/core/lease.h \
   bridge/core/limit.c bridge/core/limit.h \
   bridge/core/mark.c \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/message_json.c bridge/core/message_json.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
-  bridge/core/peer.c bridge/core/peer.h \
   bridge/core/provision.h \
   bridge/core/registry.h \
   bridge/core/relation.c bridge/core/relation.h \
@@ -31,9 +27,7 @@ libcore_a_SOURCES = \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/revocation.c bridge/core/revocation.h \
   bridge/core/secret.c bridge/core/secret.h \
-  bridge/core/sequencer.c bridge/core/sequencer.h \
   bridge/core/session.c bridge/core/session.h \
-  bridge/core/status.c bridge/core/status.h \
   bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \
   bridge/core/token_key.c bridge/core/token_key.h \

@@ -11,7 +11,6 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -27,7 +26,6 @@
 #define TICK_MILLISECONDS 500
 #define LATE (10 * G_USEC_PER_SEC) /* a message sent that long ago says so */
 #define KEEP_TICKS_MAX (60 * 1000 / TICK_MILLISECONDS) /* of the longest xmpp.keep */
-#define TOPIC "outbox"
 
 struct outbox {
     struct core *core;
@@ -350,13 +348,8 @@ static void tell(void *data)
 {
     struct outbox *outbox = data;
     outbox->telling = false;
-    bus_publish(outbox->core, TOPIC, json_pack("{s:I}", "newest", (json_int_t)outbox->newest));
-}
-
-static void on_told(struct core *core, const json_t *message, void *data)
-{
-    (void)core;
-    outbox_wake(data, json_integer_value(json_object_get(message, "newest")));
+    if (outbox->core->tell_outbox)
+        outbox->core->tell_outbox(outbox->core, outbox->newest);
 }
 
 /* What others have committed before may not be known here: only the database has all in order. */
@@ -377,7 +370,6 @@ struct outbox *outbox_new(struct core *core)
     outbox->behind = true;
     outbox->keep_ticks = (unsigned)core->options->xmpp_keep * 1000 / TICK_MILLISECONDS;
     outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
-    bus_subscribe(core, TOPIC, on_told, outbox);
     return outbox;
 }
 

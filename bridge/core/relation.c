@@ -6,12 +6,10 @@
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
-#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
-#define TOPIC "relation"
 #define RELATIONS_MAX 50000                 /* remembered; the oldest go first */
 #define MEMORY (60 * G_USEC_PER_SEC)
 #define SILENT_MEMORY (5 * G_USEC_PER_SEC)  /* unknown and blocked alike */
@@ -249,35 +247,22 @@ static void forget(struct relations *relations, const struct uuid *user)
         entry_drop(relations, node->data);
 }
 
-void relation_forget(struct core *core, const struct uuid *user)
+void relation_changed_elsewhere(struct core *core, const struct uuid *user)
 {
     if (!core->relations || uuid_is_nil(user))
         return;
     forget(core->relations, user);
     if (core->related)
         core->related(core, user);
-    if (!bus_is_heard(core))
-        return;
-    char id[UUID_TEXT_SIZE];
-    uuid_format(user, id);
-    bus_publish(core, TOPIC, json_pack("{s:s}", "user", id));
 }
 
-static void told_to_forget(struct core *core, const json_t *message, void *data)
+void relation_forget(struct core *core, const struct uuid *user)
 {
-    (void)data;
-    struct uuid user;
-    const char *id = json_string_value(json_object_get(message, "user"));
-    if (!core->relations || !id || !uuid_parse(id, &user))
+    if (!core->relations || uuid_is_nil(user))
         return;
-    forget(core->relations, &user);
-    if (core->related)
-        core->related(core, &user);
-}
-
-void relations_listen(struct core *core)
-{
-    bus_subscribe(core, TOPIC, told_to_forget, NULL);
+    relation_changed_elsewhere(core, user);
+    if (core->tell_related)
+        core->tell_related(core, user);
 }
 
 static void set_free(gpointer data)

@@ -50,7 +50,8 @@ const struct relation *relation_peek(const struct core *core, const char *user, 
 /* Something about USER may have changed: everything that involves USER is asked anew, here and on
  * other instances. */
 void relation_forget(struct core *core, const struct uuid *user);
+/* The same where another instance has changed it: nobody else is told. */
+void relation_changed_elsewhere(struct core *core, const struct uuid *user);
 
 void relations_init(struct core *core);
-void relations_listen(struct core *core); /* to other instances; once there is a bus */
 void relations_clear(struct core *core);

@@ -10,9 +10,9 @@
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
-#include "bridge/feature/picture.h"
-#include "bridge/feature/profile.h"
+#include "bridge/core/feature.h"
+#include "bridge/profile/picture.h"
+#include "bridge/profile/profile.h"
 
 #define UPLOAD_MAX (512 * 1024)
 

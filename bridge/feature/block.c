@@ -10,9 +10,9 @@
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/announce.h"
-#include "bridge/feature/feature.h"
+#include "bridge/presence/announce.h"
 #include "xep/jid.h"
 
 /* ---- Blocking and unblocking ----------------------------------------------------------------------- */
@@ -145,4 +145,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_block = {
-    .name = "block", .operations = operations, .start = relations_listen};
+    .name = "block", .operations = operations};

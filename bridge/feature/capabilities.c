@@ -5,9 +5,9 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/feature/features.h"
-#include "bridge/ws/dialect.h"
 
 #define CAPABILITIES_MAX 16384
 

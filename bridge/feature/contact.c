@@ -10,10 +10,10 @@
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/announce.h"
-#include "bridge/feature/feature.h"
+#include "bridge/presence/announce.h"
 #include "xep/jid.h"
 
 static const struct field list_fields[] = {

@@ -11,10 +11,10 @@
 #include "bridge/core/conversation.h"
 #include "bridge/core/conversation_json.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/message.h"
-#include "bridge/feature/feature.h"
-#include "xep/time.h"
 #include "xep/jid.h"
+#include "xep/time.h"
 
 #define PAGE_MAX (32 * 1024 * 1024) /* bytes; conversation_list() ends a page long before */
 

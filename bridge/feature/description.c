@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/describe/describe.h"
-#include "bridge/feature/feature.h"
 
 static char *openapi, *asyncapi; /* made on first use, then kept */
 

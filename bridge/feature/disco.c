@@ -7,10 +7,11 @@
 
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/client.h"
-#include "bridge/feature/feature.h"
-#include "bridge/feature/hosted.h"
-#include "bridge/feature/pep.h"
+#include "bridge/core/feature.h"
+#include "bridge/presence/client.h"
+#include "bridge/presence/hosted.h"
+#include "bridge/profile/pep.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/registry.h"
 

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "bridge/feature/features.h"
+#include "bridge/xmpp/dispatch.h"
 
 extern const struct feature feature_audience;
 extern const struct feature feature_block;

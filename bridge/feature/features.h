@@ -2,7 +2,10 @@
 /* The list of features and views of it. */
 #pragma once
 
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
+
+/* All of them, NULL-terminated, in the order in which stanzas are offered. */
+extern const struct feature *const features[];
 
 /* Their operation tables and stanza tables, NULL-terminated, static. */
 const struct operation *const *features_operations(void);

@@ -14,11 +14,11 @@
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/event.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/resume.h"
 #include "bridge/core/stream.h"
-#include "bridge/feature/feature.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
-#include "bridge/ws/dialect.h"
 
 #define FOLLOWERS_MAX 32                     /* streams of one user */
 #define HEARTBEAT_MAX (20 * G_USEC_PER_SEC)  /* proxies end what is silent for 30 s */

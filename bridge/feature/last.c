@@ -5,9 +5,10 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/announce.h"
-#include "bridge/feature/feature.h"
-#include "bridge/feature/hosted.h"
+#include "bridge/core/feature.h"
+#include "bridge/presence/announce.h"
+#include "bridge/presence/hosted.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0012_last.h"
 

@@ -6,7 +6,7 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
 
 #define REPLY_MAX 8192
 

@@ -2,8 +2,9 @@
 /* XMPP ping (XEP-0199) of the domain, of hosted users and of their /rest. */
 #include "config.h"
 
-#include "bridge/feature/feature.h"
-#include "bridge/feature/hosted.h"
+#include "bridge/core/feature.h"
+#include "bridge/presence/hosted.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/stanza.h"
 

@@ -7,9 +7,9 @@
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/announce.h"
-#include "bridge/feature/feature.h"
+#include "bridge/presence/announce.h"
 
 static const struct field no_fields[] = {{0}};
 

@@ -6,9 +6,9 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/feature.h"
 
 static const struct field fields[] = {
     {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},

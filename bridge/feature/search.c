@@ -10,7 +10,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
 #include "bridge/feature/search_pace.h"
 
 #define BATCH "1024" /* positions at once: some thirty milliseconds */

@@ -6,14 +6,14 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
+#include "bridge/cluster/bus.h"
 #include "bridge/core/account.h"
-#include "bridge/core/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/secret.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
-#include "bridge/feature/feature.h"
 
 #define REPLY_MAX 65536
 #define COOKIE_NAME "trestle_session"

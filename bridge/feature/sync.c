@@ -11,10 +11,10 @@
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/event.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/resume.h"
-#include "bridge/feature/feature.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
-#include "bridge/ws/dialect.h"
 
 #define WAITING_MAX 8                 /* requests of one user that wait */
 #define REPLY_MAX (8 * 1024 * 1024)   /* bytes; what does not fit comes with the next page */

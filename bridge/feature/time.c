@@ -4,7 +4,8 @@
 #include "config.h"
 
 #include "bridge/base/clock.h"
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0202_time.h"
 

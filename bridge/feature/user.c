@@ -4,9 +4,9 @@
 
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
+#include "bridge/core/feature.h"
 #include "bridge/core/provision.h"
-#include "bridge/feature/feature.h"
-#include "bridge/feature/profile.h"
+#include "bridge/profile/profile.h"
 
 #define USER_JSON_MAX 65536
 

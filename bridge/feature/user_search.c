@@ -12,7 +12,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
+#include "bridge/core/feature.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0030_disco.h"
 #include "xep/jid.h"

@@ -6,9 +6,10 @@
 #include "bridge/archive/archive.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/feature.h"
-#include "bridge/feature/hosted.h"
-#include "bridge/feature/profile.h"
+#include "bridge/core/feature.h"
+#include "bridge/presence/hosted.h"
+#include "bridge/profile/profile.h"
+#include "bridge/xmpp/dispatch.h"
 #include "xep/0054_vcard.h"
 #include "xep/0292_vcard4.h"
 

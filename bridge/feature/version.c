@@ -3,8 +3,9 @@
  * nobody's business. */
 #include "config.h"
 
-#include "bridge/feature/feature.h"
-#include "bridge/feature/hosted.h"
+#include "bridge/core/feature.h"
+#include "bridge/presence/hosted.h"
+#include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0092_version.h"
 

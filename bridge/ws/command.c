@@ -14,10 +14,10 @@
 #include "bridge/core/request.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
+#include "bridge/dialect/spelling.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
-#include "bridge/ws/spelling.h"
 
 #define ID_MAX 128 /* bytes of a client's id */
 #define CURSOR_MAX 128

@@ -303,15 +303,6 @@ GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode)
     return g_bytes_new_with_free_func(bytes, header + length, g_free, block);
 }
 
-const char *frame_payload(GBytes *frame, size_t *ret_length)
-{
-    gsize size;
-    const guint8 *bytes = g_bytes_get_data(frame, &size);
-    size_t header = bytes[1] < 126 ? 2 : bytes[1] == 126 ? 4 : 10;
-    *ret_length = size - header;
-    return (const char *)bytes + header;
-}
-
 GBytes *frame_make_close(enum close_code code, const char *reason)
 {
     guint8 payload[FRAME_CONTROL_MAX] = {(guint8)(code >> 8), (guint8)(code & 0xff)};

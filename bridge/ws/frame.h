@@ -88,8 +88,5 @@ GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length)
 void frame_begin(struct buffer *buf);
 GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode);
 
-/* What is in FRAME, which one of these has made; borrowed. */
-const char *frame_payload(GBytes *frame, size_t *ret_length);
-
 /* A close frame; REASON (UTF-8) is cut at FRAME_REASON_MAX. CLOSE_NO_STATUS makes an empty one. */
 GBytes *frame_make_close(enum close_code code, const char *reason);

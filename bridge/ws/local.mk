@@ -3,14 +3,10 @@ noinst_LIBRARIES += libws.a
 libws_a_SOURCES = \
   bridge/ws/auth.c \
   bridge/ws/command.c bridge/ws/command.h \
-  bridge/ws/dialect.c bridge/ws/dialect.h \
-  bridge/ws/dialect_native.c \
-  bridge/ws/dialect_s0.c \
-  bridge/ws/dialect_s1.c \
   bridge/ws/frame.c bridge/ws/frame.h \
   bridge/ws/output.c bridge/ws/output.h \
   bridge/ws/replay.c bridge/ws/replay.h \
   bridge/ws/server.c bridge/ws/server.h \
   bridge/ws/socket.c bridge/ws/socket.h \
-  bridge/ws/spelling.c bridge/ws/spelling.h
+  bridge/ws/text_frame.c bridge/ws/text_frame.h
 EXTRA_DIST += bridge/ws/README.md

@@ -10,6 +10,7 @@
 #include "bridge/core/resume.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
+#include "bridge/ws/text_frame.h"
 
 #define HELD_MAX 1024
 
@@ -68,7 +69,7 @@ static void send_cursor_frame(struct ws_socket *socket, struct dialect_frame fra
         g_snprintf(payload, sizeof payload, "{\"cursor\":\"%s\"}", cursor);
     frame.cursor = cursor;
     frame.payload = payload;
-    g_autoptr(GBytes) bytes = dialect_make_frame(socket->dialect, &frame);
+    g_autoptr(GBytes) bytes = text_frame_of(socket->dialect, &frame);
     /* It counts as an event: who has it, has everything up to POSITION. */
     socket_send(socket, bytes, position > 0 ? position : OUTPUT_CONTROL);
 }

@@ -21,6 +21,7 @@
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
+#include "bridge/ws/text_frame.h"
 
 #define CLOSE_TIMEOUT (2 * G_USEC_PER_SEC) /* for the peer's part of the closing handshake */
 #define HEARTBEATS_MISSED_MAX 2
@@ -185,7 +186,7 @@ void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position)
 
 void socket_send_event(struct ws_socket *socket, struct event *event)
 {
-    GBytes *frame = dialect_event_frame(socket->dialect, event, socket->server->core->epoch);
+    GBytes *frame = text_frame_of_event(socket->dialect, event, socket->server->core->epoch);
     if (frame)
         socket_send(socket, frame, MAX(event->position, OUTPUT_EPHEMERAL));
 }
@@ -194,7 +195,7 @@ void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *fra
 {
     if (!can_send(socket))
         return;
-    g_autoptr(GBytes) bytes = dialect_make_frame(socket->dialect, frame);
+    g_autoptr(GBytes) bytes = text_frame_of(socket->dialect, frame);
     if (bytes)
         socket_send(socket, bytes, OUTPUT_CONTROL);
 }

@@ -8,12 +8,12 @@
 
 #include "bridge/base/error.h"
 #include "bridge/base/id.h"
+#include "bridge/base/wheel.h"
 #include "bridge/core/event.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
-#include "bridge/ws/dialect.h"
 #include "bridge/ws/frame.h"
 #include "bridge/ws/output.h"
-#include "bridge/base/wheel.h"
 
 struct core;
 struct credentials;

@@ -10,9 +10,9 @@
 
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/bus.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
-#include "bridge/core/elsewhere.h"
 #include "bridge/core/registry.h"
 
 #define SECRET "secret"

@@ -55,7 +55,7 @@ tests_fuzz_cookie_fuzz_LDADD = libhttp.a libcore.a libbase.a $(JANSSON_LIBS) $(C
 FUZZ_TARGETS += tests/fuzz/bus_fuzz
 tests_fuzz_bus_fuzz_SOURCES = tests/fuzz/bus_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_bus_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_bus_fuzz_LDADD = libcore.a libxep.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) \
+tests_fuzz_bus_fuzz_LDADD = libcluster.a libcore.a libxep.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/http_fuzz
@@ -67,7 +67,7 @@ tests_fuzz_http_fuzz_LDADD = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS)
 FUZZ_TARGETS += tests/fuzz/ws_fuzz
 tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_ws_fuzz_LDADD = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) \
+tests_fuzz_ws_fuzz_LDADD = libws.a libdialect.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.

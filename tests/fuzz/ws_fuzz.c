@@ -20,8 +20,8 @@
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
 #include "bridge/core/session.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
-#include "bridge/ws/dialect.h"
 #include "bridge/ws/server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,7 +7,8 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/bus.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/cluster/notice.h"
 #include "bridge/core/core.h"
 #include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
@@ -218,7 +219,8 @@ START_TEST(another_instance_forgets_too)
     accounts_init(&there);
     bus_init(&core, &to_there);
     bus_init(&there, &to_here);
-    relations_listen(&core);
+    notices_start(&core);
+    notices_start(&there);
     bus_up(&core);
     bus_up(&there);
     relations_init(&there);

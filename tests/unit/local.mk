@@ -121,20 +121,20 @@ tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
 # bridge/ws
-ws_test_libs = libws.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+ws_test_libs = libws.a libdialect.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
 ws_tests = \
-  tests/unit/ws_dialect_test \
+  tests/unit/dialect_text_test \
   tests/unit/ws_frame_test \
   tests/unit/ws_memory_test \
   tests/unit/ws_resume_test \
   tests/unit/ws_socket_test
 check_PROGRAMS += $(ws_tests)
 TESTS += $(ws_tests)
-tests_unit_ws_dialect_test_SOURCES = tests/unit/ws_dialect_test.c $(ws_world)
-tests_unit_ws_dialect_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_ws_dialect_test_LDADD = $(ws_test_libs)
+tests_unit_dialect_text_test_SOURCES = tests/unit/dialect_text_test.c $(ws_world)
+tests_unit_dialect_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_dialect_text_test_LDADD = $(ws_test_libs)
 tests_unit_ws_frame_test_SOURCES = tests/unit/ws_frame_test.c tests/unit/unit.h
 tests_unit_ws_frame_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_ws_frame_test_LDADD = $(ws_test_libs)
@@ -156,45 +156,45 @@ tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 # bridge/core without a database
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
-core_test_libs = libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
+core_test_libs = libpresence.a libcluster.a libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
   tests/unit/archive_codec_test \
   tests/unit/core_account_event_test \
-  tests/unit/core_bus_test \
+  tests/unit/cluster_bus_test \
   tests/unit/core_cursor_test \
-  tests/unit/core_fanout_test \
-  tests/unit/core_lease_test \
+  tests/unit/cluster_fanout_test \
+  tests/unit/cluster_lease_test \
   tests/unit/core_limit_test \
   tests/unit/core_message_json_test \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
   tests/unit/core_pair_test \
-  tests/unit/core_peer_test \
+  tests/unit/presence_peer_test \
   tests/unit/core_relation_test \
-  tests/unit/core_sequencer_test \
+  tests/unit/cluster_sequencer_test \
   tests/unit/core_session_test \
   tests/unit/core_typing_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
-tests_unit_core_peer_test_SOURCES = tests/unit/core_peer_test.c tests/unit/unit.h
-tests_unit_core_peer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_peer_test_LDADD = $(core_test_libs)
+tests_unit_presence_peer_test_SOURCES = tests/unit/presence_peer_test.c tests/unit/unit.h
+tests_unit_presence_peer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_peer_test_LDADD = $(core_test_libs)
 tests_unit_core_typing_test_SOURCES = tests/unit/core_typing_test.c $(fake_archive)
 tests_unit_core_typing_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_typing_test_LDADD = $(core_test_libs)
-tests_unit_core_bus_test_SOURCES = tests/unit/core_bus_test.c tests/unit/unit.h
-tests_unit_core_bus_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_bus_test_LDADD = $(core_test_libs)
-tests_unit_core_lease_test_SOURCES = tests/unit/core_lease_test.c $(fake_archive)
-tests_unit_core_lease_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_lease_test_LDADD = $(core_test_libs)
-tests_unit_core_sequencer_test_SOURCES = tests/unit/core_sequencer_test.c tests/unit/unit.h
-tests_unit_core_sequencer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_sequencer_test_LDADD = $(core_test_libs)
-tests_unit_core_fanout_test_SOURCES = tests/unit/core_fanout_test.c $(fake_archive)
-tests_unit_core_fanout_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_fanout_test_LDADD = $(core_test_libs)
+tests_unit_cluster_bus_test_SOURCES = tests/unit/cluster_bus_test.c tests/unit/unit.h
+tests_unit_cluster_bus_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_cluster_bus_test_LDADD = $(core_test_libs)
+tests_unit_cluster_lease_test_SOURCES = tests/unit/cluster_lease_test.c $(fake_archive)
+tests_unit_cluster_lease_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_cluster_lease_test_LDADD = $(core_test_libs)
+tests_unit_cluster_sequencer_test_SOURCES = tests/unit/cluster_sequencer_test.c tests/unit/unit.h
+tests_unit_cluster_sequencer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_cluster_sequencer_test_LDADD = $(core_test_libs)
+tests_unit_cluster_fanout_test_SOURCES = tests/unit/cluster_fanout_test.c $(fake_archive)
+tests_unit_cluster_fanout_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_cluster_fanout_test_LDADD = $(core_test_libs)
 tests_unit_core_outbox_test_SOURCES = tests/unit/core_outbox_test.c $(fake_archive)
 tests_unit_core_outbox_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_outbox_test_LDADD = $(core_test_libs)
@@ -228,12 +228,11 @@ tests_unit_archive_pg_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_archive_pg_test_LDADD = $(core_test_libs)
 EXTRA_DIST += tests/sql
 
-check_PROGRAMS += tests/unit/feature_online_test
-TESTS += tests/unit/feature_online_test
-tests_unit_feature_online_test_SOURCES = tests/unit/feature_online_test.c tests/unit/unit.h \
-  bridge/feature/online.c
-tests_unit_feature_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_feature_online_test_LDADD = libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/presence_online_test
+TESTS += tests/unit/presence_online_test
+tests_unit_presence_online_test_SOURCES = tests/unit/presence_online_test.c tests/unit/unit.h
+tests_unit_presence_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 check_PROGRAMS += tests/unit/feature_search_pace_test
 TESTS += tests/unit/feature_search_pace_test
 tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_test.c tests/unit/unit.h \
@@ -241,10 +240,9 @@ tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_tes
 tests_unit_feature_search_pace_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_feature_search_pace_test_LDADD = $(CHECK_LIBS) $(GLIB_LIBS)
 
-check_PROGRAMS += tests/unit/feature_picture_test
-TESTS += tests/unit/feature_picture_test
-tests_unit_feature_picture_test_SOURCES = tests/unit/feature_picture_test.c tests/unit/unit.h \
-  bridge/feature/picture.c
-tests_unit_feature_picture_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_feature_picture_test_LDADD = libloop.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/profile_picture_test
+TESTS += tests/unit/profile_picture_test
+tests_unit_profile_picture_test_SOURCES = tests/unit/profile_picture_test.c tests/unit/unit.h
+tests_unit_profile_picture_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_profile_picture_test_LDADD = libprofile.a libloop.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "bridge/ws/frame.h"
 #include "bridge/base/wheel.h"
+#include "bridge/ws/frame.h"
 #include "tests/unit/unit.h"
 
 static const struct frame_limits limits = {.message_max = 1000, .fragments_max = 8};

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who has the lease sends the outbox. With links=one it alone has the link, too; the others hand it
+ * what else they have to say, over the bus. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/cluster/cluster.h"
+#include "bridge/cluster/elsewhere.h"
+#include "bridge/cluster/fanout.h"
+#include "bridge/cluster/lease.h"
+#include "bridge/cluster/notice.h"
+#include "bridge/core/core.h"
+#include "bridge/core/outbox.h"
+#include "bridge/loop/redis.h"
+#include "bridge/xmpp/link.h"
+#include "xep/stanza.h"
+#include "xep/stream_reader.h"
+
+#define LEASE "link"
+#define TOPIC_STANZA "stanza"  /* to be sent by the holder */
+#define TOPIC_ANSWER "answer"  /* an IQ answer that came to the wrong link */
+#define TOPIC_LINK "link"      /* whether the sender's link may be used */
+#define TICK_MILLISECONDS 500
+#define USELESS (8 * G_USEC_PER_SEC) /* a holder without a link lets others try after that */
+#define USELESS_PAUSE 10             /* seconds */
+#define WAIT_TO_JOIN (2 * G_USEC_PER_SEC) /* for others to make room for this instance's link */
+#define ROOM_FOR (10 * G_USEC_PER_SEC) /* that long is a place kept for one that has just come */
+#define SPARES_MAX 16
+#define LEFTOVER (3 * G_USEC_PER_SEC) /* what the server sent before it took another link is read */
+
+struct cluster {
+    struct core *core;
+    struct link *link;
+    struct redis *redis;
+    struct lease *lease;
+    GHashTable *usable; /* char *: other instances whose link stanzas may be handed to */
+    GHashTable *linked; /* char * → gint64 *: others that have a link (0), or came then */
+    struct link_callbacks callbacks;
+    void *callbacks_data;
+    void (*reached)(struct core *core);
+    struct link *spares[SPARES_MAX]; /* in the places of instances that are away */
+    unsigned spare_count;
+    gint64 started;
+    bool each;
+    bool durable;       /* as the outbox was told */
+    gint64 since;       /* when lease or link last changed */
+    bool leaving;
+    guint timer;
+};
+
+/* ---- Redis and the bus ----------------------------------------------------------------------------- */
+
+static bool transport_publish(void *data, const char *bytes, size_t length)
+{
+    struct cluster *cluster = data;
+    return redis_publish(cluster->redis, bytes, length);
+}
+
+static void transport_reset(void *data)
+{
+    struct cluster *cluster = data;
+    redis_reset(cluster->redis);
+}
+
+static void redis_up(void *data)
+{
+    struct cluster *cluster = data;
+    bus_up(cluster->core);
+}
+
+static void redis_down(void *data)
+{
+    struct cluster *cluster = data;
+    bus_down(cluster->core);
+}
+
+static void redis_message(const char *bytes, size_t length, void *data)
+{
+    struct cluster *cluster = data;
+    bus_received(cluster->core, bytes, length);
+}
+
+bool cluster_is_connected(const struct cluster *cluster)
+{
+    return !cluster || redis_is_up(cluster->redis);
+}
+
+/* ---- Which way out --------------------------------------------------------------------------------- */
+
+static bool may_use_link(const struct cluster *cluster)
+{
+    return link_is_up(cluster->link) && (cluster->each || lease_is_held(cluster->lease));
+}
+
+static bool may_hand_over(const struct cluster *cluster)
+{
+    return bus_is_up(cluster->core) && g_hash_table_size(cluster->usable) > 0;
+}
+
+bool cluster_reaches_server(const struct cluster *cluster)
+{
+    return may_use_link(cluster) || may_hand_over(cluster);
+}
+
+static bool sink_ready(void *data)
+{
+    return cluster_reaches_server(data);
+}
+
+static bool sink_durable(void *data)
+{
+    const struct cluster *cluster = data;
+    return link_is_up(cluster->link) && lease_is_held(cluster->lease) && !cluster->leaving;
+}
+
+static enum sink_result sink_send(void *data, const char *xml, size_t length)
+{
+    struct cluster *cluster = data;
+    if (may_use_link(cluster) && link_send_text(cluster->link, xml, length))
+        return SINK_SENT;
+    if (!link_text_is_legal(cluster->link, xml, length))
+        return SINK_NEVER;
+    if (may_use_link(cluster) || !may_hand_over(cluster))
+        return SINK_LATER;
+    bool sent = bus_publish(cluster->core, TOPIC_STANZA, json_pack("{s:s%}", "xml", xml, length));
+    metric_add(METRIC_BUS_STANZAS, sent);
+    return sent ? SINK_SENT : SINK_LATER;
+}
+
+static bool sink_barrier(void *data, void (*done)(bool delivered, void *data), void *done_data)
+{
+    struct cluster *cluster = data;
+    return link_barrier(cluster->link, done, done_data);
+}
+
+static void on_stanza(struct core *core, const json_t *message, void *data)
+{
+    struct cluster *cluster = data;
+    const json_t *xml = json_object_get(message, "xml");
+    (void)core;
+    if (json_is_string(xml) && sink_durable(cluster))
+        link_send_text(cluster->link, json_string_value(xml), json_string_length(xml));
+}
+
+/* ---- Answers that came to the wrong link ----------------------------------------------------------- */
+
+void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result)
+{
+    size_t length = 0;
+    if (!cluster || !cluster->each || link_offer(cluster->link, result) ||
+        bus_others(cluster->core) == 0)
+        return;
+    g_autofree char *xml = stanza_to_link_text(result, &length);
+    bus_publish(cluster->core, TOPIC_ANSWER, json_pack("{s:s%}", "xml", xml, length));
+}
+
+static void text_opened(const char *id, const char *from, void *data)
+{
+    (void)id;
+    (void)from;
+    (void)data;
+}
+
+static void text_stanza(xmpp_stanza_t *stanza, void *data)
+{
+    struct cluster *cluster = data;
+    link_offer(cluster->link, stanza);
+}
+
+static void text_over_limit(const struct stream_header *header, enum stream_limit limit, void *data)
+{
+    (void)header;
+    (void)limit;
+    (void)data;
+}
+
+static void text_closed(void *data)
+{
+    (void)data;
+}
+
+static void text_failed(enum stream_failure failure, const char *text, void *data)
+{
+    (void)failure;
+    (void)text;
+    (void)data;
+}
+
+static void on_answer(struct core *core, const json_t *message, void *data)
+{
+    struct cluster *cluster = data;
+    const json_t *xml = json_object_get(message, "xml");
+    static const char head[] = "<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "'>";
+    static const struct stream_callbacks callbacks = {text_opened, text_stanza, text_over_limit,
+                                                      text_closed, text_failed};
+    const struct stream_limits limits = STREAM_LIMITS_DEFAULT;
+    (void)core;
+    if (!json_is_string(xml))
+        return;
+    struct stream_reader *reader = stream_reader_new(&limits, &callbacks, cluster);
+    stream_reader_feed(reader, head, sizeof head - 1);
+    stream_reader_feed(reader, json_string_value(xml), json_string_length(xml));
+    stream_reader_free(reader);
+}
+
+/* ---- Who has a link -------------------------------------------------------------------------------- */
+
+static void tell_link(const struct cluster *cluster)
+{
+    bus_publish(cluster->core, TOPIC_LINK,
+                json_pack("{s:b, s:b}", "usable", cluster->durable, "up", link_is_up(cluster->link)));
+}
+
+static void note_link(struct cluster *cluster, const char *instance, gint64 since)
+{
+    g_hash_table_insert(cluster->linked, g_strdup(instance), g_memdup2(&since, sizeof since));
+}
+
+static void on_link(struct core *core, const json_t *message, void *data)
+{
+    struct cluster *cluster = data;
+    bool usable = json_is_true(json_object_get(message, "usable"));
+    const gint64 *known = g_hash_table_lookup(cluster->linked, bus_sender(core));
+    if (json_is_true(json_object_get(message, "up")))
+        note_link(cluster, bus_sender(core), 0);
+    else if (known && *known == 0)
+        g_hash_table_remove(cluster->linked, bus_sender(core));
+    if (!usable) {
+        g_hash_table_remove(cluster->usable, bus_sender(core));
+        return;
+    }
+    bool news = g_hash_table_add(cluster->usable, g_strdup(bus_sender(core)));
+    /* What contacts see of this instance's users went with the old link. */
+    if (news && !link_is_up(cluster->link))
+        cluster->reached(core);
+}
+
+/* ---- Places of instances that are away ------------------------------------------------------------- */
+
+static void spare_up(void *data)
+{
+    (void)data;
+}
+
+static void spare_down(void *data)
+{
+    (void)data;
+}
+
+/* Whether this instance is the first, by name, of those that have a link, and so the one that fills
+ * places. Those that have just come count: they are about to have one. */
+static bool is_first(const struct cluster *cluster, unsigned *ret_taken)
+{
+    GHashTableIter iter;
+    gpointer name, since;
+    bool first = cluster->each && !cluster->leaving && link_is_up(cluster->link);
+    g_hash_table_iter_init(&iter, cluster->linked);
+    while (g_hash_table_iter_next(&iter, &name, &since)) {
+        gint64 came = *(gint64 *)since;
+        *ret_taken += came == 0 || clock_monotonic() - came < ROOM_FOR;
+        first = first && (came != 0 || strcmp(bus_instance(cluster->core), name) < 0);
+    }
+    return first;
+}
+
+/* ejabberd drops without a word what falls to a place where nobody is. */
+static void fill_places(struct cluster *cluster)
+{
+    unsigned places = (unsigned)cluster->core->options->xmpp_link_places;
+    unsigned taken = 1;
+    bool ours = is_first(cluster, &taken) && places > taken;
+    unsigned wanted = ours ? MIN(places - taken, SPARES_MAX) : 0;
+    if (!bus_is_up(cluster->core) && !cluster->leaving)
+        return; /* who is there is not known now */
+    while (cluster->spare_count > wanted)
+        link_free(cluster->spares[--cluster->spare_count]);
+    while (cluster->spare_count < wanted) {
+        struct link_callbacks callbacks = cluster->callbacks;
+        callbacks.up = spare_up;
+        callbacks.down = spare_down;
+        callbacks.forbidden = false;
+        callbacks.spare = true;
+        cluster->spares[cluster->spare_count++] =
+            link_new(cluster->core->options, &callbacks, cluster->callbacks_data);
+    }
+    metric_set(METRIC_LINK_SPARES, cluster->spare_count);
+}
+
+static void on_instance(struct core *core, const char *instance, bool here, void *data)
+{
+    struct cluster *cluster = data;
+    (void)core;
+    if (here) {
+        if (!g_hash_table_contains(cluster->linked, instance))
+            note_link(cluster, instance, clock_monotonic());
+        fill_places(cluster);
+        tell_link(cluster);
+        return;
+    }
+    g_hash_table_remove(cluster->usable, instance);
+    g_hash_table_remove(cluster->linked, instance);
+    fill_places(cluster);
+    lease_hurry(cluster->lease);
+}
+
+/* ---- The lease ------------------------------------------------------------------------------------- */
+
+static void review(struct cluster *cluster)
+{
+    bool durable = sink_durable(cluster);
+    metric_set(METRIC_LEASE_HELD, lease_is_held(cluster->lease));
+    bool changed = durable != cluster->durable;
+    cluster->durable = durable;
+    if (changed && durable) {
+        outbox_fence(cluster->core->outbox, lease_epoch(cluster->lease));
+        outbox_link_up(cluster->core->outbox);
+    } else if (changed) {
+        outbox_link_down(cluster->core->outbox, link_ended_in_order(cluster->link));
+    }
+    if (changed)
+        tell_link(cluster);
+    fill_places(cluster);
+}
+
+static void gained(void *data)
+{
+    struct cluster *cluster = data;
+    cluster->since = clock_monotonic();
+    if (!cluster->each)
+        link_allow(cluster->link, !cluster->leaving);
+    review(cluster);
+}
+
+/* The connection is left alone: what the server has sent over it is still to be read. */
+static void lost(void *data)
+{
+    struct cluster *cluster = data;
+    cluster->since = clock_monotonic();
+    review(cluster);
+    if (!cluster->each)
+        link_allow(cluster->link, false);
+}
+
+void cluster_link_changed(struct cluster *cluster)
+{
+    if (!cluster || !cluster->lease)
+        return;
+    cluster->since = clock_monotonic();
+    review(cluster);
+    tell_link(cluster);
+}
+
+static gboolean on_tick(gpointer data)
+{
+    struct cluster *cluster = data;
+    bool held = lease_is_held(cluster->lease);
+    gint64 unchanged = clock_monotonic() - cluster->since;
+    review(cluster);
+    if (cluster->each && !cluster->leaving && clock_monotonic() - cluster->started > WAIT_TO_JOIN)
+        link_allow(cluster->link, true);
+    if (!held && !cluster->each && link_is_up(cluster->link) && unchanged > LEFTOVER &&
+        archive_is_up(cluster->core->archive))
+        link_drop(cluster->link);
+    if (held && !link_is_up(cluster->link) && unchanged > USELESS &&
+        bus_others(cluster->core) > 0)
+        lease_yield(cluster->lease, USELESS_PAUSE);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- Start and stop -------------------------------------------------------------------------------- */
+
+void cluster_archive_up(struct cluster *cluster, gint64 position, bool other_log)
+{
+    if (!cluster)
+        return;
+    g_autofree char *channel = g_strconcat("trestle:", cluster->core->epoch, NULL);
+    fanout_archive_up(cluster->core, position, other_log);
+    redis_choose(cluster->redis, channel);
+}
+
+struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core))
+{
+    const char *url = core->options->cluster_redis;
+    if (!url || !*url)
+        return NULL;
+    struct cluster *cluster = g_new0(struct cluster, 1);
+    struct redis_callbacks callbacks = {redis_up, redis_down, redis_message};
+    struct bus_transport transport = {cluster, transport_publish, transport_reset};
+    cluster->core = core;
+    cluster->reached = reached;
+    cluster->each = strcmp(core->options->xmpp_links, "each") == 0;
+    cluster->redis = redis_new(url, &callbacks, cluster);
+    cluster->usable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    cluster->linked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    bus_init(core, &transport);
+    notices_start(core);
+    fanout_init(core);
+    elsewhere_init(core);
+    log_info(AREA_MAIN, "cluster", "instance=%s links=%s", bus_instance(core),
+             core->options->xmpp_links);
+    return cluster;
+}
+
+void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data)
+{
+    if (!cluster)
+        return;
+    callbacks->forbidden = true;
+    callbacks->shared = cluster->each;
+    cluster->callbacks = *callbacks;
+    cluster->callbacks_data = data;
+}
+
+void cluster_start(struct cluster *cluster, struct link *link)
+{
+    if (!cluster)
+        return;
+    struct core *core = cluster->core;
+    struct lease_callbacks callbacks = {gained, lost};
+    cluster->link = link;
+    core->sink = (struct stanza_sink){cluster, sink_ready, sink_send, sink_barrier, sink_durable};
+    cluster->since = cluster->started = clock_monotonic();
+    cluster->lease = lease_new(core, LEASE, &callbacks, cluster);
+    cluster->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, cluster);
+    bus_subscribe(core, TOPIC_STANZA, on_stanza, cluster);
+    bus_subscribe(core, TOPIC_ANSWER, on_answer, cluster);
+    bus_subscribe(core, TOPIC_LINK, on_link, cluster);
+    bus_watch_instances(core, on_instance, cluster);
+}
+
+void cluster_leave(struct cluster *cluster)
+{
+    if (!cluster || cluster->leaving)
+        return;
+    cluster->leaving = true;
+    review(cluster); /* closes the spares, too */
+    link_allow(cluster->link, false);
+    link_drop(cluster->link); /* what the server has sent is still taken in */
+    lease_yield(cluster->lease, 3600);
+    bus_leave(cluster->core);
+}
+
+void cluster_free(struct cluster *cluster)
+{
+    if (!cluster)
+        return;
+    if (cluster->timer)
+        g_source_remove(cluster->timer);
+    while (cluster->spare_count > 0)
+        link_free(cluster->spares[--cluster->spare_count]);
+    lease_free(cluster->lease);
+    redis_free(cluster->redis);
+    fanout_clear(cluster->core);
+    elsewhere_clear(cluster->core);
+    bus_clear(cluster->core);
+    g_hash_table_unref(cluster->usable);
+    g_hash_table_unref(cluster->linked);
+    g_free(cluster);
+}

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libdialect.a
+libdialect_a_SOURCES = \
+  bridge/dialect/dialect.c bridge/dialect/dialect.h \
+  bridge/dialect/native.c \
+  bridge/dialect/s0.c \
+  bridge/dialect/s1.c \
+  bridge/dialect/spelling.c bridge/dialect/spelling.h
+EXTRA_DIST += bridge/dialect/README.md

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the doctor share. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/options.h"
+#include "bridge/tool/admin_sql.h"
+
+enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
+
+struct doctor {
+    const struct options *options;
+    bool failed;  /* some part did */
+    bool running; /* a trestle with this configuration's listeners is at work */
+    bool link_up; /* … and says that it has the component link */
+    char *holder; /* several instances: the one that holds the link's lease now; NULL: none */
+};
+
+/* Prints one line: verdict, part, and what is wrong and how to mend it. */
+void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, const char *format,
+                ...) G_GNUC_PRINTF(4, 5);
+
+/* The component link, with a handshake of its own unless a running trestle has the link. */
+void doctor_check_link(struct doctor *doctor);
+
+/* Several instances: Redis; and who holds the link, to be known before it is tried. */
+void doctor_check_cluster(struct doctor *doctor);
+void doctor_note_holder(struct doctor *doctor, PGconn *connection);
+
+/* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time
+ * out after two seconds. */
+int doctor_connect(const char *address, gint64 port);
+/* Tries to listen there: 0, or an errno. */
+int doctor_try_listen(const char *address, gint64 port);
+/* The body of the answer to GET PATH if its status is 200, else NULL; caller frees. */
+char *doctor_http_get(const char *address, gint64 port, const char *path);
