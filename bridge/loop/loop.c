@@ -212,17 +212,25 @@ bool loop_add(struct loop_watch *watch, uint32_t events)
 
 void loop_modify(struct loop_watch *watch, uint32_t events)
 {
-    if (!control(watch, EPOLL_CTL_MOD, events))
+    /* Forgotten: somebody has closed it and opened another one under its number. */
+    bool good = control(watch, EPOLL_CTL_MOD, events) ||
+                (errno == ENOENT && control(watch, EPOLL_CTL_ADD, events));
+    if (!good)
         g_warning("epoll_ctl: %s", g_strerror(errno));
+}
+
+void loop_forget(const struct loop_watch *watch)
+{
+    for (int i = loop.event_next; i < loop.event_count; i++) {
+        if (loop.events[i].data.ptr == watch)
+            loop.events[i].data.ptr = NULL;
+    }
 }
 
 void loop_remove(struct loop_watch *watch)
 {
     control(watch, EPOLL_CTL_DEL, 0);
-    for (int i = loop.event_next; i < loop.event_count; i++) {
-        if (loop.events[i].data.ptr == watch)
-            loop.events[i].data.ptr = NULL;
-    }
+    loop_forget(watch);
 }
 
 void loop_defer(void (*function)(void *data), void *data)

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Adapter between libpq's pipeline mode and the loop. */
+/* Adapter between libpq's pipeline mode and the loop.
+ *
+ * libpq closes its socket by itself: when a send fails, and when it finds the end of the connection
+ * while it sends. epoll forgets a closed descriptor without an event, and the number may be another's
+ * a moment later. So the socket is looked at after each call into libpq that may send or read, and a
+ * connection that cannot send is broken there and then: no event will say so. */
 #include "config.h"
 
 #include <string.h>
@@ -14,6 +19,7 @@
 #define BACKOFF_FIRST 100 /* milliseconds */
 #define BACKOFF_LAST 2000
 #define CONNECT_TIMEOUT 5000
+#define HOSTS_MAX 16
 #define SAY_AGAIN (30 * G_USEC_PER_SEC)
 
 enum state {
@@ -40,6 +46,13 @@ struct pq_connection {
     enum state state;
     char *uri;
     char *settings;
+    struct hosts {
+        char *host, *hostaddr, *port; /* lists as in the URI; NULL: not given */
+        unsigned count;
+        unsigned first; /* tried before the others */
+    } hosts;
+    bool broken; /* is buried when the present callback has returned */
+    bool looking; /* the same, for results */
     const struct pq_statement *statements;
     int statement_count;
     struct pq_callbacks callbacks;
@@ -60,15 +73,23 @@ static struct {
 
 static void connect_start(struct pq_connection *c);
 static void connection_lost(struct pq_connection *c);
+static void bury(void *data);
+static void look(void *data);
 
-static void watch_events(struct pq_connection *c, uint32_t events)
+/* False: libpq has given the connection up. */
+static bool is_whole(struct pq_connection *c)
 {
     int fd = PQsocket(c->conn);
     if (c->watched && c->watch.fd != fd) {
-        loop_remove(&c->watch);
+        loop_forget(&c->watch);
         c->watched = false;
     }
-    c->watch.fd = fd;
+    return fd >= 0 && PQstatus(c->conn) != CONNECTION_BAD;
+}
+
+static void watch_events(struct pq_connection *c, uint32_t events)
+{
+    c->watch.fd = PQsocket(c->conn);
     if (!c->watched)
         c->watched = loop_add(&c->watch, events);
     else if (c->events != events)
@@ -94,10 +115,13 @@ static gboolean timer_fired(gpointer data)
 {
     struct pq_connection *c = data;
     c->timer = 0;
-    if (c->state == STATE_WAITING)
+    if (c->state == STATE_WAITING) {
         connect_start(c);
-    else
-        connection_lost(c);
+        return G_SOURCE_REMOVE;
+    }
+    /* libpq tries the next host when one refuses, not when one is silent. */
+    c->hosts.first = (c->hosts.first + 1) % c->hosts.count;
+    connection_lost(c);
     return G_SOURCE_REMOVE;
 }
 
@@ -160,6 +184,11 @@ static void log_unprepared(struct pq_connection *c)
 static void connection_lost(struct pq_connection *c)
 {
     bool was_ready = c->state == STATE_READY;
+    loop_cancel(bury, c);
+    loop_cancel(look, c);
+    c->broken = c->looking = false;
+    if (c->conn)
+        is_whole(c);
     if (c->conn && c->preparing_error)
         log_unprepared(c);
     else if (c->conn)
@@ -177,12 +206,34 @@ static void connection_lost(struct pq_connection *c)
         c->callbacks.lost(c, c->data);
 }
 
+/* Callers are still in the middle of something: they are told later. */
+static void connection_broke(struct pq_connection *c)
+{
+    if (!c->broken)
+        loop_defer(bury, c);
+    c->broken = true;
+}
+
+static void look_later(struct pq_connection *c)
+{
+    if (!c->looking)
+        loop_defer(look, c);
+    c->looking = true;
+}
+
 static void flush(struct pq_connection *c)
 {
     int left = PQflush(c->conn);
-    if (left < 0)
-        return; /* reading will find the connection broken */
+    if (left < 0 || !is_whole(c)) {
+        connection_broke(c);
+        return;
+    }
     watch_events(c, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (!c->watched)
+        connection_broke(c);
+    /* While it sends, libpq takes in what has come: no event will tell of that again. */
+    if (!PQisBusy(c->conn))
+        look_later(c);
 }
 
 static void prepare_all(struct pq_connection *c)
@@ -277,8 +328,36 @@ static void request_result(struct running *request, PGresult *result)
     PQclear(result);
 }
 
+/* Errors after which this session is of no use any more, though the server keeps it open. */
+static bool ends_session(const PGresult *result)
+{
+    static const char *const states[] = {
+        "25006", /* read only: a standby, or set so when the session began */
+        "26000", /* our statements are gone: somebody between us and the server hands out its own sessions */
+        "0A000", /* the statements' results have changed: a migration */
+    };
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    for (size_t i = 0; state && i < G_N_ELEMENTS(states); i++) {
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether libpq made this result itself, for want of an answer. */
+static bool is_made_up(const PGresult *result)
+{
+    return is_error(result) && !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+}
+
 static void result_arrived(struct pq_connection *c, PGresult *result)
 {
+    if (ends_session(result))
+        connection_broke(c);
+    if (is_made_up(result)) {
+        PQclear(result);
+        return;
+    }
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         PQclear(result);
         if (c->state == STATE_PREPARING)
@@ -296,13 +375,9 @@ static void result_arrived(struct pq_connection *c, PGresult *result)
         PQclear(result);
 }
 
-static void read_results(struct pq_connection *c)
+/* Hands on what libpq has read; a callback may end the connection. */
+static void take_results(struct pq_connection *c)
 {
-    c->heard = clock_monotonic();
-    if (!PQconsumeInput(c->conn)) {
-        connection_lost(c);
-        return;
-    }
     int empty = 0;
     while (c->conn && !PQisBusy(c->conn)) {
         /* In pipeline mode NULL ends one statement's results; two in a row mean there is no more. */
@@ -314,7 +389,32 @@ static void read_results(struct pq_connection *c)
             break;
         }
     }
-    if (c->conn && PQstatus(c->conn) == CONNECTION_BAD)
+}
+
+static void read_results(struct pq_connection *c)
+{
+    c->heard = clock_monotonic();
+    bool good = PQconsumeInput(c->conn);
+    take_results(c);
+    if (c->conn && (!is_whole(c) || !good))
+        connection_lost(c);
+}
+
+static void look(void *data)
+{
+    struct pq_connection *c = data;
+    c->looking = false;
+    take_results(c);
+    if (c->conn && !is_whole(c))
+        connection_lost(c);
+}
+
+/* An answer may have come before the connection broke. */
+static void bury(void *data)
+{
+    struct pq_connection *c = data;
+    take_results(c);
+    if (c->conn)
         connection_lost(c);
 }
 
@@ -331,10 +431,32 @@ static void socket_ready(struct loop_watch *watch, uint32_t events)
         flush(c);
 }
 
+/* LIST with its entry number FIRST in front; NULL when it need not be turned. Caller frees. */
+static char *turn_list(const char *list, unsigned first)
+{
+    g_auto(GStrv) entries = g_strsplit(list ? list : "", ",", HOSTS_MAX);
+    guint count = g_strv_length(entries);
+    if (count < 2 || first == 0)
+        return NULL;
+    g_autoptr(GString) turned = g_string_new(NULL);
+    for (guint i = 0; i < count; i++)
+        g_string_append_printf(turned, "%s%s", i > 0 ? "," : "", entries[(first + i) % count]);
+    return g_string_free(g_steal_pointer(&turned), FALSE);
+}
+
+/* What stands before the URI are defaults: a network that drops packets without a word is noticed
+ * within half a minute, and nothing between us and the server forgets an idle connection. */
 static void connect_start(struct pq_connection *c)
 {
-    const char *keywords[] = {"dbname", "options", "application_name", "client_encoding", NULL};
-    const char *values[] = {c->uri, c->settings, "trestle", "UTF8", NULL};
+    const struct hosts *hosts = &c->hosts;
+    g_autofree char *host = turn_list(hosts->host, hosts->first);
+    g_autofree char *hostaddr = turn_list(hosts->hostaddr, hosts->first);
+    g_autofree char *port = turn_list(hosts->port, hosts->first);
+    const char *keywords[] = {"keepalives_idle", "keepalives_interval", "keepalives_count",
+                              "tcp_user_timeout", "dbname", "options", "application_name",
+                              "client_encoding", "host", "hostaddr", "port", NULL};
+    const char *values[] = {"10", "5", "3", "10000", c->uri, c->settings, "trestle",
+                            "UTF8", host, hostaddr, port, NULL};
     c->conn = PQconnectStartParams(keywords, values, 1);
     if (!c->conn || PQstatus(c->conn) == CONNECTION_BAD) {
         connection_lost(c);
@@ -345,6 +467,24 @@ static void connect_start(struct pq_connection *c)
     watch_events(c, EPOLLOUT);
 }
 
+static void hosts_read(struct hosts *hosts, const char *uri)
+{
+    PQconninfoOption *options = PQconninfoParse(uri, NULL);
+    hosts->count = 1;
+    for (PQconninfoOption *option = options; option && option->keyword; option++) {
+        char **place = strcmp(option->keyword, "host") == 0       ? &hosts->host
+                       : strcmp(option->keyword, "hostaddr") == 0 ? &hosts->hostaddr
+                       : strcmp(option->keyword, "port") == 0     ? &hosts->port
+                                                                  : NULL;
+        if (!place || !option->val)
+            continue;
+        *place = g_strdup(option->val);
+        g_auto(GStrv) entries = g_strsplit(option->val, ",", HOSTS_MAX);
+        hosts->count = MAX(hosts->count, g_strv_length(entries));
+    }
+    PQconninfoFree(options);
+}
+
 struct pq_connection *pq_connection_new(const char *uri, const char *settings,
                                         const struct pq_statement *statements, int count,
                                         const struct pq_callbacks *callbacks, void *data)
@@ -352,6 +492,7 @@ struct pq_connection *pq_connection_new(const char *uri, const char *settings,
     struct pq_connection *c = g_new0(struct pq_connection, 1);
     c->watch.ready = socket_ready;
     c->uri = g_strdup(uri);
+    hosts_read(&c->hosts, uri);
     c->settings = g_strdup(settings);
     c->statements = statements;
     c->statement_count = count;
@@ -368,6 +509,10 @@ void pq_connection_free(struct pq_connection *c)
     if (!c)
         return;
     c->callbacks.lost = NULL;
+    loop_cancel(bury, c);
+    loop_cancel(look, c);
+    if (c->conn)
+        is_whole(c);
     timer_stop(c);
     watch_stop(c);
     c->state = STATE_WAITING;
@@ -376,12 +521,15 @@ void pq_connection_free(struct pq_connection *c)
     PQclear(c->preparing_error);
     g_free(c->uri);
     g_free(c->settings);
+    g_free(c->hosts.host);
+    g_free(c->hosts.hostaddr);
+    g_free(c->hosts.port);
     g_free(c);
 }
 
 bool pq_connection_is_ready(const struct pq_connection *c)
 {
-    return c->state == STATE_READY;
+    return c->state == STATE_READY && !c->broken;
 }
 
 unsigned pq_connection_running(const struct pq_connection *c)
@@ -402,12 +550,15 @@ bool pq_connection_send_framed(struct pq_connection *c, int statement,
                                void *data)
 {
     static const struct pq_values none;
-    if (c->state != STATE_READY)
+    if (!pq_connection_is_ready(c))
         return false;
     if ((frame && !send_prepared(c, frame->before, &none)) ||
         !send_prepared(c, statement, values) ||
-        (frame && !send_prepared(c, frame->after, &none)) || !PQpipelineSync(c->conn))
-        return false; /* the broken connection is noticed when its socket is read */
+        (frame && !send_prepared(c, frame->after, &none)) || !PQpipelineSync(c->conn)) {
+        is_whole(c);
+        connection_broke(c);
+        return false;
+    }
     struct running *request = g_new0(struct running, 1);
     request->done = done;
     request->data = data;

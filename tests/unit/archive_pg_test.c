@@ -4,7 +4,10 @@
 #include "config.h"
 
 #include <libpq-fe.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
@@ -358,10 +361,9 @@ START_TEST(other_schema_is_refused_until_it_fits)
 }
 END_TEST
 
-/* libpq closes the socket of the first address and opens the next one under the same number. */
-START_TEST(second_address_is_tried)
+/* 127.0.0.1 first. */
+static void two_addresses(void)
 {
-    start();
     g_autofree char *uri = g_strdup(options->database_uri);
     char *host = strstr(uri, "host=");
     ck_assert_ptr_nonnull(host);
@@ -369,10 +371,37 @@ START_TEST(second_address_is_tried)
     *host = '\0';
     g_free(options->database_uri);
     options->database_uri = g_strconcat(uri, "host=127.0.0.1,", there, NULL);
+}
+
+/* libpq closes the socket of the first address and opens the next one under the same number. */
+START_TEST(second_address_is_tried)
+{
+    start();
+    two_addresses();
     gint64 begun = g_get_monotonic_time();
     open_archive();
     ck_assert_int_lt(g_get_monotonic_time() - begun, 4 * G_USEC_PER_SEC);
     stop();
+}
+END_TEST
+
+/* It takes connections and says nothing: a machine whose server is frozen. libpq would wait for ever. */
+START_TEST(silent_address_is_given_up_for_the_next)
+{
+    start();
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)g_ascii_strtoull(PQport(admin), NULL, 10))};
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(silent, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(silent, 16), 0);
+    two_addresses();
+    open_archive();
+    add("x");
+    finish_all(1);
+    ck_assert_uint_eq(tally.stored, 1);
+    stop();
+    close(silent);
 }
 END_TEST
 
@@ -427,7 +456,7 @@ int main(void)
         killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
         stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
         what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
-        second_address_is_tried, large_texts_go_in_several_statements,
+        second_address_is_tried, silent_address_is_given_up_for_the_next, large_texts_go_in_several_statements,
         batches_know_what_they_took_of_the_log};
     Suite *suite = suite_create("archive_pg");
     TCase *tcase = tcase_create("archive_pg");

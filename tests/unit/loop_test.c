@@ -164,6 +164,22 @@ START_TEST(loop_modify_changes_what_is_watched)
 }
 END_TEST
 
+/* A library has closed a descriptor of ours; before we look, somebody else has got its number. */
+START_TEST(a_forgotten_watch_leaves_the_next_owner_of_its_number_alone)
+{
+    struct counter lost, next;
+    counter_start(&lost, NULL);
+    close(lost.watch.fd);
+    counter_start(&next, NULL);
+    ck_assert_int_eq(next.watch.fd, lost.watch.fd);
+    loop_forget(&lost.watch);
+    turn();
+    ck_assert_uint_eq(lost.calls, 0);
+    ck_assert_uint_eq(next.calls, 1);
+    counter_stop(&next);
+}
+END_TEST
+
 START_TEST(what_cannot_be_watched_is_reported)
 {
     struct counter counter = {.watch = {.fd = -1, .ready = on_event}};
@@ -359,6 +375,7 @@ int main(void)
     tcase_add_test(tests, an_old_event_never_reaches_a_new_watch);
     tcase_add_test(tests, more_ready_descriptors_than_a_turn_takes_all_get_their_turn);
     tcase_add_test(tests, loop_modify_changes_what_is_watched);
+    tcase_add_test(tests, a_forgotten_watch_leaves_the_next_owner_of_its_number_alone);
     tcase_add_test(tests, what_cannot_be_watched_is_reported);
     tcase_add_test(tests, a_deferred_call_wakes_the_loop);
     tcase_add_test(tests, a_call_that_defers_itself_does_not_starve_descriptors);

@@ -62,6 +62,15 @@ def processes_of(stack, part):
     return found
 
 
+def state_of(pid):
+    """The letter that /proc has for a process; "" if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 @contextlib.contextmanager
 def frozen(stack, part):
     """SIGSTOP for a part and its children: sockets stay open and say nothing."""
@@ -71,6 +80,8 @@ def frozen(stack, part):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
                 stopped.append(pid)
+        for pid in stopped:
+            wait_for(f"{pid} has stopped", lambda: state_of(pid) in ("T", "", "Z"))
         yield
     finally:
         for pid in stopped:

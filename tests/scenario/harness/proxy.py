@@ -4,10 +4,14 @@ import json
 import re
 import select
 import socket
+import struct
 import threading
 import urllib.parse
 
+from . import fault
 from .inbox import DEADLINE
+
+READY = b"Z\0\0\0\5I"  # ReadyForQuery: the answer is complete
 
 
 class Wire:
@@ -24,14 +28,15 @@ class DatabaseProxy:
 
     `keep_answer(statement)`: the next connection that executes this named statement gets no answers any more;
     `wait_kept()` returns once that happened. `cut()` breaks that connection and lets no new one through
-    until `release()`; `release()` without `cut` hands the kept answers over.
+    until `release()`; `release()` without `cut` hands the kept answers over, and `reset()` hands over those that
+    have come and breaks the connection right behind them, with an RST.
     """
 
     def __init__(self, stack):
         self.stack = stack
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.wires, self.armed, self.holding, self.ended = [], None, False, False
-        self.waiting = []
+        self.waiting, self.doomed = [], []
         self.lock = threading.RLock()
         self.kept = threading.Event()
         self.wakeup, self.waker = socket.socketpair()
@@ -81,6 +86,21 @@ class DatabaseProxy:
                 self.close(wire)
         self.wake()
 
+    def reset(self):
+        """The kept answer, once it is whole, and an RST; lets new connections through."""
+        def whole():
+            with self.lock:
+                return [wire for wire in self.wires if wire.muted and wire.kept.endswith(READY)]
+        fault.wait_for("the answer has come", whole)
+        with self.lock:
+            for wire in whole():
+                wire.near.sendall(wire.kept)
+                wire.near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.wires.remove(wire)
+                self.doomed.append(wire)
+        self.wake()
+        fault.wait_for("the connection is reset", lambda: not self.doomed)
+
     def release(self):
         with self.lock:
             self.holding, self.armed = False, None
@@ -102,6 +122,9 @@ class DatabaseProxy:
     def serve(self):
         while not self.ended:
             with self.lock:
+                while self.doomed:  # closed here: a select that goes on keeps a socket open
+                    self.doomed[-1].near.close()
+                    self.doomed.pop().far.close()
                 ends = {end: wire for wire in self.wires for end in (wire.near, wire.far)}
             ready, _, _ = select.select([self.listener, self.wakeup, *ends], [], [])
             for end in ready:
