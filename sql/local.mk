@@ -24,7 +24,8 @@ SQL_MIGRATIONS = \
   sql/migration/0009_relation.sql \
   sql/migration/0010_search_blocks.sql \
   sql/migration/0011_claims.sql \
-  sql/migration/0012_closed_profiles.sql
+  sql/migration/0012_closed_profiles.sql \
+  sql/migration/0018_folding.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -44,6 +45,7 @@ SQL_FUNCTIONS = \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
+  sql/function/text.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Search in messages. Their words are put into an index behind the log, a batch at a time and with a
  * bounded share of a core, so that sending never waits for it; what is not in the index yet is
- * looked through by the search itself. sql/function/search.sql says how. */
+ * looked through by the search itself. What an earlier version has indexed with another folding is made
+ * anew in the same way. sql/function/search.sql says how. */
 #include "config.h"
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
@@ -16,6 +18,7 @@
 #define BATCH "1024" /* positions at once: some thirty milliseconds */
 #define BLOCK 64     /* positions; fewer wait for more, and the search looks through them itself */
 #define IDLE_MILLISECONDS 500 /* between two looks for new messages */
+#define RENEWAL_NEWS (30 * G_USEC_PER_SEC) /* between two lines of the log about a renewal */
 #define QUERY_LENGTH_MAX 256
 
 /* ---- Index ----------------------------------------------------------------------------------------- */
@@ -24,6 +27,11 @@ static struct {
     guint timer;
     gint64 started; /* clock_monotonic, of the batch at work */
     struct search_pace pace;
+    struct {
+        bool done;          /* until the next start: functions come with the program */
+        gint64 told;        /* clock_monotonic, when the log was last told; 0: not yet */
+        struct search_pace pace;
+    } renewal;
 } indexer;
 
 static gboolean index_batch(gpointer data);
@@ -32,6 +40,43 @@ static void index_after(struct core *core, gint64 milliseconds)
 {
     indexer.timer = g_timeout_add((guint)milliseconds, index_batch, core);
 }
+
+static void index_after_rest(struct core *core, struct search_pace *pace)
+{
+    gint64 spent = clock_monotonic() - indexer.started;
+    index_after(core, search_pace_rest(pace, spent, core->options->search_index_share) / 1000);
+}
+
+/* ---- Renewal: what another folding has left, made anew while nothing else is to be done ------------ */
+
+static void renewal_tell(gint64 left, gint64 all)
+{
+    gint64 now = clock_monotonic();
+    metric_set(METRIC_SEARCH_RENEW, left);
+    if (left > 0 && indexer.renewal.told && now - indexer.renewal.told < RENEWAL_NEWS)
+        return;
+    if (left > 0 || indexer.renewal.told)
+        log_info(AREA_ARCHIVE, left > 0 ? "search-renewal" : "search-renewed",
+                 "positions_left=%" G_GINT64_FORMAT " of=%" G_GINT64_FORMAT, left, all);
+    indexer.renewal.told = now;
+}
+
+static void batch_renewed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct core *core = data;
+    if (!core->archive)
+        return; /* stopping */
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        index_after(core, IDLE_MILLISECONDS); /* or another instance is at it */
+        return;
+    }
+    gint64 left = rows_integer(rows, 0, 0);
+    renewal_tell(left, rows_integer(rows, 0, 1));
+    indexer.renewal.done = left == 0;
+    index_after_rest(core, &indexer.renewal.pace);
+}
+
+/* ---- New messages ---------------------------------------------------------------------------------- */
 
 static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
 {
@@ -42,12 +87,15 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     gint64 behind = done ? rows_integer(rows, 0, 0) : 0;
     if (done)
         metric_set(METRIC_SEARCH_BEHIND, behind);
-    if (behind < BLOCK) {
+    if (behind >= BLOCK) {
+        index_after_rest(core, &indexer.pace);
+    } else if (!done || indexer.renewal.done) {
         index_after(core, IDLE_MILLISECONDS);
-        return;
+    } else {
+        const char *values[] = {BATCH};
+        indexer.started = clock_monotonic();
+        archive_query(core->archive, QUERY_SEARCH_RENEW, values, batch_renewed, core);
     }
-    gint64 spent = clock_monotonic() - indexer.started;
-    index_after(core, search_pace_rest(&indexer.pace, spent, core->options->search_index_share) / 1000);
 }
 
 static gboolean index_batch(gpointer data)
@@ -81,7 +129,7 @@ static void stop(struct core *core)
 /* ---- Search ---------------------------------------------------------------------------------------- */
 
 static const struct field search_fields[] = {
-    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 2, QUERY_LENGTH_MAX, NULL},
+    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, QUERY_LENGTH_MAX, NULL},
     {"conversation_id", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
     {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
     {"before", FIELD_INTEGER, FIELD_IN_QUERY, 1, G_MAXINT64, NULL},

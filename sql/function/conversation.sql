@@ -129,8 +129,8 @@ END $$;
 -- the user's membership, the other's, the other one, and the newest message that the user sees.
 --   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
 --   messages), 'archived', 'requests' (requests that wait for an answer)
--- p_text (NULL: any) is in the peer's name, username or the local part of the JID; in the JID when
--- it has an @. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
+-- p_text (NULL: any) is in the peer's name, username or the local part of the JID, as text_line() has
+-- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
 --
 -- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
@@ -148,7 +148,10 @@ RETURNS TABLE (key bigint, rest boolean, self text, id uuid, kind text, created_
                last_kind text, last_failed boolean, last_at timestamptz,
                last_delivered timestamptz, last_read timestamptz, last_sent timestamptz)
 LANGUAGE sql STABLE AS $$
-  WITH mine AS (
+  WITH wanted AS MATERIALIZED (
+    SELECT text_line(p_text) AS line, text_fold(btrim(p_text)) AS folded,
+           strpos(p_text, '@') > 0 AS address
+  ), mine AS (
     SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
            coalesce(last.position,
                     (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
@@ -171,13 +174,12 @@ LANGUAGE sql STABLE AS $$
                SELECT CASE WHEN c.user_a = p_user THEN last.seq - last.from_a ELSE last.from_a END
                  FROM conversations c WHERE c.id = m.conversation_id))
         AND (p_text IS NULL OR EXISTS (
-               SELECT FROM conversations c
+               SELECT FROM wanted, conversations c
                  JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
                  WHERE c.id = m.conversation_id
-                   AND (strpos(lower(u.name), lower(p_text)) > 0
-                        OR strpos(lower(split_part(u.username, '@', 1)), lower(p_text)) > 0
-                        OR strpos(CASE WHEN strpos(p_text, '@') > 0 THEN u.jid
-                                       ELSE split_part(u.jid, '@', 1) END, lower(p_text)) > 0)))
+                   AND CASE WHEN wanted.line = '' THEN strpos(text_fold(u.name), wanted.folded) > 0
+                            ELSE strpos(coalesce(u.folded, user_lines(u)), wanted.line) > 0
+                              OR wanted.address AND strpos(text_fold(u.jid), wanted.folded) > 0 END))
   ), nearest AS (
     SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total
       FROM (SELECT x.*, CASE WHEN p_after IS NULL THEN -x.key ELSE x.key END AS distance FROM mine x

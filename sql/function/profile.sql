@@ -7,25 +7,41 @@ LANGUAGE sql STABLE AS $$
   SELECT relation_profile(p_viewer, u)
 $$;
 
--- The words of a text as user_words has them.
-CREATE FUNCTION search_words(p_text text) RETURNS SETOF text
+-- The names of a user to look for parts in, a line each; of an address the local part only.
+CREATE FUNCTION user_lines(u users) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT DISTINCT left(w.word, 64)
-    FROM regexp_split_to_table(lower(normalize(p_text, NFKC) COLLATE "und-x-icu"),
-                               '[[:space:][:punct:]]+') AS w (word)
-    WHERE w.word <> ''
+  SELECT concat_ws(E'\n', text_line(u.name), text_line(split_part(u.username, '@', 1)),
+                   text_line(split_part(u.jid, '@', 1)))
 $$;
 
--- Brings user_words up to date with a user. To be called whenever username or name have changed.
+-- Brings user_words and users.folded up to date with a user. To be called whenever username or name have
+-- changed.
 CREATE FUNCTION user_words_update(u users) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  words text[];
+  local text := split_part(u.jid, '@', 1);
+  names text := concat(u.name, ' ', CASE WHEN u.kind = 'hosted' THEN concat(u.username, ' ', local) ELSE u.jid END);
+  words text[] := ARRAY(SELECT DISTINCT left(g.word, 64)
+                          FROM string_to_table(text_grams(text_words(names)), ' ') g (word) WHERE g.word <> '');
+  lines text := user_lines(u);
 BEGIN
-  words := ARRAY(SELECT search_words(coalesce(u.name, '') || ' ' || CASE WHEN u.kind = 'hosted'
-    THEN coalesce(u.username, '') || ' ' || split_part(u.jid, '@', 1) ELSE u.jid END));
   DELETE FROM user_words w WHERE w.user_id = u.id AND w.word <> ALL (words);
   INSERT INTO user_words (word, user_id) SELECT unnest(words), u.id ON CONFLICT DO NOTHING;
+  UPDATE users x SET folded = lines WHERE x.id = u.id AND x.folded IS DISTINCT FROM lines;
+END $$;
+
+-- Does that for the next p_limit users after p_after. Yields the last of them; NULL: there are no more.
+CREATE FUNCTION user_words_renew(p_after uuid, p_limit int) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+  u users;
+  done int := 0;
+BEGIN
+  FOR u IN SELECT x.* FROM users x WHERE x.id > p_after ORDER BY x.id LIMIT p_limit FOR NO KEY UPDATE LOOP
+    PERFORM user_words_update(u);
+    done := done + 1;
+  END LOOP;
+  RETURN CASE WHEN done = p_limit THEN u.id END;
 END $$;
 
 -- The profile of p_user, for p_viewer. No row: no such user, or none of the viewer's business.
@@ -170,8 +186,9 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   words text[];
 BEGIN
-  words := ARRAY(SELECT w FROM search_words(p_text) w ORDER BY length(w) DESC, w LIMIT 8);
-  IF coalesce(length(words[1]), 0) < 3 THEN
+  words := ARRAY(SELECT w FROM unnest(text_beginnings(p_text)) w ORDER BY length(w) DESC, w LIMIT 8);
+  -- Two characters of a script without spaces are as rare as three letters.
+  IF coalesce(length(words[1]), 0) < 3 AND coalesce(words[1] !~ (text_unspaced() || '{2}'), true) THEN
     RETURN '{"items":[]}';
   END IF;
   RETURN (

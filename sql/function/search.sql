@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Search in messages. A word is what stands between spaces, punctuation and symbols, in lower case; a word
--- of a query stands for all that begin with it.
+-- Search in messages. function/text.sql says what a word is; a word of a query stands for all that begin
+-- with it, and in a script without spaces for all that hold it.
 --
--- Keys of a block: BUCKET.word for each word, BUCKET@number for each member, BUCKET#hash for each
--- conversation.
+-- Keys of a block: BUCKET.word for each word (text_grams()), BUCKET@number for each member,
+-- BUCKET#hash for each conversation.
 
 CREATE FUNCTION search_bucket(p_position bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -15,36 +15,21 @@ LANGUAGE sql STABLE AS $$
   SELECT left(p_conversation::text, 8)
 $$;
 
--- The words of a text, separated by spaces: one or several, and at the ends, too. Inlined where it is
--- used; half the price of to_tsvector, which parses what nobody asks for, in a time that for some texts
--- ("a_a_a…") grows with the square of their length.
-CREATE FUNCTION search_text(p_text text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT regexp_replace(lower(p_text),
-    '[\x01-\x1f!-/:-@\[-`{-\x7f\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2000-\u206f\u3000-\u303f]+',
-    ' ', 'g')
-$$;
-
--- The words of a query, each at most 64 characters, sorted.
-CREATE FUNCTION search_words_of(p_text text) RETURNS text[]
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(array_agg(DISTINCT left(word, 64)), '{}')
-    FROM unnest(string_to_array(search_text(p_text), ' ')) word WHERE word <> ''
-$$;
-
--- Whether a text has words that begin with each of p_words.
-CREATE FUNCTION search_matches(p_text text, p_words text[]) RETURNS boolean
+-- Whether a text has what each of p_terms (text_terms()) stands for.
+CREATE FUNCTION search_matches(p_text text, p_terms text[]) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-  word text;
+  term text;
   spaced text;
 BEGIN
-  IF strpos(lower(p_text), p_words[1]) = 0 THEN
+  -- Most messages of a block are not meant, and most are ASCII, for which this says so.
+  IF octet_length(p_text) = char_length(p_text)
+     AND strpos(lower(p_text COLLATE "C"), ltrim(p_terms[1])) = 0 THEN
     RETURN false;
   END IF;
-  spaced := ' ' || search_text(p_text);
-  FOREACH word IN ARRAY p_words LOOP
-    IF strpos(spaced, ' ' || word) = 0 THEN
+  spaced := ' ' || text_words(p_text);
+  FOREACH term IN ARRAY p_terms LOOP
+    IF strpos(spaced, term) = 0 THEN
       RETURN false;
     END IF;
   END LOOP;
@@ -60,7 +45,6 @@ DECLARE
   head bigint;
   low bigint;
   high bigint;
-  bucket text;
 BEGIN
   -- Lost blocks are made again: they and the state are lost together.
   PERFORM set_config('synchronous_commit', 'off', true);
@@ -69,46 +53,54 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT h.position INTO head FROM log_head h;
-  -- A block lies in one bucket.
-  high := least(head, low + p_limit, ((low + 1) >> 16 << 16) + 65535);
+  high := least(head, low + p_limit);
   IF p_whole THEN
     high := ((high + 1) >> 6 << 6) - 1;
   END IF;
-  IF high <= low THEN
-    RETURN head - low;
+  IF high > low THEN
+    high := search_fill(low, high);
+    UPDATE search_state SET position = high;
+    PERFORM gin_clean_pending_list('search_words');
+    PERFORM search_summarize();
   END IF;
+  RETURN head - greatest(low, high);
+END $$;
+
+-- Makes blocks of the messages above position p_low, up to p_high at most, in the place of those that
+-- are there up to p_old. Yields how far it came.
+CREATE FUNCTION search_fill(p_low bigint, p_high bigint, p_old bigint DEFAULT 0) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  -- A block lies in one bucket.
+  high bigint := least(p_high, ((p_low + 1) >> 16 << 16) + 65535);
+BEGIN
   -- Long messages go in smaller batches: what is too slow for one statement would never get done.
   high := least(high, (SELECT min(g.position) FROM (
     SELECT m.position, sum(octet_length(m.body)) OVER (ORDER BY m.position) AS size
-      FROM messages m WHERE m.position > low AND m.position <= high) g WHERE g.size > 1000000));
-  bucket := search_bucket(high);
-  BEGIN
-    INSERT INTO search_blocks (position, conversations, first_seqs, last_seqs, words)
-      SELECT b.position, b.conversations, b.first_seqs, b.last_seqs,
-             search_keys(bucket, b.text, b.numbers, b.hashes)
-        FROM (SELECT max(g.position) AS position, array_agg(g.conversation_id) AS conversations,
-                     array_agg(g.first_seq) AS first_seqs, array_agg(g.last_seq) AS last_seqs,
-                     string_agg(g.text, ' ') AS text,
-                     string_agg(concat(c.number_a, ' ', c.number_b), ' ') AS numbers,
-                     string_agg(search_conversation(c.id), ' ') AS hashes
-                FROM (SELECT m.position >> 6 AS block, m.conversation_id,
-                             max(m.position) AS position, min(m.seq) AS first_seq,
-                             max(m.seq) AS last_seq, string_agg(m.body, ' ') AS text
-                        FROM messages m WHERE m.position > low AND m.position <= high
-                        GROUP BY 1, 2) g
-                JOIN conversations c ON c.id = g.conversation_id
-                GROUP BY g.block) b
-        WHERE b.text <> '';
-  EXCEPTION WHEN program_limit_exceeded THEN -- too many different words for one block
-    IF high - low > 1 THEN
-      RETURN search_index(((high - low) / 4 + 1)::int);
-    END IF;
-    -- One message with more words than a block holds: what comes after it matters more.
-  END;
-  UPDATE search_state SET position = high;
-  PERFORM gin_clean_pending_list('search_words');
-  PERFORM search_summarize();
-  RETURN head - high;
+      FROM messages m WHERE m.position > p_low AND m.position <= high) g WHERE g.size > 1000000));
+  -- The rest of a block of which this is the beginning goes, too: none holds what another one does.
+  DELETE FROM search_blocks b WHERE b.position > p_low AND b.position <= least(high | 63, p_old);
+  INSERT INTO search_blocks (position, conversations, first_seqs, last_seqs, words)
+    SELECT b.position, b.conversations, b.first_seqs, b.last_seqs,
+           search_keys(search_bucket(high), b.text, b.numbers, b.hashes)
+      FROM (SELECT max(g.position) AS position, array_agg(g.conversation_id) AS conversations,
+                   array_agg(g.first_seq) AS first_seqs, array_agg(g.last_seq) AS last_seqs,
+                   string_agg(g.text, ' ') AS text,
+                   string_agg(concat(c.number_a, ' ', c.number_b), ' ') AS numbers,
+                   string_agg(search_conversation(c.id), ' ') AS hashes
+              FROM (SELECT m.position >> 6 AS block, m.conversation_id,
+                           max(m.position) AS position, min(m.seq) AS first_seq,
+                           max(m.seq) AS last_seq, string_agg(m.body, ' ') AS text
+                      FROM messages m WHERE m.position > p_low AND m.position <= high
+                      GROUP BY 1, 2) g
+              JOIN conversations c ON c.id = g.conversation_id
+              GROUP BY g.block) b
+      WHERE b.text <> '';
+  RETURN high;
+EXCEPTION WHEN program_limit_exceeded THEN -- too many different words for one block
+  -- One message with more words than a block holds is left out: what comes after it matters more.
+  RETURN CASE WHEN high - p_low > 1 THEN search_fill(p_low, p_low + (high - p_low) / 4 + 1, p_old)
+              ELSE high END;
 END $$;
 
 -- The keys of a block of p_text.
@@ -116,15 +108,53 @@ CREATE FUNCTION search_keys(p_bucket text, p_text text, p_numbers text, p_hashes
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   -- A key is at most 2 KB.
-  words text := regexp_replace(search_text(p_text), '(\S{64})\S+', '\1', 'g');
-  keys text := concat(p_bucket, '.', replace(words, ' ', concat(' ', p_bucket, '.')));
+  words text := regexp_replace(text_grams(text_words(p_text)), '(\S{64})\S+', '\1', 'g');
 BEGIN
-  IF octet_length(keys) > 1000000 THEN -- what a tsvector holds; array_to_tsvector does not look
+  -- What a tsvector holds is 1 MB; array_to_tsvector does not look. The same word counts once there.
+  IF octet_length(words) > 200000 THEN
+    words := (SELECT string_agg(DISTINCT word, ' ') FROM string_to_table(words, ' ') word);
+  END IF;
+  words := concat(p_bucket, '.', replace(words, ' ', concat(' ', p_bucket, '.')));
+  IF octet_length(words) > 1000000 THEN
     RAISE program_limit_exceeded;
   END IF;
-  RETURN array_to_tsvector(string_to_array(keys, ' ')
+  RETURN array_to_tsvector(string_to_array(words, ' ')
     || string_to_array(concat(p_bucket, '@', replace(p_numbers, ' ', concat(' ', p_bucket, '@'))), ' ')
     || string_to_array(concat(p_bucket, '#', replace(p_hashes, ' ', concat(' ', p_bucket, '#'))), ' '));
+END $$;
+
+-- Makes anew what another folding than today's has left: the words of the next users, then the blocks
+-- of the next p_limit positions. The old ones serve searches meanwhile, for texts judge what is found.
+-- Yields how many positions of how many are left, at least 1 while there is something to do; no row:
+-- somebody else is at it.
+CREATE FUNCTION search_renew(p_limit int) RETURNS TABLE (left_ bigint, all_ bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  s search_state;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  SELECT * INTO s FROM search_state FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF s.folding <> text_folding() THEN
+    s.folding := text_folding();
+    s.user_done := '00000000-0000-0000-0000-000000000000';
+    s.block_done := 0;
+    s.block_end := s.position;
+  ELSIF s.user_done IS NOT NULL THEN
+    s.user_done := user_words_renew(s.user_done, p_limit / 16 + 1);
+  ELSIF s.block_done < s.block_end THEN
+    s.block_done := search_fill(s.block_done, least(((s.block_done + p_limit + 1) >> 6 << 6) - 1, s.block_end),
+                                s.block_end);
+    PERFORM gin_clean_pending_list('search_words');
+  ELSE
+    RETURN QUERY VALUES (0::bigint, s.block_end);
+    RETURN;
+  END IF;
+  UPDATE search_state SET folding = s.folding, user_done = s.user_done, block_done = s.block_done,
+    block_end = s.block_end;
+  RETURN QUERY VALUES (greatest(s.block_end - s.block_done, (s.user_done IS NOT NULL)::int), s.block_end);
 END $$;
 
 -- Adds the new pages of messages to the index on position, which finds what to put into blocks. Not
@@ -138,7 +168,7 @@ EXCEPTION WHEN lock_not_available THEN
   NULL;
 END $$;
 
--- A word of a query as a part of a tsquery: all that begin with it.
+-- A beginning as a part of a tsquery: all words that begin with it.
 CREATE FUNCTION search_term(p_word text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT '''' || replace(replace(p_word, '\', '\\'), '''', '''''') || ''':*'
@@ -152,7 +182,8 @@ CREATE FUNCTION message_search(p_user uuid, p_conversation uuid, p_query text, p
                                p_before bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  terms text[] := search_words_of(p_query);
+  terms text[] := text_terms(p_query);
+  beginnings text[] := text_beginnings(p_query);
   me bigint;
   indexed bigint;
   oldest bigint;
@@ -185,8 +216,8 @@ BEGIN
   END IF;
   bucket := (below - 1) >> 16;
   WHILE cardinality(found) <= p_limit AND bucket >= oldest >> 16 AND looked < 256 LOOP
-    keys := (SELECT string_agg(search_term(search_bucket(bucket << 16) || '.' || t), ' & ')
-               FROM unnest(terms) t) || ' & '
+    keys := (SELECT string_agg(search_term(search_bucket(bucket << 16) || '.' || b), ' & ')
+               FROM unnest(beginnings) b) || ' & '
       || quote_literal(search_bucket(bucket << 16)
            || coalesce('#' || search_conversation(p_conversation), '@' || me));
     -- Blocks do not overlap: the page is complete as soon as it is full.
@@ -225,7 +256,7 @@ END $$;
 -- What is not in blocks yet: of one conversation at most the newest 2000 messages, of all at most
 -- what the newest 20000 positions hold. The index is further behind only under a heavy load; what lies
 -- between is then found as soon as it is there.
-CREATE FUNCTION search_tail(p_user uuid, p_conversation uuid, p_words text[], p_limit int,
+CREATE FUNCTION search_tail(p_user uuid, p_conversation uuid, p_terms text[], p_limit int,
                             p_above bigint, p_below bigint) RETURNS messages[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -243,7 +274,7 @@ BEGIN
             -- No more of its messages came after that position than positions did.
             AND y.seq > greatest(o.cleared_seq, last.seq - least(2000, last.position - above))
             AND y.position > above AND y.position < p_below
-            AND search_matches(y.body, p_words)
+            AND search_matches(y.body, p_terms)
           ORDER BY y.seq DESC LIMIT p_limit) t
       WHERE o.user_id = p_user AND o.request IS DISTINCT FROM 'declined'
         AND (p_conversation IS NULL OR o.conversation_id = p_conversation)

@@ -6,3 +6,6 @@ SELECT search_index($1::int, true)
 
 -- name: message_search
 SELECT message_search($1::uuid, $2::uuid, $3::text, $4::int, $5::bigint)
+
+-- name: search_renew
+SELECT left_, all_ FROM search_renew($1::int)

@@ -159,6 +159,21 @@ def test_search_in_the_list(db):
         assert listed(db, alice, q=nothing) == [], nothing
 
 
+def test_the_list_is_searched_as_messages_are(db):
+    """Text of the query and of the name in each spelling; before the daemon has folded the names, too."""
+    alice = db.user("alice")
+    names = {"de": "Jo\u0308rg Groß", "zh": "我的王伟", "gr": "ΟΔΥΣΣΕΎΣ", "full": "Ｏ’Ｂｒｉｅｎ 🎉", "soft": "Co\u00adop"}
+    made = {}
+    for key, name in names.items():
+        db.provision(key, key, None, name)
+        made[key] = db.conversation(alice, reference=key)
+    for folded in (True, False):
+        for query, key in (("jörg GROSS", "de"), ("öRG", "de"), ("王伟", "zh"), ("伟", "zh"), ("οδυσσεύς", "gr"), ("o'bri", "full"), ("🎉", "full"),
+                           ("coop", "soft")):
+            assert listed(db, alice, q=query) == [made[key]], (query, folded)
+        db.rows("UPDATE users SET folded = NULL")
+
+
 def test_pinned_ones_come_first_on_every_page(db):
     alice = db.user("alice")
     made = [db.conversation(alice, jid=f"p{n}@example.org") for n in range(6)]

@@ -129,7 +129,7 @@ def calls(db):
         ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
         ("log_state", "", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
-        ("search_index", "500", ()),
+        ("search_index", "500", ()), ("search_renew", "64", ()),
         ("message_search", "%s, NULL, 'text 17', 50, NULL", (user,)),
         ("message_search", "%s, %s, 'text', 50, NULL", (user, conversation)),
         ("outbox_page", "%s, 128", (10000 + MESSAGES - 2500,)),
@@ -206,7 +206,7 @@ def blocks(db, statement, *values):
 
 def test_each_call_touches_few_blocks(big):
     """An index scan that returns few rows but visits many is a walk, too."""
-    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "event_resume": 800, "outbox_page": 1500}
+    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "search_renew": 2000, "event_resume": 800, "outbox_page": 1500}
     for name, arguments, values in calls(big):
         values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
                        for i, v in enumerate(values))

@@ -193,6 +193,14 @@ def test_users_are_found_by_the_beginnings_of_words(db):
     assert found(db, bob, "mül") == [] and found(db, bob, "zoë") == [f"alice@{DOMAIN}"]
 
 
+def test_users_are_found_as_messages_are(db):
+    alice = db.provision("1", "alice")["id"]
+    for key, name in (("b", "Jo\u0308rg 🎉Groß"), ("c", "我的王伟"), ("d", "ﬁona O’Brien")):
+        db.provision(key, key, None, name)
+    for query, key in (("JÖR", "b"), ("gross", "b"), ("王伟", "c"), ("FIONA", "d"), ("o'brien", "d")):
+        assert found(db, alice, query) == [f"{key}@{DOMAIN}"], query
+
+
 def test_remote_users_are_found_by_those_who_talk_to_them(db):
     alice, bob = db.provision("1", "alice")["id"], db.provision("2", "bob")["id"]
     db.opened(alice, jid="carol@example.org")

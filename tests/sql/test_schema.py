@@ -47,10 +47,10 @@ def test_upgraded_schema_is_the_fresh_one(cluster, template):
         old = cluster.create()
         connection = cluster.connect(old)
         with connection.cursor() as cursor:
-            for number, path in enumerate(migrations()[:count], 1):
+            for path in migrations()[:count]:
                 cursor.execute(path.read_text())
                 cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)",
-                               (number, path.stem[5:]))
+                               (int(path.stem[:4]), path.stem[5:]))
             cursor.execute("INSERT INTO users (id, kind, external_id, jid) VALUES"
                            " (gen_random_uuid(), 'hosted', 'a', 'a@app.example.org')")
         connection.commit()
@@ -86,9 +86,9 @@ def test_index_of_an_older_version_is_made_again(cluster):
     name = cluster.create()
     connection = cluster.connect(name)
     with connection.cursor() as cursor:
-        for number, path in enumerate(migrations()[:9], 1):
+        for path in migrations()[:9]:
             cursor.execute(path.read_text())
-            cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (number, path.stem[5:]))
+            cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (int(path.stem[:4]), path.stem[5:]))
         cursor.execute("INSERT INTO users (id, kind, external_id, jid) SELECT md5(x)::uuid, 'hosted', x,"
                        " x || '@app.example.org' FROM unnest('{a,b}'::text[]) x")
         cursor.execute("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, position, created_at)"
@@ -112,6 +112,61 @@ def test_index_of_an_older_version_is_made_again(cluster):
             assert cursor.fetchone() == (0,)
         cursor.execute("SELECT count(*) FROM search_blocks")
         assert cursor.fetchone() == (1,)
+    connection.close()
+
+
+def test_what_another_folding_left_serves_until_it_is_made_anew(cluster):
+    """Blocks and words of users of the version before: found while the daemon works, then by the new words."""
+    name = cluster.create()
+    connection = cluster.connect(name)
+    with connection.cursor() as cursor:
+        for path in migrations():
+            if path.stem >= "0018":
+                break
+            cursor.execute(path.read_text())
+            cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (int(path.stem[:4]), path.stem[5:]))
+        cursor.execute("INSERT INTO users (id, kind, external_id, jid, name) SELECT md5(x)::uuid, 'hosted', x,"
+                       " x || '@app.example.org', 'Ｒｅｎé ' || x FROM unnest('{a,b}'::text[]) x")
+        cursor.execute("INSERT INTO user_words (word, user_id) SELECT 'old', id FROM users")
+        cursor.execute("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, position, created_at)"
+                       " SELECT md5('c')::uuid, min(id::text)::uuid, max(id::text)::uuid, 1, 2, 1, now() FROM users")
+        cursor.execute("INSERT INTO members (conversation_id, user_id, joined_at)"
+                       " SELECT md5('c')::uuid, id, now() FROM users")
+        cursor.execute("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body)"
+                       " SELECT gen_random_uuid(), md5('c')::uuid, n, n + 1, md5('a')::uuid, now(), '🎉said ' || n"
+                       " FROM generate_series(1, 300) n")
+        cursor.execute("UPDATE log_head SET position = 301")
+        # As the version before has it: the words are '🎉said' and the number.
+        cursor.execute("INSERT INTO search_blocks (position, conversations, first_seqs, last_seqs, words)"
+                       " SELECT max(n) + 1, ARRAY[md5('c')::uuid], ARRAY[min(n)], ARRAY[max(n)],"
+                       "   array_to_tsvector(ARRAY['0.🎉said', '0.', '0@1', '0@2', '0#' || left(md5('c'), 8)]"
+                       "                     || array_agg('0.' || n))"
+                       " FROM generate_series(1, 300) n GROUP BY (n + 1) >> 6")
+        cursor.execute("UPDATE search_state SET position = 301")
+    connection.commit()
+    cluster.migrate(name)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        def one(statement, *values):
+            cursor.execute(statement, values)
+            return cursor.fetchone()
+
+        def found(query):
+            items, = one("SELECT message_search(md5('b')::uuid, NULL, %s, 100, NULL)::json->'items'", query)
+            return [item["content"] for item in items]
+
+        left = []
+        while not left or left[-1] > 0:
+            assert found("25") == ["🎉said " + str(n) for n in (*range(259, 249, -1), 25)], "once, all the time"
+            left.append(one("SELECT left_ FROM search_renew(64)")[0])
+        assert left == sorted(left, reverse=True) and len(left) > 5
+        assert len(found("said")) == 100
+        assert one("SELECT array_agg(word ORDER BY word) FROM user_words WHERE user_id = md5('a')::uuid") == (["a", "rené"],)
+        assert one("SELECT folded FROM users WHERE id = md5('a')::uuid") == ("rené a\na",)
+        assert one("SELECT * FROM search_renew(64)") == (0, 301)
+        assert one("SELECT search_index(1024)") == (0,)
+        # One block at every place: nothing is looked at twice.
+        assert one("SELECT count(*), sum(cardinality(conversations)) FROM search_blocks") == (5, 5)
     connection.close()
 
 

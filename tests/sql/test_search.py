@@ -2,6 +2,7 @@
 """Search: the index and what is not in it yet give one answer, newest first, and only of one's own."""
 import json
 import random
+import unicodedata
 
 import pytest
 
@@ -188,6 +189,101 @@ def test_punctuation_only_ends_words(db, people, text, query):
     for indexed in (False, True):
         assert contents(search(db, people["ben"], query)) == [text]
         index(db)
+
+
+# What is said, and what finds it.
+FOLDED = [
+    ("🎉party", "party"), ("costs €50", "50"), ("नमस्ते।दुनिया", "दुनिया"), ("nai\u0308ve cafe\u0301", "naïve café"),
+    ("naïve café", "nai\u0308ve cafe\u0301"), ("ＦＵＬＬ　ｗｉｄｔｈ", "full width"), ("Straße", "STRASSE"), ("STRASSE", "straße"),
+    ("GROẞ", "groß"), ("ΟΔΟΣ", "οδος"), ("οδός", "ΟΔΌΣ"), ("ﬁne oﬃce", "fine office"), ("İSTANBUL", "istanbul"), ("ISPARTA", "ısparta"),
+    ("co\u00adoperate", "cooperate"), ("می\u200cخواهم", "میخواهم"), ("\u202eabc", "abc"), ("5 ㎏", "5 kg"), ("don’t", "don't"),
+    ("1️⃣go", "go"), ("👨‍👩‍👧family", "family"), ("Привет,мир", "МИР"), ("①st", "1st"), ("Ǆungla", "ǆungla"), ("עברית־טובה", "טובה"),
+    ("한국어", "한국"), ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "한국"), ("x²", "x2"), ("per\u200bhaps", "haps"), ("Ⅷ", "viii"),
+]
+# Scripts without spaces: any part is found.
+PARTS = [
+    ("我喜欢北京烤鸭", "北京"), ("我喜欢北京烤鸭", "烤"), ("我喜欢北京烤鸭", "鸭"), ("我喜欢北京烤鸭", "喜欢北京"), ("我的iPhone手机", "手机"),
+    ("我的iPhone手机", "iphone"), ("東京都に住んでいます", "住んで"), ("東京都に住んでいます", "に"), ("ｶﾀｶﾅ", "カタ"), ("カタカナ", "タカ"),
+    ("สวัสดีชาวโลก", "ชาวโลก"), ("ສະບາຍດີ", "ບາຍ"), ("សួស្តីពិភពលោក", "ពិភពលោក"), ("မင်္ဂလာပါ", "ဂလာပါ"), ("𠮷野家", "野家"), ("𠮷野家", "𠮷"),
+]
+
+
+def test_one_folding_for_what_is_said_and_asked(db, people):
+    one = talk(db, people["ann"], "ben")
+    for text, _ in (*FOLDED, *PARTS):
+        say(db, one, people["ann"], text)
+    for indexed in (False, True):
+        missed = [(text, query) for text, query in (*FOLDED, *PARTS) if text not in contents(search(db, people["ben"], query))]
+        assert missed == [], f"indexed: {indexed}"
+        index(db)
+
+
+def test_parts_of_unspaced_scripts_are_parts(db, people):
+    """Neighbours in the query are neighbours in the text; in other scripts words are found by their beginnings only."""
+    one = talk(db, people["ann"], "ben")
+    for text in ("東京と京都", "北京", "abc"):
+        say(db, one, people["ann"], text)
+    for indexed in (False, True):
+        assert [contents(search(db, people["ben"], query)) for query in ("東京都", "京", "東京 京都", "京北", "bc")] == [
+            [], ["北京", "東京と京都"], ["東京と京都"], [], []]
+        index(db)
+
+
+def test_the_longest_texts_without_spaces_are_indexed(db, people):
+    """Each character makes a key; 85,000 of them are 255,000 bytes, what a stanza holds at most."""
+    one = talk(db, people["ann"], "ben")
+    chance = random.Random(7)
+    natural = "".join(chr(0x4e00 + int(chance.paretovariate(0.7)) % 2500) for _ in range(85_000))
+    say(db, one, people["ann"], natural)
+    say(db, one, people["ann"], "之后")
+    db.rows("SET statement_timeout = '5s'")
+    index(db)
+    assert len(search(db, people["ben"], natural[40_000:40_010])["items"]) == 1
+    assert contents(search(db, people["ben"], "之后"))[0] == "之后"
+
+
+def test_folding_agrees_with_unicode(db):
+    """toNFKC_Casefold of Python's data, for each character: the same there is the same here, and twice is once."""
+    characters = [c for c in map(chr, range(1, 0x110000)) if unicodedata.category(c) not in ("Cn", "Cs")]
+
+    def fold(texts):
+        return db.one("SELECT array_agg(text_fold(t) ORDER BY n) FROM unnest(%s::text[]) WITH ORDINALITY AS x (t, n)", texts)
+
+    def casefold(text):
+        for _ in range(2):
+            text = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", text).casefold())
+        return text
+
+    folded = dict(zip(characters, fold(characters)))
+    groups = {}
+    for c, text in folded.items():
+        groups.setdefault(casefold(c), set()).add(text)
+    assert {key: texts for key, texts in groups.items() if len(texts) > 1} == {}
+    assert fold(list(folded.values())) == list(folded.values())
+    # Marks in another order and spelling, letters in the other case, in the middle of others.
+    chance = random.Random(11)
+    letters = [c for c in characters if unicodedata.category(c)[0] in "LMN" and c not in "\u0345İ"][:4000]
+    texts = ["".join(chance.choices(letters, k=6)) for _ in range(5000)]
+    assert fold([unicodedata.normalize("NFD", t) for t in texts]) == fold(texts)
+    assert fold([casefold(t) for t in texts]) == fold(texts)
+
+
+def test_words_end_by_property(db):
+    """Letters, marks and digits are in words, all else is not, and nothing that can be seen is lost."""
+    characters = [c for c in map(chr, range(1, 0x110000)) if unicodedata.category(c) not in ("Cn", "Cs")
+                  and unicodedata.normalize("NFKC", c) == c]
+    words = db.one("SELECT array_agg(text_words(t) ORDER BY n) FROM unnest(%s::text[]) WITH ORDINALITY AS x (t, n)",
+                   ["a" + c + "b" for c in characters])
+    unseen = set(map(chr, (0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, *range(0x180b, 0x1810))))
+    wrong = []
+    for c, text in zip(characters, words):
+        kind = unicodedata.category(c)
+        ends = " " in text
+        if kind in ("Lu", "Ll", "Lt", "Lm", "Mn", "Nd") and not "\u0e00" < c < "\u1b00" and not c > "\u3000" and c not in unseen:
+            wrong += [c] if ends else []
+        elif kind[0] in "PSZ" or kind in ("Cc", "Co"):
+            wrong += [c] if text.split() != ["a", "b"] else []
+    assert wrong == []
 
 
 def test_pages_are_those_of_a_plain_scan(db, people):
