@@ -15,6 +15,12 @@ void vcard_update_add(xmpp_stanza_t *presence, const char *hash)
 
 const char *vcard_update_parse(xmpp_stanza_t *presence)
 {
-    xmpp_stanza_t *update = stanza_child(presence, "x", NS_VCARD_UPDATE);
-    return update ? stanza_child_text(update, "photo", NS_VCARD_UPDATE) : NULL;
+    for (xmpp_stanza_t *child = stanza_first(presence); child; child = stanza_next(child)) {
+        const char *photo = stanza_is(child, "x", NS_VCARD_UPDATE)
+                                ? stanza_child_text(child, "photo", NS_VCARD_UPDATE)
+                                : NULL;
+        if (photo)
+            return photo;
+    }
+    return NULL;
 }

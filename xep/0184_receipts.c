@@ -12,11 +12,10 @@ bool receipt_is_requested(xmpp_stanza_t *message)
 
 const char *receipt_parse(xmpp_stanza_t *message)
 {
-    xmpp_stanza_t *received = stanza_child(message, "received", NS_RECEIPTS);
-    if (!received)
-        return NULL;
-    const char *id = stanza_attr(received, "id");
-    return id ? id : stanza_attr(message, "id");
+    xmpp_stanza_t *received = stanza_child_having(message, "received", NS_RECEIPTS, "id");
+    if (received)
+        return stanza_attr(received, "id");
+    return stanza_child(message, "received", NS_RECEIPTS) ? stanza_attr(message, "id") : NULL;
 }
 
 void receipt_add_request(xmpp_stanza_t *message)

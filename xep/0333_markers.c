@@ -19,10 +19,9 @@ bool marker_is_markable(xmpp_stanza_t *message)
 enum marker marker_parse(xmpp_stanza_t *message, const char **ret_id)
 {
     for (unsigned marker = MARKER_ACKNOWLEDGED; marker > MARKER_NONE; marker--) {
-        xmpp_stanza_t *element = stanza_child(message, names[marker], NS_MARKERS);
-        const char *id = element ? stanza_attr(element, "id") : NULL;
-        if (id && *id) {
-            *ret_id = id;
+        xmpp_stanza_t *element = stanza_child_having(message, names[marker], NS_MARKERS, "id");
+        if (element) {
+            *ret_id = stanza_attr(element, "id");
             return (enum marker)marker;
         }
     }

@@ -9,7 +9,7 @@
 
 const char *origin_id_parse(xmpp_stanza_t *message)
 {
-    xmpp_stanza_t *element = stanza_child(message, "origin-id", NS_SID);
+    xmpp_stanza_t *element = stanza_child_having(message, "origin-id", NS_SID, "id");
     return element ? stanza_attr(element, "id") : NULL;
 }
 
@@ -22,8 +22,9 @@ const char *stanza_id_parse(xmpp_stanza_t *message, const char *by)
 {
     for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
         const char *claimed = stanza_attr(child, "by");
-        if (stanza_is(child, "stanza-id", NS_SID) && claimed && strcmp(claimed, by) == 0)
-            return stanza_attr(child, "id");
+        const char *id = stanza_attr(child, "id");
+        if (stanza_is(child, "stanza-id", NS_SID) && claimed && strcmp(claimed, by) == 0 && id && *id)
+            return id;
     }
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
 #include "xep/message.h"
+#include "xep/visible.h"
 
 static enum message_type type_of(xmpp_stanza_t *stanza)
 {
@@ -19,24 +20,29 @@ static enum message_type type_of(xmpp_stanza_t *stanza)
     return MESSAGE_NORMAL;
 }
 
+/* How well CHILD is what is wanted of several; 0: not at all. */
+static unsigned fitness(xmpp_stanza_t *child, const char *lang)
+{
+    const char *text = stanza_text(child);
+    const char *own = stanza_attr(child, "xml:lang");
+    unsigned shown = text_is_visible(text, strlen(text)) ? 4 : 0;
+    if (own && lang && g_ascii_strcasecmp(own, lang) == 0)
+        return shown + 3;
+    return shown + (own && *own ? 1 : 2);
+}
+
 static const char *text_in(xmpp_stanza_t *stanza, const char *name, const char *lang)
 {
-    xmpp_stanza_t *first = NULL;
-    xmpp_stanza_t *plain = NULL;
+    xmpp_stanza_t *best = NULL;
+    unsigned most = 0;
     for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
-        if (!stanza_is(child, name, stanza_ns(stanza)))
-            continue;
-        const char *own = stanza_attr(child, "xml:lang");
-        if (own && lang && g_ascii_strcasecmp(own, lang) == 0)
-            return stanza_text(child);
-        if (!own && !plain)
-            plain = child;
-        if (!first)
-            first = child;
+        unsigned fits = stanza_is(child, name, stanza_ns(stanza)) ? fitness(child, lang) : 0;
+        if (fits > most) {
+            best = child;
+            most = fits;
+        }
     }
-    if (plain)
-        first = plain;
-    return first ? stanza_text(first) : NULL;
+    return best ? stanza_text(best) : NULL;
 }
 
 bool message_parse(xmpp_stanza_t *stanza, const char *lang, struct message_stanza *ret)

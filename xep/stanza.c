@@ -140,6 +140,17 @@ xmpp_stanza_t *stanza_child(xmpp_stanza_t *parent, const char *name, const char 
     return NULL;
 }
 
+xmpp_stanza_t *stanza_child_having(xmpp_stanza_t *parent, const char *name, const char *ns,
+                                   const char *attribute)
+{
+    for (xmpp_stanza_t *child = stanza_first(parent); child; child = stanza_next(child)) {
+        const char *value = stanza_is(child, name, ns) ? stanza_attr(child, attribute) : NULL;
+        if (value && *value)
+            return child;
+    }
+    return NULL;
+}
+
 const char *stanza_text(xmpp_stanza_t *element)
 {
     xmpp_stanza_t *node = xmpp_stanza_get_children(element);

@@ -47,6 +47,9 @@ xmpp_stanza_t *stanza_first(xmpp_stanza_t *parent);
 xmpp_stanza_t *stanza_next(xmpp_stanza_t *element);
 /* The first child that is exactly {NS}NAME, or NULL. A child without "xmlns" has its parent's. */
 xmpp_stanza_t *stanza_child(xmpp_stanza_t *parent, const char *name, const char *ns);
+/* The first of them whose ATTRIBUTE is there and not empty: one without it says nothing. */
+xmpp_stanza_t *stanza_child_having(xmpp_stanza_t *parent, const char *name, const char *ns,
+                                   const char *attribute);
 /* The first text node directly inside ELEMENT, "" when there is none. */
 const char *stanza_text(xmpp_stanza_t *element);
 /* The text of stanza_child(), or NULL when there is no such child. */

@@ -415,15 +415,18 @@ static void take_event(const struct stanza_context *context, const struct pubsub
     peer->nick = profile_name_of(nick);
 }
 
-/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. */
+/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. The type of the
+ * message is up to the server (XEP-0060 section 12.7). */
 static bool on_event(const struct stanza_context *context)
 {
     struct pubsub_item item;
-    if (strchr(context->from, '/') || !strchr(context->from, '@'))
+    const char *type = stanza_attr(context->stanza, "type");
+    if (strchr(context->from, '/') || !strchr(context->from, '@') ||
+        g_strcmp0(type, "error") == 0 || g_strcmp0(type, "groupchat") == 0)
         return false;
     if (pubsub_event_parse(context->stanza, &item))
         take_event(context, &item);
-    return true;
+    return false; /* a text beside it is a message */
 }
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
@@ -446,7 +449,7 @@ static void stop(struct core *core)
 static const struct stanza_handler stanzas[] = {
     {.stanza = "presence", .type = "available", .targets = TARGET_USER | TARGET_RESOURCE,
      .handle = on_presence},
-    {"message", "headline", "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE, on_event},
+    {"message", NULL, "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE, on_event},
     {0},
 };
 
