@@ -26,6 +26,7 @@ libxep_a_SOURCES = \
   xep/error.c xep/error.h \
   xep/jid.c xep/jid.h \
   xep/message.c xep/message.h \
+  xep/message_text.c xep/message_text.h \
   xep/ns.h \
   xep/precis.c xep/precis.h \
   xep/presence.c xep/presence.h \
@@ -33,7 +34,8 @@ libxep_a_SOURCES = \
   xep/stanza.c xep/stanza.h xep/stanza_text.c \
   xep/stream_lexer.c xep/stream_lexer.h \
   xep/stream_reader.c xep/stream_reader.h \
-  xep/time.c xep/time.h
+  xep/time.c xep/time.h \
+  xep/visible.c xep/visible.h
 XEP_LIBS = libxep.a $(STROPHE_LIBS) $(ICU_LIBS) $(EXPAT_LIBS) $(GLIB_LIBS)
 
 noinst_PROGRAMS += xep/dump_xeps

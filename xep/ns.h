@@ -15,20 +15,36 @@
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* 0030 */
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items" /* 0030 */
 #define NS_VCARD "vcard-temp"                                   /* 0054 */
+#define NS_MUC_USER "http://jabber.org/protocol/muc#user"       /* 0045 */
+#define NS_IBB "http://jabber.org/protocol/ibb"                 /* 0047 */
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub"              /* 0060 */
 #define NS_PUBSUB_EVENT NS_PUBSUB "#event"
 #define NS_PUBSUB_ERRORS NS_PUBSUB "#errors"
+#define NS_OOB "jabber:x:oob"                                   /* 0066 */
+#define NS_HTTP_AUTH "http://jabber.org/protocol/http-auth"     /* 0070 */
+#define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* 0071 */
+#define NS_XHTML "http://www.w3.org/1999/xhtml"
+#define NS_SOAP "http://www.w3.org/2003/05/soap-envelope"       /* 0072 */
+#define NS_GEOLOC "http://jabber.org/protocol/geoloc"           /* 0080 */
 #define NS_AVATAR_DATA "urn:xmpp:avatar:data"                   /* 0084 */
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"  /* 0085 */
 #define NS_VERSION "jabber:iq:version"                          /* 0092 */
 #define NS_CAPS "http://jabber.org/protocol/caps"               /* 0115 */
+#define NS_ROSTER_OLD "jabber:x:roster"                         /* 0093 */
+#define NS_SI "http://jabber.org/protocol/si"                   /* 0095 */
+#define NS_ROSTER_EXCHANGE "http://jabber.org/protocol/rosterx" /* 0144 */
 #define NS_VCARD_UPDATE "vcard-temp:x:update"                   /* 0153 */
 #define NS_NICK "http://jabber.org/protocol/nick"               /* 0172 */
+#define NS_CAPTCHA "urn:xmpp:captcha"                           /* 0158 */
+#define NS_JINGLE "urn:xmpp:jingle:1"                           /* 0166 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                         /* 0184 */
 #define NS_PING "urn:xmpp:ping"                                 /* 0199 */
 #define NS_TIME "urn:xmpp:time"                                 /* 0202 */
 #define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
+#define NS_ATTENTION "urn:xmpp:attention:0"                     /* 0224 */
+#define NS_BOB "urn:xmpp:bob"                                   /* 0231 */
+#define NS_INVITATION "jabber:x:conference"                     /* 0249 */
 #define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"         /* 0232 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
 #define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
@@ -37,7 +53,22 @@
 #define NS_IDLE "urn:xmpp:idle:1"                               /* 0319 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
 #define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
+#define NS_CALL_MESSAGE "urn:xmpp:jingle-message:0"             /* 0353 */
 #define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */
+#define NS_REFERENCE "urn:xmpp:reference:0"                     /* 0372 */
+#define NS_OX "urn:xmpp:openpgp:0"                              /* 0373 */
+#define NS_EME "urn:xmpp:eme:0"                                 /* 0380 */
+#define NS_OMEMO_OLD "eu.siacs.conversations.axolotl"           /* 0384 */
+#define NS_OMEMO "urn:xmpp:omemo:2"
+#define NS_PGP "jabber:x:encrypted"                             /* 0027 */
+#define NS_SIMS "urn:xmpp:sims:1"                               /* 0385 */
+#define NS_MIX_MISC "urn:xmpp:mix:misc:0"                       /* 0407 */
+#define NS_OCCUPANT "urn:xmpp:occupant-id:0"                    /* 0421 */
+#define NS_FILE "urn:xmpp:file:metadata:0"                      /* 0446 */
+#define NS_SFS "urn:xmpp:sfs:0"                                 /* 0447 */
+#define NS_URL_DATA "http://jabber.org/protocol/url-data"       /* 0103 */
+#define NS_STICKERS "urn:xmpp:stickers:0"                       /* 0449 */
+#define NS_CALL_INVITES "urn:xmpp:call-invites:0"               /* 0482 */
 
 /* The project's own: docs/namespaces.md. */
 #define NS_IN_CALL "urn:trestle:presence:0"

@@ -127,6 +127,7 @@ struct message_write {
     char *stanza;
     bool markable;
     bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
+    struct uuid earlier;      /* what dedupe would have been before, see message_receive(); nil: nothing */
     gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;

@@ -54,7 +54,7 @@ bool binary_boolean(const PGresult *result, int row, int column);
 void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id); /* NULL: nil */
 char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */
 
-#define ARRAYS_MAX 11 /* columns of a batch */
+#define ARRAYS_MAX 12 /* columns of a batch */
 
 /* How writes of one kind become a statement and results; see write_kinds.c. */
 struct write_codec {

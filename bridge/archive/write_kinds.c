@@ -40,6 +40,7 @@ static void encode_receive(struct write *write, struct array *a)
     if (m->sent_at > 0)
         clock_format(m->sent_at, sent);
     array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
+    array_add_uuid(&a[11], &m->earlier);
 }
 
 static void decode_stored(struct write *write, const PGresult *r, int row)
@@ -191,9 +192,10 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
                         ARRAY_BOOLEAN},
                        SCALAR_CAREFUL, encode_message, decode_message},
-    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 11,
+    [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE, 12,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
-                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT},
+                        ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT,
+                        ARRAY_UUID},
                        SCALAR_NONE, encode_receive, decode_receive},
     [WRITE_MARK] = {QUERY_MARK_STORE, 5,
                     {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},

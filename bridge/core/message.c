@@ -19,6 +19,9 @@
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
+#define UNIQUE_ID_MIN 8 /* bytes; shorter ids are counted */
+#define REPETITION_PERIOD (600 * G_USEC_PER_SEC) /* as in message_receive() in sql/function */
+
 static struct message_write *as_message(struct write *write)
 {
     return (struct message_write *)(void *)write;
@@ -324,19 +327,29 @@ static void arrival_done(struct write *write, enum error_code error)
     message_write_free(m);
 }
 
-/* A repetition is told by the origin-id; without one, by the stanza's id and the text together,
- * because some clients count their ids from one again after each start. */
+static void make_id_dedupe(const struct message_arrival *arrival, gint64 period, struct uuid *ret_digest)
+{
+    char number[24];
+    g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, period);
+    make_dedupe("id", (const char *[]){arrival->address, arrival->to, arrival->foreign_id,
+                                       arrival->body, number, NULL},
+                ret_digest);
+}
+
+/* A repetition is told by the origin-id, which nobody gives twice; without one, by the stanza's id and the text
+ * together, from the same resource and for a while only: clients count their ids from one again. */
 static void arrival_dedupe(struct message_write *m, const struct message_arrival *arrival)
 {
-    if (arrival->origin_id)
+    gint64 period = clock_wall() / REPETITION_PERIOD;
+    if (arrival->origin_id && strlen(arrival->origin_id) >= UNIQUE_ID_MIN) {
         make_dedupe("origin", (const char *[]){arrival->from, arrival->to, arrival->origin_id, NULL},
                     &m->dedupe);
-    else if (arrival->foreign_id && strlen(arrival->foreign_id) >= 8)
-        make_dedupe("id", (const char *[]){arrival->from, arrival->to, arrival->foreign_id,
-                                           arrival->body, NULL},
-                    &m->dedupe);
-    else
+    } else if (arrival->foreign_id && strlen(arrival->foreign_id) >= UNIQUE_ID_MIN) {
+        make_id_dedupe(arrival, period, &m->dedupe);
+        make_id_dedupe(arrival, period - 1, &m->earlier);
+    } else {
         m->dedupe = m->id;
+    }
 }
 
 void message_arrived(struct core *core, const struct message_arrival *arrival,

@@ -20,7 +20,9 @@
 #include "bridge/xmpp/link.h"
 #include "xep/0359_ids.h"
 #include "xep/error.h"
+#include "xep/jid.h"
 #include "xep/message.h"
+#include "xep/message_text.h"
 
 #define FOREIGN_ID_MAX 255
 #define PAGE_LIMIT_DEFAULT 50
@@ -198,6 +200,8 @@ static void on_marks(struct core *core, const struct stanza_context *context,
         message_marked(core, context->from_bare, &id, message->marker != MARKER_RECEIVED);
 }
 
+static const struct error_info too_long = {.type = "modify", .condition = "policy-violation"};
+
 struct arrival {
     struct link *link;
     xmpp_stanza_t *stanza; /* reference: to answer with an error */
@@ -225,48 +229,95 @@ static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
     return stanza_to_text(copy, NULL);
 }
 
-/* When a message that came late was sent, if its sender, or the sender's server, says so (XEP-0203);
- * else 0. It is shown, and decides nothing. */
-static gint64 sent_at(const struct stanza_context *context, const struct message_stanza *message)
+/* When a message that came late was sent (XEP-0203), as a server says that had it, or else its sender; 0: just
+ * now. It is shown, and decides nothing. */
+static gint64 sent_at(const struct core *core, const struct stanza_context *context,
+                      const struct message_stanza *message)
 {
-    const char *by = message->delay.from;
     const char *domain = strchr(context->from_bare, '@');
-    if (!message->has_delay ||
-        (by && strcmp(by, context->from_bare) != 0 && strcmp(by, context->from) != 0 &&
-         (!domain || strcmp(by, domain + 1) != 0)))
-        return 0;
-    gint64 stamp = message->delay.stamp_us;
-    return stamp < clock_wall() - SENT_LATE ? MAX(stamp, 0) : 0;
+    const char *const by[] = {domain ? domain + 1 : context->from_bare,
+                              core->options->xmpp_server_domain,
+                              core->options->xmpp_domain,
+                              context->from_bare,
+                              context->from,
+                              "",
+                              NULL};
+    gint64 stamp;
+    bool late = message->has_delay &&
+                delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp);
+    return late ? stamp : 0;
 }
 
-static void on_body(struct core *core, const struct stanza_context *context,
-                    const struct message_stanza *message)
+/* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether there is
+ * such a user or not. */
+static void refuse(const struct stanza_context *context, const struct error_info *info, const char *text)
 {
-    g_autofree char *text = archived_text(core, context->stanza);
-    g_autofree char *body = message->subject && *message->subject
-                                ? g_strconcat(message->subject, "\n", message->body, NULL)
-                                : g_strdup(message->body);
-    bool usable_id = message->id && strlen(message->id) <= FOREIGN_ID_MAX;
+    g_autoptr(xmpp_stanza_t) reply =
+        stanza_reply_error(context->stanza, info->type, info->condition, text);
+    if (reply)
+        link_send(context->link, reply);
+}
+
+/* Whether DOMAIN, whose room passes on an invitation, may speak for INVITER: it lies below the inviter's own domain
+ * or is the same. */
+static bool may_speak_for(const char *domain, const char *inviter, const char *ours)
+{
+    const char *own = strchr(inviter, '@');
+    if (!own || strcmp(own + 1, ours) == 0)
+        return false;
+    gsize length = strlen(domain), own_length = strlen(own + 1);
+    return length >= own_length && strcmp(domain + length - own_length, own + 1) == 0 &&
+           (length == own_length || domain[length - own_length - 1] == '.');
+}
+
+/* Who is shown as the sender of what a room passes on: a room is nobody that one talks with. The inviter, where
+ * the room's word for it is good; else the service that the room is at. */
+static char *sender_of_invitation(const struct core *core, const struct stanza_context *context,
+                                  const struct message_text *text)
+{
+    const char *at = strchr(context->from_bare, '@');
+    const char *domain = at ? at + 1 : context->from_bare;
+    g_autofree char *inviter = text->inviter ? jid_prepare_bare(text->inviter) : NULL;
+    if (inviter && may_speak_for(domain, inviter, core->options->xmpp_domain))
+        return g_steal_pointer(&inviter);
+    return g_strdup(domain);
+}
+
+static void take_text(struct core *core, const struct stanza_context *context,
+                      const struct message_stanza *message, const struct message_text *text)
+{
+    g_autofree char *archived = archived_text(core, context->stanza);
+    g_autofree char *passed_on = text->from_room ? sender_of_invitation(core, context, text) : NULL;
+    bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
+    bool chat = !passed_on && message->type != MESSAGE_HEADLINE; /* of what else, no marks are owed */
     struct message_arrival arrived = {
-        .from = context->from_bare, .to = context->to_bare, .address = context->from, .body = body,
+        .from = passed_on ? passed_on : context->from_bare, .to = context->to_bare,
+        .address = context->from, .body = text->text,
         .foreign_id = usable_id ? message->id : NULL, .origin_id = message->origin_id,
-        .stanza = text, .markable = message->markable, .receipt = message->receipt_requested,
-        .sent_at = sent_at(context, message)};
+        .stanza = archived, .markable = chat && message->markable,
+        .receipt = chat && message->receipt_requested, .sent_at = sent_at(core, context, message)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);
     message_arrived(core, &arrived, arrival_done, arrival);
 }
 
-/* Nobody here takes it (RFC 6120 section 10.5.1, RFC 6121 section 8.5.2): no user is in a room, and
- * the domain talks to nobody. */
-static void refuse(const struct stanza_context *context)
+static void on_text(struct core *core, const struct stanza_context *context,
+                    const struct message_stanza *message)
 {
-    const struct error_info *info = error_info(ERROR_REFUSED);
-    g_autoptr(xmpp_stanza_t) reply =
-        stanza_reply_error(context->stanza, info->type, info->condition, NULL);
-    if (reply)
-        link_send(context->link, reply);
+    g_auto(message_text) text = {0};
+    message_text_read(context->stanza, message, &text);
+    gsize most = (gsize)core->options->messages_xmpp_content_max;
+    if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
+        g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
+        refuse(context, &too_long, why);
+    } else if (text.told == MESSAGE_TOLD) {
+        take_text(core, context, message, &text);
+    } else if (text.told == MESSAGE_BLANK) {
+        refuse(context, error_info(ERROR_UNPROCESSABLE), "The message shows nothing");
+    } else if (text.told == MESSAGE_REFUSED) {
+        refuse(context, error_info(ERROR_REFUSED), text.reason);
+    }
 }
 
 static bool on_message(const struct stanza_context *context)
@@ -277,15 +328,16 @@ static bool on_message(const struct stanza_context *context)
         return false;
     if (message.type == MESSAGE_ERROR)
         return on_error(core, context);
-    if (message.type == MESSAGE_HEADLINE)
-        return false;
+    if (message.type == MESSAGE_HEADLINE && context->target == TARGET_DOMAIN && !message.body)
+        return false; /* an event, which nobody asked for */
+    /* RFC 6120 section 10.5.1, RFC 6121 section 8.5.2: no user is in a room, and the domain talks to nobody. */
     if (message.type == MESSAGE_GROUPCHAT || context->target == TARGET_DOMAIN) {
-        refuse(context);
+        refuse(context, error_info(ERROR_REFUSED), NULL);
         return true;
     }
-    on_marks(core, context, &message);
-    if (message.body && *message.body)
-        on_body(core, context, &message);
+    if (message.type != MESSAGE_HEADLINE)
+        on_marks(core, context, &message);
+    on_text(core, context, &message);
     return true;
 }
 

@@ -127,10 +127,12 @@ END $$;
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender's User object; receipt: one
 -- waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
+-- p_earlier: what p_dedupes would have been one REPETITION_PERIOD of core/message.c ago, for what is recognised
+-- for that long only; such a repetition counts if the first is not older.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
-  p_sent text[] DEFAULT NULL)
+  p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
                remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
@@ -142,6 +144,7 @@ DECLARE
   senders uuid[] := '{}';
   pairs uuid[] := '{}';
   receipts boolean[] := '{}';
+  dedupes uuid[] := p_dedupes;
   target users;
   source uuid;
   pair uuid;
@@ -165,12 +168,17 @@ BEGIN
     senders := senders || source;
     pairs := pairs || pair;
     receipts := receipts || (p_receipts[n] AND privacy_receipts(target.privacy_receipts));
+    IF p_earlier[n] IS NOT NULL AND EXISTS (
+        SELECT FROM messages m WHERE m.sender_id = source AND m.dedupe = p_earlier[n]
+          AND m.created_at > now() - interval '10 minutes') THEN
+      dedupes[n] := p_earlier[n];
+    END IF;
   END LOOP;
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
            s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
            s.awaited, s.held, s.events, user_text(u), receipts[s.n] AND NOT s.held
-      FROM message_store(p_ids, pairs, senders, p_bodies, NULL, p_dedupes, true,
+      FROM message_store(p_ids, pairs, senders, p_bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
                                  user_b, sender_id, remote_jid, outbox, outbox_position, number_a,

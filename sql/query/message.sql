@@ -8,7 +8,7 @@ SELECT * FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::
 -- name: message_receive
 SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                               $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
-                              $11::text[])
+                              $11::text[], $12::uuid[])
 
 -- name: message_fail
 SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])

@@ -29,17 +29,40 @@ def test_chat_and_normal_messages_are_messages_whatever_they_are_addressed_to(al
             socket.expect("message.new", content=str(n))
 
 
-def test_what_has_no_text_is_no_message(alice, bob):
+def test_what_says_nothing_is_no_message(alice, bob):
     with alice.ws() as socket:
-        for inside in ("<subject>only a subject</subject>", "<body/>", "", "<thread>t</thread>",
+        for inside in ("<body/>", "", "<thread>t</thread>",
                        f"<request xmlns='{RECEIPTS}'/>", "<x xmlns='urn:example:unknown'><body>inside</body></x>",
-                       "<body xmlns='urn:example:unknown'>another body</body>"):
-            for type in ("chat", "normal"):
+                       "<body xmlns='urn:example:unknown'>another body</body>",
+                       "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/></encrypted>"):
+            for type in ("chat", "normal", "headline"):
                 send(bob, alice.jid, inside, type=type)
         bob.barrier(alice.jid)
         socket.sync()
         assert socket.count("message.new") == 0 and socket.count("conversation.new") == 0
     assert alice.conversations()["items"] == []
+
+
+def test_what_has_no_body_is_shown_in_words(alice, bob):
+    """All kinds are in tests/vectors/xep/message_text."""
+    shown = {"<x xmlns='jabber:x:oob'><url>https://files.example.org/cat.jpg</url></x>": "https://files.example.org/cat.jpg",
+             "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>AA==</payload></encrypted>":
+             "This message is encrypted (OMEMO) and cannot be read here.",
+             "<x xmlns='jabber:x:conference' jid='team@rooms.example.org'/>": "Invitation to the room team@rooms.example.org",
+             "<subject>only a subject</subject>": "only a subject"}
+    with alice.ws() as socket:
+        for inside, text in shown.items():
+            asked = send(bob, alice.jid, inside + f"<request xmlns='{RECEIPTS}'/>", type="chat")
+            assert socket.expect("message.new")["payload"]["content"] == text
+            bob.expect_receipt(asked)
+
+
+def test_a_headline_is_shown_and_owes_nothing(alice, bob):
+    with alice.ws() as socket:
+        send(bob, alice.jid, f"<subject>Maintenance</subject><body>at noon</body><request xmlns='{RECEIPTS}'/>", type="headline")
+        assert socket.expect("message.new")["payload"]["content"] == "Maintenance\nat noon"
+        bob.barrier(alice.jid)
+    assert not [s for s in bob.inbox.received if s.has(RECEIPTS, "received")]
 
 
 def test_a_subject_is_the_first_line(alice, bob):

@@ -176,10 +176,10 @@ class Database:
         rows = [arrival(**a) for a in arrivals]
         columns = [[row[key] for row in rows] for key in
                    ("id", "sender", "to", "body", "dedupe", "address", "foreign_id", "markable", "stanza",
-                    "receipt")]
+                    "receipt", "earlier")]
         return self.rows("SELECT * FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
-                         " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[])",
-                         *columns, on=on)
+                         " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[],"
+                         " p_earlier => %s::uuid[])", *columns, on=on)
 
     def mark(self, kind, user=None, jid=None, conversation=None, message=None, on=None):
         row, = self.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[],"
@@ -302,9 +302,9 @@ def message(conversation, sender, body="hello", client_id=None, dedupe=None, id=
 
 
 def arrival(to, sender="romeo@example.org", body="hello", dedupe=None, foreign_id="f-1", markable=False,
-            receipt=False, id=None, stanza="<message/>"):
+            receipt=False, id=None, stanza="<message/>", earlier=None):
     id = id or new_id()
-    return {"id": id, "sender": sender, "to": to, "body": body, "dedupe": dedupe or id,
+    return {"earlier": earlier, "id": id, "sender": sender, "to": to, "body": body, "dedupe": dedupe or id,
             "address": f"{sender}/phone", "foreign_id": foreign_id, "markable": markable,
             "stanza": stanza, "receipt": receipt}
 

@@ -200,6 +200,18 @@ def test_no_receipt_for_a_text_that_was_not_stored(db):
     assert other["outcome"] == 3 and db.outbox() == []
 
 
+def test_a_repetition_of_the_period_before_counts_for_ten_minutes(db):
+    db.user("alice")
+    before, now, text = new_id(), new_id(), {"to": f"alice@{DOMAIN}", "body": "again"}
+    first, = db.receive({**text, "dedupe": before})
+    again, = db.receive({**text, "dedupe": now, "earlier": before})
+    assert (again["outcome"], again["id"]) == (1, first["id"])
+    db.rows("UPDATE messages SET created_at = created_at - interval '11 minutes'")
+    later, = db.receive({**text, "dedupe": now, "earlier": before})
+    assert later["outcome"] == 0 and later["seq"] == 2
+    assert db.receive({**text, "dedupe": now, "earlier": before})[0]["id"] == later["id"]
+
+
 # -- bounces
 
 def test_bounce_counts_only_from_the_remote_member(db):

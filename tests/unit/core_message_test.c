@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
@@ -410,6 +411,49 @@ static struct message_write *arrive(unsigned *calls, const char *body, const cha
     return (struct message_write *)(void *)fake_take_write();
 }
 
+/* As arrive(), from RESOURCE and with an id of its own; NULL: none. */
+static struct message_write *arrive_as(const char *resource, const char *id, const char *origin)
+{
+    g_autofree char *address = g_strconcat("romeo@example.org/", resource, NULL);
+    struct message_arrival arrival = {.from = "romeo@example.org", .to = alice->jid, .address = address,
+                                      .body = "hello", .foreign_id = id, .origin_id = origin,
+                                      .stanza = "<message/>"};
+    message_arrived(&core, &arrival, NULL, NULL);
+    struct message_write *write = (struct message_write *)(void *)fake_take_write();
+    ck_assert_ptr_nonnull(write);
+    return write;
+}
+
+static bool is_repetition(struct message_write *write, const struct message_write *first)
+{
+    bool same = uuid_equal(&write->dedupe, &first->dedupe) || uuid_equal(&write->earlier, &first->dedupe);
+    fake_refuse(&write->write, ERROR_UNAVAILABLE);
+    return same;
+}
+
+START_TEST(repetitions_by_id_end_with_the_resource_and_after_a_while)
+{
+    start();
+    struct message_write *first = arrive_as("phone", "counted-1", NULL);
+    ck_assert(is_repetition(arrive_as("phone", "counted-1", NULL), first));
+    ck_assert(!is_repetition(arrive_as("laptop", "counted-1", NULL), first));
+    ck_assert(!is_repetition(arrive_as("phone", "counted-2", NULL), first));
+    clock_advance(590 * G_USEC_PER_SEC);
+    ck_assert(is_repetition(arrive_as("phone", "counted-1", NULL), first));
+    clock_advance((gint64)3600 * G_USEC_PER_SEC);
+    ck_assert(!is_repetition(arrive_as("phone", "counted-1", NULL), first));
+    struct message_write *named = arrive_as("phone", "x", "an-origin-id");
+    clock_advance((gint64)30 * 3600 * G_USEC_PER_SEC);
+    ck_assert(is_repetition(arrive_as("laptop", "y", "an-origin-id"), named));
+    struct message_write *counted = arrive_as("phone", "17", "17");
+    ck_assert(!is_repetition(arrive_as("phone", "17", "17"), counted));
+    fake_refuse(&first->write, ERROR_UNAVAILABLE);
+    fake_refuse(&named->write, ERROR_UNAVAILABLE);
+    fake_refuse(&counted->write, ERROR_UNAVAILABLE);
+    stop();
+}
+END_TEST
+
 /* A message with an event behind it, and nothing after. */
 static void write_behind(const char *text, gint64 position)
 {
@@ -573,6 +617,7 @@ UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_
           closed_profile_is_told_to_the_sender_alone, blocks_have_their_codes,
           quiet_mark_is_told_to_the_reader_alone,
           late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
+          repetitions_by_id_end_with_the_resource_and_after_a_while,
           what_a_message_brings_with_it_keeps_its_place_in_the_log,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
           deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,

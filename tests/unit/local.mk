@@ -108,6 +108,11 @@ TESTS += tests/unit/xep_time_test
 tests_unit_xep_time_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_time_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/xep_visible_test
+TESTS += tests/unit/xep_visible_test
+tests_unit_xep_visible_test_SOURCES = tests/unit/xep_visible_test.c tests/unit/xep_read.h tests/unit/unit.h
+tests_unit_xep_visible_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_visible_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/xep_stanza_test
 TESTS += tests/unit/xep_stanza_test
 tests_unit_xep_stanza_test_SOURCES = tests/unit/xep_stanza_test.c tests/unit/xep_read.h

@@ -23,6 +23,7 @@
 #include "xep/0359_ids.h"
 #include "xep/error.h"
 #include "xep/message.h"
+#include "xep/message_text.h"
 #include "xep/presence.h"
 
 static json_t *dump_last(xmpp_stanza_t *stanza)
@@ -246,6 +247,24 @@ static json_t *dump_message(xmpp_stanza_t *stanza)
                      "has_delay", (int)m.has_delay, "ids", ids);
 }
 
+static json_t *dump_message_text(xmpp_stanza_t *stanza)
+{
+    static const char *const told[] = {"told", "silent", "blank", "refused"};
+    struct message_stanza message;
+    g_auto(message_text) text = {0};
+    if (!message_parse(stanza, NULL, &message))
+        return NULL;
+    message_text_read(stanza, &message, &text);
+    json_t *json = json_pack("{ss}", "told", told[text.told]);
+    if (text.text)
+        json_object_set_new(json, "text", json_string(text.text));
+    if (text.told == MESSAGE_REFUSED)
+        json_object_set_new(json, "reason", json_string(text.reason));
+    if (text.from_room)
+        json_object_set_new(json, "inviter", text.inviter ? json_string(text.inviter) : json_null());
+    return json;
+}
+
 static json_t *dump_presence(xmpp_stanza_t *stanza)
 {
     struct presence_stanza p;
@@ -266,7 +285,7 @@ static const struct {
     {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
     {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},
     {"0334", dump_hints},      {"0359", dump_ids},          {"error", dump_error},
-    {"message", dump_message}, {"presence", dump_presence},
+    {"message", dump_message}, {"message_text", dump_message_text}, {"presence", dump_presence},
 };
 
 static void check_vector(const char *folder, const char *file, json_t *(*dump)(xmpp_stanza_t *))

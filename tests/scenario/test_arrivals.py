@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What comes by XMPP, from anybody at any server: shown, told to its sender, or both alike for all addresses."""
+import uuid
+
+import pytest
+
+from harness.rest import App
+from test_hostile_stanza import make_world
+
+ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+MUC_USER = "http://jabber.org/protocol/muc#user"
+DELAY = "urn:xmpp:delay"
+NICK = "http://jabber.org/protocol/nick"
+RECEIPTS = "urn:xmpp:receipts"
+
+
+@pytest.fixture(scope="module")
+def bridge(running_stack):
+    with make_world(running_stack) as (server, daemon, _, _, _):
+        yield server, daemon
+
+
+@pytest.fixture
+def world(bridge):
+    """The fake server, its bridge, and a user whom nobody knows yet."""
+    server, daemon = bridge
+    app = App(daemon, "u" + uuid.uuid4().hex[:12])
+    app.jid = app.me()["jid"]
+    return server, app
+
+
+def send(server, to, inside, sender="bob@example.org/x", attributes="type='chat'", id=None):
+    id = id or str(uuid.uuid4())
+    server.send(f"<message from='{sender}' to='{to}' id='{id}' {attributes}>{inside}</message>")
+    return id
+
+
+def error_of(server, id):
+    answer = server.expect(f"an error for {id}", lambda s: s.name == "message" and s.id == id and s.type == "error")
+    error = answer.child("jabber:client", "error")
+    return error.get("type"), next(e.tag.partition("}")[2] for e in error), error.findtext(f"{{{ERRORS}}}text")
+
+
+def contents(app):
+    return {talk["jid"]: [m["content"] for m in app.messages(talk)["items"]]
+            for filter in ("all", "requests") for talk in app.conversations(filter=filter)["items"]}
+
+
+def settle(server, app):
+    """All that was sent before has been dealt with."""
+    server.expect("a receipt", lambda s, id=send(
+        server, app.jid, f"<body>last</body><request xmlns='{RECEIPTS}'/>", "carol@example.org/x"):
+        s.has(RECEIPTS, "received") and s.child(RECEIPTS, "received").get("id") == id)
+
+
+def test_what_is_refused_says_why_alike_for_everybody(world):
+    server, app = world
+    refused = {
+        f"<body>psst</body><x xmlns='{MUC_USER}'/>": ("cancel", "service-unavailable", "Private messages of rooms are not taken here"),
+        "<body> \u2800\u200b </body>": ("modify", "bad-request", "The message shows nothing"),
+        f"<body>{chr(92) * 65537}</body>": ("modify", "policy-violation", "The text is longer than 65536 bytes"),
+        "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>": ("cancel", "service-unavailable",
+                                                               "Calls and direct transfers are not taken here")}
+    for inside, expected in refused.items():
+        for to in (app.jid, "nobody@app.example.org"):
+            assert error_of(server, send(server, to, inside)) == expected
+    settle(server, app)
+    assert contents(app) == {"carol@example.org": ["last"]}
+
+
+def test_occupants_of_a_room_are_nobody_that_one_talks_with(world):
+    server, app = world
+    for nick in ("Ann", "Ben"):
+        assert error_of(server, send(server, app.jid, f"<body>I am {nick}</body><x xmlns='{MUC_USER}'/>",
+                                     f"team@rooms.example.org/{nick}"))[1] == "service-unavailable"
+    invite = f"<body>come in</body><x xmlns='{MUC_USER}'><invite from='{{}}'/></x>"
+    send(server, app.jid, invite.format("bob@example.org/x"), "team@rooms.example.org", "")
+    send(server, app.jid, invite.format("boss@example.org"), "team@rooms.evil.example", "")
+    send(server, app.jid, invite.format(app.jid), "team@rooms.app.example.org", "")
+    settle(server, app)
+    assert contents(app) == {
+        "carol@example.org": ["last"],
+        "bob@example.org": ["come in\nInvitation to the room team@rooms.example.org by bob@example.org"],
+        "rooms.evil.example": ["come in\nInvitation to the room team@rooms.evil.example by boss@example.org"],
+        "rooms.app.example.org": [f"come in\nInvitation to the room team@rooms.app.example.org by {app.jid}"]}
+
+
+def test_repetitions_are_of_one_resource(world):
+    server, app = world
+    body = "<body>ok</body>"
+    for resource in ("x", "x", "y"):
+        send(server, app.jid, body, f"bob@example.org/{resource}", id="counted-17")
+    settle(server, app)
+    assert contents(app)["bob@example.org"] == ["ok", "ok"]
+
+
+def test_the_better_witness_says_when_it_was_sent(world):
+    server, app = world
+    stamps = {
+        "foreign, own": ("eve@evil.example", "2026-05-04T08:00:00Z", "example.org", "2026-05-04T09:00:00Z"),
+        "own, foreign": ("example.org", "2026-05-04T09:00:00Z", "eve@evil.example", "2026-05-04T08:00:00Z"),
+        "to come, past": ("example.org", "9999-12-31T23:59:59Z", "bob@example.org", "2026-05-04T09:00:00Z"),
+        "year 1, past": ("example.org", "0001-01-01T00:00:00Z", "example.org", "2026-05-04T09:00:00Z")}
+    with app.ws() as socket:
+        for text, (one, at_one, other, at_other) in stamps.items():
+            send(server, app.jid, f"<body>{text}</body><delay xmlns='{DELAY}' from='{one}' stamp='{at_one}'/>"
+                                  f"<delay xmlns='{DELAY}' from='{other}' stamp='{at_other}'/>")
+            message = socket.expect("message.new", content=text)["payload"]
+            assert message["metadata"] == {"sent_at": "2026-05-04T09:00:00.000Z"}, text
+
+
+@pytest.mark.parametrize("type", ["headline", "normal", None])
+def test_an_event_is_one_whatever_its_type(world, type):
+    server, app = world
+    jid = f"dora-{uuid.uuid4().hex[:8]}@example.org"
+    with app.ws() as socket:
+        send(server, app.jid, "<body>hello</body>", jid + "/x")
+        socket.expect("message.new", content="hello")
+        send(server, app.jid, "<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='%s'><item id='current'>"
+             "<nick xmlns='%s'>Dora of %s</nick></item></items></event>" % (NICK, NICK, type), jid,
+             f"type='{type}'" if type else "")
+        assert socket.expect("user.updated", jid=jid)["payload"]["name"] == f"Dora of {type}"
