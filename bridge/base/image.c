@@ -15,6 +15,15 @@ struct span {
 static const char *const types[IMAGE_FORMAT_MAX] = {"image/png", "image/jpeg", "image/webp",
                                                     "image/gif"};
 
+/* Other names by which clients call these. */
+static const struct {
+    const char *name;
+    enum image_format format;
+} aliases[] = {
+    {"image/jpg", IMAGE_JPEG},   {"image/pjpeg", IMAGE_JPEG}, {"image/jfif", IMAGE_JPEG},
+    {"image/x-png", IMAGE_PNG}, {"image/apng", IMAGE_PNG},
+};
+
 /* Bytes beyond the end read as 0; who cares asks has(). */
 static uint32_t byte_at(const struct span *span, size_t at)
 {
@@ -175,13 +184,22 @@ const char *image_media_type(enum image_format format)
     return format < IMAGE_FORMAT_MAX ? types[format] : NULL;
 }
 
+static bool type_is(const char *media_type, const char *name)
+{
+    size_t length = strlen(name);
+    return g_ascii_strncasecmp(media_type, name, length) == 0 &&
+           (media_type[length] == '\0' || strchr("; \t", media_type[length]));
+}
+
 enum image_format image_format_of(const char *media_type)
 {
     for (int i = 0; media_type && i < IMAGE_FORMAT_MAX; i++) {
-        size_t length = strlen(types[i]);
-        if (g_ascii_strncasecmp(media_type, types[i], length) == 0 &&
-            (media_type[length] == '\0' || strchr("; \t", media_type[length])))
+        if (type_is(media_type, types[i]))
             return (enum image_format)i;
+    }
+    for (size_t i = 0; media_type && i < G_N_ELEMENTS(aliases); i++) {
+        if (type_is(media_type, aliases[i].name))
+            return aliases[i].format;
     }
     return IMAGE_FORMAT_MAX;
 }

@@ -12,6 +12,7 @@ libbase_a_SOURCES = \
   bridge/base/options.c bridge/base/options.h bridge/base/options.def \
   bridge/base/options_check.c bridge/base/options_check.h \
   bridge/base/options_print.c bridge/base/options_table.h \
+  bridge/base/origin.c bridge/base/origin.h \
   bridge/base/rate.c bridge/base/rate.h \
   bridge/base/text.c bridge/base/text.h \
   bridge/base/wheel.c bridge/base/wheel.h

@@ -9,6 +9,7 @@
 #include "bridge/base/error.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options_check.h"
+#include "bridge/base/origin.h"
 #include "bridge/base/options_table.h"
 #include "bridge/base/rate.h"
 #include "bridge/base/text.h"
@@ -171,23 +172,12 @@ static bool is_database_uri(const char *uri)
     return true;
 }
 
-/* An origin as browsers send it (RFC 6454): scheme, host, perhaps a port, and nothing behind. */
-static bool is_origin(const char *origin)
-{
-    g_autoptr(GUri) uri = g_uri_parse(origin, G_URI_FLAGS_NONE, NULL);
-    if (!uri || !is_given(g_uri_get_host(uri)) || g_uri_get_userinfo(uri) || g_uri_get_query(uri) ||
-        g_uri_get_fragment(uri))
-        return false;
-    const char *scheme = g_uri_get_scheme(uri);
-    return *g_uri_get_path(uri) == '\0' &&
-           (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
-}
-
 static bool check_origins(const char *list)
 {
-    g_auto(GStrv) origins = g_strsplit_set(list, " \t", -1);
+    g_auto(GStrv) origins = g_strsplit_set(list, " \t,", -1);
     for (guint i = 0; origins[i]; i++) {
-        if (*origins[i] && !is_origin(origins[i]))
+        g_autofree char *normal = origin_normal(origins[i]);
+        if (*origins[i] && !normal)
             return false;
     }
     return true;
@@ -292,7 +282,8 @@ bool options_check_values(struct options *options, GError **error)
         return complain(error, "[database] uri", "must look like postgresql://user@host/database");
     if (!check_origins(options->http_origins))
         return complain(error, "[http] origins",
-                        "must be origins such as https://app.example.org, separated by spaces");
+                        "must be origins such as https://app.example.org or capacitor://localhost, separated by "
+                        "spaces: scheme and host, perhaps a port, no path and no wildcard");
     if (!check_auth(options, error) || !check_session(options, error) ||
         !check_cluster(options, error))
         return false;

@@ -11,6 +11,8 @@
 unsigned operation_errors(const struct operation *operation)
 {
     unsigned errors = operation->errors | OPERATION_ERROR(BAD_REQUEST) | OPERATION_ERROR(TOO_LARGE) |
+                      OPERATION_ERROR(UPLOAD_TIMEOUT) | OPERATION_ERROR(TARGET_TOO_LONG) |
+                      OPERATION_ERROR(UNSUPPORTED_TYPE) | OPERATION_ERROR(HEADERS_TOO_LARGE) |
                       OPERATION_ERROR(UNPROCESSABLE) | OPERATION_ERROR(RATE_LIMITED) |
                       OPERATION_ERROR(INTERNAL) | OPERATION_ERROR(UNAVAILABLE);
     if (!(operation->flags & OPERATION_ANONYMOUS))
@@ -42,22 +44,34 @@ void request_reply_bytes(struct request *request, const struct reply_bytes *cont
         request_fail(request, ERROR_UNPROCESSABLE, "not here; use the REST route");
 }
 
-static void fail(struct request *request, enum error_code code, const char *detail,
-                 const char *pointer)
+static void fail(struct request *request, struct problem problem)
 {
-    g_auto(buffer) problem = BUFFER_INIT(PROBLEM_MAX);
-    problem_write(&problem, code, detail, pointer, request->id);
-    request->transport->fail(request, code, &problem);
+    g_auto(buffer) text = BUFFER_INIT(PROBLEM_MAX);
+    problem.request_id = request->id;
+    problem_write(&text, &problem);
+    request->transport->fail(request, problem.code, &text);
 }
 
 void request_fail(struct request *request, enum error_code code, const char *detail)
 {
-    fail(request, code, detail, NULL);
+    fail(request, (struct problem){.code = code, .detail = detail});
 }
 
 void request_fail_field(struct request *request, const struct field_problem *problem)
 {
-    fail(request, problem->code, problem->detail, problem->pointer);
+    fail(request, (struct problem){.code = problem->code, .detail = problem->detail,
+                                   .pointer = problem->pointer});
+}
+
+void request_fail_large(struct request *request, const char *detail, gint64 limit)
+{
+    fail(request, (struct problem){.code = ERROR_TOO_LARGE, .detail = detail, .limit = limit});
+}
+
+void request_fail_type(struct request *request, const char *detail, const char *const *supported)
+{
+    fail(request, (struct problem){.code = ERROR_UNSUPPORTED_TYPE, .detail = detail,
+                                   .supported = supported});
 }
 
 static void write_errors(struct json_writer *json, const char *pointer, const char *detail)
@@ -72,12 +86,20 @@ static void write_errors(struct json_writer *json, const char *pointer, const ch
     json_end_array(json);
 }
 
-void problem_write(struct buffer *buf, enum error_code code, const char *detail,
-                   const char *pointer, const char *request_id)
+static void write_supported(struct json_writer *json, const char *const *supported)
 {
-    const struct error_info *info = error_info(code);
+    json_key(json, "supported");
+    json_begin_array(json);
+    for (; *supported; supported++)
+        json_put_string(json, *supported);
+    json_end_array(json);
+}
+
+void problem_write(struct buffer *buf, const struct problem *problem)
+{
+    const struct error_info *info = error_info(problem->code);
     /* These two must not tell one cause from another (design: one body, byte for byte). */
-    bool opaque = code == ERROR_NOT_FOUND || code == ERROR_REFUSED;
+    bool opaque = problem->code == ERROR_NOT_FOUND || problem->code == ERROR_REFUSED;
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);
@@ -88,11 +110,15 @@ void problem_write(struct buffer *buf, enum error_code code, const char *detail,
     json_member_string(&json, "title", info->title);
     json_member_integer(&json, "status", info->http_status);
     json_member_string(&json, "code", info->code);
-    if (detail && !opaque)
-        json_member_string(&json, "detail", detail);
-    if (request_id)
-        json_member_string(&json, "request_id", request_id);
-    if (pointer && pointer[0] && !opaque)
-        write_errors(&json, pointer, detail);
+    if (problem->detail && !opaque)
+        json_member_string(&json, "detail", problem->detail);
+    if (problem->request_id)
+        json_member_string(&json, "request_id", problem->request_id);
+    if (problem->limit > 0)
+        json_member_integer(&json, "limit", problem->limit);
+    if (problem->supported)
+        write_supported(&json, problem->supported);
+    if (problem->pointer && problem->pointer[0] && !opaque)
+        write_errors(&json, problem->pointer, problem->detail);
     json_end_object(&json);
 }

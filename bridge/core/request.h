@@ -26,6 +26,7 @@ enum operation_flag {
     OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
     OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
     OPERATION_TAKES_TICKET = 1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_LIVE = 1 << 8,         /* reading it has effects (who waits is online): HEAD gets the head alone */
     OPERATION_LISTS = 1 << 7         /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
@@ -110,6 +111,16 @@ void request_reply_row(const struct rows *rows, enum error_code error, void *dat
  * still has to be answered. */
 void request_watch(struct request *request, void (*left)(struct request *request));
 
-/* Writes the problem object (RFC 9457) for CODE. DETAIL and POINTER may be NULL. */
-void problem_write(struct buffer *buf, enum error_code code, const char *detail,
-                   const char *pointer, const char *request_id);
+/* The same with what would have been right: the largest size in bytes, or the media types (ended by NULL). */
+void request_fail_large(struct request *request, const char *detail, gint64 limit);
+void request_fail_type(struct request *request, const char *detail, const char *const *supported);
+
+/* What a problem object (RFC 9457) says. Members but the code may be NULL or 0. */
+struct problem {
+    enum error_code code;
+    const char *detail, *pointer, *request_id;
+    gint64 limit;                 /* what would not have been too large, in bytes */
+    const char *const *supported; /* what would be read instead; ended by NULL */
+};
+
+void problem_write(struct buffer *buf, const struct problem *problem);

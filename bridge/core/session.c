@@ -44,6 +44,7 @@ struct sign_in {
     char *on_behalf;
     struct known *known;
     guint64 address;
+    bool only_looks;
     unsigned checks;
     session_done done;
     void *data;
@@ -298,7 +299,9 @@ static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
         return;
     }
     const char *values[] = {sign_in->token};
-    archive_query(sign_in->core->archive, QUERY_TICKET_TAKE, values, secret_read, sign_in);
+    archive_query(sign_in->core->archive,
+                  sign_in->only_looks ? QUERY_TICKET_FIND : QUERY_TICKET_TAKE, values, secret_read,
+                  sign_in);
 }
 
 /* ---- Server keys and tokens ------------------------------------------------------------------------ */
@@ -418,6 +421,7 @@ static struct sign_in *sign_in_new(struct core *core, const struct credentials *
     sign_in->known = g_new0(struct known, 1);
     sign_in->known->kind = credentials->kind;
     sign_in->address = credentials->address;
+    sign_in->only_looks = credentials->only_looks;
     return sign_in;
 }
 

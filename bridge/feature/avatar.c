@@ -17,6 +17,7 @@
 #define UPLOAD_MAX (512 * 1024)
 
 static const struct field no_fields[] = {{0}};
+static const char *const upload_types[] = {"image/png", "image/jpeg", "image/webp", "image/gif", NULL};
 
 /* ---- Upload ---------------------------------------------------------------------------------------- */
 
@@ -59,8 +60,8 @@ static void avatar_put(struct request *request)
     enum image_format format = image_format_of(request->raw_type);
     struct image_head head;
     if (format == IMAGE_FORMAT_MAX) {
-        request_fail(request, ERROR_UNPROCESSABLE,
-                     "Content-Type must be image/png, image/jpeg, image/webp or image/gif");
+        request_fail_type(request, "Content-Type must be image/png, image/jpeg, image/webp or image/gif",
+                          upload_types);
     } else if (!bytes || !image_read_head(bytes, length, &head) || head.format != format) {
         request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
     } else if (!image_is_bearable(&head)) {

@@ -394,7 +394,7 @@ static void drain(struct core *core)
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/events", .fields = fields, .handle = follow,
-     .flags = OPERATION_TAKES_TICKET, .reply = "text/event-stream",
+     .flags = OPERATION_TAKES_TICKET | OPERATION_LIVE, .reply = "text/event-stream",
      .summary = "Events as they happen, as text/event-stream"},
     {0},
 };

@@ -46,7 +46,8 @@ static void send(struct request *request)
 {
     const struct field_value *content = &request->values[SEND_CONTENT];
     if (content->length > (size_t)request->core->options->messages_content_max) {
-        request_fail(request, ERROR_TOO_LARGE, "the content is too long");
+        request_fail_large(request, "the content is too long",
+                           request->core->options->messages_content_max);
         return;
     }
     struct message_draft draft = {.conversation = &request->values[SEND_CONVERSATION].uuid,
@@ -106,7 +107,8 @@ static void send_direct(struct request *request)
         return;
     }
     if (values[DIRECT_CONTENT].length > (size_t)request->core->options->messages_content_max) {
-        request_fail(request, ERROR_TOO_LARGE, "the content is too long");
+        request_fail_large(request, "the content is too long",
+                           request->core->options->messages_content_max);
         return;
     }
     const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";

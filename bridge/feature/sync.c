@@ -293,7 +293,8 @@ static void drain(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/sync", .fields = fields, .handle = sync_log, .reply = "SyncPage",
+    {.method = "GET", .path = "/api/sync", .fields = fields, .handle = sync_log,
+     .flags = OPERATION_LIVE, .reply = "SyncPage",
      .summary = "What happened since a cursor; with wait, as soon as something does"},
     {0},
 };

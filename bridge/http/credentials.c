@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/base/options.h"
+#include "bridge/base/origin.h"
 #include "bridge/core/core.h"
 #include "bridge/core/secret.h"
 #include "bridge/http/cookie.h"
@@ -14,19 +15,14 @@
 
 bool origin_is_listed(const struct http_server *server, const char *origin)
 {
-    for (char **p = server->origins; *p; p++) {
-        if (g_ascii_strcasecmp(*p, origin) == 0)
-            return true;
-    }
-    return false;
+    g_autofree char *normal = server->origins[0] ? origin_normal(origin) : NULL;
+    return normal && g_strv_contains((const char *const *)server->origins, normal);
 }
 
 static bool origin_is_own_host(const struct exchange *exchange, const char *origin)
 {
     const char *host = exchange->head.host;
-    const char *authority = strstr(origin, "://");
-    bool web = g_str_has_prefix(origin, "http://") || g_str_has_prefix(origin, "https://");
-    return host && web && g_ascii_strcasecmp(authority + 3, host) == 0;
+    return host && origin_is_of_host(origin, host);
 }
 
 /* No Origin: not a browser. A page of the host that was asked may, and so may the listed ones. */
@@ -134,6 +130,7 @@ void credentials_find(struct exchange *exchange)
     struct credentials *credentials = &exchange->credentials;
     *credentials = (struct credentials){.token = head_bearer(exchange->head.authorization),
                                         .on_behalf = exchange->head.on_behalf,
+                                        .only_looks = strcmp(exchange->head.method, "HEAD") == 0,
                                         .address = caller_address(exchange)};
     exchange->request.address = credentials->address;
     if (exchange->code != ERROR_NONE)

@@ -18,7 +18,6 @@
 /* Bytes of a body that is read only to be ignored. Browsers and proxies write all of it before they
  * read: a connection that ends meanwhile is reset, and takes the answer with it. */
 #define SWALLOW_MAX (8 * 1024 * 1024)
-#define BODIES_MAX (64 * 1024 * 1024) /* bytes of all bodies together */
 #define SPARE_MAX 256
 
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
@@ -73,7 +72,21 @@ static void drop_body(struct exchange *exchange)
     if (exchange->counted > 0)
         exchange->server->bodies -= exchange->counted;
     exchange->counted = 0;
+    metric_set(METRIC_HTTP_BODIES, (gint64)exchange->server->bodies);
     buffer_clear(&exchange->body);
+}
+
+/* Counts LENGTH more bytes; false if all bodies together would be too many. */
+static bool count_body(struct exchange *exchange, guint64 length)
+{
+    struct http_server *server = exchange->server;
+    size_t most = (size_t)server->core->options->http_bodies_max;
+    if (server->bodies > most || length > most - server->bodies)
+        return false;
+    exchange->counted += (size_t)length;
+    server->bodies += (size_t)length;
+    metric_set(METRIC_HTTP_BODIES, (gint64)server->bodies);
+    return true;
 }
 
 void exchange_destroy(struct exchange *exchange)
@@ -82,6 +95,7 @@ void exchange_destroy(struct exchange *exchange)
     exchange_unwatch(exchange);
     g_clear_pointer(&exchange->stream, stream_free);
     release_request(exchange);
+    head_clear(&exchange->head);
     g_free(exchange->asked_dialect);
     g_free(exchange->ticket);
     g_free(exchange->content);
@@ -132,7 +146,8 @@ static void set_content(struct exchange *exchange, struct buffer *content)
     log_error(AREA_HTTP, "reply-too-large", "request=%s", exchange->request.id);
     g_free(exchange->content);
     struct buffer problem = BUFFER_INIT(4096);
-    problem_write(&problem, ERROR_INTERNAL, NULL, NULL, exchange->request.id);
+    problem_write(&problem, &(struct problem){.code = ERROR_INTERNAL,
+                                              .request_id = exchange->request.id});
     exchange->code = ERROR_INTERNAL;
     exchange->status = error_info(ERROR_INTERNAL)->http_status;
     exchange->content = buffer_take(&problem, &exchange->content_length);
@@ -186,16 +201,23 @@ static void transport_watch(struct request *request, void (*left)(struct request
     exchange_watch(exchange_of(request), left);
 }
 
-void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
-                   const char *pointer)
+void exchange_fail_with(struct exchange *exchange, const struct problem *problem)
 {
     if (exchange->code != ERROR_NONE)
         return;
-    struct buffer problem = BUFFER_INIT(4096);
-    problem_write(&problem, code, detail, pointer, exchange->request.id);
-    exchange->status = error_info(code)->http_status;
-    exchange->code = code;
-    exchange->content = buffer_take(&problem, &exchange->content_length);
+    struct buffer text = BUFFER_INIT(4096);
+    struct problem whole = *problem;
+    whole.request_id = exchange->request.id;
+    problem_write(&text, &whole);
+    exchange->status = error_info(whole.code)->http_status;
+    exchange->code = whole.code;
+    exchange->content = buffer_take(&text, &exchange->content_length);
+}
+
+void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
+                   const char *pointer)
+{
+    exchange_fail_with(exchange, &(struct problem){.code = code, .detail = detail, .pointer = pointer});
 }
 
 static void fail_now(struct exchange *exchange, enum error_code code, const char *detail)
@@ -223,47 +245,102 @@ static void find_route(struct exchange *exchange)
         parameters_read(exchange);
 }
 
-static void check_body_head(struct exchange *exchange)
+/* The largest body that may come. */
+static size_t body_max(const struct exchange *exchange)
 {
-    const char *type = exchange->head.content_type;
-    guint64 length = exchange->head.content_length;
     const struct operation *operation = exchange->request.operation;
-    size_t raw_max = operation ? operation->raw_max : 0;
-    guint64 most = raw_max ? raw_max : (guint64)exchange->server->core->options->http_body_max;
-    if (length > most)
-        exchange_fail(exchange, ERROR_TOO_LARGE, "the body is too large", NULL);
-    else if (raw_max == 0 && length > 0 && (!type || g_ascii_strncasecmp(type, "application/json", 16) != 0 ||
-                              (type[16] != '\0' && !strchr("; \t", type[16]))))
-        exchange_fail(exchange, ERROR_BAD_REQUEST, "Content-Type must be application/json", NULL);
+    return operation && operation->raw_max ? operation->raw_max
+                                           : (size_t)exchange->server->core->options->http_body_max;
+}
+
+static bool has_body(const struct exchange *exchange)
+{
+    return exchange->head.content_length > 0 || exchange->head.chunked;
+}
+
+static bool is_json(const char *type)
+{
+    return type && g_ascii_strncasecmp(type, "application/json", 16) == 0 &&
+           (type[16] == '\0' || strchr("; \t", type[16]));
+}
+
+static void check_size(struct exchange *exchange, guint64 length)
+{
+    if (length > body_max(exchange))
+        exchange_fail_with(exchange, &(struct problem){.code = ERROR_TOO_LARGE,
+                                                       .detail = "the body is too large",
+                                                       .limit = (gint64)body_max(exchange)});
+}
+
+/* Bodies are read as they are, and JSON unless the operation says otherwise. */
+static void check_type(struct exchange *exchange)
+{
+    static const char *const plain[] = {"identity", NULL}, *const json[] = {"application/json", NULL};
+    const struct operation *operation = exchange->request.operation;
+    const char *coding = exchange->head.content_encoding;
+    if (coding && coding[0] && g_ascii_strcasecmp(coding, "identity") != 0) {
+        exchange->coded = true;
+        exchange_fail_with(exchange,
+                           &(struct problem){.code = ERROR_UNSUPPORTED_TYPE,
+                                             .detail = "a body must come without Content-Encoding",
+                                             .supported = plain});
+    } else if (!(operation && operation->raw_max) && !is_json(exchange->head.content_type)) {
+        exchange_fail_with(exchange,
+                           &(struct problem){.code = ERROR_UNSUPPORTED_TYPE,
+                                             .detail = "Content-Type must be application/json",
+                                             .supported = json});
+    }
 }
 
 /* A client that has sent its whole body before it reads gets to see why it was in vain; who asks first
  * (Expect: 100-continue) need not send it. */
 static bool is_swallowed(const struct exchange *exchange)
 {
-    return exchange->head.content_length <= SWALLOW_MAX &&
-           (exchange->head.content_length == 0 ||
+    return !has_body(exchange) ||
+           (exchange->head.content_length <= SWALLOW_MAX &&
             !MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Expect"));
 }
 
-/* The head is in. What cannot be trusted or swallowed is answered at once. */
+/* What cannot be trusted is answered at once. */
+static enum MHD_Result refuse_head(struct exchange *exchange, enum error_code code,
+                                   const char *detail)
+{
+    gint64 limit = code == ERROR_TARGET_TOO_LONG     ? HEAD_TARGET_MAX
+                   : code == ERROR_HEADERS_TOO_LARGE ? HEAD_MAX
+                                                     : 0;
+    head_clear(&exchange->head);
+    exchange->head = (struct head){0};
+    exchange->close = true;
+    exchange_fail_with(exchange, &(struct problem){.code = code, .detail = detail, .limit = limit});
+    return reply_send(exchange);
+}
+
+static bool is_preflight(const struct exchange *exchange)
+{
+    const struct head *head = &exchange->head;
+    return strcmp(head->method, "OPTIONS") == 0 && !has_body(exchange) &&
+           (head->request_method || strcmp(head->url, "*") == 0);
+}
+
+/* The head is in. What cannot be swallowed is answered at once. */
 static enum MHD_Result begin(struct exchange *exchange)
 {
-    const char *fault = head_read(exchange->mhd, &exchange->head);
-    if (fault) {
-        exchange->head = (struct head){0};
-        exchange->close = true;
-        exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
-        return reply_send(exchange);
-    }
-    if (strcmp(exchange->head.method, "OPTIONS") == 0 && exchange->head.request_method &&
-        exchange->head.content_length == 0)
+    struct head *head = &exchange->head;
+    const char *detail;
+    enum error_code code = head_read(exchange->mhd, head, &detail);
+    if (code != ERROR_NONE)
+        return refuse_head(exchange, code, detail);
+    /* What the library accepts in chunks is wider than what they are: bare LF for one. Nobody can be led
+     * to read the next request at another place when there is none. */
+    exchange->close = head->chunked;
+    if (is_preflight(exchange))
         return MHD_YES;
     find_route(exchange);
-    check_body_head(exchange);
+    check_size(exchange, head->content_length);
+    if (head->content_length > 0)
+        check_type(exchange);
     credentials_find(exchange);
-    if (exchange->code == ERROR_NONE &&
-        exchange->head.content_length > BODIES_MAX - exchange->server->bodies)
+    if (exchange->code == ERROR_NONE && !count_body(exchange, head->content_length))
         exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
     if (exchange->code != ERROR_NONE && !is_swallowed(exchange)) {
         exchange->close = true;
@@ -271,16 +348,43 @@ static enum MHD_Result begin(struct exchange *exchange)
     }
     if (exchange->code != ERROR_NONE)
         connection_wait(exchange->server, exchange->connection, WAIT_REFUSED);
-    buffer_init(&exchange->body, exchange->head.content_length);
+    buffer_init(&exchange->body, head->chunked ? body_max(exchange) : head->content_length);
     return MHD_YES;
+}
+
+/* A piece of a body that nobody has measured: it is held to the ceilings as it grows. */
+static void check_chunk(struct exchange *exchange, size_t length)
+{
+    if (exchange->code != ERROR_NONE)
+        return;
+    if (exchange->body.length == 0)
+        check_type(exchange);
+    check_size(exchange, (guint64)exchange->body.length + length);
+    if (exchange->code == ERROR_NONE && !count_body(exchange, length))
+        exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
+    if (exchange->code == ERROR_NONE)
+        return;
+    drop_body(exchange);
+    connection_wait(exchange->server, exchange->connection, WAIT_REFUSED);
+}
+
+static enum MHD_Result swallow(struct exchange *exchange, size_t length)
+{
+    if (!exchange->head.chunked)
+        return MHD_YES; /* measured in the head */
+    exchange->swallowed += length;
+    if (exchange->swallowed <= SWALLOW_MAX)
+        return MHD_YES;
+    reply_in_the_middle(exchange->connection->fd, exchange->code, NULL);
+    return MHD_NO;
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t length)
 {
+    if (exchange->head.chunked)
+        check_chunk(exchange, length);
     if (exchange->code != ERROR_NONE)
-        return MHD_YES; /* swallowed */
-    exchange->counted += length;
-    exchange->server->bodies += length;
+        return swallow(exchange, length);
     return buffer_append(&exchange->body, bytes, length) ? MHD_YES : MHD_NO;
 }
 
@@ -297,6 +401,15 @@ static enum error_code read_body(struct exchange *exchange, const char **ret_det
     }
     drop_body(exchange);
     return code;
+}
+
+/* HEAD of what has effects when it is read: its head, and nothing happens. */
+static void reply_without_body(struct exchange *exchange)
+{
+    const char *reply = exchange->request.operation->reply;
+    exchange->status = MHD_HTTP_OK;
+    exchange->bodiless = strchr(reply, '/') ? reply : "application/json";
+    answered(exchange);
 }
 
 static void run_operation(struct exchange *exchange)
@@ -318,6 +431,8 @@ static void run_operation(struct exchange *exchange)
     struct field_problem problem;
     if (!fields_check(fields ? fields : no_fields, &source, request->values, &problem))
         request_fail_field(request, &problem);
+    else if (strcmp(exchange->head.method, "HEAD") == 0 && (request->operation->flags & OPERATION_LIVE))
+        reply_without_body(exchange);
     else
         request->operation->handle(request);
 }

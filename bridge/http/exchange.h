@@ -33,13 +33,13 @@ struct http_server {
     struct core *core;
     struct routes *routes;
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
-    char **origins;                   /* NULL-terminated */
+    char **origins;                   /* NULL-terminated, in their normal form */
     GArray *proxies;                  /* guint64, limit_address() of each */
     struct MHD_Daemon *daemon;
     GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
     GQueue running;           /* struct exchange whose handler is at work */
     GPtrArray *spare;         /* freed struct exchange, for reuse */
-    size_t bodies;            /* bytes of bodies in memory, of all requests */
+    size_t bodies;            /* bytes of bodies of all requests that came or were promised */
     bool run_wanted;          /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
     GQueue streams; /* struct http_stream that were begun */
@@ -74,10 +74,12 @@ struct exchange {
     bool inside;    /* libmicrohttpd is calling us: no need to resume */
     bool close;     /* do not keep the connection */
     bool handshake; /* a WebSocket is asked for */
+    bool coded;     /* refused for its Content-Encoding */
     struct head head;
     struct route_match match;
     struct buffer body;
-    size_t counted; /* of body, in server->bodies */
+    size_t counted;   /* of body, in server->bodies: what was promised, or of chunks what came */
+    size_t swallowed; /* bytes of a chunked body that are read only to be ignored */
     struct credentials credentials;
     char cookie[SECRET_LENGTH + 1]; /* of our session, if it counts */
     char *texts[REQUEST_VALUES_MAX]; /* decoded path and query parameters, by field */
@@ -91,6 +93,7 @@ struct exchange {
     enum error_code code; /* ERROR_NONE: not a problem */
     char *content;
     size_t content_length;
+    const char *bodiless;       /* media type of an answer to HEAD that is made without its body; or NULL */
     struct http_stream *stream; /* in place of content; owned */
     struct loop_watch hangup;   /* of the connection, if watched */
     bool watched;
@@ -118,6 +121,7 @@ void exchange_destroy(struct exchange *exchange);
 /* exchange.c: sets the answer, unless there is one already. */
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
                    const char *pointer);
+void exchange_fail_with(struct exchange *exchange, const struct problem *problem);
 
 /* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
 bool parameters_read(struct exchange *exchange);
@@ -147,6 +151,9 @@ void exchange_unwatch(struct exchange *exchange);
 /* reply.c: gives the answer to libmicrohttpd. */
 enum MHD_Result reply_send(struct exchange *exchange);
 enum MHD_Result reply_preflight(struct exchange *exchange);
+/* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the middle of a
+ * body. Nothing else may have been written of this answer; the connection must end now. */
+void reply_in_the_middle(int fd, enum error_code code, const char *detail);
 
 /* handshake.c */
 bool handshake_is_asked(const struct exchange *exchange);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bridge/base/origin.h"
 #include "bridge/http/head.h"
 
 #define HEADERS_MAX 64
@@ -16,6 +17,7 @@
 struct scan {
     struct head *head;
     const char *fault;
+    enum error_code code; /* of the fault */
     uintptr_t expected; /* address of the next name; 0: not checked */
     unsigned count;
     bool has_length, has_coding;
@@ -26,7 +28,7 @@ static bool is_token_char(char c)
     return g_ascii_isalnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool is_token(const char *text, size_t length)
+bool head_is_token(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (!is_token_char(text[i]))
@@ -62,38 +64,69 @@ static void read_length(struct scan *scan, const char *value, size_t length)
     scan->head->content_length = number;
 }
 
-/* The member of HEAD that keeps header NAME; NULL: of no interest. */
-static const char **member_of(struct head *head, const char *name)
+/* The headers that are kept. A list may be spread over several lines; the others must be there once. */
+static const struct kept {
+    const char *name;
+    size_t member;         /* offset in struct head */
+    const char *separator; /* of a list, else NULL */
+} kept[] = {
+#define KEPT(name, member, separator) {name, offsetof(struct head, member), separator}
+    KEPT("Host", host, NULL),
+    KEPT("Authorization", authorization, NULL),
+    KEPT("Accept", accept, ", "),
+    KEPT("Content-Type", content_type, NULL),
+    KEPT("Content-Encoding", content_encoding, ", "),
+    KEPT("Origin", origin, NULL),
+    KEPT("Idempotency-Key", idempotency_key, NULL),
+    KEPT("Last-Event-ID", last_event_id, NULL),
+    KEPT("Trestle-User", on_behalf, NULL),
+    KEPT("If-None-Match", if_none_match, ", "),
+    KEPT("Cookie", cookie, "; "), /* as HTTP/2 splits it, RFC 9113 section 8.2.3 */
+    KEPT("X-CSRF-Token", csrf_token, NULL),
+    KEPT("X-Forwarded-For", forwarded, ", "),
+    KEPT("Connection", connection, ", "),
+    KEPT("Upgrade", upgrade, ", "),
+    KEPT("Access-Control-Request-Method", request_method, NULL),
+    KEPT("Access-Control-Request-Headers", request_headers, ", "),
+    KEPT("Sec-WebSocket-Key", websocket_key, NULL),
+    KEPT("Sec-WebSocket-Version", websocket_version, NULL),
+    KEPT("Sec-WebSocket-Protocol", websocket_protocol, ", "),
+#undef KEPT
+};
+
+/* NULL: of no interest. */
+static const struct kept *kept_find(const char *name)
 {
-    const struct {
-        const char *name;
-        const char **member;
-    } members[] = {
-        {"Host", &head->host},
-        {"Authorization", &head->authorization},
-        {"Accept", &head->accept},
-        {"Content-Type", &head->content_type},
-        {"Origin", &head->origin},
-        {"Idempotency-Key", &head->idempotency_key},
-        {"Last-Event-ID", &head->last_event_id},
-        {"Trestle-User", &head->on_behalf},
-        {"If-None-Match", &head->if_none_match},
-        {"Cookie", &head->cookie},
-        {"X-CSRF-Token", &head->csrf_token},
-        {"X-Forwarded-For", &head->forwarded},
-        {"Connection", &head->connection},
-        {"Upgrade", &head->upgrade},
-        {"Access-Control-Request-Method", &head->request_method},
-        {"Sec-WebSocket-Key", &head->websocket_key},
-        {"Sec-WebSocket-Version", &head->websocket_version},
-        {"Sec-WebSocket-Protocol", &head->websocket_protocol},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        if ((name[0] | 0x20) == (members[i].name[0] | 0x20) &&
-            g_ascii_strcasecmp(name, members[i].name) == 0)
-            return members[i].member;
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        if ((name[0] | 0x20) == (kept[i].name[0] | 0x20) &&
+            g_ascii_strcasecmp(name, kept[i].name) == 0)
+            return &kept[i];
     }
     return NULL;
+}
+
+/* One more line of a list. */
+static const char *list_join(struct head *head, const char *list, const char *separator,
+                             const char *value)
+{
+    if (!head->joined)
+        head->joined = g_ptr_array_new_with_free_func(g_free);
+    char *text = g_strconcat(list, separator, value, NULL);
+    g_ptr_array_add(head->joined, text);
+    return text;
+}
+
+/* "chunked", once and alone, is the only coding that is read; with HTTP/1.0 not even that (RFC 9112
+ * section 6.1). */
+static void read_coding(struct scan *scan, const char *value)
+{
+    if (scan->has_coding)
+        scan->fault = "more than one Transfer-Encoding";
+    else if (g_ascii_strcasecmp(value, "chunked") != 0)
+        scan->fault = "the only Transfer-Encoding that is read is chunked";
+    else if (strcmp(scan->head->version, "HTTP/1.0") == 0)
+        scan->fault = "HTTP/1.0 has no Transfer-Encoding";
+    scan->has_coding = scan->head->chunked = true;
 }
 
 static void keep(struct scan *scan, const char *name, const char *value, size_t length)
@@ -103,22 +136,19 @@ static void keep(struct scan *scan, const char *name, const char *value, size_t 
         return;
     }
     if (g_ascii_strcasecmp(name, "Transfer-Encoding") == 0) {
-        scan->has_coding = true;
+        read_coding(scan, value);
         return;
     }
-    const char **member = member_of(scan->head, name);
-    if (!member)
+    const struct kept *row = kept_find(name);
+    if (!row)
         return;
-    /* Lists may be spread over several lines; the rest must be there once. */
-    bool is_last = member == &scan->head->forwarded;
-    bool is_list = is_last || member == &scan->head->connection ||
-                   member == &scan->head->accept ||
-                   member == &scan->head->websocket_protocol ||
-                   member == &scan->head->if_none_match;
-    if (*member && !is_list)
-        scan->fault = "a header that may appear once appears twice";
-    if (!*member || is_last)
+    const char **member = (const char **)(void *)((char *)scan->head + row->member);
+    if (!*member)
         *member = value;
+    else if (row->separator)
+        *member = list_join(scan->head, *member, row->separator, value);
+    else
+        scan->fault = "a header that may appear once appears twice";
 }
 
 static void check_place(struct scan *scan, const char *key, size_t key_size, const char *value,
@@ -131,6 +161,12 @@ static void check_place(struct scan *scan, const char *key, size_t key_size, con
     scan->expected = (uintptr_t)value + value_size + 2;
 }
 
+static void fail_for_number(struct scan *scan)
+{
+    scan->fault = "there are more than 64 of them";
+    scan->code = ERROR_HEADERS_TOO_LARGE;
+}
+
 static enum MHD_Result on_header(void *data, enum MHD_ValueKind kind, const char *key,
                                  size_t key_size, const char *value, size_t value_size)
 {
@@ -139,10 +175,10 @@ static enum MHD_Result on_header(void *data, enum MHD_ValueKind kind, const char
     if (!value)
         value = "";
     check_place(scan, key, key_size, value, value_size);
-    if (!is_token(key, key_size) || !is_field_value(value, value_size))
+    if (!head_is_token(key, key_size) || !is_field_value(value, value_size))
         scan->fault = "malformed header line";
     else if (++scan->count > HEADERS_MAX)
-        scan->fault = "too many headers";
+        fail_for_number(scan);
     else
         keep(scan, key, value, value_size);
     return scan->fault ? MHD_NO : MHD_YES;
@@ -156,49 +192,117 @@ static bool url_is_clean(const char *url)
         if (*p == '%' && !(g_ascii_isxdigit(p[1]) && g_ascii_isxdigit(p[2])))
             return false;
     }
-    return url[0] == '/';
+    return true;
+}
+
+/* "http://host/path" (RFC 9112 section 3.2.2): the path, when the host is that of the header; else NULL. */
+static const char *absolute_path(const char *url, const char *host)
+{
+    size_t scheme = g_ascii_strncasecmp(url, "http://", 7) == 0    ? 7
+                    : g_ascii_strncasecmp(url, "https://", 8) == 0 ? 8
+                                                                   : 0;
+    size_t length = strcspn(url + scheme, "/");
+    g_autofree char *named = g_strndup(url + scheme, length);
+    if (scheme == 0 || !host || !origin_host_equal(named, host, scheme == 8 ? 443 : 80))
+        return NULL;
+    return url[scheme + length] ? url + scheme + length : "/";
+}
+
+static bool is_unreserved(char c)
+{
+    return g_ascii_isalnum(c) || (c != '\0' && strchr("-._~", c));
+}
+
+/* An encoded character that needs no encoding is that character (RFC 3986 section 6.2.2.2). */
+static char *decode_unreserved(const char *path)
+{
+    char *decoded = g_malloc(strlen(path) + 1);
+    char *end = decoded;
+    for (const char *p = path; *p; p++) {
+        char c = *p == '%' ? (char)(g_ascii_xdigit_value(p[1]) << 4 | g_ascii_xdigit_value(p[2])) : *p;
+        bool plain = *p == '%' && is_unreserved(c);
+        *end++ = plain ? c : *p;
+        p += plain ? 2 : 0;
+    }
+    *end = '\0';
+    return decoded;
+}
+
+/* Makes head->url the path in its plain form. False if that is no path. */
+static bool read_path(struct head *head)
+{
+    const char *path = head->url;
+    if (strcmp(path, "*") == 0 && strcmp(head->method, "OPTIONS") == 0)
+        return true;
+    if (path[0] != '/')
+        path = absolute_path(path, head->host);
+    if (!path)
+        return false;
+    head->url = strchr(path, '%') ? head->path = decode_unreserved(path) : path;
+    return true;
 }
 
 /* After the last header only the empty line may follow. */
-static bool end_is_right(struct MHD_Connection *connection, const struct scan *scan)
+static bool end_is_right(const struct scan *scan, size_t size)
+{
+    return scan->expected == 0 || size == 0 ||
+           (uintptr_t)scan->head->method + size == scan->expected + 2;
+}
+
+static size_t head_size(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return scan->expected == 0 || !info ||
-           (uintptr_t)scan->head->method + info->header_size == scan->expected + 2;
+    return info ? info->header_size : 0;
 }
 
-static const char *check_body(const struct scan *scan)
+/* What is wrong, or NULL. */
+static const char *read_all(struct MHD_Connection *connection, struct scan *scan, size_t size)
 {
-    if (scan->has_coding && scan->has_length)
-        return "both Content-Length and Transfer-Encoding";
-    /* RFC 9112 section 6.3 lets a server insist on Content-Length. The library takes bare LF inside
-     * of chunked bodies, where nothing can be checked from outside. */
-    return scan->has_coding ? "send Content-Length instead of Transfer-Encoding" : NULL;
-}
-
-const char *head_read(struct MHD_Connection *connection, struct head *head)
-{
-    struct scan scan = {.head = head};
+    struct head *head = scan->head;
     bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
     if (!is_1_1 && strcmp(head->version, "HTTP/1.0") != 0)
         return "unknown version of HTTP";
-    if (!is_token(head->method, strlen(head->method)) || !url_is_clean(head->url))
+    if (!head_is_token(head->method, strlen(head->method)) || !url_is_clean(head->url))
         return "malformed request line";
     /* From 1.0 on the library is strict by itself, and need not keep the head in place. */
     if (MHD_get_version()[0] == '0') {
         if ((uintptr_t)head->version != (uintptr_t)head->url + head->target_length + 1)
             return "malformed request line";
-        scan.expected = (uintptr_t)head->version + strlen(head->version) + 2;
+        scan->expected = (uintptr_t)head->version + strlen(head->version) + 2;
     }
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &scan);
-    if (scan.fault)
-        return scan.fault;
-    if (!end_is_right(connection, &scan))
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, scan);
+    if (scan->fault)
+        return scan->fault;
+    if (!end_is_right(scan, size))
         return "malformed header line";
     if (is_1_1 && !head->host)
         return "Host is missing";
-    return check_body(&scan);
+    if (head->host && !origin_host_is_good(head->host))
+        return "malformed Host";
+    if (scan->has_coding && scan->has_length)
+        return "both Content-Length and Transfer-Encoding";
+    return read_path(head) ? NULL : "malformed request line";
+}
+
+enum error_code head_read(struct MHD_Connection *connection, struct head *head,
+                          const char **ret_detail)
+{
+    struct scan scan = {.head = head, .code = ERROR_BAD_REQUEST};
+    size_t size = head_size(connection);
+    *ret_detail = NULL;
+    if (head->target_length > HEAD_TARGET_MAX)
+        return ERROR_TARGET_TOO_LONG;
+    if (size > HEAD_MAX)
+        return ERROR_HEADERS_TOO_LARGE;
+    *ret_detail = read_all(connection, &scan, size);
+    return *ret_detail ? scan.code : ERROR_NONE;
+}
+
+void head_clear(struct head *head)
+{
+    g_clear_pointer(&head->joined, g_ptr_array_unref);
+    g_clear_pointer(&head->path, g_free);
 }
 
 bool head_has_token(const char *list, const char *token)

@@ -6,6 +6,8 @@
 
 #include "bridge/http/exchange.h"
 
+#define NAME_SIZE 32 /* of the name of a parameter, as far as it matters */
+
 /* Decodes %XX (head_read has seen that each is complete). The result may hold NUL, which no text
  * field accepts. */
 static char *decode(const char *text, size_t length, size_t *ret_length)
@@ -45,19 +47,27 @@ static bool is_complete(const char *text, size_t length)
     return true;
 }
 
+/* What is in no name becomes a question mark, which the name of no field has. */
+static void name_read(const char *key, size_t length, char ret_name[NAME_SIZE])
+{
+    size_t decoded = length;
+    g_autofree char *whole = is_complete(key, length) ? decode(key, length, &decoded) : g_strndup(key, length);
+    size_t size = MIN(decoded, NAME_SIZE - 1);
+    for (size_t i = 0; i < size; i++) {
+        bool is_plain = g_ascii_isalnum(whole[i]) || whole[i] == '_' || whole[i] == '-';
+        ret_name[i] = is_plain ? whole[i] : '?';
+    }
+    ret_name[size] = '\0';
+}
+
 static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char *key,
                                 size_t key_size, const char *value, size_t value_size)
 {
     (void)kind;
     struct exchange *exchange = data;
-    char name[32];
+    char name[NAME_SIZE];
     char pointer[sizeof name + 1];
-    /* Names are never encoded by a client that knows them; a strange one is just not known. */
-    g_snprintf(name, sizeof name, "%.*s", (int)MIN(key_size, sizeof name - 1), key);
-    for (char *p = name; *p; p++) {
-        if (!g_ascii_isalnum(*p) && *p != '_' && *p != '-')
-            *p = '?';
-    }
+    name_read(key, key_size, name);
     g_snprintf(pointer, sizeof pointer, "/%s", name);
     int index = field_index(exchange->match.operation, name, FIELD_IN_QUERY);
     if (index < 0 || exchange->texts[index]) {

@@ -3,10 +3,13 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/exchange.h"
+
+#define ASKED_HEADERS_MAX 64 /* names in a preflight */
 
 static void add(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -34,6 +37,8 @@ static void add_problem_headers(const struct exchange *exchange, struct MHD_Resp
         add(response, "WWW-Authenticate", "Bearer");
     if (exchange->code == ERROR_UNAVAILABLE)
         add(response, "Retry-After", "1");
+    if (exchange->coded)
+        add(response, "Accept-Encoding", "identity"); /* RFC 9110 section 15.5.16 */
     if (exchange->code == ERROR_METHOD_NOT_ALLOWED && exchange->match.allow)
         add(response, "Allow", exchange->match.allow);
     if (exchange->handshake)
@@ -123,6 +128,8 @@ static const char *content_type_of(const struct exchange *exchange, bool is_arra
 {
     if (exchange->code != ERROR_NONE)
         return "application/problem+json";
+    if (exchange->bodiless)
+        return exchange->bodiless;
     return is_array ? "application/json; profile=array" : "application/json";
 }
 
@@ -163,6 +170,37 @@ enum MHD_Result reply_send(struct exchange *exchange)
     return queue(exchange, exchange->status, response);
 }
 
+/* Those that mean something here, and whatever else the page wants to send: tools for tracing add headers of
+ * their own, and what is not known is not looked at. */
+static char *allowed_headers(const char *asked)
+{
+    GString *list = g_string_new("Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "
+                                 "Trestle-User, X-CSRF-Token");
+    g_auto(GStrv) names = g_strsplit_set(asked ? asked : "", ", \t", ASKED_HEADERS_MAX);
+    for (char **name = names; *name; name++) {
+        if (**name && head_is_token(*name, strlen(*name)) && !head_has_token(list->str, *name))
+            g_string_append_printf(list, ", %s", *name);
+    }
+    return g_string_free(list, FALSE);
+}
+
+void reply_in_the_middle(int fd, enum error_code code, const char *detail)
+{
+    const struct error_info *info = error_info(code);
+    g_auto(buffer) problem = BUFFER_INIT(4096);
+    problem_write(&problem, &(struct problem){.code = code, .detail = detail});
+    g_autofree char *reply = g_strdup_printf(
+        "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n"
+        "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n%s",
+        info->http_status, info->title, problem.length,
+        code == ERROR_UNAVAILABLE || code == ERROR_RATE_LIMITED ? "Retry-After: 1\r\n" : "",
+        problem.data);
+    metric_add(METRIC_HTTP_ERRORS, 1);
+    /* It may get lost: the client learns from the closed connection then. */
+    if (send(fd, reply, strlen(reply), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_debug(AREA_HTTP, "refusal-lost", NULL);
+}
+
 enum MHD_Result reply_preflight(struct exchange *exchange)
 {
     static char nothing[1];
@@ -173,10 +211,9 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
     add(response, "Request-Id", exchange->request.id);
     const char *origin = exchange->head.origin;
     if (origin && origin_is_listed(exchange->server, origin)) {
+        g_autofree char *headers = allowed_headers(exchange->head.request_headers);
         add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
-        add(response, "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Trestle-User, "
-            "X-CSRF-Token");
+        add(response, "Access-Control-Allow-Headers", headers);
         add(response, "Access-Control-Max-Age", "600");
     }
     return queue(exchange, MHD_HTTP_NO_CONTENT, response);

@@ -19,13 +19,14 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/origin.h"
 #include "bridge/core/core.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/listener.h"
 #include "bridge/http/server.h"
 #include "bridge/loop/loop.h"
 
-#define CONNECTION_MEMORY 16384 /* bytes in libmicrohttpd: head of the request and of the reply */
+#define CONNECTION_MEMORY 32768 /* bytes in libmicrohttpd: head of the request and of the reply */
 #define ACCEPTS_PER_TURN 64
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
@@ -119,13 +120,9 @@ static void at_turn_end(void *data)
         serve(server);
 }
 
-static void refuse_connection(int fd)
+static void refuse_connection(int fd, enum error_code code, const char *detail)
 {
-    static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-                                "Content-Length: 0\r\nConnection: close\r\n\r\n";
-    /* It may get lost: the client learns from the closed connection then. */
-    if (send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_debug(AREA_HTTP, "refusal-lost", NULL);
+    reply_in_the_middle(fd, code, detail);
     close(fd);
 }
 
@@ -144,7 +141,7 @@ static void turn_one_away(struct http_server *server)
         close(server->reserve);
         int fd = accept4(server->accepting.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            refuse_connection(fd);
+            refuse_connection(fd, ERROR_UNAVAILABLE, "too many connections");
         server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
     server->paused = true;
@@ -166,7 +163,7 @@ static void on_accepting(struct loop_watch *watch, uint32_t events)
         if (fd < 0)
             return;
         if (is_full(server)) {
-            refuse_connection(fd);
+            refuse_connection(fd, ERROR_UNAVAILABLE, "too many connections");
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -184,6 +181,8 @@ static gboolean on_second(void *data)
             struct connection *connection = server->waiting[wait].head->data;
             if (now - connection->since < server->patience[wait])
                 break;
+            if (wait == WAIT_BODY)
+                reply_in_the_middle(connection->fd, ERROR_UPLOAD_TIMEOUT, NULL);
             cut(server, connection);
         }
     }
@@ -215,6 +214,20 @@ static char **split_words(const char *text)
     }
     g_ptr_array_add(words, NULL);
     return (char **)g_ptr_array_free(words, FALSE);
+}
+
+/* Those that are malformed have been refused with the configuration. */
+static char **read_origins(const char *list)
+{
+    g_auto(GStrv) words = split_words(list);
+    GPtrArray *origins = g_ptr_array_new();
+    for (char **word = words; *word; word++) {
+        char *normal = origin_normal(*word);
+        if (normal)
+            g_ptr_array_add(origins, normal);
+    }
+    g_ptr_array_add(origins, NULL);
+    return (char **)g_ptr_array_free(origins, FALSE);
 }
 
 static GArray *read_addresses(const char *list)
@@ -271,7 +284,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->routes = routes_new(core->operations);
     if (upgrade)
         server->upgrade = *upgrade;
-    server->origins = split_words(options->http_origins);
+    server->origins = read_origins(options->http_origins);
     server->proxies = read_addresses(options->http_proxies);
     server->spare = g_ptr_array_new_with_free_func(g_free);
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};

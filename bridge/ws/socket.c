@@ -209,7 +209,8 @@ void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
     uuid_format(&request, request_id);
     g_auto(buffer) payload = BUFFER_INIT(4096);
     buffer_append_string(&payload, "{\"problem\":");
-    problem_write(&payload, code, detail, pointer, request_id);
+    problem_write(&payload, &(struct problem){.code = code, .detail = detail, .pointer = pointer,
+                                               .request_id = request_id});
     buffer_append_string(&payload, "}");
     socket_send_frame(socket,
                       &(struct dialect_frame){.type = "error", .id = id, .payload = payload.data});

@@ -89,6 +89,21 @@ LANGUAGE sql AS $$
     WHERE t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp()
 $$;
 
+-- The same for a ticket that is still good, which stays so.
+CREATE FUNCTION ticket_find(p_digest uuid)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+               "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
+LANGUAGE sql STABLE AS $$
+  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position,
+         c.created_at, t.credential, time_to_microseconds(t.issued_at),
+         time_to_microseconds(t.session_expires_at)
+    FROM tickets t
+    CROSS JOIN LATERAL user_find(t.user_id::text) u
+    CROSS JOIN LATERAL session_check(t.user_id, t.credential, time_to_microseconds(t.issued_at)) c
+    WHERE t.digest = p_digest
+      AND t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp()
+$$;
+
 -- ---------------------------------------------------------------------------------------------
 -- Sign-outs and suspensions
 

@@ -28,6 +28,9 @@ SELECT ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
 -- name: ticket_take
 SELECT * FROM ticket_take($1::uuid)
 
+-- name: ticket_find
+SELECT * FROM ticket_find($1::uuid)
+
 -- name: revocation_since
 SELECT * FROM revocation_since($1::bigint, $2::int)
 

@@ -67,13 +67,17 @@ def test_nothing_of_the_original_survives(alice, stack):
     assert b"script" not in reply.raw
 
 
+def test_a_jpeg_may_be_called_jpg(alice):
+    assert upload(alice, JPEG, "image/jpg")["avatar_url"]
+
+
 def test_a_photo_is_turned_upright(alice, xmpp):
     upload(alice, turned(JPEG, 6), "image/jpeg")
     assert size_of_png(photo_of(xmpp("bob"), alice.jid)) == (8, 16)
 
 
 @pytest.mark.parametrize("data, type, status", [
-    (SVG, "image/svg+xml", 422), (SVG, "image/png", 422), (png(), "image/jpeg", 422), (png(), "application/json", 422),
+    (SVG, "image/svg+xml", 415), (SVG, "image/png", 422), (png(), "image/jpeg", 422), (png(), "application/json", 415),
     (b"", "image/png", 422), (b"GIF89a", "image/gif", 422), (png()[:60], "image/png", 422), (JPEG[:200], "image/jpeg", 422),
     (WEBP[:40], "image/webp", 422), (GIF[:20], "image/gif", 422), (png(claimed=(60000, 60000)), "image/png", 422),
     (png(claimed=(4000, 4000)), "image/png", 422), (png(1, 1, claimed=(0, 1)), "image/png", 422),

@@ -143,7 +143,8 @@ def smuggles(user):
     return {
         "CL and TE": head(user, size, "Transfer-Encoding: chunked") + CHUNKED,
         "TE and CL": head(user, "Transfer-Encoding: chunked", "Content-Length: 0") + CHUNKED,
-        "TE": head(user, "Transfer-Encoding: chunked") + CHUNKED,
+        "TE list": head(user, "Transfer-Encoding: gzip, chunked") + CHUNKED,
+        "TE in HTTP/1.0": head(user, "Transfer-Encoding: chunked", version="HTTP/1.0") + CHUNKED,
         "TE xchunked": head(user, "Transfer-Encoding: xchunked", size) + BODY,
         "TE twice": head(user, "Transfer-Encoding: identity", "Transfer-Encoding: chunked") + CHUNKED,
         "TE space": head(user, "Transfer-Encoding : chunked", size) + BODY,
@@ -199,6 +200,15 @@ def test_smuggling(stack, talk):
         assert stored == [], what
     for data in smuggles(talk).values():
         never_stalls(stack, lambda data=data: attack(data[:-5]))
+
+
+def test_chunks_are_read_and_what_follows_them_is_not(stack, talk):
+    good = head(talk, f"Content-Length: {len(BODY)}") + BODY
+    with RawHttp(stack) as raw:
+        raw.send(head(talk, "Transfer-Encoding: chunked") + CHUNKED + good)
+        assert raw.reply()[0] == 201
+        assert raw.reply() is None
+    assert [m["content"] for m in talk.messages(talk.talk)["items"]] == ["smuggled"]
 
 
 def test_pipelined_requests_are_answered_in_order(stack, talk):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.daemon import Daemon
-from harness.rest import App, http_request
+from harness.rest import Api, App, http_request
 from harness.sse import EventStream
 
 
@@ -68,6 +68,26 @@ def test_last_event_id_resumes_after_kill(stack):
         with EventStream(alice, cursor=cursor) as stream:
             stream.expect("resumed")
             assert contents(stream) == [f"m{n}" for n in range(30)] + ["live"]
+
+
+def test_head_changes_nothing(app, stack):
+    alice, bella, talk = pair(app)
+    anybody = Api(stack)
+    ticket = alice.call(201, "POST", "/api/session/ticket", {})["ticket"]
+    cursor = alice.call(200, "GET", "/api/sync")["cursor"]
+    with bella.ws() as watcher:
+        sent = bella.send(talk, "for whom?")
+        heads = [anybody.request("HEAD", "/api/events", ticket=ticket), alice.request("HEAD", "/api/events"),
+                 alice.request("HEAD", "/api/sync", since=cursor), alice.request("HEAD", "/api/sync", since=cursor, wait=60)]
+        assert [(r.status, r.raw) for r in heads] == [(200, b"")] * 4
+        assert heads[0].headers["content-type"] == "text/event-stream"
+        assert anybody.request("HEAD", "/api/events", ticket="x" * 43).status == 401
+        watcher.sync()
+        assert bella.call(200, "GET", f"/api/messages/{sent['id']}")["status"] == "sent"
+        assert not [f for f in watcher.frames("presence") if f["payload"]["user_id"] == alice.me()["id"]]
+        with EventStream(anybody, ticket=ticket) as stream:
+            stream.expect("hello")
+        assert anybody.request("GET", "/api/events", ticket=ticket).status == 401
 
 
 @pytest.mark.parametrize("cursor", ["x", "0", "deadbeef0123-5", "-1", "9" * 100])

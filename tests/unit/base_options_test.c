@@ -172,6 +172,8 @@ static const struct {
     {GOOD "[http]\norigins = ftp://a.example\n", "[http] origins: must be origins"},
     {GOOD "[http]\norigins = https://u@a.example\n", "[http] origins: must be origins"},
     {GOOD "[http]\norigins = *\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = https://*.a.example\n", "[http] origins: must be origins"},
+    {GOOD "[http]\norigins = null\n", "[http] origins: must be origins"},
     {GOOD "[log]\nlevel = loud\n", "[log] level: must be"},
     {GOOD "[log]\nareas = link,nonsense\n", "[log] areas: must be"},
     {GOOD "[log]\nareas =\n", "[log] areas: must be"},

@@ -251,16 +251,18 @@ END_TEST
 START_TEST(problems_have_the_promised_shape)
 {
     struct buffer buf = BUFFER_INIT(4096);
-    problem_write(&buf, ERROR_UNPROCESSABLE, "is too long", "/content", "r1");
+    problem_write(&buf, &(struct problem){.code = ERROR_UNPROCESSABLE, .detail = "is too long",
+                                           .pointer = "/content", .request_id = "r1"});
     ck_assert_str_eq(
         buf.data, "{\"type\":\"urn:trestle:problem:unprocessable\",\"title\":\"A field is not "
                   "acceptable\",\"status\":422,\"code\":\"unprocessable\",\"detail\":\"is too "
                   "long\",\"request_id\":\"r1\",\"errors\":[{\"pointer\":\"/content\",\"detail\":"
                   "\"is too long\"}]}");
     buffer_clear(&buf);
-    problem_write(&buf, ERROR_NOT_FOUND, "no such conversation", "/id", NULL);
+    problem_write(&buf, &(struct problem){.code = ERROR_NOT_FOUND, .detail = "no such conversation",
+                                           .pointer = "/id"});
     struct buffer other = BUFFER_INIT(4096);
-    problem_write(&other, ERROR_NOT_FOUND, NULL, NULL, NULL);
+    problem_write(&other, &(struct problem){.code = ERROR_NOT_FOUND});
     ck_assert_str_eq(buf.data, other.data);
     buffer_clear(&buf);
     buffer_clear(&other);

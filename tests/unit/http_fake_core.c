@@ -15,6 +15,7 @@
 static struct account somebody = {.references = 1, .id_text = "somebody"};
 static const char *const scopes[] = {"users", "send", NULL};
 static GPtrArray *slow; /* struct request, waiting */
+static gint live_calls;
 static gint slow_count; /* its length, for the client's thread */
 
 struct sign_in {
@@ -144,6 +145,19 @@ static void handle_raw(struct request *request)
     request_reply_bytes(request, &content);
 }
 
+/* What has effects must not be called for HEAD. */
+static void handle_live(struct request *request)
+{
+    g_assert(request->operation->flags & OPERATION_LIVE);
+    g_atomic_int_inc(&live_calls);
+    answer(request, 200);
+}
+
+unsigned fake_core_live_calls(void)
+{
+    return (unsigned)g_atomic_int_get(&live_calls);
+}
+
 static const struct field no_fields[] = {{.name = NULL}};
 static const struct field item_fields[] = {
     {.name = "item", .type = FIELD_TEXT, .flags = FIELD_IN_PATH | FIELD_REQUIRED, .maximum = 64},
@@ -167,6 +181,8 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
     {.method = "PUT", .path = "/api/raw", .fields = no_fields, .handle = handle_raw,
      .raw_max = 400000},
+    {.method = "GET", .path = "/api/live", .fields = no_fields, .handle = handle_live,
+     .flags = OPERATION_LIVE, .reply = "text/event-stream"},
     {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},
     {.method = "GET",
      .path = "/api/open",
@@ -187,8 +203,9 @@ void fake_core_init(struct core *core)
 {
     struct options *options = options_new();
     options->http_port = options->http_admin_port = 0;
+    options->http_bodies_max = 1048576;
     g_free(options->http_origins);
-    options->http_origins = g_strdup("https://app.example.org");
+    options->http_origins = g_strdup("https://APP.example.org:443 capacitor://localhost");
     *core = (struct core){.options = options, .operations = tables};
     slow = g_ptr_array_new();
 }

@@ -10,5 +10,6 @@ void fake_core_init(struct core *core); /* OPERATIONS and OPTIONS are set; ports
 void fake_core_clear(struct core *core);
 
 /* How many requests of POST /api/slow wait for fake_core_release. */
+unsigned fake_core_live_calls(void); /* of GET /api/live */
 unsigned fake_core_waiting(void);
 void fake_core_release(void);

@@ -357,7 +357,7 @@ CLIENT_TEST(bodies_are_checked)
     ck_assert_uint_eq(
         post("{\"content\":\"hi\"}", "Content-Type: application/json; charset=utf-8\r\n")->status,
         201);
-    ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: text/plain\r\n")->status, 400);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", "Content-Type: text/plain\r\n")->status, 415);
     ck_assert_uint_eq(post("{\"content\":\"hi\"", JSON)->status, 400);
     ck_assert_uint_eq(post("{\"content\":\"\xff\"}", JSON)->status, 400);
     ck_assert_uint_eq(post("{\"content\":\"a\\u0000b\"}", JSON)->status, 422);
@@ -372,6 +372,205 @@ CLIENT_TEST(bodies_are_checked)
     g_autofree char *large = g_strnfill(150000, 'x');
     g_autofree char *body = g_strdup_printf("{\"content\":\"%s\"}", large);
     ck_assert_uint_eq(post(body, JSON)->status, 201);
+}
+
+/* ---- Chunks ---- */
+
+#define CHUNKED "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: chunked\r\n\r\n"
+
+CLIENT_TEST(chunked_bodies_are_read_and_end_the_connection)
+{
+    static const char *const bodies[] = {
+        "10\r\n{\"content\":\"hi\"\r\n1\r\n}\r\n0\r\n\r\n",
+        "1\r\n{\r\n00010\r\n\"content\":\"hi\"}\r\n0\r\n\r\n",
+        "11;name=\"value\"\r\n{\"content\":\"hi\"}\r\n0\r\nTrailer: x\r\n\r\n",
+        "e\r\n{\"content\":\"hi\r\n2\r\n\"}\r\n000\r\n\r\n",
+    };
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(bodies); i++) {
+        int fd = dial();
+        const char *body = bodies[i / 2];
+        say(fd, CHUNKED);
+        for (const char *p = body; i % 2 && *p; p++)
+            put(fd, p, 1);
+        if (i % 2 == 0)
+            say(fd, body);
+        say(fd, GET_NOW);
+        struct reply *reply = hear(fd);
+        ck_assert_msg(reply->status == 201, "body %zu: %u %s", i, reply->status, reply->body);
+        ck_assert_str_eq(reply->body, "{\"values\":[\"hi\",null]}");
+        ck_assert_ptr_nonnull(strstr(reply->head, "Connection: close\r\n"));
+        ck_assert(has_ended(fd));
+        close(fd);
+    }
+    struct reply *reply = ask("GET /api/now HTTP/1.1\r\n" HOST AUTH
+                              "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 200);
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+                "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_str_eq(reply->body, "abc");
+}
+
+CLIENT_TEST(chunked_bodies_are_held_to_the_same_ceilings)
+{
+    g_autofree char *large = g_strnfill(300000, 'x');
+    g_autofree char *text = g_strdup_printf(CHUNKED "%x\r\n%s\r\n0\r\n\r\n", 300000u, large);
+    struct reply *reply = ask(text);
+    ck_assert_uint_eq(reply->status, 413);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"limit\":262144"));
+    reply = ask("POST /api/now HTTP/1.1\r\n" HOST AUTH "Content-Type: text/plain\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 415);
+    reply = ask("POST /api/now HTTP/1.1\r\n" HOST JSON
+                "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 401);
+    /* Without an end: read to be ignored for a while, then told in the middle. */
+    int fd = dial();
+    say(fd, CHUNKED);
+    for (int i = 0; i < 40; i++) {
+        say(fd, "493e0\r\n");
+        put(fd, large, 300000);
+        say(fd, "\r\n");
+    }
+    ck_assert(hear(fd)->status != 201);
+    ck_assert(has_ended(fd));
+    close(fd);
+}
+
+CLIENT_TEST(malformed_chunks_smuggle_nothing)
+{
+    static const char *const bodies[] = {
+        "5\n{\"con\ntent\r\n0\r\n\r\n",
+        "2\r\n{}0\r\n\r\n",
+        "2;\n{}\r\n0\r\n\r\n",
+        "-2\r\n{}\r\n0\r\n\r\n",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        "+2\r\n{}\r\n0\r\n\r\n",
+        " 2\r\n{}\r\n0\r\n\r\n",
+        "2 \r\n{}\r\n0\r\n\r\n",
+        "\r\n2\r\n{}\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}\r\n0\n\n",
+        "2\r\n{}\r\n0\r\nX\r\n\r\n",
+        "2\r\n{}\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ";\r\n\r\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(bodies); i++) {
+        int fd = dial();
+        say(fd, CHUNKED);
+        say(fd, bodies[i]);
+        say(fd, GET_NOW);
+        shutdown(fd, SHUT_WR);
+        g_autoptr(GString) heard = g_string_new(NULL);
+        char byte;
+        while (get_byte(fd, &byte))
+            g_string_append_c(heard, byte);
+        ck_assert_msg(!strstr(heard->str, "HTTP/1.1 2"), "body %zu: %s", i, heard->str);
+        close(fd);
+    }
+}
+
+CLIENT_TEST(promised_bodies_are_counted)
+{
+    int fds[4];
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        fds[i] = dial();
+        say(fds[i], "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Content-Length: 262144\r\n\r\n{");
+    }
+    while (metric_get(METRIC_HTTP_BODIES) < 1048576)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", JSON)->status, 503);
+    ck_assert_uint_eq(ask(CHUNKED "2\r\n{}\r\n0\r\n\r\n")->status, 503);
+    close(fds[0]);
+    while (metric_get(METRIC_HTTP_BODIES) == 1048576)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", JSON)->status, 201);
+    for (size_t i = 1; i < G_N_ELEMENTS(fds); i++)
+        close(fds[i]);
+    while (metric_get(METRIC_HTTP_BODIES) > 0)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+}
+
+CLIENT_TEST(encoded_bodies_are_not_guessed_at)
+{
+    struct reply *reply = post("{\"content\":\"hi\"}", JSON "Content-Encoding: gzip\r\n");
+    ck_assert_uint_eq(reply->status, 415);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Accept-Encoding: identity\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"supported\":[\"identity\"]"));
+    ck_assert_uint_eq(post("{}", JSON "Content-Encoding: identity\r\nContent-Encoding: br\r\n")->status,
+                      415);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", JSON "Content-Encoding: Identity\r\n")->status, 201);
+    reply = post("content=hi", "Content-Type: application/x-www-form-urlencoded\r\n");
+    ck_assert_uint_eq(reply->status, 415);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"supported\":[\"application/json\"]"));
+    ck_assert_uint_eq(
+        ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
+            ->status,
+        415);
+}
+
+CLIENT_TEST(one_path_has_many_spellings)
+{
+    static const struct {
+        const char *head;
+        unsigned status;
+    } cases[] = {
+        {"GET /%61pi/%6eo%77 HTTP/1.1\r\n" HOST AUTH, 200},
+        {"GET /api/items/%6De HTTP/1.1\r\n" HOST AUTH, 201},
+        {"GET /api/items/%6D%65?%6Cimit=1 HTTP/1.1\r\n" HOST AUTH, 422}, /* known, and not here */
+        {"GET /api/items/x?%6Cimit=1 HTTP/1.1\r\n" HOST AUTH, 200},
+        {"GET /api/%2e%2e/api/now HTTP/1.1\r\n" HOST AUTH, 404},
+        {"GET /api%2Fnow HTTP/1.1\r\n" HOST AUTH, 404},
+        {"GET http://localhost/api/now HTTP/1.1\r\n" HOST AUTH, 200},
+        {"GET HTTP://LOCALHOST:80/api/now HTTP/1.1\r\n" HOST AUTH, 200},
+        {"GET http://localhost./api/items/x?limit=1 HTTP/1.1\r\nHost: localhost:80\r\n" AUTH, 200},
+        {"GET https://localhost/api/now HTTP/1.1\r\nHost: localhost:443\r\n" AUTH, 200},
+        {"GET http://[::1]:8080/api/now HTTP/1.1\r\nHost: [0:0:0::1]:8080\r\n" AUTH, 200},
+        {"GET http://localhost HTTP/1.1\r\n" HOST AUTH, 404},
+        {"OPTIONS * HTTP/1.1\r\n" HOST, 204},
+        {"GET /%77s HTTP/1.1\r\n" HOST, 400},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strconcat(cases[i].head, "\r\n", NULL);
+        unsigned status = ask(text)->status;
+        ck_assert_msg(status == cases[i].status, "%s: %u", cases[i].head, status);
+    }
+}
+
+/* Everything that comes until the server ends the connection. */
+static char *hear_all(const char *text)
+{
+    int fd = dial();
+    say(fd, text);
+    GString *heard = g_string_new(NULL);
+    char byte;
+    while (get_byte(fd, &byte))
+        g_string_append_c(heard, byte);
+    close(fd);
+    return g_string_free(heard, FALSE);
+}
+
+CLIENT_TEST(head_has_the_head_alone_and_no_effect)
+{
+    static const char *const paths[] = {"/api/live", "/api/now", "/api/items/x?limit=3", "/api/nothing",
+                                        "/api/refused", "/api/items/x?limit=0", "/api/deferred"};
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "HEAD %s HTTP/1.1\r\n" HOST AUTH "Connection: close\r\n\r\n", paths[i]);
+        g_autofree char *heard = hear_all(text);
+        ck_assert_msg(g_str_has_prefix(heard, "HTTP/1.1 ") && g_str_has_suffix(heard, "\r\n\r\n") &&
+                          strstr(heard, "\r\n\r\n") == heard + strlen(heard) - 4,
+                      "%s: %s", paths[i], heard);
+        if (i == 0) {
+            ck_assert_ptr_nonnull(strstr(heard, "HTTP/1.1 200 "));
+            ck_assert_ptr_nonnull(strstr(heard, "Content-Type: text/event-stream\r\n"));
+        }
+    }
+    ck_assert_uint_eq(fake_core_live_calls(), 0);
+    g_autofree char *refused = hear_all("HEAD /api/live HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    ck_assert(g_str_has_prefix(refused, "HTTP/1.1 401 "));
+    ck_assert_uint_eq(ask("GET /api/live HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 200);
+    ck_assert_uint_eq(fake_core_live_calls(), 1);
 }
 
 CLIENT_TEST(a_connection_outlives_a_mistake_but_not_a_flood)
@@ -404,8 +603,34 @@ static const struct {
     HOSTILE("GET /api/now HTTP/1.1\r\n" HOST HOST AUTH "\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+    HOSTILE("POST /api/now HTTP/1.0\r\n" HOST AUTH JSON
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: chunked \r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding:\r\n\r\n0\r\n\r\n"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: chunked\nContent-Length: 2\r\n\r\n{}"),
+    HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
+            "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}"),
+    HOSTILE("GET /api/now HTTP/1.1\r\nHost: local host\r\n" AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\nHost: localhost/x\r\n" AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\nHost: a, b\r\n" AUTH "\r\n"),
+    HOSTILE("GET /api/now HTTP/1.1\r\nHost: localhost:x\r\n" AUTH "\r\n"),
+    HOSTILE("GET http://user@localhost/api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET http:///api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET http://localhost:81/api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET ftp://localhost/api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET * HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("GET api/now HTTP/1.1\r\n" HOST AUTH "\r\n"),
+    HOSTILE("CONNECT localhost:80 HTTP/1.1\r\n" HOST AUTH "\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: xchunked\r\n\r\n"),
     HOSTILE("POST /api/now HTTP/1.1\r\n" HOST AUTH JSON
             "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"),
@@ -481,12 +706,41 @@ CLIENT_TEST(ancient_and_broken_request_lines_end_the_connection)
     }
 }
 
+/* A problem of ours, with that code, and the end of the connection. */
+static void assert_refused(const char *text, unsigned status, const char *code)
+{
+    int fd = dial();
+    g_autofree char *member = g_strdup_printf("\"code\":\"%s\"", code);
+    say(fd, text);
+    struct reply *reply = hear(fd);
+    ck_assert_msg(reply->status == status, "%.100s: %u", text, reply->status);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Content-Type: application/problem+json\r\n"));
+    ck_assert_msg(strstr(reply->body, member) != NULL, "%s", reply->body);
+    ck_assert(has_ended(fd));
+    close(fd);
+}
+
 CLIENT_TEST(large_heads_are_refused)
 {
-    g_autofree char *filler = g_strnfill(40000, 'x');
-    g_autofree char *text =
-        g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: %s\r\n\r\n", filler);
-    ck_assert_uint_eq(ask(text)->status, 431);
+    static const size_t sizes[] = {17000, 24000, 40000};
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autofree char *filler = g_strnfill(sizes[i], 'x');
+        g_autofree char *text =
+            g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST AUTH "X: %s\r\n\r\n", filler);
+        g_autofree char *target =
+            g_strdup_printf("GET /api/items/%s HTTP/1.1\r\n" HOST AUTH "\r\n", filler);
+        if (sizes[i] < 32768) {
+            assert_refused(text, 431, "headers_too_large");
+            assert_refused(target, 414, "target_too_long");
+        } else { /* the library's own */
+            ck_assert_uint_eq(ask(text)->status, 431);
+            ck_assert_uint_eq(ask(target)->status, 414);
+        }
+    }
+    g_autoptr(GString) many = g_string_new("GET /api/now HTTP/1.1\r\n" HOST AUTH);
+    for (int i = 0; i < 70; i++)
+        g_string_append_printf(many, "X-%d: y\r\n", i);
+    assert_refused(g_string_append(many, "\r\n")->str, 431, "headers_too_large");
     g_autofree char *token = g_strnfill(8192, 'x');
     g_autofree char *fits =
         g_strdup_printf("GET /api/now HTTP/1.1\r\n" HOST "Authorization: Bearer %s\r\n\r\n", token);
@@ -519,6 +773,9 @@ CLIENT_TEST(slow_clients_are_cut)
         ck_assert_uint_eq(ask(GET_NOW)->status, 200);
     wait_for(17);
     ck_assert(has_ended(half));
+    struct reply *late = hear(body);
+    ck_assert_uint_eq(late->status, 408);
+    ck_assert_ptr_nonnull(strstr(late->body, "\"code\":\"upload_timeout\""));
     ck_assert(has_ended(body));
     say(idle, GET_NOW);
     ck_assert_uint_eq(hear(idle)->status, 200);
@@ -575,6 +832,13 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     ck_assert_ptr_nonnull(strstr(reply->head, "X-CSRF-Token"));
     ck_assert_ptr_nonnull(strstr(reply->head, "Vary: Origin\r\n"));
     ck_assert_ptr_nonnull(strstr(reply->head, "Request-Id: "));
+    reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: capacitor://localhost\r\n"
+                "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: "
+                "authorization,baggage,sentry-trace,traceparent,x\"y\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 204);
+    ck_assert_ptr_nonnull(
+        strstr(reply->head, "Access-Control-Allow-Origin: capacitor://localhost\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply->head, ", X-CSRF-Token, baggage, sentry-trace, traceparent\r\n"));
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
@@ -612,6 +876,25 @@ CLIENT_TEST(a_websocket_is_handed_over)
     close(fd);
 }
 
+/* A list may come in several lines, with others between. */
+CLIENT_TEST(lists_are_read_to_their_last_line)
+{
+    struct reply *reply =
+        ask("GET /ws HTTP/1.1\r\n" HOST "Connection: keep-alive\r\nUpgrade: h2c\r\nX: y\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: other\r\n"
+            "Sec-WebSocket-Protocol: trestle.v1\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 101);
+    ck_assert_ptr_nonnull(strstr(reply->head, "Sec-WebSocket-Protocol: trestle.v1\r\n"));
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "If-None-Match: \"x\"\r\n"
+                "If-None-Match: \"abc\"\r\nContent-Length: 3\r\n\r\nabc");
+    ck_assert_uint_eq(reply->status, 304);
+    reply = ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Cookie: a=b\r\nCookie: c=d\r\n"
+                "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n"
+                "Accept: text/html\r\nAccept: application/json\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 200);
+}
+
 CLIENT_TEST(bad_handshakes_are_refused)
 {
     static const struct {
@@ -634,6 +917,15 @@ CLIENT_TEST(bad_handshakes_are_refused)
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: https://app.example.org:8443\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost\r\n\r\n", 101},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: https://app.example.org\r\n\r\n", 101},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: capacitor://localhost\r\n\r\n", 101},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: tauri://localhost\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\nHost: chat.example.org:443\r\n" UPGRADE
+         "Origin: https://chat.example.org\r\n\r\n", 101},
+        {"GET /ws HTTP/1.1\r\nHost: Chat.Example.org.\r\n" UPGRADE
+         "Origin: https://chat.example.org\r\n\r\n", 101},
+        {"GET /ws HTTP/1.1\r\nHost: chat.example.org:80\r\n" UPGRADE
+         "Origin: https://chat.example.org\r\n\r\n", 403},
+        {"GET /ws HTTP/1.1\r\nHost: [::1]:8080\r\n" UPGRADE "Origin: http://[0::1]:8080\r\n\r\n", 101},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct reply *reply = ask(cases[i].text);
@@ -730,6 +1022,14 @@ static Suite *suite(void)
     tcase_add_test(tests, parameters_are_decoded_once);
     tcase_add_test(tests, raw_bodies_and_replies_pass_unchanged);
     tcase_add_test(tests, bodies_are_checked);
+    tcase_add_test(tests, chunked_bodies_are_read_and_end_the_connection);
+    tcase_add_test(tests, chunked_bodies_are_held_to_the_same_ceilings);
+    tcase_add_test(tests, malformed_chunks_smuggle_nothing);
+    tcase_add_test(tests, promised_bodies_are_counted);
+    tcase_add_test(tests, encoded_bodies_are_not_guessed_at);
+    tcase_add_test(tests, one_path_has_many_spellings);
+    tcase_add_test(tests, head_has_the_head_alone_and_no_effect);
+    tcase_add_test(tests, lists_are_read_to_their_last_line);
     tcase_add_test(tests, a_connection_outlives_a_mistake_but_not_a_flood);
     tcase_add_loop_test(tests, hostile_heads_are_answered_with_400_and_the_end, 0,
                         (int)G_N_ELEMENTS(hostile));

@@ -41,6 +41,7 @@ base_tests = \
   tests/unit/base_log_test \
   tests/unit/base_metrics_test \
   tests/unit/base_options_test \
+  tests/unit/base_origin_test \
   tests/unit/base_text_test
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
@@ -65,6 +66,8 @@ tests_unit_base_metrics_test_LDADD = $(base_test_libs)
 tests_unit_base_options_test_SOURCES = tests/unit/base_options_test.c tests/unit/unit.h
 tests_unit_base_options_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_options_test_LDADD = $(base_test_libs)
+tests_unit_base_origin_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_origin_test_LDADD = $(base_test_libs)
 tests_unit_base_text_test_SOURCES = tests/unit/base_text_test.c tests/unit/unit.h
 tests_unit_base_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_text_test_LDADD = $(base_test_libs)
