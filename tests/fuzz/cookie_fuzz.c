@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a stranger writes into headers: a cookie that is found is one of ours and stands there once;
- * addresses are read within their bounds. */
+ * addresses are read within their bounds; the plain form of an origin is an origin, and its own one. */
 #include "config.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/base/origin.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/secret.h"
 #include "bridge/http/cookie.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_origin(const char *text)
+{
+    g_autofree char *normal = origin_normal(text);
+    g_autofree char *again = normal ? origin_normal(normal) : NULL;
+    if (g_strcmp0(normal, again) != 0)
+        abort();
+    if (normal && (g_hostname_is_non_ascii(normal) || strpbrk(normal, " \t\r\n/?#@*") != strchr(normal, '/')))
+        abort();
+    origin_host_is_good(text);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -32,5 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     guint64 address = limit_address_text(text, strlen(text));
     if (address && strspn(text, "0123456789abcdefABCDEF.:") != strlen(text))
         abort();
+    check_origin(text);
     return 0;
 }
