@@ -11,11 +11,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
 
 #define ALL_AREAS ((1u << AREA_MAX) - 1)
 #define LINE_MAX_BYTES (PIPE_BUF - 1) /* and the newline */
@@ -32,6 +34,16 @@ static enum log_level current_level = LOG_INFO;
 static guint32 current_areas = ALL_AREAS;
 static int log_fd = STDERR_FILENO;
 static guint64 lost_lines;
+static bool torn; /* the last line was written in part */
+
+#define KIND_INTERVAL (G_USEC_PER_SEC / 5) /* between two lines of one kind, in the long run */
+
+struct kind {
+    gint64 due;   /* when the lines so far are paid for, clock_monotonic */
+    guint64 held; /* back since the last that was written */
+};
+
+static GHashTable *kinds; /* event, static text → struct kind *, owned; as many as the source has */
 
 bool log_parse_level(const char *name, enum log_level *ret_level)
 {
@@ -118,17 +130,38 @@ static void blank_controls(char *text, size_t length)
     }
 }
 
+static ssize_t write_text(const char *text, size_t length)
+{
+    ssize_t written;
+    do
+        written = write(log_fd, text, length);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
+/* Takes back the last WRITTEN bytes, unless somebody else has written behind them. */
+static bool take_back(ssize_t written)
+{
+    struct stat status;
+    off_t end = lseek(log_fd, 0, SEEK_CUR);
+    return end >= written && fstat(log_fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_size == end && ftruncate(log_fd, end - written) == 0;
+}
+
 static bool write_line(char *line, size_t length)
 {
     struct pollfd poll_fd = {.fd = log_fd, .events = POLLOUT};
     if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
         return false;
+    if (torn && write_text("\n", 1) != 1)
+        return false;
+    torn = false;
     line[length] = '\n';
-    ssize_t written;
-    do
-        written = write(log_fd, line, length + 1);
-    while (written < 0 && errno == EINTR);
-    return written == (ssize_t)(length + 1);
+    ssize_t written = write_text(line, length + 1);
+    if (written == (ssize_t)(length + 1))
+        return true;
+    torn = written > 0 && !take_back(written);
+    return false;
 }
 
 static size_t start_line(char *line, enum log_level level, enum log_area area, const char *event)
@@ -149,12 +182,47 @@ static void write_or_count(char *line, size_t length)
                                 lost_lines);
         if (!write_line(note, n)) {
             lost_lines++;
+            metric_add(METRIC_LOG_LINES_LOST, 1);
             return;
         }
         lost_lines = 0;
     }
-    if (!write_line(line, length))
+    if (!write_line(line, length)) {
         lost_lines++;
+        metric_add(METRIC_LOG_LINES_LOST, 1);
+    }
+}
+
+/* Whether one more line of the kind EVENT may be written; *ret_held: how many before it were not. */
+static bool kind_passes(const char *event, guint64 *ret_held)
+{
+    if (!kinds)
+        kinds = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    struct kind *kind = g_hash_table_lookup(kinds, event);
+    if (!kind) {
+        kind = g_new0(struct kind, 1);
+        g_hash_table_insert(kinds, (gpointer)(guintptr)event, kind);
+    }
+    gint64 now = clock_monotonic();
+    gint64 due = MAX(kind->due, now) + KIND_INTERVAL;
+    if (due - now > LOG_BURST * KIND_INTERVAL) {
+        kind->held++;
+        metric_add(METRIC_LOG_LINES_HELD, 1);
+        return false;
+    }
+    kind->due = due;
+    *ret_held = kind->held;
+    kind->held = 0;
+    return true;
+}
+
+static void write_held(enum log_area area, const char *event, guint64 held)
+{
+    char line[256];
+    size_t length = start_line(line, LOG_WARNING, area, "log-lines-held");
+    length += (size_t)g_snprintf(line + length, sizeof line - length - 1,
+                                 " kind=%.60s lines=%" G_GUINT64_FORMAT, event, held);
+    write_or_count(line, length);
 }
 
 void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
@@ -162,6 +230,11 @@ void log_event(enum log_level level, enum log_area area, const char *event, cons
     if (!log_enabled(level, area))
         return;
     int saved_errno = errno;
+    guint64 held = 0;
+    if (level != LOG_DEBUG && !kind_passes(event, &held))
+        return;
+    if (held > 0)
+        write_held(area, event, held);
     char line[LINE_MAX_BYTES + 1];
     size_t length = start_line(line, level, area, event);
     if (format) {

@@ -6,9 +6,11 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "tests/unit/unit.h"
 
@@ -168,8 +170,10 @@ START_TEST(a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
     int reader;
     g_autofree char *path = make_fifo(&reader);
     ck_assert(log_configure("info", "all", path));
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < 5000; i++) {
+        clock_advance(G_USEC_PER_SEC); /* so that none is held back */
         log_info(AREA_MAIN, "flood", "number=%d", i);
+    }
     g_autoptr(GString) text = g_string_new(NULL);
     drain(reader, text);
     log_info(AREA_MAIN, "after", NULL);
@@ -190,6 +194,61 @@ START_TEST(a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
 }
 END_TEST
 
-UNIT_MAIN("log", lines_are_key_value_pairs, levels_and_areas_select, a_value_cannot_start_a_line,
+/* The file may not grow as the disk may not, and has room again later. */
+static void fill_up(void)
+{
+    struct rlimit before, small;
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    small = before;
+    small.rlim_cur = 500; /* in the midst of a line */
+    setrlimit(RLIMIT_FSIZE, &small);
+    for (int i = 0; i < 20; i++)
+        log_info(AREA_MAIN, "full", "number=%d", i);
+    setrlimit(RLIMIT_FSIZE, &before);
+    log_info(AREA_MAIN, "after", NULL);
+}
+
+START_TEST(a_full_disk_leaves_whole_lines)
+{
+    g_autofree char *text = logged("info", "all", fill_up);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    ck_assert_uint_gt(g_strv_length(lines), 3);
+    guint kept = 0;
+    for (char **line = lines; *line && **line; line++) {
+        ck_assert_msg(g_regex_match_simple("^ts=[^ ]+Z level=\\w+ area=main event=[a-z-]+( \\w+=\\d+)?$", *line, 0, 0),
+                      "half a line: %s", *line);
+        kept += strstr(*line, "event=full ") != NULL;
+    }
+    g_autofree char *note = g_strdup_printf("event=log-lines-lost lines=%u\n", 20 - kept);
+    ck_assert_msg(strstr(text, note) != NULL, "%s lacks %s", text, note);
+    ck_assert(g_str_has_suffix(text, "event=after\n"));
+}
+END_TEST
+
+static void refuse_many(void)
+{
+    for (int i = 0; i < 1000; i++)
+        log_info(AREA_AUTH, "refused", "number=%d", i);
+    log_info(AREA_AUTH, "other", NULL);
+    clock_advance(G_USEC_PER_SEC);
+    for (int i = 0; i < 20; i++)
+        log_info(AREA_AUTH, "refused", "number=%d", 1000 + i);
+}
+
+/* What a stranger can cause does not fill the disk, and does not hide what else happens. */
+START_TEST(of_one_kind_so_many_lines_are_written)
+{
+    g_autofree char *text = logged("info", "all", refuse_many);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    ck_assert_uint_eq(g_strv_length(lines), LOG_BURST + 1 + 1 + 5 + 1);
+    ck_assert_ptr_nonnull(strstr(lines[LOG_BURST], "event=other"));
+    ck_assert(g_str_has_suffix(lines[LOG_BURST + 1], "event=log-lines-held kind=refused lines=950"));
+    ck_assert(g_str_has_suffix(lines[LOG_BURST + 2], "event=refused number=1000"));
+}
+END_TEST
+
+UNIT_MAIN("log", a_full_disk_leaves_whole_lines, of_one_kind_so_many_lines_are_written,
+          lines_are_key_value_pairs, levels_and_areas_select, a_value_cannot_start_a_line,
           a_long_line_is_cut, bad_settings_leave_the_former, a_full_disk_loses_lines_only,
           a_closed_pipe_loses_lines_only, a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
