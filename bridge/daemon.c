@@ -144,8 +144,7 @@ static const struct http_part *ready_parts(void *data)
 {
     struct daemon *daemon = data;
     static struct http_part parts[4];
-    bool link = daemon->cluster ? cluster_reaches_server(daemon->cluster)
-                                : link_is_up(daemon->link);
+    bool link = daemon->cluster ? cluster_has_link(daemon->cluster) : link_is_up(daemon->link);
     parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive), false};
     parts[1] = (struct http_part){"link", link, false};
     if (daemon->cluster)

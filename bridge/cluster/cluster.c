@@ -109,6 +109,13 @@ bool cluster_reaches_server(const struct cluster *cluster)
     return may_use_link(cluster) || may_hand_over(cluster);
 }
 
+/* Without the bus nothing can be handed over, but what is in the outbox is sent by the holder. */
+bool cluster_has_link(const struct cluster *cluster)
+{
+    return cluster_reaches_server(cluster) ||
+           (!bus_is_up(cluster->core) && lease_is_useful(cluster->lease));
+}
+
 static bool sink_ready(void *data)
 {
     return cluster_reaches_server(data);
@@ -316,6 +323,7 @@ static void review(struct cluster *cluster)
 {
     bool durable = sink_durable(cluster);
     metric_set(METRIC_LEASE_HELD, lease_is_held(cluster->lease));
+    lease_note_use(cluster->lease, durable);
     bool changed = durable != cluster->durable;
     cluster->durable = durable;
     if (changed && durable) {

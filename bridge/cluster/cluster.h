@@ -34,3 +34,5 @@ void cluster_leave(struct cluster *cluster);
 bool cluster_is_connected(const struct cluster *cluster); /* to Redis */
 /* Whether stanzas find a way out, here or through another instance. */
 bool cluster_reaches_server(const struct cluster *cluster);
+/* Whether there is a link at any instance; also while the instances cannot hear each other. */
+bool cluster_has_link(const struct cluster *cluster);

@@ -28,11 +28,27 @@ struct lease {
     bool asking;
     bool given_back; /* the answer that is under way is void */
     gint64 asked;
+    bool useful;     /* while held here */
+    gint64 useful_until; /* clock_monotonic: the holder's word counts so long */
 };
 
 bool lease_is_held(const struct lease *lease)
 {
     return lease->held && clock_monotonic() < lease->until;
+}
+
+bool lease_is_useful(const struct lease *lease)
+{
+    return clock_monotonic() < lease->useful_until;
+}
+
+void lease_note_use(struct lease *lease, bool useful)
+{
+    if (lease->useful == useful)
+        return;
+    lease->useful = useful;
+    if (lease->held)
+        lease->next = MIN(lease->next, clock_monotonic());
 }
 
 gint64 lease_epoch(const struct lease *lease)
@@ -87,6 +103,7 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
         }
         return;
     }
+    lease->useful_until = rows_boolean(rows, 0, 2) ? lease->asked + LEASE_MILLISECONDS * MILLISECOND : 0;
     if (!rows_boolean(rows, 0, 0)) {
         if (lease->held)
             lose(lease);
@@ -100,8 +117,8 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
 
 static void ask(struct lease *lease, gint64 now)
 {
-    const char *values[] = {lease->name, bus_instance(lease->core),
-                            G_STRINGIFY(6000)};
+    const char *values[] = {lease->name, bus_instance(lease->core), G_STRINGIFY(6000),
+                            lease->useful ? "true" : "false"};
     G_STATIC_ASSERT(LEASE_MILLISECONDS == 6000);
     lease->asking = true;
     lease->asked = now;

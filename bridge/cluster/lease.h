@@ -34,5 +34,11 @@ void lease_yield(struct lease *lease, unsigned seconds);
 /* Somebody gave it back, perhaps: tries at once. */
 void lease_hurry(struct lease *lease);
 
+/* Tells the other instances whether this one, as holder, can do what the lease is for. */
+void lease_note_use(struct lease *lease, bool useful);
+/* Whether the holder, whichever instance that is, can; as the database said within the last
+ * LEASE_MILLISECONDS. */
+bool lease_is_useful(const struct lease *lease);
+
 /* Does what is due; the lease's own timer calls it. */
 void lease_tick(struct lease *lease);

@@ -10,7 +10,8 @@ SELECT position FROM log_head FOR UPDATE
 SELECT position FROM log_head
 
 -- name: lease_take
-SELECT ret_held, ret_epoch FROM lease_take($1::text, $2::text, $3::int)
+SELECT ret_held, ret_epoch, ret_useful
+  FROM lease_take($1::text, $2::text, $3::int, $4::boolean)
 
 -- name: lease_release
 SELECT lease_release($1::text, $2::text, $3::bigint)

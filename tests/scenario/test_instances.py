@@ -297,6 +297,9 @@ def test_the_outbox_goes_on_without_redis(stack, app, xmpp):
     bob.expect_message("no redis 4", timeout=20)
     got = [m.id for m in bob.inbox.received if m.name == "message" and m.id in set(sent)]
     assert list(dict.fromkeys(got)) == sent
+    for n in (0, 1):
+        ready = cluster.admin(stack, n, "/readyz")
+        assert (ready.status, ready.json["parts"]) == (200, {"database": "up", "link": "up", "cluster": "down"})
 
 
 def test_a_paused_holder_is_fenced(stack, app, sockets, xmpp):

@@ -29,6 +29,15 @@ def test_a_lease_that_ran_out_is_a_new_one_even_for_its_holder(db):
     assert take(db, "a") == (True, 2)
 
 
+def test_the_others_hear_whether_the_holder_is_of_use(db):
+    def useful(holder, says):
+        return db.rows("SELECT ret_useful FROM lease_take('link', %s, 60000, %s)", holder, says)[0]["ret_useful"]
+    assert useful("a", False) is False and useful("b", True) is False
+    assert useful("a", True) is True and useful("b", False) is True
+    expire(db)
+    assert useful("b", False) is False and useful("a", True) is False
+
+
 def test_giving_back(db):
     assert take(db, "a") == (True, 1)
     db.rows("SELECT lease_release('link', 'b', 1)")

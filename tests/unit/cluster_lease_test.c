@@ -60,10 +60,15 @@ static void finish(void)
     bus_clear(&core);
 }
 
-static void answer(bool held, const char *epoch)
+static void answer_useful(bool held, const char *epoch, bool useful)
 {
     ck_assert_int_eq(fake_asked(), QUERY_LEASE_TAKE);
-    fake_answer(1, 2, (const char *[]){held ? "t" : "f", epoch});
+    fake_answer(1, 3, (const char *[]){held ? "t" : "f", epoch, useful ? "t" : "f"});
+}
+
+static void answer(bool held, const char *epoch)
+{
+    answer_useful(held, epoch, false);
 }
 
 static void tick_after(gint64 time)
@@ -214,6 +219,37 @@ START_TEST(hurrying_asks_at_once)
 }
 END_TEST
 
-UNIT_MAIN("lease", it_is_taken_and_renewed, somebody_else_has_it, a_paused_holder_knows_at_once,
+START_TEST(the_others_know_whether_the_holder_is_of_use)
+{
+    start();
+    lease_tick(lease);
+    ck_assert_str_eq(fake_value(3), "false");
+    answer_useful(false, "3", true);
+    ck_assert(lease_is_useful(lease));
+    clock_advance(LEASE_MILLISECONDS * G_TIME_SPAN_MILLISECOND); /* no news: it has run out */
+    ck_assert(!lease_is_useful(lease));
+    lease_tick(lease);
+    answer_useful(false, "3", false);
+    ck_assert(!lease_is_useful(lease));
+    finish();
+}
+END_TEST
+
+START_TEST(the_holder_says_at_once_what_it_is_good_for)
+{
+    start();
+    lease_tick(lease);
+    answer(true, "1");
+    lease_note_use(lease, true);
+    lease_tick(lease);
+    ck_assert_str_eq(fake_value(3), "true");
+    answer_useful(true, "1", true);
+    ck_assert(lease_is_useful(lease));
+    finish();
+}
+END_TEST
+
+UNIT_MAIN("lease", the_others_know_whether_the_holder_is_of_use,
+          the_holder_says_at_once_what_it_is_good_for, it_is_taken_and_renewed, somebody_else_has_it, a_paused_holder_knows_at_once,
           a_late_answer_does_not_count_from_when_it_came, a_new_epoch_is_a_new_lease,
           without_a_database_it_runs_out, giving_back, hurrying_asks_at_once)
