@@ -7,6 +7,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
+#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
@@ -236,8 +237,12 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
 
 /* ---- Forgetting ---------------------------------------------------------------------------------- */
 
-static void forget(struct relations *relations, const struct uuid *user)
+static void forget(struct core *core, const struct uuid *user)
 {
+    struct relations *relations = core->relations;
+    struct account *account = account_find(core, user);
+    if (account)
+        account->related++;
     relations->generation++;
     GHashTable *set = g_hash_table_lookup(relations->parties, user);
     if (!set)
@@ -251,7 +256,7 @@ void relation_changed_elsewhere(struct core *core, const struct uuid *user)
 {
     if (!core->relations || uuid_is_nil(user))
         return;
-    forget(core->relations, user);
+    forget(core, user);
     if (core->related)
         core->related(core, user);
 }

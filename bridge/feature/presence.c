@@ -45,6 +45,7 @@ struct job {
     char *note;          /* subscribe: what the peer wrote with it; may be NULL */
     char *nick;          /* likewise: how the peer wants to be called */
     struct account *account; /* reference, once found */
+    unsigned related;        /* of it, when the answer to a probe was asked for */
 };
 
 static struct {
@@ -122,9 +123,22 @@ static void stanza_done(const struct change_result *result, void *data)
     job_finish(job);
 }
 
+static void probed(const struct rows *rows, enum error_code error, void *data);
+
+static void probe(struct job *job)
+{
+    const char *values[] = {job->account->id_text, job->peer};
+    job->related = job->account->related;
+    archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probed, job);
+}
+
 static void probed(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
+    if (error == ERROR_NONE && job->related != job->account->related && job->core->archive) {
+        probe(job); /* the peer may have been told of a change that this answer does not know */
+        return;
+    }
     if (error == ERROR_NONE && rows_count(rows) == 1)
         send_answer(job, rows_text(rows, 0, 0), rows_integer(rows, 0, 1));
     else
@@ -168,9 +182,8 @@ static void account_found(struct account *account, enum error_code error, void *
         return;
     }
     job->account = account_ref(account);
-    const char *values[] = {account->id_text, job->peer};
     if (job->type == PRESENCE_PROBE)
-        archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probed, job);
+        probe(job);
     else
         change_submit(job->core, "contact_stanza", &account->id,
                       json_pack("{s:s, s:s, s:s*, s:s*}", "type", name_of(job->type), "peer",

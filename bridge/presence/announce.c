@@ -37,6 +37,7 @@ struct announcer {
     guint pace;                   /* 0 while nothing waits */
     bool busy;                    /* `notice` is being told */
     struct online_notice notice;
+    unsigned related;             /* of its account, when the contacts were asked for */
     char after[UUID_TEXT_SIZE];   /* recovery: the last account read */
     bool recovering;              /* a page is being read */
     bool recovered;               /* all were read */
@@ -94,6 +95,7 @@ static void read_contacts(struct announcer *announcer, const char *after)
     gint64 away = notice->available ? 0 : (clock_monotonic() - notice->left) / G_USEC_PER_SEC;
     char seconds[16];
     g_snprintf(seconds, sizeof seconds, "%d", (int)CLAMP(away, 0, 86400));
+    announcer->related = notice->account->related;
     const char *values[] = {notice->account->id_text, notice->available ? "true" : "false",
                             seconds, after, G_STRINGIFY(200)};
     G_STATIC_ASSERT(PAGE == 200);
@@ -130,7 +132,8 @@ static bool tell(struct announcer *announcer, const char *peer)
 static void contacts_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct announcer *announcer = data;
-    if (error != ERROR_NONE) {
+    /* Who may see the user may have changed while it was read, and been told of that already. */
+    if (error != ERROR_NONE || announcer->related != announcer->notice.account->related) {
         give_back(announcer);
         return;
     }

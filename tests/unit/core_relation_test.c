@@ -39,6 +39,7 @@ static void start(void)
     core.options = options = options_new();
     core.archive = (void *)&core; /* the fake one does not look at it */
     loop_start();
+    accounts_init(&core);
     relations_init(&core);
 }
 
@@ -47,6 +48,7 @@ static void stop(void)
     core.archive = NULL;
     fake_clear();
     relations_clear(&core);
+    accounts_clear(&core);
     loop_stop();
     options_free(options);
     g_clear_pointer(&told.peer_jid, g_free);
@@ -215,7 +217,6 @@ START_TEST(another_instance_forgets_too)
     options->xmpp_secret = g_strdup("shared");
     struct core there = {.options = options};
     struct bus_transport to_there = {&there, publish, reset}, to_here = {&core, publish, reset};
-    accounts_init(&core);
     accounts_init(&there);
     bus_init(&core, &to_there);
     bus_init(&there, &to_here);
@@ -239,7 +240,6 @@ START_TEST(another_instance_forgets_too)
     bus_clear(&there);
     bus_clear(&core);
     accounts_clear(&there);
-    accounts_clear(&core);
     stop();
 }
 END_TEST
