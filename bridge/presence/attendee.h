@@ -6,20 +6,12 @@
 #include <jansson.h>
 
 #include "bridge/presence/status.h"
+#include "bridge/presence/visibility.h"
 
 struct core;
 struct event;
 
 #define RELOAD_DELAY G_USEC_PER_SEC
-
-struct partner {
-    struct uuid id;
-    gint64 number;
-    char *jid;       /* of one on XMPP with a subscription; else NULL */
-    bool hosted;
-    bool sees, sees_last;
-    bool seen;
-};
 
 struct attendee {
     struct status_entry shown;
@@ -29,13 +21,11 @@ struct attendee {
     gint64 away_since;        /* wall clock */
     struct status said;       /* what contacts on XMPP were told, besides online and offline */
     gint64 left;              /* wall clock: when it was last online */
-    GHashTable *partners;     /* struct uuid * → struct partner *; NULL: not read yet */
+    bool known;               /* the partners have been read */
+    bool whole;               /* all of them, when they were read last */
     GPtrArray *greet;         /* struct subscriber *, borrowed: they wait for their greeting */
     bool abroad;              /* somebody on XMPP has a subscription */
     bool hides_last;          /* somebody may not see when the user was last there */
-    bool queued;              /* in `reads` */
-    bool reading;
-    gint64 read_at;           /* not before */
 };
 
 struct audience {
@@ -43,9 +33,10 @@ struct audience {
     struct status_pacer pacer;
     GHashTable *attendees; /* struct uuid * → struct attendee *, owned */
     GHashTable *statuses;  /* struct uuid → struct status: who is not just online, see audience_note */
-    GQueue reads;          /* struct attendee * */
-    unsigned reading;
-    unsigned partners;
+    struct visibilities *views; /* of attendees and their partners */
+    GHashTable *reads;     /* struct uuid * → struct read *, owned: to be made, or under way */
+    GQueue waiting;        /* of them, those to be made */
+    guint64 begun;         /* reads, so far: each has its number */
     guint tick;
 };
 
@@ -58,9 +49,12 @@ void attendee_greet(const struct audience *audience, struct attendee *attendee);
 
 /* The presence event of a user; the caller's reference. */
 struct event *attendee_event(const struct uuid *id, gint64 number, const struct status *status);
-/* How PARTNER looks to the user of ATTENDEE. */
-struct status attendee_sees(const struct audience *audience, const struct attendee *attendee,
-                            const struct partner *partner);
+/* How the other one of VIEW looks to VIEWER, one of its sides. */
+struct status attendee_sees(const struct audience *audience, const struct visibility *view,
+                            unsigned viewer);
+/* USER has become STATUS: whoever has sockets here and may see it is told. */
+void audience_deliver(const struct audience *audience, const struct uuid *user,
+                      const struct status *status);
 /* Everybody who may see the user is told what it has become, here and at other instances. */
 void attendee_tell(struct audience *audience, struct attendee *attendee);
 /* A bus_handler: another instance says what a user has become. */
@@ -75,6 +69,12 @@ void audience_note(struct audience *audience, const struct uuid *user, const str
 struct status audience_status(const struct audience *audience, const struct uuid *user);
 void audience_elsewhere_start(struct audience *audience);
 
-/* Starts reading partners, as far as it is time. */
-void attendees_read(struct audience *audience);
-void attendee_queue_read(struct audience *audience, struct attendee *attendee, gint64 delay);
+/* Begins the reads of partners whose time has come. */
+void partners_advance(struct audience *audience);
+/* The partners of USER are read, DELAY microseconds from now at the earliest: what the answer shows
+ * is not older than this call. USER may have no sockets here. */
+void partners_want(struct audience *audience, const struct uuid *user, gint64 delay);
+void partners_start(struct audience *audience);
+void partners_stop(struct audience *audience);
+/* ATTENDEE goes: views of two of whom none is left are forgotten. */
+void partners_leave(struct audience *audience, const struct attendee *attendee);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One attendee per user with sockets here, kept until it was told that the user has gone. Reads of
- * partners wait in one queue, of which a few are under way. */
+ * partners wait in one queue, of which a few are under way; each shows how both of two users see each
+ * other, and all of them tell the same views (visibility.h). */
 #include "config.h"
 
 #include <string.h>
@@ -28,7 +29,6 @@ static void attendee_free(gpointer data)
 {
     struct attendee *attendee = data;
     status_forget(&attendee->shown);
-    g_clear_pointer(&attendee->partners, g_hash_table_unref);
     g_ptr_array_unref(attendee->greet);
     account_unref(attendee->account);
     g_free(attendee);
@@ -63,8 +63,8 @@ static void on_told(struct status_entry *entry, void *data)
 
 void attendee_refresh(struct audience *audience, struct attendee *attendee)
 {
-    if (!attendee->partners)
-        return; /* when they are read */
+    if (!attendee->known)
+        return; /* when the partners are read */
     struct status status = {.kind = attendee->chosen, .away = attendee->away};
     if (!announce_is_online(audience->core, attendee->account))
         status = (struct status){.last_seen = attendee->left};
@@ -76,16 +76,17 @@ void attendee_refresh(struct audience *audience, struct attendee *attendee)
 static void greet_one(const struct audience *audience, const struct attendee *attendee,
                       struct subscriber *subscriber)
 {
+    const struct uuid *own = &attendee->account->id;
     unsigned told = 0;
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, attendee->partners);
-    while (told < GREETING_MAX && g_hash_table_iter_next(&iter, NULL, &value)) {
-        const struct partner *partner = value;
-        struct status status = attendee_sees(audience, attendee, partner);
+    for (const GList *node = visibility_list(audience->views, own); node && told < GREETING_MAX;
+         node = node->next) {
+        const struct visibility *view = node->data;
+        unsigned viewer = visibility_side_of(view, own);
+        const struct visibility_side *other = &view->side[!viewer];
+        struct status status = attendee_sees(audience, view, viewer);
         if (status.kind == STATUS_OFFLINE)
             continue;
-        g_autoptr(trestle_event) event = attendee_event(&partner->id, partner->number, &status);
+        g_autoptr(trestle_event) event = attendee_event(&other->user, other->number, &status);
         subscriber->deliver(subscriber, event);
         told++;
     }
@@ -93,7 +94,7 @@ static void greet_one(const struct audience *audience, const struct attendee *at
 
 void attendee_greet(const struct audience *audience, struct attendee *attendee)
 {
-    while (attendee->partners && attendee->greet->len > 0) {
+    while (attendee->known && attendee->greet->len > 0) {
         struct subscriber *subscriber =
             g_ptr_array_steal_index(attendee->greet, attendee->greet->len - 1);
         greet_one(audience, attendee, subscriber);
@@ -126,7 +127,7 @@ static struct attendee *attend(struct audience *audience, struct account *accoun
     if (elsewhere_is_online(audience->core, &account->id)) /* it is no news */
         attendee_take_over(attendee, &known);
     g_hash_table_insert(audience->attendees, &attendee->account->id, attendee);
-    attendee_queue_read(audience, attendee, 0);
+    partners_want(audience, &account->id, 0);
     return attendee;
 }
 
@@ -137,8 +138,8 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber,
     struct attendee *attendee = added ? attend(audience, account) : attendee_find(audience, &account->id);
     if (added) {
         g_ptr_array_add(attendee->greet, subscriber);
-        attendees_read(audience);
-        if (attendee->partners)
+        partners_advance(audience);
+        if (attendee->known)
             loop_defer(greet_all, audience);
         return;
     }
@@ -159,25 +160,14 @@ void audience_changed(struct core *core, struct account *account)
         attendee_refresh(core->audience, attendee);
 }
 
-static void reload_partners_of(struct audience *audience, const struct uuid *user)
-{
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, audience->attendees);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct attendee *attendee = value;
-        if (attendee->partners && g_hash_table_contains(attendee->partners, user))
-            attendee_queue_read(audience, attendee, RELOAD_DELAY);
-    }
-}
-
-/* USER has blocked somebody, or changed a setting: all who have USER as a partner look again. */
+/* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and those
+ * of whoever becomes a partner, may be anywhere. */
 static void on_related(struct core *core, const struct uuid *user)
 {
-    if (!core->audience)
-        return;
-    audience_reload(core, user);
-    reload_partners_of(core->audience, user);
+    if (core->audience && core->elsewhere)
+        partners_want(core->audience, user, RELOAD_DELAY);
+    else
+        audience_reload(core, user);
 }
 
 static void on_publishing(struct core *core, const struct event *event, const struct uuid *users,
@@ -185,26 +175,22 @@ static void on_publishing(struct core *core, const struct event *event, const st
 {
     struct audience *audience = core->audience;
     bool message = event->type == EVENT_MESSAGE_NEW;
-    if (event->type != EVENT_CONVERSATION_NEW && event->type != EVENT_CONVERSATION_UPDATED &&
-        event->type != EVENT_CONVERSATION_REMOVED && event->type != EVENT_USER_UPDATED &&
+    bool listing = event->type == EVENT_CONVERSATION_NEW || event->type == EVENT_CONVERSATION_REMOVED;
+    if (!listing && event->type != EVENT_CONVERSATION_UPDATED && event->type != EVENT_USER_UPDATED &&
         !(message && count == 2))
         return;
     for (size_t i = 0; i < count; i++) {
-        const struct attendee *attendee = attendee_find(audience, &users[i]);
-        /* Whose reading anew would tell the partners may be at another instance. */
-        if (core->elsewhere && (event->type == EVENT_CONVERSATION_NEW ||
-                                event->type == EVENT_CONVERSATION_REMOVED))
-            reload_partners_of(audience, &users[i]);
-        if (attendee && attendee->partners &&
-            !(message && g_hash_table_contains(attendee->partners, &users[!i])))
-            audience_reload(core, &users[i]);
+        /* The user's sockets may be at another instance, and partners here. */
+        bool involved = attendee_find(audience, &users[i]) ||
+                        (listing && core->elsewhere && visibility_list(audience->views, &users[i]));
+        if (involved && !(message && visibility_find(audience->views, &users[i], &users[!i])))
+            partners_want(audience, &users[i], RELOAD_DELAY);
     }
 }
 
 static bool has_gone(const struct audience *audience, const struct attendee *attendee)
 {
-    return !attendee->account->subscribers && !attendee->reading &&
-           attendee->shown.told.kind == STATUS_OFFLINE &&
+    return !attendee->account->subscribers && attendee->shown.told.kind == STATUS_OFFLINE &&
            !announce_is_online(audience->core, attendee->account);
 }
 
@@ -216,9 +202,7 @@ static gboolean drop_gone(gpointer key, gpointer value, gpointer data)
     if (!has_gone(audience, attendee))
         return FALSE;
     watch_remove_all(audience->core, &attendee->account->id);
-    g_queue_remove(&audience->reads, attendee);
-    if (attendee->partners)
-        audience->partners -= g_hash_table_size(attendee->partners);
+    partners_leave(audience, attendee);
     return TRUE;
 }
 
@@ -227,7 +211,7 @@ static gboolean on_tick(gpointer data)
     struct audience *audience = data;
     static unsigned ticks;
     status_advance(&audience->pacer, clock_monotonic());
-    attendees_read(audience);
+    partners_advance(audience);
     if (++ticks % 8 == 0)
         g_hash_table_foreach_remove(audience->attendees, drop_gone, audience);
     return G_SOURCE_CONTINUE;
@@ -332,7 +316,7 @@ static void start(struct core *core)
     audience->pacer.tell = on_told;
     audience->pacer.data = audience;
     audience->attendees = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, attendee_free);
-    g_queue_init(&audience->reads);
+    partners_start(audience);
     audience->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, audience);
     core->audience = audience;
     audience_elsewhere_start(audience);
@@ -342,7 +326,7 @@ static void stop(struct core *core)
 {
     struct audience *audience = g_steal_pointer(&core->audience);
     g_source_remove(audience->tick);
-    g_queue_clear(&audience->reads);
+    partners_stop(audience);
     g_hash_table_unref(audience->attendees);
     g_hash_table_unref(audience->statuses);
     g_free(audience);

@@ -78,23 +78,6 @@ static void on_instance(struct core *core, const char *instance, bool here, void
     publish(core, users);
 }
 
-/* Everybody here who sees USER. */
-static void tell_here(struct audience *audience, const struct uuid *user, const struct status *status)
-{
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, audience->attendees);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct attendee *attendee = value;
-        const struct partner *partner =
-            attendee->partners ? g_hash_table_lookup(attendee->partners, user) : NULL;
-        if (!partner || !partner->seen)
-            continue;
-        g_autoptr(trestle_event) event = attendee_event(user, partner->number, status);
-        event_deliver(attendee->account, event);
-    }
-}
-
 static void on_status(struct core *core, const json_t *row)
 {
     struct audience *audience = core->audience;
@@ -112,7 +95,7 @@ static void on_status(struct core *core, const json_t *row)
     audience_note(audience, &user, &status);
     if (attendee)
         attendee_take_over(attendee, &status);
-    tell_here(audience, &user, &status);
+    audience_deliver(audience, &user, &status);
 }
 
 static void on_statuses(struct core *core, const json_t *message, void *data)

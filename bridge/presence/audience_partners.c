@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whom a user with sockets may see, and who may see the user: read, and compared with what was known. */
+/* Who the partners of a user are, and who of two may see whom: read, and the difference told to both.
+ * What an answer shows counts for two users unless a read that began later has shown it already. */
 #include "config.h"
 
 #include "bridge/archive/archive.h"
@@ -12,164 +13,267 @@
 #include "bridge/presence/audience.h"
 #include "bridge/presence/watch.h"
 
-#define PARTNERS 2000        /* of one user */
-#define PARTNERS_MAX 1000000 /* in all */
-#define READS_MAX 16         /* under way */
+#define PARTNERS 2000     /* of one user */
+#define VIEWS_MAX 1000000 /* in all */
+#define READS_MAX 16      /* under way */
 
-static void partner_free(gpointer data)
+#define WAITING_MAX 100000 /* reads of users without sockets here; more are forgotten */
+
+enum partner_column { ID, NUMBER, JID, HOSTED, SEES, SEES_LAST, SEEN, SEEN_LAST, SEEN_AT, TO_PEER,
+                      FROM_PEER, OWN_NUMBER };
+
+struct read {
+    struct uuid user;
+    gint64 due;     /* clock_monotonic */
+    guint64 number; /* 0: not begun */
+    gint64 again;   /* when it is due again, begun meanwhile as it is; 0: not */
+};
+
+/* ---- One view --------------------------------------------------------------------------------------- */
+
+/* SIDE of VIEW is told what has changed since OLD. */
+static void side_told(struct audience *audience, const struct visibility *old,
+                      const struct visibility *view, unsigned side)
 {
-    struct partner *partner = data;
-    g_free(partner->jid);
-    g_free(partner);
+    const struct visibility_side *other = &view->side[!side];
+    const struct attendee *attendee = attendee_find(audience, &view->side[side].user);
+    if (!attendee || !attendee->known)
+        return; /* is greeted */
+    if (old->side[!side].jid && !other->jid)
+        watch_remove(audience->core, &view->side[side].user, old->side[!side].jid);
+    if (other->jid) {
+        struct watch_contact contact = {other->jid, &other->user, other->number};
+        watch_add(audience->core, attendee->account, &contact);
+    }
+    if (!other->hosted || old->side[!side].shows == other->shows)
+        return;
+    struct status status = attendee_sees(audience, view, side);
+    if (other->shows && status.kind == STATUS_OFFLINE)
+        return;
+    g_autoptr(trestle_event) event = attendee_event(&other->user, other->number, &status);
+    event_deliver(attendee->account, event);
 }
 
-static GHashTable *partners_of(const struct rows *rows, struct attendee *attendee)
+/* VIEW is NOW: both sides are told. Takes the strings of NOW. */
+static void view_change(struct audience *audience, struct visibility *view, struct visibility *now)
 {
-    GHashTable *partners = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, partner_free);
+    struct visibility old = *view;
+    for (unsigned i = 0; i < 2; i++) {
+        now->side[i].link = view->side[i].link;
+        struct attendee *attendee = attendee_find(audience, &view->side[i].user);
+        if (attendee && !now->side[i].shows_last)
+            attendee->hides_last = true;
+    }
+    *view = *now;
+    side_told(audience, &old, view, 0);
+    side_told(audience, &old, view, 1);
+    g_free(old.side[0].jid);
+    g_free(old.side[1].jid);
+}
+
+/* Nobody sees anybody any more. */
+static void view_end(struct audience *audience, struct visibility *view)
+{
+    struct visibility now = *view;
+    for (unsigned i = 0; i < 2; i++) {
+        now.side[i].jid = NULL;
+        now.side[i].shows = now.side[i].shows_last = false;
+    }
+    view_change(audience, view, &now);
+    visibility_remove(audience->views, view);
+}
+
+static bool is_attended(const struct audience *audience, const struct uuid *a, const struct uuid *b)
+{
+    return attendee_find(audience, a) || attendee_find(audience, b);
+}
+
+/* What ROW of an answer about READ's user says. */
+static void row_learn(struct audience *audience, const struct read *read, const struct rows *rows,
+                      int row)
+{
+    struct uuid id;
+    rows_uuid(rows, row, ID, &id);
+    struct visibility *view = visibility_find(audience->views, &read->user, &id);
+    if (!view && is_attended(audience, &read->user, &id) &&
+        visibilities_count(audience->views) < VIEWS_MAX)
+        view = visibility_add(audience->views, &read->user, &id);
+    if (!view || view->read > read->number)
+        return;
+    unsigned side = visibility_side_of(view, &read->user);
+    struct visibility now = *view;
+    struct visibility_side *own = &now.side[side], *other = &now.side[!side];
+    now.read = read->number;
+    own->jid = NULL;
+    own->number = rows_integer(rows, row, OWN_NUMBER);
+    own->hosted = true;
+    own->shows = rows_boolean(rows, row, SEES);
+    own->shows_last = rows_boolean(rows, row, SEES_LAST);
+    other->number = rows_integer(rows, row, NUMBER);
+    other->hosted = rows_boolean(rows, row, HOSTED);
+    other->shows = rows_boolean(rows, row, SEEN);
+    other->shows_last = rows_boolean(rows, row, SEEN_LAST);
+    bool watched = !other->hosted && rows_boolean(rows, row, TO_PEER);
+    other->jid = watched ? g_strdup(rows_text(rows, row, JID)) : NULL;
+    view_change(audience, view, &now);
+}
+
+/* The other one is no partner, or one of too many: whose own partners are all read is asked. */
+static void absence_learn(struct audience *audience, const struct read *read, bool whole,
+                          struct visibility *view)
+{
+    const struct uuid *id = &view->side[!visibility_side_of(view, &read->user)].user;
+    const struct attendee *other = attendee_find(audience, id);
+    if (!whole && other && other->whole)
+        partners_want(audience, id, RELOAD_DELAY);
+    else
+        view_end(audience, view);
+}
+
+/* ---- One answer ------------------------------------------------------------------------------------- */
+
+static void attendee_learn(struct audience *audience, struct attendee *attendee,
+                           const struct rows *rows)
+{
+    bool first = !attendee->known;
+    attendee->known = true;
+    attendee->whole = rows_count(rows) < PARTNERS;
+    attendee->abroad = !attendee->whole; /* there may be more */
     attendee->hides_last = false;
-    attendee->abroad = rows_count(rows) == PARTNERS; /* there may be more */
     for (int row = 0; row < rows_count(rows); row++) {
-        struct partner *partner = g_new0(struct partner, 1);
-        rows_uuid(rows, row, 0, &partner->id);
-        partner->number = rows_integer(rows, row, 1);
-        partner->hosted = rows_boolean(rows, row, 3);
-        partner->sees = rows_boolean(rows, row, 4);
-        partner->sees_last = rows_boolean(rows, row, 5);
-        partner->seen = rows_boolean(rows, row, 6);
-        if (!partner->hosted && rows_boolean(rows, row, 9))
-            partner->jid = g_strdup(rows_text(rows, row, 2));
-        attendee->hides_last = attendee->hides_last || !partner->sees_last;
-        attendee->abroad = attendee->abroad || (!partner->hosted && rows_boolean(rows, row, 10));
-        g_hash_table_replace(partners, &partner->id, partner);
+        attendee->hides_last = attendee->hides_last || !rows_boolean(rows, row, SEES_LAST);
+        attendee->abroad = attendee->abroad ||
+                           (!rows_boolean(rows, row, HOSTED) && rows_boolean(rows, row, FROM_PEER));
     }
-    return partners;
+    const struct uuid *own = &attendee->account->id;
+    for (const GList *node = first ? visibility_list(audience->views, own) : NULL; node;
+         node = node->next) {
+        const struct visibility *view = node->data;
+        const struct visibility_side *other = &view->side[!visibility_side_of(view, own)];
+        struct watch_contact contact = {other->jid, &other->user, other->number};
+        if (other->jid)
+            watch_add(audience->core, attendee->account, &contact);
+    }
+    attendee_refresh(audience, attendee);
+    attendee_greet(audience, attendee);
 }
 
-/* PARTNER was OLD (NULL: nobody) to the user of ATTENDEE and is NOW (NULL: nobody). The user is told
- * who is seen or not any more; who sees the user is told in the same way, after a read of their own. */
-static void compare(struct audience *audience, struct attendee *attendee,
-                    const struct partner *old, const struct partner *now)
+static void answer_learn(struct audience *audience, const struct read *read, const struct rows *rows)
 {
-    struct core *core = audience->core;
-    const struct account *own = attendee->account;
-    bool hosted = now ? now->hosted : old->hosted;
-    const struct uuid *id = now ? &now->id : &old->id;
-    bool saw = old && old->sees, sees = now && now->sees;
-    bool seen_before = old && old->seen, seen = now && now->seen;
-    if (old && old->jid && !(now && now->jid))
-        watch_remove(core, &own->id, old->jid);
-    if (now && now->jid) {
-        struct watch_contact contact = {now->jid, &now->id, now->number};
-        watch_add(core, own, &contact);
+    struct attendee *attendee = attendee_find(audience, &read->user);
+    bool whole = rows_count(rows) < PARTNERS;
+    for (int row = 0; row < rows_count(rows); row++)
+        row_learn(audience, read, rows, row);
+    for (GList *node = visibility_list(audience->views, &read->user), *next; node; node = next) {
+        struct visibility *view = node->data;
+        next = node->next;
+        const struct visibility_side *own = &view->side[visibility_side_of(view, &read->user)];
+        if (view->read < read->number && own->hosted) /* one on XMPP has no partners to be read */
+            absence_learn(audience, read, whole, view);
     }
-    if (!hosted || (saw == sees && seen_before == seen))
-        return;
-    struct status theirs = {0};
-    if (now)
-        theirs = attendee_sees(audience, attendee, now);
-    if (seen_before != seen && (theirs.kind != STATUS_OFFLINE || !seen)) {
-        g_autoptr(trestle_event) event =
-            attendee_event(id, now ? now->number : old->number, &theirs);
-        event_deliver(attendee->account, event);
-    }
-    audience_reload(core, id);
+    if (attendee)
+        attendee_learn(audience, attendee, rows);
 }
 
-static void replace_partners(struct audience *audience, struct attendee *attendee,
-                             GHashTable *partners)
-{
-    GHashTable *old = attendee->partners;
-    GHashTableIter iter;
-    gpointer value;
-    attendee->partners = partners;
-    audience->partners += g_hash_table_size(partners);
-    g_hash_table_iter_init(&iter, partners);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct partner *partner = value;
-        if (old)
-            compare(audience, attendee, g_hash_table_lookup(old, &partner->id), partner);
-        else if (partner->jid)
-            compare(audience, attendee, NULL, partner);
-    }
-    if (!old)
-        return;
-    g_hash_table_iter_init(&iter, old);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct partner *partner = value;
-        if (!g_hash_table_contains(partners, &partner->id))
-            compare(audience, attendee, partner, NULL);
-    }
-    audience->partners -= g_hash_table_size(old);
-    g_hash_table_unref(old);
-}
+/* ---- Reads ------------------------------------------------------------------------------------------ */
 
-struct reading {
+struct answer {
     struct core *core;
     struct uuid user;
 };
 
 static void partners_read(const struct rows *rows, enum error_code error, void *data)
 {
-    g_autofree struct reading *reading = data;
-    struct audience *audience = reading->core->audience;
-    struct attendee *attendee = audience ? attendee_find(audience, &reading->user) : NULL;
-    if (audience)
-        audience->reading--;
-    if (!attendee)
-        return;
-    attendee->reading = false;
-    if (error != ERROR_NONE) {
-        audience_reload(reading->core, &reading->user);
-        return;
+    g_autofree struct answer *answer = data;
+    struct audience *audience = answer->core->audience;
+    struct read *read = audience ? g_hash_table_lookup(audience->reads, &answer->user) : NULL;
+    if (!read)
+        return; /* stopping */
+    if (error == ERROR_NONE)
+        answer_learn(audience, read, rows);
+    else if (!read->again)
+        read->again = clock_monotonic() + RELOAD_DELAY;
+    if (read->again) {
+        *read = (struct read){.user = read->user, .due = read->again};
+        g_queue_push_tail(&audience->waiting, read);
+    } else {
+        g_hash_table_remove(audience->reads, &answer->user);
     }
-    if (audience->partners + (guint)rows_count(rows) <= PARTNERS_MAX)
-        replace_partners(audience, attendee, partners_of(rows, attendee));
-    attendee_refresh(audience, attendee);
-    attendee_greet(audience, attendee);
-    attendees_read(audience);
+    partners_advance(audience);
 }
 
-static void read_one(struct audience *audience, struct attendee *attendee)
+static void read_begin(struct audience *audience, struct read *read)
 {
-    struct reading *reading = g_new0(struct reading, 1);
-    *reading = (struct reading){audience->core, attendee->account->id};
-    attendee->reading = true;
-    audience->reading++;
-    const char *values[] = {attendee->account->id_text, NULL, G_STRINGIFY(2000)};
+    struct answer *answer = g_new0(struct answer, 1);
+    *answer = (struct answer){audience->core, read->user};
+    read->number = ++audience->begun;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&read->user, id);
+    const char *values[] = {id, NULL, G_STRINGIFY(2000)};
     G_STATIC_ASSERT(PARTNERS == 2000);
-    archive_query(audience->core->archive, QUERY_PRESENCE_PARTNERS, values, partners_read,
-                  reading);
+    archive_query(audience->core->archive, QUERY_PRESENCE_PARTNERS, values, partners_read, answer);
     loop_wake();
 }
 
-void attendees_read(struct audience *audience)
+void partners_advance(struct audience *audience)
 {
     gint64 now = clock_monotonic();
     if (!audience->core->archive || !archive_is_up(audience->core->archive))
         return; /* the tick tries again */
-    for (guint left = audience->reads.length; left > 0 && audience->reading < READS_MAX; left--) {
-        struct attendee *attendee = g_queue_pop_head(&audience->reads);
-        if (attendee->reading || attendee->read_at > now) {
-            g_queue_push_tail(&audience->reads, attendee);
-            continue;
-        }
-        attendee->queued = false;
-        read_one(audience, attendee);
+    for (guint left = audience->waiting.length; left > 0; left--) {
+        if (g_hash_table_size(audience->reads) - audience->waiting.length >= READS_MAX)
+            return;
+        struct read *read = g_queue_pop_head(&audience->waiting);
+        if (read->due > now)
+            g_queue_push_tail(&audience->waiting, read);
+        else
+            read_begin(audience, read);
     }
 }
 
-void attendee_queue_read(struct audience *audience, struct attendee *attendee, gint64 delay)
+void partners_want(struct audience *audience, const struct uuid *user, gint64 delay)
 {
-    if (attendee->queued)
-        return;
-    attendee->queued = true;
-    attendee->read_at = clock_monotonic() + delay;
-    g_queue_push_tail(&audience->reads, attendee);
+    struct read *read = g_hash_table_lookup(audience->reads, user);
+    gint64 due = clock_monotonic() + delay;
+    if (read && read->number) {
+        read->again = read->again ? MIN(read->again, due) : due;
+    } else if (read) {
+        read->due = MIN(read->due, due);
+    } else if (audience->waiting.length < WAITING_MAX || attendee_find(audience, user)) {
+        read = g_new0(struct read, 1);
+        *read = (struct read){.user = *user, .due = due};
+        g_hash_table_insert(audience->reads, &read->user, read);
+        g_queue_push_tail(&audience->waiting, read);
+    }
 }
 
 void audience_reload(struct core *core, const struct uuid *user)
 {
-    struct attendee *attendee = core->audience ? attendee_find(core->audience, user) : NULL;
-    if (attendee)
-        attendee_queue_read(core->audience, attendee, RELOAD_DELAY);
+    if (core->audience && attendee_find(core->audience, user))
+        partners_want(core->audience, user, RELOAD_DELAY);
+}
+
+void partners_leave(struct audience *audience, const struct attendee *attendee)
+{
+    const struct uuid *own = &attendee->account->id;
+    for (GList *node = visibility_list(audience->views, own), *next; node; node = next) {
+        struct visibility *view = node->data;
+        next = node->next;
+        if (!attendee_find(audience, &view->side[!visibility_side_of(view, own)].user))
+            visibility_remove(audience->views, view);
+    }
+}
+
+void partners_start(struct audience *audience)
+{
+    audience->views = visibilities_new();
+    audience->reads = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, g_free);
+    g_queue_init(&audience->waiting);
+}
+
+void partners_stop(struct audience *audience)
+{
+    g_queue_clear(&audience->waiting);
+    g_hash_table_unref(audience->reads);
+    visibilities_free(audience->views);
 }

@@ -13,5 +13,6 @@ libpresence_a_SOURCES = \
   bridge/presence/online.c bridge/presence/online.h \
   bridge/presence/peer.c bridge/presence/peer.h \
   bridge/presence/status.c bridge/presence/status.h \
+  bridge/presence/visibility.c bridge/presence/visibility.h \
   bridge/presence/watch.c bridge/presence/watch.h
 EXTRA_DIST += bridge/presence/README.md

@@ -9,10 +9,11 @@
 --              microseconds since 1970
 --   from_peer  that one has a subscription to the user's presence
 --   to_peer    the user has a subscription to that one's presence
+-- The row of each of two hosted users says the same of both as the other's row does.
 CREATE FUNCTION presence_partners(p_user uuid, p_only uuid, p_limit int)
 RETURNS TABLE (id uuid, number bigint, jid text, hosted boolean, sees boolean, sees_last boolean,
                seen boolean, seen_last boolean, seen_at bigint, to_peer boolean,
-               from_peer boolean)
+               from_peer boolean, own_number bigint)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
@@ -44,10 +45,11 @@ BEGIN
            s.seen,
            s.seen AND privacy_allows(privacy_value(u.privacy_last_seen, 'last_seen'), s.added),
            (extract(epoch FROM u.last_seen_at) * 1000000)::bigint,
-           coalesce(k.to_peer, false) AND NOT s.apart, coalesce(k.from_peer, false) AND NOT s.apart
+           coalesce(k.to_peer, false) AND NOT s.apart, coalesce(k.from_peer, false) AND NOT s.apart,
+           me.number
       FROM one o
       JOIN users u ON u.id = o.id
-      JOIN users me ON me.id = p_user
+      JOIN users me ON me.id = p_user AND me.kind = 'hosted'
       LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid
       CROSS JOIN LATERAL (
         SELECT x.apart, x.contact, x.added,

@@ -3,5 +3,5 @@
 
 -- name: presence_partners
 SELECT id, number, jid, hosted, sees, sees_last, seen, seen_last, seen_at, to_peer,
-       from_peer
+       from_peer, own_number
   FROM presence_partners($1::uuid, $2::uuid, $3::int)

@@ -80,6 +80,18 @@ const char *fake_value(int number)
     return question->values[number];
 }
 
+unsigned fake_questions(void)
+{
+    return questions.length;
+}
+
+void fake_prefer(unsigned number)
+{
+    struct question *question = g_queue_pop_nth(&questions, number);
+    g_assert(question);
+    g_queue_push_head(&questions, question);
+}
+
 static void finish(const struct rows *rows, enum error_code error)
 {
     struct question *question = g_queue_pop_head(&questions);

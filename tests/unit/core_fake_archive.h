@@ -8,6 +8,9 @@
 /* The oldest question that waits: its query (QUERY_MAX: none) and parameters. */
 enum query fake_asked(void);
 const char *fake_value(int number);
+/* How many questions wait; and puts the one with that number, counted from the oldest, first. */
+unsigned fake_questions(void);
+void fake_prefer(unsigned number);
 /* Answers it with ROWS rows of COLUMNS cells (NULL: SQL NULL), or with an error. */
 void fake_answer(int rows, int columns, const char *const *cells);
 void fake_fail(enum error_code error);

@@ -241,6 +241,19 @@ TESTS += tests/unit/presence_online_test
 tests_unit_presence_online_test_SOURCES = tests/unit/presence_online_test.c tests/unit/unit.h
 tests_unit_presence_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/presence_announce_test
+TESTS += tests/unit/presence_announce_test
+tests_unit_presence_announce_test_SOURCES = tests/unit/presence_announce_test.c $(fake_archive) \
+  bridge/feature/presence.c bridge/presence/announce.c bridge/presence/online.c
+tests_unit_presence_announce_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_announce_test_LDADD = libcluster.a $(core_test_libs)
+check_PROGRAMS += tests/unit/presence_audience_test
+TESTS += tests/unit/presence_audience_test
+tests_unit_presence_audience_test_SOURCES = tests/unit/presence_audience_test.c $(fake_archive) \
+  bridge/presence/audience.c bridge/presence/audience_elsewhere.c bridge/presence/audience_partners.c \
+  bridge/presence/audience_tell.c bridge/presence/status.c bridge/presence/visibility.c
+tests_unit_presence_audience_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_audience_test_LDADD = libcluster.a $(core_test_libs)
 check_PROGRAMS += tests/unit/feature_search_pace_test
 TESTS += tests/unit/feature_search_pace_test
 tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_test.c tests/unit/unit.h \
