@@ -193,7 +193,7 @@ static void write_or_count(char *line, size_t length)
     }
 }
 
-/* Whether one more line of the kind EVENT may be written; *ret_held: how many before it were not. */
+/* Whether one more line of the kind EVENT may be written; *ret_held: how many were not. */
 static bool kind_passes(const char *event, guint64 *ret_held)
 {
     if (!kinds)

@@ -6,12 +6,12 @@
  * Never put message bodies, tokens, secrets, full JIDs of peers or IP addresses into a line; user
  * and conversation ids (UUIDs) and JID domains are fine. Control characters are written as '?'. A
  * full disk, a closed pipe or a reader that does not read loses lines, never the process and never
- * time; how many were lost is written once there is room again. What is there of a line that did not
- * fit is taken back, or at least ended before the next. Programs ignore SIGPIPE.
+ * time; how many were lost is written once there is room again. What is there of a line that did
+ * not fit is taken back, or at least ended before the next. Programs ignore SIGPIPE.
  *
- * Of one kind (EVENT), LOG_BURST lines are written at once and then five a second, but for the level
- * debug: strangers can cause some of them. The next one that is written says before it how many of its kind were
- * held back. */
+ * Of one kind (EVENT), LOG_BURST lines are written at once and then five a second, but for the
+ * level debug: strangers can cause some of them. The next one that is written says before it how
+ * many of its kind were held back. */
 #pragma once
 
 #include <glib.h>
@@ -47,8 +47,8 @@ bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x p
 
 bool log_enabled(enum log_level level, enum log_area area);
 
-/* EVENT is a fixed word with dashes, static; FORMAT yields `key=value key="quoted value"` pairs, or is
- * NULL. */
+/* EVENT is a fixed word with dashes, static; FORMAT yields `key=value key="quoted value"` pairs, or
+ * is NULL. */
 void log_event(enum log_level level, enum log_area area, const char *event, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 

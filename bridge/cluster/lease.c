@@ -28,7 +28,7 @@ struct lease {
     bool asking;
     bool given_back; /* the answer that is under way is void */
     gint64 asked;
-    bool useful;     /* while held here */
+    bool useful;         /* while held here */
     gint64 useful_until; /* clock_monotonic: the holder's word counts so long */
 };
 
@@ -103,7 +103,8 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
         }
         return;
     }
-    lease->useful_until = rows_boolean(rows, 0, 2) ? lease->asked + LEASE_MILLISECONDS * MILLISECOND : 0;
+    lease->useful_until =
+        rows_boolean(rows, 0, 2) ? lease->asked + LEASE_MILLISECONDS * MILLISECOND : 0;
     if (!rows_boolean(rows, 0, 0)) {
         if (lease->held)
             lose(lease);

@@ -34,9 +34,9 @@ struct audience {
     GHashTable *attendees; /* struct uuid * → struct attendee *, owned */
     GHashTable *statuses;  /* struct uuid → struct status: who is not just online, see audience_note */
     struct visibilities *views; /* of attendees and their partners */
-    GHashTable *reads;     /* struct uuid * → struct read *, owned: to be made, or under way */
-    GQueue waiting;        /* of them, those to be made */
-    guint64 begun;         /* reads, so far: each has its number */
+    GHashTable *reads; /* struct uuid * → struct read *, owned: to be made, or under way */
+    GQueue waiting;    /* of them, those to be made */
+    guint64 begun;     /* reads, so far: each has its number */
     guint tick;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One attendee per user with sockets here, kept until it was told that the user has gone. Reads of
- * partners wait in one queue, of which a few are under way; each shows how both of two users see each
- * other, and all of them tell the same views (visibility.h). */
+ * partners wait in one queue, of which a few are under way; each shows how both of two users see
+ * each other, and all of them tell the same views (visibility.h). */
 #include "config.h"
 
 #include <string.h>
@@ -160,8 +160,8 @@ void audience_changed(struct core *core, struct account *account)
         attendee_refresh(core->audience, attendee);
 }
 
-/* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and those
- * of whoever becomes a partner, may be anywhere. */
+/* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and
+ * those of whoever becomes a partner, may be anywhere. */
 static void on_related(struct core *core, const struct uuid *user)
 {
     if (core->audience && core->elsewhere)
@@ -175,9 +175,10 @@ static void on_publishing(struct core *core, const struct event *event, const st
 {
     struct audience *audience = core->audience;
     bool message = event->type == EVENT_MESSAGE_NEW;
-    bool listing = event->type == EVENT_CONVERSATION_NEW || event->type == EVENT_CONVERSATION_REMOVED;
-    if (!listing && event->type != EVENT_CONVERSATION_UPDATED && event->type != EVENT_USER_UPDATED &&
-        !(message && count == 2))
+    bool listing =
+        event->type == EVENT_CONVERSATION_NEW || event->type == EVENT_CONVERSATION_REMOVED;
+    if (!listing && event->type != EVENT_CONVERSATION_UPDATED &&
+        event->type != EVENT_USER_UPDATED && !(message && count == 2))
         return;
     for (size_t i = 0; i < count; i++) {
         /* The user's sockets may be at another instance, and partners here. */

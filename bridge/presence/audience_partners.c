@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who the partners of a user are, and who of two may see whom: read, and the difference told to both.
- * What an answer shows counts for two users unless a read that began later has shown it already. */
+/* Who the partners of a user are, and who of two may see whom: read, and the difference told to
+ * both. What an answer shows counts for two users unless a read that began later has shown it
+ * already. */
 #include "config.h"
 
 #include "bridge/archive/archive.h"
@@ -19,8 +20,20 @@
 
 #define WAITING_MAX 100000 /* reads of users without sockets here; more are forgotten */
 
-enum partner_column { ID, NUMBER, JID, HOSTED, SEES, SEES_LAST, SEEN, SEEN_LAST, SEEN_AT, TO_PEER,
-                      FROM_PEER, OWN_NUMBER };
+enum partner_column {
+    ID,
+    NUMBER,
+    JID,
+    HOSTED,
+    SEES,
+    SEES_LAST,
+    SEEN,
+    SEEN_LAST,
+    SEEN_AT,
+    TO_PEER,
+    FROM_PEER,
+    OWN_NUMBER
+};
 
 struct read {
     struct uuid user;
@@ -29,7 +42,7 @@ struct read {
     gint64 again;   /* when it is due again, begun meanwhile as it is; 0: not */
 };
 
-/* ---- One view --------------------------------------------------------------------------------------- */
+/* ---- One view -------------------------------------------------------------------------------- */
 
 /* SIDE of VIEW is told what has changed since OLD. */
 static void side_told(struct audience *audience, const struct visibility *old,
@@ -130,7 +143,7 @@ static void absence_learn(struct audience *audience, const struct read *read, bo
         view_end(audience, view);
 }
 
-/* ---- One answer ------------------------------------------------------------------------------------- */
+/* ---- One answer ------------------------------------------------------------------------------ */
 
 static void attendee_learn(struct audience *audience, struct attendee *attendee,
                            const struct rows *rows)
@@ -158,7 +171,8 @@ static void attendee_learn(struct audience *audience, struct attendee *attendee,
     attendee_greet(audience, attendee);
 }
 
-static void answer_learn(struct audience *audience, const struct read *read, const struct rows *rows)
+static void answer_learn(struct audience *audience, const struct read *read,
+                         const struct rows *rows)
 {
     struct attendee *attendee = attendee_find(audience, &read->user);
     bool whole = rows_count(rows) < PARTNERS;
@@ -175,7 +189,7 @@ static void answer_learn(struct audience *audience, const struct read *read, con
         attendee_learn(audience, attendee, rows);
 }
 
-/* ---- Reads ------------------------------------------------------------------------------------------ */
+/* ---- Reads ----------------------------------------------------------------------------------- */
 
 struct answer {
     struct core *core;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which of two users may see the other's presence: one view of each two, whoever's partners were read.
- * A view carries the number of the read that it comes from; reads are numbered as they begin, so that
- * an answer that was overtaken is known by its number. */
+/* Which of two users may see the other's presence: one view of each two, whoever's partners were
+ * read. A view carries the number of the read that it comes from; reads are numbered as they begin,
+ * so that an answer that was overtaken is known by its number. */
 #pragma once
 
 #include <glib.h>
@@ -14,10 +14,11 @@ struct visibilities;
 struct visibility_side {
     struct uuid user;
     gint64 number; /* users.number */
-    char *jid;     /* bare, of one on XMPP to whose presence the other has a subscription; else NULL */
+    char *jid; /* bare, of one on XMPP to whose presence the other has a subscription; else NULL */
     bool hosted;
-    bool shows, shows_last; /* the other may see this one's presence, and when this one was last there */
-    GList link;    /* visibilities.c's own */
+    bool shows,
+        shows_last; /* the other may see this one's presence, and when this one was last there */
+    GList link;     /* visibilities.c's own */
 };
 
 struct visibility {

@@ -216,8 +216,10 @@ START_TEST(a_full_disk_leaves_whole_lines)
     ck_assert_uint_gt(g_strv_length(lines), 3);
     guint kept = 0;
     for (char **line = lines; *line && **line; line++) {
-        ck_assert_msg(g_regex_match_simple("^ts=[^ ]+Z level=\\w+ area=main event=[a-z-]+( \\w+=\\d+)?$", *line, 0, 0),
-                      "half a line: %s", *line);
+        ck_assert_msg(
+            g_regex_match_simple("^ts=[^ ]+Z level=\\w+ area=main event=[a-z-]+( \\w+=\\d+)?$",
+                                 *line, 0, 0),
+            "half a line: %s", *line);
         kept += strstr(*line, "event=full ") != NULL;
     }
     g_autofree char *note = g_strdup_printf("event=log-lines-lost lines=%u\n", 20 - kept);
@@ -243,7 +245,8 @@ START_TEST(of_one_kind_so_many_lines_are_written)
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     ck_assert_uint_eq(g_strv_length(lines), LOG_BURST + 1 + 1 + 5 + 1);
     ck_assert_ptr_nonnull(strstr(lines[LOG_BURST], "event=other"));
-    ck_assert(g_str_has_suffix(lines[LOG_BURST + 1], "event=log-lines-held kind=refused lines=950"));
+    ck_assert(
+        g_str_has_suffix(lines[LOG_BURST + 1], "event=log-lines-held kind=refused lines=950"));
     ck_assert(g_str_has_suffix(lines[LOG_BURST + 2], "event=refused number=1000"));
 }
 END_TEST

@@ -250,6 +250,7 @@ START_TEST(the_holder_says_at_once_what_it_is_good_for)
 END_TEST
 
 UNIT_MAIN("lease", the_others_know_whether_the_holder_is_of_use,
-          the_holder_says_at_once_what_it_is_good_for, it_is_taken_and_renewed, somebody_else_has_it, a_paused_holder_knows_at_once,
+          the_holder_says_at_once_what_it_is_good_for, it_is_taken_and_renewed,
+          somebody_else_has_it, a_paused_holder_knows_at_once,
           a_late_answer_does_not_count_from_when_it_came, a_new_epoch_is_a_new_lease,
           without_a_database_it_runs_out, giving_back, hurrying_asks_at_once)

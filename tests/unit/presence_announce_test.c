@@ -32,7 +32,7 @@ static struct options *options;
 static struct account *alice;
 static GString *sent; /* types of what Romeo was sent, each behind a blank */
 
-/* ---- What the rest of the program does here ------------------------------------------------------- */
+/* ---- What the rest of the program does here -------------------------------------------------- */
 
 bool hosted_send(struct core *its_core, xmpp_stanza_t *stanza)
 {
@@ -71,7 +71,7 @@ static bool ready(void *link)
     return true;
 }
 
-/* ---- The world ------------------------------------------------------------------------------------- */
+/* ---- The world ------------------------------------------------------------------------------- */
 
 static void wait_question(enum query query)
 {
@@ -138,8 +138,12 @@ START_TEST(the_answer_to_a_probe_does_not_overtake_a_block)
     start();
     struct presence_stanza probe = {.from = ROMEO, .to = ALICE, .type = PRESENCE_PROBE};
     xmpp_stanza_t *stanza = presence_build(&probe);
-    struct stanza_context context = {.stanza = stanza, .from = ROMEO, .from_bare = ROMEO,
-                                     .to = ALICE, .to_bare = ALICE, .target = TARGET_USER,
+    struct stanza_context context = {.stanza = stanza,
+                                     .from = ROMEO,
+                                     .from_bare = ROMEO,
+                                     .to = ALICE,
+                                     .to_bare = ALICE,
+                                     .target = TARGET_USER,
                                      .data = &core};
     feature_presence.stanzas[0].handle(&context);
     wait_question(QUERY_CONTACT_PROBE);

@@ -28,11 +28,11 @@ static const char *const jids[USERS] = {"alice@app.example.org", "bella@app.exam
 static struct core core;
 static struct account *accounts[USERS];
 static struct subscriber sockets[USERS];
-static bool sees[USERS];   /* what the user's sockets were told of the other, last */
-static bool shows[USERS];  /* the truth: the other may see the user */
-static GArray *snapshots;  /* bool[USERS] of each question: the truth when it was asked */
+static bool sees[USERS];  /* what the user's sockets were told of the other, last */
+static bool shows[USERS]; /* the truth: the other may see the user */
+static GArray *snapshots; /* bool[USERS] of each question: the truth when it was asked */
 
-/* ---- What the rest of the program does here ------------------------------------------------------- */
+/* ---- What the rest of the program does here -------------------------------------------------- */
 
 bool announce_is_online(const struct core *its_core, const struct account *account)
 {
@@ -80,7 +80,7 @@ static void revoked(struct subscriber *subscriber)
     (void)subscriber;
 }
 
-/* ---- The world ------------------------------------------------------------------------------------- */
+/* ---- The world ------------------------------------------------------------------------------- */
 
 static void note_questions(void)
 {
@@ -99,14 +99,14 @@ static void begin_reads(void)
 static void answer(unsigned number, bool now)
 {
     bool truth[USERS];
-    memcpy(truth, now ? shows : &g_array_index(snapshots, bool, number * USERS), sizeof truth);
+    memcpy(truth, now ? shows : &g_array_index(snapshots, bool, number *USERS), sizeof truth);
     g_array_remove_range(snapshots, number * USERS, USERS);
     fake_prefer(number);
     ck_assert_int_eq(fake_asked(), QUERY_PRESENCE_PARTNERS);
     int user = strcmp(fake_value(0), ids[ALICE]) == 0 ? ALICE : BELLA;
     const char *own = truth[user] ? "t" : "f", *others = truth[!user] ? "t" : "f";
-    const char *cells[] = {ids[!user], "2", jids[!user], "t", own, own, others, others, NULL,
-                           "f",        "f", "1"};
+    const char *cells[] = {ids[!user], "2",    jids[!user], "t", own, own,
+                           others,     others, NULL,        "f", "f", "1"};
     fake_answer(1, G_N_ELEMENTS(cells), cells);
     note_questions(); /* it may have begun another */
 }
@@ -175,11 +175,11 @@ static void assert_truth(unsigned order)
 {
     settle();
     ck_assert_msg(sees[BELLA] == shows[ALICE] && sees[ALICE] == shows[BELLA],
-                  "order %u: bella sees %d instead of %d, alice %d instead of %d", order, sees[BELLA],
-                  shows[ALICE], sees[ALICE], shows[BELLA]);
+                  "order %u: bella sees %d instead of %d, alice %d instead of %d", order,
+                  sees[BELLA], shows[ALICE], sees[ALICE], shows[BELLA]);
 }
 
-/* ---- Orders ---------------------------------------------------------------------------------------- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 enum { CHANGE, HEAR_OTHER, BEGIN, ANSWER_OLDEST_OLD, ANSWER_OLDEST_NEW, ANSWER_NEWEST_OLD, STEPS };
 
