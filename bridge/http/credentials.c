@@ -6,10 +6,12 @@
 
 #include <string.h>
 
+#include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/base/origin.h"
 #include "bridge/core/core.h"
 #include "bridge/core/secret.h"
+#include "bridge/http/caller.h"
 #include "bridge/http/cookie.h"
 #include "bridge/http/exchange.h"
 
@@ -45,29 +47,22 @@ bool origin_may_use_cookies(const struct exchange *exchange)
 
 /* ---- The caller's address -------------------------------------------------------------------------- */
 
-static bool is_proxy(const struct http_server *server, guint64 address)
+/* Where failed sign-ins are counted. */
+static guint64 find_address(const struct exchange *exchange)
 {
-    for (guint i = 0; i < server->proxies->len; i++) {
-        if (g_array_index(server->proxies, guint64, i) == address)
-            return true;
-    }
-    return false;
-}
-
-/* Where failed sign-ins are counted. Loopback is a proxy that nobody has named, or the operator. */
-static guint64 caller_address(const struct exchange *exchange)
-{
+    struct http_server *server = exchange->server;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    guint64 address = info ? limit_address(info->client_addr) : 0;
     const char *forwarded = exchange->head.forwarded;
-    if (forwarded && is_proxy(exchange->server, address)) {
-        const char *last = strrchr(forwarded, ',');
-        last = last ? last + 1 : forwarded;
-        last += strspn(last, " \t");
-        return limit_address_text(last, strcspn(last, " \t"));
-    }
-    return limit_address_is_loopback(address) ? 0 : address;
+    bool silent;
+    guint64 address = caller_address(server->proxies, info ? info->client_addr : NULL, forwarded, &silent);
+    if (silent && !server->silent_proxy)
+        log_warning(AREA_HTTP, "proxy-hides-client",
+                    "problem=\"%s\" effect=\"failed sign-ins count for the proxy\"",
+                    forwarded ? "the last entry of X-Forwarded-For is no address"
+                              : "X-Forwarded-For is missing");
+    server->silent_proxy |= silent;
+    return address;
 }
 
 /* ---- Credentials ----------------------------------------------------------------------------------- */
@@ -131,7 +126,7 @@ void credentials_find(struct exchange *exchange)
     *credentials = (struct credentials){.token = head_bearer(exchange->head.authorization),
                                         .on_behalf = exchange->head.on_behalf,
                                         .only_looks = strcmp(exchange->head.method, "HEAD") == 0,
-                                        .address = caller_address(exchange)};
+                                        .address = find_address(exchange)};
     exchange->request.address = credentials->address;
     if (exchange->code != ERROR_NONE)
         return;

@@ -34,7 +34,8 @@ struct http_server {
     struct routes *routes;
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
     char **origins;                   /* NULL-terminated, in their normal form */
-    GArray *proxies;                  /* guint64, limit_address() of each */
+    GArray *proxies;                  /* see caller.h */
+    bool silent_proxy; /* one did not tell the client's address, which has been logged */
     struct MHD_Daemon *daemon;
     GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
     GQueue running;           /* struct exchange whose handler is at work */

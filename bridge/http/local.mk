@@ -3,6 +3,7 @@ noinst_LIBRARIES += libhttp.a
 libhttp_a_SOURCES = \
   bridge/http/admin.c bridge/http/admin.h \
   bridge/http/array.c \
+  bridge/http/caller.c bridge/http/caller.h \
   bridge/http/cookie.c bridge/http/cookie.h \
   bridge/http/credentials.c \
   bridge/http/exchange.c bridge/http/exchange.h \

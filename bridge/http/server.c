@@ -21,6 +21,7 @@
 #include "bridge/base/options.h"
 #include "bridge/base/origin.h"
 #include "bridge/core/core.h"
+#include "bridge/http/caller.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/listener.h"
 #include "bridge/http/server.h"
@@ -230,15 +231,10 @@ static char **read_origins(const char *list)
     return (char **)g_ptr_array_free(origins, FALSE);
 }
 
-static GArray *read_addresses(const char *list)
+static GArray *read_proxies(const char *list)
 {
-    GArray *addresses = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_auto(GStrv) words = split_words(list);
-    for (char **word = words; *word; word++) {
-        guint64 address = limit_address_text(*word, strlen(*word));
-        g_array_append_val(addresses, address);
-    }
-    return addresses;
+    return proxies_new((const char *const *)words);
 }
 
 /* Without its strict mode the library leaves a missing Host to head_read: its own answer there has
@@ -285,7 +281,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     if (upgrade)
         server->upgrade = *upgrade;
     server->origins = read_origins(options->http_origins);
-    server->proxies = read_addresses(options->http_proxies);
+    server->proxies = read_proxies(options->http_proxies);
     server->spare = g_ptr_array_new_with_free_func(g_free);
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};

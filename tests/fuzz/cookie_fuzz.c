@@ -10,6 +10,7 @@
 #include "bridge/base/origin.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/secret.h"
+#include "bridge/http/caller.h"
 #include "bridge/http/cookie.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,6 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     guint64 address = limit_address_text(text, strlen(text));
     if (address && strspn(text, "0123456789abcdefABCDEF.:") != strlen(text))
         abort();
+    if (address && caller_of_forwarded(text) != address)
+        abort();
+    caller_of_forwarded(text);
     check_origin(text);
     return 0;
 }

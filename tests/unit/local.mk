@@ -9,6 +9,7 @@ transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(MHD_LIBS) $(JWT_
 transport_tests = \
   tests/unit/core_field_test \
   tests/unit/core_token_test \
+  tests/unit/http_caller_test \
   tests/unit/http_cookie_test \
   tests/unit/http_route_test \
   tests/unit/http_server_test
@@ -18,6 +19,8 @@ tests_unit_core_field_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_field_test_LDADD = $(transport_test_libs)
 tests_unit_core_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_token_test_LDADD = $(transport_test_libs)
+tests_unit_http_caller_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_caller_test_LDADD = $(transport_test_libs)
 tests_unit_http_cookie_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_cookie_test_LDADD = $(transport_test_libs)
 tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
