@@ -109,7 +109,8 @@ bool xep_time_parse(const char *text, int64_t *ret_us)
     if (!read_date(&text, &days) || !read_char(&text, 'T') || !read_clock(&text, &clock) ||
         !read_zone(&text, &zone) || *text != '\0')
         return false;
-    *ret_us = days * 86400 * SECOND + clock - zone;
+    /* A zone may carry the ends of the calendar beyond them. */
+    *ret_us = CLAMP(days * 86400 * SECOND + clock - zone, MIN_US, MAX_US);
     return true;
 }
 

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads CCYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm); digits behind the sixth are cut off. False, and
- * *ret_us untouched, when TEXT is anything else. */
+/* Reads CCYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm); digits behind the sixth are cut off. *ret_us is
+ * clamped to the years above. False, and *ret_us untouched, when TEXT is anything else. */
 bool xep_time_parse(const char *text, int64_t *ret_us);
 
 /* UTC with milliseconds, rounded down: "2026-05-04T09:00:00.123Z". Clamped to the years above.

@@ -24,31 +24,45 @@ void clock_advance(gint64 microseconds)
     clock_shift += microseconds;
 }
 
-/* The number ends before END. */
-static void put_digits(char *end, int number)
+/* Exactly COUNT digits, which end before END. */
+static void put_digits(char *end, int count, int number)
 {
-    for (; number > 0; number /= 10)
+    for (; count > 0; count--, number /= 10)
         *--end = (char)('0' + number % 10);
+}
+
+/* Pages hold hundreds of times: printing costs several times as much as this. */
+static void put_second(gint64 second, char ret_text[CLOCK_TIMESTAMP_SIZE])
+{
+    time_t seconds = (time_t)second;
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    memcpy(ret_text, "0000-00-00T00:00:00.000Z", CLOCK_TIMESTAMP_SIZE);
+    put_digits(ret_text + 4, 4, parts.tm_year + 1900);
+    put_digits(ret_text + 7, 2, parts.tm_mon + 1);
+    put_digits(ret_text + 10, 2, parts.tm_mday);
+    put_digits(ret_text + 13, 2, parts.tm_hour);
+    put_digits(ret_text + 16, 2, parts.tm_min);
+    put_digits(ret_text + 19, 2, parts.tm_sec);
+}
+
+gint64 clock_clamp(gint64 wall)
+{
+    return CLAMP(wall, CLOCK_WALL_MIN, CLOCK_WALL_MAX);
 }
 
 void clock_format(gint64 wall, char ret_text[CLOCK_TIMESTAMP_SIZE])
 {
-    static time_t last;
+    static gint64 last;
     static char text[CLOCK_TIMESTAMP_SIZE]; /* of that second */
-    time_t seconds = (time_t)(wall / G_USEC_PER_SEC);
-    if (!text[0] || seconds != last) {
-        struct tm parts;
-        gmtime_r(&seconds, &parts);
-        /* Pages hold hundreds of times: printing costs several times as much as this. */
-        memcpy(text, "0000-00-00T00:00:00.000Z", sizeof text);
-        put_digits(text + 4, parts.tm_year + 1900);
-        put_digits(text + 7, parts.tm_mon + 1);
-        put_digits(text + 10, parts.tm_mday);
-        put_digits(text + 13, parts.tm_hour);
-        put_digits(text + 16, parts.tm_min);
-        put_digits(text + 19, parts.tm_sec);
-        last = seconds;
-    }
+    wall = clock_clamp(wall);
+    gint64 rest = wall % G_USEC_PER_SEC;
+    if (rest < 0)
+        rest += G_USEC_PER_SEC;
+    gint64 second = (wall - rest) / G_USEC_PER_SEC;
+    if (!text[0] || second != last)
+        put_second(second, text);
+    last = second;
     memcpy(ret_text, text, sizeof text);
-    put_digits(ret_text + 23, (int)(wall % G_USEC_PER_SEC / 1000));
+    put_digits(ret_text + 23, 3, (int)(rest / 1000));
 }

@@ -23,7 +23,7 @@
 #define SUBJECT_MAX 255
 #define NAME_MAX_BYTES 255
 #define PICTURE_MAX 2048
-#define SECONDS_MAX 9000000000000 /* far enough, and microseconds still fit */
+#define SECONDS_MAX (CLOCK_WALL_MAX / G_USEC_PER_SEC)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
@@ -195,11 +195,18 @@ static bool read_seconds(json_t *payload, const char *name, gint64 fallback, gin
     return true;
 }
 
-/* A token that does not say when it was made counts as old. */
-static gint64 issued_at(json_t *payload)
+/* A sign-out ends what was issued before it. A token that does not say when that was, or says what
+ * cannot be, counts as older than any sign-out: were its time believed, it would outlive them. */
+static gint64 issued_at(const struct token_verifier *verifier, json_t *payload,
+                        const char **ret_remark)
 {
-    gint64 issued;
-    return read_seconds(payload, "iat", 0, &issued) ? issued * G_USEC_PER_SEC : 0;
+    gint64 issued, now = clock_wall() / G_USEC_PER_SEC;
+    bool readable = read_seconds(payload, "iat", 0, &issued);
+    if (readable && issued <= now + verifier->leeway)
+        return issued * G_USEC_PER_SEC;
+    *ret_remark = readable ? "iat lies in the future; it must be in seconds since 1970"
+                           : "iat is no number of seconds since 1970";
+    return 0;
 }
 
 static const char *check_times(const struct token_verifier *verifier, json_t *payload,
@@ -213,7 +220,7 @@ static const char *check_times(const struct token_verifier *verifier, json_t *pa
         return "the token has expired";
     if (begins - verifier->leeway > now)
         return "the token is not valid yet";
-    *ret_expires = (expires + verifier->leeway) * G_USEC_PER_SEC;
+    *ret_expires = clock_clamp((expires + verifier->leeway) * G_USEC_PER_SEC);
     return NULL;
 }
 
@@ -277,14 +284,16 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
     const char *reason = check_claims(verifier, parts.payload, &expires);
     if (reason)
         return refuse(reason, ret_reason);
+    const char *remark = NULL;
     *ret_claims = (struct token_claims){
         .subject = g_strdup(usable_text(parts.payload, "sub", SUBJECT_MAX)),
         .username = g_strdup(usable_text(parts.payload, "username", NAME_MAX_BYTES)),
         .name = g_strdup(usable_text(parts.payload, "name", NAME_MAX_BYTES)),
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
-        .issued = issued_at(parts.payload),
+        .issued = issued_at(verifier, parts.payload, &remark),
         .expires = expires,
         .digest = secret_digest_bytes(parts.text, parts.signed_length),
     };
+    ret_claims->remark = remark;
     return true;
 }

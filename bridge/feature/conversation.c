@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
@@ -140,7 +141,8 @@ static bool add_muted(json_t *arguments, const struct field_value *muted)
     }
     if (!xep_time_parse(muted->text, &until))
         return false;
-    g_autofree char *text = xep_time_format(until);
+    char text[CLOCK_TIMESTAMP_SIZE];
+    clock_format(until, text);
     json_object_set_new(arguments, "muted_until", json_string(text));
     return true;
 }

@@ -21,12 +21,6 @@
 
 static const struct field no_fields[] = {{0}};
 
-static void put_time(struct json_writer *json, const char *key, gint64 wall)
-{
-    /* The last year that RFC 3339 can write. */
-    json_member_time(json, key, MIN(wall, 253402300799000000));
-}
-
 static void reply_session(struct request *request, unsigned status, const char *csrf,
                           gint64 expires)
 {
@@ -36,7 +30,7 @@ static void reply_session(struct request *request, unsigned status, const char *
     json_begin_object(&json);
     json_member_raw(&json, "user", request->account->json);
     json_member_string(&json, "csrf_token", csrf);
-    put_time(&json, "expires_at", expires);
+    json_member_time(&json, "expires_at", expires);
     json_end_object(&json);
     request_reply(request, status, &buf);
 }
@@ -134,7 +128,7 @@ static void ticket_made(const struct rows *rows, enum error_code error, void *da
     json_writer_init(&json, &buf);
     json_begin_object(&json);
     json_member_string(&json, "ticket", ticket);
-    put_time(&json, "expires_at", rows_integer(rows, 0, 0));
+    json_member_time(&json, "expires_at", rows_integer(rows, 0, 0));
     json_end_object(&json);
     request_reply(request, 201, &buf);
 }

@@ -134,13 +134,11 @@ void auth_begin(struct ws_socket *socket, const struct credentials *credentials,
 
 static void send_renewed(struct ws_socket *socket, const char *id)
 {
-    char until[CLOCK_TIMESTAMP_SIZE];
-    clock_format(socket->subscriber.grant.expires, until);
     g_auto(buffer) payload = BUFFER_INIT(256);
     struct json_writer json;
     json_writer_init(&json, &payload);
     json_begin_object(&json);
-    json_member_string(&json, "expires_at", until);
+    json_member_time(&json, "expires_at", socket->subscriber.grant.expires);
     json_end_object(&json);
     socket_send_frame(socket,
                       &(struct dialect_frame){.type = "ack", .id = id, .payload = payload.data});

@@ -74,6 +74,20 @@ START_TEST(timestamps)
     check_format(G_GINT64_CONSTANT(1777885964031999), "2026-05-04T09:12:44.031Z");
     check_format(G_GINT64_CONSTANT(2147483648) * G_USEC_PER_SEC, "2038-01-19T03:14:08.000Z");
     check_format(G_GINT64_CONSTANT(253402300799999999), "9999-12-31T23:59:59.999Z");
+    check_format(-1, "1969-12-31T23:59:59.999Z");
+    check_format(-1000001, "1969-12-31T23:59:58.999Z");
+    check_format(G_GINT64_CONSTANT(-62135596800000000), "0001-01-01T00:00:00.000Z");
+}
+END_TEST
+
+START_TEST(any_number_is_a_timestamp_of_four_digit_years)
+{
+    check_format(G_GINT64_CONSTANT(253402300800000000), "9999-12-31T23:59:59.999Z");
+    check_format(G_GINT64_CONSTANT(253402300860000000), "9999-12-31T23:59:59.999Z");
+    check_format(G_GINT64_CONSTANT(1763700000000) * G_USEC_PER_SEC, "9999-12-31T23:59:59.999Z");
+    check_format(G_MAXINT64, "9999-12-31T23:59:59.999Z");
+    check_format(G_GINT64_CONSTANT(-62135596800000001), "0001-01-01T00:00:00.000Z");
+    check_format(G_MININT64, "0001-01-01T00:00:00.000Z");
 }
 END_TEST
 
@@ -87,5 +101,5 @@ START_TEST(tests_can_move_both_clocks)
 }
 END_TEST
 
-UNIT_MAIN("error_clock", every_row_is_complete, conditions_find_a_code, timestamps,
+UNIT_MAIN("error_clock", every_row_is_complete, conditions_find_a_code, timestamps, any_number_is_a_timestamp_of_four_digit_years,
           tests_can_move_both_clocks)

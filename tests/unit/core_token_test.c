@@ -271,6 +271,56 @@ START_TEST(times_are_checked)
 }
 END_TEST
 
+static struct token_claims claims_of(const char *payload)
+{
+    g_autoptr(token_verifier) verifier = token_verifier_new(settings, NULL);
+    g_autofree char *token = hmac_token(HS256, payload, SECRET);
+    struct token_claims claims = {0};
+    const char *reason = NULL;
+    ck_assert_msg(token_verify(verifier, token, &claims, &reason), "%s: %s", payload, reason);
+    return claims;
+}
+
+/* A sign-out ends what was issued before: a time that cannot be must not outlive it. */
+START_TEST(a_time_of_issue_that_cannot_be_counts_as_the_oldest)
+{
+    gint64 now = clock_wall() / G_USEC_PER_SEC, leeway = settings->auth_leeway;
+    g_autofree char *milliseconds = g_strdup_printf("%" G_GINT64_FORMAT, now * 1000);
+    g_autofree char *ahead = g_strdup_printf("%" G_GINT64_FORMAT, now + 600);
+    g_autofree char *beyond = g_strdup_printf("%" G_GINT64_FORMAT, now + leeway + 5);
+    const char *const odd[] = {milliseconds, ahead, beyond, "1e300", "9223372036854775807", "-1",
+                               "\"1763700000\"", "null", "[1]", "true"};
+    for (size_t i = 0; i < G_N_ELEMENTS(odd); i++) {
+        g_autofree char *payload = g_strdup_printf("{\"sub\":\"u\",\"exp\":4e9,\"iat\":%s}", odd[i]);
+        struct token_claims claims = claims_of(payload);
+        ck_assert_msg(claims.issued == 0 && claims.remark, "%s", payload);
+        token_claims_clear(&claims);
+    }
+    const gint64 usual[] = {now, now - 100000, now + leeway - 5, 0};
+    for (size_t i = 0; i < G_N_ELEMENTS(usual); i++) {
+        g_autofree char *payload = g_strdup_printf(
+            "{\"sub\":\"u\",\"exp\":4e9,\"iat\":%" G_GINT64_FORMAT "}", usual[i]);
+        struct token_claims claims = claims_of(payload);
+        ck_assert_int_eq(claims.issued, usual[i] * G_USEC_PER_SEC);
+        ck_assert_ptr_null(claims.remark);
+        token_claims_clear(&claims);
+    }
+}
+END_TEST
+
+START_TEST(an_end_beyond_the_calendar_is_its_last_moment)
+{
+    static const char *const ends[] = {"253402300799", "253402300800", "1763700000000", "1e300",
+                                       "9223372036854775807"};
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *payload = g_strdup_printf("{\"sub\":\"u\",\"exp\":%s}", ends[i]);
+        struct token_claims claims = claims_of(payload);
+        ck_assert_int_eq(claims.expires, CLOCK_WALL_MAX);
+        token_claims_clear(&claims);
+    }
+}
+END_TEST
+
 START_TEST(subjects_are_checked)
 {
     static const char *const subjects[] = {"\"\"",         "5",           "null",   "\"a\\u0000b\"",
@@ -527,6 +577,8 @@ int main(void)
     tcase_add_test(tests, a_signature_has_one_spelling);
     tcase_add_test(tests, malformed_tokens_are_refused);
     tcase_add_test(tests, times_are_checked);
+    tcase_add_test(tests, a_time_of_issue_that_cannot_be_counts_as_the_oldest);
+    tcase_add_test(tests, an_end_beyond_the_calendar_is_its_last_moment);
     tcase_add_test(tests, subjects_are_checked);
     tcase_add_test(tests, issuer_and_audience_are_checked_when_configured);
     tcase_add_test(tests, rs256_and_its_confusions);
