@@ -25,6 +25,7 @@ SQL_MIGRATIONS = \
   sql/migration/0010_search_blocks.sql \
   sql/migration/0011_claims.sql \
   sql/migration/0012_closed_profiles.sql \
+  sql/migration/0013_access.sql \
   sql/migration/0015_jobs.sql \
   sql/migration/0018_folding.sql
 SQL_FUNCTIONS = \

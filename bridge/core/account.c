@@ -40,10 +40,12 @@ void accounts_init(struct core *core)
 {
     core->accounts_by_id = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, unref_value);
     core->accounts_by_jid = g_hash_table_new(g_str_hash, g_str_equal);
+    core->accounts_by_own_id = g_hash_table_new(uuid_hash, uuid_equal);
 }
 
 void accounts_clear(struct core *core)
 {
+    g_clear_pointer(&core->accounts_by_own_id, g_hash_table_unref);
     g_clear_pointer(&core->accounts_by_jid, g_hash_table_unref);
     g_clear_pointer(&core->accounts_by_id, g_hash_table_unref);
 }
@@ -58,6 +60,21 @@ struct account *account_find_jid(const struct core *core, const char *jid)
     return g_hash_table_lookup(core->accounts_by_jid, jid);
 }
 
+struct account *account_find_own_id(const struct core *core, const struct uuid *digest)
+{
+    return g_hash_table_lookup(core->accounts_by_own_id, digest);
+}
+
+void account_learn_own_id(struct core *core, struct account *account, const struct uuid *digest)
+{
+    if (uuid_equal(&account->own_id, digest))
+        return;
+    if (account_find_own_id(core, &account->own_id) == account)
+        g_hash_table_remove(core->accounts_by_own_id, &account->own_id);
+    account->own_id = *digest;
+    g_hash_table_replace(core->accounts_by_own_id, &account->own_id, account); /* its own key */
+}
+
 static void drop_unused(struct core *core)
 {
     GHashTableIter iter;
@@ -69,6 +86,8 @@ static void drop_unused(struct core *core)
             continue;
         if (account_find_jid(core, account->jid) == account)
             g_hash_table_remove(core->accounts_by_jid, account->jid);
+        if (account_find_own_id(core, &account->own_id) == account)
+            g_hash_table_remove(core->accounts_by_own_id, &account->own_id);
         g_hash_table_iter_remove(&iter);
     }
 }

@@ -11,6 +11,7 @@ struct account {
     int references;
     struct uuid id;
     char id_text[UUID_TEXT_SIZE];
+    struct uuid own_id; /* digest of the app's own id; nil: not known here */
     char *jid;         /* bare JID */
     gint64 number;     /* users.number: the id for clients that want whole numbers */
     char *full_jid;    /* the one stable resource: jid "/rest" */

@@ -62,6 +62,7 @@ struct core {
     struct elsewhere *elsewhere;
     GHashTable *accounts_by_id; /* struct uuid * → struct account * */
     GHashTable *accounts_by_jid;
+    GHashTable *accounts_by_own_id; /* those that have signed in by token */
     struct relations *relations; /* how users stand to others, bounded */
     GHashTable *sessions;       /* token → remembered session, bounded */
     struct revocations *revocations; /* which of them this process has carried out */

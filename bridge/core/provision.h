@@ -21,9 +21,15 @@ struct user_claims {
     const char *picture;
 };
 
-/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made. */
+/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made. No row:
+ * the app's own id is the id of another user. */
 void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
                     void *data);
+
+/* What a function that asks access_hold() has found, in COLUMN of its one row. False: *ret_code and
+ * *ret_detail (static text) say why its caller may not come in. */
+bool access_is_granted(const struct rows *rows, int column, enum error_code *ret_code,
+                       const char **ret_detail);
 
 /* The account of the single row of a user query, put into memory; borrowed. */
 struct account *account_of_rows(struct core *core, const struct rows *rows);

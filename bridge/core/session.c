@@ -25,6 +25,8 @@
 #define SERVER_KEY_PREFIX "tsk_"
 #define SERVER_KEY_MEMORY (5 * G_USEC_PER_SEC) /* a revoked key works no longer than this */
 
+#define REMARK_INTERVAL ((gint64)3600 * G_USEC_PER_SEC) /* between two lines about tokens with odd times */
+
 #define CHECKS_MAX 5 /* of one sign-in, while others are signed out beside it */
 
 struct known {
@@ -40,16 +42,16 @@ struct known {
 struct sign_in {
     struct core *core;
     char *key;   /* in core->sessions */
-    char *token; /* of a cookie or ticket: its digest as the database has it */
+    char *token; /* of all but a token: its digest as the database has it */
     char *on_behalf;
     struct known *known;
     guint64 address;
+    struct uuid own_id; /* digest of a token's sub */
     bool only_looks;
     unsigned checks;
     session_done done;
     void *data;
-    enum error_code error; /* of a sign-in that failed before it asked anybody */
-    const char *detail;
+    struct sign_in_problem problem; /* of a sign-in that failed before it asked anybody */
 };
 
 static void known_free(gpointer data)
@@ -151,6 +153,10 @@ static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
     struct limiter *limiter = sign_in->core->limiter;
     struct limit_state state;
+    if (sign_in->known->scopes) { /* a good key: it is charged as for any other request */
+        limiter_take(limiter, &sign_in->known->session.grant.credential, LIMIT_SERVER, &state);
+        return;
+    }
     if (sign_in->address == 0 || (error != ERROR_UNAUTHENTICATED && error != ERROR_FORBIDDEN))
         return;
     struct uuid credential = credential_subject(sign_in);
@@ -162,25 +168,8 @@ static void note_failure(const struct sign_in *sign_in, enum error_code error)
         limiter_take(limiter, &address, LIMIT_SIGNIN, &state);
 }
 
-static void sign_in_finish(struct sign_in *sign_in, enum error_code error, const char *detail)
+static void sign_in_free(struct sign_in *sign_in)
 {
-    if (error == ERROR_NONE) {
-        /* The session lives in the table, which the callback may change: hold what it has. */
-        struct session session = sign_in->known->session;
-        if (session.account)
-            account_ref(session.account);
-        g_auto(GStrv) scopes = g_strdupv(sign_in->known->scopes);
-        g_autofree char *csrf = g_strdup(sign_in->known->csrf);
-        session.scopes = (const char *const *)scopes;
-        session.csrf = csrf;
-        if (sign_in->known->kind != CREDENTIAL_TICKET)
-            remember(sign_in);
-        sign_in->done(&session, ERROR_NONE, NULL, sign_in->data);
-        account_unref(session.account);
-    } else {
-        note_failure(sign_in, error);
-        sign_in->done(NULL, error, detail, sign_in->data);
-    }
     if (sign_in->known)
         known_free(sign_in->known);
     g_free(sign_in->key);
@@ -189,13 +178,40 @@ static void sign_in_finish(struct sign_in *sign_in, enum error_code error, const
     g_free(sign_in);
 }
 
-static void sign_in_failed(void *data)
+static void sign_in_succeed(struct sign_in *sign_in)
 {
-    struct sign_in *sign_in = data;
-    sign_in_finish(sign_in, sign_in->error, sign_in->detail);
+    /* The session lives in the table, which the callback may change: hold what it has. */
+    struct session session = sign_in->known->session;
+    if (session.account)
+        account_ref(session.account);
+    g_auto(GStrv) scopes = g_strdupv(sign_in->known->scopes);
+    g_autofree char *csrf = g_strdup(sign_in->known->csrf);
+    session.scopes = (const char *const *)scopes;
+    session.csrf = csrf;
+    if (sign_in->known->kind != CREDENTIAL_TICKET)
+        remember(sign_in);
+    sign_in->done(&session, NULL, sign_in->data);
+    account_unref(session.account);
+    sign_in_free(sign_in);
 }
 
-/* Rows of user_provision, user_find and user_by_jid are alike: id, jid, name, json, …, number. */
+static void sign_in_fail(struct sign_in *sign_in, enum error_code code, const char *detail)
+{
+    struct sign_in_problem problem = {.code = code, .detail = detail};
+    note_failure(sign_in, code);
+    sign_in->done(NULL, &problem, sign_in->data);
+    sign_in_free(sign_in);
+}
+
+static void sign_in_refused(void *data)
+{
+    struct sign_in *sign_in = data;
+    note_failure(sign_in, sign_in->problem.code);
+    sign_in->done(NULL, &sign_in->problem, sign_in->data);
+    sign_in_free(sign_in);
+}
+
+/* Rows of users are alike, whichever function returns them: id, jid, name, json, …, number. */
 struct account *account_of_rows(struct core *core, const struct rows *rows)
 {
     struct account_row row = {.jid = rows_text(rows, 0, 1), .name = rows_text(rows, 0, 2),
@@ -206,7 +222,7 @@ struct account *account_of_rows(struct core *core, const struct rows *rows)
     return account_learn(core, &row);
 }
 
-/* A row of user_find or user_by_jid: only hosted users live here, the others are their own masters. */
+/* Only hosted users live here, the others are their own masters. */
 static bool is_hosted_row(const struct rows *rows)
 {
     return rows_count(rows) == 1 && g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0;
@@ -216,34 +232,65 @@ static bool is_hosted_row(const struct rows *rows)
 
 enum access_state { ACCESS_GRANTED, ACCESS_SIGNED_OUT, ACCESS_SUSPENDED };
 
+static const char *state_problem(gint64 state, enum error_code *ret_code)
+{
+    *ret_code = state == ACCESS_SUSPENDED ? ERROR_FORBIDDEN : ERROR_UNAUTHENTICATED;
+    return state == ACCESS_SUSPENDED ? "the user is suspended" : "was signed out";
+}
+
+bool access_is_granted(const struct rows *rows, int column, enum error_code *ret_code,
+                       const char **ret_detail)
+{
+    gint64 state = rows_integer(rows, 0, column);
+    *ret_code = ERROR_NONE;
+    *ret_detail = NULL;
+    if (state != ACCESS_GRANTED)
+        *ret_detail = state_problem(state, ret_code);
+    return state == ACCESS_GRANTED;
+}
+
 static void check(struct sign_in *sign_in);
 
 /* The database said STATE as of POSITION; if somebody was signed out since, that may be too old. */
 static void checked(struct sign_in *sign_in, gint64 state, gint64 position)
 {
-    if (state == ACCESS_GRANTED && !revocations_cover(sign_in->core, position)) {
-        if (++sign_in->checks < CHECKS_MAX)
-            check(sign_in);
-        else
-            sign_in_finish(sign_in, ERROR_UNAVAILABLE, NULL);
-    } else if (state == ACCESS_GRANTED) {
-        sign_in_finish(sign_in, ERROR_NONE, NULL);
-    } else if (state == ACCESS_SUSPENDED) {
-        sign_in_finish(sign_in, ERROR_FORBIDDEN, "the user is suspended");
+    enum error_code code;
+    if (state != ACCESS_GRANTED) {
+        const char *detail = state_problem(state, &code);
+        sign_in_fail(sign_in, code, detail);
+    } else if (revocations_cover(sign_in->core, position)) {
+        sign_in_succeed(sign_in);
+    } else if (++sign_in->checks < CHECKS_MAX) {
+        check(sign_in);
     } else {
-        sign_in_finish(sign_in, ERROR_UNAUTHENTICATED, "was signed out");
+        sign_in_fail(sign_in, ERROR_UNAVAILABLE, NULL);
     }
 }
 
 static void check_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct sign_in *sign_in = data;
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        sign_in_finish(sign_in, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
-        return;
-    }
-    sign_in->known->session.account->created_at = rows_integer(rows, 0, 2);
-    checked(sign_in, rows_integer(rows, 0, 0), rows_integer(rows, 0, 1));
+    if (error != ERROR_NONE || rows_count(rows) != 1)
+        sign_in_fail(sign_in, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+    else
+        checked(sign_in, rows_integer(rows, 0, 0), rows_integer(rows, 0, 1));
+}
+
+/* The columns that all rows of a sign-in have behind those of the user. */
+enum { ROW_STATE = 6, ROW_POSITION, ROW_CREATED, ROW_CREDENTIAL, ROW_ISSUED, ROW_EXPIRES };
+enum { ROW_SCOPES = ROW_CREDENTIAL };
+
+/* Takes the user of ROWS over. False: there is none, or one who does not live here. */
+static bool take_user(struct sign_in *sign_in, const struct rows *rows)
+{
+    struct account *account =
+        is_hosted_row(rows) ? account_of_rows(sign_in->core, rows) : NULL;
+    if (!account)
+        return false;
+    account_unref(sign_in->known->session.account); /* of an earlier check */
+    sign_in->known->session.account = account_ref(account);
+    account->created_at = rows_integer(rows, 0, ROW_CREATED);
+    return true;
 }
 
 /* A row of session_find or ticket_take. */
@@ -251,40 +298,43 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
 {
     struct sign_in *sign_in = data;
     struct known *known = sign_in->known;
-    struct account *account = NULL;
-    if (error == ERROR_NONE && is_hosted_row(rows))
-        account = account_of_rows(sign_in->core, rows);
-    if (!account) {
-        sign_in_finish(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
-                       known->kind == CREDENTIAL_TICKET ? "the ticket is not valid"
-                                                        : "the session is not valid");
+    if (error != ERROR_NONE || !take_user(sign_in, rows)) {
+        sign_in_fail(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
+                     known->kind == CREDENTIAL_TICKET ? "the ticket is not valid"
+                                                      : "the session is not valid");
         return;
     }
-    account_unref(known->session.account); /* of an earlier check */
-    known->session.account = account_ref(account);
-    account->created_at = rows_integer(rows, 0, 8);
-    known->session.grant = (struct grant){.issued = rows_integer(rows, 0, 10),
-                                          .expires = rows_integer(rows, 0, 11)};
-    rows_uuid(rows, 0, 9, &known->session.grant.credential); /* nil: made by a server key */
-    checked(sign_in, rows_integer(rows, 0, 6), rows_integer(rows, 0, 7));
+    known->session.grant = (struct grant){.issued = rows_integer(rows, 0, ROW_ISSUED),
+                                          .expires = rows_integer(rows, 0, ROW_EXPIRES)};
+    rows_uuid(rows, 0, ROW_CREDENTIAL, &known->session.grant.credential);
+    checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
 }
 
+static void ask_session(struct sign_in *sign_in)
+{
+    const char *values[] = {sign_in->token};
+    archive_query(sign_in->core->archive, QUERY_SESSION_FIND, values, secret_read, sign_in);
+}
+
+static void ask_key(struct sign_in *sign_in);
+
+/* Asks again. What may be used once is not used again: its user is known, and its state is asked. */
 static void check(struct sign_in *sign_in)
 {
     const struct session *session = &sign_in->known->session;
-    struct archive *archive = sign_in->core->archive;
     char credential[UUID_TEXT_SIZE], issued[24];
-    if (sign_in->token && sign_in->known->kind == CREDENTIAL_COOKIE) {
-        const char *values[] = {sign_in->token};
-        archive_query(archive, QUERY_SESSION_FIND, values, secret_read, sign_in);
+    if (sign_in->known->kind == CREDENTIAL_COOKIE) {
+        ask_session(sign_in);
+        return;
+    }
+    if (session->scopes) {
+        ask_key(sign_in);
         return;
     }
     uuid_format(&session->grant.credential, credential);
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, session->grant.issued);
-    bool own = !sign_in->on_behalf;
-    const char *values[] = {session->account->id_text, own ? credential : NULL,
-                            own ? issued : NULL};
-    archive_query(archive, QUERY_SESSION_CHECK, values, check_read, sign_in);
+    const char *values[] = {session->account->id_text, credential, issued};
+    archive_query(sign_in->core->archive, QUERY_SESSION_CHECK, values, check_read, sign_in);
 }
 
 static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
@@ -295,7 +345,7 @@ static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
     sign_in->known->forget_at = G_MAXINT64;
     if (sign_in->known->kind == CREDENTIAL_COOKIE) {
         sign_in->known->session.csrf = sign_in->known->csrf = secret_csrf(secret);
-        check(sign_in);
+        ask_session(sign_in);
         return;
     }
     const char *values[] = {sign_in->token};
@@ -304,25 +354,7 @@ static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
                   sign_in);
 }
 
-/* ---- Server keys and tokens ------------------------------------------------------------------------ */
-
-static void user_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct sign_in *sign_in = data;
-    struct account *account = NULL;
-    bool found = error == ERROR_NONE &&
-                 (sign_in->on_behalf ? is_hosted_row(rows) : rows_count(rows) == 1);
-    if (found)
-        account = account_of_rows(sign_in->core, rows);
-    if (account) {
-        sign_in->known->session.account = account_ref(account);
-        check(sign_in);
-    } else {
-        if (error == ERROR_NONE)
-            error = sign_in->on_behalf ? ERROR_NOT_FOUND : ERROR_INTERNAL;
-        sign_in_finish(sign_in, error, NULL);
-    }
-}
+/* ---- Server keys ----------------------------------------------------------------------------------- */
 
 /* Acting for a user is a matter of the scope that the operation names, "send" for most. */
 static bool may_act(const struct session *session)
@@ -330,86 +362,171 @@ static bool may_act(const struct session *session)
     return session_has_scope(session, "send") || session_has_scope(session, "tickets");
 }
 
+static void set_scopes(struct known *known, const char *scopes)
+{
+    g_strfreev(known->scopes);
+    known->scopes = g_strsplit(scopes, " ", -1);
+    known->session.scopes = (const char *const *)known->scopes;
+}
+
 static void key_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct sign_in *sign_in = data;
-    const char *scopes = error == ERROR_NONE ? rows_text(rows, 0, 0) : NULL;
+    const char *scopes =
+        error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, ROW_SCOPES) : NULL;
     if (!scopes) {
-        sign_in_finish(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
-                       "the server key is not valid");
+        sign_in_fail(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
+                     "the server key is not valid");
         return;
     }
-    struct known *known = sign_in->known;
-    known->scopes = g_strsplit(scopes, " ", -1);
-    known->session.scopes = (const char *const *)known->scopes;
-    if (!sign_in->on_behalf) {
-        sign_in_finish(sign_in, ERROR_NONE, NULL);
-    } else if (!may_act(&known->session)) {
-        sign_in_finish(sign_in, ERROR_FORBIDDEN, "the server key may not act for users");
-    } else {
-        const char *values[] = {sign_in->on_behalf};
-        archive_query(sign_in->core->archive, QUERY_USER_FIND, values, user_read, sign_in);
-    }
+    set_scopes(sign_in->known, scopes);
+    if (sign_in->on_behalf && !may_act(&sign_in->known->session))
+        sign_in_fail(sign_in, ERROR_FORBIDDEN, "the server key may not act for users");
+    else if (sign_in->on_behalf && !take_user(sign_in, rows))
+        sign_in_fail(sign_in, ERROR_NOT_FOUND, NULL);
+    else
+        checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
+}
+
+static void ask_key(struct sign_in *sign_in)
+{
+    const char *values[] = {sign_in->token, sign_in->on_behalf};
+    archive_query(sign_in->core->archive, QUERY_SERVER_KEY_SIGN_IN, values, key_read, sign_in);
 }
 
 static void sign_in_with_key(struct sign_in *sign_in, const char *key)
 {
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
-    g_autofree char *literal = g_strconcat("\\x", digest, NULL);
-    const char *values[] = {literal};
+    sign_in->token = g_strconcat("\\x", digest, NULL);
     sign_in->known->session.grant = (struct grant){secret_digest(key), G_MAXINT64, G_MAXINT64};
     sign_in->known->forget_at = clock_monotonic() + SERVER_KEY_MEMORY;
-    archive_query(sign_in->core->archive, QUERY_SERVER_KEY_FIND, values, key_read, sign_in);
+    ask_key(sign_in);
+}
+
+/* ---- Tokens ---------------------------------------------------------------------------------------- */
+
+/* The account's address: the user name if it can be one, else the app's id, else (NULL) a surrogate.
+ * Caller frees. */
+static char *wanted_local(const struct user_claims *claims)
+{
+    const char *wishes[] = {claims->username, claims->subject};
+    for (size_t i = 0; i < G_N_ELEMENTS(wishes); i++) {
+        g_autofree char *local = wishes[i] ? g_ascii_strdown(wishes[i], -1) : NULL;
+        if (local && jid_is_hosted_local(local))
+            return g_steal_pointer(&local);
+    }
+    return NULL;
 }
 
 void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
                     void *data)
 {
-    /* The account's address: the user name if it can be one, else the app's id, else a surrogate. */
-    g_autofree char *local = g_ascii_strdown(claims->username ? claims->username : claims->subject, -1);
-    if (!jid_is_hosted_local(local)) {
-        g_free(local);
-        local = g_ascii_strdown(claims->subject, -1);
-    }
-    const char *values[] = {claims->subject, jid_is_hosted_local(local) ? local : NULL,
-                            core->options->xmpp_domain, claims->username, claims->name,
-                            claims->picture};
+    g_autofree char *local = wanted_local(claims);
+    const char *values[] = {claims->subject, local, core->options->xmpp_domain, claims->username,
+                            claims->name, claims->picture};
     archive_query(core->archive, QUERY_USER_PROVISION, values, done, data);
 }
 
-static void fail_later(struct sign_in *sign_in, enum error_code error)
+static void token_read(const struct rows *rows, enum error_code error, void *data)
 {
-    sign_in->error = error;
-    loop_defer(sign_in_failed, sign_in);
+    struct sign_in *sign_in = data;
+    if (error != ERROR_NONE) {
+        sign_in_fail(sign_in, error, NULL);
+    } else if (rows_count(rows) == 0) {
+        sign_in_fail(sign_in, ERROR_UNAUTHENTICATED, "the token's sub is the id of another user");
+    } else if (!take_user(sign_in, rows)) {
+        sign_in_fail(sign_in, ERROR_INTERNAL, NULL);
+    } else {
+        account_learn_own_id(sign_in->core, sign_in->known->session.account, &sign_in->own_id);
+        checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
+    }
+}
+
+static void ask_token(struct sign_in *sign_in, const struct token_claims *claims)
+{
+    const struct user_claims user = {claims->subject, claims->username, claims->name,
+                                     claims->picture};
+    char credential[UUID_TEXT_SIZE], issued[24];
+    uuid_format(&claims->digest, credential);
+    g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, claims->issued);
+    g_autofree char *local = wanted_local(&user);
+    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain, user.username,
+                            user.name, user.picture, credential, issued};
+    archive_query(sign_in->core->archive, QUERY_USER_SIGN_IN, values, token_read, sign_in);
+}
+
+static void refuse_later(struct sign_in *sign_in, enum error_code code, const char *detail)
+{
+    sign_in->problem.code = code;
+    sign_in->problem.detail = detail;
+    loop_defer(sign_in_refused, sign_in);
+}
+
+/* What is not in memory has to be asked for, and written: a sign-in counts as a request of the user,
+ * whom the token names. A user who has not been here yet is counted by the own id alone. */
+static bool may_ask(struct sign_in *sign_in, const char *subject)
+{
+    g_autofree char *text = g_strconcat("sub\n", subject, NULL);
+    sign_in->own_id = secret_digest(text);
+    const struct account *account = account_find_own_id(sign_in->core, &sign_in->own_id);
+    return limiter_take(sign_in->core->limiter, account ? &account->id : &sign_in->own_id,
+                        LIMIT_REQUESTS, &sign_in->problem.limit);
+}
+
+/* A token with odd times is let in, and the operator told: but not for each of them. */
+static void note_remark(const char *remark)
+{
+    static gint64 told_at;
+    gint64 now = clock_monotonic();
+    if (!remark || (told_at && now - told_at < REMARK_INTERVAL))
+        return;
+    told_at = now;
+    log_warning(AREA_AUTH, "token-odd", "remark=\"%s\" effect=\"a sign-out of the user ends it for good\"",
+                remark);
 }
 
 static void sign_in_with_token(struct sign_in *sign_in, const char *token)
 {
     struct token_claims claims = {0};
-    if (!token_verify(sign_in->core->tokens, token, &claims, &sign_in->detail)) {
-        log_info(AREA_AUTH, "token-refused", "reason=\"%s\"", sign_in->detail);
-        fail_later(sign_in, ERROR_UNAUTHENTICATED);
+    const char *reason = NULL;
+    if (!token_verify(sign_in->core->tokens, token, &claims, &reason)) {
+        log_info(AREA_AUTH, "token-refused", "reason=\"%s\"", reason);
+        refuse_later(sign_in, ERROR_UNAUTHENTICATED, reason);
         return;
     }
+    note_remark(claims.remark);
     sign_in->known->session.grant =
         (struct grant){claims.digest, claims.issued, claims.expires};
     sign_in->known->forget_at = G_MAXINT64;
-    struct user_claims user = {claims.subject, claims.username, claims.name, claims.picture};
-    user_provision(sign_in->core, &user, user_read, sign_in);
+    if (may_ask(sign_in, claims.subject))
+        ask_token(sign_in, &claims);
+    else
+        refuse_later(sign_in, ERROR_RATE_LIMITED, "the limit \"requests\" is used up");
     token_claims_clear(&claims);
 }
 
-/* Whether the caller's address, or this credential from there, has failed too often. */
-static bool must_wait(const struct sign_in *sign_in)
+/* ---- Beginning ------------------------------------------------------------------------------------- */
+
+static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit limit)
 {
-    struct limit_state address, credential;
+    struct limit_state state;
+    limiter_look(sign_in->core->limiter, &subject, limit, &state);
+    if (state.remaining == 0)
+        sign_in->problem.limit = state;
+    return state.remaining == 0;
+}
+
+/* Whether the caller's address, or this credential from there, has failed too often. Of the second
+ * nothing is told: it is not the limit of whoever else shares the address. */
+static bool must_wait(struct sign_in *sign_in)
+{
     if (sign_in->address == 0)
         return false;
-    struct uuid subject = limit_subject(sign_in->address);
-    limiter_look(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &address);
-    subject = credential_subject(sign_in);
-    limiter_look(sign_in->core->limiter, &subject, LIMIT_SIGNIN, &credential);
-    return address.remaining == 0 || credential.remaining == 0;
+    if (is_used_up(sign_in, limit_subject(sign_in->address), LIMIT_SIGNIN))
+        return true;
+    bool waits = is_used_up(sign_in, credential_subject(sign_in), LIMIT_SIGNIN);
+    sign_in->problem.limit = (struct limit_state){0};
+    return waits;
 }
 
 static struct sign_in *sign_in_new(struct core *core, const struct credentials *credentials)
@@ -433,15 +550,16 @@ void session_sign_in(struct core *core, const struct credentials *credentials, s
     sign_in->done = done;
     sign_in->data = data;
     if (must_wait(sign_in)) {
-        sign_in->detail = "too many failed sign-ins from this address";
-        fail_later(sign_in, ERROR_RATE_LIMITED);
+        refuse_later(sign_in, ERROR_RATE_LIMITED, "too many failed sign-ins from this address");
     } else if (credentials->kind != CREDENTIAL_TOKEN) {
         sign_in_with_secret(sign_in, token);
-    } else if (g_str_has_prefix(token, SERVER_KEY_PREFIX)) {
+    } else if (!g_str_has_prefix(token, SERVER_KEY_PREFIX)) {
+        sign_in_with_token(sign_in, token);
+    } else if (is_used_up(sign_in, secret_digest(token), LIMIT_SERVER)) {
+        refuse_later(sign_in, ERROR_RATE_LIMITED, "the limit \"server\" is used up");
+    } else {
         sign_in->on_behalf = g_strdup(credentials->on_behalf);
         sign_in_with_key(sign_in, token);
-    } else {
-        sign_in_with_token(sign_in, token);
     }
 }
 
@@ -477,16 +595,23 @@ static void revoke_account(struct core *core, struct account *account,
     account_unref(account);
 }
 
+static gboolean is_meant_entry(gpointer key, gpointer value, gpointer data)
+{
+    (void)key;
+    return is_meant(data, &((const struct known *)value)->session.grant);
+}
+
 void session_revoke(struct core *core, const struct revocation *revocation)
 {
     struct account *account = account_find(core, &revocation->user);
+    struct revocation meant = *revocation;
     if (account)
         revoke_account(core, account, revocation);
     if (!uuid_is_nil(&revocation->user))
         return;
     GHashTableIter iter;
     gpointer value;
-    g_hash_table_remove_all(core->sessions);
+    g_hash_table_foreach_remove(core->sessions, is_meant_entry, &meant);
     g_hash_table_iter_init(&iter, core->accounts_by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         revoke_account(core, value, revocation);

@@ -7,6 +7,7 @@
 
 #include "bridge/base/error.h"
 #include "bridge/core/grant.h"
+#include "bridge/core/limit.h"
 
 struct account;
 struct core;
@@ -38,12 +39,20 @@ struct session {
 bool session_lookup(struct core *core, const struct credentials *credentials,
                     struct session *ret_session);
 
-/* SESSION is NULL on failure and CODE says why (ERROR_UNAUTHENTICATED, ERROR_FORBIDDEN for a suspended
- * user, ERROR_RATE_LIMITED, ERROR_UNAVAILABLE…); DETAIL is static text or NULL. */
-typedef void (*session_done)(const struct session *session, enum error_code code,
-                             const char *detail, void *data);
+/* Why a sign-in failed: ERROR_UNAUTHENTICATED, ERROR_FORBIDDEN for a suspended user,
+ * ERROR_RATE_LIMITED, ERROR_UNAVAILABLE… */
+struct sign_in_problem {
+    enum error_code code;
+    const char *detail;       /* static text, or NULL */
+    struct limit_state limit; /* which limit is used up; count 0: none, or it is not to be told */
+};
 
-/* Verifies, provisions the account when it is new, then calls DONE exactly once, later. */
+/* One of the two is NULL. */
+typedef void (*session_done)(const struct session *session, const struct sign_in_problem *problem,
+                             void *data);
+
+/* Verifies, provisions the account when it is new, then calls DONE exactly once, later. Limits are
+ * asked first: whoever is over one costs no question to the database. */
 void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
                      void *data);
 

@@ -200,10 +200,10 @@ static bool read_seconds(json_t *payload, const char *name, gint64 fallback, gin
 static gint64 issued_at(const struct token_verifier *verifier, json_t *payload,
                         const char **ret_remark)
 {
-    gint64 issued, now = clock_wall() / G_USEC_PER_SEC;
+    gint64 issued, now = clock_wall();
     bool readable = read_seconds(payload, "iat", 0, &issued);
-    if (readable && issued <= now + verifier->leeway)
-        return issued * G_USEC_PER_SEC;
+    if (readable && issued - verifier->leeway <= now / G_USEC_PER_SEC)
+        return MIN(issued * G_USEC_PER_SEC, now);
     *ret_remark = readable ? "iat lies in the future; it must be in seconds since 1970"
                            : "iat is no number of seconds since 1970";
     return 0;

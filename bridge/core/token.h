@@ -24,7 +24,8 @@ struct token_claims {
     char *username; /* NULL when absent or not usable */
     char *name;
     char *picture;
-    gint64 issued;  /* iat; wall clock, microseconds; 0: it does not say, or says what cannot be */
+    gint64 issued;  /* iat, at most now; wall clock, microseconds; 0: it does not say, or says what
+                       cannot be */
     gint64 expires; /* the same, leeway included; at most CLOCK_WALL_MAX */
     const char *remark; /* static text: what is odd about an accepted token; or NULL */
     /* Of what is signed: whoever has a token can give it another good signature (ECDSA), and that

@@ -10,6 +10,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/provision.h"
 #include "bridge/core/revocation.h"
 #include "bridge/core/secret.h"
 #include "bridge/core/session.h"
@@ -62,50 +63,76 @@ static const struct field open_fields[] = {
     {0},
 };
 
+/* False, and the answer is given, if ROWS (STATE, …) say that the user may not come in (any more). */
+static bool is_granted(struct request *request, const struct rows *rows, enum error_code error)
+{
+    enum error_code code = error != ERROR_NONE ? error : ERROR_INTERNAL;
+    const char *detail = NULL;
+    if (error == ERROR_NONE && rows_count(rows) == 1 &&
+        access_is_granted(rows, 0, &code, &detail))
+        return true;
+    request_fail(request, code, detail);
+    return false;
+}
+
 static void opened(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     g_autofree char *secret = g_steal_pointer(&request->data);
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+    if (!is_granted(request, rows, error))
         return;
-    }
     g_autofree char *csrf = secret_csrf(secret);
     set_cookie(request, secret, request->core->options->session_lifetime);
-    reply_session(request, 201, csrf, rows_integer(rows, 0, 0));
+    reply_session(request, 201, csrf, rows_integer(rows, 0, 1));
 }
 
-static void open_signed_in(const struct session *session, enum error_code code, const char *detail,
-                           void *data)
+/* The statement decides whether what was known of SESSION still holds. */
+static void open_with(struct request *request, const struct session *session)
 {
-    struct request *request = data;
-    if (!session || !session->account) {
-        request_fail(request, session ? ERROR_UNAUTHENTICATED : code,
-                     session ? "a server key has no session" : detail);
+    if (!session->account) {
+        request_fail(request, ERROR_UNAUTHENTICATED, "a server key has no session");
         return;
     }
     request->account = account_ref(session->account);
+    if (!request_take(request, LIMIT_REQUESTS))
+        return;
     char *secret = secret_new();
-    if (!secret || !request_take(request, LIMIT_REQUESTS)) {
-        if (!secret)
-            request_fail(request, ERROR_INTERNAL, NULL);
-        g_free(secret);
+    if (!secret) {
+        request_fail(request, ERROR_INTERNAL, NULL);
         return;
     }
     request->data = secret;
     struct uuid digest = secret_digest(secret);
-    char digest_text[UUID_TEXT_SIZE];
+    char digest_text[UUID_TEXT_SIZE], token[UUID_TEXT_SIZE];
     uuid_format(&digest, digest_text);
+    uuid_format(&session->grant.credential, token);
     g_autofree char *lifetime = number(request->core->options->session_lifetime);
-    const char *values[] = {digest_text, request->account->id_text, lifetime};
+    g_autofree char *issued = number(session->grant.issued);
+    const char *values[] = {digest_text, request->account->id_text, lifetime, token, issued};
     archive_query(request->core->archive, QUERY_SESSION_OPEN, values, opened, request);
+}
+
+static void open_signed_in(const struct session *session, const struct sign_in_problem *problem,
+                           void *data)
+{
+    struct request *request = data;
+    if (session) {
+        open_with(request, session);
+        return;
+    }
+    request->limit = problem->limit;
+    request_fail(request, problem->code, problem->detail);
 }
 
 static void session_begin(struct request *request)
 {
     struct credentials credentials = {.token = request->values[0].text,
                                       .address = request->address};
-    session_sign_in(request->core, &credentials, open_signed_in, request);
+    struct session session;
+    if (session_lookup(request->core, &credentials, &session))
+        open_with(request, &session);
+    else
+        session_sign_in(request->core, &credentials, open_signed_in, request);
 }
 
 static void session_show(struct request *request)
@@ -119,16 +146,14 @@ static void ticket_made(const struct rows *rows, enum error_code error, void *da
 {
     struct request *request = data;
     g_autofree char *ticket = g_steal_pointer(&request->data);
-    if (error != ERROR_NONE || rows_count(rows) != 1) {
-        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+    if (!is_granted(request, rows, error))
         return;
-    }
     g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
     struct json_writer json;
     json_writer_init(&json, &buf);
     json_begin_object(&json);
     json_member_string(&json, "ticket", ticket);
-    json_member_time(&json, "expires_at", rows_integer(rows, 0, 0));
+    json_member_time(&json, "expires_at", rows_integer(rows, 0, 1));
     json_end_object(&json);
     request_reply(request, 201, &buf);
 }
@@ -154,8 +179,7 @@ static void ticket_make(struct request *request)
                                : request->grant.expires);
     g_autofree char *lifetime = number(options->session_ticket_lifetime);
     const char *values[] = {digest_text, request->account->id_text,
-                            request->by_key ? NULL : credential, request->by_key ? NULL : issued,
-                            expires, lifetime};
+                            credential, request->by_key ? NULL : issued, expires, lifetime};
     archive_query(request->core->archive, QUERY_TICKET_ADD, values, ticket_made, request);
 }
 
@@ -203,7 +227,10 @@ static void session_end_all(struct request *request)
 {
     if (refuse_key(request))
         return;
-    const char *values[] = {request->account->id_text};
+    char digest[UUID_TEXT_SIZE];
+    uuid_format(&request->grant.credential, digest);
+    g_autofree char *expires = number(request->grant.expires);
+    const char *values[] = {request->account->id_text, digest, expires};
     archive_query(request->core->archive, QUERY_SESSION_CLOSE_ALL, values, ended, request);
 }
 
@@ -291,7 +318,7 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/session", .fields = no_fields, .handle = session_show,
      .reply = "Session", .summary = "The present session"},
     {.method = "DELETE", .path = "/api/session", .fields = no_fields, .handle = session_end,
-     .reply = "Nothing", .summary = "Signs out this cookie or token"},
+     .reply = "Nothing", .summary = "Signs out this cookie or token, and the sessions that the token has begun"},
     {.method = "DELETE", .path = "/api/session/all", .fields = no_fields,
      .handle = session_end_all, .reply = "Nothing",
      .summary = "Signs out every cookie and token that the user has got until now"},

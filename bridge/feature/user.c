@@ -93,7 +93,13 @@ enum { CREATE_EXTERNAL_ID, CREATE_USERNAME, CREATE_NAME, CREATE_PICTURE };
 
 static void user_created(const struct rows *rows, enum error_code error, void *data)
 {
+    static const struct field_problem taken = {ERROR_UNPROCESSABLE, "/external_id",
+                                               "is the id of another user"};
     struct request *request = data;
+    if (error == ERROR_NONE && rows_count(rows) == 0) {
+        request_fail_field(request, &taken);
+        return;
+    }
     struct account *account =
         error == ERROR_NONE ? account_of_rows(request->core, rows) : NULL;
     if (account)

@@ -469,28 +469,18 @@ static void admit(struct exchange *exchange, const struct session *session)
         run_operation(exchange);
 }
 
-static void fail_sign_in(struct exchange *exchange, enum error_code code, const char *detail)
-{
-    if (code == ERROR_RATE_LIMITED) {
-        struct uuid subject = limit_subject(exchange->credentials.address);
-        limiter_look(exchange->server->core->limiter, &subject, LIMIT_SIGNIN,
-                     &exchange->request.limit);
-        if (exchange->request.limit.remaining > 0) /* it is this credential that waits */
-            exchange->request.limit = (struct limit_state){0};
-    }
-    fail_now(exchange, code, detail);
-}
-
-static void signed_in(const struct session *session, enum error_code code, const char *detail,
+static void signed_in(const struct session *session, const struct sign_in_problem *problem,
                       void *data)
 {
     struct exchange *exchange = data;
-    if (!exchange->mhd)
+    if (!exchange->mhd) {
         fail_now(exchange, ERROR_UNAVAILABLE, NULL); /* the server is gone: end here */
-    else if (!session)
-        fail_sign_in(exchange, code, detail);
-    else
+    } else if (session) {
         admit(exchange, session);
+    } else {
+        exchange->request.limit = problem->limit;
+        fail_now(exchange, problem->code, problem->detail);
+    }
 }
 
 static void run(struct exchange *exchange)

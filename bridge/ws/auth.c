@@ -83,7 +83,7 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
         replay_begin(socket, cursor, NULL);
 }
 
-static void signed_in(const struct session *session, enum error_code code, const char *detail,
+static void signed_in(const struct session *session, const struct sign_in_problem *problem,
                       void *data)
 {
     struct sign_in *sign_in = data;
@@ -93,7 +93,7 @@ static void signed_in(const struct session *session, enum error_code code, const
         if (session)
             accept_session(socket, session, sign_in->cursor, sign_in->id);
         else
-            refuse(socket, sign_in->id, code, detail);
+            refuse(socket, sign_in->id, problem->code, problem->detail);
         socket_resume_reading(socket, PAUSE_SIGN_IN);
     }
     g_free(sign_in->id);
@@ -155,15 +155,14 @@ static void renew(struct ws_socket *socket, const struct session *session, const
         send_renewed(socket, id);
 }
 
-static void renewed(const struct session *session, enum error_code code, const char *detail,
-                    void *data)
+static void renewed(const struct session *session, const struct sign_in_problem *problem, void *data)
 {
     struct sign_in *sign_in = data;
     struct ws_socket *socket = sign_in->socket;
     if (socket->state == SOCKET_OPEN && session)
         renew(socket, session, sign_in->id);
     else if (socket->state == SOCKET_OPEN)
-        socket_fail(socket, sign_in->id, code, detail, NULL);
+        socket_fail(socket, sign_in->id, problem->code, problem->detail, NULL);
     g_free(sign_in->id);
     g_free(sign_in);
     socket_command_ended(socket);

@@ -8,17 +8,18 @@ LANGUAGE sql AS $$
   INSERT INTO server_keys (name, digest, scopes) VALUES (p_name, p_digest, p_scopes)
 $$;
 
--- The scopes of a key that is not revoked.
-CREATE FUNCTION server_key_find(p_digest bytea) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT array_to_string(scopes, ' ') FROM server_keys
-    WHERE digest = p_digest AND revoked_at IS NULL
-$$;
-
+-- Ends the key, the tickets that it made, and whom they let in. False: there is no such key (any more).
 CREATE FUNCTION server_key_revoke(p_name text) RETURNS boolean
-LANGUAGE sql AS $$
-  WITH revoked AS (
-    UPDATE server_keys SET revoked_at = now()
-      WHERE name = p_name AND revoked_at IS NULL RETURNING 1)
-  SELECT EXISTS (SELECT FROM revoked)
-$$;
+LANGUAGE plpgsql AS $$
+DECLARE
+  ended bytea;
+BEGIN
+  UPDATE server_keys SET revoked_at = now() WHERE name = p_name AND revoked_at IS NULL
+    RETURNING digest INTO ended;
+  IF ended IS NULL THEN
+    RETURN false;
+  END IF;
+  PERFORM credential_revoke('00000000-0000-0000-0000-000000000000',
+                            left(encode(ended, 'hex'), 32)::uuid, ticket_end());
+  RETURN true;
+END $$;

@@ -2,9 +2,11 @@
 -- Who may come in: sessions by cookie, tickets, sign-outs, suspensions. Times are microseconds since
 -- 1970, as the daemon counts them.
 
+-- Clamped to the years 0001 to 9999, which the API can write.
 CREATE FUNCTION time_from_microseconds(p_microseconds bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT 'epoch'::timestamptz + least(p_microseconds, 253402300799000000) * interval '1 microsecond'
+  SELECT 'epoch'::timestamptz
+    + greatest(least(p_microseconds, 253402300799000000), -62135596800000000) * interval '1 microsecond'
 $$;
 
 CREATE FUNCTION time_to_microseconds(t timestamptz) RETURNS bigint
@@ -26,7 +28,23 @@ BEGIN
   RETURN CASE WHEN access.suspended_at IS NOT NULL THEN 2 ELSE 0 END;
 END $$;
 
--- The same, with how far the answer takes revocations into account. STABLE, so that both are of one
+-- The same for a function that makes something of lasting effect with the credential, in the
+-- transaction that makes it: sign-outs of the user wait until that ends, and then find it. Whoever
+-- signs out takes the same row by access_close().
+CREATE FUNCTION access_hold(p_user uuid, p_credential uuid, p_issued bigint) RETURNS int
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM users WHERE id = p_user FOR SHARE;
+  RETURN access_state(p_user, p_credential, time_from_microseconds(p_issued));
+END $$;
+
+CREATE FUNCTION access_close(p_user uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM users WHERE id = p_user FOR NO KEY UPDATE;
+END $$;
+
+-- The state, with how far the answer takes revocations into account. STABLE, so that both are of one
 -- snapshot.
 CREATE FUNCTION session_check(p_user uuid, p_credential uuid, p_issued bigint)
 RETURNS TABLE (state int, "position" bigint, created_at bigint)
@@ -37,14 +55,61 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- ---------------------------------------------------------------------------------------------
+-- Tokens and server keys. Columns up to created_at are those of session_find.
+
+-- Lets the user of a token in: finds or makes the user and takes over what the token says of names,
+-- unless STATE is other than 0. No row: the token's own id is the id of another user, see
+-- user_provision().
+CREATE FUNCTION user_sign_in(p_external_id text, p_localpart text, p_domain text, p_username text,
+                             p_name text, p_avatar_url text, p_credential uuid, p_issued bigint)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+               "position" bigint, created_at bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid := (SELECT u.id FROM users u WHERE u.external_id = p_external_id);
+  access record;
+BEGIN
+  SELECT * INTO access FROM session_check(found, p_credential, p_issued);
+  IF access.state = 0 THEN
+    found := (SELECT p.id FROM user_provision(p_external_id, p_localpart, p_domain, p_username, p_name,
+                                              p_avatar_url) p);
+  END IF;
+  RETURN QUERY SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, access.state, access.position,
+      (SELECT time_to_microseconds(w.created_at) FROM users w WHERE w.id = u.id)
+    FROM user_row(found) u;
+END $$;
+
+-- The scopes of a server key, and the user named p_on_behalf (NULL: nobody) with the state of whom the
+-- key lets in. No row: there is no such key (any more). id is NULL: there is no such user.
+CREATE FUNCTION server_key_sign_in(p_digest bytea, p_on_behalf text)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+               "position" bigint, created_at bigint, scopes text)
+LANGUAGE sql STABLE AS $$
+  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position, c.created_at,
+         array_to_string(k.scopes, ' ')
+    FROM server_keys k
+    LEFT JOIN LATERAL user_find(p_on_behalf) u ON true
+    CROSS JOIN LATERAL session_check(u.id, NULL, NULL) c
+    WHERE k.digest = p_digest AND k.revoked_at IS NULL
+$$;
+
+-- ---------------------------------------------------------------------------------------------
 -- Sessions by cookie
 
-CREATE FUNCTION session_open(p_digest uuid, p_user uuid, p_lifetime int, OUT expires bigint)
-LANGUAGE sql AS $$
-  INSERT INTO sessions (digest, user_id, expires_at)
-    VALUES (p_digest, p_user, clock_timestamp() + p_lifetime * interval '1 second')
-    RETURNING time_to_microseconds(expires_at)
-$$;
+-- Begins a session with the token p_token, which was issued at p_issued. STATE other than 0: there is
+-- none, see access_state().
+CREATE FUNCTION session_open(p_digest uuid, p_user uuid, p_lifetime int, p_token uuid, p_issued bigint,
+                             OUT state int, OUT expires bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+  state := access_hold(p_user, p_token, p_issued);
+  IF state = 0 THEN
+    INSERT INTO sessions (digest, user_id, issued_at, begun_by, expires_at)
+      VALUES (p_digest, p_user, least(time_from_microseconds(p_issued), clock_timestamp()), p_token,
+              clock_timestamp() + p_lifetime * interval '1 second')
+      RETURNING time_to_microseconds(expires_at) INTO expires;
+  END IF;
+END $$;
 
 -- Whose session it is; no row when there is none (any more).
 CREATE FUNCTION session_find(p_digest uuid)
@@ -52,27 +117,33 @@ RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint
                "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
 LANGUAGE sql STABLE AS $$
   SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position,
-         c.created_at, s.digest, time_to_microseconds(s.created_at),
+         c.created_at, s.digest, time_to_microseconds(s.issued_at),
          time_to_microseconds(s.expires_at)
     FROM sessions s
-    CROSS JOIN LATERAL user_find(s.user_id::text) u
-    CROSS JOIN LATERAL session_check(s.user_id, s.digest, time_to_microseconds(s.created_at)) c
+    CROSS JOIN LATERAL user_row(s.user_id) u
+    CROSS JOIN LATERAL session_check(s.user_id, s.digest, time_to_microseconds(s.issued_at)) c
     WHERE s.digest = p_digest AND s.expires_at > clock_timestamp()
 $$;
 
 -- ---------------------------------------------------------------------------------------------
 -- Tickets
 
+-- Made with the credential p_credential, which was issued at p_issued (NULL: a server key, the ticket
+-- itself counts). STATE as of session_open().
 CREATE FUNCTION ticket_add(p_digest uuid, p_user uuid, p_credential uuid, p_issued bigint,
-                           p_session_expires bigint, p_lifetime int, OUT expires bigint)
-LANGUAGE sql AS $$
-  INSERT INTO tickets (digest, user_id, credential, issued_at, session_expires_at, expires_at)
-    VALUES (p_digest, p_user, p_credential,
-            coalesce(time_from_microseconds(p_issued), clock_timestamp()),
-            time_from_microseconds(p_session_expires),
-            clock_timestamp() + p_lifetime * interval '1 second')
-    RETURNING time_to_microseconds(expires_at)
-$$;
+                           p_session_expires bigint, p_lifetime int, OUT state int, OUT expires bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+  state := access_hold(p_user, p_credential, p_issued);
+  IF state = 0 THEN
+    INSERT INTO tickets (digest, user_id, credential, issued_at, session_expires_at, expires_at)
+      VALUES (p_digest, p_user, p_credential,
+              coalesce(time_from_microseconds(p_issued), clock_timestamp()),
+              time_from_microseconds(p_session_expires),
+              clock_timestamp() + p_lifetime * interval '1 second')
+      RETURNING time_to_microseconds(expires_at) INTO expires;
+  END IF;
+END $$;
 
 -- Uses the ticket up, whether it is still good or not. Columns as those of session_find.
 CREATE FUNCTION ticket_take(p_digest uuid)
@@ -84,7 +155,7 @@ LANGUAGE sql AS $$
          c.created_at, t.credential, time_to_microseconds(t.issued_at),
          time_to_microseconds(t.session_expires_at)
     FROM taken t
-    CROSS JOIN LATERAL user_find(t.user_id::text) u
+    CROSS JOIN LATERAL user_row(t.user_id) u
     CROSS JOIN LATERAL session_check(t.user_id, t.credential, time_to_microseconds(t.issued_at)) c
     WHERE t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp()
 $$;
@@ -98,7 +169,7 @@ LANGUAGE sql STABLE AS $$
          c.created_at, t.credential, time_to_microseconds(t.issued_at),
          time_to_microseconds(t.session_expires_at)
     FROM tickets t
-    CROSS JOIN LATERAL user_find(t.user_id::text) u
+    CROSS JOIN LATERAL user_row(t.user_id) u
     CROSS JOIN LATERAL session_check(t.user_id, t.credential, time_to_microseconds(t.issued_at)) c
     WHERE t.digest = p_digest
       AND t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp()
@@ -130,35 +201,60 @@ LANGUAGE sql STABLE AS $$
     ORDER BY r.position
 $$;
 
+-- Refuses one credential until p_expires, and tells the processes to let go of whom they let in by
+-- it. p_user is nil for a server key, which is nobody's.
+CREATE FUNCTION credential_revoke(p_user uuid, p_credential uuid, p_expires timestamptz)
+RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO revoked_tokens (digest, expires_at) VALUES (p_credential, p_expires)
+    ON CONFLICT (digest) DO UPDATE SET expires_at = greatest(revoked_tokens.expires_at, excluded.expires_at);
+  RETURN revocation_add(p_user, p_credential, NULL, 'signed out');
+END $$;
+
+-- As long as a ticket can last, and more: what was made with a session or a server key that has ended.
+CREATE FUNCTION ticket_end() RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+  SELECT clock_timestamp() + interval '10 minutes'
+$$;
+
 CREATE FUNCTION session_close(p_user uuid, p_digest uuid, OUT "position" bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM access_close(p_user);
   DELETE FROM sessions WHERE digest = p_digest AND user_id = p_user;
-  -- For the tickets that were made with it, as long as one can last.
-  INSERT INTO revoked_tokens (digest, expires_at)
-    VALUES (p_digest, clock_timestamp() + interval '10 minutes') ON CONFLICT DO NOTHING;
-  "position" := revocation_add(p_user, p_digest, NULL, 'signed out');
+  "position" := credential_revoke(p_user, p_digest, ticket_end());
 END $$;
 
+-- Signs a token out, and the sessions that it has begun.
 CREATE FUNCTION token_revoke(p_user uuid, p_digest uuid, p_expires bigint, OUT "position" bigint)
 LANGUAGE plpgsql AS $$
+DECLARE
+  begun uuid;
 BEGIN
-  INSERT INTO revoked_tokens (digest, expires_at) VALUES (p_digest, time_from_microseconds(p_expires))
-    ON CONFLICT DO NOTHING;
-  "position" := revocation_add(p_user, p_digest, NULL, 'signed out');
+  PERFORM access_close(p_user);
+  FOR begun IN DELETE FROM sessions WHERE user_id = p_user AND begun_by = p_digest RETURNING digest LOOP
+    PERFORM credential_revoke(p_user, begun, ticket_end());
+  END LOOP;
+  "position" := credential_revoke(p_user, p_digest, time_from_microseconds(p_expires));
 END $$;
 
--- Ends whatever was issued until now.
-CREATE FUNCTION session_close_all(p_user uuid, OUT "position" bigint)
+-- Ends whatever was issued until now, and the token or session p_credential that asks for it: the
+-- clock of whoever made a token may be ahead.
+CREATE FUNCTION session_close_all(p_user uuid, p_credential uuid, p_expires bigint,
+                                  OUT "position" bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-  cutoff timestamptz := clock_timestamp();
+  cutoff timestamptz;
 BEGIN
+  PERFORM access_close(p_user);
+  cutoff := clock_timestamp();
   INSERT INTO user_access (user_id, signed_out_at) VALUES (p_user, cutoff)
     ON CONFLICT (user_id) DO UPDATE
       SET signed_out_at = greatest(user_access.signed_out_at, excluded.signed_out_at)
     RETURNING signed_out_at INTO cutoff;
-  DELETE FROM sessions WHERE user_id = p_user AND created_at < cutoff;
+  DELETE FROM sessions WHERE user_id = p_user;
+  PERFORM credential_revoke(p_user, p_credential, time_from_microseconds(p_expires));
   "position" := revocation_add(p_user, NULL, cutoff, 'signed out');
 END $$;
 
@@ -177,6 +273,7 @@ BEGIN
   IF user_suspension_json(p_user) IS NULL THEN
     RETURN NULL;
   END IF;
+  PERFORM access_close(p_user);
   INSERT INTO user_access (user_id, suspended_at, suspend_reason)
     VALUES (p_user, clock_timestamp(), p_reason)
     ON CONFLICT (user_id) DO UPDATE

@@ -31,9 +31,17 @@ LANGUAGE sql STABLE AS $$
   SELECT user_text(u)::json
 $$;
 
+-- p_text as the id of a user, if it is written as one.
+CREATE FUNCTION user_id_of(p_text text) RETURNS uuid
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_text ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN p_text::uuid END
+$$;
+
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked
 -- by the caller, is used for a new user's JID if it is free; else a surrogate is. Username, picture
--- and, unless the user has set one, name follow the token when it has them. Returns the row that was found or made.
+-- and, unless the user has set one, name follow the token when it has them. Returns the row that was found
+-- or made; none if EXTERNAL_ID is the id of somebody else: a reference means one user. (An id that is
+-- made later is random, nobody can have taken it in advance.)
 CREATE FUNCTION user_provision(p_external_id text, p_localpart text, p_domain text,
                                p_username text, p_name text, p_avatar_url text)
 RETURNS TABLE (id uuid, jid text, name text, json text, created boolean, number bigint)
@@ -44,6 +52,9 @@ DECLARE
   wanted text := coalesce(p_localpart, 'u' || substr(md5(p_external_id), 1, 12));
 BEGIN
   SELECT * INTO u FROM users WHERE users.external_id = p_external_id;
+  IF u.id IS NULL AND EXISTS (SELECT FROM users WHERE users.id = user_id_of(p_external_id)) THEN
+    RETURN;
+  END IF;
   FOR attempt IN 1 .. 5 LOOP
     EXIT WHEN u.id IS NOT NULL;
     INSERT INTO users (id, kind, external_id, jid, username, name, avatar_url)
@@ -70,21 +81,23 @@ BEGIN
   RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, made, u.number;
 END $$;
 
--- The user with this id (when it is one), or the hosted user with this id of the app's own.
+CREATE FUNCTION user_row(p_id uuid)
+RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+LANGUAGE sql STABLE AS $$
+  SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number FROM users u WHERE u.id = p_id
+$$;
+
+-- The user with this id, or the hosted user with this id of the app's own. Nobody if these are two:
+-- user_provision() lets that happen no more, but older databases may have it.
 CREATE FUNCTION user_find(p_reference text)
 RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  u users;
+  by_id uuid := (SELECT u.id FROM users u WHERE u.id = user_id_of(p_reference));
+  by_own_id uuid := (SELECT u.id FROM users u WHERE u.external_id = p_reference);
 BEGIN
-  IF p_reference ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN
-    SELECT * INTO u FROM users WHERE users.id = p_reference::uuid;
-  END IF;
-  IF u.id IS NULL THEN
-    SELECT * INTO u FROM users WHERE users.external_id = p_reference;
-  END IF;
-  IF u.id IS NOT NULL THEN
-    RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number;
+  IF by_id = by_own_id OR by_id IS NULL OR by_own_id IS NULL THEN
+    RETURN QUERY SELECT * FROM user_row(coalesce(by_id, by_own_id));
   END IF;
 END $$;
 

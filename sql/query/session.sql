@@ -1,11 +1,17 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Sessions, tickets, sign-outs and suspensions.
 
+-- name: user_sign_in
+SELECT * FROM user_sign_in($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::bigint)
+
+-- name: server_key_sign_in
+SELECT * FROM server_key_sign_in($1::bytea, $2::text)
+
 -- name: session_check
 SELECT * FROM session_check($1::uuid, $2::uuid, $3::bigint)
 
 -- name: session_open
-SELECT session_open($1::uuid, $2::uuid, $3::int)
+SELECT * FROM session_open($1::uuid, $2::uuid, $3::int, $4::uuid, $5::bigint)
 
 -- name: session_find
 SELECT * FROM session_find($1::uuid)
@@ -14,7 +20,7 @@ SELECT * FROM session_find($1::uuid)
 SELECT session_close($1::uuid, $2::uuid)
 
 -- name: session_close_all
-SELECT session_close_all($1::uuid)
+SELECT session_close_all($1::uuid, $2::uuid, $3::bigint)
 
 -- name: session_sweep
 SELECT session_sweep($1::int)
@@ -23,7 +29,7 @@ SELECT session_sweep($1::int)
 SELECT token_revoke($1::uuid, $2::uuid, $3::bigint)
 
 -- name: ticket_add
-SELECT ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
+SELECT * FROM ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
 
 -- name: ticket_take
 SELECT * FROM ticket_take($1::uuid)

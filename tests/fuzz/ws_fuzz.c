@@ -48,7 +48,7 @@ struct sign_in {
 static void refuse(void *data)
 {
     g_autofree struct sign_in *sign_in = data;
-    sign_in->done(NULL, ERROR_UNAUTHENTICATED, "bad", sign_in->data);
+    sign_in->done(NULL, &(struct sign_in_problem){ERROR_UNAUTHENTICATED, "bad", {0}}, sign_in->data);
 }
 
 void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,

@@ -85,6 +85,19 @@ def test_a_server_key_acts_for_users_within_its_scopes(stack, backend, app, xmpp
     assert app("alice").call(403, "POST", "/api/users", {"external_id": "x"})["code"] == "forbidden"
 
 
+def test_nobody_becomes_another_by_choosing_the_own_id(stack, backend, app):
+    alice = app("alice").me()
+    for taken in (alice["id"], alice["id"].upper()):
+        reply = backend.request("POST", "/api/users", {"external_id": taken, "name": "Mallory"})
+        assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/external_id"), reply
+        assert App(stack, taken).request("GET", "/api/users/me").status == 401
+    assert Backend(stack, alice["id"]).me() == alice
+    own = str(uuid.uuid4())  # an app may have such ids of its own
+    assert Backend(stack, own).request("GET", "/api/users/me").status == 404
+    made = backend.create_user(own, status=201)
+    assert Backend(stack, own).me()["id"] == App(stack, own).me()["id"] == made["id"] != own
+
+
 def test_a_server_key_acts_for_app_users_only(stack, app, xmpp):
     alice, bob = app("alice"), xmpp("bob")
     talk = alice.conversation_with(jid=bob.bare)

@@ -182,12 +182,17 @@ def test_signing_out_ends_the_cookie_and_its_sockets(app):
 def test_signing_out_revokes_one_token(stack, app):
     alice = app("alice")
     other = App(stack, alice.sub, note="another token")
-    with alice.ws() as first, other.ws() as second:
+    begun, elsewhere = Browser(alice), Browser(other)
+    ticket = begun.call(201, "POST", "/api/session/ticket", {})["ticket"]
+    with alice.ws() as first, other.ws() as second, begun.ws() as third:
         alice.call(204, "DELETE", "/api/session")
-        assert status(alice) == 401
+        assert status(alice) == status(begun) == 401, "the sessions that it has begun end with it"
         closed(first, "signed out")
-        assert status(other) == 200
+        closed(third, "signed out")
+        assert status(other) == status(elsewhere) == 200
         second.sync()
+    with Socket(f"{alice.ws_url}?ticket={ticket}") as socket:
+        closed(socket, "bad token")
     with Socket(alice.ws_url) as socket:
         socket.auth(alice.token)
         closed(socket, "bad token")
@@ -215,6 +220,27 @@ def test_signing_out_everywhere(stack, app):
     assert status(alice) == 200 and status(bella) == 200
     with Browser(alice).ws() as socket:
         socket.sync()
+
+
+def test_no_time_of_the_issuer_outlives_a_sign_out(stack, app):
+    alice, now = app("alice"), int(time.time())
+    odd = [App(stack, alice.sub, iat=iat, exp=exp) for iat, exp in (
+        (now * 1000, now + 600), (now + 600, 253402300799), (1e300, now * 1000), (now + 50, now + 600))]
+    browsers = [Browser(user) for user in odd]
+    tickets = [user.call(201, "POST", "/api/session/ticket", {})["ticket"] for user in odd]
+    sockets = [user.ws() for user in odd]
+    assert sockets[0].command("auth", token=odd[1].token)["expires_at"] == "9999-12-31T23:59:59.999Z"
+    assert sockets[1].command("auth", token=odd[2].token)["expires_at"] == "9999-12-31T23:59:59.999Z"
+    alice.call(204, "DELETE", "/api/session/all")
+    for socket in sockets:
+        closed(socket, "signed out")
+    assert [status(browser) for browser in browsers] == [401] * 4
+    assert [status(user) for user in odd[:3]] == [401] * 3
+    for ticket in tickets:
+        with Socket(f"{alice.ws_url}?ticket={ticket}") as socket:
+            closed(socket, "bad token")
+    for user in odd[:3]:
+        assert http_request(alice.rest, "POST", "/api/session", {"token": user.token}).status == 401
 
 
 def test_a_server_key_has_no_session(stack, app, backend):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Users are made once, pairs are opened once, and the list pages without repeating itself."""
+import hashlib
 import json
 import threading
+import uuid
 
 from conftest import DOMAIN, new_id
 
@@ -95,15 +97,47 @@ def test_app_id_that_looks_like_a_uuid_is_found(db):
     assert db.rows("SELECT * FROM user_find(%s)", external)[0]["id"] == made["id"]
 
 
+def test_an_own_id_is_not_the_id_of_somebody_else(db):
+    """Whoever chose it would become that one for the backend."""
+    alice, remote = db.user("alice"), db.one("SELECT user_remote('romeo@example.org')")
+    for taken in (alice, alice.upper(), remote):
+        assert db.rows("SELECT * FROM user_provision(%s, 'mallory', %s, NULL, NULL, NULL)", taken, DOMAIN) == []
+        assert db.rows("SELECT * FROM user_sign_in(%s, 'mallory', %s, NULL, NULL, NULL, %s, 0)", taken, DOMAIN,
+                       new_id()) == []
+        assert db.rows("SELECT id FROM user_find(%s)", taken) == [{"id": taken.lower()}]
+    assert db.one("SELECT count(*) FROM users") == 2
+    free = new_id()
+    assert db.provision(free, "free")["created"] and not db.provision(free, "free")["created"]
+
+
+def test_a_reference_that_means_two_means_nobody(db):
+    """As databases of older versions may have it."""
+    alice, mallory = db.user("alice"), db.user("mallory")
+    db.rows("UPDATE users SET external_id = %s WHERE id = %s", alice, mallory)
+    assert db.rows("SELECT * FROM user_find(%s)", alice) == []
+    assert db.rows("SELECT id FROM user_find(%s)", mallory) == [{"id": mallory}]
+    assert db.rows("SELECT id FROM user_row(%s)", alice) == [{"id": alice}]
+
+
+def key_scopes(db, digest, on_behalf=None):
+    return [(row["scopes"], row["id"]) for row in db.rows("SELECT * FROM server_key_sign_in(%s, %s)", digest, on_behalf)]
+
+
 def test_server_keys(db):
+    alice = db.user("alice")
     db.rows("SELECT server_key_create('k', '\\x01', '{users,send}')")
-    assert db.one("SELECT server_key_find('\\x01')") == "users send"
-    assert db.one("SELECT server_key_find('\\x02')") is None
-    assert db.one("SELECT server_key_revoke('k')") is True
-    assert db.one("SELECT server_key_revoke('k')") is False
-    assert db.one("SELECT server_key_find('\\x01')") is None
-    db.rows("SELECT server_key_create('k', '\\x03', '{send}')")
-    assert db.one("SELECT server_key_find('\\x03')") == "send"
+    assert key_scopes(db, "\\x01") == [("users send", None)] and key_scopes(db, "\\x02") == []
+    assert key_scopes(db, "\\x01", "alice") == key_scopes(db, "\\x01", alice) == [("users send", alice)]
+    assert key_scopes(db, "\\x01", "nobody") == [("users send", None)] and key_scopes(db, "\\x02", "alice") == []
+    digest = hashlib.sha256(b"tsk_1").digest()
+    db.rows("SELECT server_key_create('l', %s, '{users,send}')", digest)
+    assert db.one("SELECT server_key_revoke('l')") is True
+    assert db.one("SELECT server_key_revoke('l')") is False
+    assert key_scopes(db, digest) == []
+    assert db.rows("SELECT user_id, credential FROM revocations") == [
+        {"user_id": str(uuid.UUID(int=0)), "credential": str(uuid.UUID(bytes=digest[:16]))}]
+    db.rows("SELECT server_key_create('l', '\\x03', '{send}')")
+    assert key_scopes(db, "\\x03") == [("send", None)]
 
 
 def test_open_makes_once_and_both_sides_find_it(db):

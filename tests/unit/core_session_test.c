@@ -32,6 +32,7 @@ static struct {
     enum error_code code;
     char *jid;
     bool may_send;
+    struct limit_state limit;
 } result;
 
 static void start(void)
@@ -77,13 +78,14 @@ static char *make_token(const char *subject, gint64 seconds)
     return copy;
 }
 
-static void signed_in(const struct session *session, enum error_code code, const char *detail,
+static void signed_in(const struct session *session, const struct sign_in_problem *problem,
                       void *data)
 {
-    (void)detail;
     (void)data;
+    ck_assert_int_eq(session == NULL, problem != NULL);
     result.calls++;
-    result.code = code;
+    result.code = problem ? problem->code : ERROR_NONE;
+    result.limit = problem ? problem->limit : (struct limit_state){0};
     g_free(result.jid);
     result.jid = session && session->account ? g_strdup(session->account->jid) : NULL;
     result.may_send = session && session_has_scope(session, "send");
@@ -110,6 +112,14 @@ static void answer_user(const char *id, const char *jid, const char *kind)
     fake_answer(1, 6, row);
 }
 
+/* The user of a token, as of POSITION. */
+static void answer_token(const char *id, const char *jid, const char *state, const char *position)
+{
+    const char *row[] = {id, jid, "Name", "{}", "hosted", "17", state, position, "1"};
+    ck_assert_int_eq(fake_asked(), QUERY_USER_SIGN_IN);
+    fake_answer(1, 9, row);
+}
+
 static void answer_check(const char *state, const char *position)
 {
     const char *row[] = {state, position, "1"};
@@ -117,10 +127,12 @@ static void answer_check(const char *state, const char *position)
     fake_answer(1, 3, row);
 }
 
-static void answer_key(const char *scopes)
+/* A server key (SCOPES NULL: there is none) and whom it acts for. */
+static void answer_key(const char *scopes, const char *id, const char *jid, const char *kind)
 {
-    ck_assert_int_eq(fake_asked(), QUERY_SERVER_KEY_FIND);
-    fake_answer(1, 1, &scopes);
+    const char *row[] = {id, jid, "Name", "{}", kind, "17", "0", "0", "1", scopes};
+    ck_assert_int_eq(fake_asked(), QUERY_SERVER_KEY_SIGN_IN);
+    fake_answer(scopes ? 1 : 0, 10, row);
 }
 
 START_TEST(token_is_verified_once_until_it_expires)
@@ -129,11 +141,10 @@ START_TEST(token_is_verified_once_until_it_expires)
     g_autofree char *token = make_token("Alice", 3600);
     ck_assert(!known(token, NULL));
     sign_in(token, NULL);
-    ck_assert_int_eq(fake_asked(), QUERY_USER_PROVISION);
+    ck_assert_int_eq(fake_asked(), QUERY_USER_SIGN_IN);
     ck_assert_str_eq(fake_value(0), "Alice"); /* the app's id as it is, the address in lower case */
     ck_assert_str_eq(fake_value(1), "alice");
-    answer_user(ALICE, "alice@app.example.org", "t");
-    answer_check("0", "0");
+    answer_token(ALICE, "alice@app.example.org", "0", "0");
     ck_assert_uint_eq(result.calls, 1);
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     ck_assert(known(token, NULL));
@@ -183,7 +194,7 @@ START_TEST(revoked_server_key_is_forgotten_in_seconds)
 {
     start();
     sign_in("tsk_1", NULL);
-    answer_key("users send");
+    answer_key("users send", NULL, NULL, NULL);
     ck_assert_int_eq(result.code, ERROR_NONE);
     ck_assert(result.may_send);
     ck_assert_ptr_null(result.jid);
@@ -193,7 +204,7 @@ START_TEST(revoked_server_key_is_forgotten_in_seconds)
     ck_assert(!known("tsk_1", NULL));
     result.calls = 0;
     sign_in("tsk_1", NULL);
-    answer_key(NULL);
+    answer_key(NULL, NULL, NULL, NULL);
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
     ck_assert(!known("tsk_1", NULL));
     stop();
@@ -204,27 +215,22 @@ START_TEST(server_key_acts_for_hosted_users_only)
 {
     start();
     sign_in("tsk_1", "alice");
-    answer_key("users send");
-    ck_assert_int_eq(fake_asked(), QUERY_USER_FIND);
-    answer_user(ALICE, "alice@app.example.org", "hosted");
-    answer_check("0", "0");
+    answer_key("users send", ALICE, "alice@app.example.org", "hosted");
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     ck_assert(known("tsk_1", "alice"));
     result.calls = 0;
     sign_in("tsk_1", ROMEO);
-    answer_key("users send");
-    answer_user(ROMEO, "romeo@example.org", "remote");
+    answer_key("users send", ROMEO, "romeo@example.org", "remote");
     ck_assert_int_eq(result.code, ERROR_NOT_FOUND);
     ck_assert_ptr_null(account_find_jid(&core, "romeo@example.org"));
     ck_assert(!known("tsk_1", ROMEO));
     result.calls = 0;
     sign_in("tsk_1", "nobody");
-    answer_key("users send");
-    fake_answer(0, 5, NULL);
+    answer_key("users send", NULL, NULL, NULL);
     ck_assert_int_eq(result.code, ERROR_NOT_FOUND);
     result.calls = 0;
     sign_in("tsk_2", "alice");
-    answer_key("users");
+    answer_key("users", ALICE, "alice@app.example.org", "hosted");
     ck_assert_int_eq(result.code, ERROR_FORBIDDEN);
     stop();
 }
@@ -235,10 +241,9 @@ START_TEST(header_means_nothing_with_a_users_token)
     start();
     g_autofree char *token = make_token("alice", 60);
     sign_in(token, "bob");
-    ck_assert_int_eq(fake_asked(), QUERY_USER_PROVISION);
+    ck_assert_int_eq(fake_asked(), QUERY_USER_SIGN_IN);
     ck_assert_str_eq(fake_value(0), "alice");
-    answer_user(ALICE, "alice@app.example.org", "f");
-    answer_check("0", "0");
+    answer_token(ALICE, "alice@app.example.org", "0", "0");
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     stop();
 }
@@ -252,7 +257,7 @@ START_TEST(what_is_remembered_has_a_ceiling)
         result.calls = 0;
         struct credentials credentials = {.token = key};
         session_sign_in(&core, &credentials, signed_in, NULL);
-        answer_key("send");
+        answer_key("send", NULL, NULL, NULL);
     }
     ck_assert_uint_le(g_hash_table_size(core.sessions), 65536);
     ck_assert(known("tsk_65545", NULL));
@@ -320,9 +325,16 @@ static void sign_in_as(const char *token, const char *id, const char *jid)
 {
     result.calls = 0;
     sign_in(token, NULL);
-    answer_user(id, jid, "t");
-    answer_check("0", "0");
+    answer_token(id, jid, "0", "0");
     ck_assert_uint_eq(result.calls, 1);
+}
+
+static void sign_in_key(const char *key, const char *on_behalf)
+{
+    result.calls = 0;
+    sign_in(key, on_behalf);
+    answer_key("users send", on_behalf ? ALICE : NULL, "alice@app.example.org", "hosted");
+    ck_assert_int_eq(result.code, ERROR_NONE);
 }
 
 static void answer_revocation(const char *head, const char *position, const char *user,
@@ -349,8 +361,7 @@ START_TEST(the_state_of_the_user_decides)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         result.calls = 0;
         sign_in(token, NULL);
-        answer_user(ALICE, "alice@app.example.org", "t");
-        answer_check(rows[i].state, "0");
+        answer_token(ALICE, "alice@app.example.org", rows[i].state, "0");
         ck_assert_int_eq(result.code, rows[i].code);
         ck_assert(!known(token, NULL));
     }
@@ -403,11 +414,9 @@ START_TEST(a_sign_in_beside_a_revocation_asks_again)
     sign_in_as(before, ALICE, "alice@app.example.org");
     result.calls = 0;
     sign_in(token, NULL);
-    answer_user(ALICE, "alice@app.example.org", "t");
     revocations_catch_up(&core, NULL, NULL);
-    const char *granted[] = {"0", "0", "1"}; /* from before the sign-out, but it comes after it */
     const char *revoked[] = {"1", "1", ALICE, NULL, "1000", "signed out"};
-    fake_answer(1, 3, granted);
+    answer_token(ALICE, "alice@app.example.org", "0", "0"); /* from before the sign-out */
     /* The order of the two answers is what the test is about: both are under way. */
     ck_assert_uint_eq(result.calls, 1);
     ck_assert(known(token, NULL));
@@ -415,16 +424,15 @@ START_TEST(a_sign_in_beside_a_revocation_asks_again)
     ck_assert(!known(token, NULL));
     result.calls = 0;
     sign_in(token, NULL);
-    answer_user(ALICE, "alice@app.example.org", "t");
-    answer_check("0", "0");
+    answer_token(ALICE, "alice@app.example.org", "0", "0");
     ck_assert_uint_eq(result.calls, 0);
     answer_check("1", "1");
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
     /* It does not go on for ever. */
     result.calls = 0;
     sign_in(token, NULL);
-    answer_user(ALICE, "alice@app.example.org", "t");
-    for (int i = 0; i < 5; i++)
+    answer_token(ALICE, "alice@app.example.org", "0", "0");
+    for (int i = 0; i < 4; i++)
         answer_check("0", "0");
     ck_assert_int_eq(result.code, ERROR_UNAVAILABLE);
     stop();
@@ -520,6 +528,120 @@ START_TEST(failures_are_counted_by_address)
 }
 END_TEST
 
+static void set_limit(char **option, const char *rate)
+{
+    g_free(*option);
+    *option = g_strdup(rate);
+    core.limiter = limiter_new(options);
+}
+
+/* Who is over a limit costs the database nothing: neither a look nor a change of the name. */
+START_TEST(a_sign_in_over_a_limit_asks_nobody)
+{
+    start();
+    set_limit(&options->limits_requests, "3/60");
+    for (int i = 0; i < 5; i++) {
+        g_autofree char *token = make_token("alice", 60 + i);
+        result.calls = 0;
+        sign_in(token, NULL);
+        if (i < 3) {
+            ck_assert_int_eq(fake_asked(), QUERY_USER_SIGN_IN);
+            fake_fail(ERROR_UNAVAILABLE);
+            continue;
+        }
+        ck_assert_int_eq(fake_asked(), QUERY_MAX);
+        ck_assert_int_eq(result.code, ERROR_RATE_LIMITED);
+        ck_assert_int_eq(result.limit.limit, LIMIT_REQUESTS);
+        ck_assert_int_eq(result.limit.count, 3);
+    }
+    g_autofree char *bob = make_token("bob", 60);
+    sign_in_as(bob, ROMEO, "bob@app.example.org");
+    ck_assert(known(bob, NULL));
+    limiter_free(core.limiter);
+    stop();
+}
+END_TEST
+
+START_TEST(a_user_who_is_known_is_counted_as_such)
+{
+    start();
+    set_limit(&options->limits_requests, "3/60");
+    g_autofree char *token = make_token("alice", 60), *next = make_token("alice", 61);
+    sign_in_as(token, ALICE, "alice@app.example.org");
+    struct credentials credentials = {.token = token};
+    struct session session;
+    ck_assert(session_lookup(&core, &credentials, &session));
+    while (limit_take(&core, session.account, LIMIT_REQUESTS))
+        continue;
+    result.calls = 0;
+    sign_in(next, NULL);
+    ck_assert_int_eq(fake_asked(), QUERY_MAX);
+    ck_assert_int_eq(result.code, ERROR_RATE_LIMITED);
+    limiter_free(core.limiter);
+    stop();
+}
+END_TEST
+
+START_TEST(a_server_key_over_its_limit_asks_nobody)
+{
+    start();
+    set_limit(&options->limits_server, "3/60");
+    for (int i = 0; i < 5; i++) {
+        g_autofree char *nobody = g_strdup_printf("nobody%d", i);
+        result.calls = 0;
+        sign_in("tsk_1", nobody);
+        if (i < 3)
+            answer_key("users send", NULL, NULL, NULL);
+        ck_assert_int_eq(fake_asked(), QUERY_MAX);
+        ck_assert_int_eq(result.code, i < 3 ? ERROR_NOT_FOUND : ERROR_RATE_LIMITED);
+    }
+    ck_assert_int_eq(result.limit.limit, LIMIT_SERVER);
+    limiter_free(core.limiter);
+    stop();
+}
+END_TEST
+
+START_TEST(a_server_key_that_ends_takes_its_own_along)
+{
+    start();
+    struct uuid digest = secret_digest("tsk_1");
+    char text[UUID_TEXT_SIZE];
+    uuid_format(&digest, text);
+    g_autofree char *token = make_token("alice", 60);
+    sign_in_as(token, ALICE, "alice@app.example.org");
+    struct stream by_token, by_key;
+    stream_open(&by_token, token);
+    static const char *const keys[] = {"tsk_1", "tsk_2"};
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        sign_in_key(keys[i], NULL);
+        sign_in_key(keys[i], "alice");
+    }
+    by_key = (struct stream){.subscriber = {.revoked = stream_revoked, .grant.credential = digest}};
+    subscriber_add(&core, &by_key.subscriber, account_find_jid(&core, "alice@app.example.org"));
+    revocations_catch_up(&core, NULL, NULL);
+    answer_revocation("1", "1", "00000000-0000-0000-0000-000000000000", text, NULL);
+    ck_assert(!known("tsk_1", NULL) && !known("tsk_1", "alice"));
+    ck_assert(known("tsk_2", NULL) && known("tsk_2", "alice") && known(token, NULL));
+    ck_assert_str_eq(by_key.closed, "signed out");
+    ck_assert_ptr_null(by_token.closed);
+    subscriber_remove(&core, &by_token.subscriber);
+    stop();
+}
+END_TEST
+
+START_TEST(an_own_id_that_is_somebodys_id_is_refused)
+{
+    start();
+    g_autofree char *token = make_token(ROMEO, 60);
+    sign_in(token, NULL);
+    ck_assert_str_eq(fake_value(0), ROMEO);
+    fake_answer(0, 9, NULL);
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    ck_assert(!known(token, NULL));
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           bad_token_asks_nobody_and_is_not_remembered, database_away_is_not_remembered,
           users_who_cannot_be_addresses_get_surrogates, revoked_server_key_is_forgotten_in_seconds,
@@ -527,4 +649,7 @@ UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           what_is_remembered_has_a_ceiling, lookup_finds_hosted_users_only,
           the_state_of_the_user_decides, one_token_is_revoked_and_its_streams_close,
           a_sign_in_beside_a_revocation_asks_again, a_gap_in_the_revocations_signs_everybody_out,
-          no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address)
+          no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address,
+          a_sign_in_over_a_limit_asks_nobody, a_user_who_is_known_is_counted_as_such,
+          a_server_key_over_its_limit_asks_nobody, a_server_key_that_ends_takes_its_own_along,
+          an_own_id_that_is_somebodys_id_is_refused)

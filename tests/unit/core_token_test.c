@@ -301,7 +301,7 @@ START_TEST(a_time_of_issue_that_cannot_be_counts_as_the_oldest)
         g_autofree char *payload = g_strdup_printf(
             "{\"sub\":\"u\",\"exp\":4e9,\"iat\":%" G_GINT64_FORMAT "}", usual[i]);
         struct token_claims claims = claims_of(payload);
-        ck_assert_int_eq(claims.issued, usual[i] * G_USEC_PER_SEC);
+        ck_assert_int_eq(claims.issued / G_USEC_PER_SEC, MIN(usual[i], clock_wall() / G_USEC_PER_SEC));
         ck_assert_ptr_null(claims.remark);
         token_claims_clear(&claims);
     }

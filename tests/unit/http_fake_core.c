@@ -54,9 +54,11 @@ static void sign_in(void *data)
     g_autofree struct sign_in *pending = data;
     struct session session = {.account = &somebody, .grant.expires = G_MAXINT64};
     if (pending->known)
-        pending->done(&session, ERROR_NONE, NULL, pending->data);
+        pending->done(&session, NULL, pending->data);
     else
-        pending->done(NULL, pending->away ? ERROR_UNAVAILABLE : ERROR_UNAUTHENTICATED, NULL,
+        pending->done(NULL,
+                      &(struct sign_in_problem){.code = pending->away ? ERROR_UNAVAILABLE
+                                                                      : ERROR_UNAUTHENTICATED},
                       pending->data);
 }
 

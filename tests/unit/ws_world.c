@@ -18,6 +18,8 @@ struct world world;
 
 /* The core's side ---------------------------------------------------------------------------- */
 
+static const struct sign_in_problem bad = {.code = ERROR_UNAUTHENTICATED, .detail = "bad"};
+
 static struct session good_session(gint64 lasts)
 {
     return (struct session){.account = world.account,
@@ -48,13 +50,13 @@ static void sign_in_later(void *data)
     struct account other = {.references = 1};
     if (strcmp(deferred->token, "other") == 0) {
         session.account = &other;
-        deferred->done(&session, ERROR_NONE, NULL, deferred->data);
+        deferred->done(&session, NULL, deferred->data);
     } else if (strcmp(deferred->token, "new") == 0)
-        deferred->done(&session, ERROR_NONE, NULL, deferred->data);
+        deferred->done(&session, NULL, deferred->data);
     else if (strcmp(deferred->token, "down") == 0)
-        deferred->done(NULL, ERROR_UNAVAILABLE, NULL, deferred->data);
+        deferred->done(NULL, &(struct sign_in_problem){.code = ERROR_UNAVAILABLE}, deferred->data);
     else
-        deferred->done(NULL, ERROR_UNAUTHENTICATED, "bad", deferred->data);
+        deferred->done(NULL, &bad, deferred->data);
     g_free(deferred->token);
     g_free(deferred);
 }
@@ -78,8 +80,7 @@ void session_sign_in(struct core *core, const struct credentials *credentials, s
 void world_sign_in(bool success)
 {
     struct session session = good_session(0);
-    world.sign_in_done(success ? &session : NULL, success ? ERROR_NONE : ERROR_UNAUTHENTICATED,
-                       NULL, world.sign_in_data);
+    world.sign_in_done(success ? &session : NULL, success ? NULL : &bad, world.sign_in_data);
     world.sign_in_done = NULL;
 }
 
