@@ -124,7 +124,7 @@ def calls(db):
         ("user_at", "%s, 'h4@' || %s", (user, DOMAIN)), ("user_candidate", "%s, 'r4@example.org'", (user,)),
         ("picture_store", "'abc', 'image/png', '', '', 1, 1", ()), ("picture_get", "'abc'", ()),
         ("picture_png", "'abc'", ()), ("remote_profile_wanted", "%s, 'r4@example.org'", (user,)),
-        ("session_check", "%s, %s, 0", (user, new_id())), 
+        ("session_check", "%s, %s, 0", (user, new_id())),
         ("session_open", "%s, %s, 60, %s, 4000000000000000", (new_id(), user, new_id())),
         ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
         ("session_close_all", "%s, %s, 1800000000000000", (user, new_id())), ("session_sweep", "100", ()),
