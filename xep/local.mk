@@ -11,20 +11,28 @@ libxep_a_SOURCES = \
   xep/0092_version.c xep/0092_version.h \
   xep/0115_caps.c xep/0115_caps.h \
   xep/0153_vcard_avatar.c xep/0153_vcard_avatar.h \
+  xep/0166_jingle.c xep/0166_jingle.h \
   xep/0172_nick.c xep/0172_nick.h \
   xep/0184_receipts.c xep/0184_receipts.h \
   xep/0199_ping.c xep/0199_ping.h \
   xep/0202_time.c xep/0202_time.h \
   xep/0203_delay.c xep/0203_delay.h \
+  xep/0215_external_services.c xep/0215_external_services.h \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0297_forward.c xep/0297_forward.h \
   xep/0319_idle.c xep/0319_idle.h \
   xep/0333_markers.c xep/0333_markers.h \
   xep/0334_hints.c xep/0334_hints.h \
+  xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
   xep/error.c xep/error.h \
   xep/jid.c xep/jid.h \
+  xep/jingle/candidate.c xep/jingle/candidate.h \
+  xep/jingle/content.h xep/jingle/content_read.c xep/jingle/content_write.c \
+  xep/jingle/media.c xep/jingle/media.h \
+  xep/jingle/negotiate.c xep/jingle/negotiate.h \
+  xep/jingle/sdp.h xep/jingle/sdp_read.c xep/jingle/sdp_write.c \
   xep/message.c xep/message.h \
   xep/message_text.c xep/message_text.h \
   xep/ns.h \

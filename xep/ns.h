@@ -38,22 +38,32 @@
 #define NS_NICK "http://jabber.org/protocol/nick"               /* 0172 */
 #define NS_CAPTCHA "urn:xmpp:captcha"                           /* 0158 */
 #define NS_JINGLE "urn:xmpp:jingle:1"                           /* 0166 */
+#define NS_JINGLE_ERRORS "urn:xmpp:jingle:errors:1"
+#define NS_JINGLE_RTP "urn:xmpp:jingle:apps:rtp:1"              /* 0167 */
+#define NS_JINGLE_RTP_INFO "urn:xmpp:jingle:apps:rtp:info:1"
+#define NS_JINGLE_ICE_UDP "urn:xmpp:jingle:transports:ice-udp:1" /* 0176 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                         /* 0184 */
 #define NS_PING "urn:xmpp:ping"                                 /* 0199 */
 #define NS_TIME "urn:xmpp:time"                                 /* 0202 */
 #define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
+#define NS_EXTDISCO "urn:xmpp:extdisco:2"                       /* 0215 */
 #define NS_ATTENTION "urn:xmpp:attention:0"                     /* 0224 */
 #define NS_BOB "urn:xmpp:bob"                                   /* 0231 */
 #define NS_INVITATION "jabber:x:conference"                     /* 0249 */
 #define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"         /* 0232 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
+#define NS_JINGLE_RTCP_FB "urn:xmpp:jingle:apps:rtp:rtcp-fb:0"   /* 0293 */
+#define NS_JINGLE_HDREXT "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0" /* 0294 */
 #define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
 #define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"            /* 0292 */
 #define NODE_VCARD4 "urn:xmpp:vcard4"
 #define NS_IDLE "urn:xmpp:idle:1"                               /* 0319 */
+#define NS_JINGLE_DTLS "urn:xmpp:jingle:apps:dtls:0"            /* 0320 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
 #define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
-#define NS_CALL_MESSAGE "urn:xmpp:jingle-message:0"             /* 0353 */
+#define NS_JINGLE_GROUPING "urn:xmpp:jingle:apps:grouping:0"     /* 0338 */
+#define NS_JINGLE_SSMA "urn:xmpp:jingle:apps:rtp:ssma:0"        /* 0339 */
+#define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"           /* 0353 */
 #define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */
 #define NS_REFERENCE "urn:xmpp:reference:0"                     /* 0372 */
 #define NS_OX "urn:xmpp:openpgp:0"                              /* 0373 */

@@ -13,6 +13,11 @@ tests_fuzz_codecs_fuzz_SOURCES = tests/fuzz/codecs_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_codecs_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_codecs_fuzz_LDADD = $(XEP_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/jingle_fuzz
+tests_fuzz_jingle_fuzz_SOURCES = tests/fuzz/jingle_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_jingle_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_jingle_fuzz_LDADD = $(XEP_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/jid_fuzz
 tests_fuzz_jid_fuzz_SOURCES = tests/fuzz/jid_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_jid_fuzz_LDFLAGS = $(FUZZ_LINK)

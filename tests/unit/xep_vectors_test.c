@@ -14,12 +14,15 @@
 #include "xep/0084_avatar.h"
 #include "xep/0092_version.h"
 #include "xep/0153_vcard_avatar.h"
+#include "xep/0166_jingle.h"
 #include "xep/0172_nick.h"
 #include "xep/0184_receipts.h"
 #include "xep/0202_time.h"
+#include "xep/0215_external_services.h"
 #include "xep/0292_vcard4.h"
 #include "xep/0297_forward.h"
 #include "xep/0334_hints.h"
+#include "xep/0353_jingle_message.h"
 #include "xep/0359_ids.h"
 #include "xep/error.h"
 #include "xep/message.h"
@@ -166,6 +169,42 @@ static json_t *dump_caps(xmpp_stanza_t *stanza)
     return json_pack("{sssb}", "ver", ver, "verified", (int)caps_verify(&caps, info));
 }
 
+static json_t *dump_jingle(xmpp_stanza_t *stanza)
+{
+    struct jingle jingle;
+    xmpp_stanza_t *element = jingle_element(stanza);
+    if (!element || !jingle_parse(element, &jingle))
+        return NULL;
+    return json_pack("{ssssss?ss?ss?ss?sisbss?}", "action", jingle_action_name(jingle.action), "sid",
+                     jingle.sid, "initiator", jingle.initiator, "responder", jingle.responder,
+                     "reason", jingle_reason_name(jingle.reason), "text", jingle.reason_text, "info",
+                     (int)jingle.info, "known", (int)jingle.info_is_known, "name", jingle.info_name);
+}
+
+static json_t *dump_jingle_message(xmpp_stanza_t *stanza)
+{
+    struct jingle_message m;
+    if (!jingle_message_parse(stanza, &m))
+        return NULL;
+    return json_pack("{sisssisbss?sbss?}", "kind", (int)m.kind, "id", m.id, "media", (int)m.media,
+                     "other", (int)m.other_media, "reason", jingle_reason_name(m.reason), "tie",
+                     (int)m.tie_break, "migrated", m.migrated_to);
+}
+
+static json_t *dump_services(xmpp_stanza_t *stanza)
+{
+    g_autoptr(GArray) services = external_services_parse(stanza);
+    json_t *list = services ? json_array() : NULL;
+    for (guint i = 0; services && i < services->len; i++) {
+        const struct external_service *one = &g_array_index(services, struct external_service, i);
+        g_autofree char *uri = external_service_uri(one);
+        json_array_append_new(list, json_pack("{ssss?ss?ss?sb}", "uri", uri, "username", one->username,
+                                              "password", one->password, "expires", one->expires,
+                                              "restricted", (int)one->restricted));
+    }
+    return list;
+}
+
 static json_t *dump_receipt(xmpp_stanza_t *stanza)
 {
     return json_pack("{sbss?}", "requested", (int)receipt_is_requested(stanza), "received",
@@ -280,7 +319,8 @@ static const struct {
 } codecs[] = {
     {"0012", dump_last},       {"0030", dump_disco},        {"0054", dump_vcard},
     {"0060", dump_pubsub},     {"0084", dump_avatar},       {"0153", dump_vcard_update},
-    {"0172", dump_nick},       {"0292", dump_vcard4},
+    {"0172", dump_nick},       {"0292", dump_vcard4},       {"0166", dump_jingle},
+    {"0215", dump_services},   {"0353", dump_jingle_message},
     {"0085", dump_chat_state}, {"0092", dump_version},      {"0115", dump_caps},
     {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
     {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},

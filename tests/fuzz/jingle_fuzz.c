@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Descriptions of calls. The first byte says what the rest is: SDP, a candidate, or a stanza.
+ * Whatever is read reads back as it was written, in both forms, and has no line that was not meant.
+ */
+#include "config.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xep/0166_jingle.h"
+#include "xep/0215_external_services.h"
+#include "xep/0353_jingle_message.h"
+#include "xep/jingle/candidate.h"
+#include "xep/jingle/content.h"
+#include "xep/jingle/negotiate.h"
+#include "xep/jingle/sdp.h"
+#include "xep/stream_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct sdp_origin origin = {.session = 1, .version = 1, .stream = "s"};
+
+/* Every line is one that sdp_write() means to write. */
+static void check_lines(const char *sdp)
+{
+    g_auto(GStrv) lines = g_strsplit(sdp, "\r\n", -1);
+    for (char **line = lines; *line; line++) {
+        if (**line && (!strchr("vostmcba", **line) || (*line)[1] != '=' || strpbrk(*line, "\r\n")))
+            abort();
+    }
+}
+
+static void check_description(const struct media_description *description)
+{
+    enum media_fault fault;
+    g_autofree char *once = sdp_write(description, &origin);
+    check_lines(once);
+    g_autoptr(media_description) again = sdp_read(once, strlen(once), &fault);
+    if (!again && fault == MEDIA_TOO_MUCH)
+        return;
+    g_autofree char *twice = again ? sdp_write(again, &origin) : NULL;
+    if (g_strcmp0(once, twice) != 0) {
+        fprintf(stderr, "fault %d\n%s\n%s\n", fault, once, twice ? twice : "");
+        abort();
+    }
+}
+
+static void run_sdp(const char *text, size_t length)
+{
+    enum media_fault fault;
+    g_autoptr(media_description) description = sdp_read(text, length, &fault);
+    if (!description)
+        return;
+    check_description(description);
+    g_autoptr(media_description) answer = sdp_read(text, length, &fault);
+    media_trim_offer(description);
+    media_filter_candidates(description, true);
+    media_fit_answer(answer, description, false);
+    check_description(answer);
+    g_autoptr(xmpp_stanza_t) jingle = stanza_new("jingle", NS_JINGLE);
+    content_write(jingle, description, true, CONTENT_ALL);
+    g_autoptr(media_description) there = content_read(jingle, true, &fault);
+    if (there)
+        check_description(there);
+}
+
+static void run_candidate(const char *text, size_t length)
+{
+    struct candidate candidate, again;
+    g_autoptr(media_description) description = media_description_new();
+    if (!candidate_read_line(description, text, length, &candidate))
+        return;
+    g_autoptr(GString) line = g_string_new(NULL);
+    candidate_write_line(line, &candidate, NULL);
+    if (strpbrk(line->str, "\r\n") ||
+        !candidate_read_line(description, line->str, line->len, &again) ||
+        strcmp(candidate.address, again.address) != 0)
+        abort();
+}
+
+static void run_stanza(xmpp_stanza_t *stanza, void *userdata)
+{
+    enum media_fault fault;
+    struct jingle jingle;
+    struct jingle_message message;
+    (void)userdata;
+    jingle_message_parse(stanza, &message);
+    g_autoptr(GArray) services = external_services_parse(stanza);
+    xmpp_stanza_t *element = jingle_element(stanza);
+    if (!element || !jingle_parse(element, &jingle))
+        return;
+    g_autoptr(media_description) description = content_read(element, true, &fault);
+    if (description)
+        check_description(description);
+}
+
+static void ignore_opened(const char *id, const char *from, void *userdata)
+{
+    (void)id;
+    (void)from;
+    (void)userdata;
+}
+
+static void ignore_over_limit(const struct stream_header *header, enum stream_limit limit,
+                              void *userdata)
+{
+    (void)header;
+    (void)limit;
+    (void)userdata;
+}
+
+static void ignore_closed(void *userdata)
+{
+    (void)userdata;
+}
+
+static void ignore_failed(enum stream_failure failure, const char *text, void *userdata)
+{
+    (void)failure;
+    (void)text;
+    (void)userdata;
+}
+
+static void run_xml(const char *text, size_t length)
+{
+    static const char root[] = "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' "
+                               "xmlns='jabber:component:accept'>";
+    static const struct stream_callbacks callbacks = {ignore_opened, run_stanza, ignore_over_limit,
+                                                      ignore_closed, ignore_failed};
+    const struct stream_limits limits = STREAM_LIMITS_DEFAULT;
+    struct stream_reader *reader = stream_reader_new(&limits, &callbacks, NULL);
+    stream_reader_feed(reader, root, sizeof root - 1);
+    stream_reader_feed(reader, text, length);
+    stream_reader_free(reader);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    const char *text = (const char *)data + 1;
+    if (data[0] == 's')
+        run_sdp(text, size - 1);
+    else if (data[0] == 'c')
+        run_candidate(text, size - 1);
+    else
+        run_xml(text, size - 1);
+    return 0;
+}
