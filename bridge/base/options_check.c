@@ -223,6 +223,9 @@ static bool check_limits(const struct options *options, GError **error)
         {"[limits] typing", options->limits_typing},
         {"[limits] server", options->limits_server},
         {"[limits] signin", options->limits_signin},
+        {"[limits] xmpp_messages", options->limits_xmpp_messages},
+        {"[limits] xmpp_stanzas", options->limits_xmpp_stanzas},
+        {"[limits] xmpp_domain", options->limits_xmpp_domain},
     };
     struct rate rate;
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {

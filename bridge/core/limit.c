@@ -34,7 +34,7 @@ struct subjects {
 struct limiter {
     struct rate rates[LIMIT_MAX];
     /* Apart, so that a flood of strange addresses cannot push out what is known of users. */
-    struct subjects users, addresses;
+    struct subjects users, addresses, peers;
 };
 
 static const char *const names[LIMIT_MAX] = {
@@ -42,7 +42,8 @@ static const char *const names[LIMIT_MAX] = {
     [LIMIT_STRANGERS] = "strangers",     [LIMIT_CONVERSATIONS] = "conversations",
     [LIMIT_SEARCH] = "search",           [LIMIT_UPLOADS] = "uploads",
     [LIMIT_TYPING] = "typing",           [LIMIT_SERVER] = "server",
-    [LIMIT_SIGNIN] = "signin",
+    [LIMIT_SIGNIN] = "signin",           [LIMIT_XMPP_MESSAGES] = "xmpp_messages",
+    [LIMIT_XMPP_STANZAS] = "xmpp_stanzas", [LIMIT_XMPP_DOMAIN] = "xmpp_domain",
 };
 
 const char *limit_name(enum limit limit)
@@ -68,6 +69,9 @@ struct limiter *limiter_new(const struct options *options)
         [LIMIT_TYPING] = options->limits_typing,
         [LIMIT_SERVER] = options->limits_server,
         [LIMIT_SIGNIN] = options->limits_signin,
+        [LIMIT_XMPP_MESSAGES] = options->limits_xmpp_messages,
+        [LIMIT_XMPP_STANZAS] = options->limits_xmpp_stanzas,
+        [LIMIT_XMPP_DOMAIN] = options->limits_xmpp_domain,
     };
     struct limiter *limiter = g_new0(struct limiter, 1);
     for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
@@ -76,6 +80,7 @@ struct limiter *limiter_new(const struct options *options)
     }
     subjects_init(&limiter->users);
     subjects_init(&limiter->addresses);
+    subjects_init(&limiter->peers);
     return limiter;
 }
 
@@ -85,6 +90,7 @@ void limiter_free(struct limiter *limiter)
         return;
     g_hash_table_unref(limiter->users.table);
     g_hash_table_unref(limiter->addresses.table);
+    g_hash_table_unref(limiter->peers.table);
     g_free(limiter);
 }
 
@@ -156,6 +162,8 @@ static const struct rate *rate_of(const struct limiter *limiter, enum limit limi
 
 static struct subjects *map_of(struct limiter *limiter, enum limit limit)
 {
+    if (limit >= LIMIT_XMPP_MESSAGES)
+        return &limiter->peers;
     return limit == LIMIT_SIGNIN ? &limiter->addresses : &limiter->users;
 }
 
@@ -247,13 +255,23 @@ bool limit_address_is_loopback(guint64 address)
     return address == 1 || (address >> 24) == ((V4_MARK >> 24) | 127);
 }
 
-struct uuid limit_subject(guint64 address)
+static struct uuid digest_of(gconstpointer bytes, gsize length)
 {
     guchar digest[SHA256_DIGEST_LENGTH]; /* of all bytes, because maps look at some only */
     struct uuid id;
-    SHA256((const guchar *)&address, sizeof address, digest);
+    SHA256(bytes, length, digest);
     memcpy(&id, digest, sizeof id);
     return id;
+}
+
+struct uuid limit_subject(guint64 address)
+{
+    return digest_of(&address, sizeof address);
+}
+
+struct uuid limit_subject_of(const char *text)
+{
+    return digest_of(text, strlen(text));
 }
 
 /* ---- Requests -------------------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ enum limit {
     LIMIT_TYPING,        /* typing and presence frames */
     LIMIT_SERVER,        /* everything that a server key does, per key */
     LIMIT_SIGNIN,        /* failed sign-ins, per address */
+    LIMIT_XMPP_MESSAGES, /* messages with a text, per bare JID on XMPP */
+    LIMIT_XMPP_STANZAS,  /* all that one sends, per bare JID */
+    LIMIT_XMPP_DOMAIN,   /* the same of all users of a domain */
     LIMIT_MAX,
     LIMIT_NONE = LIMIT_MAX /* the operation is free */
 };
@@ -59,6 +62,8 @@ void limiter_look(struct limiter *limiter, const struct uuid *subject, enum limi
 /* The subject of an IP address: all of an IPv4 one, the first 64 bits of an IPv6 one. ADDRESS is the
  * 64 bits that limit_address made; 0, no address, is never limited. */
 struct uuid limit_subject(guint64 address);
+/* The subject of an XMPP address, or another text. */
+struct uuid limit_subject_of(const char *text);
 struct sockaddr;
 guint64 limit_address(const struct sockaddr *address);
 bool limit_address_is_loopback(guint64 address);

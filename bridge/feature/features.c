@@ -26,6 +26,7 @@ extern const struct feature feature_request;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
+extern const struct feature feature_throttle;
 extern const struct feature feature_time;
 extern const struct feature feature_typing;
 extern const struct feature feature_user;
@@ -35,6 +36,7 @@ extern const struct feature feature_version;
 extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
+    &feature_throttle, /* before all others that look at stanzas */
     &feature_capabilities,
     &feature_session,
     &feature_limits,

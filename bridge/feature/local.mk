@@ -21,6 +21,7 @@ libfeature_a_SOURCES = \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \
   bridge/feature/sync.c \
+  bridge/feature/throttle.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
   bridge/feature/user.c \

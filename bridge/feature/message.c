@@ -8,11 +8,13 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"
@@ -304,6 +306,14 @@ static void take_text(struct core *core, const struct stanza_context *context,
     message_arrived(core, &arrived, arrival_done, arrival);
 }
 
+static bool may_write(struct core *core, const struct stanza_context *context)
+{
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(context->from_bare);
+    return strcmp(context->from_bare, core->options->xmpp_server_domain) == 0 ||
+           limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state);
+}
+
 static void on_text(struct core *core, const struct stanza_context *context,
                     const struct message_stanza *message)
 {
@@ -313,6 +323,9 @@ static void on_text(struct core *core, const struct stanza_context *context,
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
         refuse(context, &too_long, why);
+    } else if (text.told == MESSAGE_TOLD && !may_write(core, context)) {
+        metric_add(METRIC_STANZAS_LIMITED, 1);
+        refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
     } else if (text.told == MESSAGE_TOLD) {
         take_text(core, context, message, &text);
     } else if (text.told == MESSAGE_BLANK) {

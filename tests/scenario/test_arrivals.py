@@ -4,7 +4,10 @@ import uuid
 
 import pytest
 
+from harness.daemon import Daemon
+from harness.fake_xmpp import FakeXmpp
 from harness.rest import App
+from harness.watch import metrics
 from test_hostile_stanza import make_world
 
 ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -120,3 +123,31 @@ def test_an_event_is_one_whatever_its_type(world, type):
              "<nick xmlns='%s'>Dora of %s</nick></item></items></event>" % (NICK, NICK, type), jid,
              f"type='{type}'" if type else "")
         assert socket.expect("user.updated", jid=jid)["payload"]["name"] == f"Dora of {type}"
+
+
+def test_a_flood_of_one_sender_is_refused_and_hurts_nobody_else(running_stack):
+    limits = {"xmpp_messages": "5/3600", "xmpp_stanzas": "20/3600", "xmpp_domain": "30/3600"}
+    with FakeXmpp() as server, Daemon(running_stack, server.port, {"limits": limits}, secret=server.secret) as daemon:
+        server.wait_stream()
+        app = App(daemon, "alice")
+        app.jid = app.me()["jid"]
+        busy = ("wait", "policy-violation", None)
+        eve, evan, good = "eve@evil.example/x", "evan@evil.example/x", "bob@example.org/x"
+        sent = [send(server, app.jid, f"<body>{n}</body>", eve) for n in range(7)]
+        assert [error_of(server, id) for id in sent[5:]] == [busy] * 2
+        for _ in range(13):
+            server.send(f"<presence from='{eve}' to='{app.jid}'/>")
+        server.send(f"<iq type='get' from='{eve}' to='{app.jid}' id='over'><ping xmlns='urn:xmpp:ping'/></iq>")
+        answer = server.expect("an error", lambda s: s.name == "iq" and s.id == "over")
+        assert answer.type == "error" and answer.child("jabber:client", "error").get("type") == "wait"
+        for n in range(10):  # the domain's thirty with eve's twenty
+            send(server, app.jid, f"<received xmlns='{RECEIPTS}' id='{n}'/>", evan)
+        assert error_of(server, send(server, app.jid, "<body>over</body>", evan)) == busy
+        settle(server, app)
+        assert contents(app) == {"eve@evil.example": ["0", "1", "2", "3", "4"], "carol@example.org": ["last"]}
+        assert metrics(daemon)["trestle_stanzas_limited_total"] == 4
+        sent = app.send(app.conversation_with(jid="bob@example.org"), "out")
+        server.expect("our own", lambda s: s.id == sent["id"])
+        with app.ws() as socket:
+            send(server, app.jid, "<body>hello</body>", good)
+            socket.expect("message.new", content="hello")
