@@ -6,6 +6,7 @@
 
 #include "xep/jid.h"
 #include "xep/precis.h"
+#include "xep/visible.h"
 
 /* No controls, and none of FORBIDDEN; SPACES says whether any space is fine. */
 static bool has_only_allowed(const char *text, size_t length, const char *forbidden, bool spaces)
@@ -142,13 +143,95 @@ static void find_parts(const char *text, size_t length, struct jid_parts *ret)
     ret->domain_length = (size_t)(bare_end - ret->domain);
 }
 
+/* ---- As people write them -------------------------------------------------------------------------- */
+
+/* Without what cannot be seen at both ends: spaces, marks of direction, what an editor left behind. */
+static char *without_margins(const char *text)
+{
+    const char *end = text + strlen(text);
+    while (text < end && !text_is_visible(text, (guchar)g_utf8_skip[(guchar)*text]))
+        text += g_utf8_skip[(guchar)*text];
+    while (text < end) {
+        const char *last = end - 1;
+        while (last > text && ((guchar)*last & 0xc0) == 0x80)
+            last--;
+        if (text_is_visible(last, (size_t)(end - last)))
+            break;
+        end = last;
+    }
+    return g_strndup(text, (gsize)(end - text));
+}
+
+/* "Bob <bob@example.org>": what stands in the brackets. A resource may have brackets of its own. */
+static char *in_brackets(char *text)
+{
+    const char *open = strchr(text, '<');
+    size_t length = strlen(text);
+    if (!open || text[length - 1] != '>' || strcspn(text, "@/") < (size_t)(open - text))
+        return text;
+    char *inside = g_strndup(open + 1, (gsize)(text + length - 1 - open - 1));
+    g_free(text);
+    return inside;
+}
+
+/* "xmpp:bob@example.org?message" (RFC 5122) and "mailto:": the address. NULL: it is not one. */
+static char *without_scheme(char *text)
+{
+    static const char *const schemes[] = {"xmpp:", "mailto:"};
+    for (unsigned i = 0; i < G_N_ELEMENTS(schemes); i++) {
+        size_t length = strlen(schemes[i]);
+        if (g_ascii_strncasecmp(text, schemes[i], length) != 0)
+            continue;
+        const char *path = text + length;
+        if (g_str_has_prefix(path, "//")) {
+            /* With an authority, the address comes after it; many write the address in its place. */
+            const char *slash = strchr(path + 2, '/');
+            path = slash && strchr(slash, '@') ? slash + 1 : path + 2;
+        }
+        char *address = g_uri_unescape_segment(path, path + strcspn(path, "?#"), NULL);
+        g_free(text);
+        return address;
+    }
+    return text;
+}
+
+/* Without an empty resource, or a mark of the list or sentence that an address stood in; a full stop belongs to the
+ * domain, and goes with it. */
+static void cut_end(char *text)
+{
+    char *slash = strchr(text, '/');
+    if (slash && slash[1] == '\0')
+        *slash = '\0';
+    else if (slash)
+        return;
+    size_t length = strlen(text);
+    if (length > 0 && strchr(",;", text[length - 1]))
+        text[length - 1] = '\0';
+}
+
+/* The address in what somebody typed or pasted; NULL: there is none. */
+static char *written_address(const char *text)
+{
+    if (strnlen(text, 2 * JID_MAX + 1) > 2 * JID_MAX || !g_utf8_validate(text, -1, NULL))
+        return NULL; /* mappings may make it shorter, but not so much */
+    g_autofree char *whole = without_margins(text);
+    if (*whole == '\0')
+        return NULL;
+    g_autofree char *address = without_scheme(in_brackets(g_steal_pointer(&whole)));
+    if (!address)
+        return NULL;
+    char *trimmed = without_margins(address);
+    cut_end(trimmed);
+    return trimmed;
+}
+
 char *jid_prepare(const char *text)
 {
     struct jid_parts parts;
-    size_t length = strnlen(text, 2 * JID_MAX + 1);
-    if (length > 2 * JID_MAX)
-        return NULL; /* mappings may make it shorter, but not so much */
-    find_parts(text, length, &parts);
+    g_autofree char *written = written_address(text);
+    if (!written)
+        return NULL;
+    find_parts(written, strlen(written), &parts);
     g_autofree char *domain = prepare_domain(parts.domain, parts.domain_length);
     g_autofree char *local =
         parts.local ? precis_username(parts.local, parts.local_length, JID_PART_MAX) : NULL;

@@ -36,8 +36,10 @@ char *jid_bare(const char *text);
 char *jid_local(const char *text);
 char *jid_domain(const char *text);
 char *jid_resource(const char *text);
-/* Newly allocated form of an address that a user typed: each part prepared as RFC 7622 says, in the
- * form that servers deliver (docs/decisions/0013). NULL when there is none. */
+/* Newly allocated form of an address that a user typed or pasted: each part prepared as RFC 7622 says, in the
+ * form that servers deliver (docs/decisions/0013). What is around it is taken off: white space, angle brackets and
+ * a name before them, "xmpp:" (RFC 5122) and "mailto:" with their queries, an empty resource, a full stop. The one
+ * place where addresses of apps become ours. NULL when there is none. */
 char *jid_prepare(const char *text);
 /* The same without the resource, which must be right, though. */
 char *jid_prepare_bare(const char *text);

@@ -25,6 +25,7 @@
 #include "xep/jid.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
+#include "xep/visible.h"
 
 #define FOREIGN_ID_MAX 255
 #define PAGE_LIMIT_DEFAULT 50
@@ -44,14 +45,25 @@ static const struct field send_fields[] = {
 };
 enum { SEND_CONVERSATION, SEND_CONTENT, SEND_CLIENT_ID };
 
+/* Whether CONTENT is a text that can be sent; if not, REQUEST was answered. */
+static bool check_content(struct request *request, const struct field_value *content)
+{
+    static const struct field_problem blank = {ERROR_UNPROCESSABLE, "/content", "shows nothing"};
+    gint64 most = request->core->options->messages_content_max;
+    if ((gint64)content->length > most)
+        request_fail_large(request, "the content is too long", most);
+    else if (!text_is_visible(content->text, content->length))
+        request_fail_field(request, &blank);
+    else
+        return true;
+    return false;
+}
+
 static void send(struct request *request)
 {
     const struct field_value *content = &request->values[SEND_CONTENT];
-    if (content->length > (size_t)request->core->options->messages_content_max) {
-        request_fail_large(request, "the content is too long",
-                           request->core->options->messages_content_max);
+    if (!check_content(request, content))
         return;
-    }
     struct message_draft draft = {.conversation = &request->values[SEND_CONVERSATION].uuid,
                                   .content = content->text,
                                   .client_id = request->values[SEND_CLIENT_ID].text};
@@ -108,11 +120,8 @@ static void send_direct(struct request *request)
         request_fail_field(request, &one);
         return;
     }
-    if (values[DIRECT_CONTENT].length > (size_t)request->core->options->messages_content_max) {
-        request_fail_large(request, "the content is too long",
-                           request->core->options->messages_content_max);
+    if (!check_content(request, &values[DIRECT_CONTENT]))
         return;
-    }
     const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";
     json_t *arguments = json_pack("{s:o,s:s,s:b}", "participant",
                                   field_user_json(direct_receiver(request)), "field", field,

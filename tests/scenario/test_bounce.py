@@ -42,3 +42,25 @@ def test_an_error_from_somebody_else_changes_nothing(stack, app, xmpp):
         socket.expect("message.new", content="done")
         assert len(socket.frames("message.failed")) == 0
     assert alice.messages(talk)["items"][0]["status"] == "delivered"
+
+
+def test_what_one_device_has_another_cannot_lose(app, xmpp):
+    """Pages, the log and live events agree: what was delivered stays so, what failed too."""
+    alice, bob = app("alice"), xmpp("bob")
+    bob.receipts = False
+    talk, full = alice.conversation_with(jid=bob.bare), alice.me()["jid"] + "/rest"
+    error = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    with alice.ws() as socket:
+        first, second, third = (alice.send(talk, text) for text in ("one", "two", "three"))
+        for text in ("one", "two", "three"):
+            got = bob.expect_message(text)
+            if text == "one":
+                bob.send_receipt(got)
+                socket.expect("message.delivered", message_id=first["id"])
+            if text != "three":
+                bob.send_raw(f"<message to='{full}' type='error' id='{got.id}'>{error}</message>")
+        bob.send_displayed(got)
+        socket.expect("message.read", message_id=third["id"])
+        socket.sync()
+        assert [f["payload"]["message_id"] for f in socket.frames("message.failed")] == [second["id"]]
+    assert [m["status"] for m in alice.messages(talk)["items"]] == ["read", "failed", "read"]

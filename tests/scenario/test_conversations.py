@@ -27,7 +27,8 @@ def test_create_or_get_finds_the_same_one_from_both_sides_and_by_every_name(app)
 def test_a_remote_user_is_one_whatever_the_spelling(app, xmpp):
     alice, bob = app("alice"), xmpp("bob")
     talk = alice.conversation_with(jid=bob.bare, status=201)
-    for jid in ("Bob@Example.ORG", "bob@example.org."):
+    for jid in ("Bob@Example.ORG", "bob@example.org.", " bob@example.org\n", "xmpp:bob@example.org?message", "<bob@example.org>",
+                "mailto:bob@example.org", "bob@example.org/"):
         assert alice.conversation_with(jid=jid, status=200)["id"] == talk["id"]
     bob.send_message(alice.me()["jid"], "Hello")
     alice.send(talk, "Hello Bob")
@@ -138,4 +139,5 @@ def test_the_largest_message_and_one_more_byte(app):
     most = alice.capabilities()["limits"]["content_bytes"]
     assert alice.send(talk, "\u00e9" * (most // 2))["content"] == "\u00e9" * (most // 2)
     assert alice.send(talk, "x" * (most + 1), status=413)["code"] == "too_large"
-    assert alice.send(talk, "", status=422)["errors"][0]["pointer"] == "/content"
+    for text in ("", " \n", "\u200b\u2800\u00ad"):
+        assert alice.send(talk, text, status=422)["errors"][0]["pointer"] == "/content"

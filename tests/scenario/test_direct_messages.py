@@ -121,6 +121,7 @@ def test_the_life_of_a_message(app, xmpp):
                                        "resource-constraint"])
 def test_a_bounce_from_a_full_jid_fails_the_message_with_its_condition(app, xmpp, condition):
     alice, bob = app("alice"), xmpp("bob")
+    bob.receipts = False
     talk = alice.conversation_with(jid=bob.bare)
     with alice.ws() as socket:
         sent = alice.send(talk, "Hello")

@@ -121,6 +121,42 @@ START_TEST(user_input_is_prepared)
 }
 END_TEST
 
+START_TEST(pasted_addresses_are_taken_out_of_what_is_around_them)
+{
+    static const struct preparation rows[] = {
+        {" bob@example.org ", "bob@example.org"},
+        {"\t\xe2\x80\xaa" "bob@example.org\xe2\x80\xac\r\n", "bob@example.org"},
+        {"\xc2\xa0" "bob@example.org\xe2\x80\x8b", "bob@example.org"},
+        {"bob@example.org/", "bob@example.org"},
+        {"bob@example.org.", "bob@example.org"},
+        {"bob@example.org./", "bob@example.org"},
+        {"bob@example.org,", "bob@example.org"},
+        {"<bob@example.org>", "bob@example.org"},
+        {"Bob O. <Bob@example.org>;", NULL},
+        {"Bob O. <Bob@example.org>", "bob@example.org"},
+        {"<xmpp:bob@example.org>", "bob@example.org"},
+        {"xmpp:bob@example.org", "bob@example.org"},
+        {"XMPP:bob@example.org?message;body=hi", "bob@example.org"},
+        {"xmpp:bob@example.org#top", "bob@example.org"},
+        {"xmpp:bob@example.org/phone%20one", "bob@example.org/phone one"},
+        {"xmpp:b%C3%B6b@example.org", "böb@example.org"},
+        {"xmpp://bob@example.org", "bob@example.org"},
+        {"xmpp://me@example.net/bob@example.org?message", "bob@example.org"},
+        {"mailto:bob@example.org?subject=x", "bob@example.org"},
+        {"xmpp:example.org", "example.org"},
+        {"bob@example.org/<b>", "bob@example.org/<b>"},
+        {"bob@example.org/a/", "bob@example.org/a/"},
+        {"xmpp:", NULL},
+        {"<>", NULL},
+        {" ", NULL},
+        {"xmpp:bob%00@example.org", NULL},
+        {"xmpp:bob%ff@example.org", NULL},
+        {"http://example.org/bob@example.org", NULL},
+    };
+    expect_prepared(rows, G_N_ELEMENTS(rows));
+}
+END_TEST
+
 START_TEST(input_that_is_no_address)
 {
     static const char *const bad[] = {
@@ -128,7 +164,6 @@ START_TEST(input_that_is_no_address)
         "a b@c.example",
         "\"juliet\"@example.com",
         "foo bar@example.com",
-        "juliet@example.com/",
         "@example.com",
         "@",
         "henryⅣ@example.com",       /* a compatibility form */
@@ -159,8 +194,8 @@ START_TEST(input_that_is_no_address)
         "aא@b.example",
         "1א@b.example",
         "٠۰@b.example",             /* two sorts of Arabic digits */
-        "a@b.example/\x07",
-        "a@b.example/\xe2\x80\xa8",
+        "a@b.example/\x07x",
+        "a@b.example/\xe2\x80\xa8x",
         "\xff@b.example",
         "a@b.example/\xc3",
     };
@@ -216,6 +251,7 @@ int main(void)
     tcase_add_test(tests, parts_have_1023_bytes);
     tcase_add_test(tests, bare_addresses);
     tcase_add_test(tests, user_input_is_prepared);
+    tcase_add_test(tests, pasted_addresses_are_taken_out_of_what_is_around_them);
     tcase_add_test(tests, input_that_is_no_address);
     tcase_add_test(tests, prepared_parts_have_1023_bytes);
     tcase_add_test(tests, hosted_local_parts);
