@@ -70,7 +70,8 @@ void archive_query_binary(struct archive *archive, enum query query, const char 
  *
  * A write is a struct that its owner allocates with g_new0, fills, hands over and gets back in its
  * done callback, with the results filled in; the owner then frees it (its strings too). Writes of
- * one kind are carried out in the order in which they were queued. */
+ * one kind are carried out in the order in which they were queued, and so are marks and failures among each
+ * other: what is said first of a message counts. */
 
 enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_CHANGE, WRITE_KINDS };
 
@@ -100,6 +101,7 @@ struct write {
     /* the writer's own */
     GList link;
     gint64 queued;
+    guint64 number;           /* rises with each write */
     size_t size;              /* of its texts, bytes */
     bool alone;               /* to be sent without neighbours, after a refusal */
     bool sent;                /* has been sent at least once */

@@ -41,6 +41,7 @@ struct writer {
     GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
     gint64 resend_at; /* not before this are unsettled batches sent */
     unsigned queued;
+    guint64 numbered;
     size_t queued_bytes;
     unsigned queue_max;
     unsigned batch_max;
@@ -257,6 +258,16 @@ static bool batch_send(struct batch *batch)
     return true;
 }
 
+/* The number before which a batch of KIND ends: marks wait for a failure that came before them, and failures for
+ * marks. */
+static guint64 batch_end(const struct writer *writer, enum write_kind kind)
+{
+    const GQueue *other = kind == WRITE_MARK      ? &writer->waiting[WRITE_FAILURE]
+                          : kind == WRITE_FAILURE ? &writer->waiting[WRITE_MARK]
+                                                  : NULL;
+    return other && other->head ? ((const struct write *)other->head->data)->number : G_MAXUINT64;
+}
+
 /* Takes what may go out together: no two writes with one dedupe key, no neighbours for a write that
  * was refused with others. */
 static void batch_collect(struct writer *writer, struct batch *batch)
@@ -264,9 +275,12 @@ static void batch_collect(struct writer *writer, struct batch *batch)
     GQueue *waiting = &writer->waiting[batch->kind];
     unsigned most = batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
     size_t bytes = 0;
+    guint64 end = batch_end(writer, batch->kind);
     g_hash_table_remove_all(writer->dedupes);
     while (waiting->head && batch->writes.length < most) {
         struct write *write = waiting->head->data;
+        if (write->number > end)
+            return;
         const struct uuid *dedupe = write_dedupe(write);
         bytes += write->size;
         if (batch->writes.length > 0 && (write->alone || bytes > BATCH_BYTES_MAX))
@@ -313,6 +327,10 @@ void writer_flush(struct writer *writer)
             continue;
         struct batch *batch = batch_new(writer, (enum write_kind)kind);
         batch_collect(writer, batch);
+        if (!batch->writes.head) {
+            batch_free(batch);
+            continue;
+        }
         if (!batch_send(batch)) {
             batch_unsent(batch);
             return;
@@ -354,6 +372,7 @@ void writer_add(struct writer *writer, struct write *write)
         message->own_id = message->id;
     }
     write->queued = clock_monotonic();
+    write->number = ++writer->numbered;
     g_queue_push_tail_link(&writer->waiting[write->kind], &write->link);
     writer->queued++;
     writer->queued_bytes += write->size;

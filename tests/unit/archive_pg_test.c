@@ -208,6 +208,49 @@ START_TEST(poison_row_spares_its_neighbours)
 }
 END_TEST
 
+static GString *order;
+
+static void order_done(struct write *write, enum error_code error)
+{
+    ck_assert_int_eq(error, ERROR_NONE);
+    g_string_append_c(order, write->kind == WRITE_MARK ? 'm' : 'f');
+    tally.done++;
+    if (write->kind == WRITE_MARK)
+        mark_write_free((struct mark_write *)(void *)write);
+    else
+        failure_write_free((struct failure_write *)(void *)write);
+}
+
+/* What is said first of a message counts, so neither may overtake the other. */
+START_TEST(marks_and_failures_keep_their_order)
+{
+    static const char said[] = "fmmfffmf";
+    start();
+    open_archive();
+    order = g_string_new(NULL);
+    for (const char *kind = said; *kind; kind++) {
+        struct mark_write *mark = g_new0(struct mark_write, 1);
+        struct failure_write *failure = g_new0(struct failure_write, 1);
+        mark->write = (struct write){.kind = WRITE_MARK, .done = order_done};
+        mark->jid = g_strdup("romeo@example.org");
+        uuid_generate(&mark->message);
+        failure->write = (struct write){.kind = WRITE_FAILURE, .done = order_done};
+        failure->from = g_strdup("romeo@example.org");
+        failure->condition = g_strdup("gone");
+        uuid_generate(&failure->message);
+        archive_write(archive, *kind == 'm' ? &mark->write : &failure->write);
+        if (*kind == 'm')
+            failure_write_free(failure);
+        else
+            mark_write_free(mark);
+    }
+    finish_all((unsigned)strlen(said));
+    ck_assert_str_eq(order->str, said);
+    g_string_free(order, TRUE);
+    stop();
+}
+END_TEST
+
 START_TEST(many_writes_in_order_and_in_few_statements)
 {
     start();
@@ -452,7 +495,7 @@ int main(void)
     if (!g_getenv("TRESTLE_TEST_DATABASE"))
         return 77;
     const TTest *const tests[] = {
-        poison_row_spares_its_neighbours, many_writes_in_order_and_in_few_statements,
+        poison_row_spares_its_neighbours, marks_and_failures_keep_their_order, many_writes_in_order_and_in_few_statements,
         killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
         stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
         what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
