@@ -244,11 +244,39 @@ static void core_start(struct daemon *daemon, const struct options *options)
     cluster_start(daemon->cluster, daemon->link);
 }
 
+/* Nobody is let in by a key that was left out: it is named where somebody may look for the reason. */
+static void log_keys(const struct token_verifier *tokens)
+{
+    const char *note;
+    bool is_fault;
+    for (unsigned i = 0; (note = token_verifier_note(tokens, i, &is_fault)); i++)
+        log_event(is_fault ? LOG_WARNING : LOG_INFO, AREA_AUTH, "key-left-out", "key=\"%s\"", note);
+    log_info(AREA_AUTH, "keys-read", "keys=%u", token_verifier_key_count(tokens));
+}
+
+bool daemon_renew_keys(struct daemon *daemon, const struct options *options)
+{
+    struct core *core = &daemon->core;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(token_verifier) tokens = token_verifier_new(options, &error);
+    if (!tokens) {
+        log_warning(AREA_AUTH, "keys-kept", "reason=\"%s\"", error->message);
+        return false;
+    }
+    log_keys(tokens);
+    token_verifier_free(core->tokens);
+    core->tokens = g_steal_pointer(&tokens);
+    const struct revocation gone = {.keys = core->tokens, .reason = "sign in again"};
+    session_revoke(core, &gone);
+    return true;
+}
+
 struct daemon *daemon_new(const struct options *options, GError **error)
 {
     g_autoptr(token_verifier) tokens = token_verifier_new(options, error);
     if (!tokens)
         return NULL;
+    log_keys(tokens);
     loop_start();
     struct daemon *daemon = g_new0(struct daemon, 1);
     daemon->core.tokens = g_steal_pointer(&tokens);

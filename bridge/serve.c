@@ -14,7 +14,7 @@
 struct serving {
     GMainLoop *loop;
     struct daemon *daemon;
-    const char *path; /* of the configuration, to read the log options again */
+    const char *path; /* of the configuration, to read it again */
     bool stopping;
 };
 
@@ -35,16 +35,21 @@ static gboolean on_terminate(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* The configuration, and the files that it names, are read again. What is not good leaves all as it
+ * was. */
 static gboolean on_hangup(gpointer data)
 {
     struct serving *serving = data;
     g_autoptr(GError) error = NULL;
     g_autoptr(trestle_options) fresh = options_load(serving->path, &error);
-    if (!fresh)
+    if (!fresh) {
         log_warning(AREA_CONFIG, "reload-failed", "reason=\"%s\"", error->message);
-    else if (log_configure(fresh->log_level, fresh->log_areas, fresh->log_file))
+        return G_SOURCE_CONTINUE;
+    }
+    if (log_configure(fresh->log_level, fresh->log_areas, fresh->log_file))
         log_info(AREA_CONFIG, "log-reloaded", "level=%s areas=%s", fresh->log_level,
                  fresh->log_areas);
+    daemon_renew_keys(serving->daemon, fresh);
     return G_SOURCE_CONTINUE;
 }
 

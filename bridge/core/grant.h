@@ -9,4 +9,5 @@ struct grant {
                                came by ticket: of what the ticket was made with */
     gint64 issued;          /* wall clock, microseconds: of its making, as it says itself */
     gint64 expires;         /* wall clock, microseconds, leeway included */
+    guint32 key;            /* of a token: mark of the key that has signed it (token.h); else 0 */
 };

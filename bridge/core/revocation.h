@@ -11,11 +11,14 @@
 #include "bridge/base/id.h"
 
 struct core;
+struct token_verifier;
 
 struct revocation {
     struct uuid user;       /* nil: everybody */
     struct uuid credential; /* this one only, unless nil */
     gint64 issued_before;   /* what is older only, unless 0; with both unset: all */
+    /* What none of these keys has signed only, unless NULL; instead of the two above. */
+    const struct token_verifier *keys;
     const char *reason;
 };
 

@@ -255,9 +255,12 @@ static void check(struct sign_in *sign_in);
 static void checked(struct sign_in *sign_in, gint64 state, gint64 position)
 {
     enum error_code code;
+    guint32 key = sign_in->known->session.grant.key;
     if (state != ACCESS_GRANTED) {
         const char *detail = state_problem(state, &code);
         sign_in_fail(sign_in, code, detail);
+    } else if (key && !token_verifier_has_key(sign_in->core->tokens, key)) {
+        sign_in_fail(sign_in, ERROR_UNAUTHENTICATED, "the token's key is no longer in use");
     } else if (revocations_cover(sign_in->core, position)) {
         sign_in_succeed(sign_in);
     } else if (++sign_in->checks < CHECKS_MAX) {
@@ -398,7 +401,7 @@ static void sign_in_with_key(struct sign_in *sign_in, const char *key)
 {
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
     sign_in->token = g_strconcat("\\x", digest, NULL);
-    sign_in->known->session.grant = (struct grant){secret_digest(key), G_MAXINT64, G_MAXINT64};
+    sign_in->known->session.grant = (struct grant){secret_digest(key), G_MAXINT64, G_MAXINT64, 0};
     sign_in->known->forget_at = clock_monotonic() + SERVER_KEY_MEMORY;
     ask_key(sign_in);
 }
@@ -496,7 +499,7 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
     }
     note_remark(claims.remark);
     sign_in->known->session.grant =
-        (struct grant){claims.digest, claims.issued, claims.expires};
+        (struct grant){claims.digest, claims.issued, claims.expires, claims.key};
     sign_in->known->forget_at = G_MAXINT64;
     if (may_ask(sign_in, claims.subject))
         ask_token(sign_in, &claims);
@@ -567,6 +570,8 @@ void session_sign_in(struct core *core, const struct credentials *credentials, s
 
 static bool is_meant(const struct revocation *revocation, const struct grant *grant)
 {
+    if (revocation->keys)
+        return grant->key != 0 && !token_verifier_has_key(revocation->keys, grant->key);
     if (!uuid_is_nil(&revocation->credential))
         return uuid_equal(&revocation->credential, &grant->credential);
     return revocation->issued_before == 0 || grant->issued < revocation->issued_before;

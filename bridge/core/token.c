@@ -28,8 +28,7 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
 struct token_verifier {
-    enum token_algorithm algorithm;
-    GArray *keys;            /* struct token_key, at least one */
+    struct token_keys *keys;
     char *issuer, *audience; /* NULL: not checked */
     gint64 leeway;           /* seconds */
 };
@@ -59,12 +58,10 @@ static char *copy_unless_empty(const char *text)
 
 struct token_verifier *token_verifier_new(const struct options *options, GError **error)
 {
-    enum token_algorithm algorithm = TOKEN_HS256;
-    GArray *keys = token_keys_load(options, &algorithm, error);
+    struct token_keys *keys = token_keys_load(options, error);
     if (!keys)
         return NULL;
     struct token_verifier *verifier = g_new0(struct token_verifier, 1);
-    verifier->algorithm = algorithm;
     verifier->keys = keys;
     verifier->issuer = copy_unless_empty(options->auth_issuer);
     verifier->audience = copy_unless_empty(options->auth_audience);
@@ -76,10 +73,45 @@ void token_verifier_free(struct token_verifier *verifier)
 {
     if (!verifier)
         return;
-    g_array_unref(verifier->keys);
+    token_keys_free(verifier->keys);
     g_free(verifier->issuer);
     g_free(verifier->audience);
     g_free(verifier);
+}
+
+static const struct token_key *key_at(const struct token_verifier *verifier, guint i)
+{
+    return &g_array_index(verifier->keys->keys, struct token_key, i);
+}
+
+static guint key_count(const struct token_verifier *verifier)
+{
+    return verifier->keys->keys->len;
+}
+
+const char *token_verifier_note(const struct token_verifier *verifier, unsigned number,
+                                bool *ret_fault)
+{
+    if (number >= verifier->keys->notes->len)
+        return NULL;
+    const struct token_key_note *note =
+        &g_array_index(verifier->keys->notes, struct token_key_note, number);
+    *ret_fault = note->is_fault;
+    return note->text;
+}
+
+unsigned token_verifier_key_count(const struct token_verifier *verifier)
+{
+    return key_count(verifier);
+}
+
+bool token_verifier_has_key(const struct token_verifier *verifier, guint32 mark)
+{
+    for (guint i = 0; i < key_count(verifier); i++) {
+        if (key_at(verifier, i)->mark == mark)
+            return true;
+    }
+    return false;
 }
 
 void token_claims_clear(struct token_claims *claims)
@@ -119,21 +151,24 @@ static bool split(const char *token, struct segments *parts)
     return parts->header && parts->payload && parts->signature;
 }
 
-/* The key that the header asks for: by kid in a set, else the only one there is. */
-static const struct token_key *choose_key(const struct token_verifier *verifier, json_t *header)
+static bool has_id(const struct token_verifier *verifier, const char *id)
 {
-    json_t *id = json_object_get(header, "kid");
-    const struct token_key *first = &g_array_index(verifier->keys, struct token_key, 0);
-    if (id && !json_is_string(id))
-        return NULL;
-    if (verifier->keys->len == 1 && (!id || !first->id))
-        return first;
-    for (guint i = 0; id && i < verifier->keys->len; i++) {
-        const struct token_key *key = &g_array_index(verifier->keys, struct token_key, i);
-        if (g_strcmp0(key->id, json_string_value(id)) == 0)
-            return key;
+    for (guint i = 0; i < key_count(verifier); i++) {
+        if (g_strcmp0(key_at(verifier, i)->id, id) == 0)
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+/* Whether the key is one that a token with this kid (NULL: none) asks for: the one of that name, of
+ * a name that the set does not have one without, or the only one that there is. Of one name there
+ * are few (KEYS_PER_ID_MAX). */
+static bool is_candidate(const struct token_verifier *verifier, const struct token_key *key,
+                         const char *id)
+{
+    if (key_count(verifier) == 1 && !id)
+        return true;
+    return g_strcmp0(key->id, id && has_id(verifier, id) ? id : NULL) == 0;
 }
 
 static bool hmac_matches(const struct token_key *key, const struct segments *parts)
@@ -162,23 +197,35 @@ static bool length_is_possible(enum token_algorithm algorithm, size_t length)
     }
 }
 
-static bool signature_is_right(const struct token_verifier *verifier, const struct segments *parts)
+static bool key_is_right(const struct token_verifier *verifier, const struct token_key *key,
+                         const struct segments *parts)
 {
-    json_t *algorithm = json_object_get(parts->header, "alg");
-    if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->algorithm)) != 0 ||
-        json_object_get(parts->header, "crit"))
-        return false;
-    const struct token_key *key = choose_key(verifier, parts->header);
-    if (!key || !length_is_possible(verifier->algorithm, parts->signature_length))
-        return false;
     /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
-    if (verifier->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
+    if (verifier->keys->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
         return false;
     jwt_t *jwt = NULL;
     int failed = jwt_decode(&jwt, parts->text, (const guchar *)key->bytes, key->length);
     jwt_free(jwt);
     ERR_clear_error();
     return failed == 0;
+}
+
+/* The key by which the token is signed, or NULL. */
+static const struct token_key *signing_key(const struct token_verifier *verifier,
+                                           const struct segments *parts)
+{
+    json_t *algorithm = json_object_get(parts->header, "alg");
+    json_t *id = json_object_get(parts->header, "kid");
+    if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->keys->algorithm)) != 0 ||
+        json_object_get(parts->header, "crit") || (id && !json_is_string(id)) ||
+        !length_is_possible(verifier->keys->algorithm, parts->signature_length))
+        return NULL;
+    for (guint i = 0; i < key_count(verifier); i++) {
+        const struct token_key *key = key_at(verifier, i);
+        if (is_candidate(verifier, key, json_string_value(id)) && key_is_right(verifier, key, parts))
+            return key;
+    }
+    return NULL;
 }
 
 /* False if NAME is there and not a number of seconds. */
@@ -278,7 +325,8 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
     g_auto(segments) parts = {0};
     if (!split(token, &parts))
         return refuse("the token is malformed", ret_reason);
-    if (!signature_is_right(verifier, &parts))
+    const struct token_key *key = signing_key(verifier, &parts);
+    if (!key)
         return refuse("the token's signature cannot be accepted", ret_reason);
     gint64 expires = 0;
     const char *reason = check_claims(verifier, parts.payload, &expires);
@@ -292,6 +340,7 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
         .issued = issued_at(verifier, parts.payload, &remark),
         .expires = expires,
+        .key = key->mark,
         .digest = secret_digest_bytes(parts.text, parts.signed_length),
     };
     ret_claims->remark = remark;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Loading of verification keys. Keys are checked here, once, so that verification only ever sees a
- * key that fits the one configured algorithm. */
+ * key that fits the one configured algorithm. One bad entry of a list takes no other with it. */
 #include "config.h"
 
 #include <jansson.h>
@@ -17,13 +17,17 @@
 #include "bridge/base/error.h"
 #include "bridge/base/options.h"
 #include "bridge/core/base64url.h"
+#include "bridge/core/secret.h"
 #include "bridge/core/token_key.h"
 
 #define SECRET_MIN 32 /* bytes; RFC 7518 section 3.2 */
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 #define JWKS_BYTES_MAX 262144
-#define JWKS_KEYS_MAX 64
+#define KEYS_MAX 64
+#define KEYS_PER_ID_MAX 4 /* each is tried with a token that names it */
+#define NAMED_MAX 64      /* characters of a kid in a note */
+#define NOTES_TOLD 8      /* in an error; all are logged where some key is good */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
@@ -48,34 +52,76 @@ static void key_clear(gpointer data)
     g_free(key->id);
 }
 
-static GArray *keys_new(void)
+static void note_clear(gpointer data)
 {
-    GArray *keys = g_array_new(FALSE, TRUE, sizeof(struct token_key));
-    g_array_set_clear_func(keys, key_clear);
+    g_free(((struct token_key_note *)data)->text);
+}
+
+static struct token_keys *keys_new(enum token_algorithm algorithm)
+{
+    struct token_keys *keys = g_new(struct token_keys, 1);
+    *keys = (struct token_keys){.algorithm = algorithm,
+                                .keys = g_array_new(FALSE, TRUE, sizeof(struct token_key)),
+                                .notes = g_array_new(FALSE, TRUE, sizeof(struct token_key_note))};
+    g_array_set_clear_func(keys->keys, key_clear);
+    g_array_set_clear_func(keys->notes, note_clear);
     return keys;
+}
+
+void token_keys_free(struct token_keys *keys)
+{
+    if (!keys)
+        return;
+    g_array_unref(keys->keys);
+    g_array_unref(keys->notes);
+    g_free(keys);
 }
 
 static bool refuse(GError **error, const char *message)
 {
     g_set_error_literal(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, message);
-    ERR_clear_error();
     return false;
 }
 
-static bool key_fits(EVP_PKEY *key, enum token_algorithm algorithm, GError **error)
+/* Where a key stands, for a note. */
+struct place {
+    const char *list; /* "key_file" or "jwks_file" */
+    unsigned number;  /* of the key in it, from 1 */
+    const char *id;   /* kid, or NULL */
+};
+
+static void leave_out(struct token_keys *keys, const struct place *place, bool is_fault,
+                      const char *why)
 {
+    g_autofree char *id = place->id ? g_utf8_substring(
+        place->id, 0, MIN(g_utf8_strlen(place->id, -1), NAMED_MAX)) : NULL;
+    struct token_key_note note = {
+        .text = g_strdup_printf("%s: key %u%s%s%s %s", place->list, place->number,
+                                id ? " (kid '" : "", id ? id : "", id ? "')" : "", why),
+        .is_fault = is_fault};
+    g_array_append_val(keys->notes, note);
+    ERR_clear_error();
+}
+
+/* Why KEY cannot be used with ALGORITHM, or NULL. *ret_fault: it is meant for it. */
+static const char *key_problem(EVP_PKEY *key, enum token_algorithm algorithm, bool *ret_fault)
+{
+    char group[32] = "";
+    *ret_fault = false;
     if (algorithm == TOKEN_RS256) {
         int bits = EVP_PKEY_get_bits(key);
-        if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-            return refuse(error, "RS256 needs an RSA public key of 2048 to 8192 bits");
-        return true;
+        if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+            return "is no RSA key, which RS256 needs";
+        *ret_fault = true;
+        return bits < RSA_BITS_MIN   ? "is shorter than 2048 bits"
+               : bits > RSA_BITS_MAX ? "is longer than 8192 bits"
+                                     : NULL;
     }
-    char group[32] = "";
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
         EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1 ||
         strcmp(group, "prime256v1") != 0)
-        return refuse(error, "ES256 needs an EC public key on the curve P-256");
-    return true;
+        return "is no EC key on the curve P-256, which ES256 needs";
+    return NULL;
 }
 
 static char *key_to_pem(EVP_PKEY *key)
@@ -88,23 +134,76 @@ static char *key_to_pem(EVP_PKEY *key)
     return g_strndup(data, (gsize)length);
 }
 
-static bool add_key(GArray *keys, const char *id, char *bytes)
+static bool is_same_id(const char *a, const char *b)
 {
-    if (!bytes)
-        return false;
-    struct token_key key = {g_strdup(id), bytes, (int)strlen(bytes)};
-    g_array_append_val(keys, key);
-    return true;
+    return g_strcmp0(a, b) == 0;
 }
 
-/* The configured PEM, written anew so that exactly one key and nothing else reaches libjwt. */
-static bool add_pem(GArray *keys, const char *pem, enum token_algorithm algorithm, GError **error)
+/* Takes BYTES over. */
+static void add_key(struct token_keys *keys, const struct place *place, char *bytes)
+{
+    struct token_key key = {.id = g_strdup(place->id), .bytes = bytes};
+    unsigned namesakes = 0;
+    const char *why = bytes ? NULL : "cannot be written as PEM";
+    for (guint i = 0; bytes && i < keys->keys->len; i++) {
+        const struct token_key *other = &g_array_index(keys->keys, struct token_key, i);
+        if (is_same_id(other->id, key.id) && strcmp(other->bytes, bytes) == 0)
+            why = "is there twice";
+        namesakes += is_same_id(other->id, key.id);
+    }
+    if (!why && namesakes >= KEYS_PER_ID_MAX)
+        why = key.id ? "is the fifth with this kid" : "is the fifth without a kid";
+    if (!why && keys->keys->len >= KEYS_MAX)
+        why = "is one too many: 64 are kept";
+    if (why) {
+        leave_out(keys, place, true, why);
+        key_clear(&key);
+        return;
+    }
+    key.length = (int)strlen(bytes);
+    struct uuid digest = secret_digest(bytes);
+    memcpy(&key.mark, digest.bytes, sizeof key.mark);
+    key.mark = MAX(key.mark, 1);
+    g_array_append_val(keys->keys, key);
+}
+
+/* Adds KEY (NULL: it could not be read, for the reason MALFORMED), or notes why not. The PEM is
+ * written anew, so that exactly one key and nothing else reaches libjwt. */
+static void offer_key(struct token_keys *keys, const struct place *place, EVP_PKEY *key,
+                      const char *malformed)
+{
+    bool is_fault = true;
+    const char *problem = key ? key_problem(key, keys->algorithm, &is_fault) : malformed;
+    if (problem)
+        leave_out(keys, place, is_fault, problem);
+    else
+        add_key(keys, place, key_to_pem(key));
+}
+
+/* A file may hold several, one behind the other: the old and the new one of a rotation. */
+static void add_pems(struct token_keys *keys, const char *pem)
 {
     g_autoptr(BIO) memory = BIO_new_mem_buf(pem, -1);
-    g_autoptr(EVP_PKEY) key = PEM_read_bio_PUBKEY(memory, NULL, NULL, NULL);
-    if (!key)
-        return refuse(error, "[auth] key_file holds no PEM public key");
-    return key_fits(key, algorithm, error) && add_key(keys, NULL, key_to_pem(key));
+    struct place place = {"key_file", 0, NULL};
+    char *name = NULL, *header = NULL;
+    unsigned char *der = NULL;
+    long length = 0;
+    while (memory && PEM_read_bio(memory, &name, &header, &der, &length) == 1) {
+        const unsigned char *p = der;
+        bool is_public = strcmp(name, PEM_STRING_PUBLIC) == 0;
+        g_autoptr(EVP_PKEY) key = is_public ? d2i_PUBKEY(NULL, &p, length) : NULL;
+        place.number++;
+        offer_key(keys, &place, key,
+                  is_public ? "is malformed" : "is no public key ('openssl pkey -pubout' makes one)");
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
+    }
+    if (place.number == 0) {
+        place.number = 1;
+        leave_out(keys, &place, true, "is no PEM public key ('openssl pkey -pubout' makes one)");
+    }
+    ERR_clear_error();
 }
 
 /* Bytes of a base64url member of a JWK, or NULL. */
@@ -169,66 +268,77 @@ static bool member_permits(json_t *jwk, const char *name, const char *value)
     return !member || g_strcmp0(json_string_value(member), value) == 0;
 }
 
-static bool usable(json_t *jwk, enum token_algorithm algorithm)
+static bool may_verify(json_t *jwk)
+{
+    json_t *operations = json_object_get(jwk, "key_ops"), *operation;
+    size_t i;
+    json_array_foreach(operations, i, operation)
+    {
+        if (g_strcmp0(json_string_value(operation), "verify") == 0)
+            return true;
+    }
+    return !operations;
+}
+
+/* Why the set's publisher does not mean JWK for ALGORITHM, or NULL. */
+static const char *purpose_problem(json_t *jwk, enum token_algorithm algorithm)
 {
     const char *type = json_string_value(json_object_get(jwk, "kty"));
-    return g_strcmp0(type, algorithm == TOKEN_RS256 ? "RSA" : "EC") == 0 &&
-           member_permits(jwk, "use", "sig") &&
-           member_permits(jwk, "alg", token_algorithm_name(algorithm));
+    const char *curve = json_string_value(json_object_get(jwk, "crv"));
+    if (g_strcmp0(type, algorithm == TOKEN_RS256 ? "RSA" : "EC") != 0)
+        return algorithm == TOKEN_RS256 ? "is no RSA key, which RS256 needs"
+                                        : "is no EC key, which ES256 needs";
+    if (!member_permits(jwk, "alg", token_algorithm_name(algorithm)))
+        return "is for another algorithm (alg)";
+    if (!member_permits(jwk, "use", "sig") || !may_verify(jwk))
+        return "is not for signatures (use, key_ops)";
+    if (algorithm == TOKEN_ES256 && curve && strcmp(curve, "P-256") != 0)
+        return "is on another curve than P-256, which ES256 needs";
+    return NULL;
 }
 
-static bool id_is_new(GArray *keys, const char *id)
+static void add_jwk(struct token_keys *keys, unsigned number, json_t *jwk)
 {
-    for (guint i = 0; i < keys->len; i++) {
-        if (g_strcmp0(g_array_index(keys, struct token_key, i).id, id) == 0)
-            return false;
+    json_t *id = json_object_get(jwk, "kid");
+    const struct place place = {"jwks_file", number, json_string_value(id)};
+    const char *purpose = purpose_problem(jwk, keys->algorithm);
+    if (!json_is_object(jwk)) {
+        leave_out(keys, &place, true, "is no object");
+    } else if (id && !json_is_string(id)) {
+        leave_out(keys, &place, true, "has a kid that is no text");
+    } else if (purpose) {
+        leave_out(keys, &place, false, purpose);
+    } else {
+        g_autoptr(EVP_PKEY) key =
+            keys->algorithm == TOKEN_RS256 ? rsa_from_jwk(jwk) : ec_from_jwk(jwk);
+        offer_key(keys, &place, key,
+                  keys->algorithm == TOKEN_RS256 ? "is malformed (n, e)"
+                                                 : "is malformed, or no point of the curve (x, y)");
     }
-    return true;
 }
 
-GArray *token_keys_from_jwks(const char *text, size_t length, enum token_algorithm algorithm,
-                             GError **error)
+static bool add_jwks(struct token_keys *keys, const char *path, GError **error)
 {
-    g_autoptr(json_t) set = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    json_t *entries = json_object_get(set, "keys");
-    if (!json_is_array(entries) || json_array_size(entries) > JWKS_KEYS_MAX) {
-        refuse(error, "[auth] jwks_file is not a JSON Web Key Set of at most 64 keys");
-        return NULL;
+    mode_t mode;
+    g_autofree char *text = options_read_file(path, JWKS_BYTES_MAX, &mode, error);
+    if (!text) {
+        g_prefix_error(error, "[auth] jwks_file: ");
+        return false;
     }
-    g_autoptr(GArray) keys = keys_new();
+    json_error_t problem;
+    g_autoptr(json_t) set = json_loads(text, JSON_REJECT_DUPLICATES, &problem);
+    if (!set) {
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL,
+                    "[auth] jwks_file: is not JSON (line %d: %s)", problem.line, problem.text);
+        return false;
+    }
+    json_t *entries = json_object_get(set, "keys"), *jwk;
+    if (!json_is_array(entries))
+        return refuse(error, "[auth] jwks_file: is no JSON Web Key Set: it has no list \"keys\"");
     size_t i;
-    json_t *jwk;
     json_array_foreach(entries, i, jwk)
-    {
-        const char *id = json_string_value(json_object_get(jwk, "kid"));
-        if (!usable(jwk, algorithm))
-            continue;
-        g_autoptr(EVP_PKEY) key = algorithm == TOKEN_RS256 ? rsa_from_jwk(jwk) : ec_from_jwk(jwk);
-        if (!key || !id_is_new(keys, id)) {
-            refuse(error, "[auth] jwks_file has a malformed key, or two keys with one kid");
-            return NULL;
-        }
-        if (!key_fits(key, algorithm, error) || !add_key(keys, id, key_to_pem(key)))
-            return NULL;
-    }
-    if (keys->len == 0) {
-        refuse(error, "[auth] jwks_file has no key for the configured algorithm");
-        return NULL;
-    }
-    return g_steal_pointer(&keys);
-}
-
-static GArray *load_jwks(const char *path, enum token_algorithm algorithm, GError **error)
-{
-    g_autofree char *text = NULL;
-    gsize length = 0;
-    if (!g_file_get_contents(path, &text, &length, error))
-        return NULL;
-    if (length > JWKS_BYTES_MAX) {
-        refuse(error, "[auth] jwks_file is too large");
-        return NULL;
-    }
-    return token_keys_from_jwks(text, length, algorithm, error);
+        add_jwk(keys, (unsigned)i + 1, jwk);
+    return true;
 }
 
 static bool parse_algorithm(const char *name, enum token_algorithm *ret_algorithm)
@@ -242,32 +352,60 @@ static bool parse_algorithm(const char *name, enum token_algorithm *ret_algorith
     return false;
 }
 
-static bool add_configured(GArray *keys, const struct options *options,
-                           enum token_algorithm algorithm, GError **error)
+static bool is_given(const char *value)
 {
-    if (!options->auth_key || !options->auth_key[0])
-        return refuse(error, "[auth] needs key, key_file or jwks_file");
-    if (algorithm != TOKEN_HS256)
-        return add_pem(keys, options->auth_key, algorithm, error);
-    if (strlen(options->auth_key) < SECRET_MIN)
-        return refuse(error, "[auth] key must have at least 32 bytes for HS256");
-    return add_key(keys, NULL, g_strdup(options->auth_key));
+    return value && *value;
 }
 
-GArray *token_keys_load(const struct options *options, enum token_algorithm *ret_algorithm,
-                        GError **error)
+static bool add_secret(struct token_keys *keys, const char *secret, GError **error)
 {
-    if (!parse_algorithm(options->auth_algorithm, ret_algorithm)) {
+    const struct place place = {"key", 1, NULL};
+    if (strlen(secret) < SECRET_MIN)
+        return refuse(error, "[auth] key must have at least 32 bytes for HS256");
+    add_key(keys, &place, g_strdup(secret));
+    return true;
+}
+
+static bool add_configured(struct token_keys *keys, const struct options *options, GError **error)
+{
+    bool is_secret = keys->algorithm == TOKEN_HS256, has_set = is_given(options->auth_jwks_file);
+    if (!is_given(options->auth_key) && !has_set)
+        return refuse(error, "[auth] needs key, key_file or jwks_file");
+    if (is_secret && has_set)
+        return refuse(error,
+                      "[auth] jwks_file holds public keys: algorithm must be RS256 or ES256");
+    if (is_secret)
+        return add_secret(keys, options->auth_key, error);
+    if (is_given(options->auth_key))
+        add_pems(keys, options->auth_key);
+    return !has_set || add_jwks(keys, options->auth_jwks_file, error);
+}
+
+/* All that was found, and why none of it can be used. */
+static void explain(const struct token_keys *keys, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint i = 0; i < MIN(keys->notes->len, NOTES_TOLD); i++)
+        g_string_append_printf(text, "%s %s", i ? ";" : ":",
+                               g_array_index(keys->notes, struct token_key_note, i).text);
+    if (keys->notes->len > NOTES_TOLD)
+        g_string_append(text, "; and more");
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, "[auth] has no key that can be used with %s%s",
+                token_algorithm_name(keys->algorithm), text->str);
+}
+
+struct token_keys *token_keys_load(const struct options *options, GError **error)
+{
+    enum token_algorithm algorithm;
+    if (!parse_algorithm(options->auth_algorithm, &algorithm)) {
         refuse(error, "[auth] algorithm must be HS256, RS256 or ES256");
         return NULL;
     }
-    if (options->auth_jwks_file && options->auth_jwks_file[0]) {
-        if (*ret_algorithm == TOKEN_HS256) {
-            refuse(error, "[auth] jwks_file holds public keys: algorithm must be RS256 or ES256");
-            return NULL;
-        }
-        return load_jwks(options->auth_jwks_file, *ret_algorithm, error);
-    }
-    g_autoptr(GArray) keys = keys_new();
-    return add_configured(keys, options, *ret_algorithm, error) ? g_steal_pointer(&keys) : NULL;
+    g_autoptr(token_keys) keys = keys_new(algorithm);
+    if (!add_configured(keys, options, error))
+        return NULL;
+    if (keys->keys->len > 0)
+        return g_steal_pointer(&keys);
+    explain(keys, error);
+    return NULL;
 }

@@ -12,6 +12,7 @@
 #include "bridge/base/error.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/core/token.h"
 #include "bridge/describe/describe.h"
 #include "bridge/feature/features.h"
 #include "bridge/tool/admin_sql.h"
@@ -46,7 +47,7 @@ static const struct command {
 } commands[] = {
     {{"serve",
       "Run the bridge in the foreground. SIGTERM ends it after answering what is under way, "
-      "SIGHUP reads the log options again."},
+      "SIGHUP reads the log options and the keys of tokens again."},
      false,
      run_serve},
     {{"migrate", "Bring the database to the schema of this version. Safe to repeat."},
@@ -146,9 +147,19 @@ static int run_migrate(const struct options *options, const struct arguments *ar
     return start_log(options) ? migrate_run(options) : EXIT_FAILURE;
 }
 
+/* The key files belong to the configuration; they are read as `serve` reads them. */
 static int run_check(const struct options *options, const struct arguments *arguments)
 {
-    (void)options;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(token_verifier) tokens = token_verifier_new(options, &error);
+    const char *note;
+    bool is_fault;
+    if (!tokens) {
+        fprintf(stderr, "trestle: %s: %s\n", arguments->config, error->message);
+        return EXIT_FAILURE;
+    }
+    for (unsigned i = 0; (note = token_verifier_note(tokens, i, &is_fault)); i++)
+        fprintf(stderr, "%s: left out: %s\n", arguments->config, note);
     printf("%s: ok\n", arguments->config);
     return EXIT_SUCCESS;
 }

@@ -3,9 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +12,13 @@
 #include "bridge/archive/archive.h"
 #include "bridge/archive/tool.h"
 #include "bridge/base/clock.h"
+#include "bridge/core/token.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/doctor.h"
 #include "bridge/tool/doctor_part.h"
 #include "bridge/tool/token.h"
 
 #define CLOCK_WARN (2 * G_USEC_PER_SEC)
-#define RSA_BITS_MIN 2048
 #define SPARE_DESCRIPTORS 128
 
 void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, const char *format,
@@ -203,57 +200,35 @@ static void check_file_limit(struct doctor *doctor)
                    (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
-/* What is wrong with the PEM public key, or NULL. */
-static const char *public_key_problem(const struct options *options)
+static void check_minting(struct doctor *doctor)
 {
-    BIO *memory = BIO_new_mem_buf(options->auth_key, -1);
-    EVP_PKEY *key = PEM_read_bio_PUBKEY(memory, NULL, NULL, NULL);
     const char *problem = NULL;
-    char curve[64] = "";
-    bool rsa = strcmp(options->auth_algorithm, "RS256") == 0;
-    if (!key)
-        problem = "is no PEM public key (make one with 'openssl pkey -pubout')";
-    else if (EVP_PKEY_get_base_id(key) != (rsa ? EVP_PKEY_RSA : EVP_PKEY_EC))
-        problem = "is of another kind than [auth] algorithm";
-    else if (rsa && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
-        problem = "is shorter than 2048 bits";
-    else if (!rsa && (!EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) ||
-                      strcmp(curve, "prime256v1") != 0))
-        problem = "is not on the curve P-256, which ES256 means";
-    EVP_PKEY_free(key);
-    BIO_free(memory);
-    return problem;
+    struct token_request request = {.sub = "doctor", .ttl = 1};
+    g_autofree char *token = token_mint(doctor->options, &request, &problem);
+    if (token)
+        doctor_say(doctor, VERDICT_OK, "token key", "signs HS256");
+    else
+        doctor_say(doctor, VERDICT_FAIL, "token key", "%s; see [auth] key", problem);
 }
 
-static const char *key_set_problem(const struct options *options)
-{
-    json_auto_t *set = json_load_file(options->auth_jwks_file, JSON_REJECT_DUPLICATES, NULL);
-    if (!set)
-        return "is not JSON";
-    if (json_array_size(json_object_get(set, "keys")) == 0)
-        return "has no keys";
-    return NULL;
-}
-
+/* Read as the daemon reads them. */
 static void check_token_key(struct doctor *doctor)
 {
-    const struct options *options = doctor->options;
-    const char *problem = NULL;
-    if (strcmp(options->auth_algorithm, "HS256") == 0) {
-        struct token_request request = {.sub = "doctor", .ttl = 1};
-        g_autofree char *token = token_mint(options, &request, &problem);
-        if (token)
-            doctor_say(doctor, VERDICT_OK, "token key", "signs HS256");
-        else
-            doctor_say(doctor, VERDICT_FAIL, "token key", "%s; see [auth] key", problem);
+    const char *algorithm = doctor->options->auth_algorithm, *note;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(token_verifier) tokens = token_verifier_new(doctor->options, &error);
+    bool is_fault;
+    if (!tokens) {
+        doctor_say(doctor, VERDICT_FAIL, "token key", "%s", error->message);
         return;
     }
-    if (options->auth_key && (problem = public_key_problem(options)) != NULL)
-        doctor_say(doctor, VERDICT_FAIL, "token key", "[auth] key_file %s", problem);
-    if (options->auth_jwks_file && (problem = key_set_problem(options)) != NULL)
-        doctor_say(doctor, VERDICT_FAIL, "token key", "[auth] jwks_file %s", problem);
-    if (!problem)
-        doctor_say(doctor, VERDICT_OK, "token key", "good for %s", options->auth_algorithm);
+    for (unsigned i = 0; (note = token_verifier_note(tokens, i, &is_fault)); i++)
+        doctor_say(doctor, is_fault ? VERDICT_WARN : VERDICT_OK, "token key", "left out: %s", note);
+    if (strcmp(algorithm, "HS256") == 0)
+        check_minting(doctor);
+    else
+        doctor_say(doctor, VERDICT_OK, "token key", "%u good for %s",
+                   token_verifier_key_count(tokens), algorithm);
 }
 
 int doctor_run(const struct options *options)

@@ -240,8 +240,8 @@ BEGIN
 END $$;
 
 -- Ends whatever was issued until now, and the token or session p_credential that asks for it: the
--- clock of whoever made a token may be ahead.
-CREATE FUNCTION session_close_all(p_user uuid, p_credential uuid, p_expires bigint,
+-- clock of whoever made a token may be ahead. Operators call it with the user alone.
+CREATE FUNCTION session_close_all(p_user uuid, p_credential uuid DEFAULT NULL, p_expires bigint DEFAULT NULL,
                                   OUT "position" bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -254,7 +254,9 @@ BEGIN
       SET signed_out_at = greatest(user_access.signed_out_at, excluded.signed_out_at)
     RETURNING signed_out_at INTO cutoff;
   DELETE FROM sessions WHERE user_id = p_user;
-  PERFORM credential_revoke(p_user, p_credential, time_from_microseconds(p_expires));
+  IF p_credential IS NOT NULL THEN
+    PERFORM credential_revoke(p_user, p_credential, time_from_microseconds(p_expires));
+  END IF;
   "position" := revocation_add(p_user, NULL, cutoff, 'signed out');
 END $$;
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program as its operator meets it: subcommands, signals, clear messages, discreet logs."""
+import json
 import re
 import shutil
 import signal
@@ -90,6 +91,62 @@ def test_sighup_reads_the_log_options_again(stack):
             alice.me()
         assert set(re.findall("level=debug area=([a-z]+)", daemon.logged())) == {"http"}
         assert daemon.process.poll() is None
+
+
+def test_sighup_reads_the_keys_of_tokens_again(stack):
+    with FakeXmpp() as server, Daemon(stack, server.port, secret=server.secret) as daemon:
+        server.wait_stream()
+
+        def renew(key, said):
+            seen = daemon.logged().count(said)
+            daemon.configure({"auth": {"key": key}})
+            daemon.process.send_signal(signal.SIGHUP)
+            while daemon.logged().count(said) == seen:
+                assert daemon.process.poll() is None, daemon.logged()
+                time.sleep(0.02)
+        alice = App(daemon, "alice")
+        with alice.ws() as socket:
+            renew("too short", "event=reload-failed")
+            socket.sync()
+            assert alice.me()["username"] == "alice", "the old key stays"
+            daemon.info["jwt"]["secret"] = "another secret, which is long enough"
+            renew(daemon.info["jwt"]["secret"], "event=keys-read")
+            end = socket.inbox.expect("the close", lambda frame: not isinstance(frame, dict))
+            assert (end.code, end.reason) == (4401, "sign in again")
+        assert alice.request("GET", "/api/users/me").status == 401, "what the old key has signed is over, remembered or not"
+        assert App(daemon, "alice").me()["username"] == "alice"
+
+
+# Of RFC 7515 appendix A.3; the other is no point of its curve, but that is not looked at.
+P256 = {"kty": "EC", "crv": "P-256", "kid": "good", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}
+P384 = {"kty": "EC", "crv": "P-384", "kid": "larger", "x": "A" * 64, "y": "A" * 64}
+NO_KEYS = {"no JSON": ("{", "is not JSON"), "no set": ("[]", 'has no list "keys"'), "empty": ({"keys": []}, "has no key"),
+           "another curve": ({"keys": [P384]}, "(kid 'larger') is on another curve"),
+           "another kind": ({"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}, "key 1 is no EC key"),
+           "malformed": ({"keys": [{**P256, "x": "AA"}]}, "(kid 'good') is malformed"),
+           "for something else": ({"keys": [{**P256, "use": "enc"}]}, "(kid 'good') is not for signatures")}
+
+
+def test_the_commands_read_keys_as_the_daemon_does(stack, tmp_path):
+    file = tmp_path / "jwks.json"
+    daemon = Daemon(stack, options={"auth": {"key": None, "algorithm": "ES256", "jwks_file": file}})
+    for what, (text, said) in NO_KEYS.items():
+        file.write_text(text if isinstance(text, str) else json.dumps(text))
+        for command in ("serve", "check-config", "doctor"):
+            status, out, error = run_trestle(command, "--config", daemon.config)
+            assert status == 1 and said in out + error, (what, command, out, error)
+    file.write_text(json.dumps({"keys": [P384, P256]}))
+    status, out, error = run_trestle("check-config", "--config", daemon.config)
+    assert status == 0 and "left out: jwks_file: key 1 (kid 'larger')" in error, error
+    assert "1 good for ES256" in run_trestle("doctor", "--config", daemon.config)[1]
+    daemon.start()
+    try:
+        wait_logged(daemon, "event=started")
+        assert "event=key-left-out key=\"jwks_file: key 1 (kid 'larger')" in daemon.logged()
+    finally:
+        daemon.close()
+        shutil.rmtree(daemon.dir)
 
 
 def test_a_wrong_component_secret_is_said_clearly(stack):

@@ -190,6 +190,7 @@ def test_the_token_that_signs_out_everything_is_refused_by_itself(db):
     closed_all(db, alice, token)
     assert state(db, alice, token, now() + 30_000_000) == SIGNED_OUT
     assert state(db, alice, issued=now() + 30_000_000) == GRANTED
+    assert db.one("SELECT session_close_all(id) FROM users") == 3, "as an operator does it, for everybody"
 
 
 SIGN_OUTS = {

@@ -642,6 +642,34 @@ START_TEST(an_own_id_that_is_somebodys_id_is_refused)
 }
 END_TEST
 
+/* The operator has taken a key away: what it has signed is over, also what is just coming in. */
+START_TEST(a_key_that_is_gone_takes_what_it_has_signed)
+{
+    start();
+    g_autofree char *token = make_token("alice", 60), *late = make_token("alice", 61);
+    struct stream stream;
+    sign_in_as(token, ALICE, "alice@app.example.org");
+    sign_in_key("tsk_1", NULL);
+    stream_open(&stream, token);
+    result.calls = 0;
+    sign_in(late, NULL);
+    const struct revocation none = {.keys = core.tokens};
+    session_revoke(&core, &none);
+    ck_assert(known(token, NULL) && !stream.closed);
+    token_verifier_free(core.tokens);
+    options->auth_key[0] ^= 1;
+    core.tokens = token_verifier_new(options, NULL);
+    const struct revocation gone = {.keys = core.tokens, .reason = "sign in again"};
+    session_revoke(&core, &gone);
+    ck_assert(!known(token, NULL) && known("tsk_1", NULL));
+    ck_assert_str_eq(stream.closed, "sign in again");
+    answer_token(ALICE, "alice@app.example.org", "0", "0");
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    ck_assert(!known(late, NULL));
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           bad_token_asks_nobody_and_is_not_remembered, database_away_is_not_remembered,
           users_who_cannot_be_addresses_get_surrogates, revoked_server_key_is_forgotten_in_seconds,
@@ -652,4 +680,4 @@ UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address,
           a_sign_in_over_a_limit_asks_nobody, a_user_who_is_known_is_counted_as_such,
           a_server_key_over_its_limit_asks_nobody, a_server_key_that_ends_takes_its_own_along,
-          an_own_id_that_is_somebodys_id_is_refused)
+          an_own_id_that_is_somebodys_id_is_refused, a_key_that_is_gone_takes_what_it_has_signed)

@@ -480,6 +480,8 @@ static void use_set(const char *algorithm, const char *keys)
     g_close(fd, NULL);
     g_autofree char *text = g_strdup_printf("{\"keys\":[%s]}", keys);
     g_file_set_contents(path, text, -1, NULL);
+    if (!strstr(settings->auth_key ? settings->auth_key : "", "BEGIN"))
+        g_clear_pointer(&settings->auth_key, g_free); /* of HS256 */
     g_free(settings->auth_algorithm);
     g_free(settings->auth_jwks_file);
     settings->auth_algorithm = g_strdup(algorithm);
@@ -540,13 +542,12 @@ START_TEST(unfit_keys_are_refused_at_the_start)
     EVP_PKEY *weak = EVP_RSA_gen(1024), *ec = EVP_EC_gen("P-256");
     g_autofree char *small = jwk(weak, ",\"kid\":\"a\"");
     g_autofree char *point = jwk(ec, ",\"kid\":\"a\"");
-    g_autofree char *twice = g_strjoin(",", point, point, NULL);
     g_autofree char *off = g_strdup(point);
     strstr(off, "\"x\":\"")[8] ^= 1;
     const struct {
         const char *algorithm, *keys;
     } cases[] = {{"RS256", small}, {"RS256", point}, {"ES256", small}, {"HS256", point},
-                 {"ES256", twice}, {"ES256", off},   {"ES256", ""},    {"ES256", "{}"},
+                 {"ES256", off},   {"ES256", ""},    {"ES256", "{}"},  {"ES256", "null"},
                  {"none", point},  {"ES256", "5"}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         use_set(cases[i].algorithm, cases[i].keys);
@@ -557,12 +558,163 @@ START_TEST(unfit_keys_are_refused_at_the_start)
     }
     g_free(settings->auth_algorithm);
     settings->auth_algorithm = g_strdup("HS256");
-    settings->auth_key[31] = '\0';
+    settings->auth_key = g_strndup(SECRET, 31);
     ck_assert_ptr_null(token_verifier_new(settings, NULL));
     g_clear_pointer(&settings->auth_key, g_free);
     ck_assert_ptr_null(token_verifier_new(settings, NULL));
     EVP_PKEY_free(weak);
     EVP_PKEY_free(ec);
+}
+END_TEST
+
+/* How many keys were left out of the set; each note names what it is about. */
+static unsigned notes(const struct token_verifier *verifier, const char *name, unsigned *ret_faults)
+{
+    const char *text;
+    bool is_fault, named = !name;
+    unsigned count = 0;
+    *ret_faults = 0;
+    for (; (text = token_verifier_note(verifier, count, &is_fault)); count++) {
+        *ret_faults += is_fault;
+        named = named || strstr(text, name);
+    }
+    ck_assert_msg(named, "no note names %s", name);
+    return count;
+}
+
+START_TEST(one_bad_key_takes_no_other_with_it)
+{
+    EVP_PKEY *good_key = EVP_EC_gen("P-256"), *large = EVP_EC_gen("P-384"), *rsa = EVP_RSA_gen(1024);
+    g_autofree char *right = jwk(good_key, ",\"kid\":\"right\"");
+    g_autofree char *x = number(large, "qx", 48), *y = number(large, "qy", 48);
+    g_autofree char *p384 = g_strdup_printf(
+        "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"%s\",\"y\":\"%s\",\"kid\":\"bad\"}", x, y);
+    g_autofree char *weak = jwk(rsa, ",\"kid\":\"bad\"");
+    g_autofree char *off = jwk(good_key, ",\"kid\":\"bad\"");
+    strstr(off, "\"x\":\"")[8] ^= 1;
+    g_autofree char *for_encryption = jwk(good_key, ",\"kid\":\"bad\",\"key_ops\":[\"deriveKey\"]");
+    g_autofree char *odd_kid = jwk(good_key, ",\"kid\":5");
+    const struct {
+        const char *bad;
+        unsigned faults;
+    } cases[] = {
+        {p384, 0}, {weak, 0}, {off, 1}, {for_encryption, 0}, {odd_kid, 1}, {"5", 1}, {"null", 1},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"bad\"}", 1}, {"{\"kid\":\"bad\"}", 0},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA==\",\"y\":\"AA\",\"kid\":\"bad\"}", 1},
+        {"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\",\"kid\":\"bad\"}", 0},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *set = g_strjoin(",", cases[i].bad, right, cases[i].bad, NULL);
+        use_set("ES256", set);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(token_verifier) verifier = token_verifier_new(settings, &error);
+        ck_assert_msg(verifier != NULL, "%s: %s", cases[i].bad, error ? error->message : "");
+        unsigned faults;
+        ck_assert_uint_eq(token_verifier_key_count(verifier), 1);
+        ck_assert_uint_eq(notes(verifier, strstr(cases[i].bad, "\"bad\"") ? "'bad'" : NULL, &faults), 2);
+        ck_assert_msg(faults == 2 * cases[i].faults, "%s", cases[i].bad);
+        g_autofree char *token = key_token("{\"alg\":\"ES256\",\"kid\":\"right\"}", good, good_key);
+        g_autofree char *named = key_token("{\"alg\":\"ES256\",\"kid\":\"bad\"}", good, good_key);
+        ck_assert(verify(token) && !verify(named));
+        drop_set();
+        use_set("ES256", cases[i].bad); /* alone: the reason is told */
+        ck_assert_ptr_null(token_verifier_new(settings, &error));
+        ck_assert_msg(strstr(error->message, "key 1"), "%s", error->message);
+        drop_set();
+    }
+    EVP_PKEY_free(good_key);
+    EVP_PKEY_free(large);
+    EVP_PKEY_free(rsa);
+}
+END_TEST
+
+START_TEST(keys_of_one_name_are_tried)
+{
+    static const char *const names[] = {"", ",\"kid\":\"k\""};
+    static const char *const headers[] = {"{\"alg\":\"ES256\"}", "{\"alg\":\"ES256\",\"kid\":\"k\"}"};
+    EVP_PKEY *keys[6];
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        keys[i] = EVP_EC_gen("P-256");
+    for (size_t name = 0; name < G_N_ELEMENTS(names); name++) {
+        GString *set = g_string_new(NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+            g_autofree char *text = jwk(keys[i], names[name]);
+            g_string_append_printf(set, "%s%s", i ? "," : "", text);
+        }
+        use_set("ES256", set->str);
+        g_autoptr(token_verifier) verifier = token_verifier_new(settings, NULL);
+        unsigned faults;
+        ck_assert_uint_eq(token_verifier_key_count(verifier), 4);
+        ck_assert_uint_eq(notes(verifier, "fifth", &faults), 2);
+        for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+            g_autofree char *token = key_token(headers[name], good, keys[i]);
+            ck_assert_int_eq(verify(token), i < 4);
+        }
+        /* A name that the set does not have: only keys without one can be meant. */
+        g_autofree char *other = key_token("{\"alg\":\"ES256\",\"kid\":\"z\"}", good, keys[1]);
+        ck_assert_int_eq(verify(other), name == 0);
+        drop_set();
+        g_string_free(set, TRUE);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        EVP_PKEY_free(keys[i]);
+}
+END_TEST
+
+START_TEST(a_pem_file_may_hold_the_old_and_the_new_key)
+{
+    EVP_PKEY *old = EVP_EC_gen("P-256"), *next = EVP_EC_gen("P-256"), *large = EVP_EC_gen("P-384"),
+             *in_set = EVP_EC_gen("P-256");
+    use_key("ES256", old);
+    g_autofree char *first = g_strdup(settings->auth_key), *second = public_pem(next),
+                    *third = public_pem(large);
+    g_free(settings->auth_key);
+    settings->auth_key = g_strconcat(first, third, "-----BEGIN X-----\nAA==\n-----END X-----\n", second, NULL);
+    g_autofree char *set = jwk(in_set, ",\"kid\":\"s\"");
+    use_set("ES256", set);
+    g_autofree char *by_old = key_token("{\"alg\":\"ES256\"}", good, old);
+    g_autofree char *by_next = key_token("{\"alg\":\"ES256\"}", good, next);
+    g_autofree char *by_set = key_token("{\"alg\":\"ES256\",\"kid\":\"s\"}", good, in_set);
+    g_autofree char *by_large = key_token("{\"alg\":\"ES256\",\"kid\":\"s\"}", good, old);
+    ck_assert(verify(by_old) && verify(by_next) && verify(by_set) && !verify(by_large));
+    g_autoptr(token_verifier) verifier = token_verifier_new(settings, NULL);
+    unsigned faults;
+    ck_assert_uint_eq(notes(verifier, "P-256", &faults), 2);
+    struct token_claims claims;
+    const char *reason;
+    ck_assert(token_verify(verifier, by_old, &claims, &reason));
+    ck_assert(claims.key != 0 && token_verifier_has_key(verifier, claims.key));
+    g_free(settings->auth_key);
+    settings->auth_key = g_strdup(second);
+    g_autoptr(token_verifier) rotated = token_verifier_new(settings, NULL);
+    ck_assert(!token_verifier_has_key(rotated, claims.key));
+    token_claims_clear(&claims);
+    drop_set();
+    EVP_PKEY_free(old);
+    EVP_PKEY_free(next);
+    EVP_PKEY_free(large);
+    EVP_PKEY_free(in_set);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_set_is_said_to_be_none)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"", "is not JSON"},      {"{\"keys\":[", "is not JSON"},         {"[]", "no list \"keys\""},
+        {"{}", "no list \"keys\""}, {"{\"keys\":{}}", "no list \"keys\""}, {"{\"keys\":[]}", "no key"},
+        {"{\"keys\":[{\"kid\":\"a\",\"kid\":\"b\"}]}", "line 1"},  {"{\"kty\":\"EC\"}", "no list"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        use_set("ES256", "");
+        g_clear_pointer(&settings->auth_key, g_free);
+        g_file_set_contents(settings->auth_jwks_file, cases[i].text, -1, NULL);
+        g_autoptr(GError) error = NULL;
+        ck_assert_ptr_null(token_verifier_new(settings, &error));
+        ck_assert_msg(strstr(error->message, cases[i].said), "%s: %s", cases[i].text, error->message);
+        drop_set();
+    }
 }
 END_TEST
 
@@ -586,6 +738,10 @@ int main(void)
     tcase_add_test(tests, another_signature_is_not_another_token);
     tcase_add_test(tests, a_key_set_is_chosen_from_by_kid);
     tcase_add_test(tests, unfit_keys_are_refused_at_the_start);
+    tcase_add_test(tests, one_bad_key_takes_no_other_with_it);
+    tcase_add_test(tests, keys_of_one_name_are_tried);
+    tcase_add_test(tests, a_pem_file_may_hold_the_old_and_the_new_key);
+    tcase_add_test(tests, a_file_that_is_no_set_is_said_to_be_none);
     Suite *suite = suite_create("core_token");
     suite_add_tcase(suite, tests);
     return unit_run(suite);
