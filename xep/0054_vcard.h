@@ -16,5 +16,6 @@ struct vcard {
 bool vcard_is_request(xmpp_stanza_t *iq);
 /* Answers IQ; NULL when IQ must not be answered. */
 xmpp_stanza_t *vcard_build_result(xmpp_stanza_t *iq, const struct vcard *card);
-/* Reads a result or a set; false without a vCard. */
+/* Reads a result or a set; false without a vCard. Of several properties of a name, the first that
+ * says something. */
 bool vcard_parse(xmpp_stanza_t *iq, struct vcard *ret);

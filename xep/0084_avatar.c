@@ -36,20 +36,33 @@ void avatar_metadata_add(xmpp_stanza_t *item, const struct avatar_info *info)
     set_number(element, "height", info->height);
 }
 
+/* How good a picture INFO names; 0: none that can be had. One whose id cannot be the SHA-1 that
+ * section 4.2 asks for will not fit its data. */
+static int rank_info(xmpp_stanza_t *info)
+{
+    const char *id = stanza_attr(info, "id");
+    const char *type = stanza_attr(info, "type");
+    if (!id || stanza_attr(info, "url"))
+        return 0;
+    bool is_digest = strlen(id) == 40 && strspn(id, "0123456789abcdefABCDEF") == 40;
+    bool is_png = type && strcmp(type, "image/png") == 0;
+    return 1 + 2 * is_digest + is_png;
+}
+
 bool avatar_metadata_parse(xmpp_stanza_t *metadata, struct avatar_info *ret)
 {
     if (!stanza_is(metadata, "metadata", NS_AVATAR_METADATA))
         return false;
     xmpp_stanza_t *best = NULL;
+    int best_rank = 0;
     bool any = false;
     for (xmpp_stanza_t *info = stanza_first(metadata); info; info = stanza_next(info)) {
         if (!stanza_is(info, "info", NS_AVATAR_METADATA))
             continue;
         any = true;
-        const char *type = stanza_attr(info, "type");
-        bool is_png = type && strcmp(type, "image/png") == 0;
-        if (stanza_attr(info, "id") && !stanza_attr(info, "url") && (!best || is_png))
-            best = info;
+        int rank = rank_info(info);
+        best = rank > best_rank ? info : best;
+        best_rank = MAX(rank, best_rank);
     }
     if (any && !best)
         return false;

@@ -13,7 +13,8 @@ struct avatar_info {
 
 /* Puts metadata into ITEM; INFO with id NULL says that there is no avatar. */
 void avatar_metadata_add(xmpp_stanza_t *item, const struct avatar_info *info);
-/* Reads <metadata/>: the PNG that is in the data node, else the first picture that is. Those kept
+/* Reads <metadata/>: the PNG that is in the data node, else the first picture that is; before them
+ * those whose id can be a digest. Those kept
  * elsewhere (with a URL) are passed over; when there are only such, false. */
 bool avatar_metadata_parse(xmpp_stanza_t *metadata, struct avatar_info *ret);
 

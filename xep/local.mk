@@ -35,6 +35,7 @@ libxep_a_SOURCES = \
   xep/jingle/sdp.h xep/jingle/sdp_read.c xep/jingle/sdp_write.c \
   xep/message.c xep/message.h \
   xep/message_text.c xep/message_text.h \
+  xep/name.c xep/name.h \
   xep/ns.h \
   xep/precis.c xep/precis.h \
   xep/presence.c xep/presence.h \

@@ -31,16 +31,6 @@ bool text_is_xml_safe(const char *text, size_t length)
     return true;
 }
 
-char *text_cut(const char *text, size_t max)
-{
-    size_t length = strlen(text);
-    if (length > max)
-        length = max;
-    while (length > 0 && ((guchar)text[length] & 0xc0) == 0x80)
-        length--;
-    return g_strndup(text, length);
-}
-
 bool text_equal_constant_time(const char *a, const char *b)
 {
     size_t length = strlen(a);

@@ -10,9 +10,6 @@
 /* Whether the LENGTH bytes at TEXT are valid UTF-8 made of XML Chars only. */
 bool text_is_xml_safe(const char *text, size_t length);
 
-/* TEXT, which is valid UTF-8, cut to at most MAX bytes, between two characters. */
-char *text_cut(const char *text, size_t max);
-
 /* Compares two secrets in time that depends on their lengths alone. */
 bool text_equal_constant_time(const char *a, const char *b);
 

@@ -20,6 +20,7 @@
 #include "bridge/core/token.h"
 #include "bridge/loop/loop.h"
 #include "xep/jid.h"
+#include "xep/name.h"
 
 #define SESSIONS_MAX 65536
 #define SERVER_KEY_PREFIX "tsk_"
@@ -421,12 +422,20 @@ static char *wanted_local(const struct user_claims *claims)
     return NULL;
 }
 
+/* What somebody is called by a claim TEXT, which may be NULL. Caller frees. */
+static char *claimed_name(const char *text)
+{
+    return text ? name_clean(text, NAME_BYTES_MAX, NAME_LINE) : NULL;
+}
+
 void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
                     void *data)
 {
     g_autofree char *local = wanted_local(claims);
-    const char *values[] = {claims->subject, local, core->options->xmpp_domain, claims->username,
-                            claims->name, claims->picture};
+    g_autofree char *username = claimed_name(claims->username);
+    g_autofree char *name = claimed_name(claims->name);
+    const char *values[] = {claims->subject, local, core->options->xmpp_domain, username, name,
+                            claims->picture};
     archive_query(core->archive, QUERY_USER_PROVISION, values, done, data);
 }
 
@@ -453,8 +462,10 @@ static void ask_token(struct sign_in *sign_in, const struct token_claims *claims
     uuid_format(&claims->digest, credential);
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, claims->issued);
     g_autofree char *local = wanted_local(&user);
-    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain, user.username,
-                            user.name, user.picture, credential, issued};
+    g_autofree char *username = claimed_name(user.username);
+    g_autofree char *name = claimed_name(user.name);
+    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain, username,
+                            name, user.picture, credential, issued};
     archive_query(sign_in->core->archive, QUERY_USER_SIGN_IN, values, token_read, sign_in);
 }
 

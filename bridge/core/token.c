@@ -21,7 +21,6 @@
 #include "bridge/core/token_key.h"
 
 #define SUBJECT_MAX 255
-#define NAME_MAX_BYTES 255
 #define PICTURE_MAX 2048
 #define SECONDS_MAX (CLOCK_WALL_MAX / G_USEC_PER_SEC)
 
@@ -335,8 +334,8 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
     const char *remark = NULL;
     *ret_claims = (struct token_claims){
         .subject = g_strdup(usable_text(parts.payload, "sub", SUBJECT_MAX)),
-        .username = g_strdup(usable_text(parts.payload, "username", NAME_MAX_BYTES)),
-        .name = g_strdup(usable_text(parts.payload, "name", NAME_MAX_BYTES)),
+        .username = g_strdup(usable_text(parts.payload, "username", TOKEN_MAX)),
+        .name = g_strdup(usable_text(parts.payload, "name", TOKEN_MAX)),
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
         .issued = issued_at(verifier, parts.payload, &remark),
         .expires = expires,

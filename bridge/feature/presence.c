@@ -18,7 +18,6 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
-#include "bridge/base/text.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -26,9 +25,9 @@
 #include "bridge/core/relation.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/hosted.h"
-#include "bridge/profile/profile.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0172_nick.h"
+#include "xep/name.h"
 #include "xep/presence.h"
 
 #define NOTE_MAX 1000  /* bytes kept of what comes with a request */
@@ -222,11 +221,10 @@ static struct job *job_new(struct core *core, const char *peer, const char *user
 static void job_introduce(struct job *job, xmpp_stanza_t *stanza, const char *note)
 {
     xmpp_stanza_t *nick = stanza_child(stanza, "nick", NS_NICK);
-    g_autofree char *name = nick && nick_parse(nick) ? profile_name_of(nick_parse(nick)) : NULL;
-    if (name && *name)
-        job->nick = g_steal_pointer(&name);
-    if (note && *note)
-        job->note = text_cut(note, NOTE_MAX);
+    if (nick && nick_parse(nick))
+        job->nick = name_clean(nick_parse(nick), NAME_BYTES_MAX, NAME_LINE);
+    if (note)
+        job->note = name_clean(note, NOTE_MAX, NAME_PROSE);
 }
 
 static bool on_presence(const struct stanza_context *context)

@@ -53,9 +53,10 @@ static void renewal_tell(gint64 left, gint64 all)
 {
     gint64 now = clock_monotonic();
     metric_set(METRIC_SEARCH_RENEW, left);
-    if (left > 0 && indexer.renewal.told && now - indexer.renewal.told < RENEWAL_NEWS)
+    if (left > 0 ? indexer.renewal.told && now - indexer.renewal.told < RENEWAL_NEWS
+                 : !indexer.renewal.told)
         return;
-    if (left > 0 || indexer.renewal.told)
+    if (all > 0) /* else it is new */
         log_info(AREA_ARCHIVE, left > 0 ? "search-renewal" : "search-renewed",
                  "positions_left=%" G_GINT64_FORMAT " of=%" G_GINT64_FORMAT, left, all);
     indexer.renewal.told = now;

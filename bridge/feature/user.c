@@ -7,6 +7,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/provision.h"
 #include "bridge/profile/profile.h"
+#include "xep/name.h"
 
 #define USER_JSON_MAX 65536
 
@@ -33,39 +34,47 @@ static const struct field profile_fields[] = {
 };
 
 /* A member that is null clears; the field list takes null for absent. */
-static void put_member(json_t *arguments, const struct request *request, int field)
+static void put_member(json_t *arguments, const struct request *request, int field,
+                       enum name_shape shape)
 {
     const char *name = profile_fields[field].name;
-    if (request->values[field].present)
-        json_object_set_new(arguments, name, json_string(request->values[field].text));
+    size_t max = (size_t)profile_fields[field].maximum;
+    g_autofree char *text = request->values[field].present
+                                ? name_clean(request->values[field].text, max, shape)
+                                : NULL;
+    if (text)
+        json_object_set_new(arguments, name, json_string(text));
     else if (request->body && json_is_null(json_object_get(request->body, name)))
         json_object_set_new(arguments, name, json_null());
 }
 
-/* A name is one line with something to see in it. */
-static bool is_name(const char *text)
+/* Refuses REQUEST unless value FIELD of it is absent or as SHAPE wants it. */
+static bool is_seen(struct request *request, const struct field *fields, int field,
+                    enum name_shape shape)
 {
-    bool visible = false;
-    for (const char *p = text; *p; p += g_utf8_skip[(guchar)*p]) {
-        gunichar c = g_utf8_get_char(p);
-        if (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029)
-            return false;
-        visible = visible || g_unichar_isgraph(c);
-    }
-    return visible;
+    const struct field_value *value = &request->values[field];
+    if (!value->present || name_is_fine(value->text, shape))
+        return true;
+    struct field_problem problem = {ERROR_UNPROCESSABLE, "",
+                                    shape == NAME_LINE
+                                        ? "must be one line that can be seen, with nothing hidden in it"
+                                        : "must be a text that can be seen, with nothing hidden in it"};
+    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", fields[field].name);
+    request_fail_field(request, &problem);
+    return false;
 }
 
 static void user_patch(struct request *request)
 {
-    static const struct field_problem bad_name = {ERROR_UNPROCESSABLE, "/name",
-                                                  "must be one line that can be seen"};
-    if (request->values[0].present && !is_name(request->values[0].text)) {
-        request_fail_field(request, &bad_name);
-        return;
-    }
+    static const enum name_shape shapes[] = {NAME_LINE, NAME_PROSE};
     json_t *arguments = json_object();
-    for (int i = 0; profile_fields[i].name; i++)
-        put_member(arguments, request, i);
+    for (int i = 0; profile_fields[i].name; i++) {
+        if (!is_seen(request, profile_fields, i, shapes[i])) {
+            json_decref(arguments);
+            return;
+        }
+        put_member(arguments, request, i, shapes[i]);
+    }
     profile_change(request, arguments);
 }
 
@@ -111,6 +120,9 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
 static void user_create(struct request *request)
 {
     const struct field_value *values = request->values;
+    if (!is_seen(request, create_fields, CREATE_USERNAME, NAME_LINE) ||
+        !is_seen(request, create_fields, CREATE_NAME, NAME_LINE))
+        return;
     struct user_claims claims = {.subject = values[CREATE_EXTERNAL_ID].text,
                                  .username = values[CREATE_USERNAME].text,
                                  .name = values[CREATE_NAME].text,

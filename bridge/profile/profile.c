@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/base/text.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/account.h"
 #include "bridge/core/change.h"
@@ -18,7 +17,6 @@
 #include "bridge/profile/profile.h"
 
 #define PROFILE_TOPIC "profile"
-#define ANNOUNCED_NAME_MAX 255
 
 /* The User object USER, which TEXT is too, is ACCOUNT's now. */
 static void show(struct core *core, struct account *account, const json_t *user, const char *text)
@@ -73,13 +71,6 @@ void profile_change(struct request *request, json_t *arguments)
 {
     change_submit(request->core, "profile", &request->account->id, arguments, profile_changed,
                   request);
-}
-
-char *profile_name_of(const char *text)
-{
-    g_autofree char *line = g_strdup(text);
-    g_strdelimit(line, "\r\n\t", ' ');
-    return text_cut(g_strstrip(line), ANNOUNCED_NAME_MAX);
 }
 
 void profile_names_read(const struct account *account, struct profile_names *ret)

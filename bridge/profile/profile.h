@@ -29,8 +29,5 @@ struct profile_names {
 void profile_names_read(const struct account *account, struct profile_names *ret);
 void profile_names_clear(struct profile_names *names);
 
-/* A name that somebody on XMPP announced, as one line that fits; "" is none. */
-char *profile_name_of(const char *text);
-
 /* Keeps PICTURE in the database; DONE as of archive_query. */
 void picture_store(struct core *core, const struct picture *picture, archive_done done, void *data);

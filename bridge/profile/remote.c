@@ -34,6 +34,7 @@
 #include "xep/0153_vcard_avatar.h"
 #include "xep/0172_nick.h"
 #include "xep/error.h"
+#include "xep/name.h"
 #include "xep/stanza.h"
 
 #define PEERS_MAX 10000     /* people of whom something is remembered here */
@@ -133,11 +134,12 @@ static void conclude(struct look *look, bool has_picture)
     change_submit(look->core, "remote_profile", NULL, arguments, changed, look);
 }
 
-/* What was announced could not be had: what is known stays. */
+/* The picture that was announced could not be had: the one that is known stays. Names are taken all
+ * the same. */
 static void give_up(struct look *look)
 {
     g_clear_pointer(&look->hash, g_free);
-    if (look->nick)
+    if (look->nick || look->full_name)
         conclude(look, false);
     else
         look_finish(look);
@@ -195,6 +197,16 @@ static bool is_told(xmpp_stanza_t *answer)
     return answer && (!stanza_error_parse(answer, &error) || strcmp(error.condition, "item-not-found") == 0);
 }
 
+/* The first name of CARD in which there is something to see; newly allocated. NULL: there is none. */
+static char *name_of_card(const struct vcard *card)
+{
+    const char *const names[] = {card->full_name, card->nickname};
+    char *name = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(names) && !name; i++)
+        name = names[i] ? name_clean(names[i], NAME_BYTES_MAX, NAME_LINE) : NULL;
+    return name;
+}
+
 static void card_came(xmpp_stanza_t *answer, void *data)
 {
     struct look *look = data;
@@ -204,10 +216,8 @@ static void card_came(xmpp_stanza_t *answer, void *data)
         return;
     }
     bool read = vcard_parse(answer, &card);
-    if (read && card.full_name && *card.full_name)
-        look->full_name = profile_name_of(card.full_name);
-    else if (read && card.nickname && *card.nickname)
-        look->full_name = profile_name_of(card.nickname);
+    if (read)
+        look->full_name = name_of_card(&card);
     if (*look->hash && read)
         take_picture(look, card.photo);
     else
@@ -412,7 +422,9 @@ static void take_event(const struct stanza_context *context, const struct pubsub
     if (!peer)
         return;
     g_free(peer->nick);
-    peer->nick = profile_name_of(nick);
+    peer->nick = name_clean(nick, NAME_BYTES_MAX, NAME_LINE);
+    if (!peer->nick)
+        peer->nick = g_strdup("");
 }
 
 /* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. The type of the

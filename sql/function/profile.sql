@@ -145,8 +145,9 @@ BEGIN
   u.avatar_hash := CASE WHEN p_arguments ? 'avatar_hash'
     THEN (SELECT p.hash FROM pictures p WHERE p.hash = p_arguments->>'avatar_hash')
     ELSE u.avatar_hash END;
-  u.name := CASE WHEN p_arguments ? 'nick' THEN nullif(p_arguments->>'nick', '')
-    ELSE coalesce(u.name, nullif(p_arguments->>'full_name', '')) END;
+  u.name := coalesce(
+    CASE WHEN p_arguments ? 'nick' THEN nullif(p_arguments->>'nick', '') ELSE u.name END,
+    nullif(p_arguments->>'full_name', ''));
   outcome := CASE WHEN u IS DISTINCT FROM old THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     UPDATE users SET name = u.name, announced_hash = u.announced_hash,

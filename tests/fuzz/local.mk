@@ -23,6 +23,11 @@ tests_fuzz_jid_fuzz_SOURCES = tests/fuzz/jid_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_jid_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_jid_fuzz_LDADD = $(XEP_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/name_fuzz
+tests_fuzz_name_fuzz_SOURCES = tests/fuzz/name_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_name_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_name_fuzz_LDADD = $(XEP_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/image_fuzz
 tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_image_fuzz_LDFLAGS = $(FUZZ_LINK)

@@ -28,6 +28,11 @@ def test_the_first_valid_token_makes_the_account(app, stack):
     assert App(stack, alice.sub).me() == me
     assert App(stack, alice.sub, name="Alice B.").me()["name"] == "Alice B."
     assert App(stack, alice.sub).me()["id"] == me["id"]
+    # What a token calls a user is put right, for a sign-in cannot be refused for a name.
+    dressed = App(stack, name(), username=" Eve\n\u202eevE ", name="ad\u200bmin " + "👨\u200d👩\u200d👧" * 20).me()
+    assert (dressed["username"], dressed["name"]) == ("Eve evE", "admin " + "👨\u200d👩\u200d👧" * 13)
+    blank = App(stack, name(), username="\u2800", name="\u202e").me()
+    assert blank["username"] == blank["name"] == blank["jid"].partition("@")[0]
 
 
 def test_the_address_follows_the_name_unless_it_cannot(stack, app):
@@ -74,6 +79,9 @@ def test_a_server_key_acts_for_users_within_its_scopes(stack, backend, app, xmpp
     sub = name()
     user = backend.create_user(sub, status=201, username=name(), name="Made")
     assert backend.create_user(sub, status=200)["id"] == user["id"] == App(stack, sub).me()["id"]
+    for bad in ({"name": "a\nb"}, {"name": "a\u202eb"}, {"username": "ad\u200bmin"}, {"username": " "}):
+        problem = backend.call(422, "POST", "/api/users", {"external_id": sub, **bad})
+        assert problem["errors"][0]["pointer"] == "/" + next(iter(bad))
     for reference in (user["id"], sub):
         acting = Backend(stack, reference)
         assert acting.me()["id"] == user["id"]

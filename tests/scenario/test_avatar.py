@@ -360,6 +360,13 @@ def test_only_who_says_that_there_is_no_picture_loses_it(world):
         server.send(vcard_update(peer, "0" * 40))
         iq(card_asked(server, peer), "error", error("item-not-found"))
         assert expect_user(socket, lambda u: u["jid"] == peer)["avatar_url"] is shown() is None
+    # A picture that does not fit takes no name away, nor does a blank name another one.
+    peer = "fay@example.org"
+    alice.conversation_with(jid=peer)
+    with alice.ws() as socket:
+        server.send(vcard_update(peer, "1" * 40) + nick_event(peer, "\u200b"))
+        card(card_asked(server, peer), "<FN> \u2800 </FN><NICKNAME>Fa\u202ey\nF.</NICKNAME>" + photo(png(9, 9)))
+        assert expect_user(socket, lambda u: u["jid"] == peer)["name"] == "Fay F."
 
 
 def test_a_new_picture_is_shown_at_once_and_a_flood_of_them_is_not_fetched(world):

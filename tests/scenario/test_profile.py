@@ -57,12 +57,15 @@ def test_a_profile_is_changed_and_cleared(alice, app):
     assert (user["name"], user["bio"]) == ("Älice ☃", "line one\nline two") and user == alice.me()
     assert change(alice, bio=None)["bio"] is None and alice.me()["name"] == "Älice ☃"
     assert change(alice) == alice.me()
+    assert change(alice, name=" Zoe\u0308  ❤️\u200d🔥 ")["name"] == "Zoë ❤️\u200d🔥"
+    assert change(alice, name="Älice ☃")["name"] == "Älice ☃"
     other = app("bella")
     assert other.call(200, "GET", f"/api/users/{user['id']}") == alice.me()
     assert change(alice, name=None)["name"] == user["username"] and alice.me()["jid"] == alice.jid
 
 
 @pytest.mark.parametrize("field", [{"name": ""}, {"name": "x" * 256}, {"name": "a\nb"}, {"name": " \u200b "}, {"name": 7},
+                                   {"name": "a\u202eb"}, {"name": "ad\u200bmin"}, {"name": "\u3164"}, {"bio": "a\u202eb"}, {"bio": "\u2800"},
                                    {"name": "a\u0000"}, {"name": "\ufffe"}, {"bio": "x" * 2001}, {"bio": []},
                                    {"username": "bob"}, {"jid": "x@y"}, {"avatar_url": "http://x/"}, {"nope": None}])
 def test_bad_fields_change_nothing(alice, field):

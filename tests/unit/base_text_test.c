@@ -119,25 +119,6 @@ START_TEST(secrets_compare)
 }
 END_TEST
 
-static void cuts_to(const char *text, size_t max, const char *expected)
-{
-    g_autofree char *cut = text_cut(text, max);
-    ck_assert_str_eq(cut, expected);
-}
-
-START_TEST(cuts_between_characters)
-{
-    cuts_to("", 0, "");
-    cuts_to("abc", 0, "");
-    cuts_to("abc", 3, "abc");
-    cuts_to("abc", 2, "ab");
-    cuts_to("a\xc3\xa9", 3, "a\xc3\xa9");
-    cuts_to("a\xc3\xa9", 2, "a");
-    cuts_to("\xf0\x9f\x98\x80x", 3, "");
-    cuts_to("\xf0\x9f\x98\x80x", 4, "\xf0\x9f\x98\x80");
-}
-END_TEST
-
 START_TEST(distances)
 {
     ck_assert_uint_eq(text_distance("port", "port"), 0);
@@ -152,4 +133,4 @@ START_TEST(distances)
 END_TEST
 
 UNIT_MAIN("text", good_text, bad_sequences, control_characters, every_code_point,
-          looks_no_further_than_its_length, secrets_compare, cuts_between_characters, distances)
+          looks_no_further_than_its_length, secrets_compare, distances)

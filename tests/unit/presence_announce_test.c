@@ -16,7 +16,6 @@
 #include "bridge/presence/audience.h"
 #include "bridge/presence/client.h"
 #include "bridge/presence/hosted.h"
-#include "bridge/profile/profile.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 #include "xep/presence.h"
@@ -58,11 +57,6 @@ void audience_dress(const struct core *its_core, const struct account *account,
 void audience_changed(struct core *its_core, struct account *account)
 {
     (void)its_core, (void)account;
-}
-
-char *profile_name_of(const char *text)
-{
-    return g_strdup(text);
 }
 
 static bool ready(void *link)
