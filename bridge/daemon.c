@@ -10,6 +10,7 @@
 #include "bridge/cluster/cluster.h"
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/core.h"
+#include "bridge/core/epoch.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -47,20 +48,14 @@ struct daemon {
 
 /* ---- Archive --------------------------------------------------------------------------------------- */
 
-static void archive_up(const char *epoch, gint64 position, void *data)
+static void archive_up(const struct log_state *log, void *data)
 {
     struct daemon *daemon = data;
     struct core *core = &daemon->core;
-    bool other_log = g_strcmp0(core->epoch, epoch) != 0;
-    if (other_log) {
-        g_free(core->epoch);
-        core->epoch = g_strdup(epoch);
-        core->position = position;
+    epoch_take(core, log);
+    if (log->change == LOG_OTHER)
         outbox_other_log(core->outbox);
-    }
-    if (core->position == 0)
-        core->position = position;
-    cluster_archive_up(daemon->cluster, position, other_log);
+    cluster_archive_up(daemon->cluster, log);
     outbox_archive_up(core->outbox);
 }
 
@@ -145,7 +140,7 @@ static const struct http_part *ready_parts(void *data)
     struct daemon *daemon = data;
     static struct http_part parts[4];
     bool link = daemon->cluster ? cluster_has_link(daemon->cluster) : link_is_up(daemon->link);
-    parts[0] = (struct http_part){"database", archive_is_up(daemon->core.archive), false};
+    parts[0] = (struct http_part){"database", archive_is_writable(daemon->core.archive), false};
     parts[1] = (struct http_part){"link", link, false};
     if (daemon->cluster)
         parts[2] = (struct http_part){"cluster", cluster_is_connected(daemon->cluster), true};
@@ -212,6 +207,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->options = options;
     core->started = clock_monotonic();
     core->epoch = g_strdup("");
+    core->past = g_strdup("");
     core->operations = features_operations();
     core->limiter = limiter_new(options);
     accounts_init(core);
@@ -351,6 +347,7 @@ void daemon_free(struct daemon *daemon)
     token_verifier_free(core->tokens);
     limiter_free(core->limiter);
     g_free(core->epoch);
+    g_free(core->past);
     core->subscriber_changed = NULL;
     core->publishing = NULL;
     core->related = NULL;

@@ -27,7 +27,8 @@ SQL_MIGRATIONS = \
   sql/migration/0012_closed_profiles.sql \
   sql/migration/0013_access.sql \
   sql/migration/0015_jobs.sql \
-  sql/migration/0018_folding.sql
+  sql/migration/0018_folding.sql \
+  sql/migration/0019_log_epochs.sql
 SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \

@@ -15,6 +15,7 @@
 #define VALUES_MAX 8
 #define ATTEMPTS 3
 #define ASK_INTERVAL (2 * G_USEC_PER_SEC)
+#define WATCH_INTERVAL (5 * G_USEC_PER_SEC) /* without a sign of life */
 
 static const struct pq_statement statements[QUERY_MAX] = {
 #define TRESTLE_QUERY(symbol, query_name, count, query_text)                                       \
@@ -34,9 +35,17 @@ struct read {
     bool binary;
 };
 
+/* One reading connection. It counts once it has shown that it leads to the log that is written. */
+struct reader {
+    struct archive *archive;
+    struct pq_connection *connection;
+    bool admitted;
+    gint64 asked; /* clock_monotonic */
+};
+
 struct archive {
     struct pq_connection *write_connection;
-    struct pq_connection **read_connections;
+    struct reader *readers;
     unsigned read_count;
     struct writer *writer;
     GQueue reads;   /* struct read *, waiting for a connection */
@@ -45,8 +54,10 @@ struct archive {
     struct archive_callbacks callbacks;
     void *data;
     bool up;
-    bool known; /* has been up: the epoch and the schema are known */
-    gint64 asked; /* when the schema was last asked for */
+    char *epoch; /* of the log that is known; NULL: has never been up */
+    gint64 asked; /* when the log's state was last asked for */
+    bool watching; /* the watchdog's write is out */
+    struct health health;
     guint timer;
     gint64 silence_max; /* microseconds without an answer after which a connection is given up */
 };
@@ -78,6 +89,11 @@ enum error_code archive_result_error(const PGresult *result)
     /* not a value of its type; larger than an index can hold */
     bool unfit = strncmp(state, "22", 2) == 0 || strncmp(state, "54", 2) == 0;
     return unfit ? ERROR_UNPROCESSABLE : ERROR_INTERNAL;
+}
+
+bool archive_is_read_only(const PGresult *result)
+{
+    return g_strcmp0(PQresultErrorField(result, PG_DIAG_SQLSTATE), "25006") == 0;
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------------- */
@@ -146,7 +162,7 @@ static void read_finish(struct read *read, const PGresult *result, enum error_co
 static void read_done(PGresult *result, void *data)
 {
     struct read *read = data;
-    if (!result && read->attempts < ATTEMPTS) {
+    if ((!result || archive_is_read_only(result)) && read->attempts < ATTEMPTS) {
         g_queue_push_head(&read->archive->reads, read);
         return;
     }
@@ -158,8 +174,8 @@ static struct pq_connection *idlest_connection(const struct archive *archive)
     struct pq_connection *best = NULL;
     unsigned least = PIPELINE_DEPTH;
     for (unsigned i = 0; i < archive->read_count; i++) {
-        struct pq_connection *connection = archive->read_connections[i];
-        if (pq_connection_is_ready(connection) && pq_connection_running(connection) < least) {
+        struct pq_connection *connection = archive->readers[i].connection;
+        if (archive->readers[i].admitted && pq_connection_running(connection) < least) {
             best = connection;
             least = pq_connection_running(connection);
         }
@@ -232,47 +248,215 @@ void archive_write(struct archive *archive, struct write *write)
     writer_add(archive->writer, write);
 }
 
-/* ---- Connections --------------------------------------------------------------------------------- */
+/* ---- The state of the log ------------------------------------------------------------------------ */
 
-static void state_read(PGresult *result, void *data)
+enum state_column { STATE_EPOCH, STATE_POSITION, STATE_SCHEMA, STATE_FUNCTIONS, STATE_REFUSAL, STATE_PAST };
+
+/* What log_state() answers besides. */
+static const struct refusal {
+    const char *name;
+    const char *reason; /* NULL: the session may be good in a moment */
+} refusals[] = {
+    {"standby", "the server is a standby"},
+    {"read-only", "the session may not write: default_transaction_read_only"},
+    {"not-opened", NULL},
+};
+
+/* NULL: none. */
+static const struct refusal *state_refusal(const PGresult *result)
 {
-    struct archive *archive = data;
-    if (!result || archive_result_error(result) != ERROR_NONE || PQntuples(result) != 1)
-        return; /* lost again: the next connection tells; or an error: it is asked again */
-    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, 2), NULL, 10);
-    if (schema != schema_version()) {
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        if (strcmp(PQgetvalue(result, 0, STATE_REFUSAL), refusals[i].name) == 0)
+            return &refusals[i];
+    }
+    return NULL;
+}
+
+static bool schema_fits(const PGresult *result)
+{
+    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, STATE_SCHEMA), NULL, 10);
+    return schema == schema_version() &&
+           strcmp(PQgetvalue(result, 0, STATE_FUNCTIONS), schema_functions_digest()) == 0;
+}
+
+static void log_other_schema(const PGresult *result)
+{
+    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, STATE_SCHEMA), NULL, 10);
+    if (schema != schema_version())
         log_error(AREA_ARCHIVE, "schema-mismatch",
                   "database=%d program=%d hint=\"%s\"", schema, schema_version(),
                   schema < schema_version() ? "run trestle migrate"
                                             : "install the newer trestle that migrated it");
-        return;
-    }
-    if (PQnfields(result) < 4 ||
-        strcmp(PQgetvalue(result, 0, 3), schema_functions_digest()) != 0) {
+    else
         log_error(AREA_ARCHIVE, "schema-mismatch",
                   "functions=other hint=\"run trestle migrate of the same version\"");
-        return;
-    }
-    archive->up = true;
-    archive->known = true;
-    metric_set(METRIC_ARCHIVE_CONNECTED, 1);
-    log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema);
-    archive->callbacks.up(PQgetvalue(result, 0, 0),
-                          g_ascii_strtoll(PQgetvalue(result, 0, 1), NULL, 10), archive->data);
-    writer_connected(archive->writer);
 }
 
-static void ask_state(struct archive *archive)
+/* The last position of EPOCH according to PAST; -1: it is not there. */
+static gint64 past_end(const char *past, const char *epoch)
+{
+    g_auto(GStrv) ended = g_strsplit(past, " ", -1);
+    size_t length = strlen(epoch);
+    for (char **entry = ended; *entry; entry++) {
+        if (strncmp(*entry, epoch, length) == 0 && (*entry)[length] == ':')
+            return g_ascii_strtoll(*entry + length + 1, NULL, 10);
+    }
+    return -1;
+}
+
+static enum log_change compare_logs(const struct archive *archive, const struct log_state *log)
+{
+    if (!archive->epoch)
+        return LOG_OTHER;
+    if (strcmp(archive->epoch, log->epoch) == 0)
+        return LOG_SAME;
+    return past_end(log->past, archive->epoch) >= writer_newest(archive->writer) ? LOG_CONTINUED
+                                                                                 : LOG_OTHER;
+}
+
+/* ---- Reading connections ------------------------------------------------------------------------- */
+
+static void reader_judge(struct reader *reader, const PGresult *result)
+{
+    const struct archive *archive = reader->archive;
+    const struct refusal *refusal = state_refusal(result);
+    bool ours = archive->epoch && strcmp(PQgetvalue(result, 0, STATE_EPOCH), archive->epoch) == 0;
+    reader->admitted = !refusal && ours && schema_fits(result);
+    if (refusal && refusal->reason)
+        pq_connection_leave(reader->connection, refusal->reason);
+    else if (!refusal && !ours && archive->up)
+        pq_connection_leave(reader->connection, "the server has another log than the one written to");
+}
+
+static void reader_state_read(PGresult *result, void *data)
+{
+    if (result && archive_result_error(result) == ERROR_NONE && PQntuples(result) == 1)
+        reader_judge(data, result);
+}
+
+static void reader_ask(struct reader *reader)
 {
     struct pq_values none = {0};
+    reader->asked = clock_monotonic();
+    pq_connection_send(reader->connection, QUERY_LOG_STATE, &none, reader_state_read, reader);
+}
+
+static void reader_ready(struct pq_connection *connection, void *data)
+{
+    (void)connection;
+    reader_ask(data);
+}
+
+static void reader_lost(struct pq_connection *connection, void *data)
+{
+    struct reader *reader = data;
+    (void)connection;
+    reader->admitted = false;
+}
+
+static void reader_tick(struct reader *reader, gint64 now)
+{
+    bool ready = pq_connection_is_ready(reader->connection);
+    gint64 quiet = pq_connection_quiet(reader->connection);
+    if (ready && (reader->admitted ? quiet >= WATCH_INTERVAL
+                                   : quiet > 0 && now - reader->asked >= WATCH_INTERVAL / 10))
+        reader_ask(reader);
+}
+
+/* ---- The writing connection ---------------------------------------------------------------------- */
+
+static void go_down(struct archive *archive)
+{
+    if (archive->up && archive->callbacks.down)
+        archive->callbacks.down(archive->data);
+    archive->up = archive->watching = false;
+    archive->health.proven = 0;
+    metric_set(METRIC_ARCHIVE_CONNECTED, 0);
+    metric_set(METRIC_ARCHIVE_WRITABLE, 0);
+}
+
+static void go_up(struct archive *archive, const struct log_state *log)
+{
+    gint64 newest = log->change == LOG_OTHER ? 0 : writer_newest(archive->writer);
+    bool renamed = log->change != LOG_SAME;
+    if (renamed && archive->epoch)
+        log_warning(AREA_ARCHIVE, "log-epoch",
+                    "epoch=%s position=%" G_GINT64_FORMAT " newest=%" G_GINT64_FORMAT " lost=%s",
+                    log->epoch, log->position, writer_newest(archive->writer),
+                    log->change == LOG_OTHER ? "yes" : "no");
+    writer_set_newest(archive->writer, MAX(newest, log->position));
+    if (renamed) {
+        g_free(archive->epoch);
+        archive->epoch = g_strdup(log->epoch);
+    }
+    archive->up = true;
+    metric_set(METRIC_ARCHIVE_CONNECTED, 1);
+    metric_set(METRIC_ARCHIVE_WRITABLE, !archive->health.refused);
+    for (unsigned i = 0; i < archive->read_count; i++) {
+        struct reader *reader = &archive->readers[i];
+        reader->admitted = reader->admitted && !renamed;
+        if (!reader->admitted && pq_connection_running(reader->connection) == 0)
+            reader_ask(reader);
+    }
+    archive->callbacks.up(log, archive->data);
+}
+
+static void state_judge(struct archive *archive, const PGresult *result)
+{
+    const struct refusal *refusal = state_refusal(result);
+    struct log_state log = {.epoch = PQgetvalue(result, 0, STATE_EPOCH),
+                            .position = g_ascii_strtoll(PQgetvalue(result, 0, STATE_POSITION), NULL, 10),
+                            .past = PQgetvalue(result, 0, STATE_PAST)};
+    if (refusal && refusal->reason) {
+        pq_connection_leave(archive->write_connection, refusal->reason);
+    } else if (!schema_fits(result)) {
+        log_other_schema(result);
+        go_down(archive);
+    } else if (!refusal) {
+        log.change = compare_logs(archive, &log);
+        if (!archive->up)
+            log_info(AREA_ARCHIVE, "database-up", "schema=%d", schema_version());
+        if (!archive->up || log.change != LOG_SAME)
+            go_up(archive, &log);
+    }
+}
+
+static void state_read(PGresult *result, void *data)
+{
+    struct archive *archive = data;
+    bool watched = archive->watching;
+    archive->watching = false;
+    if (!result)
+        return; /* lost again: the next connection tells */
+    if (archive_result_error(result) != ERROR_NONE || PQntuples(result) != 1) {
+        if (watched)
+            health_refused(&archive->health, PQresultErrorField(result, PG_DIAG_SQLSTATE));
+        return; /* it is asked again */
+    }
+    if (watched)
+        health_proven(&archive->health);
+    bool was_up = archive->up;
+    state_judge(archive, result);
+    if (archive->up && !was_up)
+        writer_connected(archive->writer);
+}
+
+static void ask_state(struct archive *archive, enum query query)
+{
+    char newest[24];
+    g_snprintf(newest, sizeof newest, "%" G_GINT64_FORMAT, writer_newest(archive->writer));
+    const char *texts[] = {archive->epoch, newest};
+    struct pq_values values = {.count = 2, .values = texts};
     archive->asked = clock_monotonic();
-    pq_connection_send(archive->write_connection, QUERY_LOG_STATE, &none, state_read, archive);
+    archive->watching = pq_connection_send(archive->write_connection, (int)query, &values, state_read,
+                                           archive) &&
+                        query == QUERY_LOG_WATCH;
 }
 
 static void write_connection_ready(struct pq_connection *connection, void *data)
 {
     (void)connection;
-    ask_state(data);
+    ask_state(data, QUERY_LOG_OPEN);
 }
 
 /* The first answer may have been an error, or a schema that a migration is about to replace. */
@@ -280,17 +464,26 @@ static void ask_state_again(struct archive *archive, gint64 now)
 {
     if (!archive->up && pq_connection_is_ready(archive->write_connection) &&
         pq_connection_running(archive->write_connection) == 0 && now - archive->asked >= ASK_INTERVAL)
-        ask_state(archive);
+        ask_state(archive, QUERY_LOG_OPEN);
+}
+
+/* Writes prove that writing works; where there are none, or they are refused, one is tried. */
+static void watch(struct archive *archive, gint64 now)
+{
+    gint64 interval = archive->health.refused       ? ASK_INTERVAL
+                      : archive->health.proven == 0 ? 0
+                                                    : WATCH_INTERVAL;
+    if (archive->watching && now - archive->asked >= ARCHIVE_PATIENCE)
+        health_refused(&archive->health, "silent");
+    if (archive->up && !archive->watching && !writer_is_waiting(archive->writer) &&
+        now - archive->asked >= interval && now - archive->health.proven >= interval)
+        ask_state(archive, QUERY_LOG_WATCH);
 }
 
 static void write_connection_lost(struct pq_connection *connection, void *data)
 {
     (void)connection;
-    struct archive *archive = data;
-    if (archive->up && archive->callbacks.down)
-        archive->callbacks.down(archive->data);
-    archive->up = false;
-    metric_set(METRIC_ARCHIVE_CONNECTED, 0);
+    go_down(data);
 }
 
 /* A server that is stopped rather than gone keeps its sockets open and says nothing. */
@@ -305,10 +498,13 @@ static gboolean tick(gpointer data)
     struct archive *archive = data;
     gint64 now = clock_monotonic();
     break_if_silent(archive, archive->write_connection);
-    for (unsigned i = 0; i < archive->read_count; i++)
-        break_if_silent(archive, archive->read_connections[i]);
+    for (unsigned i = 0; i < archive->read_count; i++) {
+        break_if_silent(archive, archive->readers[i].connection);
+        reader_tick(&archive->readers[i], now);
+    }
     ask_state_again(archive, now);
     writer_tick(archive->writer);
+    watch(archive, now);
     while (archive->reads.head) {
         struct read *read = archive->reads.head->data;
         if (now - read->queued < ARCHIVE_PATIENCE)
@@ -326,8 +522,7 @@ static void turn_end(void *data)
     g_queue_init(&archive->refused);
     fail_reads(&refused);
     writer_refuse(archive->writer);
-    if (archive->known)
-        send_reads(archive);
+    send_reads(archive);
     if (archive->up)
         writer_flush(archive->writer);
 }
@@ -357,12 +552,16 @@ struct archive *archive_new(const struct options *options, const struct archive_
     archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
                                                   QUERY_MAX, &writing, archive);
     archive->read_count = (unsigned)options->database_read_connections;
-    archive->read_connections = g_new0(struct pq_connection *, archive->read_count);
-    struct pq_callbacks reading = {NULL, NULL};
-    for (unsigned i = 0; i < archive->read_count; i++)
-        archive->read_connections[i] = pq_connection_new(options->database_uri, settings,
-                                                         statements, QUERY_MAX, &reading, archive);
-    archive->writer = writer_new(options, archive->write_connection, &archive->callbacks, data);
+    archive->readers = g_new0(struct reader, archive->read_count);
+    struct pq_callbacks reading = {reader_ready, reader_lost};
+    for (unsigned i = 0; i < archive->read_count; i++) {
+        struct reader *reader = &archive->readers[i];
+        reader->archive = archive;
+        reader->connection = pq_connection_new(options->database_uri, settings, statements, QUERY_MAX,
+                                               &reading, reader);
+    }
+    archive->writer = writer_new(options, archive->write_connection, &archive->callbacks,
+                                 &archive->health, data);
     archive->timer = g_timeout_add(500, tick, archive);
     loop_at_turn_end(turn_end, archive);
     return archive;
@@ -376,7 +575,7 @@ void archive_free(struct archive *archive)
     loop_cancel(turn_end, archive);
     pq_connection_free(archive->write_connection);
     for (unsigned i = 0; i < archive->read_count; i++)
-        pq_connection_free(archive->read_connections[i]);
+        pq_connection_free(archive->readers[i].connection);
     archive->read_count = 0;
     /* Who is told may ask again; that is refused in the same way. */
     while (archive->reads.head || archive->refused.head || !writer_is_empty(archive->writer)) {
@@ -385,7 +584,8 @@ void archive_free(struct archive *archive)
         writer_fail_all(archive->writer);
     }
     writer_free(archive->writer);
-    g_free(archive->read_connections);
+    g_free(archive->readers);
+    g_free(archive->epoch);
     g_free(archive);
 }
 
@@ -394,8 +594,13 @@ bool archive_is_up(const struct archive *archive)
     if (!archive->up)
         return false;
     for (unsigned i = 0; i < archive->read_count; i++) {
-        if (pq_connection_is_ready(archive->read_connections[i]))
+        if (archive->readers[i].admitted && pq_connection_is_ready(archive->readers[i].connection))
             return true;
     }
     return false;
+}
+
+bool archive_is_writable(const struct archive *archive)
+{
+    return archive_is_up(archive) && !archive->health.refused;
 }

@@ -23,10 +23,24 @@ enum query {
     QUERY_MAX
 };
 
+/* What became of the log that was known. */
+enum log_change {
+    LOG_SAME,
+    LOG_CONTINUED, /* another epoch, that has all that was known: nothing is lost but the name */
+    LOG_OTHER      /* another log: positions start anew. The first one, too */
+};
+
+struct log_state {
+    const char *epoch;
+    gint64 position;  /* its head */
+    const char *past; /* epochs that have ended, as cursor_accept() reads them */
+    enum log_change change;
+};
+
 struct archive_callbacks {
-    /* The database is there and its schema fits: the log's epoch and head. Again after each
-     * reconnect. */
-    void (*up)(const char *epoch, gint64 position, void *data);
+    /* The database is there, its schema fits, and it may be written. Again after each reconnect, and when the
+     * log's epoch has changed. */
+    void (*up)(const struct log_state *log, void *data);
     void (*down)(void *data);
     /* For several instances, else NULL: a transaction that took the log's positions after BEFORE up
      * to AFTER (the same: none) was committed. The done callbacks of its writes are called between
@@ -40,8 +54,11 @@ struct archive *archive_new(const struct options *options, const struct archive_
 /* Waiting work is answered with ERROR_UNAVAILABLE. */
 void archive_free(struct archive *archive);
 
-/* Whether reads and writes are possible right now. */
+/* Whether there are connections to read and to write with. */
 bool archive_is_up(const struct archive *archive);
+/* Whether the database also takes writes: found by the writes themselves and, while there are none, by trying
+ * one every few seconds. */
+bool archive_is_writable(const struct archive *archive);
 
 /* Rows of a finished query; valid during the callback. */
 struct rows;

@@ -13,20 +13,38 @@ const struct pq_statement *archive_statements(void);
 /* The code that a failed statement means; ERROR_NONE for success. */
 enum error_code archive_result_error(const PGresult *result);
 
+/* The session may not write, and stored nothing; the next one may. */
+bool archive_is_read_only(const PGresult *result);
+
 struct rows {
     const PGresult *result;
 };
+
+/* Whether the database takes writes, as writes and the watchdog find. A connection that is up does not say so: the
+ * disk may be full, a lock may be held, the session may be read only. */
+struct health {
+    gint64 proven; /* clock_monotonic of the last write that was committed; 0: none on this connection */
+    bool refused;
+};
+void health_proven(struct health *health);
+void health_refused(struct health *health, const char *reason); /* for the log: a SQLSTATE or a word */
+void health_note_error(struct health *health, const PGresult *result);
 
 /* The writing half. */
 struct writer;
 /* CALLBACKS and its DATA must outlive the writer. */
 struct writer *writer_new(const struct options *options, struct pq_connection *connection,
-                          const struct archive_callbacks *callbacks, void *data);
+                          const struct archive_callbacks *callbacks, struct health *health,
+                          void *data);
 void writer_free(struct writer *writer); /* it must be empty */
 bool writer_is_empty(const struct writer *writer);
 void writer_fail_all(struct writer *writer); /* answers everything; its connection is gone */
 void writer_refuse(struct writer *writer);   /* answers what did not fit into the queue */
 void writer_add(struct writer *writer, struct write *write);
+bool writer_is_waiting(const struct writer *writer); /* for the answer to a batch */
+/* The highest position in the log that writes were told. */
+gint64 writer_newest(const struct writer *writer);
+void writer_set_newest(struct writer *writer, gint64 position);
 void writer_connected(struct writer *writer);   /* what was in flight is sent again, then the rest */
 void writer_flush(struct writer *writer);       /* at each turn's end */
 void writer_tick(struct writer *writer);        /* twice a second: gives up on what waited too long */

@@ -36,6 +36,8 @@ struct writer {
     struct pq_connection *connection;
     const struct archive_callbacks *callbacks;
     void *data;
+    struct health *health;
+    gint64 newest; /* the highest position known of the log */
     GQueue waiting[WRITE_KINDS];
     GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
     GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
@@ -51,11 +53,13 @@ struct writer {
 };
 
 struct writer *writer_new(const struct options *options, struct pq_connection *connection,
-                          const struct archive_callbacks *callbacks, void *data)
+                          const struct archive_callbacks *callbacks, struct health *health,
+                          void *data)
 {
     struct writer *writer = g_new0(struct writer, 1);
     writer->connection = connection;
     writer->callbacks = callbacks;
+    writer->health = health;
     writer->data = data;
     for (int kind = 0; kind < WRITE_KINDS; kind++)
         g_queue_init(&writer->waiting[kind]);
@@ -84,6 +88,21 @@ static struct write *pop_write(GQueue *queue)
 static void batch_free(struct batch *batch)
 {
     g_free(batch);
+}
+
+bool writer_is_waiting(const struct writer *writer)
+{
+    return writer->in_flight.length > 0;
+}
+
+gint64 writer_newest(const struct writer *writer)
+{
+    return writer->newest;
+}
+
+void writer_set_newest(struct writer *writer, gint64 position)
+{
+    writer->newest = position;
 }
 
 bool writer_is_empty(const struct writer *writer)
@@ -142,12 +161,14 @@ static void batch_settled(struct batch *batch, const PGresult *result)
     metric_add(METRIC_ARCHIVE_BATCHES, 1);
     metric_add(METRIC_ARCHIVE_BATCH_ROWS, batch->writes.length);
     metric_observe(METRIC_ARCHIVE_COMMIT, clock_monotonic() - batch->sent_at);
+    health_proven(writer->health);
     if (writer->callbacks->batch_begin)
         writer->callbacks->batch_begin(batch->frame.ret_before, batch->frame.ret_after,
                                        writer->data);
     struct write *write;
     for (int row = 0; (write = pop_write(&batch->writes)); row++) {
         codec->decode(write, result, row);
+        writer->newest = MAX(writer->newest, write->position);
         finish(writer, write, ERROR_NONE);
     }
     if (writer->callbacks->batch_begin)
@@ -165,21 +186,23 @@ static void batch_split(struct batch *batch)
     }
 }
 
-/* A repetition among them: put back, and look more closely next time. */
-static void batch_repeat(struct batch *batch)
+/* Puts them back to be sent again: CAREFUL when there is a repetition among them. */
+static void batch_put_back(struct batch *batch, bool careful)
 {
     GQueue *waiting = &batch->writer->waiting[batch->kind];
     GList *link;
     while ((link = g_queue_pop_tail_link(&batch->writes))) {
-        ((struct write *)link->data)->careful = true;
+        struct write *write = link->data;
+        write->careful = write->careful || careful;
         g_queue_push_head_link(waiting, link);
     }
 }
 
+
 static void batch_refused(struct batch *batch, enum error_code error)
 {
     if (error == ERROR_CONFLICT && !batch->careful) {
-        batch_repeat(batch);
+        batch_put_back(batch, true);
         return;
     }
     if (batch->writes.length > 1 && error != ERROR_UNAVAILABLE) {
@@ -199,6 +222,8 @@ static void batch_done(PGresult *result, void *data)
     struct writer *writer = batch->writer;
     g_queue_remove(&writer->in_flight, batch);
     enum error_code error = result ? archive_result_error(result) : ERROR_NONE;
+    if (error == ERROR_UNAVAILABLE)
+        health_note_error(writer->health, result);
     /* What may have been stored by an earlier sending is not refused because the database is busy. */
     if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
         if (result)
@@ -214,6 +239,8 @@ static void batch_done(PGresult *result, void *data)
         error = ERROR_INTERNAL;
     if (error == ERROR_NONE)
         batch_settled(batch, result);
+    else if (archive_is_read_only(result))
+        batch_put_back(batch, false);
     else
         batch_refused(batch, error);
     batch_free(batch);
@@ -417,6 +444,9 @@ void writer_tick(struct writer *writer)
     give_up_waiting(writer, now);
     tell_late(&writer->in_flight, now);
     tell_late(&writer->unsettled, now);
+    const struct batch *oldest = g_queue_peek_head(&writer->in_flight);
+    if (oldest && now - oldest->sent_at >= ARCHIVE_PATIENCE)
+        health_refused(writer->health, "silent");
     if (writer->unsettled.head)
         loop_wake();
 }

@@ -384,12 +384,14 @@ static gboolean on_tick(gpointer data)
 
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
-void cluster_archive_up(struct cluster *cluster, gint64 position, bool other_log)
+void cluster_archive_up(struct cluster *cluster, const struct log_state *log)
 {
     if (!cluster)
         return;
+    if (log->change != LOG_SAME && cluster->lease)
+        lease_start_anew(cluster->lease);
     g_autofree char *channel = g_strconcat("trestle:", cluster->core->epoch, NULL);
-    fanout_archive_up(cluster->core, position, other_log);
+    fanout_archive_up(cluster->core, log->position, log->change == LOG_OTHER);
     redis_choose(cluster->redis, channel);
 }
 

@@ -12,6 +12,7 @@ struct cluster;
 struct core;
 struct link;
 struct link_callbacks;
+struct log_state;
 
 /* NULL: this is the only instance. Prepares CORE; before the features start. REACHED is called when the
  * server can be reached again through another instance, while the own link is down. */
@@ -23,7 +24,7 @@ void cluster_free(struct cluster *cluster);
 void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data);
 void cluster_start(struct cluster *cluster, struct link *link);
 
-void cluster_archive_up(struct cluster *cluster, gint64 position, bool other_log);
+void cluster_archive_up(struct cluster *cluster, const struct log_state *log);
 void cluster_link_changed(struct cluster *cluster);
 /* An IQ answer that nobody here waits for: another instance may. */
 void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result);

@@ -159,6 +159,14 @@ void lease_yield(struct lease *lease, unsigned seconds)
     lose(lease);
 }
 
+void lease_start_anew(struct lease *lease)
+{
+    lease->given_back = lease->asking;
+    lease->next = 0;
+    if (lease->held)
+        lose(lease);
+}
+
 struct lease *lease_new(struct core *core, const char *name, const struct lease_callbacks *callbacks,
                         void *data)
 {

@@ -73,7 +73,9 @@ struct core {
     void (*tell_related)(struct core *core, const struct uuid *user);
     void (*tell_outbox)(struct core *core, gint64 newest);
     struct limiter *limiter;    /* NULL: no limits */
-    char *epoch;                /* of the log; changes when a database is restored to the past */
+    char *epoch;                /* of the log; changes when another server goes on with it */
+    char *past;                 /* epochs that have ended, see cursor_accept() */
+    unsigned log;               /* counts logs: positions of an older one mean nothing */
     GArray *appearing;          /* of struct uuid: conversations to bring into lists, until the turn's end */
     gint64 position;            /* up to which the log was handed out to subscribers */
     GQueue later;               /* event.c's own */

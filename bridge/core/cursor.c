@@ -23,3 +23,19 @@ bool cursor_parse(const char *text, const char *epoch, gint64 *ret_position)
     *ret_position = g_ascii_strtoll(digits, NULL, 10);
     return true;
 }
+
+bool cursor_accept(const char *text, const char *epoch, const char *past, gint64 *ret_position)
+{
+    if (cursor_parse(text, epoch, ret_position))
+        return true;
+    g_auto(GStrv) ended = g_strsplit(past ? past : "", " ", -1);
+    for (char **entry = ended; *entry; entry++) {
+        char *last = strchr(*entry, ':');
+        if (!last)
+            continue;
+        *last++ = '\0';
+        if (cursor_parse(text, *entry, ret_position))
+            return *ret_position <= g_ascii_strtoll(last, NULL, 10);
+    }
+    return false;
+}

@@ -77,6 +77,8 @@ struct subscriber {
     /* More was missed up to POSITION than is worth reading: the client has to fetch its state anew.
      * NULL: revoked is called. */
     void (*missed)(struct subscriber *subscriber, gint64 position);
+    /* The log is another one: its positions start anew, at POSITION, and the client has to fetch its state. */
+    void (*start_anew)(struct subscriber *subscriber, gint64 position);
     struct account *account; /* reference held while subscribed */
     /* Its clients forget by themselves that somebody types, so they are told again and again. */
     bool repeats;

@@ -10,6 +10,7 @@ libcore_a_SOURCES = \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/delivery.h \
+  bridge/core/epoch.c bridge/core/epoch.h \
   bridge/core/event.c bridge/core/event.h \
   bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \

@@ -237,11 +237,12 @@ static void drained(struct outbox *outbox)
 
 static void cleared(const struct rows *rows, enum error_code error, void *data)
 {
-    (void)rows;
     struct outbox *outbox = data;
-    if (error != ERROR_NONE) {
-        log_info(AREA_CORE, "outbox-not-cleared", "code=%s", error_info(error)->code);
-        outbox->uncleared = true;
+    bool other_log = error == ERROR_NONE && rows_count(rows) == 1 && !rows_boolean(rows, 0, 0);
+    if (error != ERROR_NONE || other_log) {
+        log_info(AREA_CORE, "outbox-not-cleared", "code=%s",
+                 other_log ? "other-log" : error_info(error)->code);
+        outbox->uncleared = outbox->settled > 0;
     }
     if (--outbox->clearing == 0 && !outbox->pinging)
         drained(outbox);
@@ -250,7 +251,7 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
 static void clear_settled(struct outbox *outbox)
 {
     g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->settled);
-    const char *values[] = {position, *outbox->fence ? outbox->fence : NULL};
+    const char *values[] = {position, *outbox->fence ? outbox->fence : NULL, outbox->core->epoch};
     outbox->uncleared = false;
     outbox->clearing++;
     archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);

@@ -159,6 +159,17 @@ void pairs_forget(struct core *core, const struct uuid *user)
     g_hash_table_foreach_remove(core->pairs->by_conversation, is_of, wanted);
 }
 
+void pairs_forget_all(struct core *core)
+{
+    if (!core->pairs)
+        return;
+    core->pairs->generation++;
+    g_hash_table_remove_all(core->pairs->readings);
+    g_hash_table_remove_all(core->pairs->by_name);
+    g_hash_table_remove_all(core->pairs->by_conversation);
+    g_hash_table_remove_all(core->pairs->absent);
+}
+
 void pairs_grew(struct core *core)
 {
     if (!core->pairs)

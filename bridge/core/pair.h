@@ -64,6 +64,9 @@ struct pair *pair_known(const struct core *core, const struct uuid *conversation
 /* What is known of the conversation has changed: it is read anew when it is needed next. */
 void pair_forget(struct core *core, const struct uuid *conversation);
 
+/* Nothing that is known counts any more. */
+void pairs_forget_all(struct core *core);
+
 /* How USER stands to others has changed: the same for all conversations of USER. */
 void pairs_forget(struct core *core, const struct uuid *user);
 

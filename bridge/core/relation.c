@@ -261,6 +261,16 @@ void relation_changed_elsewhere(struct core *core, const struct uuid *user)
         core->related(core, user);
 }
 
+void relations_forget_all(struct core *core)
+{
+    struct relations *relations = core->relations;
+    if (!relations)
+        return;
+    relations->generation++;
+    while (relations->order.head)
+        entry_drop(relations, relations->order.head->data);
+}
+
 void relation_forget(struct core *core, const struct uuid *user)
 {
     if (!core->relations || uuid_is_nil(user))

@@ -53,5 +53,8 @@ void relation_forget(struct core *core, const struct uuid *user);
 /* The same where another instance has changed it: nobody else is told. */
 void relation_changed_elsewhere(struct core *core, const struct uuid *user);
 
+/* Nothing that is remembered counts any more, here. */
+void relations_forget_all(struct core *core);
+
 void relations_init(struct core *core);
 void relations_clear(struct core *core);

@@ -15,6 +15,7 @@ struct reading {
     gint64 position;
     gint64 maximum;
     gint64 limit; /* 0: none */
+    unsigned log; /* core->log when it was asked: POSITION is one of that */
     resume_done done;
     void *data;
 };
@@ -97,6 +98,7 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         g_ptr_array_sort(events, by_position);
         bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, 1) != NULL;
         result.resync = too_much || reading->position > result.position ||
+                        reading->log != reading->core->log ||
                         events->len > reading->maximum;
         if (!result.resync && rows_text(rows, 0, 7))
             cut_at(&result, rows_integer(rows, 0, 7));
@@ -124,6 +126,7 @@ void resume_page(struct core *core, struct account *account, gint64 position, gi
     reading->position = position;
     reading->maximum = core->options->websocket_resume_max;
     reading->limit = limit;
+    reading->log = core->log;
     reading->done = done;
     reading->data = data;
     g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, position);

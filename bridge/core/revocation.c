@@ -25,6 +25,7 @@ struct revocations {
 struct question {
     struct core *core;
     gint64 asked; /* the position asked with; -1: none */
+    unsigned log; /* core->log then */
     bool timed;
     void (*done)(void *data);
     void *data;
@@ -55,6 +56,12 @@ bool revocations_cover(struct core *core, gint64 position)
         revocations->position = position;
     }
     return position >= revocations->position;
+}
+
+void revocations_start_anew(struct core *core)
+{
+    core->revocations->known = false;
+    core->revocations->position = 0;
 }
 
 static void finish(struct question *question)
@@ -122,7 +129,9 @@ static void answered(const struct rows *rows, enum error_code error, void *data)
     }
     /* Asked without a position, the answer only says where to begin, unless a sign-in has. */
     bool more = false;
-    if (question->asked >= 0)
+    if (question->log != core->log)
+        more = true;
+    else if (question->asked >= 0)
         more = apply(core, rows);
     else if (!revocations->known)
         revocations_cover(core, rows_integer(rows, 0, 0));
@@ -139,6 +148,7 @@ static void ask(struct question *question)
     const struct revocations *revocations = question->core->revocations;
     char position[24];
     question->asked = revocations->known ? revocations->position : -1;
+    question->log = question->core->log;
     g_snprintf(position, sizeof position, "%" G_GINT64_FORMAT, question->asked);
     const char *values[] = {revocations->known ? position : NULL, G_STRINGIFY(PAGE_MAX)};
     archive_query(question->core->archive, QUERY_REVOCATION_SINCE, values, answered, question);

@@ -26,6 +26,9 @@ struct revocation {
 void revocations_init(struct core *core);
 void revocations_clear(struct core *core);
 
+/* Another log has other revocations: the next answer sets the start. */
+void revocations_start_anew(struct core *core);
+
 /* Begins to ask by itself. */
 void revocations_start(struct core *core);
 

@@ -183,6 +183,15 @@ static void start_anew(struct follower *follower, gint64 position)
         end(follower, true); /* it comes back with its old cursor and is told then */
 }
 
+static void other_log(struct subscriber *subscriber, gint64 position)
+{
+    struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
+    g_clear_pointer(&follower->events, g_ptr_array_unref);
+    follower->behind = false;
+    follower->read_to = 0;
+    start_anew(follower, position);
+}
+
 static void log_read(const struct resume_result *result, void *data)
 {
     struct follower *follower = data;
@@ -334,7 +343,7 @@ static void begin(struct follower *follower, const char *cursor)
     gint64 from;
     struct core *core = follower->core;
     follower->position = event_position(core, follower->subscriber.account);
-    if (!cursor || !cursor_parse(cursor, core->epoch, &from)) {
+    if (!cursor || !cursor_accept(cursor, core->epoch, core->past, &from)) {
         write_hello(follower, follower->position);
         if (cursor)
             start_anew(follower, follower->position);
@@ -368,7 +377,7 @@ static void follow(struct request *request)
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
     follower->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .missed = missed, .grant = request->grant};
+        .deliver = deliver, .revoked = revoked, .missed = missed, .start_anew = other_log, .grant = request->grant};
     struct stream_owner owner = {stream_drained, stream_closed, follower};
     follower->stream = request_stream(request, "text/event-stream", &owner);
     if (!follower->stream) {

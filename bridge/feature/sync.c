@@ -215,6 +215,14 @@ static void revoked(struct subscriber *subscriber)
     end_soon(poll);
 }
 
+static void start_anew(struct subscriber *subscriber, gint64 position)
+{
+    struct poll *poll = loop_owner(subscriber, struct poll, subscriber);
+    if (poll->request)
+        reply_without_items(g_steal_pointer(&poll->request), position, true);
+    end_soon(poll);
+}
+
 static void left(struct request *request)
 {
     end_soon(request->data);
@@ -234,7 +242,8 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     poll->waits = true;
     poll->link.data = poll;
     poll->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .missed = missed, .grant = request->grant};
+        .deliver = deliver, .revoked = revoked, .missed = missed,
+        .start_anew = start_anew, .grant = request->grant};
     g_queue_push_tail_link(&polls, &poll->link);
     poll->timer = g_timeout_add((guint)(MIN(seconds, allowed) * 1000), time_is_over, poll);
     request_watch(request, left);
@@ -251,7 +260,7 @@ static void sync_log(struct request *request)
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (!values[SYNC_SINCE].present || !cursor_parse(values[SYNC_SINCE].text, core->epoch, &since)) {
+    if (!values[SYNC_SINCE].present || !cursor_accept(values[SYNC_SINCE].text, core->epoch, core->past, &since)) {
         reply_without_items(request, event_position(core, request->account),
                             values[SYNC_SINCE].present);
         return;

@@ -53,6 +53,7 @@ struct pq_connection {
     } hosts;
     bool broken; /* is buried when the present callback has returned */
     bool looking; /* the same, for results */
+    const char *unfit; /* why the session is being left; NULL: it is not */
     const struct pq_statement *statements;
     int statement_count;
     struct pq_callbacks callbacks;
@@ -69,6 +70,7 @@ static struct {
     char *reason;
     gint64 at;
     unsigned withheld;
+    bool unfit; /* of a session that was left: the next one may be ready, and left, too */
 } said;
 
 static void connect_start(struct pq_connection *c);
@@ -165,7 +167,8 @@ static char *loggable(const char *message)
 static void log_loss(struct pq_connection *c, bool was_ready)
 {
     unsigned withheld;
-    g_autofree char *reason = loggable(PQerrorMessage(c->conn));
+    said.unfit = c->unfit != NULL;
+    g_autofree char *reason = loggable(c->unfit ? c->unfit : PQerrorMessage(c->conn));
     if (is_news(reason, &withheld))
         log_warning(AREA_ARCHIVE, "database-lost", "ready=%s withheld=%u reason=\"%s\"",
                     was_ready ? "yes" : "no", withheld, reason);
@@ -198,7 +201,8 @@ static void connection_lost(struct pq_connection *c)
     g_clear_pointer(&c->conn, PQfinish);
     g_clear_pointer(&c->preparing_error, PQclear);
     c->state = STATE_WAITING;
-    c->backoff = was_ready ? BACKOFF_FIRST : MIN(c->backoff * 2, BACKOFF_LAST);
+    c->backoff = was_ready && !c->unfit ? BACKOFF_FIRST : MIN(c->backoff * 2, BACKOFF_LAST);
+    c->unfit = NULL;
     c->timer = g_timeout_add(c->backoff, timer_fired, c);
     metric_add(METRIC_ARCHIVE_RECONNECTS, was_ready);
     fail_running(c);
@@ -279,8 +283,10 @@ static void prepared(struct pq_connection *c)
         return;
     }
     timer_stop(c);
-    g_clear_pointer(&said.reason, g_free);
+    if (!said.unfit)
+        g_clear_pointer(&said.reason, g_free);
     c->state = STATE_READY;
+    c->heard = clock_monotonic();
     if (c->callbacks.ready)
         c->callbacks.ready(c, c->data);
 }
@@ -328,20 +334,23 @@ static void request_result(struct running *request, PGresult *result)
     PQclear(result);
 }
 
-/* Errors after which this session is of no use any more, though the server keeps it open. */
-static bool ends_session(const PGresult *result)
+/* Errors after which this session is of no use any more, though the server keeps it open: what is wrong
+ * with it, or NULL. */
+static const char *session_problem(const PGresult *result)
 {
-    static const char *const states[] = {
-        "25006", /* read only: a standby, or set so when the session began */
-        "26000", /* our statements are gone: somebody between us and the server hands out its own sessions */
-        "0A000", /* the statements' results have changed: a migration */
+    static const struct {
+        const char *state, *reason;
+    } problems[] = {
+        {"25006", "the session may not write"},
+        {"26000", "the session has lost its statements: is there a pooler between?"},
+        {"0A000", "the statements of the session are those of an older schema"},
     };
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    for (size_t i = 0; state && i < G_N_ELEMENTS(states); i++) {
-        if (strcmp(state, states[i]) == 0)
-            return true;
+    for (size_t i = 0; state && i < G_N_ELEMENTS(problems); i++) {
+        if (strcmp(state, problems[i].state) == 0)
+            return problems[i].reason;
     }
-    return false;
+    return NULL;
 }
 
 /* Whether libpq made this result itself, for want of an answer. */
@@ -352,8 +361,11 @@ static bool is_made_up(const PGresult *result)
 
 static void result_arrived(struct pq_connection *c, PGresult *result)
 {
-    if (ends_session(result))
+    const char *problem = session_problem(result);
+    if (problem) {
+        c->unfit = problem;
         connection_broke(c);
+    }
     if (is_made_up(result)) {
         PQclear(result);
         return;
@@ -431,6 +443,14 @@ static void socket_ready(struct loop_watch *watch, uint32_t events)
         flush(c);
 }
 
+/* libpq would print it. */
+static void notice_arrived(void *data, const char *message)
+{
+    (void)data;
+    g_autofree char *text = loggable(message);
+    log_debug(AREA_ARCHIVE, "notice", "text=\"%s\"", text);
+}
+
 /* LIST with its entry number FIRST in front; NULL when it need not be turned. Caller frees. */
 static char *turn_list(const char *list, unsigned first)
 {
@@ -462,6 +482,7 @@ static void connect_start(struct pq_connection *c)
         connection_lost(c);
         return;
     }
+    PQsetNoticeProcessor(c->conn, notice_arrived, NULL);
     c->state = STATE_CONNECTING;
     c->timer = g_timeout_add(CONNECT_TIMEOUT, timer_fired, c);
     watch_events(c, EPOLLOUT);
@@ -579,6 +600,21 @@ bool pq_connection_send(struct pq_connection *c, int statement, const struct pq_
 gint64 pq_connection_silence(const struct pq_connection *c)
 {
     return c->running.length == 0 ? 0 : clock_monotonic() - c->heard;
+}
+
+gint64 pq_connection_quiet(const struct pq_connection *c)
+{
+    bool quiet = pq_connection_is_ready(c) && c->running.length == 0;
+    return quiet ? clock_monotonic() - c->heard : 0;
+}
+
+void pq_connection_leave(struct pq_connection *c, const char *reason)
+{
+    if (c->state == STATE_WAITING)
+        return;
+    c->unfit = reason;
+    c->hosts.first = (c->hosts.first + 1) % c->hosts.count;
+    connection_lost(c);
 }
 
 void pq_connection_break(struct pq_connection *c)

@@ -69,5 +69,12 @@ bool pq_connection_send_framed(struct pq_connection *connection, int statement,
  * none. */
 gint64 pq_connection_silence(const struct pq_connection *connection);
 
+/* For how long (microseconds) a connection that is owed no answer has said nothing; 0: it is owed one, or not
+ * ready. */
+gint64 pq_connection_quiet(const struct pq_connection *connection);
+
 /* Gives up on the connection, as if it had broken: for a server that has stopped answering. */
 void pq_connection_break(struct pq_connection *connection);
+/* The same for a session that works, but is of no use, for REASON, which is logged. The next one comes after a
+ * growing pause, from the next host if the URI names several. */
+void pq_connection_leave(struct pq_connection *connection, const char *reason);

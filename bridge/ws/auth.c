@@ -45,7 +45,7 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     uuid_generate(&socket->session);
     uuid_format(&socket->session, session);
     gint64 from;
-    if (!resuming || !cursor_parse(resuming, core->epoch, &from))
+    if (!resuming || !cursor_accept(resuming, core->epoch, core->past, &from))
         from = socket->position;
     cursor_format(core->epoch, MIN(from, socket->position), cursor);
     g_auto(buffer) payload = BUFFER_INIT((user->json ? strlen(user->json) : 0) + 512);

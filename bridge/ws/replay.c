@@ -217,7 +217,7 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
         socket_fail(socket, id, ERROR_CONFLICT, "a resume is under way", NULL);
         return;
     }
-    if (!cursor_parse(cursor, core->epoch, &from)) {
+    if (!cursor_accept(cursor, core->epoch, core->past, &from)) {
         send_resync(socket, id, event_position(core, socket->subscriber.account));
         return;
     }

@@ -30,6 +30,7 @@ static void ready(struct loop_watch *watch, uint32_t events);
 static void deliver(struct subscriber *subscriber, struct event *event);
 static void revoked(struct subscriber *subscriber);
 static void missed(struct subscriber *subscriber, gint64 position);
+static void start_anew(struct subscriber *subscriber, gint64 position);
 
 static gint64 seconds(gint64 count)
 {
@@ -57,7 +58,7 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed,
+    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed, .start_anew = start_anew,
                                              .repeats = dialect && dialect->repeats};
     socket->server = server;
     socket->dialect = dialect;
@@ -233,6 +234,16 @@ static void revoked(struct subscriber *subscriber)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
     socket_close(socket, CLOSE_UNAUTHENTICATED, subscriber->why ? subscriber->why : "signed out");
+}
+
+static void start_anew(struct subscriber *subscriber, gint64 position)
+{
+    struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
+    output_forget_positions(&socket->output);
+    socket->floor = 0;
+    socket->position = socket->live_from = position;
+    if (socket->state == SOCKET_OPEN)
+        replay_missed(socket, position);
 }
 
 static void missed(struct subscriber *subscriber, gint64 position)

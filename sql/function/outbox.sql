@@ -16,11 +16,17 @@ LANGUAGE sql STABLE AS $$
     WHERE o.position > p_position ORDER BY o.position LIMIT p_limit
 $$;
 
--- What was proven delivered up to p_position. With several instances only the holder of the link's
--- lease may say so; p_epoch is NULL without.
-CREATE FUNCTION outbox_delivered(p_position bigint, p_epoch bigint) RETURNS void
-LANGUAGE sql AS $$
+-- What was proven delivered up to p_position, in the log of p_log: positions of another epoch mean
+-- other rows. With several instances only the holder of the link's lease may say so; p_epoch is NULL
+-- without. False: it is another log by now.
+CREATE FUNCTION outbox_delivered(p_position bigint, p_epoch bigint, p_log text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_log IS DISTINCT FROM (SELECT epoch FROM log_head) THEN
+    RETURN false;
+  END IF;
   DELETE FROM outbox WHERE position <= p_position
     AND (p_epoch IS NULL
-         OR EXISTS (SELECT FROM leases WHERE name = 'link' AND epoch = p_epoch))
-$$;
+         OR EXISTS (SELECT FROM leases WHERE name = 'link' AND epoch = p_epoch));
+  RETURN true;
+END $$;

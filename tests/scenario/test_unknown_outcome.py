@@ -138,7 +138,7 @@ def test_a_cursor_is_good_before_the_log_is_known(stack, app, proxy):
         cursor = socket.hello["cursor"]
     dora.send(talk, "missed")
     stack.kill("bridge")
-    proxy.keep_answer("log_state")
+    proxy.keep_answer("log_open")
     starting = threading.Thread(target=stack.restart, args=("bridge",))
     starting.start()
     proxy.wait_kept()

@@ -132,12 +132,13 @@ def calls(db):
         ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
         ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
-        ("log_state", "", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
+        ("log_state", "", ()), ("log_open", "NULL, 0", ()), ("log_watch", "NULL, 0", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
         ("search_index", "500", ()), ("search_renew", "64", ()),
         ("message_search", "%s, NULL, 'text 17', 50, NULL", (user,)),
         ("message_search", "%s, %s, 'text', 50, NULL", (user, conversation)),
         ("outbox_page", "%s, 128", (10000 + MESSAGES - 2500,)),
-        ("outbox_delivered", "10010, NULL", ()), ("outbox_delivered", "10020, 1", ()),
+        ("outbox_delivered", "10010, NULL, (SELECT epoch FROM log_head)", ()),
+        ("outbox_delivered", "10020, 1, (SELECT epoch FROM log_head)", ()),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 

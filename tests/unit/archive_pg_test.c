@@ -20,6 +20,7 @@ static struct archive *archive;
 static struct options *options;
 static PGconn *admin;
 static unsigned ups;
+static enum log_change change;
 static struct uuid alice, conversation;
 
 struct tally {
@@ -30,11 +31,10 @@ struct tally {
 };
 static struct tally tally;
 
-static void came_up(const char *epoch, gint64 position, void *data)
+static void came_up(const struct log_state *log, void *data)
 {
-    (void)epoch;
-    (void)position;
     (void)data;
+    change = log->change;
     ups++;
 }
 
@@ -294,6 +294,41 @@ START_TEST(killed_backend_settles_everything_once)
 }
 END_TEST
 
+static void come_up_again(void)
+{
+    unsigned before = ups;
+    g_free(sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+               " WHERE application_name = 'trestle' AND datname = current_database()"));
+    while (ups == before || !archive_is_up(archive))
+        turn();
+}
+
+/* ORIGIN stands for the server and timeline that the log was written on before. */
+START_TEST(another_log_is_noticed)
+{
+    start();
+    open_archive();
+    ck_assert_int_eq(change, LOG_OTHER); /* the first */
+    for (int i = 0; i < 20; i++)
+        add("x");
+    finish_all(20);
+    come_up_again();
+    ck_assert_int_eq(change, LOG_SAME);
+    g_free(sql("UPDATE log_head SET origin = 'elsewhere'"));
+    come_up_again();
+    ck_assert_int_eq(change, LOG_CONTINUED);
+    g_free(sql("UPDATE log_head SET origin = 'elsewhere', position = position - 1"));
+    come_up_again();
+    ck_assert_int_eq(change, LOG_OTHER);
+    add("y");
+    finish_all(1);
+    g_free(sql("UPDATE log_head SET position = position - 1"));
+    come_up_again();
+    ck_assert_int_eq(change, LOG_OTHER);
+    stop();
+}
+END_TEST
+
 static void ask_done(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
@@ -496,7 +531,7 @@ int main(void)
         return 77;
     const TTest *const tests[] = {
         poison_row_spares_its_neighbours, marks_and_failures_keep_their_order, many_writes_in_order_and_in_few_statements,
-        killed_backend_settles_everything_once, absent_server_is_told_after_three_seconds,
+        killed_backend_settles_everything_once, another_log_is_noticed, absent_server_is_told_after_three_seconds,
         stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
         what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
         second_address_is_tried, silent_address_is_given_up_for_the_next, large_texts_go_in_several_statements,

@@ -31,4 +31,25 @@ START_TEST(nothing_else_is_one)
 }
 END_TEST
 
-UNIT_MAIN("core_cursor", what_goes_out_comes_back, nothing_else_is_one)
+START_TEST(an_ended_epoch_is_good_up_to_its_end)
+{
+    static const struct {
+        const char *text;
+        gint64 position; /* -1: refused */
+    } rows[] = {{"new-99", 99}, {"old-70", 70}, {"old-71", -1}, {"older-5", 5},
+                {"older-6", -1}, {"ol-1", -1}, {"olds-1", -1}, {"70-1", -1}};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        gint64 position = -1;
+        bool good = cursor_accept(rows[i].text, "new", "old:70 older:5", &position);
+        ck_assert_msg(good == (rows[i].position >= 0), "%s", rows[i].text);
+        if (good)
+            ck_assert_int_eq(position, rows[i].position);
+    }
+    gint64 position;
+    ck_assert(!cursor_accept("old-1", "new", "", &position));
+    ck_assert(!cursor_accept("old-1", "new", NULL, &position));
+}
+END_TEST
+
+UNIT_MAIN("core_cursor", what_goes_out_comes_back, nothing_else_is_one,
+          an_ended_epoch_is_good_up_to_its_end)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starting anew with another log. Sockets stay: their clients fetch their state again, as after a resync, and each is
+ * checked as if it came in now, for users and sign-outs of the end of the old log are gone, or others. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/core/account.h"
+#include "bridge/core/core.h"
+#include "bridge/core/epoch.h"
+#include "bridge/core/event.h"
+#include "bridge/core/pair.h"
+#include "bridge/core/relation.h"
+#include "bridge/core/revocation.h"
+#include "bridge/core/provision.h"
+
+struct question {
+    struct core *core;
+    struct uuid user;
+    struct uuid credential;
+};
+
+/* state, position, created_at of session_check(); the last is NULL for a user that is not there. */
+static void subscriber_checked(const struct rows *rows, enum error_code error, void *data)
+{
+    g_autofree struct question *question = data;
+    bool good = error == ERROR_NONE && rows_count(rows) == 1 && rows_integer(rows, 0, 0) == 0 &&
+                rows_text(rows, 0, 2);
+    struct revocation revocation = {.user = question->user, .credential = question->credential,
+                                    .reason = "sign in again"};
+    if (!good && question->core->archive)
+        session_revoke(question->core, &revocation);
+}
+
+static void subscriber_check(struct core *core, const struct subscriber *subscriber)
+{
+    struct question *question = g_new0(struct question, 1);
+    char credential[UUID_TEXT_SIZE], issued[24];
+    *question = (struct question){core, subscriber->account->id, subscriber->grant.credential};
+    uuid_format(&subscriber->grant.credential, credential);
+    g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, subscriber->grant.issued);
+    bool own = subscriber->grant.issued > 0; /* else a server key let it in, which is not signed out */
+    const char *values[] = {subscriber->account->id_text, own ? credential : NULL,
+                            own ? issued : NULL};
+    archive_query(core->archive, QUERY_SESSION_CHECK, values, subscriber_checked, question);
+}
+
+/* A subscriber may remove itself, or others, while it is told. */
+static void account_start_anew(struct core *core, struct account *account)
+{
+    for (guint i = account->subscribers ? account->subscribers->len : 0; i-- > 0;) {
+        if (!account->subscribers || i >= account->subscribers->len)
+            continue;
+        struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
+        subscriber_check(core, subscriber);
+        subscriber->start_anew(subscriber, core->position);
+    }
+}
+
+static void unref_account(gpointer data)
+{
+    account_unref(data);
+}
+
+static void subscribers_start_anew(struct core *core)
+{
+    g_autoptr(GPtrArray) accounts = g_ptr_array_new_with_free_func(unref_account);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, core->accounts_by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (((struct account *)value)->subscribers)
+            g_ptr_array_add(accounts, account_ref(value));
+    }
+    for (guint i = 0; i < accounts->len; i++)
+        account_start_anew(core, accounts->pdata[i]);
+}
+
+static void begin_anew(struct core *core, gint64 position)
+{
+    core->log++;
+    core->position = position;
+    g_hash_table_remove_all(core->sessions);
+    revocations_start_anew(core);
+    relations_forget_all(core);
+    pairs_forget_all(core);
+    subscribers_start_anew(core);
+}
+
+void epoch_take(struct core *core, const struct log_state *log)
+{
+    bool first = !core->epoch[0];
+    g_free(core->past);
+    core->past = g_strdup(log->past);
+    if (log->change != LOG_SAME) {
+        g_free(core->epoch);
+        core->epoch = g_strdup(log->epoch);
+    }
+    if (first)
+        core->position = log->position;
+    else if (log->change == LOG_OTHER)
+        begin_anew(core, log->position);
+}
