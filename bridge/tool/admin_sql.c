@@ -82,6 +82,22 @@ static char *describe_failure(PGconn *connection, const PGresult *result)
     return one_line(message ? message : PQerrorMessage(connection));
 }
 
+char *admin_sql_try_write(PGconn *connection)
+{
+    PQclear(PQexec(connection, "BEGIN"));
+    g_autoptr(PGresult) result = PQexec(connection, tool_query_text(TOOL_WRITE_TRY));
+    bool good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    g_autofree char *refusal = good ? g_strdup(PQgetvalue(result, 0, 0)) : NULL;
+    char *problem = good ? NULL : describe_failure(connection, result);
+    PQclear(PQexec(connection, "ROLLBACK"));
+    if (g_strcmp0(refusal, "standby") == 0)
+        problem = g_strdup("it is a standby, which takes no writes; [database] uri must lead to the primary "
+                           "(target_session_attrs=read-write with several hosts)");
+    else if (g_strcmp0(refusal, "read-only") == 0)
+        problem = g_strdup("it is read only (default_transaction_read_only of the role, the database or the server)");
+    return problem;
+}
+
 char *admin_sql_create_key(const struct options *options, const char *name, const guint8 *hash,
                            const char *scopes)
 {

@@ -21,6 +21,9 @@ char *admin_sql_explain(const char *message);
 /* Waits at most five seconds. NULL and *ret_problem (caller frees) when there is no connection. */
 PGconn *admin_sql_connect(const struct options *options, char **ret_problem);
 /* The single value that STATEMENT yields; NULL when it fails or yields NULL. Caller frees. */
+/* Tries what writes need, and takes it back: why it does not work, or NULL; caller frees. */
+char *admin_sql_try_write(PGconn *connection);
+
 char *admin_sql_value(PGconn *connection, const char *statement);
 
 /* NULL when done, else what went wrong; caller frees. HASH has 32 bytes, SCOPES commas. */

@@ -49,6 +49,7 @@ static void check_running(struct doctor *doctor)
         doctor_http_get(options->http_admin_listen, options->http_admin_port, "/metrics");
     doctor->running = metrics && strstr(metrics, "\ntrestle_") != NULL;
     doctor->link_up = doctor->running && strstr(metrics, "\ntrestle_link_up 1\n") != NULL;
+    doctor->refused = doctor->running && strstr(metrics, "\ntrestle_archive_writable 0\n") != NULL;
 }
 
 static void check_database_settings(struct doctor *doctor, PGconn *connection)
@@ -79,7 +80,8 @@ static void check_locale(struct doctor *doctor, PGconn *connection)
                    locale);
 }
 
-static void check_schema(struct doctor *doctor, PGconn *connection)
+/* Whether it fits. */
+static bool check_schema(struct doctor *doctor, PGconn *connection)
 {
     g_autofree char *version =
         admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_NEWEST));
@@ -101,6 +103,21 @@ static void check_schema(struct doctor *doctor, PGconn *connection)
     else
         doctor_say(doctor, VERDICT_FAIL, "schema",
                    "the tables of trestle are not there; run 'trestle migrate'");
+    return number == schema_version() && g_strcmp0(functions, schema_functions_digest()) == 0;
+}
+
+/* A disk that is full, a lock, a standby, a read-only session: all else looks well then. */
+static void check_writing(struct doctor *doctor, PGconn *connection)
+{
+    g_autofree char *problem = admin_sql_try_write(connection);
+    if (problem)
+        doctor_say(doctor, VERDICT_FAIL, "writing", "the database takes no writes: %s", problem);
+    else if (doctor->refused)
+        doctor_say(doctor, VERDICT_FAIL, "writing",
+                   "a write was tried and taken back, but trestle is running and its own are refused; its log "
+                   "says why (writes-refused)");
+    else
+        doctor_say(doctor, VERDICT_OK, "writing", "a write was tried, and taken back");
 }
 
 static void check_clock(struct doctor *doctor, PGconn *connection)
@@ -144,7 +161,8 @@ static void check_database(struct doctor *doctor)
                    version % 10000, encoding);
     check_locale(doctor, connection);
     check_database_settings(doctor, connection);
-    check_schema(doctor, connection);
+    if (check_schema(doctor, connection))
+        check_writing(doctor, connection);
     check_clock(doctor, connection);
     doctor_note_holder(doctor, connection);
 }

@@ -15,6 +15,7 @@ struct doctor {
     bool failed;  /* some part did */
     bool running; /* a trestle with this configuration's listeners is at work */
     bool link_up; /* … and says that it has the component link */
+    bool refused; /* the daemon that runs finds writes refused */
     char *holder; /* several instances: the one that holds the link's lease now; NULL: none */
 };
 

@@ -13,6 +13,10 @@ SELECT max(version) FROM schema_migrations
 -- name: schema_functions
 SELECT digest FROM schema_functions
 
+-- In a transaction that is rolled back.
+-- name: write_try
+SELECT coalesce(refusal, '') FROM log_watch(NULL, 0)
+
 -- name: clock_now
 SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 
