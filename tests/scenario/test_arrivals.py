@@ -4,9 +4,10 @@ import uuid
 
 import pytest
 
-from harness.daemon import Daemon
+from harness.daemon import Daemon, psql
 from harness.fake_xmpp import FakeXmpp
 from harness.rest import App
+from harness.sse import EventStream
 from harness.watch import metrics
 from test_hostile_stanza import make_world
 
@@ -47,6 +48,14 @@ def error_of(server, id):
 def contents(app):
     return {talk["jid"]: [m["content"] for m in app.messages(talk)["items"]]
             for filter in ("all", "requests") for talk in app.conversations(filter=filter)["items"]}
+
+
+def ident_of(app, talk, seq):
+    """The id of the message with this seq, 0 for the first."""
+    oldest = app.messages(talk, limit=1)["items"][0]
+    while oldest["seq"] > seq + 1:
+        oldest = app.messages(talk, limit=100, before=oldest["id"])["items"][0]
+    return oldest["id"]
 
 
 def settle(server, app):
@@ -151,3 +160,42 @@ def test_a_flood_of_one_sender_is_refused_and_hurts_nobody_else(running_stack):
         with app.ws() as socket:
             send(server, app.jid, "<body>hello</body>", good)
             socket.expect("message.new", content="hello")
+
+
+def test_what_was_accepted_once_can_be_read_for_ever(world, bridge):
+    """Of a time when stanzas alone had a bound; each is more than half a megabyte of JSON."""
+    server, app = world
+    start = app.call(200, "GET", "/api/sync")["cursor"]
+    for n in range(40):
+        send(server, app.jid, f"<body>needle {n}</body>")
+    settle(server, app)
+    psql(bridge[1].info["database"], "UPDATE messages SET body = body || repeat(chr(92), 255000) WHERE body LIKE 'needle%'")
+    names = [f"needle {n}" for n in range(40)]
+
+    def walk(read, cursor, forward=False):
+        seen, pages, page = [], 0, read()
+        while True:
+            found = [m["content"].strip(chr(92)) for m in page["items"]]
+            assert found
+            seen, pages = (seen + found) if forward else (found + seen), pages + 1
+            if not page["has_more"]:
+                return seen, pages
+            page = read(**{cursor: page["next"]})
+    talk = next(t for t in app.conversations()["items"] if t["jid"] == "bob@example.org")
+    assert talk["last_message"]["content"].startswith("needle 39")
+    first = app.call(200, "GET", f"/api/conversations/{talk['id']}/messages", limit=1, around=ident_of(app, talk, 0))
+    assert walk(lambda **q: app.messages(talk, **q), "before") == (names, 3)
+    assert walk(lambda **q: app.messages(talk, **{"after": first["items"][0]["id"], **q}), "after", True) == (names[1:], 3)
+    assert walk(lambda **q: app.call(200, "GET", "/api/messages/search", q="needle", **q), "before", True) == (names[::-1], 3)
+    synced, since = [], start
+    while True:
+        page = app.call(200, "GET", "/api/sync", since=since)
+        synced += [f["payload"]["content"].strip(chr(92)) for f in page["items"] if f["type"] == "message.new"]
+        since = page["cursor"]
+        if not page["has_more"]:
+            break
+    assert synced == names + ["last"]
+    with app.ws(resume=start) as socket, EventStream(app, last=start) as stream:
+        for name in names:
+            assert socket.expect("message.new")["payload"]["content"] == name + chr(92) * 255000
+            assert stream.expect("message.new")["data"]["payload"]["content"] == name + chr(92) * 255000
