@@ -8,8 +8,6 @@
 #include "xep/jid.h"
 #include "xep/time.h"
 
-#define EARLIEST (INT64_C(946684800) * 1000000) /* 2000-01-01: XMPP is not much older */
-
 bool delay_parse(xmpp_stanza_t *stanza, struct delay *ret)
 {
     for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
@@ -40,7 +38,7 @@ static bool earliest_of(xmpp_stanza_t *stanza, const char *by, int64_t latest_us
             stanza_is(child, "delay", NS_DELAY) ? stanza_attr(child, "stamp") : NULL;
         const char *from = stanza_attr(child, "from");
         int64_t us;
-        if (!stamp || !xep_time_parse(stamp, &us) || us < EARLIEST || us > latest_us ||
+        if (!stamp || !xep_time_parse(stamp, &us) || us < XEP_TIME_EARLIEST || us > latest_us ||
             (found && us >= *ret_us) || !is_by(from ? from : "", by))
             continue;
         *ret_us = us;

@@ -7,7 +7,7 @@
 
 bool idle_parse(xmpp_stanza_t *presence, int64_t *ret_since_us)
 {
-    xmpp_stanza_t *element = stanza_child(presence, "idle", NS_IDLE);
+    xmpp_stanza_t *element = stanza_child_having(presence, "idle", NS_IDLE, "since");
     const char *since = element ? stanza_attr(element, "since") : NULL;
     return since && xep_time_parse(since, ret_since_us);
 }

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* 2000-01-01: XMPP is not much older; a clock that shows less is not right. */
+#define XEP_TIME_EARLIEST (INT64_C(946684800) * 1000000)
+
 /* Reads CCYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm); digits behind the sixth are cut off. *ret_us is
  * clamped to the years above. False, and *ret_us untouched, when TEXT is anything else. */
 bool xep_time_parse(const char *text, int64_t *ret_us);

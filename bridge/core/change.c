@@ -10,8 +10,6 @@
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
 
-#define CHANGE_JSON_MAX (1024 * 1024) /* ceiling of a result or an event's payload, bytes */
-
 struct changing {
     struct core *core;
     change_done done;
@@ -34,11 +32,9 @@ static void publish_one(struct core *core, const json_t *row, publish_event publ
         free(text);
         return;
     }
-    g_auto(buffer) payload = BUFFER_INIT(CHANGE_JSON_MAX);
+    g_auto(buffer) payload = BUFFER_INIT(strlen(text)); /* the archive has bounds of its own */
     buffer_append_string(&payload, text);
     free(text);
-    if (payload.overflow)
-        return;
     g_autoptr(trestle_event) event =
         event_new(type, member_integer(row, "position"), member_integer(row, "at"), &payload);
     const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
@@ -120,8 +116,9 @@ void change_reply(struct request *request, unsigned status, const struct change_
     } else if (result->outcome > OUTCOME_REPEATED) {
         request_fail(request, codes[result->outcome], NULL);
     } else {
-        g_auto(buffer) buf = BUFFER_INIT(CHANGE_JSON_MAX);
-        buffer_append_string(&buf, result->text ? result->text : "{}");
+        const char *text = result->text ? result->text : "{}";
+        g_auto(buffer) buf = BUFFER_INIT(strlen(text));
+        buffer_append_string(&buf, text);
         request_reply(request, result->outcome == OUTCOME_DONE ? status : 200, &buf);
     }
 }

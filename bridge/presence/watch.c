@@ -21,6 +21,7 @@
 #include "xep/0012_last.h"
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
+#include "xep/time.h"
 
 #define TOPIC "contact" /* on the bus */
 #define TICK_MILLISECONDS 250
@@ -330,7 +331,9 @@ static bool on_available(const struct stanza_context *context)
                      .caps_node = usable ? (char *)(guintptr)presence.caps.node : NULL,
                      .caps_ver = usable ? (char *)(guintptr)presence.caps.ver : NULL},
         .available = true,
-        .at = presence.idle_since_us < clock_wall() ? MAX(presence.idle_since_us, 0) : 0};
+        .at = presence.idle_since_us >= XEP_TIME_EARLIEST && presence.idle_since_us < clock_wall()
+                  ? presence.idle_since_us
+                  : 0};
     sight(context, &sighting);
     return true;
 }
@@ -338,9 +341,9 @@ static bool on_available(const struct stanza_context *context)
 static bool on_unavailable(const struct stanza_context *context)
 {
     struct sighting sighting = {.at = -1};
-    struct delay delay;
-    if (delay_parse(context->stanza, &delay))
-        sighting.at = CLAMP(delay.stamp_us, 1, clock_wall());
+    const char *at = strchr(context->from_bare, '@');
+    const char *const by[] = {at ? at + 1 : context->from_bare, context->from_bare, context->from, "", NULL};
+    delay_choose(context->stanza, by, clock_wall(), &sighting.at);
     sight(context, &sighting);
     return true;
 }

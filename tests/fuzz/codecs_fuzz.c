@@ -22,8 +22,11 @@
 #include "xep/0359_ids.h"
 #include "xep/error.h"
 #include "xep/message.h"
+#include "xep/message_text.h"
 #include "xep/presence.h"
 #include "xep/stream_reader.h"
+#include "xep/visible.h"
+#include "xep/time.h"
 
 #define ROOT                                                                                       \
     "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' "                              \
@@ -150,6 +153,20 @@ static void run_profile(xmpp_stanza_t *stanza)
     vcard4_parse(item.payload, &card);
 }
 
+static void run_text(xmpp_stanza_t *stanza, const struct message_stanza *message)
+{
+    static const char *const by[] = {"example.org", "", NULL};
+    g_auto(message_text) text = {0};
+    int64_t us;
+    message_text_read(stanza, message, &text);
+    if ((text.told == MESSAGE_TOLD) != (text.text != NULL) ||
+        (text.text && !text_is_visible(text.text, strlen(text.text))) ||
+        (text.told == MESSAGE_REFUSED && !text.reason))
+        abort();
+    if (delay_choose(stanza, by, INT64_MAX, &us) && us < XEP_TIME_EARLIEST)
+        abort();
+}
+
 static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
 {
     static const char *const domains[] = {"app.example.org", NULL};
@@ -159,7 +176,8 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
     (void)userdata;
 
     check_round_trip(stanza);
-    message_parse(stanza, "en", &message);
+    if (message_parse(stanza, "en", &message))
+        run_text(stanza, &message);
     forward_parse(stanza, &forward);
     carbon_inner(stanza);
     g_autoptr(xmpp_stanza_t) stripped = stanza_id_strip(stanza, domains);
