@@ -18,6 +18,7 @@ from harness.described import seen  # noqa: E402
 from harness.rest import App, Backend  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
+pytest_plugins = ["harness.again"]
 _running = None
 
 
@@ -157,11 +158,11 @@ def pytest_testnodedown(node, error):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session, exitstatus):
+def pytest_sessionfinish(session):
     config = session.config
     if hasattr(config, "workeroutput"):
         config.workeroutput["seen"] = seen.dump()
-    elif config.getoption("--complete") and exitstatus == 0 and untouched():
+    elif config.getoption("--complete") and session.exitstatus == 0 and untouched():
         session.exitstatus = 1
 
 
