@@ -76,6 +76,14 @@ def test_a_page_signs_in_by_cookie_and_writes_with_its_csrf_token(page, alice, b
     assert [m["content"] for m in bella.messages(talk)["items"]] == ["From a page", "Once"]
 
 
+@pytest.mark.parametrize("name", ["index.html", "chat.js"])
+def test_a_page_that_could_not_be_got_is_loaded_again(chromium, own, bridge, name):
+    own.missing.append(name)
+    with pytest.warns(UserWarning, match="did not load"):
+        chromium.open(own, bridge)
+    assert own.missing == []
+
+
 def test_a_page_may_use_a_token_instead(chromium, own, bridge, alice):
     chromium.open(own, bridge)
     headers = {"Authorization": f"Bearer {alice.token}"}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Chromium without a window, and the origins from which it gets the page of tests/clients/page."""
-import functools
 import http.server
+import mimetypes
 import os
 import threading
+import warnings
 
 import pytest
 
@@ -14,6 +15,7 @@ CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 FLAGS = ("--headless", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-dev-shm-usage", "--no-first-run")
 SCRIPT_SECONDS = 20
+LOADS = 3
 
 # What a script throws is handed over as text: a refused fetch is such a case.
 WRAPPED = """
@@ -26,17 +28,40 @@ class Failed(Exception):
     """The script threw."""
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """The page's files, out of memory; never out of the browser's."""
+
+    def do_GET(self):
+        name = self.path.lstrip("/")
+        content = self.server.files.get(name)
+        if name in self.server.missing:
+            self.server.missing.remove(name)
+            content = None
+        self.send_response(200 if content is not None else 404)
+        self.send_header("Content-Type", mimetypes.guess_type(name)[0] or "text/plain")
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content or b"")
+
     def log_message(self, *_):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 64
+
+
 class Origin:
-    """A web server that has the page; `host` makes it another site, not only another port."""
+    """A web server that has the page; `host` makes it another site, not only another port.
+
+    The next request for a file that is named in `missing` does not get it.
+    """
 
     def __init__(self, host="127.0.0.1"):
-        handler = functools.partial(_Quiet, directory=str(PAGE))
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.files = {file.name: file.read_bytes() for file in PAGE.iterdir()}
+        self.missing = self._server.missing = []
         self.url = f"http://{host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -55,6 +80,7 @@ class Chromium:
         service = pytest.importorskip("selenium.webdriver.chrome.service")
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         for flag in (*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])):
             options.add_argument(flag)
         direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -68,9 +94,22 @@ class Chromium:
 
     def visit(self, origin, bridge):
         """The page from there; the browser has the cookies that it had."""
-        self._driver.get(f"{origin.url}/index.html")
+        self._load(f"{origin.url}/index.html")
         self.run("window.chat = new Chat(args[0])", bridge.info["rest"])
         return self
+
+    def _load(self, url):
+        """WebDriver does not tell that a page, or its script, could not be got: it has Chromium's page of errors, or
+        the page without its script. Then it is loaded again, as a person would, and how it failed is a warning."""
+        for attempt in range(LOADS):
+            self._driver.get(url)
+            if self.run("return typeof Chat") == "function":
+                return
+            told = "; ".join(entry["message"] for entry in self._driver.get_log("browser"))
+            why = f"{url} did not load: at {self._driver.current_url}, {self._driver.title!r}: {told}"
+            if attempt + 1 < LOADS:
+                warnings.warn(why, stacklevel=2)
+        raise AssertionError(why)
 
     def run(self, script, *args):
         answer = self._driver.execute_async_script(WRAPPED % script, *args)
