@@ -147,6 +147,12 @@ static const struct http_part *ready_parts(void *data)
     return parts;
 }
 
+static enum error_code admits(void *data, guint64 address)
+{
+    const struct daemon *daemon = data;
+    return ws_server_admit(daemon->sockets, address);
+}
+
 static void upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
@@ -162,7 +168,7 @@ static bool knows_dialect(const char *name)
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
     struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols, .knows = knows_dialect,
-                                        .upgraded = upgraded, .data = daemon};
+                                        .admits = admits, .upgraded = upgraded, .data = daemon};
     struct http_probe probe = {ready_parts, NULL, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)

@@ -221,6 +221,7 @@ static bool check_limits(const struct options *options, GError **error)
         {"[limits] search", options->limits_search},
         {"[limits] uploads", options->limits_uploads},
         {"[limits] typing", options->limits_typing},
+        {"[limits] frames", options->limits_frames},
         {"[limits] server", options->limits_server},
         {"[limits] signin", options->limits_signin},
         {"[limits] xmpp_messages", options->limits_xmpp_messages},

@@ -115,6 +115,13 @@ unsigned subscriber_count(const struct account *account,
     return count;
 }
 
+bool subscriber_is_one_too_many(const struct account *account,
+                                void (*deliver)(struct subscriber *subscriber, struct event *event),
+                                gint64 maximum)
+{
+    return maximum > 0 && subscriber_count(account, deliver) >= maximum;
+}
+
 void event_deliver(struct account *account, struct event *event)
 {
     if (!account->subscribers)

@@ -92,6 +92,10 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber);
 /* How many subscribers of ACCOUNT have this DELIVER: one kind of them. */
 unsigned subscriber_count(const struct account *account,
                           void (*deliver)(struct subscriber *subscriber, struct event *event));
+/* Whether there are MAXIMUM of this kind already. 0: there is no limit. */
+bool subscriber_is_one_too_many(const struct account *account,
+                                void (*deliver)(struct subscriber *subscriber, struct event *event),
+                                gint64 maximum);
 
 /* Delivers EVENT to every subscriber of ACCOUNT (borrowed). */
 void event_deliver(struct account *account, struct event *event);

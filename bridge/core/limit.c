@@ -44,6 +44,7 @@ static const char *const names[LIMIT_MAX] = {
     [LIMIT_TYPING] = "typing",           [LIMIT_SERVER] = "server",
     [LIMIT_SIGNIN] = "signin",           [LIMIT_XMPP_MESSAGES] = "xmpp_messages",
     [LIMIT_XMPP_STANZAS] = "xmpp_stanzas", [LIMIT_XMPP_DOMAIN] = "xmpp_domain",
+    [LIMIT_FRAMES] = "frames",
 };
 
 const char *limit_name(enum limit limit)
@@ -67,6 +68,7 @@ struct limiter *limiter_new(const struct options *options)
         [LIMIT_SEARCH] = options->limits_search,
         [LIMIT_UPLOADS] = options->limits_uploads,
         [LIMIT_TYPING] = options->limits_typing,
+        [LIMIT_FRAMES] = options->limits_frames,
         [LIMIT_SERVER] = options->limits_server,
         [LIMIT_SIGNIN] = options->limits_signin,
         [LIMIT_XMPP_MESSAGES] = options->limits_xmpp_messages,

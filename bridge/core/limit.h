@@ -22,6 +22,7 @@ enum limit {
     LIMIT_SEARCH,
     LIMIT_UPLOADS,
     LIMIT_TYPING,        /* typing and presence frames */
+    LIMIT_FRAMES,        /* on sockets: what no other action counts, and what is refused */
     LIMIT_SERVER,        /* everything that a server key does, per key */
     LIMIT_SIGNIN,        /* failed sign-ins, per address */
     LIMIT_XMPP_MESSAGES, /* messages with a text, per bare JID on XMPP */

@@ -20,7 +20,6 @@
 #include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
 
-#define FOLLOWERS_MAX 32                     /* streams of one user */
 #define HEARTBEAT_MAX (20 * G_USEC_PER_SEC)  /* proxies end what is silent for 30 s */
 #define EVENT_MAX (4 * 1024 * 1024)          /* bytes of one event */
 #define RETRY 2000                           /* milliseconds until a browser comes back */
@@ -363,7 +362,7 @@ static void follow(struct request *request)
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (subscriber_count(request->account, deliver) >= FOLLOWERS_MAX) {
+    if (subscriber_is_one_too_many(request->account, deliver, core->options->limits_streams)) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your streams are open already");
         return;
     }

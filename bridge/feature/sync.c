@@ -7,6 +7,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
@@ -16,7 +17,6 @@
 #include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
 
-#define WAITING_MAX 8                 /* requests of one user that wait */
 #define REPLY_MAX (8 * 1024 * 1024)   /* bytes; what does not fit comes with the next page */
 #define ENVELOPE_MAX 512              /* of a reply, around its items */
 #define ITEMS_DEFAULT 100
@@ -235,7 +235,7 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     gint64 allowed = (request->grant.expires - clock_wall()) / G_USEC_PER_SEC;
     if (seconds == 0 || draining || allowed <= 0)
         return true;
-    if (subscriber_count(request->account, deliver) >= WAITING_MAX) {
+    if (subscriber_is_one_too_many(request->account, deliver, request->core->options->limits_polls)) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your requests wait already");
         return false;
     }

@@ -120,7 +120,7 @@ GArray *proxies_new(const char *const *words)
 }
 
 /* By the whole address: neighbours in a network of IPv6 are not the proxy. */
-static bool is_proxy(const GArray *proxies, const struct sockaddr *peer)
+bool proxies_have(const GArray *proxies, const struct sockaddr *peer)
 {
     struct in6_addr address;
     if (!peer_address(peer, &address))
@@ -137,7 +137,7 @@ guint64 caller_address(const GArray *proxies, const struct sockaddr *peer, const
 {
     guint64 own = limit_address(peer);
     *ret_silent = false;
-    if (!is_proxy(proxies, peer))
+    if (!proxies_have(proxies, peer))
         return limit_address_is_loopback(own) ? 0 : own;
     guint64 client = forwarded ? caller_of_forwarded(forwarded) : 0;
     *ret_silent = client == 0;

@@ -15,6 +15,7 @@ guint64 caller_of_forwarded(const char *header);
 
 /* The reverse proxies of the option http.proxies, each an address of 16 bytes. */
 GArray *proxies_new(const char *const *words);
+bool proxies_have(const GArray *proxies, const struct sockaddr *peer);
 
 /* The address to count a request for, which came from PEER with FORWARDED (NULL: no such header).
  * 0 is never limited: loopback that is no proxy of ours. A proxy that does not tell the client's

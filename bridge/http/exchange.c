@@ -340,6 +340,8 @@ static enum MHD_Result begin(struct exchange *exchange)
     if (head->content_length > 0)
         check_type(exchange);
     credentials_find(exchange);
+    if (exchange->handshake)
+        handshake_admit(exchange);
     if (exchange->code == ERROR_NONE && !count_body(exchange, head->content_length))
         exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
     if (exchange->code != ERROR_NONE && !is_swallowed(exchange)) {
@@ -459,6 +461,7 @@ static void admit(struct exchange *exchange, const struct session *session)
         return;
     }
     struct request *request = &exchange->request;
+    connection_trust(exchange->server, exchange->connection);
     if (session->account)
         request->account = account_ref(session->account);
     request->grant = session->grant;

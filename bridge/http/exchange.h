@@ -27,6 +27,7 @@ struct connection {
     int fd;
     enum wait wait;
     gint64 since;
+    guint64 address; /* where it counts until somebody signs in on it; 0: nowhere */
 };
 
 struct http_server {
@@ -36,6 +37,7 @@ struct http_server {
     char **origins;                   /* NULL-terminated, in their normal form */
     GArray *proxies;                  /* see caller.h */
     bool silent_proxy; /* one did not tell the client's address, which has been logged */
+    struct tally *addresses;          /* of connections on which nobody has signed in */
     struct MHD_Daemon *daemon;
     GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
     GQueue running;           /* struct exchange whose handler is at work */
@@ -49,6 +51,7 @@ struct http_server {
     struct loop_watch accepting; /* fd -1: closed */
     struct loop_watch serving;   /* libmicrohttpd's epoll set */
     int reserve;                 /* a descriptor to give up when there are no more */
+    unsigned evicted;            /* connections, in this turn */
     bool paused;                 /* no accepting until the next second */
     guint timer, stop_timer;
     gint64 patience[WAIT_MAX]; /* microseconds */
@@ -107,6 +110,7 @@ struct exchange {
 
 /* server.c */
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
+void connection_trust(struct http_server *server, struct connection *connection); /* somebody signed in */
 void server_want_run(struct http_server *server);
 void server_note_starved(struct http_server *server); /* logs at most once a second */
 
@@ -159,6 +163,7 @@ void reply_in_the_middle(int fd, enum error_code code, const char *detail);
 /* handshake.c */
 bool handshake_is_asked(const struct exchange *exchange);
 void handshake_check(struct exchange *exchange); /* may exchange_fail */
+void handshake_admit(struct exchange *exchange); /* the same; the caller's address is known */
 enum MHD_Result handshake_send(struct exchange *exchange);
 
 /* credentials.c */

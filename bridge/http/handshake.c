@@ -60,6 +60,16 @@ void handshake_check(struct exchange *exchange)
         exchange_fail(exchange, ERROR_UNAVAILABLE, NULL, NULL);
 }
 
+void handshake_admit(struct exchange *exchange)
+{
+    const struct websocket_upgrade *upgrade = &exchange->server->upgrade;
+    if (exchange->code != ERROR_NONE || !upgrade->admits)
+        return;
+    enum error_code code = upgrade->admits(upgrade->data, exchange->credentials.address);
+    if (code != ERROR_NONE)
+        exchange_fail(exchange, code, "too many sockets that have not signed in", NULL);
+}
+
 static void choose_dialect(struct exchange *exchange)
 {
     const char *const *names = exchange->server->upgrade.dialects;

@@ -20,6 +20,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/origin.h"
+#include "bridge/base/tally.h"
 #include "bridge/core/core.h"
 #include "bridge/http/caller.h"
 #include "bridge/http/exchange.h"
@@ -35,6 +36,7 @@
 #define RAW_BODY 524288 /* bytes that operations with raw_max take */
 #define REFUSED_PATIENCE (15 * G_USEC_PER_SEC) /* for a body that is only swallowed */
 #define BODY_RATE 16384 /* bytes a second; a large body may take longer */
+#define EVICTIONS_PER_TURN 16 /* the library has room for so many beyond the limit */
 #define STOP_POLL 20    /* milliseconds */
 
 void server_want_run(struct http_server *server)
@@ -63,6 +65,22 @@ void connection_wait(struct http_server *server, struct connection *connection, 
     g_queue_push_tail_link(&server->waiting[wait], &connection->link);
 }
 
+void connection_trust(struct http_server *server, struct connection *connection)
+{
+    if (!connection)
+        return;
+    tally_remove(server->addresses, connection->address);
+    connection->address = 0;
+}
+
+/* Where a connection counts that nobody has signed in on; 0: nowhere. */
+static guint64 counted_address(const struct http_server *server, const struct sockaddr *peer)
+{
+    guint64 address = limit_address(peer);
+    bool is_free = limit_address_is_loopback(address) || proxies_have(server->proxies, peer);
+    return is_free ? 0 : address;
+}
+
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -76,10 +94,14 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
         connection->link.data = connection;
         connection->wait = WAIT_NOTHING;
         connection_wait(server, connection, WAIT_HEAD);
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        connection->address = info ? counted_address(server, info->client_addr) : 0;
+        tally_add(server->addresses, connection->address);
         metric_add(METRIC_HTTP_CONNECTIONS, 1);
         return;
     }
     connection_wait(server, connection, WAIT_NOTHING);
+    connection_trust(server, connection);
     g_free(connection);
     *context = NULL;
     metric_add(METRIC_HTTP_CONNECTIONS, -1);
@@ -117,12 +139,14 @@ static void on_serving(struct loop_watch *watch, uint32_t events)
 static void at_turn_end(void *data)
 {
     struct http_server *server = data;
+    server->evicted = 0;
     for (unsigned i = 0; server->run_wanted && i < RUNS_PER_TURN; i++)
         serve(server);
 }
 
 static void refuse_connection(int fd, enum error_code code, const char *detail)
 {
+    metric_add(METRIC_HTTP_REFUSED, 1);
     reply_in_the_middle(fd, code, detail);
     close(fd);
 }
@@ -131,6 +155,29 @@ static bool is_full(const struct http_server *server)
 {
     return metric_get(METRIC_HTTP_CONNECTIONS) + metric_get(METRIC_WS_SOCKETS) >=
            server->core->options->http_connections_max;
+}
+
+/* Ends the connection that has done nothing for the longest time. False if each does something, or if
+ * enough were ended in this turn: they are gone at its end. */
+static bool evict_one(struct http_server *server)
+{
+    static const enum wait idle[] = {WAIT_HEAD, WAIT_REQUEST};
+    for (size_t i = 0; i < G_N_ELEMENTS(idle) && server->evicted < EVICTIONS_PER_TURN; i++) {
+        if (!server->waiting[idle[i]].head)
+            continue;
+        cut(server, server->waiting[idle[i]].head->data);
+        server->evicted++;
+        metric_add(METRIC_HTTP_EVICTED, 1);
+        server_want_run(server);
+        return true;
+    }
+    return false;
+}
+
+static bool has_too_many(const struct http_server *server, const struct sockaddr *peer)
+{
+    gint64 most = server->core->options->limits_address_connections;
+    return most > 0 && tally_get(server->addresses, counted_address(server, peer)) >= most;
 }
 
 /* There are no descriptors left: with the one in reserve the waiting client is told to go, else it
@@ -163,7 +210,11 @@ static void on_accepting(struct loop_watch *watch, uint32_t events)
             turn_one_away(server);
         if (fd < 0)
             return;
-        if (is_full(server)) {
+        if (has_too_many(server, (const struct sockaddr *)&address)) {
+            refuse_connection(fd, ERROR_RATE_LIMITED, "too many connections from this address");
+            continue;
+        }
+        if (is_full(server) && !evict_one(server)) {
             refuse_connection(fd, ERROR_UNAVAILABLE, "too many connections");
             continue;
         }
@@ -246,7 +297,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0,
         NULL, NULL, exchange_handle, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)options->http_connections_max + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        (unsigned)options->http_connections_max + EVICTIONS_PER_TURN + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
@@ -282,6 +333,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
         server->upgrade = *upgrade;
     server->origins = read_origins(options->http_origins);
     server->proxies = read_proxies(options->http_proxies);
+    server->addresses = tally_new();
     server->spare = g_ptr_array_new_with_free_func(g_free);
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
@@ -366,6 +418,7 @@ void http_server_free(struct http_server *server)
     routes_free(server->routes);
     g_strfreev(server->origins);
     g_array_unref(server->proxies);
+    tally_free(server->addresses);
     g_ptr_array_unref(server->spare);
     g_free(server);
 }

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <glib.h>
+
+#include "bridge/base/error.h"
 #include "bridge/core/session.h"
 
 struct websocket_handshake {
@@ -20,6 +23,8 @@ struct websocket_upgrade {
     const char *const *dialects;
     /* Whether ?dialect= may be NAME; a handshake with another one is refused. */
     bool (*knows)(const char *name);
+    /* ERROR_NONE if one more socket may come from ADDRESS, else what to answer. NULL: always. */
+    enum error_code (*admits)(void *data, guint64 address);
     /* The reply 101 has been sent; from here the connection belongs to the callee. It must not call
      * into the HTTP server. */
     void (*upgraded)(void *data, const struct websocket_handshake *handshake);

@@ -6,12 +6,14 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
+#include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
 
@@ -75,6 +77,16 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
     }
     if (session->grant.expires <= clock_wall()) {
         refuse(socket, id, ERROR_UNAUTHENTICATED, "the token has expired");
+        return;
+    }
+    if (socket_is_one_too_many(socket, session->account)) {
+        metric_add(METRIC_WS_REFUSED, 1);
+        refuse(socket, id, ERROR_RATE_LIMITED, "too many of your sockets are open already");
+        return;
+    }
+    if (!command_take(socket, session->account, LIMIT_FRAMES) ||
+        (cursor && !command_take(socket, session->account, LIMIT_REQUESTS))) {
+        refuse(socket, id, ERROR_RATE_LIMITED, "signing in too often");
         return;
     }
     socket_open(socket, session->account, &session->grant);

@@ -38,19 +38,39 @@ struct command {
     char *id;                 /* JSON text, or NULL; free() */
 };
 
+/* Counting ----------------------------------------------------------------------------------- */
+
+bool command_take(const struct ws_socket *socket, const struct account *account, enum limit limit)
+{
+    struct limit_state state;
+    return limiter_take(socket->server->core->limiter, &account->id, limit, &state);
+}
+
+/* A frame that no other limit counts costs as much as one that is worth something. */
+static void bill(struct ws_socket *socket)
+{
+    if (socket->state == SOCKET_OPEN && !command_take(socket, socket->subscriber.account, LIMIT_FRAMES))
+        socket_close(socket, CLOSE_POLICY, "too many frames that are refused or mean nothing");
+}
+
+static void refuse(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
+                   const char *pointer)
+{
+    socket_fail(socket, id, code, detail, pointer);
+    bill(socket);
+}
+
 /* Commands of the socket itself -------------------------------------------------------------- */
 
 static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
 {
     struct credentials credentials = {.token = values[0].text, .address = socket->address};
-    struct limit_state state;
     if (socket->state == SOCKET_GREETING)
         auth_begin(socket, &credentials, values[1].present ? values[1].text : NULL, id);
     else if (values[1].present)
-        socket_fail(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
-    else if (!limiter_take(socket->server->core->limiter, &socket->subscriber.account->id,
-                           LIMIT_REQUESTS, &state))
-        socket_fail(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
+        refuse(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
+    else if (!command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
+        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
     else
         auth_renew(socket, values[0].text, id);
 }
@@ -59,12 +79,16 @@ static void handle_ping(struct ws_socket *socket, const char *id, const struct f
 {
     (void)values;
     socket_send_frame(socket, &(struct dialect_frame){.type = "pong", .id = id});
+    bill(socket);
 }
 
 static void handle_resume(struct ws_socket *socket, const char *id,
                           const struct field_value *values)
 {
-    replay_begin(socket, values[0].text, id);
+    if (command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
+        replay_begin(socket, values[0].text, id);
+    else
+        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
 }
 
 static const struct field auth_fields[] = {
@@ -120,7 +144,7 @@ static bool check_fields(struct ws_socket *socket, const struct envelope *envelo
         return true;
     if (envelope->spelling)
         spelling_point(envelope->spelling, envelope->payload, &problem);
-    socket_fail(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+    refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return false;
 }
 
@@ -175,6 +199,8 @@ static void transport_fail(struct request *request, enum error_code code, struct
     if (problem->data && !dropped)
         send_problem(command, problem->data);
     buffer_clear(problem);
+    if (code == ERROR_RATE_LIMITED)
+        bill(command->socket);
     command_free(command);
 }
 
@@ -317,7 +343,7 @@ static bool translate(struct ws_socket *socket, struct envelope *envelope)
     envelope->native =
         spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
     if (!envelope->native)
-        socket_fail(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+        refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return envelope->native != NULL;
 }
 
@@ -335,7 +361,7 @@ static void dispatch(struct ws_socket *socket, struct envelope *envelope)
     } else if (operation) {
         begin_operation(socket, envelope, operation);
     } else {
-        socket_fail(socket, envelope->id, ERROR_UNPROCESSABLE, "there is no such command", "/type");
+        refuse(socket, envelope->id, ERROR_UNPROCESSABLE, "there is no such command", "/type");
     }
 }
 
@@ -353,13 +379,13 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     const char *detail, *pointer;
     struct envelope envelope = {0};
     if (!body_parse(text, length, &frame, &code, &detail)) {
-        socket_fail(socket, NULL, code, detail, NULL);
+        refuse(socket, NULL, code, detail, NULL);
         insist_on_auth(socket);
         return;
     }
     detail = read_envelope(frame, &envelope, &pointer);
     if (detail)
-        socket_fail(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
+        refuse(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
     else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
         dispatch(socket, &envelope);
     else

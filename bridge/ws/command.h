@@ -3,8 +3,12 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "bridge/core/limit.h"
+
+struct account;
 struct core;
 struct field;
 struct operation;
@@ -27,6 +31,9 @@ const struct command_builtin *command_builtins(void);
 
 /* The member of an ack's payload that holds OPERATION's reply; NULL when the reply is the payload. */
 const char *command_ack_member(const struct operation *operation);
+
+/* Takes one of LIMIT from the bucket of ACCOUNT, who sends on SOCKET; false if there is none left. */
+bool command_take(const struct ws_socket *socket, const struct account *account, enum limit limit);
 
 /* A whole text message of the client, valid UTF-8. */
 void command_receive(struct ws_socket *socket, const char *text, size_t length);

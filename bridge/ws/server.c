@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/tally.h"
 #include "bridge/core/core.h"
 #include "bridge/core/session.h"
 #include "bridge/core/token.h"
@@ -44,6 +46,7 @@ struct ws_server *ws_server_new(struct core *core)
     struct ws_server *server = g_new0(struct ws_server, 1);
     server->core = core;
     server->input = g_malloc(SOCKET_INPUT_SIZE);
+    server->addresses = tally_new();
     server->readers = g_ptr_array_new_with_free_func((GDestroyNotify)frame_reader_free);
     server->commands = command_table_new(core);
     server->dialect = dialect_find(options->websocket_dialect);
@@ -85,14 +88,28 @@ static gboolean timer_fired(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+enum error_code ws_server_admit(const struct ws_server *server, guint64 address)
+{
+    const struct options *options = server->core->options;
+    enum error_code code = ERROR_NONE;
+    if (options->limits_address_sockets > 0 &&
+        tally_get(server->addresses, address) >= options->limits_address_sockets)
+        code = ERROR_RATE_LIMITED;
+    else if (server->unsigned_count >= options->http_connections_max / 2)
+        code = ERROR_UNAVAILABLE;
+    if (code != ERROR_NONE)
+        metric_add(METRIC_WS_REFUSED, 1);
+    return code;
+}
+
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const struct credentials *credentials, const char *dialect)
 {
     const struct dialect *chosen = dialect_find(dialect);
-    struct ws_socket *socket = socket_new(server, fd, chosen ? chosen : server->dialect);
+    struct ws_socket *socket =
+        socket_new(server, fd, chosen ? chosen : server->dialect, credentials->address);
     if (!socket)
         return;
-    socket->address = credentials->address;
     if (server->timer == 0)
         server->timer = g_timeout_add(WHEEL_TICK / 1000, timer_fired, server);
     if (server->stopping)
@@ -126,6 +143,7 @@ void ws_server_free(struct ws_server *server)
         socket_destroy(server->sockets);
     flush_marked(server); /* drops the list's references */
     g_ptr_array_unref(server->readers);
+    tally_free(server->addresses);
     g_hash_table_unref(server->commands);
     g_free(server->input);
     g_free(server);

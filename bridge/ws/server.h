@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stddef.h>
 
+#include "bridge/base/error.h"
+
 struct core;
 struct credentials;
 struct ws_server;
@@ -20,6 +22,10 @@ struct ws_server *ws_server_new(struct core *core);
  * or NULL, which means that of [websocket] dialect. The arguments are borrowed for the call. */
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const struct credentials *credentials, const char *dialect);
+
+/* Whether one more socket from ADDRESS (see struct credentials) may come that has not signed in yet; else
+ * ERROR_RATE_LIMITED, or ERROR_UNAVAILABLE when all addresses together have too many. */
+enum error_code ws_server_admit(const struct ws_server *server, guint64 address);
 
 /* Closes every socket with 1001 and the cursor to resume from, after what it waits for was
  * answered. STOPPED (may be NULL) is called once, later, when the last one is gone, at most

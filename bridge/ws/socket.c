@@ -14,6 +14,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/tally.h"
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
@@ -53,7 +54,19 @@ static void set_deadline(struct ws_socket *socket, gint64 due)
     wheel_set(&socket->server->wheel, &socket->deadline, due);
 }
 
-struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dialect *dialect)
+static void socket_count(struct ws_socket *socket, bool counted)
+{
+    struct ws_server *server = socket->server;
+    if (socket->counted == counted)
+        return;
+    socket->counted = counted;
+    server->unsigned_count += counted ? 1 : -1U;
+    (counted ? tally_add : tally_remove)(server->addresses, socket->address);
+    metric_set(METRIC_WS_UNSIGNED, server->unsigned_count);
+}
+
+struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dialect *dialect,
+                             guint64 address)
 {
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
@@ -61,6 +74,7 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed, .start_anew = start_anew,
                                              .repeats = dialect && dialect->repeats};
     socket->server = server;
+    socket->address = address;
     socket->dialect = dialect;
     socket->state = SOCKET_GREETING;
     socket->interest = EPOLLIN;
@@ -79,6 +93,7 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     server->sockets = socket;
     server->count++;
     metric_set(METRIC_WS_SOCKETS, server->count);
+    socket_count(socket, true);
     set_deadline(socket,
                  clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
     return socket;
@@ -118,6 +133,7 @@ void socket_destroy(struct ws_socket *socket)
     if (socket->next)
         socket->next->link = socket->link;
     close(socket->watch.fd);
+    socket_count(socket, false);
     server->count--;
     metric_set(METRIC_WS_SOCKETS, server->count);
     socket->server = NULL;
@@ -560,11 +576,18 @@ void socket_renew(struct ws_socket *socket, const struct grant *grant)
     schedule(socket);
 }
 
+bool socket_is_one_too_many(const struct ws_socket *socket, const struct account *account)
+{
+    return subscriber_is_one_too_many(account, deliver,
+                                      socket->server->core->options->limits_sockets);
+}
+
 void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant)
 {
     struct core *core = socket->server->core;
     gint64 interval = seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
+    socket_count(socket, false);
     socket->subscriber.grant = *grant;
     socket->position = socket->live_from = event_position(core, account);
     socket->subscribed = true;

@@ -33,6 +33,8 @@ struct ws_server {
     struct ws_socket *dirty; /* have something to do at the end of the turn */
     struct wheel wheel;      /* the one deadline of every socket */
     guint timer;             /* runs while there are sockets */
+    struct tally *addresses; /* of sockets that have not signed in */
+    guint unsigned_count;    /* of those, all */
     GPtrArray *readers;      /* struct frame_reader *, idle */
     GHashTable *commands;    /* type → const struct operation * */
     const struct dialect *dialect; /* of clients that choose none */
@@ -70,7 +72,7 @@ struct ws_socket {
     struct frame_reader *reader; /* only while a message is incomplete or reading is paused */
     struct replay *replay;       /* only while a resume is under way */
     struct output output;
-    guint64 address;       /* see struct credentials */
+    guint64 address;       /* see struct credentials; counted in server->addresses until it signs in */
     gint64 heartbeat_due;  /* clock_monotonic; keeps its phase */
     gint64 position;       /* everything up to here was written */
     gint64 live_from;      /* events above it that were sent came live, not by a replay */
@@ -85,6 +87,7 @@ struct ws_socket {
     guint8 pauses;   /* enum socket_pause */
     guint8 missed;   /* pings since the peer was last heard */
     bool dirty : 1, subscribed : 1;
+    bool counted : 1;                  /* among those that have not signed in */
     bool blocked : 1;                  /* the kernel's buffer is full: wait for EPOLLOUT */
     bool heard : 1, heard_message : 1; /* since the last heartbeat */
     bool close_received : 1, shut : 1;
@@ -92,7 +95,8 @@ struct ws_socket {
 };
 
 /* Owned by the server until it is destroyed. Takes FD. NULL if it cannot be watched. */
-struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dialect *dialect);
+struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dialect *dialect,
+                             guint64 address);
 struct ws_socket *socket_ref(struct ws_socket *socket);
 void socket_unref(struct ws_socket *socket);
 
@@ -121,6 +125,9 @@ gint64 socket_newest_position(const struct ws_socket *socket);
 void socket_pause(struct ws_socket *socket, enum socket_pause reason);
 /* Goes on with what has been received meanwhile. */
 void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason);
+
+/* Whether ACCOUNT has as many sockets as a user may have. */
+bool socket_is_one_too_many(const struct ws_socket *socket, const struct account *account);
 
 /* The account is known: subscribes, and begins the heartbeat. */
 void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant);

@@ -267,3 +267,30 @@ def test_a_limit_that_makes_no_sense_is_told(stack, tmp_path, value):
     file.write_text(re.sub(r"(?m)^requests=.*$", f"requests={value}", good))
     status, _, text = run_trestle("check-config", "--config", file)
     assert status != 0 and "[limits] requests" in text
+
+
+def test_sockets_frames_streams_and_addresses_are_counted(stack):
+    limits = {"sockets": 2, "frames": "20/3600", "address_sockets": 2}
+    with Daemon(stack, options={"limits": limits, "http": {"proxies": "127.0.0.1 ::1"}}) as daemon:
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        with alice.ws() as first, alice.ws() as second:
+            with Socket(daemon.info["ws"]) as third:
+                third.auth(alice.token)
+                assert third.expect("error")["payload"]["problem"]["code"] == "rate_limited"
+                third.expect_close(1013)
+            for number in range(19):  # and two have signed in
+                second.send("ping", id=number)
+            second.expect_close(1008)
+            first.send("ping")
+            first.expect_close(1008)  # they are the user's, not the socket's
+            with bella.ws() as other:
+                other.sync()
+        from_afar = {"X-Forwarded-For": "192.0.2.7"}
+        with Socket(daemon.info["ws"], headers=from_afar), Socket(daemon.info["ws"], headers=from_afar):
+            reply = http_request(daemon.info["rest"], "GET", "/ws", headers={
+                **from_afar, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+            assert (reply.status, reply.json["code"]) == (429, "rate_limited")
+            with Socket(daemon.info["ws"], headers={"X-Forwarded-For": "192.0.2.8"}) as other:
+                other.auth(bella.token)
+                other.expect("hello")

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -72,6 +73,15 @@ static bool knows(const char *name)
     return strcmp(name, "strange") != 0;
 }
 
+static enum error_code admission;
+
+static enum error_code admits(void *data, guint64 address)
+{
+    (void)data;
+    ck_assert_uint_eq(address, 0); /* loopback */
+    return admission;
+}
+
 static const struct http_part *parts(void *data)
 {
     (void)data;
@@ -84,7 +94,7 @@ static void set_up(void)
 {
     loop_start();
     fake_core_init(&core);
-    struct websocket_upgrade upgrade = {.dialects = dialects, .knows = knows,
+    struct websocket_upgrade upgrade = {.dialects = dialects, .knows = knows, .admits = admits,
                                         .upgraded = on_upgraded};
     server = http_server_new(&core, &upgrade, NULL);
     g_assert(server);
@@ -490,6 +500,103 @@ CLIENT_TEST(promised_bodies_are_counted)
     while (metric_get(METRIC_HTTP_BODIES) > 0)
         ck_assert_uint_eq(ask(GET_NOW)->status, 200);
 }
+
+/* Who does nothing makes room for who comes. */
+CLIENT_TEST(idle_connections_make_room)
+{
+    struct options *options = (struct options *)(guintptr)core.options;
+    int silent[4], idle = dial();
+    say(idle, GET_NOW);
+    ck_assert_uint_eq(hear(idle)->status, 200);
+    for (size_t i = 0; i < G_N_ELEMENTS(silent); i++)
+        silent[i] = dial();
+    while (metric_get(METRIC_HTTP_CONNECTIONS) < 5)
+        g_thread_yield();
+    options->http_connections_max = 5;
+    for (size_t i = 0; i < G_N_ELEMENTS(silent); i++) {
+        int fd = dial();
+        say(fd, GET_NOW);
+        ck_assert_uint_eq(hear(fd)->status, 200);
+        ck_assert(has_ended(silent[i]));
+        close(silent[i]);
+    }
+    ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    ck_assert(has_ended(idle));
+    close(idle);
+}
+
+/* An address of this machine that is not loopback; NULL: it has none. */
+static char *own_address(void)
+{
+    struct ifaddrs *all = NULL;
+    char text[INET_ADDRSTRLEN];
+    char *found = NULL;
+    if (getifaddrs(&all) != 0)
+        return NULL;
+    for (struct ifaddrs *one = all; one && !found; one = one->ifa_next) {
+        const struct sockaddr_in *v4 = (const void *)one->ifa_addr;
+        if (v4 && v4->sin_family == AF_INET && (ntohl(v4->sin_addr.s_addr) >> 24) != 127 &&
+            inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text))
+            found = g_strdup(text);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+static char *far_address;
+
+static int dial_far(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct timeval patience = {.tv_sec = 20};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    inet_pton(AF_INET, far_address, &address.sin_addr);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+static void crowded_client(void)
+{
+    int fds[3];
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+        fds[i] = dial_far();
+    while (metric_get(METRIC_HTTP_CONNECTIONS) < 3)
+        g_thread_yield();
+    int more = dial_far();
+    struct reply *reply = hear(more);
+    ck_assert_uint_eq(reply->status, 429);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"code\":\"rate_limited\""));
+    ck_assert_ptr_nonnull(strstr(reply->head, "Retry-After: "));
+    ck_assert(has_ended(more));
+    close(more);
+    say(fds[0], GET_NOW); /* signs in: counts no more */
+    ck_assert_uint_eq(hear(fds[0])->status, 200);
+    more = dial_far();
+    say(more, "GET /api/now HTTP/1.1\r\n" HOST "\r\n");
+    ck_assert_uint_eq(hear(more)->status, 401);
+    close(more);
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+        close(fds[i]);
+}
+
+START_TEST(an_address_has_so_many_connections_without_signing_in)
+{
+    far_address = own_address();
+    if (!far_address)
+        return;
+    struct options *options = (struct options *)(guintptr)core.options;
+    http_server_free(server);
+    g_free(options->http_listen);
+    options->http_listen = g_strdup(far_address);
+    options->limits_address_connections = 3;
+    server = http_server_new(&core, NULL, NULL);
+    ck_assert_ptr_nonnull(server);
+    port = http_server_port(server);
+    run_client(crowded_client);
+    g_free(far_address);
+}
+END_TEST
 
 CLIENT_TEST(encoded_bodies_are_not_guessed_at)
 {
@@ -935,6 +1042,18 @@ CLIENT_TEST(bad_handshakes_are_refused)
     }
 }
 
+CLIENT_TEST(sockets_that_are_too_many_are_refused_before_they_are_made)
+{
+    static const enum error_code codes[] = {ERROR_RATE_LIMITED, ERROR_UNAVAILABLE, ERROR_NONE};
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
+        admission = codes[i];
+        struct reply *reply = ask("GET /ws HTTP/1.1\r\n" HOST UPGRADE "\r\n");
+        ck_assert_uint_eq(reply->status, codes[i] ? error_info(codes[i])->http_status : 101);
+        if (codes[i])
+            ck_assert_ptr_nonnull(strstr(reply->head, "Retry-After: 1\r\n"));
+    }
+}
+
 CLIENT_TEST(operators_see_the_state)
 {
     static const struct {
@@ -1026,6 +1145,8 @@ static Suite *suite(void)
     tcase_add_test(tests, chunked_bodies_are_held_to_the_same_ceilings);
     tcase_add_test(tests, malformed_chunks_smuggle_nothing);
     tcase_add_test(tests, promised_bodies_are_counted);
+    tcase_add_test(tests, idle_connections_make_room);
+    tcase_add_test(tests, an_address_has_so_many_connections_without_signing_in);
     tcase_add_test(tests, encoded_bodies_are_not_guessed_at);
     tcase_add_test(tests, one_path_has_many_spellings);
     tcase_add_test(tests, head_has_the_head_alone_and_no_effect);
@@ -1040,6 +1161,7 @@ static Suite *suite(void)
     tcase_add_test(tests, pages_of_listed_origins_may_ask);
     tcase_add_test(tests, a_websocket_is_handed_over);
     tcase_add_test(tests, bad_handshakes_are_refused);
+    tcase_add_test(tests, sockets_that_are_too_many_are_refused_before_they_are_made);
     tcase_add_test(tests, operators_see_the_state);
     tcase_add_test(tests, stopping_finishes_what_runs);
     tcase_add_test(tests, freeing_with_requests_under_way_is_safe);

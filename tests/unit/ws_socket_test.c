@@ -382,6 +382,119 @@ START_TEST(idle_sockets_are_pinged_and_dead_ones_closed)
 }
 END_TEST
 
+START_TEST(a_user_has_so_many_sockets)
+{
+    world_begin();
+    world.options->limits_sockets = 3;
+    struct client *clients[3];
+    for (size_t i = 0; i < G_N_ELEMENTS(clients); i++)
+        clients[i] = client_greeted();
+    for (size_t i = 0; i < 2; i++) {
+        struct client *more = client_new(i ? "new" : "good", NULL, 0); /* remembered, and not */
+        client_expect_error(more, "rate_limited");
+        client_expect_close(more, 1013, "rate_limited");
+        client_free(more);
+    }
+    client_text(clients[0], "{\"type\":\"ping\"}");
+    client_expect(clients[0], "pong");
+    client_free(clients[0]);
+    world_turn();
+    clients[0] = client_greeted();
+    for (size_t i = 0; i < G_N_ELEMENTS(clients); i++)
+        client_free(clients[i]);
+    world_end();
+}
+END_TEST
+
+START_TEST(frames_that_nothing_else_counts_are_counted)
+{
+    static const char *const frames[] = {
+        "{\"type\":\"ping\"}",
+        "{\"type\":\"nonsense\",\"id\":1}",
+        "{\"type\":\"echo\"}",
+        "{\"type\":\"resume\"}",
+        "[]",
+        "no JSON",
+        "{\"type\":\"auth\",\"payload\":{\"token\":\"good\",\"cursor\":\"x\"}}",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(frames); i++) {
+        world_begin();
+        g_free(world.options->limits_frames);
+        world.options->limits_frames = g_strdup("10/3600");
+        world_limit();
+        struct client *client = client_greeted(); /* the first of them */
+        for (unsigned n = 0; n < 10; n++) {
+            client_text(client, frames[i]);
+            client_expect(client, i == 0 ? "pong" : "error");
+        }
+        client_expect_close(client, 1008, "too many frames that are refused or mean nothing");
+        client_free(client);
+        client = client_new("good", NULL, 0);
+        client_expect_error(client, "rate_limited");
+        client_expect_close(client, 1013, "rate_limited");
+        client_free(client);
+        world_end();
+    }
+}
+END_TEST
+
+START_TEST(a_resume_counts_as_a_request)
+{
+    world_begin();
+    g_free(world.options->limits_requests);
+    g_free(world.options->limits_frames);
+    world.options->limits_requests = g_strdup("2/3600");
+    world.options->limits_frames = g_strdup("4/3600");
+    world_limit();
+    struct client *client = client_greeted();
+    for (unsigned n = 0; n < 2; n++) {
+        client_text(client, "{\"type\":\"resume\",\"payload\":{\"cursor\":\"e-100\"}}");
+        world_turn();
+        world_resume(1, 0, 100);
+        client_expect(client, "resumed");
+    }
+    for (unsigned n = 0; n < 3; n++) {
+        client_text(client, "{\"type\":\"resume\",\"payload\":{\"cursor\":\"e-100\"}}");
+        client_expect_error(client, "rate_limited");
+    }
+    client_text(client, "{\"type\":\"resume\",\"payload\":{\"cursor\":\"e-100\"}}");
+    client_expect_error(client, "rate_limited");
+    client_expect_close(client, 1008, "too many frames that are refused or mean nothing");
+    client_free(client);
+    client = client_new(NULL, NULL, 0);
+    client_text(client, "{\"type\":\"auth\",\"payload\":{\"token\":\"good\",\"cursor\":\"e-100\"}}");
+    client_expect_error(client, "rate_limited");
+    client_expect_close(client, 1013, "rate_limited");
+    client_free(client);
+    world_end();
+}
+END_TEST
+
+START_TEST(sockets_that_have_not_signed_in_are_counted)
+{
+    world_begin();
+    world.options->limits_address_sockets = 3;
+    world.options->http_connections_max = 10;
+    struct client *clients[5];
+    for (size_t i = 0; i < G_N_ELEMENTS(clients); i++) {
+        world.address = i < 3 ? 7 : 0;
+        clients[i] = client_new(NULL, NULL, 0);
+    }
+    ck_assert_int_eq(ws_server_admit(world.server, 7), ERROR_RATE_LIMITED);
+    ck_assert_int_eq(ws_server_admit(world.server, 8), ERROR_UNAVAILABLE); /* all together: half of 10 */
+    client_text(clients[0], "{\"type\":\"auth\",\"payload\":{\"token\":\"good\"}}");
+    client_expect(clients[0], "hello");
+    ck_assert_int_eq(ws_server_admit(world.server, 7), ERROR_NONE);
+    ck_assert_int_eq(ws_server_admit(world.server, 8), ERROR_NONE);
+    ck_assert_int_eq(metric_get(METRIC_WS_UNSIGNED), 4);
+    for (size_t i = 0; i < G_N_ELEMENTS(clients); i++)
+        client_free(clients[i]);
+    world_turn();
+    ck_assert_int_eq(metric_get(METRIC_WS_UNSIGNED), 0);
+    world_end();
+}
+END_TEST
+
 START_TEST(pings_of_many_sockets_are_spread)
 {
     world_begin();
@@ -588,6 +701,8 @@ UNIT_MAIN("ws_socket", auth_frame_is_greeted, a_newer_token_extends_the_session,
           pending_commands_are_limited_and_outlive_the_socket, hostile_framing_is_closed,
           pings_are_answered_within_a_message, either_side_may_close,
           expired_token_closes_within_a_second, idle_sockets_are_pinged_and_dead_ones_closed,
+          a_user_has_so_many_sockets, frames_that_nothing_else_counts_are_counted,
+          a_resume_counts_as_a_request, sockets_that_have_not_signed_in_are_counted,
           pings_of_many_sockets_are_spread, fan_out_serialises_once_and_writes_once_per_socket,
           slow_reader_is_closed_with_its_cursor_and_others_are_not,
           slow_reader_loses_ephemeral_events_first,

@@ -166,6 +166,7 @@ void world_begin(void)
     loop_start();
     world.dialect = "trestle.v1";
     world.options = options_new();
+    world.options->limits_sockets = 0;
     world.account = g_new0(struct account, 1);
     world.account->references = 1;
     world.account->json = g_strdup("{\"id\":\"u\"}");
@@ -183,7 +184,14 @@ void world_end(void)
     ck_assert_int_eq(world.account->references, 1); /* nobody holds what is gone */
     ck_assert_ptr_null(world.account->subscribers);
     account_unref(world.account);
+    limiter_free(world.core.limiter);
     options_free(world.options);
+}
+
+void world_limit(void)
+{
+    limiter_free(world.core.limiter);
+    world.core.limiter = limiter_new(world.options);
 }
 
 void world_turn(void)
@@ -223,7 +231,7 @@ struct client *client_new(const char *token, const char *extra, size_t extra_len
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     struct client *client = g_new0(struct client, 1);
     client->fd = pair[0];
-    struct credentials credentials = {.token = token};
+    struct credentials credentials = {.token = token, .address = world.address};
     ws_server_adopt(world.server, pair[1], extra, extra_length, &credentials, world.dialect);
     return client;
 }

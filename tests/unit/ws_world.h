@@ -11,6 +11,7 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
 #include "bridge/core/session.h"
@@ -24,6 +25,7 @@ struct world {
     struct options *options;
     struct account *account;
     struct ws_server *server;
+    guint64 address;     /* that new clients come from */
     const char *dialect; /* that new clients choose; NULL: none */
     struct request *waiting[256]; /* of the command "later" */
     unsigned waiting_count;
@@ -37,6 +39,7 @@ extern struct world world;
 
 void world_begin(void);
 void world_end(void);
+void world_limit(void);               /* limits as in the options; without it there are none */
 void world_turn(void);                /* everything that is ready */
 void world_sign_in(bool success);     /* completes "slow" */
 void world_advance(unsigned seconds); /* moves the clock, second by second */
