@@ -100,6 +100,9 @@ bool session_lookup(struct core *core, const struct credentials *credentials,
                     struct session *ret_session)
 {
     g_autofree char *made = NULL;
+    /* A line end stands between the parts of a key that was made: a token from outside has none. */
+    if (strchr(credentials->token, '\n'))
+        return false;
     const struct known *known =
         g_hash_table_lookup(core->sessions, session_key(credentials, &made));
     if (!known || known->kind != credentials->kind || is_stale(known))
@@ -302,8 +305,12 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
 {
     struct sign_in *sign_in = data;
     struct known *known = sign_in->known;
-    if (error != ERROR_NONE || !take_user(sign_in, rows)) {
-        sign_in_fail(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
+    if (error != ERROR_NONE) {
+        sign_in_fail(sign_in, error, NULL);
+        return;
+    }
+    if (!take_user(sign_in, rows)) {
+        sign_in_fail(sign_in, ERROR_UNAUTHENTICATED,
                      known->kind == CREDENTIAL_TICKET ? "the ticket is not valid"
                                                       : "the session is not valid");
         return;
@@ -376,14 +383,15 @@ static void set_scopes(struct known *known, const char *scopes)
 static void key_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct sign_in *sign_in = data;
-    const char *scopes =
-        error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, ROW_SCOPES) : NULL;
-    if (!scopes) {
-        sign_in_fail(sign_in, error == ERROR_NONE ? ERROR_UNAUTHENTICATED : error,
-                     "the server key is not valid");
+    if (error != ERROR_NONE) {
+        sign_in_fail(sign_in, error, NULL);
         return;
     }
-    set_scopes(sign_in->known, scopes);
+    if (rows_count(rows) != 1) {
+        sign_in_fail(sign_in, ERROR_UNAUTHENTICATED, "the server key is not valid");
+        return;
+    }
+    set_scopes(sign_in->known, rows_text(rows, 0, ROW_SCOPES));
     if (sign_in->on_behalf && !may_act(&sign_in->known->session))
         sign_in_fail(sign_in, ERROR_FORBIDDEN, "the server key may not act for users");
     else if (sign_in->on_behalf && !take_user(sign_in, rows))

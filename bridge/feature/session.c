@@ -89,7 +89,7 @@ static void opened(const struct rows *rows, enum error_code error, void *data)
 /* The statement decides whether what was known of SESSION still holds. */
 static void open_with(struct request *request, const struct session *session)
 {
-    if (!session->account) {
+    if (session->scopes) {
         request_fail(request, ERROR_UNAUTHENTICATED, "a server key has no session");
         return;
     }

@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/base/origin.h"
+#include "bridge/base/text.h"
 #include "bridge/core/core.h"
 #include "bridge/core/secret.h"
 #include "bridge/http/caller.h"
@@ -128,6 +129,8 @@ void credentials_find(struct exchange *exchange)
                                         .only_looks = strcmp(exchange->head.method, "HEAD") == 0,
                                         .address = find_address(exchange)};
     exchange->request.address = credentials->address;
+    if (credentials->on_behalf && !text_is_xml_safe(credentials->on_behalf, strlen(credentials->on_behalf)))
+        exchange_fail(exchange, ERROR_BAD_REQUEST, "Trestle-User must be UTF-8", NULL);
     if (exchange->code != ERROR_NONE)
         return;
     if (operation && (operation->flags & OPERATION_ANONYMOUS)) {

@@ -320,8 +320,10 @@ bool head_has_token(const char *list, const char *token)
 
 const char *head_bearer(const char *authorization)
 {
-    if (!authorization || g_ascii_strncasecmp(authorization, "Bearer ", 7) != 0)
+    const size_t length = strlen("Bearer");
+    if (!authorization || g_ascii_strncasecmp(authorization, "Bearer", length) != 0 ||
+        !strchr(" \t", authorization[length])) /* its NUL is one, too */
         return NULL;
-    const char *token = authorization + 7;
-    return token + strspn(token, " ");
+    const char *token = authorization + length;
+    return token + strspn(token, " \t");
 }

@@ -45,5 +45,6 @@ bool head_has_token(const char *list, const char *token);
 /* Whether the LENGTH bytes at TEXT are a token (RFC 9110 section 5.6.2). */
 bool head_is_token(const char *text, size_t length);
 
-/* The token of "Bearer <token>", or NULL. */
+/* The token of "Bearer <token>", "" if it is missing; NULL: no such header, or another scheme, which
+ * proxies may have added for themselves. */
 const char *head_bearer(const char *authorization);

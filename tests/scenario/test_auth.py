@@ -110,6 +110,7 @@ def test_a_server_key_acts_for_app_users_only(stack, app, xmpp):
     alice, bob = app("alice"), xmpp("bob")
     talk = alice.conversation_with(jid=bob.bare)
     remote = next(p["user"] for p in talk["participants"] if p["user"]["kind"] == "remote")
+    assert Backend(stack, "\u00ff").request("GET", "/api/users/me").status == 400, "latin-1 is no UTF-8"
     for reference in (remote["id"], str(uuid.uuid4()), "nobody", bob.bare):
         acting = Backend(stack, reference)
         assert acting.request("GET", "/api/users/me").status in (403, 404), reference

@@ -130,7 +130,9 @@ def test_a_token_beats_the_cookie(app):
     headers = {"Authorization": f"Bearer {bella.token}", "X-CSRF-Token": "wrong", "Origin": "https://evil.example"}
     assert browser.call(200, "GET", "/api/users/me", headers=headers) == bella.me()
     browser.call(201, "POST", "/api/conversations", {"jid": "carol@example.org"}, headers=headers)
-    assert browser.request("GET", "/api/users/me", headers={"Authorization": "Bearer x"}).status == 401
+    for bad in ("Bearer x", "Bearer", "Bearer ", "bearer\tx"):
+        assert browser.request("GET", "/api/users/me", headers={"Authorization": bad}).status == 401, bad
+    assert browser.request("GET", "/api/users/me", headers={"Authorization": "Basic eDp5"}).status == 200, "a proxy's own"
 
 
 def test_hostile_cookies(stack, app):

@@ -218,6 +218,7 @@ START_TEST(server_key_acts_for_hosted_users_only)
     answer_key("users send", ALICE, "alice@app.example.org", "hosted");
     ck_assert_str_eq(result.jid, "alice@app.example.org");
     ck_assert(known("tsk_1", "alice"));
+    ck_assert(!known("tsk_1\nalice", NULL)); /* no spelling of it is a token */
     result.calls = 0;
     sign_in("tsk_1", ROMEO);
     answer_key("users send", ROMEO, "romeo@example.org", "remote");
