@@ -47,6 +47,7 @@ struct sign_in {
     char *on_behalf;
     struct known *known;
     guint64 address;
+    enum limit limit;
     struct uuid own_id; /* digest of a token's sub */
     bool only_looks;
     unsigned checks;
@@ -157,10 +158,14 @@ static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
     struct limiter *limiter = sign_in->core->limiter;
     struct limit_state state;
-    if (sign_in->known->scopes) { /* a good key: it is charged as for any other request */
-        limiter_take(limiter, &sign_in->known->session.grant.credential, LIMIT_SERVER, &state);
+    const struct session *session = &sign_in->known->session;
+    /* It is known whose attempt that was: it counts as a request. */
+    if (session->scopes)
+        limiter_take(limiter, &session->grant.credential, LIMIT_SERVER, &state);
+    else if (session->account)
+        limiter_take(limiter, &session->account->id, LIMIT_REQUESTS, &state);
+    if (session->scopes)
         return;
-    }
     if (sign_in->address == 0 || (error != ERROR_UNAUTHENTICATED && error != ERROR_FORBIDDEN))
         return;
     struct uuid credential = credential_subject(sign_in);
@@ -415,6 +420,15 @@ static void sign_in_with_key(struct sign_in *sign_in, const char *key)
     ask_key(sign_in);
 }
 
+static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit limit)
+{
+    struct limit_state state;
+    limiter_look(sign_in->core->limiter, &subject, limit, &state);
+    if (state.remaining == 0)
+        sign_in->problem.limit = state;
+    return state.remaining == 0;
+}
+
 /* ---- Tokens ---------------------------------------------------------------------------------------- */
 
 /* The account's address: the user name if it can be one, else the app's id, else (NULL) a surrogate.
@@ -484,13 +498,15 @@ static void refuse_later(struct sign_in *sign_in, enum error_code code, const ch
     loop_defer(sign_in_refused, sign_in);
 }
 
-/* What is not in memory has to be asked for, and written: a sign-in counts as a request of the user,
- * whom the token names. A user who has not been here yet is counted by the own id alone. */
+/* What is not in memory has to be asked for, and written: whoever is over the limit of what comes
+ * then gets no further. A user whom no token has brought here yet is counted by the own id alone. */
 static bool may_ask(struct sign_in *sign_in, const char *subject)
 {
     g_autofree char *text = g_strconcat("sub\n", subject, NULL);
     sign_in->own_id = secret_digest(text);
     const struct account *account = account_find_own_id(sign_in->core, &sign_in->own_id);
+    if (account && sign_in->limit != LIMIT_NONE)
+        return !is_used_up(sign_in, account->id, sign_in->limit);
     return limiter_take(sign_in->core->limiter, account ? &account->id : &sign_in->own_id,
                         LIMIT_REQUESTS, &sign_in->problem.limit);
 }
@@ -523,20 +539,11 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
     if (may_ask(sign_in, claims.subject))
         ask_token(sign_in, &claims);
     else
-        refuse_later(sign_in, ERROR_RATE_LIMITED, "the limit \"requests\" is used up");
+        refuse_later(sign_in, ERROR_RATE_LIMITED, "a limit of yours is used up");
     token_claims_clear(&claims);
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------------- */
-
-static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit limit)
-{
-    struct limit_state state;
-    limiter_look(sign_in->core->limiter, &subject, limit, &state);
-    if (state.remaining == 0)
-        sign_in->problem.limit = state;
-    return state.remaining == 0;
-}
 
 /* Whether the caller's address, or this credential from there, has failed too often. Of the second
  * nothing is told: it is not the limit of whoever else shares the address. */
@@ -560,6 +567,7 @@ static struct sign_in *sign_in_new(struct core *core, const struct credentials *
     sign_in->known = g_new0(struct known, 1);
     sign_in->known->kind = credentials->kind;
     sign_in->address = credentials->address;
+    sign_in->limit = credentials->limit;
     sign_in->only_looks = credentials->only_looks;
     return sign_in;
 }

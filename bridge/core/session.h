@@ -23,6 +23,7 @@ struct credentials {
     const char *token;
     const char *on_behalf; /* header Trestle-User: user id or sub, with a server key only; or NULL */
     enum credential_kind kind;
+    enum limit limit; /* that what is asked for will count for */
     bool only_looks; /* a ticket is not used up: the request is one that changes nothing (HEAD) */
     guint64 address; /* limit_address() of the caller, for the limit of failed sign-ins; 0: none */
 };

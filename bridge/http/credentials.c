@@ -126,6 +126,7 @@ void credentials_find(struct exchange *exchange)
     struct credentials *credentials = &exchange->credentials;
     *credentials = (struct credentials){.token = head_bearer(exchange->head.authorization),
                                         .on_behalf = exchange->head.on_behalf,
+                                        .limit = operation ? operation->limit : LIMIT_REQUESTS,
                                         .only_looks = strcmp(exchange->head.method, "HEAD") == 0,
                                         .address = find_address(exchange)};
     exchange->request.address = credentials->address;

@@ -142,6 +142,16 @@ static void check_clock(struct doctor *doctor, PGconn *connection)
                    (double)size / G_USEC_PER_SEC);
 }
 
+static void check_users(struct doctor *doctor, PGconn *connection)
+{
+    g_autofree char *count = admin_sql_value(connection, tool_query_text(TOOL_USER_AMBIGUOUS));
+    if (count && strcmp(count, "0") != 0)
+        doctor_say(doctor, VERDICT_WARN, "user ids",
+                   "the own ids (users.external_id) of %s users are the ids of others; whoever names "
+                   "one of them in Trestle-User or participant_id means nobody; give them other ones",
+                   count);
+}
+
 static void check_database(struct doctor *doctor)
 {
     char *problem = NULL;
@@ -164,6 +174,7 @@ static void check_database(struct doctor *doctor)
     if (check_schema(doctor, connection))
         check_writing(doctor, connection);
     check_clock(doctor, connection);
+    check_users(doctor, connection);
     doctor_note_holder(doctor, connection);
 }
 

@@ -26,3 +26,8 @@ SELECT holder FROM leases WHERE name = 'link' AND expires_at > clock_timestamp()
 -- The locale by which letters have upper and lower case. (`SHOW lc_ctype` ended with PostgreSQL 15.)
 -- name: locale
 SELECT datctype FROM pg_database WHERE datname = current_database()
+
+-- Users whose own id is the id of somebody else: from before that was refused. A reference to them means nobody.
+-- name: user_ambiguous
+SELECT count(*) FROM users u
+  WHERE EXISTS (SELECT FROM users o WHERE o.id = user_id_of(u.external_id) AND o.id <> u.id)

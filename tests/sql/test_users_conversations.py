@@ -6,6 +6,7 @@ import threading
 import uuid
 
 from conftest import DOMAIN, new_id
+from test_schema import named_queries
 
 
 def together(*functions):
@@ -115,6 +116,7 @@ def test_a_reference_that_means_two_means_nobody(db):
     alice, mallory = db.user("alice"), db.user("mallory")
     db.rows("UPDATE users SET external_id = %s WHERE id = %s", alice, mallory)
     assert db.rows("SELECT * FROM user_find(%s)", alice) == []
+    assert db.one(dict(named_queries("tool"))["user_ambiguous"]) == 1, "which doctor tells"
     assert db.rows("SELECT id FROM user_find(%s)", mallory) == [{"id": mallory}]
     assert db.rows("SELECT id FROM user_row(%s)", alice) == [{"id": alice}]
 

@@ -578,6 +578,28 @@ START_TEST(a_user_who_is_known_is_counted_as_such)
     sign_in(next, NULL);
     ck_assert_int_eq(fake_asked(), QUERY_MAX);
     ck_assert_int_eq(result.code, ERROR_RATE_LIMITED);
+    /* It is the limit of what is asked for that counts, and a token as such costs nothing. */
+    credentials = (struct credentials){.token = next, .limit = LIMIT_MESSAGES};
+    session_sign_in(&core, &credentials, signed_in, NULL);
+    answer_token(ALICE, "alice@app.example.org", "1", "0");
+    ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
+    limiter_free(core.limiter);
+    stop();
+}
+END_TEST
+
+START_TEST(one_who_may_not_come_in_runs_out_of_tries)
+{
+    start();
+    set_limit(&options->limits_requests, "3/60");
+    for (int i = 0; i < 6; i++) {
+        g_autofree char *token = make_token("alice", 60 + i);
+        result.calls = 0;
+        sign_in(token, NULL);
+        if (fake_asked() == QUERY_USER_SIGN_IN)
+            answer_token(ALICE, "alice@app.example.org", "2", "0");
+        ck_assert_int_eq(result.code, i < 3 ? ERROR_FORBIDDEN : ERROR_RATE_LIMITED);
+    }
     limiter_free(core.limiter);
     stop();
 }
@@ -679,6 +701,7 @@ UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           the_state_of_the_user_decides, one_token_is_revoked_and_its_streams_close,
           a_sign_in_beside_a_revocation_asks_again, a_gap_in_the_revocations_signs_everybody_out,
           no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address,
-          a_sign_in_over_a_limit_asks_nobody, a_user_who_is_known_is_counted_as_such,
+          a_sign_in_over_a_limit_asks_nobody, one_who_may_not_come_in_runs_out_of_tries,
+          a_user_who_is_known_is_counted_as_such,
           a_server_key_over_its_limit_asks_nobody, a_server_key_that_ends_takes_its_own_along,
           an_own_id_that_is_somebodys_id_is_refused, a_key_that_is_gone_takes_what_it_has_signed)
