@@ -26,6 +26,7 @@ SQL_MIGRATIONS = \
   sql/migration/0011_claims.sql \
   sql/migration/0012_closed_profiles.sql \
   sql/migration/0013_access.sql \
+  sql/migration/0014_who_knows_whom.sql \
   sql/migration/0015_jobs.sql \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql

@@ -326,6 +326,15 @@ bool request_take(struct request *request, enum limit limit)
     return take(request, &account->id, limit);
 }
 
+void request_fail_limited(struct request *request, enum limit limit)
+{
+    if (!request_take(request, limit))
+        return;
+    /* There is one again just now. */
+    limit_release(request->core, request->account, limit);
+    request_fail(request, ERROR_RATE_LIMITED, NULL);
+}
+
 bool request_charge(struct request *request)
 {
     if (request->by_key)

@@ -86,6 +86,9 @@ void limit_release(struct core *core, const struct account *account, enum limit 
  * for a user is not held to the user's limits. */
 bool request_take(struct request *request, enum limit limit);
 
+/* Answers REQUEST, for which there was none left when that was looked at. */
+void request_fail_limited(struct request *request, enum limit limit);
+
 /* For transports: charges REQUEST for its operation, which fails it in the same way. */
 bool request_charge(struct request *request);
 

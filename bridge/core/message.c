@@ -194,15 +194,6 @@ static void send_stored(struct sending *sending, const struct message_write *m)
 static const char not_known[] =
     "whether the message was stored is not known yet; repeat it with the same client_id";
 
-static void fail_limited(struct request *request)
-{
-    if (!request_take(request, LIMIT_STRANGERS))
-        return;
-    /* There is one again just now. */
-    limit_release(request->core, request->account, LIMIT_STRANGERS);
-    request_fail(request, ERROR_RATE_LIMITED, NULL);
-}
-
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
@@ -219,7 +210,7 @@ static void send_done(struct write *write, enum error_code error)
     else if (sending->request && write->outcome == OUTCOME_CONFLICT)
         request_fail_field(sending->request, &reused);
     else if (sending->request && write->outcome == OUTCOME_LIMITED)
-        fail_limited(sending->request);
+        request_fail_limited(sending->request, LIMIT_STRANGERS);
     else if (sending->request && write->outcome == OUTCOME_REFUSED)
         request_fail(sending->request, ERROR_REFUSED, NULL);
     else if (sending->request && write->outcome == OUTCOME_FORBIDDEN)

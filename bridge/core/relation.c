@@ -46,7 +46,7 @@ struct relations {
 
 bool relation_is_silent(const struct relation *relation)
 {
-    return uuid_is_nil(&relation->user) || relation->user_side.blocks;
+    return uuid_is_nil(&relation->user) || relation->user_side.blocks || !relation->known;
 }
 
 /* ---- What is remembered -------------------------------------------------------------------------- */
@@ -157,7 +157,8 @@ static void read_relation(const struct rows *rows, struct relation *ret_relation
     *ret_relation = (struct relation){.peer_jid = rows_text(rows, 0, 3),
                                       .peer_hosted = rows_boolean(rows, 0, 4),
                                       .user_number = rows_integer(rows, 0, 15),
-                                      .peer_number = rows_integer(rows, 0, 16)};
+                                      .peer_number = rows_integer(rows, 0, 16),
+                                      .known = rows_boolean(rows, 0, 17)};
     rows_uuid(rows, 0, 0, &ret_relation->user);
     rows_uuid(rows, 0, 1, &ret_relation->peer);
     rows_uuid(rows, 0, 2, &ret_relation->conversation);

@@ -11,6 +11,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/limit.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
 #include "bridge/presence/announce.h"
@@ -18,19 +19,40 @@
 
 static const struct field list_fields[] = {
     {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"after", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, 2 * JID_MAX + 1, NULL},
     {0},
 };
 enum { LIST_LIMIT, LIST_AFTER };
+
+/* The address that AFTER, the `next` of a page, holds (see contact_list() in SQL); NULL: it is none. */
+static char *address_of(const struct field_value *after)
+{
+    g_autoptr(GString) address = g_string_new(NULL);
+    const char *hex = after->text + 1;
+    if (after->text[0] != 'p' || after->length % 2 == 0)
+        return NULL;
+    for (; g_ascii_isxdigit(hex[0]) && g_ascii_isxdigit(hex[1]); hex += 2)
+        g_string_append_c(address,
+                          (char)(g_ascii_xdigit_value(hex[0]) << 4 | g_ascii_xdigit_value(hex[1])));
+    bool whole = *hex == '\0' && strlen(address->str) == address->len;
+    return whole && jid_is_valid_bare(address->str) ? g_string_free(g_steal_pointer(&address), FALSE)
+                                                    : NULL;
+}
 
 static void contact_list(struct request *request)
 {
     const struct field_value *limit = &request->values[LIST_LIMIT];
     const struct field_value *after = &request->values[LIST_AFTER];
-    char count[24], id[UUID_TEXT_SIZE];
+    static const struct field_problem bad = {ERROR_UNPROCESSABLE, "/after",
+                                             "is not the `next` of a page"};
+    char count[24];
     g_snprintf(count, sizeof count, "%d", limit->present ? (int)limit->integer : 50);
-    uuid_format(&after->uuid, id);
-    const char *values[] = {request->account->id_text, count, after->present ? id : NULL};
+    g_autofree char *address = after->present ? address_of(after) : NULL;
+    if (after->present && !address) {
+        request_fail_field(request, &bad);
+        return;
+    }
+    const char *values[] = {request->account->id_text, count, address};
     archive_query(request->core->archive, QUERY_CONTACT_LIST, values, request_reply_row, request);
 }
 
@@ -49,12 +71,24 @@ static const struct field add_fields[] = {
 };
 enum { ADD_USER, ADD_JID };
 
+struct adding {
+    struct request *request;
+    bool held; /* one of LIMIT_STRANGERS, until it is known whether this counts */
+};
+
 static void added(const struct change_result *result, void *data)
 {
-    struct request *request = data;
+    g_autofree struct adding *adding = data;
+    struct request *request = adding->request;
+    bool counts = change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
+    if (adding->held && !counts)
+        limit_release(request->core, request->account, LIMIT_STRANGERS);
     if (change_succeeded(result))
         changed(request, result);
-    change_reply(request, 201, result);
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
+        request_fail_limited(request, LIMIT_STRANGERS);
+    else
+        change_reply_member(request, 201, result, "contact");
 }
 
 static void contact_add(struct request *request)
@@ -70,14 +104,19 @@ static void contact_add(struct request *request)
         return;
     }
     g_autofree char *folded = jid->present ? jid_prepare(jid->text) : NULL;
-    if (jid->present && (!folded || !jid_is_valid_bare(folded) || !strchr(folded, '@'))) {
+    if (jid->present && (!folded || !jid_is_valid_bare(folded))) {
         request_fail_field(request, &bad_jid);
         return;
     }
-    json_t *arguments = json_pack("{s:s, s:s}", jid->present ? "jid" : "user_id",
+    struct adding *adding = g_new0(struct adding, 1);
+    adding->request = request;
+    adding->held =
+        !request->by_key && limit_hold(request->core, request->account, LIMIT_STRANGERS);
+    json_t *arguments = json_pack("{s:s, s:s, s:b}", jid->present ? "jid" : "user_id",
                                   jid->present ? folded : user->text, "domain",
-                                  request->core->options->xmpp_domain);
-    change_submit(request->core, "contact_add", &request->account->id, arguments, added, request);
+                                  request->core->options->xmpp_domain, "limited",
+                                  !request->by_key && !adding->held);
+    change_submit(request->core, "contact_add", &request->account->id, arguments, added, adding);
 }
 
 /* ---- Removing -------------------------------------------------------------------------------------- */

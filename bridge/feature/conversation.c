@@ -46,7 +46,7 @@ static void conversation_open(struct request *request)
         return;
     }
     g_autofree char *prepared = jid->present ? jid_prepare(jid->text) : NULL;
-    if (jid->present && (!prepared || !jid_is_valid_bare(prepared) || !strchr(prepared, '@'))) {
+    if (jid->present && (!prepared || !jid_is_valid_bare(prepared))) {
         request_fail_field(request, &bad_jid);
         return;
     }

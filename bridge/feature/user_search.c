@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finding users: by the beginnings of their names, or by address.
+/* Finding users: by the beginnings of their names, by whole names, or by address.
  *
- * An address elsewhere is a candidate when its domain answers at all: whether the user exists, a
- * server does not say. What domains answered is remembered for a while. */
+ * An address elsewhere that nobody is known at is a candidate when its domain answers at all: whether
+ * the user exists, a server does not say. The network is asked only for an address that may be
+ * complete, when the user types nothing more for a moment, and a few times a minute; what domains
+ * answered is remembered for a while. */
 #include "config.h"
 
 #include <string.h>
@@ -13,68 +15,88 @@
 #include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/feature.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0030_disco.h"
 #include "xep/jid.h"
 
-#define LEAST_CHARACTERS 3
 #define DOMAINS_MAX 10000
 #define DOMAIN_PATIENCE (300 * G_USEC_PER_SEC) /* how long an answer is believed */
 #define ASK_SECONDS 5
 #define LOOKUPS_MAX 200 /* at a time */
+#define PAUSE_MILLISECONDS 400 /* without another search of the same user, until the network is asked */
+#define ASKERS_MAX 10000
+#define ASKER_LOOKUPS 10 /* of one user within a minute */
+#define ITEMS_MAX (2 * 1024 * 1024)
 
 struct domain {
     bool answers;
     gint64 asked;
 };
 
-static struct {
-    GHashTable *domains; /* char * → struct domain * */
-    unsigned running;
-} lookups;
-
+/* A search for an address at which nobody is known to who asks. It waits, is then in `waiting`, or has
+ * asked. */
 struct lookup {
     struct request *request;
+    struct uuid user;
     char *jid;
-    char *domain;
+    const char *domain; /* in jid */
+    char *items;        /* the reply without the candidate */
+    guint timer;
 };
+
+/* A user whose searches have asked the network. */
+struct asker {
+    gint64 since;
+    unsigned count;
+};
+
+static struct {
+    GHashTable *domains; /* char * → struct domain * */
+    GHashTable *waiting; /* struct uuid * → struct lookup *, which holds its key; one a user */
+    GHashTable *askers;  /* struct uuid * → struct asker * */
+    unsigned running;
+} lookups;
 
 static const struct field search_fields[] = {
     {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, 3071, NULL},
     {0},
 };
 
-static void query(struct request *request, enum query query, const char *text)
-{
-    const char *values[] = {request->account->id_text, text};
-    archive_query(request->core->archive, query, values, request_reply_row, request);
-}
-
-static void reply_nothing(struct request *request)
-{
-    g_auto(buffer) buf = BUFFER_INIT(64);
-    buffer_append_string(&buf, "{\"items\":[]}");
-    request_reply(request, 200, &buf);
-}
-
-static void answer_candidate(struct request *request, const char *jid, bool domain_answers)
-{
-    if (domain_answers)
-        query(request, QUERY_USER_CANDIDATE, jid);
-    else
-        reply_nothing(request);
-}
+/* ---- Asking a domain -------------------------------------------------------------------------------- */
 
 static void lookup_free(struct lookup *lookup)
 {
     lookups.running--;
     g_free(lookup->jid);
-    g_free(lookup->domain);
+    g_free(lookup->items);
     g_free(lookup);
+}
+
+static void lookup_fail(struct lookup *lookup)
+{
+    request_fail(lookup->request, ERROR_UNAVAILABLE, NULL);
+    lookup_free(lookup);
+}
+
+static void lookup_answer(struct lookup *lookup, bool domain_answers)
+{
+    struct request *request = lookup->request;
+    if (domain_answers) {
+        const char *values[] = {request->account->id_text, lookup->jid};
+        archive_query(request->core->archive, QUERY_USER_CANDIDATE, values, request_reply_row, request);
+    } else {
+        g_auto(buffer) buf = BUFFER_INIT(ITEMS_MAX);
+        buffer_append_string(&buf, lookup->items);
+        request_reply(request, 200, &buf);
+    }
+    lookup_free(lookup);
 }
 
 static void remember(const char *name, bool answers)
 {
+    if (!lookups.domains)
+        return;
     if (g_hash_table_size(lookups.domains) >= DOMAINS_MAX)
         g_hash_table_remove_all(lookups.domains);
     struct domain *domain = g_new(struct domain, 1);
@@ -92,77 +114,174 @@ static bool is_there(xmpp_stanza_t *answer)
 static void domain_answered(xmpp_stanza_t *answer, void *data)
 {
     struct lookup *lookup = data;
-    struct request *request = lookup->request;
     bool answers = answer && is_there(answer);
     remember(lookup->domain, answers);
-    if (request->core->archive)
-        answer_candidate(request, lookup->jid, answers);
+    if (lookup->request->core->archive)
+        lookup_answer(lookup, answers);
     else
-        request_fail(request, ERROR_UNAVAILABLE, NULL);
-    lookup_free(lookup);
+        lookup_fail(lookup);
 }
 
-static void ask_domain(struct request *request, const char *jid, const char *domain)
+static void ask_domain(struct lookup *lookup)
 {
-    g_autoptr(xmpp_stanza_t) iq =
-        stanza_new_iq("get", NULL, request->core->options->xmpp_domain, domain);
+    struct core *core = lookup->request->core;
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
     disco_info_add_request(iq, NULL);
-    struct lookup *lookup = g_new0(struct lookup, 1);
-    *lookup = (struct lookup){request, g_strdup(jid), g_strdup(domain)};
-    lookups.running++;
-    if (lookups.running <= LOOKUPS_MAX &&
-        link_request(request->core->link, iq, ASK_SECONDS, domain_answered, lookup))
-        return;
-    lookup_free(lookup);
-    request_fail(request, ERROR_UNAVAILABLE, NULL);
+    if (!core->link || !link_request(core->link, iq, ASK_SECONDS, domain_answered, lookup))
+        lookup_fail(lookup);
 }
 
-static void search_address(struct request *request, const char *jid)
+/* Whether the user may have the network asked once more. */
+static bool take_turn(const struct uuid *user)
 {
-    const char *domain = strchr(jid, '@') + 1;
-    if (strcmp(domain, request->core->options->xmpp_domain) == 0) {
-        query(request, QUERY_USER_AT, jid);
+    gint64 now = clock_monotonic();
+    struct asker *asker = g_hash_table_lookup(lookups.askers, user);
+    if (!asker) {
+        if (g_hash_table_size(lookups.askers) >= ASKERS_MAX)
+            g_hash_table_remove_all(lookups.askers);
+        asker = g_new0(struct asker, 1);
+        g_hash_table_insert(lookups.askers, g_memdup2(user, sizeof *user), asker);
+    }
+    if (now - asker->since > 60 * G_USEC_PER_SEC)
+        *asker = (struct asker){.since = now};
+    return asker->count++ < ASKER_LOOKUPS;
+}
+
+/* ---- Waiting for more to be typed --------------------------------------------------------------------- */
+
+static gboolean on_pause(gpointer data)
+{
+    struct lookup *lookup = data;
+    lookup->timer = 0;
+    g_hash_table_remove(lookups.waiting, &lookup->user);
+    const struct domain *known = g_hash_table_lookup(lookups.domains, lookup->domain);
+    if (!lookup->request->core->archive)
+        lookup_fail(lookup);
+    else if (known && clock_monotonic() - known->asked < DOMAIN_PATIENCE)
+        lookup_answer(lookup, known->answers);
+    else if (take_turn(&lookup->user))
+        ask_domain(lookup);
+    else
+        lookup_answer(lookup, false);
+    return G_SOURCE_REMOVE;
+}
+
+/* The user goes on typing: what waits is not asked for. */
+static void supersede(const struct uuid *user)
+{
+    struct lookup *lookup = g_hash_table_lookup(lookups.waiting, user);
+    if (!lookup)
+        return;
+    g_hash_table_remove(lookups.waiting, user);
+    g_source_remove(lookup->timer);
+    lookup_answer(lookup, false);
+}
+
+static void lookup_start(struct request *request, const char *jid, const char *items)
+{
+    supersede(&request->account->id);
+    struct lookup *lookup = g_new0(struct lookup, 1);
+    *lookup = (struct lookup){.request = request, .user = request->account->id, .jid = g_strdup(jid),
+                              .items = g_strdup(items)};
+    lookup->domain = strchr(lookup->jid, '@') + 1;
+    if (++lookups.running > LOOKUPS_MAX) {
+        lookup_fail(lookup);
         return;
     }
-    const struct domain *known = g_hash_table_lookup(lookups.domains, domain);
-    if (known && clock_monotonic() - known->asked < DOMAIN_PATIENCE)
-        answer_candidate(request, jid, known->answers);
+    lookup->timer = g_timeout_add(PAUSE_MILLISECONDS, on_pause, lookup);
+    g_hash_table_insert(lookups.waiting, &lookup->user, lookup);
+}
+
+/* ---- The search ------------------------------------------------------------------------------------- */
+
+/* Whether JID may be all of an address elsewhere: the domain has a dot with something behind it, or is the
+ * server's own. */
+static bool may_be_complete(const struct core *core, const char *jid)
+{
+    const char *domain = strchr(jid, '@') + 1;
+    const char *dot = strrchr(domain, '.');
+    if (jid[0] == '@' || strcmp(domain, core->options->xmpp_domain) == 0)
+        return false;
+    return strcmp(domain, core->options->xmpp_server_domain) == 0 ||
+           (dot && dot > domain && g_utf8_strlen(dot + 1, -1) >= 2);
+}
+
+/* What is looked for: the address in Q as servers spell it; else, when it is none yet, as it was typed. */
+static char *address_of(const char *q)
+{
+    g_autofree char *jid = jid_prepare_bare(q);
+    return jid && strchr(jid, '@') ? g_steal_pointer(&jid) : g_utf8_strdown(q, -1);
+}
+
+static void addressed(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+        return;
+    }
+    g_autofree char *q = g_strstrip(g_strdup(request->values[0].text));
+    g_autofree char *jid = jid_prepare_bare(q);
+    bool ask = jid && strchr(jid, '@') && !rows_boolean(rows, 0, 1) &&
+               may_be_complete(request->core, jid) && lookups.waiting;
+    if (ask)
+        lookup_start(request, jid, rows_text(rows, 0, 0));
     else
-        ask_domain(request, jid, domain);
+        request_reply_row(rows, error, request);
 }
 
 static void user_search(struct request *request)
 {
-    static const struct field_problem short_text = {ERROR_UNPROCESSABLE, "/q",
-                                                    "needs at least 3 characters"};
+    static const struct field_problem empty = {ERROR_UNPROCESSABLE, "/q", "has nothing to look for"};
     g_autofree char *text = g_strstrip(g_strdup(request->values[0].text));
-    g_autofree char *jid = strchr(text, '@') ? jid_prepare_bare(text) : NULL;
-    if (g_utf8_strlen(text, -1) < LEAST_CHARACTERS)
-        request_fail_field(request, &short_text);
-    else if (jid && strchr(jid, '@'))
-        search_address(request, jid);
+    g_autofree char *address = strchr(text, '@') ? address_of(text) : NULL;
+    const char *values[] = {request->account->id_text, address ? address : text};
+    supersede(&request->account->id);
+    if (!*text)
+        request_fail_field(request, &empty);
+    else if (address)
+        archive_query(request->core->archive, QUERY_USER_ADDRESSED, values, addressed, request);
     else
-        query(request, QUERY_USER_SEARCH, text);
+        archive_query(request->core->archive, QUERY_USER_SEARCH, values, request_reply_row, request);
 }
 
 static void start(struct core *core)
 {
     (void)core;
     lookups.domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    lookups.waiting = g_hash_table_new(uuid_hash, uuid_equal);
+    lookups.askers = g_hash_table_new_full(uuid_hash, uuid_equal, g_free, g_free);
+}
+
+/* Nobody waits for the network any more. */
+static void drain(struct core *core)
+{
+    GHashTableIter iter;
+    gpointer value;
+    (void)core;
+    g_hash_table_iter_init(&iter, lookups.waiting);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        struct lookup *lookup = value;
+        g_source_remove(lookup->timer);
+        g_hash_table_iter_remove(&iter);
+        lookup_answer(lookup, false);
+    }
 }
 
 static void stop(struct core *core)
 {
     (void)core;
     g_clear_pointer(&lookups.domains, g_hash_table_unref);
+    g_clear_pointer(&lookups.waiting, g_hash_table_unref);
+    g_clear_pointer(&lookups.askers, g_hash_table_unref);
 }
 
 static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/search", .fields = search_fields, .handle = user_search,
      .limit = LIMIT_SEARCH, .reply = "UserList", .flags = OPERATION_LISTS,
-     .summary = "Finds users by the beginning of a name, or by address"},
+     .summary = "Finds users by a name or the beginning of one, or by address"},
     {0},
 };
 
 const struct feature feature_user_search = {
-    .name = "user_search", .operations = operations, .start = start, .stop = stop};
+    .name = "user_search", .operations = operations, .start = start, .stop = stop, .drain = drain};

@@ -131,7 +131,7 @@ static void conclude(struct look *look, bool has_picture)
         json_object_set_new(arguments, "nick", json_string(look->nick));
     if (look->full_name)
         json_object_set_new(arguments, "full_name", json_string(look->full_name));
-    change_submit(look->core, "remote_profile", NULL, arguments, changed, look);
+    change_submit(look->core, "remote_profile", &look->account->id, arguments, changed, look);
 }
 
 /* The picture that was announced could not be had: the one that is known stays. Names are taken all
@@ -273,9 +273,11 @@ static void wanted_read(const struct rows *rows, enum error_code error, void *da
     }
     if (look->hash && is_known(look, rows_text(rows, 0, 1)))
         g_clear_pointer(&look->hash, g_free);
+    /* What others were shown earlier is now shown to this user, too. */
+    bool new_here = wanted && !rows_boolean(rows, 0, 2);
     if (look->hash && (*look->hash || !look->event))
         fetch(look);
-    else if (look->hash || look->nick)
+    else if (look->hash || look->nick || new_here)
         conclude(look, false);
     else
         look_finish(look);
@@ -402,7 +404,7 @@ static void announce_hash(const struct stanza_context *context, const char *hash
 static bool on_presence(const struct stanza_context *context)
 {
     const char *hash = vcard_update_parse(context->stanza);
-    if (hash && strchr(context->from, '@'))
+    if (hash)
         announce_hash(context, hash, false);
     return false;
 }
@@ -427,14 +429,14 @@ static void take_event(const struct stanza_context *context, const struct pubsub
         peer->nick = g_strdup("");
 }
 
-/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource, no service. The type of the
- * message is up to the server (XEP-0060 section 12.7). */
+/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource; a service speaks of
+ * itself alone. The type of the message is up to the server (XEP-0060 section 12.7). */
 static bool on_event(const struct stanza_context *context)
 {
     struct pubsub_item item;
     const char *type = stanza_attr(context->stanza, "type");
-    if (strchr(context->from, '/') || !strchr(context->from, '@') ||
-        g_strcmp0(type, "error") == 0 || g_strcmp0(type, "groupchat") == 0)
+    if (strchr(context->from, '/') || g_strcmp0(type, "error") == 0 ||
+        g_strcmp0(type, "groupchat") == 0)
         return false;
     if (pubsub_event_parse(context->stanza, &item))
         take_event(context, &item);

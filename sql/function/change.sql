@@ -8,9 +8,11 @@
 --            6 unprocessable (result: {"pointer", "detail"}), 7 rate limited
 
 -- Adds an event to the log. p_audience: 'user' (p_user alone), 'members' (of p_conversation) or
--- 'partners' (p_user, and all who have a conversation with p_user and may see the profile).
+-- 'partners' (p_user, and all who have a conversation with p_user and hear of p_user, see
+-- relation_hears). p_payload: facts; what is shown of them is decided by event_payload(), whenever
+-- somebody is told.
 CREATE FUNCTION event_add(p_type text, p_audience text, p_conversation uuid, p_user uuid,
-                          p_payload json) RETURNS bigint
+                          p_payload json DEFAULT '{}') RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
   taken record;
@@ -44,21 +46,76 @@ BEGIN
           WHERE e.audience = 'partners' AND m.user_id = e.user_id) heard
       JOIN users u ON u.id = heard.id AND u.kind = 'hosted'
       WHERE e.audience <> 'partners' OR u.id = e.user_id
-        OR relation_profile(u.id, (SELECT x FROM users x WHERE x.id = e.user_id))
+        OR relation_hears(u.id, (SELECT x FROM users x WHERE x.id = e.user_id))
       LIMIT 10000);
 END $$;
 
+-- What user.updated shows p_user: the one whose profile has changed, or a contact and how they stand.
+CREATE FUNCTION event_user(p_user uuid, e events) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF e.audience = 'partners' THEN
+    RETURN (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = e.user_id);
+  END IF;
+  RETURN (SELECT (user_json(user_shown(p_user, u))::jsonb
+                  || jsonb_build_object('contact', contact_json(p_user, u) - 'user'))::text
+            FROM users u WHERE u.id = (e.payload::jsonb->>'user_id')::uuid);
+END $$;
+
+-- What request.new shows p_user. p_first: the message that asks, when it is not stored yet.
+CREATE FUNCTION event_request(p_user uuid, e events, p_first messages) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  c conversations;
+  shown jsonb;
+BEGIN
+  SELECT * INTO c FROM conversations WHERE id = e.conversation_id;
+  shown := conversation_get(p_user, c.id);
+  IF p_first.conversation_id = c.id THEN
+    shown := shown || jsonb_build_object('last_message', message_object(p_user, p_first, c),
+      'last_message_at', api_time(p_first.created_at), 'unread_count', 1,
+      'updated_at', api_time(p_first.created_at));
+  END IF;
+  RETURN (
+    SELECT jsonb_build_object('conversation', shown, 'subscription', f.subscription, 'note', (
+        SELECT k.note FROM contacts k JOIN users u ON u.jid = k.peer
+          WHERE f.subscription AND k.user_id = p_user AND k.pending_in
+            AND u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END))::text
+      FROM (SELECT coalesce((e.payload::jsonb->>'subscription')::boolean, false) AS subscription) f
+      WHERE shown IS NOT NULL);
+END $$;
+
+-- What e tells p_user as things stand now; NULL: nothing any more.
+CREATE FUNCTION event_payload(p_user uuid, e events, p_first messages DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE
+    WHEN e.type IN ('conversation.new', 'conversation.updated')
+      THEN conversation_get(p_user, e.conversation_id)
+    WHEN e.type = 'request.new' THEN event_request(p_user, e, p_first)
+    WHEN e.type = 'user.updated' THEN event_user(p_user, e)
+    ELSE e.payload END;
+END $$;
+
 -- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.
--- In PL/pgSQL, which keeps its plan, as is everything that a change or a message calls by itself.
-CREATE FUNCTION event_list(p_after bigint) RETURNS text
+-- In PL/pgSQL, which keeps its plan, as is everything that a change or a message calls by itself;
+-- conversations, of which there may be many at a time, are in the plan. p_first as in event_request().
+CREATE FUNCTION event_list(p_after bigint, p_first messages DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
              'at', (extract(epoch FROM e.at) * 1000000)::bigint,
-             'payload', e.payload::json, 'conversation_id', e.conversation_id,
+             'payload', p.shown::json, 'conversation_id', e.conversation_id,
              'users', event_audience(e)) ORDER BY e.position)::text
-      FROM events e WHERE e.position > p_after);
+      FROM events e
+      CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.type IN ('conversation.new', 'conversation.updated') THEN (
+            SELECT o.object FROM (SELECT user_text(u) AS object FROM users u
+                                    WHERE u.id = e.user_id OFFSET 0) self
+              CROSS JOIN LATERAL conversation_object(e.user_id, self.object, e.conversation_id) o)
+          ELSE event_payload(e.user_id, e, p_first) END AS shown OFFSET 0) p
+      WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;
 
 -- Carries out changes, one after the other. events: what each added to the log, a JSON array of

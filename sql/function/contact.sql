@@ -48,14 +48,16 @@ $$;
 
 -- A request to see the user's presence. Requests that wait for the user's decision are kept, at most
 -- 1000 per user; more are as if they had not come. A request that waits makes the conversation with the
--- peer, as a message request unless they talk already. p_note is what the peer wrote with it, p_nick
--- (XEP-0172) what a peer on XMPP without a name is called.
+-- peer, as a message request unless they talk already; while that waits, the user is not told again of
+-- requests that were taken back and come anew. p_note is what the peer wrote with it, p_nick (XEP-0172)
+-- what a peer on XMPP without a name is called.
 CREATE FUNCTION contact_subscribe(p_user uuid, p_peer text, p_note text DEFAULT NULL,
                                   p_nick text DEFAULT NULL, OUT answer text, OUT last_seen bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   source uuid;
   pair uuid;
+  waits boolean;
   state text;
 BEGIN
   answer := 'none';
@@ -82,17 +84,26 @@ BEGIN
       SET pending_in = true, note = excluded.note, updated_at = now();
   source := user_remote(p_peer); -- an app user is there already
   IF p_nick IS NOT NULL THEN
-    PERFORM change_remote_profile(NULL, jsonb_build_object('jid', p_peer, 'full_name', p_nick));
+    PERFORM change_remote_profile(p_user, jsonb_build_object('jid', p_peer, 'full_name', p_nick));
   END IF;
   SELECT ret_id INTO pair FROM conversation_pair(source, p_user);
+  waits := EXISTS (SELECT FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user
+                     AND m.request = 'pending');
   UPDATE members m SET request = 'pending'
     FROM conversations c WHERE c.id = pair AND m.conversation_id = pair AND m.user_id = p_user
       AND m.request IS NULL AND NOT relation_started(c);
   SELECT m.request INTO state FROM members m WHERE m.conversation_id = pair AND m.user_id = p_user;
-  IF state IS DISTINCT FROM 'declined' THEN
-    PERFORM relation_request_event(pair, p_user, true, NULL, p_note);
+  IF state IS DISTINCT FROM 'declined' AND NOT waits THEN
+    PERFORM relation_request_event(pair, p_user, true);
   END IF;
 END $$;
+
+-- The peer's server shows the user no longer what is for those who see the peer's presence.
+CREATE FUNCTION contact_unseen(p_user uuid, p_peer text) RETURNS void
+LANGUAGE sql AS $$
+  DELETE FROM shown_profiles s USING users u
+    WHERE u.jid = p_peer AND s.peer_id = u.id AND s.user_id = p_user
+$$;
 
 -- The peer grants what the user asked for; without a request it means nothing.
 CREATE FUNCTION contact_subscribed(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
@@ -131,10 +142,11 @@ BEGIN
   answer := 'none';
   UPDATE contacts SET to_peer = false, ask = false, updated_at = now()
     WHERE user_id = p_user AND peer = p_peer AND (to_peer OR ask);
-  IF FOUND THEN
+  IF FOUND AND NOT relation_blocks(p_user, p_peer) THEN
     PERFORM contact_event(p_user, p_peer);
   END IF;
   PERFORM contact_tidy(p_user, p_peer);
+  PERFORM contact_unseen(p_user, p_peer);
 END $$;
 
 -- A subscription stanza { type, peer, note?, nick? }. From somebody whom the user blocks it is nothing. The result
@@ -231,12 +243,11 @@ LANGUAGE sql STABLE AS $$
     FROM (SELECT) one LEFT JOIN contacts c ON c.user_id = p_user AND c.peer = u.jid
 $$;
 
--- Tells the user how a contact stands now: user.updated with a member contact.
+-- Tells the user how a contact stands now: user.updated with a member contact. When somebody else has
+-- done something, the caller has seen to it that the user does not block that one.
 CREATE FUNCTION contact_event(p_user uuid, p_peer text) RETURNS void
 LANGUAGE sql AS $$
-  SELECT event_add('user.updated', 'user', NULL, p_user,
-                   (user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('contact',
-                      contact_json(p_user, u) - 'user'))::json)
+  SELECT event_add('user.updated', 'user', NULL, p_user, json_build_object('user_id', u.id))
     FROM users u WHERE u.jid = p_peer
 $$;
 
@@ -313,7 +324,9 @@ BEGIN
 END $$;
 
 -- Adds { user_id } or { jid }; domain is our own. Grants what the other has asked for. Somebody who
--- is unknown, blocks the user or wants no strangers refuses. At most 10000 contacts per user.
+-- is unknown, blocks the user or wants no strangers refuses. At most 10000 contacts per user. With
+-- limited, the user may not ask strangers just now (outcome 7). The result is { contact, stranger: the
+-- request went to one }.
 CREATE FUNCTION change_contact_add(p_user uuid, p_arguments jsonb, OUT outcome int,
                                    OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -321,10 +334,15 @@ DECLARE
   named record;
   own users;
   had contacts;
+  stranger boolean;
 BEGIN
   SELECT * INTO own FROM users u WHERE u.id = p_user;
-  SELECT * INTO named FROM relation_named(p_arguments, true);
-  IF (named.ret_user).id = p_user THEN
+  SELECT * INTO named FROM relation_named(p_user, p_arguments, true);
+  IF p_arguments->>'jid' NOT LIKE '%@%' AND NOT relation_met(p_user, named.ret_user) THEN
+    outcome := 6;
+    result := jsonb_build_object('pointer', '/jid', 'detail', 'is not a bare JID (name@domain)');
+    RETURN;
+  ELSIF (named.ret_user).id = p_user THEN
     outcome := 6;
     result := jsonb_build_object('pointer', CASE WHEN p_arguments ? 'jid' THEN '/jid'
                                             ELSE '/user_id' END, 'detail', 'is the user who asks');
@@ -345,6 +363,11 @@ BEGIN
     RETURN;
   END IF;
   outcome := CASE WHEN (had.to_peer OR had.ask) AND NOT had.pending_in THEN 1 ELSE 0 END;
+  stranger := outcome = 0 AND relation_unasked(own, named.ret_user);
+  IF stranger AND (p_arguments->>'limited')::boolean THEN
+    outcome := 7;
+    RETURN;
+  END IF;
   IF outcome = 0 THEN
     IF had.pending_in THEN
       PERFORM contact_grant(p_user, named.ret_user);
@@ -353,7 +376,7 @@ BEGIN
     PERFORM contact_ask(p_user, named.ret_user);
     PERFORM contact_event(p_user, named.ret_jid);
   END IF;
-  result := contact_json(p_user, named.ret_user);
+  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user), 'stranger', stranger);
 END $$;
 
 -- Removes a contact: nobody sees the other any longer. The result is { contact, peer, hide: the peer
@@ -366,18 +389,19 @@ DECLARE
   own text := (SELECT u.jid FROM users u WHERE u.id = p_user);
   had contacts;
 BEGIN
-  SELECT * INTO named FROM relation_named(p_arguments, false);
+  SELECT * INTO named FROM relation_named(p_user, p_arguments, false);
   DELETE FROM contacts c WHERE c.user_id = p_user AND c.peer = named.ret_jid RETURNING * INTO had;
   IF had.user_id IS NULL THEN
     outcome := 2;
     RETURN;
   END IF;
   outcome := 0;
+  PERFORM contact_unseen(p_user, had.peer);
   IF (named.ret_user).kind = 'hosted' THEN
     UPDATE contacts c SET to_peer = false, from_peer = false, ask = false, pending_in = false,
         updated_at = now()
       WHERE c.user_id = (named.ret_user).id AND c.peer = own;
-    IF FOUND THEN
+    IF FOUND AND NOT relation_blocks((named.ret_user).id, own) THEN
       PERFORM contact_event((named.ret_user).id, own);
     END IF;
     PERFORM contact_tidy((named.ret_user).id, own);
@@ -395,19 +419,22 @@ BEGIN
             AND NOT relation_blocks(p_user, had.peer));
 END $$;
 
--- The user's contacts, by address: { items, has_more, next }. p_after is `next` of an earlier page.
+-- The user's contacts, by address: { items, has_more, next }. p_after is the address that `next` of an
+-- earlier page holds, in hex behind a "p": a value, not the name of anybody, so that asking with others'
+-- addresses tells nothing about them.
 CREATE FUNCTION contact_list(p_user uuid, p_limit int, p_after text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT contact_json(p_user, u) AS json, u.id, row_number() OVER (ORDER BY c.peer) AS k
+    SELECT contact_json(p_user, u) AS json, c.peer, row_number() OVER (ORDER BY c.peer) AS k
       FROM contacts c JOIN users u ON u.jid = c.peer
       WHERE c.user_id = p_user
-        AND (p_after IS NULL OR c.peer > (SELECT a.jid FROM users a WHERE a.id = p_after::uuid))
+        AND (p_after IS NULL OR c.peer > p_after)
       ORDER BY c.peer LIMIT p_limit + 1
   )
   SELECT json_build_object('items', coalesce(json_agg(json ORDER BY k) FILTER (WHERE k <= p_limit),
                                              '[]'),
     'has_more', count(*) > p_limit,
-    'next', CASE WHEN count(*) > p_limit THEN max(id::text) FILTER (WHERE k = p_limit) END)::text
+    'next', CASE WHEN count(*) > p_limit
+      THEN 'p' || encode(convert_to(max(peer) FILTER (WHERE k = p_limit), 'UTF8'), 'hex') END)::text
   FROM page
 $$;

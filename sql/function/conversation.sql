@@ -176,9 +176,14 @@ LANGUAGE sql STABLE AS $$
         AND (p_text IS NULL OR EXISTS (
                SELECT FROM wanted, conversations c
                  JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+                 CROSS JOIN LATERAL (
+                   SELECT u.kind = 'hosted' OR u.privacy_profile IS NULL
+                          OR relation_profile(p_user, u) AS named) own
                  WHERE c.id = m.conversation_id
-                   AND CASE WHEN wanted.line = '' THEN strpos(text_fold(u.name), wanted.folded) > 0
-                            ELSE strpos(coalesce(u.folded, user_lines(u)), wanted.line) > 0
+                   AND CASE WHEN wanted.line = ''
+                              THEN strpos(text_fold(CASE WHEN own.named THEN u.name END), wanted.folded) > 0
+                            ELSE strpos(CASE WHEN own.named THEN coalesce(u.folded, user_lines(u))
+                                             ELSE text_line(split_part(u.jid, '@', 1)) END, wanted.line) > 0
                               OR wanted.address AND strpos(text_fold(u.jid), wanted.folded) > 0 END))
   ), nearest AS (
     SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total
@@ -197,7 +202,8 @@ LANGUAGE sql STABLE AS $$
          mine.request, c.guarded AND relation_blocks(p_user, peer.jid),
          greatest(0, coalesce(CASE WHEN c.is_a THEN last.seq - last.from_a ELSE last.from_a END, 0)
                        - mine.others_seen),
-         peer.id, peer.username, peer.name, CASE WHEN NOT peer.closed THEN peer.picture END,
+         peer.id, peer.username, CASE WHEN peer.closed AND peer.kind <> 'hosted' THEN peer.username
+                                      ELSE peer.name END, CASE WHEN NOT peer.closed THEN peer.picture END,
          CASE WHEN NOT peer.closed THEN peer.bio END, peer.jid, peer.kind, peer.number,
          last.id, last.client_id, last.seq, last.sender_id = p_user, last.body, last.kind,
          last.failed_condition IS NOT NULL, last.created_at,
@@ -239,12 +245,12 @@ $$;
 CREATE FUNCTION conversation_event(p_type text, p_conversation uuid, p_user uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM event_add(p_type, 'user', p_conversation, p_user,
-                    conversation_get(p_user, p_conversation)::json);
+  PERFORM event_add(p_type, 'user', p_conversation, p_user);
 END $$;
 
--- Create-or-get: p_user wants to talk to participant (see user_refer) or to jid (a bare JID that was
--- checked; on our own domain only users that exist are found). field is how the request calls it. With
+-- Create-or-get: p_user wants to talk to participant (see relation_refer) or to jid (a bare JID that was
+-- checked; on our own domain only users that exist are found; a domain counts when p_user has had to do
+-- with it, or everything that lacks a domain would be one). field is how the request calls it. With
 -- may_make false nothing is made (outcome 7); with
 -- id_only the result is { id } alone, and the conversation is not brought back into the list.
 CREATE FUNCTION change_conversation_open(p_user uuid, p_arguments jsonb, OUT outcome int,
@@ -253,6 +259,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   wanted text := p_arguments->>'jid';
   asker text;
+  named record;
   peer uuid;
   pair uuid;
   made boolean;
@@ -260,11 +267,14 @@ DECLARE
   object text;
 BEGIN
   IF wanted IS NULL THEN
-    peer := user_refer(p_arguments->'participant');
+    peer := relation_refer(p_user, p_arguments->'participant');
   ELSE
-    SELECT u.id INTO peer FROM users u WHERE u.jid = wanted;
-    IF peer IS NULL AND split_part(wanted, '@', 2) <> p_arguments->>'domain' THEN
-      peer := user_remote(wanted);
+    SELECT * INTO named FROM relation_named(p_user, p_arguments, true);
+    peer := (named.ret_user).id;
+    IF wanted NOT LIKE '%@%' AND NOT relation_met(p_user, named.ret_user) THEN
+      outcome := 6;
+      result := jsonb_build_object('pointer', '/jid', 'detail', 'is not a bare JID (name@domain)');
+      RETURN;
     END IF;
   END IF;
   asker := (SELECT u.jid FROM users u WHERE u.id = p_user);
@@ -284,11 +294,11 @@ BEGIN
       WHERE m.conversation_id = pair AND m.user_id = p_user AND m.hidden_seq IS NOT NULL
         AND NOT p_arguments ? 'id_only';
     listed := made OR FOUND;
-    IF listed OR NOT p_arguments ? 'id_only' THEN
+    IF NOT p_arguments ? 'id_only' THEN
       object := conversation_get(p_user, pair);
     END IF;
     IF listed THEN
-      PERFORM event_add('conversation.new', 'user', pair, p_user, object::json);
+      PERFORM event_add('conversation.new', 'user', pair, p_user);
     END IF;
     outcome := CASE WHEN made THEN 0 ELSE 1 END;
     result := CASE WHEN p_arguments ? 'id_only' THEN jsonb_build_object('id', pair)
@@ -334,11 +344,8 @@ BEGIN
     head := taken.ret_before;
     stamp := taken.ret_stamp;
     INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
-      SELECT head + m.n, 'conversation.new', 'user', m.conversation_id, m.user_id, o.object, stamp
-        FROM unnest(appeared, listeners) WITH ORDINALITY AS m (conversation_id, user_id, n)
-        CROSS JOIN LATERAL (SELECT user_text(u) AS object FROM users u
-                              WHERE u.id = m.user_id OFFSET 0) self
-        CROSS JOIN LATERAL conversation_object(m.user_id, self.object, m.conversation_id) o;
+      SELECT head + m.n, 'conversation.new', 'user', m.conversation_id, m.user_id, '{}', stamp
+        FROM unnest(appeared, listeners) WITH ORDINALITY AS m (conversation_id, user_id, n);
   END IF;
 END $$;
 

@@ -65,7 +65,7 @@ BEGIN
                      SELECT FROM conversations c WHERE c.kind = 'direct'
                        AND c.user_a = least(x.user_id, p_user)
                        AND c.user_b = greatest(x.user_id, p_user))
-                     AND relation_profile(p_user, (SELECT u FROM users u WHERE u.id = x.user_id)) END
+                     AND relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id)) END
         ORDER BY x.position LIMIT p_limit;
     RETURN;
   END IF;
@@ -81,8 +81,27 @@ BEGIN
           JOIN events x ON x.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
           AND x.audience <> 'members' AND x.position > p_position
           WHERE mine.user_id = p_user AND x.audience = 'partners'
-            AND relation_profile(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
+            AND relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
       ORDER BY e.position LIMIT p_limit;
+END $$;
+
+-- Those of p_heard that still tell p_user something, by position, with what they show now as payload:
+-- a right that was lost since is gone from them too. Ends behind p_bytes of text.
+CREATE FUNCTION event_shown(p_user uuid, p_heard events[], p_bytes bigint) RETURNS events[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  e events;
+  shown events[] := '{}';
+  size bigint := 0;
+BEGIN
+  FOR e IN SELECT x.* FROM unnest(p_heard) x ORDER BY x.position LOOP
+    e.payload := event_payload(p_user, e);
+    CONTINUE WHEN e.payload IS NULL;
+    shown := array_append(shown, e);
+    size := size + octet_length(e.payload);
+    EXIT WHEN size > p_bytes;
+  END LOOP;
+  RETURN shown;
 END $$;
 
 -- The position at which more than p_bytes of text have come, of those messages and events; NULL: there
@@ -124,7 +143,8 @@ DECLARE
 BEGIN
   SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
   IF unseen.missed <= p_limit THEN
-    heard := ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e);
+    heard := event_shown(
+      p_user, ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e), p_bytes);
     cut := event_cut(unseen.conversations, unseen.seqs, heard, p_bytes);
   END IF;
   RETURN QUERY

@@ -125,8 +125,8 @@ END $$;
 -- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
--- Further arrays and results as in message_store; sender is the sender's User object; receipt: one
--- waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
+-- Further arrays and results as in message_store; sender is the sender's User object as the recipient
+-- sees it; receipt: one waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 -- p_earlier: what p_dedupes would have been one REPETITION_PERIOD of core/message.c ago, for what is recognised
 -- for that long only; such a repetition counts if the first is not older.
 CREATE FUNCTION message_receive(
@@ -177,7 +177,10 @@ BEGIN
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
            s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
-           s.awaited, s.held, s.events, user_text(u), receipts[s.n] AND NOT s.held
+           s.awaited, s.held, s.events,
+           CASE WHEN u.privacy_profile IS NULL THEN user_text(u)
+                ELSE user_text(user_shown(CASE WHEN s.sender_id = s.user_a THEN s.user_b
+                                               ELSE s.user_a END, u)) END, receipts[s.n] AND NOT s.held
       FROM message_store(p_ids, pairs, senders, p_bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,

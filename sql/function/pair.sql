@@ -39,13 +39,13 @@ LANGUAGE sql STABLE AS $$
   SELECT p.* FROM conversations c, pair_of(c) p WHERE c.id = p_conversation AND c.kind = 'direct'
 $$;
 
--- Of p_user and the one whom p_reference means, see user_refer().
+-- Of p_user and the one whom p_reference means, see relation_refer().
 CREATE FUNCTION pair_by_users(p_user uuid, p_reference jsonb)
 RETURNS TABLE (id uuid, user_a uuid, number_a bigint, jid_a text, hosted_a boolean,
                user_b uuid, number_b bigint, jid_b text, hosted_b boolean,
                live boolean, heard boolean)
 LANGUAGE sql STABLE AS $$
-  SELECT p.* FROM (SELECT user_refer(p_reference) AS id) peer
+  SELECT p.* FROM (SELECT relation_refer(p_user, p_reference) AS id) peer
     JOIN conversations c ON c.user_a = least(peer.id, p_user) AND c.user_b = greatest(peer.id, p_user)
       AND c.kind = 'direct', pair_of(c) p
 $$;

@@ -1,11 +1,14 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- What users show of themselves, and how they are found.
 
--- Whether p_viewer may see u's profile and find u.
+-- Whether p_viewer may look u up: an app user whose profile is open to the viewer, or somebody on XMPP
+-- of whom the viewer knows.
 CREATE FUNCTION user_visible(p_viewer uuid, u users) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT relation_profile(p_viewer, u)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN u.kind = 'hosted' THEN relation_profile(p_viewer, u)
+              ELSE relation_knows(p_viewer, u) END;
+END $$;
 
 -- The names of a user to look for parts in, a line each; of an address the local part only.
 CREATE FUNCTION user_lines(u users) RETURNS text
@@ -47,7 +50,7 @@ END $$;
 -- The profile of p_user, for p_viewer. No row: no such user, or none of the viewer's business.
 CREATE FUNCTION user_get(p_viewer uuid, p_user uuid) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
-  SELECT user_json(u)::text FROM users u
+  SELECT user_json(user_shown(p_viewer, u))::text FROM users u
     WHERE u.id = p_user AND (u.id = p_viewer OR user_visible(p_viewer, u))
 $$;
 
@@ -121,13 +124,14 @@ BEGIN
     PERFORM picture_release(old.avatar_hash);
   END IF;
   IF user_json(u)::text <> user_json(old)::text THEN
-    PERFORM event_add('user.updated', 'partners', NULL, p_user, user_json(u));
+    PERFORM event_add('user.updated', 'partners', NULL, p_user);
   END IF;
   result := user_json(u);
 END $$;
 
--- What a remote user shows: jid, and those of announced_hash, avatar_hash, nick (from an event, the
--- one that is to be shown) and full_name (shown while there is no other) that are known; "" is none.
+-- What a remote user shows p_user (NULL: nobody in particular): jid, and those of announced_hash,
+-- avatar_hash, nick (from an event, the one that is to be shown) and full_name (shown while there is no
+-- other) that are known; "" is none.
 CREATE FUNCTION change_remote_profile(p_user uuid, p_arguments jsonb, OUT outcome int,
                                       OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -148,23 +152,31 @@ BEGIN
   u.name := coalesce(
     CASE WHEN p_arguments ? 'nick' THEN nullif(p_arguments->>'nick', '') ELSE u.name END,
     nullif(p_arguments->>'full_name', ''));
+  u.privacy_profile := CASE WHEN u.name IS NOT NULL OR u.avatar_hash IS NOT NULL THEN 'contacts' END;
   outcome := CASE WHEN u IS DISTINCT FROM old THEN 0 ELSE 1 END;
-  IF outcome = 0 THEN
+  INSERT INTO shown_profiles (peer_id, user_id) SELECT old.id, p_user WHERE p_user IS NOT NULL
+    ON CONFLICT DO NOTHING;
+  IF FOUND AND outcome = 1 AND u.privacy_profile IS NOT NULL THEN -- new to this one
+    PERFORM contact_event(p_user, u.jid);
+    outcome := 0;
+  ELSIF outcome = 0 THEN
     UPDATE users SET name = u.name, announced_hash = u.announced_hash,
-        avatar_hash = u.avatar_hash, updated_at = now()
+        avatar_hash = u.avatar_hash, privacy_profile = u.privacy_profile, updated_at = now()
       WHERE id = old.id RETURNING * INTO u;
     PERFORM user_words_update(u);
     PERFORM picture_release(old.avatar_hash);
   END IF;
   IF user_json(u)::text <> user_json(old)::text THEN
-    PERFORM event_add('user.updated', 'partners', NULL, u.id, user_json(u));
+    PERFORM event_add('user.updated', 'partners', NULL, u.id);
   END IF;
 END $$;
 
 -- Whether what p_peer (bare JID) announces to p_user is wanted: they talk to each other, or p_user
 -- sees their presence. Whoever is blocked or was declined is asked for nothing: that would tell that
--- somebody is there. known: the announced hash that was looked at last; NULL: none yet.
-CREATE FUNCTION remote_profile_wanted(p_user uuid, p_peer text, OUT wanted boolean, OUT known text)
+-- somebody is there. known: the announced hash that was looked at last; NULL: none yet. shown: what is
+-- known is shown to p_user already.
+CREATE FUNCTION remote_profile_wanted(p_user uuid, p_peer text, OUT wanted boolean, OUT known text,
+                                      OUT shown boolean)
 LANGUAGE sql STABLE AS $$
   SELECT NOT relation_blocks(p_user, p_peer) AND (
            EXISTS (SELECT FROM contacts c
@@ -173,60 +185,98 @@ LANGUAGE sql STABLE AS $$
                         AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
                         WHERE c.kind = 'direct' AND c.user_a = least(u.id, p_user)
                           AND c.user_b = greatest(u.id, p_user))),
-         u.announced_hash
+         u.announced_hash, relation_profile(p_user, u)
     FROM users u WHERE u.jid = p_peer AND u.kind = 'remote'
 $$;
 
 -- ---- Search --------------------------------------------------------------------------------
 
--- Users for p_viewer whose names have a word beginning with each word of p_text, at most p_limit:
--- hosted ones who may be seen, and remote ones whom the viewer talks to. The longest word is looked
--- up, and at most 2000 of its rows, so that a common prefix costs no more than a rare one.
+-- Whether p_viewer may find u: an app user whose profile is open, or somebody on XMPP with whom the
+-- viewer has had to do. Whose name is not for the viewer is found by the address alone: each of
+-- p_beginnings (see text_beginnings) must begin a word of it.
+CREATE FUNCTION user_is_found(p_viewer uuid, u users, p_beginnings text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF u.id = p_viewer THEN
+    RETURN false;
+  ELSIF u.kind = 'hosted' THEN
+    RETURN relation_profile(p_viewer, u);
+  END IF;
+  RETURN relation_met(p_viewer, u) AND (relation_profile(p_viewer, u) OR NOT EXISTS (
+    SELECT FROM unnest(p_beginnings) AS wanted WHERE NOT EXISTS (
+      SELECT FROM string_to_table(text_grams(text_words(u.jid)), ' ') own (word)
+        WHERE starts_with(own.word, wanted))));
+END $$;
+
+-- Users for p_viewer, at most p_limit: first those who are called p_text, however short it is; then those
+-- whose names have a word beginning with each word of it, if one of these has three letters or two
+-- characters of a script without spaces, which are as rare. The longest word is looked up, and at most
+-- 2000 of its rows, so that a common prefix costs no more than a rare one.
 CREATE FUNCTION user_search(p_viewer uuid, p_text text, p_limit int) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  words text[];
+  line text := text_line(p_text);
+  whole text[] := text_beginnings(p_text);
+  words text[] := ARRAY(SELECT w FROM unnest(whole) w ORDER BY length(w) DESC, w LIMIT 8);
+  telling boolean := length(words[1]) >= 3 OR words[1] ~ (text_unspaced() || '{2}');
 BEGIN
-  words := ARRAY(SELECT w FROM unnest(text_beginnings(p_text)) w ORDER BY length(w) DESC, w LIMIT 8);
-  -- Two characters of a script without spaces are as rare as three letters.
-  IF coalesce(length(words[1]), 0) < 3 AND coalesce(words[1] !~ (text_unspaced() || '{2}'), true) THEN
-    RETURN '{"items":[]}';
-  END IF;
   RETURN (
-    SELECT json_build_object('items', coalesce(json_agg(user_json(l.u) ORDER BY l.word, (l.u).id),
-                                               '[]'::json))::text
-      FROM (SELECT f.word, f.u FROM (
-        SELECT DISTINCT ON (u.id) w.word, u
-          FROM (SELECT x.word, x.user_id FROM user_words x
-                  WHERE x.word >= words[1] AND x.word < words[1] || chr(1114111)
-                  ORDER BY x.word LIMIT 2000) w
+    SELECT json_build_object('items', coalesce(json_agg(
+        user_json(user_shown(p_viewer, l.u)) ORDER BY l.called DESC, l.word, (l.u).id), '[]'::json))::text
+      FROM (SELECT f.called, f.word, f.u FROM (
+        SELECT DISTINCT ON (u.id) w.called, w.word, u
+          FROM ((SELECT true AS called, x.word, x.user_id FROM user_words x
+                   WHERE x.word = words[1] AND NOT EXISTS (
+                     SELECT FROM unnest(whole) AS other WHERE NOT EXISTS (
+                       SELECT FROM user_words y WHERE y.user_id = x.user_id AND y.word = other))
+                   LIMIT 2000)
+                UNION ALL
+                (SELECT false, x.word, x.user_id FROM user_words x
+                   WHERE telling AND x.word >= words[1] AND x.word < words[1] || chr(1114111)
+                   ORDER BY x.word LIMIT 2000)) w
           JOIN users u ON u.id = w.user_id
-          WHERE u.id <> p_viewer AND user_visible(p_viewer, u)
-            AND (u.kind = 'hosted' OR EXISTS (
-              SELECT FROM conversations c WHERE c.kind = 'direct'
-                AND c.user_a = least(u.id, p_viewer) AND c.user_b = greatest(u.id, p_viewer)))
-            AND NOT EXISTS (
-              SELECT FROM unnest(words[2:]) AS other
-                WHERE NOT EXISTS (SELECT FROM user_words y
-                                    WHERE y.user_id = u.id AND starts_with(y.word, other)))
-          ORDER BY u.id, w.word) f
-        ORDER BY f.word, (f.u).id LIMIT p_limit) l);
+          WHERE CASE WHEN w.called
+                  THEN line = ANY (string_to_array(coalesce(u.folded, user_lines(u)), E'\n'))
+                ELSE NOT EXISTS (
+                  SELECT FROM unnest(words[2:]) AS other
+                    WHERE NOT EXISTS (SELECT FROM user_words y
+                                        WHERE y.user_id = u.id AND starts_with(y.word, other))) END
+            AND user_is_found(p_viewer, u, whole)
+          ORDER BY u.id, w.called DESC, w.word) f
+        ORDER BY f.called DESC, f.word, (f.u).id LIMIT p_limit) l);
 END $$;
 
--- The user at an address of our own domain, if the viewer may see them.
-CREATE FUNCTION user_at(p_viewer uuid, p_jid text) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('items', coalesce(json_agg(user_json(u)), '[]'::json))::text
-    FROM users u WHERE u.jid = p_jid AND u.kind = 'hosted' AND u.id <> p_viewer
-      AND user_visible(p_viewer, u)
-$$;
+-- Users for p_viewer whose addresses begin with p_text, which has an @, at most p_limit; complete: one of
+-- them has exactly that address.
+CREATE FUNCTION user_addressed(p_viewer uuid, p_text text, p_limit int, OUT items text, OUT complete boolean)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  SELECT json_build_object('items', coalesce(json_agg(user_json(user_shown(p_viewer, f.u))
+                                                      ORDER BY (f.u).jid), '[]'::json))::text,
+         coalesce(bool_or((f.u).jid = p_text), false)
+    INTO items, complete
+    FROM (SELECT x.u FROM (SELECT u FROM users u
+                             WHERE u.jid >= p_text AND u.jid < p_text || chr(1114111)
+                             ORDER BY u.jid LIMIT 2000) x
+            WHERE user_is_found(p_viewer, x.u, '{}') ORDER BY (x.u).jid LIMIT p_limit) f;
+END $$;
 
--- A user at an address elsewhere, made if unknown.
+-- The same for an address elsewhere, of which the domain answers: the user there is made if unknown, and
+-- p_viewer may refer to it from now on.
 CREATE FUNCTION user_candidate(p_viewer uuid, p_jid text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
-  found uuid := user_remote(p_jid);
+  made uuid := user_remote(p_jid);
 BEGIN
-  RETURN (SELECT json_build_object('items', coalesce(json_agg(user_json(u)), '[]'::json))::text
-            FROM users u WHERE u.id = found AND user_visible(p_viewer, u));
+  INSERT INTO found (user_id, peer_id) VALUES (p_viewer, made)
+    ON CONFLICT (user_id, peer_id) DO UPDATE SET at = now();
+  DELETE FROM found f WHERE f.user_id = p_viewer AND (f.at < now() - interval '1 day' OR f.at < (
+    SELECT x.at FROM found x WHERE x.user_id = p_viewer ORDER BY x.at DESC OFFSET 999 LIMIT 1));
+  RETURN (
+    SELECT json_build_object('items', json_agg(user_json(user_shown(p_viewer, f.u)) ORDER BY (f.u).jid))::text
+      FROM (SELECT x.u FROM (SELECT u FROM users u
+                               WHERE u.jid >= p_jid AND u.jid < p_jid || chr(1114111)
+                               ORDER BY u.jid LIMIT 2000) x
+              WHERE (x.u).id = made OR user_is_found(p_viewer, x.u, '{}')
+              ORDER BY (x.u).jid LIMIT 20) f);
 END $$;

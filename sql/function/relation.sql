@@ -10,7 +10,7 @@ CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
-                   AND b.peer IN (p_jid, split_part(p_jid, '@', 2)));
+                   AND b.peer IN (p_jid, relation_domain(p_jid)));
 END $$;
 
 -- Whether the user has added that bare JID, or lets it see presence.
@@ -20,6 +20,12 @@ BEGIN
   RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid
                    AND (c.to_peer OR c.from_peer OR c.ask));
 END $$;
+
+-- The domain of a bare JID, which may be one itself.
+CREATE FUNCTION relation_domain(p_jid text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT substr(p_jid, strpos(p_jid, '@') + 1)
+$$;
 
 -- Whether anything was said in the conversation.
 CREATE FUNCTION relation_started(c conversations) RETURNS boolean
@@ -72,32 +78,20 @@ BEGIN
     WHERE c.id = g.id AND c.guarded <> g.guarded;
 END $$;
 
--- What a message request looks like to the one who is asked.
-CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean,
-                                       p_first messages, p_note text DEFAULT NULL) RETURNS void
+-- Tells p_user of a message request, or of one for the presence. What it looks like is event_payload()'s.
+CREATE FUNCTION relation_request_event(p_conversation uuid, p_user uuid, p_subscription boolean)
+RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-  c conversations;
-  shown jsonb;
 BEGIN
-  SELECT * INTO c FROM conversations WHERE id = p_conversation;
-  shown := conversation_json(c, p_user);
-  IF p_first.id IS NOT NULL THEN -- not stored yet
-    shown := shown || jsonb_build_object('last_message', message_object(p_user, p_first, c),
-      'last_message_at', api_time(p_first.created_at), 'unread_count', 1,
-      'updated_at', api_time(p_first.created_at));
-  END IF;
   PERFORM event_add('request.new', 'user', p_conversation, p_user,
-                    json_build_object('conversation', shown, 'subscription', p_subscription,
-                                      'note', p_note));
+                    json_build_object('subscription', p_subscription));
 END $$;
 
 -- Tells p_user what the conversation looks like now.
 CREATE FUNCTION relation_updated_event(p_conversation uuid, p_user uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM event_add('conversation.updated', 'user', c.id, p_user, conversation_json(c, p_user))
-    FROM conversations c WHERE c.id = p_conversation;
+  PERFORM event_add('conversation.updated', 'user', p_conversation, p_user);
 END $$;
 
 -- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
@@ -135,6 +129,7 @@ DECLARE
   asked text;
   verdict text;
   before bigint;
+  first messages; -- what is about to be stored, when it makes a request
 BEGIN
   SELECT * INTO c FROM conversations WHERE id = p_conversation;
   IF NOT c.guarded OR c.kind <> 'direct' THEN
@@ -166,14 +161,15 @@ BEGIN
     UPDATE members m SET request = asked
       WHERE m.conversation_id = c.id AND m.user_id = target.id;
     IF asked IS NOT NULL THEN
-      PERFORM relation_request_event(c.id, target.id, false, jsonb_populate_record(NULL::messages,
+      first := jsonb_populate_record(NULL::messages,
         jsonb_build_object('id', p_id, 'conversation_id', c.id, 'seq', 1, 'position', p_position,
-          'sender_id', p_sender, 'created_at', p_at, 'kind', 'text', 'body', p_body)));
+          'sender_id', p_sender, 'created_at', p_at, 'kind', 'text', 'body', p_body));
+      PERFORM relation_request_event(c.id, target.id, false);
     END IF;
   END IF;
   PERFORM relation_guard(c.id, true);
   RETURN jsonb_build_object('outcome', 0, 'held', coalesce(asked IN ('pending', 'declined'), false),
-                            'events', event_list(before));
+                            'events', event_list(before, first));
 END $$;
 
 -- Whether the other member of a conversation, who has not written in it, has not let the sender in
@@ -213,11 +209,19 @@ BEGIN
       FROM users a, users b WHERE a.id = c.user_a AND b.id = c.user_b);
 END $$;
 
--- Whether p_viewer may see u's profile and find u.
+-- Whether p_viewer may see u's profile, and, if u is hosted, find u. What people on XMPP call
+-- themselves and look like is for those to whom their server shows it: who sees their presence, who has
+-- been asked by them, and whom it was sent to.
 CREATE FUNCTION relation_profile(p_viewer uuid, u users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN u.kind <> 'hosted' OR EXISTS (
+  IF u.kind <> 'hosted' THEN
+    RETURN u.privacy_profile IS NULL
+      OR EXISTS (SELECT FROM contacts c WHERE c.user_id = p_viewer AND c.peer = u.jid
+                   AND (c.to_peer OR c.from_peer OR c.pending_in))
+      OR EXISTS (SELECT FROM shown_profiles s WHERE s.peer_id = u.id AND s.user_id = p_viewer);
+  END IF;
+  RETURN EXISTS (
     SELECT FROM users v WHERE v.id = p_viewer AND NOT relation_blocks(u.id, v.jid)
       AND privacy_allows(privacy_value(u.privacy_profile, 'profile'), relation_contact(u.id, v.jid)));
 END $$;
@@ -229,7 +233,8 @@ BEGIN
   RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
 END $$;
 
--- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed.
+-- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed; of
+-- somebody on XMPP the address is left.
 CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -237,6 +242,7 @@ BEGIN
     u.bio := NULL;
     u.avatar_hash := NULL;
     u.avatar_url := NULL;
+    u.name := CASE WHEN u.kind = 'hosted' THEN u.name END;
   END IF;
   RETURN u;
 END $$;
@@ -284,11 +290,13 @@ END $$;
 
 -- How the hosted user with bare JID p_user and p_peer (bare JID, or id of a user or conversation)
 -- stand to each other. user_id is NULL when there is no such user; peer_id when we know nobody there.
+-- known: the peer may know that there is the user: may see something of the user or write, or is a
+-- contact of the user's.
 CREATE FUNCTION relation_view(p_user text, p_peer text)
 RETURNS TABLE (user_id uuid, peer_id uuid, conversation_id uuid, peer_jid text, peer_hosted boolean,
                blocks boolean, accepts boolean, shows boolean, last_seen boolean, profile boolean,
                blocked_by boolean, accepted_by boolean, shown_by boolean, last_seen_by boolean,
-               profile_by boolean, user_number bigint, peer_number bigint)
+               profile_by boolean, user_number bigint, peer_number bigint, known boolean)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   owner users;
@@ -322,7 +330,9 @@ BEGIN
   RETURN QUERY SELECT owner.id, peer.id, c.id, peer.jid, coalesce(peer.kind = 'hosted', false),
     there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
     back.blocks, back.accepts, back.shows, back.last_seen, back.profile,
-    owner.number, peer.number;
+    owner.number, peer.number,
+    there.profile OR there.shows OR relation_contact(owner.id, coalesce(peer.jid, p_peer))
+      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer));
 END $$;
 
 -- ---- Blocking --------------------------------------------------------------------------------------
@@ -338,41 +348,72 @@ BEGIN
         AND c.kind = 'direct'
       JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
       WHERE m.user_id = p_user AND p_peer NOT LIKE '%@%' AND u.jid LIKE '%@%'
-        AND split_part(u.jid, '@', 2) = p_peer
+        AND relation_domain(u.jid) = p_peer
     UNION ALL
     SELECT c.id FROM users u JOIN conversations c ON c.kind = 'direct'
         AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user)
-      WHERE u.jid = p_peer AND p_peer LIKE '%@%'
+      WHERE u.jid = p_peer
   LOOP
     PERFORM relation_guard(found, false);
     PERFORM relation_updated_event(found, p_user);
   END LOOP;
 END $$;
 
--- Whether the user may know that there is u: may see the profile, or has had to do with u.
+-- Whether the user has had to do with u: there is a conversation, or a contact.
+CREATE FUNCTION relation_met(p_user uuid, u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM conversations c WHERE c.kind = 'direct'
+                   AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user))
+    OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid);
+END $$;
+
+-- Whether the user may know that there is u: may see the profile of an app user, has had to do with u,
+-- blocks u, or has just found somebody on XMPP by the address.
 CREATE FUNCTION relation_knows(p_user uuid, u users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN u.id = p_user OR relation_profile(p_user, u)
-    OR EXISTS (SELECT FROM conversations c WHERE c.kind = 'direct'
-                 AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user))
-    OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid)
-    OR EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = u.jid);
+  RETURN u.id = p_user OR (u.kind = 'hosted' AND relation_profile(p_user, u))
+    OR relation_met(p_user, u)
+    OR EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = u.jid)
+    OR EXISTS (SELECT FROM found f WHERE f.user_id = p_user AND f.peer_id = u.id);
 END $$;
 
--- The peer that arguments name: { user_id } (an id, or the app's own) or { jid } (a prepared bare
--- JID or domain). On p_domain, our own, only users that exist are found.
-CREATE FUNCTION relation_named(p_arguments jsonb, p_make boolean, OUT ret_jid text, OUT ret_user users)
+-- The user whom a request of p_user's means: text is an id or the app's own id, a whole number is
+-- users.number. A number, and the id of somebody who is not an app user, counts only for whom p_user
+-- may know of already; to others it is nobody's. The steps are the same.
+CREATE FUNCTION relation_refer(p_user uuid, p_reference jsonb) RETURNS uuid
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  by_number boolean := jsonb_typeof(p_reference) = 'number';
+  u users;
+  known boolean;
+BEGIN
+  IF by_number THEN
+    SELECT * INTO u FROM users x WHERE x.number = p_reference::bigint;
+  ELSE
+    SELECT x.* INTO u FROM user_find(p_reference #>> '{}') f JOIN users x ON x.id = f.id;
+  END IF;
+  known := relation_knows(p_user, u);
+  RETURN CASE WHEN known OR (u.kind = 'hosted' AND NOT by_number) THEN u.id END;
+END $$;
+
+-- The peer that p_user's arguments name: { user_id } (see relation_refer) or { jid } (a prepared bare
+-- JID or domain). Of our own domain only users that exist are found. p_make: people elsewhere who are
+-- unknown are made; domains never are.
+CREATE FUNCTION relation_named(p_user uuid, p_arguments jsonb, p_make boolean, OUT ret_jid text,
+                               OUT ret_user users)
 LANGUAGE plpgsql AS $$
 DECLARE
   made uuid;
 BEGIN
   IF p_arguments ? 'user_id' THEN
-    SELECT u.* INTO ret_user FROM user_find(p_arguments->>'user_id') f JOIN users u ON u.id = f.id;
-  ELSIF p_arguments->>'jid' LIKE '%@%' THEN
+    made := relation_refer(p_user, p_arguments->'user_id');
+    SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
+  ELSE
     SELECT u.* INTO ret_user FROM users u WHERE u.jid = p_arguments->>'jid';
-    IF ret_user.id IS NULL AND p_make
-       AND split_part(p_arguments->>'jid', '@', 2) <> p_arguments->>'domain' THEN
+    IF ret_user.id IS NULL AND p_make AND p_arguments->>'jid' LIKE '%@%'
+       AND relation_domain(p_arguments->>'jid') <> p_arguments->>'domain' THEN
       made := user_remote(p_arguments->>'jid'); -- by itself: the next statement has to see it
       SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
     END IF;
@@ -380,12 +421,45 @@ BEGIN
   ret_jid := coalesce(ret_user.jid, p_arguments->>'jid');
 END $$;
 
+-- Whether p_user may be told what u does without having been spoken to: does not block u, may see the
+-- profile, and has u as a contact or in a conversation of the list that does not wait and was not
+-- declined.
+CREATE FUNCTION relation_hears(p_user uuid, u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN NOT relation_blocks(p_user, u.jid) AND relation_profile(p_user, u) AND (
+    relation_contact(p_user, u.jid)
+    OR EXISTS (
+      SELECT FROM conversations c
+        JOIN members m ON m.conversation_id = c.id AND m.user_id = p_user
+        WHERE c.kind = 'direct' AND c.user_a = least(u.id, p_user)
+          AND c.user_b = greatest(u.id, p_user)
+          AND coalesce(m.request, 'accepted') = 'accepted'
+          AND (m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
+                                                 AND x.seq > m.hidden_seq))));
+END $$;
+
+-- Whether a request of p_source comes to p_target as one of a stranger: p_target has not added or
+-- accepted p_source, asked for anything, or written.
+CREATE FUNCTION relation_unasked(p_source users, p_target users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN NOT (
+    relation_contact(p_target.id, p_source.jid) OR contact_consents(p_target.id, p_source.jid)
+    OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_source.id AND x.peer = p_target.jid
+                 AND (x.to_peer OR x.from_peer OR x.pending_in))
+    OR EXISTS (SELECT FROM conversations c
+                 JOIN members m ON m.conversation_id = c.id AND m.user_id = p_target.id
+                 WHERE c.kind = 'direct' AND c.user_a = least(p_source.id, p_target.id)
+                   AND c.user_b = greatest(p_source.id, p_target.id) AND m.request = 'accepted'));
+END $$;
+
 -- Contacts of the user at p_peer (bare JID or domain) who may see presence, at most 1000.
 CREATE FUNCTION relation_watchers(p_user uuid, p_peer text) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
   SELECT coalesce(jsonb_agg(c.peer), '[]') FROM (
     SELECT x.peer FROM contacts x WHERE x.user_id = p_user AND x.from_peer
-      AND (x.peer = p_peer OR split_part(x.peer, '@', 2) = p_peer)
+      AND (x.peer = p_peer OR relation_domain(x.peer) = p_peer)
       ORDER BY x.peer LIMIT 1000) c
 $$;
 
@@ -396,14 +470,14 @@ LANGUAGE plpgsql AS $$
 DECLARE
   named record;
 BEGIN
-  SELECT * INTO named FROM relation_named(p_arguments, true);
+  SELECT * INTO named FROM relation_named(p_user, p_arguments, true);
   IF (named.ret_user).id = p_user THEN
     outcome := 6;
     result := jsonb_build_object('pointer', CASE WHEN p_arguments ? 'jid' THEN '/jid' ELSE '' END,
                                  'detail', 'is the user who asks');
     RETURN;
   ELSIF (named.ret_user).id IS NULL AND (named.ret_jid IS NULL OR named.ret_jid LIKE '%@%')
-        OR (named.ret_user).id IS NOT NULL AND NOT relation_knows(p_user, named.ret_user) THEN
+        OR (named.ret_user).kind = 'hosted' AND NOT relation_knows(p_user, named.ret_user) THEN
     outcome := 2;
     RETURN;
   ELSIF (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = p_user LIMIT 10000) all_) = 10000
@@ -424,8 +498,9 @@ BEGIN
   IF outcome = 0 THEN
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
-        AND (x.peer = named.ret_jid OR split_part(x.peer, '@', 2) = named.ret_jid);
-    PERFORM contact_tidy(p_user, named.ret_jid);
+        AND (x.peer = named.ret_jid OR relation_domain(x.peer) = named.ret_jid);
+    DELETE FROM contacts x -- as contact_tidy()
+      WHERE x.user_id = p_user AND NOT (x.to_peer OR x.from_peer OR x.ask OR x.pending_in);
     UPDATE members m SET request = 'declined'
       FROM conversations c WHERE m.user_id = p_user AND m.request = 'pending'
         AND c.id = m.conversation_id AND c.kind = 'direct'
@@ -440,7 +515,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   named record;
 BEGIN
-  SELECT * INTO named FROM relation_named(p_arguments, false);
+  SELECT * INTO named FROM relation_named(p_user, p_arguments, false);
   IF (named.ret_user).id IS NOT NULL AND NOT relation_knows(p_user, named.ret_user) THEN
     named.ret_user := NULL;
     named.ret_jid := p_arguments->>'jid';

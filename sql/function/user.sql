@@ -37,6 +37,21 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN p_text ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN p_text::uuid END
 $$;
 
+-- The number of a new user: from 2^52 to 2^53 - 1, which JavaScript still counts exactly, and by chance,
+-- so that it says nothing about the numbers of others. Earlier ones are below.
+CREATE FUNCTION user_number() RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  chosen bigint;
+BEGIN
+  LOOP
+    chosen := 4503599627370496
+      + ('x' || substr(replace(gen_random_uuid()::text, '-', ''), 20, 13))::bit(52)::bigint;
+    EXIT WHEN NOT EXISTS (SELECT FROM users u WHERE u.number = chosen);
+  END LOOP;
+  RETURN chosen;
+END $$;
+
 -- The hosted user with the app's id EXTERNAL_ID, made if there is none. WANTED_LOCALPART, checked
 -- by the caller, is used for a new user's JID if it is free; else a surrogate is. Username, picture
 -- and, unless the user has set one, name follow the token when it has them. Returns the row that was found
@@ -57,8 +72,8 @@ BEGIN
   END IF;
   FOR attempt IN 1 .. 5 LOOP
     EXIT WHEN u.id IS NOT NULL;
-    INSERT INTO users (id, kind, external_id, jid, username, name, avatar_url)
-      VALUES (gen_random_uuid(), 'hosted', p_external_id, wanted || '@' || p_domain,
+    INSERT INTO users (id, number, kind, external_id, jid, username, name, avatar_url)
+      VALUES (gen_random_uuid(), user_number(), 'hosted', p_external_id, wanted || '@' || p_domain,
               p_username, p_name, p_avatar_url)
       ON CONFLICT DO NOTHING RETURNING * INTO u;
     made := u.id IS NOT NULL;
@@ -101,16 +116,6 @@ BEGIN
   END IF;
 END $$;
 
--- The user whom a request means: text is an id or the app's own id, a whole number is users.number.
-CREATE FUNCTION user_refer(p_reference jsonb) RETURNS uuid
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  IF jsonb_typeof(p_reference) = 'number' THEN
-    RETURN (SELECT u.id FROM users u WHERE u.number = p_reference::bigint);
-  END IF;
-  RETURN (SELECT f.id FROM user_find(p_reference #>> '{}') f);
-END $$;
-
 CREATE FUNCTION user_by_jid(p_jid text)
 RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$
@@ -126,7 +131,8 @@ DECLARE
 BEGIN
   SELECT id INTO found FROM users WHERE jid = p_jid;
   IF found IS NULL THEN
-    INSERT INTO users (id, kind, jid, username) VALUES (gen_random_uuid(), 'remote', p_jid, p_jid)
+    INSERT INTO users (id, number, kind, jid, username)
+      VALUES (gen_random_uuid(), user_number(), 'remote', p_jid, p_jid)
       ON CONFLICT (jid) DO NOTHING RETURNING * INTO u;
     found := u.id;
     IF found IS NOT NULL THEN

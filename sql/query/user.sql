@@ -13,8 +13,8 @@ SELECT * FROM user_get($1::uuid, $2::uuid)
 -- name: user_search
 SELECT user_search($1::uuid, $2::text, 20)
 
--- name: user_at
-SELECT user_at($1::uuid, $2::text)
+-- name: user_addressed
+SELECT items, complete FROM user_addressed($1::uuid, $2::text, 20)
 
 -- name: user_candidate
 SELECT user_candidate($1::uuid, $2::text)
@@ -29,4 +29,4 @@ SELECT * FROM picture_get($1::text)
 SELECT * FROM picture_png($1::text)
 
 -- name: remote_profile_wanted
-SELECT wanted, known FROM remote_profile_wanted($1::uuid, $2::text)
+SELECT wanted, known, shown FROM remote_profile_wanted($1::uuid, $2::text)

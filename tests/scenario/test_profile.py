@@ -82,8 +82,8 @@ def test_unknown_users_are_not_found(alice, app):
 
 def test_partners_hear_of_it_and_strangers_do_not(alice, app):
     bella, stranger = app("bella"), app("stranger")
-    alice.conversation_with(participant_id=bella.me()["id"])
-    stranger.me()
+    alice.send(alice.conversation_with(participant_id=bella.me()["id"]), "hello")
+    alice.conversation_with(participant_id=stranger.me()["id"])  # of which the stranger knows nothing
     with alice.ws() as own, bella.ws() as partner, stranger.ws() as other:
         user = change(alice, name="Another")
         for socket in (own, partner):

@@ -30,12 +30,12 @@ def test_names_are_found_by_the_beginning_of_a_word(alice, app):
     assert search(bella, word) == []
 
 
-@pytest.mark.parametrize("q", ["", "ab", "  a ", "\u0000abc", "x" * 4000, "\ufffe\ufffe\ufffe"])
+@pytest.mark.parametrize("q", ["", "   ", "\u0000abc", "x" * 4000, "\ufffe\ufffe\ufffe"])
 def test_bad_questions(alice, q):
     assert search(alice, q, 422)["code"] == "unprocessable"
 
 
-@pytest.mark.parametrize("q", ["%%%", "___", "\\\\\\", "'; DROP", "a&b|c:*", "***", "@@@", "@example.org", "zqx@", "a b@c",
+@pytest.mark.parametrize("q", ["ab", "  a ", "%%%", "___", "\\\\\\", "'; DROP", "a&b|c:*", "***", "@@@", "@example.org", "zqx@", "a b@c",
                                "a@b@c", "☃☃☃", "a@☃", "x@-"])
 def test_odd_questions_find_nothing(alice, q):
     assert search(alice, q) == []

@@ -207,7 +207,7 @@ def test_long_texts_are_resumed_in_parts(db, talk):
     for number in range(9):
         db.rows("SELECT * FROM message_store(ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s],"
                 " ARRAY[NULL]::text[], ARRAY[%s]::uuid[], false)", (id := new_id()), talk["conversation"], romeo, "x" * 1000, id)
-        db.rows("SELECT event_add('user.updated', 'user', NULL, %s, %s)", alice, json.dumps({"x": "y" * 500}))
+        db.rows("SELECT event_add('conversation.removed', 'user', NULL, %s, %s)", alice, json.dumps({"x": "y" * 500}))
     wanted = sorted(events(db.resume(alice, before)))
     assert len(wanted) == 18
     for size in (0, 1, 999, 1000, 1700, 4000, 1_000_000):
@@ -269,11 +269,11 @@ def test_events_of_others_are_passed_over_whether_few_or_many(db, talk, others):
     bob = db.user("bob")
     db.conversation(alice, reference="bob")
     before = db.head()
-    db.rows("SELECT count(event_add('user.updated', 'user', NULL, %s, '{}')) FROM generate_series(1, %s)", mallory,
+    db.rows("SELECT count(event_add('conversation.removed', 'user', NULL, %s, '{}')) FROM generate_series(1, %s)", mallory,
             others)
     for audience, conversation, user in (("user", None, alice), ("members", talk["conversation"], None),
                                          ("partners", None, bob), ("partners", None, alice), ("user", None, bob),
                                          ("partners", None, mallory)):
-        db.rows("SELECT event_add('user.updated', %s, %s, %s, '{}')", audience, conversation, user)
+        db.rows("SELECT event_add('conversation.removed', %s, %s, %s, '{}')", audience, conversation, user)
     assert [position for position, _ in events(db.resume(alice, before))] \
         == [before + others + n for n in (1, 2, 3, 4)]

@@ -121,7 +121,7 @@ def calls(db):
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
         ("contact_shown_online", "%s, 100", (new_id(),)),
         ("user_get", "%s, %s", (user, user)), ("user_search", "%s, 'name', 20", (user,)),
-        ("user_at", "%s, 'h4@' || %s", (user, DOMAIN)), ("user_candidate", "%s, 'r4@example.org'", (user,)),
+        ("user_addressed", "%s, 'h4@', 20", (user,)), ("user_candidate", "%s, 'r4@example.org'", (user,)),
         ("picture_store", "'abc', 'image/png', '', '', 1, 1", ()), ("picture_get", "'abc'", ()),
         ("picture_png", "'abc'", ()), ("remote_profile_wanted", "%s, 'r4@example.org'", (user,)),
         ("session_check", "%s, %s, 0", (user, new_id())),

@@ -25,7 +25,7 @@ def found(db, viewer, text):
 
 def test_a_change_is_told_once_to_the_user_and_partners(db):
     alice, bob, _ = (db.provision(str(i), n)["id"] for i, n in enumerate(["alice", "bob", "carol"]))
-    db.opened(alice, bob)
+    db.store(dict(conversation=db.conversation(alice, bob), sender=alice))
     outcome, user, events = change(db, "profile", alice, name="Alice A.", bio="hello")
     assert outcome == 0 and user["name"] == "Alice A." and user["bio"] == "hello"
     assert [e["type"] for e in events] == ["user.updated"] and set(events[0]["users"]) == {alice, bob}
@@ -167,7 +167,7 @@ def test_what_a_remote_user_shows(db):
     db.opened(alice, jid=peer)
     assert db.rows(wanted, alice, peer)[0]["wanted"] is True
     picture(db)
-    outcome, _, events = change(db, "remote_profile", None, jid=peer, announced_hash="x", avatar_hash=HASH,
+    outcome, _, events = change(db, "remote_profile", alice, jid=peer, announced_hash="x", avatar_hash=HASH,
                                 full_name="Bob B.")
     assert outcome == 0 and events[0]["users"] == [alice]
     assert events[0]["payload"]["avatar_url"] == f"/api/avatars/{HASH}" and events[0]["payload"]["name"] == "Bob B."
@@ -214,12 +214,50 @@ def test_a_search_yields_twenty(db):
     assert len(found(db, alice, "many")) == 20 and len(set(found(db, alice, "many"))) == 20
 
 
+def addressed(db, viewer, text):
+    row, = db.rows("SELECT * FROM user_addressed(%s, %s, 20)", viewer, text)
+    return [user["jid"] for user in json.loads(row["items"])["items"]], row["complete"]
+
+
+def test_an_address_is_found_while_it_is_typed(db):
+    alice, carol = db.user("alice"), db.user("carol")
+    db.opened(alice, jid="bob@example.org")
+    db.change("contact_add", alice, jid="bob@example.net", domain=DOMAIN)
+    both = ["bob@example.net", "bob@example.org"]
+    for text in ("bob@", "bob@exam", "bob@example."):
+        assert addressed(db, alice, text) == (both, False)
+        assert addressed(db, carol, text) == ([], False)
+    assert addressed(db, alice, "bob@example.org") == (both[1:], True)
+    assert addressed(db, alice, "carol@ap") == ([f"carol@{DOMAIN}"], False)
+
+
+def test_who_is_called_exactly_that_is_found_however_short_it_is(db):
+    bob = db.user("bob")
+    li, wei, al, _ = (db.provision(str(i), f"x{i}", None, name)["id"] for i, name in enumerate(
+        ["Li Wu", "王伟", "Al", "Li Wu Chang"]))
+    jids = {id: db.one("SELECT jid FROM users WHERE id = %s", id) for id in (li, wei, al)}
+    assert found(db, bob, "Li Wu") == found(db, bob, " li  WU ") == [jids[li]]
+    assert found(db, bob, "王伟") == [jids[wei]] and found(db, bob, "al") == [jids[al]]
+    assert found(db, bob, "li") == found(db, bob, "王") == found(db, bob, "a") == []
+    assert found(db, bob, "x0") == [jids[li]]  # the address is a name, too
+    db.change("privacy", li, profile="contacts")
+    assert found(db, bob, "Li Wu") == []
+
+
+def test_exact_names_come_first(db):
+    bob = db.user("bob")
+    for i in range(30):
+        db.provision(f"n{i}", f"n{i}", None, "Anna Aardvark")
+    anna = db.provision("a", "zz", None, "Anna")["jid"]
+    assert found(db, bob, "anna")[0] == anna and len(found(db, bob, "anna")) == 20
+
+
 def test_candidates(db):
     alice = db.provision("0", "alice")["id"]
     db.provision("1", "bob")
-    at = lambda jid: json.loads(db.one("SELECT user_at(%s, %s)", alice, jid))["items"]
-    assert [u["kind"] for u in at(f"bob@{DOMAIN}")] == ["hosted"]
-    assert at(f"nobody@{DOMAIN}") == at(f"alice@{DOMAIN}") == at("bob@example.org") == []
+    assert addressed(db, alice, f"bob@{DOMAIN}") == ([f"bob@{DOMAIN}"], True)
+    for jid in (f"nobody@{DOMAIN}", f"alice@{DOMAIN}", "bob@example.org"):
+        assert addressed(db, alice, jid) == ([], False)
     one = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
     two = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
     assert one == two and one[0]["kind"] == "remote"

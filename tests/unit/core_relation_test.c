@@ -21,7 +21,7 @@
 #define ALICE_ID "00000000-0000-7000-8000-00000000000a"
 #define ROMEO_ID "00000000-0000-7000-8000-00000000000b"
 #define OTHER_ID "00000000-0000-7000-8000-00000000000c"
-#define COLUMNS 17
+#define COLUMNS 18
 
 static struct core core;
 static struct options *options;
@@ -75,7 +75,7 @@ static void on_relation(const struct relation *relation, enum error_code error, 
 static void answer_view(const char *user, const char *peer, const char *blocks)
 {
     const char *cells[COLUMNS] = {user, peer, NULL, ROMEO, "f", blocks, "t", "f", "f", "t",
-                                  "f", "t", "f", "f", "t", "1", "2"};
+                                  "f", "t", "f", "f", "t", "1", "2", "t"};
     ck_assert_int_eq(fake_asked(), QUERY_RELATION_VIEW);
     fake_answer(1, COLUMNS, cells);
 }
