@@ -75,27 +75,28 @@ xmpp_stanza_t *pubsub_build_error(xmpp_stanza_t *iq, const char *type, const cha
     return reply;
 }
 
-/* The first item of the list that ELEMENT holds. */
+/* The first item of the list that ELEMENT holds; else that one was taken back: who replaces an item by another
+ * says both. */
 static bool read_item(xmpp_stanza_t *element, const char *ns, struct pubsub_item *ret)
 {
-    xmpp_stanza_t *items = element ? stanza_child(element, "items", ns) : NULL;
-    const char *node = items ? stanza_attr(items, "node") : NULL;
-    if (!node)
-        return false;
-    for (xmpp_stanza_t *item = stanza_first(items); item; item = stanza_next(item)) {
-        bool retracted = stanza_is(item, "retract", ns);
-        if (!retracted && !stanza_is(item, "item", ns))
-            continue;
-        *ret = (struct pubsub_item){node, stanza_attr(item, "id"),
-                                    retracted ? NULL : stanza_first(item)};
-        return true;
-    }
-    return false;
+    xmpp_stanza_t *items = element ? stanza_child_having(element, "items", ns, "node") : NULL;
+    xmpp_stanza_t *item = items ? stanza_child(items, "item", ns) : NULL;
+    xmpp_stanza_t *retracted = items && !item ? stanza_child(items, "retract", ns) : NULL;
+    if (item)
+        *ret = (struct pubsub_item){stanza_attr(items, "node"), stanza_attr(item, "id"),
+                                    stanza_first(item)};
+    else if (retracted)
+        *ret = (struct pubsub_item){stanza_attr(items, "node"), stanza_attr(retracted, "id"), NULL};
+    return item || retracted;
 }
 
 bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret)
 {
-    return read_item(stanza_child(message, "event", NS_PUBSUB_EVENT), NS_PUBSUB_EVENT, ret);
+    for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
+        if (stanza_is(child, "event", NS_PUBSUB_EVENT) && read_item(child, NS_PUBSUB_EVENT, ret))
+            return true;
+    }
+    return false;
 }
 
 bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret)

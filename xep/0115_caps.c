@@ -8,7 +8,8 @@
 
 bool caps_parse(xmpp_stanza_t *presence, struct caps *ret)
 {
-    xmpp_stanza_t *element = stanza_child(presence, "c", NS_CAPS);
+    /* One without a hash is of the time before 2007; a server may have added its own. */
+    xmpp_stanza_t *element = stanza_child_having(presence, "c", NS_CAPS, "hash");
     if (!element)
         return false;
     struct caps caps = {.hash = stanza_attr(element, "hash"),

@@ -318,30 +318,47 @@ static const struct payload {
     {NS_SOAP, "Envelope", REFUSED, NULL, "There is no such service here"},
 };
 
-static void tell(const struct telling *telling, const struct payload *payload, xmpp_stanza_t *element)
+/* An element of the message that a row is about. */
+struct match {
+    const struct payload *payload;
+    xmpp_stanza_t *element;
+};
+
+static unsigned find_payloads(xmpp_stanza_t *stanza, struct match ret_matches[LINES_MAX])
 {
+    unsigned count = 0;
+    for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
+        const char *ns = stanza_ns(child), *name = stanza_name(child);
+        for (unsigned i = 0; i < G_N_ELEMENTS(payloads); i++) {
+            if (count < LINES_MAX && strcmp(payloads[i].ns, ns) == 0 &&
+                strcmp(payloads[i].name, name) == 0)
+                ret_matches[count++] = (struct match){&payloads[i], child};
+        }
+    }
+    return count;
+}
+
+static void tell(const struct telling *telling, const struct match *match)
+{
+    const struct payload *payload = match->payload;
+    if (payload->when != ALWAYS && (telling->text->len > 0 || telling->result->reason))
+        return;
     if (payload->when == REFUSED)
         telling->result->reason = payload->words;
     else if (payload->tell)
-        payload->tell(telling, element);
+        payload->tell(telling, match->element);
     else
         add_line(telling->text, payload->words);
 }
 
-/* Whether what PAYLOAD says would still be heard. */
-static bool is_open(const struct telling *telling, const struct payload *payload)
-{
-    return payload->when == ALWAYS || (telling->text->len == 0 && !telling->result->reason);
-}
-
 static void tell_payloads(const struct telling *telling)
 {
-    unsigned count = 0;
-    for (const struct payload *payload = payloads; payload < payloads + G_N_ELEMENTS(payloads); payload++) {
-        xmpp_stanza_t *child = is_open(telling, payload) ? stanza_first(telling->stanza) : NULL;
-        for (; child && is_open(telling, payload); child = stanza_next(child)) {
-            if (stanza_is(child, payload->name, payload->ns) && count++ < LINES_MAX)
-                tell(telling, payload, child);
+    struct match matches[LINES_MAX];
+    unsigned count = find_payloads(telling->stanza, matches);
+    for (unsigned row = 0; count > 0 && row < G_N_ELEMENTS(payloads); row++) {
+        for (unsigned i = 0; i < count; i++) {
+            if (matches[i].payload == &payloads[row])
+                tell(telling, &matches[i]);
         }
     }
 }
