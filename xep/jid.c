@@ -253,6 +253,34 @@ char *jid_prepare_bare(const char *text)
     return whole;
 }
 
+/* Whether a domain can only be in the one form that it has: lower-case ASCII, of which nothing is an
+ * A-label. */
+static bool is_settled(const char *domain, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (g_ascii_isupper(domain[i]) || (guchar)domain[i] >= 0x80)
+            return false;
+        if (domain[i] == 'x' && length - i > 4 && memcmp(domain + i, "xn--", 4) == 0)
+            return false;
+    }
+    return length == 0 || domain[length - 1] != '.';
+}
+
+char *jid_settle(const char *address)
+{
+    struct jid_parts parts;
+    find_parts(address, strnlen(address, JID_MAX), &parts);
+    if (is_settled(parts.domain, parts.domain_length))
+        return NULL;
+    g_autofree char *domain = prepare_domain(parts.domain, parts.domain_length);
+    size_t before = (size_t)(parts.domain - address);
+    const char *after = parts.domain + parts.domain_length;
+    if (!domain || (strlen(domain) == parts.domain_length &&
+                    memcmp(domain, parts.domain, parts.domain_length) == 0))
+        return NULL;
+    return g_strdup_printf("%.*s%s%s", (int)before, address, domain, after);
+}
+
 bool jid_same_bare(const char *a, const char *b)
 {
     struct jid_parts left;

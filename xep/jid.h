@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* XMPP addresses, RFC 7622: local@domain/resource, at most 1023 bytes each.
  *
- * Addresses from the link are taken in the form in which the server delivered them, after a check of
- * lengths, UTF-8 and forbidden characters; they are compared byte by byte. What a user typed goes
- * through jid_prepare first. */
+ * Addresses from the link are taken in the form in which the server delivered them, but for their
+ * domains (jid_settle), after a check of lengths, UTF-8 and forbidden characters; they are compared byte
+ * by byte. What a user typed goes through jid_prepare first. */
 #pragma once
 
 #include <glib.h>
@@ -43,6 +43,10 @@ char *jid_resource(const char *text);
 char *jid_prepare(const char *text);
 /* The same without the resource, which must be right, though. */
 char *jid_prepare_bare(const char *text);
+/* ADDRESS, which a server delivered, with its domain in the one form that jid_prepare() gives domains:
+ * U-labels, lower case, no final dot; newly allocated. NULL: it is that already, or has none. The other
+ * parts are left alone: the server has prepared them. */
+char *jid_settle(const char *address);
 /* Whether both are valid and equal but for their resources, byte by byte. */
 bool jid_same_bare(const char *a, const char *b);
 /* Whether LOCAL can be the local part of a hosted account: [a-z0-9][a-z0-9._-]{0,63}. */

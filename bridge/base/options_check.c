@@ -48,11 +48,16 @@ static void drop_empty(char **value)
         g_clear_pointer(value, g_free);
 }
 
-static void lower_domain(char **domain)
+/* Domains have one spelling inside: U-labels in lower case, without a final dot. */
+static void settle_domain(char **domain)
 {
-    char *lower = g_ascii_strdown(*domain, -1);
+    g_autofree char *lower = g_ascii_strdown(*domain, -1);
+    size_t length = strlen(lower);
+    if (length > 1 && lower[length - 1] == '.')
+        lower[length - 1] = '\0';
+    char *letters = g_hostname_to_unicode(lower);
     g_free(*domain);
-    *domain = lower;
+    *domain = letters ? letters : g_steal_pointer(&lower);
 }
 
 /* The one name that needs no look-up, so that users of the options find only numbers. */
@@ -87,8 +92,8 @@ bool options_check_given(struct options *options, GError **error)
     static const char *const algorithms[] = {"HS256", "RS256", "ES256", NULL};
     if (!check_required(options, error))
         return false;
-    lower_domain(&options->xmpp_domain);
-    lower_domain(&options->xmpp_server_domain);
+    settle_domain(&options->xmpp_domain);
+    settle_domain(&options->xmpp_server_domain);
     number_host(&options->xmpp_host);
     number_host(&options->http_listen);
     number_host(&options->http_admin_listen);

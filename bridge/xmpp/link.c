@@ -17,6 +17,7 @@
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
 #include "bridge/xmpp/link_internal.h"
+#include "bridge/xmpp/labels.h"
 #include "bridge/xmpp/link_socket.h"
 #include "bridge/xmpp/link_text.h"
 #include "bridge/xmpp/pending_iq.h"
@@ -50,6 +51,7 @@ static void destroy(struct link *link)
 {
     pending_iq_free(link->pending);
     guard_free(link->guard);
+    labels_free(link->labels);
     send_queue_clear(&link->queue);
     g_free(link->problem);
     g_free(link->ping_from);
@@ -186,6 +188,9 @@ static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
         log_error(AREA_LINK, "send-refused", "reason=\"illegal address\"");
         return false;
     }
+    g_autofree char *theirs = labels_leave(link->labels, xmpp_stanza_get_to(stanza));
+    if (theirs)
+        xmpp_stanza_set_to(stanza, theirs);
     size_t length;
     g_autofree char *text = stanza_to_link_text(stanza, &length);
     if (length > GUARD_STANZA_MAX) {
@@ -208,6 +213,11 @@ bool link_send_text(struct link *link, const char *xml, size_t length)
 {
     if (!link_is_up(link))
         return false;
+    g_autofree char *theirs = labels_leave_text(link->labels, xml, length);
+    if (theirs) {
+        xml = theirs;
+        length = strlen(theirs);
+    }
     if (!guard_text(link->guard, xml, length)) {
         log_error(AREA_LINK, "send-refused", "reason=\"not a legal stanza\" bytes=%zu", length);
         return false;
@@ -315,6 +325,7 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
     if (!iq && !g_str_equal(name, "message") && !g_str_equal(name, "presence"))
         return;
     metric_add(METRIC_STANZAS_IN, 1);
+    labels_arrive(link->labels, stanza);
     const char *type = stanza_attr(stanza, "type");
     if (!iq || (g_strcmp0(type, "result") != 0 && g_strcmp0(type, "error") != 0))
         link->callbacks.stanza(stanza, link->data);
@@ -571,6 +582,7 @@ struct link *link_new(const struct options *options, const struct link_callbacks
     link->retry_delay = RETRY_FIRST;
     link->allowed = !callbacks->forbidden;
     link->guard = guard_new(link->domain);
+    link->labels = labels_new();
     link->pending = pending_iq_new(REQUESTS_MAX + PROBES_MAX);
     send_queue_init(&link->queue, (size_t)options->xmpp_send_queue_max);
     g_queue_init(&link->probes);

@@ -34,6 +34,7 @@ struct link {
     bool feeding; /* inside the reader: it must not be freed now */
     struct send_queue queue;
     struct guard *guard;
+    struct labels *labels;
     struct pending_iq *pending;
 
     GQueue probes;           /* struct probe, oldest first; owned */

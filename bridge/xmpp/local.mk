@@ -3,6 +3,7 @@ noinst_LIBRARIES += libxmpp.a
 libxmpp_a_SOURCES = \
   bridge/xmpp/dispatch.c bridge/xmpp/dispatch.h \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
+  bridge/xmpp/labels.c bridge/xmpp/labels.h \
   bridge/xmpp/link.c bridge/xmpp/link.h bridge/xmpp/link_internal.h \
   bridge/xmpp/link_ping.c \
   bridge/xmpp/link_socket.c bridge/xmpp/link_socket.h \

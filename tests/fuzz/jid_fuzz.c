@@ -31,8 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *local = jid_local(text);
     g_autofree char *domain = jid_domain(text);
     g_autofree char *resource = jid_resource(text);
+    g_autofree char *settled = jid_settle(text);
+    g_autofree char *settled_again = settled ? jid_settle(settled) : NULL;
     struct jid_parts parts;
 
+    if (settled_again || (settled && !g_utf8_validate(text, -1, NULL) != !g_utf8_validate(settled, -1, NULL)))
+        abort();
     if (jid_split(text, &parts) != (bare != NULL))
         abort();
     if (bare && (!jid_is_valid_bare(bare) || !jid_same_bare(bare, text) || !domain))

@@ -115,3 +115,26 @@ def test_probes_of_one_keep_nobody_elses_presence_back(world):
     world.server.expect("the answer to Frank", lambda s: s.name == "presence" and s.to == "frank@example.org/x"
                         and s.sender.startswith(bella.jid), 5)
     assert metrics(world.daemon)["trestle_stanzas_refused_total"] > refused
+
+
+@pytest.mark.parametrize("theirs", ["xn--bcher-kva.example", "XN--BCHER-KVA.Example", "bu\u0308cher.example", "b\u00fccher.example."])
+def test_another_spelling_of_a_domain_is_nobody_else(world, theirs):
+    """In messages, marks and blocks; and who spells so is answered so."""
+    alice, eve, spelled = world.user("alice"), "eve@b\u00fccher.example", f"eve@{theirs}"
+    talk = alice.conversation_with(jid=eve)
+    receipts = "urn:xmpp:receipts"
+    with alice.ws() as socket:
+        sent = alice.send(talk, "Hello")
+        world.server.expect("the message", lambda s: s.name == "message" and s.id == sent["id"] and s.to == eve)
+        world.server.send(f"<message from='{spelled}/x' to='{alice.jid}'><received xmlns='{receipts}' id='{sent['id']}'/></message>")
+        assert socket.expect("message.delivered", message_id=sent["id"])["payload"]["conversation_id"] == talk["id"]
+        world.server.send(f"<message from='{spelled}/x' to='{alice.jid}' id='m1' type='chat'><body>Hi</body><request xmlns='{receipts}'/></message>")
+        assert socket.expect("message.new", content="Hi")["payload"]["sender"]["jid"] == eve
+        world.server.expect("the receipt", lambda s: s.to == f"{spelled}/x" and s.has(receipts, "received"))
+        again = alice.send(talk, "And again")
+        world.server.expect("the next message", lambda s: s.id == again["id"] and s.to == spelled)
+        assert [c["id"] for c in alice.conversations()["items"]] == [talk["id"]]
+        assert alice.call(200, "POST", "/api/users/block", {"jid": spelled})["jid"] == eve
+        world.server.send(f"<message from='{spelled}/x' to='{alice.jid}' id='m2' type='chat'><body>Blocked?</body></message>")
+        world.server.expect("an error", lambda s: s.id == "m2" and s.type == "error" and s.to == f"{spelled}/x")
+        assert [m["content"] for m in alice.messages(talk)["items"]] == ["Hello", "Hi", "And again"]

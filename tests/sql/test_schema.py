@@ -128,6 +128,10 @@ def test_what_another_folding_left_serves_until_it_is_made_anew(cluster):
         cursor.execute("INSERT INTO users (id, kind, external_id, jid, name) SELECT md5(x)::uuid, 'hosted', x,"
                        " x || '@app.example.org', 'Ｒｅｎé ' || x FROM unnest('{a,b}'::text[]) x")
         cursor.execute("INSERT INTO user_words (word, user_id) SELECT 'old', id FROM users")
+        cursor.execute("UPDATE users SET username = E'ad\\u200bmin\\nb' WHERE external_id = 'b'")
+        cursor.execute("INSERT INTO users (id, kind, jid, username) SELECT gen_random_uuid(), 'remote', x, x"
+                       " FROM unnest('{eve@xn--bcher-kva.example,bob@xn--,xn--p1ai,two@xn--p1ai,two@рф}'::text[]) x")
+        cursor.execute("INSERT INTO blocks (user_id, peer) SELECT md5('a')::uuid, x FROM unnest('{xn--p1ai,eve@xn--bcher-kva.example,a@b}'::text[]) x")
         cursor.execute("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, position, created_at)"
                        " SELECT md5('c')::uuid, min(id::text)::uuid, max(id::text)::uuid, 1, 2, 1, now() FROM users")
         cursor.execute("INSERT INTO members (conversation_id, user_id, joined_at)"
@@ -165,6 +169,11 @@ def test_what_another_folding_left_serves_until_it_is_made_anew(cluster):
         assert one("SELECT folded FROM users WHERE id = md5('a')::uuid") == ("rené a\na",)
         assert one("SELECT * FROM search_renew(64)") == (0, 301)
         assert one("SELECT search_index(1024)") == (0,)
+        # Addresses and names of before are in the one spelling that they have now.
+        assert one("SELECT array_agg(jid ORDER BY jid) FROM users WHERE kind = 'remote' AND username = jid") == (
+            ["bob@xn--", "eve@bücher.example", "two@xn--p1ai", "two@рф", "рф"],)
+        assert one("SELECT array_agg(peer ORDER BY peer) FROM blocks") == (["a@b", "eve@bücher.example", "рф"],)
+        assert one("SELECT username FROM users WHERE external_id = 'b'") == ("admin b",)
         # One block at every place: nothing is looked at twice.
         assert one("SELECT count(*), sum(cardinality(conversations)) FROM search_blocks") == (5, 5)
     connection.close()

@@ -122,6 +122,11 @@ START_TEST(domains_and_localhost_are_brought_to_one_form)
     ck_assert_str_eq(options->xmpp_domain, "app.example.org");
     ck_assert_str_eq(options->xmpp_server_domain, "example.org");
     ck_assert_str_eq(options->xmpp_host, "127.0.0.1");
+    g_autoptr(trestle_options) letters =
+        parse_good("[xmpp]\ndomain=app.XN--BCHER-KVA.example.\nserver_domain=B\u00dcCHER.example\nsecret=s\n"
+                   DATABASE AUTH);
+    ck_assert_str_eq(letters->xmpp_domain, "app.b\u00fccher.example");
+    ck_assert_str_eq(letters->xmpp_server_domain, "b\u00fccher.example");
 }
 END_TEST
 

@@ -230,6 +230,36 @@ START_TEST(prepared_parts_have_1023_bytes)
 }
 END_TEST
 
+static void expect_settled(const char *address, const char *settled)
+{
+    g_autofree char *got = jid_settle(address);
+    ck_assert_pstr_eq(got, settled);
+    g_autofree char *again = got ? jid_settle(got) : NULL;
+    ck_assert_ptr_null(again);
+    g_autofree char *prepared = settled ? jid_prepare(settled) : NULL;
+    ck_assert(!settled || g_strcmp0(prepared, settled) == 0);
+}
+
+START_TEST(delivered_domains_have_one_form)
+{
+    expect_settled("eve@xn--bcher-kva.example/x", "eve@b\u00fccher.example/x");
+    expect_settled("eve@XN--BCHER-KVA.example", "eve@b\u00fccher.example");
+    expect_settled("xn--bcher-kva.example", "b\u00fccher.example");
+    expect_settled("eve@bu\u0308cher.example", "eve@b\u00fccher.example");
+    expect_settled("eve@B\u00dcCHER.example.", "eve@b\u00fccher.example");
+    expect_settled("eve@\uff45xample.org", "eve@example.org");
+    expect_settled("eve@Example.ORG./a", "eve@example.org/a");
+    expect_settled("eve@xn--strae-oqa.example", "eve@stra\u00dfe.example");
+    expect_settled("eve@b\u00fccher.example/XN--A@b/c", NULL);
+    expect_settled("eve@example.org/x", NULL);
+    expect_settled("xn--eve@example.org", NULL);
+    expect_settled("eve@xn--.example", NULL); /* no domain: as it came */
+    expect_settled("eve@_xmpp.example", NULL);
+    expect_settled("@", NULL);
+    expect_settled("", NULL);
+}
+END_TEST
+
 START_TEST(hosted_local_parts)
 {
     g_autofree char *longest = g_strnfill(64, 'a');
@@ -254,6 +284,7 @@ int main(void)
     tcase_add_test(tests, pasted_addresses_are_taken_out_of_what_is_around_them);
     tcase_add_test(tests, input_that_is_no_address);
     tcase_add_test(tests, prepared_parts_have_1023_bytes);
+    tcase_add_test(tests, delivered_domains_have_one_form);
     tcase_add_test(tests, hosted_local_parts);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
