@@ -14,7 +14,8 @@
 struct serving {
     GMainLoop *loop;
     struct daemon *daemon;
-    const char *path; /* of the configuration, to read it again */
+    const struct options *options; /* those at the start */
+    struct options *newest;        /* as they were last read without a fault; NULL: the same */
     bool stopping;
 };
 
@@ -35,20 +36,28 @@ static gboolean on_terminate(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+static void renew_log(const struct options *options)
+{
+    if (log_configure(options->log_level, options->log_areas, options->log_file))
+        log_info(AREA_CONFIG, "log-reloaded", "level=%s areas=%s", options->log_level,
+                 options->log_areas);
+}
+
 /* The configuration, and the files that it names, are read again. What is not good leaves all as it
- * was. */
+ * was; but the log file is opened anew in any case, as whoever rotates it waits for that. */
 static gboolean on_hangup(gpointer data)
 {
     struct serving *serving = data;
     g_autoptr(GError) error = NULL;
-    g_autoptr(trestle_options) fresh = options_load(serving->path, &error);
+    struct options *fresh = options_load(serving->options->config_path, &error);
     if (!fresh) {
+        renew_log(serving->newest ? serving->newest : serving->options);
         log_warning(AREA_CONFIG, "reload-failed", "reason=\"%s\"", error->message);
         return G_SOURCE_CONTINUE;
     }
-    if (log_configure(fresh->log_level, fresh->log_areas, fresh->log_file))
-        log_info(AREA_CONFIG, "log-reloaded", "level=%s areas=%s", fresh->log_level,
-                 fresh->log_areas);
+    options_free(serving->newest);
+    serving->newest = fresh;
+    renew_log(fresh);
     daemon_renew_keys(serving->daemon, fresh);
     return G_SOURCE_CONTINUE;
 }
@@ -56,7 +65,7 @@ static gboolean on_hangup(gpointer data)
 int serve_run(const struct options *options)
 {
     g_autoptr(GError) error = NULL;
-    struct serving serving = {.path = options->config_path};
+    struct serving serving = {.options = options};
     serving.daemon = daemon_new(options, &error);
     if (!serving.daemon) {
         fprintf(stderr, "trestle: %s\n", error->message);
@@ -71,6 +80,7 @@ int serve_run(const struct options *options)
     g_source_remove(interrupt);
     g_source_remove(hangup);
     daemon_free(serving.daemon);
+    options_free(serving.newest);
     g_main_loop_unref(serving.loop);
     log_info(AREA_MAIN, "stopped", NULL);
     return 0;

@@ -107,6 +107,7 @@ def test_sighup_reads_the_keys_of_tokens_again(stack):
         alice = App(daemon, "alice")
         with alice.ws() as socket:
             renew("too short", "event=reload-failed")
+            assert "event=log-reloaded" in daemon.logged(), "whoever rotates the log does not wait for the keys"
             socket.sync()
             assert alice.me()["username"] == "alice", "the old key stays"
             daemon.info["jwt"]["secret"] = "another secret, which is long enough"
