@@ -268,8 +268,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
   made uuid := user_remote(p_jid);
 BEGIN
-  INSERT INTO found (user_id, peer_id) VALUES (p_viewer, made)
-    ON CONFLICT (user_id, peer_id) DO UPDATE SET at = now();
+  INSERT INTO found (user_id, peer_id, at) VALUES (p_viewer, made, clock_timestamp())
+    ON CONFLICT (user_id, peer_id) DO UPDATE SET at = excluded.at;
   DELETE FROM found f WHERE f.user_id = p_viewer AND (f.at < now() - interval '1 day' OR f.at < (
     SELECT x.at FROM found x WHERE x.user_id = p_viewer ORDER BY x.at DESC OFFSET 999 LIMIT 1));
   RETURN (

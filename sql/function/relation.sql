@@ -331,8 +331,9 @@ BEGIN
     there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
     back.blocks, back.accepts, back.shows, back.last_seen, back.profile,
     owner.number, peer.number,
-    there.profile OR there.shows OR relation_contact(owner.id, coalesce(peer.jid, p_peer))
-      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer));
+    owner.id IS NOT NULL AND (
+      there.profile OR there.shows OR relation_contact(owner.id, coalesce(peer.jid, p_peer))
+      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer)));
 END $$;
 
 -- ---- Blocking --------------------------------------------------------------------------------------
