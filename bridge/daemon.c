@@ -153,6 +153,12 @@ static enum error_code admits(void *data, guint64 address)
     return ws_server_admit(daemon->sockets, address);
 }
 
+static void refresh_metrics(void *data)
+{
+    const struct daemon *daemon = data;
+    metric_set(METRIC_ARCHIVE_WRITABLE, archive_is_writable(daemon->core.archive));
+}
+
 static void upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
@@ -169,7 +175,7 @@ static bool open_listeners(struct daemon *daemon, GError **error)
 {
     struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols, .knows = knows_dialect,
                                         .admits = admits, .upgraded = upgraded, .data = daemon};
-    struct http_probe probe = {ready_parts, NULL, daemon};
+    struct http_probe probe = {ready_parts, refresh_metrics, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)
         return false;

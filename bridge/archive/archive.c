@@ -372,7 +372,6 @@ static void go_down(struct archive *archive)
     archive->up = archive->watching = false;
     archive->health.proven = 0;
     metric_set(METRIC_ARCHIVE_CONNECTED, 0);
-    metric_set(METRIC_ARCHIVE_WRITABLE, 0);
 }
 
 static void go_up(struct archive *archive, const struct log_state *log)
@@ -391,7 +390,6 @@ static void go_up(struct archive *archive, const struct log_state *log)
     }
     archive->up = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);
-    metric_set(METRIC_ARCHIVE_WRITABLE, !archive->health.refused);
     for (unsigned i = 0; i < archive->read_count; i++) {
         struct reader *reader = &archive->readers[i];
         reader->admitted = reader->admitted && !renamed;

@@ -7,7 +7,6 @@
 #include "bridge/archive/internal.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
-#include "bridge/base/metrics.h"
 
 void health_proven(struct health *health)
 {
@@ -15,7 +14,6 @@ void health_proven(struct health *health)
     if (health->refused)
         log_info(AREA_ARCHIVE, "writes-accepted", NULL);
     health->refused = false;
-    metric_set(METRIC_ARCHIVE_WRITABLE, 1);
 }
 
 void health_refused(struct health *health, const char *reason)
@@ -23,7 +21,6 @@ void health_refused(struct health *health, const char *reason)
     if (!health->refused)
         log_warning(AREA_ARCHIVE, "writes-refused", "reason=%s", reason);
     health->refused = true;
-    metric_set(METRIC_ARCHIVE_WRITABLE, 0);
 }
 
 /* Out of room or memory, an operator or a time limit, the system, a lock, a session that may not write: whoever

@@ -53,7 +53,7 @@ struct pq_connection {
     } hosts;
     bool broken; /* is buried when the present callback has returned */
     bool looking; /* the same, for results */
-    const char *unfit; /* why the session is being left; NULL: it is not */
+    const char *unfit; /* why the session is left as soon as it owes no answer; NULL: it is not */
     const struct pq_statement *statements;
     int statement_count;
     struct pq_callbacks callbacks;
@@ -361,11 +361,8 @@ static bool is_made_up(const PGresult *result)
 
 static void result_arrived(struct pq_connection *c, PGresult *result)
 {
-    const char *problem = session_problem(result);
-    if (problem) {
-        c->unfit = problem;
-        connection_broke(c);
-    }
+    if (!c->unfit)
+        c->unfit = session_problem(result);
     if (is_made_up(result)) {
         PQclear(result);
         return;
@@ -401,6 +398,8 @@ static void take_results(struct pq_connection *c)
             break;
         }
     }
+    if (c->conn && c->unfit && c->running.length == 0)
+        connection_broke(c);
 }
 
 static void read_results(struct pq_connection *c)
@@ -550,7 +549,7 @@ void pq_connection_free(struct pq_connection *c)
 
 bool pq_connection_is_ready(const struct pq_connection *c)
 {
-    return c->state == STATE_READY && !c->broken;
+    return c->state == STATE_READY && !c->broken && !c->unfit;
 }
 
 unsigned pq_connection_running(const struct pq_connection *c)
