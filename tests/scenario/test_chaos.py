@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from harness import fault
 from harness.load import Load
+from harness.standby import Standby
 
 STEADY = 5.2  # seconds after which a link's next failure starts again at the shortest interval
 # ejabberd may lose a message that meets a login: what was acknowledged from a kill until its users are back, and
@@ -125,6 +126,24 @@ def test_killed_many_times(stack, capsys, part):
 @pytest.mark.timeout(3600)
 def test_everything_is_killed_in_turn(stack, capsys):
     campaign(stack, list(FAULTS), max(2, LONG_ROUNDS // 4), capsys, apps=8).assert_clean()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_standby_is_promoted_under_load(stack, capsys):
+    """A synchronous one: nothing that was acknowledged is lost, nobody has to start anew."""
+    for _ in range(max(1, LONG_ROUNDS // 5)):
+        number = seed()
+        with Standby(stack, synchronous=True) as standby:
+            fault.wait_ready(stack, 60)
+            with Load(stack, number) as load:
+                load.history.wait_acknowledged(load.random.randint(20, 200), 60)
+                standby.promote()
+                back = fault.wait_ready(stack, 60)
+                load.history.wait_acknowledged(60, 60)
+                report = load.check()
+        say(capsys, f"promotion on {stack.server}: TRESTLE_CHAOS_SEED={number} back after {back:.1f} s; {report}")
+        report.assert_clean()
 
 
 def test_a_frozen_xmpp_server_is_noticed_and_nothing_is_lost(stack, capsys):

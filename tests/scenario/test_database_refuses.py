@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The database is there and takes no writes: nothing says that all is well, and it ends by itself."""
 import contextlib
-import subprocess
 import uuid
 
 import psycopg2
 import pytest
 from harness import fault
+from harness.daemon import run_trestle
 from harness.database import database
 from harness.rest import http_request
-from harness.stack import TOP
 
 NOTICED = 20  # seconds: the watchdog looks every five, and waits two for a lock
 
 
 def doctor(stack):
     """(exit status, the line about writing)."""
-    program = stack.info.get("program") or TOP / "build" / "trestle"
-    done = subprocess.run([program, "doctor", "--config", stack.info["config"]], text=True,
-                          stdout=subprocess.PIPE, timeout=60)
-    return done.returncode, next(line for line in done.stdout.splitlines() if " writing " in line)
+    status, text, _ = run_trestle("doctor", "--config", stack.info["config"])
+    return status, next(line for line in text.splitlines() if " writing " in line)
 
 
 def says_down(stack):

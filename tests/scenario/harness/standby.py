@@ -52,6 +52,7 @@ class Standby:
         return self
 
     def __exit__(self, *_):
+        self.stack.info["database"] = self.primary.geturl()
         if self.process:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(SLOW)
@@ -143,4 +144,5 @@ class Standby:
     def promote(self):
         self.stack.kill("postgres")
         self.query("SELECT pg_promote()")
+        self.stack.info["database"] = self.own_uri
         wait_for("the standby is a primary", lambda: not self.query("SELECT pg_is_in_recovery()")[0][0], SLOW)
