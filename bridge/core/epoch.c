@@ -27,7 +27,11 @@ static void subscriber_checked(const struct rows *rows, enum error_code error, v
                 rows_text(rows, 0, 2);
     struct revocation revocation = {.user = question->user, .credential = question->credential,
                                     .reason = "sign in again"};
-    if (!good && question->core->archive)
+    if (!question->core->archive)
+        return; /* stopping */
+    if (good)
+        relation_changed_elsewhere(question->core, &question->user); /* contacts, blocks, privacy */
+    else
         session_revoke(question->core, &revocation);
 }
 
