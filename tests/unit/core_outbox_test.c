@@ -448,6 +448,28 @@ START_TEST(clearing_that_failed_is_repeated)
 }
 END_TEST
 
+/* The epoch was renamed while the deletion waited: it names that of its position, and goes again. */
+START_TEST(clearing_names_the_log_it_is_of)
+{
+    char one[] = "one", two[] = "two";
+    const char *const no[] = {"f"};
+    start();
+    t.core.epoch = one;
+    settle_empty();
+    commit(10, 0);
+    wait_tick();
+    pong(true);
+    ck_assert_str_eq(fake_value(2), "one");
+    t.core.epoch = two;
+    fake_answer(1, 1, no);
+    wait_tick();
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "10");
+    ck_assert_str_eq(fake_value(2), "two");
+    stop();
+}
+END_TEST
+
 START_TEST(failed_page_is_asked_for_again)
 {
     start();
@@ -507,7 +529,7 @@ UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
           full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
           illegal_entry_bounces_and_does_not_hold_up_the_rest,
           return_of_the_database_repeats_nothing_on_this_stream,
-          another_log_starts_from_its_beginning, what_the_server_has_read_is_kept_for_a_while,
+          another_log_starts_from_its_beginning, clearing_names_the_log_it_is_of, what_the_server_has_read_is_kept_for_a_while,
           what_is_kept_is_sent_again_when_the_link_breaks,
           what_is_kept_is_not_sent_again_when_the_stream_ends_in_order,
           draining_clears_all_that_was_read,
