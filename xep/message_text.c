@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Payloads in words, by a table: namespace and element, when it is looked at, what it is called. Words are English,
- * as are errors; apps that want others go by the text. */
+/* Payloads in words, by a table: namespace and element, when it is looked at, what it is called.
+ * Words are English, as are errors; apps that want others go by the text. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -38,7 +38,8 @@ static char *child_trimmed(xmpp_stanza_t *parent, const char *name)
     return trimmed(stanza_child_text(parent, name, stanza_ns(parent)));
 }
 
-/* ---- Links ----------------------------------------------------------------------------------------- */
+/* ---- Links
+ * ----------------------------------------------------------------------------------------- */
 
 /* Unless the text has it. */
 static void add_link(const struct telling *telling, const char *url, const char *description)
@@ -54,7 +55,8 @@ static void add_link(const struct telling *telling, const char *url, const char 
 
 static void tell_oob(const struct telling *telling, xmpp_stanza_t *oob)
 {
-    add_link(telling, stanza_child_text(oob, "url", NS_OOB), stanza_child_text(oob, "desc", NS_OOB));
+    add_link(telling, stanza_child_text(oob, "url", NS_OOB),
+             stanza_child_text(oob, "desc", NS_OOB));
 }
 
 /* The first source, of several that are all the same. */
@@ -91,7 +93,8 @@ static void tell_call(const struct telling *telling, xmpp_stanza_t *invite)
         add_link(telling, stanza_attr(external, "uri"), "Invitation to a call");
 }
 
-/* ---- Invitations ----------------------------------------------------------------------------------- */
+/* ---- Invitations
+ * ----------------------------------------------------------------------------------- */
 
 struct invitation {
     const char *what, *where, *by, *reason, *password;
@@ -99,8 +102,7 @@ struct invitation {
 
 static void add_invitation(const struct telling *telling, const struct invitation *invitation)
 {
-    if (!invitation->where || !*invitation->where ||
-        strstr(telling->text->str, invitation->where))
+    if (!invitation->where || !*invitation->where || strstr(telling->text->str, invitation->where))
         return;
     g_autofree char *reason = trimmed(invitation->reason);
     g_autofree char *password = trimmed(invitation->password);
@@ -150,7 +152,8 @@ static void tell_channel_invitation(const struct telling *telling, xmpp_stanza_t
     add_invitation(telling, &invitation);
 }
 
-/* ---- What stands for a body ------------------------------------------------------------------------ */
+/* ---- What stands for a body
+ * ------------------------------------------------------------------------ */
 
 /* Without a payload it only moves keys, which is nobody's business. */
 static void tell_omemo(const struct telling *telling, xmpp_stanza_t *encrypted)
@@ -159,7 +162,8 @@ static void tell_omemo(const struct telling *telling, xmpp_stanza_t *encrypted)
         add_line(telling->text, "This message is encrypted (OMEMO) and cannot be read here.");
 }
 
-/* Names the method of an element that stands beside it; of one that is known, its own row speaks. */
+/* Names the method of an element that stands beside it; of one that is known, its own row speaks.
+ */
 static void tell_encryption(const struct telling *telling, xmpp_stanza_t *eme)
 {
     const char *method = stanza_attr(eme, "namespace");
@@ -223,7 +227,8 @@ static char *degrees_of(xmpp_stanza_t *geoloc, const char *name, double most)
 {
     g_autofree char *text = child_trimmed(geoloc, name);
     char *end = text;
-    double value = text && strspn(text, "0123456789.-+") == strlen(text) ? g_ascii_strtod(text, &end) : 0;
+    double value =
+        text && strspn(text, "0123456789.-+") == strlen(text) ? g_ascii_strtod(text, &end) : 0;
     return text && end > text && *end == '\0' && value >= -most && value <= most
                ? g_steal_pointer(&text)
                : NULL;
@@ -250,8 +255,8 @@ static void tell_contacts(const struct telling *telling, xmpp_stanza_t *x)
         if (!jid || !*jid || count++ >= LINES_MAX)
             continue;
         g_autofree char *name = trimmed(stanza_attr(item, "name"));
-        g_autofree char *line =
-            name ? g_strdup_printf("Contact: %s (%s)", name, jid) : g_strdup_printf("Contact: %s", jid);
+        g_autofree char *line = name ? g_strdup_printf("Contact: %s (%s)", name, jid)
+                                     : g_strdup_printf("Contact: %s", jid);
         add_line(telling->text, line);
     }
 }
@@ -269,7 +274,8 @@ static void tell_form(const struct telling *telling, xmpp_stanza_t *form)
     add_line(telling->text, "A form that cannot be filled in here.");
 }
 
-/* ---- The table ------------------------------------------------------------------------------------- */
+/* ---- The table
+ * ------------------------------------------------------------------------------------- */
 
 enum when {
     ALWAYS,  /* adds a line to what the body has not */
@@ -363,10 +369,11 @@ static void tell_payloads(const struct telling *telling)
     }
 }
 
-/* ---- Rooms ----------------------------------------------------------------------------------------- */
+/* ---- Rooms
+ * ----------------------------------------------------------------------------------------- */
 
-/* What only rooms add: of XEP-0045 (section 7.5 for private messages) unless it is an invitation, and of
- * XEP-0421. */
+/* What only rooms add: of XEP-0045 (section 7.5 for private messages) unless it is an invitation,
+ * and of XEP-0421. */
 static bool is_of_occupant(xmpp_stanza_t *stanza, const struct message_text *text)
 {
     return (!text->from_room && stanza_child(stanza, "x", NS_MUC_USER)) ||

@@ -14,8 +14,8 @@ static const UChar32 drawn_empty[] = {0x2800, 0x1d159};
 static bool is_visible(UChar32 c)
 {
     /* Unassigned characters are left alone: to a newer Unicode they are letters and pictures. */
-    const uint32_t unseen = U_GC_ZS_MASK | U_GC_ZL_MASK | U_GC_ZP_MASK | U_GC_CC_MASK |
-                            U_GC_CF_MASK | U_GC_CS_MASK;
+    const uint32_t unseen =
+        U_GC_ZS_MASK | U_GC_ZL_MASK | U_GC_ZP_MASK | U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CS_MASK;
     if ((U_GET_GC_MASK(c) & unseen) || u_hasBinaryProperty(c, UCHAR_WHITE_SPACE) ||
         u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bounds what one XMPP user, and one domain, may send: looks at every stanza before the other features do. What is
- * too much is answered with an error that says to come back later, and nobody else sees it. */
+/* Bounds what one XMPP user, and one domain, may send: looks at every stanza before the other
+ * features do. What is too much is answered with an error that says to come back later, and nobody
+ * else sees it. */
 #include "config.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ static bool take(struct core *core, const char *name, enum limit limit)
     return limiter_take(core->limiter, &subject, limit, &state);
 }
 
-/* The server of our own link speaks for itself, and for all its users: as a domain it has no bound. */
+/* The server of our own link speaks for itself, and for all its users: as a domain it has no bound.
+ */
 static bool may_send(struct core *core, const char *bare)
 {
     const char *at = strchr(bare, '@');
@@ -32,8 +34,8 @@ static bool may_send(struct core *core, const char *bare)
     return take(core, bare, LIMIT_XMPP_STANZAS) && (home || take(core, domain, LIMIT_XMPP_DOMAIN));
 }
 
-/* What has no error of its own (presence, and errors themselves) is dropped: it is repeated, or asked for, when
- * things have calmed down. */
+/* What has no error of its own (presence, and errors themselves) is dropped: it is repeated, or
+ * asked for, when things have calmed down. */
 static bool on_stanza(const struct stanza_context *context)
 {
     struct core *core = context->data;

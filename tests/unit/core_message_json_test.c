@@ -38,14 +38,14 @@ static json_t *page_of(int count, size_t size, const struct message_page *page)
     g_autofree char *body = g_strnfill(size, '\\');
     char ids[ROWS_MAX][UUID_TEXT_SIZE], seqs[ROWS_MAX][24];
     memset(cells, 0, sizeof cells);
-    const char *const members[COLUMNS] = {[0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa",
-                                          [4] = "{}", [5] = "{}"};
+    const char *const members[COLUMNS] = {
+        [0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa", [4] = "{}", [5] = "{}"};
     memcpy(cells, members, sizeof members);
     for (int i = 0; i < count; i++) {
         g_snprintf(ids[i], sizeof ids[i], id_format, i);
         g_snprintf(seqs[i], sizeof seqs[i], "%d", i + 1);
-        const char *const row[COLUMNS] = {"1", ids[i], seqs[i], members[3], NULL, body, NULL,
-                                          "text", "f", "1000000", NULL};
+        const char *const row[COLUMNS] = {"1",  ids[i], seqs[i], members[3], NULL, body,
+                                          NULL, "text", "f",     "1000000",  NULL};
         memcpy(&cells[(i + 1) * COLUMNS], row, sizeof row);
     }
     struct made made = {.page = page};
@@ -71,7 +71,8 @@ static void check_page(json_t *json, const struct expected *expected)
     size_t count = json_array_size(items);
     ck_assert_uint_eq(count, (size_t)(expected->last - expected->first + 1));
     ck_assert_int_eq(number_of(json_object_get(json_array_get(items, 0), "id")), expected->first);
-    ck_assert_int_eq(number_of(json_object_get(json_array_get(items, count - 1), "id")), expected->last);
+    ck_assert_int_eq(number_of(json_object_get(json_array_get(items, count - 1), "id")),
+                     expected->last);
     const json_t *next = json_object_get(json, "next");
     ck_assert_int_eq(json_is_true(json_object_get(json, "has_more")), expected->next >= 0);
     ck_assert_int_eq(json_is_null(next) ? -1 : number_of(next), expected->next);
@@ -135,8 +136,14 @@ END_TEST
 START_TEST(a_failure_outranks_marks)
 {
     g_auto(buffer) buf = BUFFER_INIT(4096);
-    struct message_view view = {.sender_json = "{}", .body = "x", .kind = "text", .seq = 1,
-                                .created_at = 1, .delivered_at = 2, .read_at = 3, .failed = true};
+    struct message_view view = {.sender_json = "{}",
+                                .body = "x",
+                                .kind = "text",
+                                .seq = 1,
+                                .created_at = 1,
+                                .delivered_at = 2,
+                                .read_at = 3,
+                                .failed = true};
     message_json_write(&buf, &view);
     json_t *json = json_loadb(buf.data, buf.length, 0, NULL);
     ck_assert_str_eq(json_string_value(json_object_get(json, "status")), "failed");
