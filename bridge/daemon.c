@@ -26,6 +26,7 @@
 #include "bridge/http/admin.h"
 #include "bridge/http/server.h"
 #include "bridge/http/upgrade.h"
+#include "bridge/job/job.h"
 #include "bridge/loop/loop.h"
 #include "bridge/ws/server.h"
 #include "bridge/xmpp/dispatch.h"
@@ -44,6 +45,7 @@ struct daemon {
     void (*stopped)(void *data);
     void *stopped_data;
     unsigned stopping; /* parts that still drain */
+    struct jobs *jobs;
 };
 
 /* ---- Archive --------------------------------------------------------------------------------------- */
@@ -243,6 +245,7 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->related = related;
     core->archive = archive_new(options, &callbacks, daemon);
     revocations_start(core);
+    daemon->jobs = jobs_new(core, features_jobs());
     struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
                                             .stanza = link_stanza, .unclaimed = link_unclaimed};
     cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
@@ -329,6 +332,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped = done;
     daemon->stopped_data = data;
     daemon->stopping = 3;
+    jobs_leave(daemon->jobs);
     drain(daemon);
     outbox_drain(daemon->core.outbox, OUTBOX_MILLISECONDS, outbox_drained, daemon);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
@@ -346,6 +350,7 @@ void daemon_free(struct daemon *daemon)
     http_admin_free(daemon->admin);
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
+    jobs_free(daemon->jobs);
     link_free(daemon->link);
     core->link = NULL;
     core->sink = (struct stanza_sink){0};

@@ -4,6 +4,7 @@ SQL_QUERIES = \
   sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
+  sql/query/job.sql \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/pair.sql \
@@ -35,6 +36,7 @@ SQL_FUNCTIONS = \
   sql/function/contact.sql \
   sql/function/conversation.sql \
   sql/function/event.sql \
+  sql/function/job.sql \
   sql/function/lease.sql \
   sql/function/log.sql \
   sql/function/mark.sql \
@@ -44,6 +46,7 @@ SQL_FUNCTIONS = \
   sql/function/presence.sql \
   sql/function/privacy.sql \
   sql/function/profile.sql \
+  sql/function/reap.sql \
   sql/function/relation.sql \
   sql/function/request.sql \
   sql/function/search.sql \

@@ -7,6 +7,7 @@
 struct account;
 struct core;
 struct event;
+struct job_kind;
 struct stanza_handler;
 struct subscriber;
 struct uuid;
@@ -15,6 +16,7 @@ struct feature {
     const char *name;
     const struct operation *operations;     /* ended by a row without handle; NULL: none */
     const struct stanza_handler *stanzas;   /* ended by a row without stanza; NULL: none */
+    const struct job_kind *jobs;            /* bridge/job/job.h; ended by a row without name; NULL: none */
     /* Before the first stanza and request, and after the last callback of archive and link (both are
      * gone then); may be NULL. */
     void (*start)(struct core *core);

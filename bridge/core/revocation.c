@@ -12,14 +12,12 @@
 #include "bridge/loop/loop.h"
 
 #define PAGE_MAX 1000
-#define SWEEP_INTERVAL 600 /* seconds */
-#define SWEEP_MAX "10000"
 
 struct revocations {
     bool known;      /* position is set */
     gint64 position; /* carried out up to here */
     bool asking;     /* the timer's own question is under way */
-    guint timer, sweeper;
+    guint timer;
 };
 
 struct question {
@@ -44,7 +42,6 @@ void revocations_clear(struct core *core)
     if (!revocations)
         return;
     g_clear_handle_id(&revocations->timer, g_source_remove);
-    g_clear_handle_id(&revocations->sweeper, g_source_remove);
     g_clear_pointer(&core->revocations, g_free);
 }
 
@@ -182,26 +179,8 @@ static gboolean on_timer(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void swept(const struct rows *rows, enum error_code error, void *data)
-{
-    (void)rows;
-    (void)data;
-    if (error != ERROR_NONE)
-        log_debug(AREA_AUTH, "sweep-failed", "error=%s", error_info(error)->code);
-}
-
-static gboolean on_sweep(gpointer data)
-{
-    struct core *core = data;
-    const char *values[] = {SWEEP_MAX};
-    if (archive_is_up(core->archive))
-        archive_query(core->archive, QUERY_SESSION_SWEEP, values, swept, NULL);
-    return G_SOURCE_CONTINUE;
-}
-
 void revocations_start(struct core *core)
 {
     struct revocations *revocations = core->revocations;
     revocations->timer = g_timeout_add((guint)core->options->session_recheck, on_timer, core);
-    revocations->sweeper = g_timeout_add_seconds(SWEEP_INTERVAL, on_sweep, core);
 }

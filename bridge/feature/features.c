@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "bridge/feature/features.h"
+#include "bridge/job/job.h"
 #include "bridge/xmpp/dispatch.h"
 
 extern const struct feature feature_audience;
@@ -23,6 +24,7 @@ extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_privacy;
 extern const struct feature feature_request;
+extern const struct feature feature_retention;
 extern const struct feature feature_session;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
@@ -40,6 +42,7 @@ const struct feature *const features[] = {
     &feature_capabilities,
     &feature_session,
     &feature_limits,
+    &feature_retention,
     &feature_description,
     &feature_user,
     &feature_avatar,
@@ -67,6 +70,18 @@ const struct feature *const features[] = {
     &feature_vcard,
     NULL,
 };
+
+const struct job_kind *const *features_jobs(void)
+{
+    static const struct job_kind *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->jobs)
+            tables[count++] = features[i]->jobs;
+    }
+    tables[count] = NULL;
+    return tables;
+}
 
 const struct operation *const *features_operations(void)
 {

@@ -17,6 +17,7 @@ libfeature_a_SOURCES = \
   bridge/feature/presence.c \
   bridge/feature/privacy.c \
   bridge/feature/request.c \
+  bridge/feature/retention.c \
   bridge/feature/search.c \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \

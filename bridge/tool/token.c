@@ -20,7 +20,7 @@
 #define KEY_BYTES 32
 #define ALL_SCOPES "users,send,tickets"
 
-static const char *const known_scopes[] = {"users", "send", "tickets", NULL};
+static const char *const known_scopes[] = {"users", "send", "tickets", "admin", NULL};
 
 static bool is_name(const char *text)
 {

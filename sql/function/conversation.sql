@@ -267,7 +267,7 @@ DECLARE
   object text;
 BEGIN
   IF wanted IS NULL THEN
-    peer := relation_refer(p_user, p_arguments->'participant');
+    peer := user_keep(relation_refer(p_user, p_arguments->'participant'));
   ELSE
     SELECT * INTO named FROM relation_named(p_user, p_arguments, true);
     peer := (named.ret_user).id;

@@ -125,7 +125,7 @@ END $$;
 -- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
 -- the rest in no order. The first
 -- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
--- than p_limit, and nothing follows. Its actor is NULL, or a position: up to there everything is
+-- than p_limit, or events may have been removed since, and nothing follows. Its actor is NULL, or a position: up to there everything is
 -- here, and there was no room for more, as p_bytes of text had been exceeded; what is behind it must not be
 -- looked at. Watermarks appear once, where they stand now. What the user has
 -- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h.
@@ -141,7 +141,11 @@ DECLARE
   heard events[];
   cut bigint;
 BEGIN
-  SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
+  IF p_position < (SELECT h.events_from FROM log_head h) THEN
+    SELECT p_limit + 1 AS missed INTO unseen;
+  ELSE
+    SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
+  END IF;
   IF unseen.missed <= p_limit THEN
     heard := event_shown(
       p_user, ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e), p_bytes);

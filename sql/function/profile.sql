@@ -62,7 +62,7 @@ CREATE FUNCTION picture_store(p_hash text, p_type text, p_image text, p_png text
 LANGUAGE sql AS $$
   INSERT INTO pictures (hash, type, image, png, width, height)
     VALUES (p_hash, p_type, decode(p_image, 'base64'), decode(p_png, 'base64'), p_width, p_height)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (hash) DO UPDATE SET stored_at = now() -- it is wanted: see reap_pictures()
 $$;
 
 -- Removes a picture that nobody has any more.

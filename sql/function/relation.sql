@@ -409,16 +409,14 @@ DECLARE
   made uuid;
 BEGIN
   IF p_arguments ? 'user_id' THEN
-    made := relation_refer(p_user, p_arguments->'user_id');
-    SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
+    made := user_keep(relation_refer(p_user, p_arguments->'user_id'));
+  ELSIF p_make AND p_arguments->>'jid' LIKE '%@%'
+        AND relation_domain(p_arguments->>'jid') <> p_arguments->>'domain' THEN
+    made := user_remote(p_arguments->>'jid');
   ELSE
-    SELECT u.* INTO ret_user FROM users u WHERE u.jid = p_arguments->>'jid';
-    IF ret_user.id IS NULL AND p_make AND p_arguments->>'jid' LIKE '%@%'
-       AND relation_domain(p_arguments->>'jid') <> p_arguments->>'domain' THEN
-      made := user_remote(p_arguments->>'jid'); -- by itself: the next statement has to see it
-      SELECT u.* INTO ret_user FROM users u WHERE u.id = made;
-    END IF;
+    made := user_keep((SELECT u.id FROM users u WHERE u.jid = p_arguments->>'jid'));
   END IF;
+  SELECT u.* INTO ret_user FROM users u WHERE u.id = made; -- by itself: it may have been made just now
   ret_jid := coalesce(ret_user.jid, p_arguments->>'jid');
 END $$;
 

@@ -291,17 +291,3 @@ BEGIN
   UPDATE user_access SET suspended_at = NULL, suspend_reason = NULL WHERE user_id = p_user;
   RETURN user_suspension_json(p_user);
 END $$;
-
--- Removes what has expired, at most p_limit rows of each kind. Revocations are kept for a day, for
--- processes that could not ask meanwhile.
-CREATE FUNCTION session_sweep(p_limit int) RETURNS void
-LANGUAGE sql AS $$
-  DELETE FROM sessions WHERE digest IN (
-    SELECT digest FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
-  DELETE FROM tickets WHERE digest IN (
-    SELECT digest FROM tickets WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
-  DELETE FROM revoked_tokens WHERE digest IN (
-    SELECT digest FROM revoked_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
-  DELETE FROM revocations WHERE position IN (
-    SELECT position FROM revocations WHERE at < now() - interval '1 day' ORDER BY at LIMIT p_limit)
-$$;

@@ -122,14 +122,28 @@ LANGUAGE sql STABLE AS $$
   SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number FROM users u WHERE u.jid = p_jid
 $$;
 
--- The user with bare JID p_jid, made as a remote one if unknown.
+-- Whoever is about to refer to a user by id or address: keeps the row until the transaction ends, see
+-- reap_users(). NULL when there is no such user (any more).
+CREATE FUNCTION user_keep(p_user uuid) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+  u record;
+BEGIN
+  SELECT x.id, x.unused_since INTO u FROM users x WHERE x.id = p_user FOR KEY SHARE;
+  IF u.unused_since IS NOT NULL THEN
+    UPDATE users SET unused_since = NULL WHERE id = u.id;
+  END IF;
+  RETURN u.id;
+END $$;
+
+-- The user with bare JID p_jid, made as a remote one if unknown, and kept.
 CREATE FUNCTION user_remote(p_jid text) RETURNS uuid
 LANGUAGE plpgsql AS $$
 DECLARE
   found uuid;
   u users;
 BEGIN
-  SELECT id INTO found FROM users WHERE jid = p_jid;
+  found := user_keep((SELECT id FROM users WHERE jid = p_jid));
   IF found IS NULL THEN
     INSERT INTO users (id, number, kind, jid, username)
       VALUES (gen_random_uuid(), user_number(), 'remote', p_jid, p_jid)
@@ -140,7 +154,7 @@ BEGIN
     END IF;
   END IF;
   IF found IS NULL THEN
-    SELECT id INTO found FROM users WHERE jid = p_jid;
+    found := user_keep((SELECT id FROM users WHERE jid = p_jid));
   END IF;
   RETURN found;
 END $$;

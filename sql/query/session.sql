@@ -22,9 +22,6 @@ SELECT session_close($1::uuid, $2::uuid)
 -- name: session_close_all
 SELECT session_close_all($1::uuid, $2::uuid, $3::bigint)
 
--- name: session_sweep
-SELECT session_sweep($1::int)
-
 -- name: token_revoke
 SELECT token_revoke($1::uuid, $2::uuid, $3::bigint)
 

@@ -6,12 +6,15 @@ import shutil
 import signal
 import socket
 import time
+from urllib.parse import quote
 
 import pytest
 
 from harness.daemon import Daemon, free_port, psql, run_trestle
 from harness.fake_xmpp import FakeXmpp
+from harness.inbox import wait_for
 from harness.rest import App, http_request
+from harness.watch import metrics
 
 
 def test_check_config_says_what_is_wrong(stack, tmp_path):
@@ -45,6 +48,26 @@ def test_doctor_names_the_broken_part(stack):
         assert status != 0
         wrong = [line for line in text.splitlines() if "ok" not in line.lower().split()[:2]]
         assert any("database" in line for line in wrong) and any("link" in line or "secret" in line for line in wrong), text
+
+
+def test_administrators_see_the_jobs(stack, backend):
+    def jobs(headers, query=""):
+        return http_request(stack.info["rest"], "GET", f"/api/admin/jobs{query}", headers=headers)
+    status, key, _ = run_trestle("token", "--config", stack.info["config"], "--server-key", "jobs", "--scopes", "admin")
+    assert status == 0
+    admin = {"Authorization": f"Bearer {key.strip()}"}
+    wait_for("a run of each job", lambda: all(job["ran_at"] and not job["running"] for job in jobs(admin).json["items"]))
+    page = jobs(admin).json
+    assert {"reap.sessions", "reap.events", "reap.users", "reap.pictures"} < {job["kind"] for job in page["items"]}
+    assert not any(job["failed"] for job in page["items"])
+    first = jobs(admin, "?limit=1").json
+    rest = jobs(admin, f"?after={quote(first['next'])}").json["items"]
+    assert [job["kind"] for job in first["items"] + rest] == [job["kind"] for job in page["items"]]
+    assert jobs(backend.headers()).status == 403
+    assert jobs(App(stack, "op-jobs").headers()).status == 403
+    assert metrics(stack)["trestle_jobs_run_total"] >= len(page["items"]) and metrics(stack)["trestle_jobs_failing"] == 0
+    assert metrics(stack)["trestle_rows_users"] >= 0
+    run_trestle("token", "--config", stack.info["config"], "--revoke", "jobs")
 
 
 def test_help_token_and_migrate(stack):

@@ -127,10 +127,14 @@ def calls(db):
         ("session_check", "%s, %s, 0", (user, new_id())),
         ("session_open", "%s, %s, 60, %s, 4000000000000000", (new_id(), user, new_id())),
         ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
-        ("session_close_all", "%s, %s, 1800000000000000", (user, new_id())), ("session_sweep", "100", ()),
+        ("session_close_all", "%s, %s, 1800000000000000", (user, new_id())),
+        ("job_add", "'a.b', 'c', now()", ()), ("job_ensure", "'{a.b,c.d}'", ()), ("job_take", "'{a.b}', '{60}', 4", ()),
+        ("job_end", "'a.b', '', 1, 60, NULL, NULL", ()), ("job_state", "", ()), ("job_list", "NULL, 50, NULL", ()),
+        ("reap_events", "60, 100", ()), ("reap_users", "'{}', 60, 100", ()), ("reap_pictures", "50", ()),
+        ("reap_sessions", "100", ()), ("table_sizes", "", ()),
         ("token_revoke", "%s, %s, 1800000000000000", (user, new_id())),
         ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
-        ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
+        ("ticket_find", "md5('t4')::uuid", ()), ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
         ("log_state", "", ()), ("log_open", "NULL, 0", ()), ("log_watch", "NULL, 0", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
         ("search_index", "500", ()), ("search_renew", "64", ()),
@@ -211,7 +215,8 @@ def blocks(db, statement, *values):
 
 def test_each_call_touches_few_blocks(big):
     """An index scan that returns few rows but visits many is a walk, too."""
-    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "search_renew": 2000, "event_resume": 800, "outbox_page": 1500}
+    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "search_renew": 2000, "event_resume": 800,
+           "outbox_page": 1500, "reap_users": 800}
     for name, arguments, values in calls(big):
         values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
                        for i, v in enumerate(values))

@@ -316,9 +316,9 @@ def test_sweeping(db):
     db.rows("UPDATE revocations SET at = now() - interval '25 hours' WHERE position <= 4")
     kept = new_id()
     opened(db, kept, alice)
-    db.one("SELECT session_sweep(3)")
+    assert db.rows("SELECT removed, more FROM reap_sessions(3)") == [{"removed": 3 + 3 + 3 + 3, "more": True}]
     counts = "SELECT count(*) FROM "
     assert [db.one(counts + t) for t in ("sessions", "tickets", "revoked_tokens", "revocations")] == [3, 2, 2, 2]
-    db.one("SELECT session_sweep(1000)")
+    assert db.rows("SELECT removed, more FROM reap_sessions(1000)") == [{"removed": 2 + 2 + 2 + 1, "more": False}]
     assert [db.one(counts + t) for t in ("sessions", "tickets", "revoked_tokens", "revocations")] == [1, 0, 0, 1]
     assert found(db, kept)

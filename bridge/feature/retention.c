@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What keeps tables from growing without an end: see sql/function/reap.sql, and docs/operations.md for
+ * what is kept how long. And what jobs there are, for administrators. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/job/job.h"
+
+#define DAY 86400
+
+static void text_of(gint64 days, char ret_seconds[24])
+{
+    g_snprintf(ret_seconds, 24, "%" G_GINT64_FORMAT, days * DAY);
+}
+
+static void reap_events(struct job *job)
+{
+    char age[24];
+    text_of(job_core(job)->options->retention_events, age);
+    job_reap(job, QUERY_REAP_EVENTS, (const char *[]){age, "2000"});
+}
+
+static void reap_users(struct job *job)
+{
+    char age[24];
+    text_of(job_core(job)->options->retention_remote_users, age);
+    job_reap(job, QUERY_REAP_USERS, (const char *[]){job_payload(job), age, "500"});
+}
+
+static void reap_pictures(struct job *job)
+{
+    job_reap(job, QUERY_REAP_PICTURES, (const char *[]){"50"});
+}
+
+static void reap_sessions(struct job *job)
+{
+    job_reap(job, QUERY_REAP_SESSIONS, (const char *[]){"10000"});
+}
+
+/* ---- How large the tables are --------------------------------------------------------------- */
+
+static const struct {
+    const char *table;
+    enum metric metric;
+} sizes[] = {
+    {"users", METRIC_ROWS_USERS},           {"conversations", METRIC_ROWS_CONVERSATIONS},
+    {"messages", METRIC_ROWS_MESSAGES},     {"marks", METRIC_ROWS_MARKS},
+    {"events", METRIC_ROWS_EVENTS},         {"outbox", METRIC_ROWS_OUTBOX},
+    {"contacts", METRIC_ROWS_CONTACTS},     {"blocks", METRIC_ROWS_BLOCKS},
+    {"sessions", METRIC_ROWS_SESSIONS},     {"tickets", METRIC_ROWS_TICKETS},
+    {"revocations", METRIC_ROWS_REVOCATIONS}, {"pictures", METRIC_ROWS_PICTURES},
+    {"jobs", METRIC_ROWS_JOBS},
+};
+
+static void sizes_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct job *job = data;
+    for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++) {
+        for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+            if (strcmp(rows_text(rows, row, 0), sizes[i].table) == 0)
+                metric_set(sizes[i].metric, rows_integer(rows, row, 1));
+        }
+    }
+    job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL, error_info(error)->code);
+}
+
+static void measure(struct job *job)
+{
+    archive_query(job_core(job)->archive, QUERY_TABLE_SIZES, NULL, sizes_read, job);
+}
+
+/* ---- For administrators --------------------------------------------------------------------- */
+
+static const struct field list_fields[] = {
+    {"kind", FIELD_TEXT, FIELD_IN_QUERY, 1, 64, NULL},
+    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
+    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, 512, NULL},
+    {0},
+};
+enum { LIST_KIND, LIST_LIMIT, LIST_AFTER };
+
+static void job_list(struct request *request)
+{
+    const struct field_value *given = request->values;
+    char limit[24];
+    g_snprintf(limit, sizeof limit, "%d",
+               given[LIST_LIMIT].present ? (int)given[LIST_LIMIT].integer : 50);
+    const char *values[] = {given[LIST_KIND].present ? given[LIST_KIND].text : NULL, limit,
+                            given[LIST_AFTER].present ? given[LIST_AFTER].text : NULL};
+    archive_query(request->core->archive, QUERY_JOB_LIST, values, request_reply_row, request);
+}
+
+static const struct operation operations[] = {
+    {.method = "GET", .path = "/api/admin/jobs", .fields = list_fields, .handle = job_list,
+     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS, .scope = "admin", .reply = "JobPage",
+     .summary = "What is to be done later, or now and then, by kind and key"},
+    {0},
+};
+
+static const struct job_kind jobs[] = {
+    {.name = "reap.sessions", .interval = 600, .run = reap_sessions},
+    {.name = "reap.events", .interval = 3600, .run = reap_events},
+    {.name = "reap.users", .interval = 3600, .run = reap_users},
+    {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
+    {.name = "table.sizes", .interval = 60, .run = measure},
+    {0},
+};
+
+const struct feature feature_retention = {
+    .name = "retention", .operations = operations, .jobs = jobs};

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The runner asks once a second for what is due. What it begins is locked in the database for a while; how
+ * it ended is written with the lock's own time, so that a run that was given up ends nothing. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
+#include "bridge/cluster/lease.h"
+#include "bridge/core/core.h"
+#include "bridge/job/job.h"
+#include "bridge/loop/loop.h"
+
+#define RUNNING_MAX 4
+#define ENSURE_INTERVAL (600 * G_USEC_PER_SEC) /* the jobs that there must be are looked after */
+#define STATE_INTERVAL (10 * G_USEC_PER_SEC)   /* the metrics are */
+#define LOCK_DEFAULT 60
+#define RETRY_DEFAULT 10
+#define RETRY_MAX_DEFAULT 3600
+
+struct jobs {
+    struct core *core;
+    GHashTable *kinds; /* name → const struct job_kind *, borrowed */
+    char *names;       /* of all, as an array of PostgreSQL */
+    char *steady;      /* of those with an interval */
+    char *locks;       /* their locks, in the order of names */
+    struct lease *lease; /* NULL: this is the only instance */
+    guint timer;
+    unsigned running;
+    bool asking;
+    bool left;
+    gint64 ensure_at, state_at; /* clock_monotonic: when it is time again */
+};
+
+struct job {
+    struct jobs *jobs;
+    const struct job_kind *kind;
+    char *key;
+    char *payload;
+    int attempts;
+    char *lock;
+};
+
+struct core *job_core(const struct job *job)
+{
+    return job->jobs->core;
+}
+
+const char *job_key(const struct job *job)
+{
+    return job->key;
+}
+
+const char *job_payload(const struct job *job)
+{
+    return job->payload;
+}
+
+/* ---- The end of a run ----------------------------------------------------------------------- */
+
+static void job_free(struct job *job)
+{
+    job->jobs->running--;
+    metric_set(METRIC_JOBS_RUNNING, job->jobs->running);
+    g_free(job->key);
+    g_free(job->payload);
+    g_free(job->lock);
+    g_free(job);
+}
+
+static void end_written(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    (void)error; /* then the lock runs out, and it is run again */
+    job_free(data);
+}
+
+static unsigned retry_after(const struct job *job)
+{
+    unsigned seconds = job->kind->retry ? job->kind->retry : RETRY_DEFAULT;
+    unsigned most = job->kind->retry_max ? job->kind->retry_max : RETRY_MAX_DEFAULT;
+    for (int i = 1; i < job->attempts && seconds < most; i++)
+        seconds *= 2;
+    return MIN(seconds, most);
+}
+
+void job_end(struct job *job, enum job_result result, const char *payload, const char *code)
+{
+    struct core *core = job->jobs->core;
+    char seconds[12];
+    unsigned next = result == JOB_MORE ? 0 : job->kind->interval;
+    metric_add(METRIC_JOBS_RUN, 1);
+    if (result == JOB_FAILED) {
+        next = retry_after(job);
+        metric_add(METRIC_JOBS_FAILED, 1);
+        log_warning(AREA_CORE, "job-failed", "kind=%s attempts=%d code=%s", job->kind->name,
+                    job->attempts, code);
+    }
+    if (!core->archive || !archive_is_up(core->archive)) {
+        job_free(job); /* the lock runs out */
+        return;
+    }
+    g_snprintf(seconds, sizeof seconds, "%u", next);
+    bool over = result == JOB_DONE && job->kind->interval == 0;
+    const char *values[] = {job->kind->name, job->key, job->lock, over ? NULL : seconds,
+                            result == JOB_FAILED ? code : NULL, payload};
+    archive_query(core->archive, QUERY_JOB_END, values, end_written, job);
+    loop_wake();
+}
+
+static void reaped(const struct rows *rows, enum error_code error, void *data)
+{
+    struct job *job = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        job_end(job, JOB_FAILED, NULL, error_info(error != ERROR_NONE ? error : ERROR_INTERNAL)->code);
+        return;
+    }
+    metric_add(METRIC_REAPED_ROWS, rows_integer(rows, 0, 0));
+    job_end(job, rows_boolean(rows, 0, 1) ? JOB_MORE : JOB_DONE, rows_text(rows, 0, 2), NULL);
+}
+
+void job_reap(struct job *job, enum query query, const char *const *values)
+{
+    archive_query(job->jobs->core->archive, query, values, reaped, job);
+    loop_wake();
+}
+
+/* ---- Beginning ------------------------------------------------------------------------------ */
+
+static void job_begin(struct jobs *jobs, const struct rows *rows, int row)
+{
+    const struct job_kind *kind = g_hash_table_lookup(jobs->kinds, rows_text(rows, row, 0));
+    if (!kind)
+        return;
+    struct job *job = g_new0(struct job, 1);
+    *job = (struct job){.jobs = jobs,
+                        .kind = kind,
+                        .key = g_strdup(rows_text(rows, row, 1)),
+                        .payload = g_strdup(rows_text(rows, row, 2)),
+                        .attempts = (int)rows_integer(rows, row, 3),
+                        .lock = g_strdup(rows_text(rows, row, 4))};
+    jobs->running++;
+    metric_set(METRIC_JOBS_RUNNING, jobs->running);
+    kind->run(job);
+}
+
+static void taken(const struct rows *rows, enum error_code error, void *data)
+{
+    struct jobs *jobs = data;
+    jobs->asking = false;
+    for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++)
+        job_begin(jobs, rows, row);
+}
+
+static void take(struct jobs *jobs)
+{
+    char limit[12];
+    g_snprintf(limit, sizeof limit, "%u", RUNNING_MAX - jobs->running);
+    const char *values[] = {jobs->names, jobs->locks, limit};
+    jobs->asking = true;
+    archive_query(jobs->core->archive, QUERY_JOB_TAKE, values, taken, jobs);
+}
+
+static void ensured(const struct rows *rows, enum error_code error, void *data)
+{
+    struct jobs *jobs = data;
+    (void)rows;
+    if (error != ERROR_NONE)
+        jobs->ensure_at = 0;
+}
+
+static void state_read(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)data;
+    if (error != ERROR_NONE || rows_count(rows) != 1)
+        return;
+    metric_set(METRIC_JOBS_DUE, rows_integer(rows, 0, 0));
+    metric_set(METRIC_JOBS_LATE, rows_integer(rows, 0, 1));
+    metric_set(METRIC_JOBS_FAILING, rows_integer(rows, 0, 2));
+}
+
+static bool is_ours(const struct jobs *jobs)
+{
+    return !jobs->left && (!jobs->lease || lease_is_held(jobs->lease));
+}
+
+void jobs_tick(struct jobs *jobs)
+{
+    struct archive *archive = jobs->core->archive;
+    gint64 now = clock_monotonic();
+    if (!is_ours(jobs) || !archive || !archive_is_up(archive))
+        return;
+    if (now >= jobs->ensure_at) {
+        jobs->ensure_at = now + ENSURE_INTERVAL;
+        const char *values[] = {jobs->steady};
+        archive_query(archive, QUERY_JOB_ENSURE, values, ensured, jobs);
+    }
+    if (now >= jobs->state_at) {
+        jobs->state_at = now + STATE_INTERVAL;
+        archive_query(archive, QUERY_JOB_STATE, NULL, state_read, NULL);
+    }
+    if (!jobs->asking && jobs->running < RUNNING_MAX)
+        take(jobs);
+    loop_wake();
+}
+
+static gboolean on_timer(gpointer data)
+{
+    jobs_tick(data);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- Adding --------------------------------------------------------------------------------- */
+
+void job_add(struct core *core, const char *kind, const char *key, gint64 wall, const char *payload,
+             archive_done done, void *data)
+{
+    char due[24];
+    g_snprintf(due, sizeof due, "%" G_GINT64_FORMAT, wall);
+    const char *values[] = {kind, key, due, payload};
+    archive_query(core->archive, QUERY_JOB_ADD, values, done, data);
+}
+
+/* ---- Start and stop ------------------------------------------------------------------------- */
+
+static void lease_changed(void *data)
+{
+    struct jobs *jobs = data;
+    jobs->ensure_at = jobs->state_at = 0;
+    metric_set(METRIC_JOBS_DUE, 0); /* who runs them knows */
+    metric_set(METRIC_JOBS_LATE, 0);
+    metric_set(METRIC_JOBS_FAILING, 0);
+}
+
+static void list_add(GString *list, const char *text)
+{
+    g_string_append_printf(list, "%s%s", list->len > 1 ? "," : "", text);
+}
+
+static void kinds_read(struct jobs *jobs, const struct job_kind *const *tables)
+{
+    g_autoptr(GString) names = g_string_new("{");
+    g_autoptr(GString) steady = g_string_new("{");
+    g_autoptr(GString) locks = g_string_new("{");
+    jobs->kinds = g_hash_table_new(g_str_hash, g_str_equal);
+    for (; *tables; tables++) {
+        for (const struct job_kind *kind = *tables; kind->name; kind++) {
+            char lock[12];
+            g_snprintf(lock, sizeof lock, "%u", kind->lock ? kind->lock : LOCK_DEFAULT);
+            g_hash_table_insert(jobs->kinds, (gpointer)(guintptr)kind->name,
+                                (gpointer)(guintptr)kind);
+            list_add(names, kind->name);
+            list_add(locks, lock);
+            if (kind->interval > 0)
+                list_add(steady, kind->name);
+        }
+    }
+    jobs->names = g_strconcat(names->str, "}", NULL);
+    jobs->steady = g_strconcat(steady->str, "}", NULL);
+    jobs->locks = g_strconcat(locks->str, "}", NULL);
+}
+
+struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds)
+{
+    struct jobs *jobs = g_new0(struct jobs, 1);
+    struct lease_callbacks callbacks = {lease_changed, lease_changed};
+    jobs->core = core;
+    kinds_read(jobs, kinds);
+    if (core->bus)
+        jobs->lease = lease_new(core, "jobs", &callbacks, jobs);
+    jobs->timer = g_timeout_add_seconds(1, on_timer, jobs);
+    return jobs;
+}
+
+void jobs_leave(struct jobs *jobs)
+{
+    if (jobs->left)
+        return;
+    jobs->left = true;
+    if (jobs->lease)
+        lease_yield(jobs->lease, 3600);
+}
+
+void jobs_free(struct jobs *jobs)
+{
+    if (!jobs)
+        return;
+    g_source_remove(jobs->timer);
+    lease_free(jobs->lease);
+    g_hash_table_unref(jobs->kinds);
+    g_free(jobs->names);
+    g_free(jobs->steady);
+    g_free(jobs->locks);
+    g_free(jobs);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs: what is to be done later, or now and then, by one process of all. They are rows of the table
+ * jobs, so that neither a restart nor the end of an instance loses one.
+ *
+ * A kind of job is a row of a table that a feature has (struct feature, `jobs`). A run may happen
+ * twice, when a process dies in the midst of it or takes longer than `lock`: it must be harmless
+ * then. Jobs of kinds that no feature has stay where they are. */
+#pragma once
+
+#include <glib.h>
+
+#include "bridge/archive/archive.h"
+
+struct core;
+struct job;
+struct jobs;
+
+struct job_kind {
+    const char *name;   /* "area.what"; no blank in it */
+    unsigned interval;  /* seconds from the end of a run to the next: there is always one such job, with
+                         * the key "". 0: jobs come by job_add(), and end */
+    unsigned lock;      /* seconds after which a run counts as abandoned; 0: 60 */
+    unsigned retry;     /* seconds to wait after a run that failed, doubled with each; 0: 10 */
+    unsigned retry_max; /* at most; 0: 3600 */
+    /* Does it, and calls job_end() once, now or later, at the latest when the archive is freed. */
+    void (*run)(struct job *job);
+};
+
+struct core *job_core(const struct job *job);
+const char *job_key(const struct job *job);
+const char *job_payload(const struct job *job); /* JSON */
+
+enum job_result {
+    JOB_DONE,
+    JOB_MORE,  /* a part of it: the next run is due at once */
+    JOB_FAILED /* tried again, later and later */
+};
+
+/* Ends the run of JOB, which is freed. PAYLOAD is JSON for the next run, NULL: the same again. CODE says
+ * why it failed (static text; of JOB_FAILED only). */
+void job_end(struct job *job, enum job_result result, const char *payload, const char *code);
+
+/* A whole run: QUERY yields one row (rows removed, whether there is more to remove, the next payload),
+ * with VALUES as of archive_query(). */
+void job_reap(struct job *job, enum query query, const char *const *values);
+
+/* Asks for a job of KIND with KEY, due at WALL (microseconds since 1970), or changes when the one that
+ * is there is due, and its PAYLOAD (JSON). DONE as of archive_query(). In SQL it is job_add(), in the
+ * transaction of what asks for it. */
+void job_add(struct core *core, const char *kind, const char *key, gint64 wall, const char *payload,
+             archive_done done, void *data);
+
+/* ---- The runner ----------------------------------------------------------------------------- */
+
+/* KINDS: tables, each ended by a row without name; the array by NULL. Of several instances, the one
+ * that holds the lease "jobs" runs them. After the archive and the bus. */
+struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds);
+/* Begins nothing any more, and lets another instance. */
+void jobs_leave(struct jobs *jobs);
+/* After the archive was freed. NULL is fine. */
+void jobs_free(struct jobs *jobs);
+
+/* Begins what is due; the runner's own timer calls it once a second. */
+void jobs_tick(struct jobs *jobs);

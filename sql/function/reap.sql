@@ -1,0 +1,119 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What keeps tables from growing without an end. Each yields how many rows it removed, whether there may be
+-- more to remove now, and what the next call is to be given (NULL: nothing).
+
+-- Events that happened more than p_seconds ago, at most p_limit, oldest first. A cursor from before
+-- them gets `resync`.
+CREATE FUNCTION reap_events(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean,
+                            OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  upto bigint;
+BEGIN
+  SELECT max(x.position) INTO upto
+    FROM (SELECT e.position, bool_and(e.at < clock_timestamp() - make_interval(secs => p_seconds))
+                   OVER (ORDER BY e.position) AS old
+            FROM (SELECT position, at FROM events ORDER BY position LIMIT p_limit) e) x
+    WHERE x.old;
+  DELETE FROM events WHERE position <= upto;
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  more := removed >= p_limit;
+  IF upto IS NOT NULL THEN -- last: it keeps writers waiting until the commit
+    UPDATE log_head SET events_from = upto WHERE events_from < upto;
+  END IF;
+END $$;
+
+-- Whether anything refers to a remote user. Messages and marks do so by their conversation.
+CREATE FUNCTION user_is_used(p_user uuid, p_jid text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM members m WHERE m.user_id = p_user)
+    OR EXISTS (SELECT FROM conversations c WHERE c.user_a = p_user)
+    OR EXISTS (SELECT FROM conversations c WHERE c.user_b = p_user)
+    OR EXISTS (SELECT FROM contacts c WHERE c.peer = p_jid)
+    OR EXISTS (SELECT FROM blocks b WHERE b.peer = p_jid)
+    OR EXISTS (SELECT FROM events e WHERE e.user_id = p_user AND e.audience <> 'members');
+END $$;
+
+-- Remote users to whom nothing has referred for p_seconds. Looks at p_limit users, of any kind, with
+-- numbers after the payload's; at the end it begins again.
+--
+-- Who begins to refer to a user locks the row first (user_remote(), user_keep(), or the foreign key):
+-- rows that somebody has locked are left alone, and whoever comes later waits, and makes the user anew.
+CREATE FUNCTION reap_users(p_payload jsonb, p_seconds bigint, p_limit int, OUT removed bigint,
+                           OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  page bigint[];
+  old uuid[];
+  gone users;
+BEGIN
+  page := ARRAY(SELECT u.number FROM users u WHERE u.number > coalesce((p_payload->>'after')::bigint, 0)
+                  ORDER BY u.number LIMIT p_limit);
+  removed := 0;
+  more := cardinality(page) >= p_limit;
+  payload := CASE WHEN more THEN jsonb_build_object('after', page[cardinality(page)]) ELSE '{}' END;
+  UPDATE users u SET unused_since = CASE WHEN u.unused_since IS NULL THEN clock_timestamp() END
+    WHERE u.number = ANY (page) AND u.kind = 'remote'
+      AND user_is_used(u.id, u.jid) = (u.unused_since IS NOT NULL);
+  old := ARRAY(SELECT u.id FROM users u WHERE u.number = ANY (page) AND u.kind = 'remote'
+                 AND u.unused_since < clock_timestamp() - make_interval(secs => p_seconds)
+                 FOR UPDATE SKIP LOCKED);
+  -- Seen with the locks held.
+  FOR gone IN SELECT u.* FROM users u WHERE u.id = ANY (old) AND NOT user_is_used(u.id, u.jid) LOOP
+    BEGIN
+      DELETE FROM user_words w WHERE w.user_id = gone.id;
+      DELETE FROM users u WHERE u.id = gone.id;
+      removed := removed + 1;
+    EXCEPTION WHEN foreign_key_violation THEN -- a table that user_is_used() does not know
+      NULL;
+    END;
+  END LOOP;
+END $$;
+
+-- Pictures that nobody has (any more), a day after they were stored; at most p_limit.
+CREATE FUNCTION reap_pictures(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM pictures p WHERE p.hash IN (
+    SELECT x.hash FROM pictures x WHERE x.stored_at < clock_timestamp() - interval '1 day'
+        AND NOT EXISTS (SELECT FROM users u WHERE u.avatar_hash = x.hash)
+      LIMIT p_limit FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  more := removed >= p_limit;
+END $$;
+
+-- What has expired: sessions, tickets, tokens that were signed out; and revocations after a day, which is for
+-- processes that could not ask meanwhile. At most p_limit rows of each.
+CREATE FUNCTION reap_sessions(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  count bigint;
+BEGIN
+  DELETE FROM sessions WHERE digest IN (
+    SELECT digest FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
+  GET DIAGNOSTICS count = ROW_COUNT;
+  removed := count;
+  more := count >= p_limit;
+  DELETE FROM tickets WHERE digest IN (
+    SELECT digest FROM tickets WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
+  GET DIAGNOSTICS count = ROW_COUNT;
+  removed := removed + count;
+  more := more OR count >= p_limit;
+  DELETE FROM revoked_tokens WHERE digest IN (
+    SELECT digest FROM revoked_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT p_limit);
+  GET DIAGNOSTICS count = ROW_COUNT;
+  removed := removed + count;
+  more := more OR count >= p_limit;
+  DELETE FROM revocations WHERE position IN (
+    SELECT position FROM revocations WHERE at < now() - interval '1 day' ORDER BY at LIMIT p_limit);
+  GET DIAGNOSTICS count = ROW_COUNT;
+  removed := removed + count;
+  more := more OR count >= p_limit;
+END $$;
+
+-- How many rows the tables have, as far as PostgreSQL knows without counting.
+CREATE FUNCTION table_sizes() RETURNS TABLE (name text, size bigint)
+LANGUAGE sql STABLE AS $$
+  SELECT relname::text, n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema()
+$$;
