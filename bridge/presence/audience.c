@@ -181,9 +181,8 @@ static void on_publishing(struct core *core, const struct event *event, const st
         event->type != EVENT_USER_UPDATED && !(message && count == 2))
         return;
     for (size_t i = 0; i < count; i++) {
-        /* The user's sockets may be at another instance, and partners here. */
-        bool involved = attendee_find(audience, &users[i]) ||
-                        (listing && core->elsewhere && visibility_list(audience->views, &users[i]));
+        /* The user's sockets may be at another instance, and partners here, or about to be. */
+        bool involved = attendee_find(audience, &users[i]) || (listing && core->elsewhere);
         if (involved && !(message && visibility_find(audience->views, &users[i], &users[!i])))
             partners_want(audience, &users[i], RELOAD_DELAY);
     }

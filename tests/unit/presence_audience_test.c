@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/options.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
@@ -25,12 +28,23 @@ static const char *const ids[USERS] = {"00000000-0000-7000-8000-00000000000a",
                                        "00000000-0000-7000-8000-00000000000b"};
 static const char *const jids[USERS] = {"alice@app.example.org", "bella@app.example.org"};
 
-static struct core core;
+static struct core cores[2];
+static bool several;       /* each user has sockets at an instance of their own */
+static struct options options = {.xmpp_secret = (char[]){"shared"}};
+static GQueue wire;        /* GBytes *: on their way between instances */
+static GQueue news;        /* struct event *: of the log, on their way to the other instance */
 static struct account *accounts[USERS];
 static struct subscriber sockets[USERS];
-static bool sees[USERS];  /* what the user's sockets were told of the other, last */
-static bool shows[USERS]; /* the truth: the other may see the user */
-static GArray *snapshots; /* bool[USERS] of each question: the truth when it was asked */
+static bool sees[USERS];   /* what the user's sockets were told of the other, last */
+static bool sees_away[USERS];
+static bool shows[USERS];  /* the truth: the other may see the user */
+static bool away;          /* Alice is */
+static GArray *snapshots;  /* bool[USERS] of each question: the truth when it was asked */
+
+static struct core *home(int user)
+{
+    return &cores[several ? user : ALICE];
+}
 
 /* ---- What the rest of the program does here -------------------------------------------------- */
 
@@ -71,8 +85,10 @@ bool watch_status(const struct core *its_core, const struct uuid *user, const ch
 static void deliver(struct subscriber *subscriber, struct event *event)
 {
     int user = subscriber == &sockets[ALICE] ? ALICE : BELLA;
-    if (event->type == EVENT_PRESENCE && uuid_equal(&event->parties.actor, &accounts[!user]->id))
-        sees[user] = event->active;
+    if (event->type != EVENT_PRESENCE || !uuid_equal(&event->parties.actor, &accounts[!user]->id))
+        return;
+    sees[user] = event->active;
+    sees_away[user] = strstr(event->payload, "\"away\":true") != NULL;
 }
 
 static void revoked(struct subscriber *subscriber)
@@ -91,7 +107,10 @@ static void note_questions(void)
 static void begin_reads(void)
 {
     clock_advance(RELOAD_DELAY);
-    partners_advance(core.audience);
+    for (int i = 0; i <= several; i++) {
+        status_advance(&cores[i].audience->pacer, clock_monotonic());
+        partners_advance(cores[i].audience);
+    }
     note_questions();
 }
 
@@ -111,10 +130,35 @@ static void answer(unsigned number, bool now)
     note_questions(); /* it may have begun another */
 }
 
+static void publish_to(struct core *core, const struct event *event)
+{
+    feature_audience.publishing(core, event, &event->parties.actor, 1);
+}
+
+/* The other instance hears of it later. */
 static void hear(int user, enum event_type type)
 {
-    struct event event = {.type = type, .position = 1};
-    feature_audience.publishing(&core, &event, &accounts[user]->id, 1);
+    struct event event = {.type = type, .position = 1, .parties.actor = accounts[user]->id};
+    publish_to(home(user), &event);
+    if (several)
+        g_queue_push_tail(&news, g_memdup2(&event, sizeof event));
+}
+
+static void carry(void)
+{
+    GBytes *bytes;
+    while ((bytes = g_queue_pop_head(&wire))) {
+        gsize length;
+        const char *text = g_bytes_get_data(bytes, &length);
+        for (int i = 0; i < 2; i++)
+            bus_received(&cores[i], text, length);
+        g_bytes_unref(bytes);
+    }
+    struct event *event;
+    while ((event = g_queue_pop_head(&news))) {
+        publish_to(uuid_equal(&event->parties.actor, &accounts[ALICE]->id) ? home(BELLA) : home(ALICE), event);
+        g_free(event);
+    }
 }
 
 static void change(void)
@@ -123,50 +167,101 @@ static void change(void)
     hear(ALICE, shows[ALICE] ? EVENT_CONVERSATION_NEW : EVENT_CONVERSATION_REMOVED);
 }
 
+static void go_away(void)
+{
+    struct audience *audience = home(ALICE)->audience;
+    struct attendee *attendee = attendee_find(audience, &accounts[ALICE]->id);
+    away = !away;
+    attendee_choose(attendee, STATUS_ONLINE, away);
+    attendee_refresh(audience, attendee);
+}
+
 static void settle(void)
 {
     for (int i = 0; i < 5; i++) {
+        carry();
         begin_reads();
         while (fake_questions() > 0)
             answer(0, true);
     }
+    carry();
+}
+
+static bool publish(void *data, const char *bytes, size_t length)
+{
+    (void)data;
+    g_queue_push_tail(&wire, g_bytes_new(bytes, length));
+    return true;
+}
+
+static void reset(void *data)
+{
+    (void)data;
+}
+
+static void core_start(struct core *core)
+{
+    struct bus_transport transport = {NULL, publish, reset};
+    *core = (struct core){.options = &options,
+                          .archive = (void *)core /* the fake one does not look at it */};
+    accounts_init(core);
+    if (several) {
+        bus_init(core, &transport);
+        elsewhere_init(core);
+    }
+    feature_audience.start(core);
+    core->subscriber_changed = feature_audience.subscriber_changed;
 }
 
 static void start(void)
 {
-    memset(&core, 0, sizeof core);
-    core.archive = (void *)&core; /* the fake one does not look at it */
     snapshots = g_array_new(FALSE, FALSE, sizeof(bool));
     loop_start();
-    accounts_init(&core);
-    feature_audience.start(&core);
-    core.subscriber_changed = feature_audience.subscriber_changed;
+    for (int i = 0; i <= several; i++)
+        core_start(&cores[i]);
+    for (int i = 0; several && i < 2; i++)
+        bus_up(&cores[i]);
+    away = false;
     for (int i = 0; i < USERS; i++) {
         struct account_row row = {.jid = jids[i], .json = "{}", .number = i + 1, .hosted = true};
         uuid_parse(ids[i], &row.id);
-        accounts[i] = account_ref(account_learn(&core, &row));
+        accounts[i] = account_ref(account_learn(home(i), &row));
         sockets[i] = (struct subscriber){.deliver = deliver, .revoked = revoked};
-        sees[i] = false;
+        sees[i] = sees_away[i] = false;
         shows[i] = true;
     }
+    carry();
 }
 
 static void come(int user)
 {
-    subscriber_add(&core, &sockets[user], accounts[user]);
+    subscriber_add(home(user), &sockets[user], accounts[user]);
+    elsewhere_tell(home(user), accounts[user], true);
     note_questions();
+}
+
+static void core_stop(struct core *core)
+{
+    core->archive = NULL;
+    fake_clear();
+    feature_audience.stop(core);
+    if (several) {
+        elsewhere_clear(core);
+        bus_clear(core);
+    }
+    accounts_clear(core);
 }
 
 static void stop(void)
 {
-    for (int i = 0; i < USERS; i++)
-        subscriber_remove(&core, &sockets[i]);
-    core.archive = NULL;
-    fake_clear();
-    feature_audience.stop(&core);
-    for (int i = 0; i < USERS; i++)
+    for (int i = 0; i < USERS; i++) {
+        subscriber_remove(home(i), &sockets[i]);
         account_unref(accounts[i]);
-    accounts_clear(&core);
+    }
+    for (int i = 0; i <= several; i++)
+        core_stop(&cores[i]);
+    g_queue_clear_full(&wire, (GDestroyNotify)g_bytes_unref);
+    g_queue_clear_full(&news, g_free);
     loop_stop();
     g_array_unref(snapshots);
 }
@@ -181,12 +276,26 @@ static void assert_truth(unsigned order)
 
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
-enum { CHANGE, HEAR_OTHER, BEGIN, ANSWER_OLDEST_OLD, ANSWER_OLDEST_NEW, ANSWER_NEWEST_OLD, STEPS };
+enum {
+    CHANGE,
+    BEGIN,
+    ANSWER_OLDEST_OLD,
+    ANSWER_OLDEST_NEW,
+    ANSWER_NEWEST_OLD,
+    GO_AWAY,
+    HEAR_OTHER, /* alone only */
+    CARRY = HEAR_OTHER, /* several only */
+    STEPS
+};
 
 static void step(unsigned what)
 {
     if (what == CHANGE)
         change();
+    else if (what == GO_AWAY)
+        go_away();
+    else if (what == CARRY && several)
+        carry();
     else if (what == HEAR_OTHER)
         hear(BELLA, EVENT_CONVERSATION_UPDATED);
     else if (what == BEGIN)
@@ -219,13 +328,29 @@ static void try_all(unsigned length, bool both_here)
 
 START_TEST(two_see_what_is_so_in_the_end_in_every_order)
 {
-    try_all(6, true);
+    try_all(5, true);
+}
+END_TEST
+
+START_TEST(likewise_at_two_instances)
+{
+    several = true;
+    try_all(5, true);
+    several = false;
+}
+END_TEST
+
+START_TEST(likewise_while_they_come_to_two_instances)
+{
+    several = true;
+    try_all(4, false);
+    several = false;
 }
 END_TEST
 
 START_TEST(likewise_while_they_come)
 {
-    try_all(5, false);
+    try_all(4, false);
 }
 END_TEST
 
@@ -271,4 +396,5 @@ END_TEST
 
 UNIT_MAIN("audience", an_overtaken_answer_changes_nothing,
           two_see_what_is_so_in_the_end_in_every_order, likewise_while_they_come,
+          likewise_at_two_instances, likewise_while_they_come_to_two_instances,
           a_read_of_the_other_side_between_two_changes)
