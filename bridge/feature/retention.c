@@ -106,7 +106,7 @@ static const struct operation operations[] = {
 static const struct job_kind jobs[] = {
     {.name = "reap.sessions", .interval = 600, .run = reap_sessions},
     {.name = "reap.events", .interval = 3600, .run = reap_events},
-    {.name = "reap.users", .interval = 3600, .run = reap_users},
+    {.name = "reap.users", .interval = 21600, .run = reap_users},
     {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
     {.name = "table.sizes", .interval = 60, .run = measure},
     {0},
