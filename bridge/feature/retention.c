@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What keeps tables from growing without an end: see sql/function/reap.sql, and docs/operations.md for
- * what is kept how long. And what jobs there are, for administrators. */
+/* What keeps tables from growing without an end: see sql/function/reap.sql, and docs/operations.md
+ * for what is kept how long. And what jobs there are, for administrators. */
 #include "config.h"
 
 #include <string.h>
@@ -49,12 +49,18 @@ static const struct {
     const char *table;
     enum metric metric;
 } sizes[] = {
-    {"users", METRIC_ROWS_USERS},           {"conversations", METRIC_ROWS_CONVERSATIONS},
-    {"messages", METRIC_ROWS_MESSAGES},     {"marks", METRIC_ROWS_MARKS},
-    {"events", METRIC_ROWS_EVENTS},         {"outbox", METRIC_ROWS_OUTBOX},
-    {"contacts", METRIC_ROWS_CONTACTS},     {"blocks", METRIC_ROWS_BLOCKS},
-    {"sessions", METRIC_ROWS_SESSIONS},     {"tickets", METRIC_ROWS_TICKETS},
-    {"revocations", METRIC_ROWS_REVOCATIONS}, {"pictures", METRIC_ROWS_PICTURES},
+    {"users", METRIC_ROWS_USERS},
+    {"conversations", METRIC_ROWS_CONVERSATIONS},
+    {"messages", METRIC_ROWS_MESSAGES},
+    {"marks", METRIC_ROWS_MARKS},
+    {"events", METRIC_ROWS_EVENTS},
+    {"outbox", METRIC_ROWS_OUTBOX},
+    {"contacts", METRIC_ROWS_CONTACTS},
+    {"blocks", METRIC_ROWS_BLOCKS},
+    {"sessions", METRIC_ROWS_SESSIONS},
+    {"tickets", METRIC_ROWS_TICKETS},
+    {"revocations", METRIC_ROWS_REVOCATIONS},
+    {"pictures", METRIC_ROWS_PICTURES},
     {"jobs", METRIC_ROWS_JOBS},
 };
 
@@ -97,8 +103,13 @@ static void job_list(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/admin/jobs", .fields = list_fields, .handle = job_list,
-     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS, .scope = "admin", .reply = "JobPage",
+    {.method = "GET",
+     .path = "/api/admin/jobs",
+     .fields = list_fields,
+     .handle = job_list,
+     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
+     .scope = "admin",
+     .reply = "JobPage",
      .summary = "What is to be done later, or now and then, by kind and key"},
     {0},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The runner asks once a second for what is due. What it begins is locked in the database for a while; how
- * it ended is written with the lock's own time, so that a run that was given up ends nothing. */
+/* The runner asks once a second for what is due. What it begins is locked in the database for a
+ * while; how it ended is written with the lock's own time, so that a run that was given up ends
+ * nothing. */
 #include "config.h"
 
 #include <string.h>
@@ -22,10 +23,10 @@
 
 struct jobs {
     struct core *core;
-    GHashTable *kinds; /* name → const struct job_kind *, borrowed */
-    char *names;       /* of all, as an array of PostgreSQL */
-    char *steady;      /* of those with an interval */
-    char *locks;       /* their locks, in the order of names */
+    GHashTable *kinds;   /* name → const struct job_kind *, borrowed */
+    char *names;         /* of all, as an array of PostgreSQL */
+    char *steady;        /* of those with an interval */
+    char *locks;         /* their locks, in the order of names */
     struct lease *lease; /* NULL: this is the only instance */
     guint timer;
     unsigned running;
@@ -104,8 +105,12 @@ void job_end(struct job *job, enum job_result result, const char *payload, const
     }
     g_snprintf(seconds, sizeof seconds, "%u", next);
     bool over = result == JOB_DONE && job->kind->interval == 0;
-    const char *values[] = {job->kind->name, job->key, job->lock, over ? NULL : seconds,
-                            result == JOB_FAILED ? code : NULL, payload};
+    const char *values[] = {job->kind->name,
+                            job->key,
+                            job->lock,
+                            over ? NULL : seconds,
+                            result == JOB_FAILED ? code : NULL,
+                            payload};
     archive_query(core->archive, QUERY_JOB_END, values, end_written, job);
     loop_wake();
 }
@@ -114,7 +119,8 @@ static void reaped(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
     if (error != ERROR_NONE || rows_count(rows) != 1) {
-        job_end(job, JOB_FAILED, NULL, error_info(error != ERROR_NONE ? error : ERROR_INTERNAL)->code);
+        job_end(job, JOB_FAILED, NULL,
+                error_info(error != ERROR_NONE ? error : ERROR_INTERNAL)->code);
         return;
     }
     metric_add(METRIC_REAPED_ROWS, rows_integer(rows, 0, 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Jobs: what is to be done later, or now and then, by one process of all. They are rows of the table
- * jobs, so that neither a restart nor the end of an instance loses one.
+/* Jobs: what is to be done later, or now and then, by one process of all. They are rows of the
+ * table jobs, so that neither a restart nor the end of an instance loses one.
  *
  * A kind of job is a row of a table that a feature has (struct feature, `jobs`). A run may happen
  * twice, when a process dies in the midst of it or takes longer than `lock`: it must be harmless
@@ -17,8 +17,8 @@ struct jobs;
 
 struct job_kind {
     const char *name;   /* "area.what"; no blank in it */
-    unsigned interval;  /* seconds from the end of a run to the next: there is always one such job, with
-                         * the key "". 0: jobs come by job_add(), and end */
+    unsigned interval;  /* seconds from the end of a run to the next: there is always one such job,
+                         * with  the key "". 0: jobs come by job_add(), and end */
     unsigned lock;      /* seconds after which a run counts as abandoned; 0: 60 */
     unsigned retry;     /* seconds to wait after a run that failed, doubled with each; 0: 10 */
     unsigned retry_max; /* at most; 0: 3600 */
@@ -36,17 +36,17 @@ enum job_result {
     JOB_FAILED /* tried again, later and later */
 };
 
-/* Ends the run of JOB, which is freed. PAYLOAD is JSON for the next run, NULL: the same again. CODE says
- * why it failed (static text; of JOB_FAILED only). */
+/* Ends the run of JOB, which is freed. PAYLOAD is JSON for the next run, NULL: the same again. CODE
+ * says why it failed (static text; of JOB_FAILED only). */
 void job_end(struct job *job, enum job_result result, const char *payload, const char *code);
 
-/* A whole run: QUERY yields one row (rows removed, whether there is more to remove, the next payload),
- * with VALUES as of archive_query(). */
+/* A whole run: QUERY yields one row (rows removed, whether there is more to remove, the next
+ * payload), with VALUES as of archive_query(). */
 void job_reap(struct job *job, enum query query, const char *const *values);
 
-/* Asks for a job of KIND with KEY, due at WALL (microseconds since 1970), or changes when the one that
- * is there is due, and its PAYLOAD (JSON). DONE as of archive_query(). In SQL it is job_add(), in the
- * transaction of what asks for it. */
+/* Asks for a job of KIND with KEY, due at WALL (microseconds since 1970), or changes when the one
+ * that is there is due, and its PAYLOAD (JSON). DONE as of archive_query(). In SQL it is job_add(),
+ * in the transaction of what asks for it. */
 void job_add(struct core *core, const char *kind, const char *key, gint64 wall, const char *payload,
              archive_done done, void *data);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The runner: who begins jobs, how many, what comes of a run, and when a failed one is tried again. */
+/* The runner: who begins jobs, how many, what comes of a run, and when a failed one is tried again.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -127,7 +128,7 @@ END_TEST
 
 START_TEST(a_failed_run_is_tried_later_and_later_up_to_a_ceiling)
 {
-    static const char *const waits[][2] = {{"1", "4"}, {"2", "8"},  {"3", "16"},
+    static const char *const waits[][2] = {{"1", "4"},  {"2", "8"},  {"3", "16"},
                                            {"4", "30"}, {"5", "30"}, {"2000000000", "30"}};
     start_with(false);
     tick_first();

@@ -29,17 +29,17 @@ static const char *const ids[USERS] = {"00000000-0000-7000-8000-00000000000a",
 static const char *const jids[USERS] = {"alice@app.example.org", "bella@app.example.org"};
 
 static struct core cores[2];
-static bool several;       /* each user has sockets at an instance of their own */
+static bool several; /* each user has sockets at an instance of their own */
 static struct options options = {.xmpp_secret = (char[]){"shared"}};
-static GQueue wire;        /* GBytes *: on their way between instances */
-static GQueue news;        /* struct event *: of the log, on their way to the other instance */
+static GQueue wire; /* GBytes *: on their way between instances */
+static GQueue news; /* struct event *: of the log, on their way to the other instance */
 static struct account *accounts[USERS];
 static struct subscriber sockets[USERS];
-static bool sees[USERS];   /* what the user's sockets were told of the other, last */
+static bool sees[USERS]; /* what the user's sockets were told of the other, last */
 static bool sees_away[USERS];
-static bool shows[USERS];  /* the truth: the other may see the user */
-static bool away;          /* Alice is */
-static GArray *snapshots;  /* bool[USERS] of each question: the truth when it was asked */
+static bool shows[USERS]; /* the truth: the other may see the user */
+static bool away;         /* Alice is */
+static GArray *snapshots; /* bool[USERS] of each question: the truth when it was asked */
 
 static struct core *home(int user)
 {
@@ -156,7 +156,9 @@ static void carry(void)
     }
     struct event *event;
     while ((event = g_queue_pop_head(&news))) {
-        publish_to(uuid_equal(&event->parties.actor, &accounts[ALICE]->id) ? home(BELLA) : home(ALICE), event);
+        publish_to(uuid_equal(&event->parties.actor, &accounts[ALICE]->id) ? home(BELLA)
+                                                                           : home(ALICE),
+                   event);
         g_free(event);
     }
 }
@@ -283,7 +285,7 @@ enum {
     ANSWER_OLDEST_NEW,
     ANSWER_NEWEST_OLD,
     GO_AWAY,
-    HEAR_OTHER, /* alone only */
+    HEAR_OTHER,         /* alone only */
     CARRY = HEAR_OTHER, /* several only */
     STEPS
 };
