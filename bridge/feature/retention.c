@@ -28,8 +28,10 @@ static void reap_events(struct job *job)
 
 static void reap_users(struct job *job)
 {
+    const struct options *options = job_core(job)->options;
     char age[24];
-    text_of(job_core(job)->options->retention_remote_users, age);
+    /* Events may name a user who is referred to no more. */
+    text_of(MAX(options->retention_remote_users, options->retention_events), age);
     job_reap(job, QUERY_REAP_USERS, (const char *[]){job_payload(job), age, "500"});
 }
 
