@@ -6,7 +6,7 @@
 -- whom one blocks the other nothing is seen; the settings of both count.
 --   sees       that one may see the user's presence, and has the conversation before them or is a
 --              contact; sees_last: and when the user was last there
---   seen       the user may see that one's, who is hosted; seen_last: and when; seen_at: when,
+--   seen       likewise the user that one's, who is hosted; seen_last: and when; seen_at: when,
 --              microseconds since 1970
 --   from_peer  that one has a subscription to the user's presence
 --   to_peer    the user has a subscription to that one's presence
@@ -33,7 +33,7 @@ BEGIN
           AND (p_only IS NULL OR o.user_id = p_only)
         LIMIT p_limit
     ), partners AS (
-      SELECT t.id, t.here AND t.there AS here, t.there FROM talked t
+      SELECT t.id, t.here AND t.there AS here, t.here AND t.there AS there FROM talked t
       UNION ALL
       SELECT u.id, k.from_peer, k.to_peer FROM contacts k JOIN users u ON u.jid = k.peer
         WHERE k.user_id = p_user AND (k.from_peer OR k.to_peer) AND (p_only IS NULL OR u.id = p_only)
