@@ -133,7 +133,8 @@ def main():
     return 0
 
 
-try:
-    sys.exit(main())
-except Wrong as wrong:
-    sys.exit(f"bare_readme: {wrong}")
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Wrong as wrong:
+        sys.exit(f"bare_readme: {wrong}")

@@ -106,3 +106,9 @@ def test_imports_are_seen_in_functions_and_through_modules_of_ours(tmp_path):
                        "parts/third": "try:\n    from other import thing\nexcept ImportError:\n    pass\n"}.items():
         (tmp_path / f"{name}.py").write_text(text)
     assert foreign_modules([tmp_path / "start.py"], [tmp_path]) == {"rare.one", "other", "other.thing"}
+
+
+def test_the_readme_has_the_blocks_that_are_run_in_a_bare_root():
+    found = output(sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(TOP / 'scripts')!r})\n"
+                   "import bare_readme; print(*bare_readme.read_blocks())").split()
+    assert found == ["prosody", "ejabberd", "database", "install", "configure", "start", "request", "cluster"]
