@@ -604,6 +604,10 @@ START_TEST(sessions_that_cannot_be_calls_are_refused_with_their_reason)
     ck_assert_int_eq(fault_of_contents("<content name='a'><description "
                                        "xmlns='urn:xmpp:jingle:apps:file-transfer:5'/></content>"),
                      MEDIA_NO_MEDIA);
+    ck_assert_int_eq(
+        fault_of_contents("<content name='a'><description xmlns='urn:xmpp:jingle:apps:rtp:1' "
+                          "media='au/dio'/></content>"),
+        MEDIA_NO_MEDIA);
     /* Gajim: media without DTLS. */
     ck_assert_int_eq(
         fault_of_contents(

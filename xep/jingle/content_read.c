@@ -245,6 +245,8 @@ static void read_description(struct reader *reader, xmpp_stanza_t *description)
 {
     struct media_content *content = reader->content;
     content->kind = keep_attribute(reader, description, "media");
+    if (!media_is_token(content->kind))
+        content->kind = NULL;
     content->rejected =
         g_strcmp0(content->kind, "audio") != 0 && g_strcmp0(content->kind, "video") != 0;
     for (xmpp_stanza_t *child = stanza_first(description); child; child = stanza_next(child)) {
