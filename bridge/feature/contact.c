@@ -8,6 +8,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
 #include "bridge/core/account.h"
+#include "bridge/core/base64url.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -17,9 +18,12 @@
 #include "bridge/presence/announce.h"
 #include "xep/jid.h"
 
+#define CURSOR_MARK 'p' /* no UUID begins with it */
+#define CURSOR_MAX (1 + ((2 * JID_PART_MAX + 1) * 4 + 2) / 3)
+
 static const struct field list_fields[] = {
     {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, 2 * JID_MAX + 1, NULL},
+    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, CURSOR_MAX, NULL},
     {0},
 };
 enum { LIST_LIMIT, LIST_AFTER };
@@ -27,16 +31,12 @@ enum { LIST_LIMIT, LIST_AFTER };
 /* The address that AFTER, the `next` of a page, holds (see contact_list() in SQL); NULL: it is none. */
 static char *address_of(const struct field_value *after)
 {
-    g_autoptr(GString) address = g_string_new(NULL);
-    const char *hex = after->text + 1;
-    if (after->text[0] != 'p' || after->length % 2 == 0)
-        return NULL;
-    for (; g_ascii_isxdigit(hex[0]) && g_ascii_isxdigit(hex[1]); hex += 2)
-        g_string_append_c(address,
-                          (char)(g_ascii_xdigit_value(hex[0]) << 4 | g_ascii_xdigit_value(hex[1])));
-    bool whole = *hex == '\0' && strlen(address->str) == address->len;
-    return whole && jid_is_valid_bare(address->str) ? g_string_free(g_steal_pointer(&address), FALSE)
-                                                    : NULL;
+    size_t length = 0;
+    bool marked = after->text[0] == CURSOR_MARK;
+    guchar *bytes = marked ? base64url_decode(after->text + 1, after->length - 1, &length) : NULL;
+    g_autofree char *address = (char *)bytes;
+    bool good = address && strlen(address) == length && jid_is_valid_bare(address);
+    return good ? g_steal_pointer(&address) : NULL;
 }
 
 static void contact_list(struct request *request)

@@ -85,11 +85,37 @@ BEGIN
       WHERE shown IS NOT NULL);
 END $$;
 
+-- What conversation.new shows p_user, when a message has brought the conversation into the list: that one
+-- as the last message, as it stood then, for what came behind it is told behind it.
+CREATE FUNCTION event_appeared(p_user uuid, e events) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  shown jsonb := conversation_get(p_user, e.conversation_id);
+  said jsonb := (
+    SELECT message_object(p_user, m, c)
+      FROM members o
+      JOIN conversations c ON c.id = o.conversation_id
+      JOIN messages m ON m.conversation_id = c.id AND m.seq > o.cleared_seq
+        AND m.seq = (e.payload::jsonb->>'seq')::bigint
+      WHERE o.conversation_id = e.conversation_id AND o.user_id = p_user);
+BEGIN
+  IF (said->>'read_at')::timestamptz >= e.at THEN
+    said := said || '{"read_at": null, "status": "delivered"}';
+  END IF;
+  IF (said->>'delivered_at')::timestamptz >= e.at THEN
+    said := said || '{"delivered_at": null, "status": "sent"}';
+  END IF;
+  RETURN CASE WHEN said IS NULL THEN shown
+    ELSE shown || jsonb_build_object('last_message', said, 'last_message_at', said->'created_at',
+                                     'updated_at', said->'created_at') END;
+END $$;
+
 -- What e tells p_user as things stand now; NULL: nothing any more.
 CREATE FUNCTION event_payload(p_user uuid, e events, p_first messages DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE
+    WHEN e.type = 'conversation.new' AND e.payload::jsonb ? 'seq' THEN event_appeared(p_user, e)
     WHEN e.type IN ('conversation.new', 'conversation.updated')
       THEN conversation_get(p_user, e.conversation_id)
     WHEN e.type = 'request.new' THEN event_request(p_user, e, p_first)

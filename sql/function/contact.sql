@@ -420,7 +420,7 @@ BEGIN
 END $$;
 
 -- The user's contacts, by address: { items, has_more, next }. p_after is the address that `next` of an
--- earlier page holds, in hex behind a "p": a value, not the name of anybody, so that asking with others'
+-- earlier page holds, in base64url behind a "p": a value, not the name of anybody, so that asking with others'
 -- addresses tells nothing about them.
 CREATE FUNCTION contact_list(p_user uuid, p_limit int, p_after text) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -435,6 +435,7 @@ LANGUAGE sql STABLE AS $$
                                              '[]'),
     'has_more', count(*) > p_limit,
     'next', CASE WHEN count(*) > p_limit
-      THEN 'p' || encode(convert_to(max(peer) FILTER (WHERE k = p_limit), 'UTF8'), 'hex') END)::text
+      THEN 'p' || translate(encode(convert_to(max(peer) FILTER (WHERE k = p_limit), 'UTF8'), 'base64'),
+                            E'+/=\n', '-_') END)::text
   FROM page
 $$;

@@ -318,6 +318,7 @@ DECLARE
     SELECT x::uuid FROM jsonb_array_elements_text(p_arguments->'conversation_ids') x);
   appeared uuid[];
   listeners uuid[];
+  seqs bigint[];
   head bigint;
   stamp timestamptz;
 BEGIN
@@ -328,13 +329,13 @@ BEGIN
                               ORDER BY x.seq DESC LIMIT 1) last
       WHERE c.id = ANY (wanted) AND c.awaited
         AND o.conversation_id = c.id AND o.hidden_seq < last.seq
-      RETURNING o.conversation_id, o.user_id,
+      RETURNING o.conversation_id, o.user_id, last.seq,
                 o.user_id IS DISTINCT FROM c.remote_user
                   AND (o.request IS NULL OR o.request = 'accepted') AS listens)
   SELECT CASE WHEN count(*) > 0 THEN 0 ELSE 1 END,
          array_agg(s.conversation_id) FILTER (WHERE s.listens),
-         array_agg(s.user_id) FILTER (WHERE s.listens)
-    INTO outcome, appeared, listeners FROM shown s;
+         array_agg(s.user_id) FILTER (WHERE s.listens), array_agg(s.seq) FILTER (WHERE s.listens)
+    INTO outcome, appeared, listeners, seqs FROM shown s;
   UPDATE conversations c SET awaited = false
     WHERE c.id = ANY (wanted) AND c.awaited AND NOT EXISTS (
       SELECT FROM members o WHERE o.conversation_id = c.id AND o.hidden_seq IS NOT NULL
@@ -344,8 +345,9 @@ BEGIN
     head := taken.ret_before;
     stamp := taken.ret_stamp;
     INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
-      SELECT head + m.n, 'conversation.new', 'user', m.conversation_id, m.user_id, '{}', stamp
-        FROM unnest(appeared, listeners) WITH ORDINALITY AS m (conversation_id, user_id, n);
+      SELECT head + m.n, 'conversation.new', 'user', m.conversation_id, m.user_id,
+             json_build_object('seq', m.seq), stamp
+        FROM unnest(appeared, listeners, seqs) WITH ORDINALITY AS m (conversation_id, user_id, seq, n);
   END IF;
 END $$;
 

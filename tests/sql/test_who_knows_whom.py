@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may know of whom, and who is told of what: decided when it is asked, from both sides. See decision 0029."""
+import base64
 import json
 
 import pytest
@@ -335,7 +336,7 @@ def test_contacts_are_paged_by_a_value(db, people):
     for n in range(5):
         db.change("contact_add", alice, jid=f"p{n}@example.org", domain=DOMAIN)
     page = json.loads(db.one("SELECT contact_list(%s, 2, NULL)", alice))
-    assert bytes.fromhex(page["next"][1:]).decode() == "p1@example.org"
+    assert page["next"][0] == "p" and base64.urlsafe_b64decode(page["next"][1:] + "==") == b"p1@example.org"
     db.change("contact_remove", alice, user_id=page["items"][1]["user"]["id"])  # the page goes on all the same
     rest = json.loads(db.one("SELECT contact_list(%s, 9, 'p1@example.org')", alice))["items"]
     assert [c["user"]["jid"] for c in rest] == [f"p{n}@example.org" for n in (2, 3, 4)]
