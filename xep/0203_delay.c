@@ -22,26 +22,47 @@ bool delay_parse(xmpp_stanza_t *stanza, struct delay *ret)
     return false;
 }
 
-static bool is_by(const char *from, const char *by)
-{
-    if (strcmp(from, by) == 0)
-        return true;
-    g_autofree char *prepared = *from && *by ? jid_prepare(from) : NULL;
-    return prepared && strcmp(prepared, by) == 0;
-}
+#define WITNESSES_MAX 8 /* delays that are looked at: each server on the way may add one */
 
-static bool earliest_of(xmpp_stanza_t *stanza, const char *by, int64_t latest_us, int64_t *ret_us)
+struct witness {
+    const char *from; /* "": nobody */
+    char *prepared;   /* owned; NULL: no address */
+    int64_t us;
+};
+
+static unsigned find_witnesses(xmpp_stanza_t *stanza, int64_t latest_us,
+                               struct witness ret_witnesses[WITNESSES_MAX])
 {
-    bool found = false;
-    for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
+    unsigned count = 0;
+    for (xmpp_stanza_t *child = stanza_first(stanza); child && count < WITNESSES_MAX;
+         child = stanza_next(child)) {
         const char *stamp =
             stanza_is(child, "delay", NS_DELAY) ? stanza_attr(child, "stamp") : NULL;
         const char *from = stanza_attr(child, "from");
         int64_t us;
-        if (!stamp || !xep_time_parse(stamp, &us) || us < XEP_TIME_EARLIEST || us > latest_us ||
-            (found && us >= *ret_us) || !is_by(from ? from : "", by))
+        if (!stamp || !xep_time_parse(stamp, &us) || us < XEP_TIME_EARLIEST || us > latest_us)
             continue;
-        *ret_us = us;
+        ret_witnesses[count++] = (struct witness){.from = from ? from : "",
+                                                  .prepared = from ? jid_prepare(from) : NULL,
+                                                  .us = us};
+    }
+    return count;
+}
+
+static bool is_by(const struct witness *witness, const char *by)
+{
+    return strcmp(witness->from, by) == 0 ||
+           (witness->prepared && strcmp(witness->prepared, by) == 0);
+}
+
+static bool earliest_of(const struct witness *witnesses, unsigned count, const char *by,
+                        int64_t *ret_us)
+{
+    bool found = false;
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_by(&witnesses[i], by) || (found && witnesses[i].us >= *ret_us))
+            continue;
+        *ret_us = witnesses[i].us;
         found = true;
     }
     return found;
@@ -49,11 +70,14 @@ static bool earliest_of(xmpp_stanza_t *stanza, const char *by, int64_t latest_us
 
 bool delay_choose(xmpp_stanza_t *stanza, const char *const *by, int64_t latest_us, int64_t *ret_us)
 {
-    for (; *by; by++) {
-        if (earliest_of(stanza, *by, latest_us, ret_us))
-            return true;
-    }
-    return false;
+    struct witness witnesses[WITNESSES_MAX];
+    unsigned count = find_witnesses(stanza, latest_us, witnesses);
+    bool found = false;
+    for (; *by && !found; by++)
+        found = earliest_of(witnesses, count, *by, ret_us);
+    for (unsigned i = 0; i < count; i++)
+        g_free(witnesses[i].prepared);
+    return found;
 }
 
 void delay_add(xmpp_stanza_t *stanza, const struct delay *delay)

@@ -84,6 +84,18 @@ static void tell_media(const struct telling *telling, xmpp_stanza_t *reference)
     xmpp_stanza_t *media = stanza_child(reference, "media-sharing", NS_SIMS);
     if (media)
         add_link(telling, source_of(media, NS_SIMS), NULL);
+    else if (g_strcmp0(stanza_attr(reference, "type"), "data") == 0)
+        add_link(telling, stanza_attr(reference, "uri"), NULL);
+}
+
+/* At no address that can be opened: offered from one client to another. */
+static void tell_offered_file(const struct telling *telling, xmpp_stanza_t *sharing)
+{
+    xmpp_stanza_t *file = stanza_child(sharing, "file", NS_FILE);
+    g_autofree char *name = file ? child_trimmed(file, "name") : NULL;
+    g_autofree char *words = g_strdup_printf("A file that cannot be fetched here%s%s",
+                                             name ? ": " : ".", name ? name : "");
+    add_line(telling->text, words);
 }
 
 static void tell_call(const struct telling *telling, xmpp_stanza_t *invite)
@@ -308,6 +320,7 @@ static const struct payload {
     {NS_GEOLOC, "geoloc", INSTEAD, tell_place, NULL},
     {NS_ROSTER_EXCHANGE, "x", INSTEAD, tell_contacts, NULL},
     {NS_ROSTER_OLD, "x", INSTEAD, tell_contacts, NULL},
+    {NS_SFS, "file-sharing", INSTEAD, tell_offered_file, NULL},
     {NS_STICKERS, "sticker", INSTEAD, NULL, "A sticker that cannot be shown here."},
     {NS_BOB, "data", INSTEAD, NULL, "A picture that cannot be shown here."},
     {NS_CAPTCHA, "captcha", INSTEAD, NULL,

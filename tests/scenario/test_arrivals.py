@@ -89,9 +89,10 @@ def test_occupants_of_a_room_are_nobody_that_one_talks_with(world):
     send(server, app.jid, invite.format("bob@example.org/x"), "team@rooms.example.org", "")
     send(server, app.jid, invite.format("boss@example.org"), "team@rooms.evil.example", "")
     send(server, app.jid, invite.format(app.jid), "team@rooms.app.example.org", "")
+    send(server, app.jid, "<subject>Down</subject><body>at noon</body>", "example.org", "type='headline'")
     settle(server, app)
     assert contents(app) == {
-        "carol@example.org": ["last"],
+        "carol@example.org": ["last"], "example.org": ["Down\nat noon"],
         "bob@example.org": ["come in\nInvitation to the room team@rooms.example.org by bob@example.org"],
         "rooms.evil.example": ["come in\nInvitation to the room team@rooms.evil.example by boss@example.org"],
         "rooms.app.example.org": [f"come in\nInvitation to the room team@rooms.app.example.org by {app.jid}"]}
