@@ -65,43 +65,15 @@ static bool begins(const struct span *span, size_t at, const char *text, size_t 
     return has(span, at, length) && memcmp(span->data + at, text, length) == 0;
 }
 
-static bool read_png(const struct span *span, struct image_head *ret)
+/* The tag 0x0112 of the first directory of the Exif block of LENGTH bytes at AT; 1 when there is none.
+ * Some put JPEG's prefix before it in other formats, too. */
+static unsigned read_orientation(const struct span *span, size_t at_block, size_t length)
 {
-    if (!begins(span, 12, "IHDR", 4) || !has(span, 0, 33))
-        return false;
-    ret->width = big32(span, 16);
-    ret->height = big32(span, 20);
-    return true;
-}
-
-static bool read_gif(const struct span *span, struct image_head *ret)
-{
-    ret->width = little16(span, 6);
-    ret->height = little16(span, 8);
-    return has(span, 0, 13);
-}
-
-static bool read_webp(const struct span *span, struct image_head *ret)
-{
-    if (begins(span, 12, "VP8X", 4)) {
-        ret->width = little24(span, 24) + 1;
-        ret->height = little24(span, 27) + 1;
-    } else if (begins(span, 12, "VP8L", 4) && byte_at(span, 20) == 0x2f) {
-        uint32_t bits = little32(span, 21);
-        ret->width = (bits & 0x3fff) + 1;
-        ret->height = (bits >> 14 & 0x3fff) + 1;
-    } else if (begins(span, 12, "VP8 ", 4) && begins(span, 23, "\x9d\x01\x2a", 3)) {
-        ret->width = little16(span, 26) & 0x3fff;
-        ret->height = little16(span, 28) & 0x3fff;
-    } else {
-        return false;
-    }
-    return has(span, 0, 30);
-}
-
-/* The tag 0x0112 of the first directory of an Exif block; 1 when there is none. */
-static unsigned read_orientation(const struct span *exif)
-{
+    if (!has(span, at_block, length))
+        return 1;
+    struct span block = {span->data + at_block, length};
+    size_t prefix = begins(&block, 0, "Exif\0\0", 6) ? 6 : 0;
+    const struct span *exif = &(struct span){block.data + prefix, length - prefix};
     bool little = begins(exif, 0, "II*\0", 4);
     if (!little && !begins(exif, 0, "MM\0*", 4))
         return 1;
@@ -115,6 +87,118 @@ static unsigned read_orientation(const struct span *exif)
         return value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
+}
+
+/* Chunks up to the end; each has twelve bytes at least. Exif may stand behind the pixels. */
+static bool read_png(const struct span *span, struct image_head *ret)
+{
+    if (!begins(span, 12, "IHDR", 4) || !has(span, 0, 33))
+        return false;
+    ret->width = big32(span, 16);
+    ret->height = big32(span, 20);
+    for (size_t at = 33; has(span, at, 12) && has(span, at + 12, big32(span, at));
+         at += 12 + (size_t)big32(span, at)) {
+        if (begins(span, at + 4, "eXIf", 4))
+            ret->orientation = read_orientation(span, at + 8, big32(span, at));
+    }
+    return true;
+}
+
+/* Behind the sub-blocks at AT. */
+static size_t skip_sub_blocks(const struct span *span, size_t at)
+{
+    while (byte_at(span, at) > 0)
+        at += 1 + (size_t)byte_at(span, at);
+    return at + 1;
+}
+
+/* The frame that is shown first may be smaller than the screen, and larger: its size counts, too. */
+static bool read_gif(const struct span *span, struct image_head *ret)
+{
+    bool colours = byte_at(span, 10) & 0x80;
+    size_t at = 13 + (colours ? 3 * ((size_t)2 << (byte_at(span, 10) & 7)) : 0);
+    while (byte_at(span, at) == 0x21) /* extensions */
+        at = skip_sub_blocks(span, at + 2);
+    if (byte_at(span, at) != 0x2c || !has(span, at, 10))
+        return false;
+    ret->frame_x = little16(span, at + 1);
+    ret->frame_y = little16(span, at + 3);
+    ret->width = MAX(little16(span, 6), ret->frame_x + little16(span, at + 5));
+    ret->height = MAX(little16(span, 8), ret->frame_y + little16(span, at + 7));
+    return little16(span, at + 5) > 0 && little16(span, at + 7) > 0;
+}
+
+/* The size that the chunk of pixels at AT has. */
+static bool read_pixels(const struct span *span, size_t at, uint32_t *ret_width, uint32_t *ret_height)
+{
+    if (begins(span, at, "VP8L", 4) && byte_at(span, at + 8) == 0x2f) {
+        uint32_t bits = little32(span, at + 9);
+        *ret_width = (bits & 0x3fff) + 1;
+        *ret_height = (bits >> 14 & 0x3fff) + 1;
+        return true;
+    }
+    *ret_width = little16(span, at + 14) & 0x3fff;
+    *ret_height = little16(span, at + 16) & 0x3fff;
+    return begins(span, at, "VP8 ", 4) && begins(span, at + 11, "\x9d\x01\x2a", 3);
+}
+
+/* The first frame of an animation: sixteen bytes, perhaps a chunk of transparency, then the pixels. The
+ * frame must lie on the canvas, for the size of that is all that is looked at later. */
+static bool read_frame(const struct span *span, size_t at, size_t length, struct image_head *ret)
+{
+    uint32_t width;
+    uint32_t height;
+    size_t pixels = at + 16;
+    if (length <= 16)
+        return false;
+    if (begins(span, pixels, "ALPH", 4))
+        pixels += 8 + (((size_t)little32(span, pixels + 4) + 1) & ~(size_t)1);
+    ret->frame_x = 2 * little24(span, at);
+    ret->frame_y = 2 * little24(span, at + 3);
+    ret->frame_at = at + 16;
+    ret->frame_length = length - 16;
+    return read_pixels(span, pixels, &width, &height) && ret->frame_x + width <= ret->width &&
+           ret->frame_y + height <= ret->height;
+}
+
+/* Chunks of an extended file; each has eight bytes at least. */
+static bool read_extended(const struct span *span, struct image_head *ret)
+{
+    bool right = has(span, 0, 30);
+    ret->width = little24(span, 24) + 1;
+    ret->height = little24(span, 27) + 1;
+    for (size_t at = 12; right && has(span, at, 8);) {
+        size_t length = little32(span, at + 4);
+        if (!has(span, at + 8, length))
+            break;
+        if (begins(span, at, "EXIF", 4))
+            ret->orientation = read_orientation(span, at + 8, length);
+        else if (begins(span, at, "ANMF", 4) && ret->frame_length == 0)
+            right = read_frame(span, at + 8, length, ret);
+        at += 8 + length + (length & 1);
+    }
+    return right;
+}
+
+static bool read_webp(const struct span *span, struct image_head *ret)
+{
+    if (begins(span, 12, "VP8X", 4))
+        return read_extended(span, ret);
+    return read_pixels(span, 12, &ret->width, &ret->height) && has(span, 0, 30);
+}
+
+/* How many scans stand from AT on, wherever: the decoder does not find more in a bad file. */
+static unsigned count_scans(const struct span *span, size_t at)
+{
+    unsigned scans = 0;
+    while (has(span, at, 2)) {
+        const uint8_t *found = memchr(span->data + at, 0xff, span->length - at);
+        if (!found)
+            break;
+        at = (size_t)(found - span->data) + 1;
+        scans += byte_at(span, at) == 0xda;
+    }
+    return MAX(scans, 1);
 }
 
 static bool is_frame(uint32_t marker)
@@ -137,13 +221,11 @@ static bool read_jpeg(const struct span *span, struct image_head *ret)
         if (is_frame(marker)) {
             ret->height = big16(span, at + 5);
             ret->width = big16(span, at + 7);
+            ret->scans = count_scans(span, at + 2 + length);
             return has(span, at, 9);
         }
-        if (marker == 0xe1 && begins(span, at + 4, "Exif\0\0", 6) && has(span, at, length + 2) &&
-            length >= 8) {
-            struct span exif = {span->data + at + 10, length - 8};
-            ret->orientation = read_orientation(&exif);
-        }
+        if (marker == 0xe1 && begins(span, at + 4, "Exif\0\0", 6))
+            ret->orientation = read_orientation(span, at + 4, length - 2);
         at += 2 + length;
     }
     return false;
@@ -152,7 +234,7 @@ static bool read_jpeg(const struct span *span, struct image_head *ret)
 bool image_read_head(const void *data, size_t length, struct image_head *ret)
 {
     struct span span = {data, length};
-    struct image_head head = {.orientation = 1};
+    struct image_head head = {.orientation = 1, .scans = 1};
     bool read = false;
     if (begins(&span, 0, "\x89PNG\r\n\x1a\n", 8)) {
         head.format = IMAGE_PNG;
@@ -175,8 +257,11 @@ bool image_read_head(const void *data, size_t length, struct image_head *ret)
 
 bool image_is_bearable(const struct image_head *head)
 {
-    return head->width <= IMAGE_SIDE_MAX && head->height <= IMAGE_SIDE_MAX &&
-           head->width * head->height <= IMAGE_PIXELS_MAX;
+    if (head->width > IMAGE_SIDE_MAX || head->height > IMAGE_SIDE_MAX)
+        return false;
+    uint64_t pixels = (uint64_t)head->width * head->height;
+    return pixels <= IMAGE_PIXELS_MAX && head->scans <= IMAGE_SCANS_MAX &&
+           pixels * head->scans <= IMAGE_WORK_MAX;
 }
 
 const char *image_media_type(enum image_format format)

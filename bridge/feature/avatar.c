@@ -43,9 +43,11 @@ static void picture_made(const struct picture *picture, enum error_code error, v
     struct upload *upload = data;
     struct request *request = upload->request;
     if (!picture || !request->core->archive) {
-        bool bad = error == ERROR_UNPROCESSABLE;
-        request_fail(request, bad ? error : ERROR_UNAVAILABLE,
-                     bad ? "the picture cannot be read" : NULL);
+        bool told = error == ERROR_UNPROCESSABLE || error == ERROR_CONFLICT;
+        request_fail(request, told ? error : ERROR_UNAVAILABLE,
+                     error == ERROR_UNPROCESSABLE ? "the picture cannot be read"
+                     : error == ERROR_CONFLICT    ? "other uploads of yours are still at work"
+                                                  : NULL);
         g_free(upload);
         return;
     }
@@ -65,11 +67,12 @@ static void avatar_put(struct request *request)
     } else if (!bytes || !image_read_head(bytes, length, &head) || head.format != format) {
         request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
     } else if (!image_is_bearable(&head)) {
-        request_fail(request, ERROR_UNPROCESSABLE, "the picture has too many pixels");
+        request_fail(request, ERROR_UNPROCESSABLE, "the picture has too many pixels, or is too much work");
     } else {
         struct upload *upload = g_new0(struct upload, 1);
         upload->request = request;
-        picture_make(request->raw, picture_made, upload);
+        struct picture_origin origin = {.owner = request->account->id_text};
+        picture_make(request->raw, &origin, picture_made, upload);
     }
 }
 

@@ -12,7 +12,7 @@
 #define PNG_LEVEL 9
 #define PNG_SIDE_LEAST 32
 
-static gdImagePtr decode(enum image_format format, void *bytes, int length)
+static gdImagePtr decode_frame(enum image_format format, void *bytes, int length)
 {
     switch (format) {
     case IMAGE_PNG:
@@ -27,6 +27,50 @@ static gdImagePtr decode(enum image_format format, void *bytes, int length)
     default:
         return NULL;
     }
+}
+
+/* The colour that a PNG calls transparent is left as it is by whatever copies true colours. */
+static void clear_transparent(gdImagePtr image)
+{
+    int colour = gdImageGetTransparent(image);
+    if (!gdImageTrueColor(image) || colour < 0)
+        return;
+    gdImageAlphaBlending(image, 0);
+    for (int y = 0; y < gdImageSY(image); y++)
+        for (int x = 0; x < gdImageSX(image); x++)
+            if ((gdImageTrueColorPixel(image, x, y) & 0xffffff) == (colour & 0xffffff))
+                gdImageSetPixel(image, x, y, gdTrueColorAlpha(0, 0, 0, gdAlphaTransparent));
+}
+
+/* FRAME, which is taken, at its place on a canvas as large as HEAD says. */
+static gdImagePtr place(gdImagePtr frame, const struct image_head *head)
+{
+    int width = (int)head->width;
+    int height = (int)head->height;
+    if (!frame || (gdImageSX(frame) == width && gdImageSY(frame) == height))
+        return frame;
+    gdImagePtr canvas = gdImageCreateTrueColor(width, height);
+    if (canvas) {
+        gdImageAlphaBlending(canvas, 0);
+        gdImageFilledRectangle(canvas, 0, 0, width, height,
+                               gdTrueColorAlpha(0, 0, 0, gdAlphaTransparent));
+        gdImageCopy(canvas, frame, (int)head->frame_x, (int)head->frame_y, 0, 0, gdImageSX(frame),
+                    gdImageSY(frame));
+    }
+    gdImageDestroy(frame);
+    return canvas;
+}
+
+/* The first frame of LENGTH bytes, of which HEAD was read. */
+static gdImagePtr decode(const struct image_head *head, const char *bytes, size_t length)
+{
+    const char *at = bytes + head->frame_at;
+    size_t size = head->frame_length > 0 ? head->frame_length : length;
+    gdImagePtr image = decode_frame(head->format, (void *)(guintptr)at, (int)size);
+    if (image)
+        clear_transparent(image);
+    bool framed = head->format == IMAGE_GIF || head->format == IMAGE_WEBP;
+    return framed ? place(image, head) : image;
 }
 
 /* A copy whose sides are at most SIDE, in true colour. */
@@ -106,7 +150,7 @@ bool picture_make(const void *bytes, size_t length, struct picture *ret)
     struct image_head head;
     if (length > G_MAXINT || !image_read_head(bytes, length, &head) || !image_is_bearable(&head))
         return false;
-    gdImagePtr image = decode(head.format, (void *)(guintptr)bytes, (int)length);
+    gdImagePtr image = decode(&head, bytes, length);
     if (!image)
         return false;
     gdImagePtr scaled = scale(image, PICTURE_SIDE);

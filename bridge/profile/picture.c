@@ -19,14 +19,21 @@
 #include "bridge/profile/picture.h"
 
 #define WAITING_MAX 64
+#define FOREIGN_WAITING_MAX 32
+#define RUNNING_MAX 2
+#define FOREIGN_RUNNING_MAX 1
+#define OWNER_MAX 4 /* pictures of one owner under way */
 #define INPUT_MAX (1024 * 1024)
 #define OUTPUT_MAX (2 * 1024 * 1024)
-#define SECONDS_MAX 15
+#define SECONDS_MAX 15 /* of the clock; the program itself has two of the processor */
 
 struct job {
     GBytes *bytes;
     picture_done done;
     void *data;
+    char *owner;
+    bool foreign;
+    unsigned round; /* how many of the owner's were under way when it came */
     /* while it runs */
     GPid pid;
     struct end {
@@ -41,8 +48,8 @@ struct job {
 };
 
 static struct {
-    GQueue waiting; /* struct job * */
-    struct job *running;
+    GQueue waiting; /* struct job *, in the order in which they may start */
+    GQueue running; /* struct job * */
     char *program;
 } work;
 
@@ -72,6 +79,7 @@ static void job_free(gpointer data)
     }
     buffer_clear(&job->made);
     g_bytes_unref(job->bytes);
+    g_free(job->owner);
     g_free(job);
 }
 
@@ -128,7 +136,7 @@ static void finish(struct job *job, enum error_code error)
     } else if (error == ERROR_NONE && !good) {
         error = ERROR_UNPROCESSABLE;
     }
-    work.running = NULL;
+    g_queue_remove(&work.running, job);
     job->done(good ? &picture : NULL, error, job->data);
     g_clear_pointer(&picture.image, g_bytes_unref);
     g_clear_pointer(&picture.png, g_bytes_unref);
@@ -220,46 +228,106 @@ static bool spawn(struct job *job)
     return true;
 }
 
-static void start_next(void *data)
+static unsigned count_owner(const GQueue *jobs, const char *owner)
 {
-    (void)data;
-    struct job *job = work.running ? NULL : g_queue_pop_head(&work.waiting);
-    if (!job)
-        return;
+    unsigned count = 0;
+    for (const GList *link = jobs->head; link; link = link->next)
+        count += strcmp(((const struct job *)link->data)->owner, owner) == 0;
+    return count;
+}
+
+static unsigned count_foreign(const GQueue *jobs)
+{
+    unsigned count = 0;
+    for (const GList *link = jobs->head; link; link = link->next)
+        count += ((const struct job *)link->data)->foreign;
+    return count;
+}
+
+static bool may_start(const struct job *job)
+{
+    return count_owner(&work.running, job->owner) == 0 &&
+           !(job->foreign && count_foreign(&work.running) >= FOREIGN_RUNNING_MAX);
+}
+
+static void job_start(struct job *job)
+{
     struct image_head head;
     size_t length = 0;
     const void *bytes = g_bytes_get_data(job->bytes, &length);
-    work.running = job;
+    g_queue_push_tail(&work.running, job);
     if (length > INPUT_MAX || !image_read_head(bytes, length, &head) || !image_is_bearable(&head))
         finish(job, ERROR_UNPROCESSABLE);
     else if (!spawn(job))
         finish(job, ERROR_UNAVAILABLE);
 }
 
+/* One at a time: whoever is told may come with another. A start that leaves room calls it again. */
+static void start_next(void *data)
+{
+    (void)data;
+    if (work.running.length >= RUNNING_MAX)
+        return;
+    for (GList *link = work.waiting.head; link; link = link->next) {
+        struct job *job = link->data;
+        if (!may_start(job))
+            continue;
+        g_queue_delete_link(&work.waiting, link);
+        job_start(job);
+        loop_defer(start_next, NULL);
+        return;
+    }
+}
+
 struct refusal {
     picture_done done;
     void *data;
+    enum error_code error;
 };
 
 static void refuse(void *data)
 {
     g_autofree struct refusal *refusal = data;
-    refusal->done(NULL, ERROR_UNAVAILABLE, refusal->data);
+    refusal->done(NULL, refusal->error, refusal->data);
 }
 
-void picture_make(GBytes *bytes, picture_done done, void *data)
+/* Why a picture of ORIGIN, of whom ROUND are under way, cannot be taken now; ERROR_NONE: it can. */
+static enum error_code find_objection(const struct picture_origin *origin, unsigned round)
 {
-    if (work.waiting.length >= WAITING_MAX) {
+    if (round >= OWNER_MAX)
+        return ERROR_CONFLICT;
+    bool full = work.waiting.length >= WAITING_MAX ||
+                (origin->foreign && count_foreign(&work.waiting) >= FOREIGN_WAITING_MAX);
+    return full ? ERROR_UNAVAILABLE : ERROR_NONE;
+}
+
+/* Own ones first, then by round; whoever comes later goes behind his equals. */
+static int compare_jobs(gconstpointer there, gconstpointer new, gpointer data)
+{
+    const struct job *a = there;
+    const struct job *b = new;
+    (void)data;
+    if (a->foreign != b->foreign)
+        return a->foreign ? 1 : -1;
+    return a->round > b->round ? 1 : -1;
+}
+
+void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_done done, void *data)
+{
+    unsigned round = count_owner(&work.waiting, origin->owner) + count_owner(&work.running, origin->owner);
+    enum error_code objection = find_objection(origin, round);
+    if (objection != ERROR_NONE) {
         struct refusal *refusal = g_new(struct refusal, 1);
-        *refusal = (struct refusal){done, data};
+        *refusal = (struct refusal){done, data, objection};
         loop_defer(refuse, refusal);
         return;
     }
     struct job *job = g_new0(struct job, 1);
     *job = (struct job){.bytes = g_bytes_ref(bytes), .done = done, .data = data,
+                        .owner = g_strdup(origin->owner), .foreign = origin->foreign, .round = round,
                         .input = {.fd = -1}, .output = {.fd = -1}};
     buffer_init(&job->made, OUTPUT_MAX);
-    g_queue_push_tail(&work.waiting, job);
+    g_queue_insert_sorted(&work.waiting, job, compare_jobs, NULL);
     loop_defer(start_next, NULL);
 }
 
@@ -283,7 +351,7 @@ static void give_up(gpointer data)
 
 void pictures_stop(void)
 {
-    g_clear_pointer(&work.running, give_up);
+    g_queue_clear_full(&work.running, give_up);
     g_queue_clear_full(&work.waiting, give_up);
     g_clear_pointer(&work.program, g_free);
 }

@@ -183,8 +183,11 @@ static void take_picture(struct look *look, const char *base64)
     g_autoptr(GBytes) bytes = g_bytes_new_take(g_steal_pointer(&data), length);
     char hash[PICTURE_HASH_SIZE];
     picture_hash(bytes, hash);
+    /* Who has a domain has as many addresses as he likes. */
+    const char *at = strchr(look->peer->jid, '@');
+    struct picture_origin origin = {at ? at + 1 : look->peer->jid, true};
     if (g_ascii_strcasecmp(hash, look->hash) == 0)
-        picture_make(bytes, made, look);
+        picture_make(bytes, &origin, made, look);
     else
         give_up(look); /* it has just changed perhaps */
 }

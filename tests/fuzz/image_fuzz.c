@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         !image_media_type(head.format) ||
         image_format_of(image_media_type(head.format)) != head.format)
         abort();
+    if (head.scans < 1 || head.frame_at > size || head.frame_length > size - head.frame_at ||
+        head.frame_x >= head.width || head.frame_y >= head.height)
+        abort();
     image_is_bearable(&head);
     if (size > 0 && image_read_head(data, size - 1, &shorter) && shorter.width != head.width)
         abort();

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement
 import pytest
 from harness.daemon import Daemon
 from harness.fake_xmpp import FakeXmpp
-from harness.pictures import GIF, JPEG, SVG, WEBP, chunk, png, size_of_png, turned
+from harness.pictures import GIF, JPEG, SVG, WEBP, chunk, many_scans, png, size_of_png, turned, vector
 from harness.rest import Api, App
 from harness.xmpp import XmppError
 from test_hosted_account import befriend
@@ -44,8 +44,9 @@ def photo_of(client, jid):
 
 
 @pytest.mark.parametrize("data, type", [(png(), "image/png"), (png(700, 20), "image/png"), (png(alpha=100), "image/png"),
-                                        (JPEG, "image/jpeg"), (GIF, "image/gif"), (WEBP, "image/webp; q=1")],
-                         ids=["png", "wide", "transparent", "jpeg", "gif", "webp"])
+                                        (JPEG, "image/jpeg"), (GIF, "image/gif"), (WEBP, "image/webp; q=1"),
+                                        (vector("animated.webp"), "image/webp")],
+                         ids=["png", "wide", "transparent", "jpeg", "gif", "webp", "animated"])
 def test_an_upload_is_made_anew_and_served_to_anybody(alice, stack, data, type):
     user = upload(alice, data, type)
     assert user == alice.me()
@@ -73,7 +74,11 @@ def test_a_jpeg_may_be_called_jpg(alice):
 
 def test_a_photo_is_turned_upright(alice, xmpp):
     upload(alice, turned(JPEG, 6), "image/jpeg")
-    assert size_of_png(photo_of(xmpp("bob"), alice.jid)) == (8, 16)
+    bob = xmpp("bob")
+    assert size_of_png(photo_of(bob, alice.jid)) == (8, 16)
+    for name, type in (("turned-6.png", "image/png"), ("turned-6.webp", "image/webp")):
+        upload(alice, vector(name), type)
+        assert size_of_png(photo_of(bob, alice.jid)) == (12, 16), name
 
 
 @pytest.mark.parametrize("data, type, status", [
@@ -81,9 +86,9 @@ def test_a_photo_is_turned_upright(alice, xmpp):
     (b"", "image/png", 422), (b"GIF89a", "image/gif", 422), (png()[:60], "image/png", 422), (JPEG[:200], "image/jpeg", 422),
     (WEBP[:40], "image/webp", 422), (GIF[:20], "image/gif", 422), (png(claimed=(60000, 60000)), "image/png", 422),
     (png(claimed=(4000, 4000)), "image/png", 422), (png(1, 1, claimed=(0, 1)), "image/png", 422),
-    (png(5000, 5000), "image/png", 422)],
+    (png(5000, 5000), "image/png", 422), (many_scans(5000), "image/jpeg", 422)],
     ids=["svg", "svg-as-png", "png-as-jpeg", "no-image", "empty", "head-only", "cut-png", "cut-jpeg", "cut-webp", "cut-gif",
-         "huge", "more-claimed-than-there", "no-pixels", "bomb"])
+         "huge", "more-claimed-than-there", "no-pixels", "bomb", "scans"])
 def test_bad_files_change_nothing(alice, data, type, status):
     before = upload(alice, png())
     upload(alice, data, type, status)

@@ -287,6 +287,13 @@ tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_tes
 tests_unit_feature_search_pace_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_feature_search_pace_test_LDADD = $(CHECK_LIBS) $(GLIB_LIBS)
 
+check_PROGRAMS += tests/unit/image_picture_test
+TESTS += tests/unit/image_picture_test
+tests_unit_image_picture_test_SOURCES = tests/unit/image_picture_test.c tests/unit/unit.h \
+  bridge/image/picture.c bridge/image/picture.h
+tests_unit_image_picture_test_CFLAGS = $(AM_CFLAGS) $(GD_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_image_picture_test_LDADD = libbase.a $(GD_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+EXTRA_DIST += tests/vectors/pictures
 check_PROGRAMS += tests/unit/profile_picture_test
 TESTS += tests/unit/profile_picture_test
 tests_unit_profile_picture_test_SOURCES = tests/unit/profile_picture_test.c tests/unit/unit.h

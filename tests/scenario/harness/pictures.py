@@ -3,6 +3,7 @@
 import base64
 import struct
 import zlib
+from pathlib import Path
 
 
 def chunk(name, data):
@@ -39,6 +40,17 @@ JPEG = base64.b64decode(
     "IjKBCBRCkaGxwQkjM1LwFWJy0QoWJDThJfEXGBkaJicoKSo1Njc4OTpDREVGR0hJSlNUVVZXWFlaY2RlZmdoaWpzdHV2d3h5eoKD"
     "hIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uLj5OXm5+jp6vLz9PX29/j5+v/aAAwD"
     "AQACEQMRAD8A8o8Mf8i1pf8A15w/+gCtGiivKluz98wf+70/Rfkf/9k=")
+
+
+def vector(name):
+    """One of the pictures that each format can have (tests/vectors/pictures)."""
+    return (Path(__file__).resolve().parents[2] / "vectors/pictures" / name).read_bytes()
+
+
+def many_scans(count):
+    """A progressive JPEG whose last scan comes again and again: its decoder goes over all pixels each time."""
+    data = vector("progressive.jpg")
+    return data[:-2] + data[data.rindex(b"\xff\xda"):-2] * count + data[-2:]
 
 
 def turned(jpeg, orientation):
