@@ -80,6 +80,7 @@ def pytest_sessionfinish(session):
     if session.exitstatus != pytest.ExitCode.TESTS_FAILED or len(failed) > MOST:
         return
     for node, reports in failed.items():
+        reporter.ensure_newline()
         reporter.write_sep("-", f"once more, alone: {node}")
         if passes_alone(config, node, reporter.write_line):
             forgive(reporter.stats, reports)
