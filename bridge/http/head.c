@@ -219,9 +219,9 @@ static char *decode_unreserved(const char *path)
     char *decoded = g_malloc(strlen(path) + 1);
     char *end = decoded;
     for (const char *p = path; *p; p++) {
-        char c = *p == '%' ? (char)(g_ascii_xdigit_value(p[1]) << 4 | g_ascii_xdigit_value(p[2])) : *p;
-        bool plain = *p == '%' && is_unreserved(c);
-        *end++ = plain ? c : *p;
+        int c = *p == '%' ? g_ascii_xdigit_value(p[1]) << 4 | g_ascii_xdigit_value(p[2]) : '\0';
+        bool plain = is_unreserved((char)c);
+        *end++ = plain ? (char)c : *p;
         p += plain ? 2 : 0;
     }
     *end = '\0';
