@@ -337,7 +337,7 @@ END_TEST
 START_TEST(likewise_at_two_instances)
 {
     several = true;
-    try_all(5, true);
+    try_all(4, true);
     several = false;
 }
 END_TEST
