@@ -72,7 +72,7 @@ def test_what_is_left_can_be_asked(daemon):
     left = {limit["name"]: limit["remaining"] for limit in alice.call(200, "GET", "/api/limits")["limits"]}
     assert left["requests"] <= 1 and left["messages"] == 5
     rates = alice.capabilities()["rates"]
-    assert {"name": "requests", "limit": 8, "window_seconds": 4} in rates
+    assert {"name": "requests", "limit": 8, "window_seconds": 8} in rates
 
 
 def test_messages_are_counted_for_both_transports_together(daemon):
