@@ -29,6 +29,7 @@ SQL_MIGRATIONS = \
   sql/migration/0013_access.sql \
   sql/migration/0014_who_knows_whom.sql \
   sql/migration/0015_jobs.sql \
+  sql/migration/0016_idempotency.sql \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql
 SQL_FUNCTIONS = \
@@ -41,6 +42,7 @@ SQL_FUNCTIONS = \
   sql/function/log.sql \
   sql/function/mark.sql \
   sql/function/message.sql \
+  sql/function/once.sql \
   sql/function/outbox.sql \
   sql/function/pair.sql \
   sql/function/presence.sql \

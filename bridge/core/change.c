@@ -9,6 +9,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
+#include "bridge/core/secret.h"
 
 struct changing {
     struct core *core;
@@ -92,6 +93,19 @@ void change_submit(struct core *core, const char *name, const struct uuid *user,
     free(text);
     json_decref(arguments);
     archive_write(core->archive, &change->write);
+}
+
+json_t *change_once(const struct request *request)
+{
+    if (!request->once_key)
+        return NULL;
+    char digest[UUID_TEXT_SIZE];
+    char *body = request->body ? json_dumps(request->body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    g_autofree char *text = g_strconcat(request->operation->path, "\n", body ? body : "", NULL);
+    struct uuid fingerprint = secret_digest(text);
+    uuid_format(&fingerprint, digest);
+    free(body);
+    return json_pack("{s:s, s:s}", "key", request->once_key, "fingerprint", digest);
 }
 
 static void fail_field(struct request *request, const struct change_result *result)

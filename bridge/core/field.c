@@ -182,6 +182,15 @@ static const char *read_value(const struct field *field, const struct raw_value 
     }
 }
 
+/* The same thing by two names, which must agree. */
+static bool is_contradicted(const struct field *field, const struct raw_value *raw,
+                            const struct field_source *source)
+{
+    return (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key && raw->json && raw->text &&
+           (strlen(source->idempotency_key) != raw->length ||
+            memcmp(source->idempotency_key, raw->text, raw->length) != 0);
+}
+
 static bool check_field(const struct field *field, const struct field_source *source,
                         struct field_value *ret_value, struct field_problem *ret_problem)
 {
@@ -193,6 +202,8 @@ static bool check_field(const struct field *field, const struct field_source *so
         return true;
     }
     const char *wrong = read_value(field, &raw, ret_value);
+    if (!wrong && is_contradicted(field, &raw, source))
+        wrong = "differs from the header Idempotency-Key";
     if (!wrong) {
         ret_value->present = true;
         return true;

@@ -24,7 +24,7 @@ enum field_flag {
     FIELD_REQUIRED = 1 << 0,
     FIELD_IN_PATH = 1 << 1,  /* REST: from ":name" in the path (a bad UUID there is not_found); WebSocket: from the payload */
     FIELD_IN_QUERY = 1 << 2, /* REST: from the query string; WebSocket: from the payload */
-    FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks it */
+    FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks it, else must agree */
     FIELD_LAST_EVENT = 1 << 4, /* REST: the header Last-Event-ID goes before the query */
     FIELD_NULLABLE = 1 << 5 /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
 };

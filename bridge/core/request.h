@@ -27,6 +27,7 @@ enum operation_flag {
     OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
     OPERATION_TAKES_TICKET = 1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
     OPERATION_LIVE = 1 << 8,         /* reading it has effects (who waits is online): HEAD gets the head alone */
+    OPERATION_ONCE = 1 << 9,         /* with the same Idempotency-Key it happens once (see change_once) */
     OPERATION_LISTS = 1 << 7         /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
@@ -90,6 +91,8 @@ struct request {
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
     guint64 address;         /* of the caller, see struct credentials */
     char *set_cookie;        /* value of a header Set-Cookie for the answer; the transport frees it */
+    /* Header Idempotency-Key of an operation with OPERATION_ONCE; during the handler's call; or NULL */
+    const char *once_key;
     bool by_cookie;          /* of a session */
     bool by_key;             /* a server key asks */
     struct limit_state limit; /* of the last bucket that was asked */

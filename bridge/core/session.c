@@ -457,8 +457,8 @@ void user_provision(struct core *core, const struct user_claims *claims, archive
     g_autofree char *username = claimed_name(claims->username);
     g_autofree char *name = claimed_name(claims->name);
     const char *values[] = {claims->subject, local, core->options->xmpp_domain, username, name,
-                            claims->picture};
-    archive_query(core->archive, QUERY_USER_PROVISION, values, done, data);
+                            claims->picture, claims->once};
+    archive_query(core->archive, QUERY_USER_CREATE, values, done, data);
 }
 
 static void token_read(const struct rows *rows, enum error_code error, void *data)
@@ -478,8 +478,8 @@ static void token_read(const struct rows *rows, enum error_code error, void *dat
 
 static void ask_token(struct sign_in *sign_in, const struct token_claims *claims)
 {
-    const struct user_claims user = {claims->subject, claims->username, claims->name,
-                                     claims->picture};
+    const struct user_claims user = {.subject = claims->subject, .username = claims->username,
+                                     .name = claims->name, .picture = claims->picture};
     char credential[UUID_TEXT_SIZE], issued[24];
     uuid_format(&claims->digest, credential);
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, claims->issued);

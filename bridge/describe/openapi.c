@@ -74,6 +74,8 @@ static json_t *parameters_of(const struct operation *operation)
                                 "description", "Stands in for a member that the body lacks",
                                 "schema", schema_of_field(field, false)));
     }
+    if (operation->flags & OPERATION_ONCE)
+        json_array_append_new(list, describe_reference("#/components/parameters/IdempotencyKey"));
     if (!(operation->flags & (OPERATION_ANONYMOUS | OPERATION_SERVER_KEY)))
         json_array_append_new(list, describe_reference("#/components/parameters/TrestleUser"));
     return list;
@@ -285,10 +287,15 @@ static json_t *security_schemes(void)
 
 static json_t *parameters_new(void)
 {
-    return json_pack("{s:{s:s, s:s, s:s, s:o}}", "TrestleUser", "name", "Trestle-User", "in",
-                     "header", "description",
-                     "With a server key: the user it acts for, by Trestle id or the app's own id",
-                     "schema", schema_of_type("text"));
+    json_t *user = json_pack("{s:s, s:s, s:s, s:o}", "name", "Trestle-User", "in", "header", "description",
+                             "With a server key: the user it acts for, by Trestle id or the app's own id",
+                             "schema", schema_of_type("text"));
+    json_t *key = json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i}}", "name", "Idempotency-Key", "in", "header",
+                            "description",
+                            "Asked again with it within a day, the request makes nothing and is answered with "
+                            "what it made; with it, another request is 422",
+                            "schema", "type", "string", "minLength", 1, "maxLength", 128);
+    return json_pack("{s:o, s:o}", "TrestleUser", user, "IdempotencyKey", key);
 }
 
 char *describe_openapi(const struct operation *const *operations, enum describe_form form)

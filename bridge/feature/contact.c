@@ -112,10 +112,11 @@ static void contact_add(struct request *request)
     adding->request = request;
     adding->held =
         !request->by_key && limit_hold(request->core, request->account, LIMIT_STRANGERS);
-    json_t *arguments = json_pack("{s:s, s:s, s:b}", jid->present ? "jid" : "user_id",
+    json_t *arguments = json_pack("{s:s, s:s, s:b, s:o*}", jid->present ? "jid" : "user_id",
                                   jid->present ? folded : user->text, "domain",
                                   request->core->options->xmpp_domain, "limited",
-                                  !request->by_key && !adding->held);
+                                  !request->by_key && !adding->held, "once",
+                                  change_once(request));
     change_submit(request->core, "contact_add", &request->account->id, arguments, added, adding);
 }
 
@@ -151,7 +152,7 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/contacts", .fields = list_fields, .handle = contact_list,
      .reply = "ContactPage", .flags = OPERATION_LISTS, .summary = "The user's contacts, by address"},
     {.method = "POST", .path = "/api/contacts", .fields = add_fields, .handle = contact_add,
-     .flags = OPERATION_CREATES, .reply = "Contact",
+     .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Contact",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT), .summary = "Adds a contact and asks to see their presence"},
     {.method = "DELETE", .path = "/api/contacts/:user_id", .fields = remove_fields,
      .handle = contact_remove, .reply = "Contact",

@@ -50,9 +50,10 @@ static void conversation_open(struct request *request)
         request_fail_field(request, &bad_jid);
         return;
     }
-    json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s}", "participant", field_user_json(participant),
+    json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s,s:o*}", "participant", field_user_json(participant),
                                   "jid", prepared, "domain", request->core->options->xmpp_domain,
-                                  "field", jid->present ? "jid" : "participant_id");
+                                  "field", jid->present ? "jid" : "participant_id", "once",
+                                  change_once(request));
     conversation_submit_open(request, arguments, open_done);
 }
 
@@ -201,7 +202,7 @@ static void conversation_read(struct request *request)
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/conversations", .fields = open_fields,
-     .handle = conversation_open, .flags = OPERATION_CREATES, .reply = "Conversation",
+     .handle = conversation_open, .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes or finds the conversation with a user or a JID"},
     {.method = "GET", .path = "/api/conversations", .fields = list_fields,

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "bridge/core/account.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/provision.h"
@@ -104,9 +105,11 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
 {
     static const struct field_problem taken = {ERROR_UNPROCESSABLE, "/external_id",
                                                "is the id of another user"};
+    static const struct field_problem reused = {ERROR_UNPROCESSABLE, "",
+                                                "Idempotency-Key was used for another request"};
     struct request *request = data;
-    if (error == ERROR_NONE && rows_count(rows) == 0) {
-        request_fail_field(request, &taken);
+    if (error == ERROR_NONE && (rows_count(rows) == 0 || rows_integer(rows, 0, 6) == 2)) {
+        request_fail_field(request, rows_count(rows) == 0 ? &taken : &reused);
         return;
     }
     struct account *account =
@@ -127,7 +130,16 @@ static void user_create(struct request *request)
                                  .username = values[CREATE_USERNAME].text,
                                  .name = values[CREATE_NAME].text,
                                  .picture = values[CREATE_PICTURE].text};
+    json_t *once = change_once(request);
+    char subject[UUID_TEXT_SIZE], *text = NULL;
+    if (once) {
+        uuid_format(&request->grant.credential, subject);
+        json_object_set_new(once, "subject", json_string(subject));
+        claims.once = text = json_dumps(once, JSON_COMPACT);
+        json_decref(once);
+    }
     user_provision(request->core, &claims, user_created, request);
+    free(text);
 }
 
 static const struct operation operations[] = {
@@ -138,7 +150,7 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/users/:user_id", .fields = get_fields, .handle = user_get,
      .reply = "User", .summary = "The profile of a user"},
     {.method = "POST", .path = "/api/users", .fields = create_fields, .handle = user_create,
-     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES, .scope = "users", .reply = "User",
+     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES | OPERATION_ONCE, .scope = "users", .reply = "User",
      .summary = "Makes a hosted user, or finds the one with that id"},
     {0},
 };

@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/core/account.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
@@ -19,6 +20,7 @@
  * read: a connection that ends meanwhile is reset, and takes the answer with it. */
 #define SWALLOW_MAX (8 * 1024 * 1024)
 #define SPARE_MAX 256
+#define ONCE_KEY_MAX 128 /* bytes, as sql/migration/0016 has it */
 
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
@@ -64,7 +66,7 @@ static void release_request(struct exchange *exchange)
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
     g_clear_pointer(&exchange->idempotency_key, g_free);
-    exchange->request.csrf = NULL;
+    exchange->request.csrf = exchange->request.once_key = NULL;
 }
 
 static void drop_body(struct exchange *exchange)
@@ -414,18 +416,46 @@ static void reply_without_body(struct exchange *exchange)
     answered(exchange);
 }
 
+static bool takes_key(const struct operation *operation)
+{
+    bool takes = (operation->flags & OPERATION_ONCE) != 0;
+    for (const struct field *field = operation->fields; field && field->name; field++)
+        takes = takes || (field->flags & FIELD_IDEMPOTENCY);
+    return takes;
+}
+
+/* The Idempotency-Key, for operations to which it means something. */
+static enum error_code read_key(struct exchange *exchange, const char **ret_detail)
+{
+    struct request *request = &exchange->request;
+    const char *header = takes_key(request->operation) ? exchange->head.idempotency_key : NULL;
+    exchange->idempotency_key = header ? head_idempotency_key(header) : NULL;
+    if (header && !exchange->idempotency_key) {
+        *ret_detail = "Idempotency-Key is malformed";
+        return ERROR_BAD_REQUEST;
+    }
+    if (!header || !(request->operation->flags & OPERATION_ONCE))
+        return ERROR_NONE;
+    size_t length = strlen(exchange->idempotency_key);
+    request->once_key = exchange->idempotency_key;
+    *ret_detail = "Idempotency-Key must be text of 1 to 128 bytes";
+    bool fits = length >= 1 && length <= ONCE_KEY_MAX && text_is_xml_safe(request->once_key, length);
+    return fits ? ERROR_NONE : ERROR_UNPROCESSABLE;
+}
+
 static void run_operation(struct exchange *exchange)
 {
     struct request *request = &exchange->request;
     const char *detail = NULL;
     enum error_code code = read_body(exchange, &detail);
+    if (code == ERROR_NONE)
+        code = read_key(exchange, &detail);
     if (code != ERROR_NONE) {
         request_fail(request, code, detail);
         return;
     }
     static const struct field no_fields[] = {{.name = NULL}};
     const struct field *fields = request->operation->fields;
-    exchange->idempotency_key = g_strdup(exchange->head.idempotency_key);
     struct field_source source = {.object = request->body,
                                   .idempotency_key = exchange->idempotency_key,
                                   .parameter = parameter_find,

@@ -318,6 +318,24 @@ bool head_has_token(const char *list, const char *token)
     return false;
 }
 
+char *head_idempotency_key(const char *text)
+{
+    g_autoptr(GString) key = g_string_new(NULL);
+    const char *p = text + strspn(text, " \t");
+    if (*p != '"')
+        return g_strchomp(g_strdup(p));
+    for (p++; *p && *p != '"'; p++) {
+        if (*p == '\\' && p[1] != '"' && p[1] != '\\')
+            return NULL;
+        p += *p == '\\';
+        g_string_append_c(key, *p);
+    }
+    if (*p != '"')
+        return NULL;
+    p += 1 + strspn(p + 1, " \t");
+    return *p == '\0' || *p == ';' ? g_strdup(key->str) : NULL;
+}
+
 const char *head_bearer(const char *authorization)
 {
     const size_t length = strlen("Bearer");

@@ -45,6 +45,10 @@ bool head_has_token(const char *list, const char *token);
 /* Whether the LENGTH bytes at TEXT are a token (RFC 9110 section 5.6.2). */
 bool head_is_token(const char *text, size_t length);
 
+/* The value of an Idempotency-Key: the inside of a string (RFC 8941 section 3.3.3; its parameters mean
+ * nothing), or, as most clients send it, the text without quotes. The caller's; NULL: malformed. */
+char *head_idempotency_key(const char *text);
+
 /* The token of "Bearer <token>", "" if it is missing; NULL: no such header, or another scheme, which
  * proxies may have added for themselves. */
 const char *head_bearer(const char *authorization);

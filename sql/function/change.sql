@@ -144,7 +144,7 @@ BEGIN
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;
 
--- Carries out changes, one after the other. events: what each added to the log, a JSON array of
+-- Carries out changes, one after the other. Arguments with a member once: those that happen once. events: what each added to the log, a JSON array of
 -- { position, type, at (microseconds since 1970), payload, conversation_id, users }.
 CREATE FUNCTION change_apply(p_names text[], p_users uuid[], p_arguments text[])
 RETURNS TABLE (outcome int, result text, "position" bigint, at timestamptz, events text)
@@ -156,7 +156,9 @@ DECLARE
 BEGIN
   FOR n IN 1 .. cardinality(p_names) LOOP
     SELECT h.position INTO before FROM log_head h FOR UPDATE;
-    EXECUTE format('SELECT outcome, result FROM %I($1, $2)', 'change_' || p_names[n])
+    EXECUTE CASE WHEN p_arguments[n]::jsonb ? 'once'
+        THEN format('SELECT outcome, result FROM once_change(%L, $1, $2)', p_names[n])
+        ELSE format('SELECT outcome, result FROM %I($1, $2)', 'change_' || p_names[n]) END
       INTO done USING p_users[n], p_arguments[n]::jsonb;
     RETURN QUERY
       SELECT done.outcome, done.result::text, h.position, h.stamp,

@@ -83,7 +83,7 @@ BEGIN
   more := removed >= p_limit;
 END $$;
 
--- What has expired: sessions, tickets, tokens that were signed out; and revocations after a day, which is for
+-- What has expired: sessions, tickets, tokens that were signed out; keys of requests after a day; and revocations after a day, which is for
 -- processes that could not ask meanwhile. At most p_limit rows of each.
 CREATE FUNCTION reap_sessions(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
@@ -107,6 +107,11 @@ BEGIN
   more := more OR count >= p_limit;
   DELETE FROM revocations WHERE position IN (
     SELECT position FROM revocations WHERE at < now() - interval '1 day' ORDER BY at LIMIT p_limit);
+  GET DIAGNOSTICS count = ROW_COUNT;
+  removed := removed + count;
+  more := more OR count >= p_limit;
+  DELETE FROM idempotency WHERE (subject, key) IN (
+    SELECT subject, key FROM idempotency WHERE at < now() - interval '1 day' ORDER BY at LIMIT p_limit);
   GET DIAGNOSTICS count = ROW_COUNT;
   removed := removed + count;
   more := more OR count >= p_limit;

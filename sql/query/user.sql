@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Users and server keys.
 
--- name: user_provision
-SELECT * FROM user_provision($1::text, $2::text, $3::text, $4::text, $5::text, $6::text)
+-- name: user_create
+SELECT * FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::jsonb)
 
 -- name: user_by_jid
 SELECT * FROM user_by_jid($1::text)

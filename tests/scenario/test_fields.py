@@ -116,7 +116,10 @@ def rest_cases(operation):
                 if value:
                     add(f"{name}: {what}", (404, None), path=path_with(operation, **{name: value}))
         elif name == "Idempotency-Key":
-            add(f"{name}: too long", (422, "/client_id"), headers={name: "x" * (schema["maxLength"] + 1)})
+            member = "/client_id" if "client_id" in operation.body["properties"] else None
+            add(f"{name}: too long", (422, member), headers={name: "x" * (schema["maxLength"] + 1)})
+            add(f"{name}: empty", (422, member), headers={name: '""'})
+            add(f"{name}: an open string", (400, None), headers={name: '"x'})
     add("unknown parameter", (422, "/nonsense"), query={**query, "nonsense": "1"})
     if operation.method not in ("GET", "DELETE"):
         for case in body_cases(operation, body):

@@ -68,9 +68,11 @@ def calls(db):
     messages = [row["id"] for row in db.rows("SELECT id FROM messages WHERE conversation_id = %s ORDER BY seq",
                                              conversation)]
     middle = messages[len(messages) // 2]
+    once = json.dumps({"subject": new_id(), "key": "k", "fingerprint": new_id()})
     return [
-        ("user_provision", "'e4', 'h4', %s, NULL, 'New name', NULL", (DOMAIN,)),
-        ("user_provision", "'new', 'h4', %s, NULL, NULL, NULL", (DOMAIN,)),
+        ("user_create", "'e4', 'h4', %s, NULL, 'New name', NULL, NULL", (DOMAIN,)),
+        ("user_create", "'new', 'h4', %s, NULL, NULL, NULL, %s", (DOMAIN, once)),
+        ("user_create", "'new', 'h4', %s, NULL, NULL, NULL, %s", (DOMAIN, once)),
         ("user_by_jid", "'r4@example.org'", ()),
         ("server_key_sign_in", "sha256('4'), 'e4'", ()), ("server_key_sign_in", "sha256('4'), NULL", ()),
         ("user_sign_in", "'e4', 'h4', %s, NULL, 'New name', NULL, %s, 1763700000000000", (DOMAIN, new_id())),
@@ -221,7 +223,7 @@ def test_each_call_touches_few_blocks(big):
         values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
                        for i, v in enumerate(values))
         touched = blocks(big, f"SELECT * FROM {name}({arguments})", *values) if name not in (
-            "message_store", "message_receive", "user_provision", "user_sign_in", "session_open",
+            "message_store", "message_receive", "user_create", "user_sign_in", "session_open",
             "token_revoke", "ticket_add") else 0
         assert touched < few.get(name, 400), f"{name}({arguments}) touched {touched}"
 

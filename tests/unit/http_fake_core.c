@@ -147,6 +147,16 @@ static void handle_raw(struct request *request)
     request_reply_bytes(request, &content);
 }
 
+/* Gives the key back. */
+static void handle_once(struct request *request)
+{
+    struct buffer buf = BUFFER_INIT(1024);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_put_string(&json, request->once_key);
+    request_reply(request, 201, &buf);
+}
+
 /* What has effects must not be called for HEAD. */
 static void handle_live(struct request *request)
 {
@@ -183,6 +193,8 @@ static const struct operation operations[] = {
     {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
     {.method = "PUT", .path = "/api/raw", .fields = no_fields, .handle = handle_raw,
      .raw_max = 400000},
+    {.method = "POST", .path = "/api/once", .fields = no_fields, .handle = handle_once,
+     .flags = OPERATION_ONCE},
     {.method = "GET", .path = "/api/live", .fields = no_fields, .handle = handle_live,
      .flags = OPERATION_LIVE, .reply = "text/event-stream"},
     {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},

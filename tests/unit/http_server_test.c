@@ -598,6 +598,49 @@ START_TEST(an_address_has_so_many_connections_without_signing_in)
 }
 END_TEST
 
+CLIENT_TEST(an_idempotency_key_has_two_spellings)
+{
+    static const struct {
+        const char *key, *body;
+        unsigned status;
+    } cases[] = {
+        {"abc", "\"abc\"", 201},
+        {"\"abc\"", "\"abc\"", 201},
+        {" \"abc\" ", "\"abc\"", 201},
+        {"\"abc\";v=1", "\"abc\"", 201},
+        {"\"a\\\"b\\\\c\"", "\"a\\\"b\\\\c\"", 201},
+        {"\"a b;c\"", "\"a b;c\"", 201},
+        {"\"abc", NULL, 400},
+        {"\"abc\"d", NULL, 400},
+        {"\"a\\bc\"", NULL, 400},
+        {"\"", NULL, 400},
+        {"\"\"", NULL, 422},
+        {"", NULL, 422},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "POST /api/once HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: %s\r\n\r\n", cases[i].key);
+        struct reply *reply = ask(text);
+        ck_assert_msg(reply->status == cases[i].status, "%s: %u", cases[i].key, reply->status);
+        if (cases[i].body)
+            ck_assert_str_eq(reply->body, cases[i].body);
+    }
+    g_autofree char *filler = g_strnfill(129, 'x');
+    g_autofree char *text =
+        g_strdup_printf("POST /api/once HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: %s\r\n\r\n", filler);
+    ck_assert_uint_eq(ask(text)->status, 422);
+    ck_assert_str_eq(ask("POST /api/once HTTP/1.1\r\n" HOST AUTH "\r\n")->body, "null");
+    /* Where it stands in for a member, both must agree. */
+    ck_assert_str_eq(post("{\"content\":\"hi\",\"client_id\":\"k1\"}", JSON "Idempotency-Key: \"k1\"\r\n")->body,
+                     "{\"values\":[\"hi\",\"k1\"]}");
+    struct reply *reply =
+        post("{\"content\":\"hi\",\"client_id\":\"k1\"}", JSON "Idempotency-Key: k2\r\n");
+    ck_assert_uint_eq(reply->status, 422);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"pointer\":\"/client_id\""));
+    ck_assert_uint_eq(post("{\"content\":\"hi\",\"client_id\":null}", JSON "Idempotency-Key: k2\r\n")->status, 201);
+    ck_assert_uint_eq(ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: \"\r\n\r\n")->status, 200);
+}
+
 CLIENT_TEST(encoded_bodies_are_not_guessed_at)
 {
     struct reply *reply = post("{\"content\":\"hi\"}", JSON "Content-Encoding: gzip\r\n");
@@ -1147,6 +1190,7 @@ static Suite *suite(void)
     tcase_add_test(tests, promised_bodies_are_counted);
     tcase_add_test(tests, idle_connections_make_room);
     tcase_add_test(tests, an_address_has_so_many_connections_without_signing_in);
+    tcase_add_test(tests, an_idempotency_key_has_two_spellings);
     tcase_add_test(tests, encoded_bodies_are_not_guessed_at);
     tcase_add_test(tests, one_path_has_many_spellings);
     tcase_add_test(tests, head_has_the_head_alone_and_no_effect);
