@@ -61,7 +61,8 @@ def test_a_contact_that_was_removed_since_is_not_asked_again(db):
     user = db.one("SELECT id FROM users WHERE jid = %s", carol)
     assert db.change("contact_remove", alice, user_id=str(user))["outcome"] == 0
     again = db.change("contact_add", alice, jid=carol, domain=DOMAIN, **once())
-    assert (again["outcome"], again["result"]["subscription"], again["result"]["ask"]) == (1, "none", False)
+    contact = again["result"]["contact"]
+    assert (again["outcome"], contact["subscription"], contact["ask"]) == (1, "none", False)
     assert len(db.outbox()) == sent + 1, "only the removal was sent"
 
 
