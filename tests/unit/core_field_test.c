@@ -78,9 +78,11 @@ START_TEST(values_arrive_typed)
     ck_assert_str_eq(values[CLIENT_ID].text, "key");
     ck_assert_str_eq(values[COLOUR].text, "green");
     ck_assert_int_eq(values[ID].uuid.bytes[0], 0x01);
-    ck_assert(check("{\"content\":\"hi\",\"client_id\":\"own\",\"colour\":null}", false, "key"));
+    ck_assert(check("{\"content\":\"hi\",\"client_id\":\"own\",\"colour\":null}", false, "own"));
     ck_assert_str_eq(values[CLIENT_ID].text, "own");
     ck_assert(!values[COLOUR].present);
+    ck_assert(!check("{\"content\":\"hi\",\"client_id\":\"own\"}", false, "key"));
+    ck_assert_str_eq(problem.pointer, "/client_id");
 }
 END_TEST
 
