@@ -20,6 +20,7 @@
 #define BACKOFF_LAST 2000
 #define CONNECT_TIMEOUT 5000
 #define HOSTS_MAX 16
+#define CANCELS_MAX 8 /* requests to cancel that are under way */
 #define SAY_AGAIN (30 * G_USEC_PER_SEC)
 
 enum state {
@@ -72,6 +73,8 @@ static struct {
     unsigned withheld;
     bool unfit; /* of a session that was left: the next one may be ready, and left, too */
 } said;
+
+static gint cancels;
 
 static void connect_start(struct pq_connection *c);
 static void connection_lost(struct pq_connection *c);
@@ -616,8 +619,39 @@ void pq_connection_leave(struct pq_connection *c, const char *reason)
     connection_lost(c);
 }
 
+/* Asks the server to give up what runs for a connection that is about to go: a backend that waits, for
+ * a synchronous standby above all, does not look whether its client is still there, and would stay. libpq
+ * can only do that in a blocking way. */
+static gpointer cancel_running(gpointer data)
+{
+    char ignored[256];
+    PQcancel(data, ignored, sizeof ignored);
+    PQfreeCancel(data);
+    g_atomic_int_add(&cancels, -1);
+    return NULL;
+}
+
+static void cancel_start(struct pq_connection *c)
+{
+    if (c->running.length == 0 || g_atomic_int_get(&cancels) >= CANCELS_MAX)
+        return;
+    PGcancel *cancel = PQgetCancel(c->conn);
+    if (!cancel)
+        return;
+    g_atomic_int_inc(&cancels);
+    GThread *thread = g_thread_try_new("pq-cancel", cancel_running, cancel, NULL);
+    if (thread) {
+        g_thread_unref(thread);
+        return;
+    }
+    PQfreeCancel(cancel);
+    g_atomic_int_add(&cancels, -1);
+}
+
 void pq_connection_break(struct pq_connection *c)
 {
-    if (c->state != STATE_WAITING)
-        connection_lost(c);
+    if (c->state == STATE_WAITING)
+        return;
+    cancel_start(c);
+    connection_lost(c);
 }

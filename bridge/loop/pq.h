@@ -73,7 +73,8 @@ gint64 pq_connection_silence(const struct pq_connection *connection);
  * ready. */
 gint64 pq_connection_quiet(const struct pq_connection *connection);
 
-/* Gives up on the connection, as if it had broken: for a server that has stopped answering. */
+/* Gives up on the connection, as if it had broken: for a server that has stopped answering. What runs
+ * there is cancelled, if the server can still be told. */
 void pq_connection_break(struct pq_connection *connection);
 /* The same for a session that works, but is of no use, for REASON, which is logged. The next one comes after a
  * growing pause, from the next host if the URI names several. */

@@ -71,7 +71,21 @@ def no_room(stack):
             query("SELECT pg_reload_conf()")
 
 
-@pytest.mark.parametrize("refusal", (read_only, locked, no_room))
+@contextlib.contextmanager
+def no_standby(stack):
+    """Commits wait for a synchronous standby that is not there; what is rolled back does not."""
+    with database(stack, superuser=True) as query:
+        query("SET synchronous_commit = local")
+        query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        query("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            query("ALTER SYSTEM RESET synchronous_standby_names")
+            query("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("refusal", (read_only, locked, no_room, no_standby))
 def test_nothing_says_ready_while_writes_are_refused(stack, refusal):
     """Nobody writes meanwhile."""
     fault.wait_ready(stack)
