@@ -162,7 +162,8 @@ static void read_finish(struct read *read, const PGresult *result, enum error_co
 static void read_done(PGresult *result, void *data)
 {
     struct read *read = data;
-    if ((!result || archive_is_read_only(result)) && read->attempts < ATTEMPTS) {
+    bool patient = read->attempts < ATTEMPTS && clock_monotonic() - read->queued < ARCHIVE_PATIENCE;
+    if ((!result || archive_is_read_only(result)) && patient) {
         g_queue_push_head(&read->archive->reads, read);
         return;
     }
