@@ -22,17 +22,18 @@
 struct scan {
     GString *out;
     enum name_shape shape;
-    gunichar base;    /* the last character that can be seen; 0: none yet, or spaces since */
-    gunichar space;   /* stands between the last character and the next, if one comes; 0: none */
-    gunichar joiner;  /* likewise */
-    unsigned marks;   /* on base */
-    unsigned tags;    /* behind base */
-    bool varied;      /* base has a variation selector */
-    bool visible;     /* anything */
-    bool clean;       /* nothing was taken out */
+    gunichar base;   /* the last character that can be seen; 0: none yet, or spaces since */
+    gunichar space;  /* stands between the last character and the next, if one comes; 0: none */
+    gunichar joiner; /* likewise */
+    unsigned marks;  /* on base */
+    unsigned tags;   /* behind base */
+    bool varied;     /* base has a variation selector */
+    bool visible;    /* anything */
+    bool clean;      /* nothing was taken out */
 };
 
-/* ---- Classes ----------------------------------------------------------------------------------------- */
+/* ---- Classes
+ * ----------------------------------------------------------------------------------------- */
 
 static bool is_break(gunichar c)
 {
@@ -102,7 +103,8 @@ static bool takes_selector(gunichar c)
            type == U_MATH_SYMBOL;
 }
 
-/* ---- The pass ---------------------------------------------------------------------------------------- */
+/* ---- The pass
+ * ---------------------------------------------------------------------------------------- */
 
 static bool joiner_is_right(const struct scan *scan, gunichar next)
 {
@@ -214,7 +216,8 @@ static char *scan_text(const char *text, enum name_shape shape, bool *ret_clean)
     return left;
 }
 
-/* ---- The rest ---------------------------------------------------------------------------------------- */
+/* ---- The rest
+ * ---------------------------------------------------------------------------------------- */
 
 /* Where to cut TEXT so that at most MAX bytes stay. */
 static size_t find_cut(const char *text, size_t max)

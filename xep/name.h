@@ -13,13 +13,13 @@
 #define NAME_BYTES_MAX 255
 
 enum name_shape {
-    NAME_LINE,  /* line breaks and tabs are spaces, several spaces are one */
-    NAME_PROSE  /* may have several lines */
+    NAME_LINE, /* line breaks and tabs are spaces, several spaces are one */
+    NAME_PROSE /* may have several lines */
 };
 
 /* TEXT, which is UTF-8, as a name: newly allocated, at most MAX bytes, cut between graphemes, never
- * empty. NULL: nothing in it can be seen. Only the first 8192 bytes are looked at. Cleaning the result
- * again changes nothing. For what comes from elsewhere. */
+ * empty. NULL: nothing in it can be seen. Only the first 8192 bytes are looked at. Cleaning the
+ * result again changes nothing. For what comes from elsewhere. */
 char *name_clean(const char *text, size_t max, enum name_shape shape);
 
 /* Whether name_clean() would take nothing out of TEXT but spaces, and leave something. For what

@@ -65,8 +65,8 @@ static bool begins(const struct span *span, size_t at, const char *text, size_t 
     return has(span, at, length) && memcmp(span->data + at, text, length) == 0;
 }
 
-/* The tag 0x0112 of the first directory of the Exif block of LENGTH bytes at AT; 1 when there is none.
- * Some put JPEG's prefix before it in other formats, too. */
+/* The tag 0x0112 of the first directory of the Exif block of LENGTH bytes at AT; 1 when there is
+ * none. Some put JPEG's prefix before it in other formats, too. */
 static unsigned read_orientation(const struct span *span, size_t at_block, size_t length)
 {
     if (!has(span, at_block, length))
@@ -112,7 +112,7 @@ static size_t skip_sub_blocks(const struct span *span, size_t at)
     return at + 1;
 }
 
-/* The frame that is shown first may be smaller than the screen, and larger: its size counts, too. */
+/* The frame that is shown first may be smaller than the screen, and larger: it counts, too. */
 static bool read_gif(const struct span *span, struct image_head *ret)
 {
     bool colours = byte_at(span, 10) & 0x80;
@@ -129,7 +129,8 @@ static bool read_gif(const struct span *span, struct image_head *ret)
 }
 
 /* The size that the chunk of pixels at AT has. */
-static bool read_pixels(const struct span *span, size_t at, uint32_t *ret_width, uint32_t *ret_height)
+static bool read_pixels(const struct span *span, size_t at, uint32_t *ret_width,
+                        uint32_t *ret_height)
 {
     if (begins(span, at, "VP8L", 4) && byte_at(span, at + 8) == 0x2f) {
         uint32_t bits = little32(span, at + 9);
@@ -142,8 +143,8 @@ static bool read_pixels(const struct span *span, size_t at, uint32_t *ret_width,
     return begins(span, at, "VP8 ", 4) && begins(span, at + 11, "\x9d\x01\x2a", 3);
 }
 
-/* The first frame of an animation: sixteen bytes, perhaps a chunk of transparency, then the pixels. The
- * frame must lie on the canvas, for the size of that is all that is looked at later. */
+/* The first frame of an animation: sixteen bytes, perhaps a chunk of transparency, then the pixels.
+ * The frame must lie on the canvas, for the size of that is all that is looked at later. */
 static bool read_frame(const struct span *span, size_t at, size_t length, struct image_head *ret)
 {
     uint32_t width;

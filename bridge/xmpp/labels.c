@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table of the domains that were seen in another spelling than ours; it is nearly always empty. */
+/* A table of the domains that were seen in another spelling than ours; it is nearly always empty.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -102,5 +103,6 @@ char *labels_leave_text(const struct labels *labels, const char *xml, size_t len
     if (!theirs)
         return NULL;
     const char *after = value + size;
-    return g_strdup_printf("%.*s%s%.*s", (int)(value - xml), xml, theirs, (int)(end - after), after);
+    return g_strdup_printf("%.*s%s%.*s", (int)(value - xml), xml, theirs, (int)(end - after),
+                           after);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is promised for pictures holds for each format: tests/vectors/pictures has the same picture, 16 × 12, the
- * left half red, the right half blue, the corner at the top left green, as each format can have it. */
+/* What is promised for pictures holds for each format: tests/vectors/pictures has the same picture,
+ * 16 × 12, the left half red, the right half blue, the corner at the top left green, as each format
+ * can have it. */
 #include "config.h"
 
 #include <gd.h>
@@ -60,7 +61,8 @@ static char letter_of(gdImagePtr image, int x, int y)
     if (alpha == gdAlphaTransparent)
         return 'T';
     for (size_t i = 0; i < G_N_ELEMENTS(colours); i++)
-        if (is_near(gdTrueColorGetRed(pixel), colours[i].red) && is_near(gdTrueColorGetGreen(pixel), colours[i].green) &&
+        if (is_near(gdTrueColorGetRed(pixel), colours[i].red) &&
+            is_near(gdTrueColorGetGreen(pixel), colours[i].green) &&
             is_near(gdTrueColorGetBlue(pixel), colours[i].blue))
             return alpha == 0 ? colours[i].letter : g_ascii_toupper(colours[i].letter);
     return '?';
@@ -87,13 +89,13 @@ START_TEST(each_kind_of_each_format_is_read)
     static const struct {
         const char *name, *corners;
     } files[] = {
-        {"baseline.jpg", "gbrb"},   {"progressive.jpg", "gbrb"},   {"cmyk.jpg", "gbrb"},
-        {"plain.png", "gbrb"},      {"palette.png", "gbrb"},       {"alpha.png", "GBRB"},
-        {"palette-alpha.png", "Tbrb"}, {"colour-key.png", "Tbrb"}, {"16-bit.png", "gbrb"},
-        {"16-bit-alpha.png", "GBRB"},  {"interlaced.png", "gbrb"}, {"animated.png", "gbrb"},
-        {"plain.gif", "gbrb"},      {"interlaced.gif", "gbrb"},    {"alpha.gif", "Tbrb"},
-        {"animated.gif", "gbrb"},   {"frame-inside.gif", "TTTT"},  {"lossy.webp", "gbrb"},
-        {"lossless.webp", "gbrb"},  {"alpha.webp", "GBRB"},        {"animated.webp", "gbrb"},
+        {"baseline.jpg", "gbrb"},        {"progressive.jpg", "gbrb"},  {"cmyk.jpg", "gbrb"},
+        {"plain.png", "gbrb"},           {"palette.png", "gbrb"},      {"alpha.png", "GBRB"},
+        {"palette-alpha.png", "Tbrb"},   {"colour-key.png", "Tbrb"},   {"16-bit.png", "gbrb"},
+        {"16-bit-alpha.png", "GBRB"},    {"interlaced.png", "gbrb"},   {"animated.png", "gbrb"},
+        {"plain.gif", "gbrb"},           {"interlaced.gif", "gbrb"},   {"alpha.gif", "Tbrb"},
+        {"animated.gif", "gbrb"},        {"frame-inside.gif", "TTTT"}, {"lossy.webp", "gbrb"},
+        {"lossless.webp", "gbrb"},       {"alpha.webp", "GBRB"},       {"animated.webp", "gbrb"},
         {"animated-lossy.webp", "gbrb"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
@@ -121,7 +123,8 @@ END_TEST
 
 START_TEST(each_format_with_exif_is_turned_upright)
 {
-    static const char *const corners[] = {NULL, "gbrb", "bgbr", "brbg", "rbgb", "grbb", "rgbb", "bbrg", "bbgr"};
+    static const char *const corners[] = {NULL,   "gbrb", "bgbr", "brbg", "rbgb",
+                                          "grbb", "rgbb", "bbrg", "bbgr"};
     static const char *const types[] = {"jpg", "png", "webp"};
     for (int orientation = 1; orientation <= 8; orientation++) {
         for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
@@ -153,7 +156,8 @@ START_TEST(a_frame_has_its_place)
 }
 END_TEST
 
-/* ---- Work ------------------------------------------------------------------------------------------ */
+/* ---- Work
+ * ------------------------------------------------------------------------------------------ */
 
 /* The file with its bytes from AT on replaced. */
 static void expect_refused(const char *name, size_t at, const void *bytes, size_t length)

@@ -25,9 +25,31 @@ static void expect_clean(const char *text, const char *wanted)
 START_TEST(names_stay_as_they_are)
 {
     static const char *const fine[] = {
-        "Bob", "O’Brien, Jr. (home) <3", "Zoë", "李小龍", "محمد علی", "דוד", "नमस्ते", "สมชาย", "කාන්" ZWJ "ත", "می" ZWNJ "خواهم",
-        "क्" ZWJ "ष", FAMILY, "❤️" ZWJ "🔥", "🏳️" ZWJ "🌈", "1️⃣", "👩🏽" ZWJ "💻", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🇩🇪",
-        "葛\U000e0100城", "ཧྐྵྨླྺྼྻྂ", "a b", "A\u3000B", "\U0001fae9", ".", "☺︎",
+        "Bob",
+        "O’Brien, Jr. (home) <3",
+        "Zoë",
+        "李小龍",
+        "محمد علی",
+        "דוד",
+        "नमस्ते",
+        "สมชาย",
+        "කාන්" ZWJ "ත",
+        "می" ZWNJ "خواهم",
+        "क्" ZWJ "ष",
+        FAMILY,
+        "❤️" ZWJ "🔥",
+        "🏳️" ZWJ "🌈",
+        "1️⃣",
+        "👩🏽" ZWJ "💻",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "🇩🇪",
+        "葛\U000e0100城",
+        "ཧྐྵྨླྺྼྻྂ",
+        "a b",
+        "A\u3000B",
+        "\U0001fae9",
+        ".",
+        "☺︎",
     };
     for (size_t i = 0; i < G_N_ELEMENTS(fine); i++) {
         ck_assert_msg(name_is_fine(fine[i], NAME_LINE), "%s", fine[i]);
@@ -44,7 +66,9 @@ START_TEST(what_hides_is_refused_and_taken_out)
         {"a\nb", "a b"},
         {"a\r\nb", "a b"},
         {"a\tb", "a b"},
-        {"a\u2028b\u2029c\xc2\x85" "d\vé", "a b c d é"},
+        {"a\u2028b\u2029c\xc2\x85"
+         "d\vé",
+         "a b c d é"},
         {"line\n\n\nthree", "line three"},
         {"a\u202eb", "ab"},
         {"\u2066a\u2069", "a"},
@@ -57,12 +81,16 @@ START_TEST(what_hides_is_refused_and_taken_out)
         {"👨\ufe0f\ufe0f", "👨\ufe0f"},
         {"x\U000e0061y", "xy"},
         {"a\u3164b\u115fc", "abc"},
-        {"a\x01" "b\xc2\x9f" "c", "abc"},
+        {"a\x01"
+         "b\xc2\x9f"
+         "c",
+         "abc"},
         {"a\ufffab\ufdd0", "ab"},
         {"\u0301a", "a"},
         {"a \u0301b", "a b"},
         {"a\u034f\u0301", "á"},
-        {"a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b", "a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b"},
+        {"a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b",
+         "a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b"},
         {"👨" ZWJ "x", "👨x"},
         {"👨" ZWJ ZWJ "👩", "👨" ZWJ "👩"},
     };
@@ -75,10 +103,13 @@ END_TEST
 
 START_TEST(nothing_to_see_is_no_name)
 {
-    static const char *const empty[] = {"", " ", "   ", "\n", "\u00a0\u3000", "\u2800\u2800", "\u200b", "\u3164", "\u202e\u202c",
-                                        ZWJ, "\u0301", "\ufe0f", "\U000e0041", "\x01"};
+    static const char *const empty[] = {
+        "",           " ",      "   ",          "\n", "\u00a0\u3000", "\u2800\u2800",
+        "\u200b",     "\u3164", "\u202e\u202c", ZWJ,  "\u0301",       "\ufe0f",
+        "\U000e0041", "\x01"};
     for (size_t i = 0; i < G_N_ELEMENTS(empty); i++) {
-        ck_assert_msg(!name_is_fine(empty[i], NAME_LINE) && !name_is_fine(empty[i], NAME_PROSE), "%zu", i);
+        ck_assert_msg(!name_is_fine(empty[i], NAME_LINE) && !name_is_fine(empty[i], NAME_PROSE),
+                      "%zu", i);
         expect_clean(empty[i], NULL);
     }
 }

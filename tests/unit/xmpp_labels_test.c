@@ -53,13 +53,22 @@ START_TEST(in_text_only_the_receiver_is_spelled_otherwise)
     struct labels *labels = labels_new();
     expect_text(labels, "<message to='eve@" OURS "'/>", NULL);
     arrive(labels, "eve@" THEIRS, "eve@" OURS);
-    expect_text(labels, "<message from='a@b' to='eve@" OURS "/x'><body>to='eve@" OURS "'</body></message>",
-                "<message from='a@b' to='eve@" THEIRS "/x'><body>to='eve@" OURS "'</body></message>");
+    expect_text(
+        labels, "<message from='a@b' to='eve@" OURS "/x'><body>to='eve@" OURS "'</body></message>",
+        "<message from='a@b' to='eve@" THEIRS "/x'><body>to='eve@" OURS "'</body></message>");
     expect_text(labels, "<iq id=\"a to='eve@" OURS "'\" to=\"" OURS "\" type='get'/>",
                 "<iq id=\"a to='eve@" OURS "'\" to=\"" THEIRS "\" type='get'/>");
     expect_text(labels, "<message to='eve@example.org'><body>" OURS "</body></message>", NULL);
-    static const char *const odd[] = {"", "<", "<message", "<message to", "<message to=", "<message to='",
-                                      "<message to='eve@" OURS, "<message/>", "<message  />", "<a b=c to='x'/>"};
+    static const char *const odd[] = {"",
+                                      "<",
+                                      "<message",
+                                      "<message to",
+                                      "<message to=",
+                                      "<message to='",
+                                      ("<message to='eve@" OURS),
+                                      "<message/>",
+                                      "<message  />",
+                                      "<a b=c to='x'/>"};
     for (size_t i = 0; i < G_N_ELEMENTS(odd); i++)
         expect_text(labels, odd[i], NULL);
     labels_free(labels);
