@@ -231,7 +231,14 @@ LANGUAGE sql STABLE AS $$
     JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
                          user_picture(u) AS picture, u.bio, u.jid, u.kind, u.number,
                          -- Who blocks the other has guarded the conversation.
-                         CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                         CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
+                              THEN u.privacy_profile IS NOT NULL
+                                AND NOT EXISTS (SELECT FROM contacts k
+                                                  WHERE k.user_id = p_user AND k.peer = u.jid
+                                                    AND (k.to_peer OR k.from_peer OR k.pending_in))
+                                AND NOT EXISTS (SELECT FROM shown_profiles s
+                                                  WHERE s.peer_id = u.id AND s.user_id = p_user)
+                              WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                               THEN user_is_closed(p_user, u) ELSE false END AS closed
                     FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     LEFT JOIN LATERAL (SELECT m.* FROM messages m
