@@ -94,14 +94,25 @@ static const char *read_text(const struct field *field, const struct raw_value *
     return check_bounds(field, (gint64)raw->length, "is too short", "is too long");
 }
 
+#define WHOLE_MAX 9007199254740992.0 /* up to which each whole number has a double of its own */
+
+/* A JSON number without fraction is whole, also when it is written 1.0 (JSON Schema 2020-12). */
+static bool read_whole(const json_t *json, gint64 *ret_integer)
+{
+    double real = json_real_value(json);
+    bool is_whole = json_is_real(json) && real >= -WHOLE_MAX && real <= WHOLE_MAX &&
+                    (double)(gint64)real == real;
+    *ret_integer = is_whole ? (gint64)real : json_integer_value(json);
+    return is_whole || json_is_integer(json);
+}
+
 static const char *read_user(const struct field *field, const struct raw_value *raw,
                              struct field_value *ret_value)
 {
     if (raw->text)
         return read_text(field, raw, ret_value);
-    if (!json_is_integer(raw->json))
+    if (!read_whole(raw->json, &ret_value->integer))
         return "must be a string or a whole number";
-    ret_value->integer = json_integer_value(raw->json);
     return ret_value->integer > 0 ? NULL : "is too small";
 }
 
@@ -129,10 +140,8 @@ static const char *read_uuid(const struct raw_value *raw, struct field_value *re
 
 static bool parse_integer(const struct raw_value *raw, gint64 *ret_integer)
 {
-    if (!raw->is_parameter) {
-        *ret_integer = json_integer_value(raw->json);
-        return json_is_integer(raw->json);
-    }
+    if (!raw->is_parameter)
+        return read_whole(raw->json, ret_integer);
     const char *digits = raw->text + (raw->text[0] == '-');
     if (raw->length == 0 || raw->length > 20 || strlen(raw->text) != raw->length ||
         !g_ascii_isdigit(digits[0]))
@@ -241,6 +250,21 @@ json_t *field_user_json(const struct field_value *value)
     return value->text ? json_string(value->text) : json_integer(value->integer);
 }
 
+static bool check_one_of(const struct field *fields, const struct field_value *values,
+                         struct field_problem *ret_problem)
+{
+    const char *first = NULL;
+    unsigned present = 0;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (!(fields[i].flags & FIELD_ONE_OF))
+            continue;
+        first = first ? first : fields[i].name;
+        present += values[i].present;
+    }
+    return !first || present == 1 ||
+           fail(ret_problem, first, "or the other way to name it is to be given, exactly one of them");
+}
+
 bool fields_check(const struct field *fields, const struct field_source *source,
                   struct field_value *ret_values, struct field_problem *ret_problem)
 {
@@ -253,5 +277,6 @@ bool fields_check(const struct field *fields, const struct field_source *source,
         if (!check_field(&fields[i], source, &ret_values[i], ret_problem))
             return false;
     }
-    return check_unknown(fields, source, ret_problem);
+    return check_unknown(fields, source, ret_problem) &&
+           check_one_of(fields, ret_values, ret_problem);
 }

@@ -95,7 +95,8 @@ static json_t *body_of(const struct operation *operation)
     if (operation->raw_max > 0)
         return json_pack("{s:b, s:o}", "required", 1, "content", bytes_of("image/*"));
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
-    bool required = json_array_size(json_object_get(schema, "required")) > 0;
+    bool required = json_array_size(json_object_get(schema, "required")) > 0 ||
+                    json_object_get(schema, "oneOf");
     if (json_object_size(json_object_get(schema, "properties")) == 0) {
         json_decref(schema);
         return NULL;

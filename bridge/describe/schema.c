@@ -298,6 +298,30 @@ static void set_bounds(json_t *schema, const struct field *field, const char *lo
         set_bound(schema, high, field->maximum);
 }
 
+/* What XML 1.0 can carry; surrogates that stand alone are no text in the first place. */
+#define TEXT_PATTERN "^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\uFFFE\\uFFFF]*$"
+#define UNTIL_PATTERN                                                                              \
+    "^(forever|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:"    \
+    "([0-5][0-9]|60)(\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$"
+
+static void set_text(json_t *schema, const struct field *field)
+{
+    set_bounds(schema, field, "minLength", "maxLength");
+    json_object_set_new(schema, "pattern",
+                        json_string(field->flags & FIELD_UNTIL ? UNTIL_PATTERN : TEXT_PATTERN));
+    if (field->flags & FIELD_JID)
+        json_object_set_new(schema, "format", json_string("jid"));
+}
+
+/* Whole numbers have 64 bits. */
+static void set_whole(json_t *schema, const struct field *field)
+{
+    set_bounds(schema, field, "minimum", "maximum");
+    json_object_set_new(schema, "format", json_string("int64"));
+    if (field->maximum == 0)
+        set_bound(schema, "maximum", G_MAXINT64);
+}
+
 static json_t *choices_of(const struct field *field)
 {
     g_autofree char *words = g_strjoinv("|", (char **)(guintptr)field->choices);
@@ -310,14 +334,14 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
     switch (field->type) {
     case FIELD_TEXT:
         schema = read_plain("text");
-        set_bounds(schema, field, "minLength", "maxLength");
+        set_text(schema, field);
         break;
     case FIELD_UUID:
         schema = read_plain("uuid");
         break;
     case FIELD_INTEGER:
         schema = read_plain("integer");
-        set_bounds(schema, field, "minimum", "maximum");
+        set_whole(schema, field);
         break;
     case FIELD_BOOLEAN:
         schema = read_plain("boolean");
@@ -326,16 +350,36 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         schema = choices_of(field);
         break;
     case FIELD_USER:
-        schema = json_pack("{s:[s,s], s:i}", "type", "string", "integer", "minimum", 1);
-        set_bounds(schema, field, "minLength", "maxLength");
+        schema = json_pack("{s:[s,s], s:i, s:I}", "type", "string", "integer", "minimum", 1, "maximum",
+                           (json_int_t)G_MAXINT64);
+        set_text(schema, field);
         break;
     }
     return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;
 }
 
+/* Exactly one of the fields with FIELD_ONE_OF; null is absent. NULL: there are none. */
+static json_t *one_of(const struct field *fields, unsigned without)
+{
+    json_t *ways = json_array();
+    for (const struct field *field = fields; field && field->name; field++) {
+        if (!(field->flags & FIELD_ONE_OF) || (field->flags & without))
+            continue;
+        json_array_append_new(ways, json_pack("{s:[s], s:{s:{s:{s:s}}}}", "required", field->name,
+                                              "properties", field->name, "not", "type", "null"));
+    }
+    if (json_array_size(ways) > 0)
+        return ways;
+    json_decref(ways);
+    return NULL;
+}
+
 json_t *schema_of_fields(const struct field *fields, unsigned without)
 {
     json_t *object = object_new(NULL);
+    json_t *ways = one_of(fields, without);
+    if (ways)
+        json_object_set_new(object, "oneOf", ways);
     for (; fields && fields->name; fields++) {
         if (fields->flags & without)
             continue;

@@ -85,12 +85,12 @@ static json_t *named_jid(struct request *request)
 }
 
 static const struct field jid_fields[] = {
-    {"jid", FIELD_TEXT, FIELD_REQUIRED, 1, JID_MAX, NULL},
+    {"jid", FIELD_TEXT, FIELD_REQUIRED | FIELD_JID, 1, JID_MAX, NULL},
     {0},
 };
 
 static const struct field jid_query_fields[] = {
-    {"jid", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, JID_MAX, NULL},
+    {"jid", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY | FIELD_JID, 1, JID_MAX, NULL},
     {0},
 };
 

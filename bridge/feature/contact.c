@@ -65,8 +65,8 @@ static void changed(const struct request *request, const struct change_result *r
 /* ---- Adding ---------------------------------------------------------------------------------------- */
 
 static const struct field add_fields[] = {
-    {"user_id", FIELD_TEXT, 0, 1, 255, NULL},
-    {"jid", FIELD_TEXT, 0, 1, JID_MAX, NULL},
+    {"user_id", FIELD_TEXT, FIELD_ONE_OF, 1, 255, NULL},
+    {"jid", FIELD_TEXT, FIELD_ONE_OF | FIELD_JID, 1, JID_MAX, NULL},
     {0},
 };
 enum { ADD_USER, ADD_JID };
@@ -95,14 +95,8 @@ static void contact_add(struct request *request)
 {
     const struct field_value *user = &request->values[ADD_USER];
     const struct field_value *jid = &request->values[ADD_JID];
-    static const struct field_problem both = {ERROR_UNPROCESSABLE, "/user_id",
-                                              "give user_id or jid, one of them"};
     static const struct field_problem bad_jid = {ERROR_UNPROCESSABLE, "/jid",
                                                  "is not a bare JID (name@domain)"};
-    if (user->present == jid->present) {
-        request_fail_field(request, &both);
-        return;
-    }
     g_autofree char *folded = jid->present ? jid_prepare(jid->text) : NULL;
     if (jid->present && (!folded || !jid_is_valid_bare(folded))) {
         request_fail_field(request, &bad_jid);

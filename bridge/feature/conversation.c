@@ -22,8 +22,8 @@
 /* ---- Create or get --------------------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {"participant_id", FIELD_USER, 0, 1, 255, NULL},
-    {"jid", FIELD_TEXT, 0, 1, JID_MAX, NULL},
+    {"participant_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
+    {"jid", FIELD_TEXT, FIELD_ONE_OF | FIELD_JID, 1, JID_MAX, NULL},
     {0},
 };
 enum { OPEN_PARTICIPANT, OPEN_JID };
@@ -37,14 +37,8 @@ static void conversation_open(struct request *request)
 {
     const struct field_value *participant = &request->values[OPEN_PARTICIPANT];
     const struct field_value *jid = &request->values[OPEN_JID];
-    static const struct field_problem both = {ERROR_UNPROCESSABLE, "/participant_id",
-                                              "give participant_id or jid, one of them"};
     static const struct field_problem bad_jid = {ERROR_UNPROCESSABLE, "/jid",
                                                  "is not a bare JID (name@domain)"};
-    if (participant->present == jid->present) {
-        request_fail_field(request, &both);
-        return;
-    }
     g_autofree char *prepared = jid->present ? jid_prepare(jid->text) : NULL;
     if (jid->present && (!prepared || !jid_is_valid_bare(prepared))) {
         request_fail_field(request, &bad_jid);
@@ -124,7 +118,7 @@ static const struct field keep_fields[] = {
     {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
     {"pinned", FIELD_BOOLEAN, 0, 0, 0, NULL},
     {"archived", FIELD_BOOLEAN, 0, 0, 0, NULL},
-    {"muted_until", FIELD_TEXT, FIELD_NULLABLE, 1, 40, NULL},
+    {"muted_until", FIELD_TEXT, FIELD_NULLABLE | FIELD_UNTIL, 1, 40, NULL},
     {0},
 };
 enum { KEEP_CONVERSATION, KEEP_PINNED, KEEP_ARCHIVED, KEEP_MUTED };

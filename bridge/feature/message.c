@@ -73,8 +73,8 @@ static void send(struct request *request)
 static const char *const dialects[] = {"native", "s0", "s1", NULL};
 
 static const struct field direct_fields[] = {
-    {"receiver_id", FIELD_USER, 0, 1, 255, NULL},
-    {"recipient_id", FIELD_USER, 0, 1, 255, NULL}, /* another name of it */
+    {"receiver_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
+    {"recipient_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL}, /* another name of it */
     {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 0, NULL},
     {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
     {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
@@ -114,12 +114,6 @@ static void direct_opened(const struct change_result *result, void *data)
 static void send_direct(struct request *request)
 {
     const struct field_value *values = request->values;
-    static const struct field_problem one = {ERROR_UNPROCESSABLE, "/receiver_id",
-                                             "give receiver_id or recipient_id, one of them"};
-    if (values[DIRECT_RECEIVER].present == values[DIRECT_RECIPIENT].present) {
-        request_fail_field(request, &one);
-        return;
-    }
     if (!check_content(request, &values[DIRECT_CONTENT]))
         return;
     const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";

@@ -200,8 +200,8 @@ static void set(struct core *core, const struct typing_report *report)
 /* ---- Apps ------------------------------------------------------------------------------------------ */
 
 static const struct field typing_fields[] = {
-    {"conversation_id", FIELD_UUID, 0, 0, 0, NULL},
-    {"recipient_id", FIELD_USER, 0, 1, 255, NULL},
+    {"conversation_id", FIELD_UUID, FIELD_ONE_OF, 0, 0, NULL},
+    {"recipient_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
     {"active", FIELD_BOOLEAN, FIELD_REQUIRED, 0, 0, NULL},
     {0},
 };
@@ -251,12 +251,6 @@ static char *reference_of(const struct field_value *recipient)
 static void on_typing(struct request *request)
 {
     const struct field_value *given = request->values;
-    static const struct field_problem which = {ERROR_UNPROCESSABLE, "/conversation_id",
-                                               "give one of conversation_id and recipient_id"};
-    if (given[TYPING_CONVERSATION].present == given[TYPING_RECIPIENT].present) {
-        request_fail_field(request, &which);
-        return;
-    }
     struct pair_key key = {0};
     g_autofree char *reference = reference_of(&given[TYPING_RECIPIENT]);
     if (given[TYPING_CONVERSATION].present)

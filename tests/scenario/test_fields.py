@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from harness.bad import bad_documents, bad_parameters, bad_values, good
+from harness.bad import allowed_values, bad_documents, bad_parameters, bad_values, good
 from harness.database import database
 from harness.described import commands, operations
 from harness.fault import wait_for
@@ -167,6 +167,45 @@ def test_rest_refuses_bad_fields(app, stack, nothing_stored, operation):
         if reply.status != status or pointer_of(reply.json) != pointer:
             wrong.append(f"{name}: wanted {status} {pointer}, got {reply}")
     judge(operation, wrong)
+
+
+def allowed_bodies(operation):
+    """(name, body) of requests that the description permits."""
+    schema = operation.body
+    one_of = [way["required"][0] for way in schema.get("oneOf", [])]
+    base = good(schema)
+    for name, part in schema["properties"].items():
+        # Names are one line, which only people who read the description's words can know.
+        for number, value in enumerate(allowed_values(part)):
+            if name in ("name", "username", "bio") and isinstance(value, str) and "\t" in value:
+                continue
+            first = {} if name in one_of or not one_of else {one_of[0]: allowed_values(schema["properties"][one_of[0]])[-1]}
+            yield f"{name}, value {number}", {**base, **first, name: value}
+        if name not in schema["required"] and len(one_of) != 1:
+            ways = {one_of[0]: allowed_values(schema["properties"][one_of[0]])[-1]} if one_of and name != one_of[0] else {}
+            if ways or not one_of:
+                yield f"{name}: null", {**base, **ways, name: None}
+
+
+@pytest.mark.parametrize("operation", [o for o in operations() if o.body and takes_json(o)], ids=str)
+def test_rest_takes_what_the_description_permits(app, stack, operation):
+    caller = Callers(app, stack, operation)
+    wrong = []
+    for name, body in allowed_bodies(operation):
+        reply = caller().request(operation.method, path_with(operation), body)
+        if reply.status in (400, 415, 422, 500):
+            wrong.append(f"{name}: {str(body)[:200]} → {reply}")
+    judge(operation, wrong)
+
+
+@pytest.mark.parametrize("operation", [o for o in operations() if o.body and "oneOf" in o.body], ids=str)
+def test_rest_wants_exactly_one_way_to_name_a_thing(app, stack, operation):
+    caller = Callers(app, stack, operation)
+    ways = [way["required"][0] for way in operation.body["oneOf"]]
+    both = {name: allowed_values(operation.body["properties"][name])[-1] for name in ways}
+    for body in ({}, dict.fromkeys(ways), both):
+        reply = caller().request(operation.method, path_with(operation), {**good(operation.body), **body})
+        assert (reply.status, pointer_of(reply.json)) == (422, f"/{ways[0]}"), reply
 
 
 # ---- WebSocket

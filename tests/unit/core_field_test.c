@@ -86,6 +86,45 @@ START_TEST(values_arrive_typed)
 }
 END_TEST
 
+START_TEST(a_whole_number_may_be_written_with_a_point)
+{
+    ck_assert(check("{\"content\":\"x\",\"user\":42.0}", false, NULL));
+    ck_assert_int_eq(values[USER].integer, 42);
+    ck_assert(check("{\"content\":\"x\",\"user\":1e3}", false, NULL));
+    ck_assert_int_eq(values[USER].integer, 1000);
+    ck_assert(!check("{\"content\":\"x\",\"user\":1.5}", false, NULL));
+    ck_assert(!check("{\"content\":\"x\",\"user\":1e300}", false, NULL));
+    ck_assert(!check("{\"content\":\"x\",\"user\":-1e300}", false, NULL));
+}
+END_TEST
+
+START_TEST(one_of_several_is_exactly_one)
+{
+    static const struct field ways[] = {{"a", FIELD_TEXT, FIELD_ONE_OF, 1, 9, NULL},
+                                          {"b", FIELD_INTEGER, FIELD_ONE_OF, 1, 9, NULL},
+                                          {"c", FIELD_TEXT, 0, 1, 9, NULL},
+                                          {0}};
+    static const struct {
+        const char *text, *pointer; /* "": good */
+    } cases[] = {{"{\"a\":\"x\"}", ""},
+                 {"{\"b\":1,\"c\":\"x\",\"a\":null}", ""},
+                 {"{}", "/a"},
+                 {"{\"a\":null}", "/a"},
+                 {"{\"a\":\"x\",\"b\":1}", "/a"},
+                 {"{\"b\":0}", "/b"},
+                 {"{\"d\":0}", "/d"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        json_t *object = json_loads(cases[i].text, 0, NULL);
+        struct field_source source = {.object = object};
+        struct field_problem fault = {0};
+        bool good = fields_check(ways, &source, values, &fault);
+        ck_assert_msg(good == !cases[i].pointer[0] && strcmp(fault.pointer, cases[i].pointer) == 0, "%s: %s",
+                      cases[i].text, fault.pointer);
+        json_decref(object);
+    }
+}
+END_TEST
+
 START_TEST(a_user_is_a_text_or_a_whole_number)
 {
     ck_assert(check("{\"content\":\"x\",\"user\":\"42\"}", false, NULL));
@@ -277,6 +316,8 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, values_arrive_typed);
     tcase_add_test(tests, a_user_is_a_text_or_a_whole_number);
+    tcase_add_test(tests, a_whole_number_may_be_written_with_a_point);
+    tcase_add_test(tests, one_of_several_is_exactly_one);
     tcase_add_test(tests, null_is_a_value_where_it_is_declared);
     tcase_add_test(tests, a_frame_carries_everything_in_its_payload);
     tcase_add_loop_test(tests, bad_bodies_are_unprocessable, 0, (int)G_N_ELEMENTS(refused));

@@ -32,6 +32,30 @@ def good(schema):
     return "x" * max(schema.get("minLength", 1), 1)
 
 
+def allowed_values(schema):
+    """Values at the ends of what the declaration permits."""
+    kinds = types_of(schema) - {"null"}
+    if "enum" in schema:
+        return [value for value in schema["enum"] if value is not None]
+    if "boolean" in kinds:
+        return [True, False]
+    found = []
+    if "integer" in kinds:
+        low, high = schema.get("minimum", 0), schema["maximum"]
+        found += [low, high, float(low)]
+    if schema.get("format") == "uuid":
+        return [str(uuid.uuid4()), str(uuid.uuid4()).upper()]
+    if schema.get("format") == "jid":
+        return [f"{uuid.uuid4().hex}@example.org", "B\u00fccher@Example.ORG"]
+    if "forever" in schema.get("pattern", ""):
+        return ["forever", "2040-02-29T23:59:59Z", "2040-01-01T00:00:60.123456+13:59"]
+    if "string" in kinds:
+        unique = uuid.uuid4().hex
+        found += [unique[:schema.get("minLength", 1)], (unique * 4100)[:schema.get("maxLength", 100)]]
+        found.append("\t\u00e9\u4e2d\U0001f600" + unique if schema.get("maxLength", 100) > 60 else unique)
+    return found
+
+
 def texts(schema):
     """Name → a text that is refused, whether it comes as JSON or as a parameter."""
     kinds = types_of(schema)
