@@ -317,7 +317,8 @@ static void set_text(json_t *schema, const struct field *field)
 static void set_whole(json_t *schema, const struct field *field)
 {
     set_bounds(schema, field, "minimum", "maximum");
-    json_object_set_new(schema, "format", json_string("int64"));
+    if (field->maximum == 0 || field->maximum > G_MAXINT32)
+        json_object_set_new(schema, "format", json_string("int64"));
     if (field->maximum == 0)
         set_bound(schema, "maximum", G_MAXINT64);
 }

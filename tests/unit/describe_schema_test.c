@@ -54,15 +54,28 @@ START_TEST(fields_are_described)
         {"kind", FIELD_CHOICE, 0, 0, 0, words},
         {0},
     };
+    static const struct field ways[] = {
+        {"number", FIELD_INTEGER, FIELD_ONE_OF, 1, 0, NULL},
+        {"all", FIELD_BOOLEAN, FIELD_ONE_OF, 0, 0, NULL},
+        {0},
+    };
     assert_schema(schema_of_field(&fields[0], true), "{\"type\":\"string\",\"format\":\"uuid\"}");
     assert_schema(schema_of_field(&fields[2], false),
                   "{\"type\":\"integer\",\"minimum\":-1,\"maximum\":5}");
     assert_schema(schema_of_fields(fields, FIELD_IN_PATH),
                   "{\"type\":\"object\",\"properties\":{"
-                  "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":9},"
+                  "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":9,"
+                  "\"pattern\":\"^[^\\\\u0000-\\\\u0008\\\\u000B\\\\u000C\\\\u000E-\\\\u001F\\\\uFFFE\\\\uFFFF]*$\"},"
                   "\"count\":{\"type\":[\"integer\",\"null\"],\"minimum\":-1,\"maximum\":5},"
                   "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"x\",\"y\",null]}},"
                   "\"required\":[\"name\"],\"additionalProperties\":false}");
+    assert_schema(schema_of_fields(ways, 0),
+                  "{\"type\":\"object\",\"properties\":{\"number\":{\"type\":[\"integer\",\"null\"],"
+                  "\"minimum\":1,\"format\":\"int64\",\"maximum\":9223372036854775807},"
+                  "\"all\":{\"type\":[\"boolean\",\"null\"]}},\"required\":[],"
+                  "\"oneOf\":[{\"required\":[\"number\"],\"properties\":{\"number\":{\"not\":{\"type\":\"null\"}}}},"
+                  "{\"required\":[\"all\"],\"properties\":{\"all\":{\"not\":{\"type\":\"null\"}}}}],"
+                  "\"additionalProperties\":false}");
 }
 END_TEST
 
