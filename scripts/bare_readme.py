@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does what the README says under "With your own XMPP server", word for word: bare_readme.py, in a root of its own.
 
-It takes the commands and the configuration from README.md; only what is between them is here: an XMPP server "that
-you already run", and starting services without systemd. scripts/bare calls it in a bare Debian; it changes /etc.
+It takes the commands and the configuration from README.md; only what is between them is here: where they go, and
+starting services without systemd. scripts/bare calls it in a bare Debian; it changes /etc.
 """
 import contextlib
 import json
@@ -21,6 +21,8 @@ SECTION = "With your own XMPP server"
 BLOCKS = [("prosody", "lua", "component_secret"), ("ejabberd", "yaml", "ejabberd_service"), ("database", "sh", "createdb"),
           ("install", "sh", "make -C build install"), ("configure", "sh", "/etc/trestle/trestle.ini"),
           ("start", "sh", "trestle doctor"), ("request", "sh", "/api/users/me")]
+# What stands in its sentences.
+LINES = {"cluster": r"`(pg_createcluster [^`\n]*)`", "virtual host": r'`(VirtualHost "[^`\n]*)`', "host": r"`(- [a-z.]+)`"}
 SECONDS = 60
 
 
@@ -36,7 +38,11 @@ def read_blocks():
     if len(found) != len(BLOCKS) or shape != [(language, True) for _, language, _ in BLOCKS]:
         raise Wrong(f"the README's section has other blocks than {[name for name, *_ in BLOCKS]}")
     blocks = {name: block for (name, *_), (_, block) in zip(BLOCKS, found)}
-    blocks["cluster"] = re.search(r"`(pg_createcluster [^`\n]*)`", section).group(1)
+    for name, pattern in LINES.items():
+        line = re.search(pattern, section)
+        if not line:
+            raise Wrong(f"the README's section no longer has {pattern}")
+        blocks[name] = line.group(1)
     return blocks
 
 
@@ -64,21 +70,20 @@ def listens(port):
     return False
 
 
-# ---- The servers: Debian's, with a domain, as somebody has who runs one already
+# ---- The servers: Debian's, with what the README adds
 
-def settle_prosody(block):
+def settle_prosody(blocks):
     file = Path("/etc/prosody/prosody.cfg.lua")
-    file.write_text(file.read_text() + '\nVirtualHost "example.org"\n' + block)
+    file.write_text(f"{file.read_text()}\n{blocks['virtual host']}\n{blocks['prosody']}")
 
 
-def settle_ejabberd(block):
+def settle_ejabberd(blocks):
     """The block's entry goes into the list that is there."""
     file = Path("/etc/ejabberd/ejabberd.yml")
-    text, head = file.read_text(), "listen:\n"
+    block, text, head = blocks["ejabberd"], file.read_text(), "listen:\n"
     if not block.startswith(head) or text.count(f"\n{head}") != 1:
         raise Wrong("the block, or Debian's ejabberd.yml, has no list `listen`")
-    text = text.replace(f"\n{head}", f"\n{block}").replace("hosts:\n  - localhost\n", "hosts:\n  - localhost\n  - example.org\n")
-    file.write_text(text)
+    file.write_text(text.replace(f"\n{head}", f"\n{block}").replace("\nhosts:\n", f"\nhosts:\n  {blocks['host']}\n", 1))
 
 
 # How each is settled, started and stopped. (Prosody's init script looks for another Lua when it is to stop.)
@@ -87,9 +92,9 @@ SERVERS = {"prosody": (settle_prosody, "service prosody start", "prosodyctl stop
 
 
 @contextlib.contextmanager
-def server(name, block):
+def server(name, blocks):
     settle, start, stop = SERVERS[name]
-    settle(block)
+    settle(blocks)
     run(f"{start}\n")
     wait_until(f"{name} listens for components", lambda: listens(5347))
     try:
@@ -124,11 +129,11 @@ def start_and_ask(blocks):
 def main():
     blocks = read_blocks()
     run(blocks["cluster"] + "\n")
-    with server("prosody", blocks["prosody"]):
+    with server("prosody", blocks):
         for name in ("database", "install", "configure"):
             run(blocks[name])
         start_and_ask(blocks)
-    with server("ejabberd", blocks["ejabberd"]):
+    with server("ejabberd", blocks):
         start_and_ask(blocks)
     return 0
 
