@@ -75,7 +75,8 @@ static void sizes_read(const struct rows *rows, enum error_code error, void *dat
                 metric_set(sizes[i].metric, rows_integer(rows, row, 1));
         }
     }
-    job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL, error_info(error)->code);
+    job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
+            error == ERROR_NONE ? NULL : error_info(error)->code);
 }
 
 static void measure(struct job *job)
