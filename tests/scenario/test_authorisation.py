@@ -40,6 +40,7 @@ ROWS = {
     "GET /api/users/{user_id}": users(blocked_foreign="not_found"),
     "GET /api/users/{user_id}/presence": users(random="ok", anonymous_random="unauthenticated"),
     "POST /api/users": server_key({"external_id": "matrix"}),
+    "GET /api/admin/jobs": server_key(),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
     "GET /api/conversations/{conversation_id}": members(),
