@@ -72,7 +72,7 @@ static bool is_name(const char *name)
     const char *p = name;
     while (g_ascii_isalnum(*p) || *p == '-' || *p == '.' || *p == '_')
         p++;
-    return *p == '\0' && name[0] != '\0' && name[0] != '.' && !strstr(name, "..");
+    return *p == '\0' && p > name && name[0] != '.' && p[-1] != '.' && !strstr(name, "..");
 }
 
 /* Letters that IDNA2003, which GLib has, and browsers encode otherwise: there is no one xn-- form. */

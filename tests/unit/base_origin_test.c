@@ -48,6 +48,7 @@ static const struct {
     {"https://", NULL},
     {"https://.", NULL},
     {"https://a..b", NULL},
+    {"https://a..", NULL},
     {"https://[::1", NULL},
     {"https://[::1]x", NULL},
     {"https://[]", NULL},
