@@ -97,7 +97,8 @@ static char *name_normal(const char *text, size_t length)
     size_t end = strlen(name);
     if (end > 1 && name[end - 1] == '.')
         name[end - 1] = '\0';
-    return is_name(name) ? g_ascii_strdown(name, -1) : NULL;
+    /* An xn-- form is longer than what it was made of. */
+    return is_name(name) && end <= HOST_MAX ? g_ascii_strdown(name, -1) : NULL;
 }
 
 static bool authority_read(const char *text, struct authority *ret_authority)
