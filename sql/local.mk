@@ -31,8 +31,10 @@ SQL_MIGRATIONS = \
   sql/migration/0015_jobs.sql \
   sql/migration/0016_idempotency.sql \
   sql/migration/0018_folding.sql \
-  sql/migration/0019_log_epochs.sql
+  sql/migration/0019_log_epochs.sql \
+  sql/migration/0020_many.sql
 SQL_FUNCTIONS = \
+  sql/function/member.sql \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \

@@ -127,6 +127,12 @@ struct write {
     bool told_late;
 };
 
+/* Somebody who takes part in a conversation; arrays of them are struct member. */
+struct member {
+    struct uuid id;
+    gint64 number; /* users.number */
+};
+
 /* A message of a hosted user (WRITE_MESSAGE) or one that came by XMPP (WRITE_RECEIVE). */
 struct message_write {
     struct write write;
@@ -150,17 +156,18 @@ struct message_write {
     gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
-    struct uuid user_a, user_b; /* members */
-    gint64 number_a, number_b;
-    char *remote_jid;         /* of the remote member, or NULL; owned */
-    bool held;                /* the other member has not accepted the conversation and is not told */
+    GArray *members;          /* struct member, the sender too; owned */
+    bool direct;              /* a conversation of two */
+    char *remote_jid;         /* direct: of the remote member, or NULL; owned */
+    bool held;                /* the other member has not accepted the conversation: nobody else is told */
     char *events;             /* what else this added to the log, JSON array or NULL; owned */
     char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
-    char *sender_shown;       /* WRITE_MESSAGE: the same as the other member sees it; NULL: like all; owned */
+    GArray *closed_to;        /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL: nobody; owned */
+    char *sender_shown;       /* the User object as they see it; owned */
     bool outbox;              /* a copy of this message waits in the outbox */
     gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;             /* it brings the conversation into a member's list */
-    bool unanswered;          /* WRITE_MESSAGE: the other member has not written in it */
+    bool unanswered;          /* WRITE_MESSAGE: the other member of a direct one has not written in it */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */
@@ -174,11 +181,11 @@ struct mark_write {
     /* results; outcome OUTCOME_REPEATED: was there already */
     gint64 seq;
     gint64 unread;
-    struct uuid user_a, user_b;
-    gint64 number_a, number_b;
+    GArray *members;          /* struct member, the one who marks too; owned */
+    bool direct;
     char *marker_to;          /* a displayed marker waits in the outbox; owned */
     char *marker_reference;   /* owned */
-    bool tells;               /* the other member may know */
+    bool tells;               /* the other members may know */
 };
 
 /* A bounced message. */

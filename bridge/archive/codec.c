@@ -100,3 +100,71 @@ char *binary_text(const PGresult *result, int row, int column)
         return NULL;
     return g_strndup(PQgetvalue(result, row, column), (gsize)PQgetlength(result, row, column));
 }
+
+/* ---- Arrays in results ----------------------------------------------------------------------------- */
+
+#define ARRAY_HEADER 20 /* dimensions, flags, element type, length, lower bound */
+
+/* The bytes of a one-dimensional array that are still to be read. */
+struct elements {
+    const char *next;
+    const char *end;
+};
+
+static bool elements_begin(const PGresult *result, int row, int column, struct elements *ret)
+{
+    int length = PQgetlength(result, row, column);
+    if (PQgetisnull(result, row, column) || length < ARRAY_HEADER)
+        return false;
+    const char *bytes = PQgetvalue(result, row, column);
+    *ret = (struct elements){bytes + ARRAY_HEADER, bytes + length};
+    return true;
+}
+
+/* The next element of SIZE bytes; NULL: there is none. */
+static const char *elements_next(struct elements *elements, size_t size)
+{
+    guint32 length;
+    if (elements->end - elements->next < (ptrdiff_t)(sizeof length + size))
+        return NULL;
+    memcpy(&length, elements->next, sizeof length);
+    if (GUINT32_FROM_BE(length) != size)
+        return NULL;
+    const char *bytes = elements->next + sizeof length;
+    elements->next = bytes + size;
+    return bytes;
+}
+
+GArray *binary_uuids(const PGresult *result, int row, int column)
+{
+    struct elements elements;
+    struct uuid id;
+    const char *bytes;
+    if (!elements_begin(result, row, column, &elements))
+        return NULL;
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof id);
+    while ((bytes = elements_next(&elements, sizeof id.bytes))) {
+        memcpy(id.bytes, bytes, sizeof id.bytes);
+        g_array_append_val(ids, id);
+    }
+    return ids;
+}
+
+GArray *binary_members(const PGresult *result, int row, int ids, int numbers)
+{
+    struct elements of_ids, of_numbers;
+    struct member member;
+    const char *id, *number;
+    if (!elements_begin(result, row, ids, &of_ids) ||
+        !elements_begin(result, row, numbers, &of_numbers))
+        return NULL;
+    GArray *members = g_array_new(FALSE, FALSE, sizeof member);
+    while ((id = elements_next(&of_ids, sizeof member.id.bytes)) &&
+           (number = elements_next(&of_numbers, sizeof member.number))) {
+        memcpy(member.id.bytes, id, sizeof member.id.bytes);
+        memcpy(&member.number, number, sizeof member.number);
+        member.number = GINT64_FROM_BE(member.number);
+        g_array_append_val(members, member);
+    }
+    return members;
+}

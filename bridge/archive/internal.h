@@ -70,6 +70,10 @@ gint64 binary_integer(const PGresult *result, int row, int column);
 gint64 binary_time(const PGresult *result, int row, int column); /* wall clock, microseconds */
 bool binary_boolean(const PGresult *result, int row, int column);
 void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id); /* NULL: nil */
+/* Arrays of struct uuid and of struct member, the ids in one column and the numbers in another; NULL for
+ * NULL, caller unrefs. */
+GArray *binary_uuids(const PGresult *result, int row, int column);
+GArray *binary_members(const PGresult *result, int row, int ids, int numbers);
 char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */
 
 #define ARRAYS_MAX 12 /* columns of a batch */

@@ -54,17 +54,15 @@ static void decode_stored(struct write *write, const PGresult *r, int row)
     write->position = binary_integer(r, row, 3);
     write->at = binary_time(r, row, 4);
     binary_uuid(r, row, 5, &m->conversation);
-    binary_uuid(r, row, 6, &m->user_a);
-    binary_uuid(r, row, 7, &m->user_b);
-    binary_uuid(r, row, 8, &m->sender);
-    m->remote_jid = binary_text(r, row, 9);
-    m->outbox = binary_boolean(r, row, 10);
-    m->outbox_position = binary_integer(r, row, 11);
-    m->number_a = binary_integer(r, row, 12);
-    m->number_b = binary_integer(r, row, 13);
-    m->awaited = binary_boolean(r, row, 14);
-    m->held = binary_boolean(r, row, 15);
-    m->events = binary_text(r, row, 16);
+    binary_uuid(r, row, 6, &m->sender);
+    m->members = binary_members(r, row, 7, 8);
+    m->direct = binary_boolean(r, row, 9);
+    m->remote_jid = binary_text(r, row, 10);
+    m->outbox = binary_boolean(r, row, 11);
+    m->outbox_position = binary_integer(r, row, 12);
+    m->awaited = binary_boolean(r, row, 13);
+    m->held = binary_boolean(r, row, 14);
+    m->events = binary_text(r, row, 15);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -77,7 +75,8 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->unanswered = binary_boolean(r, row, 17);
+    as_message(write)->unanswered = binary_boolean(r, row, 16);
+    as_message(write)->closed_to = binary_uuids(r, row, 17);
     as_message(write)->sender_shown = binary_text(r, row, 18);
 }
 
@@ -86,8 +85,8 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, 17);
-    as_message(write)->receipt = binary_boolean(r, row, 18);
+    as_message(write)->sender_json = binary_text(r, row, 16);
+    as_message(write)->receipt = binary_boolean(r, row, 17);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -125,14 +124,12 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     binary_uuid(r, row, 5, &m->message);
     write->position = binary_integer(r, row, 6);
     write->at = binary_time(r, row, 7);
-    binary_uuid(r, row, 8, &m->user_a);
-    binary_uuid(r, row, 9, &m->user_b);
-    m->unread = binary_integer(r, row, 10);
-    m->marker_to = binary_text(r, row, 11);
-    m->marker_reference = binary_text(r, row, 12);
-    m->number_a = binary_integer(r, row, 13);
-    m->number_b = binary_integer(r, row, 14);
-    m->tells = binary_boolean(r, row, 15);
+    m->members = binary_members(r, row, 8, 9);
+    m->direct = binary_boolean(r, row, 10);
+    m->unread = binary_integer(r, row, 11);
+    m->marker_to = binary_text(r, row, 12);
+    m->marker_reference = binary_text(r, row, 13);
+    m->tells = binary_boolean(r, row, 14);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
 }
@@ -206,6 +203,12 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                       SCALAR_NONE, encode_change, decode_change},
 };
 
+static void array_free(GArray *array)
+{
+    if (array)
+        g_array_unref(array);
+}
+
 void message_write_free(struct message_write *m)
 {
     if (!m)
@@ -219,6 +222,8 @@ void message_write_free(struct message_write *m)
     g_free(m->stanza);
     g_free(m->remote_jid);
     g_free(m->events);
+    array_free(m->members);
+    array_free(m->closed_to);
     g_free(m->sender_json);
     g_free(m->sender_shown);
     g_free(m);
@@ -229,6 +234,7 @@ void mark_write_free(struct mark_write *m)
     if (!m)
         return;
     g_free(m->jid);
+    array_free(m->members);
     g_free(m->marker_to);
     g_free(m->marker_reference);
     g_free(m);

@@ -12,7 +12,7 @@
 
 /* Columns of conversation_list(). */
 enum {
-    KEY, REST, SELF, ID, KIND, CREATED_AT, IS_A, MINE_ROLE, MINE_JOINED, MINE_READ, PEER_ROLE,
+    KEY, REST, SELF, WHOLE, ID, KIND, CREATED_AT, IS_A, MINE_ROLE, MINE_JOINED, MINE_READ, PEER_ROLE,
     PEER_JOINED, PEER_READ, PINNED, MUTED, ARCHIVED, REQUEST, BLOCKED, UNREAD, PEER_ID,
     PEER_USERNAME, PEER_NAME, PEER_PICTURE, PEER_BIO, PEER_JID, PEER_KIND, PEER_NUMBER, LAST_ID,
     LAST_CLIENT_ID, LAST_SEQ, LAST_MINE, LAST_BODY, LAST_KIND, LAST_FAILED, LAST_AT,
@@ -112,7 +112,7 @@ static void write_last(struct json_writer *json, const struct item *item)
     }
 }
 
-static void write_item(struct json_writer *json, const struct item *item)
+static void write_direct(struct json_writer *json, const struct item *item)
 {
     gint64 made_at = moment(item, CREATED_AT);
     gint64 last_at = moment(item, LAST_AT) ? moment(item, LAST_AT) : made_at;
@@ -136,6 +136,20 @@ static void write_item(struct json_writer *json, const struct item *item)
     json_member_time(json, "created_at", made_at);
     json_member_time(json, "updated_at", last_at);
     json_end_object(json);
+}
+
+/* One of many comes as a whole. */
+static void write_item(struct json_writer *json, struct item *item)
+{
+    const char *whole = text(item, WHOLE);
+    if (whole) {
+        json_put_raw(json, whole, rows_length(item->rows, item->row, WHOLE));
+        return;
+    }
+    rows_uuid(item->rows, item->row, ID, &item->id);
+    rows_uuid(item->rows, item->row, PEER_ID, &item->peer_id);
+    write_peer(item);
+    write_direct(json, item);
 }
 
 static void write_end(struct json_writer *json, const struct rows *rows)
@@ -164,9 +178,6 @@ void conversation_page_write(struct buffer *buf, const struct rows *rows, bool f
     json_begin_array(&json);
     for (int i = 0; i < count; i++) {
         item.row = forward ? count - 1 - i : i;
-        rows_uuid(rows, item.row, ID, &item.id);
-        rows_uuid(rows, item.row, PEER_ID, &item.peer_id);
-        write_peer(&item);
         write_item(&json, &item);
     }
     json_end_array(&json);

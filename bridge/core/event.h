@@ -44,6 +44,7 @@ struct event_parties {
     struct uuid actor;        /* who wrote, read, types, is present; nil when the log does not say */
     gint64 actor_number;      /* account numbers; 0: unknown */
     gint64 peer_number;       /* the other one of a direct conversation; 0: none */
+    bool many;                /* the conversation is not a direct one */
 };
 
 struct event {

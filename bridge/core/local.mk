@@ -17,6 +17,7 @@ libcore_a_SOURCES = \
   bridge/core/grant.h \
   bridge/core/limit.c bridge/core/limit.h \
   bridge/core/mark.c \
+  bridge/core/member.c bridge/core/member.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/message_json.c bridge/core/message_json.h \
   bridge/core/outbox.c bridge/core/outbox.h \

@@ -9,6 +9,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
+#include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/registry.h"
@@ -45,17 +46,16 @@ static void publish_mark(struct core *core, const struct mark_write *m)
     json_end_object(&json);
     g_autoptr(trestle_event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
                                        m->write.position, m->write.at, &payload);
-    bool by_a = uuid_equal(&m->user, &m->user_a);
-    event->parties = (struct event_parties){.conversation = m->conversation, .message = m->message,
-                                            .actor = m->user,
-                                            .actor_number = by_a ? m->number_a : m->number_b,
-                                            .peer_number = by_a ? m->number_b : m->number_a};
-    /* A user's own devices share the read mark; what was delivered to them they know. */
-    const struct uuid members[] = {by_a ? m->user_b : m->user_a, m->user};
+    const struct member_scene scene = {m->members, m->direct, m->conversation, m->message, m->user};
+    event->parties = member_parties(&scene);
     event_passed(core, m->write.position);
-    size_t first = m->tells ? 0 : 1, count = m->read ? 2 : 1;
-    if (first < count)
-        event_publish(core, event, members + first, count - first);
+    /* A user's own devices share the read mark; what was delivered to them they know. */
+    g_autoptr(GArray) ids = m->tells ? member_ids(m->members) : g_array_new(FALSE, FALSE, sizeof m->user);
+    member_ids_remove(ids, &m->user);
+    if (m->read)
+        g_array_append_val(ids, m->user);
+    if (ids->len > 0)
+        event_publish(core, event, (const struct uuid *)(const void *)ids->data, ids->len);
 }
 
 static void outbox_marker(struct core *core, const struct mark_write *m)

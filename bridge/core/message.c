@@ -11,6 +11,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/limit.h"
+#include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
@@ -57,35 +58,47 @@ void message_write_brief(struct buffer *buf, const struct message_brief *message
 
 /* JSON is taken. */
 static void publish_to(struct core *core, const struct message_write *m, struct buffer *json,
-                       const struct uuid *members, size_t count)
+                       const GArray *ids)
 {
     g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
-    bool from_a = uuid_equal(&m->sender, &m->user_a);
-    event->parties = (struct event_parties){.conversation = m->conversation, .message = m->id,
-                                            .actor = m->sender,
-                                            .actor_number = from_a ? m->number_a : m->number_b,
-                                            .peer_number = from_a ? m->number_b : m->number_a};
-    event_publish(core, event, members, count);
+    const struct member_scene scene = {m->members, m->direct, m->conversation, m->id, m->sender};
+    event->parties = member_parties(&scene);
+    event_publish(core, event, (const struct uuid *)(const void *)ids->data, ids->len);
 }
 
-/* JSON is for everybody but a member to whom the sender's profile is closed. */
+static bool is_wanted(const struct core *core, const GArray *ids)
+{
+    return event_is_wanted(core, (const struct uuid *)(const void *)ids->data, ids->len);
+}
+
+/* Those to whom the sender's profile is closed get another sender. */
+static void publish_closed(struct core *core, const struct message_write *m)
+{
+    if (m->held || !m->closed_to || !m->sender_shown || !is_wanted(core, m->closed_to))
+        return;
+    g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+    write_message_json(&payload, m, m->sender_shown);
+    publish_to(core, m, &payload, m->closed_to);
+}
+
+/* JSON is for everybody but those to whom the sender's profile is closed. */
 static void publish_message(struct core *core, const struct message_write *m,
                             const struct buffer *json)
 {
     event_passed(core, m->write.position);
-    bool from_a = uuid_equal(&m->sender, &m->user_a);
-    const struct uuid members[] = {m->sender, from_a ? m->user_b : m->user_a};
-    size_t count = m->held || m->sender_shown ? 1 : G_N_ELEMENTS(members);
-    if (event_is_wanted(core, members, count)) {
+    g_autoptr(GArray) ids = member_ids(m->members);
+    if (m->held) {
+        g_array_set_size(ids, 0);
+        g_array_append_val(ids, m->sender);
+    }
+    for (guint i = 0; m->closed_to && i < m->closed_to->len; i++)
+        member_ids_remove(ids, &g_array_index(m->closed_to, struct uuid, i));
+    if (is_wanted(core, ids)) {
         g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
         buffer_append(&payload, json->data, json->length);
-        publish_to(core, m, &payload, members, count);
+        publish_to(core, m, &payload, ids);
     }
-    if (!m->held && m->sender_shown && event_is_wanted(core, &members[1], 1)) {
-        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
-        write_message_json(&payload, m, m->sender_shown);
-        publish_to(core, m, &payload, &members[1], 1);
-    }
+    publish_closed(core, m);
 }
 
 /* What the message changed besides: a conversation began, is a request, or was accepted. Its events
@@ -94,8 +107,8 @@ static void publish_relation(struct core *core, const struct message_write *m)
 {
     if (m->seq > 1 && !m->held && !m->events)
         return;
-    relation_forget(core, &m->user_a);
-    relation_forget(core, &m->user_b);
+    for (guint i = 0; m->direct && i < m->members->len; i++)
+        relation_forget(core, &g_array_index(m->members, struct member, i).id);
     change_publish_later(core, m->events);
 }
 
@@ -157,10 +170,9 @@ static void write_brief(struct buffer *buf, const struct message_write *m)
     uuid_format(&m->id, id);
     uuid_format(&m->conversation, conversation);
     clock_format(m->write.at, created);
-    bool from_a = uuid_equal(&m->sender, &m->user_a);
     struct message_brief brief = {.number = m->write.position,
-                                  .sender = from_a ? m->number_a : m->number_b,
-                                  .receiver = from_a ? m->number_b : m->number_a,
+                                  .sender = member_number(m->members, &m->sender),
+                                  .receiver = member_peer_number(m->members, &m->sender),
                                   .content = m->body, .created_at = created,
                                   .client_id = m->client_id, .id = id,
                                   .conversation = conversation};

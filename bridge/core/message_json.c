@@ -9,13 +9,13 @@
 
 #define USUAL_JSON 768 /* of a Message beside content and sender */
 
-static void put_metadata(struct json_writer *json, gint64 sent_at)
+static void put_metadata(struct json_writer *json, const char *metadata, gint64 sent_at)
 {
-    json_key(json, "metadata");
     if (!sent_at) {
-        json_put_null(json);
+        json_member_raw(json, "metadata", metadata);
         return;
     }
+    json_key(json, "metadata");
     json_begin_object(json);
     json_member_time(json, "sent_at", sent_at);
     json_end_object(json);
@@ -51,10 +51,13 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
     json_member_uuid(&json, "conversation_id", &message->conversation);
     json_member_integer(&json, "seq", message->seq);
     json_member_raw(&json, "sender", message->sender_json);
-    json_member_uuid(&json, "sender_id", &message->sender);
+    if (uuid_is_nil(&message->sender))
+        json_member_raw(&json, "sender_id", NULL);
+    else
+        json_member_uuid(&json, "sender_id", &message->sender);
     json_member_string(&json, "content", message->body);
     json_member_string(&json, "message_type", message->kind);
-    put_metadata(&json, message->sent_at);
+    put_metadata(&json, message->metadata, message->sent_at);
     static const char fixed[] =
         ",\"reply_to\":null,\"thread_id\":null,\"forward_count\":0,"
         "\"reactions\":[],\"mentions\":[],\"is_edited\":false,\"edited_at\":null,"
@@ -69,17 +72,17 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
 /* ---- Pages --------------------------------------------------------------------------------------- */
 
 /* Columns of message_page(), and what part says. */
-enum { PART, ID, SEQ, SENDER_ID, SENDER, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT, SENT_AT };
-enum { PART_MEMBERS, PART_MESSAGE, PART_DELIVERED, PART_READ };
+enum { PART, ID, SEQ, SENDER_ID, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT, SENT_AT, METADATA };
+enum { PART_SENDER, PART_MESSAGE, PART_DELIVERED, PART_READ };
 
 struct page_reading {
     const struct rows *rows;
-    struct uuid user_a;
-    const char *user_a_json;
-    const char *user_b_json;
-    int first, end; /* rows of messages, from the oldest */
-    /* While messages are walked from the oldest: by reader (is it user_a?) and kind, the next row of
-     * a watermark that may reach the message. */
+    struct uuid viewer;
+    int sender;         /* row of the sender of the message at work; most have the one before */
+    int senders;        /* how many rows those are, from the first */
+    int first, end;     /* rows of messages, from the oldest */
+    /* While messages are walked from the oldest: by reader (is it the viewer?) and kind, the next row
+     * of a watermark that may reach the message. */
     int marks[2][2];
 };
 
@@ -88,48 +91,71 @@ static int part_of(const struct page_reading *reading, int row)
     return row < rows_count(reading->rows) ? (int)rows_integer(reading->rows, row, PART) : -1;
 }
 
-static bool is_user_a(const struct page_reading *reading, int row)
+static bool is_viewer(const struct page_reading *reading, int row)
 {
     struct uuid id;
-    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, &reading->user_a);
+    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, &reading->viewer);
 }
 
 static void find_parts(struct page_reading *reading)
 {
-    reading->first = reading->end = 1;
+    while (part_of(reading, reading->senders) == PART_SENDER)
+        reading->senders++;
+    reading->first = reading->end = reading->senders;
     while (part_of(reading, reading->end) == PART_MESSAGE)
         reading->end++;
     for (int row = rows_count(reading->rows) - 1; row >= reading->end; row--)
-        reading->marks[is_user_a(reading, row)][part_of(reading, row) == PART_READ] = row;
+        reading->marks[is_viewer(reading, row)][part_of(reading, row) == PART_READ] = row;
 }
 
 /* When the reader got to SEQ; 0: not yet. Later calls ask for the same or a higher one. */
-static gint64 mark_time(struct page_reading *reading, bool by_a, int part, gint64 seq)
+static gint64 mark_time(struct page_reading *reading, bool own, int part, gint64 seq)
 {
-    int *row = &reading->marks[by_a][part == PART_READ];
+    int *row = &reading->marks[own][part == PART_READ];
     while (*row && rows_integer(reading->rows, *row, SEQ) < seq) {
-        bool more = part_of(reading, *row + 1) == part && is_user_a(reading, *row + 1) == by_a;
+        bool more = part_of(reading, *row + 1) == part && is_viewer(reading, *row + 1) == own;
         *row = more ? *row + 1 : 0;
     }
     return *row ? rows_time(reading->rows, *row, CREATED_AT) : 0;
+}
+
+static bool is_row_of(const struct page_reading *reading, int row, const struct uuid *user)
+{
+    struct uuid id;
+    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, user);
+}
+
+/* The User object of a sender; NULL: the system's. */
+static const char *sender_json(struct page_reading *reading, const struct uuid *sender)
+{
+    if (uuid_is_nil(sender))
+        return NULL;
+    for (int tried = 0; tried < reading->senders; tried++) {
+        int row = (reading->sender + tried) % reading->senders;
+        if (!is_row_of(reading, row, sender))
+            continue;
+        reading->sender = row;
+        return rows_text(reading->rows, row, BODY);
+    }
+    return NULL;
 }
 
 static void write_item(struct buffer *buf, struct page_reading *reading, int row,
                        const struct uuid *conversation)
 {
     const struct rows *rows = reading->rows;
-    bool from_a = is_user_a(reading, row);
     struct message_view message = {
         .conversation = *conversation,
-        .sender_json = from_a ? reading->user_a_json : reading->user_b_json,
         .client_id = rows_text(rows, row, CLIENT_ID), .body = rows_text(rows, row, BODY),
         .kind = rows_text(rows, row, KIND), .seq = rows_integer(rows, row, SEQ),
         .created_at = rows_time(rows, row, CREATED_AT), .sent_at = rows_time(rows, row, SENT_AT),
-        .failed = rows_boolean(rows, row, FAILED)};
+        .metadata = rows_text(rows, row, METADATA), .failed = rows_boolean(rows, row, FAILED)};
     rows_uuid(rows, row, ID, &message.id);
     rows_uuid(rows, row, SENDER_ID, &message.sender);
-    message.delivered_at = mark_time(reading, !from_a, PART_DELIVERED, message.seq);
-    message.read_at = mark_time(reading, !from_a, PART_READ, message.seq);
+    message.sender_json = sender_json(reading, &message.sender);
+    bool own = !is_viewer(reading, row); /* what others wrote, the viewer has read */
+    message.delivered_at = mark_time(reading, own, PART_DELIVERED, message.seq);
+    message.read_at = mark_time(reading, own, PART_READ, message.seq);
     message_json_write(buf, &message);
 }
 
@@ -194,11 +220,9 @@ static int cut_page(struct page_reading *reading, const struct message_page *pag
 
 bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows)
 {
-    struct page_reading reading = {.rows = rows};
-    if (part_of(&reading, 0) != PART_MEMBERS || !rows_uuid(rows, 0, SENDER_ID, &reading.user_a))
+    struct page_reading reading = {.rows = rows, .viewer = page->viewer};
+    if (part_of(&reading, 0) != PART_SENDER)
         return false;
-    reading.user_a_json = rows_text(rows, 0, SENDER);
-    reading.user_b_json = rows_text(rows, 0, BODY);
     find_parts(&reading);
     int next = cut_page(&reading, page);
     buffer_append_string(buf, "{\"items\":[");

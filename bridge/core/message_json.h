@@ -9,13 +9,14 @@
 /* Borrowed. Times are wall clock microseconds, 0: not yet. */
 struct message_view {
     struct uuid id, conversation, sender;
-    const char *sender_json;
+    const char *sender_json; /* NULL, as is `sender` nil: the system says it */
     const char *client_id; /* may be NULL */
     const char *body;      /* may be NULL */
     const char *kind;
     gint64 seq;
     gint64 created_at, delivered_at, read_at;
     gint64 sent_at; /* long before, as the sender's side says */
+    const char *metadata; /* JSON object; NULL: none */
     bool failed;
 };
 
@@ -26,6 +27,7 @@ void message_json_write(struct buffer *buf, const struct message_view *message);
 
 struct message_page {
     struct uuid conversation;
+    struct uuid viewer; /* who asks */
     int limit;
     bool forward;       /* next continues with newer messages, not with older ones */
     struct uuid around; /* a message that the page must hold; nil: none */

@@ -138,7 +138,8 @@ static void page_read(const struct rows *rows, enum error_code error, void *data
     struct request *request = data;
     const struct field_value *given = request->values;
     struct message_page page = {
-        .conversation = given[PAGE_CONVERSATION].uuid, .forward = given[PAGE_AFTER].present,
+        .conversation = given[PAGE_CONVERSATION].uuid, .viewer = request->account->id,
+        .forward = given[PAGE_AFTER].present,
         .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT,
         .around = given[PAGE_AROUND].uuid};
     g_auto(buffer) buf = BUFFER_INIT(MESSAGE_PAGE_MAX);

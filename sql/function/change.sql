@@ -40,10 +40,11 @@ BEGIN
         UNION
         SELECT m.user_id FROM members m
           WHERE e.audience = 'members' AND m.conversation_id = e.conversation_id
+            AND m.state = 'joined'
         UNION
-        SELECT CASE WHEN c.user_a = e.user_id THEN c.user_b ELSE c.user_a END
-          FROM members m JOIN conversations c ON c.id = m.conversation_id
-          WHERE e.audience = 'partners' AND m.user_id = e.user_id) heard
+        SELECT o.user_id FROM members m
+          JOIN members o ON o.conversation_id = m.conversation_id AND o.state = 'joined'
+          WHERE e.audience = 'partners' AND m.user_id = e.user_id AND m.state = 'joined') heard
       JOIN users u ON u.id = heard.id AND u.kind = 'hosted'
       WHERE e.audience <> 'partners' OR u.id = e.user_id
         OR relation_hears(u.id, (SELECT x FROM users x WHERE x.id = e.user_id))
@@ -80,7 +81,7 @@ BEGIN
     SELECT jsonb_build_object('conversation', shown, 'subscription', f.subscription, 'note', (
         SELECT k.note FROM contacts k JOIN users u ON u.jid = k.peer
           WHERE f.subscription AND k.user_id = p_user AND k.pending_in
-            AND u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END))::text
+            AND u.id = pair_other(c.member_ids, p_user)))::text
       FROM (SELECT coalesce((e.payload::jsonb->>'subscription')::boolean, false) AS subscription) f
       WHERE shown IS NOT NULL);
 END $$;

@@ -22,8 +22,7 @@ CREATE FUNCTION contact_consents(p_user uuid, p_peer text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT FROM users peer
-      JOIN conversations c ON c.user_a = least(peer.id, p_user)
-        AND c.user_b = greatest(peer.id, p_user) AND c.kind = 'direct'
+      JOIN conversations c ON c.kind = 'direct' AND c.member_ids = pair_key(peer.id, p_user)
       CROSS JOIN LATERAL (SELECT m.sender_id FROM messages m WHERE m.conversation_id = c.id
                             ORDER BY m.seq DESC LIMIT 1000) newest
       WHERE peer.jid = p_peer AND newest.sender_id = p_user)

@@ -7,29 +7,29 @@ CREATE FUNCTION conversation_pair(p_one uuid, p_other uuid, OUT ret_id uuid, OUT
 LANGUAGE plpgsql AS $$
 DECLARE
   taken record;
-  a uuid := least(p_one, p_other);
-  b uuid := greatest(p_one, p_other);
+  pair uuid[] := pair_key(p_one, p_other);
   remote users;
   head bigint;
   stamp timestamptz;
 BEGIN
   ret_created := false;
-  SELECT id INTO ret_id FROM conversations WHERE user_a = a AND user_b = b AND kind = 'direct';
+  SELECT id INTO ret_id FROM conversations WHERE kind = 'direct' AND member_ids = pair;
   IF ret_id IS NOT NULL THEN
     RETURN;
   END IF;
   taken := log_advance(1);
   head := taken.ret_before;
   stamp := taken.ret_stamp;
-  SELECT * INTO remote FROM users WHERE id IN (a, b) AND kind <> 'hosted';
-  INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,
-                             position, created_at, awaited, guarded)
-    SELECT gen_random_uuid(), a, b, one.number, other.number, remote.id, remote.jid, head + 1,
+  SELECT * INTO remote FROM users WHERE id = ANY (pair) AND kind <> 'hosted';
+  INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid, position,
+                             created_at, awaited, guarded)
+    SELECT gen_random_uuid(), pair, ARRAY[one.number, other.number], remote.id, remote.jid, head + 1,
            stamp, remote.id IS DISTINCT FROM p_other, true
-      FROM users one, users other WHERE one.id = a AND other.id = b
+      FROM users one, users other WHERE one.id = pair[1] AND other.id = pair[2]
     RETURNING id INTO ret_id;
-  INSERT INTO members (conversation_id, user_id, joined_at, hidden_seq)
-    VALUES (ret_id, p_one, stamp, NULL), (ret_id, p_other, stamp, 0);
+  INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at, hidden_seq)
+    SELECT ret_id, u.id, u.kind, u.jid, u.number, stamp, CASE WHEN u.id = p_other THEN 0 END
+      FROM users u WHERE u.id = ANY (pair);
   ret_created := true;
 END $$;
 
@@ -40,7 +40,7 @@ LANGUAGE sql STABLE AS $$
               WHEN p_until = 'infinity' THEN '"forever"' ELSE json_time(p_until) END
 $$;
 
--- The Conversation object as text, as p_user sees it; no row when p_user is not a member. p_self is
+-- The Conversation object of a direct one as text, as p_user sees it; no row when p_user is not a member. p_self is
 -- p_user's User object. Made to be inlined: every function in it is, and each
 -- OFFSET 0 keeps the plan to one look-up by key after the other.
 CREATE FUNCTION conversation_object(p_user uuid, p_self text, p_conversation uuid)
@@ -48,26 +48,26 @@ RETURNS TABLE (object text)
 LANGUAGE sql STABLE AS $$
   SELECT concat('{"id":"', c.id, '","type":"', c.kind, '","jid":', json_text(peer.jid),
     ',"name":', json_text(peer.name), ',"description":null,"icon_url":', peer.picture,
-    ',"participants":[{"user":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
-    ',"role":"', CASE WHEN c.user_a = p_user THEN mine.role ELSE theirs.role END,
+    ',"participants":[{"user":', CASE WHEN c.member_ids[1] = p_user THEN p_self ELSE peer.object END,
+    ',"role":"', CASE WHEN c.member_ids[1] = p_user THEN mine.role ELSE theirs.role END,
     '","joined_at":',
-    json_time(CASE WHEN c.user_a = p_user THEN mine.joined_at ELSE theirs.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN mine.read_seq ELSE theirs.told_seq END,
-    '},{"user":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
-    ',"role":"', CASE WHEN c.user_a = p_user THEN theirs.role ELSE mine.role END,
+    json_time(CASE WHEN c.member_ids[1] = p_user THEN mine.joined_at ELSE theirs.joined_at END),
+    ',"last_read_seq":', CASE WHEN c.member_ids[1] = p_user THEN mine.read_seq ELSE theirs.told_seq END,
+    '},{"user":', CASE WHEN c.member_ids[1] = p_user THEN peer.object ELSE p_self END,
+    ',"role":"', CASE WHEN c.member_ids[1] = p_user THEN theirs.role ELSE mine.role END,
     '","joined_at":',
-    json_time(CASE WHEN c.user_a = p_user THEN theirs.joined_at ELSE mine.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.user_a = p_user THEN theirs.told_seq ELSE mine.read_seq END,
-    '}],"participant1":', CASE WHEN c.user_a = p_user THEN p_self ELSE peer.object END,
-    ',"participant2":', CASE WHEN c.user_a = p_user THEN peer.object ELSE p_self END,
-    ',"participant1_id":"', c.user_a, '","participant2_id":"', c.user_b,
+    json_time(CASE WHEN c.member_ids[1] = p_user THEN theirs.joined_at ELSE mine.joined_at END),
+    ',"last_read_seq":', CASE WHEN c.member_ids[1] = p_user THEN theirs.told_seq ELSE mine.read_seq END,
+    '}],"participant1":', CASE WHEN c.member_ids[1] = p_user THEN p_self ELSE peer.object END,
+    ',"participant2":', CASE WHEN c.member_ids[1] = p_user THEN peer.object ELSE p_self END,
+    ',"participant1_id":"', c.member_ids[1], '","participant2_id":"', c.member_ids[2],
     '","last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
       -- Whatever mark reaches the newest message is the newest mark.
       CASE WHEN last.sender_id = p_user
            THEN message_text(last, p_self,
-                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, last.seq, 'delivered')
+                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, p_user, last.seq, 'delivered')
                                   WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
-                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, last.seq, 'read')
+                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, p_user, last.seq, 'read')
                                   WHEN theirs.read_seq >= last.seq THEN theirs.read_at END)
            ELSE message_text(last, peer.object,
                              CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
@@ -75,8 +75,9 @@ LANGUAGE sql STABLE AS $$
       ELSE 'null' END,
     ',"last_message_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
                                           ELSE c.created_at END),
-    ',"unread_count":', greatest(0, coalesce(CASE WHEN c.user_a = p_user THEN last.seq - last.from_a
-                                                  ELSE last.from_a END, 0) - mine.others_seen),
+    ',"unread_count":', greatest(0, coalesce(CASE WHEN last.sender_id = p_user
+                                                  THEN last.seq - last.sender_seq
+                                                  ELSE last.sender_seq END, 0) - mine.others_seen),
     ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
     ',"muted_until":', muted_text(mine.muted_until),
     ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
@@ -92,7 +93,7 @@ LANGUAGE sql STABLE AS $$
   JOIN LATERAL (SELECT m.*, CASE WHEN m.quiet THEN told_read_seq(m.conversation_id, m.user_id)
                                  ELSE m.read_seq END AS told_seq
                   FROM members m WHERE m.conversation_id = c.id
-                  AND m.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+                  AND m.user_id = pair_other(c.member_ids, p_user)
                   OFFSET 0) theirs ON true
   JOIN LATERAL (SELECT x.jid, user_name(x.shown) AS name, json_text(user_picture(x.shown)) AS picture,
                        user_text(x.shown) AS object
@@ -105,15 +106,50 @@ LANGUAGE sql STABLE AS $$
   LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
                        AND m.seq >= greatest(mine.delivered_seq, mine.read_seq)
                        ORDER BY m.seq DESC LIMIT 1) last ON true
-  WHERE c.id = p_conversation
+  WHERE c.id = p_conversation AND c.kind = 'direct'
 $$;
+
+-- The same of one of many, NULL when p_user is not a member.
+CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT concat('{"id":"', c.id, '","type":"', c.kind, '","jid":null,"name":', json_text(c.name),
+      ',"description":', json_text(c.description), ',"icon_url":null,"participants":[', (
+        SELECT string_agg(concat('{"user":', user_text(user_shown(p_user, u)), ',"role":"', o.role,
+                 '","joined_at":', json_time(o.joined_at), ',"last_read_seq":',
+                 CASE WHEN o.quiet AND o.user_id <> p_user THEN told_read_seq(o.conversation_id, o.user_id)
+                      ELSE o.read_seq END, '}'), ',' ORDER BY o.joined_at, o.number)
+          FROM members o JOIN users u ON u.id = o.user_id
+          WHERE o.conversation_id = c.id AND o.state = 'joined'),
+      '],"participant1":null,"participant2":null,"participant1_id":null,"participant2_id":null,'
+      '"last_message":', CASE WHEN last.seq > mine.cleared_seq THEN message_shown(p_user, last.row, c)
+                              ELSE 'null' END,
+      ',"last_message_at":', json_time(last.at),
+      ',"unread_count":', greatest(0, others_count(c.id, p_user) - mine.others_seen),
+      ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
+      ',"muted_until":', muted_text(mine.muted_until),
+      ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
+      ',"request":', json_text(mine.request), ',"blocked":false,"settings":{},"created_at":',
+      json_time(c.created_at), ',"updated_at":', json_time(last.at), '}')
+    FROM conversations c
+    JOIN members mine ON mine.conversation_id = c.id AND mine.user_id = p_user AND mine.state = 'joined'
+    LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
+                         WHERE m.conversation_id = c.id ORDER BY m.seq DESC LIMIT 1) newest ON true
+    CROSS JOIN LATERAL (SELECT newest.row, newest.seq,
+                               CASE WHEN newest.seq > mine.cleared_seq THEN newest.created_at
+                                    ELSE c.created_at END AS at) last
+    WHERE c.id = p_conversation);
+END $$;
 
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   self text := (SELECT user_text(u) FROM users u WHERE u.id = p_user);
 BEGIN
-  RETURN (SELECT o.object FROM conversation_object(p_user, self, p_conversation) o);
+  RETURN coalesce((SELECT o.object FROM conversation_object(p_user, self, p_conversation) o),
+                  (SELECT conversation_group(p_user, c.id) FROM conversations c
+                     WHERE c.id = p_conversation AND c.kind <> 'direct'));
 END $$;
 
 CREATE FUNCTION conversation_json(c conversations, p_user uuid) RETURNS json
@@ -129,6 +165,7 @@ END $$;
 -- the user's membership, the other's, the other one, and the newest message that the user sees.
 --   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
 --   messages), 'archived', 'requests' (requests that wait for an answer)
+-- A conversation of many comes as whole, the object, and has nothing after it but the key.
 -- p_text (NULL: any) is in the peer's name, username or the local part of the JID, as text_line() has
 -- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
@@ -138,7 +175,7 @@ END $$;
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, self text, id uuid, kind text, created_at timestamptz,
+RETURNS TABLE (key bigint, rest boolean, self text, whole text, id uuid, kind text, created_at timestamptz,
                is_a boolean, mine_role text, mine_joined timestamptz, mine_read bigint,
                peer_role text, peer_joined timestamptz, peer_read bigint, pinned boolean,
                muted text, archived boolean, request text, blocked boolean, unread bigint,
@@ -157,12 +194,12 @@ LANGUAGE sql STABLE AS $$
                     (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
              + CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 4611686018427387904 END AS key
       FROM members m
-      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.from_a, octet_length(x.body) AS size,
-                                x.ctid AS place
+      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.sender_id, x.sender_seq, x.many,
+                                octet_length(x.body) AS size, x.ctid AS place
                            FROM messages x WHERE x.conversation_id = m.conversation_id
                              AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                            ORDER BY x.seq DESC LIMIT 1) last ON true
-      WHERE m.user_id = p_user
+      WHERE m.user_id = p_user AND m.state = 'joined'
         AND CASE WHEN p_filter = 'requests'
               THEN m.request = 'pending' AND (coalesce(m.hidden_seq, 0) = 0
                                               OR last.seq > m.hidden_seq)
@@ -171,16 +208,18 @@ LANGUAGE sql STABLE AS $$
                 AND (m.archived_at IS NOT NULL) = (p_filter = 'archived')
             END
         AND (p_filter <> 'unread' OR m.others_seen < (
-               SELECT CASE WHEN c.user_a = p_user THEN last.seq - last.from_a ELSE last.from_a END
-                 FROM conversations c WHERE c.id = m.conversation_id))
+               SELECT CASE WHEN last.many THEN others_counted(m.conversation_id, p_user, last.seq)
+                           WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
+                           ELSE last.sender_seq END))
         AND (p_text IS NULL OR EXISTS (
                SELECT FROM wanted, conversations c
-                 JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+                 LEFT JOIN users u ON c.kind = 'direct' AND u.id = pair_other(c.member_ids, p_user)
                  CROSS JOIN LATERAL (
                    SELECT u.kind = 'hosted' OR u.privacy_profile IS NULL
                           OR relation_profile(p_user, u) AS named) own
                  WHERE c.id = m.conversation_id
-                   AND CASE WHEN wanted.line = ''
+                   AND CASE WHEN c.kind <> 'direct' THEN strpos(text_fold(c.name), wanted.folded) > 0
+                            WHEN wanted.line = ''
                               THEN strpos(text_fold(CASE WHEN own.named THEN u.name END), wanted.folded) > 0
                             ELSE strpos(CASE WHEN own.named THEN coalesce(u.folded, user_lines(u))
                                              ELSE text_line(split_part(u.jid, '@', 1)) END, wanted.line) > 0
@@ -194,14 +233,15 @@ LANGUAGE sql STABLE AS $$
   )
   SELECT p.key, p.rest,
          CASE WHEN p.k = 1 THEN (SELECT user_text(u) FROM users u WHERE u.id = p_user) END,
+         CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id) END,
          c.id, c.kind, c.created_at, c.is_a, mine.role, mine.joined_at, mine.read_seq,
          theirs.role, theirs.joined_at,
          CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
               ELSE theirs.read_seq END,
          mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL,
          mine.request, c.guarded AND relation_blocks(p_user, peer.jid),
-         greatest(0, coalesce(CASE WHEN c.is_a THEN last.seq - last.from_a ELSE last.from_a END, 0)
-                       - mine.others_seen),
+         greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
+                                   ELSE last.sender_seq END, 0) - mine.others_seen),
          peer.id, peer.username, CASE WHEN peer.closed AND peer.kind <> 'hosted' THEN peer.username
                                       ELSE peer.name END, CASE WHEN NOT peer.closed THEN peer.picture END,
          CASE WHEN NOT peer.closed THEN peer.bio END, peer.jid, peer.kind, peer.number,
@@ -210,11 +250,11 @@ LANGUAGE sql STABLE AS $$
          -- Whatever mark reaches the newest message is the newest mark.
          CASE WHEN last.sender_id <> p_user
               THEN CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END
-              WHEN theirs.quiet THEN message_mark(c.row, p_user, last.seq, 'delivered')
+              WHEN theirs.quiet THEN message_mark(c.row, p_user, p_user, last.seq, 'delivered')
               WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
          CASE WHEN last.sender_id <> p_user
               THEN CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END
-              WHEN theirs.quiet THEN message_mark(c.row, p_user, last.seq, 'read')
+              WHEN theirs.quiet THEN message_mark(c.row, p_user, p_user, last.seq, 'read')
               WHEN theirs.read_seq >= last.seq THEN theirs.read_at END,
          last.sent_at
     FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
@@ -222,13 +262,12 @@ LANGUAGE sql STABLE AS $$
             CROSS JOIN LATERAL (SELECT n.k <= p_limit
                                   AND (n.k = 1 OR n.total <= 4000000) AS fits) f
             ORDER BY n.k OFFSET 0) p
-    JOIN LATERAL (SELECT x.*, x.user_a = p_user AS is_a, x AS row FROM conversations x
+    JOIN LATERAL (SELECT x.*, x.member_ids[1] = p_user AS is_a, x AS row FROM conversations x
                     WHERE x.id = p.conversation_id OFFSET 0) c ON true
     JOIN LATERAL (SELECT m.* FROM members m WHERE m.ctid = p.member_place OFFSET 0) mine ON true
-    JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
-                    AND m.user_id = CASE WHEN c.is_a THEN c.user_b ELSE c.user_a END
-                    OFFSET 0) theirs ON true
-    JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
+    LEFT JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id AND c.kind = 'direct'
+                         AND m.user_id = pair_other(c.member_ids, p_user) OFFSET 0) theirs ON true
+    LEFT JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
                          user_picture(u) AS picture, u.bio, u.jid, u.kind, u.number,
                          -- Who blocks the other has guarded the conversation.
                          CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
@@ -292,8 +331,8 @@ BEGIN
     result := jsonb_build_object('pointer', '/' || (p_arguments->>'field'),
                                  'detail', 'is the user who asks');
   ELSIF p_arguments->>'may_make' = 'false' AND NOT EXISTS (
-      SELECT FROM conversations c WHERE c.kind = 'direct' AND c.user_a = least(p_user, peer)
-        AND c.user_b = greatest(p_user, peer)) THEN
+      SELECT FROM conversations c
+        WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_user, peer)) THEN
     outcome := 7;
   ELSE
     SELECT p.ret_id, p.ret_created INTO pair, made FROM conversation_pair(p_user, peer) p;
@@ -367,7 +406,8 @@ DECLARE
   newest bigint;
 BEGIN
   SELECT * INTO mine FROM members m
-    WHERE m.conversation_id = (p_arguments->>'conversation_id')::uuid AND m.user_id = p_user;
+    WHERE m.conversation_id = (p_arguments->>'conversation_id')::uuid AND m.user_id = p_user
+      AND m.state = 'joined';
   IF mine.user_id IS NULL THEN
     outcome := 2;
     RETURN;
@@ -380,9 +420,8 @@ BEGIN
     RETURN;
   END IF;
   UPDATE members m SET cleared_seq = newest, hidden_seq = newest, pinned_at = NULL,
-      archived_at = NULL, others_seen = greatest(m.others_seen, (
-        SELECT others_count(c.id, c.user_a = p_user) FROM conversations c
-          WHERE c.id = m.conversation_id))
+      archived_at = NULL,
+      others_seen = greatest(m.others_seen, others_count(m.conversation_id, p_user))
     WHERE m.conversation_id = mine.conversation_id AND m.user_id = p_user;
   UPDATE conversations c SET awaited = true WHERE c.id = mine.conversation_id AND NOT c.awaited;
   PERFORM event_add('conversation.removed', 'user', mine.conversation_id, p_user, result::json);
@@ -399,7 +438,8 @@ DECLARE
   new members;
   muted text := p_arguments->>'muted_until';
 BEGIN
-  SELECT * INTO old FROM members m WHERE m.conversation_id = conversation AND m.user_id = p_user;
+  SELECT * INTO old FROM members m WHERE m.conversation_id = conversation AND m.user_id = p_user
+    AND m.state = 'joined';
   IF old.user_id IS NULL THEN
     outcome := 2;
     RETURN;

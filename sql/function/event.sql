@@ -25,7 +25,7 @@ BEGIN
                         AND x.seq >= greatest(mine.delivered_seq, mine.read_seq)
                       ORDER BY x.seq DESC LIMIT 1) last
         ON last.position > p_position AND last.seq > mine.cleared_seq
-      WHERE mine.user_id = p_user
+      WHERE mine.user_id = p_user AND mine.state = 'joined'
         AND mine.request IS DISTINCT FROM 'pending' AND mine.request IS DISTINCT FROM 'declined'
   LOOP
     -- Positions rise with seq, and seq has no gaps: look back further and further until the user has
@@ -59,12 +59,10 @@ BEGIN
         WHERE x.position > p_position
           AND CASE WHEN x.audience = 'members' THEN EXISTS (
                      SELECT FROM members m
-                       WHERE m.conversation_id = x.conversation_id AND m.user_id = p_user)
+                       WHERE m.conversation_id = x.conversation_id AND m.user_id = p_user
+                         AND m.state = 'joined')
                    WHEN x.user_id = p_user THEN true
-                   WHEN x.audience = 'partners' THEN EXISTS (
-                     SELECT FROM conversations c WHERE c.kind = 'direct'
-                       AND c.user_a = least(x.user_id, p_user)
-                       AND c.user_b = greatest(x.user_id, p_user))
+                   WHEN x.audience = 'partners' THEN member_together(p_user, x.user_id)
                      AND relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id)) END
         ORDER BY x.position LIMIT p_limit;
     RETURN;
@@ -75,12 +73,16 @@ BEGIN
           AND x.position > p_position
         UNION ALL
         SELECT x.* FROM members mine JOIN events x ON x.conversation_id = mine.conversation_id
-          AND x.audience = 'members' AND x.position > p_position WHERE mine.user_id = p_user
+          AND x.audience = 'members' AND x.position > p_position
+          WHERE mine.user_id = p_user AND mine.state = 'joined'
         UNION ALL
-        SELECT x.* FROM members mine JOIN conversations c ON c.id = mine.conversation_id
-          JOIN events x ON x.user_id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+        SELECT x.* FROM (SELECT DISTINCT o.user_id FROM members mine
+            JOIN members o ON o.conversation_id = mine.conversation_id AND o.user_id <> p_user
+              AND o.state = 'joined'
+            WHERE mine.user_id = p_user AND mine.state = 'joined') partner
+          JOIN events x ON x.user_id = partner.user_id
           AND x.audience <> 'members' AND x.position > p_position
-          WHERE mine.user_id = p_user AND x.audience = 'partners'
+          WHERE x.audience = 'partners'
             AND relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
       ORDER BY e.position LIMIT p_limit;
 END $$;
@@ -162,8 +164,8 @@ BEGIN
   RETURN QUERY
     SELECT m.position, 'message.new'::text, m.created_at, message_shown(p_user, m, c),
            m.conversation_id, m.id, m.sender_id,
-           CASE WHEN m.sender_id = c.user_a THEN c.number_a ELSE c.number_b END,
-           CASE WHEN m.sender_id = c.user_a THEN c.number_b ELSE c.number_a END
+           member_number(c.member_ids, c.member_numbers, m.sender_id),
+           member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id)
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
       -- As in event_cut().
@@ -176,12 +178,12 @@ BEGIN
            json_build_object('conversation_id', moved.conversation_id, 'user_id', moved.user_id,
              'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
            moved.conversation_id, x.id, NULL::uuid,
-           CASE WHEN moved.user_id = c.user_a THEN c.number_a ELSE c.number_b END,
-           CASE WHEN moved.user_id = c.user_a THEN c.number_b ELSE c.number_a END
+           member_number(c.member_ids, c.member_numbers, moved.user_id),
+           member_peer_number(c.plain, c.member_ids, c.member_numbers, moved.user_id)
       FROM (SELECT o.*, mine.cleared_seq AS cleared FROM members mine
               JOIN members o ON o.conversation_id = mine.conversation_id
                 AND (o.read_position > p_position OR o.delivered_position > p_position)
-              WHERE mine.user_id = p_user OFFSET 0) moved
+              WHERE mine.user_id = p_user AND mine.state = 'joined' OFFSET 0) moved
       JOIN LATERAL (
         SELECT 'message.delivered' AS type, moved.delivered_seq AS seq,
                moved.delivered_position AS position, moved.delivered_at AS at
@@ -200,11 +202,11 @@ BEGIN
              'client_id', f.client_id, 'code', 'xmpp_unreachable',
              'xmpp_condition', f.failed_condition)::text,
            f.conversation_id, f.id, NULL::uuid,
-           CASE WHEN p_user = c.user_a THEN c.number_b ELSE c.number_a END,
-           CASE WHEN p_user = c.user_a THEN c.number_a ELSE c.number_b END
+           member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
+           member_number(c.member_ids, c.member_numbers, p_user)
       FROM messages f JOIN conversations c ON c.id = f.conversation_id
         JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
-          AND f.seq > mine.cleared_seq, log_head h
+          AND mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
       WHERE f.sender_id = p_user AND f.failed_position > p_position
       ORDER BY f.failed_position LIMIT p_limit + 1;
   RETURN QUERY

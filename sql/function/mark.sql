@@ -6,16 +6,16 @@
 -- p_conversations[n] says where). Watermarks never go back.
 --   outcome: 0 moved, 1 was there already, 2 nothing this member may mark
 -- What is said first of a message counts: a mark by XMPP that names one which has failed counts for nothing.
--- tells: the other may know of it. What may not be told has no row in marks, and the member is quiet
+-- member_ids, member_numbers, direct: as in message_store. tells: the others may know of it. What may not be told has no row in marks, and the member is quiet
 -- until the next one that may.
 -- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
 -- newest message that asked for one.
 CREATE FUNCTION mark_store(p_users uuid[], p_jids text[], p_conversations uuid[],
                            p_messages uuid[], p_kinds text[])
 RETURNS TABLE (outcome int, conversation_id uuid, user_id uuid, kind text, seq bigint,
-               message_id uuid, "position" bigint, at timestamptz, user_a uuid, user_b uuid,
-               unread bigint, marker_to text, marker_reference text, number_a bigint,
-               number_b bigint, tells boolean)
+               message_id uuid, "position" bigint, at timestamptz, member_ids uuid[],
+               member_numbers bigint[], direct boolean, unread bigint, marker_to text,
+               marker_reference text, tells boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,25 +28,24 @@ BEGIN
   stamp := taken.ret_stamp;
   RETURN QUERY
   WITH named AS MATERIALIZED (
-    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq, m.from_a,
+    SELECT i.n, p_kinds[i.n] AS kind, m.id AS message_id, m.seq, m.sender_id, m.sender_seq, m.many,
            coalesce(p_users[i.n], (SELECT u.id FROM users u WHERE u.jid = p_jids[i.n])) AS user_id,
            coalesce(m.conversation_id, p_conversations[i.n]) AS conversation_id,
            p_messages[i.n] IS NOT NULL AND m.id IS NULL AS missing
       FROM generate_series(1, cardinality(p_kinds)) AS i (n)
       LEFT JOIN LATERAL (
-        SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
+        SELECT x.id, x.seq, x.sender_id, x.sender_seq, x.many, x.conversation_id FROM messages x
           WHERE x.id = p_messages[i.n]
             AND (p_conversations[i.n] IS NULL OR x.conversation_id = p_conversations[i.n])
             AND (p_jids[i.n] IS NULL OR x.failed_condition IS NULL)
         UNION ALL
-        (SELECT x.id, x.seq, x.from_a, x.conversation_id FROM messages x
+        (SELECT x.id, x.seq, x.sender_id, x.sender_seq, x.many, x.conversation_id FROM messages x
           WHERE p_messages[i.n] IS NULL AND x.conversation_id = p_conversations[i.n]
           ORDER BY x.seq DESC LIMIT 1)) m ON true
   ), reached AS MATERIALIZED (
     -- Of several marks of one member in the batch, the furthest moves the watermark.
-    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.user_a, c.user_b,
-           c.number_a, c.number_b,
-           c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
+    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.member_ids,
+           c.member_numbers, c.kind = 'direct' AS direct, c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
            o.user_id IS NULL OR a.missing
              OR (c.guarded AND a.user_id = c.remote_user AND NOT relation_tells(c, a.user_id))
              AS refused,
@@ -62,10 +61,13 @@ BEGIN
                                     ORDER BY a.seq DESC, a.n) = 1 AS moved
       FROM named a
       LEFT JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = a.user_id
+        AND o.state = 'joined'
       LEFT JOIN conversations c ON c.id = o.conversation_id
       LEFT JOIN users reader ON reader.id = o.user_id
-      LEFT JOIN LATERAL (SELECT CASE WHEN a.user_id = c.user_a THEN a.seq - a.from_a
-                                     ELSE a.from_a END AS others) count ON true
+      LEFT JOIN LATERAL (SELECT CASE WHEN a.many
+                                     THEN others_counted(a.conversation_id, a.user_id, a.seq)
+                                     WHEN a.user_id = a.sender_id THEN a.seq - a.sender_seq
+                                     ELSE a.sender_seq END AS others) count ON true
       WINDOW member AS (PARTITION BY o.conversation_id, a.user_id)
   ), furthest AS MATERIALIZED (
     -- At most one row of each kind has moved. The positions of both watermarks are the same only
@@ -115,12 +117,12 @@ BEGIN
   SELECT CASE WHEN k.refused THEN 2 WHEN k.moved THEN 0 ELSE 1 END, k.conversation_id, k.user_id,
          k.kind, CASE WHEN k.moved THEN k.seq WHEN k.kind = 'read' THEN k.read_to
                       ELSE k.delivered_to END,
-         k.message_id, head + k.n, stamp, k.user_a, k.user_b,
+         k.message_id, head + k.n, stamp, k.member_ids, k.member_numbers, k.direct,
          CASE WHEN k.kind = 'read' AND NOT k.refused
-              THEN greatest(0, others_count(k.conversation_id, k.user_id = k.user_a) - k.others_to)
+              THEN greatest(0, others_count(k.conversation_id, k.user_id) - k.others_to)
          END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
-         k.number_a, k.number_b, coalesce(k.tells, false)
+         coalesce(k.tells, false)
     FROM marked k ORDER BY k.n;
 END $$;
 
@@ -130,13 +132,4 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce((SELECT k.seq FROM marks k WHERE k.conversation_id = p_conversation
     AND k.user_id = p_user AND k.kind = 'read' ORDER BY k.seq DESC LIMIT 1), 0);
-END $$;
-
--- How many messages a direct conversation has had of the one who is not user_a (p_by_b), or of
--- user_a. Less what a member has seen, that is what is unread.
-CREATE FUNCTION others_count(p_conversation uuid, p_by_b boolean) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN coalesce((SELECT CASE WHEN p_by_b THEN m.seq - m.from_a ELSE m.from_a END FROM messages m
-                     WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0);
 END $$;

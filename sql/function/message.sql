@@ -8,12 +8,14 @@
 --            3 the same client_id was used for another message,
 --            4 the other does not want it, 5 the sender blocks the other,
 --            7 limited, and the other has neither written yet nor accepted the sender
--- p_limited: the sender may not write to strangers just now. unanswered: the other has not written in
--- this conversation, so that the message counts as one to a stranger.
--- held: the other is not told, having not accepted the conversation. events: what else this added to
--- the log, as in change_apply.
+-- member_ids, member_numbers: who takes part, the sender too; direct: it is a conversation of two.
+-- p_limited: the sender may not write to strangers just now. unanswered: the other of a direct conversation
+-- has not written in it, so that the message counts as one to a stranger.
+-- held: nobody but the sender is told, the other having not accepted the conversation. events: what else
+-- this added to the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
--- shown: the sender's User object as the other member sees it, NULL: as everybody does.
+-- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender's User object as
+-- they see it.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -26,10 +28,10 @@ CREATE FUNCTION message_store(
   p_markables boolean[] DEFAULT NULL, p_stanzas text[] DEFAULT NULL,
   p_receipts boolean[] DEFAULT NULL, p_limited boolean[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
-               conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean, outbox_position bigint,
-               number_a bigint, number_b bigint, awaited boolean, held boolean, events text,
-               unanswered boolean, shown text)
+               conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
+               direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
+               awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
+               shown text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -44,28 +46,31 @@ BEGIN
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
-           c.id AS conversation_id, c.user_a, c.user_b, c.number_a, c.number_b, c.base_seq,
-           c.base_from_a, c.awaited, c.guarded, c.remote_user, c.remote_jid,
+           c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
+           c.awaited, c.guarded, c.remote_user, c.remote_jid,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
            old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
-           last.seq AS last_seq, last.from_a AS last_from_a, stranger.unanswered,
+           last.seq AS last_seq, last.of_first, stranger.unanswered,
            CASE WHEN p_limited[i.n] AND stranger.unanswered AND old.id IS NULL
                 THEN relation_stranger(c.id, p_senders[i.n], p_dedupes[i.n]) ELSE false END AS limited
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
       LEFT JOIN conversations c
-        ON c.id = p_conversations[i.n] AND (p_senders[i.n] = c.user_a OR p_senders[i.n] = c.user_b)
+        ON c.id = p_conversations[i.n] AND p_senders[i.n] = ANY (c.member_ids)
       LEFT JOIN LATERAL (
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
           WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
       -- Here, beside nothing volatile, it is looked up once per conversation.
-      LEFT JOIN LATERAL (SELECT m.seq, m.from_a FROM messages m WHERE m.conversation_id = c.id
+      -- of_first: how many the first of two members has written.
+      LEFT JOIN LATERAL (SELECT m.seq, CASE WHEN m.sender_id = c.member_ids[1] THEN m.sender_seq
+                                            ELSE m.seq - m.sender_seq END AS of_first
+                           FROM messages m WHERE m.conversation_id = c.id
                            ORDER BY m.seq DESC LIMIT 1) last ON true
       CROSS JOIN LATERAL (
-        SELECT coalesce(last.from_a, c.base_from_a)
-                 = CASE WHEN p_senders[i.n] = c.user_a THEN coalesce(last.seq, c.base_seq) ELSE 0 END
-               AS unanswered) stranger
+        SELECT c.plain AND coalesce(last.of_first, 0)
+                 = CASE WHEN p_senders[i.n] = c.member_ids[1] THEN coalesce(last.seq, c.base_seq)
+                        ELSE 0 END AS unanswered) stranger
   ), planned AS MATERIALIZED (
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
@@ -76,8 +81,8 @@ BEGIN
            coalesce((r.passage->>'held')::boolean, r.guarded AND r.old_id IS NOT NULL
                       AND relation_held(r.conversation_id, r.sender_id), false) AS held,
            coalesce(r.last_seq, r.base_seq) + row_number() OVER fresh AS new_seq,
-           coalesce(r.last_from_a, r.base_from_a)
-             + count(*) FILTER (WHERE r.sender_id = r.user_a) OVER fresh AS new_from_a,
+           coalesce(r.of_first, 0)
+             + count(*) FILTER (WHERE r.sender_id = r.member_ids[1]) OVER fresh AS new_of_first,
            head + r.n AS new_position
       FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL AND NOT x.limited THEN
                      relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
@@ -89,10 +94,18 @@ BEGIN
                        ROWS UNBOUNDED PRECEDING)
   ), stored AS (
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
-                          client_id, dedupe, sender_address, foreign_id, markable, stanza, from_a)
+                          client_id, dedupe, sender_address, foreign_id, markable, stanza, many,
+                          sender_seq)
     SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
            p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
-           p_markables[p.n], p_stanzas[p.n], p.new_from_a
+           p_markables[p.n], p_stanzas[p.n], NOT p.plain,
+           -- Of two, one count tells both.
+           CASE WHEN NOT p.plain
+                THEN message_sender_seq(p.conversation_id, p.sender_id,
+                                        p_conversations[1:p.n], p_senders[1:p.n],
+                                        CASE WHEN p_careful THEN p_dedupes[1:p.n] END)
+                WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
+                ELSE p.new_seq - p.new_of_first END
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
     INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
@@ -101,25 +114,41 @@ BEGIN
       WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
     UNION ALL
     SELECT p.new_position, 'received',
-           CASE WHEN p.user_a = p.sender_id THEN p.user_b ELSE p.user_a END, p_addresses[p.n],
+           pair_other(p.member_ids, p.sender_id), p_addresses[p.n],
            coalesce(p.old_id, p.id), p_foreign_ids[p.n]
       FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1) AND NOT p.held
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
          coalesce(p.old_position, p.new_position),
-         coalesce(p.old_created_at, stamp), p.conversation_id, p.user_a, p.user_b, p.sender_id,
-         p.remote_jid,
+         coalesce(p.old_created_at, stamp), p.conversation_id, p.sender_id, p.member_ids,
+         p.member_numbers, p.kind = 'direct', p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
-         p.new_position, p.number_a, p.number_b, p.awaited AND p.outcome = 0, p.held,
-         p.passage->>'events', p.unanswered,
-         -- The look-up is in an index of the few who have set anything.
-         CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
-                   AND (privacy_value(NULL, 'profile') <> 'everyone'
-                        OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
-                                     AND u.privacy_profile IS NOT NULL))
-              THEN user_closed(CASE WHEN p.sender_id = p.user_a THEN p.user_b ELSE p.user_a END,
-                               p.sender_id) END
-    FROM planned p ORDER BY p.n;
+         p.new_position, p.awaited AND p.outcome = 0, p.held,
+         p.passage->>'events', p.unanswered, closed.members,
+         CASE WHEN closed.members IS NOT NULL THEN user_closed(closed.members[1], p.sender_id) END
+    FROM planned p
+    CROSS JOIN LATERAL (
+      -- The look-up is in an index of the few who have set anything.
+      SELECT CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
+                       AND (privacy_value(NULL, 'profile') <> 'everyone'
+                            OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
+                                         AND u.privacy_profile IS NOT NULL))
+                  THEN user_closed_to(p.member_ids, p.sender_id) END AS members) closed
+    ORDER BY p.n;
+END $$;
+
+-- The how many-th of its sender the last of these messages is, where the sender's messages are counted: in a
+-- conversation of many. p_dedupes: those that were stored before do not count; NULL: there are none.
+CREATE FUNCTION message_sender_seq(p_conversation uuid, p_sender uuid, p_conversations uuid[],
+                                   p_senders uuid[], p_dedupes uuid[]) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT m.sender_seq FROM messages m WHERE m.many AND m.conversation_id = p_conversation
+                     AND m.sender_id = p_sender ORDER BY m.seq DESC LIMIT 1), 0)
+    + (SELECT count(*) FROM generate_subscripts(p_senders, 1) k
+         WHERE p_conversations[k] = p_conversation AND p_senders[k] = p_sender
+           AND (p_dedupes IS NULL OR NOT EXISTS (
+                  SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupes[k])));
 END $$;
 
 -- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
@@ -134,10 +163,9 @@ CREATE FUNCTION message_receive(
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
   p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
-               conversation_id uuid, user_a uuid, user_b uuid, sender_id uuid,
-               remote_jid text, outbox boolean, outbox_position bigint, number_a bigint,
-               number_b bigint, awaited boolean, held boolean, events text, sender text,
-               receipt boolean)
+               conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
+               direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
+               awaited boolean, held boolean, events text, sender text, receipt boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -154,8 +182,8 @@ BEGIN
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT u.* INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
     SELECT u.id INTO source FROM users u WHERE u.jid = p_from[n];
-    SELECT c.id, c.guarded INTO pair, asked FROM conversations c WHERE c.kind = 'direct'
-      AND c.user_a = least(source, target.id) AND c.user_b = greatest(source, target.id);
+    SELECT c.id, c.guarded INTO pair, asked FROM conversations c
+      WHERE c.kind = 'direct' AND c.member_ids = pair_key(source, target.id);
     IF pair IS NULL OR asked THEN
       IF relation_refuses(target.id, p_from[n]) THEN
         pair := NULL;
@@ -175,17 +203,18 @@ BEGIN
     END IF;
   END LOOP;
   RETURN QUERY
-    SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.user_a, s.user_b,
-           s.sender_id, s.remote_jid, s.outbox, s.outbox_position, s.number_a, s.number_b,
+    SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.sender_id,
+           s.member_ids, s.member_numbers, s.direct, s.remote_jid, s.outbox, s.outbox_position,
            s.awaited, s.held, s.events,
            CASE WHEN u.privacy_profile IS NULL THEN user_text(u)
-                ELSE user_text(user_shown(CASE WHEN s.sender_id = s.user_a THEN s.user_b
-                                               ELSE s.user_a END, u)) END, receipts[s.n] AND NOT s.held
+                ELSE user_text(user_shown(pair_other(s.member_ids, s.sender_id), u)) END,
+           receipts[s.n] AND NOT s.held
       FROM message_store(p_ids, pairs, senders, p_bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
-           WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, user_a,
-                                 user_b, sender_id, remote_jid, outbox, outbox_position, number_a,
-                                 number_b, awaited, held, events, unanswered, shown, n)
+           WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, sender_id,
+                                 member_ids, member_numbers, direct, remote_jid, outbox,
+                                 outbox_position, awaited, held, events, unanswered, closed_to,
+                                 shown, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
   IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it
@@ -234,9 +263,11 @@ CREATE FUNCTION message_text(m messages, p_sender text, p_delivered timestamptz,
 RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT concat('{"id":"', m.id, '","client_id":', json_text(m.client_id), ',"conversation_id":"',
-    m.conversation_id, '","seq":', m.seq, ',"sender":', p_sender, ',"sender_id":"', m.sender_id,
-    '","content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":',
-    CASE WHEN m.sent_at IS NULL THEN 'null' ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
+    m.conversation_id, '","seq":', m.seq, ',"sender":', coalesce(p_sender, 'null'), ',"sender_id":',
+    coalesce('"' || m.sender_id::text || '"', 'null'),
+    ',"content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":',
+    CASE WHEN m.sent_at IS NULL THEN coalesce(m.metadata::text, 'null')
+         ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
     ',"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
     '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
     CASE WHEN m.failed_condition IS NOT NULL THEN 'failed' WHEN p_read IS NOT NULL THEN 'read'
@@ -247,13 +278,18 @@ LANGUAGE sql STABLE AS $$
     ',"created_at":', json_time(m.created_at), '}')
 $$;
 
--- When the recipient of message p_seq by p_sender got to it; NULL: not yet. Direct conversations.
-CREATE FUNCTION message_mark(c conversations, p_sender uuid, p_seq bigint, p_kind text)
+-- When message p_seq was got to, as p_viewer is told; NULL: not yet. One's own by all others, another's by
+-- p_viewer. The others of a group are known together only as far as the slowest of them has come.
+CREATE FUNCTION message_mark(c conversations, p_viewer uuid, p_sender uuid, p_seq bigint, p_kind text)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+  IF c.kind <> 'direct' AND p_sender = p_viewer THEN
+    RETURN (SELECT w.at FROM member_slowest(c.id, p_viewer, p_kind) w WHERE w.seq >= p_seq);
+  END IF;
   RETURN (SELECT k.at FROM marks k WHERE k.conversation_id = c.id
-            AND k.user_id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+            AND k.user_id = CASE WHEN p_sender = p_viewer THEN pair_other(c.member_ids, p_viewer)
+                                 ELSE p_viewer END
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
@@ -268,9 +304,9 @@ BEGIN
       FROM (SELECT -- Who blocks the other has guarded the conversation.
                    CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                         THEN user_shown(p_viewer, u) ELSE u END AS shown,
-                   message_mark(c, m.sender_id, m.seq, 'delivered') AS delivered_at,
-                   message_mark(c, m.sender_id, m.seq, 'read') AS read_at
-              FROM users u WHERE u.id = m.sender_id OFFSET 0) s);
+                   message_mark(c, p_viewer, m.sender_id, m.seq, 'delivered') AS delivered_at,
+                   message_mark(c, p_viewer, m.sender_id, m.seq, 'read') AS read_at
+              FROM (VALUES (1)) one LEFT JOIN users u ON u.id = m.sender_id OFFSET 0) s);
 END $$;
 
 CREATE FUNCTION message_object(p_viewer uuid, m messages, c conversations) RETURNS json
@@ -282,33 +318,34 @@ END $$;
 -- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
 -- no such conversation for this user, or the message is not in it. The daemon makes the objects
 -- (core/message_json.c), which costs a tenth of making them here. By part:
---   0 once and first: the members, sender_id and sender are user_a, body is the User object of user_b
+--   0 the senders, the first row of all: sender_id, and body is the User object. direct: the members, else
+--     those who have written something on the page; without any there is one row without a sender
 --   1 messages, oldest first, at most p_limit + 1: one at the far end shows that there is more
 --   2, 3 watermarks, delivered and read, of each by rising seq: sender_id got to everything up to seq
---     at created_at. Those within the page, and the next ones above it.
+--     at created_at. Those within the page, and the next ones above it. p_user's own, and those of the other
+--     member, or of the others together as in message_mark(): then sender_id is NULL.
 CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
                              p_after uuid, p_around uuid)
-RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, sender text, body text,
+RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, body text,
                client_id text, kind text, failed boolean, created_at timestamptz,
-               sent_at timestamptz)
+               sent_at timestamptz, metadata text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
-  of_a uuid;
-  of_b uuid;
-  asked boolean;
+  c conversations;
+  other uuid;
   low bigint;
   high bigint;
   anchor bigint;
 BEGIN
-  SELECT o.cleared_seq + 1, c.user_a, c.user_b, c.guarded, greatest(o.delivered_seq, o.read_seq),
+  SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation AND p_user = ANY (x.member_ids);
+  SELECT o.cleared_seq + 1, greatest(o.delivered_seq, o.read_seq),
          CASE WHEN coalesce(p_before, p_after, p_around) IS NOT NULL THEN coalesce((
            SELECT m.seq FROM messages m WHERE m.id = coalesce(p_before, p_after, p_around)
              AND m.conversation_id = p_conversation AND m.seq > o.cleared_seq), 0) END
-    INTO low, of_a, of_b, asked, high, anchor
-    FROM members o JOIN conversations c ON c.id = o.conversation_id
-    WHERE o.conversation_id = p_conversation AND o.user_id = p_user;
-  IF of_a IS NULL OR anchor = 0 THEN
+    INTO low, high, anchor
+    FROM members o WHERE o.conversation_id = c.id AND o.user_id = p_user;
+  IF low IS NULL OR anchor = 0 THEN
     RETURN;
   END IF;
   -- Without gaps, seq says where the page begins and ends.
@@ -326,30 +363,56 @@ BEGIN
                ORDER BY m.seq DESC LIMIT 1);
   END IF;
   low := greatest(low, high - p_limit);
+  IF c.kind = 'direct' THEN
+    other := pair_other(c.member_ids, p_user);
+    RETURN QUERY SELECT * FROM message_senders(p_user, c.member_ids, c.guarded);
+  ELSE
+    RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY(
+      SELECT DISTINCT m.sender_id FROM messages m
+        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high), false);
+    IF NOT FOUND THEN
+      RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY[p_user], false);
+    END IF;
+  END IF;
   RETURN QUERY
-    SELECT 0, NULL::uuid, NULL::bigint, of_a, user_text(a.shown), user_text(b.shown), NULL::text,
-           NULL::text, NULL::boolean, NULL::timestamptz, NULL::timestamptz
-      FROM (SELECT CASE WHEN asked OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                        THEN user_shown(p_user, u) ELSE u END AS shown
-              FROM users u WHERE u.id = of_a OFFSET 0) a,
-           (SELECT CASE WHEN asked OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                        THEN user_shown(p_user, u) ELSE u END AS shown
-              FROM users u WHERE u.id = of_b OFFSET 0) b;
-  RETURN QUERY
-    SELECT 1, m.id, m.seq, m.sender_id, NULL::text, m.body, m.client_id, m.kind,
-           m.failed_condition IS NOT NULL, m.created_at, m.sent_at
+    SELECT 1, m.id, m.seq, m.sender_id, m.body, m.client_id, m.kind,
+           m.failed_condition IS NOT NULL, m.created_at, m.sent_at, m.metadata::text
       FROM messages m
       WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
   RETURN QUERY
     SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, k.seq, k.user_id, NULL::text,
-           NULL::text, NULL::text, NULL::text, NULL::boolean, k.at, NULL::timestamptz
-      FROM (VALUES (of_a, 'delivered'), (of_a, 'read'), (of_b, 'delivered'), (of_b, 'read')) w (id, kind)
+           NULL::text, NULL::text, NULL::boolean, k.at, NULL::timestamptz, NULL::text
+      FROM (VALUES (p_user, 'delivered'), (p_user, 'read'), (other, 'delivered'), (other, 'read')) w (id, kind)
       CROSS JOIN LATERAL (
         SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
             AND x.kind = w.kind AND x.seq >= low AND x.seq < high
         UNION ALL
         (SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
             AND x.kind = w.kind AND x.seq >= high ORDER BY x.seq LIMIT 1)) k;
+  IF c.kind <> 'direct' THEN
+    RETURN QUERY
+      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, w.seq, NULL::uuid, NULL::text,
+             NULL::text, NULL::text, NULL::boolean, w.at, NULL::timestamptz, NULL::text
+        FROM (VALUES ('delivered'), ('read')) k (kind)
+        CROSS JOIN LATERAL member_slowest(c.id, p_user, k.kind) w;
+  END IF;
+END $$;
+
+-- The rows of part 0 of message_page(): p_users as p_viewer sees them. p_guarded: who blocks the other has
+-- guarded the conversation.
+CREATE FUNCTION message_senders(p_viewer uuid, p_users uuid[], p_guarded boolean)
+RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, body text,
+               client_id text, kind text, failed boolean, created_at timestamptz,
+               sent_at timestamptz, metadata text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT 0, NULL::uuid, NULL::bigint, s.id, user_text(s.shown), NULL::text, NULL::text, NULL::boolean,
+           NULL::timestamptz, NULL::timestamptz, NULL::text
+      FROM (SELECT u.id, CASE WHEN p_guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                              THEN user_shown(p_viewer, u) ELSE u END AS shown
+              FROM users u WHERE u.id = ANY (p_users) OFFSET 0) s;
 END $$;
 
 -- One message as p_user sees it. NULL: there is none for him.
@@ -359,6 +422,7 @@ BEGIN
   RETURN (SELECT message_shown(p_user, m, c)
             FROM messages m
             JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
+              AND o.state = 'joined'
             JOIN conversations c ON c.id = m.conversation_id
             WHERE m.id = p_message AND m.seq > o.cleared_seq);
 END $$;

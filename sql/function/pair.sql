@@ -6,8 +6,8 @@
 -- heard: the one who is not hosted has written or acknowledged something, or there is a presence
 -- subscription, so chat states may be sent (XEP-0085 section 5.1).
 CREATE FUNCTION pair_of(c conversations)
-RETURNS TABLE (id uuid, user_a uuid, number_a bigint, jid_a text, hosted_a boolean,
-               user_b uuid, number_b bigint, jid_b text, hosted_b boolean,
+RETURNS TABLE (id uuid, one uuid, one_number bigint, one_jid text, one_hosted boolean,
+               other uuid, other_number bigint, other_jid text, other_hosted boolean,
                live boolean, heard boolean)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
@@ -28,12 +28,12 @@ BEGIN
              OR EXISTS (SELECT FROM (SELECT m.sender_id FROM messages m WHERE m.conversation_id = c.id
                                        ORDER BY m.seq DESC LIMIT 200) newest
                           WHERE newest.sender_id = c.remote_user))
-      FROM users a, users b WHERE a.id = c.user_a AND b.id = c.user_b;
+      FROM users a, users b WHERE a.id = c.member_ids[1] AND b.id = c.member_ids[2];
 END $$;
 
 CREATE FUNCTION pair_by_conversation(p_conversation uuid)
-RETURNS TABLE (id uuid, user_a uuid, number_a bigint, jid_a text, hosted_a boolean,
-               user_b uuid, number_b bigint, jid_b text, hosted_b boolean,
+RETURNS TABLE (id uuid, one uuid, one_number bigint, one_jid text, one_hosted boolean,
+               other uuid, other_number bigint, other_jid text, other_hosted boolean,
                live boolean, heard boolean)
 LANGUAGE sql STABLE AS $$
   SELECT p.* FROM conversations c, pair_of(c) p WHERE c.id = p_conversation AND c.kind = 'direct'
@@ -41,24 +41,22 @@ $$;
 
 -- Of p_user and the one whom p_reference means, see relation_refer().
 CREATE FUNCTION pair_by_users(p_user uuid, p_reference jsonb)
-RETURNS TABLE (id uuid, user_a uuid, number_a bigint, jid_a text, hosted_a boolean,
-               user_b uuid, number_b bigint, jid_b text, hosted_b boolean,
+RETURNS TABLE (id uuid, one uuid, one_number bigint, one_jid text, one_hosted boolean,
+               other uuid, other_number bigint, other_jid text, other_hosted boolean,
                live boolean, heard boolean)
 LANGUAGE sql STABLE AS $$
   SELECT p.* FROM (SELECT relation_refer(p_user, p_reference) AS id) peer
-    JOIN conversations c ON c.user_a = least(peer.id, p_user) AND c.user_b = greatest(peer.id, p_user)
-      AND c.kind = 'direct', pair_of(c) p
+    JOIN conversations c ON c.kind = 'direct' AND c.member_ids = pair_key(peer.id, p_user), pair_of(c) p
 $$;
 
 -- Of somebody on XMPP and a hosted user: bare JIDs.
 CREATE FUNCTION pair_by_jids(p_peer text, p_hosted text)
-RETURNS TABLE (id uuid, user_a uuid, number_a bigint, jid_a text, hosted_a boolean,
-               user_b uuid, number_b bigint, jid_b text, hosted_b boolean,
+RETURNS TABLE (id uuid, one uuid, one_number bigint, one_jid text, one_hosted boolean,
+               other uuid, other_number bigint, other_jid text, other_hosted boolean,
                live boolean, heard boolean)
 LANGUAGE sql STABLE AS $$
   SELECT p.* FROM users peer
     JOIN users own ON own.jid = p_hosted AND own.kind = 'hosted'
-    JOIN conversations c ON c.user_a = least(peer.id, own.id) AND c.user_b = greatest(peer.id, own.id)
-      AND c.kind = 'direct', pair_of(c) p
+    JOIN conversations c ON c.kind = 'direct' AND c.member_ids = pair_key(peer.id, own.id), pair_of(c) p
     WHERE peer.jid = p_peer
 $$;

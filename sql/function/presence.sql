@@ -20,7 +20,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN QUERY
     WITH talked AS (
-      SELECT CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END AS id,
+      SELECT o.user_id AS id,
              m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
                                                AND x.seq > m.hidden_seq) AS here,
              o.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id

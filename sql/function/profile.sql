@@ -183,8 +183,7 @@ LANGUAGE sql STABLE AS $$
                      WHERE c.user_id = p_user AND c.peer = p_peer AND c.to_peer)
            OR EXISTS (SELECT FROM conversations c JOIN members m ON m.conversation_id = c.id
                         AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
-                        WHERE c.kind = 'direct' AND c.user_a = least(u.id, p_user)
-                          AND c.user_b = greatest(u.id, p_user))),
+                        WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user))),
          u.announced_hash, relation_profile(p_user, u)
     FROM users u WHERE u.jid = p_peer AND u.kind = 'remote'
 $$;

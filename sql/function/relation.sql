@@ -57,8 +57,8 @@ DECLARE
   known boolean;
 BEGIN
   known := EXISTS (
-    SELECT FROM users u JOIN conversations c ON c.kind = 'direct'
-        AND c.user_a = least(u.id, target) AND c.user_b = greatest(u.id, target)
+    SELECT FROM users u JOIN conversations c
+        ON c.kind = 'direct' AND c.member_ids = pair_key(u.id, target)
       JOIN members m ON m.conversation_id = c.id AND m.user_id = target
       WHERE u.jid = p_jid AND (m.request IS NOT NULL OR relation_started(c)));
   RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known);
@@ -73,7 +73,8 @@ BEGIN
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
                  OR EXISTS (SELECT FROM members m WHERE m.conversation_id = x.id
                               AND m.request IN ('pending', 'declined')) AS guarded
-            FROM conversations x JOIN users a ON a.id = x.user_a JOIN users b ON b.id = x.user_b
+            FROM conversations x JOIN users a ON a.id = x.member_ids[1]
+              JOIN users b ON b.id = x.member_ids[2]
             WHERE x.id = p_conversation AND x.kind = 'direct') g
     WHERE c.id = g.id AND c.guarded <> g.guarded;
 END $$;
@@ -137,7 +138,7 @@ BEGIN
   END IF;
   SELECT * INTO source FROM users WHERE id = p_sender;
   SELECT * INTO target FROM users
-    WHERE id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END;
+    WHERE id = pair_other(c.member_ids, p_sender);
   IF relation_blocks(source.id, target.jid) THEN
     PERFORM relation_repeated(p_sender, p_dedupe);
     RETURN jsonb_build_object('outcome', 5);
@@ -181,7 +182,7 @@ BEGIN
   RETURN NOT EXISTS (
     SELECT FROM conversations c
       JOIN users source ON source.id = p_sender
-      JOIN users target ON target.id = CASE WHEN p_sender = c.user_a THEN c.user_b ELSE c.user_a END
+      JOIN users target ON target.id = pair_other(c.member_ids, p_sender)
       LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = target.id
       WHERE c.id = p_conversation
         AND (m.request = 'accepted' OR relation_contact(target.id, source.jid)
@@ -206,7 +207,7 @@ BEGIN
     SELECT NOT relation_blocks(a.id, b.jid) AND NOT relation_blocks(b.id, a.jid)
            AND NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
                              AND m.user_id = p_user AND m.request IN ('pending', 'declined'))
-      FROM users a, users b WHERE a.id = c.user_a AND b.id = c.user_b);
+      FROM users a, users b WHERE a.id = c.member_ids[1] AND b.id = c.member_ids[2]);
 END $$;
 
 -- Whether p_viewer may see u's profile, and, if u is hosted, find u. What people on XMPP call
@@ -253,6 +254,15 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
             WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
+END $$;
+
+-- Those of p_viewers who do not see the profile of p_user; NULL: all do.
+CREATE FUNCTION user_closed_to(p_viewers uuid[], p_user uuid) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT array_agg(v.id ORDER BY v.id) FROM users v, users u
+            WHERE v.id = ANY (p_viewers) AND v.id <> p_user AND u.id = p_user
+              AND NOT relation_profile(v.id, u));
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
@@ -310,14 +320,14 @@ BEGIN
     SELECT * INTO peer FROM users u WHERE u.jid = p_peer;
   ELSE
     SELECT x.* INTO c FROM conversations x
-      WHERE x.id = p_peer::uuid AND x.kind = 'direct' AND owner.id IN (x.user_a, x.user_b);
+      WHERE x.id = p_peer::uuid AND x.kind = 'direct' AND owner.id = ANY (x.member_ids);
     SELECT * INTO peer FROM users u
       WHERE u.id = CASE WHEN c.id IS NULL THEN p_peer::uuid
-                        WHEN c.user_a = owner.id THEN c.user_b ELSE c.user_a END;
+                        ELSE pair_other(c.member_ids, owner.id) END;
   END IF;
   IF c.id IS NULL THEN
     SELECT x.* INTO c FROM conversations x WHERE x.kind = 'direct'
-      AND x.user_a = least(owner.id, peer.id) AND x.user_b = greatest(owner.id, peer.id);
+      AND x.member_ids = pair_key(owner.id, peer.id);
   END IF;
   SELECT * INTO there FROM relation_side(
     owner, coalesce(peer.jid, p_peer), coalesce(peer.kind = 'hosted', false), c);
@@ -347,12 +357,12 @@ BEGIN
   FOR found IN
     SELECT c.id FROM members m JOIN conversations c ON c.id = m.conversation_id
         AND c.kind = 'direct'
-      JOIN users u ON u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END
+      JOIN users u ON u.id = pair_other(c.member_ids, p_user)
       WHERE m.user_id = p_user AND p_peer NOT LIKE '%@%' AND u.jid LIKE '%@%'
         AND relation_domain(u.jid) = p_peer
     UNION ALL
-    SELECT c.id FROM users u JOIN conversations c ON c.kind = 'direct'
-        AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user)
+    SELECT c.id FROM users u JOIN conversations c
+        ON c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user)
       WHERE u.jid = p_peer
   LOOP
     PERFORM relation_guard(found, false);
@@ -364,8 +374,7 @@ END $$;
 CREATE FUNCTION relation_met(p_user uuid, u users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM conversations c WHERE c.kind = 'direct'
-                   AND c.user_a = least(u.id, p_user) AND c.user_b = greatest(u.id, p_user))
+  RETURN member_together(p_user, u.id)
     OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid);
 END $$;
 
@@ -431,11 +440,11 @@ BEGIN
     OR EXISTS (
       SELECT FROM conversations c
         JOIN members m ON m.conversation_id = c.id AND m.user_id = p_user
-        WHERE c.kind = 'direct' AND c.user_a = least(u.id, p_user)
-          AND c.user_b = greatest(u.id, p_user)
+        WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user)
           AND coalesce(m.request, 'accepted') = 'accepted'
           AND (m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
-                                                 AND x.seq > m.hidden_seq))));
+                                                 AND x.seq > m.hidden_seq)))
+    OR member_share_group(p_user, u.id));
 END $$;
 
 -- Whether a request of p_source comes to p_target as one of a stranger: p_target has not added or
@@ -449,8 +458,8 @@ BEGIN
                  AND (x.to_peer OR x.from_peer OR x.pending_in))
     OR EXISTS (SELECT FROM conversations c
                  JOIN members m ON m.conversation_id = c.id AND m.user_id = p_target.id
-                 WHERE c.kind = 'direct' AND c.user_a = least(p_source.id, p_target.id)
-                   AND c.user_b = greatest(p_source.id, p_target.id) AND m.request = 'accepted'));
+                 WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_source.id, p_target.id)
+                   AND m.request = 'accepted'));
 END $$;
 
 -- Contacts of the user at p_peer (bare JID or domain) who may see presence, at most 1000.
@@ -503,8 +512,8 @@ BEGIN
     UPDATE members m SET request = 'declined'
       FROM conversations c WHERE m.user_id = p_user AND m.request = 'pending'
         AND c.id = m.conversation_id AND c.kind = 'direct'
-        AND relation_blocks(p_user, (SELECT u.jid FROM users u WHERE u.id =
-              CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END));
+        AND relation_blocks(p_user, (SELECT u.jid FROM users u
+                                       WHERE u.id = pair_other(c.member_ids, p_user)));
     PERFORM relation_guard_all(p_user, named.ret_jid);
   END IF;
 END $$;

@@ -10,7 +10,7 @@ DECLARE
   newest uuid;
 BEGIN
   SELECT * INTO c FROM conversations x WHERE x.kind = 'direct'
-    AND x.user_a = least(p_user, p_peer) AND x.user_b = greatest(p_user, p_peer);
+    AND x.member_ids = pair_key(p_user, p_peer);
   IF c.id IS NULL OR NOT relation_accept(c.id, p_user) THEN
     RETURN NULL;
   END IF;
@@ -34,9 +34,9 @@ CREATE FUNCTION request_find(p_user uuid, p_conversation uuid, OUT c conversatio
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   SELECT x.* INTO c FROM conversations x
-    WHERE x.id = p_conversation AND x.kind = 'direct' AND p_user IN (x.user_a, x.user_b);
+    WHERE x.id = p_conversation AND x.kind = 'direct' AND p_user = ANY (x.member_ids);
   SELECT u.* INTO peer FROM users u
-    WHERE u.id = CASE WHEN c.user_a = p_user THEN c.user_b ELSE c.user_a END;
+    WHERE u.id = pair_other(c.member_ids, p_user);
   SELECT m.request INTO asked FROM members m
     WHERE m.conversation_id = c.id AND m.user_id = p_user;
   subscription := EXISTS (SELECT FROM contacts x WHERE x.user_id = p_user AND x.peer = (request_find.peer).jid

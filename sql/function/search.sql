@@ -86,7 +86,7 @@ BEGIN
       FROM (SELECT max(g.position) AS position, array_agg(g.conversation_id) AS conversations,
                    array_agg(g.first_seq) AS first_seqs, array_agg(g.last_seq) AS last_seqs,
                    string_agg(g.text, ' ') AS text,
-                   string_agg(concat(c.number_a, ' ', c.number_b), ' ') AS numbers,
+                   string_agg(array_to_string(c.member_numbers, ' '), ' ') AS numbers,
                    string_agg(search_conversation(c.id), ' ') AS hashes
               FROM (SELECT m.position >> 6 AS block, m.conversation_id,
                            max(m.position) AS position, min(m.seq) AS first_seq,

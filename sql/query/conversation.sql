@@ -5,7 +5,7 @@
 SELECT conversation_get($1::uuid, $2::uuid)
 
 -- name: conversation_list
-SELECT key, rest, self, id, kind, created_at, is_a, mine_role, mine_joined, mine_read, peer_role,
+SELECT key, rest, self, whole, id, kind, created_at, is_a, mine_role, mine_joined, mine_read, peer_role,
        peer_joined, peer_read, pinned, muted, archived, request, blocked, unread, peer_id,
        peer_username, peer_name, peer_picture, peer_bio, peer_jid, peer_kind, peer_number, last_id,
        last_client_id, last_seq, last_mine, last_body, last_kind, last_failed, last_at,

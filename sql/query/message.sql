@@ -14,8 +14,7 @@ SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5
 SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
-SELECT part, id, seq, sender_id, sender, body, client_id, kind, failed, created_at,
-       sent_at
+SELECT part, id, seq, sender_id, body, client_id, kind, failed, created_at, sent_at, metadata
   FROM message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
 
 -- name: message_get

@@ -22,6 +22,8 @@ from stack_parts import base, postgres  # noqa: E402
 
 PROGRAM = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle"
 DOMAIN = "app.example.org"
+# Arrays of uuid come as lists of text.
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type((2951,), "UUID[]", psycopg2.STRING))
 
 # What the daemon sets on its connections (bridge/archive/archive.c).
 DAEMON_SETTINGS = re.findall(r"-c (\w+)=(\w+)", re.search(
@@ -198,7 +200,7 @@ class Database:
                          cursor.get("before"), cursor.get("after"), cursor.get("around"))
         if not rows:
             return None
-        head = rows[0]
+        senders = {row["sender_id"]: json.loads(row["body"]) for row in rows if row["part"] == 0}
         messages = [row for row in rows if row["part"] == 1]
         more = len(messages) > limit
         forward = cursor.get("after") is not None
@@ -207,17 +209,19 @@ class Database:
 
         def mark(message, part):
             at = [row["created_at"] for row in rows if row["part"] == part
-                  and row["sender_id"] != message["sender_id"] and row["seq"] >= message["seq"]]
+                  and (row["sender_id"] == user) == (message["sender_id"] != user)
+                  and row["seq"] >= message["seq"]]
             return moment(at[0]) if at else None
 
         items = []
         for row in messages:
             delivered, read = (None, None) if row["failed"] else (mark(row, 2), mark(row, 3))
             status = "failed" if row["failed"] else "read" if read else "delivered" if delivered else "sent"
-            sender = json.loads(head["sender"] if row["sender_id"] == head["sender_id"] else head["body"])
+            sender = row["sender_id"] and senders[row["sender_id"]]
             items.append({**FIXED, "id": row["id"], "client_id": row["client_id"],
                           "conversation_id": conversation, "seq": row["seq"], "sender_id": row["sender_id"],
-                          "content": row["body"], "sender": sender, "metadata": metadata(row["sent_at"]),
+                          "content": row["body"], "sender": sender,
+                          "metadata": metadata(row["sent_at"]) or row["metadata"] and json.loads(row["metadata"]),
                           "message_type": row["kind"],
                           "status": status, "delivered_at": delivered or read, "read_at": read,
                           "created_at": moment(row["created_at"])})
@@ -253,6 +257,8 @@ FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [
 def listed(row, self_text, user):
     """The Conversation object that core/conversation_json.c makes of a row."""
     import json
+    if row["whole"]:
+        return json.loads(row["whole"])
     mine = json.loads(self_text)
     peer = {"email": "", **{key: row[f"peer_{column}"] for key, column in (
         ("id", "id"), ("username", "username"), ("name", "name"), ("avatar_url", "picture"), ("bio", "bio"),

@@ -234,8 +234,8 @@ def test_strangers_resume_nothing(db, talk):
 def test_a_hundred_thousand_missed_messages_cost_no_more_than_the_limit(db, talk):
     alice, conversation = talk["alice"], talk["conversation"]
     before = db.head()
-    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
-            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', 0 FROM generate_series(1, 100000) n",
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, sender_seq)"
+            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', n FROM generate_series(1, 100000) n",
             conversation, before, talk["romeo"])
     db.rows("UPDATE log_head SET position = position + 100000")
     db.rows("VACUUM ANALYZE messages")
@@ -251,8 +251,8 @@ def test_a_hundred_thousand_missed_messages_cost_no_more_than_the_limit(db, talk
 def test_few_missed_messages_cost_the_same_after_a_long_history(db, talk, missed):
     alice, conversation = talk["alice"], talk["conversation"]
     before = db.head()
-    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
-            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', 0 FROM generate_series(1, 50000) n",
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, sender_seq)"
+            " SELECT gen_random_uuid(), %s, 4 + n, %s + n, %s, now(), 'x', n FROM generate_series(1, 50000) n",
             conversation, before, talk["romeo"])
     db.rows("UPDATE log_head SET position = position + 50000")
     db.rows("VACUUM ANALYZE messages")

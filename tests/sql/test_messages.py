@@ -23,9 +23,9 @@ def test_members_store_and_nobody_else(db, pair):
         {"conversation": conversation, "sender": mallory}, {"conversation": new_id(), "sender": mallory})
     assert [mine["outcome"], theirs["outcome"]] == [0, 0] and [mine["seq"], theirs["seq"]] == [1, 2]
     assert mine["created_at"] == theirs["created_at"] and mine["position"] < theirs["position"]
-    assert {mine["user_a"], mine["user_b"]} == {alice, bob} and not mine["outbox"]
+    assert set(mine["member_ids"]) == {alice, bob} and mine["direct"] and not mine["outbox"]
     # Nothing tells a conversation of others from one that does not exist.
-    tell = ("outcome", "conversation_id", "user_a", "user_b", "remote_jid", "outbox")
+    tell = ("outcome", "conversation_id", "member_ids", "direct", "remote_jid", "outbox")
     assert [stranger[key] for key in tell] == [random[key] for key in tell] == [2, None, None, None, None, False]
     assert db.one("SELECT count(*) FROM messages") == 2
 
@@ -166,7 +166,7 @@ def test_arrival_makes_the_remote_user_and_the_conversation_once(db):
     assert db.one("SELECT count(*) FROM users WHERE kind = 'remote'") == 2
     again, = db.receive({"to": f"alice@{DOMAIN}", "body": "four"})
     assert again["conversation_id"] == rows[0]["conversation_id"] and again["seq"] == 3
-    assert alice in (again["user_a"], again["user_b"])
+    assert alice in again["member_ids"]
 
 
 def test_arrival_for_nobody_stores_nothing_and_spares_its_neighbours(db):

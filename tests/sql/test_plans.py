@@ -19,20 +19,20 @@ def fill(db):
             " 'h' || n || '@' || %s FROM generate_series(1, %s) n", DOMAIN, USERS)
     db.rows("INSERT INTO users (id, kind, jid) SELECT md5('r' || n)::uuid, 'remote', 'r' || n ||"
             " '@example.org' FROM generate_series(1, %s) n", USERS)
-    db.rows("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid, position,"
-            " created_at)"
-            " SELECT md5('c' || n)::uuid, least(h, r), greatest(h, r), 1, 2, r, 'r' || n || '@example.org', n, now()"
+    db.rows("INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid, position, created_at)"
+            " SELECT md5('c' || n)::uuid, pair_key(h, r), ARRAY[1, 2], r, 'r' || n || '@example.org', n, now()"
             " FROM (SELECT n, md5('h' || n)::uuid AS h, md5('r' || n)::uuid AS r"
             "       FROM generate_series(1, %s) n) x", USERS)
-    db.rows("INSERT INTO members (conversation_id, user_id, joined_at) SELECT id, u, now() FROM conversations,"
-            " LATERAL unnest(ARRAY[user_a, user_b]) u")
+    db.rows("INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at)"
+            " SELECT c.id, u.id, u.kind, u.jid, u.number, now() FROM conversations c JOIN users u"
+            " ON u.id = ANY (c.member_ids)")
     db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, dedupe,"
             " foreign_id, markable) SELECT md5('m' || n)::uuid, md5('c' || (n %% %s + 1))::uuid, n / %s + 1,"
             " 10000 + n, md5((CASE n %% 2 WHEN 0 THEN 'h' ELSE 'r' END) || (n %% %s + 1))::uuid, now(),"
             " 'text ' || n, md5('d' || n)::uuid, 'f' || n, true FROM generate_series(0, %s) n",
             USERS, USERS, USERS, MESSAGES - 1)
     db.rows("INSERT INTO marks SELECT id, u, k, 1, now() FROM conversations,"
-            " LATERAL unnest(ARRAY[user_a, user_b]) u, unnest(ARRAY['delivered', 'read']) k")
+            " LATERAL unnest(member_ids) u, unnest(ARRAY['delivered', 'read']) k")
     db.rows("INSERT INTO outbox SELECT position, 'message', sender_id, 'x@example.org', id FROM messages"
             " WHERE position > %s", 10000 + MESSAGES - 5000)
     db.rows("INSERT INTO server_keys SELECT 'k' || n, sha256(n::text::bytea), '{send}'"

@@ -122,24 +122,55 @@ START_TEST(nulls_are_nil_and_null)
     ck_assert(uuid_is_nil(&id));
     ck_assert(!binary_boolean(result, 0, 1));
     ck_assert_ptr_null(binary_text(result, 0, 2));
+    ck_assert_ptr_null(binary_uuids(result, 0, 2));
+    ck_assert_ptr_null(binary_members(result, 0, 1, 2));
     PQclear(result);
+}
+END_TEST
+
+/* What is shorter than it says holds what is whole. */
+START_TEST(arrays_are_read_within_their_bytes)
+{
+    static const struct {
+        const char *hex;
+        guint length;
+    } arrays[] = {
+        {"000000010000000000000b860000000200000001", 0},
+        {"000000010000000000000b86000000020000000100000010" "00112233445566778899aabbccddeeff", 1},
+        {"000000010000000000000b86000000020000000100000010" "0011", 0},
+        {"000000010000000000000b860000000200000001ffffffff", 0},
+        {"000000010000000000000b860000000200000001000000ff00", 0},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(arrays); i++) {
+        PGresult *result = result_new(1);
+        set_hex(result, 0, arrays[i].hex);
+        g_autoptr(GArray) ids = binary_uuids(result, 0, 0);
+        ck_assert_uint_eq(ids->len, arrays[i].length);
+        PQclear(result);
+    }
 }
 END_TEST
 
 #define FIRST "00112233445566778899aabbccddeeff"
 #define OWN "ffeeddccbbaa99887766554433221100"
 
+/* One-dimensional arrays of two: dimensions, flags, element type, length, lower bound, elements. */
+#define IDS "000000010000000000000b860000000200000001" "00000010" FIRST "00000010" OWN
+#define NUMBERS                                                                                    \
+    "0000000100000000000000140000000200000001" "00000008" "0000000000000007" "00000008"             \
+    "0000000000000008"
+
 static PGresult *stored_row(const char *outcome, const char *id)
 {
     PGresult *result = result_new(19);
     const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
-                                 "0000000000000000", FIRST, FIRST, FIRST, FIRST, NULL, "01", "0000000000000000",
-                                 "0000000000000007", "0000000000000008", "01", "01", NULL, NULL, "01"};
+                                 "0000000000000000", FIRST, FIRST, IDS, NUMBERS, "01", NULL, "01",
+                                 "0000000000000000", "01", "01", NULL, NULL, "01", NULL};
     for (int i = 0; i < 19; i++)
         set_hex(result, i, cells[i]);
-    set_text(result, 9, "romeo@example.org");
-    set_text(result, 16, "[]");
-    set_text(result, 17, "{}");
+    set_text(result, 10, "romeo@example.org");
+    set_text(result, 15, "[]");
+    set_text(result, 16, "{}");
     return result;
 }
 
@@ -164,8 +195,12 @@ START_TEST(stored_message_is_read)
     ck_assert_int_eq(write->write.at, G_GINT64_CONSTANT(946684800000000));
     ck_assert_str_eq(write->remote_jid, "romeo@example.org");
     ck_assert_str_eq(write->sender_json, "{}");
-    ck_assert_int_eq(write->number_a, 7);
-    ck_assert_int_eq(write->number_b, 8);
+    ck_assert_uint_eq(write->members->len, 2);
+    ck_assert_int_eq(g_array_index(write->members, struct member, 0).number, 7);
+    ck_assert_int_eq(g_array_index(write->members, struct member, 1).number, 8);
+    g_autoptr(GByteArray) second = bytes_of(OWN);
+    ck_assert_mem_eq(g_array_index(write->members, struct member, 1).id.bytes, second->data, 16);
+    ck_assert(write->direct);
     ck_assert(write->held && write->receipt);
     ck_assert_str_eq(write->events, "[]");
     ck_assert(write->outbox);
@@ -220,5 +255,5 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
 END_TEST
 
 UNIT_MAIN("archive_codec", arrays_are_postgresqls, numbers_and_times_come_back,
-          nulls_are_nil_and_null, stored_message_is_read, own_row_of_a_lost_answer_counts_as_stored,
+          nulls_are_nil_and_null, arrays_are_read_within_their_bytes, stored_message_is_read, own_row_of_a_lost_answer_counts_as_stored,
           refusal_leaves_the_write_alone, codecs_fill_as_many_arrays_as_they_declare)

@@ -39,13 +39,13 @@ static json_t *page_of(int count, size_t size, const struct message_page *page)
     char ids[ROWS_MAX][UUID_TEXT_SIZE], seqs[ROWS_MAX][24];
     memset(cells, 0, sizeof cells);
     const char *const members[COLUMNS] = {
-        [0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa", [4] = "{}", [5] = "{}"};
+        [0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa", [4] = "{}"};
     memcpy(cells, members, sizeof members);
     for (int i = 0; i < count; i++) {
         g_snprintf(ids[i], sizeof ids[i], id_format, i);
         g_snprintf(seqs[i], sizeof seqs[i], "%d", i + 1);
-        const char *const row[COLUMNS] = {"1",  ids[i], seqs[i], members[3], NULL, body,
-                                          NULL, "text", "f",     "1000000",  NULL};
+        const char *const row[COLUMNS] = {"1",    ids[i], seqs[i],   members[3], body, NULL,
+                                          "text", "f",    "1000000", NULL,       NULL};
         memcpy(&cells[(i + 1) * COLUMNS], row, sizeof row);
     }
     struct made made = {.page = page};

@@ -139,12 +139,20 @@ static struct message_write *send_message(const char *text, const char *client_i
     return write;
 }
 
+/* Alice and bob, as a write yields them. */
+static GArray *members_new(void)
+{
+    const struct member members[] = {{alice->id, 4}, {bob->id, 5}};
+    GArray *array = g_array_new(FALSE, FALSE, sizeof(struct member));
+    return g_array_append_vals(array, members, G_N_ELEMENTS(members));
+}
+
 static void store(struct message_write *write, gint64 position)
 {
     write->write.position = position;
     write->seq = 1;
-    write->user_a = alice->id;
-    write->user_b = bob->id;
+    write->members = members_new();
+    write->direct = true;
     fake_settle(&write->write, OUTCOME_DONE);
 }
 
@@ -176,8 +184,6 @@ START_TEST(brief_answer_has_whole_numbers)
     struct message_draft draft = {&conversation, "hello", "temp-1", true};
     message_send(request_new(), &draft);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
-    write->number_a = 4;
-    write->number_b = 5;
     store(write, 9);
     static const char wanted[] = "{\"id\":9,\"content\":\"hello\",\"sender_id\":4,\"receiver_id\":5,"
                                  "\"created_at\":\"";
@@ -314,6 +320,8 @@ START_TEST(closed_profile_is_told_to_the_sender_alone)
     start();
     struct message_write *write = send_message("hello", "c1");
     write->sender_shown = g_strdup("{\"username\":\"closed\"}");
+    write->closed_to = g_array_new(FALSE, FALSE, sizeof(struct uuid));
+    g_array_append_val(write->closed_to, bob->id);
     store(write, 7);
     ck_assert_ptr_nonnull(strstr(answers.text, "\"sender\":{\"username\":\"alice\"}"));
     ck_assert_uint_eq(at_alice[0].heard->len, 1);
@@ -345,8 +353,7 @@ START_TEST(quiet_mark_is_told_to_the_reader_alone)
     start();
     message_read(request_new(), &conversation, NULL);
     struct mark_write *mark = (struct mark_write *)(void *)fake_take_write();
-    mark->user_a = alice->id;
-    mark->user_b = bob->id;
+    mark->members = members_new();
     fake_settle(&mark->write, OUTCOME_DONE);
     ck_assert_uint_eq(answers.status, 200);
     ck_assert_uint_eq(at_alice[0].heard->len, 1);
@@ -549,8 +556,7 @@ START_TEST(deliveries_are_gathered_into_the_newest)
         bool of_bob = uuid_equal(&mark->user, &bob->id);
         ck_assert(!mark->read);
         ck_assert(uuid_equal(&mark->message, &messages[of_bob ? 2 : 0]));
-        mark->user_a = alice->id;
-        mark->user_b = bob->id;
+        mark->members = members_new();
         mark->tells = true;
         fake_settle(&mark->write, OUTCOME_DONE);
     }
@@ -566,8 +572,7 @@ START_TEST(reading_is_answered_and_told)
     message_read(request_new(), &conversation, NULL);
     struct mark_write *mark = (struct mark_write *)(void *)fake_take_write();
     ck_assert(mark->read && uuid_is_nil(&mark->message));
-    mark->user_a = alice->id;
-    mark->user_b = bob->id;
+    mark->members = members_new();
     mark->seq = 12;
     mark->unread = 3;
     mark->tells = true;
