@@ -47,6 +47,7 @@ static struct event *event_of_row(const struct rows *rows, int row)
     rows_uuid(rows, row, 6, &event->parties.actor);
     event->parties.actor_number = rows_integer(rows, row, 7);
     event->parties.peer_number = rows_integer(rows, row, 8);
+    event->parties.many = !uuid_is_nil(&event->parties.message) && event->parties.peer_number == 0;
     return event;
 }
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge/dialect/dialect.h"
 
@@ -28,9 +29,24 @@ static void add_members(const struct event *event, json_t *payload)
     }
 }
 
+/* Its clients know conversations of two. */
+static bool is_of_many(const struct event *event)
+{
+    if (event->parties.many || event->type < EVENT_CONVERSATION_NEW || event->type > EVENT_REQUEST_NEW)
+        return event->parties.many;
+    json_t *payload = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
+    const json_t *inner = json_object_get(payload, "conversation");
+    const char *kind = json_string_value(json_object_get(inner ? inner : payload, "type"));
+    bool many = kind && strcmp(kind, "direct") != 0;
+    json_decref(payload);
+    return many;
+}
+
 static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
 {
     const char *type = type_name(event->type);
+    if (is_of_many(event))
+        return false;
     if (event->type != EVENT_TYPING && event->type != EVENT_PRESENCE) {
         dialect_write_envelope(out, type, event, cursor, event->payload);
         return true;

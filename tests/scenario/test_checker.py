@@ -18,8 +18,8 @@ def tables():
     return {
         "users": [{"id": id, "jid": jid} for id, jid in JIDS.items()],
         "conversations": [
-            {"id": TALK, "user_a": ALICE, "user_b": CAROL, "remote_user": None, "remote_jid": None},
-            {"id": WITH_BOB, "user_a": ALICE, "user_b": BOB, "remote_user": BOB, "remote_jid": JIDS[BOB]}],
+            {"id": TALK, "member_ids": [ALICE, CAROL], "remote_user": None, "remote_jid": None},
+            {"id": WITH_BOB, "member_ids": [ALICE, BOB], "remote_user": BOB, "remote_jid": JIDS[BOB]}],
         "messages": [row(1, TALK, 1, ALICE, "one"), row(2, WITH_BOB, 1, ALICE, "two"),
                      row(3, TALK, 2, CAROL, "three"), row(4, WITH_BOB, 2, BOB, "four", True),
                      row(5, WITH_BOB, 3, ALICE, "five"), row(6, TALK, 3, ALICE, "six")],

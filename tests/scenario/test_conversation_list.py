@@ -124,15 +124,16 @@ def test_a_thousand_conversations_come_in_one_statement(stack, app):
         head, = query("UPDATE log_head SET position = position + %s RETURNING position - %s", THOUSAND, THOUSAND)[0]
         query("INSERT INTO users (id, kind, jid) SELECT gen_random_uuid(), 'remote', 'p' || n || '-' || %s"
               " FROM generate_series(1, %s) n", f"{me}@example.org", THOUSAND)
-        query("WITH made AS (INSERT INTO conversations (id, user_a, user_b, number_a, number_b, remote_user, remote_jid,"
-              " position, created_at) SELECT gen_random_uuid(), least(a.id, b.id), greatest(a.id, b.id), 1, 2, b.id,"
+        query("WITH made AS (INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid,"
+              " position, created_at) SELECT gen_random_uuid(), pair_key(a.id, b.id), ARRAY[1, 2], b.id,"
               " b.jid, %s + row_number() OVER (ORDER BY b.number), now() FROM users a, users b WHERE a.id = %s"
-              " AND b.jid LIKE 'p%%-' || %s RETURNING *) INSERT INTO members (conversation_id, user_id, joined_at)"
-              " SELECT id, u, now() FROM made, unnest(ARRAY[user_a, user_b]) u", head, me, f"{me}@example.org")
-        query("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
-              " SELECT gen_random_uuid(), c.id, 1, c.position, c.remote_user, now(), 'hello',"
-              " (c.remote_user = c.user_a)::int FROM conversations c JOIN members m ON m.conversation_id = c.id"
-              " WHERE m.user_id = %s", me)
+              " AND b.jid LIKE 'p%%-' || %s RETURNING *)"
+              " INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at)"
+              " SELECT made.id, u.id, u.kind, u.jid, u.number, now() FROM made JOIN users u ON u.id = ANY (member_ids)",
+              head, me, f"{me}@example.org")
+        query("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, sender_seq)"
+              " SELECT gen_random_uuid(), c.id, 1, c.position, c.remote_user, now(), 'hello', 1"
+              " FROM conversations c JOIN members m ON m.conversation_id = c.id WHERE m.user_id = %s", me)
     before = metrics(stack)["trestle_archive_statements_total"]
     page = alice.conversations(limit=1000)
     after = metrics(stack)["trestle_archive_statements_total"]

@@ -126,9 +126,8 @@ def test_a_client_that_was_away_for_a_hundred_thousand_events_gets_resync(stack,
         cursor = socket.hello["cursor"]
     with database(stack) as query:
         head, = query("UPDATE log_head SET position = position + 100000 RETURNING position - 100000")[0]
-        query("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
-              " SELECT gen_random_uuid(), c.id, 1 + n, %s + n, u.id, now(), 'missed',"
-              " (c.user_a = u.id)::int * (1 + n) FROM conversations c, users u, generate_series(1, 100000) n"
+        query("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, sender_seq)"
+              " SELECT gen_random_uuid(), c.id, 1 + n, %s + n, u.id, now(), 'missed', 1 + n FROM conversations c, users u, generate_series(1, 100000) n"
               " WHERE c.id = %s AND u.id = %s", head, talk["id"], bella.me()["id"])
     assert alice.conversation(talk)["unread_count"] == 100_001
     with alice.ws(resume=cursor) as socket:

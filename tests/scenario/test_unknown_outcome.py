@@ -121,7 +121,7 @@ def test_an_opened_conversation_is_answered(stack, app, proxy):
         alice.request("POST", "/api/conversations", {"participant_id": dora.sub})))
     asking.start()
     proxy.wait_kept()
-    wait_stored(stack, "SELECT count(*) FROM conversations c JOIN users u ON u.id IN (c.user_a, c.user_b)"
+    wait_stored(stack, "SELECT count(*) FROM conversations c JOIN users u ON u.id = ANY (c.member_ids)"
                 " WHERE u.external_id = %s", dora.sub)
     proxy.cut()
     proxy.release()

@@ -20,7 +20,7 @@ import psycopg2
 import psycopg2.extras
 
 QUERIES = {
-    "conversations": "SELECT id, user_a, user_b, remote_user, remote_jid FROM conversations WHERE id IN %s",
+    "conversations": "SELECT id, member_ids::text[], remote_user, remote_jid FROM conversations WHERE id IN %s",
     "messages": "SELECT id, conversation_id, seq, position, sender_id, client_id, foreign_id, body"
                 " FROM messages WHERE conversation_id IN %s ORDER BY position",
     "members": "SELECT conversation_id, user_id, delivered_seq, read_seq FROM members"
@@ -154,7 +154,7 @@ class _Check:
             if row and (row["body"], row["seq"]) != (line["body"], line["seq"]):
                 self.report.broken("I3", f"{client}: {line['id']} differs from what is stored")
         for id, talk in self.conversations.items():
-            if user in (talk["user_a"], talk["user_b"]):
+            if user in talk["member_ids"]:
                 self.sequence("I3", f"{client} in {id}", got.pop(id, []), self.order[id])
         for id, ids in got.items():
             self.report.broken("I4", f"{client} got {len(ids)} messages of {id}, which is not theirs")
