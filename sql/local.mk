@@ -39,6 +39,7 @@ SQL_FUNCTIONS = \
   sql/function/contact.sql \
   sql/function/conversation.sql \
   sql/function/event.sql \
+  sql/function/group.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
   sql/function/log.sql \

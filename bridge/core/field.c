@@ -116,6 +116,33 @@ static const char *read_user(const struct field *field, const struct raw_value *
     return ret_value->integer > 0 ? NULL : "is too small";
 }
 
+#define USER_ID_MAX 255
+
+/* { "user_id": TEXT } and nothing else. */
+static bool is_user_entry(const json_t *entry)
+{
+    const json_t *id = json_object_get(entry, "user_id");
+    size_t length = json_string_length(id);
+    return json_is_string(id) && json_object_size(entry) == 1 && length > 0 && length <= USER_ID_MAX &&
+           text_is_xml_safe(json_string_value(id), length);
+}
+
+static const char *read_users(const struct field *field, const struct raw_value *raw,
+                              struct field_value *ret_value)
+{
+    size_t i;
+    json_t *entry;
+    if (!json_is_array(raw->json))
+        return "must be a list";
+    json_array_foreach(raw->json, i, entry)
+    {
+        if (!is_user_entry(entry))
+            return "must hold objects with a user_id";
+    }
+    ret_value->list = raw->json;
+    return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");
+}
+
 static const char *read_choice(const struct field *field, const struct raw_value *raw,
                                struct field_value *ret_value)
 {
@@ -186,6 +213,8 @@ static const char *read_value(const struct field *field, const struct raw_value 
         return read_choice(field, raw, ret_value);
     case FIELD_USER:
         return read_user(field, raw, ret_value);
+    case FIELD_USERS:
+        return read_users(field, raw, ret_value);
     default:
         g_return_val_if_reached("has an unknown type");
     }

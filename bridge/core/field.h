@@ -17,6 +17,7 @@ enum field_type {
     FIELD_INTEGER, /* minimum/maximum: value */
     FIELD_BOOLEAN,
     FIELD_CHOICE,  /* text, one of CHOICES */
+    FIELD_USERS,   /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
     FIELD_USER     /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer */
 };
 
@@ -46,6 +47,7 @@ struct field_value {
     size_t length;    /* of text, in bytes */
     gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1; FIELD_USER when text is NULL */
     struct uuid uuid; /* FIELD_UUID */
+    json_t *list;     /* FIELD_USERS: the list; borrowed from the request */
 };
 
 /* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent. */

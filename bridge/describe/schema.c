@@ -350,6 +350,12 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
     case FIELD_CHOICE:
         schema = choices_of(field);
         break;
+    case FIELD_USERS:
+        schema = json_pack("{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}}, s:[s], s:b}}", "type", "array", "items",
+                           "type", "object", "properties", "user_id", "type", "string", "minLength", 1,
+                           "maxLength", 255, "required", "user_id", "additionalProperties", 0);
+        set_bounds(schema, field, "minItems", "maxItems");
+        break;
     case FIELD_USER:
         schema = json_pack("{s:[s,s], s:i, s:I}", "type", "string", "integer", "minimum", 1, "maximum",
                            (json_int_t)G_MAXINT64);

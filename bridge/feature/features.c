@@ -15,6 +15,7 @@ extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_follow;
+extern const struct feature feature_group;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -50,6 +51,7 @@ const struct feature *const features[] = {
     &feature_pep,  /* these two look on at presence, */
     &feature_peer, /* before it is dealt with */
     &feature_conversation,
+    &feature_group,
     &feature_typing, /* looks at messages and leaves them to the next */
     &feature_message,
     &feature_search,

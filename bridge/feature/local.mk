@@ -10,6 +10,7 @@ libfeature_a_SOURCES = \
   bridge/feature/disco.c \
   bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/follow.c \
+  bridge/feature/group.c \
   bridge/feature/last.c \
   bridge/feature/limits.c \
   bridge/feature/message.c \

@@ -137,10 +137,11 @@ BEGIN
              'users', event_audience(e)) ORDER BY e.position)::text
       FROM events e
       CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.type IN ('conversation.new', 'conversation.updated') THEN (
+        SELECT CASE WHEN e.type IN ('conversation.new', 'conversation.updated') THEN coalesce((
             SELECT o.object FROM (SELECT user_text(u) AS object FROM users u
                                     WHERE u.id = e.user_id OFFSET 0) self
-              CROSS JOIN LATERAL conversation_object(e.user_id, self.object, e.conversation_id) o)
+              CROSS JOIN LATERAL conversation_object(e.user_id, self.object, e.conversation_id) o),
+            event_payload(e.user_id, e, p_first))
           ELSE event_payload(e.user_id, e, p_first) END AS shown OFFSET 0) p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;

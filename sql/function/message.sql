@@ -300,7 +300,8 @@ CREATE FUNCTION message_shown(p_viewer uuid, m messages, c conversations) RETURN
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT message_text(m, user_text(s.shown), s.delivered_at, s.read_at)
+    SELECT message_text(m, CASE WHEN m.sender_id IS NOT NULL THEN user_text(s.shown) END,
+                        s.delivered_at, s.read_at)
       FROM (SELECT -- Who blocks the other has guarded the conversation.
                    CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                         THEN user_shown(p_viewer, u) ELSE u END AS shown,

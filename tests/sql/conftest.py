@@ -155,7 +155,7 @@ class Database:
         return self.change("conversation_open", user, participant=reference, jid=jid, domain=DOMAIN,
                            field="participant_id", on=on)
 
-    def change(self, name, user, on=None, **arguments):
+    def change(self, name, user, /, on=None, **arguments):
         """Carries out one change: { outcome, result, position, at, events }."""
         import json
         row, = self.rows("SELECT * FROM change_apply(ARRAY[%s], ARRAY[%s]::uuid[], ARRAY[%s])", name, user,
