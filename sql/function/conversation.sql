@@ -119,7 +119,7 @@ BEGIN
         SELECT string_agg(concat('{"user":', user_text(user_shown(p_user, u)), ',"role":"', o.role,
                  '","joined_at":', json_time(o.joined_at), ',"last_read_seq":',
                  CASE WHEN o.quiet AND o.user_id <> p_user THEN told_read_seq(o.conversation_id, o.user_id)
-                      ELSE o.read_seq END, '}'), ',' ORDER BY o.joined_at, o.number)
+                      ELSE o.read_seq END, '}'), ',' ORDER BY array_position(c.member_ids, o.user_id))
           FROM members o JOIN users u ON u.id = o.user_id
           WHERE o.conversation_id = c.id AND o.state = 'joined'),
       '],"participant1":null,"participant2":null,"participant1_id":null,"participant2_id":null,'

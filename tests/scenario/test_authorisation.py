@@ -43,6 +43,8 @@ ROWS = {
     "GET /api/admin/jobs": server_key(),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
+    "POST /api/groups": signed_in({"name": "matrix", "members": [{"user_id": "nobody"}]}, own="refused",
+                                  anonymous_own="unauthenticated"),
     "GET /api/conversations/{conversation_id}": members(),
     "GET /api/conversations/{conversation_id}/messages": members(),
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}, blocked="refused"),

@@ -209,3 +209,65 @@ def test_a_group_of_two_is_no_direct_conversation(db):
     assert {c["type"] for c in db.conversations(alice)["items"]} == {"group", "direct"}
     assert [c["id"] for c in db.conversations(bob, q="fiv")["items"]] == [group]
     assert [c["id"] for c in db.conversations(bob, filter="unread")["items"]] == [group]
+
+
+# ---- The upgrade --------------------------------------------------------------------------------------------------
+
+BEFORE = "0020" # the first migration with members
+
+
+def fill_old(cursor, talks, messages):
+    """TALKS direct conversations as the versions before have them, MESSAGES messages in them by both, in any order."""
+    cursor.execute("INSERT INTO users (id, kind, external_id, jid) SELECT md5(n::text)::uuid, 'hosted', 'u' || n,"
+                   " 'u' || n || '@app.example.org' FROM generate_series(0, %s) n", (talks,))
+    cursor.execute("INSERT INTO conversations (id, user_a, user_b, number_a, number_b, position, created_at)"
+                   " SELECT md5('c' || n)::uuid, least(a.id, b.id), greatest(a.id, b.id),"
+                   "  CASE WHEN a.id < b.id THEN a.number ELSE b.number END, CASE WHEN a.id < b.id THEN b.number ELSE a.number END,"
+                   "  n, now() FROM generate_series(1, %s) n JOIN users a ON a.external_id = 'u0'"
+                   " JOIN users b ON b.external_id = 'u' || n", (talks,))
+    cursor.execute("INSERT INTO members (conversation_id, user_id, joined_at) SELECT c.id, u, now() FROM conversations c,"
+                   " unnest(ARRAY[c.user_a, c.user_b]) u")
+    cursor.execute("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, from_a)"
+                   " SELECT md5('m' || n)::uuid, c.id, row_number() OVER w, %(talks)s + n,"
+                   "  CASE WHEN by_a THEN c.user_a ELSE c.user_b END, now(), 'text ' || n, count(*) FILTER (WHERE by_a) OVER w"
+                   " FROM (SELECT n, md5('c' || 1 + n %% %(talks)s)::uuid AS id, md5('s' || n) < '8' AS by_a"
+                   "         FROM generate_series(1, %(messages)s) n) drawn JOIN conversations c ON c.id = drawn.id"
+                   " WINDOW w AS (PARTITION BY c.id ORDER BY n)", {"talks": talks, "messages": messages})
+    # Who has read up to where; others_seen as the versions before have it.
+    cursor.execute("UPDATE members o SET read_seq = m.seq, delivered_seq = m.seq,"
+                   " others_seen = CASE WHEN o.user_id = c.user_a THEN m.seq - m.from_a ELSE m.from_a END"
+                   " FROM conversations c JOIN messages m ON m.conversation_id = c.id"
+                   " WHERE c.id = o.conversation_id AND m.seq = 1 + length(o.user_id::text || c.id::text) % 5")
+    cursor.execute("UPDATE log_head SET position = %s", (talks + messages,))
+
+
+def test_the_upgrade_keeps_members_counts_and_order(cluster):
+    from test_schema import migrations
+    name = cluster.create()
+    connection = cluster.connect(name)
+    with connection.cursor() as cursor:
+        for path in migrations():
+            if path.stem >= BEFORE:
+                break
+            cursor.execute(path.read_text())
+            cursor.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (int(path.stem[:4]), path.stem[5:]))
+        fill_old(cursor, 40, 3000)
+    connection.commit()
+    cluster.migrate(name)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        def all_of(statement):
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+        assert all_of("SELECT count(*) FROM messages WHERE sender_seq <> (SELECT count(*) FROM messages x WHERE"
+                      " x.conversation_id = messages.conversation_id AND x.sender_id = messages.sender_id"
+                      " AND x.seq <= messages.seq)") == [(0,)]
+        assert all_of("SELECT count(*) FROM conversations c WHERE c.member_ids <> (SELECT array_agg(m.user_id ORDER BY m.user_id)"
+                      " FROM members m WHERE m.conversation_id = c.id) OR c.member_numbers <> (SELECT array_agg(m.number"
+                      " ORDER BY m.user_id) FROM members m WHERE m.conversation_id = c.id)") == [(0,)]
+        wrong = all_of("SELECT o.user_id, (conversation_get(o.user_id, o.conversation_id)::json->>'unread_count')::int AS shown,"
+                       " (SELECT count(*) FROM messages m WHERE m.conversation_id = o.conversation_id AND m.seq > o.read_seq"
+                       " AND m.sender_id <> o.user_id) AS counted FROM members o")
+        assert len(wrong) == 80 and all(shown == counted for _, shown, counted in wrong)
+    connection.close()
