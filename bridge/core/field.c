@@ -9,6 +9,7 @@
 
 #include "bridge/base/text.h"
 #include "bridge/core/field.h"
+#include "xep/name.h"
 
 /* One value as it came: TEXT, or JSON of another type, or neither when it is absent. */
 struct raw_value {
@@ -91,7 +92,12 @@ static const char *read_text(const struct field *field, const struct raw_value *
         return "holds characters that cannot be carried";
     ret_value->text = raw->text;
     ret_value->length = raw->length;
-    return check_bounds(field, (gint64)raw->length, "is too short", "is too long");
+    const char *wrong = check_bounds(field, (gint64)raw->length, "is too short", "is too long");
+    if (!wrong && (field->flags & FIELD_LINE) && !name_is_fine(raw->text, NAME_LINE))
+        return "must be one line that can be seen, with nothing hidden in it";
+    if (!wrong && (field->flags & FIELD_PROSE) && !name_is_fine(raw->text, NAME_PROSE))
+        return "must be a text that can be seen, with nothing hidden in it";
+    return wrong;
 }
 
 #define WHOLE_MAX 9007199254740992.0 /* up to which each whole number has a double of its own */

@@ -27,10 +27,12 @@ enum field_flag {
     FIELD_IN_QUERY = 1 << 2, /* REST: from the query string; WebSocket: from the payload */
     FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks it, else must agree */
     FIELD_LAST_EVENT = 1 << 4, /* REST: the header Last-Event-ID goes before the query */
-    FIELD_ONE_OF = 1 << 6,  /* exactly one of the fields with this flag is to be there */
-    FIELD_JID = 1 << 7,     /* for the description: an address of XMPP, which the handler checks */
-    FIELD_UNTIL = 1 << 8,   /* likewise: a time of RFC 3339 or "forever" */
-    FIELD_NULLABLE = 1 << 5 /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
+    FIELD_NULLABLE = 1 << 5, /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
+    FIELD_ONE_OF = 1 << 6,   /* exactly one of the fields with this flag is to be there */
+    FIELD_JID = 1 << 7,      /* for the description: an address of XMPP, which the handler checks */
+    FIELD_UNTIL = 1 << 8,    /* likewise: a time of RFC 3339 or "forever" */
+    FIELD_LINE = 1 << 9,     /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
+    FIELD_PROSE = 1 << 10    /* likewise, in one line or several */
 };
 
 struct field {

@@ -8,12 +8,15 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/limit.h"
 #include "bridge/core/request.h"
+#include "xep/name.h"
 
-#define OTHERS_MAX 255 /* members besides the owner (contract H28) */
+#define OTHERS_MAX 255 /* members besides the owner */
+#define GROUP_NAME_MAX 256
+#define DESCRIPTION_MAX 4096
 
 static const struct field create_fields[] = {
-    {"name", FIELD_TEXT, FIELD_REQUIRED, 1, 256, NULL},
-    {"description", FIELD_TEXT, 0, 0, 4096, NULL},
+    {"name", FIELD_TEXT, FIELD_REQUIRED | FIELD_LINE, 1, GROUP_NAME_MAX, NULL},
+    {"description", FIELD_TEXT, FIELD_PROSE, 1, DESCRIPTION_MAX, NULL},
     {"members", FIELD_USERS, FIELD_REQUIRED, 1, OTHERS_MAX, NULL},
     {0},
 };
@@ -33,9 +36,12 @@ static void group_create(struct request *request)
         return;
     uuid_generate(&id);
     uuid_format(&id, text);
-    json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O}", "id", text, "name", given[CREATE_NAME].text,
-                                  "description", given[CREATE_DESCRIPTION].text, "members",
-                                  given[CREATE_MEMBERS].list);
+    g_autofree char *name = name_clean(given[CREATE_NAME].text, GROUP_NAME_MAX, NAME_LINE);
+    g_autofree char *description = given[CREATE_DESCRIPTION].present
+                                       ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
+                                       : NULL;
+    json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O}", "id", text, "name", name, "description",
+                                  description, "members", given[CREATE_MEMBERS].list);
     change_submit(request->core, "group_create", &request->account->id, arguments, group_created, request);
 }
 

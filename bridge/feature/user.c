@@ -29,8 +29,8 @@ static void user_me(struct request *request)
 /* ---- One's own profile ------------------------------------------------------------------------------- */
 
 static const struct field profile_fields[] = {
-    {"name", FIELD_TEXT, 0, 1, 255, NULL},
-    {"bio", FIELD_TEXT, 0, 1, 2000, NULL},
+    {"name", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
+    {"bio", FIELD_TEXT, FIELD_PROSE, 1, 2000, NULL},
     {0},
 };
 
@@ -49,33 +49,12 @@ static void put_member(json_t *arguments, const struct request *request, int fie
         json_object_set_new(arguments, name, json_null());
 }
 
-/* Refuses REQUEST unless value FIELD of it is absent or as SHAPE wants it. */
-static bool is_seen(struct request *request, const struct field *fields, int field,
-                    enum name_shape shape)
-{
-    const struct field_value *value = &request->values[field];
-    if (!value->present || name_is_fine(value->text, shape))
-        return true;
-    struct field_problem problem = {ERROR_UNPROCESSABLE, "",
-                                    shape == NAME_LINE
-                                        ? "must be one line that can be seen, with nothing hidden in it"
-                                        : "must be a text that can be seen, with nothing hidden in it"};
-    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", fields[field].name);
-    request_fail_field(request, &problem);
-    return false;
-}
-
 static void user_patch(struct request *request)
 {
     static const enum name_shape shapes[] = {NAME_LINE, NAME_PROSE};
     json_t *arguments = json_object();
-    for (int i = 0; profile_fields[i].name; i++) {
-        if (!is_seen(request, profile_fields, i, shapes[i])) {
-            json_decref(arguments);
-            return;
-        }
+    for (int i = 0; profile_fields[i].name; i++)
         put_member(arguments, request, i, shapes[i]);
-    }
     profile_change(request, arguments);
 }
 
@@ -94,8 +73,8 @@ static void user_get(struct request *request)
 
 static const struct field create_fields[] = {
     {"external_id", FIELD_TEXT, FIELD_REQUIRED, 1, 255, NULL},
-    {"username", FIELD_TEXT, 0, 1, 255, NULL},
-    {"name", FIELD_TEXT, 0, 1, 255, NULL},
+    {"username", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
+    {"name", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
     {"picture", FIELD_TEXT, 0, 1, 2048, NULL},
     {0},
 };
@@ -123,9 +102,6 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
 static void user_create(struct request *request)
 {
     const struct field_value *values = request->values;
-    if (!is_seen(request, create_fields, CREATE_USERNAME, NAME_LINE) ||
-        !is_seen(request, create_fields, CREATE_NAME, NAME_LINE))
-        return;
     struct user_claims claims = {.subject = values[CREATE_EXTERNAL_ID].text,
                                  .username = values[CREATE_USERNAME].text,
                                  .name = values[CREATE_NAME].text,

@@ -28,8 +28,6 @@ CREATE FUNCTION user_is_used(p_user uuid, p_jid text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM members m WHERE m.user_id = p_user)
-    OR EXISTS (SELECT FROM conversations c WHERE c.user_a = p_user)
-    OR EXISTS (SELECT FROM conversations c WHERE c.user_b = p_user)
     OR EXISTS (SELECT FROM contacts c WHERE c.peer = p_jid)
     OR EXISTS (SELECT FROM blocks b WHERE b.peer = p_jid)
     OR EXISTS (SELECT FROM events e WHERE e.user_id = p_user AND e.audience <> 'members');

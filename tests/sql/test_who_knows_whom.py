@@ -201,8 +201,8 @@ TOLD = {
 
 
 def conversation_of(db, people):
-    rows = db.rows("SELECT id FROM conversations WHERE user_a = least(%s::uuid, %s) AND user_b = greatest(%s::uuid, %s)",
-                   *(people["alice"], people["carol"]) * 2)
+    rows = db.rows("SELECT id FROM conversations WHERE kind = 'direct' AND member_ids = pair_key(%s, %s)",
+                   people["alice"], people["carol"])
     return rows[0]["id"] if rows else None
 
 
