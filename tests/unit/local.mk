@@ -146,7 +146,7 @@ tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
 # bridge/ws
-ws_test_libs = libws.a libdialect.a libcore.a libloop.a libbase.a $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+ws_test_libs = libws.a libdialect.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
 ws_tests = \
