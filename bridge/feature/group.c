@@ -40,14 +40,15 @@ static void group_create(struct request *request)
     g_autofree char *description = given[CREATE_DESCRIPTION].present
                                        ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
                                        : NULL;
-    json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O}", "id", text, "name", name, "description",
-                                  description, "members", given[CREATE_MEMBERS].list);
+    json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name,
+                                  "description", description, "members", given[CREATE_MEMBERS].list,
+                                  "once", change_once(request));
     change_submit(request->core, "group_create", &request->account->id, arguments, group_created, request);
 }
 
 static const struct operation operations[] = {
     {.method = "POST", .path = "/api/groups", .fields = create_fields, .handle = group_create,
-     .flags = OPERATION_MAKES, .reply = "Conversation",
+     .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes a conversation of the caller and others"},
     {0},

@@ -36,6 +36,7 @@ END $$;
 CREATE FUNCTION once_object(p_change text, p_result jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE p_change WHEN 'conversation_open' THEN p_result->>'id'
+                       WHEN 'group_create' THEN p_result->>'id'
                        WHEN 'contact_add' THEN p_result #>> '{contact,user,id}' END
 $$;
 
@@ -45,6 +46,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE p_change
     WHEN 'conversation_open' THEN conversation_get(p_user, p_object::uuid)::jsonb
+    WHEN 'group_create' THEN conversation_get(p_user, p_object::uuid)::jsonb
     WHEN 'contact_add' THEN (
       SELECT jsonb_build_object('contact', contact_json(p_user, u), 'stranger', false)
         FROM users u WHERE u.id = p_object::uuid)

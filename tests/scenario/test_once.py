@@ -22,6 +22,16 @@ def test_a_conversation_is_opened_once(app):
     assert carol.request("POST", "/api/conversations", body, key("k1")).status == 201, "somebody else's key"
 
 
+def test_a_group_is_made_once(app):
+    alice, bella = app("alice"), app("bella")
+    body = {"name": "Two", "members": [{"user_id": bella.me()["id"]}]}
+    first = alice.call(201, "POST", "/api/groups", body, key("g"))
+    assert alice.call(200, "POST", "/api/groups", body, key("g"))["id"] == first["id"]
+    assert alice.request("POST", "/api/groups", {**body, "name": "Other"}, key("g")).status == 422
+    assert alice.call(201, "POST", "/api/groups", body)["id"] != first["id"]
+    assert len(alice.conversations()["items"]) == len(bella.conversations()["items"]) == 2
+
+
 def test_a_contact_is_asked_once(app):
     alice, bella = app("alice"), app("bella")
     body = {"user_id": bella.me()["id"]}
