@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/stanzas.h"
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
@@ -24,53 +25,10 @@
 #include "xep/message.h"
 #include "xep/message_text.h"
 #include "xep/presence.h"
-#include "xep/stream_reader.h"
 #include "xep/visible.h"
 #include "xep/time.h"
 
-#define ROOT                                                                                       \
-    "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' "                              \
-    "xmlns='jabber:component:accept'>"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void ignore_opened(const char *id, const char *from, void *userdata)
-{
-    (void)id;
-    (void)from;
-    (void)userdata;
-}
-
-static void ignore_over_limit(const struct stream_header *header, enum stream_limit limit,
-                              void *userdata)
-{
-    (void)header;
-    (void)limit;
-    (void)userdata;
-}
-
-static void ignore_closed(void *userdata)
-{
-    (void)userdata;
-}
-
-static void ignore_failed(enum stream_failure failure, const char *text, void *userdata)
-{
-    (void)failure;
-    (void)text;
-    (void)userdata;
-}
-
-static void feed(const struct stream_callbacks *callbacks, const char *data, size_t size,
-                 void *userdata)
-{
-    static const struct stream_limits limits = {
-        .stanza_bytes = 1 << 20, .elements = 4096, .depth = 64, .children = 1000, .attributes = 64};
-    struct stream_reader *reader = stream_reader_new(&limits, callbacks, userdata);
-    stream_reader_feed(reader, ROOT, strlen(ROOT));
-    stream_reader_feed(reader, data, size);
-    stream_reader_free(reader);
-}
 
 static void keep_text(xmpp_stanza_t *stanza, void *userdata)
 {
@@ -81,12 +39,10 @@ static void keep_text(xmpp_stanza_t *stanza, void *userdata)
 
 static void check_round_trip(xmpp_stanza_t *stanza)
 {
-    static const struct stream_callbacks callbacks = {ignore_opened, keep_text, ignore_over_limit,
-                                                      ignore_closed, ignore_failed};
     size_t length;
     g_autofree char *before = stanza_to_link_text(stanza, &length);
     g_autofree char *after = NULL;
-    feed(&callbacks, before, length, &after);
+    stanzas_feed(before, length, keep_text, &after);
     if (!after || strcmp(before, after) != 0)
         abort();
 }
@@ -193,9 +149,7 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct stream_callbacks callbacks = {ignore_opened, run_codecs, ignore_over_limit,
-                                                      ignore_closed, ignore_failed};
     if (size <= 100000)
-        feed(&callbacks, (const char *)data, size, NULL);
+        stanzas_feed((const char *)data, size, run_codecs, NULL);
     return 0;
 }

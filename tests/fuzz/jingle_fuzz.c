@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/stanzas.h"
 #include "xep/0166_jingle.h"
 #include "xep/0215_external_services.h"
 #include "xep/0353_jingle_message.h"
@@ -16,7 +17,6 @@
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/sdp.h"
-#include "xep/stream_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -96,46 +96,6 @@ static void run_stanza(xmpp_stanza_t *stanza, void *userdata)
         check_description(description);
 }
 
-static void ignore_opened(const char *id, const char *from, void *userdata)
-{
-    (void)id;
-    (void)from;
-    (void)userdata;
-}
-
-static void ignore_over_limit(const struct stream_header *header, enum stream_limit limit,
-                              void *userdata)
-{
-    (void)header;
-    (void)limit;
-    (void)userdata;
-}
-
-static void ignore_closed(void *userdata)
-{
-    (void)userdata;
-}
-
-static void ignore_failed(enum stream_failure failure, const char *text, void *userdata)
-{
-    (void)failure;
-    (void)text;
-    (void)userdata;
-}
-
-static void run_xml(const char *text, size_t length)
-{
-    static const char root[] = "<stream:stream xmlns:stream='http://etherx.jabber.org/streams' "
-                               "xmlns='jabber:component:accept'>";
-    static const struct stream_callbacks callbacks = {ignore_opened, run_stanza, ignore_over_limit,
-                                                      ignore_closed, ignore_failed};
-    const struct stream_limits limits = STREAM_LIMITS_DEFAULT;
-    struct stream_reader *reader = stream_reader_new(&limits, &callbacks, NULL);
-    stream_reader_feed(reader, root, sizeof root - 1);
-    stream_reader_feed(reader, text, length);
-    stream_reader_free(reader);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -146,6 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (data[0] == 'c')
         run_candidate(text, size - 1);
     else
-        run_xml(text, size - 1);
+        stanzas_feed(text, size - 1, run_stanza, NULL);
     return 0;
 }
