@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What two sides agree on for a call, in a form that is neither SDP nor Jingle: sdp.h and session.h
+/* What two sides agree on for a call, in a form that is neither SDP nor Jingle: sdp.h and content.h
  * read it from one of them and write the other.
  *
  * Every string is checked before it is kept: UTF-8, no control characters, within the ceilings
