@@ -171,10 +171,10 @@ static bool scan_add_hidden(struct scan *scan, gunichar c)
 
 static bool scan_add_mark(struct scan *scan, gunichar c)
 {
-    if (!scan->base || (is_stacked(c) && scan->marks >= MARKS_MAX))
+    if (!scan->base || scan->marks >= MARKS_MAX)
         return false;
     scan_flush(scan, c);
-    scan->marks += is_stacked(c);
+    scan->marks++;
     g_string_append_unichar(scan->out, c);
     return true;
 }

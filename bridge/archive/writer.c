@@ -222,7 +222,7 @@ static void batch_done(PGresult *result, void *data)
     struct writer *writer = batch->writer;
     g_queue_remove(&writer->in_flight, batch);
     enum error_code error = result ? archive_result_error(result) : ERROR_NONE;
-    if (error == ERROR_UNAVAILABLE)
+    if (error != ERROR_NONE)
         health_note_error(writer->health, result);
     /* What may have been stored by an earlier sending is not refused because the database is busy. */
     if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
@@ -375,9 +375,11 @@ static size_t text_size(const char *text)
     return text ? strlen(text) : 0;
 }
 
-/* Only messages hold texts worth counting. */
+/* Messages and changes hold texts worth counting. */
 static size_t write_size(const struct write *write)
 {
+    if (write->kind == WRITE_CHANGE)
+        return text_size(((const struct change_write *)(const void *)write)->arguments);
     if (!write_dedupe(write))
         return 0;
     const struct message_write *message = (const struct message_write *)(const void *)write;

@@ -145,7 +145,8 @@ static bool take_back(ssize_t written)
     struct stat status;
     off_t end = lseek(log_fd, 0, SEEK_CUR);
     return end >= written && fstat(log_fd, &status) == 0 && S_ISREG(status.st_mode) &&
-           status.st_size == end && ftruncate(log_fd, end - written) == 0;
+           status.st_size == end && ftruncate(log_fd, end - written) == 0 &&
+           lseek(log_fd, end - written, SEEK_SET) >= 0;
 }
 
 static bool write_line(char *line, size_t length)

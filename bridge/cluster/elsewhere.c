@@ -86,9 +86,10 @@ static void clear_instance(struct core *core, int bit, GHashTable *keep)
 
 static void on_users(struct core *core, const json_t *message, void *data)
 {
-    int bit = instance_bit(core->elsewhere, bus_sender(core), true);
-    const json_t *users = json_object_get(message, "users");
     bool online = json_is_true(json_object_get(message, "on"));
+    /* One that has left says of its last users that they go: it is not made anew for that. */
+    int bit = instance_bit(core->elsewhere, bus_sender(core), online);
+    const json_t *users = json_object_get(message, "users");
     size_t count = MIN(json_array_size(users), USERS_IN_MESSAGE);
     g_autofree struct uuid *ids = g_new0(struct uuid, count + 1);
     g_autoptr(GHashTable) keep = g_hash_table_new(uuid_hash, uuid_equal);

@@ -94,13 +94,13 @@ static json_t *entry_json(const struct span_entry *entry)
     json_t *audience = json_array();
     for (guint i = 0; i < entry->count; i++)
         json_array_append_new(audience, uuid_json(&entry->audience[i]));
-    return json_pack("{s:s, s:I, s:s, s:s%, s:o, s:o, s:o, s:o, s:I, s:I}", "type",
+    return json_pack("{s:s, s:I, s:s, s:s%, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "type",
                      event_type_name(event->type), "position", (json_int_t)event->position, "stamp",
                      event->stamp, "payload", event->payload, event->payload_length, "to", audience,
                      "conversation", uuid_json(&parties->conversation), "message",
                      uuid_json(&parties->message), "actor", uuid_json(&parties->actor),
                      "actor_number", (json_int_t)parties->actor_number, "peer_number",
-                     (json_int_t)parties->peer_number);
+                     (json_int_t)parties->peer_number, "many", parties->many);
 }
 
 static void publish_chunk(struct core *core, gint64 before, gint64 last, json_t *events)
@@ -164,6 +164,7 @@ static struct event *event_of_json(const json_t *object)
     json_uuid(object, "actor", &parties->actor);
     parties->actor_number = json_integer_value(json_object_get(object, "actor_number"));
     parties->peer_number = json_integer_value(json_object_get(object, "peer_number"));
+    parties->many = json_is_true(json_object_get(object, "many"));
     return event;
 }
 

@@ -13,39 +13,58 @@
 #include "bridge/core/revocation.h"
 #include "bridge/core/provision.h"
 
+#define ATTEMPTS_MAX 20 /* of asking; each waits as long as the archive has patience */
+
 struct question {
     struct core *core;
     struct uuid user;
     struct uuid credential;
+    gint64 issued; /* 0: a server key let it in, which is not signed out */
+    unsigned attempts;
 };
+
+static void question_ask(struct question *question);
 
 /* state, position, created_at of session_check(); the last is NULL for a user that is not there. */
 static void subscriber_checked(const struct rows *rows, enum error_code error, void *data)
 {
-    g_autofree struct question *question = data;
+    struct question *question = data;
+    struct core *core = question->core;
     bool good = error == ERROR_NONE && rows_count(rows) == 1 && rows_integer(rows, 0, 0) == 0 &&
                 rows_text(rows, 0, 2);
     struct revocation revocation = {.user = question->user, .credential = question->credential,
                                     .reason = "sign in again"};
-    if (!question->core->archive)
+    if (core->archive && error == ERROR_UNAVAILABLE && ++question->attempts < ATTEMPTS_MAX) {
+        question_ask(question); /* the connections come over to the new log one by one */
+        return;
+    }
+    g_free(question);
+    if (!core->archive)
         return; /* stopping */
     if (good)
-        relation_changed_elsewhere(question->core, &question->user); /* contacts, blocks, privacy */
+        relation_changed_elsewhere(core, &revocation.user); /* contacts, blocks, privacy */
     else
-        session_revoke(question->core, &revocation);
+        session_revoke(core, &revocation);
+}
+
+static void question_ask(struct question *question)
+{
+    char user[UUID_TEXT_SIZE], credential[UUID_TEXT_SIZE], issued[24];
+    uuid_format(&question->user, user);
+    uuid_format(&question->credential, credential);
+    g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, question->issued);
+    bool own = question->issued > 0;
+    const char *values[] = {user, own ? credential : NULL, own ? issued : NULL};
+    archive_query(question->core->archive, QUERY_SESSION_CHECK, values, subscriber_checked, question);
 }
 
 static void subscriber_check(struct core *core, const struct subscriber *subscriber)
 {
     struct question *question = g_new0(struct question, 1);
-    char credential[UUID_TEXT_SIZE], issued[24];
-    *question = (struct question){core, subscriber->account->id, subscriber->grant.credential};
-    uuid_format(&subscriber->grant.credential, credential);
-    g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, subscriber->grant.issued);
-    bool own = subscriber->grant.issued > 0; /* else a server key let it in, which is not signed out */
-    const char *values[] = {subscriber->account->id_text, own ? credential : NULL,
-                            own ? issued : NULL};
-    archive_query(core->archive, QUERY_SESSION_CHECK, values, subscriber_checked, question);
+    *question = (struct question){.core = core, .user = subscriber->account->id,
+                                  .credential = subscriber->grant.credential,
+                                  .issued = subscriber->grant.issued};
+    question_ask(question);
 }
 
 /* A subscriber may remove itself, or others, while it is told. */

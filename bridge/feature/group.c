@@ -10,7 +10,7 @@
 #include "bridge/core/request.h"
 #include "xep/name.h"
 
-#define OTHERS_MAX 255 /* members besides the owner */
+#define OTHERS_MAX 63 /* members besides the owner: each is told of all, while all writes wait */
 #define GROUP_NAME_MAX 256
 #define DESCRIPTION_MAX 4096
 
@@ -22,9 +22,23 @@ static const struct field create_fields[] = {
 };
 enum { CREATE_NAME, CREATE_DESCRIPTION, CREATE_MEMBERS };
 
+struct making {
+    struct request *request;
+    unsigned held; /* of LIMIT_STRANGERS, until it is known how many members are strangers */
+};
+
 static void group_created(const struct change_result *result, void *data)
 {
-    change_reply(data, 201, result);
+    g_autofree struct making *making = data;
+    struct request *request = making->request;
+    json_int_t strangers =
+        change_succeeded(result) ? json_integer_value(json_object_get(result->json, "strangers")) : 0;
+    for (; making->held > strangers; making->held--)
+        limit_release(request->core, request->account, LIMIT_STRANGERS);
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
+        request_fail_limited(request, LIMIT_STRANGERS);
+    else
+        change_reply_member(request, 201, result, "conversation");
 }
 
 static void group_create(struct request *request)
@@ -40,10 +54,22 @@ static void group_create(struct request *request)
     g_autofree char *description = given[CREATE_DESCRIPTION].present
                                        ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
                                        : NULL;
+    if (!name) {
+        static const struct field_problem unseen = {ERROR_UNPROCESSABLE, "/name", "shows nothing"};
+        request_fail_field(request, &unseen);
+        return;
+    }
+    struct making *making = g_new0(struct making, 1);
+    making->request = request;
+    while (!request->by_key && making->held < json_array_size(given[CREATE_MEMBERS].list) &&
+           limit_hold(request->core, request->account, LIMIT_STRANGERS))
+        making->held++;
     json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name,
                                   "description", description, "members", given[CREATE_MEMBERS].list,
                                   "once", change_once(request));
-    change_submit(request->core, "group_create", &request->account->id, arguments, group_created, request);
+    if (!request->by_key)
+        json_object_set_new(arguments, "strangers_max", json_integer(making->held));
+    change_submit(request->core, "group_create", &request->account->id, arguments, group_created, making);
 }
 
 static const struct operation operations[] = {

@@ -115,7 +115,10 @@ static void domain_answered(xmpp_stanza_t *answer, void *data)
 {
     struct lookup *lookup = data;
     bool answers = answer && is_there(answer);
-    remember(lookup->domain, answers);
+    /* Without an answer nothing is known of the domain when our own link has gone. */
+    const struct link *link = lookup->request->core->link;
+    if (answer || (link && link_is_up(link)))
+        remember(lookup->domain, answers);
     if (lookup->request->core->archive)
         lookup_answer(lookup, answers);
     else
@@ -128,7 +131,7 @@ static void ask_domain(struct lookup *lookup)
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
     disco_info_add_request(iq, NULL);
     if (!core->link || !link_request(core->link, iq, ASK_SECONDS, domain_answered, lookup))
-        lookup_fail(lookup);
+        lookup_answer(lookup, false);
 }
 
 /* Whether the user may have the network asked once more. */
@@ -185,7 +188,7 @@ static void lookup_start(struct request *request, const char *jid, const char *i
                               .items = g_strdup(items)};
     lookup->domain = strchr(lookup->jid, '@') + 1;
     if (++lookups.running > LOOKUPS_MAX) {
-        lookup_fail(lookup);
+        lookup_answer(lookup, false);
         return;
     }
     lookup->timer = g_timeout_add(PAUSE_MILLISECONDS, on_pause, lookup);

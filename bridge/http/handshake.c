@@ -40,7 +40,7 @@ static const char *check(const struct exchange *exchange)
         return "Sec-WebSocket-Version must be 13";
     if (!key_is_right(head->websocket_key))
         return "Sec-WebSocket-Key must be 16 bytes in base64";
-    if (head->content_length > 0)
+    if (head->content_length > 0 || head->chunked)
         return "a handshake has no body";
     return NULL;
 }

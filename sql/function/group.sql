@@ -2,20 +2,24 @@
 -- Conversations of many. Reading and writing them is in message.sql, mark.sql and conversation.sql, where
 -- they are like all others.
 
--- Whether p_source may make p_target a member without asking: as the first message between them would pass.
+-- Whether p_source may make p_target a member without asking: as a message between them would pass and be shown.
 CREATE FUNCTION group_admits(p_source users, p_target users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  refused boolean := relation_refuses(p_target.id, p_source.jid);
-  first text := relation_first(p_target.id, p_source.jid);
 BEGIN
-  RETURN NOT refused AND first = 'open' AND NOT relation_blocks(p_source.id, p_target.jid);
+  RETURN NOT relation_refuses(p_target.id, p_source.jid)
+    AND relation_first(p_target.id, p_source.jid) = 'open'
+    AND NOT relation_blocks(p_source.id, p_target.jid)
+    AND NOT EXISTS (SELECT FROM conversations c
+                      JOIN members m ON m.conversation_id = c.id AND m.user_id = p_target.id
+                      WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_source.id, p_target.id)
+                        AND m.request IN ('pending', 'declined'));
 END $$;
 
 -- Makes the group { id, name, description, members: [{ user_id }] }; id is new, and makes a repetition
 -- recognisable. p_user is its owner. user_id as in relation_refer(); who is named twice, or is p_user, counts
--- once. Refused as a whole when somebody is unknown or does not let p_user in (one outcome for all). The result
--- is the conversation, which is in the lists of all members at once.
+-- once. Refused as a whole when somebody is unknown or does not let p_user in (one outcome for all). strangers_max:
+-- how many members may be strangers, who have not let p_user in otherwise (outcome 7 if there are more; NULL: all
+-- may). The result is { conversation, strangers }; it is in the lists of all members at once.
 CREATE FUNCTION change_group_create(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,13 +28,14 @@ DECLARE
   u users;
   asked jsonb;
   n int := 0;
+  strangers int := 0;
   all_ids uuid[] := ARRAY[p_user];
   numbers bigint[];
   taken record;
 BEGIN
   IF EXISTS (SELECT FROM conversations c WHERE c.id = made) THEN
     outcome := 1;
-    result := conversation_get(p_user, made);
+    result := jsonb_build_object('conversation', conversation_get(p_user, made)::jsonb, 'strangers', 0);
     RETURN;
   END IF;
   SELECT * INTO owner FROM users x WHERE x.id = p_user;
@@ -46,9 +51,13 @@ BEGIN
     ELSIF u.id <> ALL (all_ids) THEN
       all_ids := all_ids || u.id;
       numbers := numbers || u.number;
+      strangers := strangers + relation_unasked(owner, u)::int;
     END IF;
     n := n + 1;
   END LOOP;
+  IF outcome IS NULL AND strangers > (p_arguments->>'strangers_max')::int THEN
+    outcome := 7;
+  END IF;
   IF outcome IS NOT NULL THEN
     RETURN;
   END IF;
@@ -65,5 +74,5 @@ BEGIN
     SELECT taken.ret_before + 1 + m.n, 'conversation.new', 'user', made, m.id, '{}', taken.ret_stamp
       FROM unnest(all_ids) WITH ORDINALITY AS m (id, n);
   outcome := 0;
-  result := conversation_get(p_user, made);
+  result := jsonb_build_object('conversation', conversation_get(p_user, made)::jsonb, 'strangers', strangers);
 END $$;

@@ -74,12 +74,16 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN QUERY
     SELECT w.seq, w.at FROM (
-        SELECT CASE WHEN m.quiet -- as far as others were told
-                    THEN coalesce((SELECT max(k.seq) FROM marks k WHERE k.conversation_id = m.conversation_id
-                                     AND k.user_id = m.user_id AND k.kind = p_kind), 0)
+        SELECT CASE WHEN m.quiet THEN coalesce(told.seq, 0)
                     WHEN p_kind = 'read' THEN m.read_seq ELSE m.delivered_seq END AS seq,
-               CASE p_kind WHEN 'read' THEN m.read_at ELSE m.delivered_at END AS at
-          FROM members m WHERE m.conversation_id = p_conversation AND m.user_id <> p_user
-            AND m.state = 'joined') w
+               CASE WHEN m.quiet THEN told.at
+                    WHEN p_kind = 'read' THEN m.read_at ELSE m.delivered_at END AS at
+          FROM members m
+          LEFT JOIN LATERAL ( -- as far as others were told
+            SELECT k.seq, k.at FROM marks k
+              WHERE m.quiet AND k.conversation_id = m.conversation_id AND k.user_id = m.user_id
+                AND k.kind = p_kind
+              ORDER BY k.seq DESC LIMIT 1) told ON true
+          WHERE m.conversation_id = p_conversation AND m.user_id <> p_user AND m.state = 'joined') w
       ORDER BY w.seq, w.at DESC LIMIT 1;
 END $$;

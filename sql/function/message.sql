@@ -131,6 +131,7 @@ BEGIN
       -- The look-up is in an index of the few who have set anything.
       SELECT CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
                        AND (privacy_value(NULL, 'profile') <> 'everyone'
+                            OR NOT p.plain AND EXISTS (SELECT FROM blocks b WHERE b.user_id = p.sender_id)
                             OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
                                          AND u.privacy_profile IS NOT NULL))
                   THEN user_closed_to(p.member_ids, p.sender_id) END AS members) closed
@@ -302,8 +303,9 @@ BEGIN
   RETURN (
     SELECT message_text(m, CASE WHEN m.sender_id IS NOT NULL THEN user_text(s.shown) END,
                         s.delivered_at, s.read_at)
-      FROM (SELECT -- Who blocks the other has guarded the conversation.
-                   CASE WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+      FROM (SELECT -- Who blocks the other has guarded the conversation, if it is a direct one.
+                   CASE WHEN c.guarded OR c.kind <> 'direct'
+                             OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                         THEN user_shown(p_viewer, u) ELSE u END AS shown,
                    message_mark(c, p_viewer, m.sender_id, m.seq, 'delivered') AS delivered_at,
                    message_mark(c, p_viewer, m.sender_id, m.seq, 'read') AS read_at
@@ -370,7 +372,7 @@ BEGIN
   ELSE
     RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY(
       SELECT DISTINCT m.sender_id FROM messages m
-        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high), false);
+        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high), true);
     IF NOT FOUND THEN
       RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY[p_user], false);
     END IF;

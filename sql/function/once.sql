@@ -36,7 +36,7 @@ END $$;
 CREATE FUNCTION once_object(p_change text, p_result jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE p_change WHEN 'conversation_open' THEN p_result->>'id'
-                       WHEN 'group_create' THEN p_result->>'id'
+                       WHEN 'group_create' THEN p_result #>> '{conversation,id}'
                        WHEN 'contact_add' THEN p_result #>> '{contact,user,id}' END
 $$;
 
@@ -46,7 +46,8 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE p_change
     WHEN 'conversation_open' THEN conversation_get(p_user, p_object::uuid)::jsonb
-    WHEN 'group_create' THEN conversation_get(p_user, p_object::uuid)::jsonb
+    WHEN 'group_create' THEN jsonb_build_object(
+      'conversation', conversation_get(p_user, p_object::uuid)::jsonb, 'strangers', 0)
     WHEN 'contact_add' THEN (
       SELECT jsonb_build_object('contact', contact_json(p_user, u), 'stranger', false)
         FROM users u WHERE u.id = p_object::uuid)

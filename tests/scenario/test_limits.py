@@ -170,6 +170,19 @@ def left_of(user, name):
     return next(limit["remaining"] for limit in limits if limit["name"] == name)
 
 
+def test_a_group_counts_the_strangers_in_it(sparing):
+    alice, *others = (App(sparing, f"g{n}") for n in range(5))
+
+    def make(*members):
+        return alice.request("POST", "/api/groups", {"name": "g", "members": [{"user_id": m.me()["id"]} for m in members]})
+    assert make(*others).status == 429 and left_of(alice, "strangers") == 3, "more than are left"
+    assert all(not other.conversations()["items"] for other in others)
+    assert make(*others[:2]).status == 201 and left_of(alice, "strangers") == 1
+    others[2].call(201, "POST", "/api/contacts", {"user_id": alice.me()["id"]})
+    assert make(others[2], others[3]).status == 201 and left_of(alice, "strangers") == 0
+    assert make(others[3]).status == 429 and make(others[2]).status == 201
+
+
 def test_messages_to_strangers_end_and_those_to_others_do_not(sparing):
     alice, bella, carol = App(sparing, "alice"), App(sparing, "bella"), App(sparing, "carol")
     talk, other = (alice.conversation_with(participant_id=user.me()["id"]) for user in (bella, carol))

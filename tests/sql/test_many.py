@@ -9,9 +9,9 @@ from conftest import DOMAIN, new_id
 NAMES = ("alice", "bob", "carol", "dora", "erin")
 
 
-def make(db, owner, members, name="Five", id=None):
+def make(db, owner, members, name="Five", id=None, **more):
     return db.change("group_create", owner, id=id or new_id(), name=name,
-                     members=[{"user_id": member} for member in members], domain=DOMAIN)
+                     members=[{"user_id": member} for member in members], domain=DOMAIN, **more)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def five(db):
     users = {name: db.user(name) for name in NAMES}
     done = make(db, users["alice"], [users[name] for name in NAMES[1:]])
     assert done["outcome"] == 0
-    return users, done["result"]["id"]
+    return users, done["result"]["conversation"]["id"]
 
 
 def say(db, conversation, *senders):
@@ -173,7 +173,7 @@ def test_making_one_again_makes_none(db):
     id = new_id()
     first, again = (make(db, alice, [bob, carol, bob, alice], id=id) for _ in range(2))
     assert (first["outcome"], again["outcome"]) == (0, 1)
-    assert first["result"]["id"] == again["result"]["id"] == id
+    assert first["result"]["conversation"]["id"] == again["result"]["conversation"]["id"] == id
     assert db.one("SELECT member_ids FROM conversations") == [alice, bob, carol]
     assert [event["users"] for event in first["events"]] == [[alice], [bob], [carol]]
 
@@ -199,9 +199,60 @@ def test_a_closed_profile_is_closed_to_members_too(db, five):
     assert bios == {alice: "secret", bob: "secret", **dict.fromkeys(others)}
 
 
+def test_whom_the_sender_blocks_does_not_see_the_profile(db, five):
+    users, conversation = five
+    alice, bob, carol, *_ = users.values()
+    db.rows("UPDATE users SET bio = 'secret' WHERE id = %s", alice)
+    first, = say(db, conversation, alice)
+    assert first["closed_to"] is None
+    db.rows("INSERT INTO blocks (user_id, peer) SELECT %s, jid FROM users WHERE id = %s", alice, bob)
+    row, = say(db, conversation, alice)
+    assert row["closed_to"] == [bob] and json.loads(row["shown"])["bio"] is None
+    for user, bio in ((bob, None), (carol, "secret")):
+        assert {m["sender"]["bio"] for m in db.page(user, conversation)["items"]} == {bio}
+        assert json.loads(db.one("SELECT message_get(%s, %s)", user, row["id"]))["sender"]["bio"] == bio
+        resumed = [json.loads(e["payload"]) for e in db.resume(user, 0) if e["type"] == "message.new"]
+        assert {m["sender"]["bio"] for m in resumed} == {bio}
+        listed, = db.conversations(user)["items"]
+        assert listed["last_message"]["sender"]["bio"] == bio
+
+
+def test_when_one_reads_on_in_silence_is_not_shown(db, five):
+    users, conversation = five
+    alice, *others = users.values()
+    row, = say(db, conversation, alice)
+    for other in others:
+        db.mark(user=other, message=row["id"], kind="read")
+    told = db.page(alice, conversation)["items"][0]["read_at"]
+    db.rows("UPDATE users SET privacy_receipts = false WHERE id = %s", others[0])
+    later, = say(db, conversation, alice)
+    db.mark(user=others[0], message=later["id"], kind="read")
+    items = {m["id"]: m for m in db.page(alice, conversation)["items"]}
+    assert (items[row["id"]]["status"], items[row["id"]]["read_at"]) == ("read", told)
+    assert items[later["id"]]["read_at"] is None
+
+
+@pytest.mark.parametrize("request_", ["pending", "declined"])
+def test_a_request_that_is_not_accepted_is_no_way_into_a_group(db, request_):
+    alice, bob = db.user("alice"), db.user("bob")
+    direct = db.conversation(alice, reference="bob")
+    db.rows("UPDATE members SET request = %s WHERE conversation_id = %s AND user_id = %s", request_, direct, bob)
+    assert make(db, alice, [bob])["outcome"] == 4
+
+
+def test_strangers_among_the_members_are_counted(db):
+    alice, bob, carol, dora = (db.user(name) for name in NAMES[:4])
+    db.rows("INSERT INTO contacts (user_id, peer, to_peer) SELECT %s, jid, true FROM users WHERE id = %s", dora, alice)
+    assert make(db, alice, [bob, carol, dora], strangers_max=1)["outcome"] == 7
+    assert db.one("SELECT count(*) FROM conversations") == 0
+    done = make(db, alice, [bob, carol, dora, bob], strangers_max=2)
+    assert (done["outcome"], done["result"]["strangers"]) == (0, 2)
+    assert make(db, alice, [dora], strangers_max=0)["outcome"] == 0
+
+
 def test_a_group_of_two_is_no_direct_conversation(db):
     alice, bob = db.user("alice"), db.user("bob")
-    group = make(db, alice, [bob])["result"]["id"]
+    group = make(db, alice, [bob])["result"]["conversation"]["id"]
     direct = db.conversation(alice, reference="bob")
     assert group != direct
     row, = say(db, group, alice)

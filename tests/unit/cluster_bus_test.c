@@ -293,6 +293,29 @@ START_TEST(users_go_with_their_instance)
 }
 END_TEST
 
+/* An instance says good-bye before its sockets close: what it says of them then takes no place for ever. */
+START_TEST(whoever_has_left_takes_no_place)
+{
+    begin(2);
+    for (int i = 0; i < BUS_INSTANCES_MAX + 1; i++) {
+        bus_leave(&cores[1]);
+        deliver();
+        elsewhere_tell(&cores[1], learn(1), false);
+        deliver();
+        bus_clear(&cores[1]);
+        elsewhere_clear(&cores[1]);
+        bus_init(&cores[1], &(struct bus_transport){NULL, publish, reset});
+        elsewhere_init(&cores[1]);
+        bus_up(&cores[1]);
+        deliver();
+    }
+    elsewhere_tell(&cores[1], learn(1), true);
+    deliver();
+    ck_assert(elsewhere_is_online(&cores[0], &alice_id));
+    finish();
+}
+END_TEST
+
 static void ignore(struct subscriber *subscriber, struct event *event)
 {
     (void)subscriber;
@@ -328,4 +351,5 @@ UNIT_MAIN("bus", alone_nothing_happens, others_are_heard_once_and_in_order,
           who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped, what_was_heard_is_not_heard_again,
           a_message_of_long_ago_brings_no_instance_back, too_large_is_not_sent,
           good_bye_is_final, users_elsewhere_are_known, users_go_with_their_instance,
+          whoever_has_left_takes_no_place,
           what_was_missed_is_told_again)

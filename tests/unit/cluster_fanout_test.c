@@ -26,6 +26,7 @@ struct socket {
     struct subscriber subscriber;
     GString *seen;
     gint64 last;
+    unsigned many; /* events of conversations of many */
 };
 static struct socket alice, bella;
 static struct account *accounts[2];
@@ -42,6 +43,7 @@ static void deliver(struct subscriber *subscriber, struct event *event)
     struct socket *socket = (struct socket *)(void *)subscriber;
     ck_assert_int_gt(event->position, socket->last);
     socket->last = event->position;
+    socket->many += event->parties.many;
     g_string_append_printf(socket->seen, "%d ", (int)event->position);
 }
 
@@ -122,6 +124,7 @@ static void commit(struct core *where, gint64 before, gint64 last)
         g_auto(buffer) payload = BUFFER_INIT(64);
         buffer_append_string(&payload, "{\"a\":1}");
         g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_READ, position, 0, &payload);
+        event->parties.many = true;
         event_publish(where, event, &accounts[0]->id, 1);
     }
     fanout_batch_end(where);
@@ -196,6 +199,7 @@ START_TEST(both_instances_are_one_log)
     next_message(true);
     expect_seen(&alice, "103 104 105 ");
     expect_seen(&bella, "");
+    ck_assert_uint_eq(alice.many, 5); /* the other's, too */
     ck_assert_int_eq(core.position, 105);
     look("105");
     look("105");

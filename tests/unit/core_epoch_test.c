@@ -149,7 +149,31 @@ START_TEST(who_cannot_be_asked_about_has_to_go)
 {
     start();
     take("two", 80, "one:80", LOG_OTHER);
+    fake_fail(ERROR_INTERNAL);
+    ck_assert_uint_eq(closed, 1);
+    stop();
+}
+END_TEST
+
+START_TEST(who_could_not_be_asked_about_yet_is_asked_about_again)
+{
+    start();
+    take("two", 80, "one:80", LOG_OTHER);
     fake_fail(ERROR_UNAVAILABLE);
+    ck_assert_uint_eq(closed, 0);
+    answer("0", "1");
+    ck_assert_uint_eq(closed, 0);
+    ck_assert_int_eq(fake_asked(), QUERY_MAX);
+    stop();
+}
+END_TEST
+
+START_TEST(who_can_never_be_asked_about_has_to_go_in_the_end)
+{
+    start();
+    take("two", 80, "one:80", LOG_OTHER);
+    for (int i = 0; i < 100 && fake_asked() != QUERY_MAX; i++)
+        fake_fail(ERROR_UNAVAILABLE);
     ck_assert_uint_eq(closed, 1);
     stop();
 }
@@ -157,4 +181,6 @@ END_TEST
 
 UNIT_MAIN("core_epoch", the_first_log_and_a_continued_one_disturb_nobody,
           who_may_stay_starts_anew_where_the_other_log_stands,
-          who_is_not_there_or_signed_out_has_to_go, who_cannot_be_asked_about_has_to_go)
+          who_is_not_there_or_signed_out_has_to_go, who_cannot_be_asked_about_has_to_go,
+          who_could_not_be_asked_about_yet_is_asked_about_again,
+          who_can_never_be_asked_about_has_to_go_in_the_end)

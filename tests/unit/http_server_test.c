@@ -1061,6 +1061,9 @@ CLIENT_TEST(bad_handshakes_are_refused)
         {"GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\n"
          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n\r\n",
          400},
+        {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Content-Type: application/json\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+         400},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: null\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost:81\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: http://localhost.evil\r\n\r\n", 403},
