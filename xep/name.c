@@ -68,16 +68,11 @@ static bool is_hidden(gunichar c)
            (c >= 0xfff9 && c <= 0xfffb) || u_charType((UChar32)c) == U_CONTROL_CHAR;
 }
 
-/* Marks that take no room of their own. */
-static bool is_stacked(gunichar c)
-{
-    int8_t type = u_charType((UChar32)c);
-    return type == U_NON_SPACING_MARK || type == U_ENCLOSING_MARK;
-}
-
 static bool is_mark(gunichar c)
 {
-    return is_stacked(c) || u_charType((UChar32)c) == U_COMBINING_SPACING_MARK;
+    int8_t type = u_charType((UChar32)c);
+    return type == U_NON_SPACING_MARK || type == U_ENCLOSING_MARK ||
+           type == U_COMBINING_SPACING_MARK;
 }
 
 static bool is_pictograph(gunichar c)

@@ -132,6 +132,11 @@ bool bus_is_heard(const struct core *core)
     return bus_is_up(core);
 }
 
+bool bus_has_left(const struct core *core)
+{
+    return core->bus && core->bus->leaving;
+}
+
 bool bus_publish(struct core *core, const char *topic, json_t *message)
 {
     bool sent = false;

@@ -25,6 +25,9 @@ bool bus_publish(struct core *core, const char *topic, json_t *message);
 /* Whether bus_publish could reach anybody: saves building a message in vain. */
 bool bus_is_heard(const struct core *core);
 
+/* Whether this instance has said good-bye: the others keep nothing of it any more, though they hear it. */
+bool bus_has_left(const struct core *core);
+
 /* MESSAGE is borrowed and always an object. It comes from another instance of this program, perhaps
  * of another version: check its members. */
 typedef void (*bus_handler)(struct core *core, const json_t *message, void *data);

@@ -116,7 +116,7 @@ static void publish(struct core *core, json_t *users, bool online, bool all)
 
 void elsewhere_tell(struct core *core, const struct account *account, bool online)
 {
-    if (core->elsewhere && bus_is_heard(core))
+    if (core->elsewhere && bus_is_heard(core) && !bus_has_left(core))
         publish(core, json_pack("[s]", account->id_text), online, false);
 }
 
@@ -148,7 +148,8 @@ static void on_instance(struct core *core, const char *instance, bool here, void
     int bit = instance_bit(elsewhere, instance, false);
     (void)data;
     if (here) {
-        tell_all(core);
+        if (!bus_has_left(core))
+            tell_all(core);
     } else if (bit >= 0) {
         clear_instance(core, bit, NULL);
         g_clear_pointer(&elsewhere->names[bit], g_free);

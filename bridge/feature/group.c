@@ -46,8 +46,6 @@ static void group_create(struct request *request)
     const struct field_value *given = request->values;
     struct uuid id;
     char text[UUID_TEXT_SIZE];
-    if (!request->by_key && !request_take(request, LIMIT_CONVERSATIONS))
-        return;
     uuid_generate(&id);
     uuid_format(&id, text);
     g_autofree char *name = name_clean(given[CREATE_NAME].text, GROUP_NAME_MAX, NAME_LINE);
@@ -59,6 +57,8 @@ static void group_create(struct request *request)
         request_fail_field(request, &unseen);
         return;
     }
+    if (!request_take(request, LIMIT_CONVERSATIONS))
+        return;
     struct making *making = g_new0(struct making, 1);
     making->request = request;
     while (!request->by_key && making->held < json_array_size(given[CREATE_MEMBERS].list) &&

@@ -312,6 +312,12 @@ START_TEST(whoever_has_left_takes_no_place)
     elsewhere_tell(&cores[1], learn(1), true);
     deliver();
     ck_assert(elsewhere_is_online(&cores[0], &alice_id));
+    /* Nor what it says to one that comes just then. */
+    bus_leave(&cores[1]);
+    deliver();
+    elsewhere_tell(&cores[1], learn(1), true);
+    deliver();
+    ck_assert(!elsewhere_is_online(&cores[0], &alice_id));
     finish();
 }
 END_TEST
