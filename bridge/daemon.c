@@ -175,8 +175,11 @@ static bool knows_dialect(const char *name)
 
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols, .knows = knows_dialect,
-                                        .admits = admits, .upgraded = upgraded, .data = daemon};
+    struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols,
+                                        .knows = knows_dialect,
+                                        .admits = admits,
+                                        .upgraded = upgraded,
+                                        .data = daemon};
     struct http_probe probe = {ready_parts, refresh_metrics, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)
@@ -246,16 +249,16 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->archive = archive_new(options, &callbacks, daemon);
     revocations_start(core);
     daemon->jobs = jobs_new(core, features_jobs());
-    struct link_callbacks link_callbacks = {.up = link_up, .down = link_down,
-                                            .stanza = link_stanza, .unclaimed = link_unclaimed};
+    struct link_callbacks link_callbacks = {
+        .up = link_up, .down = link_down, .stanza = link_stanza, .unclaimed = link_unclaimed};
     cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
     daemon->link = core->link = link_new(options, &link_callbacks, daemon);
-    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier,
-                                      NULL};
+    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier, NULL};
     cluster_start(daemon->cluster, daemon->link);
 }
 
-/* Nobody is let in by a key that was left out: it is named where somebody may look for the reason. */
+/* Nobody is let in by a key that was left out: it is named where somebody may look for the reason.
+ */
 static void log_keys(const struct token_verifier *tokens)
 {
     const char *note;

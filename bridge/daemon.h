@@ -12,9 +12,9 @@ struct options;
  * database or XMPP server that is away is not: they are tried until they are there. */
 struct daemon *daemon_new(const struct options *options, GError **error);
 
-/* Takes the keys of tokens, and what tokens must say, from OPTIONS, which are read anew. What was let
- * in by a key that is there no more has to sign in again. False, and all stays as it was, if there is
- * no good key. */
+/* Takes the keys of tokens, and what tokens must say, from OPTIONS, which are read anew. What was
+ * let in by a key that is there no more has to sign in again. False, and all stays as it was, if
+ * there is no good key. */
 bool daemon_renew_keys(struct daemon *daemon, const struct options *options);
 
 /* Stops accepting, tells sockets to go away, drains at most five seconds, then calls DONE. */

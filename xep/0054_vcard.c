@@ -34,8 +34,8 @@ xmpp_stanza_t *vcard_build_result(xmpp_stanza_t *iq, const struct vcard *card)
     return result;
 }
 
-/* The text of the first such property that shows anything; NULL: none does. Empty ones are what clients
- * send for fields that were not filled in. */
+/* The text of the first such property that shows anything; NULL: none does. Empty ones are what
+ * clients send for fields that were not filled in. */
 static const char *find_text(xmpp_stanza_t *card, const char *name)
 {
     for (xmpp_stanza_t *child = stanza_first(card); child; child = stanza_next(child)) {

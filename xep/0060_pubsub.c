@@ -75,8 +75,8 @@ xmpp_stanza_t *pubsub_build_error(xmpp_stanza_t *iq, const char *type, const cha
     return reply;
 }
 
-/* The first item of the list that ELEMENT holds; else that one was taken back: who replaces an item by another
- * says both. */
+/* The first item of the list that ELEMENT holds; else that one was taken back: who replaces an item
+ * by another says both. */
 static bool read_item(xmpp_stanza_t *element, const char *ns, struct pubsub_item *ret)
 {
     xmpp_stanza_t *items = element ? stanza_child_having(element, "items", ns, "node") : NULL;

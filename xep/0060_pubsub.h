@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XEP-0060 publish-subscribe, as much of it as personal eventing (XEP-0163) needs: asking for items,
- * answering, and notifications. */
+/* XEP-0060 publish-subscribe, as much of it as personal eventing (XEP-0163) needs: asking for
+ * items, answering, and notifications. */
 #pragma once
 
 #include "xep/stanza.h"

@@ -42,9 +42,8 @@ static unsigned find_witnesses(xmpp_stanza_t *stanza, int64_t latest_us,
         int64_t us;
         if (!stamp || !xep_time_parse(stamp, &us) || us < XEP_TIME_EARLIEST || us > latest_us)
             continue;
-        ret_witnesses[count++] = (struct witness){.from = from ? from : "",
-                                                  .prepared = from ? jid_prepare(from) : NULL,
-                                                  .us = us};
+        ret_witnesses[count++] = (struct witness){
+            .from = from ? from : "", .prepared = from ? jid_prepare(from) : NULL, .us = us};
     }
     return count;
 }

@@ -23,7 +23,8 @@ const char *stanza_id_parse(xmpp_stanza_t *message, const char *by)
     for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
         const char *claimed = stanza_attr(child, "by");
         const char *id = stanza_attr(child, "id");
-        if (stanza_is(child, "stanza-id", NS_SID) && claimed && strcmp(claimed, by) == 0 && id && *id)
+        if (stanza_is(child, "stanza-id", NS_SID) && claimed && strcmp(claimed, by) == 0 && id &&
+            *id)
             return id;
     }
     return NULL;

@@ -128,7 +128,8 @@ static char *prepare_domain(const char *text, size_t length)
     return precis_domain(text, length, JID_PART_MAX);
 }
 
-/* Where the parts of TEXT end, as RFC 7622 section 3.1 looks for them: before anything is mapped. */
+/* Where the parts of TEXT end, as RFC 7622 section 3.1 looks for them: before anything is mapped.
+ */
 static void find_parts(const char *text, size_t length, struct jid_parts *ret)
 {
     const char *end = text + length;
@@ -145,7 +146,8 @@ static void find_parts(const char *text, size_t length, struct jid_parts *ret)
 
 /* ---- As people write them -------------------------------------------------------------------------- */
 
-/* Without what cannot be seen at both ends: spaces, marks of direction, what an editor left behind. */
+/* Without what cannot be seen at both ends: spaces, marks of direction, what an editor left behind.
+ */
 static char *without_margins(const char *text)
 {
     const char *end = text + strlen(text);
@@ -184,7 +186,8 @@ static char *without_scheme(char *text)
             continue;
         const char *path = text + length;
         if (g_str_has_prefix(path, "//")) {
-            /* With an authority, the address comes after it; many write the address in its place. */
+            /* With an authority, the address comes after it; many write the address in its place.
+             */
             const char *slash = strchr(path + 2, '/');
             path = slash && strchr(slash, '@') ? slash + 1 : path + 2;
         }
@@ -195,8 +198,8 @@ static char *without_scheme(char *text)
     return text;
 }
 
-/* Without an empty resource, or a mark of the list or sentence that an address stood in; a full stop belongs to the
- * domain, and goes with it. */
+/* Without an empty resource, or a mark of the list or sentence that an address stood in; a full
+ * stop belongs to the domain, and goes with it. */
 static void cut_end(char *text)
 {
     char *slash = strchr(text, '/');
@@ -239,9 +242,8 @@ char *jid_prepare(const char *text)
         parts.resource ? precis_opaque(parts.resource, parts.resource_length, JID_PART_MAX) : NULL;
     if (!domain || !local != !parts.local || !resource != !parts.resource)
         return NULL;
-    g_autofree char *whole =
-        g_strconcat(local ? local : "", local ? "@" : "", domain, resource ? "/" : "",
-                    resource ? resource : "", NULL);
+    g_autofree char *whole = g_strconcat(local ? local : "", local ? "@" : "", domain,
+                                         resource ? "/" : "", resource ? resource : "", NULL);
     return jid_is_valid(whole) ? g_steal_pointer(&whole) : NULL;
 }
 
@@ -253,8 +255,8 @@ char *jid_prepare_bare(const char *text)
     return whole;
 }
 
-/* Whether a domain can only be in the one form that it has: lower-case ASCII, of which nothing is an
- * A-label. */
+/* Whether a domain can only be in the one form that it has: lower-case ASCII, of which nothing is
+ * an A-label. */
 static bool is_settled(const char *domain, size_t length)
 {
     for (size_t i = 0; i < length; i++) {

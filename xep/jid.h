@@ -2,8 +2,8 @@
 /* XMPP addresses, RFC 7622: local@domain/resource, at most 1023 bytes each.
  *
  * Addresses from the link are taken in the form in which the server delivered them, but for their
- * domains (jid_settle), after a check of lengths, UTF-8 and forbidden characters; they are compared byte
- * by byte. What a user typed goes through jid_prepare first. */
+ * domains (jid_settle), after a check of lengths, UTF-8 and forbidden characters; they are compared
+ * byte by byte. What a user typed goes through jid_prepare first. */
 #pragma once
 
 #include <glib.h>
@@ -36,16 +36,17 @@ char *jid_bare(const char *text);
 char *jid_local(const char *text);
 char *jid_domain(const char *text);
 char *jid_resource(const char *text);
-/* Newly allocated form of an address that a user typed or pasted: each part prepared as RFC 7622 says, in the
- * form that servers deliver (docs/decisions/0013). What is around it is taken off: white space, angle brackets and
- * a name before them, "xmpp:" (RFC 5122) and "mailto:" with their queries, an empty resource, a full stop. The one
- * place where addresses of apps become ours. NULL when there is none. */
+/* Newly allocated form of an address that a user typed or pasted: each part prepared as RFC 7622
+ * says, in the form that servers deliver (docs/decisions/0013). What is around it is taken off:
+ * white space, angle brackets and a name before them, "xmpp:" (RFC 5122) and "mailto:" with their
+ * queries, an empty resource, a full stop. The one place where addresses of apps become ours. NULL
+ * when there is none. */
 char *jid_prepare(const char *text);
 /* The same without the resource, which must be right, though. */
 char *jid_prepare_bare(const char *text);
-/* ADDRESS, which a server delivered, with its domain in the one form that jid_prepare() gives domains:
- * U-labels, lower case, no final dot; newly allocated. NULL: it is that already, or has none. The other
- * parts are left alone: the server has prepared them. */
+/* ADDRESS, which a server delivered, with its domain in the one form that jid_prepare() gives
+ * domains: U-labels, lower case, no final dot; newly allocated. NULL: it is that already, or has
+ * none. The other parts are left alone: the server has prepared them. */
 char *jid_settle(const char *address);
 /* Whether both are valid and equal but for their resources, byte by byte. */
 bool jid_same_bare(const char *a, const char *b);

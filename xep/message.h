@@ -47,8 +47,9 @@ struct message_out {
     const char *body;
 };
 
-/* Reads STANZA, which must be a message (false otherwise). Of several bodies and subjects that show something
- * the one in LANG (may be NULL) is taken, else the one without language, else the first. */
+/* Reads STANZA, which must be a message (false otherwise). Of several bodies and subjects that show
+ * something the one in LANG (may be NULL) is taken, else the one without language, else the first.
+ */
 bool message_parse(xmpp_stanza_t *stanza, const char *lang, struct message_stanza *ret);
 
 /* A bare message; TYPE and ID may be NULL. */

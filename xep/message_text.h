@@ -13,16 +13,17 @@ enum message_told {
 
 struct message_text {
     enum message_told told;
-    char *text;           /* MESSAGE_TOLD; freed by message_text_clear() */
-    const char *reason;   /* MESSAGE_REFUSED: in words; static */
-    /* A room passes on an invitation; who invites, as the room says, borrowed: NULL, it does not say. */
+    char *text;         /* MESSAGE_TOLD; freed by message_text_clear() */
+    const char *reason; /* MESSAGE_REFUSED: in words; static */
+    /* A room passes on an invitation; who invites, as the room says, borrowed: NULL, it does not
+     * say. */
     bool from_room;
     const char *inviter;
 };
 typedef struct message_text message_text;
 
-/* Reads what STANZA, of which MESSAGE was parsed, shows: subject and body first, then links and invitations
- * that the body does not have, and without a body what stands for it. */
+/* Reads what STANZA, of which MESSAGE was parsed, shows: subject and body first, then links and
+ * invitations that the body does not have, and without a body what stands for it. */
 void message_text_read(xmpp_stanza_t *stanza, const struct message_stanza *message,
                        struct message_text *ret);
 void message_text_clear(struct message_text *text);

@@ -17,16 +17,16 @@
 #define NS_VCARD "vcard-temp"                                   /* 0054 */
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"       /* 0045 */
 #define NS_IBB "http://jabber.org/protocol/ibb"                 /* 0047 */
-#define NS_PUBSUB "http://jabber.org/protocol/pubsub"              /* 0060 */
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub"           /* 0060 */
 #define NS_PUBSUB_EVENT NS_PUBSUB "#event"
 #define NS_PUBSUB_ERRORS NS_PUBSUB "#errors"
-#define NS_OOB "jabber:x:oob"                                   /* 0066 */
-#define NS_HTTP_AUTH "http://jabber.org/protocol/http-auth"     /* 0070 */
-#define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"       /* 0071 */
+#define NS_OOB "jabber:x:oob"                               /* 0066 */
+#define NS_HTTP_AUTH "http://jabber.org/protocol/http-auth" /* 0070 */
+#define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"   /* 0071 */
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
-#define NS_SOAP "http://www.w3.org/2003/05/soap-envelope"       /* 0072 */
-#define NS_GEOLOC "http://jabber.org/protocol/geoloc"           /* 0080 */
-#define NS_AVATAR_DATA "urn:xmpp:avatar:data"                   /* 0084 */
+#define NS_SOAP "http://www.w3.org/2003/05/soap-envelope" /* 0072 */
+#define NS_GEOLOC "http://jabber.org/protocol/geoloc"     /* 0080 */
+#define NS_AVATAR_DATA "urn:xmpp:avatar:data"             /* 0084 */
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"  /* 0085 */
 #define NS_VERSION "jabber:iq:version"                          /* 0092 */
@@ -39,46 +39,46 @@
 #define NS_CAPTCHA "urn:xmpp:captcha"                           /* 0158 */
 #define NS_JINGLE "urn:xmpp:jingle:1"                           /* 0166 */
 #define NS_JINGLE_ERRORS "urn:xmpp:jingle:errors:1"
-#define NS_JINGLE_RTP "urn:xmpp:jingle:apps:rtp:1"              /* 0167 */
+#define NS_JINGLE_RTP "urn:xmpp:jingle:apps:rtp:1" /* 0167 */
 #define NS_JINGLE_RTP_INFO "urn:xmpp:jingle:apps:rtp:info:1"
 #define NS_JINGLE_ICE_UDP "urn:xmpp:jingle:transports:ice-udp:1" /* 0176 */
-#define NS_RECEIPTS "urn:xmpp:receipts"                         /* 0184 */
-#define NS_PING "urn:xmpp:ping"                                 /* 0199 */
-#define NS_TIME "urn:xmpp:time"                                 /* 0202 */
-#define NS_DELAY "urn:xmpp:delay"                               /* 0203 */
-#define NS_EXTDISCO "urn:xmpp:extdisco:2"                       /* 0215 */
-#define NS_ATTENTION "urn:xmpp:attention:0"                     /* 0224 */
-#define NS_BOB "urn:xmpp:bob"                                   /* 0231 */
-#define NS_INVITATION "jabber:x:conference"                     /* 0249 */
-#define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"         /* 0232 */
-#define NS_CARBONS "urn:xmpp:carbons:2"                         /* 0280 */
+#define NS_RECEIPTS "urn:xmpp:receipts"                          /* 0184 */
+#define NS_PING "urn:xmpp:ping"                                  /* 0199 */
+#define NS_TIME "urn:xmpp:time"                                  /* 0202 */
+#define NS_DELAY "urn:xmpp:delay"                                /* 0203 */
+#define NS_EXTDISCO "urn:xmpp:extdisco:2"                        /* 0215 */
+#define NS_ATTENTION "urn:xmpp:attention:0"                      /* 0224 */
+#define NS_BOB "urn:xmpp:bob"                                    /* 0231 */
+#define NS_INVITATION "jabber:x:conference"                      /* 0249 */
+#define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"          /* 0232 */
+#define NS_CARBONS "urn:xmpp:carbons:2"                          /* 0280 */
 #define NS_JINGLE_RTCP_FB "urn:xmpp:jingle:apps:rtp:rtcp-fb:0"   /* 0293 */
 #define NS_JINGLE_HDREXT "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0" /* 0294 */
-#define NS_FORWARD "urn:xmpp:forward:0"                         /* 0297 */
-#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"            /* 0292 */
+#define NS_FORWARD "urn:xmpp:forward:0"                          /* 0297 */
+#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"             /* 0292 */
 #define NODE_VCARD4 "urn:xmpp:vcard4"
-#define NS_IDLE "urn:xmpp:idle:1"                               /* 0319 */
-#define NS_JINGLE_DTLS "urn:xmpp:jingle:apps:dtls:0"            /* 0320 */
-#define NS_MARKERS "urn:xmpp:chat-markers:0"                    /* 0333 */
-#define NS_HINTS "urn:xmpp:hints"                               /* 0334 */
-#define NS_JINGLE_GROUPING "urn:xmpp:jingle:apps:grouping:0"     /* 0338 */
-#define NS_JINGLE_SSMA "urn:xmpp:jingle:apps:rtp:ssma:0"        /* 0339 */
-#define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"           /* 0353 */
-#define NS_SID "urn:xmpp:sid:0"                                 /* 0359 */
-#define NS_REFERENCE "urn:xmpp:reference:0"                     /* 0372 */
-#define NS_OX "urn:xmpp:openpgp:0"                              /* 0373 */
-#define NS_EME "urn:xmpp:eme:0"                                 /* 0380 */
-#define NS_OMEMO_OLD "eu.siacs.conversations.axolotl"           /* 0384 */
+#define NS_IDLE "urn:xmpp:idle:1"                            /* 0319 */
+#define NS_JINGLE_DTLS "urn:xmpp:jingle:apps:dtls:0"         /* 0320 */
+#define NS_MARKERS "urn:xmpp:chat-markers:0"                 /* 0333 */
+#define NS_HINTS "urn:xmpp:hints"                            /* 0334 */
+#define NS_JINGLE_GROUPING "urn:xmpp:jingle:apps:grouping:0" /* 0338 */
+#define NS_JINGLE_SSMA "urn:xmpp:jingle:apps:rtp:ssma:0"     /* 0339 */
+#define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"        /* 0353 */
+#define NS_SID "urn:xmpp:sid:0"                              /* 0359 */
+#define NS_REFERENCE "urn:xmpp:reference:0"                  /* 0372 */
+#define NS_OX "urn:xmpp:openpgp:0"                           /* 0373 */
+#define NS_EME "urn:xmpp:eme:0"                              /* 0380 */
+#define NS_OMEMO_OLD "eu.siacs.conversations.axolotl"        /* 0384 */
 #define NS_OMEMO "urn:xmpp:omemo:2"
-#define NS_PGP "jabber:x:encrypted"                             /* 0027 */
-#define NS_SIMS "urn:xmpp:sims:1"                               /* 0385 */
-#define NS_MIX_MISC "urn:xmpp:mix:misc:0"                       /* 0407 */
-#define NS_OCCUPANT "urn:xmpp:occupant-id:0"                    /* 0421 */
-#define NS_FILE "urn:xmpp:file:metadata:0"                      /* 0446 */
-#define NS_SFS "urn:xmpp:sfs:0"                                 /* 0447 */
-#define NS_URL_DATA "http://jabber.org/protocol/url-data"       /* 0103 */
-#define NS_STICKERS "urn:xmpp:stickers:0"                       /* 0449 */
-#define NS_CALL_INVITES "urn:xmpp:call-invites:0"               /* 0482 */
+#define NS_PGP "jabber:x:encrypted"                       /* 0027 */
+#define NS_SIMS "urn:xmpp:sims:1"                         /* 0385 */
+#define NS_MIX_MISC "urn:xmpp:mix:misc:0"                 /* 0407 */
+#define NS_OCCUPANT "urn:xmpp:occupant-id:0"              /* 0421 */
+#define NS_FILE "urn:xmpp:file:metadata:0"                /* 0446 */
+#define NS_SFS "urn:xmpp:sfs:0"                           /* 0447 */
+#define NS_URL_DATA "http://jabber.org/protocol/url-data" /* 0103 */
+#define NS_STICKERS "urn:xmpp:stickers:0"                 /* 0449 */
+#define NS_CALL_INVITES "urn:xmpp:call-invites:0"         /* 0482 */
 
 /* The project's own: docs/namespaces.md. */
 #define NS_IN_CALL "urn:trestle:presence:0"

@@ -111,8 +111,7 @@ static bool normalize(struct text *text)
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
     struct text normal;
-    normal.length =
-        unorm2_normalize(nfc, text->unit, text->length, normal.unit, TEXT_MAX, &status);
+    normal.length = unorm2_normalize(nfc, text->unit, text->length, normal.unit, TEXT_MAX, &status);
     if (U_FAILURE(status) || normal.length >= TEXT_MAX)
         return false;
     *text = normal;
@@ -197,9 +196,9 @@ static bool holds(const struct text *text, UChar32 first, UChar32 last)
     for (int32_t i = 0; i < text->length;) {
         UChar32 c = next_point(text, &i);
         UScriptCode script = script_of(c);
-        if (first ? c >= first && c <= last
-                  : script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA ||
-                        script == USCRIPT_HAN)
+        if (first
+                ? c >= first && c <= last
+                : script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA || script == USCRIPT_HAN)
             return true;
     }
     return false;
@@ -284,9 +283,8 @@ static bool direction_is_right(const struct text *text)
     const unsigned european = DIRECTION(EUROPEAN_NUMBER);
     const unsigned neutral = DIRECTION(EUROPEAN_NUMBER_SEPARATOR) |
                              DIRECTION(COMMON_NUMBER_SEPARATOR) |
-                             DIRECTION(EUROPEAN_NUMBER_TERMINATOR) |
-                             DIRECTION(OTHER_NEUTRAL) | DIRECTION(BOUNDARY_NEUTRAL) |
-                             DIRECTION(DIR_NON_SPACING_MARK);
+                             DIRECTION(EUROPEAN_NUMBER_TERMINATOR) | DIRECTION(OTHER_NEUTRAL) |
+                             DIRECTION(BOUNDARY_NEUTRAL) | DIRECTION(DIR_NON_SPACING_MARK);
     unsigned first;
     unsigned last;
     unsigned all = directions_of(text, &first, &last);
@@ -377,8 +375,7 @@ static bool is_idna2008(const struct text *domain)
 static bool ends_with_dot(const struct text *text)
 {
     static const UChar32 dots[] = {'.', 0x3002, 0xff0e, 0xff61};
-    return text->length > 0 &&
-           is_one_of(text->unit[text->length - 1], dots, G_N_ELEMENTS(dots));
+    return text->length > 0 && is_one_of(text->unit[text->length - 1], dots, G_N_ELEMENTS(dots));
 }
 
 char *precis_domain(const char *text, size_t length, size_t max)
@@ -393,7 +390,8 @@ char *precis_domain(const char *text, size_t length, size_t max)
         input.length--;
     domain.length = uidna_nameToUnicode(idna(), input.unit, input.length, domain.unit, TEXT_MAX,
                                         &info, &status);
-    if (U_FAILURE(status) || info.errors != 0 || domain.length >= TEXT_MAX || ends_with_dot(&domain))
+    if (U_FAILURE(status) || info.errors != 0 || domain.length >= TEXT_MAX ||
+        ends_with_dot(&domain))
         return NULL;
     return is_idna2008(&domain) ? text_write(&domain, max) : NULL;
 }

@@ -54,8 +54,8 @@ struct archive {
     struct archive_callbacks callbacks;
     void *data;
     bool up;
-    char *epoch; /* of the log that is known; NULL: has never been up */
-    gint64 asked; /* when the log's state was last asked for */
+    char *epoch;   /* of the log that is known; NULL: has never been up */
+    gint64 asked;  /* when the log's state was last asked for */
     bool watching; /* the watchdog's write is out */
     struct health health;
     guint timer;
@@ -251,7 +251,14 @@ void archive_write(struct archive *archive, struct write *write)
 
 /* ---- The state of the log ------------------------------------------------------------------------ */
 
-enum state_column { STATE_EPOCH, STATE_POSITION, STATE_SCHEMA, STATE_FUNCTIONS, STATE_REFUSAL, STATE_PAST };
+enum state_column {
+    STATE_EPOCH,
+    STATE_POSITION,
+    STATE_SCHEMA,
+    STATE_FUNCTIONS,
+    STATE_REFUSAL,
+    STATE_PAST
+};
 
 /* What log_state() answers besides. */
 static const struct refusal {
@@ -284,8 +291,8 @@ static void log_other_schema(const PGresult *result)
 {
     int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, STATE_SCHEMA), NULL, 10);
     if (schema != schema_version())
-        log_error(AREA_ARCHIVE, "schema-mismatch",
-                  "database=%d program=%d hint=\"%s\"", schema, schema_version(),
+        log_error(AREA_ARCHIVE, "schema-mismatch", "database=%d program=%d hint=\"%s\"", schema,
+                  schema_version(),
                   schema < schema_version() ? "run trestle migrate"
                                             : "install the newer trestle that migrated it");
     else
@@ -326,7 +333,8 @@ static void reader_judge(struct reader *reader, const PGresult *result)
     if (refusal && refusal->reason)
         pq_connection_leave(reader->connection, refusal->reason);
     else if (!refusal && !ours && archive->up)
-        pq_connection_leave(reader->connection, "the server has another log than the one written to");
+        pq_connection_leave(reader->connection,
+                            "the server has another log than the one written to");
 }
 
 static void reader_state_read(PGresult *result, void *data)
@@ -404,7 +412,8 @@ static void state_judge(struct archive *archive, const PGresult *result)
 {
     const struct refusal *refusal = state_refusal(result);
     struct log_state log = {.epoch = PQgetvalue(result, 0, STATE_EPOCH),
-                            .position = g_ascii_strtoll(PQgetvalue(result, 0, STATE_POSITION), NULL, 10),
+                            .position =
+                                g_ascii_strtoll(PQgetvalue(result, 0, STATE_POSITION), NULL, 10),
                             .past = PQgetvalue(result, 0, STATE_PAST)};
     if (refusal && refusal->reason) {
         pq_connection_leave(archive->write_connection, refusal->reason);
@@ -447,9 +456,9 @@ static void ask_state(struct archive *archive, enum query query)
     const char *texts[] = {archive->epoch, newest};
     struct pq_values values = {.count = 2, .values = texts};
     archive->asked = clock_monotonic();
-    archive->watching = pq_connection_send(archive->write_connection, (int)query, &values, state_read,
-                                           archive) &&
-                        query == QUERY_LOG_WATCH;
+    archive->watching =
+        pq_connection_send(archive->write_connection, (int)query, &values, state_read, archive) &&
+        query == QUERY_LOG_WATCH;
 }
 
 static void write_connection_ready(struct pq_connection *connection, void *data)
@@ -462,7 +471,8 @@ static void write_connection_ready(struct pq_connection *connection, void *data)
 static void ask_state_again(struct archive *archive, gint64 now)
 {
     if (!archive->up && pq_connection_is_ready(archive->write_connection) &&
-        pq_connection_running(archive->write_connection) == 0 && now - archive->asked >= ASK_INTERVAL)
+        pq_connection_running(archive->write_connection) == 0 &&
+        now - archive->asked >= ASK_INTERVAL)
         ask_state(archive, QUERY_LOG_OPEN);
 }
 
@@ -526,8 +536,8 @@ static void turn_end(void *data)
         writer_flush(archive->writer);
 }
 
-struct archive *archive_new(const struct options *options, const struct archive_callbacks *callbacks,
-                            void *data)
+struct archive *archive_new(const struct options *options,
+                            const struct archive_callbacks *callbacks, void *data)
 {
     struct archive *archive = g_new0(struct archive, 1);
     archive->callbacks = *callbacks;
@@ -556,11 +566,11 @@ struct archive *archive_new(const struct options *options, const struct archive_
     for (unsigned i = 0; i < archive->read_count; i++) {
         struct reader *reader = &archive->readers[i];
         reader->archive = archive;
-        reader->connection = pq_connection_new(options->database_uri, settings, statements, QUERY_MAX,
-                                               &reading, reader);
+        reader->connection = pq_connection_new(options->database_uri, settings, statements,
+                                               QUERY_MAX, &reading, reader);
     }
-    archive->writer = writer_new(options, archive->write_connection, &archive->callbacks,
-                                 &archive->health, data);
+    archive->writer =
+        writer_new(options, archive->write_connection, &archive->callbacks, &archive->health, data);
     archive->timer = g_timeout_add(500, tick, archive);
     loop_at_turn_end(turn_end, archive);
     return archive;

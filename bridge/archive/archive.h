@@ -38,8 +38,8 @@ struct log_state {
 };
 
 struct archive_callbacks {
-    /* The database is there, its schema fits, and it may be written. Again after each reconnect, and when the
-     * log's epoch has changed. */
+    /* The database is there, its schema fits, and it may be written. Again after each reconnect,
+     * and when the log's epoch has changed. */
     void (*up)(const struct log_state *log, void *data);
     void (*down)(void *data);
     /* For several instances, else NULL: a transaction that took the log's positions after BEFORE up
@@ -49,15 +49,15 @@ struct archive_callbacks {
     void (*batch_end)(void *data);
 };
 
-struct archive *archive_new(const struct options *options, const struct archive_callbacks *callbacks,
-                            void *data);
+struct archive *archive_new(const struct options *options,
+                            const struct archive_callbacks *callbacks, void *data);
 /* Waiting work is answered with ERROR_UNAVAILABLE. */
 void archive_free(struct archive *archive);
 
 /* Whether there are connections to read and to write with. */
 bool archive_is_up(const struct archive *archive);
-/* Whether the database also takes writes: found by the writes themselves and, while there are none, by trying
- * one every few seconds. */
+/* Whether the database also takes writes: found by the writes themselves and, while there are none,
+ * by trying one every few seconds. */
 bool archive_is_writable(const struct archive *archive);
 
 /* Rows of a finished query; valid during the callback. */
@@ -65,7 +65,7 @@ struct rows;
 int rows_count(const struct rows *rows);
 const char *rows_text(const struct rows *rows, int row, int column); /* NULL for SQL NULL */
 size_t rows_length(const struct rows *rows, int row, int column);
-gint64 rows_integer(const struct rows *rows, int row, int column);   /* 0 for SQL NULL */
+gint64 rows_integer(const struct rows *rows, int row, int column); /* 0 for SQL NULL */
 bool rows_boolean(const struct rows *rows, int row, int column);
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id);
 /* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
@@ -87,10 +87,17 @@ void archive_query_binary(struct archive *archive, enum query query, const char 
  *
  * A write is a struct that its owner allocates with g_new0, fills, hands over and gets back in its
  * done callback, with the results filled in; the owner then frees it (its strings too). Writes of
- * one kind are carried out in the order in which they were queued, and so are marks and failures among each
- * other: what is said first of a message counts. */
+ * one kind are carried out in the order in which they were queued, and so are marks and failures
+ * among each other: what is said first of a message counts. */
 
-enum write_kind { WRITE_MESSAGE, WRITE_RECEIVE, WRITE_MARK, WRITE_FAILURE, WRITE_CHANGE, WRITE_KINDS };
+enum write_kind {
+    WRITE_MESSAGE,
+    WRITE_RECEIVE,
+    WRITE_MARK,
+    WRITE_FAILURE,
+    WRITE_CHANGE,
+    WRITE_KINDS
+};
 
 enum write_outcome {
     OUTCOME_DONE = 0,
@@ -105,25 +112,26 @@ enum write_outcome {
 
 struct write {
     enum write_kind kind;
-    /* error: ERROR_NONE, or why nothing was stored; `uncertain`: it may have been (shutdown only). */
+    /* error: ERROR_NONE, or why nothing was stored; `uncertain`: it may have been (shutdown only).
+     */
     void (*done)(struct write *write, enum error_code error);
     /* Called at most once, before done, when the database has not said for three seconds whether
      * the write was stored: whoever waits may be told so. May be NULL. */
     void (*late)(struct write *write);
-    void *data;               /* the owner's */
+    void *data; /* the owner's */
     enum write_outcome outcome;
     bool uncertain;
-    gint64 position;          /* result: in the log */
-    gint64 at;                /* result: wall clock, microseconds */
+    gint64 position; /* result: in the log */
+    gint64 at;       /* result: wall clock, microseconds */
     /* the writer's own */
     GList link;
     gint64 queued;
-    guint64 number;           /* rises with each write */
-    size_t size;              /* of its texts, bytes */
-    bool alone;               /* to be sent without neighbours, after a refusal */
-    bool sent;                /* has been sent at least once */
-    bool again;               /* not for the first time now */
-    bool careful;             /* may repeat an earlier one */
+    guint64 number; /* rises with each write */
+    size_t size;    /* of its texts, bytes */
+    bool alone;     /* to be sent without neighbours, after a refusal */
+    bool sent;      /* has been sent at least once */
+    bool again;     /* not for the first time now */
+    bool careful;   /* may repeat an earlier one */
     bool told_late;
 };
 
@@ -142,32 +150,34 @@ struct message_write {
     struct uuid sender;       /* in for WRITE_MESSAGE; result */
     struct uuid dedupe;       /* what makes a repetition recognisable, per sender; never nil */
     char *body;
-    char *client_id;          /* WRITE_MESSAGE; may be NULL */
-    bool limited;             /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_LIMITED */
+    char *client_id; /* WRITE_MESSAGE; may be NULL */
+    bool limited;    /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_LIMITED */
     /* WRITE_RECEIVE */
-    char *from;               /* bare JIDs, and the sender's full one */
+    char *from; /* bare JIDs, and the sender's full one */
     char *to;
     char *address;
-    char *foreign_id;         /* may be NULL */
+    char *foreign_id; /* may be NULL */
     char *stanza;
     bool markable;
-    bool receipt;             /* a delivery receipt is asked for; result: one waits in the outbox */
-    struct uuid earlier;      /* what dedupe would have been before, see message_receive(); nil: nothing */
-    gint64 sent_at;           /* when it was sent, if its sender's side says so; 0: just now */
+    bool receipt; /* a delivery receipt is asked for; result: one waits in the outbox */
+    struct uuid
+        earlier;    /* what dedupe would have been before, see message_receive(); nil: nothing */
+    gint64 sent_at; /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
-    GArray *members;          /* struct member, the sender too; owned */
-    bool direct;              /* a conversation of two */
-    char *remote_jid;         /* direct: of the remote member, or NULL; owned */
-    bool held;                /* the other member has not accepted the conversation: nobody else is told */
-    char *events;             /* what else this added to the log, JSON array or NULL; owned */
-    char *sender_json;        /* WRITE_RECEIVE: the User object; owned */
-    GArray *closed_to;        /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL: nobody; owned */
-    char *sender_shown;       /* the User object as they see it; owned */
-    bool outbox;              /* a copy of this message waits in the outbox */
-    gint64 outbox_position;   /* WRITE_RECEIVE: of the receipt that waits there */
-    bool awaited;             /* it brings the conversation into a member's list */
-    bool unanswered;          /* WRITE_MESSAGE: the other member of a direct one has not written in it */
+    GArray *members;   /* struct member, the sender too; owned */
+    bool direct;       /* a conversation of two */
+    char *remote_jid;  /* direct: of the remote member, or NULL; owned */
+    bool held;         /* the other member has not accepted the conversation: nobody else is told */
+    char *events;      /* what else this added to the log, JSON array or NULL; owned */
+    char *sender_json; /* WRITE_RECEIVE: the User object; owned */
+    GArray *closed_to; /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL:
+                          nobody; owned */
+    char *sender_shown;     /* the User object as they see it; owned */
+    bool outbox;            /* a copy of this message waits in the outbox */
+    gint64 outbox_position; /* WRITE_RECEIVE: of the receipt that waits there */
+    bool awaited;           /* it brings the conversation into a member's list */
+    bool unanswered; /* WRITE_MESSAGE: the other member of a direct one has not written in it */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */
@@ -181,33 +191,33 @@ struct mark_write {
     /* results; outcome OUTCOME_REPEATED: was there already */
     gint64 seq;
     gint64 unread;
-    GArray *members;          /* struct member, the one who marks too; owned */
+    GArray *members; /* struct member, the one who marks too; owned */
     bool direct;
-    char *marker_to;          /* a displayed marker waits in the outbox; owned */
-    char *marker_reference;   /* owned */
-    bool tells;               /* the other members may know */
+    char *marker_to;        /* a displayed marker waits in the outbox; owned */
+    char *marker_reference; /* owned */
+    bool tells;             /* the other members may know */
 };
 
 /* A bounced message. */
 struct failure_write {
     struct write write;
     struct uuid message;
-    char *from;               /* bare JID the error came from */
+    char *from; /* bare JID the error came from */
     char *condition;
     /* results */
     struct uuid conversation;
     struct uuid sender;
-    char *client_id;          /* owned */
+    char *client_id; /* owned */
 };
 
 /* A change: the SQL function change_NAME of sql/function, see change.sql there. */
 struct change_write {
     struct write write;
-    const char *name;         /* static */
-    struct uuid user;         /* who changes something; may be nil */
-    char *arguments;          /* JSON object */
-    char *result;             /* result: JSON or NULL; owned */
-    char *events;             /* result: JSON array or NULL; owned */
+    const char *name; /* static */
+    struct uuid user; /* who changes something; may be nil */
+    char *arguments;  /* JSON object */
+    char *result;     /* result: JSON or NULL; owned */
+    char *events;     /* result: JSON array or NULL; owned */
 };
 
 /* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays
@@ -229,5 +239,6 @@ const char *schema_functions_digest(void);
 
 /* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
 bool schema_migrate(const char *uri, GError **error);
-/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller frees. */
+/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller
+ * frees. */
 char *schema_server_problem(int version, const char *encoding);

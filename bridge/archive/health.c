@@ -23,8 +23,8 @@ void health_refused(struct health *health, const char *reason)
     health->refused = true;
 }
 
-/* Out of room or memory, an operator or a time limit, the system, a lock, a session that may not write: whoever
- * writes next fares the same. A deadlock or a bad row concerns one statement. */
+/* Out of room or memory, an operator or a time limit, the system, a lock, a session that may not
+ * write: whoever writes next fares the same. A deadlock or a bad row concerns one statement. */
 void health_note_error(struct health *health, const PGresult *result)
 {
     static const char *const classes[] = {"53", "57", "58", "55", "25", "XX"};

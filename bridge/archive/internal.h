@@ -5,7 +5,9 @@
 #include "bridge/archive/archive.h"
 #include "bridge/loop/pq.h"
 
-#define ARCHIVE_PATIENCE (3 * G_USEC_PER_SEC) /* how long work waits for a database that is away */
+#define ARCHIVE_PATIENCE                                                                           \
+    (3 * G_USEC_PER_SEC) /* how long work waits for a database that is away                        \
+                          */
 
 /* Static table of all queries, QUERY_MAX long. */
 const struct pq_statement *archive_statements(void);
@@ -20,14 +22,16 @@ struct rows {
     const PGresult *result;
 };
 
-/* Whether the database takes writes, as writes and the watchdog find. A connection that is up does not say so: the
- * disk may be full, a lock may be held, the session may be read only. */
+/* Whether the database takes writes, as writes and the watchdog find. A connection that is up does
+ * not say so: the disk may be full, a lock may be held, the session may be read only. */
 struct health {
-    gint64 proven; /* clock_monotonic of the last write that was committed; 0: none on this connection */
+    gint64 proven; /* clock_monotonic of the last write that was committed; 0: none on this
+                      connection */
     bool refused;
 };
 void health_proven(struct health *health);
-void health_refused(struct health *health, const char *reason); /* for the log: a SQLSTATE or a word */
+void health_refused(struct health *health,
+                    const char *reason); /* for the log: a SQLSTATE or a word */
 void health_note_error(struct health *health, const PGresult *result);
 
 /* The writing half. */
@@ -45,9 +49,9 @@ bool writer_is_waiting(const struct writer *writer); /* for the answer to a batc
 /* The highest position in the log that writes were told. */
 gint64 writer_newest(const struct writer *writer);
 void writer_set_newest(struct writer *writer, gint64 position);
-void writer_connected(struct writer *writer);   /* what was in flight is sent again, then the rest */
-void writer_flush(struct writer *writer);       /* at each turn's end */
-void writer_tick(struct writer *writer);        /* twice a second: gives up on what waited too long */
+void writer_connected(struct writer *writer); /* what was in flight is sent again, then the rest */
+void writer_flush(struct writer *writer);     /* at each turn's end */
+void writer_tick(struct writer *writer);      /* twice a second: gives up on what waited too long */
 
 /* Binary arrays for statement parameters, and binary results; see codec.c. */
 struct array {
@@ -61,7 +65,7 @@ enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN };
 void array_begin(struct array *array, enum array_type type);
 void array_add(struct array *array, const void *bytes, size_t length); /* bytes NULL: SQL NULL */
 void array_add_text(struct array *array, const char *text);
-void array_add_uuid(struct array *array, const struct uuid *id);       /* nil: SQL NULL */
+void array_add_uuid(struct array *array, const struct uuid *id); /* nil: SQL NULL */
 void array_add_boolean(struct array *array, bool value);
 void array_end(struct array *array); /* fills in the header; bytes are ready to be sent */
 void array_clear(struct array *array);
@@ -70,8 +74,8 @@ gint64 binary_integer(const PGresult *result, int row, int column);
 gint64 binary_time(const PGresult *result, int row, int column); /* wall clock, microseconds */
 bool binary_boolean(const PGresult *result, int row, int column);
 void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id); /* NULL: nil */
-/* Arrays of struct uuid and of struct member, the ids in one column and the numbers in another; NULL for
- * NULL, caller unrefs. */
+/* Arrays of struct uuid and of struct member, the ids in one column and the numbers in another;
+ * NULL for NULL, caller unrefs. */
 GArray *binary_uuids(const PGresult *result, int row, int column);
 GArray *binary_members(const PGresult *result, int row, int ids, int numbers);
 char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */

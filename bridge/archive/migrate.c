@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Append-only migrations, each in one transaction, under an advisory lock; then the functions, which
- * are replaced as a whole when the program brings other ones. Blocking: this is for the command
- * line. */
+/* Append-only migrations, each in one transaction, under an advisory lock; then the functions,
+ * which are replaced as a whole when the program brings other ones. Blocking: this is for the
+ * command line. */
 #include "config.h"
 
 #include <libpq-fe.h>
@@ -25,7 +25,8 @@ static const struct migration {
 };
 
 /* The set of functions, in one transaction. A call in one of a function that stands in a later file
- * is no error, hence the setting. What is dropped is what an earlier set has noted, nothing else. */
+ * is no error, hence the setting. What is dropped is what an earlier set has noted, nothing else.
+ */
 static const char functions_text[] =
     "BEGIN;\n"
     "SET LOCAL check_function_bodies = off;\n"
@@ -130,8 +131,8 @@ bool schema_migrate(const char *uri, GError **error)
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", PQerrorMessage(conn));
         return false;
     }
-    g_autofree char *problem = schema_server_problem(
-        PQserverVersion(conn), PQparameterStatus(conn, "server_encoding"));
+    g_autofree char *problem =
+        schema_server_problem(PQserverVersion(conn), PQparameterStatus(conn, "server_encoding"));
     if (problem) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_CONFLICT, "the database: %s", problem);
         return false;

@@ -18,15 +18,16 @@
 #include "bridge/loop/loop.h"
 
 #define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
-#define BATCH_BYTES_MAX (4 * 1024 * 1024)   /* of text in one statement; a single write may exceed it */
+#define BATCH_BYTES_MAX                                                                            \
+    (4 * 1024 * 1024) /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
 #define RESEND_DELAY (500 * G_TIME_SPAN_MILLISECOND)
 
 struct batch {
     struct writer *writer;
     enum write_kind kind;
-    GQueue writes; /* struct write.link */
-    bool careful;  /* some of it may have been stored before */
+    GQueue writes;  /* struct write.link */
+    bool careful;   /* some of it may have been stored before */
     bool unsettled; /* was sent on a connection that broke: only an answer settles it */
     gint64 sent_at;
     struct pq_frame frame; /* with several instances: where the log stood before and after */
@@ -47,7 +48,7 @@ struct writer {
     size_t queued_bytes;
     unsigned queue_max;
     unsigned batch_max;
-    GQueue in_flight; /* struct batch *, in sending order */
+    GQueue in_flight;    /* struct batch *, in sending order */
     GHashTable *dedupes; /* struct uuid *, of the batch being put together */
     struct array arrays[ARRAYS_MAX];
 };
@@ -198,7 +199,6 @@ static void batch_put_back(struct batch *batch, bool careful)
     }
 }
 
-
 static void batch_refused(struct batch *batch, enum error_code error)
 {
     if (error == ERROR_CONFLICT && !batch->careful) {
@@ -224,7 +224,8 @@ static void batch_done(PGresult *result, void *data)
     enum error_code error = result ? archive_result_error(result) : ERROR_NONE;
     if (error != ERROR_NONE)
         health_note_error(writer->health, result);
-    /* What may have been stored by an earlier sending is not refused because the database is busy. */
+    /* What may have been stored by an earlier sending is not refused because the database is busy.
+     */
     if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
         if (result)
             writer->resend_at = clock_monotonic() + RESEND_DELAY;
@@ -285,8 +286,8 @@ static bool batch_send(struct batch *batch)
     return true;
 }
 
-/* The number before which a batch of KIND ends: marks wait for a failure that came before them, and failures for
- * marks. */
+/* The number before which a batch of KIND ends: marks wait for a failure that came before them, and
+ * failures for marks. */
 static guint64 batch_end(const struct writer *writer, enum write_kind kind)
 {
     const GQueue *other = kind == WRITE_MARK      ? &writer->waiting[WRITE_FAILURE]
@@ -300,7 +301,8 @@ static guint64 batch_end(const struct writer *writer, enum write_kind kind)
 static void batch_collect(struct writer *writer, struct batch *batch)
 {
     GQueue *waiting = &writer->waiting[batch->kind];
-    unsigned most = batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
+    unsigned most =
+        batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
     size_t bytes = 0;
     guint64 end = batch_end(writer, batch->kind);
     g_hash_table_remove_all(writer->dedupes);

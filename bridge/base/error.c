@@ -29,4 +29,4 @@ enum error_code error_from_condition(const char *condition)
     return ERROR_XMPP_UNREACHABLE;
 }
 
-G_DEFINE_QUARK(trestle-error, trestle_error)
+G_DEFINE_QUARK(trestle - error, trestle_error)

@@ -13,7 +13,7 @@ enum error_code {
 };
 
 struct error_info {
-    const char *code;      /* the `code` member of problem+json */
+    const char *code; /* the `code` member of problem+json */
     unsigned http_status;
     const char *type;      /* stanza error type: modify, auth, cancel, wait */
     const char *condition; /* defined condition of RFC 6120 section 8.3.3 */

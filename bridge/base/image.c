@@ -20,7 +20,7 @@ static const struct {
     const char *name;
     enum image_format format;
 } aliases[] = {
-    {"image/jpg", IMAGE_JPEG},   {"image/pjpeg", IMAGE_JPEG}, {"image/jfif", IMAGE_JPEG},
+    {"image/jpg", IMAGE_JPEG},  {"image/pjpeg", IMAGE_JPEG}, {"image/jfif", IMAGE_JPEG},
     {"image/x-png", IMAGE_PNG}, {"image/apng", IMAGE_PNG},
 };
 

@@ -21,11 +21,11 @@ struct image_head {
 
 #define IMAGE_SIDE_MAX 8192
 #define IMAGE_PIXELS_MAX (16 * 1024 * 1024)
-#define IMAGE_SCANS_MAX 100 /* encoders make some ten */
+#define IMAGE_SCANS_MAX 100                              /* encoders make some ten */
 #define IMAGE_WORK_MAX (16 * (uint64_t)IMAGE_PIXELS_MAX) /* pixels times scans */
 
-/* Reads the head of the LENGTH bytes at DATA, and of its blocks what is asked for above. False: none of
- * the formats above, or cut off. */
+/* Reads the head of the LENGTH bytes at DATA, and of its blocks what is asked for above. False:
+ * none of the formats above, or cut off. */
 bool image_read_head(const void *data, size_t length, struct image_head *ret);
 /* Whether a picture with that head is small enough to be decoded. */
 bool image_is_bearable(const struct image_head *head);

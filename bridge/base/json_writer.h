@@ -16,7 +16,7 @@ void json_begin_object(struct json_writer *json);
 void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json);
 void json_end_array(struct json_writer *json);
-void json_key(struct json_writer *json, const char *key); /* KEY must need no escaping */
+void json_key(struct json_writer *json, const char *key);         /* KEY must need no escaping */
 void json_put_string(struct json_writer *json, const char *text); /* NULL writes null */
 void json_put_integer(struct json_writer *json, gint64 value);
 void json_put_boolean(struct json_writer *json, bool value);
@@ -27,5 +27,5 @@ void json_member_string(struct json_writer *json, const char *key, const char *t
 void json_member_integer(struct json_writer *json, const char *key, gint64 value);
 void json_member_boolean(struct json_writer *json, const char *key, bool value);
 void json_member_uuid(struct json_writer *json, const char *key, const struct uuid *id);
-void json_member_time(struct json_writer *json, const char *key, gint64 wall); /* 0: null */
+void json_member_time(struct json_writer *json, const char *key, gint64 wall);     /* 0: null */
 void json_member_raw(struct json_writer *json, const char *key, const char *text); /* NULL: null */

@@ -364,7 +364,8 @@ static bool parse_text(struct options *options, const char *path, const char *te
     return true;
 }
 
-/* The first line with what looks like a comment behind its value, and is a part of the value; 0: none. */
+/* The first line with what looks like a comment behind its value, and is a part of the value; 0:
+ * none. */
 static guint line_with_comment(const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -421,7 +422,7 @@ struct options *options_load(const char *path, GError **error)
     if (!text) {
         int access_error = access(path, R_OK) == 0 ? 0 : errno;
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s%s", trouble->message,
-                    access_error == ENOENT   ? "; 'trestle --sample-config' prints one to begin with"
+                    access_error == ENOENT ? "; 'trestle --sample-config' prints one to begin with"
                     : access_error == EACCES ? "; run this as root or as the user of the service"
                                              : "");
         return NULL;

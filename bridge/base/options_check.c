@@ -273,9 +273,11 @@ static bool check_cluster(const struct options *options, GError **error)
     if (strcmp(options->xmpp_links, "one") != 0 && strcmp(options->xmpp_links, "each") != 0)
         return complain(error, "[xmpp] links", "must be one or each");
     if (is_given(options->cluster_redis) && !is_redis_url(options->cluster_redis))
-        return complain(error, "[cluster] redis",
-                        "must look like redis://:password@127.0.0.1:6379 (names are not looked up)");
-    if (strlen(name) > 32 || strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_") != strlen(name))
+        return complain(
+            error, "[cluster] redis",
+            "must look like redis://:password@127.0.0.1:6379 (names are not looked up)");
+    if (strlen(name) > 32 ||
+        strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_") != strlen(name))
         return complain(error, "[cluster] instance",
                         "must have at most 32 letters, digits, - and _");
     return true;
@@ -291,7 +293,8 @@ bool options_check_values(struct options *options, GError **error)
         return complain(error, "[database] uri", "must look like postgresql://user@host/database");
     if (!check_origins(options->http_origins))
         return complain(error, "[http] origins",
-                        "must be origins such as https://app.example.org or capacitor://localhost, separated by "
+                        "must be origins such as https://app.example.org or capacitor://localhost, "
+                        "separated by "
                         "spaces: scheme and host, perhaps a port, no path and no wildcard");
     if (!check_auth(options, error) || !check_session(options, error) ||
         !check_cluster(options, error))

@@ -34,8 +34,8 @@ static unsigned default_port(const char *scheme)
 /* Nothing that is shown to people comes from these, or its origin is "null". */
 static bool has_pages(const char *scheme)
 {
-    static const char *const without[] = {"about", "blob", "data", "file", "ftp", "javascript",
-                                          "ws", "wss", NULL};
+    static const char *const without[] = {"about",      "blob", "data", "file", "ftp",
+                                          "javascript", "ws",   "wss",  NULL};
     return !g_strv_contains(without, scheme);
 }
 
@@ -75,7 +75,8 @@ static bool is_name(const char *name)
     return *p == '\0' && p > name && name[0] != '.' && p[-1] != '.' && !strstr(name, "..");
 }
 
-/* Letters that IDNA2003, which GLib has, and browsers encode otherwise: there is no one xn-- form. */
+/* Letters that IDNA2003, which GLib has, and browsers encode otherwise: there is no one xn-- form.
+ */
 static bool has_deviation(const char *name)
 {
     return strstr(name, "\303\237") || strstr(name, "\317\202") || strstr(name, "\342\200\214") ||

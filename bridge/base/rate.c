@@ -27,8 +27,8 @@ bool rate_parse(const char *text, struct rate *ret_rate)
     const char *rest;
     if (!read_number(text, RATE_COUNT_MAX, &rate.count, &rest))
         return false;
-    if (*rest == '/' && (!read_number(rest + 1, RATE_SECONDS_MAX, &rate.seconds, &rest) ||
-                         rate.seconds == 0))
+    if (*rest == '/' &&
+        (!read_number(rest + 1, RATE_SECONDS_MAX, &rate.seconds, &rest) || rate.seconds == 0))
         return false;
     if (*rest != '\0' || (rate.count > 0 && !strchr(text, '/')))
         return false;

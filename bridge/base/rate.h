@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A rate as configuration writes it: "100/60" is a hundred in sixty seconds, "0" is without limit. */
+/* A rate as configuration writes it: "100/60" is a hundred in sixty seconds, "0" is without limit.
+ */
 #pragma once
 
 #include <glib.h>

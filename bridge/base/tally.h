@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How many things each address has. Who has none costs nothing, so that the table is never larger than what
- * is counted. The key 0 is nobody and is never counted. */
+/* How many things each address has. Who has none costs nothing, so that the table is never larger
+ * than what is counted. The key 0 is nobody and is never counted. */
 #pragma once
 
 #include <glib.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* On the wire a message is 32 hexadecimal characters, a space, and {"from","number","topic","message"}.
- * The characters are a keyed digest of what follows the space: Redis is shared by those who can reach
- * it, and what others write there must not look like ours. The key is made from the component's
- * secret, which all instances have. Numbers rise with each message of an instance, and are the time
- * if that does: so what was heard before, or comes from an instance of long ago, is not heard again. */
+/* On the wire a message is 32 hexadecimal characters, a space, and
+ * {"from","number","topic","message"}. The characters are a keyed digest of what follows the space:
+ * Redis is shared by those who can reach it, and what others write there must not look like ours.
+ * The key is made from the component's secret, which all instances have. Numbers rise with each
+ * message of an instance, and are the time if that does: so what was heard before, or comes from an
+ * instance of long ago, is not heard again. */
 #include "config.h"
 
 #include <string.h>
@@ -59,7 +60,7 @@ struct bus {
     GHashTable *instances; /* char * → struct instance * */
     GHashTable *gone;      /* char * → struct gone * */
     bool leaving;
-    bool joined;           /* the sender, by this very message */
+    bool joined; /* the sender, by this very message */
     const char *sender;
     gint64 heard_self;
     guint timer;
@@ -175,8 +176,7 @@ static void on_here(struct core *core, const json_t *message, void *data)
 /* Both ways, after Redis was away. */
 static void catch_up(struct core *core)
 {
-    g_autofree char **names =
-        (char **)g_hash_table_get_keys_as_array(core->bus->instances, NULL);
+    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(core->bus->instances, NULL);
     bus_publish(core, TOPIC_HERE, json_pack("{s:b}", "missed", 1));
     for (guint i = 0; names[i]; i++)
         tell_watchers(core, names[i], true);
@@ -367,8 +367,7 @@ static void dispatch(struct core *core, const json_t *envelope)
 void bus_received(struct core *core, const char *bytes, size_t length)
 {
     const char *text = core->bus ? check_digest(core->bus, bytes, length) : NULL;
-    json_t *envelope =
-        text ? json_loadb(text, length - (size_t)(text - bytes), 0, NULL) : NULL;
+    json_t *envelope = text ? json_loadb(text, length - (size_t)(text - bytes), 0, NULL) : NULL;
     if (envelope)
         dispatch(core, envelope);
     else
@@ -420,8 +419,7 @@ void bus_init(struct core *core, const struct bus_transport *transport)
         return;
     struct bus *bus = g_new0(struct bus, 1);
     const char *secret = core->options->xmpp_secret;
-    g_autoptr(GHmac) hmac =
-        g_hmac_new(G_CHECKSUM_SHA256, (const guchar *)secret, strlen(secret));
+    g_autoptr(GHmac) hmac = g_hmac_new(G_CHECKSUM_SHA256, (const guchar *)secret, strlen(secret));
     gsize length = sizeof bus->key;
     g_hmac_update(hmac, (const guchar *)purpose, sizeof purpose);
     g_hmac_get_digest(hmac, bus->key, &length);

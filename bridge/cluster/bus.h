@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Small typed messages among the instances that share one database: typing, presence, wake-ups,
  * revocations. Best effort: what is published may be lost, and arrives at most once, in the order
- * of its publisher, even if somebody repeats it on the wire. Whatever must not be lost is in PostgreSQL first.
+ * of its publisher, even if somebody repeats it on the wire. Whatever must not be lost is in
+ * PostgreSQL first.
  *
  * Without [cluster] redis there is nobody else: publishing does nothing, handlers are never called.
  * An instance does not hear what it publishes itself. */
@@ -25,14 +26,16 @@ bool bus_publish(struct core *core, const char *topic, json_t *message);
 /* Whether bus_publish could reach anybody: saves building a message in vain. */
 bool bus_is_heard(const struct core *core);
 
-/* Whether this instance has said good-bye: the others keep nothing of it any more, though they hear it. */
+/* Whether this instance has said good-bye: the others keep nothing of it any more, though they hear
+ * it. */
 bool bus_has_left(const struct core *core);
 
 /* MESSAGE is borrowed and always an object. It comes from another instance of this program, perhaps
  * of another version: check its members. */
 typedef void (*bus_handler)(struct core *core, const json_t *message, void *data);
 
-/* Calls HANDLER for each message under TOPIC (static). In a feature's start; for the life of CORE. */
+/* Calls HANDLER for each message under TOPIC (static). In a feature's start; for the life of CORE.
+ */
 void bus_subscribe(struct core *core, const char *topic, bus_handler handler, void *data);
 
 /* While a handler runs: the instance that published the message. */

@@ -24,16 +24,18 @@
 #include "xep/stream_reader.h"
 
 #define LEASE "link"
-#define TOPIC_STANZA "stanza"  /* to be sent by the holder */
-#define TOPIC_ANSWER "answer"  /* an IQ answer that came to the wrong link */
-#define TOPIC_LINK "link"      /* whether the sender's link may be used */
+#define TOPIC_STANZA "stanza" /* to be sent by the holder */
+#define TOPIC_ANSWER "answer" /* an IQ answer that came to the wrong link */
+#define TOPIC_LINK "link"     /* whether the sender's link may be used */
 #define TICK_MILLISECONDS 500
-#define USELESS (8 * G_USEC_PER_SEC) /* a holder without a link lets others try after that */
-#define USELESS_PAUSE 10             /* seconds */
+#define USELESS (8 * G_USEC_PER_SEC)      /* a holder without a link lets others try after that */
+#define USELESS_PAUSE 10                  /* seconds */
 #define WAIT_TO_JOIN (2 * G_USEC_PER_SEC) /* for others to make room for this instance's link */
-#define ROOM_FOR (10 * G_USEC_PER_SEC) /* that long is a place kept for one that has just come */
+#define ROOM_FOR (10 * G_USEC_PER_SEC)    /* that long is a place kept for one that has just come */
 #define SPARES_MAX 16
-#define LEFTOVER (3 * G_USEC_PER_SEC) /* what the server sent before it took another link is read */
+#define LEFTOVER                                                                                   \
+    (3 * G_USEC_PER_SEC) /* what the server sent before it took another link is read               \
+                          */
 
 struct cluster {
     struct core *core;
@@ -49,8 +51,8 @@ struct cluster {
     unsigned spare_count;
     gint64 started;
     bool each;
-    bool durable;       /* as the outbox was told */
-    gint64 since;       /* when lease or link last changed */
+    bool durable; /* as the outbox was told */
+    gint64 since; /* when lease or link last changed */
     bool leaving;
     guint timer;
 };
@@ -221,8 +223,9 @@ static void on_answer(struct core *core, const json_t *message, void *data)
 
 static void tell_link(const struct cluster *cluster)
 {
-    bus_publish(cluster->core, TOPIC_LINK,
-                json_pack("{s:b, s:b}", "usable", cluster->durable, "up", link_is_up(cluster->link)));
+    bus_publish(
+        cluster->core, TOPIC_LINK,
+        json_pack("{s:b, s:b}", "usable", cluster->durable, "up", link_is_up(cluster->link)));
 }
 
 static void note_link(struct cluster *cluster, const char *instance, gint64 since)
@@ -376,8 +379,7 @@ static gboolean on_tick(gpointer data)
     if (!held && !cluster->each && link_is_up(cluster->link) && unchanged > LEFTOVER &&
         archive_is_up(cluster->core->archive))
         link_drop(cluster->link);
-    if (held && !link_is_up(cluster->link) && unchanged > USELESS &&
-        bus_others(cluster->core) > 0)
+    if (held && !link_is_up(cluster->link) && unchanged > USELESS && bus_others(cluster->core) > 0)
         lease_yield(cluster->lease, USELESS_PAUSE);
     return G_SOURCE_CONTINUE;
 }

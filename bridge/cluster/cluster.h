@@ -14,8 +14,8 @@ struct link;
 struct link_callbacks;
 struct log_state;
 
-/* NULL: this is the only instance. Prepares CORE; before the features start. REACHED is called when the
- * server can be reached again through another instance, while the own link is down. */
+/* NULL: this is the only instance. Prepares CORE; before the features start. REACHED is called when
+ * the server can be reached again through another instance, while the own link is down. */
 struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core));
 /* After the archive and the link have gone. NULL is fine, as everywhere here. */
 void cluster_free(struct cluster *cluster);

@@ -111,7 +111,8 @@ static void on_users(struct core *core, const json_t *message, void *data)
 
 static void publish(struct core *core, json_t *users, bool online, bool all)
 {
-    bus_publish(core, TOPIC, json_pack("{s:o, s:b, s:b}", "users", users, "on", online, "all", all));
+    bus_publish(core, TOPIC,
+                json_pack("{s:o, s:b, s:b}", "users", users, "on", online, "all", all));
 }
 
 void elsewhere_tell(struct core *core, const struct account *account, bool online)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which users have sockets at other instances. As fresh as the bus: a moment late, and while Redis is
- * away as it was before. Alone, nobody is elsewhere. */
+/* Which users have sockets at other instances. As fresh as the bus: a moment late, and while Redis
+ * is away as it was before. Alone, nobody is elsewhere. */
 #pragma once
 
 #include <glib.h>
@@ -17,12 +17,13 @@ void elsewhere_clear(struct core *core);
 
 bool elsewhere_is_online(const struct core *core, const struct uuid *user);
 
-/* Whether of all the instances where USER has sockets it is for this one to speak: one does, or, for
- * a moment, several, but never none. */
+/* Whether of all the instances where USER has sockets it is for this one to speak: one does, or,
+ * for a moment, several, but never none. */
 bool elsewhere_is_ours(const struct core *core, const struct uuid *user);
 
 /* CHANGED is called when USER got the first, or lost the last, socket elsewhere. */
-typedef void (*elsewhere_changed)(struct core *core, const struct uuid *user, bool online, void *data);
+typedef void (*elsewhere_changed)(struct core *core, const struct uuid *user, bool online,
+                                  void *data);
 void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data);
 
 /* ACCOUNT got its first socket here, or lost its last one: tells the others. */

@@ -39,8 +39,8 @@ struct fanout {
     struct span *open; /* of the transaction whose completions are being called */
     guint timer;
     guint ticks;
-    bool asking;       /* for the head of the log */
-    gint64 head;       /* when last asked */
+    bool asking; /* for the head of the log */
+    gint64 head; /* when last asked */
     /* A hole that is being filled. */
     bool filling;
     gint64 fill_to;
@@ -287,8 +287,7 @@ static void fill_read(const struct resume_result *result, void *data)
     fanout->reads--;
     if (read->generation != fanout->generation || !fanout->filling)
         return;
-    if (result->error != ERROR_NONE ||
-        (result->position < fanout->fill_to && !result->has_more)) {
+    if (result->error != ERROR_NONE || (result->position < fanout->fill_to && !result->has_more)) {
         g_queue_push_tail(&fanout->fill, account_ref(account)); /* the tick asks again */
         return;
     }

@@ -21,10 +21,10 @@ struct lease {
     struct lease_callbacks callbacks;
     void *data;
     guint timer;
-    bool held;       /* as the callbacks were told */
+    bool held; /* as the callbacks were told */
     gint64 epoch;
-    gint64 until;    /* clock_monotonic: held so long at least */
-    gint64 next;     /* when to ask again */
+    gint64 until; /* clock_monotonic: held so long at least */
+    gint64 next;  /* when to ask again */
     bool asking;
     bool given_back; /* the answer that is under way is void */
     gint64 asked;
@@ -167,8 +167,8 @@ void lease_start_anew(struct lease *lease)
         lose(lease);
 }
 
-struct lease *lease_new(struct core *core, const char *name, const struct lease_callbacks *callbacks,
-                        void *data)
+struct lease *lease_new(struct core *core, const char *name,
+                        const struct lease_callbacks *callbacks, void *data)
 {
     struct lease *lease = g_new0(struct lease, 1);
     lease->core = core;

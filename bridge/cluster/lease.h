@@ -22,8 +22,8 @@ struct lease_callbacks {
 };
 
 /* NAME is static. Tries for it at once and all the time. */
-struct lease *lease_new(struct core *core, const char *name, const struct lease_callbacks *callbacks,
-                        void *data);
+struct lease *lease_new(struct core *core, const char *name,
+                        const struct lease_callbacks *callbacks, void *data);
 /* Another log, which may have given it to somebody else: it counts as lost, and is asked for. */
 void lease_start_anew(struct lease *lease);
 void lease_free(struct lease *lease); /* calls nothing */

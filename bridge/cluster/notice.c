@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A notice that is lost costs time, not truth: relations are asked again after a minute, the outbox is
- * read again with the next row. */
+/* A notice that is lost costs time, not truth: relations are asked again after a minute, the outbox
+ * is read again with the next row. */
 #include "config.h"
 
 #include "bridge/base/id.h"

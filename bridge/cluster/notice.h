@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the core of one instance has to tell the others: that users stand to each other otherwise than
- * before, and that there is something new in the outbox. */
+/* What the core of one instance has to tell the others: that users stand to each other otherwise
+ * than before, and that there is something new in the outbox. */
 #pragma once
 
 struct core;

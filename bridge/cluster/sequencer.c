@@ -35,7 +35,8 @@ struct span *span_new(gint64 before, gint64 last)
 
 void span_add(struct span *span, struct event *event, const struct uuid *audience, guint count)
 {
-    struct span_entry entry = {.event = event_ref(event), .count = count,
+    struct span_entry entry = {.event = event_ref(event),
+                               .count = count,
                                .audience = g_memdup2(audience, count * sizeof *audience)};
     g_array_append_val(span->entries, entry);
     span->size += event->payload_length;

@@ -2,8 +2,8 @@
 /* Puts what several instances committed into the order of the log, without a hole: the logic alone,
  * without clock, database or network.
  *
- * A span is what one transaction, or a part of one, took of the log: the positions after `before` up
- * to `last`, and the events among them. Spans come in any order, late, twice, or never. */
+ * A span is what one transaction, or a part of one, took of the log: the positions after `before`
+ * up to `last`, and the events among them. Spans come in any order, late, twice, or never. */
 #pragma once
 
 #include <glib.h>
@@ -32,7 +32,8 @@ void span_add(struct span *span, struct event *event, const struct uuid *audienc
 void span_sort(struct span *span); /* by position, keeping the order of those with the same one */
 void span_free(struct span *span);
 
-/* DELIVER is called for each event, in order, exactly once or never. It must not call the sequencer. */
+/* DELIVER is called for each event, in order, exactly once or never. It must not call the
+ * sequencer. */
 typedef void (*sequencer_deliver)(const struct span_entry *entry, void *data);
 
 /* At most MAXIMUM spans and SIZE_MAXIMUM bytes wait behind a hole. */

@@ -119,10 +119,11 @@ static void fail_field(struct request *request, const struct change_result *resu
 
 void change_reply(struct request *request, unsigned status, const struct change_result *result)
 {
-    static const enum error_code codes[] = {
-        [OUTCOME_NOT_FOUND] = ERROR_NOT_FOUND, [OUTCOME_CONFLICT] = ERROR_CONFLICT,
-        [OUTCOME_REFUSED] = ERROR_REFUSED,     [OUTCOME_FORBIDDEN] = ERROR_FORBIDDEN,
-        [OUTCOME_LIMITED] = ERROR_RATE_LIMITED};
+    static const enum error_code codes[] = {[OUTCOME_NOT_FOUND] = ERROR_NOT_FOUND,
+                                            [OUTCOME_CONFLICT] = ERROR_CONFLICT,
+                                            [OUTCOME_REFUSED] = ERROR_REFUSED,
+                                            [OUTCOME_FORBIDDEN] = ERROR_FORBIDDEN,
+                                            [OUTCOME_LIMITED] = ERROR_RATE_LIMITED};
     if (result->error != ERROR_NONE) {
         request_fail(request, result->error, NULL);
     } else if (result->outcome == OUTCOME_UNPROCESSABLE) {

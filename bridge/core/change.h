@@ -25,13 +25,13 @@ typedef void (*change_done)(const struct change_result *result, void *data);
 void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
                    change_done done, void *data);
 
-/* What makes REQUEST recognisable when it comes again, for the member "once" of its change's arguments: a
- * new reference; NULL without an Idempotency-Key. The same key with another request is
+/* What makes REQUEST recognisable when it comes again, for the member "once" of its change's
+ * arguments: a new reference; NULL without an Idempotency-Key. The same key with another request is
  * OUTCOME_UNPROCESSABLE. */
 json_t *change_once(const struct request *request);
 
-/* Publishes EVENTS, the JSON array of that name of a write (may be NULL), which come behind the other
- * rows of its batch in the log. */
+/* Publishes EVENTS, the JSON array of that name of a write (may be NULL), which come behind the
+ * other rows of its batch in the log. */
 void change_publish_later(struct core *core, const char *events);
 
 /* Carries out change NAME of REQUEST's account and answers REQUEST: 200 and the JSON the function

@@ -30,8 +30,8 @@ static void opened(const struct change_result *result, void *data)
 void conversation_submit_open(struct request *request, json_t *arguments, change_done done)
 {
     struct opening *opening = g_new0(struct opening, 1);
-    bool counts = !request->by_key &&
-                  !limit_is_waived(request->core, request->account, LIMIT_CONVERSATIONS);
+    bool counts =
+        !request->by_key && !limit_is_waived(request->core, request->account, LIMIT_CONVERSATIONS);
     *opening = (struct opening){
         request, done, counts && limit_hold(request->core, request->account, LIMIT_CONVERSATIONS)};
     if (counts && !opening->held)

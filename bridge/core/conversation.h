@@ -5,6 +5,6 @@
 #include "bridge/core/change.h"
 
 /* Makes or finds the direct conversation that ARGUMENTS (taken) of change_conversation_open() name,
- * for REQUEST's account. DONE gets REQUEST as its data; when making it is refused by the limit of new
- * conversations, REQUEST is answered and DONE is not called. */
+ * for REQUEST's account. DONE gets REQUEST as its data; when making it is refused by the limit of
+ * new conversations, REQUEST is answered and DONE is not called. */
 void conversation_submit_open(struct request *request, json_t *arguments, change_done done);

@@ -12,11 +12,45 @@
 
 /* Columns of conversation_list(). */
 enum {
-    KEY, REST, SELF, WHOLE, ID, KIND, CREATED_AT, IS_A, MINE_ROLE, MINE_JOINED, MINE_READ, PEER_ROLE,
-    PEER_JOINED, PEER_READ, PINNED, MUTED, ARCHIVED, REQUEST, BLOCKED, UNREAD, PEER_ID,
-    PEER_USERNAME, PEER_NAME, PEER_PICTURE, PEER_BIO, PEER_JID, PEER_KIND, PEER_NUMBER, LAST_ID,
-    LAST_CLIENT_ID, LAST_SEQ, LAST_MINE, LAST_BODY, LAST_KIND, LAST_FAILED, LAST_AT,
-    LAST_DELIVERED, LAST_READ, LAST_SENT
+    KEY,
+    REST,
+    SELF,
+    WHOLE,
+    ID,
+    KIND,
+    CREATED_AT,
+    IS_A,
+    MINE_ROLE,
+    MINE_JOINED,
+    MINE_READ,
+    PEER_ROLE,
+    PEER_JOINED,
+    PEER_READ,
+    PINNED,
+    MUTED,
+    ARCHIVED,
+    REQUEST,
+    BLOCKED,
+    UNREAD,
+    PEER_ID,
+    PEER_USERNAME,
+    PEER_NAME,
+    PEER_PICTURE,
+    PEER_BIO,
+    PEER_JID,
+    PEER_KIND,
+    PEER_NUMBER,
+    LAST_ID,
+    LAST_CLIENT_ID,
+    LAST_SEQ,
+    LAST_MINE,
+    LAST_BODY,
+    LAST_KIND,
+    LAST_FAILED,
+    LAST_AT,
+    LAST_DELIVERED,
+    LAST_READ,
+    LAST_SENT
 };
 
 /* The row at work. */
@@ -24,8 +58,8 @@ struct item {
     const struct rows *rows;
     int row;
     const struct uuid *user;
-    const char *self;     /* User object */
-    struct buffer *peer;  /* another */
+    const char *self;    /* User object */
+    struct buffer *peer; /* another */
     struct uuid id, peer_id;
 };
 
@@ -95,14 +129,18 @@ static void write_members(struct json_writer *json, const struct item *item)
 static void write_last(struct json_writer *json, const struct item *item)
 {
     bool mine = is_set(item, LAST_MINE);
-    struct message_view last = {
-        .conversation = item->id, .sender = mine ? *item->user : item->peer_id,
-        .sender_json = mine ? item->self : item->peer->data,
-        .client_id = text(item, LAST_CLIENT_ID), .body = text(item, LAST_BODY),
-        .kind = text(item, LAST_KIND), .seq = integer(item, LAST_SEQ),
-        .created_at = moment(item, LAST_AT), .delivered_at = moment(item, LAST_DELIVERED),
-        .read_at = moment(item, LAST_READ), .sent_at = moment(item, LAST_SENT),
-        .failed = is_set(item, LAST_FAILED)};
+    struct message_view last = {.conversation = item->id,
+                                .sender = mine ? *item->user : item->peer_id,
+                                .sender_json = mine ? item->self : item->peer->data,
+                                .client_id = text(item, LAST_CLIENT_ID),
+                                .body = text(item, LAST_BODY),
+                                .kind = text(item, LAST_KIND),
+                                .seq = integer(item, LAST_SEQ),
+                                .created_at = moment(item, LAST_AT),
+                                .delivered_at = moment(item, LAST_DELIVERED),
+                                .read_at = moment(item, LAST_READ),
+                                .sent_at = moment(item, LAST_SENT),
+                                .failed = is_set(item, LAST_FAILED)};
     json_key(json, "last_message");
     if (rows_uuid(item->rows, item->row, LAST_ID, &last.id)) {
         message_json_write(json->buf, &last);
@@ -169,7 +207,9 @@ void conversation_page_write(struct buffer *buf, const struct rows *rows, bool f
 {
     int count = rows_count(rows);
     g_auto(buffer) peer = BUFFER_INIT(USER_JSON_MAX);
-    struct item item = {.rows = rows, .user = user, .peer = &peer,
+    struct item item = {.rows = rows,
+                        .user = user,
+                        .peer = &peer,
                         .self = count > 0 ? rows_text(rows, 0, SELF) : NULL};
     struct json_writer json;
     json_writer_init(&json, buf);

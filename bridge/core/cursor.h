@@ -12,6 +12,6 @@ void cursor_format(const char *epoch, gint64 position, char ret_text[CURSOR_TEXT
 /* False if TEXT is not a cursor, or not one of EPOCH. */
 bool cursor_parse(const char *text, const char *epoch, gint64 *ret_position);
 
-/* The same for EPOCH and those of PAST, which is "epoch:last epoch:last": epochs that have ended, whose logs are the
- * present one up to `last`; NULL: none. */
+/* The same for EPOCH and those of PAST, which is "epoch:last epoch:last": epochs that have ended,
+ * whose logs are the present one up to `last`; NULL: none. */
 bool cursor_accept(const char *text, const char *epoch, const char *past, gint64 *ret_position);

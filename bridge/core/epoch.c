@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Starting anew with another log. Sockets stay: their clients fetch their state again, as after a resync, and each is
- * checked as if it came in now, for users and sign-outs of the end of the old log are gone, or others. */
+/* Starting anew with another log. Sockets stay: their clients fetch their state again, as after a
+ * resync, and each is checked as if it came in now, for users and sign-outs of the end of the old
+ * log are gone, or others. */
 #include "config.h"
 
 #include "bridge/archive/archive.h"
@@ -32,8 +33,8 @@ static void subscriber_checked(const struct rows *rows, enum error_code error, v
     struct core *core = question->core;
     bool good = error == ERROR_NONE && rows_count(rows) == 1 && rows_integer(rows, 0, 0) == 0 &&
                 rows_text(rows, 0, 2);
-    struct revocation revocation = {.user = question->user, .credential = question->credential,
-                                    .reason = "sign in again"};
+    struct revocation revocation = {
+        .user = question->user, .credential = question->credential, .reason = "sign in again"};
     if (core->archive && error == ERROR_UNAVAILABLE && ++question->attempts < ATTEMPTS_MAX) {
         question_ask(question); /* the connections come over to the new log one by one */
         return;
@@ -55,13 +56,15 @@ static void question_ask(struct question *question)
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, question->issued);
     bool own = question->issued > 0;
     const char *values[] = {user, own ? credential : NULL, own ? issued : NULL};
-    archive_query(question->core->archive, QUERY_SESSION_CHECK, values, subscriber_checked, question);
+    archive_query(question->core->archive, QUERY_SESSION_CHECK, values, subscriber_checked,
+                  question);
 }
 
 static void subscriber_check(struct core *core, const struct subscriber *subscriber)
 {
     struct question *question = g_new0(struct question, 1);
-    *question = (struct question){.core = core, .user = subscriber->account->id,
+    *question = (struct question){.core = core,
+                                  .user = subscriber->account->id,
                                   .credential = subscriber->grant.credential,
                                   .issued = subscriber->grant.issued};
     question_ask(question);

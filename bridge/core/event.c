@@ -194,9 +194,10 @@ static void publish_rest(void *data)
     publish_until(data, G_MAXINT64);
 }
 
-/* Several statements are on their way at a time: what one of them added behind its rows comes before
- * the rows of the next, whose completions may be called in the same turn. */
-void event_publish_later(struct core *core, struct event *event, const struct uuid *users, size_t count)
+/* Several statements are on their way at a time: what one of them added behind its rows comes
+ * before the rows of the next, whose completions may be called in the same turn. */
+void event_publish_later(struct core *core, struct event *event, const struct uuid *users,
+                         size_t count)
 {
     event_passed(core, event->position);
     if (core->router) { /* it sorts */

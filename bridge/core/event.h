@@ -41,23 +41,24 @@ enum event_dialect { DIALECT_NATIVE, DIALECT_S0, DIALECT_S1, DIALECT_MAX };
 struct event_parties {
     struct uuid conversation; /* nil: none */
     struct uuid message;      /* message.new, delivered, read, failed; else nil */
-    struct uuid actor;        /* who wrote, read, types, is present; nil when the log does not say */
-    gint64 actor_number;      /* account numbers; 0: unknown */
-    gint64 peer_number;       /* the other one of a direct conversation; 0: none */
-    bool many;                /* the conversation is not a direct one */
+    struct uuid actor;   /* who wrote, read, types, is present; nil when the log does not say */
+    gint64 actor_number; /* account numbers; 0: unknown */
+    gint64 peer_number;  /* the other one of a direct conversation; 0: none */
+    bool many;           /* the conversation is not a direct one */
 };
 
 struct event {
     int references;
     enum event_type type;
     struct event_parties parties;
-    gint64 position;  /* in the log; 0 for events that are not in it (typing, presence) */
-    bool active;      /* typing: whether the actor does */
-    bool repeat;      /* nothing new: only for subscribers with `repeats` */
+    gint64 position; /* in the log; 0 for events that are not in it (typing, presence) */
+    bool active;     /* typing: whether the actor does */
+    bool repeat;     /* nothing new: only for subscribers with `repeats` */
     char stamp[CLOCK_TIMESTAMP_SIZE];
-    char *payload;    /* JSON object, native form */
+    char *payload; /* JSON object, native form */
     size_t payload_length;
-    /* Made on first use; owned: the text in each dialect, and the WebSocket frame with that text. */
+    /* Made on first use; owned: the text in each dialect, and the WebSocket frame with that text.
+     */
     GBytes *texts[DIALECT_MAX];
     GBytes *frames[DIALECT_MAX];
 };
@@ -72,19 +73,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
 /* Somebody who wants an account's events: a WebSocket, an event stream, a waiting sync.
  * Embedded in its owner. */
 struct subscriber {
-    void (*deliver)(struct subscriber *subscriber, struct event *event); /* takes a ref if it keeps it */
+    void (*deliver)(struct subscriber *subscriber,
+                    struct event *event); /* takes a ref if it keeps it */
     /* The account may not be used any longer (token expired, suspended); close. */
     void (*revoked)(struct subscriber *subscriber);
     /* More was missed up to POSITION than is worth reading: the client has to fetch its state anew.
      * NULL: revoked is called. */
     void (*missed)(struct subscriber *subscriber, gint64 position);
-    /* The log is another one: its positions start anew, at POSITION, and the client has to fetch its state. */
+    /* The log is another one: its positions start anew, at POSITION, and the client has to fetch
+     * its state. */
     void (*start_anew)(struct subscriber *subscriber, gint64 position);
     struct account *account; /* reference held while subscribed */
     /* Its clients forget by themselves that somebody types, so they are told again and again. */
     bool repeats;
-    struct grant grant;      /* by what it was let in; set by its owner */
-    const char *why;         /* for revoked(): what to tell the client; static or of the call */
+    struct grant grant; /* by what it was let in; set by its owner */
+    const char *why;    /* for revoked(): what to tell the client; static or of the call */
 };
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
@@ -104,14 +107,15 @@ void event_deliver(struct account *account, struct event *event);
 /* Whether anybody would hear an event for these users: what need not be told need not be built. */
 bool event_is_wanted(const struct core *core, const struct uuid *users, size_t count);
 
-/* Delivers EVENT to the subscribers of USERS, on all instances if it is one of the log, and notes that
- * what others wrote was delivered. Events of the log are published in the completion of the write
- * that caused them, in log order. */
+/* Delivers EVENT to the subscribers of USERS, on all instances if it is one of the log, and notes
+ * that what others wrote was delivered. Events of the log are published in the completion of the
+ * write that caused them, in log order. */
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count);
 
-/* The same for one that comes behind others of its transaction, which are still to be published: it is
- * told before the next one with a higher position, at the latest when the loop turns. */
-void event_publish_later(struct core *core, struct event *event, const struct uuid *users, size_t count);
+/* The same for one that comes behind others of its transaction, which are still to be published: it
+ * is told before the next one with a higher position, at the latest when the loop turns. */
+void event_publish_later(struct core *core, struct event *event, const struct uuid *users,
+                         size_t count);
 
 /* The same for this instance alone, at once. */
 void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count);

@@ -14,11 +14,11 @@ struct uuid;
 
 struct feature {
     const char *name;
-    const struct operation *operations;     /* ended by a row without handle; NULL: none */
-    const struct stanza_handler *stanzas;   /* ended by a row without stanza; NULL: none */
-    const struct job_kind *jobs;            /* bridge/job/job.h; ended by a row without name; NULL: none */
-    /* Before the first stanza and request, and after the last callback of archive and link (both are
-     * gone then); may be NULL. */
+    const struct operation *operations;   /* ended by a row without handle; NULL: none */
+    const struct stanza_handler *stanzas; /* ended by a row without stanza; NULL: none */
+    const struct job_kind *jobs; /* bridge/job/job.h; ended by a row without name; NULL: none */
+    /* Before the first stanza and request, and after the last callback of archive and link (both
+     * are gone then); may be NULL. */
     void (*start)(struct core *core);
     void (*stop)(struct core *core);
     /* As in struct core; may be NULL. */
@@ -26,10 +26,10 @@ struct feature {
                                struct account *account, bool added);
     void (*publishing)(struct core *core, const struct event *event, const struct uuid *users,
                        size_t count);
-    /* The process is about to stop: what waits for events is answered, streams end. May be called more
-     * than once; may be NULL. */
+    /* The process is about to stop: what waits for events is answered, streams end. May be called
+     * more than once; may be NULL. */
     void (*drain)(struct core *core);
     void (*related)(struct core *core, const struct uuid *user);
-    void (*link_up)(struct core *core);     /* the component link was established; may be NULL */
+    void (*link_up)(struct core *core);   /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

@@ -129,8 +129,8 @@ static bool is_user_entry(const json_t *entry)
 {
     const json_t *id = json_object_get(entry, "user_id");
     size_t length = json_string_length(id);
-    return json_is_string(id) && json_object_size(entry) == 1 && length > 0 && length <= USER_ID_MAX &&
-           text_is_xml_safe(json_string_value(id), length);
+    return json_is_string(id) && json_object_size(entry) == 1 && length > 0 &&
+           length <= USER_ID_MAX && text_is_xml_safe(json_string_value(id), length);
 }
 
 static const char *read_users(const struct field *field, const struct raw_value *raw,
@@ -230,7 +230,8 @@ static const char *read_value(const struct field *field, const struct raw_value 
 static bool is_contradicted(const struct field *field, const struct raw_value *raw,
                             const struct field_source *source)
 {
-    return (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key && raw->json && raw->text &&
+    return (field->flags & FIELD_IDEMPOTENCY) && source->idempotency_key && raw->json &&
+           raw->text &&
            (strlen(source->idempotency_key) != raw->length ||
             memcmp(source->idempotency_key, raw->text, raw->length) != 0);
 }
@@ -297,7 +298,8 @@ static bool check_one_of(const struct field *fields, const struct field_value *v
         present += values[i].present;
     }
     return !first || present == 1 ||
-           fail(ret_problem, first, "or the other way to name it is to be given, exactly one of them");
+           fail(ret_problem, first,
+                "or the other way to name it is to be given, exactly one of them");
 }
 
 bool fields_check(const struct field *fields, const struct field_source *source,

@@ -12,27 +12,32 @@
 #include "bridge/base/id.h"
 
 enum field_type {
-    FIELD_TEXT,    /* minimum/maximum: length in bytes; must be UTF-8 of XML characters */
+    FIELD_TEXT, /* minimum/maximum: length in bytes; must be UTF-8 of XML characters */
     FIELD_UUID,
     FIELD_INTEGER, /* minimum/maximum: value */
     FIELD_BOOLEAN,
-    FIELD_CHOICE,  /* text, one of CHOICES */
-    FIELD_USERS,   /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
-    FIELD_USER     /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer */
+    FIELD_CHOICE, /* text, one of CHOICES */
+    FIELD_USERS,  /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
+    FIELD_USER /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer
+                */
 };
 
 enum field_flag {
     FIELD_REQUIRED = 1 << 0,
-    FIELD_IN_PATH = 1 << 1,  /* REST: from ":name" in the path (a bad UUID there is not_found); WebSocket: from the payload */
-    FIELD_IN_QUERY = 1 << 2, /* REST: from the query string; WebSocket: from the payload */
-    FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks it, else must agree */
-    FIELD_LAST_EVENT = 1 << 4, /* REST: the header Last-Event-ID goes before the query */
-    FIELD_NULLABLE = 1 << 5, /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
-    FIELD_ONE_OF = 1 << 6,   /* exactly one of the fields with this flag is to be there */
-    FIELD_JID = 1 << 7,      /* for the description: an address of XMPP, which the handler checks */
-    FIELD_UNTIL = 1 << 8,    /* likewise: a time of RFC 3339 or "forever" */
-    FIELD_LINE = 1 << 9,     /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
-    FIELD_PROSE = 1 << 10    /* likewise, in one line or several */
+    FIELD_IN_PATH = 1 << 1,     /* REST: from ":name" in the path (a bad UUID there is not_found);
+                                   WebSocket: from the payload */
+    FIELD_IN_QUERY = 1 << 2,    /* REST: from the query string; WebSocket: from the payload */
+    FIELD_IDEMPOTENCY = 1 << 3, /* REST: the header Idempotency-Key stands in when the body lacks
+                                   it, else must agree */
+    FIELD_LAST_EVENT = 1 << 4,  /* REST: the header Last-Event-ID goes before the query */
+    FIELD_NULLABLE = 1 << 5,    /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
+    FIELD_ONE_OF = 1 << 6,      /* exactly one of the fields with this flag is to be there */
+    FIELD_JID = 1 << 7,   /* for the description: an address of XMPP, which the handler checks */
+    FIELD_UNTIL = 1 << 8, /* likewise: a time of RFC 3339 or "forever" */
+    FIELD_LINE =
+        1
+        << 9, /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
+    FIELD_PROSE = 1 << 10 /* likewise, in one line or several */
 };
 
 struct field {
@@ -52,19 +57,20 @@ struct field_value {
     json_t *list;     /* FIELD_USERS: the list; borrowed from the request */
 };
 
-/* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent. */
+/* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent.
+ */
 json_t *field_user_json(const struct field_value *value);
 
 /* What is wrong with a request's fields. */
 struct field_problem {
-    enum error_code code;  /* ERROR_UNPROCESSABLE, or ERROR_NOT_FOUND for a bad id in a path */
-    char pointer[64];      /* JSON pointer to the member ("/content"); empty when it has none */
-    const char *detail;    /* static text */
+    enum error_code code; /* ERROR_UNPROCESSABLE, or ERROR_NOT_FOUND for a bad id in a path */
+    char pointer[64];     /* JSON pointer to the member ("/content"); empty when it has none */
+    const char *detail;   /* static text */
 };
 
 /* Where values come from. Any member may be NULL. */
 struct field_source {
-    json_t *object; /* body or payload; must be an object if not NULL */
+    json_t *object;            /* body or payload; must be an object if not NULL */
     bool everything_in_object; /* WebSocket: path and query fields are members of the object too */
     const char *idempotency_key;
     /* Value of a path or query parameter, or NULL; *ret_length is its length (it may hold NULs). */
@@ -73,6 +79,7 @@ struct field_source {
 };
 
 /* Checks SOURCE against FIELDS (ended by a row whose name is NULL) and fills ret_values[i] for
- * fields[i]. Unknown members of the object are refused. False and *ret_problem on the first fault. */
+ * fields[i]. Unknown members of the object are refused. False and *ret_problem on the first fault.
+ */
 bool fields_check(const struct field *fields, const struct field_source *source,
                   struct field_value *ret_values, struct field_problem *ret_problem);

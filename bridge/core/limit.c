@@ -38,12 +38,18 @@ struct limiter {
 };
 
 static const char *const names[LIMIT_MAX] = {
-    [LIMIT_REQUESTS] = "requests",       [LIMIT_MESSAGES] = "messages",
-    [LIMIT_STRANGERS] = "strangers",     [LIMIT_CONVERSATIONS] = "conversations",
-    [LIMIT_SEARCH] = "search",           [LIMIT_UPLOADS] = "uploads",
-    [LIMIT_TYPING] = "typing",           [LIMIT_SERVER] = "server",
-    [LIMIT_SIGNIN] = "signin",           [LIMIT_XMPP_MESSAGES] = "xmpp_messages",
-    [LIMIT_XMPP_STANZAS] = "xmpp_stanzas", [LIMIT_XMPP_DOMAIN] = "xmpp_domain",
+    [LIMIT_REQUESTS] = "requests",
+    [LIMIT_MESSAGES] = "messages",
+    [LIMIT_STRANGERS] = "strangers",
+    [LIMIT_CONVERSATIONS] = "conversations",
+    [LIMIT_SEARCH] = "search",
+    [LIMIT_UPLOADS] = "uploads",
+    [LIMIT_TYPING] = "typing",
+    [LIMIT_SERVER] = "server",
+    [LIMIT_SIGNIN] = "signin",
+    [LIMIT_XMPP_MESSAGES] = "xmpp_messages",
+    [LIMIT_XMPP_STANZAS] = "xmpp_stanzas",
+    [LIMIT_XMPP_DOMAIN] = "xmpp_domain",
     [LIMIT_FRAMES] = "frames",
 };
 
@@ -159,7 +165,7 @@ static void describe(const struct rate *rate, enum limit limit, gint64 full_in,
 static const struct rate *rate_of(const struct limiter *limiter, enum limit limit)
 {
     return limiter && limit < LIMIT_MAX && limiter->rates[limit].count > 0 ? &limiter->rates[limit]
-                                                                          : NULL;
+                                                                           : NULL;
 }
 
 static struct subjects *map_of(struct limiter *limiter, enum limit limit)
@@ -192,8 +198,7 @@ bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit lim
 void limiter_give(struct limiter *limiter, const struct uuid *id, enum limit limit)
 {
     const struct rate *rate = rate_of(limiter, limit);
-    struct subject *subject =
-        rate ? g_hash_table_lookup(map_of(limiter, limit)->table, id) : NULL;
+    struct subject *subject = rate ? g_hash_table_lookup(map_of(limiter, limit)->table, id) : NULL;
     if (subject)
         subject->full_at[limit] -= unit_of(rate);
 }
@@ -358,9 +363,8 @@ bool limit_headers(const struct limit_state *state, char ret_policy[LIMIT_HEADER
     if (state->count == 0)
         return false;
     const char *name = limit_name(state->limit);
-    g_snprintf(ret_policy, LIMIT_HEADER_SIZE,
-               "\"%s\";q=%" G_GINT64_FORMAT ";w=%" G_GINT64_FORMAT, name, state->count,
-               state->seconds);
+    g_snprintf(ret_policy, LIMIT_HEADER_SIZE, "\"%s\";q=%" G_GINT64_FORMAT ";w=%" G_GINT64_FORMAT,
+               name, state->count, state->seconds);
     g_snprintf(ret_state, LIMIT_HEADER_SIZE, "\"%s\";r=%" G_GINT64_FORMAT ";t=%" G_GINT64_FORMAT,
                name, state->remaining, seconds_up(state->full_in));
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Limits per user and action, from the options [limits]. Each is a bucket that holds COUNT and fills
- * evenly over its period. They live in memory, in this process only, in maps with a ceiling. */
+/* Limits per user and action, from the options [limits]. Each is a bucket that holds COUNT and
+ * fills evenly over its period. They live in memory, in this process only, in maps with a ceiling.
+ */
 #pragma once
 
 #include <glib.h>
@@ -15,7 +16,7 @@ struct options;
 struct request;
 
 enum limit {
-    LIMIT_REQUESTS,      /* what no other action counts; the default of an operation */
+    LIMIT_REQUESTS, /* what no other action counts; the default of an operation */
     LIMIT_MESSAGES,
     LIMIT_STRANGERS,     /* messages to people who have not answered or accepted yet */
     LIMIT_CONVERSATIONS, /* new ones, for young accounts only */
@@ -37,11 +38,11 @@ enum limit {
 /* How a bucket stands. */
 struct limit_state {
     enum limit limit;
-    gint64 count;     /* what it holds; 0: without limit, and the rest means nothing */
-    gint64 seconds;   /* its period */
+    gint64 count;   /* what it holds; 0: without limit, and the rest means nothing */
+    gint64 seconds; /* its period */
     gint64 remaining;
-    gint64 full_in;   /* microseconds until it is full again */
-    gint64 next_in;   /* microseconds until there is one more; 0 if there is one now */
+    gint64 full_in; /* microseconds until it is full again */
+    gint64 next_in; /* microseconds until there is one more; 0 if there is one now */
 };
 
 struct limiter;
@@ -60,8 +61,8 @@ void limiter_give(struct limiter *limiter, const struct uuid *subject, enum limi
 void limiter_look(struct limiter *limiter, const struct uuid *subject, enum limit limit,
                   struct limit_state *ret_state);
 
-/* The subject of an IP address: all of an IPv4 one, the first 64 bits of an IPv6 one. ADDRESS is the
- * 64 bits that limit_address made; 0, no address, is never limited. */
+/* The subject of an IP address: all of an IPv4 one, the first 64 bits of an IPv6 one. ADDRESS is
+ * the 64 bits that limit_address made; 0, no address, is never limited. */
 struct uuid limit_subject(guint64 address);
 /* The subject of an XMPP address, or another text. */
 struct uuid limit_subject_of(const char *text);
@@ -77,13 +78,13 @@ bool limit_is_waived(const struct core *core, const struct account *account, enu
  * conversations. */
 bool limit_take(struct core *core, const struct account *account, enum limit limit);
 
-/* The same for what may turn out not to count, which is no refusal yet; limit_release gives what was
- * held back. */
+/* The same for what may turn out not to count, which is no refusal yet; limit_release gives what
+ * was held back. */
 bool limit_hold(struct core *core, const struct account *account, enum limit limit);
 void limit_release(struct core *core, const struct account *account, enum limit limit);
 
-/* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that acts
- * for a user is not held to the user's limits. */
+/* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that
+ * acts for a user is not held to the user's limits. */
 bool request_take(struct request *request, enum limit limit);
 
 /* Answers REQUEST, for which there was none left when that was looked at. */

@@ -17,9 +17,9 @@
 #include "bridge/loop/loop.h"
 
 #define EVENT_JSON_MAX 4096
-#define DELIVERY_INTERVAL 50    /* milliseconds between writes of gathered delivered marks */
-#define DELIVERIES_PER_TICK 50  /* so at most a thousand a second */
-#define DELIVERIES_MAX 100000   /* gathered at most; beyond it the oldest is written at once */
+#define DELIVERY_INTERVAL 50   /* milliseconds between writes of gathered delivered marks */
+#define DELIVERIES_PER_TICK 50 /* so at most a thousand a second */
+#define DELIVERIES_MAX 100000  /* gathered at most; beyond it the oldest is written at once */
 
 static struct mark_write *as_mark(struct write *write)
 {
@@ -44,13 +44,15 @@ static void publish_mark(struct core *core, const struct mark_write *m)
     json_member_integer(&json, "seq", m->seq);
     json_member_string(&json, "at", at);
     json_end_object(&json);
-    g_autoptr(trestle_event) event = event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED,
-                                       m->write.position, m->write.at, &payload);
+    g_autoptr(trestle_event) event =
+        event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED, m->write.position,
+                  m->write.at, &payload);
     const struct member_scene scene = {m->members, m->direct, m->conversation, m->message, m->user};
     event->parties = member_parties(&scene);
     event_passed(core, m->write.position);
     /* A user's own devices share the read mark; what was delivered to them they know. */
-    g_autoptr(GArray) ids = m->tells ? member_ids(m->members) : g_array_new(FALSE, FALSE, sizeof m->user);
+    g_autoptr(GArray) ids =
+        m->tells ? member_ids(m->members) : g_array_new(FALSE, FALSE, sizeof m->user);
     member_ids_remove(ids, &m->user);
     if (m->read)
         g_array_append_val(ids, m->user);
@@ -63,8 +65,10 @@ static void outbox_marker(struct core *core, const struct mark_write *m)
     const struct account *reader = account_find(core, &m->user);
     if (!m->marker_to)
         return;
-    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_DISPLAYED,
-                                 .from = reader ? reader->jid : NULL, .to = m->marker_to,
+    struct outbox_entry entry = {.position = m->write.position,
+                                 .kind = OUTBOX_DISPLAYED,
+                                 .from = reader ? reader->jid : NULL,
+                                 .to = m->marker_to,
                                  .reference = m->marker_reference};
     outbox_committed(core->outbox, &entry);
 }
@@ -130,8 +134,8 @@ void message_read(struct request *request, const struct uuid *conversation,
     reading->core = request->core;
     reading->request = request;
     struct mark_write *m = g_new0(struct mark_write, 1);
-    m->write = (struct write){.kind = WRITE_MARK, .done = read_done, .late = read_late,
-                              .data = reading};
+    m->write =
+        (struct write){.kind = WRITE_MARK, .done = read_done, .late = read_late, .data = reading};
     m->user = request->account->id;
     m->conversation = *conversation;
     if (message)
@@ -165,7 +169,7 @@ void message_marked(struct core *core, const char *from, const struct uuid *mess
 struct delivery {
     struct uuid key[2]; /* conversation, user */
     struct uuid message;
-    GList link;         /* in deliveries.order */
+    GList link; /* in deliveries.order */
 };
 
 static guint delivery_hash(gconstpointer key)

@@ -28,7 +28,9 @@ gint64 member_peer_number(const GArray *members, const struct uuid *user)
 struct event_parties member_parties(const struct member_scene *scene)
 {
     return (struct event_parties){
-        .conversation = scene->conversation, .message = scene->message, .actor = scene->actor,
+        .conversation = scene->conversation,
+        .message = scene->message,
+        .actor = scene->actor,
         .actor_number = member_number(scene->members, &scene->actor),
         .peer_number = scene->direct ? member_peer_number(scene->members, &scene->actor) : 0,
         .many = !scene->direct};

@@ -20,7 +20,7 @@
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
-#define UNIQUE_ID_MIN 8 /* bytes; shorter ids are counted */
+#define UNIQUE_ID_MIN 8                          /* bytes; shorter ids are counted */
 #define REPETITION_PERIOD (600 * G_USEC_PER_SEC) /* as in message_receive() in sql/function */
 
 static struct message_write *as_message(struct write *write)
@@ -32,10 +32,16 @@ static struct message_write *as_message(struct write *write)
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const char *sender_json)
 {
-    struct message_view view = {.id = m->id, .conversation = m->conversation, .sender = m->sender,
-                                .sender_json = sender_json, .client_id = m->client_id,
-                                .body = m->body, .kind = "text", .seq = m->seq,
-                                .created_at = m->write.at, .sent_at = m->sent_at};
+    struct message_view view = {.id = m->id,
+                                .conversation = m->conversation,
+                                .sender = m->sender,
+                                .sender_json = sender_json,
+                                .client_id = m->client_id,
+                                .body = m->body,
+                                .kind = "text",
+                                .seq = m->seq,
+                                .created_at = m->write.at,
+                                .sent_at = m->sent_at};
     message_json_write(buf, &view);
 }
 
@@ -60,7 +66,8 @@ void message_write_brief(struct buffer *buf, const struct message_brief *message
 static void publish_to(struct core *core, const struct message_write *m, struct buffer *json,
                        const GArray *ids)
 {
-    g_autoptr(trestle_event) event = event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
+    g_autoptr(trestle_event) event =
+        event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
     const struct member_scene scene = {m->members, m->direct, m->conversation, m->id, m->sender};
     event->parties = member_parties(&scene);
     event_publish(core, event, (const struct uuid *)(const void *)ids->data, ids->len);
@@ -116,8 +123,11 @@ static void publish_relation(struct core *core, const struct message_write *m)
 
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
-    struct outbox_entry entry = {.position = m->write.position, .kind = OUTBOX_MESSAGE,
-                                 .from = from, .to = m->remote_jid, .body = m->body};
+    struct outbox_entry entry = {.position = m->write.position,
+                                 .kind = OUTBOX_MESSAGE,
+                                 .from = from,
+                                 .to = m->remote_jid,
+                                 .body = m->body};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
 }
@@ -145,8 +155,8 @@ static void submit_appearing(void *data)
             uuid_format(&g_array_index(ids, struct uuid, i), name);
             json_array_append_new(names, json_string(name));
         }
-        change_submit(core, "conversation_appear", NULL, json_pack("{s:o}", "conversation_ids", names),
-                      NULL, NULL);
+        change_submit(core, "conversation_appear", NULL,
+                      json_pack("{s:o}", "conversation_ids", names), NULL, NULL);
     }
 }
 
@@ -173,8 +183,10 @@ static void write_brief(struct buffer *buf, const struct message_write *m)
     struct message_brief brief = {.number = m->write.position,
                                   .sender = member_number(m->members, &m->sender),
                                   .receiver = member_peer_number(m->members, &m->sender),
-                                  .content = m->body, .created_at = created,
-                                  .client_id = m->client_id, .id = id,
+                                  .content = m->body,
+                                  .created_at = created,
+                                  .client_id = m->client_id,
+                                  .id = id,
                                   .conversation = conversation};
     message_write_brief(buf, &brief);
 }
@@ -215,7 +227,8 @@ static void send_done(struct write *write, enum error_code error)
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
     if (sending->held && !counts)
         limit_release(sending->core, sending->account, LIMIT_STRANGERS);
-    if (error == ERROR_NONE && (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
+    if (error == ERROR_NONE &&
+        (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
         send_stored(sending, m);
     else if (sending->request && error != ERROR_NONE)
         request_fail(sending->request, error, write->uncertain ? not_known : NULL);
@@ -264,8 +277,8 @@ void message_send(struct request *request, const struct message_draft *draft)
     sending->brief = draft->brief;
     sending->account = account_ref(request->account);
     struct message_write *m = g_new0(struct message_write, 1);
-    m->write = (struct write){.kind = WRITE_MESSAGE, .done = send_done, .late = send_late,
-                              .data = sending};
+    m->write = (struct write){
+        .kind = WRITE_MESSAGE, .done = send_done, .late = send_late, .data = sending};
     uuid_generate(&m->id);
     m->conversation = *draft->conversation;
     m->sender = request->account->id;
@@ -276,8 +289,8 @@ void message_send(struct request *request, const struct message_draft *draft)
         m->limited = !sending->held;
     }
     if (draft->client_id)
-        make_dedupe("client",
-                    (const char *[]){request->account->id_text, draft->client_id, NULL}, &m->dedupe);
+        make_dedupe("client", (const char *[]){request->account->id_text, draft->client_id, NULL},
+                    &m->dedupe);
     else
         m->dedupe = m->id; /* lets the writer repeat a batch whose answer was lost */
     archive_write(request->core->archive, &m->write);
@@ -293,8 +306,11 @@ struct arriving {
 
 static void outbox_receipt(struct core *core, const struct message_write *m)
 {
-    struct outbox_entry entry = {.position = m->outbox_position, .kind = OUTBOX_RECEIVED,
-                                 .from = m->to, .to = m->address, .reference = m->foreign_id};
+    struct outbox_entry entry = {.position = m->outbox_position,
+                                 .kind = OUTBOX_RECEIVED,
+                                 .from = m->to,
+                                 .to = m->address,
+                                 .reference = m->foreign_id};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
 }
@@ -330,22 +346,26 @@ static void arrival_done(struct write *write, enum error_code error)
     message_write_free(m);
 }
 
-static void make_id_dedupe(const struct message_arrival *arrival, gint64 period, struct uuid *ret_digest)
+static void make_id_dedupe(const struct message_arrival *arrival, gint64 period,
+                           struct uuid *ret_digest)
 {
     char number[24];
     g_snprintf(number, sizeof number, "%" G_GINT64_FORMAT, period);
-    make_dedupe("id", (const char *[]){arrival->address, arrival->to, arrival->foreign_id,
-                                       arrival->body, number, NULL},
+    make_dedupe("id",
+                (const char *[]){arrival->address, arrival->to, arrival->foreign_id, arrival->body,
+                                 number, NULL},
                 ret_digest);
 }
 
-/* A repetition is told by the origin-id, which nobody gives twice; without one, by the stanza's id and the text
- * together, from the same resource and for a while only: clients count their ids from one again. */
+/* A repetition is told by the origin-id, which nobody gives twice; without one, by the stanza's id
+ * and the text together, from the same resource and for a while only: clients count their ids from
+ * one again. */
 static void arrival_dedupe(struct message_write *m, const struct message_arrival *arrival)
 {
     gint64 period = clock_wall() / REPETITION_PERIOD;
     if (arrival->origin_id && strlen(arrival->origin_id) >= UNIQUE_ID_MIN) {
-        make_dedupe("origin", (const char *[]){arrival->from, arrival->to, arrival->origin_id, NULL},
+        make_dedupe("origin",
+                    (const char *[]){arrival->from, arrival->to, arrival->origin_id, NULL},
                     &m->dedupe);
     } else if (arrival->foreign_id && strlen(arrival->foreign_id) >= UNIQUE_ID_MIN) {
         make_id_dedupe(arrival, period, &m->dedupe);

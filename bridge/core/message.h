@@ -21,7 +21,7 @@ struct message_draft {
 
 /* The message of clients that know users and messages by whole numbers. */
 struct message_brief {
-    gint64 number;         /* position in the log */
+    gint64 number;           /* position in the log */
     gint64 sender, receiver; /* account numbers */
     const char *content;
     const char *created_at;
@@ -41,16 +41,16 @@ void message_send(struct request *request, const struct message_draft *draft);
 
 /* A message that came by XMPP. Strings are borrowed. */
 struct message_arrival {
-    const char *from;       /* bare JIDs */
+    const char *from; /* bare JIDs */
     const char *to;
-    const char *address;    /* full JID of the sender */
+    const char *address; /* full JID of the sender */
     const char *body;
     const char *foreign_id; /* the stanza's id; may be NULL */
     const char *origin_id;  /* may be NULL */
     const char *stanza;     /* as archived */
     bool markable;
-    bool receipt;           /* asked for */
-    gint64 sent_at;         /* wall clock: when its sender's side says it was sent; 0: just now */
+    bool receipt;   /* asked for */
+    gint64 sent_at; /* wall clock: when its sender's side says it was sent; 0: just now */
 };
 
 /* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user,

@@ -78,11 +78,11 @@ enum { PART_SENDER, PART_MESSAGE, PART_DELIVERED, PART_READ };
 struct page_reading {
     const struct rows *rows;
     struct uuid viewer;
-    int sender;         /* row of the sender of the message at work; most have the one before */
-    int senders;        /* how many rows those are, from the first */
-    int first, end;     /* rows of messages, from the oldest */
-    /* While messages are walked from the oldest: by reader (is it the viewer?) and kind, the next row
-     * of a watermark that may reach the message. */
+    int sender;     /* row of the sender of the message at work; most have the one before */
+    int senders;    /* how many rows those are, from the first */
+    int first, end; /* rows of messages, from the oldest */
+    /* While messages are walked from the oldest: by reader (is it the viewer?) and kind, the next
+     * row of a watermark that may reach the message. */
     int marks[2][2];
 };
 
@@ -144,12 +144,15 @@ static void write_item(struct buffer *buf, struct page_reading *reading, int row
                        const struct uuid *conversation)
 {
     const struct rows *rows = reading->rows;
-    struct message_view message = {
-        .conversation = *conversation,
-        .client_id = rows_text(rows, row, CLIENT_ID), .body = rows_text(rows, row, BODY),
-        .kind = rows_text(rows, row, KIND), .seq = rows_integer(rows, row, SEQ),
-        .created_at = rows_time(rows, row, CREATED_AT), .sent_at = rows_time(rows, row, SENT_AT),
-        .metadata = rows_text(rows, row, METADATA), .failed = rows_boolean(rows, row, FAILED)};
+    struct message_view message = {.conversation = *conversation,
+                                   .client_id = rows_text(rows, row, CLIENT_ID),
+                                   .body = rows_text(rows, row, BODY),
+                                   .kind = rows_text(rows, row, KIND),
+                                   .seq = rows_integer(rows, row, SEQ),
+                                   .created_at = rows_time(rows, row, CREATED_AT),
+                                   .sent_at = rows_time(rows, row, SENT_AT),
+                                   .metadata = rows_text(rows, row, METADATA),
+                                   .failed = rows_boolean(rows, row, FAILED)};
     rows_uuid(rows, row, ID, &message.id);
     rows_uuid(rows, row, SENDER_ID, &message.sender);
     message.sender_json = sender_json(reading, &message.sender);
@@ -189,8 +192,8 @@ static int row_to_keep(const struct page_reading *reading, const struct message_
     return page->forward ? reading->first : reading->end - 1;
 }
 
-/* Leaves the messages next to row KEPT whose texts fit: newer ones first, unless the page goes forward,
- * where there are none before it. What is left out is reached by before and after. */
+/* Leaves the messages next to row KEPT whose texts fit: newer ones first, unless the page goes
+ * forward, where there are none before it. What is left out is reached by before and after. */
 static void fit_texts(struct page_reading *reading, int kept)
 {
     int first = kept, end = kept + 1;
@@ -218,7 +221,8 @@ static int cut_page(struct page_reading *reading, const struct message_page *pag
     return page->forward ? reading->end - 1 : reading->first;
 }
 
-bool message_page_write(struct buffer *buf, const struct message_page *page, const struct rows *rows)
+bool message_page_write(struct buffer *buf, const struct message_page *page,
+                        const struct rows *rows)
 {
     struct page_reading reading = {.rows = rows, .viewer = page->viewer};
     if (part_of(&reading, 0) != PART_SENDER)

@@ -19,35 +19,36 @@
 #include "xep/message.h"
 #include "xep/presence.h"
 
-#define PAGE 128              /* rows read at once when catching up */
-#define UNPROVEN_MAX 64       /* stanzas after which a ping is sent without waiting for the tick */
-#define WINDOW 256            /* stanzas that may be on the way unproven: a slow server must be able to
-                               * answer the ping behind them before the link counts as broken */
+#define PAGE 128        /* rows read at once when catching up */
+#define UNPROVEN_MAX 64 /* stanzas after which a ping is sent without waiting for the tick */
+#define WINDOW                                                                                     \
+    256 /* stanzas that may be on the way unproven: a slow server must be able to                  \
+         * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
-#define LATE (10 * G_USEC_PER_SEC) /* a message sent that long ago says so */
+#define LATE (10 * G_USEC_PER_SEC)                     /* a message sent that long ago says so */
 #define KEEP_TICKS_MAX (60 * 1000 / TICK_MILLISECONDS) /* of the longest xmpp.keep */
 
 struct outbox {
     struct core *core;
-    gint64 sent;     /* position of the last entry sent on this stream */
+    gint64 sent;      /* position of the last entry sent on this stream */
     gint64 ever_sent; /* highest position sent on any stream: beyond it nothing is a resend */
-    gint64 newest;   /* highest position known to be committed */
-    gint64 read;     /* position up to which the server has read */
-    gint64 settled;  /* position up to which that is long enough ago: rows are (being) deleted */
+    gint64 newest;    /* highest position known to be committed */
+    gint64 read;      /* position up to which the server has read */
+    gint64 settled;   /* position up to which that is long enough ago: rows are (being) deleted */
     gint64 kept[KEEP_TICKS_MAX]; /* `read` at the last ticks, a ring */
     unsigned keep_ticks, oldest;
     unsigned clearing; /* deletions under way */
-    bool uncleared;  /* a deletion failed: the tick repeats it */
-    bool behind;     /* entries after `sent` are to be read from the database */
+    bool uncleared;    /* a deletion failed: the tick repeats it */
+    bool behind;       /* entries after `sent` are to be read from the database */
     bool reading;
     bool pinging;
     gint64 ping_covers;
     unsigned unproven; /* sent since the last ping */
     unsigned pinged;   /* sent before the ping that is out */
-    unsigned stream; /* counts streams: answers to an older one are void */
+    unsigned stream;   /* counts streams: answers to an older one are void */
     guint timer;
-    char fence[24];  /* several instances: the epoch as text; empty: none */
-    bool telling;    /* the instance that sends is told at the end of this turn */
+    char fence[24];              /* several instances: the epoch as text; empty: none */
+    bool telling;                /* the instance that sends is told at the end of this turn */
     void (*drained)(void *data); /* outbox_drain; NULL: not draining */
     void *drained_data;
     guint drain_timer;
@@ -96,13 +97,14 @@ static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
         return subscription_stanza(entry);
     g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
     g_autofree char *id = NULL;
-    struct message_out message = {.from = from, .to = entry->to, .id = entry->id,
-                                  .body = entry->body};
+    struct message_out message = {
+        .from = from, .to = entry->to, .id = entry->id, .body = entry->body};
     if (entry->kind == OUTBOX_MESSAGE)
         return message_stanza(entry, &message);
     /* A resend of a receipt must carry the same id as well: make it from the position. */
-    id = g_strdup_printf("%s-%" G_GINT64_FORMAT,
-                         entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
+    id =
+        g_strdup_printf("%s-%" G_GINT64_FORMAT,
+                        entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
     message.id = id;
     if (entry->kind == OUTBOX_RECEIVED)
         return message_build_received(&message, entry->reference);
@@ -152,9 +154,9 @@ static bool sink_ready(const struct outbox *outbox)
 static enum outbox_kind kind_of(const char *name)
 {
     static const char *const names[] = {
-        [OUTBOX_MESSAGE] = "message",         [OUTBOX_RECEIVED] = "received",
-        [OUTBOX_DISPLAYED] = "displayed",     [OUTBOX_SUBSCRIBE] = "subscribe",
-        [OUTBOX_SUBSCRIBED] = "subscribed",   [OUTBOX_UNSUBSCRIBE] = "unsubscribe",
+        [OUTBOX_MESSAGE] = "message",          [OUTBOX_RECEIVED] = "received",
+        [OUTBOX_DISPLAYED] = "displayed",      [OUTBOX_SUBSCRIBE] = "subscribe",
+        [OUTBOX_SUBSCRIBED] = "subscribed",    [OUTBOX_UNSUBSCRIBE] = "unsubscribe",
         [OUTBOX_UNSUBSCRIBED] = "unsubscribed"};
     enum outbox_kind kind = OUTBOX_MESSAGE;
     while (kind < OUTBOX_UNSUBSCRIBED && strcmp(names[kind], name) != 0)
@@ -165,14 +167,13 @@ static enum outbox_kind kind_of(const char *name)
 static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
 {
     const char *id = rows_text(rows, row, 4);
-    *ret_entry = (struct outbox_entry){
-        .position = rows_integer(rows, row, 0),
-        .kind = kind_of(rows_text(rows, row, 1)),
-        .from = rows_text(rows, row, 2),
-        .to = rows_text(rows, row, 3),
-        .reference = rows_text(rows, row, 5),
-        .body = rows_text(rows, row, 6),
-        .created = rows_integer(rows, row, 7)};
+    *ret_entry = (struct outbox_entry){.position = rows_integer(rows, row, 0),
+                                       .kind = kind_of(rows_text(rows, row, 1)),
+                                       .from = rows_text(rows, row, 2),
+                                       .to = rows_text(rows, row, 3),
+                                       .reference = rows_text(rows, row, 5),
+                                       .body = rows_text(rows, row, 6),
+                                       .created = rows_integer(rows, row, 7)};
     g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
 
@@ -459,7 +460,8 @@ void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
         committed_among_others(outbox);
         return;
     }
-    if (outbox->behind || outbox->reading || !entry->from || !sink_ready(outbox) || !send_entry(outbox, entry)) {
+    if (outbox->behind || outbox->reading || !entry->from || !sink_ready(outbox) ||
+        !send_entry(outbox, entry)) {
         outbox->behind = true;
         return;
     }

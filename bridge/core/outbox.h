@@ -16,8 +16,8 @@ struct outbox;
 struct outbox *outbox_new(struct core *core);
 void outbox_free(struct outbox *outbox);
 
-/* The link is up, and this instance is the one that sends the outbox; or no longer so. IN_ORDER: the
- * stream was closed by a server that was well, what it has read need not be sent again. */
+/* The link is up, and this instance is the one that sends the outbox; or no longer so. IN_ORDER:
+ * the stream was closed by a server that was well, what it has read need not be sent again. */
 void outbox_link_up(struct outbox *outbox);
 void outbox_link_down(struct outbox *outbox, bool in_order);
 /* Before an orderly end: clears all that the server has read, so that the next start repeats
@@ -29,7 +29,8 @@ void outbox_archive_up(struct outbox *outbox);
  * follows. */
 void outbox_other_log(struct outbox *outbox);
 
-/* The log has got to POSITION, by a change or by another instance: there may be entries up to it. */
+/* The log has got to POSITION, by a change or by another instance: there may be entries up to it.
+ */
 void outbox_wake(struct outbox *outbox, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);

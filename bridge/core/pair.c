@@ -13,9 +13,9 @@
 
 #define PAIRS_MAX 65536
 #define NAMES_MAX 131072
-#define ABSENT_MAX 8192                 /* what was asked for in vain */
+#define ABSENT_MAX 8192                  /* what was asked for in vain */
 #define ABSENT_TIME (2 * G_USEC_PER_SEC) /* how long that is remembered */
-#define READS_MAX 1024                  /* at a time; more are refused */
+#define READS_MAX 1024                   /* at a time; more are refused */
 
 struct pairs {
     GHashTable *by_conversation; /* struct uuid * → struct pair *, owned */
@@ -31,8 +31,8 @@ struct waiter {
     void *data;
 };
 
-/* One statement that runs, and all who asked for the same meanwhile: they hear of it in their order,
- * before anybody who finds the pair in memory. */
+/* One statement that runs, and all who asked for the same meanwhile: they hear of it in their
+ * order, before anybody who finds the pair in memory. */
 struct reading {
     struct core *core;
     char *name;
@@ -308,9 +308,9 @@ void pair_read(struct core *core, const struct pair_key *key, pair_done done, vo
     bool joins = reading != NULL;
     if (!joins) {
         reading = g_new0(struct reading, 1);
-        *reading = (struct reading){core, g_steal_pointer(&name),
-                                    g_array_new(FALSE, FALSE, sizeof(struct waiter)),
-                                    pairs->generation};
+        *reading =
+            (struct reading){core, g_steal_pointer(&name),
+                             g_array_new(FALSE, FALSE, sizeof(struct waiter)), pairs->generation};
     }
     g_array_append_val(reading->waiters, waiter);
     if (!possible) {

@@ -40,7 +40,8 @@ void pairs_clear(struct core *core);
 /* What to look for: exactly one of the three. Borrowed. */
 struct pair_key {
     const struct uuid *conversation;
-    /* USER, and whom the app calls REFERENCE: JSON text as the SQL function user_refer() takes it */
+    /* USER, and whom the app calls REFERENCE: JSON text as the SQL function user_refer() takes it
+     */
     const struct uuid *user;
     const char *reference;
     /* bare JIDs of somebody on XMPP and of a hosted user */

@@ -19,12 +19,12 @@ struct user_claims {
     const char *username; /* these may be NULL */
     const char *name;
     const char *picture;
-    const char *once;     /* what makes the request recognisable: { subject, key, fingerprint } */
+    const char *once; /* what makes the request recognisable: { subject, key, fingerprint } */
 };
 
-/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made, number, and
- * of a request that comes again 1, or 2 if it is another one with the key of an earlier one. No row: the
- * app's own id is the id of another user. */
+/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made,
+ * number, and of a request that comes again 1, or 2 if it is another one with the key of an earlier
+ * one. No row: the app's own id is the id of another user. */
 void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
                     void *data);
 

@@ -12,9 +12,10 @@ void accounts_init(struct core *core);
 void accounts_clear(struct core *core);
 
 struct account *account_find(const struct core *core, const struct uuid *id); /* or NULL */
-struct account *account_find_jid(const struct core *core, const char *jid);   /* bare JID; or NULL */
+struct account *account_find_jid(const struct core *core, const char *jid); /* bare JID; or NULL */
 
-/* The account whose own id (the app's, sub of its tokens) has DIGEST, if a sign-in has told; or NULL. */
+/* The account whose own id (the app's, sub of its tokens) has DIGEST, if a sign-in has told; or
+ * NULL. */
 struct account *account_find_own_id(const struct core *core, const struct uuid *digest);
 void account_learn_own_id(struct core *core, struct account *account, const struct uuid *digest);
 

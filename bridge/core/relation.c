@@ -11,16 +11,16 @@
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
-#define RELATIONS_MAX 50000                 /* remembered; the oldest go first */
+#define RELATIONS_MAX 50000 /* remembered; the oldest go first */
 #define MEMORY (60 * G_USEC_PER_SEC)
-#define SILENT_MEMORY (5 * G_USEC_PER_SEC)  /* unknown and blocked alike */
+#define SILENT_MEMORY (5 * G_USEC_PER_SEC) /* unknown and blocked alike */
 
 struct entry {
-    char *key;        /* "user peer", as asked */
+    char *key; /* "user peer", as asked */
     struct relation relation;
     char *peer_jid;
-    gint64 until;     /* clock_monotonic */
-    GList link;       /* in `order` */
+    gint64 until; /* clock_monotonic */
+    GList link;   /* in `order` */
 };
 
 struct waiter {
@@ -32,7 +32,7 @@ struct waiter {
 struct lookup {
     struct core *core;
     char *key;
-    GArray *waiters;  /* struct waiter */
+    GArray *waiters; /* struct waiter */
     unsigned generation;
 };
 

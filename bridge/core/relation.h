@@ -26,9 +26,9 @@ struct relation {
     struct uuid conversation; /* of the two; nil: none */
     gint64 user_number;
     gint64 peer_number;
-    const char *peer_jid;     /* bare JID; NULL when peer is nil */
-    bool known;               /* the peer may know that there is the user */
-    bool peer_hosted;         /* lives here; else what they allow is what their server told */
+    const char *peer_jid;           /* bare JID; NULL when peer is nil */
+    bool known;                     /* the peer may know that there is the user */
+    bool peer_hosted;               /* lives here; else what they allow is what their server told */
     struct relation_side user_side; /* what the user allows the peer */
     struct relation_side peer_side; /* what the peer allows the user */
 };

@@ -10,11 +10,12 @@
 
 unsigned operation_errors(const struct operation *operation)
 {
-    unsigned errors = operation->errors | OPERATION_ERROR(BAD_REQUEST) | OPERATION_ERROR(TOO_LARGE) |
-                      OPERATION_ERROR(UPLOAD_TIMEOUT) | OPERATION_ERROR(TARGET_TOO_LONG) |
-                      OPERATION_ERROR(UNSUPPORTED_TYPE) | OPERATION_ERROR(HEADERS_TOO_LARGE) |
-                      OPERATION_ERROR(UNPROCESSABLE) | OPERATION_ERROR(RATE_LIMITED) |
-                      OPERATION_ERROR(INTERNAL) | OPERATION_ERROR(UNAVAILABLE);
+    unsigned errors = operation->errors | OPERATION_ERROR(BAD_REQUEST) |
+                      OPERATION_ERROR(TOO_LARGE) | OPERATION_ERROR(UPLOAD_TIMEOUT) |
+                      OPERATION_ERROR(TARGET_TOO_LONG) | OPERATION_ERROR(UNSUPPORTED_TYPE) |
+                      OPERATION_ERROR(HEADERS_TOO_LARGE) | OPERATION_ERROR(UNPROCESSABLE) |
+                      OPERATION_ERROR(RATE_LIMITED) | OPERATION_ERROR(INTERNAL) |
+                      OPERATION_ERROR(UNAVAILABLE);
     if (!(operation->flags & OPERATION_ANONYMOUS))
         errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
                   OPERATION_ERROR(NOT_FOUND); /* nobody there for a server key to act for */
@@ -59,7 +60,8 @@ void request_fail(struct request *request, enum error_code code, const char *det
 
 void request_fail_field(struct request *request, const struct field_problem *problem)
 {
-    fail(request, (struct problem){.code = problem->code, .detail = problem->detail,
+    fail(request, (struct problem){.code = problem->code,
+                                   .detail = problem->detail,
                                    .pointer = problem->pointer});
 }
 
@@ -70,8 +72,8 @@ void request_fail_large(struct request *request, const char *detail, gint64 limi
 
 void request_fail_type(struct request *request, const char *detail, const char *const *supported)
 {
-    fail(request, (struct problem){.code = ERROR_UNSUPPORTED_TYPE, .detail = detail,
-                                   .supported = supported});
+    fail(request, (struct problem){
+                      .code = ERROR_UNSUPPORTED_TYPE, .detail = detail, .supported = supported});
 }
 
 static void write_errors(struct json_writer *json, const char *pointer, const char *detail)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A request of an app, whatever transport it came by. An operation is one row in a feature's table:
- * reachable as a REST route, as a WebSocket command, or both, with one field list and one handler. */
+ * reachable as a REST route, as a WebSocket command, or both, with one field list and one handler.
+ */
 #pragma once
 
 #include "bridge/base/buffer.h"
@@ -19,16 +20,21 @@ struct stream_owner;
 #define REQUEST_VALUES_MAX 12
 
 enum operation_flag {
-    OPERATION_ANONYMOUS = 1 << 0,    /* needs no account */
-    OPERATION_SERVER_KEY = 1 << 1,   /* only a server key with SCOPE may call it; account may be NULL */
-    OPERATION_CREATES = 1 << 2,      /* 201 when it made something, 200 when that was there */
-    OPERATION_MAKES = 1 << 3,        /* always 201 */
-    OPERATION_CACHEABLE = 1 << 4,    /* the reply is the same for everybody and changes with releases */
-    OPERATION_SETS_COOKIE = 1 << 5,  /* begins a session: pages need an origin that may use cookies */
-    OPERATION_TAKES_TICKET = 1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
-    OPERATION_LIVE = 1 << 8,         /* reading it has effects (who waits is online): HEAD gets the head alone */
-    OPERATION_ONCE = 1 << 9,         /* with the same Idempotency-Key it happens once (see change_once) */
-    OPERATION_LISTS = 1 << 7         /* the reply is { "items", … }: clients may ask for the bare array */
+    OPERATION_ANONYMOUS = 1 << 0, /* needs no account */
+    OPERATION_SERVER_KEY =
+        1 << 1,                 /* only a server key with SCOPE may call it; account may be NULL */
+    OPERATION_CREATES = 1 << 2, /* 201 when it made something, 200 when that was there */
+    OPERATION_MAKES = 1 << 3,   /* always 201 */
+    OPERATION_CACHEABLE =
+        1 << 4, /* the reply is the same for everybody and changes with releases */
+    OPERATION_SETS_COOKIE =
+        1 << 5, /* begins a session: pages need an origin that may use cookies */
+    OPERATION_TAKES_TICKET =
+        1 << 6, /* the query's `ticket` signs in, for clients that cannot set headers */
+    OPERATION_LIVE =
+        1 << 8, /* reading it has effects (who waits is online): HEAD gets the head alone */
+    OPERATION_ONCE = 1 << 9, /* with the same Idempotency-Key it happens once (see change_once) */
+    OPERATION_LISTS = 1 << 7 /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
@@ -40,13 +46,14 @@ struct operation {
     const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
     void (*handle)(struct request *request);
     unsigned flags;
-    const char *scope;          /* that a server key needs for it; NULL: "send" */
-    enum limit limit;           /* which action it counts for */
-    const char *reply;          /* type of the reply, see describe/schema.def, or a media type ("image/png",
-                                 * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
-    unsigned errors;            /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
-    const char *summary;        /* one line for the API description */
-    /* REST only: the body is raw bytes, at most so many, in request->raw, instead of JSON. 0: JSON */
+    const char *scope; /* that a server key needs for it; NULL: "send" */
+    enum limit limit;  /* which action it counts for */
+    const char *reply; /* type of the reply, see describe/schema.def, or a media type ("image/png",
+                        * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    unsigned errors;   /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
+    const char *summary; /* one line for the API description */
+    /* REST only: the body is raw bytes, at most so many, in request->raw, instead of JSON. 0: JSON
+     */
     size_t raw_max;
 };
 
@@ -61,7 +68,8 @@ struct reply_bytes {
  * that follow from its fields and flags. */
 unsigned operation_errors(const struct operation *operation);
 
-/* How an answer travels back. Called exactly once per request; afterwards the transport frees it. */
+/* How an answer travels back. Called exactly once per request; afterwards the transport frees it.
+ */
 struct request_transport {
     /* JSON is the body (REST) or the payload of the ack (WebSocket); its content is taken. */
     void (*reply)(struct request *request, unsigned status, struct buffer *json);
@@ -80,23 +88,24 @@ struct request {
     const struct request_transport *transport;
     const struct operation *operation;
     struct core *core;
-    struct account *account; /* who acts; a reference is held */
+    struct account *account;         /* who acts; a reference is held */
     const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
-    json_t *body;            /* keeps the text of values alive; reference held, may be NULL */
-    GBytes *raw;             /* the body of an operation with raw_max; else NULL */
-    const char *raw_type;    /* its Content-Type as sent; valid during the handler's call; or NULL */
+    json_t *body;         /* keeps the text of values alive; reference held, may be NULL */
+    GBytes *raw;          /* the body of an operation with raw_max; else NULL */
+    const char *raw_type; /* its Content-Type as sent; valid during the handler's call; or NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
     guint64 address;         /* of the caller, see struct credentials */
-    char *set_cookie;        /* value of a header Set-Cookie for the answer; the transport frees it */
-    /* Header Idempotency-Key of an operation with OPERATION_ONCE; during the handler's call; or NULL */
+    char *set_cookie; /* value of a header Set-Cookie for the answer; the transport frees it */
+    /* Header Idempotency-Key of an operation with OPERATION_ONCE; during the handler's call; or
+     * NULL */
     const char *once_key;
-    bool by_cookie;          /* of a session */
-    bool by_key;             /* a server key asks */
+    bool by_cookie;           /* of a session */
+    bool by_key;              /* a server key asks */
     struct limit_state limit; /* of the last bucket that was asked */
-    void *data;              /* for the handler's own use; freed by the handler */
+    void *data;               /* for the handler's own use; freed by the handler */
 };
 
 /* Handlers answer with exactly one of these, now or later; the request is gone afterwards. It is
@@ -110,11 +119,12 @@ void request_fail_field(struct request *request, const struct field_problem *pro
  * column, or not_found when there is none. */
 void request_reply_row(const struct rows *rows, enum error_code error, void *data);
 
-/* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The request
- * still has to be answered. */
+/* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The
+ * request still has to be answered. */
 void request_watch(struct request *request, void (*left)(struct request *request));
 
-/* The same with what would have been right: the largest size in bytes, or the media types (ended by NULL). */
+/* The same with what would have been right: the largest size in bytes, or the media types (ended by
+ * NULL). */
 void request_fail_large(struct request *request, const char *detail, gint64 limit);
 void request_fail_type(struct request *request, const char *detail, const char *const *supported);
 

@@ -57,8 +57,9 @@ static void note_deliveries(const struct reading *reading, const struct rows *ro
     /* Newest first within a conversation: walk up, so that the newest is noted last. */
     for (int row = rows_count(rows) - 1; row > 0; row--) {
         struct uuid conversation, message, sender;
-        if (rows_integer(rows, row, 0) <= position && rows_uuid(rows, row, 6, &sender) && rows_uuid(rows, row, 4, &conversation) &&
-            rows_uuid(rows, row, 5, &message) && !uuid_equal(&sender, &reading->account->id))
+        if (rows_integer(rows, row, 0) <= position && rows_uuid(rows, row, 6, &sender) &&
+            rows_uuid(rows, row, 4, &conversation) && rows_uuid(rows, row, 5, &message) &&
+            !uuid_equal(&sender, &reading->account->id))
             delivery_note(reading->core, &conversation, &reading->account->id, &message);
     }
 }
@@ -99,8 +100,7 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         g_ptr_array_sort(events, by_position);
         bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, 1) != NULL;
         result.resync = too_much || reading->position > result.position ||
-                        reading->log != reading->core->log ||
-                        events->len > reading->maximum;
+                        reading->log != reading->core->log || events->len > reading->maximum;
         if (!result.resync && rows_text(rows, 0, 7))
             cut_at(&result, rows_integer(rows, 0, 7));
         if (!result.resync)

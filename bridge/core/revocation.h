@@ -39,6 +39,6 @@ void revocations_catch_up(struct core *core, void (*done)(void *data), void *dat
 /* The same when this process has added one itself: the others are told, too. */
 void revocations_added(struct core *core, void (*done)(void *data), void *data);
 
-/* Whether an answer of the database that is as of POSITION may be believed: it is at least as new as
- * what was carried out. The first one sets the start. */
+/* Whether an answer of the database that is as of POSITION may be believed: it is at least as new
+ * as what was carried out. The first one sets the start. */
 bool revocations_cover(struct core *core, gint64 position);

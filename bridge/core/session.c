@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signing in: tokens, cookies, tickets and server keys become accounts, and are remembered until they
- * expire or are revoked (tickets are not). */
+/* Signing in: tokens, cookies, tickets and server keys become accounts, and are remembered until
+ * they expire or are revoked (tickets are not). */
 #include "config.h"
 
 #include <string.h>
@@ -26,7 +26,8 @@
 #define SERVER_KEY_PREFIX "tsk_"
 #define SERVER_KEY_MEMORY (5 * G_USEC_PER_SEC) /* a revoked key works no longer than this */
 
-#define REMARK_INTERVAL ((gint64)3600 * G_USEC_PER_SEC) /* between two lines about tokens with odd times */
+#define REMARK_INTERVAL                                                                            \
+    ((gint64)3600 * G_USEC_PER_SEC) /* between two lines about tokens with odd times */
 
 #define CHECKS_MAX 5 /* of one sign-in, while others are signed out beside it */
 
@@ -35,8 +36,8 @@ struct known {
     enum credential_kind kind;
     char **scopes;
     char *csrf;
-    gint64 forget_at;         /* clock_monotonic; when to ask again */
-    const char *key;          /* of core->sessions; NULL: not (yet) there */
+    gint64 forget_at;           /* clock_monotonic; when to ask again */
+    const char *key;            /* of core->sessions; NULL: not (yet) there */
     struct known *next, **link; /* of the same account, once there */
 };
 
@@ -152,8 +153,9 @@ static struct uuid credential_subject(const struct sign_in *sign_in)
     return secret_digest(text);
 }
 
-/* Who has the wrong credentials again and again waits. The same one again is no guess but a page that
- * was left open and tries to connect for ever: it waits alone, and not all who share its address. */
+/* Who has the wrong credentials again and again waits. The same one again is no guess but a page
+ * that was left open and tries to connect for ever: it waits alone, and not all who share its
+ * address. */
 static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
     struct limiter *limiter = sign_in->core->limiter;
@@ -223,8 +225,10 @@ static void sign_in_refused(void *data)
 /* Rows of users are alike, whichever function returns them: id, jid, name, json, …, number. */
 struct account *account_of_rows(struct core *core, const struct rows *rows)
 {
-    struct account_row row = {.jid = rows_text(rows, 0, 1), .name = rows_text(rows, 0, 2),
-                              .json = rows_text(rows, 0, 3), .number = rows_integer(rows, 0, 5),
+    struct account_row row = {.jid = rows_text(rows, 0, 1),
+                              .name = rows_text(rows, 0, 2),
+                              .json = rows_text(rows, 0, 3),
+                              .number = rows_integer(rows, 0, 5),
                               .hosted = true};
     if (!rows_uuid(rows, 0, 0, &row.id))
         return NULL;
@@ -295,8 +299,7 @@ enum { ROW_SCOPES = ROW_CREDENTIAL };
 /* Takes the user of ROWS over. False: there is none, or one who does not live here. */
 static bool take_user(struct sign_in *sign_in, const struct rows *rows)
 {
-    struct account *account =
-        is_hosted_row(rows) ? account_of_rows(sign_in->core, rows) : NULL;
+    struct account *account = is_hosted_row(rows) ? account_of_rows(sign_in->core, rows) : NULL;
     if (!account)
         return false;
     account_unref(sign_in->known->session.account); /* of an earlier check */
@@ -334,7 +337,8 @@ static void ask_session(struct sign_in *sign_in)
 
 static void ask_key(struct sign_in *sign_in);
 
-/* Asks again. What may be used once is not used again: its user is known, and its state is asked. */
+/* Asks again. What may be used once is not used again: its user is known, and its state is asked.
+ */
 static void check(struct sign_in *sign_in)
 {
     const struct session *session = &sign_in->known->session;
@@ -431,8 +435,8 @@ static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit 
 
 /* ---- Tokens ---------------------------------------------------------------------------------------- */
 
-/* The account's address: the user name if it can be one, else the app's id, else (NULL) a surrogate.
- * Caller frees. */
+/* The account's address: the user name if it can be one, else the app's id, else (NULL) a
+ * surrogate. Caller frees. */
 static char *wanted_local(const struct user_claims *claims)
 {
     const char *wishes[] = {claims->username, claims->subject};
@@ -456,8 +460,9 @@ void user_provision(struct core *core, const struct user_claims *claims, archive
     g_autofree char *local = wanted_local(claims);
     g_autofree char *username = claimed_name(claims->username);
     g_autofree char *name = claimed_name(claims->name);
-    const char *values[] = {claims->subject, local, core->options->xmpp_domain, username, name,
-                            claims->picture, claims->once};
+    const char *values[] = {claims->subject, local, core->options->xmpp_domain,
+                            username,        name,  claims->picture,
+                            claims->once};
     archive_query(core->archive, QUERY_USER_CREATE, values, done, data);
 }
 
@@ -478,16 +483,19 @@ static void token_read(const struct rows *rows, enum error_code error, void *dat
 
 static void ask_token(struct sign_in *sign_in, const struct token_claims *claims)
 {
-    const struct user_claims user = {.subject = claims->subject, .username = claims->username,
-                                     .name = claims->name, .picture = claims->picture};
+    const struct user_claims user = {.subject = claims->subject,
+                                     .username = claims->username,
+                                     .name = claims->name,
+                                     .picture = claims->picture};
     char credential[UUID_TEXT_SIZE], issued[24];
     uuid_format(&claims->digest, credential);
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, claims->issued);
     g_autofree char *local = wanted_local(&user);
     g_autofree char *username = claimed_name(user.username);
     g_autofree char *name = claimed_name(user.name);
-    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain, username,
-                            name, user.picture, credential, issued};
+    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain,
+                            username,     name,  user.picture,
+                            credential,   issued};
     archive_query(sign_in->core->archive, QUERY_USER_SIGN_IN, values, token_read, sign_in);
 }
 
@@ -499,7 +507,8 @@ static void refuse_later(struct sign_in *sign_in, enum error_code code, const ch
 }
 
 /* What is not in memory has to be asked for, and written: whoever is over the limit of what comes
- * then gets no further. A user whom no token has brought here yet is counted by the own id alone. */
+ * then gets no further. A user whom no token has brought here yet is counted by the own id alone.
+ */
 static bool may_ask(struct sign_in *sign_in, const char *subject)
 {
     g_autofree char *text = g_strconcat("sub\n", subject, NULL);
@@ -519,8 +528,8 @@ static void note_remark(const char *remark)
     if (!remark || (told_at && now - told_at < REMARK_INTERVAL))
         return;
     told_at = now;
-    log_warning(AREA_AUTH, "token-odd", "remark=\"%s\" effect=\"a sign-out of the user ends it for good\"",
-                remark);
+    log_warning(AREA_AUTH, "token-odd",
+                "remark=\"%s\" effect=\"a sign-out of the user ends it for good\"", remark);
 }
 
 static void sign_in_with_token(struct sign_in *sign_in, const char *token)

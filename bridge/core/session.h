@@ -21,18 +21,19 @@ enum credential_kind {
 /* Who is calling. What was found out is remembered (bounded) until it expires or is revoked. */
 struct credentials {
     const char *token;
-    const char *on_behalf; /* header Trestle-User: user id or sub, with a server key only; or NULL */
+    const char
+        *on_behalf; /* header Trestle-User: user id or sub, with a server key only; or NULL */
     enum credential_kind kind;
     enum limit limit; /* that what is asked for will count for */
-    bool only_looks; /* a ticket is not used up: the request is one that changes nothing (HEAD) */
-    guint64 address; /* limit_address() of the caller, for the limit of failed sign-ins; 0: none */
+    bool only_looks;  /* a ticket is not used up: the request is one that changes nothing (HEAD) */
+    guint64 address;  /* limit_address() of the caller, for the limit of failed sign-ins; 0: none */
 };
 
 struct session {
     struct account *account;   /* NULL for a server key that acts for nobody */
     const char *const *scopes; /* of the server key, NULL-terminated; NULL for a user's own */
     struct grant grant;
-    const char *csrf;          /* the CSRF token of a cookie's session; else NULL */
+    const char *csrf; /* the CSRF token of a cookie's session; else NULL */
 };
 
 /* The session of CREDENTIALS if it is known already, without asking the database: the hot path.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An answer that goes on: text in pieces, for as long as both sides want. What the client has not read
- * yet waits in memory, up to a ceiling. */
+/* An answer that goes on: text in pieces, for as long as both sides want. What the client has not
+ * read yet waits in memory, up to a ceiling. */
 #pragma once
 
 #include <glib.h>
@@ -29,13 +29,13 @@ struct stream_owner {
 };
 
 /* Answers REQUEST, which is gone afterwards, with a stream of CONTENT_TYPE (static text); it lives
- * until closed() or stream_end(). OWNER is copied; nothing is called before this has returned. NULL: the
- * client has left already, or came by a transport without streams. */
+ * until closed() or stream_end(). OWNER is copied; nothing is called before this has returned.
+ * NULL: the client has left already, or came by a transport without streams. */
 struct stream *request_stream(struct request *request, const char *content_type,
                               const struct stream_owner *owner);
 
-/* False, and nothing is written, if BYTES are more than there is room for; when nothing waits, there
- * is room for whatever comes next. */
+/* False, and nothing is written, if BYTES are more than there is room for; when nothing waits,
+ * there is room for whatever comes next. */
 bool stream_write(struct stream *stream, const char *bytes, size_t length);
 
 /* Ends the stream behind what waits, or at once (CUT). The owner is told nothing any more. */

@@ -215,13 +215,15 @@ static const struct token_key *signing_key(const struct token_verifier *verifier
 {
     json_t *algorithm = json_object_get(parts->header, "alg");
     json_t *id = json_object_get(parts->header, "kid");
-    if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->keys->algorithm)) != 0 ||
+    if (g_strcmp0(json_string_value(algorithm), token_algorithm_name(verifier->keys->algorithm)) !=
+            0 ||
         json_object_get(parts->header, "crit") || (id && !json_is_string(id)) ||
         !length_is_possible(verifier->keys->algorithm, parts->signature_length))
         return NULL;
     for (guint i = 0; i < key_count(verifier); i++) {
         const struct token_key *key = key_at(verifier, i);
-        if (is_candidate(verifier, key, json_string_value(id)) && key_is_right(verifier, key, parts))
+        if (is_candidate(verifier, key, json_string_value(id)) &&
+            key_is_right(verifier, key, parts))
             return key;
     }
     return NULL;

@@ -12,14 +12,15 @@ struct options;
 struct token_verifier;
 typedef struct token_verifier token_verifier;
 
-/* Loads the key(s) that OPTIONS name (auth_algorithm, auth_key, auth_jwks_file…). Keys that cannot be
- * used are left out, as long as one can. */
+/* Loads the key(s) that OPTIONS name (auth_algorithm, auth_key, auth_jwks_file…). Keys that cannot
+ * be used are left out, as long as one can. */
 struct token_verifier *token_verifier_new(const struct options *options, GError **error);
 void token_verifier_free(struct token_verifier *verifier);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(token_verifier, token_verifier_free)
 
 unsigned token_verifier_key_count(const struct token_verifier *verifier);
-bool token_verifier_has_key(const struct token_verifier *verifier, guint32 mark); /* see token_claims */
+bool token_verifier_has_key(const struct token_verifier *verifier,
+                            guint32 mark); /* see token_claims */
 
 /* Which key was left out, and why: NUMBER from 0, NULL behind the last one. *ret_fault: there is
  * something wrong with it, else it is for other purposes. Borrowed. */
@@ -36,7 +37,7 @@ struct token_claims {
     gint64 issued;  /* iat, at most now; wall clock, microseconds; 0: it does not say, or says what
                        cannot be */
     gint64 expires; /* the same, leeway included; at most CLOCK_WALL_MAX */
-    guint32 key;        /* mark of the key that has signed it */
+    guint32 key;    /* mark of the key that has signed it */
     const char *remark; /* static text: what is odd about an accepted token; or NULL */
     /* Of what is signed: whoever has a token can give it another good signature (ECDSA), and that
      * must not make it another token, or a revoked one would live on. */

@@ -93,12 +93,13 @@ struct place {
 static void leave_out(struct token_keys *keys, const struct place *place, bool is_fault,
                       const char *why)
 {
-    g_autofree char *id = place->id ? g_utf8_substring(
-        place->id, 0, MIN(g_utf8_strlen(place->id, -1), NAMED_MAX)) : NULL;
-    struct token_key_note note = {
-        .text = g_strdup_printf("%s: key %u%s%s%s %s", place->list, place->number,
-                                id ? " (kid '" : "", id ? id : "", id ? "')" : "", why),
-        .is_fault = is_fault};
+    g_autofree char *id =
+        place->id ? g_utf8_substring(place->id, 0, MIN(g_utf8_strlen(place->id, -1), NAMED_MAX))
+                  : NULL;
+    struct token_key_note note = {.text = g_strdup_printf("%s: key %u%s%s%s %s", place->list,
+                                                          place->number, id ? " (kid '" : "",
+                                                          id ? id : "", id ? "')" : "", why),
+                                  .is_fault = is_fault};
     g_array_append_val(keys->notes, note);
     ERR_clear_error();
 }
@@ -194,7 +195,8 @@ static void add_pems(struct token_keys *keys, const char *pem)
         g_autoptr(EVP_PKEY) key = is_public ? d2i_PUBKEY(NULL, &p, length) : NULL;
         place.number++;
         offer_key(keys, &place, key,
-                  is_public ? "is malformed" : "is no public key ('openssl pkey -pubout' makes one)");
+                  is_public ? "is malformed"
+                            : "is no public key ('openssl pkey -pubout' makes one)");
         OPENSSL_free(name);
         OPENSSL_free(header);
         OPENSSL_free(der);
@@ -336,8 +338,7 @@ static bool add_jwks(struct token_keys *keys, const char *path, GError **error)
     if (!json_is_array(entries))
         return refuse(error, "[auth] jwks_file: is no JSON Web Key Set: it has no list \"keys\"");
     size_t i;
-    json_array_foreach(entries, i, jwk)
-        add_jwk(keys, (unsigned)i + 1, jwk);
+    json_array_foreach(entries, i, jwk) add_jwk(keys, (unsigned)i + 1, jwk);
     return true;
 }
 
@@ -390,7 +391,8 @@ static void explain(const struct token_keys *keys, GError **error)
                                g_array_index(keys->notes, struct token_key_note, i).text);
     if (keys->notes->len > NOTES_TOLD)
         g_string_append(text, "; and more");
-    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, "[auth] has no key that can be used with %s%s",
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL,
+                "[auth] has no key that can be used with %s%s",
                 token_algorithm_name(keys->algorithm), text->str);
 }
 

@@ -11,14 +11,14 @@
 
 struct typist {
     struct wheel_entry due;
-    struct typist *next;  /* of the same user */
-    struct pair *pair;    /* reference */
+    struct typist *next; /* of the same user */
+    struct pair *pair;   /* reference */
     unsigned side;
     const void *origin;
-    bool wanted;          /* as last reported */
+    bool wanted; /* as last reported */
     bool told;
-    bool told_short;      /* what clients that forget by themselves were told */
-    enum typing_end end;  /* why it is not wanted any more */
+    bool told_short;     /* what clients that forget by themselves were told */
+    enum typing_end end; /* why it is not wanted any more */
     gint64 heard_at;
     gint64 told_at;
     gint64 repeated_at;
@@ -94,8 +94,11 @@ unsigned typing_count(const struct typing *typing)
 
 static void tell(struct typing *typing, const struct typist *typist, bool active, bool repeat)
 {
-    struct typing_change change = {.pair = typist->pair, .side = typist->side, .active = active,
-                                   .repeat = repeat, .end = typist->end};
+    struct typing_change change = {.pair = typist->pair,
+                                   .side = typist->side,
+                                   .active = active,
+                                   .repeat = repeat,
+                                   .end = typist->end};
     typing->rules.tell(&change, typing->rules.data);
 }
 
@@ -110,8 +113,8 @@ static void tell_change(struct typing *typing, struct typist *typist, gint64 now
 static void repeat(struct typing *typing, struct typist *typist, gint64 now)
 {
     const struct typing_rules *rules = &typing->rules;
-    bool shown = typist->told && (!side_of(typist)->hosted ||
-                                  now - typist->heard_at < rules->short_silence);
+    bool shown =
+        typist->told && (!side_of(typist)->hosted || now - typist->heard_at < rules->short_silence);
     if (shown == typist->told_short && !(shown && now - typist->repeated_at >= rules->repeat))
         return;
     typist->told_short = shown;
@@ -190,8 +193,7 @@ static struct typist *add(struct typing *typing, struct user *user,
 
 void typing_set(struct typing *typing, const struct typing_report *report, gint64 now)
 {
-    struct user *user =
-        g_hash_table_lookup(typing->users, &report->pair->side[report->side].user);
+    struct user *user = g_hash_table_lookup(typing->users, &report->pair->side[report->side].user);
     struct typist *typist = find(user, &report->pair->conversation);
     if (!typist && report->active)
         typist = add(typing, user, report, now);
@@ -218,8 +220,8 @@ void typing_stop(struct typing *typing, const struct typing_stop *stop, gint64 n
 {
     struct user *user = g_hash_table_lookup(typing->users, stop->user);
     for (struct typist *typist = user ? user->typists : NULL; typist; typist = typist->next) {
-        bool meant = !stop->conversation ||
-                     uuid_equal(&typist->pair->conversation, stop->conversation);
+        bool meant =
+            !stop->conversation || uuid_equal(&typist->pair->conversation, stop->conversation);
         if (meant && (!stop->origin || typist->origin == stop->origin))
             stop_one(typing, typist, stop->end, now);
     }

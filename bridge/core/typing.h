@@ -18,10 +18,10 @@ enum typing_end {
 };
 
 struct typing_change {
-    struct pair *pair;  /* borrowed */
-    unsigned side;      /* who types */
+    struct pair *pair; /* borrowed */
+    unsigned side;     /* who types */
     bool active;
-    bool repeat;        /* nothing new: for clients that forget by themselves */
+    bool repeat;         /* nothing new: for clients that forget by themselves */
     enum typing_end end; /* unless active */
 };
 
@@ -32,7 +32,7 @@ struct typing_rules {
      * stopped after this silence. */
     gint64 short_silence;
     gint64 repeat;
-    gint64 pace;         /* between two changes */
+    gint64 pace; /* between two changes */
     void (*tell)(const struct typing_change *change, void *data);
     void *data;
 };

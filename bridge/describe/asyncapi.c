@@ -23,9 +23,9 @@ struct document {
 static void add_message(struct document *document, const char *name, const char *summary,
                         json_t *payload)
 {
-    json_object_set_new(document->messages, name,
-                        json_pack("{s:s, s:s*, s:o}", "name", name, "summary", summary, "payload",
-                                  payload));
+    json_object_set_new(
+        document->messages, name,
+        json_pack("{s:s, s:s*, s:o}", "name", name, "summary", summary, "payload", payload));
     json_object_set_new(document->channel, name,
                         describe_reference("#/components/messages/%s", name));
 }
@@ -146,9 +146,9 @@ char *describe_asyncapi(const struct operation *const *operations, enum describe
     json_t *components =
         json_pack("{s:o, s:o}", "messages", document.messages, "schemas", schema_all());
     json_t *info = describe_info("Live events and commands. REST is described in openapi.json.");
-    return describe_text(json_pack("{s:s, s:o, s:s, s:{s:o}, s:o, s:o}", "asyncapi", "3.0.0", "info",
-                                   info, "defaultContentType", "application/json", "channels",
-                                   "socket", channel, "operations", document.operations,
+    return describe_text(json_pack("{s:s, s:o, s:s, s:{s:o}, s:o, s:o}", "asyncapi", "3.0.0",
+                                   "info", info, "defaultContentType", "application/json",
+                                   "channels", "socket", channel, "operations", document.operations,
                                    "components", components),
                          form);
 }

@@ -64,15 +64,15 @@ static json_t *parameters_of(const struct operation *operation)
         if (field->flags & IN_PARAMETERS)
             json_array_append_new(list, parameter_new(field));
         if (field->flags & FIELD_LAST_EVENT)
-            json_array_append_new(
-                list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Last-Event-ID", "in", "header",
-                                "description", "Goes before the parameter of the query", "schema",
-                                schema_of_field(field, false)));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Last-Event-ID",
+                                                  "in", "header", "description",
+                                                  "Goes before the parameter of the query",
+                                                  "schema", schema_of_field(field, false)));
         if (field->flags & FIELD_IDEMPOTENCY)
-            json_array_append_new(
-                list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Idempotency-Key", "in", "header",
-                                "description", "Stands in for a member that the body lacks",
-                                "schema", schema_of_field(field, false)));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", "Idempotency-Key",
+                                                  "in", "header", "description",
+                                                  "Stands in for a member that the body lacks",
+                                                  "schema", schema_of_field(field, false)));
     }
     if (operation->flags & OPERATION_ONCE)
         json_array_append_new(list, describe_reference("#/components/parameters/IdempotencyKey"));
@@ -130,8 +130,8 @@ static void add_limit_headers(json_t *headers)
 /* A list also comes as the bare array of its items. */
 static json_t *json_content_of(const struct operation *operation)
 {
-    json_t *content = json_pack("{s:{s:o}}", "application/json", "schema",
-                                schema_of_type(operation->reply));
+    json_t *content =
+        json_pack("{s:{s:o}}", "application/json", "schema", schema_of_type(operation->reply));
     if (operation->flags & OPERATION_LISTS)
         json_object_set_new(content, "application/json; profile=array",
                             json_pack("{s:o}", "schema",
@@ -165,7 +165,8 @@ static json_t *responses_of(const struct operation *operation)
     else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
     if (operation->reply && g_str_has_prefix(operation->reply, "image/"))
-        json_object_set_new(responses, "304", json_pack("{s:s}", "description", "The client has it"));
+        json_object_set_new(responses, "304",
+                            json_pack("{s:s}", "description", "The client has it"));
     if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
@@ -230,7 +231,8 @@ static json_t *headers_new(void)
     json_t *retry = header_new("Seconds to wait before asking again", "integer");
     json_object_set_new(id, "required", json_true());
     json_object_set_new(retry, "required", json_true());
-    json_t *policy = header_new("The limit that this counts for: \"name\";q=COUNT;w=SECONDS", "text");
+    json_t *policy =
+        header_new("The limit that this counts for: \"name\";q=COUNT;w=SECONDS", "text");
     json_t *limit = header_new("What is left of it: \"name\";r=LEFT;t=SECONDS", "text");
     return json_pack("{s:o, s:o, s:o, s:o}", "RequestId", id, "RetryAfter", retry,
                      "RateLimitPolicy", policy, "RateLimit", limit);
@@ -288,23 +290,24 @@ static json_t *security_schemes(void)
 
 static json_t *parameters_new(void)
 {
-    json_t *user = json_pack("{s:s, s:s, s:s, s:o}", "name", "Trestle-User", "in", "header", "description",
-                             "With a server key: the user it acts for, by Trestle id or the app's own id",
-                             "schema", schema_of_type("text"));
-    json_t *key = json_pack("{s:s, s:s, s:s, s:{s:s, s:i, s:i}}", "name", "Idempotency-Key", "in", "header",
-                            "description",
-                            "Asked again with it within a day, the request makes nothing and is answered with "
-                            "what it made; with it, another request is 422",
-                            "schema", "type", "string", "minLength", 1, "maxLength", 128);
+    json_t *user =
+        json_pack("{s:s, s:s, s:s, s:o}", "name", "Trestle-User", "in", "header", "description",
+                  "With a server key: the user it acts for, by Trestle id or the app's own id",
+                  "schema", schema_of_type("text"));
+    json_t *key = json_pack(
+        "{s:s, s:s, s:s, s:{s:s, s:i, s:i}}", "name", "Idempotency-Key", "in", "header",
+        "description",
+        "Asked again with it within a day, the request makes nothing and is answered with "
+        "what it made; with it, another request is 422",
+        "schema", "type", "string", "minLength", 1, "maxLength", 128);
     return json_pack("{s:o, s:o}", "TrestleUser", user, "IdempotencyKey", key);
 }
 
 char *describe_openapi(const struct operation *const *operations, enum describe_form form)
 {
     json_t *components = json_pack("{s:o, s:o, s:o, s:o, s:o}", "schemas", schema_all(),
-                                   "responses", problem_responses(), "parameters",
-                                   parameters_new(), "headers", headers_new(), "securitySchemes",
-                                   security_schemes());
+                                   "responses", problem_responses(), "parameters", parameters_new(),
+                                   "headers", headers_new(), "securitySchemes", security_schemes());
     json_t *info = describe_info("Messaging for applications, in front of an XMPP server. The "
                                  "WebSocket is described in asyncapi.json.");
     return describe_text(json_pack("{s:s, s:o, s:[{s:s}], s:o, s:o}", "openapi", "3.1.0", "info",

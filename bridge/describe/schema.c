@@ -61,9 +61,9 @@ static const struct {
     const char *type;   /* of JSON Schema; NULL: any */
     const char *format; /* or NULL */
 } plain_types[] = {
-    {"text", "string", NULL},       {"uuid", "string", "uuid"}, {"time", "string", "date-time"},
-    {"integer", "integer", NULL},   {"number", "number", NULL}, {"boolean", "boolean", NULL},
-    {"null", "null", NULL},         {"object", "object", NULL}, {"any", NULL, NULL},
+    {"text", "string", NULL},     {"uuid", "string", "uuid"}, {"time", "string", "date-time"},
+    {"integer", "integer", NULL}, {"number", "number", NULL}, {"boolean", "boolean", NULL},
+    {"null", "null", NULL},       {"object", "object", NULL}, {"any", NULL, NULL},
 };
 
 static json_t *read_plain(const char *name)
@@ -301,7 +301,7 @@ static void set_bounds(json_t *schema, const struct field *field, const char *lo
 /* What XML 1.0 can carry; surrogates that stand alone are no text in the first place. */
 #define TEXT_PATTERN "^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\uFFFE\\uFFFF]*$"
 #define UNTIL_PATTERN                                                                              \
-    "^(forever|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:"    \
+    "^(forever|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:"   \
     "([0-5][0-9]|60)(\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$"
 
 static void set_text(json_t *schema, const struct field *field)
@@ -351,14 +351,15 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         schema = choices_of(field);
         break;
     case FIELD_USERS:
-        schema = json_pack("{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}}, s:[s], s:b}}", "type", "array", "items",
-                           "type", "object", "properties", "user_id", "type", "string", "minLength", 1,
-                           "maxLength", 255, "required", "user_id", "additionalProperties", 0);
+        schema =
+            json_pack("{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}}, s:[s], s:b}}", "type", "array", "items",
+                      "type", "object", "properties", "user_id", "type", "string", "minLength", 1,
+                      "maxLength", 255, "required", "user_id", "additionalProperties", 0);
         set_bounds(schema, field, "minItems", "maxItems");
         break;
     case FIELD_USER:
-        schema = json_pack("{s:[s,s], s:i, s:I}", "type", "string", "integer", "minimum", 1, "maximum",
-                           (json_int_t)G_MAXINT64);
+        schema = json_pack("{s:[s,s], s:i, s:I}", "type", "string", "integer", "minimum", 1,
+                           "maximum", (json_int_t)G_MAXINT64);
         set_text(schema, field);
         break;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The shapes of what apps send and get, as JSON Schema (draft 2020-12, the part that OpenAPI 3.1 and
- * AsyncAPI 3.0 share). What apps get is declared in schema.def, what they send in the field lists
- * of operations. References are to "#/components/schemas/NAME". Results are new references. */
+/* The shapes of what apps send and get, as JSON Schema (draft 2020-12, the part that OpenAPI 3.1
+ * and AsyncAPI 3.0 share). What apps get is declared in schema.def, what they send in the field
+ * lists of operations. References are to "#/components/schemas/NAME". Results are new references.
+ */
 #pragma once
 
 #include <jansson.h>

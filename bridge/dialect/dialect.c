@@ -35,8 +35,8 @@ size_t dialect_event_max(const struct event *event)
     return event->payload_length * GROWTH_MAX + ENVELOPE_MAX;
 }
 
-bool dialect_write_event(const struct dialect *dialect, struct buffer *out, const struct event *event,
-                         const char *epoch)
+bool dialect_write_event(const struct dialect *dialect, struct buffer *out,
+                         const struct event *event, const char *epoch)
 {
     char cursor[CURSOR_TEXT_SIZE];
     if (event->position > 0)
@@ -48,8 +48,8 @@ bool dialect_write_event(const struct dialect *dialect, struct buffer *out, cons
     return true;
 }
 
-const char *dialect_event_text(const struct dialect *dialect, struct event *event, const char *epoch,
-                               size_t *ret_length)
+const char *dialect_event_text(const struct dialect *dialect, struct event *event,
+                               const char *epoch, size_t *ret_length)
 {
     GBytes **text = &event->texts[dialect->index];
     if (!*text) {

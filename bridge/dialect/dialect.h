@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How events and answers read to a client: one const struct per dialect, one file each. A dialect makes
- * JSON text and knows no transport; it only chooses the outgoing form, what comes in is understood in
- * every dialect's spelling. */
+/* How events and answers read to a client: one const struct per dialect, one file each. A dialect
+ * makes JSON text and knows no transport; it only chooses the outgoing form, what comes in is
+ * understood in every dialect's spelling. */
 #pragma once
 
 #include <stddef.h>
@@ -43,16 +43,16 @@ extern const char *const dialect_subprotocols[];
 const struct dialect *dialect_find(const char *name);
 
 /* Appends EVENT's text to OUT. False, with OUT as it was: the dialect does not show such events. */
-bool dialect_write_event(const struct dialect *dialect, struct buffer *out, const struct event *event,
-                         const char *epoch);
+bool dialect_write_event(const struct dialect *dialect, struct buffer *out,
+                         const struct event *event, const char *epoch);
 /* The ceiling, in bytes, of a buffer for EVENT's text, and of one for FRAME's. */
 size_t dialect_event_max(const struct event *event);
 size_t dialect_frame_max(const struct dialect_frame *frame);
 
 /* EVENT's text, made on first use and kept in the event; borrowed, not NUL-terminated. NULL: not
  * shown. */
-const char *dialect_event_text(const struct dialect *dialect, struct event *event, const char *epoch,
-                               size_t *ret_length);
+const char *dialect_event_text(const struct dialect *dialect, struct event *event,
+                               const char *epoch, size_t *ret_length);
 
 /* The event as { "type": TYPE, "cursor"?, "ts", "payload" }, for dialects with this envelope. */
 void dialect_write_envelope(struct buffer *out, const char *type, const struct event *event,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The dialect of clients that know { "type", "payload" }: message, typing, presence. Events it has no
- * name for keep the native one, and so do frames: such clients leave alone what they do not know. */
+/* The dialect of clients that know { "type", "payload" }: message, typing, presence. Events it has
+ * no name for keep the native one, and so do frames: such clients leave alone what they do not
+ * know. */
 #include "config.h"
 
 #include <jansson.h>
@@ -14,8 +15,8 @@ static const char *type_name(enum event_type type)
     return type == EVENT_MESSAGE_NEW ? "message" : event_type_name(type);
 }
 
-/* Members under the names that these clients read, beside the native ones. They take last_seen_at for
- * a text, and whoever is there was last seen now. */
+/* Members under the names that these clients read, beside the native ones. They take last_seen_at
+ * for a text, and whoever is there was last seen now. */
 static void add_members(const struct event *event, json_t *payload)
 {
     if (event->type == EVENT_TYPING) {
@@ -32,7 +33,8 @@ static void add_members(const struct event *event, json_t *payload)
 /* Its clients know conversations of two. */
 static bool is_of_many(const struct event *event)
 {
-    if (event->parties.many || event->type < EVENT_CONVERSATION_NEW || event->type > EVENT_REQUEST_NEW)
+    if (event->parties.many || event->type < EVENT_CONVERSATION_NEW ||
+        event->type > EVENT_REQUEST_NEW)
         return event->parties.many;
     json_t *payload = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
     const json_t *inner = json_object_get(payload, "conversation");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The dialect of clients that know flat frames and whole numbers: private_message, typing_indicator,
- * user_online_status, system. A user's number is account->number, a message's its position in the
- * log; both stay for good. Events that these clients have no place for are not shown. */
+/* The dialect of clients that know flat frames and whole numbers: private_message,
+ * typing_indicator, user_online_status, system. A user's number is account->number, a message's its
+ * position in the log; both stay for good. Events that these clients have no place for are not
+ * shown. */
 #include "config.h"
 
 #include <jansson.h>

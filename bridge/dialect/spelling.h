@@ -36,8 +36,8 @@ struct spelling {
 /* The spelling of a frame called TYPE; NULL: it is native, or nothing. */
 const struct spelling *spelling_find(const char *type);
 
-/* The payload in native words; PAYLOAD may be NULL. NULL and *ret_problem if it cannot be; the caller
- * owns the result. */
+/* The payload in native words; PAYLOAD may be NULL. NULL and *ret_problem if it cannot be; the
+ * caller owns the result. */
 json_t *spelling_translate(const struct spelling *spelling, const struct account *caller,
                            const json_t *payload, struct field_problem *ret_problem);
 

@@ -17,7 +17,8 @@
 #define UPLOAD_MAX (512 * 1024)
 
 static const struct field no_fields[] = {{0}};
-static const char *const upload_types[] = {"image/png", "image/jpeg", "image/webp", "image/gif", NULL};
+static const char *const upload_types[] = {"image/png", "image/jpeg", "image/webp", "image/gif",
+                                           NULL};
 
 /* ---- Upload ---------------------------------------------------------------------------------------- */
 
@@ -62,12 +63,14 @@ static void avatar_put(struct request *request)
     enum image_format format = image_format_of(request->raw_type);
     struct image_head head;
     if (format == IMAGE_FORMAT_MAX) {
-        request_fail_type(request, "Content-Type must be image/png, image/jpeg, image/webp or image/gif",
+        request_fail_type(request,
+                          "Content-Type must be image/png, image/jpeg, image/webp or image/gif",
                           upload_types);
     } else if (!bytes || !image_read_head(bytes, length, &head) || head.format != format) {
         request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
     } else if (!image_is_bearable(&head)) {
-        request_fail(request, ERROR_UNPROCESSABLE, "the picture has too many pixels, or is too much work");
+        request_fail(request, ERROR_UNPROCESSABLE,
+                     "the picture has too many pixels, or is too much work");
     } else {
         struct upload *upload = g_new0(struct upload, 1);
         upload->request = request;
@@ -126,14 +129,28 @@ static void stop(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "PUT", .path = "/api/users/me/avatar", .fields = no_fields, .handle = avatar_put,
-     .raw_max = UPLOAD_MAX, .limit = LIMIT_UPLOADS, .reply = "User", .errors = OPERATION_ERROR(CONFLICT),
+    {.method = "PUT",
+     .path = "/api/users/me/avatar",
+     .fields = no_fields,
+     .handle = avatar_put,
+     .raw_max = UPLOAD_MAX,
+     .limit = LIMIT_UPLOADS,
+     .reply = "User",
+     .errors = OPERATION_ERROR(CONFLICT),
      .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
-    {.method = "DELETE", .path = "/api/users/me/avatar", .fields = no_fields,
-     .handle = avatar_delete, .reply = "User",
+    {.method = "DELETE",
+     .path = "/api/users/me/avatar",
+     .fields = no_fields,
+     .handle = avatar_delete,
+     .reply = "User",
      .summary = "Removes the avatar; the token's picture shows again"},
-    {.method = "GET", .path = "/api/avatars/:hash", .fields = get_fields, .handle = picture_get,
-     .flags = OPERATION_ANONYMOUS, .reply = "image/*", .summary = "The picture of an avatar_url"},
+    {.method = "GET",
+     .path = "/api/avatars/:hash",
+     .fields = get_fields,
+     .handle = picture_get,
+     .flags = OPERATION_ANONYMOUS,
+     .reply = "image/*",
+     .summary = "The picture of an avatar_url"},
     {0},
 };
 

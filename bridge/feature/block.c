@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Blocking (XEP-0191 semantics): who is blocked cannot tell it from writing to nobody. What it means
- * is enforced where it happens, see sql/function/relation.sql and core/relation.h. */
+/* Blocking (XEP-0191 semantics): who is blocked cannot tell it from writing to nobody. What it
+ * means is enforced where it happens, see sql/function/relation.sql and core/relation.h. */
 #include "config.h"
 
 #include <string.h>
@@ -130,19 +130,40 @@ static void block_list(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/users/:user_id/block", .fields = user_fields,
-     .handle = block_user, .errors = OPERATION_ERROR(CONFLICT), .reply = "Block",
+    {.method = "POST",
+     .path = "/api/users/:user_id/block",
+     .fields = user_fields,
+     .handle = block_user,
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Block",
      .summary = "Blocks a user"},
-    {.method = "DELETE", .path = "/api/users/:user_id/block", .fields = user_fields,
-     .handle = unblock_user, .reply = "Block", .summary = "Takes a block back"},
-    {.method = "POST", .path = "/api/users/block", .fields = jid_fields, .handle = block_jid,
-     .errors = OPERATION_ERROR(CONFLICT), .reply = "Block", .summary = "Blocks a bare JID, or everybody on a domain"},
-    {.method = "DELETE", .path = "/api/users/block", .fields = jid_query_fields,
-     .handle = unblock_jid, .reply = "Block", .summary = "Takes the block of a JID or domain back"},
-    {.method = "GET", .path = "/api/users/blocked", .fields = list_fields, .handle = block_list,
-     .reply = "BlockedPage", .flags = OPERATION_LISTS, .summary = "Whom the user blocks, newest first"},
+    {.method = "DELETE",
+     .path = "/api/users/:user_id/block",
+     .fields = user_fields,
+     .handle = unblock_user,
+     .reply = "Block",
+     .summary = "Takes a block back"},
+    {.method = "POST",
+     .path = "/api/users/block",
+     .fields = jid_fields,
+     .handle = block_jid,
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Block",
+     .summary = "Blocks a bare JID, or everybody on a domain"},
+    {.method = "DELETE",
+     .path = "/api/users/block",
+     .fields = jid_query_fields,
+     .handle = unblock_jid,
+     .reply = "Block",
+     .summary = "Takes the block of a JID or domain back"},
+    {.method = "GET",
+     .path = "/api/users/blocked",
+     .fields = list_fields,
+     .handle = block_list,
+     .reply = "BlockedPage",
+     .flags = OPERATION_LISTS,
+     .summary = "Whom the user blocks, newest first"},
     {0},
 };
 
-const struct feature feature_block = {
-    .name = "block", .operations = operations};
+const struct feature feature_block = {.name = "block", .operations = operations};

@@ -73,8 +73,12 @@ static void capabilities(struct request *request)
 static const struct field no_fields[] = {{0}};
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/capabilities", .fields = no_fields, .handle = capabilities,
-     .flags = OPERATION_ANONYMOUS, .reply = "Capabilities",
+    {.method = "GET",
+     .path = "/api/capabilities",
+     .fields = no_fields,
+     .handle = capabilities,
+     .flags = OPERATION_ANONYMOUS,
+     .reply = "Capabilities",
      .summary = "Features, dialects and limits of this server"},
     {0},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Contacts: whose presence the user sees or asks for, and who sees the user's. What peers send is in
- * presence.c; both change the same rows, see sql/function/contact.sql. */
+/* Contacts: whose presence the user sees or asks for, and who sees the user's. What peers send is
+ * in presence.c; both change the same rows, see sql/function/contact.sql. */
 #include "config.h"
 
 #include <string.h>
@@ -28,7 +28,8 @@ static const struct field list_fields[] = {
 };
 enum { LIST_LIMIT, LIST_AFTER };
 
-/* The address that AFTER, the `next` of a page, holds (see contact_list() in SQL); NULL: it is none. */
+/* The address that AFTER, the `next` of a page, holds (see contact_list() in SQL); NULL: it is
+ * none. */
 static char *address_of(const struct field_value *after)
 {
     size_t length = 0;
@@ -80,7 +81,8 @@ static void added(const struct change_result *result, void *data)
 {
     g_autofree struct adding *adding = data;
     struct request *request = adding->request;
-    bool counts = change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
+    bool counts =
+        change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
     if (adding->held && !counts)
         limit_release(request->core, request->account, LIMIT_STRANGERS);
     if (change_succeeded(result))
@@ -104,13 +106,11 @@ static void contact_add(struct request *request)
     }
     struct adding *adding = g_new0(struct adding, 1);
     adding->request = request;
-    adding->held =
-        !request->by_key && limit_hold(request->core, request->account, LIMIT_STRANGERS);
-    json_t *arguments = json_pack("{s:s, s:s, s:b, s:o*}", jid->present ? "jid" : "user_id",
-                                  jid->present ? folded : user->text, "domain",
-                                  request->core->options->xmpp_domain, "limited",
-                                  !request->by_key && !adding->held, "once",
-                                  change_once(request));
+    adding->held = !request->by_key && limit_hold(request->core, request->account, LIMIT_STRANGERS);
+    json_t *arguments =
+        json_pack("{s:s, s:s, s:b, s:o*}", jid->present ? "jid" : "user_id",
+                  jid->present ? folded : user->text, "domain", request->core->options->xmpp_domain,
+                  "limited", !request->by_key && !adding->held, "once", change_once(request));
     change_submit(request->core, "contact_add", &request->account->id, arguments, added, adding);
 }
 
@@ -143,13 +143,26 @@ static void contact_remove(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/contacts", .fields = list_fields, .handle = contact_list,
-     .reply = "ContactPage", .flags = OPERATION_LISTS, .summary = "The user's contacts, by address"},
-    {.method = "POST", .path = "/api/contacts", .fields = add_fields, .handle = contact_add,
-     .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Contact",
-     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT), .summary = "Adds a contact and asks to see their presence"},
-    {.method = "DELETE", .path = "/api/contacts/:user_id", .fields = remove_fields,
-     .handle = contact_remove, .reply = "Contact",
+    {.method = "GET",
+     .path = "/api/contacts",
+     .fields = list_fields,
+     .handle = contact_list,
+     .reply = "ContactPage",
+     .flags = OPERATION_LISTS,
+     .summary = "The user's contacts, by address"},
+    {.method = "POST",
+     .path = "/api/contacts",
+     .fields = add_fields,
+     .handle = contact_add,
+     .flags = OPERATION_CREATES | OPERATION_ONCE,
+     .reply = "Contact",
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
+     .summary = "Adds a contact and asks to see their presence"},
+    {.method = "DELETE",
+     .path = "/api/contacts/:user_id",
+     .fields = remove_fields,
+     .handle = contact_remove,
+     .reply = "Contact",
      .summary = "Removes a contact: neither sees the other any longer"},
     {0},
 };

@@ -44,10 +44,10 @@ static void conversation_open(struct request *request)
         request_fail_field(request, &bad_jid);
         return;
     }
-    json_t *arguments = json_pack("{s:o*,s:s*,s:s,s:s,s:o*}", "participant", field_user_json(participant),
-                                  "jid", prepared, "domain", request->core->options->xmpp_domain,
-                                  "field", jid->present ? "jid" : "participant_id", "once",
-                                  change_once(request));
+    json_t *arguments =
+        json_pack("{s:o*,s:s*,s:s,s:s,s:o*}", "participant", field_user_json(participant), "jid",
+                  prepared, "domain", request->core->options->xmpp_domain, "field",
+                  jid->present ? "jid" : "participant_id", "once", change_once(request));
     conversation_submit_open(request, arguments, open_done);
 }
 
@@ -81,8 +81,7 @@ static void list_read(const struct rows *rows, enum error_code error, void *data
         return;
     }
     g_auto(buffer) buf = BUFFER_INIT(PAGE_MAX);
-    conversation_page_write(&buf, rows, request->values[LIST_AFTER].present,
-                            &request->account->id);
+    conversation_page_write(&buf, rows, request->values[LIST_AFTER].present, &request->account->id);
     request_reply(request, 200, &buf);
 }
 
@@ -91,11 +90,14 @@ static void conversation_list(struct request *request)
     char limit[24], before[24], after[24];
     const char *wanted = number(&request->values[LIST_LIMIT], limit);
     const char *filter = request->values[LIST_FILTER].text;
-    const char *values[] = {request->account->id_text, wanted ? wanted : "50",
+    const char *values[] = {request->account->id_text,
+                            wanted ? wanted : "50",
                             number(&request->values[LIST_BEFORE], before),
-                            number(&request->values[LIST_AFTER], after), filter ? filter : "all",
+                            number(&request->values[LIST_AFTER], after),
+                            filter ? filter : "all",
                             request->values[LIST_TEXT].text};
-    archive_query_binary(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read, request);
+    archive_query_binary(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read,
+                         request);
 }
 
 static const struct field show_fields[] = {
@@ -195,36 +197,72 @@ static void conversation_read(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/conversations", .fields = open_fields,
-     .handle = conversation_open, .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Conversation",
+    {.method = "POST",
+     .path = "/api/conversations",
+     .fields = open_fields,
+     .handle = conversation_open,
+     .flags = OPERATION_CREATES | OPERATION_ONCE,
+     .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes or finds the conversation with a user or a JID"},
-    {.method = "GET", .path = "/api/conversations", .fields = list_fields,
-     .handle = conversation_list, .reply = "ConversationPage", .flags = OPERATION_LISTS,
+    {.method = "GET",
+     .path = "/api/conversations",
+     .fields = list_fields,
+     .handle = conversation_list,
+     .reply = "ConversationPage",
+     .flags = OPERATION_LISTS,
      .summary = "The user's conversations, pinned ones first, then most recent activity"},
-    {.method = "GET", .path = "/api/conversations/:conversation_id", .fields = show_fields,
-     .handle = conversation_show, .reply = "Conversation", .summary = "One conversation"},
-    {.method = "PATCH", .path = "/api/conversations/:conversation_id", .fields = keep_fields,
-     .handle = conversation_keep, .reply = "Conversation",
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id",
+     .fields = show_fields,
+     .handle = conversation_show,
+     .reply = "Conversation",
+     .summary = "One conversation"},
+    {.method = "PATCH",
+     .path = "/api/conversations/:conversation_id",
+     .fields = keep_fields,
+     .handle = conversation_keep,
+     .reply = "Conversation",
      .summary = "Pins, archives or mutes a conversation for the caller"},
-    {.method = "DELETE", .path = "/api/conversations/:conversation_id", .fields = show_fields,
-     .handle = conversation_hide, .reply = "ConversationRemoved",
-     .summary = "Takes a conversation and its history away from the caller, until the next message"},
-    {.method = "PUT", .path = "/api/conversations/:conversation_id/read", .command = "read",
-     .fields = read_fields, .handle = conversation_read, .reply = "ReadState",
+    {.method = "DELETE",
+     .path = "/api/conversations/:conversation_id",
+     .fields = show_fields,
+     .handle = conversation_hide,
+     .reply = "ConversationRemoved",
+     .summary =
+         "Takes a conversation and its history away from the caller, until the next message"},
+    {.method = "PUT",
+     .path = "/api/conversations/:conversation_id/read",
+     .command = "read",
+     .fields = read_fields,
+     .handle = conversation_read,
+     .reply = "ReadState",
      .summary = "Marks everything up to a message, or all, as read"},
     /* Another name of the same. */
-    {.method = "GET", .path = "/api/messages/conversations", .fields = list_fields,
-     .handle = conversation_list, .reply = "ConversationPage", .flags = OPERATION_LISTS,
+    {.method = "GET",
+     .path = "/api/messages/conversations",
+     .fields = list_fields,
+     .handle = conversation_list,
+     .reply = "ConversationPage",
+     .flags = OPERATION_LISTS,
      .summary = "As GET /api/conversations"},
-    {.method = "GET", .path = "/api/messages/conversations/:conversation_id",
-     .fields = show_fields, .handle = conversation_show, .reply = "Conversation",
+    {.method = "GET",
+     .path = "/api/messages/conversations/:conversation_id",
+     .fields = show_fields,
+     .handle = conversation_show,
+     .reply = "Conversation",
      .summary = "As GET /api/conversations/:conversation_id"},
-    {.method = "PATCH", .path = "/api/messages/conversations/:conversation_id",
-     .fields = keep_fields, .handle = conversation_keep, .reply = "Conversation",
+    {.method = "PATCH",
+     .path = "/api/messages/conversations/:conversation_id",
+     .fields = keep_fields,
+     .handle = conversation_keep,
+     .reply = "Conversation",
      .summary = "As PATCH /api/conversations/:conversation_id"},
-    {.method = "DELETE", .path = "/api/messages/conversations/:conversation_id",
-     .fields = show_fields, .handle = conversation_hide, .reply = "ConversationRemoved",
+    {.method = "DELETE",
+     .path = "/api/messages/conversations/:conversation_id",
+     .fields = show_fields,
+     .handle = conversation_hide,
+     .reply = "ConversationRemoved",
      .summary = "As DELETE /api/conversations/:conversation_id"},
     {0},
 };

@@ -42,11 +42,19 @@ static void stop(struct core *core)
 static const struct field no_fields[] = {{0}};
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/openapi.json", .fields = no_fields, .handle = show_openapi,
-     .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE, .reply = "object",
+    {.method = "GET",
+     .path = "/api/openapi.json",
+     .fields = no_fields,
+     .handle = show_openapi,
+     .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE,
+     .reply = "object",
      .summary = "This description (OpenAPI)"},
-    {.method = "GET", .path = "/api/asyncapi.json", .fields = no_fields, .handle = show_asyncapi,
-     .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE, .reply = "object",
+    {.method = "GET",
+     .path = "/api/asyncapi.json",
+     .fields = no_fields,
+     .handle = show_asyncapi,
+     .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE,
+     .reply = "object",
      .summary = "The description of the WebSocket (AsyncAPI)"},
     {0},
 };

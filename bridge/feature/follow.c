@@ -20,9 +20,9 @@
 #include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
 
-#define HEARTBEAT_MAX (20 * G_USEC_PER_SEC)  /* proxies end what is silent for 30 s */
-#define EVENT_MAX (4 * 1024 * 1024)          /* bytes of one event */
-#define RETRY 2000                           /* milliseconds until a browser comes back */
+#define HEARTBEAT_MAX (20 * G_USEC_PER_SEC) /* proxies end what is silent for 30 s */
+#define EVENT_MAX (4 * 1024 * 1024)         /* bytes of one event */
+#define RETRY 2000                          /* milliseconds until a browser comes back */
 
 struct follower {
     struct subscriber subscriber;
@@ -50,7 +50,8 @@ static guint timer, ending;
 
 static void pump(struct follower *follower);
 
-/* Ending ----------------------------------------------------------------------------------------- */
+/* Ending -----------------------------------------------------------------------------------------
+ */
 
 static void forget(struct follower *follower)
 {
@@ -97,7 +98,8 @@ static void revoked(struct subscriber *subscriber)
         ending = g_timeout_add(0, end_expired, NULL);
 }
 
-/* Writing ---------------------------------------------------------------------------------------- */
+/* Writing ----------------------------------------------------------------------------------------
+ */
 
 /* CURSOR may be NULL. Line ends in TEXT, which JSON has between values only, become spaces. */
 static bool write_event(struct follower *follower, const char *cursor, const char *name,
@@ -168,7 +170,8 @@ static void write_hello(struct follower *follower, gint64 position)
                 position);
 }
 
-/* What was missed -------------------------------------------------------------------------------- */
+/* What was missed --------------------------------------------------------------------------------
+ */
 
 static void start_anew(struct follower *follower, gint64 position)
 {
@@ -178,7 +181,8 @@ static void start_anew(struct follower *follower, gint64 position)
     g_snprintf(payload, sizeof payload, "{\"cursor\":\"%s\"}", cursor);
     follower->position = position;
     follower->resuming = false;
-    if (!write_frame(follower, (struct dialect_frame){.type = "resync", .payload = payload}, position))
+    if (!write_frame(follower, (struct dialect_frame){.type = "resync", .payload = payload},
+                     position))
         end(follower, true); /* it comes back with its old cursor and is told then */
 }
 
@@ -214,7 +218,8 @@ static void read_log(struct follower *follower)
 {
     follower->behind = false;
     follower->reading = true;
-    resume_read(follower->core, follower->subscriber.account, follower->position, log_read, follower);
+    resume_read(follower->core, follower->subscriber.account, follower->position, log_read,
+                follower);
 }
 
 static void tell_resumed(struct follower *follower)
@@ -282,7 +287,8 @@ static void missed(struct subscriber *subscriber, gint64 position)
         pump(follower);
 }
 
-/* Time ------------------------------------------------------------------------------------------- */
+/* Time -------------------------------------------------------------------------------------------
+ */
 
 /* Whether the client has taken nothing of what waits for too long. */
 static bool is_stuck(struct follower *follower, gint64 now)
@@ -325,7 +331,8 @@ static gboolean on_second(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* The route -------------------------------------------------------------------------------------- */
+/* The route --------------------------------------------------------------------------------------
+ */
 
 static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
@@ -375,8 +382,11 @@ static void follow(struct request *request)
     follower->expires = request->grant.expires;
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
-    follower->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .missed = missed, .start_anew = other_log, .grant = request->grant};
+    follower->subscriber = (struct subscriber){.deliver = deliver,
+                                               .revoked = revoked,
+                                               .missed = missed,
+                                               .start_anew = other_log,
+                                               .grant = request->grant};
     struct stream_owner owner = {stream_drained, stream_closed, follower};
     follower->stream = request_stream(request, "text/event-stream", &owner);
     if (!follower->stream) {
@@ -401,8 +411,12 @@ static void drain(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/events", .fields = fields, .handle = follow,
-     .flags = OPERATION_TAKES_TICKET | OPERATION_LIVE, .reply = "text/event-stream",
+    {.method = "GET",
+     .path = "/api/events",
+     .fields = fields,
+     .handle = follow,
+     .flags = OPERATION_TAKES_TICKET | OPERATION_LIVE,
+     .reply = "text/event-stream",
      .summary = "Events as they happen, as text/event-stream"},
     {0},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Making conversations of many. Everything else that is done with one is done as with all others. */
+/* Making conversations of many. Everything else that is done with one is done as with all others.
+ */
 #include "config.h"
 
 #include "bridge/core/account.h"
@@ -31,8 +32,9 @@ static void group_created(const struct change_result *result, void *data)
 {
     g_autofree struct making *making = data;
     struct request *request = making->request;
-    json_int_t strangers =
-        change_succeeded(result) ? json_integer_value(json_object_get(result->json, "strangers")) : 0;
+    json_int_t strangers = change_succeeded(result)
+                               ? json_integer_value(json_object_get(result->json, "strangers"))
+                               : 0;
     for (; making->held > strangers; making->held--)
         limit_release(request->core, request->account, LIMIT_STRANGERS);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
@@ -49,9 +51,10 @@ static void group_create(struct request *request)
     uuid_generate(&id);
     uuid_format(&id, text);
     g_autofree char *name = name_clean(given[CREATE_NAME].text, GROUP_NAME_MAX, NAME_LINE);
-    g_autofree char *description = given[CREATE_DESCRIPTION].present
-                                       ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
-                                       : NULL;
+    g_autofree char *description =
+        given[CREATE_DESCRIPTION].present
+            ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
+            : NULL;
     if (!name) {
         static const struct field_problem unseen = {ERROR_UNPROCESSABLE, "/name", "shows nothing"};
         request_fail_field(request, &unseen);
@@ -64,17 +67,22 @@ static void group_create(struct request *request)
     while (!request->by_key && making->held < json_array_size(given[CREATE_MEMBERS].list) &&
            limit_hold(request->core, request->account, LIMIT_STRANGERS))
         making->held++;
-    json_t *arguments = json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name,
-                                  "description", description, "members", given[CREATE_MEMBERS].list,
-                                  "once", change_once(request));
+    json_t *arguments =
+        json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name, "description",
+                  description, "members", given[CREATE_MEMBERS].list, "once", change_once(request));
     if (!request->by_key)
         json_object_set_new(arguments, "strangers_max", json_integer(making->held));
-    change_submit(request->core, "group_create", &request->account->id, arguments, group_created, making);
+    change_submit(request->core, "group_create", &request->account->id, arguments, group_created,
+                  making);
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/groups", .fields = create_fields, .handle = group_create,
-     .flags = OPERATION_CREATES | OPERATION_ONCE, .reply = "Conversation",
+    {.method = "POST",
+     .path = "/api/groups",
+     .fields = create_fields,
+     .handle = group_create,
+     .flags = OPERATION_CREATES | OPERATION_ONCE,
+     .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),
      .summary = "Makes a conversation of the caller and others"},
     {0},

@@ -53,8 +53,13 @@ static void limits_show(struct request *request)
 static const struct field no_fields[] = {{0}};
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/limits", .fields = no_fields, .handle = limits_show,
-     .limit = LIMIT_NONE, .reply = "Limits", .summary = "What is left of each limit"},
+    {.method = "GET",
+     .path = "/api/limits",
+     .fields = no_fields,
+     .handle = limits_show,
+     .limit = LIMIT_NONE,
+     .reply = "Limits",
+     .summary = "What is left of each limit"},
     {0},
 };
 

@@ -81,8 +81,14 @@ static const struct field direct_fields[] = {
     {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialects},
     {0},
 };
-enum { DIRECT_RECEIVER, DIRECT_RECIPIENT, DIRECT_CONTENT, DIRECT_CLIENT_ID, DIRECT_TYPE,
-       DIRECT_DIALECT };
+enum {
+    DIRECT_RECEIVER,
+    DIRECT_RECIPIENT,
+    DIRECT_CONTENT,
+    DIRECT_CLIENT_ID,
+    DIRECT_TYPE,
+    DIRECT_DIALECT
+};
 
 static const struct field_value *direct_receiver(const struct request *request)
 {
@@ -91,7 +97,8 @@ static const struct field_value *direct_receiver(const struct request *request)
 }
 
 /* The conversation with the receiver is there: the message follows in it. Conversations are opened
- * and messages are stored in the order of the requests, so the order of a client's messages stays. */
+ * and messages are stored in the order of the requests, so the order of a client's messages stays.
+ */
 static void direct_opened(const struct change_result *result, void *data)
 {
     struct request *request = data;
@@ -103,7 +110,8 @@ static void direct_opened(const struct change_result *result, void *data)
         return;
     }
     const struct field_value *values = request->values;
-    bool brief = !direct_receiver(request)->text || g_strcmp0(values[DIRECT_DIALECT].text, "s1") == 0;
+    bool brief =
+        !direct_receiver(request)->text || g_strcmp0(values[DIRECT_DIALECT].text, "s1") == 0;
     struct message_draft draft = {.conversation = &conversation,
                                   .content = values[DIRECT_CONTENT].text,
                                   .client_id = values[DIRECT_CLIENT_ID].text,
@@ -117,9 +125,9 @@ static void send_direct(struct request *request)
     if (!check_content(request, &values[DIRECT_CONTENT]))
         return;
     const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";
-    json_t *arguments = json_pack("{s:o,s:s,s:b}", "participant",
-                                  field_user_json(direct_receiver(request)), "field", field,
-                                  "id_only", 1);
+    json_t *arguments =
+        json_pack("{s:o,s:s,s:b}", "participant", field_user_json(direct_receiver(request)),
+                  "field", field, "id_only", 1);
     conversation_submit_open(request, arguments, direct_opened);
 }
 
@@ -137,11 +145,12 @@ static void page_read(const struct rows *rows, enum error_code error, void *data
 {
     struct request *request = data;
     const struct field_value *given = request->values;
-    struct message_page page = {
-        .conversation = given[PAGE_CONVERSATION].uuid, .viewer = request->account->id,
-        .forward = given[PAGE_AFTER].present,
-        .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT,
-        .around = given[PAGE_AROUND].uuid};
+    struct message_page page = {.conversation = given[PAGE_CONVERSATION].uuid,
+                                .viewer = request->account->id,
+                                .forward = given[PAGE_AFTER].present,
+                                .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer
+                                                                   : PAGE_LIMIT_DEFAULT,
+                                .around = given[PAGE_AROUND].uuid};
     g_auto(buffer) buf = BUFFER_INIT(MESSAGE_PAGE_MAX);
     if (error != ERROR_NONE || !message_page_write(&buf, &page, rows))
         request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
@@ -222,10 +231,8 @@ static void arrival_done(enum error_code error, void *data)
     if (error == ERROR_NONE)
         return;
     /* To an unknown user the answer is what RFC 6121 section 8.5.1 says; it tells nothing more. */
-    const struct error_info *info =
-        error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
-    g_autoptr(xmpp_stanza_t) reply =
-        stanza_reply_error(stanza, info->type, info->condition, NULL);
+    const struct error_info *info = error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
+    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, info->type, info->condition, NULL);
     if (reply)
         link_send(arrival->link, reply);
 }
@@ -237,8 +244,8 @@ static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
     return stanza_to_text(copy, NULL);
 }
 
-/* When a message that came late was sent (XEP-0203), as a server says that had it, or else its sender; 0: just
- * now. It is shown, and decides nothing. */
+/* When a message that came late was sent (XEP-0203), as a server says that had it, or else its
+ * sender; 0: just now. It is shown, and decides nothing. */
 static gint64 sent_at(const struct core *core, const struct stanza_context *context,
                       const struct message_stanza *message)
 {
@@ -251,14 +258,15 @@ static gint64 sent_at(const struct core *core, const struct stanza_context *cont
                               "",
                               NULL};
     gint64 stamp;
-    bool late = message->has_delay &&
-                delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp);
+    bool late =
+        message->has_delay && delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp);
     return late ? stamp : 0;
 }
 
-/* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether there is
- * such a user or not. */
-static void refuse(const struct stanza_context *context, const struct error_info *info, const char *text)
+/* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether
+ * there is such a user or not. */
+static void refuse(const struct stanza_context *context, const struct error_info *info,
+                   const char *text)
 {
     g_autoptr(xmpp_stanza_t) reply =
         stanza_reply_error(context->stanza, info->type, info->condition, text);
@@ -266,8 +274,8 @@ static void refuse(const struct stanza_context *context, const struct error_info
         link_send(context->link, reply);
 }
 
-/* Whether DOMAIN, whose room passes on an invitation, may speak for INVITER: it lies below the inviter's own domain
- * or is the same. */
+/* Whether DOMAIN, whose room passes on an invitation, may speak for INVITER: it lies below the
+ * inviter's own domain or is the same. */
 static bool may_speak_for(const char *domain, const char *inviter, const char *ours)
 {
     const char *own = strchr(inviter, '@');
@@ -278,8 +286,8 @@ static bool may_speak_for(const char *domain, const char *inviter, const char *o
            (length == own_length || domain[length - own_length - 1] == '.');
 }
 
-/* Who is shown as the sender of what a room passes on: a room is nobody that one talks with. The inviter, where
- * the room's word for it is good; else the service that the room is at. */
+/* Who is shown as the sender of what a room passes on: a room is nobody that one talks with. The
+ * inviter, where the room's word for it is good; else the service that the room is at. */
 static char *sender_of_invitation(const struct core *core, const struct stanza_context *context,
                                   const struct message_text *text)
 {
@@ -297,13 +305,18 @@ static void take_text(struct core *core, const struct stanza_context *context,
     g_autofree char *archived = archived_text(core, context->stanza);
     g_autofree char *passed_on = text->from_room ? sender_of_invitation(core, context, text) : NULL;
     bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
-    bool chat = !passed_on && message->type != MESSAGE_HEADLINE; /* of what else, no marks are owed */
-    struct message_arrival arrived = {
-        .from = passed_on ? passed_on : context->from_bare, .to = context->to_bare,
-        .address = context->from, .body = text->text,
-        .foreign_id = usable_id ? message->id : NULL, .origin_id = message->origin_id,
-        .stanza = archived, .markable = chat && message->markable,
-        .receipt = chat && message->receipt_requested, .sent_at = sent_at(core, context, message)};
+    bool chat =
+        !passed_on && message->type != MESSAGE_HEADLINE; /* of what else, no marks are owed */
+    struct message_arrival arrived = {.from = passed_on ? passed_on : context->from_bare,
+                                      .to = context->to_bare,
+                                      .address = context->from,
+                                      .body = text->text,
+                                      .foreign_id = usable_id ? message->id : NULL,
+                                      .origin_id = message->origin_id,
+                                      .stanza = archived,
+                                      .markable = chat && message->markable,
+                                      .receipt = chat && message->receipt_requested,
+                                      .sent_at = sent_at(core, context, message)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);
@@ -349,7 +362,8 @@ static bool on_message(const struct stanza_context *context)
         return on_error(core, context);
     if (message.type == MESSAGE_HEADLINE && context->target == TARGET_DOMAIN && !message.body)
         return false; /* an event, which nobody asked for */
-    /* RFC 6120 section 10.5.1, RFC 6121 section 8.5.2: no user is in a room, and the domain talks to nobody. */
+    /* RFC 6120 section 10.5.1, RFC 6121 section 8.5.2: no user is in a room, and the domain talks
+     * to nobody. */
     if (message.type == MESSAGE_GROUPCHAT || context->target == TARGET_DOMAIN) {
         refuse(context, error_info(ERROR_REFUSED), NULL);
         return true;
@@ -361,21 +375,39 @@ static bool on_message(const struct stanza_context *context)
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/conversations/:conversation_id/messages", .command = "message",
+    {.method = "POST",
+     .path = "/api/conversations/:conversation_id/messages",
+     .command = "message",
      .limit = LIMIT_MESSAGES,
-     .fields = send_fields, .handle = send, .flags = OPERATION_CREATES, .reply = "Message",
+     .fields = send_fields,
+     .handle = send,
+     .flags = OPERATION_CREATES,
+     .reply = "Message",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message"},
-    {.method = "GET", .path = "/api/conversations/:conversation_id/messages",
-     .fields = page_fields, .handle = page, .reply = "MessagePage", .flags = OPERATION_LISTS,
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id/messages",
+     .fields = page_fields,
+     .handle = page,
+     .reply = "MessagePage",
+     .flags = OPERATION_LISTS,
      .summary = "One page of a conversation, oldest first"},
-    {.method = "POST", .path = "/api/messages", .command = "private_message",
-     .limit = LIMIT_MESSAGES, .fields = direct_fields, .handle = send_direct,
-     .flags = OPERATION_CREATES, .reply = "Message|BriefMessage",
+    {.method = "POST",
+     .path = "/api/messages",
+     .command = "private_message",
+     .limit = LIMIT_MESSAGES,
+     .fields = direct_fields,
+     .handle = send_direct,
+     .flags = OPERATION_CREATES,
+     .reply = "Message|BriefMessage",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Sends a message to a user, in the conversation that it makes or finds"},
-    {.method = "GET", .path = "/api/messages/:message_id", .fields = show_fields, .handle = show,
-     .reply = "Message", .summary = "One message"},
+    {.method = "GET",
+     .path = "/api/messages/:message_id",
+     .fields = show_fields,
+     .handle = show,
+     .reply = "Message",
+     .summary = "One message"},
     {0},
 };
 

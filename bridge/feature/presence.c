@@ -36,13 +36,13 @@
 
 struct job {
     struct core *core;
-    char *lane;          /* "peer user": bare JIDs */
+    char *lane; /* "peer user": bare JIDs */
     enum presence_type type;
-    char *from;          /* as delivered: where a probe's answer goes */
-    char *peer;          /* bare */
-    char *user;          /* bare */
-    char *note;          /* subscribe: what the peer wrote with it; may be NULL */
-    char *nick;          /* likewise: how the peer wants to be called */
+    char *from;              /* as delivered: where a probe's answer goes */
+    char *peer;              /* bare */
+    char *user;              /* bare */
+    char *note;              /* subscribe: what the peer wrote with it; may be NULL */
+    char *nick;              /* likewise: how the peer wants to be called */
     struct account *account; /* reference, once found */
     unsigned related;        /* of it, when the answer to a probe was asked for */
 };
@@ -283,6 +283,8 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_presence = {
-    .name = "presence", .stanzas = stanzas, .start = start, .stop = stop,
-    .link_up = announce_link_up};
+const struct feature feature_presence = {.name = "presence",
+                                         .stanzas = stanzas,
+                                         .start = start,
+                                         .stop = stop,
+                                         .link_up = announce_link_up};

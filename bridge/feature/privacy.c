@@ -23,12 +23,9 @@ static const char *const tiers[] = {"everyone", "contacts", "nobody", NULL};
 static const char *const profile_tiers[] = {"everyone", "contacts", NULL};
 
 static const struct field change_fields[] = {
-    {"messages", FIELD_CHOICE, 0, 0, 0, tiers},
-    {"presence", FIELD_CHOICE, 0, 0, 0, tiers},
-    {"last_seen", FIELD_CHOICE, 0, 0, 0, tiers},
-    {"profile", FIELD_CHOICE, 0, 0, 0, profile_tiers},
-    {"receipts", FIELD_BOOLEAN, 0, 0, 0, NULL},
-    {0},
+    {"messages", FIELD_CHOICE, 0, 0, 0, tiers},  {"presence", FIELD_CHOICE, 0, 0, 0, tiers},
+    {"last_seen", FIELD_CHOICE, 0, 0, 0, tiers}, {"profile", FIELD_CHOICE, 0, 0, 0, profile_tiers},
+    {"receipts", FIELD_BOOLEAN, 0, 0, 0, NULL},  {0},
 };
 enum { CHANGE_RECEIPTS = 4 };
 
@@ -70,10 +67,18 @@ static void privacy_change(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/settings/privacy", .fields = no_fields, .handle = privacy_show,
-     .reply = "Privacy", .summary = "Who may reach the user and what they see"},
-    {.method = "PATCH", .path = "/api/settings/privacy", .fields = change_fields,
-     .handle = privacy_change, .reply = "Privacy", .summary = "Changes privacy settings"},
+    {.method = "GET",
+     .path = "/api/settings/privacy",
+     .fields = no_fields,
+     .handle = privacy_show,
+     .reply = "Privacy",
+     .summary = "Who may reach the user and what they see"},
+    {.method = "PATCH",
+     .path = "/api/settings/privacy",
+     .fields = change_fields,
+     .handle = privacy_change,
+     .reply = "Privacy",
+     .summary = "Changes privacy settings"},
     {0},
 };
 

@@ -15,7 +15,8 @@ static const struct field fields[] = {
     {0},
 };
 
-/* Subscription stanzas and receipts may wait in the outbox now; what had come counts as delivered. */
+/* Subscription stanzas and receipts may wait in the outbox now; what had come counts as delivered.
+ */
 static void accepted(const struct change_result *result, void *data)
 {
     struct request *request = data;
@@ -60,11 +61,19 @@ static void request_decline(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/conversations/:conversation_id/accept", .fields = fields,
-     .handle = request_accept, .errors = OPERATION_ERROR(CONFLICT), .reply = "Conversation",
+    {.method = "POST",
+     .path = "/api/conversations/:conversation_id/accept",
+     .fields = fields,
+     .handle = request_accept,
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Conversation",
      .summary = "Accepts a message request"},
-    {.method = "POST", .path = "/api/conversations/:conversation_id/decline", .fields = fields,
-     .handle = request_decline, .errors = OPERATION_ERROR(CONFLICT), .reply = "Conversation",
+    {.method = "POST",
+     .path = "/api/conversations/:conversation_id/decline",
+     .fields = fields,
+     .handle = request_decline,
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Conversation",
      .summary = "Declines a message request"},
     {0},
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Search in messages. Their words are put into an index behind the log, a batch at a time and with a
- * bounded share of a core, so that sending never waits for it; what is not in the index yet is
- * looked through by the search itself. What an earlier version has indexed with another folding is made
- * anew in the same way. sql/function/search.sql says how. */
+/* Search in messages. Their words are put into an index behind the log, a batch at a time and with
+ * a bounded share of a core, so that sending never waits for it; what is not in the index yet is
+ * looked through by the search itself. What an earlier version has indexed with another folding is
+ * made anew in the same way. sql/function/search.sql says how. */
 #include "config.h"
 
 #include "bridge/archive/archive.h"
@@ -17,7 +17,7 @@
 
 #define BATCH "1024" /* positions at once: some thirty milliseconds */
 #define BLOCK 64     /* positions; fewer wait for more, and the search looks through them itself */
-#define IDLE_MILLISECONDS 500 /* between two looks for new messages */
+#define IDLE_MILLISECONDS 500              /* between two looks for new messages */
 #define RENEWAL_NEWS (30 * G_USEC_PER_SEC) /* between two lines of the log about a renewal */
 #define QUERY_LENGTH_MAX 256
 
@@ -28,8 +28,8 @@ static struct {
     gint64 started; /* clock_monotonic, of the batch at work */
     struct search_pace pace;
     struct {
-        bool done;          /* until the next start: functions come with the program */
-        gint64 told;        /* clock_monotonic, when the log was last told; 0: not yet */
+        bool done;   /* until the next start: functions come with the program */
+        gint64 told; /* clock_monotonic, when the log was last told; 0: not yet */
         struct search_pace pace;
     } renewal;
 } indexer;
@@ -146,17 +146,20 @@ static void search(struct request *request)
     g_snprintf(limit, sizeof limit, "%" G_GINT64_FORMAT,
                given[SEARCH_LIMIT].present ? given[SEARCH_LIMIT].integer : 50);
     g_snprintf(before, sizeof before, "%" G_GINT64_FORMAT, given[SEARCH_BEFORE].integer);
-    const char *values[] = {request->account->id_text,
-                            given[SEARCH_CONVERSATION].present ? conversation : NULL,
-                            given[SEARCH_QUERY].text, limit,
-                            given[SEARCH_BEFORE].present ? before : NULL};
+    const char *values[] = {
+        request->account->id_text, given[SEARCH_CONVERSATION].present ? conversation : NULL,
+        given[SEARCH_QUERY].text, limit, given[SEARCH_BEFORE].present ? before : NULL};
     archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, request_reply_row, request);
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/messages/search", .fields = search_fields, .handle = search,
+    {.method = "GET",
+     .path = "/api/messages/search",
+     .fields = search_fields,
+     .handle = search,
      .limit = LIMIT_SEARCH,
-     .reply = "MessagePage", .flags = OPERATION_LISTS,
+     .reply = "MessagePage",
+     .flags = OPERATION_LISTS,
      .summary = "The user's messages that hold all words of a query, newest first"},
     {0},
 };

@@ -4,8 +4,8 @@
 
 #include "bridge/feature/search_pace.h"
 
-#define FORGET 1.002           /* per batch: what was short once is forgotten in some minutes */
-#define REST_MIN 5000          /* microseconds */
+#define FORGET 1.002  /* per batch: what was short once is forgotten in some minutes */
+#define REST_MIN 5000 /* microseconds */
 #define REST_MAX (60 * G_USEC_PER_SEC)
 
 gint64 search_pace_rest(struct search_pace *pace, gint64 spent, gint64 share)

@@ -45,10 +45,9 @@ static void reply_nothing(struct request *request)
 static void set_cookie(struct request *request, const char *secret, gint64 seconds)
 {
     const char *secure = request->core->options->session_cookie_secure;
-    request->set_cookie =
-        g_strdup_printf(COOKIE_NAME "=%s; Path=/; Max-Age=%" G_GINT64_FORMAT
-                                    "; HttpOnly; SameSite=Strict%s",
-                        secret, seconds, g_str_equal(secure, "true") ? "; Secure" : "");
+    request->set_cookie = g_strdup_printf(
+        COOKIE_NAME "=%s; Path=/; Max-Age=%" G_GINT64_FORMAT "; HttpOnly; SameSite=Strict%s",
+        secret, seconds, g_str_equal(secure, "true") ? "; Secure" : "");
 }
 
 static char *number(gint64 value)
@@ -63,13 +62,13 @@ static const struct field open_fields[] = {
     {0},
 };
 
-/* False, and the answer is given, if ROWS (STATE, …) say that the user may not come in (any more). */
+/* False, and the answer is given, if ROWS (STATE, …) say that the user may not come in (any more).
+ */
 static bool is_granted(struct request *request, const struct rows *rows, enum error_code error)
 {
     enum error_code code = error != ERROR_NONE ? error : ERROR_INTERNAL;
     const char *detail = NULL;
-    if (error == ERROR_NONE && rows_count(rows) == 1 &&
-        access_is_granted(rows, 0, &code, &detail))
+    if (error == ERROR_NONE && rows_count(rows) == 1 && access_is_granted(rows, 0, &code, &detail))
         return true;
     request_fail(request, code, detail);
     return false;
@@ -158,8 +157,8 @@ static void ticket_made(const struct rows *rows, enum error_code error, void *da
     request_reply(request, 201, &buf);
 }
 
-/* A socket that comes by ticket ends with what the ticket was made with; of a server key's own, which
- * has no end, after the lifetime of a session. */
+/* A socket that comes by ticket ends with what the ticket was made with; of a server key's own,
+ * which has no end, after the lifetime of a session. */
 static void ticket_make(struct request *request)
 {
     const struct options *options = request->core->options;
@@ -179,7 +178,8 @@ static void ticket_make(struct request *request)
                                : request->grant.expires);
     g_autofree char *lifetime = number(options->session_ticket_lifetime);
     const char *values[] = {digest_text, request->account->id_text,
-                            credential, request->by_key ? NULL : issued, expires, lifetime};
+                            credential,  request->by_key ? NULL : issued,
+                            expires,     lifetime};
     archive_query(request->core->archive, QUERY_TICKET_ADD, values, ticket_made, request);
 }
 
@@ -310,27 +310,56 @@ static void start(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "POST", .path = "/api/session", .fields = open_fields, .handle = session_begin,
+    {.method = "POST",
+     .path = "/api/session",
+     .fields = open_fields,
+     .handle = session_begin,
      .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_MAKES,
      .reply = "Session",
      .errors = OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN),
      .summary = "Begins a session by cookie"},
-    {.method = "GET", .path = "/api/session", .fields = no_fields, .handle = session_show,
-     .reply = "Session", .summary = "The present session"},
-    {.method = "DELETE", .path = "/api/session", .fields = no_fields, .handle = session_end,
-     .reply = "Nothing", .summary = "Signs out this cookie or token, and the sessions that the token has begun"},
-    {.method = "DELETE", .path = "/api/session/all", .fields = no_fields,
-     .handle = session_end_all, .reply = "Nothing",
+    {.method = "GET",
+     .path = "/api/session",
+     .fields = no_fields,
+     .handle = session_show,
+     .reply = "Session",
+     .summary = "The present session"},
+    {.method = "DELETE",
+     .path = "/api/session",
+     .fields = no_fields,
+     .handle = session_end,
+     .reply = "Nothing",
+     .summary = "Signs out this cookie or token, and the sessions that the token has begun"},
+    {.method = "DELETE",
+     .path = "/api/session/all",
+     .fields = no_fields,
+     .handle = session_end_all,
+     .reply = "Nothing",
      .summary = "Signs out every cookie and token that the user has got until now"},
-    {.method = "POST", .path = "/api/session/ticket", .fields = no_fields, .handle = ticket_make,
-     .flags = OPERATION_MAKES, .scope = "tickets", .reply = "Ticket",
+    {.method = "POST",
+     .path = "/api/session/ticket",
+     .fields = no_fields,
+     .handle = ticket_make,
+     .flags = OPERATION_MAKES,
+     .scope = "tickets",
+     .reply = "Ticket",
      .summary = "Makes a ticket for one WebSocket"},
-    {.method = "POST", .path = "/api/users/:user_id/suspend", .fields = suspend_fields,
-     .handle = user_suspend, .flags = OPERATION_SERVER_KEY, .scope = "users",
-     .reply = "Suspension", .summary = "Signs a user out and lets nobody in as that user"},
-    {.method = "DELETE", .path = "/api/users/:user_id/suspend", .fields = restore_fields,
-     .handle = user_restore, .flags = OPERATION_SERVER_KEY, .scope = "users",
-     .reply = "Suspension", .summary = "Ends a suspension"},
+    {.method = "POST",
+     .path = "/api/users/:user_id/suspend",
+     .fields = suspend_fields,
+     .handle = user_suspend,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "users",
+     .reply = "Suspension",
+     .summary = "Signs a user out and lets nobody in as that user"},
+    {.method = "DELETE",
+     .path = "/api/users/:user_id/suspend",
+     .fields = restore_fields,
+     .handle = user_restore,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "users",
+     .reply = "Suspension",
+     .summary = "Ends a suspension"},
     {0},
 };
 

@@ -17,8 +17,8 @@
 #include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
 
-#define REPLY_MAX (8 * 1024 * 1024)   /* bytes; what does not fit comes with the next page */
-#define ENVELOPE_MAX 512              /* of a reply, around its items */
+#define REPLY_MAX (8 * 1024 * 1024) /* bytes; what does not fit comes with the next page */
+#define ENVELOPE_MAX 512            /* of a reply, around its items */
 #define ITEMS_DEFAULT 100
 
 struct poll {
@@ -29,10 +29,10 @@ struct poll {
     const struct dialect *dialect;
     gint64 position; /* the client has, or need not have, everything up to it */
     gint64 limit;
-    guint timer;     /* ends the waiting; 0: answer at once */
-    bool waits;      /* subscribed */
-    bool reading;    /* the callback is still to come */
-    bool again;      /* something happened meanwhile */
+    guint timer;  /* ends the waiting; 0: answer at once */
+    bool waits;   /* subscribed */
+    bool reading; /* the callback is still to come */
+    bool again;   /* something happened meanwhile */
 };
 
 static GQueue polls = G_QUEUE_INIT;
@@ -50,8 +50,8 @@ enum { SYNC_SINCE, SYNC_LIMIT, SYNC_WAIT, SYNC_DIALECT };
 
 /* Answering ---------------------------------------------------------------------------------- */
 
-static void finish(const struct core *core, struct json_writer *json, gint64 position, bool has_more,
-                   bool resync)
+static void finish(const struct core *core, struct json_writer *json, gint64 position,
+                   bool has_more, bool resync)
 {
     char cursor[CURSOR_TEXT_SIZE];
     cursor_format(core->epoch, position, cursor);
@@ -106,7 +106,8 @@ static void answer_empty(struct poll *poll)
     poll_free(poll);
 }
 
-/* False if there is nothing that this dialect shows; the request then still waits for its answer. */
+/* False if there is nothing that this dialect shows; the request then still waits for its answer.
+ */
 static bool answer_items(struct poll *poll, const struct resume_result *result)
 {
     struct json_writer json;
@@ -137,7 +138,8 @@ static bool answer_items(struct poll *poll, const struct resume_result *result)
     return true;
 }
 
-/* Reading ---------------------------------------------------------------------------------------- */
+/* Reading ----------------------------------------------------------------------------------------
+ */
 
 static void read_log(struct poll *poll);
 
@@ -170,7 +172,8 @@ static void read_log(struct poll *poll)
     resume_page(poll->core, poll->request->account, poll->position, poll->limit, log_read, poll);
 }
 
-/* Waiting ---------------------------------------------------------------------------------------- */
+/* Waiting ----------------------------------------------------------------------------------------
+ */
 
 /* There is something after the poll's position, or was: the log knows. */
 static void missed(struct subscriber *subscriber, gint64 position)
@@ -235,15 +238,18 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     gint64 allowed = (request->grant.expires - clock_wall()) / G_USEC_PER_SEC;
     if (seconds == 0 || draining || allowed <= 0)
         return true;
-    if (subscriber_is_one_too_many(request->account, deliver, request->core->options->limits_polls)) {
+    if (subscriber_is_one_too_many(request->account, deliver,
+                                   request->core->options->limits_polls)) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your requests wait already");
         return false;
     }
     poll->waits = true;
     poll->link.data = poll;
-    poll->subscriber = (struct subscriber){
-        .deliver = deliver, .revoked = revoked, .missed = missed,
-        .start_anew = start_anew, .grant = request->grant};
+    poll->subscriber = (struct subscriber){.deliver = deliver,
+                                           .revoked = revoked,
+                                           .missed = missed,
+                                           .start_anew = start_anew,
+                                           .grant = request->grant};
     g_queue_push_tail_link(&polls, &poll->link);
     poll->timer = g_timeout_add((guint)(MIN(seconds, allowed) * 1000), time_is_over, poll);
     request_watch(request, left);
@@ -260,7 +266,8 @@ static void sync_log(struct request *request)
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (!values[SYNC_SINCE].present || !cursor_accept(values[SYNC_SINCE].text, core->epoch, core->past, &since)) {
+    if (!values[SYNC_SINCE].present ||
+        !cursor_accept(values[SYNC_SINCE].text, core->epoch, core->past, &since)) {
         reply_without_items(request, event_position(core, request->account),
                             values[SYNC_SINCE].present);
         return;
@@ -268,7 +275,8 @@ static void sync_log(struct request *request)
     struct poll *poll = g_new0(struct poll, 1);
     poll->core = core;
     poll->request = request;
-    poll->dialect = dialect_find(values[SYNC_DIALECT].present ? values[SYNC_DIALECT].text : "native");
+    poll->dialect =
+        dialect_find(values[SYNC_DIALECT].present ? values[SYNC_DIALECT].text : "native");
     poll->position = since;
     poll->limit = values[SYNC_LIMIT].present ? values[SYNC_LIMIT].integer : ITEMS_DEFAULT;
     request->data = poll;
@@ -278,7 +286,8 @@ static void sync_log(struct request *request)
         g_free(poll);
 }
 
-/* The feature ------------------------------------------------------------------------------------ */
+/* The feature ------------------------------------------------------------------------------------
+ */
 
 static void start(struct core *core)
 {
@@ -302,8 +311,12 @@ static void drain(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/sync", .fields = fields, .handle = sync_log,
-     .flags = OPERATION_LIVE, .reply = "SyncPage",
+    {.method = "GET",
+     .path = "/api/sync",
+     .fields = fields,
+     .handle = sync_log,
+     .flags = OPERATION_LIVE,
+     .reply = "SyncPage",
      .summary = "What happened since a cursor; with wait, as soon as something does"},
     {0},
 };

@@ -95,10 +95,9 @@ static void tell_elsewhere(struct core *core, const struct notice *notice)
     uuid_format(&notice->to, to);
     bus_publish(core, TOPIC,
                 json_pack("{s:s, s:s, s:I, s:s, s:I, s:b, s:b}", "conversation", conversation,
-                          "actor", actor, "actor_number",
-                          (json_int_t)notice->parties.actor_number, "to", to, "to_number",
-                          (json_int_t)notice->parties.peer_number, "active", notice->active,
-                          "repeat", notice->repeat));
+                          "actor", actor, "actor_number", (json_int_t)notice->parties.actor_number,
+                          "to", to, "to_number", (json_int_t)notice->parties.peer_number, "active",
+                          notice->active, "repeat", notice->repeat));
 }
 
 static bool read_id(const json_t *message, const char *name, struct uuid *ret_id)
@@ -256,8 +255,7 @@ static void on_typing(struct request *request)
     if (given[TYPING_CONVERSATION].present)
         key.conversation = &given[TYPING_CONVERSATION].uuid;
     else
-        key = (struct pair_key){.user = &request->account->id,
-                                .reference = reference};
+        key = (struct pair_key){.user = &request->account->id, .reference = reference};
     struct pair *pair;
     if (pair_lookup(request->core, &key, &pair))
         report_typing(request, pair);
@@ -265,8 +263,8 @@ static void on_typing(struct request *request)
         pair_read(request->core, &key, pair_was_read, request);
 }
 
-static void on_subscriber(struct core *core, struct subscriber *subscriber,
-                          struct account *account, bool added)
+static void on_subscriber(struct core *core, struct subscriber *subscriber, struct account *account,
+                          bool added)
 {
     if (added)
         return;
@@ -299,8 +297,8 @@ static void on_publishing(struct core *core, const struct event *event, const st
     unsigned side = pair ? pair_side_of(pair, &parties->actor) : 2;
     if (side < 2 && !pair->side[side].hosted)
         pair->heard = true;
-    struct typing_stop stop = {.user = &parties->actor, .conversation = &parties->conversation,
-                               .end = TYPING_MESSAGE};
+    struct typing_stop stop = {
+        .user = &parties->actor, .conversation = &parties->conversation, .end = TYPING_MESSAGE};
     typing_stop(core->typing, &stop, clock_monotonic());
 }
 
@@ -366,8 +364,8 @@ static bool on_unavailable(const struct stanza_context *context)
     if (typing_count(core->typing) == 0 || !pair_lookup(core, &key, &pair) || !pair)
         return false;
     unsigned side = strcmp(pair->side[0].jid, context->from_bare) == 0 ? 0 : 1;
-    struct typing_stop stop = {.user = &pair->side[side].user, .conversation = &pair->conversation,
-                               .end = TYPING_GONE};
+    struct typing_stop stop = {
+        .user = &pair->side[side].user, .conversation = &pair->conversation, .end = TYPING_GONE};
     typing_stop(core->typing, &stop, clock_monotonic());
     return false;
 }
@@ -378,8 +376,11 @@ static void start(struct core *core)
 {
     struct typing_rules rules = {.app_silence = core->options->typing_app_silence * SECOND,
                                  .peer_silence = core->options->typing_peer_silence * SECOND,
-                                 .short_silence = SHORT_SILENCE, .repeat = REPEAT, .pace = PACE,
-                                 .tell = tell, .data = core};
+                                 .short_silence = SHORT_SILENCE,
+                                 .repeat = REPEAT,
+                                 .pace = PACE,
+                                 .tell = tell,
+                                 .data = core};
     bus_subscribe(core, TOPIC, told_by_another, NULL);
     core->typing = typing_new(&rules, clock_monotonic());
 }
@@ -393,7 +394,10 @@ static void stop(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.command = "typing", .fields = typing_fields, .handle = on_typing, .reply = "Empty",
+    {.command = "typing",
+     .fields = typing_fields,
+     .handle = on_typing,
+     .reply = "Empty",
      .limit = LIMIT_TYPING,
      .summary = "Says that the user types, or does not any more"},
     {0},
@@ -405,6 +409,11 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_typing = {
-    .name = "typing", .operations = operations, .stanzas = stanzas, .start = start, .stop = stop,
-    .subscriber_changed = on_subscriber, .publishing = on_publishing, .related = pairs_forget};
+const struct feature feature_typing = {.name = "typing",
+                                       .operations = operations,
+                                       .stanzas = stanzas,
+                                       .start = start,
+                                       .stop = stop,
+                                       .subscriber_changed = on_subscriber,
+                                       .publishing = on_publishing,
+                                       .related = pairs_forget};

@@ -40,9 +40,8 @@ static void put_member(json_t *arguments, const struct request *request, int fie
 {
     const char *name = profile_fields[field].name;
     size_t max = (size_t)profile_fields[field].maximum;
-    g_autofree char *text = request->values[field].present
-                                ? name_clean(request->values[field].text, max, shape)
-                                : NULL;
+    g_autofree char *text =
+        request->values[field].present ? name_clean(request->values[field].text, max, shape) : NULL;
     if (text)
         json_object_set_new(arguments, name, json_string(text));
     else if (request->body && json_is_null(json_object_get(request->body, name)))
@@ -91,8 +90,7 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
         request_fail_field(request, rows_count(rows) == 0 ? &taken : &reused);
         return;
     }
-    struct account *account =
-        error == ERROR_NONE ? account_of_rows(request->core, rows) : NULL;
+    struct account *account = error == ERROR_NONE ? account_of_rows(request->core, rows) : NULL;
     if (account)
         reply_json(request, rows_boolean(rows, 0, 4) ? 201 : 200, account->json);
     else
@@ -119,17 +117,34 @@ static void user_create(struct request *request)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/users/me", .fields = no_fields, .handle = user_me,
-     .reply = "User", .summary = "The user who is signed in"},
-    {.method = "PATCH", .path = "/api/users/me", .fields = profile_fields, .handle = user_patch,
-     .reply = "User", .summary = "Changes name and bio; null clears"},
-    {.method = "GET", .path = "/api/users/:user_id", .fields = get_fields, .handle = user_get,
-     .reply = "User", .summary = "The profile of a user"},
-    {.method = "POST", .path = "/api/users", .fields = create_fields, .handle = user_create,
-     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES | OPERATION_ONCE, .scope = "users", .reply = "User",
+    {.method = "GET",
+     .path = "/api/users/me",
+     .fields = no_fields,
+     .handle = user_me,
+     .reply = "User",
+     .summary = "The user who is signed in"},
+    {.method = "PATCH",
+     .path = "/api/users/me",
+     .fields = profile_fields,
+     .handle = user_patch,
+     .reply = "User",
+     .summary = "Changes name and bio; null clears"},
+    {.method = "GET",
+     .path = "/api/users/:user_id",
+     .fields = get_fields,
+     .handle = user_get,
+     .reply = "User",
+     .summary = "The profile of a user"},
+    {.method = "POST",
+     .path = "/api/users",
+     .fields = create_fields,
+     .handle = user_create,
+     .flags = OPERATION_SERVER_KEY | OPERATION_CREATES | OPERATION_ONCE,
+     .scope = "users",
+     .reply = "User",
      .summary = "Makes a hosted user, or finds the one with that id"},
     {0},
 };
 
-const struct feature feature_user = {.name = "user", .operations = operations,
-                                     .start = profile_start};
+const struct feature feature_user = {
+    .name = "user", .operations = operations, .start = profile_start};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Finding users: by the beginnings of their names, by whole names, or by address.
  *
- * An address elsewhere that nobody is known at is a candidate when its domain answers at all: whether
- * the user exists, a server does not say. The network is asked only for an address that may be
- * complete, when the user types nothing more for a moment, and a few times a minute; what domains
- * answered is remembered for a while. */
+ * An address elsewhere that nobody is known at is a candidate when its domain answers at all:
+ * whether the user exists, a server does not say. The network is asked only for an address that may
+ * be complete, when the user types nothing more for a moment, and a few times a minute; what
+ * domains answered is remembered for a while. */
 #include "config.h"
 
 #include <string.h>
@@ -24,7 +24,8 @@
 #define DOMAIN_PATIENCE (300 * G_USEC_PER_SEC) /* how long an answer is believed */
 #define ASK_SECONDS 5
 #define LOOKUPS_MAX 200 /* at a time */
-#define PAUSE_MILLISECONDS 400 /* without another search of the same user, until the network is asked */
+#define PAUSE_MILLISECONDS                                                                         \
+    400 /* without another search of the same user, until the network is asked */
 #define ASKERS_MAX 10000
 #define ASKER_LOOKUPS 10 /* of one user within a minute */
 #define ITEMS_MAX (2 * 1024 * 1024)
@@ -34,8 +35,8 @@ struct domain {
     gint64 asked;
 };
 
-/* A search for an address at which nobody is known to who asks. It waits, is then in `waiting`, or has
- * asked. */
+/* A search for an address at which nobody is known to who asks. It waits, is then in `waiting`, or
+ * has asked. */
 struct lookup {
     struct request *request;
     struct uuid user;
@@ -84,7 +85,8 @@ static void lookup_answer(struct lookup *lookup, bool domain_answers)
     struct request *request = lookup->request;
     if (domain_answers) {
         const char *values[] = {request->account->id_text, lookup->jid};
-        archive_query(request->core->archive, QUERY_USER_CANDIDATE, values, request_reply_row, request);
+        archive_query(request->core->archive, QUERY_USER_CANDIDATE, values, request_reply_row,
+                      request);
     } else {
         g_auto(buffer) buf = BUFFER_INIT(ITEMS_MAX);
         buffer_append_string(&buf, lookup->items);
@@ -128,7 +130,8 @@ static void domain_answered(xmpp_stanza_t *answer, void *data)
 static void ask_domain(struct lookup *lookup)
 {
     struct core *core = lookup->request->core;
-    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
+    g_autoptr(xmpp_stanza_t) iq =
+        stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
     disco_info_add_request(iq, NULL);
     if (!core->link || !link_request(core->link, iq, ASK_SECONDS, domain_answered, lookup))
         lookup_answer(lookup, false);
@@ -184,7 +187,9 @@ static void lookup_start(struct request *request, const char *jid, const char *i
 {
     supersede(&request->account->id);
     struct lookup *lookup = g_new0(struct lookup, 1);
-    *lookup = (struct lookup){.request = request, .user = request->account->id, .jid = g_strdup(jid),
+    *lookup = (struct lookup){.request = request,
+                              .user = request->account->id,
+                              .jid = g_strdup(jid),
                               .items = g_strdup(items)};
     lookup->domain = strchr(lookup->jid, '@') + 1;
     if (++lookups.running > LOOKUPS_MAX) {
@@ -197,8 +202,8 @@ static void lookup_start(struct request *request, const char *jid, const char *i
 
 /* ---- The search ------------------------------------------------------------------------------------- */
 
-/* Whether JID may be all of an address elsewhere: the domain has a dot with something behind it, or is the
- * server's own. */
+/* Whether JID may be all of an address elsewhere: the domain has a dot with something behind it, or
+ * is the server's own. */
 static bool may_be_complete(const struct core *core, const char *jid)
 {
     const char *domain = strchr(jid, '@') + 1;
@@ -209,7 +214,8 @@ static bool may_be_complete(const struct core *core, const char *jid)
            (dot && dot > domain && g_utf8_strlen(dot + 1, -1) >= 2);
 }
 
-/* What is looked for: the address in Q as servers spell it; else, when it is none yet, as it was typed. */
+/* What is looked for: the address in Q as servers spell it; else, when it is none yet, as it was
+ * typed. */
 static char *address_of(const char *q)
 {
     g_autofree char *jid = jid_prepare_bare(q);
@@ -235,7 +241,8 @@ static void addressed(const struct rows *rows, enum error_code error, void *data
 
 static void user_search(struct request *request)
 {
-    static const struct field_problem empty = {ERROR_UNPROCESSABLE, "/q", "has nothing to look for"};
+    static const struct field_problem empty = {ERROR_UNPROCESSABLE, "/q",
+                                               "has nothing to look for"};
     g_autofree char *text = g_strstrip(g_strdup(request->values[0].text));
     g_autofree char *address = strchr(text, '@') ? address_of(text) : NULL;
     const char *values[] = {request->account->id_text, address ? address : text};
@@ -245,7 +252,8 @@ static void user_search(struct request *request)
     else if (address)
         archive_query(request->core->archive, QUERY_USER_ADDRESSED, values, addressed, request);
     else
-        archive_query(request->core->archive, QUERY_USER_SEARCH, values, request_reply_row, request);
+        archive_query(request->core->archive, QUERY_USER_SEARCH, values, request_reply_row,
+                      request);
 }
 
 static void start(struct core *core)
@@ -280,8 +288,13 @@ static void stop(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/users/search", .fields = search_fields, .handle = user_search,
-     .limit = LIMIT_SEARCH, .reply = "UserList", .flags = OPERATION_LISTS,
+    {.method = "GET",
+     .path = "/api/users/search",
+     .fields = search_fields,
+     .handle = user_search,
+     .limit = LIMIT_SEARCH,
+     .reply = "UserList",
+     .flags = OPERATION_LISTS,
      .summary = "Finds users by a name or the beginning of one, or by address"},
     {0},
 };

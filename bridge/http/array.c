@@ -37,7 +37,8 @@ bool array_is_asked(const struct exchange *exchange)
     return asked;
 }
 
-/* One past the array that begins at START, in text that we wrote ourselves; NULL if it has no end. */
+/* One past the array that begins at START, in text that we wrote ourselves; NULL if it has no end.
+ */
 static char *end_of_array(char *start)
 {
     int depth = 0;
@@ -62,8 +63,7 @@ struct link {
 
 static bool is_place(const char *name)
 {
-    return strcmp(name, "before") == 0 || strcmp(name, "after") == 0 ||
-           strcmp(name, "around") == 0;
+    return strcmp(name, "before") == 0 || strcmp(name, "after") == 0 || strcmp(name, "around") == 0;
 }
 
 /* VALUE may be encoded already. */

@@ -7,9 +7,9 @@
 #define COOKIE_NAME "trestle_session"
 
 enum cookie_result {
-    COOKIE_NONE,  /* no cookie of that name */
+    COOKIE_NONE, /* no cookie of that name */
     COOKIE_FOUND,
-    COOKIE_BAD    /* more than one of that name, or not a secret of ours */
+    COOKIE_BAD /* more than one of that name, or not a secret of ours */
 };
 
 /* Looks through HEADER (may be NULL) and copies the value to RET_VALUE, which has room for a secret

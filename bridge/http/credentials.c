@@ -56,7 +56,8 @@ static guint64 find_address(const struct exchange *exchange)
         MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const char *forwarded = exchange->head.forwarded;
     bool silent;
-    guint64 address = caller_address(server->proxies, info ? info->client_addr : NULL, forwarded, &silent);
+    guint64 address =
+        caller_address(server->proxies, info ? info->client_addr : NULL, forwarded, &silent);
     if (silent && !server->silent_proxy)
         log_warning(AREA_HTTP, "proxy-hides-client",
                     "problem=\"%s\" effect=\"failed sign-ins count for the proxy\"",
@@ -130,7 +131,8 @@ void credentials_find(struct exchange *exchange)
                                         .only_looks = strcmp(exchange->head.method, "HEAD") == 0,
                                         .address = find_address(exchange)};
     exchange->request.address = credentials->address;
-    if (credentials->on_behalf && !text_is_xml_safe(credentials->on_behalf, strlen(credentials->on_behalf)))
+    if (credentials->on_behalf &&
+        !text_is_xml_safe(credentials->on_behalf, strlen(credentials->on_behalf)))
         exchange_fail(exchange, ERROR_BAD_REQUEST, "Trestle-User must be UTF-8", NULL);
     if (exchange->code != ERROR_NONE)
         return;

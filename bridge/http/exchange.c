@@ -148,8 +148,8 @@ static void set_content(struct exchange *exchange, struct buffer *content)
     log_error(AREA_HTTP, "reply-too-large", "request=%s", exchange->request.id);
     g_free(exchange->content);
     struct buffer problem = BUFFER_INIT(4096);
-    problem_write(&problem, &(struct problem){.code = ERROR_INTERNAL,
-                                              .request_id = exchange->request.id});
+    problem_write(&problem,
+                  &(struct problem){.code = ERROR_INTERNAL, .request_id = exchange->request.id});
     exchange->code = ERROR_INTERNAL;
     exchange->status = error_info(ERROR_INTERNAL)->http_status;
     exchange->content = buffer_take(&problem, &exchange->content_length);
@@ -219,7 +219,8 @@ void exchange_fail_with(struct exchange *exchange, const struct problem *problem
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
                    const char *pointer)
 {
-    exchange_fail_with(exchange, &(struct problem){.code = code, .detail = detail, .pointer = pointer});
+    exchange_fail_with(exchange,
+                       &(struct problem){.code = code, .detail = detail, .pointer = pointer});
 }
 
 static void fail_now(struct exchange *exchange, enum error_code code, const char *detail)
@@ -277,7 +278,8 @@ static void check_size(struct exchange *exchange, guint64 length)
 /* Bodies are read as they are, and JSON unless the operation says otherwise. */
 static void check_type(struct exchange *exchange)
 {
-    static const char *const plain[] = {"identity", NULL}, *const json[] = {"application/json", NULL};
+    static const char *const plain[] = {"identity", NULL}, *const json[] = {"application/json",
+                                                                            NULL};
     const struct operation *operation = exchange->request.operation;
     const char *coding = exchange->head.content_encoding;
     if (coding && coding[0] && g_ascii_strcasecmp(coding, "identity") != 0) {
@@ -294,8 +296,8 @@ static void check_type(struct exchange *exchange)
     }
 }
 
-/* A client that has sent its whole body before it reads gets to see why it was in vain; who asks first
- * (Expect: 100-continue) need not send it. */
+/* A client that has sent its whole body before it reads gets to see why it was in vain; who asks
+ * first (Expect: 100-continue) need not send it. */
 static bool is_swallowed(const struct exchange *exchange)
 {
     return !has_body(exchange) ||
@@ -332,8 +334,8 @@ static enum MHD_Result begin(struct exchange *exchange)
     enum error_code code = head_read(exchange->mhd, head, &detail);
     if (code != ERROR_NONE)
         return refuse_head(exchange, code, detail);
-    /* What the library accepts in chunks is wider than what they are: bare LF for one. Nobody can be led
-     * to read the next request at another place when there is none. */
+    /* What the library accepts in chunks is wider than what they are: bare LF for one. Nobody can
+     * be led to read the next request at another place when there is none. */
     exchange->close = head->chunked;
     if (is_preflight(exchange))
         return MHD_YES;
@@ -439,7 +441,8 @@ static enum error_code read_key(struct exchange *exchange, const char **ret_deta
     size_t length = strlen(exchange->idempotency_key);
     request->once_key = exchange->idempotency_key;
     *ret_detail = "Idempotency-Key must be text of 1 to 128 bytes";
-    bool fits = length >= 1 && length <= ONCE_KEY_MAX && text_is_xml_safe(request->once_key, length);
+    bool fits =
+        length >= 1 && length <= ONCE_KEY_MAX && text_is_xml_safe(request->once_key, length);
     return fits ? ERROR_NONE : ERROR_UNPROCESSABLE;
 }
 
@@ -463,7 +466,8 @@ static void run_operation(struct exchange *exchange)
     struct field_problem problem;
     if (!fields_check(fields ? fields : no_fields, &source, request->values, &problem))
         request_fail_field(request, &problem);
-    else if (strcmp(exchange->head.method, "HEAD") == 0 && (request->operation->flags & OPERATION_LIVE))
+    else if (strcmp(exchange->head.method, "HEAD") == 0 &&
+             (request->operation->flags & OPERATION_LIVE))
         reply_without_body(exchange);
     else
         request->operation->handle(request);

@@ -36,8 +36,8 @@ struct http_server {
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
     char **origins;                   /* NULL-terminated, in their normal form */
     GArray *proxies;                  /* see caller.h */
-    bool silent_proxy; /* one did not tell the client's address, which has been logged */
-    struct tally *addresses;          /* of connections on which nobody has signed in */
+    bool silent_proxy;       /* one did not tell the client's address, which has been logged */
+    struct tally *addresses; /* of connections on which nobody has signed in */
     struct MHD_Daemon *daemon;
     GQueue waiting[WAIT_MAX]; /* struct connection, longest wait first */
     GQueue running;           /* struct exchange whose handler is at work */
@@ -46,7 +46,7 @@ struct http_server {
     bool run_wanted;          /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
     GQueue streams; /* struct http_stream that were begun */
-    bool starved; /* descriptors ran out in this second, which has been logged */
+    bool starved;   /* descriptors ran out in this second, which has been logged */
     /* server.c alone */
     struct loop_watch accepting; /* fd -1: closed */
     struct loop_watch serving;   /* libmicrohttpd's epoll set */
@@ -85,7 +85,7 @@ struct exchange {
     size_t counted;   /* of body, in server->bodies: what was promised, or of chunks what came */
     size_t swallowed; /* bytes of a chunked body that are read only to be ignored */
     struct credentials credentials;
-    char cookie[SECRET_LENGTH + 1]; /* of our session, if it counts */
+    char cookie[SECRET_LENGTH + 1];  /* of our session, if it counts */
     char *texts[REQUEST_VALUES_MAX]; /* decoded path and query parameters, by field */
     size_t lengths[REQUEST_VALUES_MAX];
     char *idempotency_key; /* a copy: values may outlive the connection */
@@ -97,7 +97,8 @@ struct exchange {
     enum error_code code; /* ERROR_NONE: not a problem */
     char *content;
     size_t content_length;
-    const char *bodiless;       /* media type of an answer to HEAD that is made without its body; or NULL */
+    const char
+        *bodiless; /* media type of an answer to HEAD that is made without its body; or NULL */
     struct http_stream *stream; /* in place of content; owned */
     struct loop_watch hangup;   /* of the connection, if watched */
     bool watched;
@@ -110,7 +111,8 @@ struct exchange {
 
 /* server.c */
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
-void connection_trust(struct http_server *server, struct connection *connection); /* somebody signed in */
+void connection_trust(struct http_server *server,
+                      struct connection *connection); /* somebody signed in */
 void server_want_run(struct http_server *server);
 void server_note_starved(struct http_server *server); /* logs at most once a second */
 
@@ -136,7 +138,8 @@ const char *parameter_find(void *data, const struct field *field, size_t *ret_le
 
 /* array.c: whether a list is to be sent as a bare array. */
 bool array_is_asked(const struct exchange *exchange);
-/* Makes one of the content. The value of the Link header, owned by the caller; NULL: no more pages. */
+/* Makes one of the content. The value of the Link header, owned by the caller; NULL: no more pages.
+ */
 char *array_unwrap(struct exchange *exchange);
 
 /* stream.c. Streams go with their exchange; stream_free tells the owner if it has not ended it. */
@@ -156,8 +159,9 @@ void exchange_unwatch(struct exchange *exchange);
 /* reply.c: gives the answer to libmicrohttpd. */
 enum MHD_Result reply_send(struct exchange *exchange);
 enum MHD_Result reply_preflight(struct exchange *exchange);
-/* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the middle of a
- * body. Nothing else may have been written of this answer; the connection must end now. */
+/* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the
+ * middle of a body. Nothing else may have been written of this answer; the connection must end now.
+ */
 void reply_in_the_middle(int fd, enum error_code code, const char *detail);
 
 /* handshake.c */

@@ -18,7 +18,7 @@ struct scan {
     struct head *head;
     const char *fault;
     enum error_code code; /* of the fault */
-    uintptr_t expected; /* address of the next name; 0: not checked */
+    uintptr_t expected;   /* address of the next name; 0: not checked */
     unsigned count;
     bool has_length, has_coding;
 };
@@ -64,13 +64,17 @@ static void read_length(struct scan *scan, const char *value, size_t length)
     scan->head->content_length = number;
 }
 
-/* The headers that are kept. A list may be spread over several lines; the others must be there once. */
+/* The headers that are kept. A list may be spread over several lines; the others must be there
+ * once. */
 static const struct kept {
     const char *name;
     size_t member;         /* offset in struct head */
     const char *separator; /* of a list, else NULL */
 } kept[] = {
-#define KEPT(name, member, separator) {name, offsetof(struct head, member), separator}
+#define KEPT(name, member, separator)                                                              \
+    {                                                                                              \
+        name, offsetof(struct head, member), separator                                             \
+    }
     KEPT("Host", host, NULL),
     KEPT("Authorization", authorization, NULL),
     KEPT("Accept", accept, ", "),
@@ -195,7 +199,8 @@ static bool url_is_clean(const char *url)
     return true;
 }
 
-/* "http://host/path" (RFC 9112 section 3.2.2): the path, when the host is that of the header; else NULL. */
+/* "http://host/path" (RFC 9112 section 3.2.2): the path, when the host is that of the header; else
+ * NULL. */
 static const char *absolute_path(const char *url, const char *host)
 {
     size_t scheme = g_ascii_strncasecmp(url, "http://", 7) == 0    ? 7

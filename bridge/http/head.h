@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The head of a request: what the bridge reads of it, and the strictness that libmicrohttpd lacks.
- * Text is borrowed from the connection, or from the head itself where that had to make it, and lasts
- * until the request is completed. */
+ * Text is borrowed from the connection, or from the head itself where that had to make it, and
+ * lasts until the request is completed. */
 #pragma once
 
 #include <glib.h>
@@ -27,14 +27,14 @@ struct head {
     const char *request_method;  /* Access-Control-Request-Method */
     const char *request_headers; /* Access-Control-Request-Headers */
     const char *connection, *upgrade, *websocket_key, *websocket_version, *websocket_protocol;
-    char *path;                  /* what url is borrowed from, if it differs from what was received */
-    GPtrArray *joined;           /* lists that came in several lines, as one; NULL: none */
+    char *path;        /* what url is borrowed from, if it differs from what was received */
+    GPtrArray *joined; /* lists that came in several lines, as one; NULL: none */
 };
 
 /* Reads the head that CONNECTION has received; METHOD, URL and VERSION as libmicrohttpd gave them
- * (URL not decoded). ERROR_NONE if all is well, else what to answer, with static text that says what is
- * wrong: the connection must be closed, because its framing cannot be trusted. Lists that came in
- * several lines are one list (RFC 9110 section 5.3). */
+ * (URL not decoded). ERROR_NONE if all is well, else what to answer, with static text that says
+ * what is wrong: the connection must be closed, because its framing cannot be trusted. Lists that
+ * came in several lines are one list (RFC 9110 section 5.3). */
 enum error_code head_read(struct MHD_Connection *connection, struct head *head,
                           const char **ret_detail);
 void head_clear(struct head *head);
@@ -45,10 +45,11 @@ bool head_has_token(const char *list, const char *token);
 /* Whether the LENGTH bytes at TEXT are a token (RFC 9110 section 5.6.2). */
 bool head_is_token(const char *text, size_t length);
 
-/* The value of an Idempotency-Key: the inside of a string (RFC 8941 section 3.3.3; its parameters mean
- * nothing), or, as most clients send it, the text without quotes. The caller's; NULL: malformed. */
+/* The value of an Idempotency-Key: the inside of a string (RFC 8941 section 3.3.3; its parameters
+ * mean nothing), or, as most clients send it, the text without quotes. The caller's; NULL:
+ * malformed. */
 char *head_idempotency_key(const char *text);
 
-/* The token of "Bearer <token>", "" if it is missing; NULL: no such header, or another scheme, which
- * proxies may have added for themselves. */
+/* The token of "Bearer <token>", "" if it is missing; NULL: no such header, or another scheme,
+ * which proxies may have added for themselves. */
 const char *head_bearer(const char *authorization);

@@ -51,7 +51,8 @@ static bool is_complete(const char *text, size_t length)
 static void name_read(const char *key, size_t length, char ret_name[NAME_SIZE])
 {
     size_t decoded = length;
-    g_autofree char *whole = is_complete(key, length) ? decode(key, length, &decoded) : g_strndup(key, length);
+    g_autofree char *whole =
+        is_complete(key, length) ? decode(key, length, &decoded) : g_strndup(key, length);
     size_t size = MIN(decoded, NAME_SIZE - 1);
     for (size_t i = 0; i < size; i++) {
         bool is_plain = g_ascii_isalnum(whole[i]) || whole[i] == '_' || whole[i] == '-';
@@ -88,8 +89,8 @@ char *parameter_text(struct MHD_Connection *mhd, const char *name)
     const char *raw = NULL;
     size_t length = 0;
     size_t decoded_length;
-    if (MHD_lookup_connection_value_n(mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &raw, &length) !=
-        MHD_YES)
+    if (MHD_lookup_connection_value_n(mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &raw,
+                                      &length) != MHD_YES)
         return NULL;
     if (!raw || !is_complete(raw, length))
         return g_strdup("");

@@ -170,8 +170,8 @@ enum MHD_Result reply_send(struct exchange *exchange)
     return queue(exchange, exchange->status, response);
 }
 
-/* Those that mean something here, and whatever else the page wants to send: tools for tracing add headers of
- * their own, and what is not known is not looked at. */
+/* Those that mean something here, and whatever else the page wants to send: tools for tracing add
+ * headers of their own, and what is not known is not looked at. */
 static char *allowed_headers(const char *asked)
 {
     GString *list = g_string_new("Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "

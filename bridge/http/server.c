@@ -33,11 +33,11 @@
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
-#define RAW_BODY 524288 /* bytes that operations with raw_max take */
+#define RAW_BODY 524288                        /* bytes that operations with raw_max take */
 #define REFUSED_PATIENCE (15 * G_USEC_PER_SEC) /* for a body that is only swallowed */
-#define BODY_RATE 16384 /* bytes a second; a large body may take longer */
+#define BODY_RATE 16384                        /* bytes a second; a large body may take longer */
 #define EVICTIONS_PER_TURN 16 /* the library has room for so many beyond the limit */
-#define STOP_POLL 20    /* milliseconds */
+#define STOP_POLL 20          /* milliseconds */
 
 void server_want_run(struct http_server *server)
 {
@@ -157,8 +157,8 @@ static bool is_full(const struct http_server *server)
            server->core->options->http_connections_max;
 }
 
-/* Ends the connection that has done nothing for the longest time. False if each does something, or if
- * enough were ended in this turn: they are gone at its end. */
+/* Ends the connection that has done nothing for the longest time. False if each does something, or
+ * if enough were ended in this turn: they are gone at its end. */
 static bool evict_one(struct http_server *server)
 {
     static const enum wait idle[] = {WAIT_HEAD, WAIT_REQUEST};
@@ -297,10 +297,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0,
         NULL, NULL, exchange_handle, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)options->http_connections_max + EVICTIONS_PER_TURN + 16, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
+        (unsigned)options->http_connections_max + EVICTIONS_PER_TURN + 16,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
 }
 
 static bool start(struct http_server *server, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Streams over HTTP: a response of unknown length. The connection is suspended while there is nothing
- * to send; libmicrohttpd then does not look at it, so we watch for the client's leaving ourselves. */
+/* Streams over HTTP: a response of unknown length. The connection is suspended while there is
+ * nothing to send; libmicrohttpd then does not look at it, so we watch for the client's leaving
+ * ourselves. */
 #include "config.h"
 
 #include <netinet/in.h>
@@ -174,7 +175,8 @@ struct MHD_Response *stream_respond(struct http_stream *stream)
     g_queue_push_tail_link(&exchange->server->streams, &stream->link);
     stream->listed = true;
     metric_set(METRIC_HTTP_STREAMS, exchange->server->streams.length);
-    /* A peer that vanished is noticed by what was not acknowledged, one that left by the hang-up. */
+    /* A peer that vanished is noticed by what was not acknowledged, one that left by the hang-up.
+     */
     unsigned patience = (unsigned)(exchange->server->patience[WAIT_CLIENT] / 1000);
     setsockopt(exchange->connection->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
     exchange_watch(exchange, NULL);

@@ -2,7 +2,8 @@
 /* trestle-image: a picture on standard input becomes two on standard output, in a process that can
  * do nothing else. The daemon starts one per picture.
  *
- * Output: "trestle-image TYPE LENGTH PNG_LENGTH PNG_WIDTH PNG_HEIGHT\n", then the bytes of both. Status 0 only then. */
+ * Output: "trestle-image TYPE LENGTH PNG_LENGTH PNG_WIDTH PNG_HEIGHT\n", then the bytes of both.
+ * Status 0 only then. */
 #include "config.h"
 
 #include <glib.h>
@@ -29,7 +30,9 @@
 #endif
 #endif
 #ifndef SANITIZED
-#define SANITIZED 0 /* a sanitizer needs more memory and more system calls than we want to allow */
+#define SANITIZED                                                                                  \
+    0 /* a sanitizer needs more memory and more system calls than we want to allow                 \
+       */
 #endif
 
 static bool limit(__rlimit_resource_t resource, rlim_t most)
@@ -49,11 +52,11 @@ static bool limit_all(void)
 static bool allow_little(void)
 {
     static const int calls[] = {
-        SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(writev),     SCMP_SYS(close),
-        SCMP_SYS(brk),        SCMP_SYS(mmap),         SCMP_SYS(munmap),     SCMP_SYS(mremap),
-        SCMP_SYS(madvise),    SCMP_SYS(mprotect),     SCMP_SYS(exit),       SCMP_SYS(exit_group),
-        SCMP_SYS(futex),      SCMP_SYS(rt_sigreturn), SCMP_SYS(fstat),      SCMP_SYS(newfstatat),
-        SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime), SCMP_SYS(lseek),
+        SCMP_SYS(read),      SCMP_SYS(write),         SCMP_SYS(writev), SCMP_SYS(close),
+        SCMP_SYS(brk),       SCMP_SYS(mmap),          SCMP_SYS(munmap), SCMP_SYS(mremap),
+        SCMP_SYS(madvise),   SCMP_SYS(mprotect),      SCMP_SYS(exit),   SCMP_SYS(exit_group),
+        SCMP_SYS(futex),     SCMP_SYS(rt_sigreturn),  SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
+        SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(lseek),
     };
     if (SANITIZED)
         return true;

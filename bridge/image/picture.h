@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PICTURE_SIDE 512           /* longest side of the picture for apps */
-#define PICTURE_PNG_SIDE 192       /* longest side of the one for XMPP, less if it gets too large */
+#define PICTURE_SIDE 512     /* longest side of the picture for apps */
+#define PICTURE_PNG_SIDE 192 /* longest side of the one for XMPP, less if it gets too large */
 #define PICTURE_PNG_MAX (48 * 1024) /* bytes, so at most 64 KiB in base64 */
 
 struct picture {

@@ -33,9 +33,9 @@ void loop_stop(void);
 bool loop_add(struct loop_watch *watch, uint32_t events);
 void loop_modify(struct loop_watch *watch, uint32_t events);
 void loop_remove(struct loop_watch *watch);
-/* In place of loop_remove, for a descriptor that somebody else, a library, has closed. epoll forgets
- * it with the closing, without an event; its number may be another's by now, which loop_remove would
- * take out. */
+/* In place of loop_remove, for a descriptor that somebody else, a library, has closed. epoll
+ * forgets it with the closing, without an event; its number may be another's by now, which
+ * loop_remove would take out. */
 void loop_forget(const struct loop_watch *watch);
 
 /* Runs FUNCTION once, after the present callback returned and before the loop waits again. */

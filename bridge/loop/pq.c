@@ -2,9 +2,9 @@
 /* Adapter between libpq's pipeline mode and the loop.
  *
  * libpq closes its socket by itself: when a send fails, and when it finds the end of the connection
- * while it sends. epoll forgets a closed descriptor without an event, and the number may be another's
- * a moment later. So the socket is looked at after each call into libpq that may send or read, and a
- * connection that cannot send is broken there and then: no event will say so. */
+ * while it sends. epoll forgets a closed descriptor without an event, and the number may be
+ * another's a moment later. So the socket is looked at after each call into libpq that may send or
+ * read, and a connection that cannot send is broken there and then: no event will say so. */
 #include "config.h"
 
 #include <string.h>
@@ -52,8 +52,8 @@ struct pq_connection {
         unsigned count;
         unsigned first; /* tried before the others */
     } hosts;
-    bool broken; /* is buried when the present callback has returned */
-    bool looking; /* the same, for results */
+    bool broken;       /* is buried when the present callback has returned */
+    bool looking;      /* the same, for results */
     const char *unfit; /* why the session is left as soon as it owes no answer; NULL: it is not */
     const struct pq_statement *statements;
     int statement_count;
@@ -337,8 +337,8 @@ static void request_result(struct running *request, PGresult *result)
     PQclear(result);
 }
 
-/* Errors after which this session is of no use any more, though the server keeps it open: what is wrong
- * with it, or NULL. */
+/* Errors after which this session is of no use any more, though the server keeps it open: what is
+ * wrong with it, or NULL. */
 static const char *session_problem(const PGresult *result)
 {
     static const struct {
@@ -392,7 +392,8 @@ static void take_results(struct pq_connection *c)
 {
     int empty = 0;
     while (c->conn && !PQisBusy(c->conn)) {
-        /* In pipeline mode NULL ends one statement's results; two in a row mean there is no more. */
+        /* In pipeline mode NULL ends one statement's results; two in a row mean there is no more.
+         */
         PGresult *result = PQgetResult(c->conn);
         if (result) {
             empty = 0;
@@ -474,11 +475,20 @@ static void connect_start(struct pq_connection *c)
     g_autofree char *host = turn_list(hosts->host, hosts->first);
     g_autofree char *hostaddr = turn_list(hosts->hostaddr, hosts->first);
     g_autofree char *port = turn_list(hosts->port, hosts->first);
-    const char *keywords[] = {"keepalives_idle", "keepalives_interval", "keepalives_count",
-                              "tcp_user_timeout", "dbname", "options", "application_name",
-                              "client_encoding", "host", "hostaddr", "port", NULL};
-    const char *values[] = {"10", "5", "3", "10000", c->uri, c->settings, "trestle",
-                            "UTF8", host, hostaddr, port, NULL};
+    const char *keywords[] = {"keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "dbname",
+                              "options",
+                              "application_name",
+                              "client_encoding",
+                              "host",
+                              "hostaddr",
+                              "port",
+                              NULL};
+    const char *values[] = {"10",      "5",    "3",  "10000",  c->uri, c->settings,
+                            "trestle", "UTF8", host, hostaddr, port,   NULL};
     c->conn = PQconnectStartParams(keywords, values, 1);
     if (!c->conn || PQstatus(c->conn) == CONNECTION_BAD) {
         connection_lost(c);
@@ -576,8 +586,8 @@ bool pq_connection_send_framed(struct pq_connection *c, int statement,
     if (!pq_connection_is_ready(c))
         return false;
     if ((frame && !send_prepared(c, frame->before, &none)) ||
-        !send_prepared(c, statement, values) ||
-        (frame && !send_prepared(c, frame->after, &none)) || !PQpipelineSync(c->conn)) {
+        !send_prepared(c, statement, values) || (frame && !send_prepared(c, frame->after, &none)) ||
+        !PQpipelineSync(c->conn)) {
         is_whole(c);
         connection_broke(c);
         return false;
@@ -619,9 +629,9 @@ void pq_connection_leave(struct pq_connection *c, const char *reason)
     connection_lost(c);
 }
 
-/* Asks the server to give up what runs for a connection that is about to go: a backend that waits, for
- * a synchronous standby above all, does not look whether its client is still there, and would stay. libpq
- * can only do that in a blocking way. */
+/* Asks the server to give up what runs for a connection that is about to go: a backend that waits,
+ * for a synchronous standby above all, does not look whether its client is still there, and would
+ * stay. libpq can only do that in a blocking way. */
 static gpointer cancel_running(gpointer data)
 {
     char ignored[256];

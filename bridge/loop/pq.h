@@ -21,7 +21,7 @@ struct pq_values {
     const char *const *values;
     const int *lengths; /* NULL: all are text */
     const int *formats;
-    int result_format;  /* 0 text, 1 binary */
+    int result_format; /* 0 text, 1 binary */
 };
 
 struct pq_connection;
@@ -56,8 +56,8 @@ bool pq_connection_send(struct pq_connection *connection, int statement,
 /* Two statements without parameters that run in the same transaction, before and after another one;
  * each yields one integer. */
 struct pq_frame {
-    int before, after;             /* numbers of statements */
-    gint64 ret_before, ret_after;  /* valid in DONE, if the statement succeeded */
+    int before, after;            /* numbers of statements */
+    gint64 ret_before, ret_after; /* valid in DONE, if the statement succeeded */
 };
 
 /* Like pq_connection_send; FRAME (NULL is fine) must live until DONE. */
@@ -69,13 +69,13 @@ bool pq_connection_send_framed(struct pq_connection *connection, int statement,
  * none. */
 gint64 pq_connection_silence(const struct pq_connection *connection);
 
-/* For how long (microseconds) a connection that is owed no answer has said nothing; 0: it is owed one, or not
- * ready. */
+/* For how long (microseconds) a connection that is owed no answer has said nothing; 0: it is owed
+ * one, or not ready. */
 gint64 pq_connection_quiet(const struct pq_connection *connection);
 
-/* Gives up on the connection, as if it had broken: for a server that has stopped answering. What runs
- * there is cancelled, if the server can still be told. */
+/* Gives up on the connection, as if it had broken: for a server that has stopped answering. What
+ * runs there is cancelled, if the server can still be told. */
 void pq_connection_break(struct pq_connection *connection);
-/* The same for a session that works, but is of no use, for REASON, which is logged. The next one comes after a
- * growing pause, from the next host if the URI names several. */
+/* The same for a session that works, but is of no use, for REASON, which is logged. The next one
+ * comes after a growing pause, from the next host if the URI names several. */
 void pq_connection_leave(struct pq_connection *connection, const char *reason);

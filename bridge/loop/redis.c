@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* hiredis behind two watches of our epoll set. hiredis frees a context by itself when its connection
- * ends; `cleanup` is where we hear of it, whatever the reason was. */
+/* hiredis behind two watches of our epoll set. hiredis frees a context by itself when its
+ * connection ends; `cleanup` is where we hear of it, whatever the reason was. */
 #include "config.h"
 
 #include <hiredis/async.h>

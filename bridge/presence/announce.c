@@ -23,10 +23,10 @@
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
 
-#define PAGE 200              /* contacts read at once */
-#define PACE_MILLISECONDS 10  /* between two accounts */
+#define PAGE 200             /* contacts read at once */
+#define PACE_MILLISECONDS 10 /* between two accounts */
 #define TICK_MILLISECONDS 250
-#define RECOVERY_PAGE 500     /* accounts of an earlier process, read at once */
+#define RECOVERY_PAGE 500 /* accounts of an earlier process, read at once */
 #define SETTLING (3 * G_USEC_PER_SEC)
 #define LEFT_SETTLING (20 * G_USEC_PER_SEC)
 
@@ -34,14 +34,14 @@ struct announcer {
     struct core *core;
     struct online *online;
     guint tick;
-    guint pace;                   /* 0 while nothing waits */
-    bool busy;                    /* `notice` is being told */
+    guint pace; /* 0 while nothing waits */
+    bool busy;  /* `notice` is being told */
     struct online_notice notice;
-    unsigned related;             /* of its account, when the contacts were asked for */
-    char after[UUID_TEXT_SIZE];   /* recovery: the last account read */
-    bool recovering;              /* a page is being read */
-    bool recovered;               /* all were read */
-    gint64 settled;               /* several instances: when something last changed among them */
+    unsigned related;           /* of its account, when the contacts were asked for */
+    char after[UUID_TEXT_SIZE]; /* recovery: the last account read */
+    bool recovering;            /* a page is being read */
+    bool recovered;             /* all were read */
+    gint64 settled;             /* several instances: when something last changed among them */
 };
 
 bool announce_is_online(const struct core *core, const struct account *account)
@@ -62,19 +62,17 @@ static bool send_presence(struct core *core, const struct presence_stanza *prese
     return hosted_send(core, stanza);
 }
 
-void announce_to(struct core *core, const struct account *account, const char *to,
-                 gint64 last_seen)
+void announce_to(struct core *core, const struct account *account, const char *to, gint64 last_seen)
 {
-    struct presence_stanza presence = {.from = account->full_jid, .to = to,
-                                       .caps = *client_caps()};
+    struct presence_stanza presence = {.from = account->full_jid, .to = to, .caps = *client_caps()};
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
         audience_dress(core, account, &presence);
         send_presence(core, &presence, account->photo, NULL);
         return;
     }
-    presence = (struct presence_stanza){
-        .from = account->jid, .to = to, .type = PRESENCE_UNAVAILABLE};
+    presence =
+        (struct presence_stanza){.from = account->jid, .to = to, .type = PRESENCE_UNAVAILABLE};
     send_presence(core, &presence, NULL, last_seen > 0 ? &delay : NULL);
 }
 
@@ -96,8 +94,8 @@ static void read_contacts(struct announcer *announcer, const char *after)
     char seconds[16];
     g_snprintf(seconds, sizeof seconds, "%d", (int)CLAMP(away, 0, 86400));
     announcer->related = notice->account->related;
-    const char *values[] = {notice->account->id_text, notice->available ? "true" : "false",
-                            seconds, after, G_STRINGIFY(200)};
+    const char *values[] = {notice->account->id_text, notice->available ? "true" : "false", seconds,
+                            after, G_STRINGIFY(200)};
     G_STATIC_ASSERT(PAGE == 200);
     archive_query(announcer->core->archive, QUERY_CONTACT_ANNOUNCE, values, contacts_read,
                   announcer);
@@ -212,8 +210,8 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
     announcer->recovered = count < RECOVERY_PAGE;
 }
 
-/* Of several instances, the one that sends the outbox does it, and only once the others had the time
- * to say who is there. */
+/* Of several instances, the one that sends the outbox does it, and only once the others had the
+ * time to say who is there. */
 static bool may_recover(const struct announcer *announcer)
 {
     const struct core *core = announcer->core;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the parts of audience.c share: audience.c coming, going and what apps ask; audience_tell.c who is
- * told; audience_partners.c who the partners are; audience_elsewhere.c users of other instances. */
+/* What the parts of audience.c share: audience.c coming, going and what apps ask; audience_tell.c
+ * who is told; audience_partners.c who the partners are; audience_elsewhere.c users of other
+ * instances. */
 #pragma once
 
 #include <jansson.h>
@@ -15,24 +16,25 @@ struct event;
 
 struct attendee {
     struct status_entry shown;
-    struct account *account;  /* reference */
-    enum status_kind chosen;  /* STATUS_ONLINE or STATUS_IN_CALL */
+    struct account *account; /* reference */
+    enum status_kind chosen; /* STATUS_ONLINE or STATUS_IN_CALL */
     bool away;
-    gint64 away_since;        /* wall clock */
-    struct status said;       /* what contacts on XMPP were told, besides online and offline */
-    gint64 left;              /* wall clock: when it was last online */
-    bool known;               /* the partners have been read */
-    bool whole;               /* all of them, when they were read last */
-    GPtrArray *greet;         /* struct subscriber *, borrowed: they wait for their greeting */
-    bool abroad;              /* somebody on XMPP has a subscription */
-    bool hides_last;          /* somebody may not see when the user was last there */
+    gint64 away_since;  /* wall clock */
+    struct status said; /* what contacts on XMPP were told, besides online and offline */
+    gint64 left;        /* wall clock: when it was last online */
+    bool known;         /* the partners have been read */
+    bool whole;         /* all of them, when they were read last */
+    GPtrArray *greet;   /* struct subscriber *, borrowed: they wait for their greeting */
+    bool abroad;        /* somebody on XMPP has a subscription */
+    bool hides_last;    /* somebody may not see when the user was last there */
 };
 
 struct audience {
     struct core *core;
     struct status_pacer pacer;
     GHashTable *attendees; /* struct uuid * → struct attendee *, owned */
-    GHashTable *statuses;  /* struct uuid → struct status: who is not just online, see audience_note */
+    GHashTable
+        *statuses; /* struct uuid → struct status: who is not just online, see audience_note */
     struct visibilities *views; /* of attendees and their partners */
     GHashTable *reads; /* struct uuid * → struct read *, owned: to be made, or under way */
     GQueue waiting;    /* of them, those to be made */

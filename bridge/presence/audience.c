@@ -22,7 +22,7 @@
 #include "bridge/presence/watch.h"
 #include "xep/presence.h"
 
-#define GREETING_MAX 1000      /* presences that a new socket gets */
+#define GREETING_MAX 1000 /* presences that a new socket gets */
 #define TICK_MILLISECONDS 250
 
 static void attendee_free(gpointer data)
@@ -131,11 +131,12 @@ static struct attendee *attend(struct audience *audience, struct account *accoun
     return attendee;
 }
 
-static void on_subscriber(struct core *core, struct subscriber *subscriber,
-                          struct account *account, bool added)
+static void on_subscriber(struct core *core, struct subscriber *subscriber, struct account *account,
+                          bool added)
 {
     struct audience *audience = core->audience;
-    struct attendee *attendee = added ? attend(audience, account) : attendee_find(audience, &account->id);
+    struct attendee *attendee =
+        added ? attend(audience, account) : attendee_find(audience, &account->id);
     if (added) {
         g_ptr_array_add(attendee->greet, subscriber);
         partners_advance(audience);
@@ -225,8 +226,9 @@ void audience_dress(const struct core *core, const struct account *account,
     if (!core->audience || presence->type != PRESENCE_AVAILABLE)
         return;
     const struct attendee *attendee = attendee_find(core->audience, &account->id);
-    struct status status = attendee ? (struct status){.kind = attendee->chosen, .away = attendee->away}
-                                    : audience_status(core->audience, &account->id);
+    struct status status = attendee
+                               ? (struct status){.kind = attendee->chosen, .away = attendee->away}
+                               : audience_status(core->audience, &account->id);
     if (status.away) {
         presence->show = PRESENCE_SHOW_AWAY;
         presence->idle_since_us = attendee && !attendee->hides_last ? attendee->away_since : 0;
@@ -333,16 +335,25 @@ static void stop(struct core *core)
 }
 
 static const struct operation operations[] = {
-    {.command = "presence", .fields = choose_fields, .handle = on_choose, .reply = "Presence",
+    {.command = "presence",
+     .fields = choose_fields,
+     .handle = on_choose,
+     .reply = "Presence",
      .limit = LIMIT_TYPING,
      .summary = "Says that the user is online, away or in a call"},
-    {.method = "GET", .path = "/api/users/:user_id/presence", .fields = get_fields,
-     .handle = on_get, .reply = "Presence", .summary = "Whether a user is online"},
+    {.method = "GET",
+     .path = "/api/users/:user_id/presence",
+     .fields = get_fields,
+     .handle = on_get,
+     .reply = "Presence",
+     .summary = "Whether a user is online"},
     {0},
 };
 
-const struct feature feature_audience = {.name = "audience", .operations = operations,
-                                         .start = start, .stop = stop,
+const struct feature feature_audience = {.name = "audience",
+                                         .operations = operations,
+                                         .start = start,
+                                         .stop = stop,
                                          .subscriber_changed = on_subscriber,
                                          .publishing = on_publishing,
                                          .related = on_related};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What users were told to be, for instances where they have no sockets. Only what is not just "online"
- * is kept: most users never say anything. An instance that comes, or comes back, is told of all users
- * by all instances; who knows it already does not tell it again. */
+/* What users were told to be, for instances where they have no sockets. Only what is not just
+ * "online" is kept: most users never say anything. An instance that comes, or comes back, is told
+ * of all users by all instances; who knows it already does not tell it again. */
 #include "config.h"
 
 #include "bridge/cluster/bus.h"
@@ -53,7 +53,8 @@ static void publish(struct core *core, json_t *users)
     bus_publish(core, TOPIC, json_pack("{s:o}", "users", users));
 }
 
-/* Those who are plainly online, too: it may have been otherwise when the other instance heard last. */
+/* Those who are plainly online, too: it may have been otherwise when the other instance heard last.
+ */
 static void on_instance(struct core *core, const char *instance, bool here, void *data)
 {
     GHashTableIter iter;

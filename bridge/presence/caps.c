@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table of verified hashes. A wrong answer, or none, blames nobody but who owes it: the next one who
- * shows the hash is asked, and nobody twice within a minute. */
+/* A table of verified hashes. A wrong answer, or none, blames nobody but who owes it: the next one
+ * who shows the hash is asked, and nobody twice within a minute. */
 #include "config.h"
 
 #include <string.h>

@@ -13,8 +13,8 @@ struct peer_resource;
 void caps_start(void);
 void caps_stop(void);
 
-/* Whether RESOURCE's features are not known and its user was not asked a moment ago: caps_ask may be
- * called. */
+/* Whether RESOURCE's features are not known and its user was not asked a moment ago: caps_ask may
+ * be called. */
 bool caps_is_unknown(const struct peer_resource *resource);
 /* Asks RESOURCE in the name of FROM (full JID of a hosted user). */
 void caps_ask(struct core *core, const char *from, const struct peer_resource *resource);
@@ -27,8 +27,8 @@ struct caps_place {
 /* FEATURES is a set of text, borrowed; NULL: there was no answer. */
 typedef void (*caps_done)(GHashTable *features, void *data);
 
-/* What CAPS mean. DONE is called exactly once: at once if they are known, else when who shows them has
- * answered; an answer that is not what the hash says counts for that one alone. */
+/* What CAPS mean. DONE is called exactly once: at once if they are known, else when who shows them
+ * has answered; an answer that is not what the hash says counts for that one alone. */
 void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
                caps_done done, void *data);
 

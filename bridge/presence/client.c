@@ -9,7 +9,7 @@
 
 static struct {
     struct caps caps;
-    char *program;  /* https://<domain> */
+    char *program; /* https://<domain> */
     char *ver;
     char *node;
 } client;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Serving IQ requests to hosted users: finds the account that is addressed, then calls the handler.
  *
- * A request to a user who does not exist, blocks the asker or is closed to the asker in everything, or
- * to another resource than /rest, is
- * answered exactly as one that nobody handles: service-unavailable, the same bytes and steps. /rest is answered for whether the
- * user is online or not, so that asking it tells nothing about that. */
+ * A request to a user who does not exist, blocks the asker or is closed to the asker in everything,
+ * or to another resource than /rest, is answered exactly as one that nobody handles:
+ * service-unavailable, the same bytes and steps. /rest is answered for whether the user is online
+ * or not, so that asking it tells nothing about that. */
 #pragma once
 
 #include <strophe.h>

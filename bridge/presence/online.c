@@ -12,17 +12,17 @@ struct entry {
     struct account *account; /* reference */
     enum state state;
     gint64 left;
-    bool queued;             /* is in `queue` */
-    bool timed;              /* is in `leaving` */
+    bool queued; /* is in `queue` */
+    bool timed;  /* is in `leaving` */
 };
 
 struct online {
     gint64 grace;
-    GHashTable *entries; /* struct uuid * → struct entry *, owned */
-    GQueue queue;        /* entries that are to be announced */
+    GHashTable *entries;                               /* struct uuid * → struct entry *, owned */
+    GQueue queue;                                      /* entries that are to be announced */
     void (*gone)(struct account *account, void *data); /* may be NULL */
     void *data;
-    GQueue leaving;      /* entries that have lost their last socket, and maybe got another since */
+    GQueue leaving; /* entries that have lost their last socket, and maybe got another since */
 };
 
 static void entry_free(gpointer data)

@@ -38,7 +38,7 @@ void online_watch(struct online *online, void (*gone)(struct account *account, v
 struct online_notice {
     struct account *account; /* reference */
     bool available;
-    gint64 left;             /* unless available: when the last socket went */
+    gint64 left; /* unless available: when the last socket went */
 };
 
 unsigned online_waiting(const struct online *online);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Presence of contacts on XMPP, as each hosted user who may see it was told: resources and what
- * they come to. The state alone, without stanzas, sockets, link or database. Bounded per contact and
- * in all. */
+ * they come to. The state alone, without stanzas, sockets, link or database. Bounded per contact
+ * and in all. */
 #pragma once
 
 #include "bridge/base/id.h"
@@ -22,14 +22,14 @@ struct peer_resource {
 /* One contact as one user sees it. */
 struct peer {
     struct status_entry shown;
-    struct uuid user;   /* who sees */
-    struct uuid id;     /* who is seen */
-    gint64 number;      /* of the latter */
-    char *jid;          /* bare */
+    struct uuid user;     /* who sees */
+    struct uuid id;       /* who is seen */
+    gint64 number;        /* of the latter */
+    char *jid;            /* bare */
     GPtrArray *resources; /* struct peer_resource * */
-    bool known;         /* has been heard of since the link came up */
-    gint64 last_seen;   /* wall clock, microseconds; 0: not known */
-    unsigned questions; /* about its resources that wait to be asked; the owner's own */
+    bool known;           /* has been heard of since the link came up */
+    gint64 last_seen;     /* wall clock, microseconds; 0: not known */
+    unsigned questions;   /* about its resources that wait to be asked; the owner's own */
 };
 
 /* TELL is called when what is shown of a contact has changed: peer->shown.told. */

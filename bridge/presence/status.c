@@ -61,8 +61,8 @@ static void tell(struct status_pacer *pacer, struct status_entry *entry, gint64 
     pacer->tell(entry, pacer->data);
 }
 
-void status_set(struct status_pacer *pacer, struct status_entry *entry,
-                const struct status *status, gint64 now)
+void status_set(struct status_pacer *pacer, struct status_entry *entry, const struct status *status,
+                gint64 now)
 {
     entry->now = *status;
     if (is_same(&entry->now, &entry->told))

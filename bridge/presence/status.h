@@ -38,7 +38,7 @@ struct status_pacer {
 };
 
 void status_pacer_init(struct status_pacer *pacer, gint64 now);
-void status_set(struct status_pacer *pacer, struct status_entry *entry,
-                const struct status *status, gint64 now);
+void status_set(struct status_pacer *pacer, struct status_entry *entry, const struct status *status,
+                gint64 now);
 void status_forget(struct status_entry *entry); /* it will be told nothing more */
 void status_advance(struct status_pacer *pacer, gint64 now);

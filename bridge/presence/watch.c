@@ -30,7 +30,7 @@
 #define PEER_QUESTIONS_MAX PEER_RESOURCES_MAX /* of them about capabilities of one contact */
 #define CAPS_NODE_MAX 1023
 #define CAPS_VER_MAX 64
-#define LAST_TIMEOUT 30      /* seconds */
+#define LAST_TIMEOUT 30 /* seconds */
 
 enum question_kind { ASK_PRESENCE, ASK_LAST, ASK_CAPS };
 
@@ -236,8 +236,8 @@ struct sighting {
     const char *contact;
     struct peer_resource resource; /* full_jid is who it is about; the rest if available */
     bool available;
-    gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0: unknown,
-                * and not to be asked for */
+    gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0:
+                * unknown, and not to be asked for */
 };
 
 /* True if the user watches the contact here. */
@@ -245,8 +245,7 @@ static bool see(struct core *core, const struct sighting *sighting)
 {
     struct watch *watch = core->watch;
     const struct account *account = account_find_jid(core, sighting->user);
-    struct peer *peer =
-        account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
+    struct peer *peer = account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
     gint64 now = clock_monotonic();
     if (!peer)
         return false;
@@ -325,8 +324,8 @@ static bool on_available(const struct stanza_context *context)
         return true;
     bool usable = has_usable_caps(&presence.caps);
     struct sighting sighting = {
-        .resource = {.away = presence.show == PRESENCE_SHOW_AWAY ||
-                             presence.show == PRESENCE_SHOW_XA,
+        .resource = {.away =
+                         presence.show == PRESENCE_SHOW_AWAY || presence.show == PRESENCE_SHOW_XA,
                      .in_call = presence.in_call,
                      .caps_node = usable ? (char *)(guintptr)presence.caps.node : NULL,
                      .caps_ver = usable ? (char *)(guintptr)presence.caps.ver : NULL},
@@ -342,7 +341,8 @@ static bool on_unavailable(const struct stanza_context *context)
 {
     struct sighting sighting = {.at = -1};
     const char *at = strchr(context->from_bare, '@');
-    const char *const by[] = {at ? at + 1 : context->from_bare, context->from_bare, context->from, "", NULL};
+    const char *const by[] = {at ? at + 1 : context->from_bare, context->from_bare, context->from,
+                              "", NULL};
     delay_choose(context->stanza, by, clock_wall(), &sighting.at);
     sight(context, &sighting);
     return true;
@@ -420,5 +420,9 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_watch = {.name = "watch", .stanzas = stanzas, .start = start,
-                                      .stop = stop, .link_up = link_up, .link_down = link_down};
+const struct feature feature_watch = {.name = "watch",
+                                      .stanzas = stanzas,
+                                      .start = start,
+                                      .stop = stop,
+                                      .link_up = link_up,
+                                      .link_down = link_down};

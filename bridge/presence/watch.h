@@ -30,8 +30,9 @@ void watch_remove_all(struct core *core, const struct uuid *user);
 bool watch_status(const struct core *core, const struct uuid *user, const char *jid,
                   struct status *ret_status);
 
-/* Calls EACH for the available full JIDs of the contact PEER (bare JID; NULL: of all contacts) whose
- * capabilities are known to contain FEATURE (NULL: for all). The set must not change meanwhile. */
+/* Calls EACH for the available full JIDs of the contact PEER (bare JID; NULL: of all contacts)
+ * whose capabilities are known to contain FEATURE (NULL: for all). The set must not change
+ * meanwhile. */
 void presence_resources(const struct core *core, const struct uuid *user, const char *peer,
                         const char *feature, void (*each)(const char *full_jid, void *data),
                         void *data);

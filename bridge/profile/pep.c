@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Personal eventing of hosted users (XEP-0163): answers for items, and notifications.
  *
- * Who may read: subscribers, and everybody whom the user's profile is open to (docs/decisions/0014).
- * To others it is as if there were no such user.
+ * Who may read: subscribers, and everybody whom the user's profile is open to
+ * (docs/decisions/0014). To others it is as if there were no such user.
  *
  * Who is notified: the available resources of subscribers whose capabilities ask for a node with
  * "+notify"; when they become available, and when the node changes, as long as they may see the
@@ -29,9 +29,9 @@
 #include "xep/0292_vcard4.h"
 #include "xep/presence.h"
 
-#define JOBS_MAX 1000     /* presences being looked into; more are passed over */
-#define JOBS_OF_ONE 16    /* of them of one account elsewhere */
-#define CAPS_HASH_MAX 32  /* bytes; whoever shows more shows nothing */
+#define JOBS_MAX 1000    /* presences being looked into; more are passed over */
+#define JOBS_OF_ONE 16   /* of them of one account elsewhere */
+#define CAPS_HASH_MAX 32 /* bytes; whoever shows more shows nothing */
 #define CAPS_NODE_MAX 1023
 #define CAPS_VER_MAX 128
 #define CURRENT "current" /* id of items of nodes that have one item */
@@ -44,8 +44,7 @@ static struct {
 static const struct {
     const char *node;
     enum pep_node bit;
-} nodes[] = {
-    {NS_AVATAR_METADATA, PEP_AVATAR}, {NS_NICK, PEP_NICK}, {NODE_VCARD4, PEP_VCARD4}};
+} nodes[] = {{NS_AVATAR_METADATA, PEP_AVATAR}, {NS_NICK, PEP_NICK}, {NODE_VCARD4, PEP_VCARD4}};
 
 /* ---- Items ----------------------------------------------------------------------------------------- */
 
@@ -153,8 +152,7 @@ static void serve_items(struct hosted_call *call)
     else if (!pep_item_id(call->account, request.node))
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (has_names(request.node))
-        serve_names(call, &request,
-                    strcmp(request.node, NS_NICK) == 0 ? PEP_NICK : PEP_VCARD4);
+        serve_names(call, &request, strcmp(request.node, NS_NICK) == 0 ? PEP_NICK : PEP_VCARD4);
     else
         archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
 }
@@ -183,7 +181,7 @@ struct notice {
     struct account *account; /* reference */
     unsigned waiting;        /* recipients to be looked up, and who adds them */
     GPtrArray *pictures;     /* full JIDs that get the avatar */
-    char hash[sizeof ((struct account *)NULL)->photo];
+    char hash[sizeof((struct account *)NULL)->photo];
 };
 
 struct recipient {
@@ -206,8 +204,7 @@ static void send_event(const struct notice *notice, const char *to, enum pep_nod
     const char *name = NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
         name = nodes[i].bit == node ? nodes[i].node : name;
-    g_autoptr(xmpp_stanza_t) event =
-        pubsub_build_event(notice->account->jid, to, name, &items);
+    g_autoptr(xmpp_stanza_t) event = pubsub_build_event(notice->account->jid, to, name, &items);
     if (node == PEP_AVATAR)
         add_metadata(items, png);
     else
@@ -229,7 +226,9 @@ static void notice_picture_read(const struct rows *rows, enum error_code error, 
 static struct notice *notice_new(struct core *core, struct account *account)
 {
     struct notice *notice = g_new0(struct notice, 1);
-    *notice = (struct notice){.core = core, .account = account_ref(account), .waiting = 1,
+    *notice = (struct notice){.core = core,
+                              .account = account_ref(account),
+                              .waiting = 1,
                               .pictures = g_ptr_array_new_with_free_func(g_free)};
     return notice;
 }

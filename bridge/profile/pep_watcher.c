@@ -10,7 +10,8 @@
 #define WATCHERS_MAX 100000  /* resources that are kept; more are not told of changes */
 #define SUBSCRIBERS_MAX 1000 /* resources of one account */
 
-static GHashTable *watchers; /* char * (bare JID of a hosted user) → GPtrArray of struct watcher * */
+static GHashTable
+    *watchers; /* char * (bare JID of a hosted user) → GPtrArray of struct watcher * */
 static unsigned count;
 
 static void watcher_free(gpointer data)

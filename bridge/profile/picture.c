@@ -314,7 +314,8 @@ static int compare_jobs(gconstpointer there, gconstpointer new, gpointer data)
 
 void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_done done, void *data)
 {
-    unsigned round = count_owner(&work.waiting, origin->owner) + count_owner(&work.running, origin->owner);
+    unsigned round =
+        count_owner(&work.waiting, origin->owner) + count_owner(&work.running, origin->owner);
     enum error_code objection = find_objection(origin, round);
     if (objection != ERROR_NONE) {
         struct refusal *refusal = g_new(struct refusal, 1);
@@ -323,9 +324,14 @@ void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_do
         return;
     }
     struct job *job = g_new0(struct job, 1);
-    *job = (struct job){.bytes = g_bytes_ref(bytes), .done = done, .data = data,
-                        .owner = g_strdup(origin->owner), .foreign = origin->foreign, .round = round,
-                        .input = {.fd = -1}, .output = {.fd = -1}};
+    *job = (struct job){.bytes = g_bytes_ref(bytes),
+                        .done = done,
+                        .data = data,
+                        .owner = g_strdup(origin->owner),
+                        .foreign = origin->foreign,
+                        .round = round,
+                        .input = {.fd = -1},
+                        .output = {.fd = -1}};
     buffer_init(&job->made, OUTPUT_MAX);
     g_queue_insert_sorted(&work.waiting, job, compare_jobs, NULL);
     loop_defer(start_next, NULL);

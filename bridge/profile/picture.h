@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pictures from outside, made anew by trestle-image: a process per picture, two at a time. Whoever sends
- * many waits for himself: one picture of an owner is at work at a time, those of others go in between, and
- * what people on XMPP show waits for what users upload and never takes both places. */
+/* Pictures from outside, made anew by trestle-image: a process per picture, two at a time. Whoever
+ * sends many waits for himself: one picture of an owner is at work at a time, those of others go in
+ * between, and what people on XMPP show waits for what users upload and never takes both places. */
 #pragma once
 
 #include <glib.h>
@@ -15,10 +15,10 @@ struct archive;
 
 /* Borrowed; valid during the callback. */
 struct picture {
-    const char *type; /* of image */
-    GBytes *image;    /* for apps */
-    GBytes *png;      /* for XMPP */
-    int width, height; /* of png */
+    const char *type;             /* of image */
+    GBytes *image;                /* for apps */
+    GBytes *png;                  /* for XMPP */
+    int width, height;            /* of png */
     char hash[PICTURE_HASH_SIZE]; /* of png */
 };
 
@@ -33,10 +33,11 @@ struct picture_origin {
     bool foreign;      /* not an upload */
 };
 
-/* Makes a picture of BYTES (a reference is taken), at most 1 MiB. DONE is called exactly once, later. Those
- * that come while four of their owner are under way are answered with ERROR_CONFLICT, those that come while
- * 64 wait (32 foreign ones) with ERROR_UNAVAILABLE, at once. */
-void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_done done, void *data);
+/* Makes a picture of BYTES (a reference is taken), at most 1 MiB. DONE is called exactly once,
+ * later. Those that come while four of their owner are under way are answered with ERROR_CONFLICT,
+ * those that come while 64 wait (32 foreign ones) with ERROR_UNAVAILABLE, at once. */
+void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_done done,
+                  void *data);
 
 /* The SHA-1 of BYTES in hex. */
 void picture_hash(GBytes *bytes, char ret_hash[PICTURE_HASH_SIZE]);

@@ -13,8 +13,8 @@ struct picture;
 
 void profile_start(struct core *core); /* hears of changes by other instances */
 
-/* Carries out change "profile" of REQUEST's account with ARGUMENTS (taken), tells XMPP contacts, and
- * answers REQUEST with the User. */
+/* Carries out change "profile" of REQUEST's account with ARGUMENTS (taken), tells XMPP contacts,
+ * and answers REQUEST with the User. */
 void profile_change(struct request *request, json_t *arguments);
 
 /* What XMPP calls a user. Strings live as long as `user`, which profile_names_clear drops. */

@@ -4,11 +4,11 @@
  * A picture is announced by its hash in presence (XEP-0153) or by an event (XEP-0084), a name by an
  * event (XEP-0172). If the addressed user talks to that person or sees their presence, the picture
  * is fetched once per hash, with the user's own address, checked, made anew and stored. Nothing is
- * ever fetched by URL. A person is looked at at once, a few times, then once in ten seconds; what is
- * announced until then is one announcement.
+ * ever fetched by URL. A person is looked at at once, a few times, then once in ten seconds; what
+ * is announced until then is one announcement.
  *
- * A picture is taken away when there is a good answer without one, or one that is no picture. Whoever
- * cannot be asked just now keeps it, and is asked again when the next announcement comes.
+ * A picture is taken away when there is a good answer without one, or one that is no picture.
+ * Whoever cannot be asked just now keeps it, and is asked again when the next announcement comes.
  *
  * Events win over vCards: who has both may have them differ, and would flicker. The remembered
  * hash of an event therefore begins with "pep:". */
@@ -37,8 +37,8 @@
 #include "xep/name.h"
 #include "xep/stanza.h"
 
-#define PEERS_MAX 10000     /* people of whom something is remembered here */
-#define RUNNING_MAX 8       /* at work at a time */
+#define PEERS_MAX 10000             /* people of whom something is remembered here */
+#define RUNNING_MAX 8               /* at work at a time */
 #define PAUSE (10 * G_USEC_PER_SEC) /* between two looks at one person, in the long run */
 #define LOOKS_AT_ONCE 4
 #define FORGET (600 * G_USEC_PER_SEC)
@@ -125,7 +125,8 @@ static void conclude(struct look *look, bool has_picture)
         bool by_event = look->event && *look->hash;
         g_autofree char *announced = g_strconcat(by_event ? PEP_PREFIX : "", look->hash, NULL);
         json_object_set_new(arguments, "announced_hash", json_string(announced));
-        json_object_set_new(arguments, "avatar_hash", json_string(has_picture ? look->picture : ""));
+        json_object_set_new(arguments, "avatar_hash",
+                            json_string(has_picture ? look->picture : ""));
     }
     if (look->nick)
         json_object_set_new(arguments, "nick", json_string(look->nick));
@@ -192,15 +193,17 @@ static void take_picture(struct look *look, const char *base64)
         give_up(look); /* it has just changed perhaps */
 }
 
-/* Whether ANSWER (NULL: none came) says what the peer has. An error says it only if it is that there
- * is nothing: servers that are away, or do not know the peer's, answer too. */
+/* Whether ANSWER (NULL: none came) says what the peer has. An error says it only if it is that
+ * there is nothing: servers that are away, or do not know the peer's, answer too. */
 static bool is_told(xmpp_stanza_t *answer)
 {
     struct stanza_error error;
-    return answer && (!stanza_error_parse(answer, &error) || strcmp(error.condition, "item-not-found") == 0);
+    return answer &&
+           (!stanza_error_parse(answer, &error) || strcmp(error.condition, "item-not-found") == 0);
 }
 
-/* The first name of CARD in which there is something to see; newly allocated. NULL: there is none. */
+/* The first name of CARD in which there is something to see; newly allocated. NULL: there is none.
+ */
 static char *name_of_card(const struct vcard *card)
 {
     const char *const names[] = {card->full_name, card->nickname};
@@ -432,8 +435,8 @@ static void take_event(const struct stanza_context *context, const struct pubsub
         peer->nick = g_strdup("");
 }
 
-/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource; a service speaks of
- * itself alone. The type of the message is up to the server (XEP-0060 section 12.7). */
+/* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource; a service
+ * speaks of itself alone. The type of the message is up to the server (XEP-0060 section 12.7). */
 static bool on_event(const struct stanza_context *context)
 {
     struct pubsub_item item;
@@ -464,7 +467,9 @@ static void stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "presence", .type = "available", .targets = TARGET_USER | TARGET_RESOURCE,
+    {.stanza = "presence",
+     .type = "available",
+     .targets = TARGET_USER | TARGET_RESOURCE,
      .handle = on_presence},
     {"message", NULL, "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE, on_event},
     {0},

@@ -25,7 +25,8 @@ bool admin_sql_uri_is_good(const char *uri)
 {
     PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
     bool good = parsed != NULL;
-    /* A slash in a password makes its beginning the port, which libpq quotes, too, but only later. */
+    /* A slash in a password makes its beginning the port, which libpq quotes, too, but only later.
+     */
     for (const PQconninfoOption *p = parsed; p && p->keyword; p++) {
         if (p->val && strcmp(p->keyword, "port") == 0)
             good = strspn(p->val, "0123456789,") == strlen(p->val);
@@ -91,10 +92,12 @@ char *admin_sql_try_write(PGconn *connection)
     char *problem = good ? NULL : describe_failure(connection, result);
     PQclear(PQexec(connection, "ROLLBACK"));
     if (g_strcmp0(refusal, "standby") == 0)
-        problem = g_strdup("it is a standby, which takes no writes; [database] uri must lead to the primary "
-                           "(target_session_attrs=read-write with several hosts)");
+        problem = g_strdup(
+            "it is a standby, which takes no writes; [database] uri must lead to the primary "
+            "(target_session_attrs=read-write with several hosts)");
     else if (g_strcmp0(refusal, "read-only") == 0)
-        problem = g_strdup("it is read only (default_transaction_read_only of the role, the database or the server)");
+        problem = g_strdup("it is read only (default_transaction_read_only of the role, the "
+                           "database or the server)");
     return problem;
 }
 
@@ -109,9 +112,8 @@ char *admin_sql_create_key(const struct options *options, const char *name, cons
     const char *values[] = {name, (const char *)hash, array};
     int lengths[] = {0, 32, 0};
     int formats[] = {0, 1, 0};
-    g_autoptr(PGresult) result =
-        PQexecParams(connection, tool_query_text(TOOL_SERVER_KEY_CREATE), 3, NULL, values, lengths,
-                     formats, 0);
+    g_autoptr(PGresult) result = PQexecParams(connection, tool_query_text(TOOL_SERVER_KEY_CREATE),
+                                              3, NULL, values, lengths, formats, 0);
     bool done = PQresultStatus(result) == PGRES_TUPLES_OK;
     return done ? NULL : describe_failure(connection, result);
 }
@@ -123,8 +125,8 @@ char *admin_sql_revoke_key(const struct options *options, const char *name)
     if (!connection)
         return problem;
     const char *values[] = {name};
-    g_autoptr(PGresult) result = PQexecParams(
-        connection, tool_query_text(TOOL_SERVER_KEY_REVOKE), 1, NULL, values, NULL, NULL, 0);
+    g_autoptr(PGresult) result = PQexecParams(connection, tool_query_text(TOOL_SERVER_KEY_REVOKE),
+                                              1, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return describe_failure(connection, result);
     bool none = PQntuples(result) == 0 || strcmp(PQgetvalue(result, 0, 0), "f") == 0 ||

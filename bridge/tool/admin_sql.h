@@ -12,8 +12,8 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGconn, PQfinish)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PGresult, PQclear)
 
-/* Whether libpq can read the URI. When it cannot, its own message quotes it, password and all: nobody
- * must hand it such a one. */
+/* Whether libpq can read the URI. When it cannot, its own message quotes it, password and all:
+ * nobody must hand it such a one. */
 bool admin_sql_uri_is_good(const char *uri);
 /* What libpq says, on one line and with a hint where there is one; caller frees. */
 char *admin_sql_explain(const char *message);

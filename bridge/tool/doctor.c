@@ -83,23 +83,23 @@ static void check_locale(struct doctor *doctor, PGconn *connection)
 /* Whether it fits. */
 static bool check_schema(struct doctor *doctor, PGconn *connection)
 {
-    g_autofree char *version =
-        admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_NEWEST));
+    g_autofree char *version = admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_NEWEST));
     gint64 number = version ? g_ascii_strtoll(version, NULL, 10) : 0;
     g_autofree char *functions =
         admin_sql_value(connection, tool_query_text(TOOL_SCHEMA_FUNCTIONS));
     if (version && number == schema_version() &&
         g_strcmp0(functions, schema_functions_digest()) != 0)
-        doctor_say(doctor, VERDICT_FAIL, "schema",
-                   "version %s, but its functions are those of another program; run 'trestle migrate'",
-                   version);
+        doctor_say(
+            doctor, VERDICT_FAIL, "schema",
+            "version %s, but its functions are those of another program; run 'trestle migrate'",
+            version);
     else if (version && number == schema_version())
         doctor_say(doctor, VERDICT_OK, "schema", "version %s", version);
     else if (version)
-        doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; %s",
-                   version, schema_version(),
+        doctor_say(doctor, VERDICT_FAIL, "schema", "version %s, this program needs %d; %s", version,
+                   schema_version(),
                    number < schema_version() ? "run 'trestle migrate'"
-                                              : "install the newer trestle that migrated it");
+                                             : "install the newer trestle that migrated it");
     else
         doctor_say(doctor, VERDICT_FAIL, "schema",
                    "the tables of trestle are not there; run 'trestle migrate'");
@@ -114,7 +114,8 @@ static void check_writing(struct doctor *doctor, PGconn *connection)
         doctor_say(doctor, VERDICT_FAIL, "writing", "the database takes no writes: %s", problem);
     else if (doctor->refused)
         doctor_say(doctor, VERDICT_FAIL, "writing",
-                   "a write was tried and taken back, but trestle is running and its own are refused; its log "
+                   "a write was tried and taken back, but trestle is running and its own are "
+                   "refused; its log "
                    "says why (writes-refused)");
     else
         doctor_say(doctor, VERDICT_OK, "writing", "a write was tried, and taken back");
@@ -146,10 +147,11 @@ static void check_users(struct doctor *doctor, PGconn *connection)
 {
     g_autofree char *count = admin_sql_value(connection, tool_query_text(TOOL_USER_AMBIGUOUS));
     if (count && strcmp(count, "0") != 0)
-        doctor_say(doctor, VERDICT_WARN, "user ids",
-                   "the own ids (users.external_id) of %s users are the ids of others; whoever names "
-                   "one of them in Trestle-User or participant_id means nobody; give them other ones",
-                   count);
+        doctor_say(
+            doctor, VERDICT_WARN, "user ids",
+            "the own ids (users.external_id) of %s users are the ids of others; whoever names "
+            "one of them in Trestle-User or participant_id means nobody; give them other ones",
+            count);
 }
 
 static void check_database(struct doctor *doctor)

@@ -16,8 +16,8 @@
 /* What Redis says to COMMAND, or NULL with *ret_problem (caller frees). */
 static bool ask(redisContext *redis, const char *command, const char *word, char **ret_problem)
 {
-    redisReply *reply = word ? redisCommand(redis, "%s %s", command, word)
-                             : redisCommand(redis, command);
+    redisReply *reply =
+        word ? redisCommand(redis, "%s %s", command, word) : redisCommand(redis, command);
     bool good = reply && reply->type != REDIS_REPLY_ERROR;
     if (!good)
         *ret_problem = g_strdup(reply ? reply->str : redis->errstr);
@@ -37,13 +37,14 @@ void doctor_check_cluster(struct doctor *doctor)
     const struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
     int port = g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : DEFAULT_PORT;
     g_autofree char *problem = NULL;
-    redisContext *redis = redisConnectWithTimeout(
-        strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, timeout);
+    redisContext *redis =
+        redisConnectWithTimeout(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, timeout);
     if (!redis || redis->err) {
-        doctor_say(doctor, VERDICT_WARN, PART,
-                   "%s; events reach other instances a second late until it is there; see [cluster] "
-                   "redis",
-                   redis ? redis->errstr : "no memory");
+        doctor_say(
+            doctor, VERDICT_WARN, PART,
+            "%s; events reach other instances a second late until it is there; see [cluster] "
+            "redis",
+            redis ? redis->errstr : "no memory");
     } else {
         redisSetTimeout(redis, timeout);
         bool good = (!password || !*password || ask(redis, "AUTH", password, &problem)) &&

@@ -36,8 +36,8 @@ static void refuse(struct ws_socket *socket, const char *id, enum error_code cod
         socket_close(socket, CLOSE_UNAUTHENTICATED, "bad token");
 }
 
-/* RESUMING: the cursor that a replay behind this frame starts from, or NULL; hello must not be ahead
- * of it. */
+/* RESUMING: the cursor that a replay behind this frame starts from, or NULL; hello must not be
+ * ahead of it. */
 static void send_hello(struct ws_socket *socket, const struct account *user, const char *resuming,
                        const char *id)
 {
@@ -59,13 +59,12 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     json_member_string(&json, "cursor", cursor);
     json_member_integer(&json, "heartbeat", core->options->websocket_heartbeat);
     json_end_object(&json);
-    socket_send_frame(socket,
-                      &(struct dialect_frame){.type = "hello",
-                                              .id = id,
-                                              .cursor = cursor,
-                                              .payload = payload.data,
-                                              .welcome = core->options->websocket_welcome,
-                                              .user_number = user->number});
+    socket_send_frame(socket, &(struct dialect_frame){.type = "hello",
+                                                      .id = id,
+                                                      .cursor = cursor,
+                                                      .payload = payload.data,
+                                                      .welcome = core->options->websocket_welcome,
+                                                      .user_number = user->number});
 }
 
 static void accept_session(struct ws_socket *socket, const struct session *session,
@@ -167,7 +166,8 @@ static void renew(struct ws_socket *socket, const struct session *session, const
         send_renewed(socket, id);
 }
 
-static void renewed(const struct session *session, const struct sign_in_problem *problem, void *data)
+static void renewed(const struct session *session, const struct sign_in_problem *problem,
+                    void *data)
 {
     struct sign_in *sign_in = data;
     struct ws_socket *socket = sign_in->socket;

@@ -24,11 +24,11 @@
 
 /* A frame that has passed the envelope check. */
 struct envelope {
-    const char *type; /* as it was sent, later the native command; borrowed */
-    char *id;         /* JSON text, or NULL; free() */
-    json_t *payload;  /* an object, or NULL; as far as the client wrote it; owned */
+    const char *type;                /* as it was sent, later the native command; borrowed */
+    char *id;                        /* JSON text, or NULL; free() */
+    json_t *payload;                 /* an object, or NULL; as far as the client wrote it; owned */
     const struct spelling *spelling; /* NULL: native */
-    json_t *native;   /* payload in native words; owned */
+    json_t *native;                  /* payload in native words; owned */
 };
 
 /* A request that came by socket. */
@@ -49,12 +49,13 @@ bool command_take(const struct ws_socket *socket, const struct account *account,
 /* A frame that no other limit counts costs as much as one that is worth something. */
 static void bill(struct ws_socket *socket)
 {
-    if (socket->state == SOCKET_OPEN && !command_take(socket, socket->subscriber.account, LIMIT_FRAMES))
+    if (socket->state == SOCKET_OPEN &&
+        !command_take(socket, socket->subscriber.account, LIMIT_FRAMES))
         socket_close(socket, CLOSE_POLICY, "too many frames that are refused or mean nothing");
 }
 
-static void refuse(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
-                   const char *pointer)
+static void refuse(struct ws_socket *socket, const char *id, enum error_code code,
+                   const char *detail, const char *pointer)
 {
     socket_fail(socket, id, code, detail, pointer);
     bill(socket);
@@ -110,7 +111,8 @@ static const struct field resume_fields[] = {
 
 static const struct command_builtin builtins[] = {
     {"auth", auth_fields, "hello",
-     "Signs the socket in, and resumes when there is a cursor; later, extends the session", "Renewed"},
+     "Signs the socket in, and resumes when there is a cursor; later, extends the session",
+     "Renewed"},
     {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
     {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
     {.type = NULL},
@@ -194,8 +196,8 @@ static void transport_fail(struct request *request, enum error_code code, struct
 {
     struct command *command = (struct command *)(void *)request;
     /* What is sent without id and by the dozen is dropped in silence when it is too much. */
-    bool dropped = code == ERROR_RATE_LIMITED && !command->id &&
-                   request->operation->limit == LIMIT_TYPING;
+    bool dropped =
+        code == ERROR_RATE_LIMITED && !command->id && request->operation->limit == LIMIT_TYPING;
     if (problem->data && !dropped)
         send_problem(command, problem->data);
     buffer_clear(problem);
@@ -208,9 +210,8 @@ static void transport_fail(struct request *request, enum error_code code, struct
 static const struct {
     const char *schema;
     const char *member;
-} ack_members[] = {{"Message", "message"},
-                   {"Message|BriefMessage", "message"},
-                   {"Conversation", "conversation"}};
+} ack_members[] = {
+    {"Message", "message"}, {"Message|BriefMessage", "message"}, {"Conversation", "conversation"}};
 
 const char *command_ack_member(const struct operation *operation)
 {
@@ -340,8 +341,7 @@ static bool translate(struct ws_socket *socket, struct envelope *envelope)
         return true;
     }
     envelope->type = envelope->spelling->command;
-    envelope->native =
-        spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
+    envelope->native = spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
     if (!envelope->native)
         refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return envelope->native != NULL;

@@ -23,16 +23,18 @@ struct command_builtin {
     const struct field *fields;
     const char *answers; /* types of the frames that answer it, separated by spaces */
     const char *summary;
-    const char *ack;     /* type of the payload when an ack answers it (describe/schema.def); or NULL */
+    const char *ack; /* type of the payload when an ack answers it (describe/schema.def); or NULL */
 };
 
 /* All of them, ended by a row without type. Static. */
 const struct command_builtin *command_builtins(void);
 
-/* The member of an ack's payload that holds OPERATION's reply; NULL when the reply is the payload. */
+/* The member of an ack's payload that holds OPERATION's reply; NULL when the reply is the payload.
+ */
 const char *command_ack_member(const struct operation *operation);
 
-/* Takes one of LIMIT from the bucket of ACCOUNT, who sends on SOCKET; false if there is none left. */
+/* Takes one of LIMIT from the bucket of ACCOUNT, who sends on SOCKET; false if there is none left.
+ */
 bool command_take(const struct ws_socket *socket, const struct account *account, enum limit limit);
 
 /* A whole text message of the client, valid UTF-8. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replay of missed events. Two phases: reading (events is NULL) and feeding; by turns, when there is more
- * than is read at once. */
+/* Replay of missed events. Two phases: reading (events is NULL) and feeding; by turns, when there
+ * is more than is read at once. */
 #include "config.h"
 
 #include "bridge/base/options.h"
@@ -147,7 +147,8 @@ static void read_on(struct replay *replay)
     replay->next = 0;
     replay->more = false;
     replay->reading = true;
-    resume_read(socket->server->core, socket->subscriber.account, replay->read_to, read_done, replay);
+    resume_read(socket->server->core, socket->subscriber.account, replay->read_to, read_done,
+                replay);
 }
 
 void replay_feed(struct ws_socket *socket)

@@ -18,13 +18,14 @@ struct ws_server *ws_server_new(struct core *core);
 
 /* Takes over FD, a stream socket whose handshake has been answered, in any case: it is closed when
  * that fails. EXTRA are bytes that were read behind the handshake. CREDENTIALS are those of the
- * handshake; without a token in them the first frame must be `auth`. DIALECT is the chosen subprotocol or ?dialect=,
- * or NULL, which means that of [websocket] dialect. The arguments are borrowed for the call. */
+ * handshake; without a token in them the first frame must be `auth`. DIALECT is the chosen
+ * subprotocol or ?dialect=, or NULL, which means that of [websocket] dialect. The arguments are
+ * borrowed for the call. */
 void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
                      const struct credentials *credentials, const char *dialect);
 
-/* Whether one more socket from ADDRESS (see struct credentials) may come that has not signed in yet; else
- * ERROR_RATE_LIMITED, or ERROR_UNAVAILABLE when all addresses together have too many. */
+/* Whether one more socket from ADDRESS (see struct credentials) may come that has not signed in
+ * yet; else ERROR_RATE_LIMITED, or ERROR_UNAVAILABLE when all addresses together have too many. */
 enum error_code ws_server_admit(const struct ws_server *server, guint64 address);
 
 /* Closes every socket with 1001 and the cursor to resume from, after what it waits for was

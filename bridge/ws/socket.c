@@ -71,7 +71,10 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){.deliver = deliver, .revoked = revoked, .missed = missed, .start_anew = start_anew,
+    socket->subscriber = (struct subscriber){.deliver = deliver,
+                                             .revoked = revoked,
+                                             .missed = missed,
+                                             .start_anew = start_anew,
                                              .repeats = dialect && dialect->repeats};
     socket->server = server;
     socket->address = address;
@@ -226,8 +229,10 @@ void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
     uuid_format(&request, request_id);
     g_auto(buffer) payload = BUFFER_INIT(4096);
     buffer_append_string(&payload, "{\"problem\":");
-    problem_write(&payload, &(struct problem){.code = code, .detail = detail, .pointer = pointer,
-                                               .request_id = request_id});
+    problem_write(&payload, &(struct problem){.code = code,
+                                              .detail = detail,
+                                              .pointer = pointer,
+                                              .request_id = request_id});
     buffer_append_string(&payload, "}");
     socket_send_frame(socket,
                       &(struct dialect_frame){.type = "error", .id = id, .payload = payload.data});

@@ -19,8 +19,9 @@ struct core;
 struct credentials;
 struct replay;
 
-#define SOCKET_INPUT_SIZE 65536      /* the one receive buffer of the server */
-#define SOCKET_GREETING_INPUT 16384  /* a socket without token gets no more than this read at once \
+#define SOCKET_INPUT_SIZE 65536 /* the one receive buffer of the server */
+#define SOCKET_GREETING_INPUT                                                                      \
+    16384                            /* a socket without token gets no more than this read at once \
                                       */
 #define SOCKET_PENDING_MAX 64        /* commands of one socket under way; more are not read yet */
 #define SOCKET_CONTROL_PER_SECOND 64 /* control frames of one socket */
@@ -30,13 +31,13 @@ struct ws_server {
     struct core *core;
     struct ws_socket *sockets; /* all that are not destroyed; each holds one reference */
     guint count;
-    struct ws_socket *dirty; /* have something to do at the end of the turn */
-    struct wheel wheel;      /* the one deadline of every socket */
-    guint timer;             /* runs while there are sockets */
-    struct tally *addresses; /* of sockets that have not signed in */
-    guint unsigned_count;    /* of those, all */
-    GPtrArray *readers;      /* struct frame_reader *, idle */
-    GHashTable *commands;    /* type → const struct operation * */
+    struct ws_socket *dirty;       /* have something to do at the end of the turn */
+    struct wheel wheel;            /* the one deadline of every socket */
+    guint timer;                   /* runs while there are sockets */
+    struct tally *addresses;       /* of sockets that have not signed in */
+    guint unsigned_count;          /* of those, all */
+    GPtrArray *readers;            /* struct frame_reader *, idle */
+    GHashTable *commands;          /* type → const struct operation * */
     const struct dialect *dialect; /* of clients that choose none */
     struct frame_limits limits, greeting_limits;
     char *input; /* SOCKET_INPUT_SIZE bytes */
@@ -72,7 +73,7 @@ struct ws_socket {
     struct frame_reader *reader; /* only while a message is incomplete or reading is paused */
     struct replay *replay;       /* only while a resume is under way */
     struct output output;
-    guint64 address;       /* see struct credentials; counted in server->addresses until it signs in */
+    guint64 address; /* see struct credentials; counted in server->addresses until it signs in */
     gint64 heartbeat_due;  /* clock_monotonic; keeps its phase */
     gint64 position;       /* everything up to here was written */
     gint64 live_from;      /* events above it that were sent came live, not by a replay */
@@ -145,7 +146,8 @@ void socket_flush(struct ws_socket *socket);
 void socket_deadline(struct ws_socket *socket);
 void socket_destroy(struct ws_socket *socket);
 
-/* auth.c. Strings are borrowed. CURSOR: where to resume right behind hello, or NULL; ID is JSON or NULL. */
+/* auth.c. Strings are borrowed. CURSOR: where to resume right behind hello, or NULL; ID is JSON or
+ * NULL. */
 void auth_begin(struct ws_socket *socket, const struct credentials *credentials, const char *cursor,
                 const char *id);
 /* A newer token on a socket that is signed in: ack, or error and all stays as it is. */

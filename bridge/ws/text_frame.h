@@ -8,8 +8,8 @@ struct dialect;
 struct dialect_frame;
 struct event;
 
-/* The ready frame of EVENT, made on first use and kept in the event, so that all sockets of a dialect
- * share it; borrowed. NULL: the dialect does not show such events. */
+/* The ready frame of EVENT, made on first use and kept in the event, so that all sockets of a
+ * dialect share it; borrowed. NULL: the dialect does not show such events. */
 GBytes *text_frame_of_event(const struct dialect *dialect, struct event *event, const char *epoch);
 
 /* The ready frame of what is no event; caller unrefs. */

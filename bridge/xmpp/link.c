@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state machine of the component link. All changes of state go through enter(). What pings are for
- * is in link_ping.c. */
+/* The state machine of the component link. All changes of state go through enter(). What pings are
+ * for is in link_ping.c. */
 #include "config.h"
 
 #include <errno.h>
@@ -235,7 +235,7 @@ bool link_text_is_legal(const struct link *link, const char *xml, size_t length)
 }
 
 bool link_request_until(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
-                    void *data)
+                        void *data)
 {
     const char *to = xmpp_stanza_get_to(iq);
     if (!link_is_up(link) || !to)
@@ -393,7 +393,7 @@ static void read_some(struct link *link)
             return;
         if (length <= 0) {
             link_lost(link, RETRY_BACKOFF,
-                 length == 0 ? "the server closed the connection" : g_strerror(errno));
+                      length == 0 ? "the server closed the connection" : g_strerror(errno));
             return;
         }
         link->last_received = clock_monotonic();
@@ -470,8 +470,8 @@ static gint64 next_deadline(struct link *link)
     case LINK_UP: {
         if (link->closing)
             return link->since + CLOSE_LIMIT;
-        gint64 ping =
-            link->probes.length > 0 ? link_ping_deadline(link) : link->last_proof + link->ping_interval;
+        gint64 ping = link->probes.length > 0 ? link_ping_deadline(link)
+                                              : link->last_proof + link->ping_interval;
         return MIN(ping, pending_iq_next_deadline(link->pending));
     }
     case LINK_CLOSED:

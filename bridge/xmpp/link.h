@@ -46,8 +46,8 @@ void link_free(struct link *link);
 
 /* Whether new connections may be made. One that is there stays until it ends by itself. */
 void link_allow(struct link *link, bool allowed);
-/* Ends our side of the stream: the link is no longer up, but what the server has sent is still read,
- * until it ends its side or three seconds are over. `down` follows then. */
+/* Ends our side of the stream: the link is no longer up, but what the server has sent is still
+ * read, until it ends its side or three seconds are over. `down` follows then. */
 void link_drop(struct link *link);
 
 bool link_is_up(const struct link *link);

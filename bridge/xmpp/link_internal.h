@@ -42,18 +42,18 @@ struct link {
     gint64 last_proof;       /* when the latest ping was answered, or the link came up */
     gint64 last_received;    /* when bytes last came */
 
-    gint64 retry_delay; /* base of the next wait */
-    gint64 retry_at;    /* LINK_WAITING: when to connect */
-    char *problem;      /* see link_problem */
-    guint timer;        /* GLib source, 0: none */
-    gint64 timer_at;    /* when it fires */
-    bool allowed;       /* to connect */
-    bool closing;       /* our side of the stream has ended */
-    bool in_order;      /* the server has ended its side, or said why it will */
-    bool offered;       /* inside link_offer */
+    gint64 retry_delay;  /* base of the next wait */
+    gint64 retry_at;     /* LINK_WAITING: when to connect */
+    char *problem;       /* see link_problem */
+    guint timer;         /* GLib source, 0: none */
+    gint64 timer_at;     /* when it fires */
+    bool allowed;        /* to connect */
+    bool closing;        /* our side of the stream has ended */
+    bool in_order;       /* the server has ended its side, or said why it will */
+    bool offered;        /* inside link_offer */
     unsigned candidates; /* pings from addresses that are being tried */
-    char *ping_from;    /* shared: an address whose answers come to this link; NULL: not known */
-    guint busy;         /* depth of our own functions on the stack: link_free must wait */
+    char *ping_from;     /* shared: an address whose answers come to this link; NULL: not known */
+    guint busy;          /* depth of our own functions on the stack: link_free must wait */
 
     struct link_callbacks callbacks;
     void *data;

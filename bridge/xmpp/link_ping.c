@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pings of the component link: they prove that the server reads, answer barriers and tell whether the
- * server gives this link a share of the stanzas. */
+/* Pings of the component link: they prove that the server reads, answer barriers and tell whether
+ * the server gives this link a share of the stanzas. */
 #include "config.h"
 
 #include "bridge/base/clock.h"
@@ -101,7 +101,6 @@ void link_find_place(struct link *link)
     for (int i = 0; link->callbacks.shared && i < CANDIDATES; i++) {
         g_autofree char *from = g_strdup_printf("ping-%d@%s", i, link->domain);
         g_autoptr(xmpp_stanza_t) iq = new_ping(link, from);
-        link->candidates +=
-            link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
+        link->candidates += link_request(link, iq, CANDIDATE_SECONDS, on_candidate_answer, link);
     }
 }

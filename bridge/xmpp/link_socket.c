@@ -18,7 +18,8 @@ int link_socket_open(const char *host, guint16 port_number, const char **ret_pro
     char port[8];
     g_snprintf(port, sizeof port, "%u", port_number);
     struct addrinfo *address = NULL;
-    if (getaddrinfo(g_str_equal(host, "localhost") ? "127.0.0.1" : host, port, &hints, &address) != 0) {
+    if (getaddrinfo(g_str_equal(host, "localhost") ? "127.0.0.1" : host, port, &hints, &address) !=
+        0) {
         *ret_problem = "xmpp.host is not a numeric address";
         return -1;
     }

@@ -97,14 +97,14 @@ bool check_run(const struct send_run *run, struct check_result *ret_result)
     const char *arguments[] = {ids->str, pattern};
     if (!counts(connection,
                 "SELECT count(*), count(DISTINCT client_id) FROM messages"
-                " WHERE conversation_id = ANY ($1::uuid[]) AND client_id LIKE $2", arguments, 2,
-                (uint64_t *[]){&result.stored, &distinct}) ||
+                " WHERE conversation_id = ANY ($1::uuid[]) AND client_id LIKE $2",
+                arguments, 2, (uint64_t *[]){&result.stored, &distinct}) ||
         !counts(connection,
                 "SELECT count(*) FROM (SELECT FROM messages"
                 " WHERE conversation_id = ANY ($1::uuid[]) GROUP BY conversation_id"
                 " HAVING min(seq) <> 1 OR max(seq) <> count(*)"
-                " OR count(DISTINCT seq) <> count(*)) broken", arguments, 1,
-                (uint64_t *[]){&result.gaps}))
+                " OR count(DISTINCT seq) <> count(*)) broken",
+                arguments, 1, (uint64_t *[]){&result.gaps}))
         return false;
     result.missing = run->acked - found;
     result.repeated = result.stored - distinct;

@@ -94,9 +94,10 @@ static uint64_t ticks_of(int fd)
         return 0; /* gone: counted by its parent from now on */
     text[got] = '\0';
     const char *fields = stat_fields(text);
-    if (fields == NULL ||
-        sscanf(fields, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-               " %" SCNu64 " %" SCNu64, &user, &kernel, &child_user, &child_kernel) != 4)
+    if (fields == NULL || sscanf(fields,
+                                 "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+                                 " %" SCNu64 " %" SCNu64,
+                                 &user, &kernel, &child_user, &child_kernel) != 4)
         return 0;
     return user + kernel + child_user + child_kernel;
 }
@@ -131,8 +132,8 @@ struct memory memory_take(const struct stack *stack, enum cpu_role role)
         g_autofree char *path =
             g_strdup_printf("/proc/%d/smaps_rollup", g_array_index(family, int, i));
         memory.resident += labelled_bytes(path, "\nRss:");
-        memory.private += labelled_bytes(path, "\nPrivate_Clean:") +
-                          labelled_bytes(path, "\nPrivate_Dirty:");
+        memory.private +=
+            labelled_bytes(path, "\nPrivate_Clean:") + labelled_bytes(path, "\nPrivate_Dirty:");
     }
     return memory;
 }

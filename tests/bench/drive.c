@@ -34,8 +34,7 @@ static void issue(struct drive *drive, uint64_t now)
         }
         uint64_t at = now_ns();
         client->index = drive->next++;
-        client->intended =
-            drive->closed ? at : schedule_intended(&drive->schedule, client->index);
+        client->intended = drive->closed ? at : schedule_intended(&drive->schedule, client->index);
         if (drive->lateness != NULL && !drive->closed)
             histogram_record(drive->lateness,
                              at - MAX(client->intended, MIN(client->free_since, at)));
@@ -122,8 +121,8 @@ static uint64_t wake_time(const struct drive *drive, uint64_t now)
     uint64_t tick = now + TICK_NS;
     if (all_sent(drive) || drive->closed || drive->idle_count == 0)
         return tick;
-    uint64_t release = MAX(schedule_intended(&drive->schedule, drive->next),
-                           drive->released + drive->tick);
+    uint64_t release =
+        MAX(schedule_intended(&drive->schedule, drive->next), drive->released + drive->tick);
     return MIN(tick, release);
 }
 
@@ -139,8 +138,8 @@ bool drive_run(struct drive *drive, uint64_t grace)
         if (all_sent(drive) && drive->outstanding == 0)
             return drive->stopped || drive->next >= drive->schedule.count;
         bool over = drive->stopped ||
-            (drive->closed ? drive->next >= drive->schedule.count
-                           : schedule_due(&drive->schedule, now) >= drive->schedule.count);
+                    (drive->closed ? drive->next >= drive->schedule.count
+                                   : schedule_due(&drive->schedule, now) >= drive->schedule.count);
         if (over && give_up == UINT64_MAX)
             give_up = now + grace;
         if (now >= give_up) {

@@ -15,14 +15,14 @@ struct drive {
     unsigned idle_head;
     unsigned idle_count;
 
-    bool closed;              /* closed loop: only schedule.count and .start are used */
+    bool closed; /* closed loop: only schedule.count and .start are used */
     struct schedule schedule;
-    uint64_t tick;            /* sends are released at most this often, ns; saves the generator a
-                               * wake-up per message. The delay counts into the latency. */
-    uint64_t released;        /* last time */
-    uint64_t next;            /* requests sent */
+    uint64_t tick;     /* sends are released at most this often, ns; saves the generator a
+                        * wake-up per message. The delay counts into the latency. */
+    uint64_t released; /* last time */
+    uint64_t next;     /* requests sent */
     uint64_t outstanding;
-    bool stopped;             /* send nothing more */
+    bool stopped; /* send nothing more */
 
     /* The workload. build writes request INDEX into OUT and returns its length. */
     size_t (*build)(void *context, uint64_t index, char out[HTTP_REQUEST_MAX]);

@@ -131,8 +131,8 @@ static json_t *measure(struct probe *probe, unsigned count, unsigned rows, doubl
     double p50 = (double)histogram_percentile(probe->latency, 50) / 1e6;
     double p99 = (double)histogram_percentile(probe->latency, 99) / 1e6;
     printf("L2: %u connections x %4u rows: %8.0f rows/s, PostgreSQL %6.2f us/row, probe %5.2f"
-           " us/row, commit p50 %7.3f p99 %7.3f ms\n", count, rows, rate, cost[CPU_POSTGRES],
-           cost[CPU_GENERATOR], p50, p99);
+           " us/row, commit p50 %7.3f p99 %7.3f ms\n",
+           count, rows, rate, cost[CPU_POSTGRES], cost[CPU_GENERATOR], p50, p99);
     fflush(stdout);
     return json_pack("{s:i,s:i,s:f,s:f,s:f,s:f,s:f}", "connections", (int)count, "rows", (int)rows,
                      "rate", rate, "postgres_us", cost[CPU_POSTGRES], "probe_us",

@@ -32,8 +32,8 @@ static void stop(int signal_number)
 static int listen_on(uint16_t port)
 {
     int on = 1;
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port),
-                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in own = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -85,8 +85,10 @@ static GString *make_reply(const char *path)
         body = g_strnfill(length, 'x');
     else if (!g_file_get_contents(path, &body, &length, NULL))
         g_error("cannot read %s", path);
-    g_string_printf(reply, "HTTP/1.1 %s\r\nContent-Type: application/json\r\n"
-                    "Content-Length: %zu\r\n\r\n", path == NULL ? "200 OK" : "201 Created", length);
+    g_string_printf(reply,
+                    "HTTP/1.1 %s\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %zu\r\n\r\n",
+                    path == NULL ? "200 OK" : "201 Created", length);
     g_string_append_len(reply, body, (gssize)length);
     return reply;
 }

@@ -12,8 +12,18 @@
 #define BODY_LENGTH 200u
 
 /* Type OIDs of pg_type.dat; they never change. */
-enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25,
-       OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184, OID_UUID = 2950, OID_JSONB = 3802 };
+enum {
+    OID_BOOL = 16,
+    OID_BYTEA = 17,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_VARCHAR = 1043,
+    OID_TIMESTAMPTZ = 1184,
+    OID_UUID = 2950,
+    OID_JSONB = 3802
+};
 
 #define POSTGRES_EPOCH G_GINT64_CONSTANT(946684800000000) /* 2000-01-01 in Unix microseconds */
 
@@ -21,7 +31,7 @@ struct column {
     char *name;
     char *type; /* as SQL spells it */
     unsigned oid;
-    bool unique;   /* part of a unique index: needs a fresh value per row */
+    bool unique; /* part of a unique index: needs a fresh value per row */
     bool fixed_null;
     GBytes *fixed; /* value for every row */
 };
@@ -150,8 +160,10 @@ struct row_batch row_maker_batch(struct row_maker *maker, unsigned slot, unsigne
         maker->values[slot][c] = (const char *)maker->arrays[slot][c]->data;
         maker->lengths[slot][c] = (int)maker->arrays[slot][c]->len;
     }
-    return (struct row_batch){.columns = maker->count, .values = maker->values[slot],
-                              .lengths = maker->lengths[slot], .formats = maker->formats};
+    return (struct row_batch){.columns = maker->count,
+                              .values = maker->values[slot],
+                              .lengths = maker->lengths[slot],
+                              .formats = maker->formats};
 }
 
 /* What a real row holds in COLUMN; sets fixed or fixed_null. Nothing for columns that differ from
@@ -165,14 +177,14 @@ static void take_sample(struct column *column, PGresult *sample)
         return;
     column->fixed_null = PQgetisnull(sample, 0, field) != 0;
     if (!varies && !column->fixed_null)
-        column->fixed = g_bytes_new(PQgetvalue(sample, 0, field),
-                                    (gsize)PQgetlength(sample, 0, field));
+        column->fixed =
+            g_bytes_new(PQgetvalue(sample, 0, field), (gsize)PQgetlength(sample, 0, field));
 }
 
 static bool known_type(unsigned oid)
 {
-    static const unsigned known[] = {OID_BOOL, OID_INT8, OID_INT2, OID_INT4, OID_TEXT, OID_VARCHAR,
-                                     OID_BYTEA, OID_TIMESTAMPTZ, OID_UUID, OID_JSONB};
+    static const unsigned known[] = {OID_BOOL,    OID_INT8,  OID_INT2,        OID_INT4, OID_TEXT,
+                                     OID_VARCHAR, OID_BYTEA, OID_TIMESTAMPTZ, OID_UUID, OID_JSONB};
     for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
         if (known[i] == oid)
             return true;
@@ -197,8 +209,8 @@ static void add_column(struct row_maker *maker, PGresult *catalog, int row, PGre
     };
     bool sampled = sample != NULL && PQntuples(sample) > 0;
     take_sample(&column, sample);
-    bool wanted = sampled ? !column.fixed_null
-                          : ordinary(&column, *PQgetvalue(catalog, row, 3) == 't');
+    bool wanted =
+        sampled ? !column.fixed_null : ordinary(&column, *PQgetvalue(catalog, row, 3) == 't');
     if (!wanted || (column.fixed == NULL && !known_type(column.oid))) {
         if (wanted)
             fprintf(stderr, "column %s of type %s is left out\n", column.name, column.type);

@@ -37,23 +37,23 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
     const GOptionEntry entries[] = {
         {"stack", 's', 0, G_OPTION_ARG_FILENAME, &arguments->stack,
          "JSON that scripts/stack prints", "FILE"},
-        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload,
-         "w1, w1b, w2, w9 or w11", "NAME"},
+        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload, "w1, w1b, w2, w9 or w11",
+         "NAME"},
         {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments->rate,
          "messages per second, by a fixed schedule", "N"},
         {"peak", 0, 0, G_OPTION_ARG_NONE, &arguments->peak,
          "w1: search the highest rate with p99 < 50 ms", NULL},
         {"closed", 0, 0, G_OPTION_ARG_NONE, &arguments->closed,
          "w1: closed loop, as fast as it goes", NULL},
-        {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &arguments->seconds,
-         "measured time of a run (10)", "N"},
+        {"seconds", 't', 0, G_OPTION_ARG_DOUBLE, &arguments->seconds, "measured time of a run (10)",
+         "N"},
         {"warmup", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->warmup, "load before it (2)", "N"},
         {"tick", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->tick,
          "release sends at most every so many microseconds (0)", "N"},
-        {"connections", 'c', 0, G_OPTION_ARG_INT, &arguments->connections,
-         "HTTP connections (256)", "N"},
-        {"users", 0, 0, G_OPTION_ARG_INT, &arguments->users,
-         "senders, and as many receivers (512)", "N"},
+        {"connections", 'c', 0, G_OPTION_ARG_INT, &arguments->connections, "HTTP connections (256)",
+         "N"},
+        {"users", 0, 0, G_OPTION_ARG_INT, &arguments->users, "senders, and as many receivers (512)",
+         "N"},
         {"conversations", 'k', 0, G_OPTION_ARG_INT, &arguments->conversations,
          "conversations (10000)", "N"},
         {"idle", 0, 0, G_OPTION_ARG_INT, &arguments->idle, "w9: idle sockets (10000)", "N"},
@@ -104,8 +104,8 @@ static bool validate(const struct arguments *arguments)
     }
     bool rated = arguments->rate > 0;
     bool modes = strcmp(name, "w1") == 0
-        ? rated + (arguments->peak != 0) + (arguments->closed != 0) == 1
-        : rated == (strcmp(name, "w1b") != 0 && strcmp(name, "w11") != 0);
+                     ? rated + (arguments->peak != 0) + (arguments->closed != 0) == 1
+                     : rated == (strcmp(name, "w1b") != 0 && strcmp(name, "w11") != 0);
     if (!modes)
         fprintf(stderr, "w1 takes one of --rate, --peak, --closed; w2 and w9 take --rate\n");
     return modes;
@@ -153,8 +153,8 @@ static json_t *measure(const struct arguments *arguments, const struct stack *st
     struct cpu *cpu = cpu_new(stack);
     json_t *root = NULL;
     workload.cpu = cpu;
-    workload.drive = drive_new(workload.engine, &stack->rest,
-                               single ? 1 : (unsigned)arguments->connections);
+    workload.drive =
+        drive_new(workload.engine, &stack->rest, single ? 1 : (unsigned)arguments->connections);
     if (workload.drive != NULL)
         workload.drive->tick = (uint64_t)(arguments->tick * 1e3);
     if (workload.drive != NULL)
@@ -176,7 +176,8 @@ static int perform(const struct arguments *arguments)
     struct stack *stack = stack_read(arguments->stack);
     if (stack == NULL)
         return 2;
-    raise_file_limit((unsigned)(arguments->connections + 4 * arguments->users + arguments->idle) + 256);
+    raise_file_limit((unsigned)(arguments->connections + 4 * arguments->users + arguments->idle) +
+                     256);
     json_t *root = measure(arguments, stack);
     bool valid = json_is_true(json_object_get(root, "valid"));
     if (root != NULL && arguments->json != NULL &&
@@ -191,8 +192,12 @@ static int perform(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.seconds = 10, .warmup = 2, .idle_seconds = 65,
-                                  .connections = 256, .users = 512, .conversations = 10000,
+    struct arguments arguments = {.seconds = 10,
+                                  .warmup = 2,
+                                  .idle_seconds = 65,
+                                  .connections = 256,
+                                  .users = 512,
+                                  .conversations = 10000,
                                   .idle = 10000};
     bool understood = parse(&arguments, argc, argv) && validate(&arguments);
     int status = understood ? perform(&arguments) : 2;

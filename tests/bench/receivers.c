@@ -11,7 +11,7 @@
 
 #define HANDSHAKES_MAX 64
 #define STALL_NS 15000000000u
-#define PER_ADDRESS 20000u         /* sockets per source address: well below the port range */
+#define PER_ADDRESS 20000u        /* sockets per source address: well below the port range */
 #define FIRST_ADDRESS 0x7f000002u /* 127.0.0.2 */
 
 static bool is_type(const char *text, size_t length, const char *type)

@@ -10,8 +10,8 @@ struct receivers {
     const struct ws_target *target;
     unsigned count;
     struct ws_client *clients;
-    unsigned opened;  /* greeted so far */
-    unsigned lost;    /* closed by the server since */
+    unsigned opened; /* greeted so far */
+    unsigned lost;   /* closed by the server since */
     uint16_t last_close_code;
     void (*text)(void *context, const char *text, size_t length); /* may be NULL */
     void *context;

@@ -35,8 +35,10 @@ static json_t *report_cpu(const struct send_run *run)
         json_object_set_new(cpu, cpu_role_names[role], json_real(cost));
     }
     double span = (double)(run->after.at - run->before.at);
-    double own = run->after.at == 0 ? 0
-        : (double)(run->after.ns[CPU_GENERATOR] - run->before.ns[CPU_GENERATOR]) / span;
+    double own =
+        run->after.at == 0
+            ? 0
+            : (double)(run->after.ns[CPU_GENERATOR] - run->before.ns[CPU_GENERATOR]) / span;
     printf("  (generator %.0f %% of a core)\n", own * 100);
     if (own > 0.9)
         printf("  WARNING: the generator itself was short of CPU\n");
@@ -69,13 +71,14 @@ json_t *report_send(const char *name, const struct send_run *run, bool unchecked
     if (run->plan.rate > 0)
         printf(" of %.0f asked for", run->plan.rate);
     printf(", %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64
-           " broken\n", run->sent, run->acked, run->refused, run->broken);
+           " broken\n",
+           run->sent, run->acked, run->refused, run->broken);
     report_print_latency("201", run->latency);
     json_t *root = json_pack("{s:s,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:o,s:o}", "name", name, "asked",
-        run->plan.rate, "rate", send_rate(run), "seconds", run->plan.seconds, "sent",
-        (json_int_t)run->sent, "acknowledged", (json_int_t)run->acked, "refused",
-        (json_int_t)run->refused, "broken", (json_int_t)run->broken, "latency_ms",
-        report_latency(run->latency), "cpu", report_cpu(run));
+                             run->plan.rate, "rate", send_rate(run), "seconds", run->plan.seconds,
+                             "sent", (json_int_t)run->sent, "acknowledged", (json_int_t)run->acked,
+                             "refused", (json_int_t)run->refused, "broken", (json_int_t)run->broken,
+                             "latency_ms", report_latency(run->latency), "cpu", report_cpu(run));
     if (run->plan.rate > 0) {
         report_print_latency("late", run->lateness);
         json_object_set_new(root, "lateness_ms", report_latency(run->lateness));
@@ -83,7 +86,8 @@ json_t *report_send(const char *name, const struct send_run *run, bool unchecked
     if (run->plan.deliver) {
         report_print_latency("frame", run->delivery);
         printf("  frames: %" PRIu64 " received, %" PRIu64 " out of order or repeated, %" PRIu64
-               " of other runs\n", run->received, run->disordered, run->foreign);
+               " of other runs\n",
+               run->received, run->disordered, run->foreign);
         json_object_set_new(root, "delivery_ms", report_latency(run->delivery));
         json_object_set_new(root, "received", json_integer((json_int_t)run->received));
         json_object_set_new(root, "disordered", json_integer((json_int_t)run->disordered));

@@ -107,7 +107,8 @@ static void take_frame(void *context, const char *text, size_t length)
         memcmp(fields[0].value, "message.new", fields[0].length) != 0)
         return;
     uint64_t index = fields[3].length == WORLD_TEXT_LENGTH
-        ? scan_number(fields[3].value + sizeof run->tag, 10) : UINT64_MAX;
+                         ? scan_number(fields[3].value + sizeof run->tag, 10)
+                         : UINT64_MAX;
     if (index >= run->drive->next || memcmp(fields[3].value, run->tag, sizeof run->tag) != 0) {
         run->foreign++;
         return;
@@ -150,8 +151,8 @@ static struct send_run *send_new(const struct world *world, struct drive *drive,
     run->world = world;
     run->drive = drive;
     run->plan = plan;
-    run->plan.conversations = MIN(plan.conversations != 0 ? plan.conversations : UINT_MAX,
-                                  world->conversations_count);
+    run->plan.conversations =
+        MIN(plan.conversations != 0 ? plan.conversations : UINT_MAX, world->conversations_count);
     run->capacity = (uint64_t)MIN(count, (double)RECORDS_MAX);
     /* Untouched pages of a closed run's generous array cost nothing. */
     run->records = g_new0(struct send_record, run->capacity);

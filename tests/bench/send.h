@@ -9,16 +9,16 @@
 #include "tests/bench/world.h"
 
 struct send_plan {
-    double rate;       /* messages per second; 0: closed loop */
-    double warmup;     /* seconds */
-    double seconds;    /* of the window */
+    double rate;            /* messages per second; 0: closed loop */
+    double warmup;          /* seconds */
+    double seconds;         /* of the window */
     unsigned conversations; /* only the first so many; 0: all */
-    bool deliver;      /* receivers[] of the world have sockets: measure delivery, too */
+    bool deliver;           /* receivers[] of the world have sockets: measure delivery, too */
 };
 
 /* What became of message i. */
 struct send_record {
-    uint8_t id[16];        /* of the server; all zero: not acknowledged */
+    uint8_t id[16]; /* of the server; all zero: not acknowledged */
     uint64_t seq;
     uint32_t conversation; /* index in the world */
     uint32_t frames;       /* times the receiver saw it */
@@ -30,7 +30,7 @@ struct send_run {
     struct send_plan plan;
     struct send_record *records;
     uint64_t capacity;
-    char tag[10];                /* "bXXXXXXXX-": client_id prefix of this run */
+    char tag[10]; /* "bXXXXXXXX-": client_id prefix of this run */
     char body[WORLD_BODY_LENGTH];
     uint64_t seed;
     uint64_t window_start;
@@ -38,19 +38,19 @@ struct send_run {
     const struct cpu *cpu;
     struct cpu_sample before;
     struct cpu_sample after;
-    struct histogram *latency;   /* intended send → 201 */
-    struct histogram *delivery;  /* intended send → frame at the receiver */
+    struct histogram *latency;  /* intended send → 201 */
+    struct histogram *delivery; /* intended send → frame at the receiver */
     struct histogram *lateness;
     uint64_t sent;
     uint64_t acked;
     uint64_t acked_in_window;
-    uint64_t refused;            /* replies other than 201 */
-    uint64_t broken;             /* connections that failed with a request in flight */
-    uint64_t received;           /* first frames */
-    uint64_t disordered;         /* frames out of seq order, repeated, or in a wrong conversation */
-    uint64_t foreign;            /* frames of messages that are not of this run */
-    uint64_t *last_seq;          /* per conversation, at the receiver */
-    bool drained;                /* every send was answered in time, every frame came */
+    uint64_t refused;    /* replies other than 201 */
+    uint64_t broken;     /* connections that failed with a request in flight */
+    uint64_t received;   /* first frames */
+    uint64_t disordered; /* frames out of seq order, repeated, or in a wrong conversation */
+    uint64_t foreign;    /* frames of messages that are not of this run */
+    uint64_t *last_seq;  /* per conversation, at the receiver */
+    bool drained;        /* every send was answered in time, every frame came */
 };
 
 /* Runs PLAN to the end, including the wait for what is in flight. */

@@ -16,10 +16,10 @@ struct stack {
     struct endpoint rest;
     struct ws_target ws;
     struct endpoint admin; /* port 0: unknown */
-    char *database; /* URI; NULL: unknown, then nothing can be checked */
+    char *database;        /* URI; NULL: unknown, then nothing can be checked */
     char *secret;
-    char *issuer;   /* NULL: none */
-    char *audience; /* NULL: none */
+    char *issuer;               /* NULL: none */
+    char *audience;             /* NULL: none */
     GArray *pids[CPU_ROLE_MAX]; /* of int; without children */
 };
 

@@ -13,8 +13,8 @@
 
 static struct send_plan plan_of(const struct workload *workload, double rate)
 {
-    return (struct send_plan){.rate = rate, .warmup = workload->warmup,
-                              .seconds = workload->seconds};
+    return (struct send_plan){
+        .rate = rate, .warmup = workload->warmup, .seconds = workload->seconds};
 }
 
 json_t *workload_send(struct workload *workload)
@@ -75,8 +75,8 @@ json_t *workload_peak(struct workload *workload)
     bool fine = false;
     for (int i = 0; i < PEAK_CONFIRMATIONS && low > 0 && !fine; i++, low *= 0.93) {
         json_decref(root);
-        run = send_run(workload->world, workload->drive, workload->cpu, plan_of(workload, low),
-                       NULL);
+        run =
+            send_run(workload->world, workload->drive, workload->cpu, plan_of(workload, low), NULL);
         fine = carried(run);
         root = report_send("W1 peak", run, workload->unchecked);
         send_free(run);
@@ -98,15 +98,13 @@ static const char *receiver_token(void *context, unsigned index)
 json_t *workload_deliver(struct workload *workload)
 {
     struct world *world = workload->world;
-    struct receivers *receivers =
-        receivers_new(workload->engine, &workload->stack->ws, world->receivers_count,
-                      receiver_token, world);
+    struct receivers *receivers = receivers_new(workload->engine, &workload->stack->ws,
+                                                world->receivers_count, receiver_token, world);
     if (receivers == NULL)
         return NULL;
     struct send_plan plan = plan_of(workload, workload->rate);
     plan.deliver = true;
-    struct send_run *run =
-        send_run(world, workload->drive, workload->cpu, plan, receivers);
+    struct send_run *run = send_run(world, workload->drive, workload->cpu, plan, receivers);
     json_t *root = report_send("W2", run, workload->unchecked);
     send_free(run);
     receivers_free(receivers);

@@ -29,8 +29,8 @@ static struct receivers *open_idle(struct workload *workload)
 {
     struct idle_users users = {.stack = workload->stack};
     uint64_t start = now_ns();
-    struct receivers *idle = receivers_new(workload->engine, &workload->stack->ws, workload->idle,
-                                           idle_token, &users);
+    struct receivers *idle =
+        receivers_new(workload->engine, &workload->stack->ws, workload->idle, idle_token, &users);
     g_free(users.token);
     if (idle != NULL)
         printf("W9: %u sockets opened in %.1f s\n", workload->idle,
@@ -71,10 +71,10 @@ static void add_idle_cpu(json_t *root, const struct workload *workload, struct r
     struct cpu_sample before = cpu_take(workload->cpu);
     receivers_idle(idle, (uint64_t)(workload->idle_seconds * 1e9));
     struct cpu_sample after = cpu_take(workload->cpu);
-    double share = (double)(after.ns[CPU_BRIDGE] - before.ns[CPU_BRIDGE]) /
-                   (double)(after.at - before.at);
-    printf("W9: bridge uses %.2f %% of a core while idle (%.0f s), %u sockets lost\n",
-           share * 100, workload->idle_seconds, idle->lost);
+    double share =
+        (double)(after.ns[CPU_BRIDGE] - before.ns[CPU_BRIDGE]) / (double)(after.at - before.at);
+    printf("W9: bridge uses %.2f %% of a core while idle (%.0f s), %u sockets lost\n", share * 100,
+           workload->idle_seconds, idle->lost);
     json_object_set_new(root, "idle_cpu_share", json_real(share));
     json_object_set_new(root, "lost", json_integer(idle->lost));
 }

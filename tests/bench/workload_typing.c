@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* W11: everybody types. Each sender says in turn that it types and that it does not, so each frame in
- * is one frame out at the receiver; beside it the plain send() loop to as many sockets (L5). */
+/* W11: everybody types. Each sender says in turn that it types and that it does not, so each frame
+ * in is one frame out at the receiver; beside it the plain send() loop to as many sockets (L5). */
 #include <errno.h>
 #include <glib.h>
 #include <netinet/in.h>
@@ -14,12 +14,14 @@
 #include "tests/bench/schedule.h"
 #include "tests/bench/workload.h"
 
-#define PERIOD_NS 1250000000u /* between two changes of one typist: above the pace of one second */
-#define FRAME_BYTES 240       /* of L5: what a typing frame has on the wire */
+#define PERIOD_NS                                                                                  \
+    1250000000u         /* between two changes of one typist: above the pace of one second         \
+                         */
+#define FRAME_BYTES 240 /* of L5: what a typing frame has on the wire */
 #define LIMIT_ROUNDS 20
 #define SETTLE_NS 3000000000u
 #define SETTLE_ROUNDS 60
-#define SETTLED_RATE 5.0 /* statements per second */
+#define SETTLED_RATE 5.0       /* statements per second */
 #define STATEMENTS_SLACK 0.001 /* per frame, beyond what idleness costs */
 
 struct typing_run {
@@ -43,8 +45,8 @@ static uint64_t own_cpu_ns(void)
 static bool tcp_pair(int listener, const struct sockaddr_in *address, int ret_pair[2])
 {
     ret_pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected = ret_pair[0] >= 0 && connect(ret_pair[0], (const void *)address,
-                                                 sizeof *address) == 0;
+    bool connected =
+        ret_pair[0] >= 0 && connect(ret_pair[0], (const void *)address, sizeof *address) == 0;
     ret_pair[1] = connected ? accept(listener, NULL, NULL) : -1;
     return ret_pair[1] >= 0;
 }
@@ -52,13 +54,11 @@ static bool tcp_pair(int listener, const struct sockaddr_in *address, int ret_pa
 /* CPU nanoseconds of one send() of a frame to one of COUNT sockets; 0: could not be measured. */
 static double limit_send(unsigned count)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool fine = listener >= 0 && bind(listener, (void *)&address, length) == 0 &&
-                listen(listener, 128) == 0 &&
-                getsockname(listener, (void *)&address, &length) == 0;
+                listen(listener, 128) == 0 && getsockname(listener, (void *)&address, &length) == 0;
     g_autofree int *pairs = g_new0(int, (gsize)count * 2);
     unsigned made = 0;
     for (; fine && made < count; made++)
@@ -146,10 +146,10 @@ static bool send_one(struct typing_run *run, uint64_t index)
     unsigned sender = (unsigned)(index % run->world->senders_count);
     bool active = index / run->world->senders_count % 2 == 0;
     char text[160];
-    int length = snprintf(
-        text, sizeof text,
-        "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%s\",\"active\":%s}}",
-        run->world->conversations[sender].id, active ? "true" : "false");
+    int length =
+        snprintf(text, sizeof text,
+                 "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%s\",\"active\":%s}}",
+                 run->world->conversations[sender].id, active ? "true" : "false");
     run->sent++;
     return ws_send_text(&run->typists->clients[sender], text, (size_t)length);
 }
@@ -188,7 +188,8 @@ static void report(json_t *root, const struct typing_run *run, uint64_t cpu_ns, 
     json_object_set_new(root, "ratio", json_real(limit_ns / frame_ns));
 }
 
-/* Waits until everybody's coming online has been dealt with; what idleness costs per second then. */
+/* Waits until everybody's coming online has been dealt with; what idleness costs per second then.
+ */
 static double settle(struct workload *workload, struct typing_run *run)
 {
     double rate = 0;
@@ -234,10 +235,9 @@ json_t *workload_typing(struct workload *workload)
     struct typing_run run = {.world = world};
     json_t *root = json_pack("{s:s,s:i}", "name", "W11", "typists", (int)world->senders_count);
     bool valid = world->conversations_count >= world->senders_count;
-    struct receivers *readers =
-        valid ? receivers_new(workload->engine, &workload->stack->ws, world->receivers_count,
-                              receiver_token, world)
-              : NULL;
+    struct receivers *readers = valid ? receivers_new(workload->engine, &workload->stack->ws,
+                                                      world->receivers_count, receiver_token, world)
+                                      : NULL;
     if (readers != NULL) {
         readers->text = count_typing;
         readers->context = &run;

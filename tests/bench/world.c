@@ -56,7 +56,8 @@ static size_t build_user(void *context, uint64_t index, char out[HTTP_REQUEST_MA
 {
     struct world *world = context;
     const struct world_user *user = index < world->senders_count
-        ? &world->senders[index] : &world->receivers[index - world->senders_count];
+                                        ? &world->senders[index]
+                                        : &world->receivers[index - world->senders_count];
     return (size_t)g_snprintf(
         out, HTTP_REQUEST_MAX,
         "GET /api/users/me HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
@@ -104,12 +105,12 @@ static size_t build_first(void *context, uint64_t index, char out[HTTP_REQUEST_M
     struct world *world = context;
     const struct world_conversation *conversation = &world->conversations[index];
     static const char body[] = "{\"content\":\"first\"}";
-    return (size_t)g_snprintf(
-        out, HTTP_REQUEST_MAX,
-        "POST /api/conversations/%s/messages HTTP/1.1\r\nHost: bench\r\n"
-        "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-        "Content-Length: %zu\r\n\r\n%s",
-        conversation->id, world->senders[conversation->sender].token, sizeof body - 1, body);
+    return (size_t)g_snprintf(out, HTTP_REQUEST_MAX,
+                              "POST /api/conversations/%s/messages HTTP/1.1\r\nHost: bench\r\n"
+                              "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                              "Content-Length: %zu\r\n\r\n%s",
+                              conversation->id, world->senders[conversation->sender].token,
+                              sizeof body - 1, body);
 }
 
 static void take_first(void *context, const struct http_client *client,

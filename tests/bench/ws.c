@@ -134,8 +134,7 @@ static bool take_frame(struct ws_client *client, uint8_t opcode, const char *pay
         return true;
     case OPCODE_CLOSE:
         if (length >= 2)
-            client->close_code =
-                (uint16_t)((uint8_t)payload[0] << 8 | (uint8_t)payload[1]);
+            client->close_code = (uint16_t)((uint8_t)payload[0] << 8 | (uint8_t)payload[1]);
         return false;
     default:
         return false;
@@ -190,8 +189,8 @@ static void client_ready(struct source *source, uint32_t events)
     char *scratch = client->engine->scratch;
     if (client->in_length > 0)
         memcpy(scratch, client->in, client->in_length);
-    ssize_t got = recv(source->fd, scratch + client->in_length,
-                       ENGINE_SCRATCH - client->in_length, 0);
+    ssize_t got =
+        recv(source->fd, scratch + client->in_length, ENGINE_SCRATCH - client->in_length, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {

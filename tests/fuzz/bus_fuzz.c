@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What comes from Redis. As it is, it must be nothing; signed rightly, as by another version of the
- * program, it may say what it likes, and what is kept because of it stays bounded. Lines of the input are
- * messages; one that begins with "!" is taken as it is. */
+ * program, it may say what it likes, and what is kept because of it stays bounded. Lines of the
+ * input are messages; one that begins with "!" is taken as it is. */
 #include "config.h"
 
 #include <stdint.h>
@@ -19,7 +19,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct options settings = {.xmpp_secret = (char[]){SECRET}, .cluster_instance = (char[]){"me"}};
+static struct options settings = {.xmpp_secret = (char[]){SECRET},
+                                  .cluster_instance = (char[]){"me"}};
 static unsigned heard;
 
 static bool publish(void *data, const char *bytes, size_t length)
@@ -52,8 +53,8 @@ static void sign(const char *text, size_t length, char ret_digest[33])
     g_autoptr(GHmac) hmac = g_hmac_new(G_CHECKSUM_SHA256, (const guchar *)SECRET, strlen(SECRET));
     g_hmac_update(hmac, (const guchar *)purpose, sizeof purpose);
     g_hmac_get_digest(hmac, key, &key_length);
-    g_autofree char *hex = g_compute_hmac_for_data(G_CHECKSUM_SHA256, key, sizeof key,
-                                                   (const guchar *)text, length);
+    g_autofree char *hex =
+        g_compute_hmac_for_data(G_CHECKSUM_SHA256, key, sizeof key, (const guchar *)text, length);
     g_strlcpy(ret_digest, hex, 33);
 }
 

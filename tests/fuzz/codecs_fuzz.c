@@ -100,8 +100,7 @@ static void run_profile(xmpp_stanza_t *stanza)
     vcard_update_parse(stanza);
     if (pubsub_request_parse(stanza, &request) && !*request.node)
         abort();
-    if (!(pubsub_event_parse(stanza, &item) || pubsub_result_parse(stanza, &item)) ||
-        !item.payload)
+    if (!(pubsub_event_parse(stanza, &item) || pubsub_result_parse(stanza, &item)) || !item.payload)
         return;
     avatar_metadata_parse(item.payload, &info);
     avatar_data_parse(item.payload);

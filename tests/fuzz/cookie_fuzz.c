@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a stranger writes into headers: a cookie that is found is one of ours and stands there once;
- * addresses are read within their bounds; the plain form of an origin is an origin, and its own one. */
+ * addresses are read within their bounds; the plain form of an origin is an origin, and its own
+ * one. */
 #include "config.h"
 
 #include <stdint.h>
@@ -21,7 +22,8 @@ static void check_origin(const char *text)
     g_autofree char *again = normal ? origin_normal(normal) : NULL;
     if (g_strcmp0(normal, again) != 0)
         abort();
-    if (normal && (g_hostname_is_non_ascii(normal) || strpbrk(normal, " \t\r\n/?#@*") != strchr(normal, '/')))
+    if (normal &&
+        (g_hostname_is_non_ascii(normal) || strpbrk(normal, " \t\r\n/?#@*") != strchr(normal, '/')))
         abort();
     origin_host_is_good(text);
 }

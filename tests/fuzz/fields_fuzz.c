@@ -53,8 +53,10 @@ static void check_values(const struct field_value *values)
 static void check_problem(const struct field_problem *problem)
 {
     struct buffer buf = BUFFER_INIT(4096);
-    problem_write(&buf, &(struct problem){.code = problem->code, .detail = problem->detail,
-                                           .pointer = problem->pointer, .request_id = "id"});
+    problem_write(&buf, &(struct problem){.code = problem->code,
+                                          .detail = problem->detail,
+                                          .pointer = problem->pointer,
+                                          .request_id = "id"});
     json_t *json = json_loads(buf.data, 0, NULL);
     if (buf.overflow || !json)
         abort();

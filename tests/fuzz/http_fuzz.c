@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes at the HTTP server: head, cookies, addresses of proxies, paths, queries and bodies. What comes
- * back is a sequence of whole replies, and when the client has gone nothing of it stays.
+/* Any bytes at the HTTP server: head, cookies, addresses of proxies, paths, queries and bodies.
+ * What comes back is a sequence of whole replies, and when the client has gone nothing of it stays.
  *
  * First byte: the size of the pieces. */
 #include "config.h"
@@ -43,8 +43,8 @@ static bool knows(const char *name)
 
 static void start(void)
 {
-    const struct websocket_upgrade upgrade = {.dialects = dialects, .knows = knows,
-                                              .upgraded = on_upgraded};
+    const struct websocket_upgrade upgrade = {
+        .dialects = dialects, .knows = knows, .upgraded = on_upgraded};
     loop_start();
     fake_core_init(&core);
     struct options *options = (struct options *)(uintptr_t)core.options;
@@ -55,8 +55,8 @@ static void start(void)
         abort();
 }
 
-/* The library may miss that a client went in the middle of a request; then it is idle, and cut in time.
- * Whatever there is must end with the server. */
+/* The library may miss that a client went in the middle of a request; then it is idle, and cut in
+ * time. Whatever there is must end with the server. */
 static void stop(void)
 {
     http_server_free(g_steal_pointer(&server));

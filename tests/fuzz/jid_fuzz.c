@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *settled_again = settled ? jid_settle(settled) : NULL;
     struct jid_parts parts;
 
-    if (settled_again || (settled && !g_utf8_validate(text, -1, NULL) != !g_utf8_validate(settled, -1, NULL)))
+    if (settled_again ||
+        (settled && !g_utf8_validate(text, -1, NULL) != !g_utf8_validate(settled, -1, NULL)))
         abort();
     if (jid_split(text, &parts) != (bare != NULL))
         abort();

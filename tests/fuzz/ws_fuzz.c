@@ -48,7 +48,8 @@ struct sign_in {
 static void refuse(void *data)
 {
     g_autofree struct sign_in *sign_in = data;
-    sign_in->done(NULL, &(struct sign_in_problem){ERROR_UNAUTHENTICATED, "bad", {0}}, sign_in->data);
+    sign_in->done(NULL, &(struct sign_in_problem){ERROR_UNAUTHENTICATED, "bad", {0}},
+                  sign_in->data);
 }
 
 void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
@@ -212,7 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     account->number = 7;
     struct ws_server *server = ws_server_new(&core);
     struct credentials credentials = {.token = data[0] & 1 ? "good" : NULL};
-    ws_server_adopt(server, pair[1], NULL, 0, &credentials, dialect_subprotocols[(data[0] >> 2) % 3]);
+    ws_server_adopt(server, pair[1], NULL, 0, &credentials,
+                    dialect_subprotocols[(data[0] >> 2) % 3]);
     talk(pair[0], data + 1, size - 1, data[0]);
     close(pair[0]);
     turn();

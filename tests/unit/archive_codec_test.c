@@ -87,8 +87,11 @@ START_TEST(numbers_and_times_come_back)
     static const struct {
         const char *hex;
         gint64 number;
-    } numbers[] = {{"fffffffffffffffe", -2}, {"fffffffe", -2}, {"7fffffffffffffff", G_MAXINT64},
-                   {"00000003", 3}, {NULL, 0}};
+    } numbers[] = {{"fffffffffffffffe", -2},
+                   {"fffffffe", -2},
+                   {"7fffffffffffffff", G_MAXINT64},
+                   {"00000003", 3},
+                   {NULL, 0}};
     static const struct {
         const char *hex;
         gint64 wall;
@@ -136,8 +139,12 @@ START_TEST(arrays_are_read_within_their_bytes)
         guint length;
     } arrays[] = {
         {"000000010000000000000b860000000200000001", 0},
-        {"000000010000000000000b86000000020000000100000010" "00112233445566778899aabbccddeeff", 1},
-        {"000000010000000000000b86000000020000000100000010" "0011", 0},
+        {"000000010000000000000b86000000020000000100000010"
+         "00112233445566778899aabbccddeeff",
+         1},
+        {"000000010000000000000b86000000020000000100000010"
+         "0011",
+         0},
         {"000000010000000000000b860000000200000001ffffffff", 0},
         {"000000010000000000000b860000000200000001000000ff00", 0},
     };
@@ -155,17 +162,38 @@ END_TEST
 #define OWN "ffeeddccbbaa99887766554433221100"
 
 /* One-dimensional arrays of two: dimensions, flags, element type, length, lower bound, elements. */
-#define IDS "000000010000000000000b860000000200000001" "00000010" FIRST "00000010" OWN
+#define IDS                                                                                        \
+    "000000010000000000000b860000000200000001"                                                     \
+    "00000010" FIRST "00000010" OWN
 #define NUMBERS                                                                                    \
-    "0000000100000000000000140000000200000001" "00000008" "0000000000000007" "00000008"             \
+    "0000000100000000000000140000000200000001"                                                     \
+    "00000008"                                                                                     \
+    "0000000000000007"                                                                             \
+    "00000008"                                                                                     \
     "0000000000000008"
 
 static PGresult *stored_row(const char *outcome, const char *id)
 {
     PGresult *result = result_new(19);
-    const char *const cells[] = {outcome, id, "0000000000000005", "0000000000000009",
-                                 "0000000000000000", FIRST, FIRST, IDS, NUMBERS, "01", NULL, "01",
-                                 "0000000000000000", "01", "01", NULL, NULL, "01", NULL};
+    const char *const cells[] = {outcome,
+                                 id,
+                                 "0000000000000005",
+                                 "0000000000000009",
+                                 "0000000000000000",
+                                 FIRST,
+                                 FIRST,
+                                 IDS,
+                                 NUMBERS,
+                                 "01",
+                                 NULL,
+                                 "01",
+                                 "0000000000000000",
+                                 "01",
+                                 "01",
+                                 NULL,
+                                 NULL,
+                                 "01",
+                                 NULL};
     for (int i = 0; i < 19; i++)
         set_hex(result, i, cells[i]);
     set_text(result, 10, "romeo@example.org");
@@ -255,5 +283,6 @@ START_TEST(codecs_fill_as_many_arrays_as_they_declare)
 END_TEST
 
 UNIT_MAIN("archive_codec", arrays_are_postgresqls, numbers_and_times_come_back,
-          nulls_are_nil_and_null, arrays_are_read_within_their_bytes, stored_message_is_read, own_row_of_a_lost_answer_counts_as_stored,
-          refusal_leaves_the_write_alone, codecs_fill_as_many_arrays_as_they_declare)
+          nulls_are_nil_and_null, arrays_are_read_within_their_bytes, stored_message_is_read,
+          own_row_of_a_lost_answer_counts_as_stored, refusal_leaves_the_write_alone,
+          codecs_fill_as_many_arrays_as_they_declare)

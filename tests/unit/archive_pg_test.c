@@ -60,7 +60,8 @@ static void expect_sql(const char *text, const char *wanted)
     ck_assert_str_eq(value, wanted);
 }
 
-/* What an archive has begun goes on for a moment after it is gone; TRUNCATE would meet its locks. */
+/* What an archive has begun goes on for a moment after it is gone; TRUNCATE would meet its locks.
+ */
 static void wait_until_alone(void)
 {
     for (;;) {
@@ -83,9 +84,9 @@ static void start(void)
     g_free(sql("INSERT INTO users (id, kind, external_id, jid) VALUES"
                " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
                " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));
-    g_autofree char *id = sql(
-        "SELECT result->>'id' FROM change_conversation_open("
-        "'00000000-0000-7000-8000-000000000001', '{\"participant\": \"b\"}')");
+    g_autofree char *id =
+        sql("SELECT result->>'id' FROM change_conversation_open("
+            "'00000000-0000-7000-8000-000000000001', '{\"participant\": \"b\"}')");
     ck_assert(uuid_parse(id, &conversation));
     ck_assert(uuid_parse("00000000-0000-7000-8000-000000000001", &alice));
     options = options_new();
@@ -144,8 +145,8 @@ static void write_done(struct write *write, enum error_code error)
     struct message_write *m = (struct message_write *)(void *)write;
     tally.done++;
     if (error == ERROR_NONE && spans.after > 0)
-        spans.disorder = spans.disorder || write->position <= spans.before ||
-                         write->position > spans.after;
+        spans.disorder =
+            spans.disorder || write->position <= spans.before || write->position > spans.after;
     if (error == ERROR_NONE && write->outcome == OUTCOME_DONE) {
         tally.disorder = tally.disorder || m->seq <= tally.last_seq;
         tally.last_seq = m->seq;
@@ -203,7 +204,8 @@ START_TEST(poison_row_spares_its_neighbours)
     ck_assert_int_eq(tally.error, ERROR_UNPROCESSABLE);
     ck_assert(!tally.disorder);
     expect_sql("SELECT count(*) = 255 AND max(seq) = 255 AND min(seq) = 1 AND bool_and(body ="
-               " to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+               " to_char(seq - 1, 'FM00000000')) FROM messages",
+               "t");
     stop();
 }
 END_TEST
@@ -265,7 +267,8 @@ START_TEST(many_writes_in_order_and_in_few_statements)
     ck_assert(!tally.disorder);
     ck_assert_int_le((metric_get(METRIC_ARCHIVE_STATEMENTS) - before) * 8, 100000);
     expect_sql("SELECT count(*) = 100000 AND max(seq) = 100000 AND bool_and(body ="
-               " to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+               " to_char(seq - 1, 'FM00000000')) FROM messages",
+               "t");
     stop();
 }
 END_TEST
@@ -288,7 +291,8 @@ START_TEST(killed_backend_settles_everything_once)
     ck_assert_uint_eq(tally.stored, added);
     ck_assert(!tally.disorder);
     expect_sql("SELECT count(*) = 5600 AND max(seq) = 5600 AND count(DISTINCT body) = 5600 AND"
-               " bool_and(body = to_char(seq - 1, 'FM00000000')) FROM messages", "t");
+               " bool_and(body = to_char(seq - 1, 'FM00000000')) FROM messages",
+               "t");
     ck_assert_uint_ge(ups, 2);
     stop();
 }
@@ -463,13 +467,15 @@ START_TEST(second_address_is_tried)
 }
 END_TEST
 
-/* It takes connections and says nothing: a machine whose server is frozen. libpq would wait for ever. */
+/* It takes connections and says nothing: a machine whose server is frozen. libpq would wait for
+ * ever. */
 START_TEST(silent_address_is_given_up_for_the_next)
 {
     start();
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)g_ascii_strtoull(PQport(admin), NULL, 10))};
+                                  .sin_port =
+                                      htons((uint16_t)g_ascii_strtoull(PQport(admin), NULL, 10))};
     int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(silent, (struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(listen(silent, 16), 0);
@@ -501,8 +507,8 @@ END_TEST
 START_TEST(batches_know_what_they_took_of_the_log)
 {
     start();
-    struct archive_callbacks callbacks = {.up = came_up, .batch_begin = batch_begin,
-                                          .batch_end = batch_end};
+    struct archive_callbacks callbacks = {
+        .up = came_up, .batch_begin = batch_begin, .batch_end = batch_end};
     memset(&spans, 0, sizeof spans);
     archive = archive_new(options, &callbacks, NULL);
     while (!archive_is_up(archive))
@@ -529,13 +535,20 @@ int main(void)
 {
     if (!g_getenv("TRESTLE_TEST_DATABASE"))
         return 77;
-    const TTest *const tests[] = {
-        poison_row_spares_its_neighbours, marks_and_failures_keep_their_order, many_writes_in_order_and_in_few_statements,
-        killed_backend_settles_everything_once, another_log_is_noticed, absent_server_is_told_after_three_seconds,
-        stuck_batch_is_told_late_and_settled_later, full_queue_refuses_at_once_and_later,
-        what_waits_at_the_end_is_answered, other_schema_is_refused_until_it_fits,
-        second_address_is_tried, silent_address_is_given_up_for_the_next, large_texts_go_in_several_statements,
-        batches_know_what_they_took_of_the_log};
+    const TTest *const tests[] = {poison_row_spares_its_neighbours,
+                                  marks_and_failures_keep_their_order,
+                                  many_writes_in_order_and_in_few_statements,
+                                  killed_backend_settles_everything_once,
+                                  another_log_is_noticed,
+                                  absent_server_is_told_after_three_seconds,
+                                  stuck_batch_is_told_late_and_settled_later,
+                                  full_queue_refuses_at_once_and_later,
+                                  what_waits_at_the_end_is_answered,
+                                  other_schema_is_refused_until_it_fits,
+                                  second_address_is_tried,
+                                  silent_address_is_given_up_for_the_next,
+                                  large_texts_go_in_several_statements,
+                                  batches_know_what_they_took_of_the_log};
     Suite *suite = suite_create("archive_pg");
     TCase *tcase = tcase_create("archive_pg");
     tcase_set_timeout(tcase, 120);

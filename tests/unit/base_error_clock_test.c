@@ -101,5 +101,5 @@ START_TEST(tests_can_move_both_clocks)
 }
 END_TEST
 
-UNIT_MAIN("error_clock", every_row_is_complete, conditions_find_a_code, timestamps, any_number_is_a_timestamp_of_four_digit_years,
-          tests_can_move_both_clocks)
+UNIT_MAIN("error_clock", every_row_is_complete, conditions_find_a_code, timestamps,
+          any_number_is_a_timestamp_of_four_digit_years, tests_can_move_both_clocks)

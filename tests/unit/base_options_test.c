@@ -123,8 +123,8 @@ START_TEST(domains_and_localhost_are_brought_to_one_form)
     ck_assert_str_eq(options->xmpp_server_domain, "example.org");
     ck_assert_str_eq(options->xmpp_host, "127.0.0.1");
     g_autoptr(trestle_options) letters =
-        parse_good("[xmpp]\ndomain=app.XN--BCHER-KVA.example.\nserver_domain=B\u00dcCHER.example\nsecret=s\n"
-                   DATABASE AUTH);
+        parse_good("[xmpp]\ndomain=app.XN--BCHER-KVA.example.\nserver_domain=B\u00dcCHER."
+                   "example\nsecret=s\n" DATABASE AUTH);
     ck_assert_str_eq(letters->xmpp_domain, "app.b\u00fccher.example");
     ck_assert_str_eq(letters->xmpp_server_domain, "b\u00fccher.example");
 }
@@ -401,8 +401,9 @@ START_TEST(defaults_are_within_their_bounds)
 }
 END_TEST
 
-UNIT_MAIN("options", defaults_and_given_values, a_byte_order_mark_is_skipped, domains_and_localhost_are_brought_to_one_form,
-          bad_files, endless_names_make_short_messages, files_that_are_none,
-          one_mebibyte_is_the_ceiling, secrets_from_files, bad_secret_files,
-          public_keys_may_be_public, the_sample_loads_once_filled_in,
-          help_sample_and_manual_name_every_option, defaults_are_within_their_bounds)
+UNIT_MAIN("options", defaults_and_given_values, a_byte_order_mark_is_skipped,
+          domains_and_localhost_are_brought_to_one_form, bad_files,
+          endless_names_make_short_messages, files_that_are_none, one_mebibyte_is_the_ceiling,
+          secrets_from_files, bad_secret_files, public_keys_may_be_public,
+          the_sample_loads_once_filled_in, help_sample_and_manual_name_every_option,
+          defaults_are_within_their_bounds)

@@ -76,9 +76,8 @@ START_TEST(members_are_found_at_their_depth_only)
     static const char text[] =
         "{ \"sender\" : {\"id\" : \"inner\", \"seq\": 1}, \"list\":[{\"id\":2}],"
         "\"content\":\"a \\\"id\\\":9 }\\\\\", \"id\" : \"outer\" ,\"seq\":42}";
-    struct scan_field fields[] = {{.key = "id", .depth = 1},
-                                  {.key = "seq", .depth = 1},
-                                  {.key = "content", .depth = 1}};
+    struct scan_field fields[] = {
+        {.key = "id", .depth = 1}, {.key = "seq", .depth = 1}, {.key = "content", .depth = 1}};
     ck_assert(scan_json(text, strlen(text), fields, G_N_ELEMENTS(fields)));
     ck_assert_uint_eq(fields[0].length, 5);
     ck_assert(memcmp(fields[0].value, "outer", 5) == 0);

@@ -14,14 +14,13 @@
 #include "tests/unit/unit.h"
 
 static char shared[] = "shared", another[] = "another", names[3][2] = {"b", "a", "c"};
-static struct options options[3] = {
-    {.xmpp_secret = shared, .cluster_instance = names[0]},
-    {.xmpp_secret = shared, .cluster_instance = names[1]},
-    {.xmpp_secret = another, .cluster_instance = names[2]}};
+static struct options options[3] = {{.xmpp_secret = shared, .cluster_instance = names[0]},
+                                    {.xmpp_secret = shared, .cluster_instance = names[1]},
+                                    {.xmpp_secret = another, .cluster_instance = names[2]}};
 static struct core cores[3];
-static GQueue wire;       /* GBytes */
-static bool cut;          /* nothing gets onto the wire */
-static GString *heard;    /* what handlers and watchers of cores[0] were told */
+static GQueue wire;    /* GBytes */
+static bool cut;       /* nothing gets onto the wire */
+static GString *heard; /* what handlers and watchers of cores[0] were told */
 
 static bool publish(void *data, const char *bytes, size_t length)
 {
@@ -293,7 +292,8 @@ START_TEST(users_go_with_their_instance)
 }
 END_TEST
 
-/* An instance says good-bye before its sockets close: what it says of them then takes no place for ever. */
+/* An instance says good-bye before its sockets close: what it says of them then takes no place for
+ * ever. */
 START_TEST(whoever_has_left_takes_no_place)
 {
     begin(2);
@@ -354,8 +354,8 @@ START_TEST(what_was_missed_is_told_again)
 END_TEST
 
 UNIT_MAIN("bus", alone_nothing_happens, others_are_heard_once_and_in_order,
-          who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped, what_was_heard_is_not_heard_again,
-          a_message_of_long_ago_brings_no_instance_back, too_large_is_not_sent,
-          good_bye_is_final, users_elsewhere_are_known, users_go_with_their_instance,
-          whoever_has_left_takes_no_place,
+          who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped,
+          what_was_heard_is_not_heard_again, a_message_of_long_ago_brings_no_instance_back,
+          too_large_is_not_sent, good_bye_is_final, users_elsewhere_are_known,
+          users_go_with_their_instance, whoever_has_left_takes_no_place,
           what_was_missed_is_told_again)

@@ -17,8 +17,8 @@
 
 /* One instance under test, one that only publishes. */
 static char name[] = "one";
-static struct options options = {.xmpp_secret = name, .cluster_instance = name,
-                                 .websocket_resume_max = 3};
+static struct options options = {
+    .xmpp_secret = name, .cluster_instance = name, .websocket_resume_max = 3};
 static struct core core, other;
 static GQueue wire; /* GBytes, what `other` has published */
 

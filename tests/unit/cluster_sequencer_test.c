@@ -186,8 +186,8 @@ END_TEST
 
 /* ---- Against a model ------------------------------------------------------------------------------- */
 
-/* The log cut into transactions, published in a random order, some twice, some never, some in parts;
- * holes are passed over up to a transaction's end, as a fill does. */
+/* The log cut into transactions, published in a random order, some twice, some never, some in
+ * parts; holes are passed over up to a transaction's end, as a fill does. */
 static void random_run(guint32 seed)
 {
     g_autoptr(GRand) random = g_rand_new_with_seed(seed);

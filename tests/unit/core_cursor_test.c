@@ -20,9 +20,11 @@ END_TEST
 
 START_TEST(nothing_else_is_one)
 {
-    const char *const bad[] = {"", "-", "a", "abc", "abc-", "abc--1", "abc-+1", "abc- 1", "abc-1 ",
-                               "abc-1x", "abc-0x1", "abcd-1", "ab-1", "ABC-1", "abc_1",
-                               "abc-1234567890123456789", "abc-1\n", "xabc-1"};
+    const char *const bad[] = {"",        "-",      "a",       "abc",
+                               "abc-",    "abc--1", "abc-+1",  "abc- 1",
+                               "abc-1 ",  "abc-1x", "abc-0x1", "abcd-1",
+                               "ab-1",    "ABC-1",  "abc_1",   "abc-1234567890123456789",
+                               "abc-1\n", "xabc-1"};
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         gint64 position = 77;
         ck_assert_msg(!cursor_parse(bad[i], "abc", &position), "%s", bad[i]);
@@ -36,8 +38,8 @@ START_TEST(an_ended_epoch_is_good_up_to_its_end)
     static const struct {
         const char *text;
         gint64 position; /* -1: refused */
-    } rows[] = {{"new-99", 99}, {"old-70", 70}, {"old-71", -1}, {"older-5", 5},
-                {"older-6", -1}, {"ol-1", -1}, {"olds-1", -1}, {"70-1", -1}};
+    } rows[] = {{"new-99", 99},  {"old-70", 70}, {"old-71", -1}, {"older-5", 5},
+                {"older-6", -1}, {"ol-1", -1},   {"olds-1", -1}, {"70-1", -1}};
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         gint64 position = -1;
         bool good = cursor_accept(rows[i].text, "new", "old:70 older:5", &position);

@@ -62,12 +62,12 @@ static void start(void)
     relations_init(&core);
     pairs_init(&core);
     take("one", 100, "", LOG_OTHER);
-    struct account_row row = {.jid = "alice@app.example.org", .name = "Alice", .json = "{}",
-                              .number = 1, .hosted = true};
+    struct account_row row = {
+        .jid = "alice@app.example.org", .name = "Alice", .json = "{}", .number = 1, .hosted = true};
     uuid_parse(ALICE, &row.id);
     alice = account_learn(&core, &row);
-    socket_ = (struct subscriber){.deliver = deliver, .revoked = revoked, .start_anew = start_anew,
-                                  .grant = {.issued = 5}};
+    socket_ = (struct subscriber){
+        .deliver = deliver, .revoked = revoked, .start_anew = start_anew, .grant = {.issued = 5}};
     uuid_parse(TOKEN, &socket_.grant.credential);
     subscriber_add(&core, &socket_, alice);
 }

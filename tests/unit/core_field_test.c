@@ -101,25 +101,22 @@ END_TEST
 START_TEST(one_of_several_is_exactly_one)
 {
     static const struct field ways[] = {{"a", FIELD_TEXT, FIELD_ONE_OF, 1, 9, NULL},
-                                          {"b", FIELD_INTEGER, FIELD_ONE_OF, 1, 9, NULL},
-                                          {"c", FIELD_TEXT, 0, 1, 9, NULL},
-                                          {0}};
+                                        {"b", FIELD_INTEGER, FIELD_ONE_OF, 1, 9, NULL},
+                                        {"c", FIELD_TEXT, 0, 1, 9, NULL},
+                                        {0}};
     static const struct {
         const char *text, *pointer; /* "": good */
-    } cases[] = {{"{\"a\":\"x\"}", ""},
-                 {"{\"b\":1,\"c\":\"x\",\"a\":null}", ""},
-                 {"{}", "/a"},
-                 {"{\"a\":null}", "/a"},
-                 {"{\"a\":\"x\",\"b\":1}", "/a"},
-                 {"{\"b\":0}", "/b"},
-                 {"{\"d\":0}", "/d"}};
+    } cases[] = {
+        {"{\"a\":\"x\"}", ""},  {"{\"b\":1,\"c\":\"x\",\"a\":null}", ""}, {"{}", "/a"},
+        {"{\"a\":null}", "/a"}, {"{\"a\":\"x\",\"b\":1}", "/a"},          {"{\"b\":0}", "/b"},
+        {"{\"d\":0}", "/d"}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         json_t *object = json_loads(cases[i].text, 0, NULL);
         struct field_source source = {.object = object};
         struct field_problem fault = {0};
         bool good = fields_check(ways, &source, values, &fault);
-        ck_assert_msg(good == !cases[i].pointer[0] && strcmp(fault.pointer, cases[i].pointer) == 0, "%s: %s",
-                      cases[i].text, fault.pointer);
+        ck_assert_msg(good == !cases[i].pointer[0] && strcmp(fault.pointer, cases[i].pointer) == 0,
+                      "%s: %s", cases[i].text, fault.pointer);
         json_decref(object);
     }
 }
@@ -292,16 +289,19 @@ END_TEST
 START_TEST(problems_have_the_promised_shape)
 {
     struct buffer buf = BUFFER_INIT(4096);
-    problem_write(&buf, &(struct problem){.code = ERROR_UNPROCESSABLE, .detail = "is too long",
-                                           .pointer = "/content", .request_id = "r1"});
+    problem_write(&buf, &(struct problem){.code = ERROR_UNPROCESSABLE,
+                                          .detail = "is too long",
+                                          .pointer = "/content",
+                                          .request_id = "r1"});
     ck_assert_str_eq(
         buf.data, "{\"type\":\"urn:trestle:problem:unprocessable\",\"title\":\"A field is not "
                   "acceptable\",\"status\":422,\"code\":\"unprocessable\",\"detail\":\"is too "
                   "long\",\"request_id\":\"r1\",\"errors\":[{\"pointer\":\"/content\",\"detail\":"
                   "\"is too long\"}]}");
     buffer_clear(&buf);
-    problem_write(&buf, &(struct problem){.code = ERROR_NOT_FOUND, .detail = "no such conversation",
-                                           .pointer = "/id"});
+    problem_write(&buf, &(struct problem){.code = ERROR_NOT_FOUND,
+                                          .detail = "no such conversation",
+                                          .pointer = "/id"});
     struct buffer other = BUFFER_INIT(4096);
     problem_write(&other, &(struct problem){.code = ERROR_NOT_FOUND});
     ck_assert_str_eq(buf.data, other.data);

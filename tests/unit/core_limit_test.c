@@ -48,10 +48,25 @@ static unsigned take_all(const struct uuid *subject)
 START_TEST(rates)
 {
     static const char *const good[] = {"0", "0/60", "1/1", "100/60", "1000000/2678400"};
-    static const char *const bad[] = {"",     "/",    "/60",  "100",    "100/",  "100/0",
-                                      "-1/5", "+1/5", " 1/5", "1/5 ",   "1/5/5", "1/5s",
-                                      "x",    "1.5/5", "1e3/5", "1000001/5", "1/2678401",
-                                      "99999999999999999999/1", "1/99999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "/",
+                                      "/60",
+                                      "100",
+                                      "100/",
+                                      "100/0",
+                                      "-1/5",
+                                      "+1/5",
+                                      " 1/5",
+                                      "1/5 ",
+                                      "1/5/5",
+                                      "1/5s",
+                                      "x",
+                                      "1.5/5",
+                                      "1e3/5",
+                                      "1000001/5",
+                                      "1/2678401",
+                                      "99999999999999999999/1",
+                                      "1/99999999999999999999"};
     struct rate rate = {7, 7};
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         ck_assert_msg(!rate_parse(bad[i], &rate), "%s", bad[i]);
@@ -176,14 +191,20 @@ START_TEST(addresses)
     ck_assert(limit_address((struct sockaddr *)&v4) == address("192.0.2.7"));
     ck_assert(address("::ffff:192.0.2.7") == address("192.0.2.7"));
     ck_assert(address("192.0.2.7") != address("192.0.2.8"));
-    ck_assert(address("2001:db8::1") == address("2001:db8::2")); /* one subscriber has all of them */
+    ck_assert(address("2001:db8::1") ==
+              address("2001:db8::2")); /* one subscriber has all of them */
     ck_assert(address("2001:db8:0:1::1") != address("2001:db8::1"));
     static const char *const loopback[] = {"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"};
     for (size_t i = 0; i < G_N_ELEMENTS(loopback); i++)
         ck_assert(limit_address_is_loopback(address(loopback[i])));
     ck_assert(!limit_address_is_loopback(address("128.0.0.1")));
     ck_assert(!limit_address_is_loopback(address("2001:db8::1")));
-    static const char *const none[] = {"", "x", "unknown", "192.0.2", "192.0.2.7:80", "[::1]",
+    static const char *const none[] = {"",
+                                       "x",
+                                       "unknown",
+                                       "192.0.2",
+                                       "192.0.2.7:80",
+                                       "[::1]",
                                        "1111:2222:3333:4444:5555:6666:7777:8888:9999"};
     for (size_t i = 0; i < G_N_ELEMENTS(none); i++)
         ck_assert(address(none[i]) == 0);

@@ -185,10 +185,12 @@ START_TEST(brief_answer_has_whole_numbers)
     message_send(request_new(), &draft);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
     store(write, 9);
-    static const char wanted[] = "{\"id\":9,\"content\":\"hello\",\"sender_id\":4,\"receiver_id\":5,"
-                                 "\"created_at\":\"";
+    static const char wanted[] =
+        "{\"id\":9,\"content\":\"hello\",\"sender_id\":4,\"receiver_id\":5,"
+        "\"created_at\":\"";
     ck_assert(g_str_has_prefix(answers.text, wanted));
-    ck_assert_ptr_nonnull(strstr(answers.text, "\"is_read\":false,\"client_id\":\"temp-1\",\"uuid\":\""));
+    ck_assert_ptr_nonnull(
+        strstr(answers.text, "\"is_read\":false,\"client_id\":\"temp-1\",\"uuid\":\""));
     /* What sockets hear is the Message object all the same. */
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender_id\":\""));
     stop();
@@ -216,9 +218,9 @@ START_TEST(message_that_brings_a_conversation_back_is_followed_by_a_change)
     ck_assert_str_eq(change->arguments, both);
     ck_assert_ptr_null(fake_take_write()); /* one change for both */
     change->write.position = 8;
-    change->events = g_strdup_printf(
-        "[{\"position\":8,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
-        bob->id_text);
+    change->events = g_strdup_printf("[{\"position\":8,\"type\":\"conversation.new\",\"at\":0,"
+                                     "\"payload\":{},\"users\":[\"%s\"]}]",
+                                     bob->id_text);
     fake_settle(&change->write, OUTCOME_DONE);
     ck_assert_str_eq(g_ptr_array_index(at_bob.heard, 2), "conversation.new {}");
     ck_assert_uint_eq(at_alice[0].heard->len, 2);
@@ -328,7 +330,8 @@ START_TEST(closed_profile_is_told_to_the_sender_alone)
     ck_assert_uint_eq(at_alice[1].heard->len, 1);
     ck_assert_uint_eq(at_bob.heard->len, 1);
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[1].heard, 0), "\"alice\""));
-    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender\":{\"username\":\"closed\"}"));
+    ck_assert_ptr_nonnull(
+        strstr(g_ptr_array_index(at_bob.heard, 0), "\"sender\":{\"username\":\"closed\"}"));
     ck_assert_ptr_null(strstr(g_ptr_array_index(at_bob.heard, 0), "alice"));
     ck_assert_int_eq(core.position, 7);
     stop();
@@ -410,9 +413,13 @@ static void arrival_done(enum error_code error, void *data)
 
 static struct message_write *arrive(unsigned *calls, const char *body, const char *origin)
 {
-    struct message_arrival arrival = {.from = "romeo@example.org", .to = alice->jid,
-                                      .address = "romeo@example.org/phone", .body = body,
-                                      .foreign_id = "f1", .origin_id = origin, .stanza = "<message/>",
+    struct message_arrival arrival = {.from = "romeo@example.org",
+                                      .to = alice->jid,
+                                      .address = "romeo@example.org/phone",
+                                      .body = body,
+                                      .foreign_id = "f1",
+                                      .origin_id = origin,
+                                      .stanza = "<message/>",
                                       .receipt = true};
     message_arrived(&core, &arrival, arrival_done, calls);
     return (struct message_write *)(void *)fake_take_write();
@@ -422,8 +429,12 @@ static struct message_write *arrive(unsigned *calls, const char *body, const cha
 static struct message_write *arrive_as(const char *resource, const char *id, const char *origin)
 {
     g_autofree char *address = g_strconcat("romeo@example.org/", resource, NULL);
-    struct message_arrival arrival = {.from = "romeo@example.org", .to = alice->jid, .address = address,
-                                      .body = "hello", .foreign_id = id, .origin_id = origin,
+    struct message_arrival arrival = {.from = "romeo@example.org",
+                                      .to = alice->jid,
+                                      .address = address,
+                                      .body = "hello",
+                                      .foreign_id = id,
+                                      .origin_id = origin,
                                       .stanza = "<message/>"};
     message_arrived(&core, &arrival, NULL, NULL);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
@@ -433,7 +444,8 @@ static struct message_write *arrive_as(const char *resource, const char *id, con
 
 static bool is_repetition(struct message_write *write, const struct message_write *first)
 {
-    bool same = uuid_equal(&write->dedupe, &first->dedupe) || uuid_equal(&write->earlier, &first->dedupe);
+    bool same =
+        uuid_equal(&write->dedupe, &first->dedupe) || uuid_equal(&write->earlier, &first->dedupe);
     fake_refuse(&write->write, ERROR_UNAVAILABLE);
     return same;
 }
@@ -465,9 +477,10 @@ END_TEST
 static void write_behind(const char *text, gint64 position)
 {
     struct message_write *write = send_message(text, NULL);
-    write->events = g_strdup_printf("[{\"position\":%" G_GINT64_FORMAT ",\"type\":\"conversation.new\","
-                                    "\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
-                                    position + 1, bob->id_text);
+    write->events =
+        g_strdup_printf("[{\"position\":%" G_GINT64_FORMAT ",\"type\":\"conversation.new\","
+                        "\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
+                        position + 1, bob->id_text);
     store(write, position);
 }
 
@@ -489,8 +502,8 @@ START_TEST(arrival_is_told_and_its_receipt_queued)
 }
 END_TEST
 
-/* A batch of sent messages and one of arrivals are on their way together: what the first batch added
- * besides its two messages lies before the arrival. */
+/* A batch of sent messages and one of arrivals are on their way together: what the first batch
+ * added besides its two messages lies before the arrival. */
 START_TEST(what_a_message_brings_with_it_keeps_its_place_in_the_log)
 {
     start();
@@ -500,7 +513,8 @@ START_TEST(what_a_message_brings_with_it_keeps_its_place_in_the_log)
     struct message_write *second = send_message("two", NULL);
     struct message_write *arrival = arrive(&calls, "three", NULL);
     first->events = g_strdup_printf(
-        "[{\"position\":9,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]},"
+        "[{\"position\":9,\"type\":\"conversation.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}"
+        ","
         "{\"position\":10,\"type\":\"request.new\",\"at\":0,\"payload\":{},\"users\":[\"%s\"]}]",
         bob->id_text, bob->id_text);
     arrival->sender_json = g_strdup("{}");
@@ -510,8 +524,8 @@ START_TEST(what_a_message_brings_with_it_keeps_its_place_in_the_log)
     ck_assert_uint_eq(at_bob.heard->len, 2);
     store(arrival, 11);
     ck_assert_uint_eq(at_bob.heard->len, 5);
-    static const char *const order[] = {"message.new", "message.new", "conversation.new", "request.new",
-                                        "message.new"};
+    static const char *const order[] = {"message.new", "message.new", "conversation.new",
+                                        "request.new", "message.new"};
     for (guint i = 0; i < at_bob.heard->len; i++)
         ck_assert(g_str_has_prefix(g_ptr_array_index(at_bob.heard, i), order[i]));
     write_behind("four", 12);
@@ -608,21 +622,19 @@ START_TEST(bounce_is_told_to_the_sender_once)
     }
     ck_assert_uint_eq(at_alice[0].heard->len, 1);
     ck_assert_uint_eq(at_bob.heard->len, 0);
-    ck_assert_ptr_nonnull(strstr(g_ptr_array_index(at_alice[0].heard, 0),
-                                 "\"xmpp_condition\":\"item-not-found\""));
+    ck_assert_ptr_nonnull(
+        strstr(g_ptr_array_index(at_alice[0].heard, 0), "\"xmpp_condition\":\"item-not-found\""));
     stop();
 }
 END_TEST
 
 UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_has_whole_numbers,
           message_that_brings_a_conversation_back_is_followed_by_a_change,
-          every_socket_of_every_member_hears_once,
-          repetition_is_answered_and_not_told_again, refusals_have_their_codes,
-          held_message_is_told_to_the_sender_alone,
+          every_socket_of_every_member_hears_once, repetition_is_answered_and_not_told_again,
+          refusals_have_their_codes, held_message_is_told_to_the_sender_alone,
           closed_profile_is_told_to_the_sender_alone, blocks_have_their_codes,
-          quiet_mark_is_told_to_the_reader_alone,
-          late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
-          repetitions_by_id_end_with_the_resource_and_after_a_while,
+          quiet_mark_is_told_to_the_reader_alone, late_write_is_answered_once_and_still_told,
+          keys_are_per_sender_and_per_id, repetitions_by_id_end_with_the_resource_and_after_a_while,
           what_a_message_brings_with_it_keeps_its_place_in_the_log,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
           deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,

@@ -112,8 +112,10 @@ static void stop(void)
 
 static void commit(gint64 position, int id)
 {
-    struct outbox_entry entry = {.position = position, .kind = OUTBOX_MESSAGE,
-                                 .from = "alice@app.example.org", .to = "romeo@example.org",
+    struct outbox_entry entry = {.position = position,
+                                 .kind = OUTBOX_MESSAGE,
+                                 .from = "alice@app.example.org",
+                                 .to = "romeo@example.org",
                                  .body = "text"};
     g_strlcpy(entry.id, ids[id], sizeof entry.id);
     outbox_committed(t.core.outbox, &entry);
@@ -179,9 +181,9 @@ START_TEST(what_had_to_wait_says_when_it_was_sent)
     link_up();
     g_autofree char *recent = g_strdup_printf("%" G_GINT64_FORMAT, clock_wall() - G_USEC_PER_SEC);
     answer_page(2, (const char *[]){"10", "message", "alice@app.example.org", "romeo@example.org",
-                                    ids[0], NULL, "late", "1777885964031000",
-                                    "20", "message", "alice@app.example.org", "romeo@example.org",
-                                    ids[1], NULL, "soon", recent});
+                                    ids[0], NULL, "late", "1777885964031000", "20", "message",
+                                    "alice@app.example.org", "romeo@example.org", ids[1], NULL,
+                                    "soon", recent});
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "stamp='2026-05-04T09:12:44.031Z'"));
     ck_assert_ptr_nonnull(strstr(g_ptr_array_index(t.sent, 0), "from='app.example.org'"));
     ck_assert_ptr_null(strstr(g_ptr_array_index(t.sent, 1), "delay"));
@@ -277,8 +279,8 @@ START_TEST(entry_without_sender_is_read_from_the_database)
 {
     start();
     settle_empty();
-    struct outbox_entry entry = {.position = 10, .kind = OUTBOX_DISPLAYED, .to = "romeo@example.org",
-                                 .reference = "f1"};
+    struct outbox_entry entry = {
+        .position = 10, .kind = OUTBOX_DISPLAYED, .to = "romeo@example.org", .reference = "f1"};
     outbox_committed(t.core.outbox, &entry);
     ck_assert_uint_eq(t.sent->len, 0);
     wait_tick();
@@ -448,7 +450,8 @@ START_TEST(clearing_that_failed_is_repeated)
 }
 END_TEST
 
-/* The epoch was renamed while the deletion waited: it names that of its position, and goes again. */
+/* The epoch was renamed while the deletion waited: it names that of its position, and goes again.
+ */
 START_TEST(clearing_names_the_log_it_is_of)
 {
     char one[] = "one", two[] = "two";
@@ -504,7 +507,8 @@ START_TEST(full_pages_go_on_without_waiting)
 }
 END_TEST
 
-/* A server that is slow to take stanzas over would answer a ping behind thousands of them too late. */
+/* A server that is slow to take stanzas over would answer a ping behind thousands of them too late.
+ */
 START_TEST(no_more_than_a_window_is_on_the_way)
 {
     start();
@@ -523,17 +527,17 @@ START_TEST(no_more_than_a_window_is_on_the_way)
 END_TEST
 
 UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
-          what_had_to_wait_says_when_it_was_sent,
-          a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
-          what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
-          full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
+          what_had_to_wait_says_when_it_was_sent, a_page_that_had_the_new_one_sends_it_once,
+          clears_only_what_a_ping_has_proven, what_is_not_proven_is_sent_again_with_its_id,
+          page_of_an_older_stream_is_not_sent, full_queue_keeps_order,
+          entry_without_sender_is_read_from_the_database,
           illegal_entry_bounces_and_does_not_hold_up_the_rest,
           return_of_the_database_repeats_nothing_on_this_stream,
-          another_log_starts_from_its_beginning, clearing_names_the_log_it_is_of, what_the_server_has_read_is_kept_for_a_while,
+          another_log_starts_from_its_beginning, clearing_names_the_log_it_is_of,
+          what_the_server_has_read_is_kept_for_a_while,
           what_is_kept_is_sent_again_when_the_link_breaks,
           what_is_kept_is_not_sent_again_when_the_stream_ends_in_order,
           draining_clears_all_that_was_read,
           draining_ends_when_nothing_waits_the_link_breaks_or_time_is_up,
-          clearing_that_failed_is_repeated,
-          failed_page_is_asked_for_again, full_pages_go_on_without_waiting,
-          no_more_than_a_window_is_on_the_way)
+          clearing_that_failed_is_repeated, failed_page_is_asked_for_again,
+          full_pages_go_on_without_waiting, no_more_than_a_window_is_on_the_way)

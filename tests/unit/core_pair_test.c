@@ -57,8 +57,9 @@ static void ask(void)
 
 static void answer(const char *live)
 {
-    const char *cells[] = {TALK,     ALICE_ID,                  "1", "alice@app.example.org", "t",
-                           BELLA_ID, "2", "bella@app.example.org", "t", live, "f"};
+    const char *cells[] = {TALK, ALICE_ID, "1", "alice@app.example.org",
+                           "t",  BELLA_ID, "2", "bella@app.example.org",
+                           "t",  live,     "f"};
     ck_assert_int_eq(fake_asked(), QUERY_PAIR_BY_CONVERSATION);
     fake_answer(1, G_N_ELEMENTS(cells), cells);
 }

@@ -74,8 +74,8 @@ static void on_relation(const struct relation *relation, enum error_code error, 
 
 static void answer_view(const char *user, const char *peer, const char *blocks)
 {
-    const char *cells[COLUMNS] = {user, peer, NULL, ROMEO, "f", blocks, "t", "f", "f", "t",
-                                  "f", "t", "f", "f", "t", "1", "2", "t"};
+    const char *cells[COLUMNS] = {user, peer, NULL, ROMEO, "f", blocks, "t", "f", "f",
+                                  "t",  "f",  "t",  "f",   "f", "t",    "1", "2", "t"};
     ck_assert_int_eq(fake_asked(), QUERY_RELATION_VIEW);
     fake_answer(1, COLUMNS, cells);
 }
@@ -249,7 +249,8 @@ START_TEST(an_answer_older_than_a_change_is_not_remembered)
     start();
     relation_find(&core, ALICE, ROMEO, on_relation, NULL);
     forget(ALICE_ID);
-    relation_find(&core, ALICE, ROMEO, on_relation, NULL); /* must not be content with the old one */
+    relation_find(&core, ALICE, ROMEO, on_relation,
+                  NULL); /* must not be content with the old one */
     answer_view(ALICE_ID, ROMEO_ID, "f");
     ck_assert_uint_eq(told.calls, 1);
     ck_assert(!told.blocks);

@@ -473,8 +473,12 @@ START_TEST(cookies_and_tickets)
 {
     start();
     static const char secret[] = "0123456789012345678901234567890123456789abc";
-    const char *row[] = {ALICE, "alice@app.example.org", "Name", "{}", "hosted", "17",
-                         "0",   "0", "1", ROMEO /* some digest */, "1000", "9000000000000000"};
+    const char *row[] = {ALICE,    "alice@app.example.org",
+                         "Name",   "{}",
+                         "hosted", "17",
+                         "0",      "0",
+                         "1",      ROMEO /* some digest */,
+                         "1000",   "9000000000000000"};
     struct credentials cookie = {.token = secret, .kind = CREDENTIAL_COOKIE};
     struct credentials ticket = {.token = secret, .kind = CREDENTIAL_TICKET};
     struct session session;
@@ -702,6 +706,6 @@ UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
           a_sign_in_beside_a_revocation_asks_again, a_gap_in_the_revocations_signs_everybody_out,
           no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address,
           a_sign_in_over_a_limit_asks_nobody, one_who_may_not_come_in_runs_out_of_tries,
-          a_user_who_is_known_is_counted_as_such,
-          a_server_key_over_its_limit_asks_nobody, a_server_key_that_ends_takes_its_own_along,
-          an_own_id_that_is_somebodys_id_is_refused, a_key_that_is_gone_takes_what_it_has_signed)
+          a_user_who_is_known_is_counted_as_such, a_server_key_over_its_limit_asks_nobody,
+          a_server_key_that_ends_takes_its_own_along, an_own_id_that_is_somebodys_id_is_refused,
+          a_key_that_is_gone_takes_what_it_has_signed)

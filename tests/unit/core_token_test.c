@@ -288,20 +288,23 @@ START_TEST(a_time_of_issue_that_cannot_be_counts_as_the_oldest)
     g_autofree char *milliseconds = g_strdup_printf("%" G_GINT64_FORMAT, now * 1000);
     g_autofree char *ahead = g_strdup_printf("%" G_GINT64_FORMAT, now + 600);
     g_autofree char *beyond = g_strdup_printf("%" G_GINT64_FORMAT, now + leeway + 5);
-    const char *const odd[] = {milliseconds, ahead, beyond, "1e300", "9223372036854775807", "-1",
-                               "\"1763700000\"", "null", "[1]", "true"};
+    const char *const odd[] = {
+        milliseconds,     ahead,  beyond, "1e300", "9223372036854775807", "-1",
+        "\"1763700000\"", "null", "[1]",  "true"};
     for (size_t i = 0; i < G_N_ELEMENTS(odd); i++) {
-        g_autofree char *payload = g_strdup_printf("{\"sub\":\"u\",\"exp\":4e9,\"iat\":%s}", odd[i]);
+        g_autofree char *payload =
+            g_strdup_printf("{\"sub\":\"u\",\"exp\":4e9,\"iat\":%s}", odd[i]);
         struct token_claims claims = claims_of(payload);
         ck_assert_msg(claims.issued == 0 && claims.remark, "%s", payload);
         token_claims_clear(&claims);
     }
     const gint64 usual[] = {now, now - 100000, now + leeway - 5, 0};
     for (size_t i = 0; i < G_N_ELEMENTS(usual); i++) {
-        g_autofree char *payload = g_strdup_printf(
-            "{\"sub\":\"u\",\"exp\":4e9,\"iat\":%" G_GINT64_FORMAT "}", usual[i]);
+        g_autofree char *payload =
+            g_strdup_printf("{\"sub\":\"u\",\"exp\":4e9,\"iat\":%" G_GINT64_FORMAT "}", usual[i]);
         struct token_claims claims = claims_of(payload);
-        ck_assert_int_eq(claims.issued / G_USEC_PER_SEC, MIN(usual[i], clock_wall() / G_USEC_PER_SEC));
+        ck_assert_int_eq(claims.issued / G_USEC_PER_SEC,
+                         MIN(usual[i], clock_wall() / G_USEC_PER_SEC));
         ck_assert_ptr_null(claims.remark);
         token_claims_clear(&claims);
     }
@@ -584,7 +587,8 @@ static unsigned notes(const struct token_verifier *verifier, const char *name, u
 
 START_TEST(one_bad_key_takes_no_other_with_it)
 {
-    EVP_PKEY *good_key = EVP_EC_gen("P-256"), *large = EVP_EC_gen("P-384"), *rsa = EVP_RSA_gen(1024);
+    EVP_PKEY *good_key = EVP_EC_gen("P-256"), *large = EVP_EC_gen("P-384"),
+             *rsa = EVP_RSA_gen(1024);
     g_autofree char *right = jwk(good_key, ",\"kid\":\"right\"");
     g_autofree char *x = number(large, "qx", 48), *y = number(large, "qy", 48);
     g_autofree char *p384 = g_strdup_printf(
@@ -598,8 +602,15 @@ START_TEST(one_bad_key_takes_no_other_with_it)
         const char *bad;
         unsigned faults;
     } cases[] = {
-        {p384, 0}, {weak, 0}, {off, 1}, {for_encryption, 0}, {odd_kid, 1}, {"5", 1}, {"null", 1},
-        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"bad\"}", 1}, {"{\"kid\":\"bad\"}", 0},
+        {p384, 0},
+        {weak, 0},
+        {off, 1},
+        {for_encryption, 0},
+        {odd_kid, 1},
+        {"5", 1},
+        {"null", 1},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"bad\"}", 1},
+        {"{\"kid\":\"bad\"}", 0},
         {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA==\",\"y\":\"AA\",\"kid\":\"bad\"}", 1},
         {"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\",\"kid\":\"bad\"}", 0},
     };
@@ -611,7 +622,8 @@ START_TEST(one_bad_key_takes_no_other_with_it)
         ck_assert_msg(verifier != NULL, "%s: %s", cases[i].bad, error ? error->message : "");
         unsigned faults;
         ck_assert_uint_eq(token_verifier_key_count(verifier), 1);
-        ck_assert_uint_eq(notes(verifier, strstr(cases[i].bad, "\"bad\"") ? "'bad'" : NULL, &faults), 2);
+        ck_assert_uint_eq(
+            notes(verifier, strstr(cases[i].bad, "\"bad\"") ? "'bad'" : NULL, &faults), 2);
         ck_assert_msg(faults == 2 * cases[i].faults, "%s", cases[i].bad);
         g_autofree char *token = key_token("{\"alg\":\"ES256\",\"kid\":\"right\"}", good, good_key);
         g_autofree char *named = key_token("{\"alg\":\"ES256\",\"kid\":\"bad\"}", good, good_key);
@@ -631,7 +643,8 @@ END_TEST
 START_TEST(keys_of_one_name_are_tried)
 {
     static const char *const names[] = {"", ",\"kid\":\"k\""};
-    static const char *const headers[] = {"{\"alg\":\"ES256\"}", "{\"alg\":\"ES256\",\"kid\":\"k\"}"};
+    static const char *const headers[] = {"{\"alg\":\"ES256\"}",
+                                          "{\"alg\":\"ES256\",\"kid\":\"k\"}"};
     EVP_PKEY *keys[6];
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
         keys[i] = EVP_EC_gen("P-256");
@@ -669,7 +682,8 @@ START_TEST(a_pem_file_may_hold_the_old_and_the_new_key)
     g_autofree char *first = g_strdup(settings->auth_key), *second = public_pem(next),
                     *third = public_pem(large);
     g_free(settings->auth_key);
-    settings->auth_key = g_strconcat(first, third, "-----BEGIN X-----\nAA==\n-----END X-----\n", second, NULL);
+    settings->auth_key =
+        g_strconcat(first, third, "-----BEGIN X-----\nAA==\n-----END X-----\n", second, NULL);
     g_autofree char *set = jwk(in_set, ",\"kid\":\"s\"");
     use_set("ES256", set);
     g_autofree char *by_old = key_token("{\"alg\":\"ES256\"}", good, old);
@@ -702,9 +716,14 @@ START_TEST(a_file_that_is_no_set_is_said_to_be_none)
     static const struct {
         const char *text, *said;
     } cases[] = {
-        {"", "is not JSON"},      {"{\"keys\":[", "is not JSON"},         {"[]", "no list \"keys\""},
-        {"{}", "no list \"keys\""}, {"{\"keys\":{}}", "no list \"keys\""}, {"{\"keys\":[]}", "no key"},
-        {"{\"keys\":[{\"kid\":\"a\",\"kid\":\"b\"}]}", "line 1"},  {"{\"kty\":\"EC\"}", "no list"},
+        {"", "is not JSON"},
+        {"{\"keys\":[", "is not JSON"},
+        {"[]", "no list \"keys\""},
+        {"{}", "no list \"keys\""},
+        {"{\"keys\":{}}", "no list \"keys\""},
+        {"{\"keys\":[]}", "no key"},
+        {"{\"keys\":[{\"kid\":\"a\",\"kid\":\"b\"}]}", "line 1"},
+        {"{\"kty\":\"EC\"}", "no list"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         use_set("ES256", "");
@@ -712,7 +731,8 @@ START_TEST(a_file_that_is_no_set_is_said_to_be_none)
         g_file_set_contents(settings->auth_jwks_file, cases[i].text, -1, NULL);
         g_autoptr(GError) error = NULL;
         ck_assert_ptr_null(token_verifier_new(settings, &error));
-        ck_assert_msg(strstr(error->message, cases[i].said), "%s: %s", cases[i].text, error->message);
+        ck_assert_msg(strstr(error->message, cases[i].said), "%s: %s", cases[i].text,
+                      error->message);
         drop_set();
     }
 }

@@ -45,8 +45,11 @@ static void setup(void)
     now = 1000 * SECOND;
     told = repeats = 0;
     pair = new_pair(true);
-    struct typing_rules rules = {.app_silence = 5 * SECOND, .peer_silence = 60 * SECOND,
-                                 .short_silence = 3 * SECOND, .repeat = 2 * SECOND, .pace = SECOND,
+    struct typing_rules rules = {.app_silence = 5 * SECOND,
+                                 .peer_silence = 60 * SECOND,
+                                 .short_silence = 3 * SECOND,
+                                 .repeat = 2 * SECOND,
+                                 .pace = SECOND,
                                  .tell = tell};
     typing = typing_new(&rules, now);
 }
@@ -158,8 +161,8 @@ START_TEST(a_message_clears_at_once)
 {
     setup();
     say(true);
-    struct typing_stop stop = {.user = &pair->side[0].user, .conversation = &pair->conversation,
-                               .end = TYPING_MESSAGE};
+    struct typing_stop stop = {
+        .user = &pair->side[0].user, .conversation = &pair->conversation, .end = TYPING_MESSAGE};
     typing_stop(typing, &stop, now);
     ck_assert_uint_eq(told, 2);
     ck_assert_int_eq(last.end, TYPING_MESSAGE);
@@ -180,8 +183,8 @@ START_TEST(a_message_takes_back_what_was_not_told_yet)
     say(true);
     say(false);
     say(true);
-    struct typing_stop stop = {.user = &pair->side[0].user, .conversation = &pair->conversation,
-                               .end = TYPING_MESSAGE};
+    struct typing_stop stop = {
+        .user = &pair->side[0].user, .conversation = &pair->conversation, .end = TYPING_MESSAGE};
     typing_stop(typing, &stop, now);
     pass(3 * SECOND);
     ck_assert_uint_eq(told, 2);
@@ -199,8 +202,8 @@ START_TEST(a_socket_that_closes_stops_what_it_typed)
     struct typing_report report = {other, 0, &sockets[1], true};
     typing_set(typing, &report, now);
     ck_assert_uint_eq(told, 2);
-    struct typing_stop stop = {.user = &pair->side[0].user, .origin = &sockets[0],
-                               .end = TYPING_LEFT};
+    struct typing_stop stop = {
+        .user = &pair->side[0].user, .origin = &sockets[0], .end = TYPING_LEFT};
     typing_stop(typing, &stop, now);
     ck_assert_uint_eq(told, 3);
     ck_assert_ptr_eq(last.pair, pair);

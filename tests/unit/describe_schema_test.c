@@ -30,9 +30,8 @@ START_TEST(types_are_read)
     assert_schema(schema_of_type("=a?"), "{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",null]}");
     assert_schema(schema_of_type("[User]"),
                   "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/User\"}}");
-    assert_schema(
-        schema_of_type("User?"),
-        "{\"anyOf\":[{\"$ref\":\"#/components/schemas/User\"},{\"type\":\"null\"}]}");
+    assert_schema(schema_of_type("User?"),
+                  "{\"anyOf\":[{\"$ref\":\"#/components/schemas/User\"},{\"type\":\"null\"}]}");
 }
 END_TEST
 
@@ -65,17 +64,20 @@ START_TEST(fields_are_described)
     assert_schema(schema_of_fields(fields, FIELD_IN_PATH),
                   "{\"type\":\"object\",\"properties\":{"
                   "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":9,"
-                  "\"pattern\":\"^[^\\\\u0000-\\\\u0008\\\\u000B\\\\u000C\\\\u000E-\\\\u001F\\\\uFFFE\\\\uFFFF]*$\"},"
+                  "\"pattern\":\"^[^\\\\u0000-\\\\u0008\\\\u000B\\\\u000C\\\\u000E-"
+                  "\\\\u001F\\\\uFFFE\\\\uFFFF]*$\"},"
                   "\"count\":{\"type\":[\"integer\",\"null\"],\"minimum\":-1,\"maximum\":5},"
                   "\"kind\":{\"type\":[\"string\",\"null\"],\"enum\":[\"x\",\"y\",null]}},"
                   "\"required\":[\"name\"],\"additionalProperties\":false}");
-    assert_schema(schema_of_fields(ways, 0),
-                  "{\"type\":\"object\",\"properties\":{\"number\":{\"type\":[\"integer\",\"null\"],"
-                  "\"minimum\":1,\"format\":\"int64\",\"maximum\":9223372036854775807},"
-                  "\"all\":{\"type\":[\"boolean\",\"null\"]}},\"required\":[],"
-                  "\"oneOf\":[{\"required\":[\"number\"],\"properties\":{\"number\":{\"not\":{\"type\":\"null\"}}}},"
-                  "{\"required\":[\"all\"],\"properties\":{\"all\":{\"not\":{\"type\":\"null\"}}}}],"
-                  "\"additionalProperties\":false}");
+    assert_schema(
+        schema_of_fields(ways, 0),
+        "{\"type\":\"object\",\"properties\":{\"number\":{\"type\":[\"integer\",\"null\"],"
+        "\"minimum\":1,\"format\":\"int64\",\"maximum\":9223372036854775807},"
+        "\"all\":{\"type\":[\"boolean\",\"null\"]}},\"required\":[],"
+        "\"oneOf\":[{\"required\":[\"number\"],\"properties\":{\"number\":{\"not\":{\"type\":"
+        "\"null\"}}}},"
+        "{\"required\":[\"all\"],\"properties\":{\"all\":{\"not\":{\"type\":\"null\"}}}}],"
+        "\"additionalProperties\":false}");
 }
 END_TEST
 

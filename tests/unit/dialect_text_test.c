@@ -52,20 +52,24 @@ static const char message[] =
 
 START_TEST(s1_shows_what_its_clients_read)
 {
-    expect("s1", make_event(EVENT_MESSAGE_NEW, 789, message),
-           "{\"type\":\"private_message\",\"cursor\":\"e-789\",\"sender_id\":123,\"recipient_id\":456,"
-           "\"message\":{\"id\":789,\"content\":\"Hello!\",\"sender_id\":123,\"receiver_id\":456,"
-           "\"created_at\":\"2024-01-01T12:00:00.000Z\",\"is_read\":false,\"uuid\":\"u-1\","
-           "\"conversation_id\":\"c\"}}");
-    expect("s1", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":true}"),
-           "{\"type\":\"typing_indicator\",\"user_id\":123,\"recipient_id\":456,\"is_typing\":true}");
-    expect("s1", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":false}"),
-           "{\"type\":\"typing_indicator\",\"user_id\":123,\"recipient_id\":456,\"is_typing\":false}");
+    expect(
+        "s1", make_event(EVENT_MESSAGE_NEW, 789, message),
+        "{\"type\":\"private_message\",\"cursor\":\"e-789\",\"sender_id\":123,\"recipient_id\":456,"
+        "\"message\":{\"id\":789,\"content\":\"Hello!\",\"sender_id\":123,\"receiver_id\":456,"
+        "\"created_at\":\"2024-01-01T12:00:00.000Z\",\"is_read\":false,\"uuid\":\"u-1\","
+        "\"conversation_id\":\"c\"}}");
+    expect(
+        "s1", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":true}"),
+        "{\"type\":\"typing_indicator\",\"user_id\":123,\"recipient_id\":456,\"is_typing\":true}");
+    expect(
+        "s1", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":false}"),
+        "{\"type\":\"typing_indicator\",\"user_id\":123,\"recipient_id\":456,\"is_typing\":false}");
     expect("s1", make_event(EVENT_PRESENCE, 0, "{\"user_id\":\"a\",\"status\":\"in_call\"}"),
            "{\"type\":\"user_online_status\",\"user_id\":123,\"is_online\":true}");
     expect("s1", make_event(EVENT_PRESENCE, 0, "{\"user_id\":\"a\",\"status\":\"offline\"}"),
            "{\"type\":\"user_online_status\",\"user_id\":123,\"is_online\":false}");
-    expect("s1", make_event(EVENT_MESSAGE_READ, 9, "{\"message_id\":\"u-1\",\"at\":\"t\",\"seq\":1}"),
+    expect("s1",
+           make_event(EVENT_MESSAGE_READ, 9, "{\"message_id\":\"u-1\",\"at\":\"t\",\"seq\":1}"),
            "{\"type\":\"message_read\",\"cursor\":\"e-9\",\"user_id\":123,\"recipient_id\":456,"
            "\"uuid\":\"u-1\",\"read_at\":\"t\"}");
     expect("s1", make_event(EVENT_MESSAGE_FAILED, 9, "{\"message_id\":\"u-1\",\"code\":\"x\"}"),
@@ -98,10 +102,11 @@ START_TEST(s0_shows_what_its_clients_read)
     expect("s0", make_event(EVENT_TYPING, 0, "{\"user_id\":\"u\",\"active\":true}"),
            "{\"type\":\"typing\",\"ts\":\"1970-01-01T00:00:00.000Z\","
            "\"payload\":{\"user_id\":\"u\",\"active\":true,\"is_typing\":true}}");
-    expect("s0", make_event(EVENT_PRESENCE, 0, "{\"user_id\":\"u\",\"status\":\"online\"}"),
-           "{\"type\":\"presence\",\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{\"user_id\":\"u\","
-           "\"status\":\"online\",\"last_seen_at\":\"1970-01-01T00:00:00.000Z\","
-           "\"updated_at\":\"1970-01-01T00:00:00.000Z\"}}");
+    expect(
+        "s0", make_event(EVENT_PRESENCE, 0, "{\"user_id\":\"u\",\"status\":\"online\"}"),
+        "{\"type\":\"presence\",\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{\"user_id\":\"u\","
+        "\"status\":\"online\",\"last_seen_at\":\"1970-01-01T00:00:00.000Z\","
+        "\"updated_at\":\"1970-01-01T00:00:00.000Z\"}}");
     expect("s0", make_event(EVENT_PRESENCE, 0, "{\"status\":\"offline\",\"last_seen_at\":null}"),
            "{\"type\":\"presence\",\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{"
            "\"status\":\"offline\",\"last_seen_at\":null,"
@@ -121,7 +126,10 @@ START_TEST(every_event_in_every_dialect_is_json)
         "{\"content\":\"\xf0\x9f\x98\x80\",\"type\":\"hello\",\"cursor\":\"forged\",\"id\":1}",
         "{\"content\":{\"a\":[1,null]},\"active\":\"yes\",\"status\":7,\"message\":{},\"at\":[]}",
         "{\"content\":12345678901234567,\"created_at\":false,\"read_at\":{},\"user_id\":null}",
-        "[]", "null", "7", "\"text\"",
+        "[]",
+        "null",
+        "7",
+        "\"text\"",
     };
     for (enum event_type type = 0; type < EVENT_TYPE_MAX; type++) {
         for (size_t i = 0; i < G_N_ELEMENTS(payloads); i++) {
@@ -198,10 +206,11 @@ START_TEST(spellings_become_native)
 {
     translate("private_message", "{\"recipient_id\":456,\"content\":\"x\"}",
               "{\"receiver_id\":456,\"content\":\"x\"}", NULL);
-    translate("private_message",
-              "{\"sender_id\":123,\"recipient_id\":456,\"message\":{\"id\":\"temp-1\",\"content\":\"x\","
-              "\"is_read\":false}}",
-              "{\"receiver_id\":456,\"content\":\"x\"}", NULL);
+    translate(
+        "private_message",
+        "{\"sender_id\":123,\"recipient_id\":456,\"message\":{\"id\":\"temp-1\",\"content\":\"x\","
+        "\"is_read\":false}}",
+        "{\"receiver_id\":456,\"content\":\"x\"}", NULL);
     translate("typing_indicator", "{\"user_id\":123,\"recipient_id\":456,\"is_typing\":true}",
               "{\"recipient_id\":456,\"active\":true}", NULL);
     translate("typing_indicator", "{\"user_id\":\"123\",\"recipient_id\":456,\"is_typing\":false}",
@@ -217,7 +226,8 @@ START_TEST(spellings_become_native)
     translate("message:read", "{\"messageId\":\"m\"}", "{\"message_id\":\"m\"}", NULL);
     translate("message", "{\"conversation_id\":\"c\",\"content\":\"x\"}",
               "{\"conversation_id\":\"c\",\"content\":\"x\"}", NULL);
-    translate("presence", "{\"status\":\"online\",\"user_id\":\"0190B5A0-0000-7000-8000-00000000ABCD\"}",
+    translate("presence",
+              "{\"status\":\"online\",\"user_id\":\"0190B5A0-0000-7000-8000-00000000ABCD\"}",
               "{\"status\":\"online\"}", NULL);
     translate("presence", "{\"status\":\"in_call\",\"last_seen_at\":7,\"updated_at\":null}",
               "{\"status\":\"in_call\"}", NULL);
@@ -240,7 +250,8 @@ START_TEST(spellings_refuse_what_contradicts)
     translate("typing_indicator", "{\"user_id\":true}", NULL, "/user_id");
     translate("private_message", "{\"sender_id\":1,\"recipient_id\":2,\"content\":\"x\"}", NULL,
               "/sender_id");
-    translate("private_message", "{\"message\":{\"content\":\"a\"},\"content\":\"b\"}", NULL, "/message");
+    translate("private_message", "{\"message\":{\"content\":\"a\"},\"content\":\"b\"}", NULL,
+              "/message");
     translate("private_message", "{\"message\":\"text\"}", NULL, "/message");
     translate("private_message", "{\"message\":{\"text\":\"a\"}}", NULL, "/message");
     translate("private_message", "{\"recipient_id\":1,\"receiver_id\":2}", NULL, "/recipient_id");
@@ -275,7 +286,8 @@ START_TEST(flat_frames_are_their_own_payload)
     client_expect(client, "hello");
     client_text(client, "{\"type\":\"echo\",\"id\":1,\"text\":\"x\"}");
     json_t *ack = client_json(client, "ack");
-    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(ack, "payload"), "text")), "x");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(ack, "payload"), "text")),
+                     "x");
     json_decref(ack);
     client_text(client, "{\"type\":\"echo\",\"text\":\"x\",\"payload\":{\"text\":\"y\"}}");
     client_expect_error(client, "unprocessable");
@@ -317,14 +329,8 @@ START_TEST(s1_is_welcomed_and_told_flat)
 }
 END_TEST
 
-UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read,
-          s1_hides_what_has_no_numbers,
-          s0_shows_what_its_clients_read,
-          every_event_in_every_dialect_is_json,
-          long_content_fits,
-          rendered_once_for_all_sockets,
-          spellings_become_native,
-          spellings_refuse_what_contradicts,
-          problems_point_at_what_was_sent,
-          flat_frames_are_their_own_payload,
+UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read, s1_hides_what_has_no_numbers,
+          s0_shows_what_its_clients_read, every_event_in_every_dialect_is_json, long_content_fits,
+          rendered_once_for_all_sockets, spellings_become_native, spellings_refuse_what_contradicts,
+          problems_point_at_what_was_sent, flat_frames_are_their_own_payload,
           s1_is_welcomed_and_told_flat)

@@ -60,5 +60,4 @@ START_TEST(never_sleeps_for_long)
 END_TEST
 
 UNIT_MAIN("search_pace", rests_so_that_work_has_its_share, keeps_its_pace_on_a_busy_machine,
-          leaves_a_gap_however_slow_a_batch_was, forgets_what_was_short_once,
-          never_sleeps_for_long)
+          leaves_a_gap_however_slow_a_batch_was, forgets_what_was_short_once, never_sleeps_for_long)

@@ -37,8 +37,15 @@ END_TEST
 START_TEST(not_there)
 {
     static const char *const headers[] = {
-        "", ";", "a=b", COOKIE_NAME, COOKIE_NAME ";", "a=" COOKIE_NAME "=" SECRET,
-        "Trestle_Session=" SECRET, COOKIE_NAME " =" SECRET, "\"" COOKIE_NAME "\"=" SECRET,
+        "",
+        ";",
+        "a=b",
+        COOKIE_NAME,
+        COOKIE_NAME ";",
+        "a=" COOKIE_NAME "=" SECRET,
+        "Trestle_Session=" SECRET,
+        COOKIE_NAME " =" SECRET,
+        "\"" COOKIE_NAME "\"=" SECRET,
     };
     ck_assert_int_eq(find(NULL), COOKIE_NONE);
     for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)

@@ -57,10 +57,11 @@ static void on_echo(struct loop_watch *watch, uint32_t events)
 static void on_upgraded(void *data, const struct websocket_handshake *handshake)
 {
     (void)data;
-    g_autofree char *greeting = g_strdup_printf("token=%s dialect=%s extra=%.*s;",
-                                                handshake->credentials->token ? handshake->credentials->token : "none",
-                                                handshake->dialect ? handshake->dialect : "none",
-                                                (int)handshake->extra_length, handshake->extra);
+    g_autofree char *greeting =
+        g_strdup_printf("token=%s dialect=%s extra=%.*s;",
+                        handshake->credentials->token ? handshake->credentials->token : "none",
+                        handshake->dialect ? handshake->dialect : "none",
+                        (int)handshake->extra_length, handshake->extra);
     g_assert(send(handshake->fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0);
     struct echo *echo = g_new0(struct echo, 1);
     echo->watch = (struct loop_watch){handshake->fd, on_echo};
@@ -94,8 +95,8 @@ static void set_up(void)
 {
     loop_start();
     fake_core_init(&core);
-    struct websocket_upgrade upgrade = {.dialects = dialects, .knows = knows, .admits = admits,
-                                        .upgraded = on_upgraded};
+    struct websocket_upgrade upgrade = {
+        .dialects = dialects, .knows = knows, .admits = admits, .upgraded = on_upgraded};
     server = http_server_new(&core, &upgrade, NULL);
     g_assert(server);
     admin = http_admin_new(core.options, &(struct http_probe){.parts = parts}, NULL);
@@ -336,9 +337,9 @@ CLIENT_TEST(raw_bodies_and_replies_pass_unchanged)
 {
     int fd = dial();
     g_autofree char *most = g_strnfill(200000, '\x01');
-    g_autofree char *head = g_strdup_printf(
-        "PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Type: image/png\r\nContent-Length: %u\r\n\r\n",
-        200000u);
+    g_autofree char *head = g_strdup_printf("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+                                            "Content-Type: image/png\r\nContent-Length: %u\r\n\r\n",
+                                            200000u);
     say(fd, head);
     put(fd, most, 200000);
     struct reply *reply = hear(fd);
@@ -353,7 +354,8 @@ CLIENT_TEST(raw_bodies_and_replies_pass_unchanged)
                 "If-None-Match: \"x\", \"abc\"\r\nContent-Length: 3\r\n\r\nabc");
     ck_assert_uint_eq(reply->status, 304);
     ck_assert_str_eq(reply->body, "");
-    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Expect: 100-continue\r\nContent-Length: 400001\r\n\r\n");
+    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+                "Expect: 100-continue\r\nContent-Length: 400001\r\n\r\n");
     ck_assert_uint_eq(reply->status, 413);
     reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\na");
     ck_assert_uint_eq(reply->status, 401);
@@ -412,11 +414,12 @@ CLIENT_TEST(chunked_bodies_are_read_and_end_the_connection)
         ck_assert(has_ended(fd));
         close(fd);
     }
-    struct reply *reply = ask("GET /api/now HTTP/1.1\r\n" HOST AUTH
-                              "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
+    struct reply *reply =
+        ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
     ck_assert_uint_eq(reply->status, 200);
-    reply = ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
-                "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    reply =
+        ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+            "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     ck_assert_uint_eq(reply->status, 200);
     ck_assert_str_eq(reply->body, "abc");
 }
@@ -626,19 +629,23 @@ CLIENT_TEST(an_idempotency_key_has_two_spellings)
             ck_assert_str_eq(reply->body, cases[i].body);
     }
     g_autofree char *filler = g_strnfill(129, 'x');
-    g_autofree char *text =
-        g_strdup_printf("POST /api/once HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: %s\r\n\r\n", filler);
+    g_autofree char *text = g_strdup_printf(
+        "POST /api/once HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: %s\r\n\r\n", filler);
     ck_assert_uint_eq(ask(text)->status, 422);
     ck_assert_str_eq(ask("POST /api/once HTTP/1.1\r\n" HOST AUTH "\r\n")->body, "null");
     /* Where it stands in for a member, both must agree. */
-    ck_assert_str_eq(post("{\"content\":\"hi\",\"client_id\":\"k1\"}", JSON "Idempotency-Key: \"k1\"\r\n")->body,
-                     "{\"values\":[\"hi\",\"k1\"]}");
+    ck_assert_str_eq(
+        post("{\"content\":\"hi\",\"client_id\":\"k1\"}", JSON "Idempotency-Key: \"k1\"\r\n")->body,
+        "{\"values\":[\"hi\",\"k1\"]}");
     struct reply *reply =
         post("{\"content\":\"hi\",\"client_id\":\"k1\"}", JSON "Idempotency-Key: k2\r\n");
     ck_assert_uint_eq(reply->status, 422);
     ck_assert_ptr_nonnull(strstr(reply->body, "\"pointer\":\"/client_id\""));
-    ck_assert_uint_eq(post("{\"content\":\"hi\",\"client_id\":null}", JSON "Idempotency-Key: k2\r\n")->status, 201);
-    ck_assert_uint_eq(ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: \"\r\n\r\n")->status, 200);
+    ck_assert_uint_eq(
+        post("{\"content\":\"hi\",\"client_id\":null}", JSON "Idempotency-Key: k2\r\n")->status,
+        201);
+    ck_assert_uint_eq(
+        ask("GET /api/now HTTP/1.1\r\n" HOST AUTH "Idempotency-Key: \"\r\n\r\n")->status, 200);
 }
 
 CLIENT_TEST(encoded_bodies_are_not_guessed_at)
@@ -647,16 +654,17 @@ CLIENT_TEST(encoded_bodies_are_not_guessed_at)
     ck_assert_uint_eq(reply->status, 415);
     ck_assert_ptr_nonnull(strstr(reply->head, "Accept-Encoding: identity\r\n"));
     ck_assert_ptr_nonnull(strstr(reply->body, "\"supported\":[\"identity\"]"));
-    ck_assert_uint_eq(post("{}", JSON "Content-Encoding: identity\r\nContent-Encoding: br\r\n")->status,
-                      415);
-    ck_assert_uint_eq(post("{\"content\":\"hi\"}", JSON "Content-Encoding: Identity\r\n")->status, 201);
+    ck_assert_uint_eq(
+        post("{}", JSON "Content-Encoding: identity\r\nContent-Encoding: br\r\n")->status, 415);
+    ck_assert_uint_eq(post("{\"content\":\"hi\"}", JSON "Content-Encoding: Identity\r\n")->status,
+                      201);
     reply = post("content=hi", "Content-Type: application/x-www-form-urlencoded\r\n");
     ck_assert_uint_eq(reply->status, 415);
     ck_assert_ptr_nonnull(strstr(reply->body, "\"supported\":[\"application/json\"]"));
-    ck_assert_uint_eq(
-        ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
-            ->status,
-        415);
+    ck_assert_uint_eq(ask("PUT /api/raw HTTP/1.1\r\n" HOST AUTH
+                          "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
+                          ->status,
+                      415);
 }
 
 CLIENT_TEST(one_path_has_many_spellings)
@@ -702,11 +710,12 @@ static char *hear_all(const char *text)
 
 CLIENT_TEST(head_has_the_head_alone_and_no_effect)
 {
-    static const char *const paths[] = {"/api/live", "/api/now", "/api/items/x?limit=3", "/api/nothing",
-                                        "/api/refused", "/api/items/x?limit=0", "/api/deferred"};
+    static const char *const paths[] = {"/api/live",    "/api/now",     "/api/items/x?limit=3",
+                                        "/api/nothing", "/api/refused", "/api/items/x?limit=0",
+                                        "/api/deferred"};
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-        g_autofree char *text = g_strdup_printf(
-            "HEAD %s HTTP/1.1\r\n" HOST AUTH "Connection: close\r\n\r\n", paths[i]);
+        g_autofree char *text =
+            g_strdup_printf("HEAD %s HTTP/1.1\r\n" HOST AUTH "Connection: close\r\n\r\n", paths[i]);
         g_autofree char *heard = hear_all(text);
         ck_assert_msg(g_str_has_prefix(heard, "HTTP/1.1 ") && g_str_has_suffix(heard, "\r\n\r\n") &&
                           strstr(heard, "\r\n\r\n") == heard + strlen(heard) - 4,
@@ -717,7 +726,8 @@ CLIENT_TEST(head_has_the_head_alone_and_no_effect)
         }
     }
     ck_assert_uint_eq(fake_core_live_calls(), 0);
-    g_autofree char *refused = hear_all("HEAD /api/live HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    g_autofree char *refused =
+        hear_all("HEAD /api/live HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
     ck_assert(g_str_has_prefix(refused, "HTTP/1.1 401 "));
     ck_assert_uint_eq(ask("GET /api/live HTTP/1.1\r\n" HOST AUTH "\r\n")->status, 200);
     ck_assert_uint_eq(fake_core_live_calls(), 1);
@@ -988,7 +998,8 @@ CLIENT_TEST(pages_of_listed_origins_may_ask)
     ck_assert_uint_eq(reply->status, 204);
     ck_assert_ptr_nonnull(
         strstr(reply->head, "Access-Control-Allow-Origin: capacitor://localhost\r\n"));
-    ck_assert_ptr_nonnull(strstr(reply->head, ", X-CSRF-Token, baggage, sentry-trace, traceparent\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(reply->head, ", X-CSRF-Token, baggage, sentry-trace, traceparent\r\n"));
     reply = ask("OPTIONS /api/now HTTP/1.1\r\n" HOST "Origin: https://evil.example\r\n"
                 "Access-Control-Request-Method: POST\r\n\r\n");
     ck_assert_ptr_null(strstr(reply->head, "Access-Control"));
@@ -1073,12 +1084,16 @@ CLIENT_TEST(bad_handshakes_are_refused)
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: capacitor://localhost\r\n\r\n", 101},
         {"GET /ws HTTP/1.1\r\n" HOST UPGRADE "Origin: tauri://localhost\r\n\r\n", 403},
         {"GET /ws HTTP/1.1\r\nHost: chat.example.org:443\r\n" UPGRADE
-         "Origin: https://chat.example.org\r\n\r\n", 101},
+         "Origin: https://chat.example.org\r\n\r\n",
+         101},
         {"GET /ws HTTP/1.1\r\nHost: Chat.Example.org.\r\n" UPGRADE
-         "Origin: https://chat.example.org\r\n\r\n", 101},
+         "Origin: https://chat.example.org\r\n\r\n",
+         101},
         {"GET /ws HTTP/1.1\r\nHost: chat.example.org:80\r\n" UPGRADE
-         "Origin: https://chat.example.org\r\n\r\n", 403},
-        {"GET /ws HTTP/1.1\r\nHost: [::1]:8080\r\n" UPGRADE "Origin: http://[0::1]:8080\r\n\r\n", 101},
+         "Origin: https://chat.example.org\r\n\r\n",
+         403},
+        {"GET /ws HTTP/1.1\r\nHost: [::1]:8080\r\n" UPGRADE "Origin: http://[0::1]:8080\r\n\r\n",
+         101},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct reply *reply = ask(cases[i].text);

@@ -127,13 +127,15 @@ START_TEST(a_link_that_comes_back_soon_is_no_news)
 {
     setup();
     come(HOME, false, false);
-    peer_available(peers, bob, &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE,
-                                                       .in_call = true}, 0, now);
+    peer_available(peers, bob,
+                   &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0,
+                   now);
     ck_assert_uint_eq(told, 2);
     peers_unknown(peers, now); /* within the pace */
     ck_assert(!bob->known);
-    peer_available(peers, bob, &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE,
-                                                       .in_call = true}, 0, now);
+    peer_available(peers, bob,
+                   &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0,
+                   now);
     pass(5 * SECOND);
     ck_assert_uint_eq(told, 2);
     peers_unknown(peers, now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The queue of pictures: who goes before whom, who has too many, and that whoever is in work or waits when
- * the bridge ends is answered, once. */
+/* The queue of pictures: who goes before whom, who has too many, and that whoever is in work or
+ * waits when the bridge ends is answered, once. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,8 +14,9 @@
 
 #define PICTURES 3
 
-static const guint8 head_of_png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D',
-                                     'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0, 0, 0, 0};
+static const guint8 head_of_png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0,
+                                     13,   'I', 'H', 'D', 'R',  0,    0,    0,    1, 0, 0,
+                                     0,    1,   8,   2,   0,    0,    0,    0,    0, 0, 0};
 static unsigned answers[PICTURES];
 
 static void on_made(const struct picture *picture, enum error_code error, void *data)
@@ -58,7 +59,8 @@ static char *install_program(const char *script)
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *folder = g_path_get_dirname(self);
     char *program = g_build_filename(folder, "trestle-image", NULL);
-    ck_assert(g_file_set_contents_full(program, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0755, NULL));
+    ck_assert(
+        g_file_set_contents_full(program, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0755, NULL));
     return program;
 }
 
@@ -101,7 +103,8 @@ static void on_answer(const struct picture *picture, enum error_code error, void
 {
     char tag = (char)GPOINTER_TO_INT(data);
     ck_assert_ptr_null(picture);
-    ck_assert(error == ERROR_UNPROCESSABLE || error == ERROR_CONFLICT || error == ERROR_UNAVAILABLE);
+    ck_assert(error == ERROR_UNPROCESSABLE || error == ERROR_CONFLICT ||
+              error == ERROR_UNAVAILABLE);
     g_string_append_c(order, error == ERROR_UNPROCESSABLE ? tag : g_ascii_toupper(tag));
 }
 
@@ -128,7 +131,8 @@ START_TEST(nobody_waits_for_the_many_of_another)
     g_autofree char *go = g_build_filename(folder, "go", NULL);
     /* Pictures "a" wait until they are told to go on; the others end at once. */
     g_autofree char *script = g_strdup_printf(
-        "#!/bin/sh\n[ \"$(tail -c 1)\" != a ] || until [ -e %s ]; do sleep 0.02; done\nexit 1\n", go);
+        "#!/bin/sh\n[ \"$(tail -c 1)\" != a ] || until [ -e %s ]; do sleep 0.02; done\nexit 1\n",
+        go);
     g_autofree char *program = install_program(script);
     order = g_string_new(NULL);
     loop_start();
@@ -141,8 +145,9 @@ START_TEST(nobody_waits_for_the_many_of_another)
     make_tagged('b', "bella", false);
     make_tagged('c', "bella", false);
     make_tagged('d', "dora", false);
-    /* Alice's fifth is one too many, and her first keeps one place. In the other, Bella's second goes behind
-     * Dora's first, all of XMPP behind them, and there, too, everybody's first comes first. */
+    /* Alice's fifth is one too many, and her first keeps one place. In the other, Bella's second
+     * goes behind Dora's first, all of XMPP behind them, and there, too, everybody's first comes
+     * first. */
     expect_order("Abdcxqyz");
     ck_assert(g_file_set_contents(go, "", 0, NULL));
     expect_order("Abdcxqyzaaaa");
@@ -175,4 +180,5 @@ START_TEST(waiting_has_an_end)
 }
 END_TEST
 
-UNIT_MAIN("picture", nobody_waits_for_the_many_of_another, waiting_has_an_end, waiting_ones_are_answered_at_the_end, one_at_work_is_ended_and_answered)
+UNIT_MAIN("picture", nobody_waits_for_the_many_of_another, waiting_has_an_end,
+          waiting_ones_are_answered_at_the_end, one_at_work_is_ended_and_answered)

@@ -46,9 +46,8 @@ START_TEST(a_newer_token_extends_the_session)
     world_advance(40);
     renew(client, "brief"); /* good for 60 s from now */
     json_t *ack = client_json(client, "ack");
-    ck_assert_uint_eq(json_string_length(json_object_get(json_object_get(ack, "payload"),
-                                                         "expires_at")),
-                      24);
+    ck_assert_uint_eq(
+        json_string_length(json_object_get(json_object_get(ack, "payload"), "expires_at")), 24);
     json_decref(ack);
     world_advance(40);
     renew(client, "bad"); /* changes nothing */
@@ -462,7 +461,8 @@ START_TEST(a_resume_counts_as_a_request)
     client_expect_close(client, 1008, "too many frames that are refused or mean nothing");
     client_free(client);
     client = client_new(NULL, NULL, 0);
-    client_text(client, "{\"type\":\"auth\",\"payload\":{\"token\":\"good\",\"cursor\":\"e-100\"}}");
+    client_text(client,
+                "{\"type\":\"auth\",\"payload\":{\"token\":\"good\",\"cursor\":\"e-100\"}}");
     client_expect_error(client, "rate_limited");
     client_expect_close(client, 1013, "rate_limited");
     client_free(client);
@@ -481,7 +481,8 @@ START_TEST(sockets_that_have_not_signed_in_are_counted)
         clients[i] = client_new(NULL, NULL, 0);
     }
     ck_assert_int_eq(ws_server_admit(world.server, 7), ERROR_RATE_LIMITED);
-    ck_assert_int_eq(ws_server_admit(world.server, 8), ERROR_UNAVAILABLE); /* all together: half of 10 */
+    ck_assert_int_eq(ws_server_admit(world.server, 8),
+                     ERROR_UNAVAILABLE); /* all together: half of 10 */
     client_text(clients[0], "{\"type\":\"auth\",\"payload\":{\"token\":\"good\"}}");
     client_expect(clients[0], "hello");
     ck_assert_int_eq(ws_server_admit(world.server, 7), ERROR_NONE);
@@ -694,10 +695,10 @@ START_TEST(stop_has_a_deadline)
 END_TEST
 
 UNIT_MAIN("ws_socket", auth_frame_is_greeted, a_newer_token_extends_the_session,
-          a_renewal_may_outlive_its_socket, a_revoked_socket_is_told_why, handshake_token_and_early_bytes,
-          frames_behind_auth_wait_for_the_sign_in, bad_tokens_and_strangers_are_closed,
-          silence_is_closed_in_time, commands_are_acked_with_their_id,
-          faulty_commands_get_errors_and_the_socket_stays,
+          a_renewal_may_outlive_its_socket, a_revoked_socket_is_told_why,
+          handshake_token_and_early_bytes, frames_behind_auth_wait_for_the_sign_in,
+          bad_tokens_and_strangers_are_closed, silence_is_closed_in_time,
+          commands_are_acked_with_their_id, faulty_commands_get_errors_and_the_socket_stays,
           pending_commands_are_limited_and_outlive_the_socket, hostile_framing_is_closed,
           pings_are_answered_within_a_message, either_side_may_close,
           expired_token_closes_within_a_second, idle_sockets_are_pinged_and_dead_ones_closed,

@@ -121,8 +121,7 @@ void world_resume_part(gint64 first, gint64 last)
     g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(unref_event);
     for (gint64 position = first; position <= last; position++)
         g_ptr_array_add(events, world_event(position, "{}"));
-    complete_resume(
-        &(struct resume_result){.position = last, .events = events, .has_more = true});
+    complete_resume(&(struct resume_result){.position = last, .events = events, .has_more = true});
 }
 
 void world_resume_fails(enum error_code error, bool resync, gint64 head)

@@ -19,14 +19,15 @@
 #include "bridge/ws/server.h"
 
 /* Tokens: "good" is known; "new" and "slow" sign in, the latter when world_sign_in is called;
- * "brief" is good for 60 s; "other" is another user's and only for renewals; "down" finds no database; everything else is bad. */
+ * "brief" is good for 60 s; "other" is another user's and only for renewals; "down" finds no
+ * database; everything else is bad. */
 struct world {
     struct core core;
     struct options *options;
     struct account *account;
     struct ws_server *server;
-    guint64 address;     /* that new clients come from */
-    const char *dialect; /* that new clients choose; NULL: none */
+    guint64 address;              /* that new clients come from */
+    const char *dialect;          /* that new clients choose; NULL: none */
     struct request *waiting[256]; /* of the command "later" */
     unsigned waiting_count;
     session_done sign_in_done;

@@ -104,7 +104,9 @@ START_TEST(user_input_is_prepared)
         {"ｂｏｂ@ｅｘａｍｐｌｅ．org", "bob@example.org"},
         {"ﾊﾟ@example.jp", "パ@example.jp"},
         {"bob@BÜCHER.example", "bob@bücher.example"},
-        {"bob@bu\xcc\x88" "cher.example", "bob@bücher.example"},
+        {"bob@bu\xcc\x88"
+         "cher.example",
+         "bob@bücher.example"},
         {"bob@xn--bcher-kva.example", "bob@bücher.example"},
         {"bob@straße.example", "bob@straße.example"},
         {"E\xcc\x81va@example.org/E\xcc\x81", "éva@example.org/É"},
@@ -113,7 +115,9 @@ START_TEST(user_input_is_prepared)
         {"a@[2001:DB8::1]", "a@[2001:db8::1]"},
         {"a@192.0.2.7", "a@192.0.2.7"},
         {"col·lega@example.org", "col·lega@example.org"},
-        {"col\xc2\xb7" "a@example.org", NULL},
+        {"col\xc2\xb7"
+         "a@example.org",
+         NULL},
         {"co·lega@example.org", NULL},
         {"straße@example.org", "strasse@example.org"},
     };
@@ -125,8 +129,12 @@ START_TEST(pasted_addresses_are_taken_out_of_what_is_around_them)
 {
     static const struct preparation rows[] = {
         {" bob@example.org ", "bob@example.org"},
-        {"\t\xe2\x80\xaa" "bob@example.org\xe2\x80\xac\r\n", "bob@example.org"},
-        {"\xc2\xa0" "bob@example.org\xe2\x80\x8b", "bob@example.org"},
+        {"\t\xe2\x80\xaa"
+         "bob@example.org\xe2\x80\xac\r\n",
+         "bob@example.org"},
+        {"\xc2\xa0"
+         "bob@example.org\xe2\x80\x8b",
+         "bob@example.org"},
         {"bob@example.org/", "bob@example.org"},
         {"bob@example.org.", "bob@example.org"},
         {"bob@example.org./", "bob@example.org"},
@@ -166,8 +174,8 @@ START_TEST(input_that_is_no_address)
         "foo bar@example.com",
         "@example.com",
         "@",
-        "henryⅣ@example.com",       /* a compatibility form */
-        "♚@example.com",            /* a symbol */
+        "henryⅣ@example.com", /* a compatibility form */
+        "♚@example.com",      /* a symbol */
         "juliet@",
         "/foobar",
         "a@☕.example",
@@ -183,17 +191,17 @@ START_TEST(input_that_is_no_address)
         "a@[::1",
         "a@[192.0.2.7]",
         "a@[::1]x",
-        "a\xe2\x80\x8b@b.example",  /* zero width space */
-        "a\xe2\x80\xae@b.example",  /* right-to-left override */
-        "a\xe2\x80\x8d@b.example",  /* joiner out of place */
-        "a\xef\xbf\xbe@b.example",  /* no character */
-        "a\xee\x80\x80@b.example",  /* private use */
-        "a\xcd\xb8@b.example",       /* unassigned */
-        "a\xe1\x84\x80@b.example",  /* old Hangul */
-        "אa@b.example",             /* mixed directions */
+        "a\xe2\x80\x8b@b.example", /* zero width space */
+        "a\xe2\x80\xae@b.example", /* right-to-left override */
+        "a\xe2\x80\x8d@b.example", /* joiner out of place */
+        "a\xef\xbf\xbe@b.example", /* no character */
+        "a\xee\x80\x80@b.example", /* private use */
+        "a\xcd\xb8@b.example",     /* unassigned */
+        "a\xe1\x84\x80@b.example", /* old Hangul */
+        "אa@b.example",            /* mixed directions */
         "aא@b.example",
         "1א@b.example",
-        "٠۰@b.example",             /* two sorts of Arabic digits */
+        "٠۰@b.example", /* two sorts of Arabic digits */
         "a@b.example/\x07x",
         "a@b.example/\xe2\x80\xa8x",
         "\xff@b.example",

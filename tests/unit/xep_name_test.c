@@ -92,8 +92,10 @@ START_TEST(what_hides_is_refused_and_taken_out)
         {"a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b",
          "a\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316b"},
         /* Marks with a place of their own count, too: each of these is longer in NFC. */
-        {"\U0001d160\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165",
-         "\U0001d158\U0001d165\U0001d16e\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165"},
+        {"\U0001d160\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165"
+         "\U0001d165",
+         "\U0001d158\U0001d165\U0001d16e\U0001d165\U0001d165\U0001d165\U0001d165\U0001d165"
+         "\U0001d165"},
         {"👨" ZWJ "x", "👨x"},
         {"👨" ZWJ ZWJ "👩", "👨" ZWJ "👩"},
     };

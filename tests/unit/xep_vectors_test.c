@@ -175,10 +175,11 @@ static json_t *dump_jingle(xmpp_stanza_t *stanza)
     xmpp_stanza_t *element = jingle_element(stanza);
     if (!element || !jingle_parse(element, &jingle))
         return NULL;
-    return json_pack("{ssssss?ss?ss?ss?sisbss?}", "action", jingle_action_name(jingle.action), "sid",
-                     jingle.sid, "initiator", jingle.initiator, "responder", jingle.responder,
-                     "reason", jingle_reason_name(jingle.reason), "text", jingle.reason_text, "info",
-                     (int)jingle.info, "known", (int)jingle.info_is_known, "name", jingle.info_name);
+    return json_pack("{ssssss?ss?ss?ss?sisbss?}", "action", jingle_action_name(jingle.action),
+                     "sid", jingle.sid, "initiator", jingle.initiator, "responder",
+                     jingle.responder, "reason", jingle_reason_name(jingle.reason), "text",
+                     jingle.reason_text, "info", (int)jingle.info, "known",
+                     (int)jingle.info_is_known, "name", jingle.info_name);
 }
 
 static json_t *dump_jingle_message(xmpp_stanza_t *stanza)
@@ -198,9 +199,9 @@ static json_t *dump_services(xmpp_stanza_t *stanza)
     for (guint i = 0; services && i < services->len; i++) {
         const struct external_service *one = &g_array_index(services, struct external_service, i);
         g_autofree char *uri = external_service_uri(one);
-        json_array_append_new(list, json_pack("{ssss?ss?ss?sb}", "uri", uri, "username", one->username,
-                                              "password", one->password, "expires", one->expires,
-                                              "restricted", (int)one->restricted));
+        json_array_append_new(list, json_pack("{ssss?ss?ss?sb}", "uri", uri, "username",
+                                              one->username, "password", one->password, "expires",
+                                              one->expires, "restricted", (int)one->restricted));
     }
     return list;
 }
@@ -300,7 +301,8 @@ static json_t *dump_message_text(xmpp_stanza_t *stanza)
     if (text.told == MESSAGE_REFUSED)
         json_object_set_new(json, "reason", json_string(text.reason));
     if (text.from_room)
-        json_object_set_new(json, "inviter", text.inviter ? json_string(text.inviter) : json_null());
+        json_object_set_new(json, "inviter",
+                            text.inviter ? json_string(text.inviter) : json_null());
     return json;
 }
 
@@ -317,15 +319,32 @@ static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},       {"0030", dump_disco},        {"0054", dump_vcard},
-    {"0060", dump_pubsub},     {"0084", dump_avatar},       {"0153", dump_vcard_update},
-    {"0172", dump_nick},       {"0292", dump_vcard4},       {"0166", dump_jingle},
-    {"0215", dump_services},   {"0353", dump_jingle_message},
-    {"0085", dump_chat_state}, {"0092", dump_version},      {"0115", dump_caps},
-    {"0184", dump_receipt},    {"0202", dump_time},         {"0203", dump_delay},
-    {"0280", dump_carbon},     {"0297", dump_forward},      {"0333", dump_marker},
-    {"0334", dump_hints},      {"0359", dump_ids},          {"error", dump_error},
-    {"message", dump_message}, {"message_text", dump_message_text}, {"presence", dump_presence},
+    {"0012", dump_last},
+    {"0030", dump_disco},
+    {"0054", dump_vcard},
+    {"0060", dump_pubsub},
+    {"0084", dump_avatar},
+    {"0153", dump_vcard_update},
+    {"0172", dump_nick},
+    {"0292", dump_vcard4},
+    {"0166", dump_jingle},
+    {"0215", dump_services},
+    {"0353", dump_jingle_message},
+    {"0085", dump_chat_state},
+    {"0092", dump_version},
+    {"0115", dump_caps},
+    {"0184", dump_receipt},
+    {"0202", dump_time},
+    {"0203", dump_delay},
+    {"0280", dump_carbon},
+    {"0297", dump_forward},
+    {"0333", dump_marker},
+    {"0334", dump_hints},
+    {"0359", dump_ids},
+    {"error", dump_error},
+    {"message", dump_message},
+    {"message_text", dump_message_text},
+    {"presence", dump_presence},
 };
 
 static void check_vector(const char *folder, const char *file, json_t *(*dump)(xmpp_stanza_t *))

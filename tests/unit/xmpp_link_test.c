@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The life of the component link against a scripted server: the handshake, attempts, the end. What goes
- * over it is in xmpp_link_traffic_test.c. */
+/* The life of the component link against a scripted server: the handshake, attempts, the end. What
+ * goes over it is in xmpp_link_traffic_test.c. */
 #include "config.h"
 
 #include "tests/unit/xmpp_link_world.h"
@@ -43,7 +43,8 @@ START_TEST(what_was_sent_before_the_end_is_read)
     ck_assert(!send_message(ALICE, BOB, "late", "x"));
     ck_assert(!link_barrier(component, NULL, NULL));
     for (int i = 0; i < 100; i++)
-        server_say(&server, "<message from='" BOB "' to='" ALICE "' id='m'><body>x</body></message>");
+        server_say(&server,
+                   "<message from='" BOB "' to='" ALICE "' id='m'><body>x</body></message>");
     run_until(stanzas == 100);
     ck_assert_uint_eq(downs, 0);
     server_say(&server, "</stream:stream>");
@@ -86,8 +87,11 @@ static void on_unclaimed(xmpp_stanza_t *result, void *data)
 
 static void make_shared_link(void)
 {
-    const struct link_callbacks callbacks = {.up = on_up, .down = on_down, .stanza = on_stanza,
-                                             .unclaimed = on_unclaimed, .shared = true};
+    const struct link_callbacks callbacks = {.up = on_up,
+                                             .down = on_down,
+                                             .stanza = on_stanza,
+                                             .unclaimed = on_unclaimed,
+                                             .shared = true};
     component = link_new(config, &callbacks, NULL);
     run_until(link_is_up(component));
 }
