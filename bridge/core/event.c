@@ -11,32 +11,29 @@
 #include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 
-static const char *const names[EVENT_TYPE_MAX] = {
-    [EVENT_MESSAGE_NEW] = "message.new",
-    [EVENT_MESSAGE_DELIVERED] = "message.delivered",
-    [EVENT_MESSAGE_READ] = "message.read",
-    [EVENT_MESSAGE_FAILED] = "message.failed",
-    [EVENT_CONVERSATION_NEW] = "conversation.new",
-    [EVENT_CONVERSATION_UPDATED] = "conversation.updated",
-    [EVENT_CONVERSATION_REMOVED] = "conversation.removed",
-    [EVENT_REQUEST_NEW] = "request.new",
-    [EVENT_USER_UPDATED] = "user.updated",
-    [EVENT_TYPING] = "typing",
-    [EVENT_PRESENCE] = "presence",
+static const struct event_info infos[EVENT_TYPE_MAX] = {
+#define TRESTLE_EVENT(symbol, name, payload, flags, summary)                                       \
+    [EVENT_##symbol] = {name, payload, flags, summary},
+#include "bridge/core/event.def"
+#undef TRESTLE_EVENT
 };
+
+const struct event_info *event_info(enum event_type type)
+{
+    return &infos[type];
+}
 
 const char *event_type_name(enum event_type type)
 {
-    return names[type];
+    return infos[type].name;
 }
 
 enum event_type event_type_from_name(const char *name)
 {
-    for (enum event_type type = 0; type < EVENT_TYPE_MAX; type++) {
-        if (strcmp(names[type], name) == 0)
-            return type;
-    }
-    return EVENT_TYPE_MAX;
+    enum event_type type = 0;
+    while (type < EVENT_TYPE_MAX && g_strcmp0(infos[type].name, name) != 0)
+        type++;
+    return type;
 }
 
 struct event *event_new(enum event_type type, gint64 position, gint64 wall, struct buffer *payload)

@@ -14,25 +14,32 @@ struct account;
 struct core;
 
 enum event_type {
-    EVENT_MESSAGE_NEW,
-    EVENT_MESSAGE_DELIVERED,
-    EVENT_MESSAGE_READ,
-    EVENT_MESSAGE_FAILED,
-    EVENT_CONVERSATION_NEW,
-    EVENT_CONVERSATION_UPDATED,
-    EVENT_CONVERSATION_REMOVED,
-    EVENT_REQUEST_NEW,
-    EVENT_USER_UPDATED,
-    /* Not in the log. */
-    EVENT_TYPING,
-    EVENT_PRESENCE,
+#define TRESTLE_EVENT(symbol, name, payload, flags, summary) EVENT_##symbol,
+#include "bridge/core/event.def"
+#undef TRESTLE_EVENT
     EVENT_TYPE_MAX
 };
+
+enum event_flag {
+    EVENT_LOGGED = 1 << 0, /* has a position in the log, and comes again to whoever was away */
+    EVENT_SHOWS_CONVERSATION = 1 << 1 /* the payload is a Conversation, or has one */
+};
+
+/* A row of event.def. */
+struct event_info {
+    const char *name;    /* native: "message.new" */
+    const char *payload; /* type of describe/schema.def */
+    unsigned flags;      /* enum event_flag */
+    const char *summary;
+};
+
+/* The row of TYPE; static. */
+const struct event_info *event_info(enum event_type type);
 
 /* The native name ("message.new") of TYPE. */
 const char *event_type_name(enum event_type type);
 
-/* The type called NAME, or EVENT_TYPE_MAX. */
+/* The type called NAME, or EVENT_TYPE_MAX; NAME may be NULL. */
 enum event_type event_type_from_name(const char *name);
 
 enum event_dialect { DIALECT_NATIVE, DIALECT_S0, DIALECT_S1, DIALECT_MAX };

@@ -11,7 +11,7 @@ libcore_a_SOURCES = \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/delivery.h \
   bridge/core/epoch.c bridge/core/epoch.h \
-  bridge/core/event.c bridge/core/event.h \
+  bridge/core/event.c bridge/core/event.h bridge/core/event.def \
   bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \
   bridge/core/grant.h \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/error.h"
+#include "bridge/core/event.h"
 #include "bridge/describe/schema.h"
 
 enum row_kind { ROW_OBJECT, ROW_MEMBER, ROW_PAGE };
@@ -18,29 +19,29 @@ static const struct row {
 #define TRESTLE_SCHEMA(name, summary) {ROW_OBJECT, name, summary},
 #define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
 #define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
-#define TRESTLE_EVENT(name, type, cursor, summary)
 #define TRESTLE_FRAME(name, type, id, cursor, summary)
 #include "bridge/describe/schema.def"
 #undef TRESTLE_SCHEMA
 #undef TRESTLE_MEMBER
 #undef TRESTLE_PAGE
-#undef TRESTLE_EVENT
 #undef TRESTLE_FRAME
 };
 
 static const struct schema_frame frames[] = {
+#define TRESTLE_EVENT(symbol, name, payload, flags, summary)                                       \
+    {name, payload, SCHEMA_NEVER, (flags)&EVENT_LOGGED ? SCHEMA_ALWAYS : SCHEMA_NEVER,             \
+     true, summary},
+#include "bridge/core/event.def"
+#undef TRESTLE_EVENT
 #define TRESTLE_SCHEMA(name, summary)
 #define TRESTLE_MEMBER(name, type)
 #define TRESTLE_PAGE(name, type)
-#define TRESTLE_EVENT(name, type, cursor, summary)                                                 \
-    {name, type, SCHEMA_NEVER, (cursor) ? SCHEMA_ALWAYS : SCHEMA_NEVER, true, summary},
 #define TRESTLE_FRAME(name, type, id, cursor, summary)                                             \
     {name, type, SCHEMA_##id, SCHEMA_##cursor, false, summary},
 #include "bridge/describe/schema.def"
 #undef TRESTLE_SCHEMA
 #undef TRESTLE_MEMBER
 #undef TRESTLE_PAGE
-#undef TRESTLE_EVENT
 #undef TRESTLE_FRAME
     {.name = NULL},
 };

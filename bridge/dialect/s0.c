@@ -33,8 +33,7 @@ static void add_members(const struct event *event, json_t *payload)
 /* Its clients know conversations of two. */
 static bool is_of_many(const struct event *event)
 {
-    if (event->parties.many || event->type < EVENT_CONVERSATION_NEW ||
-        event->type > EVENT_REQUEST_NEW)
+    if (event->parties.many || !(event_info(event->type)->flags & EVENT_SHOWS_CONVERSATION))
         return event->parties.many;
     json_t *payload = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
     const json_t *inner = json_object_get(payload, "conversation");
