@@ -34,6 +34,11 @@ check_PROGRAMS += tests/unit/describe_schema_test
 TESTS += tests/unit/describe_schema_test
 tests_unit_describe_schema_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_describe_schema_test_LDADD = libdescribe.a $(transport_test_libs)
+# bridge/call
+check_PROGRAMS += tests/unit/call_machine_test
+TESTS += tests/unit/call_machine_test
+tests_unit_call_machine_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_call_machine_test_LDADD = libcall.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libcall.a
+libcall_a_SOURCES = \
+  bridge/call/machine.c bridge/call/machine.h
+EXTRA_DIST += bridge/call/README.md
