@@ -47,6 +47,8 @@ const struct xep_codec xep_registry[] = {
     {"0202", "2.0", "Entity Time", NS_TIME, "time", DOMAIN,
      "users' time zones are their own affair"},
     {"0203", "2.0", "Delayed Delivery", NS_DELAY, "delay", 0, ""},
+    {"0215", "1.0", "External Service Discovery", NS_EXTDISCO, "services", 0,
+     "asked of the XMPP server, for calls"},
     {"0224", "1.0", "Attention", NS_ATTENTION, "attention", 0, "in words"},
     {"0232", "0.3", "Software Information", NULL, NULL, 0, "of the client; without os"},
     {"0249", "1.2", "Direct MUC Invitations", NS_INVITATION, "x", 0, "in words"},

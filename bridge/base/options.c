@@ -325,9 +325,14 @@ static bool read_secrets(struct options *options, const char *path, GError **err
     resolve_path(path, &options->xmpp_secret_file);
     resolve_path(path, &options->auth_key_file);
     resolve_path(path, &options->auth_jwks_file);
+    resolve_path(path, &options->calls_turn_secret_file);
     resolve_path(path, &options->log_file);
     if (options->xmpp_secret_file && !read_secret("[xmpp] secret_file", options->xmpp_secret_file,
                                                   true, &options->xmpp_secret, error))
+        return false;
+    if (options->calls_turn_secret_file &&
+        !read_secret("[calls] turn_secret_file", options->calls_turn_secret_file, true,
+                     &options->calls_turn_secret, error))
         return false;
     bool shared = g_str_has_prefix(options->auth_algorithm, "HS");
     return !options->auth_key_file || read_secret("[auth] key_file", options->auth_key_file, shared,
@@ -429,10 +434,12 @@ struct options *options_load(const char *path, GError **error)
     }
     struct options *options = options_parse(path, text, error);
     wipe_free(text);
-    bool inline_secret = options && ((options->xmpp_secret && !options->xmpp_secret_file) ||
-                                     (options->auth_key && !options->auth_key_file) ||
-                                     holds_password(options->database_uri) ||
-                                     holds_password(options->cluster_redis));
+    bool inline_secret =
+        options &&
+        ((options->xmpp_secret && !options->xmpp_secret_file) ||
+         (options->auth_key && !options->auth_key_file) ||
+         (options->calls_turn_secret && !options->calls_turn_secret_file) ||
+         holds_password(options->database_uri) || holds_password(options->cluster_redis));
     if (inline_secret && (mode & S_IROTH))
         log_warning(AREA_CONFIG, "secrets-readable",
                     "detail=\"the configuration file holds a secret and every user of this machine "

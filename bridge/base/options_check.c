@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bridge/base/error.h"
+#include "bridge/base/ice_uri.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options_check.h"
 #include "bridge/base/origin.h"
@@ -100,6 +101,7 @@ bool options_check_given(struct options *options, GError **error)
     drop_empty(&options->xmpp_secret_file);
     drop_empty(&options->auth_key_file);
     drop_empty(&options->auth_jwks_file);
+    drop_empty(&options->calls_turn_secret_file);
     if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
         return complain(error, "[xmpp] secret, secret_file",
                         "exactly one of the two must be given");
@@ -118,6 +120,9 @@ bool options_check_given(struct options *options, GError **error)
         return complain(error, "[auth] key, key_file", "at most one of the two may be given");
     if (!key && !key_file && !jwks)
         return complain(error, "[auth] key_file, jwks_file", "at least one must be given");
+    if (is_given(options->calls_turn_secret) && options->calls_turn_secret_file)
+        return complain(error, "[calls] turn_secret, turn_secret_file",
+                        "at most one of the two may be given");
     return check_privacy(options, error);
 }
 
@@ -283,6 +288,31 @@ static bool check_cluster(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_calls(const struct options *options, GError **error)
+{
+    static const char *const whose[] = {"strangers", "never", "always", NULL};
+    bool secret = is_given(options->calls_turn_secret);
+    bool turn = strspn(options->calls_turn, " \t,") != strlen(options->calls_turn);
+    if (!ice_uri_list_is_good(options->calls_stun, false))
+        return complain(error, "[calls] stun",
+                        "must be addresses such as stun:stun.example.org:3478, separated by "
+                        "spaces, at most 16");
+    if (!ice_uri_list_is_good(options->calls_turn, true))
+        return complain(error, "[calls] turn",
+                        "must be addresses such as turn:turn.example.org:3478?transport=udp or "
+                        "turns:turn.example.org:443, separated by spaces, at most 16");
+    if (options->calls_turn_secret_file && !secret)
+        return complain(error, "[calls] turn_secret_file", "is empty");
+    if (secret && strpbrk(options->calls_turn_secret, "\r\n"))
+        return complain(error, "[calls] turn_secret_file", "must have one line only");
+    if (turn && !secret)
+        return complain(error, "[calls] turn_secret_file",
+                        "must be given with turn: credentials are made from it");
+    if (!g_strv_contains(whose, options->calls_relay_only))
+        return complain(error, "[calls] relay_only", "must be strangers, never or always");
+    return true;
+}
+
 bool options_check_values(struct options *options, GError **error)
 {
     enum log_level level;
@@ -297,7 +327,7 @@ bool options_check_values(struct options *options, GError **error)
                         "separated by "
                         "spaces: scheme and host, perhaps a port, no path and no wildcard");
     if (!check_auth(options, error) || !check_session(options, error) ||
-        !check_cluster(options, error))
+        !check_cluster(options, error) || !check_calls(options, error))
         return false;
     static const char *const dialects[] = {"native", "s0", "s1", NULL};
     if (!g_strv_contains(dialects, options->websocket_dialect))

@@ -16,6 +16,7 @@ extern const struct feature feature_description;
 extern const struct feature feature_disco;
 extern const struct feature feature_follow;
 extern const struct feature feature_group;
+extern const struct feature feature_ice;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -40,23 +41,38 @@ extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
     &feature_throttle, /* before all others that look at stanzas */
-    &feature_capabilities, &feature_session,
-    &feature_limits,       &feature_retention,
-    &feature_description,  &feature_user,
-    &feature_avatar,       &feature_user_search,
+    &feature_capabilities,
+    &feature_session,
+    &feature_limits,
+    &feature_retention,
+    &feature_description,
+    &feature_user,
+    &feature_avatar,
+    &feature_user_search,
     &feature_pep,  /* these two look on at presence, */
     &feature_peer, /* before it is dealt with */
-    &feature_conversation, &feature_group,
+    &feature_conversation,
+    &feature_group,
     &feature_typing, /* looks at messages and leaves them to the next */
-    &feature_message,      &feature_search,
-    &feature_watch,        &feature_audience,
-    &feature_sync,         &feature_follow,
-    &feature_presence,     &feature_block,
-    &feature_privacy,      &feature_request,
-    &feature_contact,      &feature_disco,
-    &feature_ping,         &feature_version,
-    &feature_time,         &feature_last,
-    &feature_vcard,        NULL,
+    &feature_message,
+    &feature_search,
+    &feature_watch,
+    &feature_audience,
+    &feature_sync,
+    &feature_follow,
+    &feature_presence,
+    &feature_block,
+    &feature_privacy,
+    &feature_request,
+    &feature_contact,
+    &feature_disco,
+    &feature_ping,
+    &feature_version,
+    &feature_time,
+    &feature_last,
+    &feature_vcard,
+    &feature_ice,
+    NULL,
 };
 
 const struct job_kind *const *features_jobs(void)

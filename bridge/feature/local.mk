@@ -11,6 +11,7 @@ libfeature_a_SOURCES = \
   bridge/feature/features.c bridge/feature/features.h \
   bridge/feature/follow.c \
   bridge/feature/group.c \
+  bridge/feature/ice.c \
   bridge/feature/last.c \
   bridge/feature/limits.c \
   bridge/feature/message.c \

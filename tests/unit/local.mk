@@ -39,11 +39,17 @@ check_PROGRAMS += tests/unit/call_machine_test
 TESTS += tests/unit/call_machine_test
 tests_unit_call_machine_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_call_machine_test_LDADD = libcall.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/call_ice_test
+TESTS += tests/unit/call_ice_test
+tests_unit_call_ice_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_call_ice_test_LDADD = libcall.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS) $(GLIB_LIBS)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \
   tests/unit/base_buffer_test \
   tests/unit/base_error_clock_test \
+  tests/unit/base_ice_uri_test \
   tests/unit/base_id_test \
   tests/unit/base_json_writer_test \
   tests/unit/base_log_test \
@@ -59,6 +65,8 @@ tests_unit_base_buffer_test_LDADD = $(base_test_libs)
 tests_unit_base_error_clock_test_SOURCES = tests/unit/base_error_clock_test.c tests/unit/unit.h
 tests_unit_base_error_clock_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_error_clock_test_LDADD = $(base_test_libs)
+tests_unit_base_ice_uri_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_ice_uri_test_LDADD = $(base_test_libs)
 tests_unit_base_id_test_SOURCES = tests/unit/base_id_test.c tests/unit/unit.h
 tests_unit_base_id_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_id_test_LDADD = $(base_test_libs)
