@@ -61,11 +61,14 @@ SQL_FUNCTIONS = \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
-BUILT_SOURCES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
-CLEANFILES += bridge/archive/queries.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
+BUILT_SOURCES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
+CLEANFILES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
 
 bridge/archive/queries.def: $(SQL_QUERIES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+
+bridge/archive/columns.def: $(SQL_QUERIES) scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql columns $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/migrations.def: $(SQL_MIGRATIONS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql migrations $(SQL_MIGRATIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

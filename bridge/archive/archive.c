@@ -251,14 +251,8 @@ void archive_write(struct archive *archive, struct write *write)
 
 /* ---- The state of the log ------------------------------------------------------------------------ */
 
-enum state_column {
-    STATE_EPOCH,
-    STATE_POSITION,
-    STATE_SCHEMA,
-    STATE_FUNCTIONS,
-    STATE_REFUSAL,
-    STATE_PAST
-};
+ARCHIVE_SAME_COLUMN(LOG_OPEN_PAST, LOG_STATE_PAST);
+ARCHIVE_SAME_COLUMN(LOG_WATCH_PAST, LOG_STATE_PAST);
 
 /* What log_state() answers besides. */
 static const struct refusal {
@@ -274,7 +268,7 @@ static const struct refusal {
 static const struct refusal *state_refusal(const PGresult *result)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
-        if (strcmp(PQgetvalue(result, 0, STATE_REFUSAL), refusals[i].name) == 0)
+        if (strcmp(PQgetvalue(result, 0, LOG_STATE_REFUSAL), refusals[i].name) == 0)
             return &refusals[i];
     }
     return NULL;
@@ -282,14 +276,14 @@ static const struct refusal *state_refusal(const PGresult *result)
 
 static bool schema_fits(const PGresult *result)
 {
-    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, STATE_SCHEMA), NULL, 10);
+    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, LOG_STATE_SCHEMA), NULL, 10);
     return schema == schema_version() &&
-           strcmp(PQgetvalue(result, 0, STATE_FUNCTIONS), schema_functions_digest()) == 0;
+           strcmp(PQgetvalue(result, 0, LOG_STATE_FUNCTIONS), schema_functions_digest()) == 0;
 }
 
 static void log_other_schema(const PGresult *result)
 {
-    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, STATE_SCHEMA), NULL, 10);
+    int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, LOG_STATE_SCHEMA), NULL, 10);
     if (schema != schema_version())
         log_error(AREA_ARCHIVE, "schema-mismatch", "database=%d program=%d hint=\"%s\"", schema,
                   schema_version(),
@@ -328,7 +322,8 @@ static void reader_judge(struct reader *reader, const PGresult *result)
 {
     const struct archive *archive = reader->archive;
     const struct refusal *refusal = state_refusal(result);
-    bool ours = archive->epoch && strcmp(PQgetvalue(result, 0, STATE_EPOCH), archive->epoch) == 0;
+    bool ours =
+        archive->epoch && strcmp(PQgetvalue(result, 0, LOG_STATE_EPOCH), archive->epoch) == 0;
     reader->admitted = !refusal && ours && schema_fits(result);
     if (refusal && refusal->reason)
         pq_connection_leave(reader->connection, refusal->reason);
@@ -411,10 +406,10 @@ static void go_up(struct archive *archive, const struct log_state *log)
 static void state_judge(struct archive *archive, const PGresult *result)
 {
     const struct refusal *refusal = state_refusal(result);
-    struct log_state log = {.epoch = PQgetvalue(result, 0, STATE_EPOCH),
-                            .position =
-                                g_ascii_strtoll(PQgetvalue(result, 0, STATE_POSITION), NULL, 10),
-                            .past = PQgetvalue(result, 0, STATE_PAST)};
+    struct log_state log = {
+        .epoch = PQgetvalue(result, 0, LOG_STATE_EPOCH),
+        .position = g_ascii_strtoll(PQgetvalue(result, 0, LOG_STATE_POSITION), NULL, 10),
+        .past = PQgetvalue(result, 0, LOG_STATE_PAST)};
     if (refusal && refusal->reason) {
         pq_connection_leave(archive->write_connection, refusal->reason);
     } else if (!schema_fits(result)) {

@@ -23,6 +23,12 @@ enum query {
     QUERY_MAX
 };
 
+/* The columns of their results: QUERY_MESSAGE_GET has MESSAGE_GET_MESSAGE. */
+#include "bridge/archive/columns.def"
+
+/* For one reader of the rows of several queries. */
+#define ARCHIVE_SAME_COLUMN(a, b) G_STATIC_ASSERT((int)(a) == (int)(b))
+
 /* What became of the log that was known. */
 enum log_change {
     LOG_SAME,

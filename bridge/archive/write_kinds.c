@@ -43,26 +43,29 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_uuid(&a[11], &m->earlier);
 }
 
+/* The columns that both queries of messages have. */
+ARCHIVE_SAME_COLUMN(MESSAGE_STORE_EVENTS, MESSAGE_RECEIVE_EVENTS);
+
 static void decode_stored(struct write *write, const PGresult *r, int row)
 {
     struct message_write *m = as_message(write);
-    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    write->outcome = (enum write_outcome)binary_integer(r, row, MESSAGE_STORE_OUTCOME);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    binary_uuid(r, row, 1, &m->id);
-    m->seq = binary_integer(r, row, 2);
-    write->position = binary_integer(r, row, 3);
-    write->at = binary_time(r, row, 4);
-    binary_uuid(r, row, 5, &m->conversation);
-    binary_uuid(r, row, 6, &m->sender);
-    m->members = binary_members(r, row, 7, 8);
-    m->direct = binary_boolean(r, row, 9);
-    m->remote_jid = binary_text(r, row, 10);
-    m->outbox = binary_boolean(r, row, 11);
-    m->outbox_position = binary_integer(r, row, 12);
-    m->awaited = binary_boolean(r, row, 13);
-    m->held = binary_boolean(r, row, 14);
-    m->events = binary_text(r, row, 15);
+    binary_uuid(r, row, MESSAGE_STORE_ID, &m->id);
+    m->seq = binary_integer(r, row, MESSAGE_STORE_SEQ);
+    write->position = binary_integer(r, row, MESSAGE_STORE_POSITION);
+    write->at = binary_time(r, row, MESSAGE_STORE_CREATED_AT);
+    binary_uuid(r, row, MESSAGE_STORE_CONVERSATION_ID, &m->conversation);
+    binary_uuid(r, row, MESSAGE_STORE_SENDER_ID, &m->sender);
+    m->members = binary_members(r, row, MESSAGE_STORE_MEMBER_IDS, MESSAGE_STORE_MEMBER_NUMBERS);
+    m->direct = binary_boolean(r, row, MESSAGE_STORE_DIRECT);
+    m->remote_jid = binary_text(r, row, MESSAGE_STORE_REMOTE_JID);
+    m->outbox = binary_boolean(r, row, MESSAGE_STORE_OUTBOX);
+    m->outbox_position = binary_integer(r, row, MESSAGE_STORE_OUTBOX_POSITION);
+    m->awaited = binary_boolean(r, row, MESSAGE_STORE_AWAITED);
+    m->held = binary_boolean(r, row, MESSAGE_STORE_HELD);
+    m->events = binary_text(r, row, MESSAGE_STORE_EVENTS);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
         write->outcome = OUTCOME_DONE;
@@ -75,9 +78,9 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->unanswered = binary_boolean(r, row, 16);
-    as_message(write)->closed_to = binary_uuids(r, row, 17);
-    as_message(write)->sender_shown = binary_text(r, row, 18);
+    as_message(write)->unanswered = binary_boolean(r, row, MESSAGE_STORE_UNANSWERED);
+    as_message(write)->closed_to = binary_uuids(r, row, MESSAGE_STORE_CLOSED_TO);
+    as_message(write)->sender_shown = binary_text(r, row, MESSAGE_STORE_SHOWN);
 }
 
 static void decode_receive(struct write *write, const PGresult *r, int row)
@@ -85,8 +88,8 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, 16);
-    as_message(write)->receipt = binary_boolean(r, row, 17);
+    as_message(write)->sender_json = binary_text(r, row, MESSAGE_RECEIVE_SENDER);
+    as_message(write)->receipt = binary_boolean(r, row, MESSAGE_RECEIVE_RECEIPT);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -115,21 +118,21 @@ static void encode_mark(struct write *write, struct array *a)
 static void decode_mark(struct write *write, const PGresult *r, int row)
 {
     struct mark_write *m = as_mark(write);
-    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    write->outcome = (enum write_outcome)binary_integer(r, row, MARK_STORE_OUTCOME);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    binary_uuid(r, row, 1, &m->conversation);
-    binary_uuid(r, row, 2, &m->user);
-    m->seq = binary_integer(r, row, 4);
-    binary_uuid(r, row, 5, &m->message);
-    write->position = binary_integer(r, row, 6);
-    write->at = binary_time(r, row, 7);
-    m->members = binary_members(r, row, 8, 9);
-    m->direct = binary_boolean(r, row, 10);
-    m->unread = binary_integer(r, row, 11);
-    m->marker_to = binary_text(r, row, 12);
-    m->marker_reference = binary_text(r, row, 13);
-    m->tells = binary_boolean(r, row, 14);
+    binary_uuid(r, row, MARK_STORE_CONVERSATION_ID, &m->conversation);
+    binary_uuid(r, row, MARK_STORE_USER_ID, &m->user);
+    m->seq = binary_integer(r, row, MARK_STORE_SEQ);
+    binary_uuid(r, row, MARK_STORE_MESSAGE_ID, &m->message);
+    write->position = binary_integer(r, row, MARK_STORE_POSITION);
+    write->at = binary_time(r, row, MARK_STORE_AT);
+    m->members = binary_members(r, row, MARK_STORE_MEMBER_IDS, MARK_STORE_MEMBER_NUMBERS);
+    m->direct = binary_boolean(r, row, MARK_STORE_DIRECT);
+    m->unread = binary_integer(r, row, MARK_STORE_UNREAD);
+    m->marker_to = binary_text(r, row, MARK_STORE_MARKER_TO);
+    m->marker_reference = binary_text(r, row, MARK_STORE_MARKER_REFERENCE);
+    m->tells = binary_boolean(r, row, MARK_STORE_TELLS);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
 }
@@ -150,14 +153,14 @@ static void encode_failure(struct write *write, struct array *a)
 static void decode_failure(struct write *write, const PGresult *r, int row)
 {
     struct failure_write *f = as_failure(write);
-    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
+    write->outcome = (enum write_outcome)binary_integer(r, row, MESSAGE_FAIL_OUTCOME);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    binary_uuid(r, row, 2, &f->conversation);
-    binary_uuid(r, row, 3, &f->sender);
-    f->client_id = binary_text(r, row, 4);
-    write->position = binary_integer(r, row, 5);
-    write->at = binary_time(r, row, 6);
+    binary_uuid(r, row, MESSAGE_FAIL_CONVERSATION_ID, &f->conversation);
+    binary_uuid(r, row, MESSAGE_FAIL_SENDER_ID, &f->sender);
+    f->client_id = binary_text(r, row, MESSAGE_FAIL_CLIENT_ID);
+    write->position = binary_integer(r, row, MESSAGE_FAIL_POSITION);
+    write->at = binary_time(r, row, MESSAGE_FAIL_AT);
     count_as_new(write);
 }
 
@@ -177,11 +180,11 @@ static void encode_change(struct write *write, struct array *a)
 static void decode_change(struct write *write, const PGresult *r, int row)
 {
     struct change_write *c = as_change(write);
-    write->outcome = (enum write_outcome)binary_integer(r, row, 0);
-    c->result = binary_text(r, row, 1);
-    write->position = binary_integer(r, row, 2);
-    write->at = binary_time(r, row, 3);
-    c->events = binary_text(r, row, 4);
+    write->outcome = (enum write_outcome)binary_integer(r, row, CHANGE_APPLY_OUTCOME);
+    c->result = binary_text(r, row, CHANGE_APPLY_RESULT);
+    write->position = binary_integer(r, row, CHANGE_APPLY_POSITION);
+    write->at = binary_time(r, row, CHANGE_APPLY_AT);
+    c->events = binary_text(r, row, CHANGE_APPLY_EVENTS);
 }
 
 const struct write_codec write_codecs[WRITE_KINDS] = {

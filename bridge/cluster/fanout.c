@@ -352,7 +352,7 @@ static void head_read(const struct rows *rows, enum error_code error, void *data
         return;
     gint64 position = sequencer_position(fanout->sequencer);
     gint64 earlier = fanout->head;
-    fanout->head = rows_integer(rows, 0, 0);
+    fanout->head = rows_integer(rows, 0, LOG_AFTER_POSITION);
     bool lost = bus_is_up(fanout->core) ? earlier > position : fanout->head > position;
     if (lost)
         fill_start(fanout, fanout->head);

@@ -97,15 +97,16 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
     if (error != ERROR_NONE || rows_count(rows) != 1)
         return;
     if (given_back) {
-        if (rows_boolean(rows, 0, 0)) { /* the answer overtook us */
-            lease->epoch = rows_integer(rows, 0, 1);
+        if (rows_boolean(rows, 0, LEASE_TAKE_RET_HELD)) { /* the answer overtook us */
+            lease->epoch = rows_integer(rows, 0, LEASE_TAKE_RET_EPOCH);
             release(lease);
         }
         return;
     }
-    lease->useful_until =
-        rows_boolean(rows, 0, 2) ? lease->asked + LEASE_MILLISECONDS * MILLISECOND : 0;
-    if (!rows_boolean(rows, 0, 0)) {
+    lease->useful_until = rows_boolean(rows, 0, LEASE_TAKE_RET_USEFUL)
+                              ? lease->asked + LEASE_MILLISECONDS * MILLISECOND
+                              : 0;
+    if (!rows_boolean(rows, 0, LEASE_TAKE_RET_HELD)) {
         if (lease->held)
             lose(lease);
         return;
@@ -113,7 +114,7 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
     lease->until = lease->asked + (LEASE_MILLISECONDS - LEASE_MARGIN_MILLISECONDS) * MILLISECOND;
     lease->next = lease->asked + RENEW_AFTER;
     if (clock_monotonic() < lease->until)
-        gain(lease, rows_integer(rows, 0, 1));
+        gain(lease, rows_integer(rows, 0, LEASE_TAKE_RET_EPOCH));
 }
 
 static void ask(struct lease *lease, gint64 now)

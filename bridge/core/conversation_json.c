@@ -10,49 +10,6 @@
 
 #define USER_JSON_MAX (64 * 1024)
 
-/* Columns of conversation_list(). */
-enum {
-    KEY,
-    REST,
-    SELF,
-    WHOLE,
-    ID,
-    KIND,
-    CREATED_AT,
-    IS_A,
-    MINE_ROLE,
-    MINE_JOINED,
-    MINE_READ,
-    PEER_ROLE,
-    PEER_JOINED,
-    PEER_READ,
-    PINNED,
-    MUTED,
-    ARCHIVED,
-    REQUEST,
-    BLOCKED,
-    UNREAD,
-    PEER_ID,
-    PEER_USERNAME,
-    PEER_NAME,
-    PEER_PICTURE,
-    PEER_BIO,
-    PEER_JID,
-    PEER_KIND,
-    PEER_NUMBER,
-    LAST_ID,
-    LAST_CLIENT_ID,
-    LAST_SEQ,
-    LAST_MINE,
-    LAST_BODY,
-    LAST_KIND,
-    LAST_FAILED,
-    LAST_AT,
-    LAST_DELIVERED,
-    LAST_READ,
-    LAST_SENT
-};
-
 /* The row at work. */
 struct item {
     const struct rows *rows;
@@ -91,14 +48,14 @@ static void write_peer(const struct item *item)
     json_writer_init(&json, item->peer);
     json_begin_object(&json);
     json_member_uuid(&json, "id", &item->peer_id);
-    json_member_string(&json, "username", text(item, PEER_USERNAME));
-    json_member_string(&json, "name", text(item, PEER_NAME));
-    json_member_string(&json, "avatar_url", text(item, PEER_PICTURE));
-    json_member_string(&json, "bio", text(item, PEER_BIO));
-    json_member_string(&json, "jid", text(item, PEER_JID));
-    json_member_string(&json, "kind", text(item, PEER_KIND));
+    json_member_string(&json, "username", text(item, CONVERSATION_LIST_PEER_USERNAME));
+    json_member_string(&json, "name", text(item, CONVERSATION_LIST_PEER_NAME));
+    json_member_string(&json, "avatar_url", text(item, CONVERSATION_LIST_PEER_PICTURE));
+    json_member_string(&json, "bio", text(item, CONVERSATION_LIST_PEER_BIO));
+    json_member_string(&json, "jid", text(item, CONVERSATION_LIST_PEER_JID));
+    json_member_string(&json, "kind", text(item, CONVERSATION_LIST_PEER_KIND));
     json_member_string(&json, "email", "");
-    json_member_integer(&json, "number", integer(item, PEER_NUMBER));
+    json_member_integer(&json, "number", integer(item, CONVERSATION_LIST_PEER_NUMBER));
     json_end_object(&json);
 }
 
@@ -106,15 +63,20 @@ static void write_participant(struct json_writer *json, const struct item *item,
 {
     json_begin_object(json);
     json_member_raw(json, "user", self ? item->self : item->peer->data);
-    json_member_string(json, "role", text(item, self ? MINE_ROLE : PEER_ROLE));
-    json_member_time(json, "joined_at", moment(item, self ? MINE_JOINED : PEER_JOINED));
-    json_member_integer(json, "last_read_seq", integer(item, self ? MINE_READ : PEER_READ));
+    json_member_string(
+        json, "role", text(item, self ? CONVERSATION_LIST_MINE_ROLE : CONVERSATION_LIST_PEER_ROLE));
+    json_member_time(
+        json, "joined_at",
+        moment(item, self ? CONVERSATION_LIST_MINE_JOINED : CONVERSATION_LIST_PEER_JOINED));
+    json_member_integer(
+        json, "last_read_seq",
+        integer(item, self ? CONVERSATION_LIST_MINE_READ : CONVERSATION_LIST_PEER_READ));
     json_end_object(json);
 }
 
 static void write_members(struct json_writer *json, const struct item *item)
 {
-    bool is_a = is_set(item, IS_A);
+    bool is_a = is_set(item, CONVERSATION_LIST_IS_A);
     json_key(json, "participants");
     json_begin_array(json);
     write_participant(json, item, is_a);
@@ -128,21 +90,21 @@ static void write_members(struct json_writer *json, const struct item *item)
 
 static void write_last(struct json_writer *json, const struct item *item)
 {
-    bool mine = is_set(item, LAST_MINE);
+    bool mine = is_set(item, CONVERSATION_LIST_LAST_MINE);
     struct message_view last = {.conversation = item->id,
                                 .sender = mine ? *item->user : item->peer_id,
                                 .sender_json = mine ? item->self : item->peer->data,
-                                .client_id = text(item, LAST_CLIENT_ID),
-                                .body = text(item, LAST_BODY),
-                                .kind = text(item, LAST_KIND),
-                                .seq = integer(item, LAST_SEQ),
-                                .created_at = moment(item, LAST_AT),
-                                .delivered_at = moment(item, LAST_DELIVERED),
-                                .read_at = moment(item, LAST_READ),
-                                .sent_at = moment(item, LAST_SENT),
-                                .failed = is_set(item, LAST_FAILED)};
+                                .client_id = text(item, CONVERSATION_LIST_LAST_CLIENT_ID),
+                                .body = text(item, CONVERSATION_LIST_LAST_BODY),
+                                .kind = text(item, CONVERSATION_LIST_LAST_KIND),
+                                .seq = integer(item, CONVERSATION_LIST_LAST_SEQ),
+                                .created_at = moment(item, CONVERSATION_LIST_LAST_AT),
+                                .delivered_at = moment(item, CONVERSATION_LIST_LAST_DELIVERED),
+                                .read_at = moment(item, CONVERSATION_LIST_LAST_READ),
+                                .sent_at = moment(item, CONVERSATION_LIST_LAST_SENT),
+                                .failed = is_set(item, CONVERSATION_LIST_LAST_FAILED)};
     json_key(json, "last_message");
-    if (rows_uuid(item->rows, item->row, LAST_ID, &last.id)) {
+    if (rows_uuid(item->rows, item->row, CONVERSATION_LIST_LAST_ID, &last.id)) {
         message_json_write(json->buf, &last);
         json->comma = true;
     } else {
@@ -152,24 +114,25 @@ static void write_last(struct json_writer *json, const struct item *item)
 
 static void write_direct(struct json_writer *json, const struct item *item)
 {
-    gint64 made_at = moment(item, CREATED_AT);
-    gint64 last_at = moment(item, LAST_AT) ? moment(item, LAST_AT) : made_at;
+    gint64 made_at = moment(item, CONVERSATION_LIST_CREATED_AT);
+    gint64 last_at =
+        moment(item, CONVERSATION_LIST_LAST_AT) ? moment(item, CONVERSATION_LIST_LAST_AT) : made_at;
     json_begin_object(json);
     json_member_uuid(json, "id", &item->id);
-    json_member_string(json, "type", text(item, KIND));
-    json_member_string(json, "jid", text(item, PEER_JID));
-    json_member_string(json, "name", text(item, PEER_NAME));
+    json_member_string(json, "type", text(item, CONVERSATION_LIST_KIND));
+    json_member_string(json, "jid", text(item, CONVERSATION_LIST_PEER_JID));
+    json_member_string(json, "name", text(item, CONVERSATION_LIST_PEER_NAME));
     json_member_raw(json, "description", NULL);
-    json_member_string(json, "icon_url", text(item, PEER_PICTURE));
+    json_member_string(json, "icon_url", text(item, CONVERSATION_LIST_PEER_PICTURE));
     write_members(json, item);
     write_last(json, item);
     json_member_time(json, "last_message_at", last_at);
-    json_member_integer(json, "unread_count", integer(item, UNREAD));
-    json_member_boolean(json, "pinned", is_set(item, PINNED));
-    json_member_raw(json, "muted_until", text(item, MUTED));
-    json_member_boolean(json, "archived", is_set(item, ARCHIVED));
-    json_member_string(json, "request", text(item, REQUEST));
-    json_member_boolean(json, "blocked", is_set(item, BLOCKED));
+    json_member_integer(json, "unread_count", integer(item, CONVERSATION_LIST_UNREAD));
+    json_member_boolean(json, "pinned", is_set(item, CONVERSATION_LIST_PINNED));
+    json_member_raw(json, "muted_until", text(item, CONVERSATION_LIST_MUTED));
+    json_member_boolean(json, "archived", is_set(item, CONVERSATION_LIST_ARCHIVED));
+    json_member_string(json, "request", text(item, CONVERSATION_LIST_REQUEST));
+    json_member_boolean(json, "blocked", is_set(item, CONVERSATION_LIST_BLOCKED));
     json_member_raw(json, "settings", "{}");
     json_member_time(json, "created_at", made_at);
     json_member_time(json, "updated_at", last_at);
@@ -179,13 +142,13 @@ static void write_direct(struct json_writer *json, const struct item *item)
 /* One of many comes as a whole. */
 static void write_item(struct json_writer *json, struct item *item)
 {
-    const char *whole = text(item, WHOLE);
+    const char *whole = text(item, CONVERSATION_LIST_WHOLE);
     if (whole) {
-        json_put_raw(json, whole, rows_length(item->rows, item->row, WHOLE));
+        json_put_raw(json, whole, rows_length(item->rows, item->row, CONVERSATION_LIST_WHOLE));
         return;
     }
-    rows_uuid(item->rows, item->row, ID, &item->id);
-    rows_uuid(item->rows, item->row, PEER_ID, &item->peer_id);
+    rows_uuid(item->rows, item->row, CONVERSATION_LIST_ID, &item->id);
+    rows_uuid(item->rows, item->row, CONVERSATION_LIST_PEER_ID, &item->peer_id);
     write_peer(item);
     write_direct(json, item);
 }
@@ -193,10 +156,11 @@ static void write_item(struct json_writer *json, struct item *item)
 static void write_end(struct json_writer *json, const struct rows *rows)
 {
     int last = rows_count(rows) - 1;
-    bool more = last >= 0 && rows_boolean(rows, last, REST);
+    bool more = last >= 0 && rows_boolean(rows, last, CONVERSATION_LIST_REST);
     char key[24] = "";
     if (more)
-        g_snprintf(key, sizeof key, "%" G_GINT64_FORMAT, rows_integer(rows, last, KEY));
+        g_snprintf(key, sizeof key, "%" G_GINT64_FORMAT,
+                   rows_integer(rows, last, CONVERSATION_LIST_KEY));
     json_member_boolean(json, "has_more", more);
     json_member_string(json, "next", more ? key : NULL);
     json_end_object(json);
@@ -210,7 +174,7 @@ void conversation_page_write(struct buffer *buf, const struct rows *rows, bool f
     struct item item = {.rows = rows,
                         .user = user,
                         .peer = &peer,
-                        .self = count > 0 ? rows_text(rows, 0, SELF) : NULL};
+                        .self = count > 0 ? rows_text(rows, 0, CONVERSATION_LIST_SELF) : NULL};
     struct json_writer json;
     json_writer_init(&json, buf);
     json_begin_object(&json);

@@ -26,13 +26,14 @@ struct question {
 
 static void question_ask(struct question *question);
 
-/* state, position, created_at of session_check(); the last is NULL for a user that is not there. */
+/* CREATED_AT is NULL for a user that is not there. */
 static void subscriber_checked(const struct rows *rows, enum error_code error, void *data)
 {
     struct question *question = data;
     struct core *core = question->core;
-    bool good = error == ERROR_NONE && rows_count(rows) == 1 && rows_integer(rows, 0, 0) == 0 &&
-                rows_text(rows, 0, 2);
+    bool good = error == ERROR_NONE && rows_count(rows) == 1 &&
+                rows_integer(rows, 0, SESSION_CHECK_STATE) == 0 &&
+                rows_text(rows, 0, SESSION_CHECK_CREATED_AT);
     struct revocation revocation = {
         .user = question->user, .credential = question->credential, .reason = "sign in again"};
     if (core->archive && error == ERROR_UNAVAILABLE && ++question->attempts < ATTEMPTS_MAX) {

@@ -71,8 +71,7 @@ void message_json_write(struct buffer *buf, const struct message_view *message)
 
 /* ---- Pages --------------------------------------------------------------------------------------- */
 
-/* Columns of message_page(), and what part says. */
-enum { PART, ID, SEQ, SENDER_ID, BODY, CLIENT_ID, KIND, FAILED, CREATED_AT, SENT_AT, METADATA };
+/* What MESSAGE_PAGE_PART says. */
 enum { PART_SENDER, PART_MESSAGE, PART_DELIVERED, PART_READ };
 
 struct page_reading {
@@ -88,13 +87,16 @@ struct page_reading {
 
 static int part_of(const struct page_reading *reading, int row)
 {
-    return row < rows_count(reading->rows) ? (int)rows_integer(reading->rows, row, PART) : -1;
+    return row < rows_count(reading->rows)
+               ? (int)rows_integer(reading->rows, row, MESSAGE_PAGE_PART)
+               : -1;
 }
 
 static bool is_viewer(const struct page_reading *reading, int row)
 {
     struct uuid id;
-    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, &reading->viewer);
+    return rows_uuid(reading->rows, row, MESSAGE_PAGE_SENDER_ID, &id) &&
+           uuid_equal(&id, &reading->viewer);
 }
 
 static void find_parts(struct page_reading *reading)
@@ -112,17 +114,17 @@ static void find_parts(struct page_reading *reading)
 static gint64 mark_time(struct page_reading *reading, bool own, int part, gint64 seq)
 {
     int *row = &reading->marks[own][part == PART_READ];
-    while (*row && rows_integer(reading->rows, *row, SEQ) < seq) {
+    while (*row && rows_integer(reading->rows, *row, MESSAGE_PAGE_SEQ) < seq) {
         bool more = part_of(reading, *row + 1) == part && is_viewer(reading, *row + 1) == own;
         *row = more ? *row + 1 : 0;
     }
-    return *row ? rows_time(reading->rows, *row, CREATED_AT) : 0;
+    return *row ? rows_time(reading->rows, *row, MESSAGE_PAGE_CREATED_AT) : 0;
 }
 
 static bool is_row_of(const struct page_reading *reading, int row, const struct uuid *user)
 {
     struct uuid id;
-    return rows_uuid(reading->rows, row, SENDER_ID, &id) && uuid_equal(&id, user);
+    return rows_uuid(reading->rows, row, MESSAGE_PAGE_SENDER_ID, &id) && uuid_equal(&id, user);
 }
 
 /* The User object of a sender; NULL: the system's. */
@@ -135,7 +137,7 @@ static const char *sender_json(struct page_reading *reading, const struct uuid *
         if (!is_row_of(reading, row, sender))
             continue;
         reading->sender = row;
-        return rows_text(reading->rows, row, BODY);
+        return rows_text(reading->rows, row, MESSAGE_PAGE_BODY);
     }
     return NULL;
 }
@@ -145,16 +147,16 @@ static void write_item(struct buffer *buf, struct page_reading *reading, int row
 {
     const struct rows *rows = reading->rows;
     struct message_view message = {.conversation = *conversation,
-                                   .client_id = rows_text(rows, row, CLIENT_ID),
-                                   .body = rows_text(rows, row, BODY),
-                                   .kind = rows_text(rows, row, KIND),
-                                   .seq = rows_integer(rows, row, SEQ),
-                                   .created_at = rows_time(rows, row, CREATED_AT),
-                                   .sent_at = rows_time(rows, row, SENT_AT),
-                                   .metadata = rows_text(rows, row, METADATA),
-                                   .failed = rows_boolean(rows, row, FAILED)};
-    rows_uuid(rows, row, ID, &message.id);
-    rows_uuid(rows, row, SENDER_ID, &message.sender);
+                                   .client_id = rows_text(rows, row, MESSAGE_PAGE_CLIENT_ID),
+                                   .body = rows_text(rows, row, MESSAGE_PAGE_BODY),
+                                   .kind = rows_text(rows, row, MESSAGE_PAGE_KIND),
+                                   .seq = rows_integer(rows, row, MESSAGE_PAGE_SEQ),
+                                   .created_at = rows_time(rows, row, MESSAGE_PAGE_CREATED_AT),
+                                   .sent_at = rows_time(rows, row, MESSAGE_PAGE_SENT_AT),
+                                   .metadata = rows_text(rows, row, MESSAGE_PAGE_METADATA),
+                                   .failed = rows_boolean(rows, row, MESSAGE_PAGE_FAILED)};
+    rows_uuid(rows, row, MESSAGE_PAGE_ID, &message.id);
+    rows_uuid(rows, row, MESSAGE_PAGE_SENDER_ID, &message.sender);
     message.sender_json = sender_json(reading, &message.sender);
     bool own = !is_viewer(reading, row); /* what others wrote, the viewer has read */
     message.delivered_at = mark_time(reading, own, PART_DELIVERED, message.seq);
@@ -166,7 +168,7 @@ static void write_end(struct buffer *buf, const struct rows *rows, int next)
 {
     struct uuid id;
     char text[UUID_TEXT_SIZE];
-    if (next == 0 || !rows_uuid(rows, next, ID, &id)) {
+    if (next == 0 || !rows_uuid(rows, next, MESSAGE_PAGE_ID, &id)) {
         buffer_append_string(buf, "],\"has_more\":false,\"next\":null}");
         return;
     }
@@ -178,7 +180,7 @@ static void write_end(struct buffer *buf, const struct rows *rows, int next)
 
 static gsize text_of(const struct page_reading *reading, int row)
 {
-    return rows_length(reading->rows, row, BODY);
+    return rows_length(reading->rows, row, MESSAGE_PAGE_BODY);
 }
 
 /* The row that must be on the page: where it begins to be read, or the message it is around. */
@@ -186,7 +188,7 @@ static int row_to_keep(const struct page_reading *reading, const struct message_
 {
     for (int row = reading->first; !uuid_is_nil(&page->around) && row < reading->end; row++) {
         struct uuid id;
-        if (rows_uuid(reading->rows, row, ID, &id) && uuid_equal(&id, &page->around))
+        if (rows_uuid(reading->rows, row, MESSAGE_PAGE_ID, &id) && uuid_equal(&id, &page->around))
             return row;
     }
     return page->forward ? reading->first : reading->end - 1;

@@ -166,14 +166,14 @@ static enum outbox_kind kind_of(const char *name)
 
 static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
 {
-    const char *id = rows_text(rows, row, 4);
-    *ret_entry = (struct outbox_entry){.position = rows_integer(rows, row, 0),
-                                       .kind = kind_of(rows_text(rows, row, 1)),
-                                       .from = rows_text(rows, row, 2),
-                                       .to = rows_text(rows, row, 3),
-                                       .reference = rows_text(rows, row, 5),
-                                       .body = rows_text(rows, row, 6),
-                                       .created = rows_integer(rows, row, 7)};
+    const char *id = rows_text(rows, row, OUTBOX_PAGE_MESSAGE_ID);
+    *ret_entry = (struct outbox_entry){.position = rows_integer(rows, row, OUTBOX_PAGE_POSITION),
+                                       .kind = kind_of(rows_text(rows, row, OUTBOX_PAGE_KIND)),
+                                       .from = rows_text(rows, row, OUTBOX_PAGE_FROM_JID),
+                                       .to = rows_text(rows, row, OUTBOX_PAGE_TO_ADDRESS),
+                                       .reference = rows_text(rows, row, OUTBOX_PAGE_REFERENCE),
+                                       .body = rows_text(rows, row, OUTBOX_PAGE_BODY),
+                                       .created = rows_integer(rows, row, OUTBOX_PAGE_CREATED)};
     g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
 
@@ -239,7 +239,8 @@ static void drained(struct outbox *outbox)
 static void cleared(const struct rows *rows, enum error_code error, void *data)
 {
     struct outbox *outbox = data;
-    bool other_log = error == ERROR_NONE && rows_count(rows) == 1 && !rows_boolean(rows, 0, 0);
+    bool other_log = error == ERROR_NONE && rows_count(rows) == 1 &&
+                     !rows_boolean(rows, 0, OUTBOX_DELIVERED_CLEARED);
     if (error != ERROR_NONE || other_log) {
         log_info(AREA_CORE, "outbox-not-cleared", "code=%s",
                  other_log ? "other-log" : error_info(error)->code);

@@ -180,21 +180,26 @@ void pairs_grew(struct core *core)
 
 /* ---- Reading ---------------------------------------------------------------------------------------- */
 
+/* All three queries have one shape, and both sides in it. */
+ARCHIVE_SAME_COLUMN(PAIR_BY_CONVERSATION_HEARD, PAIR_BY_USERS_HEARD);
+ARCHIVE_SAME_COLUMN(PAIR_BY_CONVERSATION_HEARD, PAIR_BY_JIDS_HEARD);
+enum { SIDE_USER, SIDE_NUMBER, SIDE_JID, SIDE_HOSTED };
+
 static void read_side(const struct rows *rows, int column, struct pair_side *side)
 {
-    rows_uuid(rows, 0, column, &side->user);
-    side->number = rows_integer(rows, 0, column + 1);
+    rows_uuid(rows, 0, column + SIDE_USER, &side->user);
+    side->number = rows_integer(rows, 0, column + SIDE_NUMBER);
     g_free(side->jid);
-    side->jid = g_strdup(rows_text(rows, 0, column + 2));
-    side->hosted = rows_boolean(rows, 0, column + 3);
+    side->jid = g_strdup(rows_text(rows, 0, column + SIDE_JID));
+    side->hosted = rows_boolean(rows, 0, column + SIDE_HOSTED);
 }
 
 static void fill(struct pair *pair, const struct rows *rows)
 {
-    read_side(rows, 1, &pair->side[0]);
-    read_side(rows, 5, &pair->side[1]);
-    pair->live = rows_boolean(rows, 0, 9);
-    pair->heard = pair->heard || rows_boolean(rows, 0, 10);
+    read_side(rows, PAIR_BY_CONVERSATION_ONE, &pair->side[0]);
+    read_side(rows, PAIR_BY_CONVERSATION_OTHER, &pair->side[1]);
+    pair->live = rows_boolean(rows, 0, PAIR_BY_CONVERSATION_LIVE);
+    pair->heard = pair->heard || rows_boolean(rows, 0, PAIR_BY_CONVERSATION_HEARD);
 }
 
 static struct pair *pair_new(const struct uuid *conversation)
@@ -211,7 +216,7 @@ static struct pair *learn(struct core *core, const struct rows *rows, bool outda
 {
     struct pairs *pairs = core->pairs;
     struct uuid conversation;
-    if (!rows_uuid(rows, 0, 0, &conversation))
+    if (!rows_uuid(rows, 0, PAIR_BY_CONVERSATION_ID, &conversation))
         return NULL;
     struct pair *pair = pair_known(core, &conversation);
     if (outdated && pair)

@@ -143,27 +143,30 @@ static void lookup_answer(struct lookup *lookup, const struct relation *relation
     lookup_free(lookup);
 }
 
+enum { SIDE_BLOCKS, SIDE_ACCEPTS, SIDE_SHOWS, SIDE_LAST_SEEN, SIDE_PROFILE };
+
 static void read_side(const struct rows *rows, int column, struct relation_side *ret_side)
 {
-    *ret_side = (struct relation_side){.blocks = rows_boolean(rows, 0, column),
-                                       .accepts = rows_boolean(rows, 0, column + 1),
-                                       .shows = rows_boolean(rows, 0, column + 2),
-                                       .last_seen = rows_boolean(rows, 0, column + 3),
-                                       .profile = rows_boolean(rows, 0, column + 4)};
+    *ret_side = (struct relation_side){.blocks = rows_boolean(rows, 0, column + SIDE_BLOCKS),
+                                       .accepts = rows_boolean(rows, 0, column + SIDE_ACCEPTS),
+                                       .shows = rows_boolean(rows, 0, column + SIDE_SHOWS),
+                                       .last_seen = rows_boolean(rows, 0, column + SIDE_LAST_SEEN),
+                                       .profile = rows_boolean(rows, 0, column + SIDE_PROFILE)};
 }
 
 static void read_relation(const struct rows *rows, struct relation *ret_relation)
 {
-    *ret_relation = (struct relation){.peer_jid = rows_text(rows, 0, 3),
-                                      .peer_hosted = rows_boolean(rows, 0, 4),
-                                      .user_number = rows_integer(rows, 0, 15),
-                                      .peer_number = rows_integer(rows, 0, 16),
-                                      .known = rows_boolean(rows, 0, 17)};
-    rows_uuid(rows, 0, 0, &ret_relation->user);
-    rows_uuid(rows, 0, 1, &ret_relation->peer);
-    rows_uuid(rows, 0, 2, &ret_relation->conversation);
-    read_side(rows, 5, &ret_relation->user_side);
-    read_side(rows, 10, &ret_relation->peer_side);
+    *ret_relation =
+        (struct relation){.peer_jid = rows_text(rows, 0, RELATION_VIEW_PEER_JID),
+                          .peer_hosted = rows_boolean(rows, 0, RELATION_VIEW_PEER_HOSTED),
+                          .user_number = rows_integer(rows, 0, RELATION_VIEW_USER_NUMBER),
+                          .peer_number = rows_integer(rows, 0, RELATION_VIEW_PEER_NUMBER),
+                          .known = rows_boolean(rows, 0, RELATION_VIEW_KNOWN)};
+    rows_uuid(rows, 0, RELATION_VIEW_USER_ID, &ret_relation->user);
+    rows_uuid(rows, 0, RELATION_VIEW_PEER_ID, &ret_relation->peer);
+    rows_uuid(rows, 0, RELATION_VIEW_CONVERSATION_ID, &ret_relation->conversation);
+    read_side(rows, RELATION_VIEW_BLOCKS, &ret_relation->user_side);
+    read_side(rows, RELATION_VIEW_BLOCKED_BY, &ret_relation->peer_side);
 }
 
 static void view_read(const struct rows *rows, enum error_code error, void *data)

@@ -34,19 +34,19 @@ static void unref_event(gpointer data)
 
 static struct event *event_of_row(const struct rows *rows, int row)
 {
-    enum event_type type = event_type_from_name(rows_text(rows, row, 1));
-    const char *payload = rows_text(rows, row, 3);
+    enum event_type type = event_type_from_name(rows_text(rows, row, EVENT_RESUME_TYPE));
+    const char *payload = rows_text(rows, row, EVENT_RESUME_PAYLOAD);
     if (type == EVENT_TYPE_MAX || !payload)
         return NULL;
-    g_auto(buffer) buf = BUFFER_INIT(rows_length(rows, row, 3));
+    g_auto(buffer) buf = BUFFER_INIT(rows_length(rows, row, EVENT_RESUME_PAYLOAD));
     buffer_append_string(&buf, payload);
-    struct event *event =
-        event_new(type, rows_integer(rows, row, 0), rows_integer(rows, row, 2), &buf);
-    rows_uuid(rows, row, 4, &event->parties.conversation);
-    rows_uuid(rows, row, 5, &event->parties.message);
-    rows_uuid(rows, row, 6, &event->parties.actor);
-    event->parties.actor_number = rows_integer(rows, row, 7);
-    event->parties.peer_number = rows_integer(rows, row, 8);
+    struct event *event = event_new(type, rows_integer(rows, row, EVENT_RESUME_POSITION),
+                                    rows_integer(rows, row, EVENT_RESUME_AT), &buf);
+    rows_uuid(rows, row, EVENT_RESUME_CONVERSATION_ID, &event->parties.conversation);
+    rows_uuid(rows, row, EVENT_RESUME_MESSAGE_ID, &event->parties.message);
+    rows_uuid(rows, row, EVENT_RESUME_SENDER_ID, &event->parties.actor);
+    event->parties.actor_number = rows_integer(rows, row, EVENT_RESUME_ACTOR);
+    event->parties.peer_number = rows_integer(rows, row, EVENT_RESUME_PEER);
     event->parties.many = !uuid_is_nil(&event->parties.message) && event->parties.peer_number == 0;
     return event;
 }
@@ -57,8 +57,10 @@ static void note_deliveries(const struct reading *reading, const struct rows *ro
     /* Newest first within a conversation: walk up, so that the newest is noted last. */
     for (int row = rows_count(rows) - 1; row > 0; row--) {
         struct uuid conversation, message, sender;
-        if (rows_integer(rows, row, 0) <= position && rows_uuid(rows, row, 6, &sender) &&
-            rows_uuid(rows, row, 4, &conversation) && rows_uuid(rows, row, 5, &message) &&
+        if (rows_integer(rows, row, EVENT_RESUME_POSITION) <= position &&
+            rows_uuid(rows, row, EVENT_RESUME_SENDER_ID, &sender) &&
+            rows_uuid(rows, row, EVENT_RESUME_CONVERSATION_ID, &conversation) &&
+            rows_uuid(rows, row, EVENT_RESUME_MESSAGE_ID, &message) &&
             !uuid_equal(&sender, &reading->account->id))
             delivery_note(reading->core, &conversation, &reading->account->id, &message);
     }
@@ -91,18 +93,18 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
     g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(unref_event);
     struct resume_result result = {.error = error, .events = events};
     if (error == ERROR_NONE) {
-        result.position = rows_count(rows) > 0 ? rows_integer(rows, 0, 0) : 0;
+        result.position = rows_count(rows) > 0 ? rows_integer(rows, 0, EVENT_RESUME_POSITION) : 0;
         for (int row = 1; row < rows_count(rows); row++) {
             struct event *event = event_of_row(rows, row);
             if (event)
                 g_ptr_array_add(events, event);
         }
         g_ptr_array_sort(events, by_position);
-        bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, 1) != NULL;
+        bool too_much = rows_count(rows) > 0 && rows_text(rows, 0, EVENT_RESUME_TYPE) != NULL;
         result.resync = too_much || reading->position > result.position ||
                         reading->log != reading->core->log || events->len > reading->maximum;
-        if (!result.resync && rows_text(rows, 0, 7))
-            cut_at(&result, rows_integer(rows, 0, 7));
+        if (!result.resync && rows_text(rows, 0, EVENT_RESUME_ACTOR))
+            cut_at(&result, rows_integer(rows, 0, EVENT_RESUME_ACTOR));
         if (!result.resync)
             cut(reading, &result);
         if (!result.resync)

@@ -81,11 +81,13 @@ static void revoke_everything(struct core *core, gint64 head)
 
 static void carry_out(struct core *core, const struct rows *rows, int row)
 {
-    struct revocation revocation = {.reason = rows_text(rows, row, 5),
-                                    .issued_before = rows_integer(rows, row, 4)};
-    if (!rows_uuid(rows, row, 2, &revocation.user))
+    struct revocation revocation = {.reason = rows_text(rows, row, REVOCATION_SINCE_REASON),
+                                    .issued_before =
+                                        rows_integer(rows, row, REVOCATION_SINCE_ISSUED_BEFORE)};
+    if (!rows_uuid(rows, row, REVOCATION_SINCE_USER_ID, &revocation.user))
         return;
-    if (rows_text(rows, row, 3) && !rows_uuid(rows, row, 3, &revocation.credential))
+    if (rows_text(rows, row, REVOCATION_SINCE_CREDENTIAL) &&
+        !rows_uuid(rows, row, REVOCATION_SINCE_CREDENTIAL, &revocation.credential))
         return;
     session_revoke(core, &revocation);
     metric_add(METRIC_SESSIONS_REVOKED, 1);
@@ -95,14 +97,14 @@ static void carry_out(struct core *core, const struct rows *rows, int row)
 static bool apply(struct core *core, const struct rows *rows)
 {
     struct revocations *revocations = core->revocations;
-    gint64 head = rows_integer(rows, 0, 0);
+    gint64 head = rows_integer(rows, 0, REVOCATION_SINCE_HEAD);
     int count = rows_count(rows);
     if (head < revocations->position) {
         revoke_everything(core, head);
         return false;
     }
-    for (int row = 0; row < count && rows_text(rows, row, 1); row++) {
-        gint64 position = rows_integer(rows, row, 1);
+    for (int row = 0; row < count && rows_text(rows, row, REVOCATION_SINCE_POSITION); row++) {
+        gint64 position = rows_integer(rows, row, REVOCATION_SINCE_POSITION);
         if (position <= revocations->position)
             continue;
         if (position != revocations->position + 1) {
@@ -131,7 +133,7 @@ static void answered(const struct rows *rows, enum error_code error, void *data)
     else if (question->asked >= 0)
         more = apply(core, rows);
     else if (!revocations->known)
-        revocations_cover(core, rows_integer(rows, 0, 0));
+        revocations_cover(core, rows_integer(rows, 0, REVOCATION_SINCE_HEAD));
     else
         more = true;
     if (more)

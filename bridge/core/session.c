@@ -222,15 +222,23 @@ static void sign_in_refused(void *data)
     sign_in_free(sign_in);
 }
 
-/* Rows of users are alike, whichever function returns them: id, jid, name, json, …, number. */
+/* Rows of users are alike, whichever function returns them, and rows of sign-ins behind them. */
+ARCHIVE_SAME_COLUMN(USER_BY_JID_NUMBER, SESSION_FIND_NUMBER);
+ARCHIVE_SAME_COLUMN(USER_CREATE_JSON, SESSION_FIND_JSON);
+ARCHIVE_SAME_COLUMN(USER_CREATE_NUMBER, SESSION_FIND_NUMBER);
+ARCHIVE_SAME_COLUMN(USER_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
+ARCHIVE_SAME_COLUMN(SERVER_KEY_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
+ARCHIVE_SAME_COLUMN(TICKET_TAKE_EXPIRES, SESSION_FIND_EXPIRES);
+ARCHIVE_SAME_COLUMN(TICKET_FIND_EXPIRES, SESSION_FIND_EXPIRES);
+
 struct account *account_of_rows(struct core *core, const struct rows *rows)
 {
-    struct account_row row = {.jid = rows_text(rows, 0, 1),
-                              .name = rows_text(rows, 0, 2),
-                              .json = rows_text(rows, 0, 3),
-                              .number = rows_integer(rows, 0, 5),
+    struct account_row row = {.jid = rows_text(rows, 0, SESSION_FIND_JID),
+                              .name = rows_text(rows, 0, SESSION_FIND_NAME),
+                              .json = rows_text(rows, 0, SESSION_FIND_JSON),
+                              .number = rows_integer(rows, 0, SESSION_FIND_NUMBER),
                               .hosted = true};
-    if (!rows_uuid(rows, 0, 0, &row.id))
+    if (!rows_uuid(rows, 0, SESSION_FIND_ID, &row.id))
         return NULL;
     return account_learn(core, &row);
 }
@@ -238,7 +246,7 @@ struct account *account_of_rows(struct core *core, const struct rows *rows)
 /* Only hosted users live here, the others are their own masters. */
 static bool is_hosted_row(const struct rows *rows)
 {
-    return rows_count(rows) == 1 && g_strcmp0(rows_text(rows, 0, 4), "hosted") == 0;
+    return rows_count(rows) == 1 && g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "hosted") == 0;
 }
 
 /* ---- Whether the user may come in ------------------------------------------------------------------ */
@@ -289,12 +297,9 @@ static void check_read(const struct rows *rows, enum error_code error, void *dat
     if (error != ERROR_NONE || rows_count(rows) != 1)
         sign_in_fail(sign_in, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
     else
-        checked(sign_in, rows_integer(rows, 0, 0), rows_integer(rows, 0, 1));
+        checked(sign_in, rows_integer(rows, 0, SESSION_CHECK_STATE),
+                rows_integer(rows, 0, SESSION_CHECK_POSITION));
 }
-
-/* The columns that all rows of a sign-in have behind those of the user. */
-enum { ROW_STATE = 6, ROW_POSITION, ROW_CREATED, ROW_CREDENTIAL, ROW_ISSUED, ROW_EXPIRES };
-enum { ROW_SCOPES = ROW_CREDENTIAL };
 
 /* Takes the user of ROWS over. False: there is none, or one who does not live here. */
 static bool take_user(struct sign_in *sign_in, const struct rows *rows)
@@ -304,7 +309,7 @@ static bool take_user(struct sign_in *sign_in, const struct rows *rows)
         return false;
     account_unref(sign_in->known->session.account); /* of an earlier check */
     sign_in->known->session.account = account_ref(account);
-    account->created_at = rows_integer(rows, 0, ROW_CREATED);
+    account->created_at = rows_integer(rows, 0, SESSION_FIND_CREATED_AT);
     return true;
 }
 
@@ -323,10 +328,11 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
                                                       : "the session is not valid");
         return;
     }
-    known->session.grant = (struct grant){.issued = rows_integer(rows, 0, ROW_ISSUED),
-                                          .expires = rows_integer(rows, 0, ROW_EXPIRES)};
-    rows_uuid(rows, 0, ROW_CREDENTIAL, &known->session.grant.credential);
-    checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
+    known->session.grant = (struct grant){.issued = rows_integer(rows, 0, SESSION_FIND_ISSUED),
+                                          .expires = rows_integer(rows, 0, SESSION_FIND_EXPIRES)};
+    rows_uuid(rows, 0, SESSION_FIND_CREDENTIAL, &known->session.grant.credential);
+    checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+            rows_integer(rows, 0, SESSION_FIND_POSITION));
 }
 
 static void ask_session(struct sign_in *sign_in)
@@ -400,13 +406,14 @@ static void key_read(const struct rows *rows, enum error_code error, void *data)
         sign_in_fail(sign_in, ERROR_UNAUTHENTICATED, "the server key is not valid");
         return;
     }
-    set_scopes(sign_in->known, rows_text(rows, 0, ROW_SCOPES));
+    set_scopes(sign_in->known, rows_text(rows, 0, SERVER_KEY_SIGN_IN_SCOPES));
     if (sign_in->on_behalf && !may_act(&sign_in->known->session))
         sign_in_fail(sign_in, ERROR_FORBIDDEN, "the server key may not act for users");
     else if (sign_in->on_behalf && !take_user(sign_in, rows))
         sign_in_fail(sign_in, ERROR_NOT_FOUND, NULL);
     else
-        checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
+        checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+                rows_integer(rows, 0, SESSION_FIND_POSITION));
 }
 
 static void ask_key(struct sign_in *sign_in)
@@ -477,7 +484,8 @@ static void token_read(const struct rows *rows, enum error_code error, void *dat
         sign_in_fail(sign_in, ERROR_INTERNAL, NULL);
     } else {
         account_learn_own_id(sign_in->core, sign_in->known->session.account, &sign_in->own_id);
-        checked(sign_in, rows_integer(rows, 0, ROW_STATE), rows_integer(rows, 0, ROW_POSITION));
+        checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+                rows_integer(rows, 0, SESSION_FIND_POSITION));
     }
 }
 

@@ -99,9 +99,10 @@ static void picture_read(const struct rows *rows, enum error_code error, void *d
         return;
     }
     gsize length = 0;
-    guchar *image = g_base64_decode(rows_text(rows, 0, 1), &length);
+    guchar *image = g_base64_decode(rows_text(rows, 0, PICTURE_GET_IMAGE), &length);
     g_autoptr(GBytes) bytes = g_bytes_new_take(image, length);
-    struct reply_bytes content = {bytes, rows_text(rows, 0, 0), request->values[0].text};
+    struct reply_bytes content = {bytes, rows_text(rows, 0, PICTURE_GET_TYPE),
+                                  request->values[0].text};
     request_reply_bytes(request, &content);
 }
 

@@ -139,7 +139,8 @@ static void probed(const struct rows *rows, enum error_code error, void *data)
         return;
     }
     if (error == ERROR_NONE && rows_count(rows) == 1)
-        send_answer(job, rows_text(rows, 0, 0), rows_integer(rows, 0, 1));
+        send_answer(job, rows_text(rows, 0, CONTACT_PROBE_ANSWER),
+                    rows_integer(rows, 0, CONTACT_PROBE_LAST_SEEN));
     else
         log_info(AREA_STANZA, "presence-lost", "code=%s",
                  error == ERROR_NONE ? "none" : error_info(error)->code);

@@ -71,8 +71,8 @@ static void sizes_read(const struct rows *rows, enum error_code error, void *dat
     struct job *job = data;
     for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++) {
         for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
-            if (strcmp(rows_text(rows, row, 0), sizes[i].table) == 0)
-                metric_set(sizes[i].metric, rows_integer(rows, row, 1));
+            if (strcmp(rows_text(rows, row, TABLE_SIZES_NAME), sizes[i].table) == 0)
+                metric_set(sizes[i].metric, rows_integer(rows, row, TABLE_SIZES_SIZE));
         }
     }
     job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,

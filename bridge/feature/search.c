@@ -71,8 +71,8 @@ static void batch_renewed(const struct rows *rows, enum error_code error, void *
         index_after(core, IDLE_MILLISECONDS); /* or another instance is at it */
         return;
     }
-    gint64 left = rows_integer(rows, 0, 0);
-    renewal_tell(left, rows_integer(rows, 0, 1));
+    gint64 left = rows_integer(rows, 0, SEARCH_RENEW_LEFT);
+    renewal_tell(left, rows_integer(rows, 0, SEARCH_RENEW_ALL));
     indexer.renewal.done = left == 0;
     index_after_rest(core, &indexer.renewal.pace);
 }
@@ -84,8 +84,9 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     struct core *core = data;
     if (!core->archive)
         return; /* stopping */
-    bool done = error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, 0);
-    gint64 behind = done ? rows_integer(rows, 0, 0) : 0;
+    bool done =
+        error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, SEARCH_INDEX_BEHIND);
+    gint64 behind = done ? rows_integer(rows, 0, SEARCH_INDEX_BEHIND) : 0;
     if (done)
         metric_set(METRIC_SEARCH_BEHIND, behind);
     if (behind >= BLOCK) {

@@ -62,13 +62,16 @@ static const struct field open_fields[] = {
     {0},
 };
 
-/* False, and the answer is given, if ROWS (STATE, …) say that the user may not come in (any more).
+ARCHIVE_SAME_COLUMN(SESSION_OPEN_STATE, TICKET_ADD_STATE);
+
+/* False, and the answer is given, if ROWS say that the user may not come in (any more).
  */
 static bool is_granted(struct request *request, const struct rows *rows, enum error_code error)
 {
     enum error_code code = error != ERROR_NONE ? error : ERROR_INTERNAL;
     const char *detail = NULL;
-    if (error == ERROR_NONE && rows_count(rows) == 1 && access_is_granted(rows, 0, &code, &detail))
+    if (error == ERROR_NONE && rows_count(rows) == 1 &&
+        access_is_granted(rows, SESSION_OPEN_STATE, &code, &detail))
         return true;
     request_fail(request, code, detail);
     return false;
@@ -82,7 +85,7 @@ static void opened(const struct rows *rows, enum error_code error, void *data)
         return;
     g_autofree char *csrf = secret_csrf(secret);
     set_cookie(request, secret, request->core->options->session_lifetime);
-    reply_session(request, 201, csrf, rows_integer(rows, 0, 1));
+    reply_session(request, 201, csrf, rows_integer(rows, 0, SESSION_OPEN_EXPIRES));
 }
 
 /* The statement decides whether what was known of SESSION still holds. */
@@ -152,7 +155,7 @@ static void ticket_made(const struct rows *rows, enum error_code error, void *da
     json_writer_init(&json, &buf);
     json_begin_object(&json);
     json_member_string(&json, "ticket", ticket);
-    json_member_time(&json, "expires_at", rows_integer(rows, 0, 1));
+    json_member_time(&json, "expires_at", rows_integer(rows, 0, TICKET_ADD_EXPIRES));
     json_end_object(&json);
     request_reply(request, 201, &buf);
 }
@@ -258,7 +261,9 @@ static void reply_suspension(void *data)
 static void suspension_changed(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
-    const char *json = error == ERROR_NONE && rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL;
+    const char *json = error == ERROR_NONE && rows_count(rows) == 1
+                           ? rows_text(rows, 0, USER_SUSPEND_SUSPENSION)
+                           : NULL;
     if (!json) {
         request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
         return;

@@ -86,13 +86,14 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "",
                                                 "Idempotency-Key was used for another request"};
     struct request *request = data;
-    if (error == ERROR_NONE && (rows_count(rows) == 0 || rows_integer(rows, 0, 6) == 2)) {
+    if (error == ERROR_NONE &&
+        (rows_count(rows) == 0 || rows_integer(rows, 0, USER_CREATE_REPEATED) == 2)) {
         request_fail_field(request, rows_count(rows) == 0 ? &taken : &reused);
         return;
     }
     struct account *account = error == ERROR_NONE ? account_of_rows(request->core, rows) : NULL;
     if (account)
-        reply_json(request, rows_boolean(rows, 0, 4) ? 201 : 200, account->json);
+        reply_json(request, rows_boolean(rows, 0, USER_CREATE_CREATED) ? 201 : 200, account->json);
     else
         request_fail(request, error == ERROR_NONE ? ERROR_INTERNAL : error, NULL);
 }

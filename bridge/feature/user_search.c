@@ -231,10 +231,10 @@ static void addressed(const struct rows *rows, enum error_code error, void *data
     }
     g_autofree char *q = g_strstrip(g_strdup(request->values[0].text));
     g_autofree char *jid = jid_prepare_bare(q);
-    bool ask = jid && strchr(jid, '@') && !rows_boolean(rows, 0, 1) &&
+    bool ask = jid && strchr(jid, '@') && !rows_boolean(rows, 0, USER_ADDRESSED_COMPLETE) &&
                may_be_complete(request->core, jid) && lookups.waiting;
     if (ask)
-        lookup_start(request, jid, rows_text(rows, 0, 0));
+        lookup_start(request, jid, rows_text(rows, 0, USER_ADDRESSED_ITEMS));
     else
         request_reply_row(rows, error, request);
 }

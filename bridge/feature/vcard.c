@@ -34,7 +34,7 @@ static void picture_read(const struct rows *rows, enum error_code error, void *d
     if (error != ERROR_NONE)
         hosted_refuse(call, ERROR_UNAVAILABLE);
     else
-        answer(call, rows_count(rows) == 1 ? rows_text(rows, 0, 0) : NULL);
+        answer(call, rows_count(rows) == 1 ? rows_text(rows, 0, PICTURE_PNG_PNG) : NULL);
 }
 
 static void serve_card(struct hosted_call *call)

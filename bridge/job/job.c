@@ -123,8 +123,9 @@ static void reaped(const struct rows *rows, enum error_code error, void *data)
                 error_info(error != ERROR_NONE ? error : ERROR_INTERNAL)->code);
         return;
     }
-    metric_add(METRIC_REAPED_ROWS, rows_integer(rows, 0, 0));
-    job_end(job, rows_boolean(rows, 0, 1) ? JOB_MORE : JOB_DONE, rows_text(rows, 0, 2), NULL);
+    metric_add(METRIC_REAPED_ROWS, rows_integer(rows, 0, REAP_EVENTS_REMOVED));
+    job_end(job, rows_boolean(rows, 0, REAP_EVENTS_MORE) ? JOB_MORE : JOB_DONE,
+            rows_text(rows, 0, REAP_EVENTS_PAYLOAD), NULL);
 }
 
 void job_reap(struct job *job, enum query query, const char *const *values)
@@ -137,16 +138,17 @@ void job_reap(struct job *job, enum query query, const char *const *values)
 
 static void job_begin(struct jobs *jobs, const struct rows *rows, int row)
 {
-    const struct job_kind *kind = g_hash_table_lookup(jobs->kinds, rows_text(rows, row, 0));
+    const struct job_kind *kind =
+        g_hash_table_lookup(jobs->kinds, rows_text(rows, row, JOB_TAKE_KIND));
     if (!kind)
         return;
     struct job *job = g_new0(struct job, 1);
     *job = (struct job){.jobs = jobs,
                         .kind = kind,
-                        .key = g_strdup(rows_text(rows, row, 1)),
-                        .payload = g_strdup(rows_text(rows, row, 2)),
-                        .attempts = (int)rows_integer(rows, row, 3),
-                        .lock = g_strdup(rows_text(rows, row, 4))};
+                        .key = g_strdup(rows_text(rows, row, JOB_TAKE_KEY)),
+                        .payload = g_strdup(rows_text(rows, row, JOB_TAKE_PAYLOAD)),
+                        .attempts = (int)rows_integer(rows, row, JOB_TAKE_ATTEMPTS),
+                        .lock = g_strdup(rows_text(rows, row, JOB_TAKE_LOCK))};
     jobs->running++;
     metric_set(METRIC_JOBS_RUNNING, jobs->running);
     kind->run(job);
@@ -182,9 +184,9 @@ static void state_read(const struct rows *rows, enum error_code error, void *dat
     (void)data;
     if (error != ERROR_NONE || rows_count(rows) != 1)
         return;
-    metric_set(METRIC_JOBS_DUE, rows_integer(rows, 0, 0));
-    metric_set(METRIC_JOBS_LATE, rows_integer(rows, 0, 1));
-    metric_set(METRIC_JOBS_FAILING, rows_integer(rows, 0, 2));
+    metric_set(METRIC_JOBS_DUE, rows_integer(rows, 0, JOB_STATE_DUE));
+    metric_set(METRIC_JOBS_LATE, rows_integer(rows, 0, JOB_STATE_LATE));
+    metric_set(METRIC_JOBS_FAILING, rows_integer(rows, 0, JOB_STATE_FAILING));
 }
 
 static bool is_ours(const struct jobs *jobs)

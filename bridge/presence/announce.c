@@ -137,7 +137,7 @@ static void contacts_read(const struct rows *rows, enum error_code error, void *
     }
     int count = rows_count(rows);
     for (int row = 0; row < count; row++) {
-        if (!tell(announcer, rows_text(rows, row, 0))) {
+        if (!tell(announcer, rows_text(rows, row, CONTACT_ANNOUNCE_PEER))) {
             give_back(announcer); /* from the start, later: hearing it twice does no harm */
             return;
         }
@@ -146,7 +146,7 @@ static void contacts_read(const struct rows *rows, enum error_code error, void *
     bool true_still = announcer->notice.available ==
                       online_is_shown(announcer->online, announcer->notice.account);
     if (count == PAGE && true_still)
-        read_contacts(announcer, rows_text(rows, count - 1, 0));
+        read_contacts(announcer, rows_text(rows, count - 1, CONTACT_ANNOUNCE_PEER));
     else
         finish(announcer);
 }
@@ -196,17 +196,19 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
         return; /* the tick asks again */
     int count = rows_count(rows);
     for (int row = 0; row < count; row++) {
-        struct account_row user = {.jid = rows_text(rows, row, 1),
-                                   .name = rows_text(rows, row, 2),
-                                   .json = rows_text(rows, row, 3),
-                                   .number = rows_integer(rows, row, 5),
+        struct account_row user = {.jid = rows_text(rows, row, CONTACT_SHOWN_ONLINE_JID),
+                                   .name = rows_text(rows, row, CONTACT_SHOWN_ONLINE_NAME),
+                                   .json = rows_text(rows, row, CONTACT_SHOWN_ONLINE_JSON),
+                                   .number = rows_integer(rows, row, CONTACT_SHOWN_ONLINE_NUMBER),
                                    .hosted = true};
-        if (rows_uuid(rows, row, 0, &user.id) && !elsewhere_is_online(announcer->core, &user.id))
+        if (rows_uuid(rows, row, CONTACT_SHOWN_ONLINE_ID, &user.id) &&
+            !elsewhere_is_online(announcer->core, &user.id))
             online_recovered(announcer->online, account_learn(announcer->core, &user),
                              clock_monotonic());
     }
     if (count > 0)
-        g_strlcpy(announcer->after, rows_text(rows, count - 1, 0), sizeof announcer->after);
+        g_strlcpy(announcer->after, rows_text(rows, count - 1, CONTACT_SHOWN_ONLINE_ID),
+                  sizeof announcer->after);
     announcer->recovered = count < RECOVERY_PAGE;
 }
 

@@ -290,12 +290,14 @@ static void partner_read(const struct rows *rows, enum error_code error, void *d
     }
     if (uuid_equal(id, &request->account->id)) {
         status = audience_status(core->audience, id);
-    } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, 9) && !rows_boolean(rows, 0, 3)) {
-        watch_status(core, &request->account->id, rows_text(rows, 0, 2), &status);
-    } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, 6)) {
+    } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, PRESENCE_PARTNERS_TO_PEER) &&
+               !rows_boolean(rows, 0, PRESENCE_PARTNERS_HOSTED)) {
+        watch_status(core, &request->account->id, rows_text(rows, 0, PRESENCE_PARTNERS_JID),
+                     &status);
+    } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, PRESENCE_PARTNERS_SEEN)) {
         status = audience_status(core->audience, id);
-        if (status.kind == STATUS_OFFLINE && rows_boolean(rows, 0, 7))
-            status.last_seen = rows_integer(rows, 0, 8);
+        if (status.kind == STATUS_OFFLINE && rows_boolean(rows, 0, PRESENCE_PARTNERS_SEEN_LAST))
+            status.last_seen = rows_integer(rows, 0, PRESENCE_PARTNERS_SEEN_AT);
     }
     reply_status(request, text, &status);
 }

@@ -20,21 +20,6 @@
 
 #define WAITING_MAX 100000 /* reads of users without sockets here; more are forgotten */
 
-enum partner_column {
-    ID,
-    NUMBER,
-    JID,
-    HOSTED,
-    SEES,
-    SEES_LAST,
-    SEEN,
-    SEEN_LAST,
-    SEEN_AT,
-    TO_PEER,
-    FROM_PEER,
-    OWN_NUMBER
-};
-
 struct read {
     struct uuid user;
     gint64 due;     /* clock_monotonic */
@@ -106,7 +91,7 @@ static void row_learn(struct audience *audience, const struct read *read, const 
                       int row)
 {
     struct uuid id;
-    rows_uuid(rows, row, ID, &id);
+    rows_uuid(rows, row, PRESENCE_PARTNERS_ID, &id);
     struct visibility *view = visibility_find(audience->views, &read->user, &id);
     if (!view && is_attended(audience, &read->user, &id) &&
         visibilities_count(audience->views) < VIEWS_MAX)
@@ -118,16 +103,16 @@ static void row_learn(struct audience *audience, const struct read *read, const 
     struct visibility_side *own = &now.side[side], *other = &now.side[!side];
     now.read = read->number;
     own->jid = NULL;
-    own->number = rows_integer(rows, row, OWN_NUMBER);
+    own->number = rows_integer(rows, row, PRESENCE_PARTNERS_OWN_NUMBER);
     own->hosted = true;
-    own->shows = rows_boolean(rows, row, SEES);
-    own->shows_last = rows_boolean(rows, row, SEES_LAST);
-    other->number = rows_integer(rows, row, NUMBER);
-    other->hosted = rows_boolean(rows, row, HOSTED);
-    other->shows = rows_boolean(rows, row, SEEN);
-    other->shows_last = rows_boolean(rows, row, SEEN_LAST);
-    bool watched = !other->hosted && rows_boolean(rows, row, TO_PEER);
-    other->jid = watched ? g_strdup(rows_text(rows, row, JID)) : NULL;
+    own->shows = rows_boolean(rows, row, PRESENCE_PARTNERS_SEES);
+    own->shows_last = rows_boolean(rows, row, PRESENCE_PARTNERS_SEES_LAST);
+    other->number = rows_integer(rows, row, PRESENCE_PARTNERS_NUMBER);
+    other->hosted = rows_boolean(rows, row, PRESENCE_PARTNERS_HOSTED);
+    other->shows = rows_boolean(rows, row, PRESENCE_PARTNERS_SEEN);
+    other->shows_last = rows_boolean(rows, row, PRESENCE_PARTNERS_SEEN_LAST);
+    bool watched = !other->hosted && rows_boolean(rows, row, PRESENCE_PARTNERS_TO_PEER);
+    other->jid = watched ? g_strdup(rows_text(rows, row, PRESENCE_PARTNERS_JID)) : NULL;
     view_change(audience, view, &now);
 }
 
@@ -154,9 +139,11 @@ static void attendee_learn(struct audience *audience, struct attendee *attendee,
     attendee->abroad = !attendee->whole; /* there may be more */
     attendee->hides_last = false;
     for (int row = 0; row < rows_count(rows); row++) {
-        attendee->hides_last = attendee->hides_last || !rows_boolean(rows, row, SEES_LAST);
-        attendee->abroad = attendee->abroad ||
-                           (!rows_boolean(rows, row, HOSTED) && rows_boolean(rows, row, FROM_PEER));
+        attendee->hides_last =
+            attendee->hides_last || !rows_boolean(rows, row, PRESENCE_PARTNERS_SEES_LAST);
+        attendee->abroad =
+            attendee->abroad || (!rows_boolean(rows, row, PRESENCE_PARTNERS_HOSTED) &&
+                                 rows_boolean(rows, row, PRESENCE_PARTNERS_FROM_PEER));
     }
     const struct uuid *own = &attendee->account->id;
     for (const GList *node = first ? visibility_list(audience->views, own) : NULL; node;

@@ -106,7 +106,7 @@ static void idle_read(const struct rows *rows, enum error_code error, void *data
         hosted_refuse(call, error != ERROR_NONE ? ERROR_UNAVAILABLE : ERROR_REFUSED);
         return;
     }
-    call->idle_seconds = rows_integer(rows, 0, 0);
+    call->idle_seconds = rows_integer(rows, 0, CONTACT_IDLE_SECONDS);
     call->serve(call);
 }
 

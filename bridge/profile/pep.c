@@ -60,10 +60,10 @@ static void read_png(const struct rows *rows, const char *hash, struct png *ret)
     *ret = (struct png){0};
     if (rows && rows_count(rows) == 1)
         *ret = (struct png){.hash = hash,
-                            .base64 = rows_text(rows, 0, 0),
-                            .bytes = rows_integer(rows, 0, 1),
-                            .width = rows_integer(rows, 0, 2),
-                            .height = rows_integer(rows, 0, 3)};
+                            .base64 = rows_text(rows, 0, PICTURE_PNG_PNG),
+                            .bytes = rows_integer(rows, 0, PICTURE_PNG_BYTES),
+                            .width = rows_integer(rows, 0, PICTURE_PNG_WIDTH),
+                            .height = rows_integer(rows, 0, PICTURE_PNG_HEIGHT)};
 }
 
 static void add_metadata(xmpp_stanza_t *items, const struct png *png)

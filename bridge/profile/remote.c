@@ -272,15 +272,16 @@ static bool is_known(const struct look *look, const char *known)
 static void wanted_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct look *look = data;
-    bool wanted = error == ERROR_NONE && rows_count(rows) == 1 && rows_boolean(rows, 0, 0);
+    bool wanted = error == ERROR_NONE && rows_count(rows) == 1 &&
+                  rows_boolean(rows, 0, REMOTE_PROFILE_WANTED_WANTED);
     if (!wanted || !look->core->archive) {
         look_finish(look);
         return;
     }
-    if (look->hash && is_known(look, rows_text(rows, 0, 1)))
+    if (look->hash && is_known(look, rows_text(rows, 0, REMOTE_PROFILE_WANTED_KNOWN)))
         g_clear_pointer(&look->hash, g_free);
     /* What others were shown earlier is now shown to this user, too. */
-    bool new_here = wanted && !rows_boolean(rows, 0, 2);
+    bool new_here = wanted && !rows_boolean(rows, 0, REMOTE_PROFILE_WANTED_SHOWN);
     if (look->hash && (*look->hash || !look->event))
         fetch(look);
     else if (look->hash || look->nick || new_here)

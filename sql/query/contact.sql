@@ -5,7 +5,7 @@
 SELECT answer, last_seen FROM contact_probe($1::uuid, $2::text)
 
 -- name: contact_idle
-SELECT contact_idle($1::uuid)
+SELECT contact_idle($1::uuid) AS seconds
 
 -- name: contact_announce
 SELECT peer FROM contact_announce($1::uuid, $2::boolean, $3::int, $4::text, $5::int)
@@ -14,4 +14,4 @@ SELECT peer FROM contact_announce($1::uuid, $2::boolean, $3::int, $4::text, $5::
 SELECT id, jid, name, json, kind, number FROM contact_shown_online($1::uuid, $2::int)
 
 -- name: contact_list
-SELECT contact_list($1::uuid, $2::int, $3::text)
+SELECT contact_list($1::uuid, $2::int, $3::text) AS page

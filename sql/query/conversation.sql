@@ -2,7 +2,7 @@
 -- Conversations. Each query is one call of a function of sql/function, which states its shape.
 
 -- name: conversation_get
-SELECT conversation_get($1::uuid, $2::uuid)
+SELECT conversation_get($1::uuid, $2::uuid) AS conversation
 
 -- name: conversation_list
 SELECT key, rest, self, whole, id, kind, created_at, is_a, mine_role, mine_joined, mine_read, peer_role,

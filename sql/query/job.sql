@@ -11,13 +11,13 @@ SELECT job_ensure($1::text[])
 SELECT kind, key, payload, attempts, lock FROM job_take($1::text[], $2::int[], $3::int)
 
 -- name: job_end
-SELECT job_end($1::text, $2::text, $3::bigint, $4::int, $5::text, $6::jsonb)
+SELECT job_end($1::text, $2::text, $3::bigint, $4::int, $5::text, $6::jsonb) AS ended
 
 -- name: job_state
 SELECT due, late, failing FROM job_state()
 
 -- name: job_list
-SELECT job_list($1::text, $2::int, $3::text)
+SELECT job_list($1::text, $2::int, $3::text) AS page
 
 -- name: reap_events
 SELECT removed, more, payload FROM reap_events($1::bigint, $2::int)

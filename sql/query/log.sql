@@ -2,24 +2,25 @@
 -- The log and the outbox.
 
 -- name: log_state
-SELECT * FROM log_state()
+SELECT epoch, position, schema, functions, refusal, past FROM log_state()
 
 -- name: log_open
-SELECT * FROM log_open($1::text, $2::bigint)
+SELECT epoch, position, schema, functions, refusal, past FROM log_open($1::text, $2::bigint)
 
 -- name: log_watch
-SELECT * FROM log_watch($1::text, $2::bigint)
+SELECT epoch, position, schema, functions, refusal, past FROM log_watch($1::text, $2::bigint)
 
 -- name: event_resume
-SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint, payload,
+SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint AS at, payload,
        conversation_id, message_id, sender_id, actor, peer
   FROM event_resume($1::uuid, $2::bigint, $3::int, $4::bigint)
 
 -- name: outbox_page
-SELECT * FROM outbox_page($1::bigint, $2::int)
+SELECT position, kind, from_jid, to_address, message_id, reference, body, created
+  FROM outbox_page($1::bigint, $2::int)
 
 -- name: outbox_delivered
-SELECT outbox_delivered($1::bigint, $2::bigint, $3::text)
+SELECT outbox_delivered($1::bigint, $2::bigint, $3::text) AS cleared
 
 -- name: change_apply
-SELECT * FROM change_apply($1::text[], $2::uuid[], $3::text[])
+SELECT outcome, result, position, at, events FROM change_apply($1::text[], $2::uuid[], $3::text[])

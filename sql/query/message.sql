@@ -2,23 +2,30 @@
 -- Messages and watermarks.
 
 -- name: message_store
-SELECT * FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-                            $8::boolean, p_limited => $7::boolean[])
+SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
+       direct, remote_jid, outbox, outbox_position, awaited, held, events, unanswered, closed_to, shown
+  FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
+                     $8::boolean, p_limited => $7::boolean[])
 
 -- name: message_receive
-SELECT * FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
-                              $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
-                              $11::text[], $12::uuid[])
+SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
+       direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt
+  FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
+                       $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
+                       $11::text[], $12::uuid[])
 
 -- name: message_fail
-SELECT * FROM message_fail($1::uuid[], $2::text[], $3::text[])
+SELECT outcome, id, conversation_id, sender_id, client_id, position, at
+  FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
 SELECT part, id, seq, sender_id, body, client_id, kind, failed, created_at, sent_at, metadata
   FROM message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
 
 -- name: message_get
-SELECT message_get($1::uuid, $2::uuid)
+SELECT message_get($1::uuid, $2::uuid) AS message
 
 -- name: mark_store
-SELECT * FROM mark_store($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[])
+SELECT outcome, conversation_id, user_id, kind, seq, message_id, position, at, member_ids,
+       member_numbers, direct, unread, marker_to, marker_reference, tells
+  FROM mark_store($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[])

@@ -2,10 +2,12 @@
 -- Who may reach whom, and privacy.
 
 -- name: relation_view
-SELECT * FROM relation_view($1::text, $2::text)
+SELECT user_id, peer_id, conversation_id, peer_jid, peer_hosted, blocks, accepts, shows, last_seen,
+       profile, blocked_by, accepted_by, shown_by, last_seen_by, profile_by, user_number, peer_number, known
+  FROM relation_view($1::text, $2::text)
 
 -- name: relation_blocked
-SELECT relation_blocked($1::uuid, $2::int, $3::text)
+SELECT relation_blocked($1::uuid, $2::int, $3::text) AS page
 
 -- name: privacy_get
-SELECT privacy_get($1::uuid)
+SELECT privacy_get($1::uuid) AS privacy

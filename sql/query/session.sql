@@ -2,43 +2,49 @@
 -- Sessions, tickets, sign-outs and suspensions.
 
 -- name: user_sign_in
-SELECT * FROM user_sign_in($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::bigint)
+SELECT id, jid, name, json, kind, number, state, position, created_at
+  FROM user_sign_in($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::bigint)
 
 -- name: server_key_sign_in
-SELECT * FROM server_key_sign_in($1::bytea, $2::text)
+SELECT id, jid, name, json, kind, number, state, position, created_at, scopes
+  FROM server_key_sign_in($1::bytea, $2::text)
 
 -- name: session_check
-SELECT * FROM session_check($1::uuid, $2::uuid, $3::bigint)
+SELECT state, position, created_at FROM session_check($1::uuid, $2::uuid, $3::bigint)
 
 -- name: session_open
-SELECT * FROM session_open($1::uuid, $2::uuid, $3::int, $4::uuid, $5::bigint)
+SELECT state, expires FROM session_open($1::uuid, $2::uuid, $3::int, $4::uuid, $5::bigint)
 
 -- name: session_find
-SELECT * FROM session_find($1::uuid)
+SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+  FROM session_find($1::uuid)
 
 -- name: session_close
-SELECT session_close($1::uuid, $2::uuid)
+SELECT session_close($1::uuid, $2::uuid) AS position
 
 -- name: session_close_all
-SELECT session_close_all($1::uuid, $2::uuid, $3::bigint)
+SELECT session_close_all($1::uuid, $2::uuid, $3::bigint) AS position
 
 -- name: token_revoke
-SELECT token_revoke($1::uuid, $2::uuid, $3::bigint)
+SELECT token_revoke($1::uuid, $2::uuid, $3::bigint) AS position
 
 -- name: ticket_add
-SELECT * FROM ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
+SELECT state, expires FROM ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
 
 -- name: ticket_take
-SELECT * FROM ticket_take($1::uuid)
+SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+  FROM ticket_take($1::uuid)
 
 -- name: ticket_find
-SELECT * FROM ticket_find($1::uuid)
+SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+  FROM ticket_find($1::uuid)
 
 -- name: revocation_since
-SELECT * FROM revocation_since($1::bigint, $2::int)
+SELECT head, position, user_id, credential, issued_before, reason
+  FROM revocation_since($1::bigint, $2::int)
 
 -- name: user_suspend
-SELECT user_suspend($1::uuid, $2::text)
+SELECT user_suspend($1::uuid, $2::text) AS suspension
 
 -- name: user_restore
-SELECT user_restore($1::uuid)
+SELECT user_restore($1::uuid) AS suspension

@@ -2,31 +2,32 @@
 -- Users and server keys.
 
 -- name: user_create
-SELECT * FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::jsonb)
+SELECT id, jid, name, json, created, number, repeated
+  FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::jsonb)
 
 -- name: user_by_jid
-SELECT * FROM user_by_jid($1::text)
+SELECT id, jid, name, json, kind, number FROM user_by_jid($1::text)
 
 -- name: user_get
-SELECT * FROM user_get($1::uuid, $2::uuid)
+SELECT shown FROM user_get($1::uuid, $2::uuid) AS shown
 
 -- name: user_search
-SELECT user_search($1::uuid, $2::text, 20)
+SELECT user_search($1::uuid, $2::text, 20) AS list
 
 -- name: user_addressed
 SELECT items, complete FROM user_addressed($1::uuid, $2::text, 20)
 
 -- name: user_candidate
-SELECT user_candidate($1::uuid, $2::text)
+SELECT user_candidate($1::uuid, $2::text) AS list
 
 -- name: picture_store
 SELECT picture_store($1::text, $2::text, $3::text, $4::text, $5::int, $6::int)
 
 -- name: picture_get
-SELECT * FROM picture_get($1::text)
+SELECT type, image FROM picture_get($1::text)
 
 -- name: picture_png
-SELECT * FROM picture_png($1::text)
+SELECT png, bytes, width, height FROM picture_png($1::text)
 
 -- name: remote_profile_wanted
 SELECT wanted, known, shown FROM remote_profile_wanted($1::uuid, $2::text)
