@@ -123,11 +123,11 @@ static bool sink_ready(void *link)
     return link_is_up(link);
 }
 
-static enum sink_result sink_send(void *link, const char *xml, size_t length)
+static enum sink_result sink_send(void *link, xmpp_stanza_t *stanza)
 {
-    if (link_send_text(link, xml, length))
+    if (link_send(link, stanza))
         return SINK_SENT;
-    return link_text_is_legal(link, xml, length) ? SINK_LATER : SINK_NEVER;
+    return link_may_send(link, stanza) ? SINK_LATER : SINK_NEVER;
 }
 
 static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), void *data)

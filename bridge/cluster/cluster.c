@@ -129,15 +129,17 @@ static bool sink_durable(void *data)
     return link_is_up(cluster->link) && lease_is_held(cluster->lease) && !cluster->leaving;
 }
 
-static enum sink_result sink_send(void *data, const char *xml, size_t length)
+static enum sink_result sink_send(void *data, xmpp_stanza_t *stanza)
 {
     struct cluster *cluster = data;
-    if (may_use_link(cluster) && link_send_text(cluster->link, xml, length))
+    if (may_use_link(cluster) && link_send(cluster->link, stanza))
         return SINK_SENT;
-    if (!link_text_is_legal(cluster->link, xml, length))
+    if (!link_may_send(cluster->link, stanza))
         return SINK_NEVER;
     if (may_use_link(cluster) || !may_hand_over(cluster))
         return SINK_LATER;
+    size_t length = 0;
+    g_autofree char *xml = stanza_to_link_text(stanza, &length);
     bool sent = bus_publish(cluster->core, TOPIC_STANZA, json_pack("{s:s%}", "xml", xml, length));
     metric_add(METRIC_BUS_STANZAS, sent);
     return sent ? SINK_SENT : SINK_LATER;

@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/core/stanza_out.h"
+
 struct account;
 struct announcer;
 struct archive;
@@ -28,26 +30,6 @@ struct token_verifier;
 struct typing;
 struct uuid;
 struct watch;
-
-enum sink_result {
-    SINK_SENT,
-    SINK_LATER, /* the link is down or its queue is full */
-    SINK_NEVER  /* not a stanza that may go out, whenever it is tried */
-};
-
-/* The way to the XMPP server, handed in by the wiring so that core does not know the link. */
-struct stanza_sink {
-    void *link;
-    bool (*ready)(void *link);
-    /* Queues XML of one stanza. */
-    enum sink_result (*send)(void *link, const char *xml, size_t length);
-    /* Calls done once: true when everything sent before was taken over by the server, false when
-     * the link went down first. False at once (and no call) if the link is down. */
-    bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
-    /* Several instances: whether this one may send what is in the outbox, and can. NULL: when
-     * ready. */
-    bool (*durable)(void *link);
-};
 
 struct core {
     const struct options *options;

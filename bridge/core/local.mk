@@ -30,6 +30,7 @@ libcore_a_SOURCES = \
   bridge/core/revocation.c bridge/core/revocation.h \
   bridge/core/secret.c bridge/core/secret.h \
   bridge/core/session.c bridge/core/session.h \
+  bridge/core/stanza_out.c bridge/core/stanza_out.h \
   bridge/core/stream.c bridge/core/stream.h \
   bridge/core/token.c bridge/core/token.h \
   bridge/core/token_key.c bridge/core/token_key.h \

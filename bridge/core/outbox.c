@@ -127,9 +127,7 @@ static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
     if (outbox->unproven + outbox->pinged >= WINDOW)
         return false;
     g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
-    size_t length = 0;
-    g_autofree char *xml = stanza_to_link_text(stanza, &length);
-    enum sink_result result = sink->send(sink->link, xml, length);
+    enum sink_result result = sink->send(sink->link, stanza);
     if (result == SINK_LATER)
         return false;
     if (result == SINK_NEVER)

@@ -91,7 +91,7 @@ static void send_bare(const struct job *job, enum presence_type type)
 {
     struct presence_stanza presence = {.from = job->user, .to = job->peer, .type = type};
     g_autoptr(xmpp_stanza_t) stanza = presence_build(&presence);
-    hosted_send(job->core, stanza);
+    stanza_out(job->core, stanza);
 }
 
 static void send_answer(const struct job *job, const char *answer, gint64 last_seen)

@@ -165,7 +165,7 @@ static void tell_peer(struct core *core, const struct typing_change *change)
         message_new("chat", NULL, from, change->pair->side[!change->side].jid);
     chat_state_add(message, state);
     hints_add(message, HINT_NO_STORE);
-    hosted_send(core, message);
+    stanza_out(core, message);
 }
 
 static void tell(const struct typing_change *change, void *data)

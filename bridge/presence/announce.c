@@ -59,7 +59,7 @@ static bool send_presence(struct core *core, const struct presence_stanza *prese
         vcard_update_add(stanza, photo);
     if (delay)
         delay_add(stanza, delay);
-    return hosted_send(core, stanza);
+    return stanza_out(core, stanza);
 }
 
 void announce_to(struct core *core, const struct account *account, const char *to, gint64 last_seen)

@@ -25,21 +25,11 @@ static void call_free(struct hosted_call *call)
     g_free(call);
 }
 
-bool hosted_send(struct core *core, xmpp_stanza_t *stanza)
-{
-    const struct stanza_sink *sink = &core->sink;
-    if (!sink->ready || !sink->ready(sink->link))
-        return false;
-    size_t length = 0;
-    g_autofree char *xml = stanza_to_link_text(stanza, &length);
-    return sink->send(sink->link, xml, length) != SINK_LATER; /* a bad stanza is not tried again */
-}
-
 void hosted_answer(struct hosted_call *call, xmpp_stanza_t *reply)
 {
     g_autoptr(xmpp_stanza_t) owned = reply;
     if (owned)
-        hosted_send(call->core, owned);
+        stanza_out(call->core, owned);
     call_free(call);
 }
 

@@ -45,6 +45,3 @@ void hosted_ask_idle(struct hosted_call *call, void (*next)(struct hosted_call *
 void hosted_answer(struct hosted_call *call, xmpp_stanza_t *reply);
 /* Ends the call with the stanza error of CODE. */
 void hosted_refuse(struct hosted_call *call, enum error_code code);
-
-/* Sends STANZA; false when the link is down or takes no more, or the process is going down. */
-bool hosted_send(struct core *core, xmpp_stanza_t *stanza);

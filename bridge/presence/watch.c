@@ -80,7 +80,7 @@ static void ask_presence(struct core *core, const struct account *account, const
 {
     struct presence_stanza presence = {.from = account->jid, .to = jid, .type = PRESENCE_PROBE};
     g_autoptr(xmpp_stanza_t) stanza = presence_build(&presence);
-    hosted_send(core, stanza);
+    stanza_out(core, stanza);
 }
 
 static void last_answered(xmpp_stanza_t *result, void *data)

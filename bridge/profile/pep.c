@@ -209,7 +209,7 @@ static void send_event(const struct notice *notice, const char *to, enum pep_nod
         add_metadata(items, png);
     else
         add_names(items, notice->account, node);
-    hosted_send(notice->core, event);
+    stanza_out(notice->core, event);
 }
 
 static void notice_picture_read(const struct rows *rows, enum error_code error, void *data)

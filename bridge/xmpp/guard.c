@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads outgoing text with expat, the way the server will. */
+/* Looks at what goes out: at objects before they are serialised, at text of others with expat, the
+ * way the server will read it. */
 #include "config.h"
 
 #include <expat.h>
@@ -49,6 +50,17 @@ bool guard_addresses(const struct guard *guard, const char *from, const char *to
            (from[bare] == '\0' || from[bare + 1] != '\0');
 }
 
+static bool is_stanza(const char *name)
+{
+    return g_str_equal(name, "message") || g_str_equal(name, "presence") || g_str_equal(name, "iq");
+}
+
+bool guard_stanza(const struct guard *guard, xmpp_stanza_t *stanza)
+{
+    return is_stanza(stanza_name(stanza)) && strcmp(stanza_ns(stanza), NS_CLIENT) == 0 &&
+           guard_addresses(guard, xmpp_stanza_get_from(stanza), xmpp_stanza_get_to(stanza));
+}
+
 static bool is_stanza_name(const char *name)
 {
     const char *separator = strchr(name, SEPARATOR);
@@ -56,8 +68,7 @@ static bool is_stanza_name(const char *name)
     size_t ns_length = separator ? (size_t)(separator - name) : 0;
     bool known_ns = ns_length == 0 || strncmp(name, NS_CLIENT "\n", ns_length + 1) == 0 ||
                     strncmp(name, NS_COMPONENT "\n", ns_length + 1) == 0;
-    return known_ns && (g_str_equal(local, "message") || g_str_equal(local, "presence") ||
-                        g_str_equal(local, "iq"));
+    return known_ns && is_stanza(local);
 }
 
 static void XMLCALL on_start(void *data, const XML_Char *name, const XML_Char **attributes)

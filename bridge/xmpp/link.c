@@ -184,8 +184,8 @@ static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
 {
     if (!link_is_up(link))
         return false;
-    if (!guard_addresses(link->guard, xmpp_stanza_get_from(stanza), xmpp_stanza_get_to(stanza))) {
-        log_error(AREA_LINK, "send-refused", "reason=\"illegal address\"");
+    if (!guard_stanza(link->guard, stanza)) {
+        log_error(AREA_LINK, "send-refused", "reason=\"not a legal stanza\"");
         return false;
     }
     g_autofree char *theirs = labels_leave(link->labels, xmpp_stanza_get_to(stanza));
@@ -229,9 +229,13 @@ bool link_send_text(struct link *link, const char *xml, size_t length)
     return true;
 }
 
-bool link_text_is_legal(const struct link *link, const char *xml, size_t length)
+bool link_may_send(const struct link *link, xmpp_stanza_t *stanza)
 {
-    return guard_text(link->guard, xml, length);
+    size_t length;
+    if (!guard_stanza(link->guard, stanza))
+        return false;
+    g_autofree char *text = stanza_to_link_text(stanza, &length);
+    return length <= GUARD_STANZA_MAX;
 }
 
 bool link_request_until(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,

@@ -60,14 +60,15 @@ bool link_ended_in_order(const struct link *link);
 const char *link_problem(const struct link *link);
 
 /* Queues one stanza; it is written at the end of the turn. False (nothing queued) when the link is
- * down, the queue is full, or the stanza exceeds 512 KiB or lacks to or from, or its from is not on
- * our domain: those would cost the stream. */
+ * down, the queue is full, or the stanza is none, exceeds 512 KiB, lacks to or from, or its from is
+ * not on our domain: those would cost the stream. That the text is well-formed is the serialiser's
+ * promise (xep/stanza_text.c); it is not read again. */
 bool link_send(struct link *link, xmpp_stanza_t *stanza);
-/* The same for XML text that this program has serialised itself; it is parsed as a check, and
- * refused unless it is exactly one well-formed stanza. */
+/* Whether link_send could ever take STANZA: tells a full queue from a bad stanza. */
+bool link_may_send(const struct link *link, xmpp_stanza_t *stanza);
+/* Queues a stanza as XML text that came from elsewhere, from another instance: it is parsed as a
+ * check, and refused unless it is exactly one well-formed stanza. */
 bool link_send_text(struct link *link, const char *xml, size_t length);
-/* Whether link_send_text could ever take this text: tells a full queue from a bad stanza. */
-bool link_text_is_legal(const struct link *link, const char *xml, size_t length);
 
 /* RESULT is the answering IQ (result or error), borrowed; NULL on timeout or loss of the link. */
 typedef void (*link_answer)(xmpp_stanza_t *result, void *data);

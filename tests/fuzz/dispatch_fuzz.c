@@ -34,7 +34,7 @@ bool link_send(struct link *link, xmpp_stanza_t *stanza)
     (void)link;
     size_t length;
     g_autofree char *text = stanza_to_link_text(stanza, &length);
-    require(guard_addresses(guard, stanza_attr(stanza, "from"), stanza_attr(stanza, "to")));
+    require(guard_stanza(guard, stanza));
     require(length > GUARD_STANZA_MAX || guard_text(guard, text, length));
     require(g_strcmp0(stanza_attr(stanza, "type"), "error") == 0);
     answered++;

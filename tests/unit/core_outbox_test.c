@@ -32,10 +32,10 @@ static bool ready(void *link)
     return t.up;
 }
 
-static enum sink_result send_stanza(void *link, const char *xml, size_t length)
+static enum sink_result send_stanza(void *link, xmpp_stanza_t *stanza)
 {
     (void)link;
-    g_autofree char *text = g_strndup(xml, length);
+    g_autofree char *text = stanza_to_link_text(stanza, NULL);
     if (!t.up || t.full)
         return SINK_LATER;
     if (t.poison && strstr(text, t.poison))

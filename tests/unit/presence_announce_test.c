@@ -33,13 +33,13 @@ static GString *sent; /* types of what Romeo was sent, each behind a blank */
 
 /* ---- What the rest of the program does here -------------------------------------------------- */
 
-bool hosted_send(struct core *its_core, xmpp_stanza_t *stanza)
+static enum sink_result send_stanza(void *link, xmpp_stanza_t *stanza)
 {
-    (void)its_core;
+    (void)link;
     const char *type = xmpp_stanza_get_type(stanza);
     ck_assert_str_eq(xmpp_stanza_get_to(stanza), ROMEO);
     g_string_append_printf(sent, " %s", type ? type : "available");
-    return true;
+    return SINK_SENT;
 }
 
 const struct caps *client_caps(void)
@@ -79,7 +79,7 @@ static void start(void)
     memset(&core, 0, sizeof core);
     core.options = options = options_new();
     core.archive = (void *)&core; /* the fake one does not look at it */
-    core.sink = (struct stanza_sink){.ready = ready};
+    core.sink = (struct stanza_sink){.ready = ready, .send = send_stanza};
     sent = g_string_new(NULL);
     loop_start();
     accounts_init(&core);

@@ -105,6 +105,14 @@ START_TEST(illegal_stanzas_are_refused)
     ck_assert(!send_message("alice@app.example.org/", BOB, "7", "x"));
     g_autofree char *huge = g_strnfill(600 * 1024, 'x');
     ck_assert(!send_message(ALICE, BOB, "8", huge));
+    static const char *const others[][2] = {{"r", NS_CLIENT}, {"message", "urn:other"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autoptr(xmpp_stanza_t) none = stanza_new(others[i][0], others[i][1]);
+        stanza_set(none, "from", ALICE);
+        stanza_set(none, "to", BOB);
+        ck_assert(!link_send(component, none));
+        ck_assert(!link_may_send(component, none));
+    }
     ck_assert(send_message(ALICE, BOB, "good", "x"));
     ck_assert(send_message(US, BOB, "domain", "x"));
     ck_assert(send_message("alice@app.example.org", BOB, "bare", "x"));

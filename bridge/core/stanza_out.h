@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The way out to XMPP. What is worth something now only (an answer, presence, typing) goes by
+ * stanza_out(): once, or not at all. What must arrive is a row of the outbox, made in the
+ * transaction that causes it; see outbox.h. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "xep/stanza.h"
+
+struct core;
+
+enum sink_result {
+    SINK_SENT,
+    SINK_LATER, /* the link is down or its queue is full */
+    SINK_NEVER  /* not a stanza that may go out, whenever it is tried */
+};
+
+/* The way to the XMPP server, handed in by the wiring so that core does not know the link. */
+struct stanza_sink {
+    void *link;
+    bool (*ready)(void *link);
+    /* Queues STANZA (borrowed; its `to` may be spelt otherwise afterwards). */
+    enum sink_result (*send)(void *link, xmpp_stanza_t *stanza);
+    /* Calls done once: true when everything sent before was taken over by the server, false when
+     * the link went down first. False at once (and no call) if the link is down. */
+    bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
+    /* Several instances: whether this one may send what is in the outbox, and can. NULL: when
+     * ready. */
+    bool (*durable)(void *link);
+};
+
+/* Sends STANZA (borrowed). False when the link is down or takes no more, or the process is going
+ * down; a stanza that may never go out is logged and dropped, and counts as sent. */
+bool stanza_out(struct core *core, xmpp_stanza_t *stanza);
