@@ -37,6 +37,7 @@
 
 struct daemon {
     struct core core;
+    struct dispatch *dispatch;
     struct link *link;
     struct cluster *cluster; /* NULL: this is the only instance */
     struct http_server *http;
@@ -109,7 +110,7 @@ static void link_down(void *data)
 static void link_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
-    dispatch_stanza(features_stanzas(), daemon->link, daemon->core.options, stanza, &daemon->core);
+    dispatch_stanza(daemon->dispatch, daemon->link, stanza);
 }
 
 static void link_unclaimed(xmpp_stanza_t *result, void *data)
@@ -291,8 +292,14 @@ struct daemon *daemon_new(const struct options *options, GError **error)
     if (!tokens)
         return NULL;
     log_keys(tokens);
-    loop_start();
     struct daemon *daemon = g_new0(struct daemon, 1);
+    daemon->dispatch = dispatch_new(options, &daemon->core);
+    if (!features_dispatch(daemon->dispatch, error)) {
+        dispatch_free(daemon->dispatch);
+        g_free(daemon);
+        return NULL;
+    }
+    loop_start();
     daemon->core.tokens = g_steal_pointer(&tokens);
     core_start(daemon, options);
     daemon->sockets = ws_server_new(&daemon->core);
@@ -376,5 +383,6 @@ void daemon_free(struct daemon *daemon)
         if (features[i]->stop)
             features[i]->stop(core);
     }
+    dispatch_free(daemon->dispatch);
     g_free(daemon);
 }

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "xep/0085_chat_states.h"
 #include "xep/0184_receipts.h"
+#include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
 #include "xep/message.h"
@@ -59,17 +61,7 @@ bool message_parse(xmpp_stanza_t *stanza, const char *lang, struct message_stanz
         .subject = text_in(stanza, "subject", lang),
         .thread = stanza_child_text(stanza, "thread", stanza_ns(stanza)),
         .origin_id = origin_id_parse(stanza),
-        .receipt_requested = receipt_is_requested(stanza),
-        .received_id = receipt_parse(stanza),
-        .markable = marker_is_markable(stanza),
-        .chat_state = chat_state_parse(stanza),
-        .hints = hints_parse(stanza),
-        .carbon = carbon_parse(stanza),
     };
-    message.marker = marker_parse(stanza, &message.marker_id);
-    if (message.marker >= MARKER_DISPLAYED)
-        message.displayed_id = message.marker_id;
-    message.has_delay = delay_parse(stanza, &message.delay);
     *ret = message;
     return true;
 }

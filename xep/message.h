@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* RFC 6121 messages, with everything of one that the conversation model looks at. */
+/* RFC 6121 messages. What else a message carries is read by who deals with it, by the codec of its
+ * XEP. */
 #pragma once
 
-#include "xep/0085_chat_states.h"
-#include "xep/0203_delay.h"
-#include "xep/0280_carbons.h"
-#include "xep/0333_markers.h"
+#include "xep/stanza.h"
 
 enum message_type {
     MESSAGE_NORMAL, /* also when the type is absent or unknown */
@@ -26,17 +24,6 @@ struct message_stanza {
     const char *subject;
     const char *thread;
     const char *origin_id;
-    bool receipt_requested;
-    const char *received_id; /* 0184 */
-    bool markable;
-    enum marker marker;
-    const char *marker_id;    /* set with marker */
-    const char *displayed_id; /* marker_id when that marker means displayed */
-    enum chat_state chat_state;
-    unsigned hints;
-    enum carbon carbon;
-    bool has_delay;
-    struct delay delay;
 };
 
 /* What a hosted user says, mapping to a chat message; ID is also the origin-id. */

@@ -16,6 +16,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/loop/loop.h"
 #include "xep/0172_nick.h"
+#include "xep/0203_delay.h"
 #include "xep/message.h"
 #include "xep/presence.h"
 

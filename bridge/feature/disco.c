@@ -182,10 +182,10 @@ static void stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "query", NS_DISCO_INFO, TARGET_DOMAIN, on_domain_info},
-    {"iq", "get", "query", NS_DISCO_INFO, TARGET_USER | TARGET_RESOURCE, on_user_info},
-    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_DOMAIN, on_domain_items},
-    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_USER | TARGET_RESOURCE, on_user_items},
+    {"iq", "get", "query", NS_DISCO_INFO, TARGET_DOMAIN, .claim = on_domain_info},
+    {"iq", "get", "query", NS_DISCO_INFO, TARGET_USER | TARGET_RESOURCE, .claim = on_user_info},
+    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_DOMAIN, .claim = on_domain_items},
+    {"iq", "get", "query", NS_DISCO_ITEMS, TARGET_USER | TARGET_RESOURCE, .claim = on_user_items},
     {0},
 };
 

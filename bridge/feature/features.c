@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only list of features. Stanzas are offered to them in this order. */
+/* The only list of features. Their order means nothing to stanzas. */
 #include "config.h"
 
 #include "bridge/feature/features.h"
@@ -25,6 +25,7 @@ extern const struct feature feature_pep;
 extern const struct feature feature_ping;
 extern const struct feature feature_presence;
 extern const struct feature feature_privacy;
+extern const struct feature feature_receipt;
 extern const struct feature feature_request;
 extern const struct feature feature_retention;
 extern const struct feature feature_session;
@@ -40,39 +41,23 @@ extern const struct feature feature_version;
 extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
-    &feature_throttle, /* before all others that look at stanzas */
-    &feature_capabilities,
-    &feature_session,
-    &feature_limits,
-    &feature_retention,
-    &feature_description,
-    &feature_user,
-    &feature_avatar,
-    &feature_user_search,
-    &feature_pep,  /* these two look on at presence, */
-    &feature_peer, /* before it is dealt with */
-    &feature_conversation,
-    &feature_group,
-    &feature_typing, /* looks at messages and leaves them to the next */
-    &feature_message,
-    &feature_search,
-    &feature_watch,
-    &feature_audience,
-    &feature_sync,
-    &feature_follow,
-    &feature_presence,
-    &feature_block,
-    &feature_privacy,
-    &feature_request,
-    &feature_contact,
-    &feature_disco,
-    &feature_ping,
-    &feature_version,
-    &feature_time,
-    &feature_last,
-    &feature_vcard,
-    &feature_ice,
-    NULL,
+    &feature_throttle,    &feature_capabilities,
+    &feature_session,     &feature_limits,
+    &feature_retention,   &feature_description,
+    &feature_user,        &feature_avatar,
+    &feature_user_search, &feature_pep,
+    &feature_peer,        &feature_conversation,
+    &feature_group,       &feature_typing,
+    &feature_message,     &feature_search,
+    &feature_watch,       &feature_audience,
+    &feature_sync,        &feature_follow,
+    &feature_presence,    &feature_block,
+    &feature_privacy,     &feature_receipt,
+    &feature_request,     &feature_contact,
+    &feature_disco,       &feature_ping,
+    &feature_version,     &feature_time,
+    &feature_last,        &feature_vcard,
+    &feature_ice,         NULL,
 };
 
 const struct job_kind *const *features_jobs(void)
@@ -99,14 +84,12 @@ const struct operation *const *features_operations(void)
     return tables;
 }
 
-const struct stanza_handler *const *features_stanzas(void)
+bool features_dispatch(struct dispatch *dispatch, GError **error)
 {
-    static const struct stanza_handler *tables[G_N_ELEMENTS(features)];
-    size_t count = 0;
     for (size_t i = 0; features[i]; i++) {
-        if (features[i]->stanzas)
-            tables[count++] = features[i]->stanzas;
+        if (features[i]->stanzas &&
+            !dispatch_add(dispatch, features[i]->name, features[i]->stanzas, error))
+            return false;
     }
-    tables[count] = NULL;
-    return tables;
+    return true;
 }

@@ -4,10 +4,14 @@
 
 #include "bridge/core/feature.h"
 
-/* All of them, NULL-terminated, in the order in which stanzas are offered. */
+struct dispatch;
+
+/* All of them, NULL-terminated. */
 extern const struct feature *const features[];
 
-/* Their operation tables, stanza tables and kinds of jobs, NULL-terminated, static. */
+/* Their operation tables and kinds of jobs, NULL-terminated, static. */
 const struct operation *const *features_operations(void);
-const struct stanza_handler *const *features_stanzas(void);
 const struct job_kind *const *features_jobs(void);
+
+/* Adds their stanza handlers to DISPATCH; false and *ERROR as dispatch_add() has it. */
+bool features_dispatch(struct dispatch *dispatch, GError **error);

@@ -43,8 +43,8 @@ static bool on_user(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "query", NS_LAST, TARGET_DOMAIN, on_domain},
-    {"iq", "get", "query", NS_LAST, TARGET_USER | TARGET_RESOURCE, on_user},
+    {"iq", "get", "query", NS_LAST, TARGET_DOMAIN, .claim = on_domain},
+    {"iq", "get", "query", NS_LAST, TARGET_USER | TARGET_RESOURCE, .claim = on_user},
     {0},
 };
 

@@ -18,6 +18,7 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/presence.c \
   bridge/feature/privacy.c \
+  bridge/feature/receipt.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \
   bridge/feature/search.c \

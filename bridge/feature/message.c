@@ -20,6 +20,9 @@
 #include "bridge/core/message_json.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "xep/0184_receipts.h"
+#include "xep/0203_delay.h"
+#include "xep/0333_markers.h"
 #include "xep/0359_ids.h"
 #include "xep/error.h"
 #include "xep/jid.h"
@@ -197,24 +200,14 @@ static void show(struct request *request)
 
 /* ---- XMPP ------------------------------------------------------------------------------------------ */
 
-static bool on_error(struct core *core, const struct stanza_context *context)
+static bool on_error(const struct stanza_context *context)
 {
     struct stanza_error error;
     struct uuid id;
     const char *stanza_id = stanza_attr(context->stanza, "id");
     if (stanza_error_parse(context->stanza, &error) && stanza_id && uuid_parse(stanza_id, &id))
-        message_failed(core, context->from_bare, &id, error.condition);
+        message_failed(context->data, context->from_bare, &id, error.condition);
     return true;
-}
-
-static void on_marks(struct core *core, const struct stanza_context *context,
-                     const struct message_stanza *message)
-{
-    struct uuid id;
-    if (message->received_id && uuid_parse(message->received_id, &id))
-        message_marked(core, context->from_bare, &id, false);
-    if (message->marker_id && uuid_parse(message->marker_id, &id))
-        message_marked(core, context->from_bare, &id, message->marker != MARKER_RECEIVED);
 }
 
 static const struct error_info too_long = {.type = "modify", .condition = "policy-violation"};
@@ -246,8 +239,7 @@ static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
 
 /* When a message that came late was sent (XEP-0203), as a server says that had it, or else its
  * sender; 0: just now. It is shown, and decides nothing. */
-static gint64 sent_at(const struct core *core, const struct stanza_context *context,
-                      const struct message_stanza *message)
+static gint64 sent_at(const struct core *core, const struct stanza_context *context)
 {
     const char *domain = strchr(context->from_bare, '@');
     const char *const by[] = {domain ? domain + 1 : context->from_bare,
@@ -258,9 +250,7 @@ static gint64 sent_at(const struct core *core, const struct stanza_context *cont
                               "",
                               NULL};
     gint64 stamp;
-    bool late =
-        message->has_delay && delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp);
-    return late ? stamp : 0;
+    return delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp) ? stamp : 0;
 }
 
 /* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether
@@ -314,9 +304,9 @@ static void take_text(struct core *core, const struct stanza_context *context,
                                       .foreign_id = usable_id ? message->id : NULL,
                                       .origin_id = message->origin_id,
                                       .stanza = archived,
-                                      .markable = chat && message->markable,
-                                      .receipt = chat && message->receipt_requested,
-                                      .sent_at = sent_at(core, context, message)};
+                                      .markable = chat && marker_is_markable(context->stanza),
+                                      .receipt = chat && receipt_is_requested(context->stanza),
+                                      .sent_at = sent_at(core, context)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);
@@ -331,11 +321,13 @@ static bool may_write(struct core *core, const struct stanza_context *context)
            limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state);
 }
 
-static void on_text(struct core *core, const struct stanza_context *context,
-                    const struct message_stanza *message)
+static bool on_text(const struct stanza_context *context)
 {
+    struct core *core = context->data;
+    struct message_stanza message;
     g_auto(message_text) text = {0};
-    message_text_read(context->stanza, message, &text);
+    message_parse(context->stanza, NULL, &message);
+    message_text_read(context->stanza, &message, &text);
     gsize most = (gsize)core->options->messages_xmpp_content_max;
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
@@ -344,34 +336,28 @@ static void on_text(struct core *core, const struct stanza_context *context,
         metric_add(METRIC_STANZAS_LIMITED, 1);
         refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
     } else if (text.told == MESSAGE_TOLD) {
-        take_text(core, context, message, &text);
+        take_text(core, context, &message, &text);
     } else if (text.told == MESSAGE_BLANK) {
         refuse(context, error_info(ERROR_UNPROCESSABLE), "The message shows nothing");
     } else if (text.told == MESSAGE_REFUSED) {
         refuse(context, error_info(ERROR_REFUSED), text.reason);
     }
+    return true;
 }
 
-static bool on_message(const struct stanza_context *context)
+/* No user is in a room (RFC 6121 section 8.5.2), and the domain talks to nobody (RFC 6120 section
+ * 10.5.1). */
+static bool on_nobody(const struct stanza_context *context)
 {
-    struct core *core = context->data;
-    struct message_stanza message;
-    if (!message_parse(context->stanza, NULL, &message))
-        return false;
-    if (message.type == MESSAGE_ERROR)
-        return on_error(core, context);
-    if (message.type == MESSAGE_HEADLINE && context->target == TARGET_DOMAIN && !message.body)
-        return false; /* an event, which nobody asked for */
-    /* RFC 6120 section 10.5.1, RFC 6121 section 8.5.2: no user is in a room, and the domain talks
-     * to nobody. */
-    if (message.type == MESSAGE_GROUPCHAT || context->target == TARGET_DOMAIN) {
-        refuse(context, error_info(ERROR_REFUSED), NULL);
-        return true;
-    }
-    if (message.type != MESSAGE_HEADLINE)
-        on_marks(core, context, &message);
-    on_text(core, context, &message);
+    refuse(context, error_info(ERROR_REFUSED), NULL);
     return true;
+}
+
+static bool on_headline_to_domain(const struct stanza_context *context)
+{
+    struct message_stanza message;
+    bool has_body = message_parse(context->stanza, NULL, &message) && message.body;
+    return has_body && on_nobody(context); /* else an event, which nobody asked for */
 }
 
 static const struct operation operations[] = {
@@ -412,7 +398,11 @@ static const struct operation operations[] = {
 };
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "message", .targets = TARGET_ANY, .handle = on_message},
+    {"message", "error", NULL, NULL, TARGET_ANY, .fallback = on_error},
+    {"message", "groupchat", NULL, NULL, TARGET_ANY, .fallback = on_nobody},
+    {"message", "chat|normal", NULL, NULL, TARGET_DOMAIN, .fallback = on_nobody},
+    {"message", "headline", NULL, NULL, TARGET_DOMAIN, .fallback = on_headline_to_domain},
+    {"message", NULL, NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_text},
     {0},
 };
 

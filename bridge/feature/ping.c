@@ -27,8 +27,8 @@ static bool on_user(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "ping", NS_PING, TARGET_DOMAIN, on_domain},
-    {"iq", "get", "ping", NS_PING, TARGET_USER | TARGET_RESOURCE, on_user},
+    {"iq", "get", "ping", NS_PING, TARGET_DOMAIN, .claim = on_domain},
+    {"iq", "get", "ping", NS_PING, TARGET_USER | TARGET_RESOURCE, .claim = on_user},
     {0},
 };
 

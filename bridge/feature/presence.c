@@ -280,7 +280,7 @@ static void stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "presence", .targets = TARGET_ANY, .handle = on_presence},
+    {.stanza = "presence", .targets = TARGET_ANY, .fallback = on_presence},
     {0},
 };
 

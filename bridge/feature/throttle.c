@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bounds what one XMPP user, and one domain, may send: looks at every stanza before the other
- * features do. What is too much is answered with an error that says to come back later, and nobody
- * else sees it. */
+/* Bounds what one XMPP user, and one domain, may send: every stanza has to be admitted here. What
+ * is too much is answered with an error that says to come back later, and nobody else sees it. */
 #include "config.h"
 
 #include <string.h>
@@ -52,9 +51,9 @@ static bool on_stanza(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "message", .targets = TARGET_ANY, .handle = on_stanza},
-    {.stanza = "presence", .targets = TARGET_ANY, .handle = on_stanza},
-    {.stanza = "iq", .targets = TARGET_ANY, .handle = on_stanza},
+    {.stanza = "message", .targets = TARGET_ANY, .admit = on_stanza},
+    {.stanza = "presence", .targets = TARGET_ANY, .admit = on_stanza},
+    {.stanza = "iq", .targets = TARGET_ANY, .admit = on_stanza},
     {0},
 };
 

@@ -18,7 +18,7 @@ static bool on_domain(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "time", NS_TIME, TARGET_DOMAIN, on_domain},
+    {"iq", "get", "time", NS_TIME, TARGET_DOMAIN, .claim = on_domain},
     {0},
 };
 

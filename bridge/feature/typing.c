@@ -24,6 +24,8 @@
 #include "bridge/core/typing.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
+#include "xep/0085_chat_states.h"
+#include "xep/0203_delay.h"
 #include "xep/0334_hints.h"
 #include "xep/message.h"
 
@@ -328,46 +330,48 @@ static void peer_pair_read(struct pair *pair, enum error_code error, void *data)
     g_free(arrival);
 }
 
-static bool on_state(const struct stanza_context *context)
+static bool has_text(xmpp_stanza_t *stanza)
+{
+    struct message_stanza message;
+    return message_parse(stanza, NULL, &message) && message.body && *message.body;
+}
+
+static void on_state(const struct stanza_context *context)
 {
     struct core *core = context->data;
-    struct message_stanza message;
-    if (!message_parse(context->stanza, NULL, &message) || message.type == MESSAGE_ERROR ||
-        message.type == MESSAGE_GROUPCHAT || message.has_delay ||
-        message.chat_state == CHAT_STATE_NONE)
-        return false;
-    if (message.body && *message.body)
-        return false; /* clears by itself, see on_publishing */
+    struct delay delay;
+    enum chat_state state = chat_state_parse(context->stanza);
+    if (state == CHAT_STATE_NONE || delay_parse(context->stanza, &delay) ||
+        has_text(context->stanza)) /* a text clears by itself, see on_publishing */
+        return;
     const struct account *account = account_find_jid(core, context->to_bare);
     if ((!account || !account->subscribers) && !bus_is_heard(core))
-        return false; /* nobody to tell */
+        return; /* nobody to tell */
     struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
-    bool active = message.chat_state == CHAT_STATE_COMPOSING;
+    bool active = state == CHAT_STATE_COMPOSING;
     struct pair *pair;
     if (pair_lookup(core, &key, &pair)) {
         if (pair)
             report_peer(core, pair, context->from_bare, active);
-        return false;
+        return;
     }
     struct arrival *arrival = g_new0(struct arrival, 1);
     *arrival = (struct arrival){core, g_strdup(context->from_bare), active};
     pair_read(core, &key, peer_pair_read, arrival);
-    return false;
 }
 
 /* Somebody who has gone does not type. */
-static bool on_unavailable(const struct stanza_context *context)
+static void on_unavailable(const struct stanza_context *context)
 {
     struct core *core = context->data;
     struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
     struct pair *pair;
     if (typing_count(core->typing) == 0 || !pair_lookup(core, &key, &pair) || !pair)
-        return false;
+        return;
     unsigned side = strcmp(pair->side[0].jid, context->from_bare) == 0 ? 0 : 1;
     struct typing_stop stop = {
         .user = &pair->side[side].user, .conversation = &pair->conversation, .end = TYPING_GONE};
     typing_stop(core->typing, &stop, clock_monotonic());
-    return false;
 }
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
@@ -404,8 +408,10 @@ static const struct operation operations[] = {
 };
 
 static const struct stanza_handler stanzas[] = {
-    {"message", NULL, NULL, NS_CHAT_STATES, TARGET_USER | TARGET_RESOURCE, on_state},
-    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_unavailable},
+    {"message", "chat|normal|headline", NULL, NS_CHAT_STATES, TARGET_USER | TARGET_RESOURCE,
+     .observe = on_state},
+    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE,
+     .observe = on_unavailable},
     {0},
 };
 

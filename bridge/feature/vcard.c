@@ -84,10 +84,10 @@ static bool on_set(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "vCard", NS_VCARD, TARGET_USER, on_get},
-    {"iq", "set", "vCard", NS_VCARD, TARGET_USER, on_set},
-    {"iq", "get", "vcard", NS_VCARD4, TARGET_USER, on_get4},
-    {"iq", "set", "vcard", NS_VCARD4, TARGET_USER, on_set},
+    {"iq", "get", "vCard", NS_VCARD, TARGET_USER, .claim = on_get},
+    {"iq", "set", "vCard", NS_VCARD, TARGET_USER, .claim = on_set},
+    {"iq", "get", "vcard", NS_VCARD4, TARGET_USER, .claim = on_get4},
+    {"iq", "set", "vcard", NS_VCARD4, TARGET_USER, .claim = on_set},
     {0},
 };
 

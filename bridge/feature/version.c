@@ -30,8 +30,8 @@ static bool on_client(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "query", NS_VERSION, TARGET_DOMAIN, on_domain},
-    {"iq", "get", "query", NS_VERSION, TARGET_RESOURCE, on_client},
+    {"iq", "get", "query", NS_VERSION, TARGET_DOMAIN, .claim = on_domain},
+    {"iq", "get", "query", NS_VERSION, TARGET_RESOURCE, .claim = on_client},
     {0},
 };
 

@@ -414,9 +414,10 @@ static void stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_available},
-    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_unavailable},
-    {"presence", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, on_error},
+    {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_available},
+    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE,
+     .fallback = on_unavailable},
+    {"presence", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_error},
     {0},
 };
 

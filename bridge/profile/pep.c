@@ -423,18 +423,16 @@ static void available(const struct stanza_context *context, const struct presenc
     account_lookup_jid(job->core, job->user, account_found, job);
 }
 
-/* Looks on only: presence.c deals with it. */
-static bool on_presence(const struct stanza_context *context)
+static void on_presence(const struct stanza_context *context)
 {
     struct presence_stanza presence;
     if (!presence_parse(context->stanza, &presence))
-        return false;
+        return;
     if (presence.type == PRESENCE_AVAILABLE && strchr(context->from, '/'))
         available(context, &presence);
     else if (presence.type == PRESENCE_UNAVAILABLE || presence.type == PRESENCE_ERROR ||
              presence.type == PRESENCE_UNSUBSCRIBE)
         watchers_remove(context->to_bare, context->from);
-    return false;
 }
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
@@ -461,9 +459,9 @@ static void link_down(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "pubsub", NS_PUBSUB, TARGET_USER, on_get},
-    {"iq", "set", "pubsub", NS_PUBSUB, TARGET_USER, on_set},
-    {.stanza = "presence", .targets = TARGET_USER | TARGET_RESOURCE, .handle = on_presence},
+    {"iq", "get", "pubsub", NS_PUBSUB, TARGET_USER, .claim = on_get},
+    {"iq", "set", "pubsub", NS_PUBSUB, TARGET_USER, .claim = on_set},
+    {.stanza = "presence", .targets = TARGET_USER | TARGET_RESOURCE, .observe = on_presence},
     {0},
 };
 

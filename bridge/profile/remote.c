@@ -407,13 +407,11 @@ static void announce_hash(const struct stanza_context *context, const char *hash
     peer->event = event;
 }
 
-/* Looks on only: presence.c deals with it. */
-static bool on_presence(const struct stanza_context *context)
+static void on_presence(const struct stanza_context *context)
 {
     const char *hash = vcard_update_parse(context->stanza);
     if (hash)
         announce_hash(context, hash, false);
-    return false;
 }
 
 static void take_event(const struct stanza_context *context, const struct pubsub_item *item)
@@ -437,17 +435,13 @@ static void take_event(const struct stanza_context *context, const struct pubsub
 }
 
 /* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource; a service
- * speaks of itself alone. The type of the message is up to the server (XEP-0060 section 12.7). */
-static bool on_event(const struct stanza_context *context)
+ * speaks of itself alone. The type of the message is up to the server (XEP-0060 section 12.7). A
+ * text beside it is a message. */
+static void on_event(const struct stanza_context *context)
 {
     struct pubsub_item item;
-    const char *type = stanza_attr(context->stanza, "type");
-    if (strchr(context->from, '/') || g_strcmp0(type, "error") == 0 ||
-        g_strcmp0(type, "groupchat") == 0)
-        return false;
-    if (pubsub_event_parse(context->stanza, &item))
+    if (!strchr(context->from, '/') && pubsub_event_parse(context->stanza, &item))
         take_event(context, &item);
-    return false; /* a text beside it is a message */
 }
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
@@ -468,11 +462,10 @@ static void stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "presence",
-     .type = "available",
-     .targets = TARGET_USER | TARGET_RESOURCE,
-     .handle = on_presence},
-    {"message", NULL, "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE, on_event},
+    {"presence", "available", "x", NS_VCARD_UPDATE, TARGET_USER | TARGET_RESOURCE,
+     .observe = on_presence},
+    {"message", "chat|normal|headline", "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE,
+     .observe = on_event},
     {0},
 };
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Address checks, then a walk through the features' tables. */
+/* Address checks, then the phases. Rows are found by stanza and namespace; of one namespace there
+ * are few, which are looked through, the most particular first. */
 #include "config.h"
 
 #include <string.h>
 
+#include "bridge/base/error.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "xep/0280_carbons.h"
 #include "xep/jid.h"
 #include "xep/ns.h"
 #include "xep/stanza.h"
@@ -26,11 +29,6 @@ static enum stanza_target target_of(const char *to)
     return strchr(to, '@') ? TARGET_USER : TARGET_DOMAIN;
 }
 
-static bool is_carbon(xmpp_stanza_t *stanza)
-{
-    return stanza_child(stanza, "received", NS_CARBONS) || stanza_child(stanza, "sent", NS_CARBONS);
-}
-
 /* Why STANZA must not go any further; NULL: it may. */
 static const char *objection(const struct options *options, xmpp_stanza_t *stanza)
 {
@@ -45,7 +43,7 @@ static const char *objection(const struct options *options, xmpp_stanza_t *stanz
         return "our-own-sender";
     if (!to || !jid_split(to, &parts) || !is_on(&parts, options->xmpp_domain))
         return "not-for-us";
-    if (g_str_equal(stanza_name(stanza), "message") && is_carbon(stanza))
+    if (g_str_equal(stanza_name(stanza), "message") && carbon_parse(stanza) != CARBON_NONE)
         return "carbon";
     return NULL;
 }
@@ -58,39 +56,236 @@ static void answer_error(struct link *link, xmpp_stanza_t *stanza, const char *t
         link_send(link, reply);
 }
 
-static xmpp_stanza_t *find_payload(const struct stanza_handler *handler, xmpp_stanza_t *stanza)
+/* ---- The table ------------------------------------------------------------------------------------- */
+
+enum phase { PHASE_ADMIT, PHASE_OBSERVE, PHASE_CLAIM, PHASE_FALLBACK, PHASE_MAX };
+
+static const char *const phase_names[PHASE_MAX] = {"admit", "observe", "claim", "fallback"};
+
+/* One row for one type. */
+struct entry {
+    const struct stanza_handler *handler;
+    const char *owner;
+    const char *type; /* interned; NULL: any */
+    enum phase phase;
+    guint64 seen; /* the last stanza that it was called for */
+};
+
+/* What finds a row. NS is empty for whole stanzas. */
+struct key {
+    const char *stanza, *ns;
+};
+
+struct dispatch {
+    const struct options *options;
+    void *data;
+    GHashTable *buckets; /* struct key → GPtrArray of struct entry, the most particular first */
+    guint64 stanzas;     /* counts them */
+};
+
+static guint key_hash(gconstpointer data)
 {
-    if (handler->name)
-        return stanza_child(stanza, handler->name, handler->ns);
-    xmpp_stanza_t *child = stanza_first(stanza);
-    while (child && !g_str_equal(stanza_ns(child), handler->ns))
-        child = stanza_next(child);
-    return child;
+    const struct key *key = data;
+    return g_str_hash(key->stanza) * 31 + g_str_hash(key->ns);
 }
 
-/* Whether HANDLER dealt with the stanza. */
-static bool offer(const struct stanza_handler *handler, struct stanza_context *context,
-                  const char *type)
+static gboolean key_equal(gconstpointer a, gconstpointer b)
 {
-    if (!(handler->targets & context->target) ||
-        !g_str_equal(handler->stanza, stanza_name(context->stanza)) ||
-        (handler->type && !g_str_equal(handler->type, type)))
-        return false;
-    bool whole = !handler->name && !handler->ns;
-    context->payload = whole ? NULL : find_payload(handler, context->stanza);
-    return (whole || context->payload) && handler->handle(context);
+    const struct key *first = a;
+    const struct key *second = b;
+    return strcmp(first->stanza, second->stanza) == 0 && strcmp(first->ns, second->ns) == 0;
 }
 
-static bool offer_to_all(const struct stanza_handler *const *handlers,
-                         struct stanza_context *context, const char *type)
+struct dispatch *dispatch_new(const struct options *options, void *data)
 {
-    for (; *handlers; handlers++) {
-        for (const struct stanza_handler *handler = *handlers; handler->stanza; handler++) {
-            if (offer(handler, context, type))
-                return true;
+    struct dispatch *dispatch = g_new0(struct dispatch, 1);
+    dispatch->options = options;
+    dispatch->data = data;
+    dispatch->buckets =
+        g_hash_table_new_full(key_hash, key_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    return dispatch;
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+    if (!dispatch)
+        return;
+    g_hash_table_unref(dispatch->buckets);
+    g_free(dispatch);
+}
+
+/* The one phase that HANDLER has a function for; PHASE_MAX: none, or several. */
+static enum phase phase_of(const struct stanza_handler *handler)
+{
+    const bool has[PHASE_MAX] = {handler->admit != NULL, handler->observe != NULL,
+                                 handler->claim != NULL, handler->fallback != NULL};
+    enum phase found = PHASE_MAX;
+    for (enum phase phase = PHASE_ADMIT; phase < PHASE_MAX; phase++) {
+        if (has[phase] && found != PHASE_MAX)
+            return PHASE_MAX;
+        if (has[phase])
+            found = phase;
+    }
+    return found;
+}
+
+/* NULL: HANDLER makes sense. */
+static const char *nonsense(const struct stanza_handler *handler)
+{
+    static const char *const stanzas[] = {"iq", "message", "presence", NULL};
+    enum phase phase = phase_of(handler);
+    if (!g_strv_contains(stanzas, handler->stanza))
+        return "there is no such stanza";
+    if (phase == PHASE_MAX)
+        return "must have one function";
+    if (!handler->targets)
+        return "has no targets";
+    if (handler->name && !handler->ns)
+        return "has a name without namespace";
+    if ((phase == PHASE_CLAIM) != (handler->ns != NULL) && phase != PHASE_OBSERVE)
+        return "claims are of payloads, admit and fallback of whole stanzas";
+    if (strcmp(handler->stanza, "iq") == 0 && phase == PHASE_FALLBACK)
+        return "nobody but the dispatcher answers an IQ that is not claimed";
+    return NULL;
+}
+
+static bool collide(const struct entry *a, const struct entry *b)
+{
+    return a->phase == b->phase && a->phase != PHASE_OBSERVE &&
+           (a->handler->targets & b->handler->targets) && g_strcmp0(a->type, b->type) == 0 &&
+           g_strcmp0(a->handler->name, b->handler->name) == 0;
+}
+
+static unsigned particularity(const struct entry *entry)
+{
+    return (entry->type ? 2u : 0) + (entry->handler->name ? 1 : 0);
+}
+
+static GPtrArray *bucket_of(struct dispatch *dispatch, const struct stanza_handler *handler)
+{
+    struct key key = {handler->stanza, handler->ns ? handler->ns : ""};
+    GPtrArray *bucket = g_hash_table_lookup(dispatch->buckets, &key);
+    if (!bucket) {
+        bucket = g_ptr_array_new_with_free_func(g_free);
+        g_hash_table_insert(dispatch->buckets, g_memdup2(&key, sizeof key), bucket);
+    }
+    return bucket;
+}
+
+static bool refuse_row(const struct entry *entry, const char *why, GError **error)
+{
+    const struct stanza_handler *handler = entry->handler;
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL,
+                "feature %s: %s of %s, type %s, payload {%s}%s: %s", entry->owner,
+                entry->phase < PHASE_MAX ? phase_names[entry->phase] : "row", handler->stanza,
+                entry->type ? entry->type : "any", handler->ns ? handler->ns : "",
+                handler->name ? handler->name : "", why);
+    return false;
+}
+
+static bool add_entry(struct dispatch *dispatch, const struct entry *entry, GError **error)
+{
+    GPtrArray *bucket = bucket_of(dispatch, entry->handler);
+    guint place = bucket->len;
+    for (guint i = 0; i < bucket->len; i++) {
+        const struct entry *other = g_ptr_array_index(bucket, i);
+        if (collide(entry, other)) {
+            g_autofree char *why = g_strdup_printf("feature %s has that already", other->owner);
+            return refuse_row(entry, why, error);
+        }
+        if (place == bucket->len && particularity(other) < particularity(entry))
+            place = i;
+    }
+    g_ptr_array_insert(bucket, (gint)place, g_memdup2(entry, sizeof *entry));
+    return true;
+}
+
+bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct stanza_handler *rows,
+                  GError **error)
+{
+    for (; rows->stanza; rows++) {
+        struct entry entry = {.handler = rows, .owner = owner, .phase = phase_of(rows)};
+        const char *why = nonsense(rows);
+        if (why)
+            return refuse_row(&entry, why, error);
+        if (!rows->type && !add_entry(dispatch, &entry, error))
+            return false;
+        g_auto(GStrv) types = g_strsplit(rows->type ? rows->type : "", "|", -1);
+        for (guint i = 0; types[i]; i++) {
+            entry.type = g_intern_string(types[i]);
+            if (!add_entry(dispatch, &entry, error))
+                return false;
         }
     }
+    return true;
+}
+
+/* ---- The walk -------------------------------------------------------------------------------------- */
+
+/* Whether the stanza is dealt with. */
+static bool call(const struct entry *entry, const struct stanza_context *context)
+{
+    switch (entry->phase) {
+    case PHASE_ADMIT:
+        return entry->handler->admit(context);
+    case PHASE_OBSERVE:
+        entry->handler->observe(context);
+        return false;
+    case PHASE_CLAIM:
+        return entry->handler->claim(context);
+    case PHASE_FALLBACK:
+        return entry->handler->fallback(context);
+    case PHASE_MAX:
+        break;
+    }
     return false;
+}
+
+static bool fits(const struct entry *entry, const struct stanza_context *context)
+{
+    const struct stanza_handler *handler = entry->handler;
+    return (handler->targets & context->target) &&
+           (!entry->type || strcmp(entry->type, context->type) == 0) &&
+           (!handler->name || strcmp(handler->name, stanza_name(context->payload)) == 0);
+}
+
+/* Offers the payload of CONTEXT, or the whole stanza, in PHASE. */
+static bool offer(struct dispatch *dispatch, struct stanza_context *context, enum phase phase)
+{
+    struct key key = {stanza_name(context->stanza),
+                      context->payload ? stanza_ns(context->payload) : ""};
+    const GPtrArray *bucket = g_hash_table_lookup(dispatch->buckets, &key);
+    for (guint i = 0; bucket && i < bucket->len; i++) {
+        struct entry *entry = g_ptr_array_index(bucket, i);
+        if (entry->phase != phase || entry->seen == dispatch->stanzas || !fits(entry, context))
+            continue;
+        entry->seen = dispatch->stanzas;
+        if (call(entry, context))
+            return true;
+    }
+    return false;
+}
+
+static bool offer_payloads(struct dispatch *dispatch, struct stanza_context *context,
+                           enum phase phase)
+{
+    xmpp_stanza_t *child = stanza_first(context->stanza);
+    bool taken = false;
+    for (; child && !taken; child = stanza_next(child)) {
+        context->payload = *stanza_ns(child) ? child : NULL;
+        taken = context->payload && offer(dispatch, context, phase);
+    }
+    context->payload = NULL;
+    return taken;
+}
+
+static bool pass_through(struct dispatch *dispatch, struct stanza_context *context)
+{
+    dispatch->stanzas++;
+    return offer(dispatch, context, PHASE_ADMIT) || offer(dispatch, context, PHASE_OBSERVE) ||
+           offer_payloads(dispatch, context, PHASE_OBSERVE) ||
+           offer_payloads(dispatch, context, PHASE_CLAIM) ||
+           offer(dispatch, context, PHASE_FALLBACK);
 }
 
 /* An IQ request must have an id to be answered to and exactly one payload (RFC 6120 section
@@ -104,19 +299,20 @@ static bool is_legal_request(xmpp_stanza_t *stanza, const char *type)
 
 static const char *effective_type(xmpp_stanza_t *stanza)
 {
+    static const char *const messages[] = {"normal",   "chat",  "groupchat",
+                                           "headline", "error", NULL};
     const char *type = stanza_attr(stanza, "type");
-    if (type)
-        return type;
     const char *name = stanza_name(stanza);
     if (g_str_equal(name, "message"))
-        return "normal";
+        return type && g_strv_contains(messages, type) ? type : "normal";
+    if (type)
+        return type;
     return g_str_equal(name, "presence") ? "available" : "";
 }
 
-void dispatch_stanza(const struct stanza_handler *const *handlers, struct link *link,
-                     const struct options *options, xmpp_stanza_t *stanza, void *data)
+void dispatch_stanza(struct dispatch *dispatch, struct link *link, xmpp_stanza_t *stanza)
 {
-    const char *wrong = objection(options, stanza);
+    const char *wrong = objection(dispatch->options, stanza);
     if (wrong) {
         metric_add(METRIC_STANZAS_REFUSED, 1);
         log_debug(AREA_STANZA, "dropped", "reason=%s", wrong);
@@ -136,14 +332,15 @@ void dispatch_stanza(const struct stanza_handler *const *handlers, struct link *
     g_autofree char *to_bare = g_strndup(to, strcspn(to, "/"));
     struct stanza_context context = {
         .stanza = stanza,
+        .type = type,
         .from = from,
         .from_bare = from_bare,
         .to = to,
         .to_bare = to_bare,
         .target = target_of(to),
         .link = link,
-        .data = data,
+        .data = dispatch->data,
     };
-    if (!offer_to_all(handlers, &context, type) && iq)
+    if (!pass_through(dispatch, &context) && iq)
         answer_error(link, stanza, "cancel", "service-unavailable");
 }

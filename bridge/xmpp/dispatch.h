@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds the handler of a stanza in the features' tables. */
+/* Finds the handlers of a stanza. Features name them in rows; the table is built once, at start,
+ * and in which order features come means nothing. */
 #pragma once
 
 #include <strophe.h>
 
+#include <glib.h>
 #include <stdbool.h>
 
+struct dispatch;
 struct link;
 struct options;
 
@@ -18,10 +21,10 @@ enum stanza_target {
 };
 
 struct stanza_context {
-    xmpp_stanza_t *stanza; /* borrowed */
-    xmpp_stanza_t
-        *payload;     /* the element that chose the handler; NULL for a whole-stanza handler */
-    const char *from; /* as delivered */
+    xmpp_stanza_t *stanza;  /* borrowed */
+    xmpp_stanza_t *payload; /* the element that the row names; NULL: the row names none */
+    const char *type;       /* as rows have it, see below; "" for none */
+    const char *from;       /* as delivered */
     const char *from_bare;
     const char *to;
     const char *to_bare;
@@ -30,23 +33,42 @@ struct stanza_context {
     void *data; /* the dispatcher's data: the core */
 };
 
+/* A row has exactly one of the four functions, and so its phase. A stanza goes through the phases
+ * one by one, until one has dealt with it. */
 struct stanza_handler {
     const char *stanza; /* "iq", "message", "presence" */
-    const char *type;   /* iq: "get" or "set"; message, presence: NULL for any. A message without
-                         * type counts as "normal", a presence without as "available" */
+    const char *type;   /* "get", or several: "chat|normal"; NULL: any. A message without type, or
+                         * of an unknown one, counts as "normal", a presence without as "available" */
     const char *name;   /* payload element; NULL: any element of NS */
-    const char *ns;     /* NULL with NAME NULL: the whole stanza (messages, presence) */
+    const char *ns;     /* NULL: the whole stanza, whatever it has in it */
     unsigned targets;   /* of enum stanza_target */
-    /* Returns true if the stanza is dealt with; false lets the next handler look (messages and
-     * presence only; an IQ handler always answers, now or later, exactly once). */
-    bool (*handle)(const struct stanza_context *context);
+    /* 1. May turn the whole stanza away: true, and nobody else sees it. */
+    bool (*admit)(const struct stanza_context *context);
+    /* 2. Looks on, and leaves the stanza to the others. There may be any number. Called once per
+     * stanza, with the first payload that fits. */
+    void (*observe)(const struct stanza_context *context);
+    /* 3. Deals with a payload, and with all that is beside it; false: not with this one. Payloads
+     * are offered in their order in the stanza. An IQ is dealt with in this phase only, and its
+     * handler answers, now or later, exactly once. */
+    bool (*claim)(const struct stanza_context *context);
+    /* 4. Deals with what nobody has claimed; false: not with this one. A row that names the type
+     * is asked before one for any. */
+    bool (*fallback)(const struct stanza_context *context);
 };
 
-/* HANDLERS: tables of all features, each ended by a row without stanza; the array by NULL.
- * Called for every stanza of the link. Answers IQs nobody handles with service-unavailable, a
+/* DATA is handed to handlers; OPTIONS are kept. */
+struct dispatch *dispatch_new(const struct options *options, void *data);
+void dispatch_free(struct dispatch *dispatch); /* NULL is fine */
+
+/* Adds ROWS (kept, ended by a row without stanza) of OWNER, who is named in errors. False and
+ * *ERROR for a row that makes no sense, or that wants what another one has: of the same stanza,
+ * type, name, namespace and target there is one handler in each phase but observe. */
+bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct stanza_handler *rows,
+                  GError **error);
+
+/* Called for every stanza of the link. Answers IQs nobody handles with service-unavailable, a
  * malformed one with bad-request (not exactly one child, no or an unknown type); never answers an
  * error or a result. Drops, and counts in trestle_stanzas_refused_total: carbons (nobody above us
  * could send them), anything claiming to come from our own domain, and what is not addressed to it.
  */
-void dispatch_stanza(const struct stanza_handler *const *handlers, struct link *link,
-                     const struct options *options, xmpp_stanza_t *stanza, void *data);
+void dispatch_stanza(struct dispatch *dispatch, struct link *link, xmpp_stanza_t *stanza);

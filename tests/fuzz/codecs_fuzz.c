@@ -11,14 +11,18 @@
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
+#include "xep/0085_chat_states.h"
 #include "xep/0092_version.h"
 #include "xep/0153_vcard_avatar.h"
 #include "xep/0172_nick.h"
 #include "xep/0184_receipts.h"
 #include "xep/0199_ping.h"
 #include "xep/0202_time.h"
+#include "xep/0203_delay.h"
+#include "xep/0280_carbons.h"
 #include "xep/0292_vcard4.h"
 #include "xep/0297_forward.h"
+#include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
 #include "xep/error.h"
@@ -122,6 +126,22 @@ static void run_text(xmpp_stanza_t *stanza, const struct message_stanza *message
         abort();
 }
 
+static void run_payloads(xmpp_stanza_t *stanza)
+{
+    struct delay delay;
+    const char *id = NULL;
+    if ((marker_parse(stanza, &id) != MARKER_NONE) != (id != NULL))
+        abort();
+    if (receipt_is_requested(stanza) && receipt_parse(stanza))
+        abort();
+    marker_is_markable(stanza);
+    delay_parse(stanza, &delay);
+    hints_parse(stanza);
+    carbon_parse(stanza);
+    if (chat_state_parse(stanza) != CHAT_STATE_NONE && !chat_state_name(chat_state_parse(stanza)))
+        abort();
+}
+
 static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
 {
     static const char *const domains[] = {"app.example.org", NULL};
@@ -133,6 +153,7 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
     check_round_trip(stanza);
     if (message_parse(stanza, "en", &message))
         run_text(stanza, &message);
+    run_payloads(stanza);
     forward_parse(stanza, &forward);
     carbon_inner(stanza);
     g_autoptr(xmpp_stanza_t) stripped = stanza_id_strip(stanza, domains);

@@ -50,21 +50,20 @@ static bool accept_stanza(const struct stanza_context *context)
     return true;
 }
 
-static bool look_only(const struct stanza_context *context)
+static void look_only(const struct stanza_context *context)
 {
     require(context->payload);
-    return false;
 }
 
 static const struct stanza_handler table[] = {
-    {"message", NULL, NULL, NS_MARKERS, TARGET_ANY, look_only},
-    {"iq", "get", "ping", NS_PING, TARGET_ANY, accept_stanza},
-    {"iq", "set", NULL, NS_DATA, TARGET_USER, accept_stanza},
-    {"message", "chat", NULL, NULL, TARGET_USER | TARGET_RESOURCE, accept_stanza},
-    {"presence", NULL, NULL, NULL, TARGET_ANY, accept_stanza},
+    {"message", NULL, NULL, NS_MARKERS, TARGET_ANY, .observe = look_only},
+    {"iq", "get", "ping", NS_PING, TARGET_ANY, .claim = accept_stanza},
+    {"iq", "set", NULL, NS_DATA, TARGET_USER, .claim = accept_stanza},
+    {"message", "chat", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = accept_stanza},
+    {"presence", NULL, NULL, NULL, TARGET_ANY, .fallback = accept_stanza},
     {0},
 };
-static const struct stanza_handler *const tables[] = {table, NULL};
+static struct dispatch *dispatch;
 
 static void on_stanza(xmpp_stanza_t *stanza, void *data)
 {
@@ -73,7 +72,7 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
     bool final = g_strcmp0(type, "error") == 0 || (iq && g_strcmp0(type, "result") == 0);
     (void)data;
     handled = answered = 0;
-    dispatch_stanza(tables, NULL, &config, stanza, NULL);
+    dispatch_stanza(dispatch, NULL, stanza);
     require(handled + answered <= 1);
     require(answered == 0 || (iq && !final));
 }
@@ -113,8 +112,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .closed = on_closed,
         .failed = on_failed,
     };
-    if (!guard)
+    if (!guard) {
         guard = guard_new(config.xmpp_domain);
+        dispatch = dispatch_new(&config, NULL);
+        require(dispatch_add(dispatch, "fuzz", table, NULL));
+    }
     struct stream_reader *reader = stream_reader_new(&STREAM_LIMITS_DEFAULT, &callbacks, NULL);
     stream_reader_feed(reader, ROOT, strlen(ROOT));
     stream_reader_feed(reader, (const char *)data, size);

@@ -139,7 +139,7 @@ START_TEST(the_answer_to_a_probe_does_not_overtake_a_block)
                                      .to_bare = ALICE,
                                      .target = TARGET_USER,
                                      .data = &core};
-    feature_presence.stanzas[0].handle(&context);
+    feature_presence.stanzas[0].fallback(&context);
     wait_question(QUERY_CONTACT_PROBE);
     block();
     const char *before[] = {"presence", NULL};

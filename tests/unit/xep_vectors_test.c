@@ -12,15 +12,19 @@
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
+#include "xep/0085_chat_states.h"
 #include "xep/0092_version.h"
 #include "xep/0153_vcard_avatar.h"
 #include "xep/0166_jingle.h"
 #include "xep/0172_nick.h"
 #include "xep/0184_receipts.h"
 #include "xep/0202_time.h"
+#include "xep/0203_delay.h"
 #include "xep/0215_external_services.h"
+#include "xep/0280_carbons.h"
 #include "xep/0292_vcard4.h"
 #include "xep/0297_forward.h"
+#include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0353_jingle_message.h"
 #include "xep/0359_ids.h"
@@ -279,12 +283,16 @@ static json_t *dump_message(xmpp_stanza_t *stanza)
     struct message_stanza m;
     if (!message_parse(stanza, "de", &m))
         return NULL;
+    struct delay delay;
+    const char *marked = NULL;
+    bool displayed = marker_parse(stanza, &marked) >= MARKER_DISPLAYED;
     json_t *ids = json_pack("{ss?ss?ss?ss?}", "id", m.id, "origin", m.origin_id, "received",
-                            m.received_id, "displayed", m.displayed_id);
+                            receipt_parse(stanza), "displayed", displayed ? marked : NULL);
     return json_pack("{siss?ss?ss?ss?sbsbsbso}", "type", (int)m.type, "body", m.body, "subject",
-                     m.subject, "thread", m.thread, "state", chat_state_name(m.chat_state),
-                     "receipt_requested", (int)m.receipt_requested, "markable", (int)m.markable,
-                     "has_delay", (int)m.has_delay, "ids", ids);
+                     m.subject, "thread", m.thread, "state",
+                     chat_state_name(chat_state_parse(stanza)), "receipt_requested",
+                     (int)receipt_is_requested(stanza), "markable", (int)marker_is_markable(stanza),
+                     "has_delay", (int)delay_parse(stanza, &delay), "ids", ids);
 }
 
 static json_t *dump_message_text(xmpp_stanza_t *stanza)
