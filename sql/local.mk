@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/call.sql \
   sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
@@ -32,9 +33,11 @@ SQL_MIGRATIONS = \
   sql/migration/0016_idempotency.sql \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql \
-  sql/migration/0020_many.sql
+  sql/migration/0020_many.sql \
+  sql/migration/0024_calls.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
+  sql/function/call.sql \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \

@@ -121,6 +121,9 @@ BEGIN
       THEN conversation_get(p_user, e.conversation_id)
     WHEN e.type = 'request.new' THEN event_request(p_user, e, p_first)
     WHEN e.type = 'user.updated' THEN event_user(p_user, e)
+    WHEN e.type = 'message.updated' THEN message_get(p_user, (e.payload::jsonb->>'message_id')::uuid)
+    WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
+    WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
     ELSE e.payload END;
 END $$;
 
@@ -142,6 +145,7 @@ BEGIN
                                     WHERE u.id = e.user_id OFFSET 0) self
               CROSS JOIN LATERAL conversation_object(e.user_id, self.object, e.conversation_id) o),
             event_payload(e.user_id, e, p_first))
+          WHEN e.type = 'message.new' THEN message_get(e.user_id, (e.payload::jsonb->>'message_id')::uuid)
           ELSE event_payload(e.user_id, e, p_first) END AS shown OFFSET 0) p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;

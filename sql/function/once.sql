@@ -37,6 +37,7 @@ CREATE FUNCTION once_object(p_change text, p_result jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE p_change WHEN 'conversation_open' THEN p_result->>'id'
                        WHEN 'group_create' THEN p_result #>> '{conversation,id}'
+                       WHEN 'call_initiate' THEN p_result #>> '{call,id}'
                        WHEN 'contact_add' THEN p_result #>> '{contact,user,id}' END
 $$;
 
@@ -48,6 +49,9 @@ BEGIN
     WHEN 'conversation_open' THEN conversation_get(p_user, p_object::uuid)::jsonb
     WHEN 'group_create' THEN jsonb_build_object(
       'conversation', conversation_get(p_user, p_object::uuid)::jsonb, 'strangers', 0)
+    WHEN 'call_initiate' THEN (
+      SELECT jsonb_build_object('call', call_json(p_user, c), 'row', call_row(c)::jsonb) FROM calls c
+        WHERE c.id = p_object::uuid)
     WHEN 'contact_add' THEN (
       SELECT jsonb_build_object('contact', contact_json(p_user, u), 'stranger', false)
         FROM users u WHERE u.id = p_object::uuid)
