@@ -2,6 +2,11 @@
 /* Wiring. Parts know each other only through the callbacks handed out here. */
 #include "config.h"
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/account/revocation.h"
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -11,15 +16,10 @@
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/pair.h"
-#include "bridge/core/provision.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
-#include "bridge/core/revocation.h"
-#include "bridge/core/token.h"
 #include "bridge/daemon.h"
 #include "bridge/dialect/dialect.h"
 #include "bridge/feature/features.h"
@@ -219,7 +219,8 @@ static void related(struct core *core, const struct uuid *user)
 
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
-static void core_start(struct daemon *daemon, const struct options *options)
+static void core_start(struct daemon *daemon, const struct options *options,
+                       struct token_verifier *tokens)
 {
     struct core *core = &daemon->core;
     core->options = options;
@@ -228,8 +229,8 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->past = g_strdup("");
     core->operations = features_operations();
     core->limiter = limiter_new(options);
-    accounts_init(core);
-    sessions_init(core);
+    core->accounts = accounts_new();
+    core->sessions = sessions_new(options, core->accounts, core->limiter, tokens);
     relations_init(core);
     deliveries_init(core);
     pairs_init(core);
@@ -248,7 +249,8 @@ static void core_start(struct daemon *daemon, const struct options *options)
     core->publishing = publishing;
     core->related = related;
     core->archive = archive_new(options, &callbacks, daemon);
-    revocations_start(core);
+    accounts_start(core->accounts, core->archive);
+    sessions_start(core->sessions, core->archive);
     daemon->jobs = jobs_new(core, features_jobs());
     struct link_callbacks link_callbacks = {
         .up = link_up, .down = link_down, .stanza = link_stanza, .unclaimed = link_unclaimed};
@@ -279,10 +281,7 @@ bool daemon_renew_keys(struct daemon *daemon, const struct options *options)
         return false;
     }
     log_keys(tokens);
-    token_verifier_free(core->tokens);
-    core->tokens = g_steal_pointer(&tokens);
-    const struct revocation gone = {.keys = core->tokens, .reason = "sign in again"};
-    session_revoke(core, &gone);
+    sessions_renew_tokens(core->sessions, g_steal_pointer(&tokens));
     return true;
 }
 
@@ -300,8 +299,7 @@ struct daemon *daemon_new(const struct options *options, GError **error)
         return NULL;
     }
     loop_start();
-    daemon->core.tokens = g_steal_pointer(&tokens);
-    core_start(daemon, options);
+    core_start(daemon, options, g_steal_pointer(&tokens));
     daemon->sockets = ws_server_new(&daemon->core);
     if (!open_listeners(daemon, error)) {
         daemon_free(daemon);
@@ -369,9 +367,8 @@ void daemon_free(struct daemon *daemon)
     deliveries_clear(core);
     pairs_clear(core);
     relations_clear(core);
-    sessions_clear(core);
-    accounts_clear(core);
-    token_verifier_free(core->tokens);
+    sessions_free(core->sessions);
+    accounts_free(core->accounts);
     limiter_free(core->limiter);
     g_free(core->epoch);
     g_free(core->past);

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 
 #define TOPIC "online"
@@ -128,7 +128,7 @@ static void tell_all(struct core *core)
     gpointer value;
     json_t *users = json_array();
     bool first = true;
-    g_hash_table_iter_init(&iter, core->accounts_by_id);
+    g_hash_table_iter_init(&iter, core->accounts->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct account *account = value;
         if (!account->subscribers)

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
@@ -14,7 +15,6 @@
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/cluster/fanout.h"
 #include "bridge/cluster/sequencer.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
@@ -319,7 +319,7 @@ static void fill_start(struct fanout *fanout, gint64 to)
     fanout->filling = true;
     fanout->fill_to = to;
     sequencer_hold(fanout->sequencer, true);
-    g_hash_table_iter_init(&iter, fanout->core->accounts_by_id);
+    g_hash_table_iter_init(&iter, fanout->core->accounts->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &account)) {
         if (((struct account *)account)->subscribers)
             fill_queue(fanout, account);

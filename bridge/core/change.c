@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
+#include "bridge/account/secret.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
-#include "bridge/core/secret.h"
 
 struct changing {
     struct core *core;

@@ -3,10 +3,10 @@
  * known here: one is held while the change is under way, which is told whether it may. */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/request.h"
 
 struct opening {
@@ -20,7 +20,7 @@ static void opened(const struct change_result *result, void *data)
     g_autofree struct opening *opening = data;
     struct request *request = opening->request;
     if (opening->held && (result->error != ERROR_NONE || result->outcome != OUTCOME_DONE))
-        limit_release(request->core, request->account, LIMIT_CONVERSATIONS);
+        limit_release(request->core->limiter, request->account, LIMIT_CONVERSATIONS);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
         request_fail_limited(request, LIMIT_CONVERSATIONS);
     else
@@ -30,10 +30,11 @@ static void opened(const struct change_result *result, void *data)
 void conversation_submit_open(struct request *request, json_t *arguments, change_done done)
 {
     struct opening *opening = g_new0(struct opening, 1);
-    bool counts =
-        !request->by_key && !limit_is_waived(request->core, request->account, LIMIT_CONVERSATIONS);
+    bool counts = !request->by_key &&
+                  !limit_is_waived(request->core->limiter, request->account, LIMIT_CONVERSATIONS);
     *opening = (struct opening){
-        request, done, counts && limit_hold(request->core, request->account, LIMIT_CONVERSATIONS)};
+        request, done,
+        counts && limit_hold(request->core->limiter, request->account, LIMIT_CONVERSATIONS)};
     if (counts && !opening->held)
         json_object_set_new(arguments, "may_make", json_false());
     change_submit(request->core, "conversation_open", &request->account->id, arguments, opened,

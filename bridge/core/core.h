@@ -9,6 +9,7 @@
 #include "bridge/core/stanza_out.h"
 
 struct account;
+struct accounts;
 struct announcer;
 struct archive;
 struct audience;
@@ -25,8 +26,7 @@ struct outbox;
 struct pairs;
 struct subscriber;
 struct relations;
-struct revocations;
-struct token_verifier;
+struct sessions;
 struct typing;
 struct uuid;
 struct watch;
@@ -34,7 +34,6 @@ struct watch;
 struct core {
     const struct options *options;
     struct archive *archive;
-    struct token_verifier *tokens;
     struct stanza_sink sink;
     struct link *link; /* this process's own: for IQ requests of features */
     struct outbox *outbox;
@@ -42,14 +41,9 @@ struct core {
     struct fanout *fanout; /* these three likewise */
     const struct event_router *router;
     struct elsewhere *elsewhere;
-    GHashTable *accounts_by_id; /* struct uuid * → struct account * */
-    GHashTable *accounts_by_jid;
-    GHashTable *accounts_by_own_id;  /* those that have signed in by token */
-    struct relations *relations;     /* how users stand to others, bounded */
-    GHashTable *sessions;            /* token → remembered session, bounded */
-    struct revocations *revocations; /* which of them this process has carried out */
-    /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
-    void (*tell_revoked)(struct core *core);
+    struct accounts *accounts;   /* those in memory */
+    struct sessions *sessions;   /* how they come in */
+    struct relations *relations; /* how users stand to others, bounded */
     /* Tell them that USER stands otherwise to others than before, and that the outbox has rows up
      * to NEWEST. NULL: there is nobody to tell. */
     void (*tell_related)(struct core *core, const struct uuid *user);

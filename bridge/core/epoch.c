@@ -4,15 +4,15 @@
  * log are gone, or others. */
 #include "config.h"
 
+#include "bridge/account/account.h"
+#include "bridge/account/revocation.h"
+#include "bridge/account/session.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/event.h"
 #include "bridge/core/pair.h"
 #include "bridge/core/relation.h"
-#include "bridge/core/revocation.h"
-#include "bridge/core/provision.h"
 
 #define ATTEMPTS_MAX 20 /* of asking; each waits as long as the archive has patience */
 
@@ -46,7 +46,7 @@ static void subscriber_checked(const struct rows *rows, enum error_code error, v
     if (good)
         relation_changed_elsewhere(core, &revocation.user); /* contacts, blocks, privacy */
     else
-        session_revoke(core, &revocation);
+        session_revoke(core->sessions, &revocation);
 }
 
 static void question_ask(struct question *question)
@@ -93,7 +93,7 @@ static void subscribers_start_anew(struct core *core)
     g_autoptr(GPtrArray) accounts = g_ptr_array_new_with_free_func(unref_account);
     GHashTableIter iter;
     gpointer value;
-    g_hash_table_iter_init(&iter, core->accounts_by_id);
+    g_hash_table_iter_init(&iter, core->accounts->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         if (((struct account *)value)->subscribers)
             g_ptr_array_add(accounts, account_ref(value));
@@ -106,8 +106,8 @@ static void begin_anew(struct core *core, gint64 position)
 {
     core->log++;
     core->position = position;
-    g_hash_table_remove_all(core->sessions);
-    revocations_start_anew(core);
+    sessions_forget_all(core->sessions);
+    revocations_start_anew(core->sessions);
     relations_forget_all(core);
     pairs_forget_all(core);
     subscribers_start_anew(core);

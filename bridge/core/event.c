@@ -4,11 +4,10 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/metrics.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 
 static const struct event_info infos[EVENT_TYPE_MAX] = {
@@ -157,7 +156,7 @@ bool event_is_wanted(const struct core *core, const struct uuid *users, size_t c
     if (core->router)
         return true; /* who has sockets elsewhere is known too late */
     for (size_t i = 0; i < count; i++) {
-        const struct account *account = account_find(core, &users[i]);
+        const struct account *account = account_find(core->accounts, &users[i]);
         if (account && account->subscribers)
             return true;
     }
@@ -231,7 +230,7 @@ void event_hand_out(struct core *core, struct event *event, const struct uuid *u
     if (event->position > 0 && core->publishing)
         core->publishing(core, event, users, count);
     for (size_t i = 0; i < count; i++) {
-        struct account *account = account_find(core, &users[i]);
+        struct account *account = account_find(core->accounts, &users[i]);
         if (!account || !account->subscribers)
             continue;
         event_deliver(account, event);

@@ -5,10 +5,10 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/account/subscriber.h"
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/id.h"
-#include "bridge/core/grant.h"
 
 struct account;
 struct core;
@@ -76,26 +76,6 @@ struct event *event_new(enum event_type type, gint64 position, gint64 wall, stru
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
-
-/* Somebody who wants an account's events: a WebSocket, an event stream, a waiting sync.
- * Embedded in its owner. */
-struct subscriber {
-    void (*deliver)(struct subscriber *subscriber,
-                    struct event *event); /* takes a ref if it keeps it */
-    /* The account may not be used any longer (token expired, suspended); close. */
-    void (*revoked)(struct subscriber *subscriber);
-    /* More was missed up to POSITION than is worth reading: the client has to fetch its state anew.
-     * NULL: revoked is called. */
-    void (*missed)(struct subscriber *subscriber, gint64 position);
-    /* The log is another one: its positions start anew, at POSITION, and the client has to fetch
-     * its state. */
-    void (*start_anew)(struct subscriber *subscriber, gint64 position);
-    struct account *account; /* reference held while subscribed */
-    /* Its clients forget by themselves that somebody types, so they are told again and again. */
-    bool repeats;
-    struct grant grant; /* by what it was let in; set by its owner */
-    const char *why;    /* for revoked(): what to tell the client; static or of the call */
-};
 
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
 void subscriber_remove(struct core *core, struct subscriber *subscriber);

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
-  bridge/core/account.c bridge/core/account.h \
-  bridge/core/base64url.c bridge/core/base64url.h \
   bridge/core/body.c bridge/core/body.h \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/conversation.c bridge/core/conversation.h \
@@ -14,24 +12,15 @@ libcore_a_SOURCES = \
   bridge/core/event.c bridge/core/event.h bridge/core/event.def \
   bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \
-  bridge/core/grant.h \
-  bridge/core/limit.c bridge/core/limit.h \
   bridge/core/mark.c \
   bridge/core/member.c bridge/core/member.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/message_json.c bridge/core/message_json.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
-  bridge/core/provision.h \
-  bridge/core/registry.h \
   bridge/core/relation.c bridge/core/relation.h \
   bridge/core/request.c bridge/core/request.h bridge/core/request_row.c \
   bridge/core/resume.c bridge/core/resume.h \
-  bridge/core/revocation.c bridge/core/revocation.h \
-  bridge/core/secret.c bridge/core/secret.h \
-  bridge/core/session.c bridge/core/session.h \
   bridge/core/stanza_out.c bridge/core/stanza_out.h \
   bridge/core/stream.c bridge/core/stream.h \
-  bridge/core/token.c bridge/core/token.h \
-  bridge/core/token_key.c bridge/core/token_key.h \
   bridge/core/typing.c bridge/core/typing.h

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/core.h"
@@ -12,7 +13,6 @@
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
@@ -62,7 +62,7 @@ static void publish_mark(struct core *core, const struct mark_write *m)
 
 static void outbox_marker(struct core *core, const struct mark_write *m)
 {
-    const struct account *reader = account_find(core, &m->user);
+    const struct account *reader = account_find(core->accounts, &m->user);
     if (!m->marker_to)
         return;
     struct outbox_entry entry = {.position = m->write.position,

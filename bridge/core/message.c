@@ -4,18 +4,18 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
@@ -226,7 +226,7 @@ static void send_done(struct write *write, enum error_code error)
                                                 "was used for another message"};
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
     if (sending->held && !counts)
-        limit_release(sending->core, sending->account, LIMIT_STRANGERS);
+        limit_release(sending->core->limiter, sending->account, LIMIT_STRANGERS);
     if (error == ERROR_NONE &&
         (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
         send_stored(sending, m);
@@ -285,7 +285,7 @@ void message_send(struct request *request, const struct message_draft *draft)
     m->body = g_strdup(draft->content);
     m->client_id = g_strdup(draft->client_id);
     if (!request->by_key) {
-        sending->held = limit_hold(request->core, request->account, LIMIT_STRANGERS);
+        sending->held = limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
         m->limited = !sending->held;
     }
     if (draft->client_id)

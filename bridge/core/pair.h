@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/error.h"
-#include "bridge/core/account.h"
 
 struct core;
 

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
@@ -244,7 +244,7 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
 static void forget(struct core *core, const struct uuid *user)
 {
     struct relations *relations = core->relations;
-    struct account *account = account_find(core, user);
+    struct account *account = account_find(core->accounts, user);
     if (account)
         account->related++;
     relations->generation++;

@@ -2,7 +2,9 @@
 /* Answers to requests, and the problem object (RFC 9457) that every failure is told with. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/core/core.h"
 #include "bridge/core/request.h"
 
 /* Details and pointers are short; a problem that does not fit is a mistake of ours. */
@@ -75,6 +77,50 @@ void request_fail_type(struct request *request, const char *detail, const char *
     fail(request, (struct problem){
                       .code = ERROR_UNSUPPORTED_TYPE, .detail = detail, .supported = supported});
 }
+
+/* ---- Limits ----------------------------------------------------------------------------------------- */
+
+static bool refuse_limited(struct request *request)
+{
+    char detail[128];
+    g_snprintf(detail, sizeof detail,
+               "the limit \"%s\" is used up; try again in %" G_GINT64_FORMAT " s",
+               limit_name(request->limit.limit), limit_retry_seconds(&request->limit));
+    request_fail(request, ERROR_RATE_LIMITED, detail);
+    return false;
+}
+
+static bool take_of(struct request *request, const struct uuid *subject, enum limit limit)
+{
+    return limiter_take(request->core->limiter, subject, limit, &request->limit) ||
+           refuse_limited(request);
+}
+
+bool request_take(struct request *request, enum limit limit)
+{
+    const struct account *account = request->account;
+    if (!account || request->by_key || limit_is_waived(request->core->limiter, account, limit))
+        return true;
+    return take_of(request, &account->id, limit);
+}
+
+void request_fail_limited(struct request *request, enum limit limit)
+{
+    if (!request_take(request, limit))
+        return;
+    /* There is one again just now. */
+    limit_release(request->core->limiter, request->account, limit);
+    request_fail(request, ERROR_RATE_LIMITED, NULL);
+}
+
+bool request_charge(struct request *request)
+{
+    if (request->by_key)
+        return take_of(request, &request->grant.credential, LIMIT_SERVER);
+    return request_take(request, request->operation->limit);
+}
+
+/* ---- The problem object ----------------------------------------------------------------------------- */
 
 static void write_errors(struct json_writer *json, const char *pointer, const char *detail)
 {

@@ -4,10 +4,10 @@
  */
 #pragma once
 
+#include "bridge/account/grant.h"
+#include "bridge/account/limit.h"
 #include "bridge/base/buffer.h"
 #include "bridge/core/field.h"
-#include "bridge/core/grant.h"
-#include "bridge/core/limit.h"
 
 struct account;
 struct core;
@@ -127,6 +127,16 @@ void request_watch(struct request *request, void (*left)(struct request *request
  * NULL). */
 void request_fail_large(struct request *request, const char *detail, gint64 limit);
 void request_fail_type(struct request *request, const char *detail, const char *const *supported);
+
+/* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that
+ * acts for a user is not held to the user's limits. */
+bool request_take(struct request *request, enum limit limit);
+
+/* Answers REQUEST, for which there was none left when that was looked at. */
+void request_fail_limited(struct request *request, enum limit limit);
+
+/* For transports: charges REQUEST for its operation, which fails it in the same way. */
+bool request_charge(struct request *request);
 
 /* What a problem object (RFC 9457) says. Members but the code may be NULL or 0. */
 struct problem {

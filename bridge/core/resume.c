@@ -2,9 +2,9 @@
 /* Reading what was missed. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/resume.h"

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/dialect/spelling.h"
 
 static const struct spelling spellings[] = {

@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/image.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"

@@ -5,14 +5,14 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/base64url.h"
+#include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
-#include "bridge/core/base64url.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
 #include "bridge/presence/announce.h"
@@ -84,7 +84,7 @@ static void added(const struct change_result *result, void *data)
     bool counts =
         change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
     if (adding->held && !counts)
-        limit_release(request->core, request->account, LIMIT_STRANGERS);
+        limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
     if (change_succeeded(result))
         changed(request, result);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
@@ -106,7 +106,8 @@ static void contact_add(struct request *request)
     }
     struct adding *adding = g_new0(struct adding, 1);
     adding->request = request;
-    adding->held = !request->by_key && limit_hold(request->core, request->account, LIMIT_STRANGERS);
+    adding->held =
+        !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
     json_t *arguments =
         json_pack("{s:s, s:s, s:b, s:o*}", jid->present ? "jid" : "user_id",
                   jid->present ? folded : user->text, "domain", request->core->options->xmpp_domain,

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
 #include "bridge/core/conversation_json.h"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/presence/client.h"

@@ -3,11 +3,11 @@
  */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/request.h"
 #include "xep/name.h"
 
@@ -36,7 +36,7 @@ static void group_created(const struct change_result *result, void *data)
                                ? json_integer_value(json_object_get(result->json, "strangers"))
                                : 0;
     for (; making->held > strangers; making->held--)
-        limit_release(request->core, request->account, LIMIT_STRANGERS);
+        limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
         request_fail_limited(request, LIMIT_STRANGERS);
     else
@@ -65,7 +65,7 @@ static void group_create(struct request *request)
     struct making *making = g_new0(struct making, 1);
     making->request = request;
     while (!request->by_key && making->held < json_array_size(given[CREATE_MEMBERS].list) &&
-           limit_hold(request->core, request->account, LIMIT_STRANGERS))
+           limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS))
         making->held++;
     json_t *arguments =
         json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name, "description",

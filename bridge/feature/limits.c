@@ -2,9 +2,9 @@
 /* What is left of the limits of who asks. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 
@@ -40,7 +40,7 @@ static void limits_show(struct request *request)
         write_state(&json, &state);
     }
     for (enum limit limit = 0; limit < LIMIT_USER_MAX && !request->by_key; limit++) {
-        if (limit_is_waived(request->core, request->account, limit))
+        if (limit_is_waived(request->core->limiter, request->account, limit))
             continue;
         limiter_look(limiter, &request->account->id, limit, &state);
         write_state(&json, &state);

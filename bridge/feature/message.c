@@ -5,16 +5,16 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"

@@ -15,13 +15,14 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/hosted.h"
@@ -193,7 +194,7 @@ static void account_found(struct account *account, enum error_code error, void *
 
 static void job_start(struct job *job)
 {
-    account_lookup_jid(job->core, job->user, account_found, job);
+    account_lookup_jid(job->core->accounts, job->user, account_found, job);
 }
 
 static void job_add(struct job *job)

@@ -3,8 +3,8 @@
  * happens, see sql/function/privacy.sql and relation.sql. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"

@@ -2,7 +2,7 @@
 /* Message requests: conversations that wait for the user's decision. */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"

@@ -5,12 +5,12 @@
  * made anew in the same way. sql/function/search.sql says how. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/feature/search_pace.h"

@@ -2,19 +2,18 @@
 /* Sessions by cookie, tickets for sockets, signing out, and suspension of users by the backend. */
 #include "config.h"
 
+#include "bridge/account/account.h"
+#include "bridge/account/revocation.h"
+#include "bridge/account/secret.h"
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/provision.h"
-#include "bridge/core/revocation.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 
 #define REPLY_MAX 65536
 #define COOKIE_NAME "trestle_session"
@@ -131,10 +130,10 @@ static void session_begin(struct request *request)
     struct credentials credentials = {.token = request->values[0].text,
                                       .address = request->address};
     struct session session;
-    if (session_lookup(request->core, &credentials, &session))
+    if (session_lookup(request->core->sessions, &credentials, &session))
         open_with(request, &session);
     else
-        session_sign_in(request->core, &credentials, open_signed_in, request);
+        session_sign_in(request->core->sessions, &credentials, open_signed_in, request);
 }
 
 static void session_show(struct request *request)
@@ -203,7 +202,7 @@ static void ended(const struct rows *rows, enum error_code error, void *data)
     if (error != ERROR_NONE)
         request_fail(request, error, NULL);
     else
-        revocations_added(request->core, end_carried_out, request);
+        revocations_added(request->core->sessions, end_carried_out, request);
 }
 
 static bool refuse_key(struct request *request)
@@ -269,7 +268,7 @@ static void suspension_changed(const struct rows *rows, enum error_code error, v
         return;
     }
     request->data = g_strdup(json);
-    revocations_added(request->core, reply_suspension, request);
+    revocations_added(request->core->sessions, reply_suspension, request);
 }
 
 static void change_suspension(struct request *request, enum query query, const char *reason)
@@ -294,8 +293,9 @@ static void user_restore(struct request *request)
 /* ---- Other instances ------------------------------------------------------------------------------- */
 
 /* What was revoked is in the database: they are told that there is something, no more. */
-static void tell_revoked(struct core *core)
+static void tell_revoked(void *data)
 {
+    struct core *core = data;
     if (bus_is_heard(core))
         bus_publish(core, TOPIC, json_object());
 }
@@ -305,12 +305,13 @@ static void on_revoked(struct core *core, const json_t *message, void *data)
     (void)message;
     (void)data;
     if (core->archive)
-        revocations_catch_up(core, NULL, NULL);
+        revocations_catch_up(core->sessions, NULL, NULL);
 }
 
 static void start(struct core *core)
 {
-    core->tell_revoked = tell_revoked;
+    core->sessions->tell_revoked = tell_revoked;
+    core->sessions->tell_data = core;
     bus_subscribe(core, TOPIC, on_revoked, NULL);
 }
 

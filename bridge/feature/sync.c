@@ -5,10 +5,10 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/event.h"

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
+#include "bridge/account/limit.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/feature.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"

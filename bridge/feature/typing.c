@@ -10,17 +10,16 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/pair.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/typing.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
@@ -65,7 +64,7 @@ struct notice {
 
 static void tell_here(struct core *core, const struct notice *notice)
 {
-    struct account *account = account_find(core, &notice->to);
+    struct account *account = account_find(core->accounts, &notice->to);
     if (!is_wanted(account, notice->repeat))
         return;
     char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
@@ -344,7 +343,7 @@ static void on_state(const struct stanza_context *context)
     if (state == CHAT_STATE_NONE || delay_parse(context->stanza, &delay) ||
         has_text(context->stanza)) /* a text clears by itself, see on_publishing */
         return;
-    const struct account *account = account_find_jid(core, context->to_bare);
+    const struct account *account = account_find_jid(core->accounts, context->to_bare);
     if ((!account || !account->subscribers) && !bus_is_heard(core))
         return; /* nobody to tell */
     struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};

@@ -2,11 +2,12 @@
 /* Users: who I am and how I show myself, others' profiles, and users made by the app's backend. */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
+#include "bridge/account/session.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/provision.h"
 #include "bridge/profile/profile.h"
 #include "xep/name.h"
 
@@ -91,7 +92,8 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
         request_fail_field(request, rows_count(rows) == 0 ? &taken : &reused);
         return;
     }
-    struct account *account = error == ERROR_NONE ? account_of_rows(request->core, rows) : NULL;
+    struct account *account =
+        error == ERROR_NONE ? account_of_rows(request->core->accounts, rows) : NULL;
     if (account)
         reply_json(request, rows_boolean(rows, 0, USER_CREATE_CREATED) ? 201 : 200, account->json);
     else
@@ -113,7 +115,7 @@ static void user_create(struct request *request)
         claims.once = text = json_dumps(once, JSON_COMPACT);
         json_decref(once);
     }
-    user_provision(request->core, &claims, user_created, request);
+    user_provision(request->core->sessions, &claims, user_created, request);
     free(text);
 }
 

@@ -9,12 +9,11 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/core/feature.h"
 #include "bridge/core/feature.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0030_disco.h"

@@ -3,8 +3,8 @@
  * (XEP-0292) without; to everybody whom the profile is open to, written by nobody. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/presence/hosted.h"

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "bridge/core/limit.h"
+#include "bridge/account/limit.h"
 #include "bridge/http/caller.h"
 
 /* A piece of a header's value. */

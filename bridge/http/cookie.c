@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "bridge/core/secret.h"
+#include "bridge/account/secret.h"
 #include "bridge/http/cookie.h"
 
 enum cookie_result cookie_find(const char *header, char *ret_value)

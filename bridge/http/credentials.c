@@ -6,12 +6,12 @@
 
 #include <string.h>
 
+#include "bridge/account/secret.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/base/origin.h"
 #include "bridge/base/text.h"
 #include "bridge/core/core.h"
-#include "bridge/core/secret.h"
 #include "bridge/http/caller.h"
 #include "bridge/http/cookie.h"
 #include "bridge/http/exchange.h"

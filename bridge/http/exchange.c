@@ -6,11 +6,11 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
-#include "bridge/core/account.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
 #include "bridge/core/stream.h"
@@ -528,10 +528,10 @@ static void run(struct exchange *exchange)
     g_queue_push_tail_link(&server->running, &exchange->link);
     if (exchange->request.operation->flags & OPERATION_ANONYMOUS)
         run_operation(exchange);
-    else if (session_lookup(server->core, &exchange->credentials, &session))
+    else if (session_lookup(server->core->sessions, &exchange->credentials, &session))
         admit(exchange, &session);
     else
-        session_sign_in(server->core, &exchange->credentials, signed_in, exchange);
+        session_sign_in(server->core->sessions, &exchange->credentials, signed_in, exchange);
 }
 
 /* The whole request is in. */

@@ -3,9 +3,9 @@
  * connections and time. Private to this folder. */
 #pragma once
 
+#include "bridge/account/secret.h"
+#include "bridge/account/session.h"
 #include "bridge/core/request.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/session.h"
 #include "bridge/http/head.h"
 #include "bridge/http/route.h"
 #include "bridge/http/upgrade.h"

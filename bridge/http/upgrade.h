@@ -7,8 +7,8 @@
 
 #include <glib.h>
 
+#include "bridge/account/session.h"
 #include "bridge/base/error.h"
-#include "bridge/core/session.h"
 
 struct websocket_handshake {
     int fd;            /* non-blocking, TCP_NODELAY; ownership passes to the callee */

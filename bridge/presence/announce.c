@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -12,7 +13,6 @@
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/audience.h"
@@ -203,7 +203,7 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
                                    .hosted = true};
         if (rows_uuid(rows, row, CONTACT_SHOWN_ONLINE_ID, &user.id) &&
             !elsewhere_is_online(announcer->core, &user.id))
-            online_recovered(announcer->online, account_learn(announcer->core, &user),
+            online_recovered(announcer->online, account_learn(announcer->core->accounts, &user),
                              clock_monotonic());
     }
     if (count > 0)
@@ -241,7 +241,7 @@ static void instance_changed(struct core *core, const char *instance, bool here,
 static void left_elsewhere(struct core *core, const struct uuid *user, bool online, void *data)
 {
     struct announcer *announcer = data;
-    const struct account *account = account_find(core, user);
+    const struct account *account = account_find(core->accounts, user);
     if (online || !announcer->recovered || (account && account->subscribers))
         return;
     recover_again(announcer);

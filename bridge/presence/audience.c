@@ -6,14 +6,13 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/cluster/elsewhere.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"

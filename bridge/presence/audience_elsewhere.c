@@ -4,12 +4,11 @@
  * of all users by all instances; who knows it already does not tell it again. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/registry.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"
 
@@ -37,7 +36,7 @@ void audience_note(struct audience *audience, const struct uuid *user, const str
 struct status audience_status(const struct audience *audience, const struct uuid *user)
 {
     const struct core *core = audience->core;
-    const struct account *account = account_find(core, user);
+    const struct account *account = account_find(core->accounts, user);
     const struct attendee *attendee = attendee_find(audience, user);
     if (!elsewhere_is_online(core, user) && !(account && announce_is_online(core, account)))
         return (struct status){0};

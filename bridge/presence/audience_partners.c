@@ -4,9 +4,9 @@
  * already. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/loop/loop.h"

@@ -2,9 +2,9 @@
 /* Presence events of app users, to sockets here and by the bus to those at other instances. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/cluster/bus.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/presence/attendee.h"

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
 #include "bridge/archive/archive.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/stanza.h"
@@ -66,7 +67,7 @@ static void relation_found(const struct relation *relation, enum error_code erro
         return;
     }
     call->side = relation->user_side;
-    account_lookup_jid(call->core, call->to_bare, account_found, call);
+    account_lookup_jid(call->core->accounts, call->to_bare, account_found, call);
 }
 
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call))

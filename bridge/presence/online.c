@@ -3,7 +3,7 @@
  * still shown) → gone (waits for its notice) → not here. */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/presence/online.h"
 
 enum state { CONNECTED, LEAVING, GONE };

@@ -5,13 +5,12 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/cluster/bus.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/presence/caps.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/presence/peer.h"
@@ -54,7 +53,7 @@ struct watch {
 static void tell(const struct peer *peer, void *data)
 {
     struct core *core = data;
-    struct account *account = account_find(core, &peer->user);
+    struct account *account = account_find(core->accounts, &peer->user);
     if (!account || !account->subscribers)
         return;
     char id[UUID_TEXT_SIZE];
@@ -123,7 +122,7 @@ static void ask_caps(struct watch *watch, const struct account *account, const c
 /* Takes QUESTION. */
 static void ask(struct watch *watch, struct question *question)
 {
-    const struct account *account = account_find(watch->core, &question->user);
+    const struct account *account = account_find(watch->core->accounts, &question->user);
     bool kept = false;
     if (account && question->kind == ASK_PRESENCE)
         ask_presence(watch->core, account, question->jid);
@@ -244,7 +243,7 @@ struct sighting {
 static bool see(struct core *core, const struct sighting *sighting)
 {
     struct watch *watch = core->watch;
-    const struct account *account = account_find_jid(core, sighting->user);
+    const struct account *account = account_find_jid(core->accounts, sighting->user);
     struct peer *peer = account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
     gint64 now = clock_monotonic();
     if (!peer)

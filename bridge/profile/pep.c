@@ -11,11 +11,11 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/presence/caps.h"
 #include "bridge/presence/hosted.h"
@@ -420,7 +420,7 @@ static void available(const struct stanza_context *context, const struct presenc
                         .hash = g_strdup(presence->caps.hash),
                         .node = g_strdup(presence->caps.node),
                         .ver = g_strdup(presence->caps.ver)};
-    account_lookup_jid(job->core, job->user, account_found, job);
+    account_lookup_jid(job->core->accounts, job->user, account_found, job);
 }
 
 static void on_presence(const struct stanza_context *context)

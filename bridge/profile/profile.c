@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/cluster/bus.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 #include "bridge/presence/announce.h"
 #include "bridge/profile/pep.h"
 #include "bridge/profile/picture.h"
@@ -28,7 +27,7 @@ static void show(struct core *core, struct account *account, const json_t *user,
                               .hosted = true,
                               .number = account->number};
     g_autofree char *photo = g_strdup(account->photo);
-    account_learn(core, &row);
+    account_learn(core->accounts, &row);
     bool other_photo = strcmp(photo, account->photo) != 0;
     if (other_photo)
         announce_again(core, account);
@@ -53,7 +52,8 @@ static void changed_elsewhere(struct core *core, const json_t *message, void *da
 {
     struct uuid id;
     const char *text = json_string_value(json_object_get(message, "id"));
-    struct account *account = text && uuid_parse(text, &id) ? account_find(core, &id) : NULL;
+    struct account *account =
+        text && uuid_parse(text, &id) ? account_find(core->accounts, &id) : NULL;
     (void)data;
     if (!account || !account->hosted || !core->archive)
         return;

@@ -16,14 +16,14 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
-#include "bridge/core/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/profile/picture.h"
 #include "bridge/profile/profile.h"
 #include "bridge/xmpp/dispatch.h"
@@ -312,7 +312,7 @@ static void look_at(struct peer *peer)
                           .event = peer->event};
     peer->busy = true;
     work.running++;
-    account_lookup_jid(work.core, peer->user, account_found, look);
+    account_lookup_jid(work.core->accounts, peer->user, account_found, look);
 }
 
 /* ---- Announcements --------------------------------------------------------------------------------- */

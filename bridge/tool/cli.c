@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bridge/account/token.h"
 #include "bridge/base/error.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
-#include "bridge/core/token.h"
 #include "bridge/describe/describe.h"
 #include "bridge/feature/features.h"
 #include "bridge/tool/admin_sql.h"

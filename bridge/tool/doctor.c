@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/archive/tool.h"
 #include "bridge/base/clock.h"
-#include "bridge/core/token.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/doctor.h"
 #include "bridge/tool/doctor_part.h"

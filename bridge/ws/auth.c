@@ -4,15 +4,15 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"
@@ -130,7 +130,7 @@ void auth_begin(struct ws_socket *socket, const struct credentials *credentials,
         refuse(socket, id, ERROR_UNAUTHENTICATED, "the token is too long");
         return;
     }
-    if (session_lookup(core, credentials, &session)) {
+    if (session_lookup(core->sessions, credentials, &session)) {
         accept_session(socket, &session, cursor, id);
         return;
     }
@@ -138,7 +138,7 @@ void auth_begin(struct ws_socket *socket, const struct credentials *credentials,
     socket_pause(socket, PAUSE_SIGN_IN);
     struct sign_in *sign_in = sign_in_new(socket, id);
     sign_in->cursor = g_strdup(cursor);
-    session_sign_in(core, credentials, signed_in, sign_in);
+    session_sign_in(core->sessions, credentials, signed_in, sign_in);
 }
 
 /* Renewal ------------------------------------------------------------------------------------ */
@@ -188,10 +188,10 @@ void auth_renew(struct ws_socket *socket, const char *token, const char *id)
     struct session session;
     if (strlen(token) > TOKEN_MAX) {
         socket_fail(socket, id, ERROR_UNAUTHENTICATED, "the token is too long", NULL);
-    } else if (session_lookup(core, &credentials, &session)) {
+    } else if (session_lookup(core->sessions, &credentials, &session)) {
         renew(socket, &session, id);
     } else {
         socket_command_begins(socket);
-        session_sign_in(core, &credentials, renewed, sign_in_new(socket, id));
+        session_sign_in(core->sessions, &credentials, renewed, sign_in_new(socket, id));
     }
 }

@@ -7,13 +7,13 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/base/json_writer.h"
-#include "bridge/core/account.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
 #include "bridge/core/request.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 #include "bridge/dialect/spelling.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"

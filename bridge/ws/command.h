@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bridge/core/limit.h"
+#include "bridge/account/limit.h"
 
 struct account;
 struct core;

@@ -3,8 +3,8 @@
  * is more than is read at once. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/resume.h"

@@ -4,13 +4,13 @@
 
 #include <unistd.h>
 
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/tally.h"
 #include "bridge/core/core.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/server.h"
 #include "bridge/ws/socket.h"

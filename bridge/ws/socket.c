@@ -10,12 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/tally.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
 #include "bridge/core/request.h"

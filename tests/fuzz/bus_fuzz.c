@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 
 #define SECRET "secret"
 
@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct core core = {.options = &settings};
     const char *line = (const char *)data;
     const char *end = line + size;
-    accounts_init(&core);
+    core.accounts = accounts_new();
     bus_init(&core, &transport);
     elsewhere_init(&core);
     bus_subscribe(&core, "talk", on_any, NULL);
@@ -98,6 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     bus_clear(&core);
     elsewhere_clear(&core);
-    accounts_clear(&core);
+    accounts_free(core.accounts);
     return 0;
 }

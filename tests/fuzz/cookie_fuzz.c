@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/account/limit.h"
+#include "bridge/account/secret.h"
 #include "bridge/base/origin.h"
-#include "bridge/core/limit.h"
-#include "bridge/core/secret.h"
 #include "bridge/http/caller.h"
 #include "bridge/http/cookie.h"
 

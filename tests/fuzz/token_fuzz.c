@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/account/token.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
-#include "bridge/core/token.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 

@@ -12,14 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/session.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
-#include "bridge/core/session.h"
 #include "bridge/dialect/dialect.h"
 #include "bridge/loop/loop.h"
 #include "bridge/ws/server.h"
@@ -32,10 +32,10 @@ static void *resume_data;
 static bool resume_part;
 static struct request *waiting;
 
-bool session_lookup(struct core *core, const struct credentials *credentials,
+bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
-    (void)core;
+    (void)sessions;
     *ret_session = (struct session){.account = account, .grant.expires = G_MAXINT64};
     return strcmp(credentials->token, "good") == 0;
 }
@@ -52,10 +52,10 @@ static void refuse(void *data)
                   sign_in->data);
 }
 
-void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
-                     void *data)
+void session_sign_in(struct sessions *sessions, const struct credentials *credentials,
+                     session_done done, void *data)
 {
-    (void)core;
+    (void)sessions;
     (void)credentials;
     struct sign_in *sign_in = g_new0(struct sign_in, 1);
     sign_in->done = done;

@@ -4,13 +4,13 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/registry.h"
 #include "tests/unit/unit.h"
 
 static char shared[] = "shared", another[] = "another", names[3][2] = {"b", "a", "c"};
@@ -71,7 +71,7 @@ static void begin(int count)
     cut = false;
     for (int i = 0; i < count; i++) {
         cores[i] = (struct core){.options = &options[i]};
-        accounts_init(&cores[i]);
+        cores[i].accounts = accounts_new();
         bus_init(&cores[i], &transport);
         elsewhere_init(&cores[i]);
     }
@@ -89,7 +89,7 @@ static void finish(void)
             continue;
         bus_clear(&cores[i]);
         elsewhere_clear(&cores[i]);
-        accounts_clear(&cores[i]);
+        accounts_free(cores[i].accounts);
     }
     g_queue_clear_full(&wire, (GDestroyNotify)g_bytes_unref);
     g_string_free(heard, TRUE);
@@ -243,7 +243,7 @@ static const struct uuid alice_id = {{1, 2, 3}};
 static struct account *learn(int instance)
 {
     struct account_row row = {.id = alice_id, .jid = "alice@app.example.org", .json = "{}"};
-    return account_learn(&cores[instance], &row);
+    return account_learn(cores[instance].accounts, &row);
 }
 
 static void on_elsewhere(struct core *core, const struct uuid *user, bool online, void *data)

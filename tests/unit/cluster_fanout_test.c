@@ -5,13 +5,13 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/outbox.h"
-#include "bridge/core/registry.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 
@@ -59,7 +59,7 @@ static struct account *learn(guint8 number)
     struct account_row row = {.id = {{number}}, .json = "{}", .hosted = true};
     g_autofree char *jid = g_strdup_printf("u%d@app.example.org", number);
     row.jid = jid;
-    return account_learn(&core, &row);
+    return account_learn(core.accounts, &row);
 }
 
 static void connect_socket(struct socket *socket, struct account *account)
@@ -74,7 +74,7 @@ static void start_core(struct core *started)
 {
     struct bus_transport transport = {started, publish, NULL};
     *started = (struct core){.options = &options, .archive = (struct archive *)started};
-    accounts_init(started);
+    started->accounts = accounts_new();
     bus_init(started, &transport);
     fanout_init(started);
     started->outbox = outbox_new(started);
@@ -100,7 +100,7 @@ static void stop_core(struct core *stopped)
     outbox_free(stopped->outbox);
     fanout_clear(stopped);
     bus_clear(stopped);
-    accounts_clear(stopped);
+    accounts_free(stopped->accounts);
     g_free(stopped->epoch);
 }
 

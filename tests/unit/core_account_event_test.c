@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/registry.h"
 #include "tests/unit/unit.h"
 
 static struct core core;
@@ -16,7 +16,7 @@ static struct account *learn_as(unsigned number, const char *jid, const char *js
     struct account_row row = {.jid = jid, .name = "n", .json = json, .hosted = true};
     for (size_t at = 0; at < sizeof row.id.bytes; at += sizeof number)
         memcpy(row.id.bytes + at, &number, sizeof number); /* whichever part is hashed */
-    return account_learn(&core, &row);
+    return account_learn(core.accounts, &row);
 }
 
 static struct account *learn(unsigned number)
@@ -27,28 +27,28 @@ static struct account *learn(unsigned number)
 
 START_TEST(registry_finds_and_refreshes)
 {
-    accounts_init(&core);
+    core.accounts = accounts_new();
     struct account *account = learn(1);
-    ck_assert_ptr_eq(account_find_jid(&core, "u1@app.example.org"), account);
+    ck_assert_ptr_eq(account_find_jid(core.accounts, "u1@app.example.org"), account);
     ck_assert_str_eq(account->full_jid, "u1@app.example.org/rest");
     ck_assert_ptr_eq(learn_as(1, "u1@app.example.org", "{\"name\":2}"), account);
     ck_assert_str_eq(account->json, "{\"name\":2}");
-    ck_assert_ptr_null(account_find_jid(&core, "u2@app.example.org"));
-    accounts_clear(&core);
+    ck_assert_ptr_null(account_find_jid(core.accounts, "u2@app.example.org"));
+    accounts_free(core.accounts);
 }
 END_TEST
 
 START_TEST(registry_drops_only_what_nobody_uses)
 {
-    accounts_init(&core);
+    core.accounts = accounts_new();
     struct account *used = account_ref(learn(0));
     for (unsigned i = 1; i <= 100000; i++)
         learn(i);
-    ck_assert_uint_le(g_hash_table_size(core.accounts_by_id), 100000);
-    ck_assert_uint_eq(g_hash_table_size(core.accounts_by_id),
-                      g_hash_table_size(core.accounts_by_jid));
-    ck_assert_ptr_eq(account_find_jid(&core, "u0@app.example.org"), used);
-    accounts_clear(&core);
+    ck_assert_uint_le(g_hash_table_size(core.accounts->by_id), 100000);
+    ck_assert_uint_eq(g_hash_table_size(core.accounts->by_id),
+                      g_hash_table_size(core.accounts->by_jid));
+    ck_assert_ptr_eq(account_find_jid(core.accounts, "u0@app.example.org"), used);
+    accounts_free(core.accounts);
     ck_assert_str_eq(used->jid, "u0@app.example.org"); /* outlives the registry */
     account_unref(used);
 }
@@ -57,14 +57,14 @@ END_TEST
 /* After a restore an address may belong to another id. */
 START_TEST(address_that_changed_hands_survives_its_first_owner)
 {
-    accounts_init(&core);
+    core.accounts = accounts_new();
     learn_as(1, "alice@app.example.org", "{}");
     struct account *second = account_ref(learn_as(2, "alice@app.example.org", "{}"));
     for (unsigned i = 10; i < 100010; i++)
         learn(i); /* the first one is dropped */
-    ck_assert_ptr_eq(account_find_jid(&core, "alice@app.example.org"), second);
+    ck_assert_ptr_eq(account_find_jid(core.accounts, "alice@app.example.org"), second);
     account_unref(second);
-    accounts_clear(&core);
+    accounts_free(core.accounts);
 }
 END_TEST
 
@@ -87,7 +87,7 @@ static void deliver(struct subscriber *subscriber, struct event *event)
 START_TEST(listeners_may_leave_while_they_are_told)
 {
     for (unsigned gone = 0; gone < 16; gone++) {
-        accounts_init(&core);
+        core.accounts = accounts_new();
         struct account *account = learn(1);
         for (size_t i = 0; i < G_N_ELEMENTS(listeners); i++) {
             listeners[i] = (struct subscriber){.deliver = deliver};
@@ -108,7 +108,7 @@ START_TEST(listeners_may_leave_while_they_are_told)
         ck_assert_ptr_null(account->subscribers);
         ck_assert_int_eq(account->references, 1);
         event_deliver(account, event);
-        accounts_clear(&core);
+        accounts_free(core.accounts);
     }
 }
 END_TEST

@@ -4,14 +4,13 @@
 
 #include <string.h>
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
+#include "bridge/account/session.h"
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/event.h"
 #include "bridge/core/pair.h"
-#include "bridge/core/provision.h"
 #include "bridge/core/relation.h"
-#include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
@@ -57,15 +56,15 @@ static void start(void)
     core.epoch = g_strdup("");
     core.past = g_strdup("");
     loop_start();
-    accounts_init(&core);
-    sessions_init(&core);
+    core.accounts = accounts_new();
+    core.sessions = sessions_new(NULL, core.accounts, NULL, NULL);
     relations_init(&core);
     pairs_init(&core);
     take("one", 100, "", LOG_OTHER);
     struct account_row row = {
         .jid = "alice@app.example.org", .name = "Alice", .json = "{}", .number = 1, .hosted = true};
     uuid_parse(ALICE, &row.id);
-    alice = account_learn(&core, &row);
+    alice = account_learn(core.accounts, &row);
     socket_ = (struct subscriber){
         .deliver = deliver, .revoked = revoked, .start_anew = start_anew, .grant = {.issued = 5}};
     uuid_parse(TOKEN, &socket_.grant.credential);
@@ -80,8 +79,8 @@ static void stop(void)
     fake_clear();
     pairs_clear(&core);
     relations_clear(&core);
-    sessions_clear(&core);
-    accounts_clear(&core);
+    sessions_free(core.sessions);
+    accounts_free(core.accounts);
     g_free(core.epoch);
     g_free(core.past);
     loop_stop();

@@ -4,15 +4,15 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
@@ -80,7 +80,7 @@ static struct account *learn(const char *name)
     g_autofree char *json = g_strdup_printf("{\"username\":\"%s\"}", name);
     struct account_row row = {.jid = jid, .name = name, .json = json, .hosted = true};
     uuid_generate(&row.id);
-    return account_learn(&core, &row);
+    return account_learn(core.accounts, &row);
 }
 
 static void listen_to(struct listener *listener, struct account *account)
@@ -103,7 +103,7 @@ static void start(void)
     loop_start();
     core.archive = (void *)&core; /* the fake one does not look at it */
     core.options = options = options_new();
-    accounts_init(&core);
+    core.accounts = accounts_new();
     deliveries_init(&core);
     core.outbox = outbox_new(&core);
     uuid_generate(&conversation);
@@ -124,7 +124,7 @@ static void stop(void)
     leave(&at_bob);
     outbox_free(core.outbox);
     deliveries_clear(&core);
-    accounts_clear(&core);
+    accounts_free(core.accounts);
     options_free(options);
     g_clear_pointer(&answers.text, g_free);
 }

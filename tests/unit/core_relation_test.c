@@ -5,12 +5,12 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/notice.h"
 #include "bridge/core/core.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
@@ -39,7 +39,7 @@ static void start(void)
     core.options = options = options_new();
     core.archive = (void *)&core; /* the fake one does not look at it */
     loop_start();
-    accounts_init(&core);
+    core.accounts = accounts_new();
     relations_init(&core);
 }
 
@@ -48,7 +48,7 @@ static void stop(void)
     core.archive = NULL;
     fake_clear();
     relations_clear(&core);
-    accounts_clear(&core);
+    accounts_free(core.accounts);
     loop_stop();
     options_free(options);
     g_clear_pointer(&told.peer_jid, g_free);
@@ -217,7 +217,7 @@ START_TEST(another_instance_forgets_too)
     options->xmpp_secret = g_strdup("shared");
     struct core there = {.options = options};
     struct bus_transport to_there = {&there, publish, reset}, to_here = {&core, publish, reset};
-    accounts_init(&there);
+    there.accounts = accounts_new();
     bus_init(&core, &to_there);
     bus_init(&there, &to_here);
     notices_start(&core);
@@ -239,7 +239,7 @@ START_TEST(another_instance_forgets_too)
     relations_clear(&there);
     bus_clear(&there);
     bus_clear(&core);
-    accounts_clear(&there);
+    accounts_free(there.accounts);
     stop();
 }
 END_TEST

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "bridge/core/limit.h"
+#include "bridge/account/limit.h"
 #include "bridge/http/caller.h"
 #include "tests/unit/unit.h"
 

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/session.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/request.h"
-#include "bridge/core/session.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/http_fake_core.h"
 
@@ -36,10 +36,10 @@ void account_unref(struct account *self)
         self->references--;
 }
 
-bool session_lookup(struct core *core, const struct credentials *credentials,
+bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
-    (void)core;
+    (void)sessions;
     bool key = strcmp(credentials->token, "key") == 0;
     if (!key && strcmp(credentials->token, "known") != 0)
         return false;
@@ -62,10 +62,10 @@ static void sign_in(void *data)
                       pending->data);
 }
 
-void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
-                     void *data)
+void session_sign_in(struct sessions *sessions, const struct credentials *credentials,
+                     session_done done, void *data)
 {
-    (void)core;
+    (void)sessions;
     struct sign_in *pending = g_new0(struct sign_in, 1);
     *pending = (struct sign_in){done, data, strcmp(credentials->token, "away") == 0,
                                 strcmp(credentials->token, "later") == 0};

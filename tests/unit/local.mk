@@ -4,11 +4,11 @@ if ENABLE_TESTS
 EXTRA_DIST += tests/unit/unit.h
 
 # bridge/core and bridge/http
-transport_test_libs = libhttp.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+transport_test_libs = libhttp.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
   tests/unit/core_field_test \
-  tests/unit/core_token_test \
+  tests/unit/account_token_test \
   tests/unit/http_caller_test \
   tests/unit/http_cookie_test \
   tests/unit/http_route_test \
@@ -17,8 +17,8 @@ check_PROGRAMS += $(transport_tests)
 TESTS += $(transport_tests)
 tests_unit_core_field_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_field_test_LDADD = $(transport_test_libs)
-tests_unit_core_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_token_test_LDADD = $(transport_test_libs)
+tests_unit_account_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_account_token_test_LDADD = $(transport_test_libs)
 tests_unit_http_caller_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_caller_test_LDADD = $(transport_test_libs)
 tests_unit_http_cookie_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -159,7 +159,7 @@ tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
 # bridge/ws
-ws_test_libs = libws.a libdialect.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+ws_test_libs = libws.a libdialect.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
 ws_tests = \
@@ -194,7 +194,7 @@ tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 # bridge/core without a database
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
-core_test_libs = libpresence.a libcluster.a libcore.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
+core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
   tests/unit/archive_codec_test \
@@ -203,7 +203,7 @@ core_tests = \
   tests/unit/core_cursor_test \
   tests/unit/cluster_fanout_test \
   tests/unit/cluster_lease_test \
-  tests/unit/core_limit_test \
+  tests/unit/account_limit_test \
   tests/unit/core_message_json_test \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
@@ -212,7 +212,7 @@ core_tests = \
   tests/unit/presence_peer_test \
   tests/unit/core_relation_test \
   tests/unit/cluster_sequencer_test \
-  tests/unit/core_session_test \
+  tests/unit/account_session_test \
   tests/unit/core_typing_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -252,14 +252,14 @@ tests_unit_core_pair_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
-tests_unit_core_session_test_SOURCES = tests/unit/core_session_test.c $(fake_archive)
-tests_unit_core_session_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_session_test_LDADD = $(core_test_libs)
+tests_unit_account_session_test_SOURCES = tests/unit/account_session_test.c $(fake_archive)
+tests_unit_account_session_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_account_session_test_LDADD = $(core_test_libs)
 tests_unit_core_account_event_test_SOURCES = tests/unit/core_account_event_test.c $(fake_archive)
 tests_unit_core_account_event_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_account_event_test_LDADD = $(core_test_libs)
-tests_unit_core_limit_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_limit_test_LDADD = $(core_test_libs)
+tests_unit_account_limit_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_account_limit_test_LDADD = $(core_test_libs)
 tests_unit_core_cursor_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_cursor_test_LDADD = $(core_test_libs)
 tests_unit_archive_codec_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -274,7 +274,7 @@ check_PROGRAMS += tests/unit/presence_online_test
 TESTS += tests/unit/presence_online_test
 tests_unit_presence_online_test_SOURCES = tests/unit/presence_online_test.c tests/unit/unit.h
 tests_unit_presence_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libaccount.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 check_PROGRAMS += tests/unit/job_runner_test
 TESTS += tests/unit/job_runner_test
 tests_unit_job_runner_test_SOURCES = tests/unit/job_runner_test.c $(fake_archive)

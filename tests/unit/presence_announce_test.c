@@ -5,11 +5,11 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
@@ -82,12 +82,12 @@ static void start(void)
     core.sink = (struct stanza_sink){.ready = ready, .send = send_stanza};
     sent = g_string_new(NULL);
     loop_start();
-    accounts_init(&core);
+    core.accounts = accounts_new();
     relations_init(&core);
     feature_presence.start(&core);
     struct account_row row = {.jid = ALICE, .json = "{}", .number = 1, .hosted = true};
     uuid_parse(ALICE_ID, &row.id);
-    alice = account_ref(account_learn(&core, &row));
+    alice = account_ref(account_learn(core.accounts, &row));
     wait_question(QUERY_CONTACT_SHOWN_ONLINE);
     fake_answer(0, 0, NULL);
 }
@@ -99,7 +99,7 @@ static void stop(void)
     feature_presence.stop(&core);
     relations_clear(&core);
     account_unref(alice);
-    accounts_clear(&core);
+    accounts_free(core.accounts);
     loop_stop();
     options_free(options);
     g_string_free(sent, TRUE);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
@@ -12,7 +13,6 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/registry.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"
@@ -206,7 +206,7 @@ static void core_start(struct core *core)
     struct bus_transport transport = {NULL, publish, reset};
     *core = (struct core){.options = &options,
                           .archive = (void *)core /* the fake one does not look at it */};
-    accounts_init(core);
+    core->accounts = accounts_new();
     if (several) {
         bus_init(core, &transport);
         elsewhere_init(core);
@@ -227,7 +227,7 @@ static void start(void)
     for (int i = 0; i < USERS; i++) {
         struct account_row row = {.jid = jids[i], .json = "{}", .number = i + 1, .hosted = true};
         uuid_parse(ids[i], &row.id);
-        accounts[i] = account_ref(account_learn(home(i), &row));
+        accounts[i] = account_ref(account_learn(home(i)->accounts, &row));
         sockets[i] = (struct subscriber){.deliver = deliver, .revoked = revoked};
         sees[i] = sees_away[i] = false;
         shows[i] = true;
@@ -251,7 +251,7 @@ static void core_stop(struct core *core)
         elsewhere_clear(core);
         bus_clear(core);
     }
-    accounts_clear(core);
+    accounts_free(core->accounts);
 }
 
 static void stop(void)

@@ -2,7 +2,7 @@
 /* Who looks online, and what is announced when sockets come and go. */
 #include "config.h"
 
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/presence/online.h"
 #include "tests/unit/unit.h"
 

@@ -26,10 +26,10 @@ static struct session good_session(gint64 lasts)
                             .grant.expires = lasts ? clock_wall() + lasts : G_MAXINT64};
 }
 
-bool session_lookup(struct core *core, const struct credentials *credentials,
+bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
-    (void)core;
+    (void)sessions;
     bool brief = strcmp(credentials->token, "brief") == 0;
     if (!brief && strcmp(credentials->token, "good") != 0)
         return false;
@@ -61,10 +61,10 @@ static void sign_in_later(void *data)
     g_free(deferred);
 }
 
-void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
-                     void *data)
+void session_sign_in(struct sessions *sessions, const struct credentials *credentials,
+                     session_done done, void *data)
 {
-    (void)core;
+    (void)sessions;
     if (strcmp(credentials->token, "slow") == 0) {
         world.sign_in_done = done;
         world.sign_in_data = data;

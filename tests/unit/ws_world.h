@@ -7,14 +7,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/account/session.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/limit.h"
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
-#include "bridge/core/session.h"
 #include "bridge/ws/frame.h"
 #include "bridge/ws/server.h"
 

@@ -14,11 +14,11 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "bridge/account/base64url.h"
+#include "bridge/account/secret.h"
+#include "bridge/account/token_key.h"
 #include "bridge/base/error.h"
 #include "bridge/base/options.h"
-#include "bridge/core/base64url.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/token_key.h"
 
 #define SECRET_MIN 32 /* bytes; RFC 7518 section 3.2 */
 #define RSA_BITS_MIN 2048

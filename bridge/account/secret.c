@@ -7,8 +7,8 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "bridge/account/secret.h"
 #include "bridge/base/text.h"
-#include "bridge/core/secret.h"
 
 #define SECRET_BYTES 32
 

@@ -10,7 +10,7 @@
 
 #include "bridge/base/id.h"
 
-struct core;
+struct sessions;
 struct token_verifier;
 
 struct revocation {
@@ -22,23 +22,23 @@ struct revocation {
     const char *reason;
 };
 
-/* Makes and frees core->revocations. */
-void revocations_init(struct core *core);
-void revocations_clear(struct core *core);
+struct revocations;
+struct revocations *revocations_new(void);
+void revocations_free(struct revocations *revocations);
 
 /* Another log has other revocations: the next answer sets the start. */
-void revocations_start_anew(struct core *core);
+void revocations_start_anew(struct sessions *sessions);
 
 /* Begins to ask by itself. */
-void revocations_start(struct core *core);
+void revocations_start(struct sessions *sessions);
 
 /* Asks now; DONE (may be NULL) is called once, later, when what was in the database at the time of
  * this call has been carried out, or when it could not be asked. */
-void revocations_catch_up(struct core *core, void (*done)(void *data), void *data);
+void revocations_catch_up(struct sessions *sessions, void (*done)(void *data), void *data);
 
 /* The same when this process has added one itself: the others are told, too. */
-void revocations_added(struct core *core, void (*done)(void *data), void *data);
+void revocations_added(struct sessions *sessions, void (*done)(void *data), void *data);
 
 /* Whether an answer of the database that is as of POSITION may be believed: it is at least as new
  * as what was carried out. The first one sets the start. */
-bool revocations_cover(struct core *core, gint64 position);
+bool revocations_cover(struct sessions *sessions, gint64 position);

@@ -5,18 +5,17 @@
 #include <jwt.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/account/lookup.h"
+#include "bridge/account/revocation.h"
+#include "bridge/account/secret.h"
+#include "bridge/account/session.h"
+#include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
-#include "bridge/core/limit.h"
-#include "bridge/core/provision.h"
-#include "bridge/core/registry.h"
-#include "bridge/core/revocation.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
@@ -45,19 +44,18 @@ static void start(void)
     options->xmpp_domain = g_strdup("app.example.org");
     core.options = options;
     g_autoptr(GError) error = NULL;
-    core.tokens = token_verifier_new(options, &error);
-    ck_assert_ptr_nonnull(core.tokens);
+    struct token_verifier *tokens = token_verifier_new(options, &error);
+    ck_assert_ptr_nonnull(tokens);
     loop_start();
-    accounts_init(&core);
-    sessions_init(&core);
+    core.accounts = accounts_new();
+    core.sessions = sessions_new(options, core.accounts, NULL, tokens);
 }
 
 static void stop(void)
 {
     fake_clear();
-    sessions_clear(&core);
-    accounts_clear(&core);
-    token_verifier_free(core.tokens);
+    sessions_free(core.sessions);
+    accounts_free(core.accounts);
     loop_stop();
     options_free(options);
     g_clear_pointer(&result.jid, g_free);
@@ -94,7 +92,7 @@ static void signed_in(const struct session *session, const struct sign_in_proble
 static void sign_in(const char *token, const char *on_behalf)
 {
     struct credentials credentials = {.token = token, .on_behalf = on_behalf};
-    session_sign_in(&core, &credentials, signed_in, NULL);
+    session_sign_in(core.sessions, &credentials, signed_in, NULL);
     ck_assert_uint_eq(result.calls, 0); /* never before the call returned */
     g_main_context_iteration(NULL, FALSE);
 }
@@ -103,7 +101,7 @@ static bool known(const char *token, const char *on_behalf)
 {
     struct credentials credentials = {.token = token, .on_behalf = on_behalf};
     struct session session;
-    return session_lookup(&core, &credentials, &session);
+    return session_lookup(core.sessions, &credentials, &session);
 }
 
 static void answer_user(const char *id, const char *jid, const char *kind)
@@ -223,7 +221,7 @@ START_TEST(server_key_acts_for_hosted_users_only)
     sign_in("tsk_1", ROMEO);
     answer_key("users send", ROMEO, "romeo@example.org", "remote");
     ck_assert_int_eq(result.code, ERROR_NOT_FOUND);
-    ck_assert_ptr_null(account_find_jid(&core, "romeo@example.org"));
+    ck_assert_ptr_null(account_find_jid(core.accounts, "romeo@example.org"));
     ck_assert(!known("tsk_1", ROMEO));
     result.calls = 0;
     sign_in("tsk_1", "nobody");
@@ -257,10 +255,10 @@ START_TEST(what_is_remembered_has_a_ceiling)
         g_autofree char *key = g_strdup_printf("tsk_%d", i);
         result.calls = 0;
         struct credentials credentials = {.token = key};
-        session_sign_in(&core, &credentials, signed_in, NULL);
+        session_sign_in(core.sessions, &credentials, signed_in, NULL);
         answer_key("send", NULL, NULL, NULL);
     }
-    ck_assert_uint_le(g_hash_table_size(core.sessions), 65536);
+    ck_assert_uint_le(g_hash_table_size(core.sessions->table), 65536);
     ck_assert(known("tsk_65545", NULL));
     stop();
 }
@@ -281,18 +279,18 @@ START_TEST(lookup_finds_hosted_users_only)
 {
     start();
     lookups = 0;
-    account_lookup_jid(&core, "alice@app.example.org", found, NULL);
+    account_lookup_jid(core.accounts, "alice@app.example.org", found, NULL);
     ck_assert_int_eq(fake_asked(), QUERY_USER_BY_JID);
     answer_user(ALICE, "alice@app.example.org", "hosted");
     ck_assert_ptr_nonnull(looked_up);
-    account_lookup_jid(&core, "alice@app.example.org", found, NULL);
+    account_lookup_jid(core.accounts, "alice@app.example.org", found, NULL);
     ck_assert_uint_eq(lookups, 1); /* later, even from memory */
     g_main_context_iteration(NULL, FALSE);
     ck_assert_uint_eq(lookups, 2);
-    account_lookup_jid(&core, "romeo@example.org", found, NULL);
+    account_lookup_jid(core.accounts, "romeo@example.org", found, NULL);
     answer_user(ROMEO, "romeo@example.org", "remote");
     ck_assert_ptr_null(looked_up);
-    account_lookup_jid(&core, "nobody@app.example.org", found, NULL);
+    account_lookup_jid(core.accounts, "nobody@app.example.org", found, NULL);
     fake_fail(ERROR_UNAVAILABLE);
     ck_assert_uint_eq(lookups, 4);
     stop();
@@ -317,7 +315,7 @@ static void stream_open(struct stream *stream, const char *token)
 {
     struct credentials credentials = {.token = token};
     struct session session;
-    ck_assert(session_lookup(&core, &credentials, &session));
+    ck_assert(session_lookup(core.sessions, &credentials, &session));
     *stream = (struct stream){.subscriber = {.revoked = stream_revoked, .grant = session.grant}};
     subscriber_add(&core, &stream->subscriber, session.account);
 }
@@ -386,7 +384,7 @@ START_TEST(one_token_is_revoked_and_its_streams_close)
     struct uuid digest = secret_digest_bytes(one, (size_t)(strrchr(one, '.') - one));
     char text[UUID_TEXT_SIZE];
     uuid_format(&digest, text);
-    revocations_catch_up(&core, count_done, &done);
+    revocations_catch_up(core.sessions, count_done, &done);
     ck_assert_str_eq(fake_value(0), "0");
     answer_revocation("1", "1", ALICE, text, NULL);
     ck_assert_uint_eq(done, 1);
@@ -394,12 +392,12 @@ START_TEST(one_token_is_revoked_and_its_streams_close)
     ck_assert_ptr_null(second.closed);
     ck_assert(!known(one, NULL) && known(two, NULL) && known(bob, NULL));
     /* Everything issued before some time; tokens here do not say when, so they are old. */
-    revocations_catch_up(&core, count_done, &done);
+    revocations_catch_up(core.sessions, count_done, &done);
     answer_revocation("2", "2", ALICE, NULL, "1000");
     ck_assert_ptr_nonnull(second.closed);
     ck_assert(!known(two, NULL) && known(bob, NULL));
     ck_assert_ptr_null(other.closed);
-    revocations_catch_up(&core, count_done, &done);
+    revocations_catch_up(core.sessions, count_done, &done);
     ck_assert_str_eq(fake_value(0), "2");
     answer_revocation("2", NULL, NULL, NULL, NULL);
     ck_assert_uint_eq(done, 3);
@@ -415,7 +413,7 @@ START_TEST(a_sign_in_beside_a_revocation_asks_again)
     sign_in_as(before, ALICE, "alice@app.example.org");
     result.calls = 0;
     sign_in(token, NULL);
-    revocations_catch_up(&core, NULL, NULL);
+    revocations_catch_up(core.sessions, NULL, NULL);
     const char *revoked[] = {"1", "1", ALICE, NULL, "1000", "signed out"};
     answer_token(ALICE, "alice@app.example.org", "0", "0"); /* from before the sign-out */
     /* The order of the two answers is what the test is about: both are under way. */
@@ -447,7 +445,7 @@ START_TEST(a_gap_in_the_revocations_signs_everybody_out)
     g_autofree char *token = make_token("alice", 60);
     sign_in_as(token, ALICE, "alice@app.example.org");
     stream_open(&stream, token);
-    revocations_catch_up(&core, NULL, NULL);
+    revocations_catch_up(core.sessions, NULL, NULL);
     answer_revocation("9", "9", ROMEO, NULL, NULL); /* 1 to 8 are gone */
     ck_assert_str_eq(stream.closed, "sign in again");
     ck_assert(!known(token, NULL));
@@ -461,7 +459,7 @@ START_TEST(no_answer_revokes_nobody)
     unsigned done = 0;
     g_autofree char *token = make_token("alice", 60);
     sign_in_as(token, ALICE, "alice@app.example.org");
-    revocations_catch_up(&core, count_done, &done);
+    revocations_catch_up(core.sessions, count_done, &done);
     fake_fail(ERROR_UNAVAILABLE);
     ck_assert_uint_eq(done, 1);
     ck_assert(known(token, NULL));
@@ -482,12 +480,12 @@ START_TEST(cookies_and_tickets)
     struct credentials cookie = {.token = secret, .kind = CREDENTIAL_COOKIE};
     struct credentials ticket = {.token = secret, .kind = CREDENTIAL_TICKET};
     struct session session;
-    session_sign_in(&core, &cookie, signed_in, NULL);
+    session_sign_in(core.sessions, &cookie, signed_in, NULL);
     ck_assert_int_eq(fake_asked(), QUERY_SESSION_FIND);
     ck_assert_ptr_null(strstr(fake_value(0), secret));
     fake_answer(1, 12, row);
     ck_assert_str_eq(result.jid, "alice@app.example.org");
-    ck_assert(session_lookup(&core, &cookie, &session));
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
     g_autofree char *csrf = secret_csrf(secret);
     ck_assert_str_eq(session.csrf, csrf);
     ck_assert_str_ne(csrf, secret);
@@ -495,12 +493,12 @@ START_TEST(cookies_and_tickets)
     ck_assert(!known(secret, NULL));
     g_autofree char *key = g_strconcat("cookie\n", secret, NULL);
     ck_assert(!known(key, NULL));
-    ck_assert(!session_lookup(&core, &ticket, &session));
-    session_sign_in(&core, &ticket, signed_in, NULL);
+    ck_assert(!session_lookup(core.sessions, &ticket, &session));
+    session_sign_in(core.sessions, &ticket, signed_in, NULL);
     ck_assert_int_eq(fake_asked(), QUERY_TICKET_TAKE);
     fake_answer(1, 12, row);
-    ck_assert(!session_lookup(&core, &ticket, &session));
-    session_sign_in(&core, &ticket, signed_in, NULL);
+    ck_assert(!session_lookup(core.sessions, &ticket, &session));
+    session_sign_in(core.sessions, &ticket, signed_in, NULL);
     fake_answer(0, 12, NULL);
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
     stop();
@@ -512,23 +510,23 @@ START_TEST(failures_are_counted_by_address)
     start();
     g_free(options->limits_signin);
     options->limits_signin = g_strdup("3/60");
-    core.limiter = limiter_new(options);
+    core.sessions->limiter = limiter_new(options);
     struct credentials bad = {.token = "bad", .address = 77};
     for (int i = 0; i < 4; i++) {
-        session_sign_in(&core, &bad, signed_in, NULL);
+        session_sign_in(core.sessions, &bad, signed_in, NULL);
         g_main_context_iteration(NULL, FALSE);
         ck_assert_int_eq(result.code, i < 3 ? ERROR_UNAUTHENTICATED : ERROR_RATE_LIMITED);
     }
     bad.address = 78;
-    session_sign_in(&core, &bad, signed_in, NULL);
+    session_sign_in(core.sessions, &bad, signed_in, NULL);
     g_main_context_iteration(NULL, FALSE);
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
     bad.address = 77;
     clock_advance(21 * G_USEC_PER_SEC);
-    session_sign_in(&core, &bad, signed_in, NULL);
+    session_sign_in(core.sessions, &bad, signed_in, NULL);
     g_main_context_iteration(NULL, FALSE);
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
-    limiter_free(core.limiter);
+    limiter_free(core.sessions->limiter);
     stop();
 }
 END_TEST
@@ -537,7 +535,7 @@ static void set_limit(char **option, const char *rate)
 {
     g_free(*option);
     *option = g_strdup(rate);
-    core.limiter = limiter_new(options);
+    core.sessions->limiter = limiter_new(options);
 }
 
 /* Who is over a limit costs the database nothing: neither a look nor a change of the name. */
@@ -562,7 +560,7 @@ START_TEST(a_sign_in_over_a_limit_asks_nobody)
     g_autofree char *bob = make_token("bob", 60);
     sign_in_as(bob, ROMEO, "bob@app.example.org");
     ck_assert(known(bob, NULL));
-    limiter_free(core.limiter);
+    limiter_free(core.sessions->limiter);
     stop();
 }
 END_TEST
@@ -575,8 +573,8 @@ START_TEST(a_user_who_is_known_is_counted_as_such)
     sign_in_as(token, ALICE, "alice@app.example.org");
     struct credentials credentials = {.token = token};
     struct session session;
-    ck_assert(session_lookup(&core, &credentials, &session));
-    while (limit_take(&core, session.account, LIMIT_REQUESTS))
+    ck_assert(session_lookup(core.sessions, &credentials, &session));
+    while (limit_take(core.sessions->limiter, session.account, LIMIT_REQUESTS))
         continue;
     result.calls = 0;
     sign_in(next, NULL);
@@ -584,10 +582,10 @@ START_TEST(a_user_who_is_known_is_counted_as_such)
     ck_assert_int_eq(result.code, ERROR_RATE_LIMITED);
     /* It is the limit of what is asked for that counts, and a token as such costs nothing. */
     credentials = (struct credentials){.token = next, .limit = LIMIT_MESSAGES};
-    session_sign_in(&core, &credentials, signed_in, NULL);
+    session_sign_in(core.sessions, &credentials, signed_in, NULL);
     answer_token(ALICE, "alice@app.example.org", "1", "0");
     ck_assert_int_eq(result.code, ERROR_UNAUTHENTICATED);
-    limiter_free(core.limiter);
+    limiter_free(core.sessions->limiter);
     stop();
 }
 END_TEST
@@ -604,7 +602,7 @@ START_TEST(one_who_may_not_come_in_runs_out_of_tries)
             answer_token(ALICE, "alice@app.example.org", "2", "0");
         ck_assert_int_eq(result.code, i < 3 ? ERROR_FORBIDDEN : ERROR_RATE_LIMITED);
     }
-    limiter_free(core.limiter);
+    limiter_free(core.sessions->limiter);
     stop();
 }
 END_TEST
@@ -623,7 +621,7 @@ START_TEST(a_server_key_over_its_limit_asks_nobody)
         ck_assert_int_eq(result.code, i < 3 ? ERROR_NOT_FOUND : ERROR_RATE_LIMITED);
     }
     ck_assert_int_eq(result.limit.limit, LIMIT_SERVER);
-    limiter_free(core.limiter);
+    limiter_free(core.sessions->limiter);
     stop();
 }
 END_TEST
@@ -644,8 +642,9 @@ START_TEST(a_server_key_that_ends_takes_its_own_along)
         sign_in_key(keys[i], "alice");
     }
     by_key = (struct stream){.subscriber = {.revoked = stream_revoked, .grant.credential = digest}};
-    subscriber_add(&core, &by_key.subscriber, account_find_jid(&core, "alice@app.example.org"));
-    revocations_catch_up(&core, NULL, NULL);
+    subscriber_add(&core, &by_key.subscriber,
+                   account_find_jid(core.accounts, "alice@app.example.org"));
+    revocations_catch_up(core.sessions, NULL, NULL);
     answer_revocation("1", "1", "00000000-0000-0000-0000-000000000000", text, NULL);
     ck_assert(!known("tsk_1", NULL) && !known("tsk_1", "alice"));
     ck_assert(known("tsk_2", NULL) && known("tsk_2", "alice") && known(token, NULL));
@@ -680,14 +679,11 @@ START_TEST(a_key_that_is_gone_takes_what_it_has_signed)
     stream_open(&stream, token);
     result.calls = 0;
     sign_in(late, NULL);
-    const struct revocation none = {.keys = core.tokens};
-    session_revoke(&core, &none);
+    const struct revocation none = {.keys = core.sessions->tokens};
+    session_revoke(core.sessions, &none);
     ck_assert(known(token, NULL) && !stream.closed);
-    token_verifier_free(core.tokens);
     options->auth_key[0] ^= 1;
-    core.tokens = token_verifier_new(options, NULL);
-    const struct revocation gone = {.keys = core.tokens, .reason = "sign in again"};
-    session_revoke(&core, &gone);
+    sessions_renew_tokens(core.sessions, token_verifier_new(options, NULL));
     ck_assert(!known(token, NULL) && known("tsk_1", NULL));
     ck_assert_str_eq(stream.closed, "sign in again");
     answer_token(ALICE, "alice@app.example.org", "0", "0");
@@ -697,7 +693,7 @@ START_TEST(a_key_that_is_gone_takes_what_it_has_signed)
 }
 END_TEST
 
-UNIT_MAIN("core_session", token_is_verified_once_until_it_expires,
+UNIT_MAIN("account_session", token_is_verified_once_until_it_expires,
           bad_token_asks_nobody_and_is_not_remembered, database_away_is_not_remembered,
           users_who_cannot_be_addresses_get_surrogates, revoked_server_key_is_forgotten_in_seconds,
           server_key_acts_for_hosted_users_only, header_means_nothing_with_a_users_token,

@@ -5,12 +5,12 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/base/rate.h"
-#include "bridge/core/account.h"
 #include "bridge/core/core.h"
-#include "bridge/core/limit.h"
 #include "tests/unit/unit.h"
 
 static struct options *options;
@@ -218,16 +218,16 @@ START_TEST(only_young_accounts_are_held_to_new_conversations)
     struct account account = {.id = alice, .created_at = clock_wall()};
     struct core core = {.options = options, .limiter = limiter};
     unsigned count = 0;
-    while (count < 1000 && limit_take(&core, &account, LIMIT_CONVERSATIONS))
+    while (count < 1000 && limit_take(core.limiter, &account, LIMIT_CONVERSATIONS))
         count++;
     ck_assert_uint_eq(count, 10);
     account.created_at -= (gint64)8 * 86400 * G_USEC_PER_SEC;
-    ck_assert(limit_take(&core, &account, LIMIT_CONVERSATIONS));
+    ck_assert(limit_take(core.limiter, &account, LIMIT_CONVERSATIONS));
     stop();
 }
 END_TEST
 
-UNIT_MAIN("core_limit", rates, a_bucket_empties_and_fills, a_refused_one_costs_nothing,
+UNIT_MAIN("account_limit", rates, a_bucket_empties_and_fills, a_refused_one_costs_nothing,
           zero_is_without_limit, states_and_headers, subjects_have_a_ceiling,
           addresses_do_not_push_users_out, addresses,
           only_young_accounts_are_held_to_new_conversations)

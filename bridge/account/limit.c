@@ -9,14 +9,12 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/rate.h"
-#include "bridge/core/account.h"
-#include "bridge/core/core.h"
-#include "bridge/core/limit.h"
-#include "bridge/core/request.h"
 
 #define SUBJECTS_MAX 131072 /* of each map */
 #define SWEEP_INTERVAL G_USEC_PER_SEC
@@ -33,6 +31,7 @@ struct subjects {
 
 struct limiter {
     struct rate rates[LIMIT_MAX];
+    gint64 young_age; /* microseconds */
     /* Apart, so that a flood of strange addresses cannot push out what is known of users. */
     struct subjects users, addresses, peers;
 };
@@ -86,6 +85,7 @@ struct limiter *limiter_new(const struct options *options)
         if (!rate_parse(texts[limit], &limiter->rates[limit])) /* the options have been checked */
             limiter->rates[limit] = (struct rate){0, 1};
     }
+    limiter->young_age = options->limits_young_age * G_USEC_PER_SEC;
     subjects_init(&limiter->users);
     subjects_init(&limiter->addresses);
     subjects_init(&limiter->peers);
@@ -281,70 +281,31 @@ struct uuid limit_subject_of(const char *text)
     return digest_of(text, strlen(text));
 }
 
-/* ---- Requests -------------------------------------------------------------------------------------- */
+/* ---- Accounts -------------------------------------------------------------------------------------- */
 
-bool limit_is_waived(const struct core *core, const struct account *account, enum limit limit)
+bool limit_is_waived(const struct limiter *limiter, const struct account *account, enum limit limit)
 {
-    return limit == LIMIT_CONVERSATIONS &&
-           clock_wall() - account->created_at > core->options->limits_young_age * G_USEC_PER_SEC;
+    return limiter && limit == LIMIT_CONVERSATIONS &&
+           clock_wall() - account->created_at > limiter->young_age;
 }
 
-bool limit_take(struct core *core, const struct account *account, enum limit limit)
+bool limit_take(struct limiter *limiter, const struct account *account, enum limit limit)
 {
     struct limit_state state;
-    return limit_is_waived(core, account, limit) ||
-           limiter_take(core->limiter, &account->id, limit, &state);
+    return limit_is_waived(limiter, account, limit) ||
+           limiter_take(limiter, &account->id, limit, &state);
 }
 
-bool limit_hold(struct core *core, const struct account *account, enum limit limit)
+bool limit_hold(struct limiter *limiter, const struct account *account, enum limit limit)
 {
     struct limit_state state;
-    limiter_look(core->limiter, &account->id, limit, &state);
-    return state.count == 0 || (state.remaining > 0 && limit_take(core, account, limit));
+    limiter_look(limiter, &account->id, limit, &state);
+    return state.count == 0 || (state.remaining > 0 && limit_take(limiter, account, limit));
 }
 
-void limit_release(struct core *core, const struct account *account, enum limit limit)
+void limit_release(struct limiter *limiter, const struct account *account, enum limit limit)
 {
-    limiter_give(core->limiter, &account->id, limit);
-}
-
-static bool refuse(struct request *request)
-{
-    char detail[128];
-    g_snprintf(detail, sizeof detail,
-               "the limit \"%s\" is used up; try again in %" G_GINT64_FORMAT " s",
-               limit_name(request->limit.limit), limit_retry_seconds(&request->limit));
-    request_fail(request, ERROR_RATE_LIMITED, detail);
-    return false;
-}
-
-static bool take(struct request *request, const struct uuid *subject, enum limit limit)
-{
-    return limiter_take(request->core->limiter, subject, limit, &request->limit) || refuse(request);
-}
-
-bool request_take(struct request *request, enum limit limit)
-{
-    const struct account *account = request->account;
-    if (!account || request->by_key || limit_is_waived(request->core, account, limit))
-        return true;
-    return take(request, &account->id, limit);
-}
-
-void request_fail_limited(struct request *request, enum limit limit)
-{
-    if (!request_take(request, limit))
-        return;
-    /* There is one again just now. */
-    limit_release(request->core, request->account, limit);
-    request_fail(request, ERROR_RATE_LIMITED, NULL);
-}
-
-bool request_charge(struct request *request)
-{
-    if (request->by_key)
-        return take(request, &request->grant.credential, LIMIT_SERVER);
-    return request_take(request, request->operation->limit);
+    limiter_give(limiter, &account->id, limit);
 }
 
 static gint64 seconds_up(gint64 microseconds)

@@ -12,13 +12,13 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
+#include "bridge/account/base64url.h"
+#include "bridge/account/secret.h"
+#include "bridge/account/token.h"
+#include "bridge/account/token_key.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
-#include "bridge/core/base64url.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/token.h"
-#include "bridge/core/token_key.h"
 
 #define SUBJECT_MAX 255
 #define PICTURE_MAX 2048

@@ -2,7 +2,7 @@
 /* Strict base64url decoding. */
 #include "config.h"
 
-#include "bridge/core/base64url.h"
+#include "bridge/account/base64url.h"
 
 static int digit_value(char c)
 {

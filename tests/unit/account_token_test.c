@@ -12,10 +12,10 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
+#include "bridge/account/base64url.h"
+#include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/base64url.h"
-#include "bridge/core/token.h"
 #include "tests/unit/unit.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"

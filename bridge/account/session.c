@@ -5,19 +5,17 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
+#include "bridge/account/revocation.h"
+#include "bridge/account/secret.h"
+#include "bridge/account/session.h"
+#include "bridge/account/subscriber.h"
+#include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
-#include "bridge/core/core.h"
-#include "bridge/core/event.h"
-#include "bridge/core/limit.h"
-#include "bridge/core/provision.h"
-#include "bridge/core/registry.h"
-#include "bridge/core/revocation.h"
-#include "bridge/core/secret.h"
-#include "bridge/core/session.h"
-#include "bridge/core/token.h"
 #include "bridge/loop/loop.h"
 #include "xep/jid.h"
 #include "xep/name.h"
@@ -37,13 +35,13 @@ struct known {
     char **scopes;
     char *csrf;
     gint64 forget_at;           /* clock_monotonic; when to ask again */
-    const char *key;            /* of core->sessions; NULL: not (yet) there */
+    const char *key;            /* of sessions->table; NULL: not (yet) there */
     struct known *next, **link; /* of the same account, once there */
 };
 
 struct sign_in {
-    struct core *core;
-    char *key;   /* in core->sessions */
+    struct sessions *sessions;
+    char *key;   /* in sessions->table */
     char *token; /* of all but a token: its digest as the database has it */
     char *on_behalf;
     struct known *known;
@@ -71,16 +69,38 @@ static void known_free(gpointer data)
     g_free(known);
 }
 
-void sessions_init(struct core *core)
+struct sessions *sessions_new(const struct options *options, struct accounts *accounts,
+                              struct limiter *limiter, struct token_verifier *tokens)
 {
-    core->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
-    revocations_init(core);
+    struct sessions *sessions = g_new0(struct sessions, 1);
+    sessions->options = options;
+    sessions->accounts = accounts;
+    sessions->limiter = limiter;
+    sessions->tokens = tokens;
+    sessions->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
+    sessions->revocations = revocations_new();
+    return sessions;
 }
 
-void sessions_clear(struct core *core)
+void sessions_start(struct sessions *sessions, struct archive *archive)
 {
-    revocations_clear(core);
-    g_clear_pointer(&core->sessions, g_hash_table_unref);
+    sessions->archive = archive;
+    revocations_start(sessions);
+}
+
+void sessions_free(struct sessions *sessions)
+{
+    if (!sessions)
+        return;
+    revocations_free(sessions->revocations);
+    g_hash_table_unref(sessions->table);
+    token_verifier_free(sessions->tokens);
+    g_free(sessions);
+}
+
+void sessions_forget_all(struct sessions *sessions)
+{
+    g_hash_table_remove_all(sessions->table);
 }
 
 /* The key under which a session is remembered. A user's own token, the hot case, is its own key. */
@@ -98,7 +118,7 @@ static bool is_stale(const struct known *known)
     return clock_wall() >= known->session.grant.expires || clock_monotonic() >= known->forget_at;
 }
 
-bool session_lookup(struct core *core, const struct credentials *credentials,
+bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
     g_autofree char *made = NULL;
@@ -106,7 +126,7 @@ bool session_lookup(struct core *core, const struct credentials *credentials,
     if (strchr(credentials->token, '\n'))
         return false;
     const struct known *known =
-        g_hash_table_lookup(core->sessions, session_key(credentials, &made));
+        g_hash_table_lookup(sessions->table, session_key(credentials, &made));
     if (!known || known->kind != credentials->kind || is_stale(known))
         return false;
     *ret_session = known->session;
@@ -127,15 +147,15 @@ static gboolean stale_entry(gpointer key, gpointer value, gpointer data)
 
 static void remember(struct sign_in *sign_in)
 {
-    GHashTable *sessions = sign_in->core->sessions;
+    GHashTable *table = sign_in->sessions->table;
     struct known *known = g_steal_pointer(&sign_in->known);
     struct account *account = known->session.account;
-    if (g_hash_table_size(sessions) >= SESSIONS_MAX)
-        g_hash_table_foreach_remove(sessions, stale_entry, NULL);
-    if (g_hash_table_size(sessions) >= SESSIONS_MAX)
-        g_hash_table_remove_all(sessions);
+    if (g_hash_table_size(table) >= SESSIONS_MAX)
+        g_hash_table_foreach_remove(table, stale_entry, NULL);
+    if (g_hash_table_size(table) >= SESSIONS_MAX)
+        g_hash_table_remove_all(table);
     known->key = sign_in->key;
-    g_hash_table_replace(sessions, g_steal_pointer(&sign_in->key), known);
+    g_hash_table_replace(table, g_steal_pointer(&sign_in->key), known);
     if (!account)
         return;
     known->next = account->known;
@@ -158,7 +178,7 @@ static struct uuid credential_subject(const struct sign_in *sign_in)
  * address. */
 static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
-    struct limiter *limiter = sign_in->core->limiter;
+    struct limiter *limiter = sign_in->sessions->limiter;
     struct limit_state state;
     const struct session *session = &sign_in->known->session;
     /* It is known whose attempt that was: it counts as a request. */
@@ -222,32 +242,11 @@ static void sign_in_refused(void *data)
     sign_in_free(sign_in);
 }
 
-/* Rows of users are alike, whichever function returns them, and rows of sign-ins behind them. */
-ARCHIVE_SAME_COLUMN(USER_BY_JID_NUMBER, SESSION_FIND_NUMBER);
-ARCHIVE_SAME_COLUMN(USER_CREATE_JSON, SESSION_FIND_JSON);
-ARCHIVE_SAME_COLUMN(USER_CREATE_NUMBER, SESSION_FIND_NUMBER);
+/* Rows of sign-ins are alike, whichever function returns them. */
 ARCHIVE_SAME_COLUMN(USER_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
 ARCHIVE_SAME_COLUMN(SERVER_KEY_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
 ARCHIVE_SAME_COLUMN(TICKET_TAKE_EXPIRES, SESSION_FIND_EXPIRES);
 ARCHIVE_SAME_COLUMN(TICKET_FIND_EXPIRES, SESSION_FIND_EXPIRES);
-
-struct account *account_of_rows(struct core *core, const struct rows *rows)
-{
-    struct account_row row = {.jid = rows_text(rows, 0, SESSION_FIND_JID),
-                              .name = rows_text(rows, 0, SESSION_FIND_NAME),
-                              .json = rows_text(rows, 0, SESSION_FIND_JSON),
-                              .number = rows_integer(rows, 0, SESSION_FIND_NUMBER),
-                              .hosted = true};
-    if (!rows_uuid(rows, 0, SESSION_FIND_ID, &row.id))
-        return NULL;
-    return account_learn(core, &row);
-}
-
-/* Only hosted users live here, the others are their own masters. */
-static bool is_hosted_row(const struct rows *rows)
-{
-    return rows_count(rows) == 1 && g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "hosted") == 0;
-}
 
 /* ---- Whether the user may come in ------------------------------------------------------------------ */
 
@@ -280,9 +279,9 @@ static void checked(struct sign_in *sign_in, gint64 state, gint64 position)
     if (state != ACCESS_GRANTED) {
         const char *detail = state_problem(state, &code);
         sign_in_fail(sign_in, code, detail);
-    } else if (key && !token_verifier_has_key(sign_in->core->tokens, key)) {
+    } else if (key && !token_verifier_has_key(sign_in->sessions->tokens, key)) {
         sign_in_fail(sign_in, ERROR_UNAUTHENTICATED, "the token's key is no longer in use");
-    } else if (revocations_cover(sign_in->core, position)) {
+    } else if (revocations_cover(sign_in->sessions, position)) {
         sign_in_succeed(sign_in);
     } else if (++sign_in->checks < CHECKS_MAX) {
         check(sign_in);
@@ -304,7 +303,7 @@ static void check_read(const struct rows *rows, enum error_code error, void *dat
 /* Takes the user of ROWS over. False: there is none, or one who does not live here. */
 static bool take_user(struct sign_in *sign_in, const struct rows *rows)
 {
-    struct account *account = is_hosted_row(rows) ? account_of_rows(sign_in->core, rows) : NULL;
+    struct account *account = account_of_hosted(sign_in->sessions->accounts, rows);
     if (!account)
         return false;
     account_unref(sign_in->known->session.account); /* of an earlier check */
@@ -338,7 +337,7 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
 static void ask_session(struct sign_in *sign_in)
 {
     const char *values[] = {sign_in->token};
-    archive_query(sign_in->core->archive, QUERY_SESSION_FIND, values, secret_read, sign_in);
+    archive_query(sign_in->sessions->archive, QUERY_SESSION_FIND, values, secret_read, sign_in);
 }
 
 static void ask_key(struct sign_in *sign_in);
@@ -360,7 +359,7 @@ static void check(struct sign_in *sign_in)
     uuid_format(&session->grant.credential, credential);
     g_snprintf(issued, sizeof issued, "%" G_GINT64_FORMAT, session->grant.issued);
     const char *values[] = {session->account->id_text, credential, issued};
-    archive_query(sign_in->core->archive, QUERY_SESSION_CHECK, values, check_read, sign_in);
+    archive_query(sign_in->sessions->archive, QUERY_SESSION_CHECK, values, check_read, sign_in);
 }
 
 static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
@@ -375,7 +374,7 @@ static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
         return;
     }
     const char *values[] = {sign_in->token};
-    archive_query(sign_in->core->archive,
+    archive_query(sign_in->sessions->archive,
                   sign_in->only_looks ? QUERY_TICKET_FIND : QUERY_TICKET_TAKE, values, secret_read,
                   sign_in);
 }
@@ -419,7 +418,7 @@ static void key_read(const struct rows *rows, enum error_code error, void *data)
 static void ask_key(struct sign_in *sign_in)
 {
     const char *values[] = {sign_in->token, sign_in->on_behalf};
-    archive_query(sign_in->core->archive, QUERY_SERVER_KEY_SIGN_IN, values, key_read, sign_in);
+    archive_query(sign_in->sessions->archive, QUERY_SERVER_KEY_SIGN_IN, values, key_read, sign_in);
 }
 
 static void sign_in_with_key(struct sign_in *sign_in, const char *key)
@@ -434,7 +433,7 @@ static void sign_in_with_key(struct sign_in *sign_in, const char *key)
 static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit limit)
 {
     struct limit_state state;
-    limiter_look(sign_in->core->limiter, &subject, limit, &state);
+    limiter_look(sign_in->sessions->limiter, &subject, limit, &state);
     if (state.remaining == 0)
         sign_in->problem.limit = state;
     return state.remaining == 0;
@@ -461,16 +460,16 @@ static char *claimed_name(const char *text)
     return text ? name_clean(text, NAME_BYTES_MAX, NAME_LINE) : NULL;
 }
 
-void user_provision(struct core *core, const struct user_claims *claims, archive_done done,
+void user_provision(struct sessions *sessions, const struct user_claims *claims, archive_done done,
                     void *data)
 {
     g_autofree char *local = wanted_local(claims);
     g_autofree char *username = claimed_name(claims->username);
     g_autofree char *name = claimed_name(claims->name);
-    const char *values[] = {claims->subject, local, core->options->xmpp_domain,
+    const char *values[] = {claims->subject, local, sessions->options->xmpp_domain,
                             username,        name,  claims->picture,
                             claims->once};
-    archive_query(core->archive, QUERY_USER_CREATE, values, done, data);
+    archive_query(sessions->archive, QUERY_USER_CREATE, values, done, data);
 }
 
 static void token_read(const struct rows *rows, enum error_code error, void *data)
@@ -483,7 +482,8 @@ static void token_read(const struct rows *rows, enum error_code error, void *dat
     } else if (!take_user(sign_in, rows)) {
         sign_in_fail(sign_in, ERROR_INTERNAL, NULL);
     } else {
-        account_learn_own_id(sign_in->core, sign_in->known->session.account, &sign_in->own_id);
+        account_learn_own_id(sign_in->sessions->accounts, sign_in->known->session.account,
+                             &sign_in->own_id);
         checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
                 rows_integer(rows, 0, SESSION_FIND_POSITION));
     }
@@ -501,10 +501,10 @@ static void ask_token(struct sign_in *sign_in, const struct token_claims *claims
     g_autofree char *local = wanted_local(&user);
     g_autofree char *username = claimed_name(user.username);
     g_autofree char *name = claimed_name(user.name);
-    const char *values[] = {user.subject, local, sign_in->core->options->xmpp_domain,
+    const char *values[] = {user.subject, local, sign_in->sessions->options->xmpp_domain,
                             username,     name,  user.picture,
                             credential,   issued};
-    archive_query(sign_in->core->archive, QUERY_USER_SIGN_IN, values, token_read, sign_in);
+    archive_query(sign_in->sessions->archive, QUERY_USER_SIGN_IN, values, token_read, sign_in);
 }
 
 static void refuse_later(struct sign_in *sign_in, enum error_code code, const char *detail)
@@ -521,10 +521,11 @@ static bool may_ask(struct sign_in *sign_in, const char *subject)
 {
     g_autofree char *text = g_strconcat("sub\n", subject, NULL);
     sign_in->own_id = secret_digest(text);
-    const struct account *account = account_find_own_id(sign_in->core, &sign_in->own_id);
+    const struct account *account =
+        account_find_own_id(sign_in->sessions->accounts, &sign_in->own_id);
     if (account && sign_in->limit != LIMIT_NONE)
         return !is_used_up(sign_in, account->id, sign_in->limit);
-    return limiter_take(sign_in->core->limiter, account ? &account->id : &sign_in->own_id,
+    return limiter_take(sign_in->sessions->limiter, account ? &account->id : &sign_in->own_id,
                         LIMIT_REQUESTS, &sign_in->problem.limit);
 }
 
@@ -544,7 +545,7 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
 {
     struct token_claims claims = {0};
     const char *reason = NULL;
-    if (!token_verify(sign_in->core->tokens, token, &claims, &reason)) {
+    if (!token_verify(sign_in->sessions->tokens, token, &claims, &reason)) {
         log_info(AREA_AUTH, "token-refused", "reason=\"%s\"", reason);
         refuse_later(sign_in, ERROR_UNAUTHENTICATED, reason);
         return;
@@ -575,11 +576,11 @@ static bool must_wait(struct sign_in *sign_in)
     return waits;
 }
 
-static struct sign_in *sign_in_new(struct core *core, const struct credentials *credentials)
+static struct sign_in *sign_in_new(struct sessions *sessions, const struct credentials *credentials)
 {
     struct sign_in *sign_in = g_new0(struct sign_in, 1);
     g_autofree char *made = NULL;
-    sign_in->core = core;
+    sign_in->sessions = sessions;
     sign_in->key = g_strdup(session_key(credentials, &made));
     sign_in->known = g_new0(struct known, 1);
     sign_in->known->kind = credentials->kind;
@@ -589,10 +590,10 @@ static struct sign_in *sign_in_new(struct core *core, const struct credentials *
     return sign_in;
 }
 
-void session_sign_in(struct core *core, const struct credentials *credentials, session_done done,
-                     void *data)
+void session_sign_in(struct sessions *sessions, const struct credentials *credentials,
+                     session_done done, void *data)
 {
-    struct sign_in *sign_in = sign_in_new(core, credentials);
+    struct sign_in *sign_in = sign_in_new(sessions, credentials);
     const char *token = credentials->token;
     sign_in->done = done;
     sign_in->data = data;
@@ -621,7 +622,7 @@ static bool is_meant(const struct revocation *revocation, const struct grant *gr
     return revocation->issued_before == 0 || grant->issued < revocation->issued_before;
 }
 
-static void revoke_account(struct core *core, struct account *account,
+static void revoke_account(struct sessions *sessions, struct account *account,
                            const struct revocation *revocation)
 {
     struct known *next;
@@ -629,7 +630,7 @@ static void revoke_account(struct core *core, struct account *account,
     for (struct known *known = account->known; known; known = next) {
         next = known->next;
         if (is_meant(revocation, &known->session.grant))
-            g_hash_table_remove(core->sessions, known->key);
+            g_hash_table_remove(sessions->table, known->key);
     }
     /* A subscriber may remove itself while it is told; walk from the end. */
     for (guint i = account->subscribers ? account->subscribers->len : 0; i-- > 0;) {
@@ -650,59 +651,26 @@ static gboolean is_meant_entry(gpointer key, gpointer value, gpointer data)
     return is_meant(data, &((const struct known *)value)->session.grant);
 }
 
-void session_revoke(struct core *core, const struct revocation *revocation)
+void session_revoke(struct sessions *sessions, const struct revocation *revocation)
 {
-    struct account *account = account_find(core, &revocation->user);
+    struct account *account = account_find(sessions->accounts, &revocation->user);
     struct revocation meant = *revocation;
     if (account)
-        revoke_account(core, account, revocation);
+        revoke_account(sessions, account, revocation);
     if (!uuid_is_nil(&revocation->user))
         return;
     GHashTableIter iter;
     gpointer value;
-    g_hash_table_foreach_remove(core->sessions, is_meant_entry, &meant);
-    g_hash_table_iter_init(&iter, core->accounts_by_id);
+    g_hash_table_foreach_remove(sessions->table, is_meant_entry, &meant);
+    g_hash_table_iter_init(&iter, sessions->accounts->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value))
-        revoke_account(core, value, revocation);
+        revoke_account(sessions, value, revocation);
 }
 
-/* ---- Looking up hosted users by address ----------------------------------------------------------- */
-
-struct lookup {
-    struct core *core;
-    account_done done;
-    void *data;
-    struct account *account; /* reference, when it was in memory */
-};
-
-static void lookup_known(void *data)
+void sessions_renew_tokens(struct sessions *sessions, struct token_verifier *tokens)
 {
-    g_autofree struct lookup *lookup = data;
-    lookup->done(lookup->account, ERROR_NONE, lookup->data);
-    account_unref(lookup->account);
-}
-
-static void lookup_read(const struct rows *rows, enum error_code error, void *data)
-{
-    g_autofree struct lookup *lookup = data;
-    struct account *account = NULL;
-    if (error == ERROR_NONE && is_hosted_row(rows))
-        account = account_of_rows(lookup->core, rows);
-    lookup->done(account, error, lookup->data);
-}
-
-void account_lookup_jid(struct core *core, const char *jid, account_done done, void *data)
-{
-    struct lookup *lookup = g_new0(struct lookup, 1);
-    lookup->core = core;
-    lookup->done = done;
-    lookup->data = data;
-    struct account *known = account_find_jid(core, jid);
-    if (known && known->hosted) {
-        lookup->account = account_ref(known);
-        loop_defer(lookup_known, lookup);
-        return;
-    }
-    const char *values[] = {jid};
-    archive_query(core->archive, QUERY_USER_BY_JID, values, lookup_read, lookup);
+    token_verifier_free(sessions->tokens);
+    sessions->tokens = tokens;
+    const struct revocation gone = {.keys = tokens, .reason = "sign in again"};
+    session_revoke(sessions, &gone);
 }

@@ -2,13 +2,12 @@
 /* Asking for revocations. */
 #include "config.h"
 
+#include "bridge/account/revocation.h"
+#include "bridge/account/session.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/core.h"
-#include "bridge/core/provision.h"
-#include "bridge/core/revocation.h"
 #include "bridge/loop/loop.h"
 
 #define PAGE_MAX 1000
@@ -16,14 +15,15 @@
 struct revocations {
     bool known;      /* position is set */
     gint64 position; /* carried out up to here */
+    unsigned log;    /* counts logs: positions of an older one mean nothing */
     bool asking;     /* the timer's own question is under way */
     guint timer;
 };
 
 struct question {
-    struct core *core;
+    struct sessions *sessions;
     gint64 asked; /* the position asked with; -1: none */
-    unsigned log; /* core->log then */
+    unsigned log; /* revocations->log then */
     bool timed;
     void (*done)(void *data);
     void *data;
@@ -31,23 +31,20 @@ struct question {
 
 static void ask(struct question *question);
 
-void revocations_init(struct core *core)
+struct revocations *revocations_new(void)
 {
-    core->revocations = g_new0(struct revocations, 1);
+    return g_new0(struct revocations, 1);
 }
 
-void revocations_clear(struct core *core)
+void revocations_free(struct revocations *revocations)
 {
-    struct revocations *revocations = core->revocations;
-    if (!revocations)
-        return;
     g_clear_handle_id(&revocations->timer, g_source_remove);
-    g_clear_pointer(&core->revocations, g_free);
+    g_free(revocations);
 }
 
-bool revocations_cover(struct core *core, gint64 position)
+bool revocations_cover(struct sessions *sessions, gint64 position)
 {
-    struct revocations *revocations = core->revocations;
+    struct revocations *revocations = sessions->revocations;
     if (!revocations->known) {
         revocations->known = true;
         revocations->position = position;
@@ -55,31 +52,32 @@ bool revocations_cover(struct core *core, gint64 position)
     return position >= revocations->position;
 }
 
-void revocations_start_anew(struct core *core)
+void revocations_start_anew(struct sessions *sessions)
 {
-    core->revocations->known = false;
-    core->revocations->position = 0;
+    sessions->revocations->log++;
+    sessions->revocations->known = false;
+    sessions->revocations->position = 0;
 }
 
 static void finish(struct question *question)
 {
     if (question->timed)
-        question->core->revocations->asking = false;
+        question->sessions->revocations->asking = false;
     if (question->done)
         question->done(question->data);
     g_free(question);
 }
 
 /* There is no telling what was missed: the log begins later than where we stand, or is another. */
-static void revoke_everything(struct core *core, gint64 head)
+static void revoke_everything(struct sessions *sessions, gint64 head)
 {
     struct revocation all = {.reason = "sign in again"};
     log_warning(AREA_AUTH, "revocations-missed", "head=%" G_GINT64_FORMAT, head);
-    session_revoke(core, &all);
-    core->revocations->position = head;
+    session_revoke(sessions, &all);
+    sessions->revocations->position = head;
 }
 
-static void carry_out(struct core *core, const struct rows *rows, int row)
+static void carry_out(struct sessions *sessions, const struct rows *rows, int row)
 {
     struct revocation revocation = {.reason = rows_text(rows, row, REVOCATION_SINCE_REASON),
                                     .issued_before =
@@ -89,18 +87,18 @@ static void carry_out(struct core *core, const struct rows *rows, int row)
     if (rows_text(rows, row, REVOCATION_SINCE_CREDENTIAL) &&
         !rows_uuid(rows, row, REVOCATION_SINCE_CREDENTIAL, &revocation.credential))
         return;
-    session_revoke(core, &revocation);
+    session_revoke(sessions, &revocation);
     metric_add(METRIC_SESSIONS_REVOKED, 1);
 }
 
 /* True if there may be more. */
-static bool apply(struct core *core, const struct rows *rows)
+static bool apply(struct sessions *sessions, const struct rows *rows)
 {
-    struct revocations *revocations = core->revocations;
+    struct revocations *revocations = sessions->revocations;
     gint64 head = rows_integer(rows, 0, REVOCATION_SINCE_HEAD);
     int count = rows_count(rows);
     if (head < revocations->position) {
-        revoke_everything(core, head);
+        revoke_everything(sessions, head);
         return false;
     }
     for (int row = 0; row < count && rows_text(rows, row, REVOCATION_SINCE_POSITION); row++) {
@@ -108,10 +106,10 @@ static bool apply(struct core *core, const struct rows *rows)
         if (position <= revocations->position)
             continue;
         if (position != revocations->position + 1) {
-            revoke_everything(core, head);
+            revoke_everything(sessions, head);
             return false;
         }
-        carry_out(core, rows, row);
+        carry_out(sessions, rows, row);
         revocations->position = position;
     }
     return count >= PAGE_MAX;
@@ -120,20 +118,20 @@ static bool apply(struct core *core, const struct rows *rows)
 static void answered(const struct rows *rows, enum error_code error, void *data)
 {
     struct question *question = data;
-    struct core *core = question->core;
-    struct revocations *revocations = core->revocations;
+    struct sessions *sessions = question->sessions;
+    struct revocations *revocations = sessions->revocations;
     if (error != ERROR_NONE || rows_count(rows) == 0) {
         finish(question);
         return;
     }
     /* Asked without a position, the answer only says where to begin, unless a sign-in has. */
     bool more = false;
-    if (question->log != core->log)
+    if (question->log != revocations->log)
         more = true;
     else if (question->asked >= 0)
-        more = apply(core, rows);
+        more = apply(sessions, rows);
     else if (!revocations->known)
-        revocations_cover(core, rows_integer(rows, 0, REVOCATION_SINCE_HEAD));
+        revocations_cover(sessions, rows_integer(rows, 0, REVOCATION_SINCE_HEAD));
     else
         more = true;
     if (more)
@@ -144,45 +142,46 @@ static void answered(const struct rows *rows, enum error_code error, void *data)
 
 static void ask(struct question *question)
 {
-    const struct revocations *revocations = question->core->revocations;
+    const struct revocations *revocations = question->sessions->revocations;
     char position[24];
     question->asked = revocations->known ? revocations->position : -1;
-    question->log = question->core->log;
+    question->log = revocations->log;
     g_snprintf(position, sizeof position, "%" G_GINT64_FORMAT, question->asked);
     const char *values[] = {revocations->known ? position : NULL, G_STRINGIFY(PAGE_MAX)};
-    archive_query(question->core->archive, QUERY_REVOCATION_SINCE, values, answered, question);
+    archive_query(question->sessions->archive, QUERY_REVOCATION_SINCE, values, answered, question);
 }
 
-void revocations_catch_up(struct core *core, void (*done)(void *data), void *data)
+void revocations_catch_up(struct sessions *sessions, void (*done)(void *data), void *data)
 {
     struct question *question = g_new0(struct question, 1);
-    question->core = core;
+    question->sessions = sessions;
     question->done = done;
     question->data = data;
     ask(question);
 }
 
-void revocations_added(struct core *core, void (*done)(void *data), void *data)
+void revocations_added(struct sessions *sessions, void (*done)(void *data), void *data)
 {
-    if (core->tell_revoked)
-        core->tell_revoked(core);
-    revocations_catch_up(core, done, data);
+    if (sessions->tell_revoked)
+        sessions->tell_revoked(sessions->tell_data);
+    revocations_catch_up(sessions, done, data);
 }
 
 static gboolean on_timer(gpointer data)
 {
-    struct core *core = data;
-    if (core->revocations->asking || !archive_is_up(core->archive))
+    struct sessions *sessions = data;
+    if (sessions->revocations->asking || !archive_is_up(sessions->archive))
         return G_SOURCE_CONTINUE;
     struct question *question = g_new0(struct question, 1);
-    question->core = core;
-    question->timed = core->revocations->asking = true;
+    question->sessions = sessions;
+    question->timed = sessions->revocations->asking = true;
     ask(question);
     return G_SOURCE_CONTINUE;
 }
 
-void revocations_start(struct core *core)
+void revocations_start(struct sessions *sessions)
 {
-    struct revocations *revocations = core->revocations;
-    revocations->timer = g_timeout_add((guint)core->options->session_recheck, on_timer, core);
+    struct revocations *revocations = sessions->revocations;
+    revocations->timer =
+        g_timeout_add((guint)sessions->options->session_recheck, on_timer, sessions);
 }

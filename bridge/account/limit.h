@@ -11,9 +11,7 @@
 
 struct account;
 struct buffer;
-struct core;
 struct options;
-struct request;
 
 enum limit {
     LIMIT_REQUESTS, /* what no other action counts; the default of an operation */
@@ -71,27 +69,18 @@ guint64 limit_address(const struct sockaddr *address);
 bool limit_address_is_loopback(guint64 address);
 guint64 limit_address_text(const char *text, size_t length); /* 0: not a numeric address */
 
-/* Whether ACCOUNT is not held to LIMIT. */
-bool limit_is_waived(const struct core *core, const struct account *account, enum limit limit);
+/* Whether ACCOUNT is not held to LIMIT: one that is older than limits.young_age seconds has no
+ * limit of conversations. */
+bool limit_is_waived(const struct limiter *limiter, const struct account *account,
+                     enum limit limit);
 
-/* Takes one for ACCOUNT. An account that is older than limits.young_age seconds has no limit of
- * conversations. */
-bool limit_take(struct core *core, const struct account *account, enum limit limit);
+/* Takes one for ACCOUNT, unless it is waived. */
+bool limit_take(struct limiter *limiter, const struct account *account, enum limit limit);
 
 /* The same for what may turn out not to count, which is no refusal yet; limit_release gives what
  * was held back. */
-bool limit_hold(struct core *core, const struct account *account, enum limit limit);
-void limit_release(struct core *core, const struct account *account, enum limit limit);
-
-/* Takes one for who asks; if there is none left, answers REQUEST and is false. A server key that
- * acts for a user is not held to the user's limits. */
-bool request_take(struct request *request, enum limit limit);
-
-/* Answers REQUEST, for which there was none left when that was looked at. */
-void request_fail_limited(struct request *request, enum limit limit);
-
-/* For transports: charges REQUEST for its operation, which fails it in the same way. */
-bool request_charge(struct request *request);
+bool limit_hold(struct limiter *limiter, const struct account *account, enum limit limit);
+void limit_release(struct limiter *limiter, const struct account *account, enum limit limit);
 
 /* For transports: the values of the headers RateLimit-Policy, RateLimit and Retry-After; false if
  * STATE is of no limit. */

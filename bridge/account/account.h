@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Users in memory: signed in, or lately looked up. An account is reference counted; the registry of
+ * them keeps a bounded number of unused ones. */
+#pragma once
+
+#include <glib.h>
+
+#include "bridge/base/id.h"
+
+struct archive;
+struct known;
+
+struct account {
+    int references;
+    struct uuid id;
+    char id_text[UUID_TEXT_SIZE];
+    struct uuid own_id;     /* digest of the app's own id; nil: not known here */
+    char *jid;              /* bare JID */
+    gint64 number;          /* users.number: the id for clients that want whole numbers */
+    char *full_jid;         /* the one stable resource: jid "/rest" */
+    char *name;             /* display name; may be NULL */
+    char *json;             /* the User object as REST serves it */
+    char photo[41];         /* hash of the picture in its avatar_url; "": it has none of ours */
+    bool hosted;            /* has a login and is served by this bridge */
+    gint64 created_at;      /* wall clock; 0 until the user has signed in */
+    gint64 known_at;        /* clock_monotonic of the last look-up */
+    unsigned related;       /* counts relation_forget(): what was asked before that may be untrue */
+    struct known *known;    /* remembered sessions; session.c's own */
+    GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
+};
+
+typedef struct account trestle_account;
+
+struct account *account_ref(struct account *account);
+void account_unref(struct account *account); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_account, account_unref)
+
+/* All that are in memory. Pointers returned below are borrowed from here: take a reference to keep
+ * one beyond the present callback. */
+struct accounts {
+    struct archive *archive; /* NULL until accounts_start */
+    GHashTable *by_id;       /* struct uuid * → struct account *, owned */
+    GHashTable *by_jid;
+    GHashTable *by_own_id; /* those that have signed in by token */
+};
+
+struct accounts *accounts_new(void);
+void accounts_free(struct accounts *accounts); /* NULL is fine */
+
+/* Where to look up who is not in memory; before the first account_lookup_jid() (lookup.h). */
+void accounts_start(struct accounts *accounts, struct archive *archive);
+
+struct account *account_find(const struct accounts *accounts, const struct uuid *id); /* or NULL */
+/* Bare JID; or NULL. */
+struct account *account_find_jid(const struct accounts *accounts, const char *jid);
+
+/* The account whose own id (the app's, sub of its tokens) has DIGEST, if a sign-in has told; or
+ * NULL. */
+struct account *account_find_own_id(const struct accounts *accounts, const struct uuid *digest);
+void account_learn_own_id(struct accounts *accounts, struct account *account,
+                          const struct uuid *digest);
+
+/* A user as the database has just shown it. Strings are borrowed. */
+struct account_row {
+    struct uuid id;
+    const char *jid;
+    const char *name; /* may be NULL */
+    const char *json; /* the User object */
+    gint64 number;
+    bool hosted;
+};
+
+/* Puts the row into memory, or refreshes what is there. */
+struct account *account_learn(struct accounts *accounts, const struct account_row *row);

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libaccount.a
+libaccount_a_SOURCES = \
+  bridge/account/account.c bridge/account/account.h \
+  bridge/account/base64url.c bridge/account/base64url.h \
+  bridge/account/grant.h \
+  bridge/account/limit.c bridge/account/limit.h \
+  bridge/account/lookup.c bridge/account/lookup.h \
+  bridge/account/revocation.c bridge/account/revocation.h \
+  bridge/account/secret.c bridge/account/secret.h \
+  bridge/account/session.c bridge/account/session.h \
+  bridge/account/subscriber.h \
+  bridge/account/token.c bridge/account/token.h \
+  bridge/account/token_key.c bridge/account/token_key.h
