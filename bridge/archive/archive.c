@@ -18,11 +18,24 @@
 #define WATCH_INTERVAL (5 * G_USEC_PER_SEC) /* without a sign of life */
 
 static const struct pq_statement statements[QUERY_MAX] = {
-#define TRESTLE_QUERY(symbol, query_name, count, query_text)                                       \
+    [QUERY_NONE] = {.name = "none", .text = ""},
+#define TRESTLE_QUERY(symbol, query_name, count, query_text, names)                                \
     [QUERY_##symbol] = {.name = query_name, .text = query_text, .parameters = count},
 #include "bridge/archive/queries.def"
 #undef TRESTLE_QUERY
 };
+
+static const char *const parameter_names[QUERY_MAX] = {
+    [QUERY_NONE] = "",
+#define TRESTLE_QUERY(symbol, query_name, count, query_text, names) [QUERY_##symbol] = (names),
+#include "bridge/archive/queries.def"
+#undef TRESTLE_QUERY
+};
+
+const char *query_parameters(enum query query)
+{
+    return parameter_names[query];
+}
 
 struct read {
     struct archive *archive;

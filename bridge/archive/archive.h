@@ -17,7 +17,8 @@ struct options;
 
 /* The named queries of sql/query. */
 enum query {
-#define TRESTLE_QUERY(symbol, name, parameters, text) QUERY_##symbol,
+    QUERY_NONE,
+#define TRESTLE_QUERY(symbol, name, parameters, text, names) QUERY_##symbol,
 #include "bridge/archive/queries.def"
 #undef TRESTLE_QUERY
     QUERY_MAX
@@ -76,6 +77,9 @@ bool rows_boolean(const struct rows *rows, int row, int column);
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id);
 /* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
 gint64 rows_time(const struct rows *rows, int row, int column);
+
+/* The parameters of a query that names them, as "name type, name type"; else "". Static text. */
+const char *query_parameters(enum query query);
 
 /* ROWS is NULL unless ERROR is ERROR_NONE. */
 typedef void (*archive_done)(const struct rows *rows, enum error_code error, void *data);

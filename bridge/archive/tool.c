@@ -7,7 +7,7 @@
 const char *tool_query_text(enum tool_query query)
 {
     static const char *const texts[TOOL_MAX] = {
-#define TRESTLE_QUERY(symbol, name, parameters, text) [TOOL_##symbol] = text,
+#define TRESTLE_QUERY(symbol, name, parameters, text, names) [TOOL_##symbol] = text,
 #include "bridge/archive/tools.def"
 #undef TRESTLE_QUERY
     };

@@ -3,7 +3,7 @@
 #pragma once
 
 enum tool_query {
-#define TRESTLE_QUERY(symbol, name, parameters, text) TOOL_##symbol,
+#define TRESTLE_QUERY(symbol, name, parameters, text, names) TOOL_##symbol,
 #include "bridge/archive/tools.def"
 #undef TRESTLE_QUERY
     TOOL_MAX

@@ -9,7 +9,9 @@
 
 #include "bridge/base/text.h"
 #include "bridge/core/field.h"
+#include "xep/jid.h"
 #include "xep/name.h"
+#include "xep/time.h"
 
 /* One value as it came: TEXT, or JSON of another type, or neither when it is absent. */
 struct raw_value {
@@ -83,6 +85,28 @@ static const char *check_bounds(const struct field *field, gint64 number, const 
     return field->maximum != 0 && number > field->maximum ? large : NULL;
 }
 
+static bool is_address(const char *text)
+{
+    g_autofree char *prepared = jid_prepare(text);
+    return prepared && jid_is_valid_bare(prepared);
+}
+
+/* What is wrong with TEXT, of which the flags of FIELD say more; NULL: nothing. */
+static const char *check_shape(const struct field *field, const char *text)
+{
+    int64_t until;
+    if ((field->flags & FIELD_LINE) && !name_is_fine(text, NAME_LINE))
+        return "must be one line that can be seen, with nothing hidden in it";
+    if ((field->flags & FIELD_PROSE) && !name_is_fine(text, NAME_PROSE))
+        return "must be a text that can be seen, with nothing hidden in it";
+    if ((field->flags & FIELD_JID) && !is_address(text))
+        return "is not a bare JID (name@domain)";
+    if ((field->flags & FIELD_UNTIL) && strcmp(text, "forever") != 0 &&
+        !xep_time_parse(text, &until))
+        return "is not a time (RFC 3339), null or \"forever\"";
+    return NULL;
+}
+
 static const char *read_text(const struct field *field, const struct raw_value *raw,
                              struct field_value *ret_value)
 {
@@ -93,11 +117,7 @@ static const char *read_text(const struct field *field, const struct raw_value *
     ret_value->text = raw->text;
     ret_value->length = raw->length;
     const char *wrong = check_bounds(field, (gint64)raw->length, "is too short", "is too long");
-    if (!wrong && (field->flags & FIELD_LINE) && !name_is_fine(raw->text, NAME_LINE))
-        return "must be one line that can be seen, with nothing hidden in it";
-    if (!wrong && (field->flags & FIELD_PROSE) && !name_is_fine(raw->text, NAME_PROSE))
-        return "must be a text that can be seen, with nothing hidden in it";
-    return wrong;
+    return wrong ? wrong : check_shape(field, raw->text);
 }
 
 #define WHOLE_MAX 9007199254740992.0 /* up to which each whole number has a double of its own */
@@ -236,6 +256,18 @@ static bool is_contradicted(const struct field *field, const struct raw_value *r
             memcmp(source->idempotency_key, raw->text, raw->length) != 0);
 }
 
+static struct field_value absent(const struct field *field)
+{
+    struct field_value value = {0};
+    if (field->fallback && field->type == FIELD_INTEGER) {
+        value.integer = g_ascii_strtoll(field->fallback, NULL, 10);
+    } else if (field->fallback) {
+        value.text = field->fallback;
+        value.length = strlen(field->fallback);
+    }
+    return value;
+}
+
 static bool check_field(const struct field *field, const struct field_source *source,
                         struct field_value *ret_value, struct field_problem *ret_problem)
 {
@@ -244,6 +276,7 @@ static bool check_field(const struct field *field, const struct field_source *so
     if (!raw.text && !raw.json) {
         if (field->flags & FIELD_REQUIRED)
             return fail(ret_problem, field->name, "is required");
+        *ret_value = absent(field);
         return true;
     }
     const char *wrong = read_value(field, &raw, ret_value);
@@ -279,6 +312,16 @@ static bool check_unknown(const struct field *fields, const struct field_source 
     return true;
 }
 
+const struct field_value *field_value(const struct field *fields, const struct field_value *values,
+                                      const char *name)
+{
+    for (size_t i = 0; fields && fields[i].name; i++) {
+        if (strcmp(fields[i].name, name) == 0)
+            return &values[i];
+    }
+    g_error("there is no field %s", name);
+}
+
 json_t *field_user_json(const struct field_value *value)
 {
     if (!value->present)
@@ -302,6 +345,21 @@ static bool check_one_of(const struct field *fields, const struct field_value *v
                 "or the other way to name it is to be given, exactly one of them");
 }
 
+static bool check_alternatives(const struct field *fields, const struct field_value *values,
+                               struct field_problem *ret_problem)
+{
+    const char *first = NULL;
+    unsigned present = 0;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (!(fields[i].flags & FIELD_ALTERNATIVE) || !values[i].present)
+            continue;
+        first = first ? first : fields[i].name;
+        present++;
+    }
+    return present <= 1 ||
+           fail(ret_problem, first, "and another are given, of which only one may be");
+}
+
 bool fields_check(const struct field *fields, const struct field_source *source,
                   struct field_value *ret_values, struct field_problem *ret_problem)
 {
@@ -315,5 +373,6 @@ bool fields_check(const struct field *fields, const struct field_source *source,
             return false;
     }
     return check_unknown(fields, source, ret_problem) &&
-           check_one_of(fields, ret_values, ret_problem);
+           check_one_of(fields, ret_values, ret_problem) &&
+           check_alternatives(fields, ret_values, ret_problem);
 }

@@ -32,12 +32,14 @@ enum field_flag {
     FIELD_LAST_EVENT = 1 << 4,  /* REST: the header Last-Event-ID goes before the query */
     FIELD_NULLABLE = 1 << 5,    /* FIELD_TEXT: JSON null is a value, too: present, with text NULL */
     FIELD_ONE_OF = 1 << 6,      /* exactly one of the fields with this flag is to be there */
-    FIELD_JID = 1 << 7,   /* for the description: an address of XMPP, which the handler checks */
-    FIELD_UNTIL = 1 << 8, /* likewise: a time of RFC 3339 or "forever" */
+    FIELD_JID = 1 << 7,         /* FIELD_TEXT: a bare address of XMPP, as somebody types it */
+    FIELD_UNTIL = 1 << 8,       /* FIELD_TEXT: a time of RFC 3339 or "forever" */
     FIELD_LINE =
         1
         << 9, /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
-    FIELD_PROSE = 1 << 10 /* likewise, in one line or several */
+    FIELD_PROSE = 1 << 10,       /* likewise, in one line or several */
+    FIELD_ALTERNATIVE = 1 << 11, /* at most one of the fields with this flag may be there */
+    FIELD_NOT_BOUND = 1 << 12    /* says how to answer, and is no parameter of the query */
 };
 
 struct field {
@@ -46,7 +48,21 @@ struct field {
     unsigned flags;
     gint64 minimum, maximum;
     const char *const *choices; /* NULL-terminated, for FIELD_CHOICE */
+    /* FIELD_INTEGER, FIELD_CHOICE: the value (as text) when none is given. It is not `present`. */
+    const char *fallback;
 };
+
+/* The rows that many operations have. */
+#define FIELD_ID_IN_PATH(field_name)                                                               \
+    {                                                                                              \
+        .name = field_name, .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH            \
+    }
+/* How many items a page may have; 50 unless the client says. */
+#define FIELD_PAGE_LIMIT(most)                                                                     \
+    {                                                                                              \
+        .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1,             \
+        .maximum = most, .fallback = "50"                                                          \
+    }
 
 struct field_value {
     bool present;
@@ -56,6 +72,11 @@ struct field_value {
     struct uuid uuid; /* FIELD_UUID */
     json_t *list;     /* FIELD_USERS: the list; borrowed from the request */
 };
+
+/* The one of VALUES, which belong to FIELDS, whose field is called NAME. That there is none is a
+ * mistake in the program, which ends it; scripts/check-fields looks for such names. */
+const struct field_value *field_value(const struct field *fields, const struct field_value *values,
+                                      const char *name);
 
 /* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent.
  */

@@ -16,6 +16,7 @@ libcore_a_SOURCES = \
   bridge/core/member.c bridge/core/member.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/message_json.c bridge/core/message_json.h \
+  bridge/core/operation.c bridge/core/operation.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/relation.c bridge/core/relation.h \

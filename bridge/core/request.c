@@ -6,6 +6,7 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/core/core.h"
 #include "bridge/core/request.h"
+#include "xep/jid.h"
 
 /* Details and pointers are short; a problem that does not fit is a mistake of ours. */
 #define PROBLEM_MAX 4096
@@ -26,6 +27,33 @@ unsigned operation_errors(const struct operation *operation)
             errors |= OPERATION_ERROR(NOT_FOUND);
     }
     return errors;
+}
+
+const struct field_value *request_value(const struct request *request, const char *name)
+{
+    return field_value(request->operation->fields, request->values, name);
+}
+
+const char *request_text(const struct request *request, const char *name)
+{
+    return request_value(request, name)->text;
+}
+
+gint64 request_integer(const struct request *request, const char *name)
+{
+    return request_value(request, name)->integer;
+}
+
+const struct uuid *request_uuid(const struct request *request, const char *name)
+{
+    const struct field_value *value = request_value(request, name);
+    return value->present ? &value->uuid : NULL;
+}
+
+char *request_jid(const struct request *request, const char *name)
+{
+    const char *text = request_text(request, name);
+    return text ? jid_prepare(text) : NULL;
 }
 
 void request_reply(struct request *request, unsigned status, struct buffer *json)

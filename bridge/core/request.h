@@ -10,6 +10,7 @@
 #include "bridge/core/field.h"
 
 struct account;
+struct change_result;
 struct core;
 struct request;
 struct rows;
@@ -44,6 +45,17 @@ struct operation {
     const char *path;           /* "/api/conversations/:conversation_id"; :name is a path field */
     const char *command;        /* type of the WebSocket frame; NULL: none */
     const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
+    /* One of three answers. A read: enum query, with parameters bound as operation.h says; WRITE
+     * makes JSON of its rows, or NULL: the answer is the text in the only row's first column. */
+    unsigned read;
+    bool (*write)(struct buffer *json, const struct request *request, const struct rows *rows);
+    /* A change: its name, with arguments bound as operation.h says, MEMBER of its result to answer
+     * with (NULL: all of it), and what else to do when it was carried out, now or before (may be
+     * NULL). */
+    const char *change;
+    const char *member;
+    void (*changed)(struct request *request, const struct change_result *result);
+    /* Anything else. */
     void (*handle)(struct request *request);
     unsigned flags;
     const char *scope; /* that a server key needs for it; NULL: "send" */
@@ -63,6 +75,12 @@ struct reply_bytes {
     const char *type; /* media type */
     const char *etag; /* opaque, without quotes; what has this name never changes */
 };
+
+/* Whether ROW ends a table of operations. */
+static inline bool operation_is_last(const struct operation *row)
+{
+    return !row->method && !row->command;
+}
 
 /* All errors that OPERATION may answer with, as OPERATION_ERROR(…) | …: those of its row, and those
  * that follow from its fields and flags. */
@@ -107,6 +125,14 @@ struct request {
     struct limit_state limit; /* of the last bucket that was asked */
     void *data;               /* for the handler's own use; freed by the handler */
 };
+
+/* What REQUEST has for the field NAME of its operation, which must have it: see field_value(). */
+const struct field_value *request_value(const struct request *request, const char *name);
+const char *request_text(const struct request *request, const char *name);        /* NULL: absent */
+gint64 request_integer(const struct request *request, const char *name);          /* 0: absent */
+const struct uuid *request_uuid(const struct request *request, const char *name); /* NULL: absent */
+/* A FIELD_JID in the form in which addresses are compared; the caller frees it; NULL: absent. */
+char *request_jid(const struct request *request, const char *name);
 
 /* Handlers answer with exactly one of these, now or later; the request is gone afterwards. It is
  * always safe to answer: if the client has left, the answer is dropped. */

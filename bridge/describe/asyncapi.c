@@ -92,7 +92,7 @@ static const struct schema_frame *find_frame(const char *name)
 
 static void add_operations(struct document *document, const struct operation *rows)
 {
-    for (; rows->handle; rows++) {
+    for (; !operation_is_last(rows); rows++) {
         if (!rows->command || (rows->flags & OPERATION_SERVER_KEY))
             continue;
         g_autofree char *ack = g_strconcat("ack.", rows->command, NULL);

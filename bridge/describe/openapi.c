@@ -205,7 +205,7 @@ static json_t *paths_new(const struct operation *const *operations)
 {
     json_t *paths = json_object();
     for (; operations && *operations; operations++) {
-        for (const struct operation *row = *operations; row->handle; row++) {
+        for (const struct operation *row = *operations; !operation_is_last(row); row++) {
             if (!row->method)
                 continue;
             g_autofree char *path = template_of(row->path);

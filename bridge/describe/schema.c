@@ -364,6 +364,11 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         set_text(schema, field);
         break;
     }
+    if (field->fallback)
+        json_object_set_new(schema, "default",
+                            field->type == FIELD_INTEGER
+                                ? json_integer(g_ascii_strtoll(field->fallback, NULL, 10))
+                                : json_string(field->fallback));
     return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;
 }
 

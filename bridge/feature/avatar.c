@@ -87,7 +87,11 @@ static void avatar_delete(struct request *request)
 /* ---- Pictures -------------------------------------------------------------------------------------- */
 
 static const struct field get_fields[] = {
-    {"hash", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_PATH, 40, 40, NULL},
+    {.name = "hash",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
+     .minimum = 40,
+     .maximum = 40},
     {0},
 };
 
@@ -102,13 +106,13 @@ static void picture_read(const struct rows *rows, enum error_code error, void *d
     guchar *image = g_base64_decode(rows_text(rows, 0, PICTURE_GET_IMAGE), &length);
     g_autoptr(GBytes) bytes = g_bytes_new_take(image, length);
     struct reply_bytes content = {bytes, rows_text(rows, 0, PICTURE_GET_TYPE),
-                                  request->values[0].text};
+                                  request_text(request, "hash")};
     request_reply_bytes(request, &content);
 }
 
 static void picture_get(struct request *request)
 {
-    const char *hash = request->values[0].text;
+    const char *hash = request_text(request, "hash");
     if (picture_is_hash(hash))
         archive_query(request->core->archive, QUERY_PICTURE_GET, &hash, picture_read, request);
     else

@@ -22,11 +22,14 @@
 #define CURSOR_MAX (1 + ((2 * JID_PART_MAX + 1) * 4 + 2) / 3)
 
 static const struct field list_fields[] = {
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, CURSOR_MAX, NULL},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "after",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = CURSOR_MAX},
     {0},
 };
-enum { LIST_LIMIT, LIST_AFTER };
 
 /* The address that AFTER, the `next` of a page, holds (see contact_list() in SQL); NULL: it is
  * none. */
@@ -42,12 +45,11 @@ static char *address_of(const struct field_value *after)
 
 static void contact_list(struct request *request)
 {
-    const struct field_value *limit = &request->values[LIST_LIMIT];
-    const struct field_value *after = &request->values[LIST_AFTER];
+    const struct field_value *after = request_value(request, "after");
     static const struct field_problem bad = {ERROR_UNPROCESSABLE, "/after",
                                              "is not the `next` of a page"};
     char count[24];
-    g_snprintf(count, sizeof count, "%d", limit->present ? (int)limit->integer : 50);
+    g_snprintf(count, sizeof count, "%d", (int)request_integer(request, "limit"));
     g_autofree char *address = after->present ? address_of(after) : NULL;
     if (after->present && !address) {
         request_fail_field(request, &bad);
@@ -66,11 +68,14 @@ static void changed(const struct request *request, const struct change_result *r
 /* ---- Adding ---------------------------------------------------------------------------------------- */
 
 static const struct field add_fields[] = {
-    {"user_id", FIELD_TEXT, FIELD_ONE_OF, 1, 255, NULL},
-    {"jid", FIELD_TEXT, FIELD_ONE_OF | FIELD_JID, 1, JID_MAX, NULL},
+    {.name = "user_id", .type = FIELD_TEXT, .flags = FIELD_ONE_OF, .minimum = 1, .maximum = 255},
+    {.name = "jid",
+     .type = FIELD_TEXT,
+     .flags = FIELD_ONE_OF | FIELD_JID,
+     .minimum = 1,
+     .maximum = JID_MAX},
     {0},
 };
-enum { ADD_USER, ADD_JID };
 
 struct adding {
     struct request *request;
@@ -95,52 +100,28 @@ static void added(const struct change_result *result, void *data)
 
 static void contact_add(struct request *request)
 {
-    const struct field_value *user = &request->values[ADD_USER];
-    const struct field_value *jid = &request->values[ADD_JID];
-    static const struct field_problem bad_jid = {ERROR_UNPROCESSABLE, "/jid",
-                                                 "is not a bare JID (name@domain)"};
-    g_autofree char *folded = jid->present ? jid_prepare(jid->text) : NULL;
-    if (jid->present && (!folded || !jid_is_valid_bare(folded))) {
-        request_fail_field(request, &bad_jid);
-        return;
-    }
+    g_autofree char *jid = request_jid(request, "jid");
     struct adding *adding = g_new0(struct adding, 1);
     adding->request = request;
-    adding->held =
-        !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
-    json_t *arguments =
-        json_pack("{s:s, s:s, s:b, s:o*}", jid->present ? "jid" : "user_id",
-                  jid->present ? folded : user->text, "domain", request->core->options->xmpp_domain,
-                  "limited", !request->by_key && !adding->held, "once", change_once(request));
+    adding->held = !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
+    json_t *arguments = json_pack("{s:s, s:s, s:b, s:o*}", jid ? "jid" : "user_id",
+                                  jid ? jid : request_text(request, "user_id"), "domain",
+                                  request->core->options->xmpp_domain, "limited",
+                                  !request->by_key && !adding->held, "once", change_once(request));
     change_submit(request->core, "contact_add", &request->account->id, arguments, added, adding);
 }
 
 /* ---- Removing -------------------------------------------------------------------------------------- */
 
-static const struct field remove_fields[] = {
-    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {0},
-};
+static const struct field remove_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 
-static void removed(const struct change_result *result, void *data)
+/* Before `unsubscribed`, after which the peer's server drops it. */
+static void removed(struct request *request, const struct change_result *result)
 {
-    struct request *request = data;
-    if (change_succeeded(result)) {
-        /* Before `unsubscribed`, after which the peer's server drops it. */
-        if (json_is_true(json_object_get(result->json, "hide")))
-            announce_unavailable_to(request->core, request->account,
-                                    json_string_value(json_object_get(result->json, "peer")));
-        changed(request, result);
-    }
-    change_reply_member(request, 200, result, "contact");
-}
-
-static void contact_remove(struct request *request)
-{
-    char id[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, id);
-    change_submit(request->core, "contact_remove", &request->account->id,
-                  json_pack("{s:s}", "user_id", id), removed, request);
+    if (json_is_true(json_object_get(result->json, "hide")))
+        announce_unavailable_to(request->core, request->account,
+                                json_string_value(json_object_get(result->json, "peer")));
+    changed(request, result);
 }
 
 static const struct operation operations[] = {
@@ -162,7 +143,9 @@ static const struct operation operations[] = {
     {.method = "DELETE",
      .path = "/api/contacts/:user_id",
      .fields = remove_fields,
-     .handle = contact_remove,
+     .change = "contact_remove",
+     .member = "contact",
+     .changed = removed,
      .reply = "Contact",
      .summary = "Removes a contact: neither sees the other any longer"},
     {0},

@@ -2,11 +2,8 @@
 /* Conversations: create-or-get, list, show, keep (pin, archive, mute), hide, read. */
 #include "config.h"
 
-#include <string.h>
-
 #include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
-#include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
@@ -15,18 +12,22 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "xep/jid.h"
-#include "xep/time.h"
-
-#define PAGE_MAX (32 * 1024 * 1024) /* bytes; conversation_list() ends a page long before */
 
 /* ---- Create or get --------------------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {"participant_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
-    {"jid", FIELD_TEXT, FIELD_ONE_OF | FIELD_JID, 1, JID_MAX, NULL},
+    {.name = "participant_id",
+     .type = FIELD_USER,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "jid",
+     .type = FIELD_TEXT,
+     .flags = FIELD_ONE_OF | FIELD_JID,
+     .minimum = 1,
+     .maximum = JID_MAX},
     {0},
 };
-enum { OPEN_PARTICIPANT, OPEN_JID };
 
 static void open_done(const struct change_result *result, void *data)
 {
@@ -35,19 +36,12 @@ static void open_done(const struct change_result *result, void *data)
 
 static void conversation_open(struct request *request)
 {
-    const struct field_value *participant = &request->values[OPEN_PARTICIPANT];
-    const struct field_value *jid = &request->values[OPEN_JID];
-    static const struct field_problem bad_jid = {ERROR_UNPROCESSABLE, "/jid",
-                                                 "is not a bare JID (name@domain)"};
-    g_autofree char *prepared = jid->present ? jid_prepare(jid->text) : NULL;
-    if (jid->present && (!prepared || !jid_is_valid_bare(prepared))) {
-        request_fail_field(request, &bad_jid);
-        return;
-    }
+    const struct field_value *participant = request_value(request, "participant_id");
+    g_autofree char *jid = request_jid(request, "jid");
     json_t *arguments =
         json_pack("{s:o*,s:s*,s:s,s:s,s:o*}", "participant", field_user_json(participant), "jid",
-                  prepared, "domain", request->core->options->xmpp_domain, "field",
-                  jid->present ? "jid" : "participant_id", "once", change_once(request));
+                  jid, "domain", request->core->options->xmpp_domain, "field",
+                  jid ? "jid" : "participant_id", "once", change_once(request));
     conversation_submit_open(request, arguments, open_done);
 }
 
@@ -56,144 +50,62 @@ static void conversation_open(struct request *request)
 static const char *const filters[] = {"all", "unread", "archived", "requests", NULL};
 
 static const struct field list_fields[] = {
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 1000, NULL},
-    {"before", FIELD_INTEGER, FIELD_IN_QUERY, 0, G_MAXINT64, NULL},
-    {"after", FIELD_INTEGER, FIELD_IN_QUERY, 0, G_MAXINT64, NULL},
-    {"filter", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, filters},
-    {"q", FIELD_TEXT, FIELD_IN_QUERY, 1, 255, NULL},
-    {0},
-};
-enum { LIST_LIMIT, LIST_BEFORE, LIST_AFTER, LIST_FILTER, LIST_TEXT };
-
-static const char *number(const struct field_value *value, char ret_text[24])
-{
-    if (!value->present)
-        return NULL;
-    g_snprintf(ret_text, 24, "%" G_GINT64_FORMAT, value->integer);
-    return ret_text;
-}
-
-static void list_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    if (error != ERROR_NONE) {
-        request_fail(request, error, NULL);
-        return;
-    }
-    g_auto(buffer) buf = BUFFER_INIT(PAGE_MAX);
-    conversation_page_write(&buf, rows, request->values[LIST_AFTER].present, &request->account->id);
-    request_reply(request, 200, &buf);
-}
-
-static void conversation_list(struct request *request)
-{
-    char limit[24], before[24], after[24];
-    const char *wanted = number(&request->values[LIST_LIMIT], limit);
-    const char *filter = request->values[LIST_FILTER].text;
-    const char *values[] = {request->account->id_text,
-                            wanted ? wanted : "50",
-                            number(&request->values[LIST_BEFORE], before),
-                            number(&request->values[LIST_AFTER], after),
-                            filter ? filter : "all",
-                            request->values[LIST_TEXT].text};
-    archive_query_binary(request->core->archive, QUERY_CONVERSATION_LIST, values, list_read,
-                         request);
-}
-
-static const struct field show_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    FIELD_PAGE_LIMIT(1000),
+    {.name = "before", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = G_MAXINT64},
+    {.name = "after", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = G_MAXINT64},
+    {.name = "filter",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY,
+     .choices = filters,
+     .fallback = "all"},
+    {.name = "q", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 255},
     {0},
 };
 
-static void conversation_show(struct request *request)
+static bool list_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
-    char conversation[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, conversation);
-    const char *values[] = {request->account->id_text, conversation};
-    archive_query(request->core->archive, QUERY_CONVERSATION_GET, values, request_reply_row,
-                  request);
+    conversation_page_write(json, rows, request_value(request, "after")->present,
+                            &request->account->id);
+    return true;
 }
+
+static const struct field show_fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
 
 /* ---- Keep and hide --------------------------------------------------------------------------------- */
 
 static const struct field keep_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {"pinned", FIELD_BOOLEAN, 0, 0, 0, NULL},
-    {"archived", FIELD_BOOLEAN, 0, 0, 0, NULL},
-    {"muted_until", FIELD_TEXT, FIELD_NULLABLE | FIELD_UNTIL, 1, 40, NULL},
+    FIELD_ID_IN_PATH("conversation_id"),
+    {.name = "pinned", .type = FIELD_BOOLEAN},
+    {.name = "archived", .type = FIELD_BOOLEAN},
+    {.name = "muted_until",
+     .type = FIELD_TEXT,
+     .flags = FIELD_NULLABLE | FIELD_UNTIL,
+     .minimum = 1,
+     .maximum = 40},
     {0},
 };
-enum { KEEP_CONVERSATION, KEEP_PINNED, KEEP_ARCHIVED, KEEP_MUTED };
-
-/* "forever", null, or a time. False if it is nothing of these. */
-static bool add_muted(json_t *arguments, const struct field_value *muted)
-{
-    int64_t until;
-    if (!muted->present)
-        return true;
-    if (!muted->text || strcmp(muted->text, "forever") == 0) {
-        json_object_set_new(arguments, "muted_until",
-                            muted->text ? json_string(muted->text) : json_null());
-        return true;
-    }
-    if (!xep_time_parse(muted->text, &until))
-        return false;
-    char text[CLOCK_TIMESTAMP_SIZE];
-    clock_format(until, text);
-    json_object_set_new(arguments, "muted_until", json_string(text));
-    return true;
-}
-
-static json_t *conversation_arguments(const struct request *request)
-{
-    char conversation[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, conversation);
-    return json_pack("{s:s}", "conversation_id", conversation);
-}
-
-static void conversation_keep(struct request *request)
-{
-    const struct field_value *values = request->values;
-    static const struct field_problem bad_time = {ERROR_UNPROCESSABLE, "/muted_until",
-                                                  "is not a time (RFC 3339), null or \"forever\""};
-    json_t *arguments = conversation_arguments(request);
-    if (values[KEEP_PINNED].present)
-        json_object_set_new(arguments, "pinned", json_boolean(values[KEEP_PINNED].integer));
-    if (values[KEEP_ARCHIVED].present)
-        json_object_set_new(arguments, "archived", json_boolean(values[KEEP_ARCHIVED].integer));
-    if (!add_muted(arguments, &values[KEEP_MUTED])) {
-        json_decref(arguments);
-        request_fail_field(request, &bad_time);
-        return;
-    }
-    change_request(request, "conversation_update", arguments);
-}
-
-static void conversation_hide(struct request *request)
-{
-    change_request(request, "conversation_hide", conversation_arguments(request));
-}
 
 /* ---- Read ------------------------------------------------------------------------------------------ */
 
 static const struct field read_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_IN_PATH, 0, 0, NULL}, /* a command may leave it out */
-    {"message_id", FIELD_UUID, 0, 0, 0, NULL},
+    {.name = "conversation_id",
+     .type = FIELD_UUID,
+     .flags = FIELD_IN_PATH}, /* a command may leave it out */
+    {.name = "message_id", .type = FIELD_UUID},
     {0},
 };
-enum { READ_CONVERSATION, READ_MESSAGE };
 
 static void conversation_read(struct request *request)
 {
-    const struct field_value *message = &request->values[READ_MESSAGE];
+    const struct uuid *conversation = request_uuid(request, "conversation_id");
+    const struct uuid *message = request_uuid(request, "message_id");
+    static const struct uuid none;
     static const struct field_problem neither = {ERROR_UNPROCESSABLE, "/conversation_id",
                                                  "is required without a message_id"};
-    if (!request->values[READ_CONVERSATION].present && !message->present) {
+    if (conversation || message)
+        message_read(request, conversation ? conversation : &none, message);
+    else
         request_fail_field(request, &neither);
-        return;
-    }
-    message_read(request, &request->values[READ_CONVERSATION].uuid,
-                 message->present ? &message->uuid : NULL);
 }
 
 static const struct operation operations[] = {
@@ -208,26 +120,27 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/conversations",
      .fields = list_fields,
-     .handle = conversation_list,
+     .read = QUERY_CONVERSATION_LIST,
+     .write = list_write,
      .reply = "ConversationPage",
      .flags = OPERATION_LISTS,
      .summary = "The user's conversations, pinned ones first, then most recent activity"},
     {.method = "GET",
      .path = "/api/conversations/:conversation_id",
      .fields = show_fields,
-     .handle = conversation_show,
+     .read = QUERY_CONVERSATION_GET,
      .reply = "Conversation",
      .summary = "One conversation"},
     {.method = "PATCH",
      .path = "/api/conversations/:conversation_id",
      .fields = keep_fields,
-     .handle = conversation_keep,
+     .change = "conversation_update",
      .reply = "Conversation",
      .summary = "Pins, archives or mutes a conversation for the caller"},
     {.method = "DELETE",
      .path = "/api/conversations/:conversation_id",
      .fields = show_fields,
-     .handle = conversation_hide,
+     .change = "conversation_hide",
      .reply = "ConversationRemoved",
      .summary =
          "Takes a conversation and its history away from the caller, until the next message"},
@@ -242,26 +155,27 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/messages/conversations",
      .fields = list_fields,
-     .handle = conversation_list,
+     .read = QUERY_CONVERSATION_LIST,
+     .write = list_write,
      .reply = "ConversationPage",
      .flags = OPERATION_LISTS,
      .summary = "As GET /api/conversations"},
     {.method = "GET",
      .path = "/api/messages/conversations/:conversation_id",
      .fields = show_fields,
-     .handle = conversation_show,
+     .read = QUERY_CONVERSATION_GET,
      .reply = "Conversation",
      .summary = "As GET /api/conversations/:conversation_id"},
     {.method = "PATCH",
      .path = "/api/messages/conversations/:conversation_id",
      .fields = keep_fields,
-     .handle = conversation_keep,
+     .change = "conversation_update",
      .reply = "Conversation",
      .summary = "As PATCH /api/conversations/:conversation_id"},
     {.method = "DELETE",
      .path = "/api/messages/conversations/:conversation_id",
      .fields = show_fields,
-     .handle = conversation_hide,
+     .change = "conversation_hide",
      .reply = "ConversationRemoved",
      .summary = "As DELETE /api/conversations/:conversation_id"},
     {0},

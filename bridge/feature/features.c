@@ -2,6 +2,7 @@
 /* The only list of features. Their order means nothing to stanzas. */
 #include "config.h"
 
+#include "bridge/core/operation.h"
 #include "bridge/feature/features.h"
 #include "bridge/job/job.h"
 #include "bridge/xmpp/dispatch.h"
@@ -72,13 +73,25 @@ const struct job_kind *const *features_jobs(void)
     return tables;
 }
 
+/* A row that cannot be right ends the program before it does anything. */
+static void check_operations(const struct feature *feature)
+{
+    for (const struct operation *row = feature->operations; !operation_is_last(row); row++) {
+        char *problem = operation_problem(row);
+        if (problem)
+            g_error("feature %s: %s %s", feature->name, row->summary, problem);
+    }
+}
+
 const struct operation *const *features_operations(void)
 {
     static const struct operation *tables[G_N_ELEMENTS(features)];
     size_t count = 0;
     for (size_t i = 0; features[i]; i++) {
-        if (features[i]->operations)
-            tables[count++] = features[i]->operations;
+        if (!features[i]->operations)
+            continue;
+        check_operations(features[i]);
+        tables[count++] = features[i]->operations;
     }
     tables[count] = NULL;
     return tables;

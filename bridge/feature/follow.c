@@ -336,12 +336,23 @@ static gboolean on_second(gpointer data)
 
 static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
-    {"cursor", FIELD_TEXT, FIELD_IN_QUERY | FIELD_LAST_EVENT, 1, 128, NULL},
-    {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialect_names},
-    {"ticket", FIELD_TEXT, FIELD_IN_QUERY, 1, 128, NULL}, /* has been used to sign in */
+    {.name = "cursor",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY | FIELD_LAST_EVENT,
+     .minimum = 1,
+     .maximum = 128},
+    {.name = "dialect",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY,
+     .choices = dialect_names,
+     .fallback = "native"},
+    {.name = "ticket",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 128}, /* has been used to sign in */
     {0},
 };
-enum { FOLLOW_CURSOR, FOLLOW_DIALECT };
 
 /* CURSOR NULL: from now on. */
 static void begin(struct follower *follower, const char *cursor)
@@ -364,7 +375,6 @@ static void begin(struct follower *follower, const char *cursor)
 static void follow(struct request *request)
 {
     struct core *core = request->core;
-    const struct field_value *values = request->values;
     if (!core->epoch[0]) { /* the database has not been there yet */
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
@@ -374,11 +384,10 @@ static void follow(struct request *request)
         return;
     }
     g_autoptr(trestle_account) account = account_ref(request->account);
-    g_autofree char *cursor = g_strdup(values[FOLLOW_CURSOR].text);
+    g_autofree char *cursor = g_strdup(request_text(request, "cursor"));
     struct follower *follower = g_new0(struct follower, 1);
     follower->core = core;
-    follower->dialect =
-        dialect_find(values[FOLLOW_DIALECT].present ? values[FOLLOW_DIALECT].text : "native");
+    follower->dialect = dialect_find(request_text(request, "dialect"));
     follower->expires = request->grant.expires;
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;

@@ -16,12 +16,23 @@
 #define DESCRIPTION_MAX 4096
 
 static const struct field create_fields[] = {
-    {"name", FIELD_TEXT, FIELD_REQUIRED | FIELD_LINE, 1, GROUP_NAME_MAX, NULL},
-    {"description", FIELD_TEXT, FIELD_PROSE, 1, DESCRIPTION_MAX, NULL},
-    {"members", FIELD_USERS, FIELD_REQUIRED, 1, OTHERS_MAX, NULL},
+    {.name = "name",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_LINE,
+     .minimum = 1,
+     .maximum = GROUP_NAME_MAX},
+    {.name = "description",
+     .type = FIELD_TEXT,
+     .flags = FIELD_PROSE,
+     .minimum = 1,
+     .maximum = DESCRIPTION_MAX},
+    {.name = "members",
+     .type = FIELD_USERS,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = OTHERS_MAX},
     {0},
 };
-enum { CREATE_NAME, CREATE_DESCRIPTION, CREATE_MEMBERS };
 
 struct making {
     struct request *request;
@@ -45,16 +56,15 @@ static void group_created(const struct change_result *result, void *data)
 
 static void group_create(struct request *request)
 {
-    const struct field_value *given = request->values;
+    const char *described = request_text(request, "description");
+    json_t *members = request_value(request, "members")->list;
     struct uuid id;
     char text[UUID_TEXT_SIZE];
     uuid_generate(&id);
     uuid_format(&id, text);
-    g_autofree char *name = name_clean(given[CREATE_NAME].text, GROUP_NAME_MAX, NAME_LINE);
+    g_autofree char *name = name_clean(request_text(request, "name"), GROUP_NAME_MAX, NAME_LINE);
     g_autofree char *description =
-        given[CREATE_DESCRIPTION].present
-            ? name_clean(given[CREATE_DESCRIPTION].text, DESCRIPTION_MAX, NAME_PROSE)
-            : NULL;
+        described ? name_clean(described, DESCRIPTION_MAX, NAME_PROSE) : NULL;
     if (!name) {
         static const struct field_problem unseen = {ERROR_UNPROCESSABLE, "/name", "shows nothing"};
         request_fail_field(request, &unseen);
@@ -64,12 +74,12 @@ static void group_create(struct request *request)
         return;
     struct making *making = g_new0(struct making, 1);
     making->request = request;
-    while (!request->by_key && making->held < json_array_size(given[CREATE_MEMBERS].list) &&
+    while (!request->by_key && making->held < json_array_size(members) &&
            limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS))
         making->held++;
     json_t *arguments =
         json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name, "description",
-                  description, "members", given[CREATE_MEMBERS].list, "once", change_once(request));
+                  description, "members", members, "once", change_once(request));
     if (!request->by_key)
         json_object_set_new(arguments, "strangers_max", json_integer(making->held));
     change_submit(request->core, "group_create", &request->account->id, arguments, group_created,

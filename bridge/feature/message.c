@@ -31,7 +31,6 @@
 #include "xep/visible.h"
 
 #define FOREIGN_ID_MAX 255
-#define PAGE_LIMIT_DEFAULT 50
 #define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
@@ -39,18 +38,22 @@
 static const char *const message_types[] = {"text", NULL};
 
 static const struct field send_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
     /* the option messages.content_max bounds it */
-    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 0, NULL},
-    {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
-    {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
+    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "client_id",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IDEMPOTENCY,
+     .minimum = 1,
+     .maximum = 128},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
     {0},
 };
-enum { SEND_CONVERSATION, SEND_CONTENT, SEND_CLIENT_ID };
 
-/* Whether CONTENT is a text that can be sent; if not, REQUEST was answered. */
-static bool check_content(struct request *request, const struct field_value *content)
+/* Whether the content is a text that can be sent; if not, REQUEST was answered. */
+static bool check_content(struct request *request)
 {
+    const struct field_value *content = request_value(request, "content");
     static const struct field_problem blank = {ERROR_UNPROCESSABLE, "/content", "shows nothing"};
     gint64 most = request->core->options->messages_content_max;
     if ((gint64)content->length > most)
@@ -64,39 +67,42 @@ static bool check_content(struct request *request, const struct field_value *con
 
 static void send(struct request *request)
 {
-    const struct field_value *content = &request->values[SEND_CONTENT];
-    if (!check_content(request, content))
+    if (!check_content(request))
         return;
-    struct message_draft draft = {.conversation = &request->values[SEND_CONVERSATION].uuid,
-                                  .content = content->text,
-                                  .client_id = request->values[SEND_CLIENT_ID].text};
+    struct message_draft draft = {.conversation = request_uuid(request, "conversation_id"),
+                                  .content = request_text(request, "content"),
+                                  .client_id = request_text(request, "client_id")};
     message_send(request, &draft);
 }
 
 static const char *const dialects[] = {"native", "s0", "s1", NULL};
 
 static const struct field direct_fields[] = {
-    {"receiver_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
-    {"recipient_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL}, /* another name of it */
-    {"content", FIELD_TEXT, FIELD_REQUIRED, 1, 0, NULL},
-    {"client_id", FIELD_TEXT, FIELD_IDEMPOTENCY, 1, 128, NULL},
-    {"message_type", FIELD_CHOICE, 0, 0, 0, message_types},
-    {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialects},
+    {.name = "receiver_id",
+     .type = FIELD_USER,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "recipient_id",
+     .type = FIELD_USER,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = 255}, /* another name of it */
+    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "client_id",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IDEMPOTENCY,
+     .minimum = 1,
+     .maximum = 128},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
+    {.name = "dialect", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = dialects},
     {0},
 };
-enum {
-    DIRECT_RECEIVER,
-    DIRECT_RECIPIENT,
-    DIRECT_CONTENT,
-    DIRECT_CLIENT_ID,
-    DIRECT_TYPE,
-    DIRECT_DIALECT
-};
 
-static const struct field_value *direct_receiver(const struct request *request)
+/* By which of its names the receiver is given. */
+static const char *receiver_field(const struct request *request)
 {
-    const struct field_value *values = request->values;
-    return &values[values[DIRECT_RECEIVER].present ? DIRECT_RECEIVER : DIRECT_RECIPIENT];
+    return request_value(request, "receiver_id")->present ? "receiver_id" : "recipient_id";
 }
 
 /* The conversation with the receiver is there: the message follows in it. Conversations are opened
@@ -112,91 +118,47 @@ static void direct_opened(const struct change_result *result, void *data)
         change_reply(request, 200, result);
         return;
     }
-    const struct field_value *values = request->values;
-    bool brief =
-        !direct_receiver(request)->text || g_strcmp0(values[DIRECT_DIALECT].text, "s1") == 0;
+    bool brief = !request_text(request, receiver_field(request)) ||
+                 g_strcmp0(request_text(request, "dialect"), "s1") == 0;
     struct message_draft draft = {.conversation = &conversation,
-                                  .content = values[DIRECT_CONTENT].text,
-                                  .client_id = values[DIRECT_CLIENT_ID].text,
+                                  .content = request_text(request, "content"),
+                                  .client_id = request_text(request, "client_id"),
                                   .brief = brief};
     message_send(request, &draft);
 }
 
 static void send_direct(struct request *request)
 {
-    const struct field_value *values = request->values;
-    if (!check_content(request, &values[DIRECT_CONTENT]))
+    if (!check_content(request))
         return;
-    const char *field = values[DIRECT_RECEIVER].present ? "receiver_id" : "recipient_id";
+    const char *field = receiver_field(request);
     json_t *arguments =
-        json_pack("{s:o,s:s,s:b}", "participant", field_user_json(direct_receiver(request)),
+        json_pack("{s:o,s:s,s:b}", "participant", field_user_json(request_value(request, field)),
                   "field", field, "id_only", 1);
     conversation_submit_open(request, arguments, direct_opened);
 }
 
 static const struct field page_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"before", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
-    {"after", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
-    {"around", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
+    FIELD_ID_IN_PATH("conversation_id"),
+    FIELD_PAGE_LIMIT(100),
+    {.name = "before", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
+    {.name = "after", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
+    {.name = "around", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
     {0},
 };
-enum { PAGE_CONVERSATION, PAGE_LIMIT, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 
-static void page_read(const struct rows *rows, enum error_code error, void *data)
+static bool page_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
-    struct request *request = data;
-    const struct field_value *given = request->values;
-    struct message_page page = {.conversation = given[PAGE_CONVERSATION].uuid,
+    const struct field_value *around = request_value(request, "around");
+    struct message_page page = {.conversation = *request_uuid(request, "conversation_id"),
                                 .viewer = request->account->id,
-                                .forward = given[PAGE_AFTER].present,
-                                .limit = given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer
-                                                                   : PAGE_LIMIT_DEFAULT,
-                                .around = given[PAGE_AROUND].uuid};
-    g_auto(buffer) buf = BUFFER_INIT(MESSAGE_PAGE_MAX);
-    if (error != ERROR_NONE || !message_page_write(&buf, &page, rows))
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-    else
-        request_reply(request, 200, &buf);
+                                .forward = request_value(request, "after")->present,
+                                .limit = (int)request_integer(request, "limit"),
+                                .around = around->uuid};
+    return message_page_write(json, &page, rows);
 }
 
-static void page(struct request *request)
-{
-    const struct field_value *given = request->values;
-    static const struct field_problem several = {ERROR_UNPROCESSABLE, "/before",
-                                                 "give one of before, after and around"};
-    if (given[PAGE_BEFORE].present + given[PAGE_AFTER].present + given[PAGE_AROUND].present > 1) {
-        request_fail_field(request, &several);
-        return;
-    }
-    char ids[PAGE_AROUND + 1][UUID_TEXT_SIZE];
-    char limit[24];
-    g_snprintf(limit, sizeof limit, "%d",
-               given[PAGE_LIMIT].present ? (int)given[PAGE_LIMIT].integer : PAGE_LIMIT_DEFAULT);
-    for (int i = 0; i <= PAGE_AROUND; i++)
-        uuid_format(&given[i].uuid, ids[i]);
-    const char *values[] = {request->account->id_text,
-                            ids[PAGE_CONVERSATION],
-                            limit,
-                            given[PAGE_BEFORE].present ? ids[PAGE_BEFORE] : NULL,
-                            given[PAGE_AFTER].present ? ids[PAGE_AFTER] : NULL,
-                            given[PAGE_AROUND].present ? ids[PAGE_AROUND] : NULL};
-    archive_query_binary(request->core->archive, QUERY_MESSAGE_PAGE, values, page_read, request);
-}
-
-static const struct field show_fields[] = {
-    {"message_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {0},
-};
-
-static void show(struct request *request)
-{
-    char message[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, message);
-    const char *values[] = {request->account->id_text, message};
-    archive_query(request->core->archive, QUERY_MESSAGE_GET, values, request_reply_row, request);
-}
+static const struct field show_fields[] = {FIELD_ID_IN_PATH("message_id"), {0}};
 
 /* ---- XMPP ------------------------------------------------------------------------------------------ */
 
@@ -374,7 +336,8 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/conversations/:conversation_id/messages",
      .fields = page_fields,
-     .handle = page,
+     .read = QUERY_MESSAGE_PAGE,
+     .write = page_write,
      .reply = "MessagePage",
      .flags = OPERATION_LISTS,
      .summary = "One page of a conversation, oldest first"},
@@ -391,7 +354,7 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/messages/:message_id",
      .fields = show_fields,
-     .handle = show,
+     .read = QUERY_MESSAGE_GET,
      .reply = "Message",
      .summary = "One message"},
     {0},

@@ -13,21 +13,17 @@
 
 static const struct field no_fields[] = {{0}};
 
-static void privacy_show(struct request *request)
-{
-    const char *values[] = {request->account->id_text};
-    archive_query(request->core->archive, QUERY_PRIVACY_GET, values, request_reply_row, request);
-}
-
 static const char *const tiers[] = {"everyone", "contacts", "nobody", NULL};
 static const char *const profile_tiers[] = {"everyone", "contacts", NULL};
 
 static const struct field change_fields[] = {
-    {"messages", FIELD_CHOICE, 0, 0, 0, tiers},  {"presence", FIELD_CHOICE, 0, 0, 0, tiers},
-    {"last_seen", FIELD_CHOICE, 0, 0, 0, tiers}, {"profile", FIELD_CHOICE, 0, 0, 0, profile_tiers},
-    {"receipts", FIELD_BOOLEAN, 0, 0, 0, NULL},  {0},
+    {.name = "messages", .type = FIELD_CHOICE, .choices = tiers},
+    {.name = "presence", .type = FIELD_CHOICE, .choices = tiers},
+    {.name = "last_seen", .type = FIELD_CHOICE, .choices = tiers},
+    {.name = "profile", .type = FIELD_CHOICE, .choices = profile_tiers},
+    {.name = "receipts", .type = FIELD_BOOLEAN},
+    {0},
 };
-enum { CHANGE_RECEIPTS = 4 };
 
 static void tell_peers(struct request *request, const struct change_result *result)
 {
@@ -42,41 +38,25 @@ static void tell_peers(struct request *request, const struct change_result *resu
     }
 }
 
-static void changed(const struct change_result *result, void *data)
+static void changed(struct request *request, const struct change_result *result)
 {
-    struct request *request = data;
-    if (change_succeeded(result)) {
-        relation_forget(request->core, &request->account->id);
-        tell_peers(request, result);
-    }
-    change_reply_member(request, 200, result, "privacy");
-}
-
-static void privacy_change(struct request *request)
-{
-    json_t *arguments = json_object();
-    for (int i = 0; i < CHANGE_RECEIPTS; i++) {
-        if (request->values[i].present)
-            json_object_set_new(arguments, change_fields[i].name,
-                                json_string(request->values[i].text));
-    }
-    if (request->values[CHANGE_RECEIPTS].present)
-        json_object_set_new(arguments, "receipts",
-                            json_boolean(request->values[CHANGE_RECEIPTS].integer));
-    change_submit(request->core, "privacy", &request->account->id, arguments, changed, request);
+    relation_forget(request->core, &request->account->id);
+    tell_peers(request, result);
 }
 
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/settings/privacy",
      .fields = no_fields,
-     .handle = privacy_show,
+     .read = QUERY_PRIVACY_GET,
      .reply = "Privacy",
      .summary = "Who may reach the user and what they see"},
     {.method = "PATCH",
      .path = "/api/settings/privacy",
      .fields = change_fields,
-     .handle = privacy_change,
+     .change = "privacy",
+     .member = "privacy",
+     .changed = changed,
      .reply = "Privacy",
      .summary = "Changes privacy settings"},
     {0},

@@ -87,29 +87,17 @@ static void measure(struct job *job)
 /* ---- For administrators --------------------------------------------------------------------- */
 
 static const struct field list_fields[] = {
-    {"kind", FIELD_TEXT, FIELD_IN_QUERY, 1, 64, NULL},
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"after", FIELD_TEXT, FIELD_IN_QUERY, 1, 512, NULL},
+    {.name = "kind", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 64},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "after", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 512},
     {0},
 };
-enum { LIST_KIND, LIST_LIMIT, LIST_AFTER };
-
-static void job_list(struct request *request)
-{
-    const struct field_value *given = request->values;
-    char limit[24];
-    g_snprintf(limit, sizeof limit, "%d",
-               given[LIST_LIMIT].present ? (int)given[LIST_LIMIT].integer : 50);
-    const char *values[] = {given[LIST_KIND].present ? given[LIST_KIND].text : NULL, limit,
-                            given[LIST_AFTER].present ? given[LIST_AFTER].text : NULL};
-    archive_query(request->core->archive, QUERY_JOB_LIST, values, request_reply_row, request);
-}
 
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/admin/jobs",
      .fields = list_fields,
-     .handle = job_list,
+     .read = QUERY_JOB_LIST,
      .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
      .scope = "admin",
      .reply = "JobPage",

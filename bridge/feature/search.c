@@ -131,33 +131,26 @@ static void stop(struct core *core)
 /* ---- Search ---------------------------------------------------------------------------------------- */
 
 static const struct field search_fields[] = {
-    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, QUERY_LENGTH_MAX, NULL},
-    {"conversation_id", FIELD_UUID, FIELD_IN_QUERY, 0, 0, NULL},
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 100, NULL},
-    {"before", FIELD_INTEGER, FIELD_IN_QUERY, 1, G_MAXINT64, NULL},
+    {.name = "q",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = QUERY_LENGTH_MAX},
+    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_IN_QUERY},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "before",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = G_MAXINT64},
     {0},
 };
-enum { SEARCH_QUERY, SEARCH_CONVERSATION, SEARCH_LIMIT, SEARCH_BEFORE };
-
-static void search(struct request *request)
-{
-    const struct field_value *given = request->values;
-    char conversation[UUID_TEXT_SIZE], limit[24], before[24];
-    uuid_format(&given[SEARCH_CONVERSATION].uuid, conversation);
-    g_snprintf(limit, sizeof limit, "%" G_GINT64_FORMAT,
-               given[SEARCH_LIMIT].present ? given[SEARCH_LIMIT].integer : 50);
-    g_snprintf(before, sizeof before, "%" G_GINT64_FORMAT, given[SEARCH_BEFORE].integer);
-    const char *values[] = {
-        request->account->id_text, given[SEARCH_CONVERSATION].present ? conversation : NULL,
-        given[SEARCH_QUERY].text, limit, given[SEARCH_BEFORE].present ? before : NULL};
-    archive_query(request->core->archive, QUERY_MESSAGE_SEARCH, values, request_reply_row, request);
-}
 
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/messages/search",
      .fields = search_fields,
-     .handle = search,
+     .read = QUERY_MESSAGE_SEARCH,
      .limit = LIMIT_SEARCH,
      .reply = "MessagePage",
      .flags = OPERATION_LISTS,

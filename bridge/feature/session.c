@@ -57,7 +57,11 @@ static char *number(gint64 value)
 /* ---- Beginning a session --------------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {"token", FIELD_TEXT, FIELD_REQUIRED, 1, TOKEN_MAX, NULL},
+    {.name = "token",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = TOKEN_MAX},
     {0},
 };
 
@@ -127,7 +131,7 @@ static void open_signed_in(const struct session *session, const struct sign_in_p
 
 static void session_begin(struct request *request)
 {
-    struct credentials credentials = {.token = request->values[0].text,
+    struct credentials credentials = {.token = request_text(request, "token"),
                                       .address = request->address};
     struct session session;
     if (session_lookup(request->core->sessions, &credentials, &session))
@@ -239,12 +243,12 @@ static void session_end_all(struct request *request)
 /* ---- Suspension ------------------------------------------------------------------------------------ */
 
 static const struct field suspend_fields[] = {
-    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {"reason", FIELD_TEXT, 0, 1, 1000, NULL},
+    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    {.name = "reason", .type = FIELD_TEXT, .minimum = 1, .maximum = 1000},
     {0},
 };
 static const struct field restore_fields[] = {
-    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
     {0},
 };
 
@@ -274,15 +278,14 @@ static void suspension_changed(const struct rows *rows, enum error_code error, v
 static void change_suspension(struct request *request, enum query query, const char *reason)
 {
     char user[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, user);
+    uuid_format(request_uuid(request, "user_id"), user);
     const char *values[] = {user, reason};
     archive_query(request->core->archive, query, values, suspension_changed, request);
 }
 
 static void user_suspend(struct request *request)
 {
-    change_suspension(request, QUERY_USER_SUSPEND,
-                      request->values[1].present ? request->values[1].text : NULL);
+    change_suspension(request, QUERY_USER_SUSPEND, request_text(request, "reason"));
 }
 
 static void user_restore(struct request *request)

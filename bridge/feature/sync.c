@@ -19,7 +19,6 @@
 
 #define REPLY_MAX (8 * 1024 * 1024) /* bytes; what does not fit comes with the next page */
 #define ENVELOPE_MAX 512            /* of a reply, around its items */
-#define ITEMS_DEFAULT 100
 
 struct poll {
     struct subscriber subscriber;
@@ -40,13 +39,21 @@ static bool draining;
 
 static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
-    {"since", FIELD_TEXT, FIELD_IN_QUERY, 1, 128, NULL},
-    {"limit", FIELD_INTEGER, FIELD_IN_QUERY, 1, 1000, NULL},
-    {"wait", FIELD_INTEGER, FIELD_IN_QUERY, 0, 60, NULL},
-    {"dialect", FIELD_CHOICE, FIELD_IN_QUERY, 0, 0, dialect_names},
+    {.name = "since", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 128},
+    {.name = "limit",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 1000,
+     .fallback = "100"},
+    {.name = "wait", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = 60},
+    {.name = "dialect",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY,
+     .choices = dialect_names,
+     .fallback = "native"},
     {0},
 };
-enum { SYNC_SINCE, SYNC_LIMIT, SYNC_WAIT, SYNC_DIALECT };
 
 /* Answering ---------------------------------------------------------------------------------- */
 
@@ -260,27 +267,24 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
 static void sync_log(struct request *request)
 {
     struct core *core = request->core;
-    const struct field_value *values = request->values;
+    const char *cursor = request_text(request, "since");
     gint64 since;
     if (!core->epoch[0]) { /* the database has not been there yet */
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (!values[SYNC_SINCE].present ||
-        !cursor_accept(values[SYNC_SINCE].text, core->epoch, core->past, &since)) {
-        reply_without_items(request, event_position(core, request->account),
-                            values[SYNC_SINCE].present);
+    if (!cursor || !cursor_accept(cursor, core->epoch, core->past, &since)) {
+        reply_without_items(request, event_position(core, request->account), cursor != NULL);
         return;
     }
     struct poll *poll = g_new0(struct poll, 1);
     poll->core = core;
     poll->request = request;
-    poll->dialect =
-        dialect_find(values[SYNC_DIALECT].present ? values[SYNC_DIALECT].text : "native");
+    poll->dialect = dialect_find(request_text(request, "dialect"));
     poll->position = since;
-    poll->limit = values[SYNC_LIMIT].present ? values[SYNC_LIMIT].integer : ITEMS_DEFAULT;
+    poll->limit = request_integer(request, "limit");
     request->data = poll;
-    if (begin_waiting(poll, values[SYNC_WAIT].integer))
+    if (begin_waiting(poll, request_integer(request, "wait")))
         read_log(poll);
     else
         g_free(poll);

@@ -200,12 +200,15 @@ static void set(struct core *core, const struct typing_report *report)
 /* ---- Apps ------------------------------------------------------------------------------------------ */
 
 static const struct field typing_fields[] = {
-    {"conversation_id", FIELD_UUID, FIELD_ONE_OF, 0, 0, NULL},
-    {"recipient_id", FIELD_USER, FIELD_ONE_OF, 1, 255, NULL},
-    {"active", FIELD_BOOLEAN, FIELD_REQUIRED, 0, 0, NULL},
+    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
+    {.name = "recipient_id",
+     .type = FIELD_USER,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "active", .type = FIELD_BOOLEAN, .flags = FIELD_REQUIRED},
     {0},
 };
-enum { TYPING_CONVERSATION, TYPING_RECIPIENT, TYPING_ACTIVE };
 
 static bool has_socket(const struct account *account, const struct subscriber *origin)
 {
@@ -220,7 +223,7 @@ static void report_typing(struct request *request, struct pair *pair)
         return;
     }
     struct typing_report report = {pair, side, request->origin,
-                                   request->values[TYPING_ACTIVE].integer != 0};
+                                   request_integer(request, "active") != 0};
     if (has_socket(request->account, request->origin)) /* else it has closed meanwhile */
         set(request->core, &report);
     g_auto(buffer) nothing = BUFFER_INIT(16);
@@ -250,11 +253,11 @@ static char *reference_of(const struct field_value *recipient)
 
 static void on_typing(struct request *request)
 {
-    const struct field_value *given = request->values;
+    const struct uuid *conversation = request_uuid(request, "conversation_id");
     struct pair_key key = {0};
-    g_autofree char *reference = reference_of(&given[TYPING_RECIPIENT]);
-    if (given[TYPING_CONVERSATION].present)
-        key.conversation = &given[TYPING_CONVERSATION].uuid;
+    g_autofree char *reference = reference_of(request_value(request, "recipient_id"));
+    if (conversation)
+        key.conversation = conversation;
     else
         key = (struct pair_key){.user = &request->account->id, .reference = reference};
     struct pair *pair;

@@ -9,7 +9,6 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/profile/profile.h"
-#include "xep/name.h"
 
 #define USER_JSON_MAX 65536
 
@@ -29,56 +28,36 @@ static void user_me(struct request *request)
 
 /* ---- One's own profile ------------------------------------------------------------------------------- */
 
+/* Null clears. */
 static const struct field profile_fields[] = {
-    {"name", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
-    {"bio", FIELD_TEXT, FIELD_PROSE, 1, 2000, NULL},
+    {.name = "name",
+     .type = FIELD_TEXT,
+     .flags = FIELD_LINE | FIELD_NULLABLE,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "bio",
+     .type = FIELD_TEXT,
+     .flags = FIELD_PROSE | FIELD_NULLABLE,
+     .minimum = 1,
+     .maximum = 2000},
     {0},
 };
-
-/* A member that is null clears; the field list takes null for absent. */
-static void put_member(json_t *arguments, const struct request *request, int field,
-                       enum name_shape shape)
-{
-    const char *name = profile_fields[field].name;
-    size_t max = (size_t)profile_fields[field].maximum;
-    g_autofree char *text =
-        request->values[field].present ? name_clean(request->values[field].text, max, shape) : NULL;
-    if (text)
-        json_object_set_new(arguments, name, json_string(text));
-    else if (request->body && json_is_null(json_object_get(request->body, name)))
-        json_object_set_new(arguments, name, json_null());
-}
-
-static void user_patch(struct request *request)
-{
-    static const enum name_shape shapes[] = {NAME_LINE, NAME_PROSE};
-    json_t *arguments = json_object();
-    for (int i = 0; profile_fields[i].name; i++)
-        put_member(arguments, request, i, shapes[i]);
-    profile_change(request, arguments);
-}
 
 /* ---- Others ---------------------------------------------------------------------------------------- */
 
-static const struct field get_fields[] = {
-    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-    {0},
-};
-
-static void user_get(struct request *request)
-{
-    const char *values[] = {request->account->id_text, request->values[0].text};
-    archive_query(request->core->archive, QUERY_USER_GET, values, request_reply_row, request);
-}
+static const struct field get_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 
 static const struct field create_fields[] = {
-    {"external_id", FIELD_TEXT, FIELD_REQUIRED, 1, 255, NULL},
-    {"username", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
-    {"name", FIELD_TEXT, FIELD_LINE, 1, 255, NULL},
-    {"picture", FIELD_TEXT, 0, 1, 2048, NULL},
+    {.name = "external_id",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "username", .type = FIELD_TEXT, .flags = FIELD_LINE, .minimum = 1, .maximum = 255},
+    {.name = "name", .type = FIELD_TEXT, .flags = FIELD_LINE, .minimum = 1, .maximum = 255},
+    {.name = "picture", .type = FIELD_TEXT, .minimum = 1, .maximum = 2048},
     {0},
 };
-enum { CREATE_EXTERNAL_ID, CREATE_USERNAME, CREATE_NAME, CREATE_PICTURE };
 
 static void user_created(const struct rows *rows, enum error_code error, void *data)
 {
@@ -102,11 +81,10 @@ static void user_created(const struct rows *rows, enum error_code error, void *d
 
 static void user_create(struct request *request)
 {
-    const struct field_value *values = request->values;
-    struct user_claims claims = {.subject = values[CREATE_EXTERNAL_ID].text,
-                                 .username = values[CREATE_USERNAME].text,
-                                 .name = values[CREATE_NAME].text,
-                                 .picture = values[CREATE_PICTURE].text};
+    struct user_claims claims = {.subject = request_text(request, "external_id"),
+                                 .username = request_text(request, "username"),
+                                 .name = request_text(request, "name"),
+                                 .picture = request_text(request, "picture")};
     json_t *once = change_once(request);
     char subject[UUID_TEXT_SIZE], *text = NULL;
     if (once) {
@@ -129,13 +107,14 @@ static const struct operation operations[] = {
     {.method = "PATCH",
      .path = "/api/users/me",
      .fields = profile_fields,
-     .handle = user_patch,
+     .change = "profile",
+     .changed = profile_changed,
      .reply = "User",
      .summary = "Changes name and bio; null clears"},
     {.method = "GET",
      .path = "/api/users/:user_id",
      .fields = get_fields,
-     .handle = user_get,
+     .read = QUERY_USER_GET,
      .reply = "User",
      .summary = "The profile of a user"},
     {.method = "POST",

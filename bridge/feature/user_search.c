@@ -59,7 +59,11 @@ static struct {
 } lookups;
 
 static const struct field search_fields[] = {
-    {"q", FIELD_TEXT, FIELD_REQUIRED | FIELD_IN_QUERY, 1, 3071, NULL},
+    {.name = "q",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 3071},
     {0},
 };
 
@@ -228,7 +232,7 @@ static void addressed(const struct rows *rows, enum error_code error, void *data
         request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
         return;
     }
-    g_autofree char *q = g_strstrip(g_strdup(request->values[0].text));
+    g_autofree char *q = g_strstrip(g_strdup(request_text(request, "q")));
     g_autofree char *jid = jid_prepare_bare(q);
     bool ask = jid && strchr(jid, '@') && !rows_boolean(rows, 0, USER_ADDRESSED_COMPLETE) &&
                may_be_complete(request->core, jid) && lookups.waiting;
@@ -242,7 +246,7 @@ static void user_search(struct request *request)
 {
     static const struct field_problem empty = {ERROR_UNPROCESSABLE, "/q",
                                                "has nothing to look for"};
-    g_autofree char *text = g_strstrip(g_strdup(request->values[0].text));
+    g_autofree char *text = g_strstrip(g_strdup(request_text(request, "q")));
     g_autofree char *address = strchr(text, '@') ? address_of(text) : NULL;
     const char *values[] = {request->account->id_text, address ? address : text};
     supersede(&request->account->id);

@@ -13,6 +13,7 @@
 #include "bridge/base/text.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
+#include "bridge/core/operation.h"
 #include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
 
@@ -470,7 +471,7 @@ static void run_operation(struct exchange *exchange)
              (request->operation->flags & OPERATION_LIVE))
         reply_without_body(exchange);
     else
-        request->operation->handle(request);
+        operation_run(request);
 }
 
 /* What SESSION may do with this operation: ERROR_NONE, or why not. */

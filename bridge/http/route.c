@@ -149,7 +149,7 @@ struct routes *routes_new(const struct operation *const *operations)
     struct routes *routes = g_new0(struct routes, 1);
     routes->root = node_new("", 0);
     for (; operations && *operations; operations++) {
-        for (const struct operation *o = *operations; o->handle; o++) {
+        for (const struct operation *o = *operations; !operation_is_last(o); o++) {
             if (o->method)
                 add_operation(routes->root, o);
         }

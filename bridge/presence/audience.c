@@ -243,7 +243,7 @@ void audience_dress(const struct core *core, const struct account *account,
 
 static const char *const choices[] = {"online", "away", "in_call", NULL};
 static const struct field choose_fields[] = {
-    {"status", FIELD_CHOICE, FIELD_REQUIRED, 0, 0, choices},
+    {.name = "status", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = choices},
     {0},
 };
 
@@ -258,7 +258,7 @@ static void on_choose(struct request *request)
 {
     struct audience *audience = request->core->audience;
     struct attendee *attendee = attendee_find(audience, &request->account->id);
-    const char *wanted = request->values[0].text;
+    const char *wanted = request_text(request, "status");
     struct status status = {.kind = STATUS_ONLINE, .away = strcmp(wanted, "away") == 0};
     if (strcmp(wanted, "in_call") == 0)
         status.kind = STATUS_IN_CALL;
@@ -270,7 +270,7 @@ static void on_choose(struct request *request)
 }
 
 static const struct field get_fields[] = {
-    {"user_id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
+    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
     {0},
 };
 
@@ -279,7 +279,7 @@ static void partner_read(const struct rows *rows, enum error_code error, void *d
 {
     struct request *request = data;
     const struct core *core = request->core;
-    const struct uuid *id = &request->values[0].uuid;
+    const struct uuid *id = request_uuid(request, "user_id");
     char text[UUID_TEXT_SIZE];
     struct status status = {0};
     uuid_format(id, text);
@@ -304,7 +304,7 @@ static void partner_read(const struct rows *rows, enum error_code error, void *d
 static void on_get(struct request *request)
 {
     char only[UUID_TEXT_SIZE];
-    uuid_format(&request->values[0].uuid, only);
+    uuid_format(request_uuid(request, "user_id"), only);
     const char *values[] = {request->account->id_text, only, "1"};
     archive_query(request->core->archive, QUERY_PRESENCE_PARTNERS, values, partner_read, request);
 }

@@ -34,16 +34,20 @@ static void show(struct core *core, struct account *account, const json_t *user,
     pep_publish(core, account, other_photo ? PEP_ALL : PEP_NICK | PEP_VCARD4);
 }
 
-static void profile_changed(const struct change_result *result, void *data)
+void profile_changed(struct request *request, const struct change_result *result)
 {
-    struct request *request = data;
     struct core *core = request->core;
-    bool done = result->error == ERROR_NONE && result->outcome == OUTCOME_DONE && result->text;
-    if (done && core->archive) {
-        show(core, request->account, result->json, result->text);
-        bus_publish(core, PROFILE_TOPIC, json_deep_copy(result->json));
-    }
-    change_reply(request, 200, result);
+    if (result->outcome != OUTCOME_DONE || !result->text || !core->archive)
+        return;
+    show(core, request->account, result->json, result->text);
+    bus_publish(core, PROFILE_TOPIC, json_deep_copy(result->json));
+}
+
+static void change_answer(const struct change_result *result, void *data)
+{
+    if (change_succeeded(result))
+        profile_changed(data, result);
+    change_reply(data, 200, result);
 }
 
 /* Another instance has changed a profile; whether this one has the link or sockets, it may know the
@@ -69,7 +73,7 @@ void profile_start(struct core *core)
 
 void profile_change(struct request *request, json_t *arguments)
 {
-    change_submit(request->core, "profile", &request->account->id, arguments, profile_changed,
+    change_submit(request->core, "profile", &request->account->id, arguments, change_answer,
                   request);
 }
 

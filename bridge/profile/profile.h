@@ -8,10 +8,15 @@
 #include "bridge/core/request.h"
 
 struct account;
+struct change_result;
 struct core;
 struct picture;
 
 void profile_start(struct core *core); /* hears of changes by other instances */
+
+/* What follows change "profile" of REQUEST's account: the account in memory shows its RESULT, and
+ * XMPP contacts are told. */
+void profile_changed(struct request *request, const struct change_result *result);
 
 /* Carries out change "profile" of REQUEST's account with ARGUMENTS (taken), tells XMPP contacts,
  * and answers REQUEST with the User. */

@@ -13,6 +13,7 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
+#include "bridge/core/operation.h"
 #include "bridge/core/request.h"
 #include "bridge/dialect/spelling.h"
 #include "bridge/ws/command.h"
@@ -63,35 +64,6 @@ static void refuse(struct ws_socket *socket, const char *id, enum error_code cod
 
 /* Commands of the socket itself -------------------------------------------------------------- */
 
-static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
-{
-    struct credentials credentials = {.token = values[0].text, .address = socket->address};
-    if (socket->state == SOCKET_GREETING)
-        auth_begin(socket, &credentials, values[1].present ? values[1].text : NULL, id);
-    else if (values[1].present)
-        refuse(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
-    else if (!command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
-        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
-    else
-        auth_renew(socket, values[0].text, id);
-}
-
-static void handle_ping(struct ws_socket *socket, const char *id, const struct field_value *values)
-{
-    (void)values;
-    socket_send_frame(socket, &(struct dialect_frame){.type = "pong", .id = id});
-    bill(socket);
-}
-
-static void handle_resume(struct ws_socket *socket, const char *id,
-                          const struct field_value *values)
-{
-    if (command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
-        replay_begin(socket, values[0].text, id);
-    else
-        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
-}
-
 static const struct field auth_fields[] = {
     /* The longest token is checked with all others, so that it gets the answer of a bad one. */
     {.name = "token", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
@@ -108,6 +80,37 @@ static const struct field resume_fields[] = {
      .maximum = CURSOR_MAX},
     {.name = NULL},
 };
+
+static void handle_auth(struct ws_socket *socket, const char *id, const struct field_value *values)
+{
+    const char *token = field_value(auth_fields, values, "token")->text;
+    const char *cursor = field_value(auth_fields, values, "cursor")->text;
+    struct credentials credentials = {.token = token, .address = socket->address};
+    if (socket->state == SOCKET_GREETING)
+        auth_begin(socket, &credentials, cursor, id);
+    else if (cursor)
+        refuse(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
+    else if (!command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
+        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
+    else
+        auth_renew(socket, token, id);
+}
+
+static void handle_ping(struct ws_socket *socket, const char *id, const struct field_value *values)
+{
+    (void)values;
+    socket_send_frame(socket, &(struct dialect_frame){.type = "pong", .id = id});
+    bill(socket);
+}
+
+static void handle_resume(struct ws_socket *socket, const char *id,
+                          const struct field_value *values)
+{
+    if (command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
+        replay_begin(socket, field_value(resume_fields, values, "cursor")->text, id);
+    else
+        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
+}
 
 static const struct command_builtin builtins[] = {
     {"auth", auth_fields, "hello",
@@ -157,7 +160,7 @@ GHashTable *command_table_new(const struct core *core)
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
     for (const struct operation *const *feature = core->operations; feature && *feature;
          feature++) {
-        for (const struct operation *row = *feature; row->handle; row++) {
+        for (const struct operation *row = *feature; !operation_is_last(row); row++) {
             if (!row->command || (row->flags & OPERATION_SERVER_KEY))
                 continue;
             if (find_builtin(row->command) || g_hash_table_contains(table, row->command))
@@ -279,7 +282,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
     uuid_format(&id, command->request.id);
     socket_command_begins(socket);
     if (request_charge(&command->request))
-        operation->handle(&command->request);
+        operation_run(&command->request);
 }
 
 /* Envelope ----------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 -- Conversations. Each query is one call of a function of sql/function, which states its shape.
 
 -- name: conversation_get
-SELECT conversation_get($1::uuid, $2::uuid) AS conversation
+SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
 -- name: conversation_list
 SELECT key, rest, self, whole, id, kind, created_at, is_a, mine_role, mine_joined, mine_read, peer_role,
@@ -10,4 +10,5 @@ SELECT key, rest, self, whole, id, kind, created_at, is_a, mine_role, mine_joine
        peer_username, peer_name, peer_picture, peer_bio, peer_jid, peer_kind, peer_number, last_id,
        last_client_id, last_seq, last_mine, last_body, last_kind, last_failed, last_at,
        last_delivered, last_read, last_sent
-  FROM conversation_list($1::uuid, $2::int, $3::bigint, $4::bigint, $5::text, $6::text)
+  FROM conversation_list(:caller::uuid, :limit::int, :before::bigint, :after::bigint, :filter::text,
+                         :q::text)

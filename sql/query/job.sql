@@ -17,7 +17,7 @@ SELECT job_end($1::text, $2::text, $3::bigint, $4::int, $5::text, $6::jsonb) AS 
 SELECT due, late, failing FROM job_state()
 
 -- name: job_list
-SELECT job_list($1::text, $2::int, $3::text) AS page
+SELECT job_list(:kind::text, :limit::int, :after::text) AS page
 
 -- name: reap_events
 SELECT removed, more, payload FROM reap_events($1::bigint, $2::int)

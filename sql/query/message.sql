@@ -20,10 +20,11 @@ SELECT outcome, id, conversation_id, sender_id, client_id, position, at
 
 -- name: message_page
 SELECT part, id, seq, sender_id, body, client_id, kind, failed, created_at, sent_at, metadata
-  FROM message_page($1::uuid, $2::uuid, $3::int, $4::uuid, $5::uuid, $6::uuid)
+  FROM message_page(:caller::uuid, :conversation_id::uuid, :limit::int, :before::uuid, :after::uuid,
+                    :around::uuid)
 
 -- name: message_get
-SELECT message_get($1::uuid, $2::uuid) AS message
+SELECT message_get(:caller::uuid, :message_id::uuid) AS message
 
 -- name: mark_store
 SELECT outcome, conversation_id, user_id, kind, seq, message_id, position, at, member_ids,

@@ -7,7 +7,7 @@ SELECT user_id, peer_id, conversation_id, peer_jid, peer_hosted, blocks, accepts
   FROM relation_view($1::text, $2::text)
 
 -- name: relation_blocked
-SELECT relation_blocked($1::uuid, $2::int, $3::text) AS page
+SELECT relation_blocked(:caller::uuid, :limit::int, :before::text) AS page
 
 -- name: privacy_get
-SELECT privacy_get($1::uuid) AS privacy
+SELECT privacy_get(:caller::uuid) AS privacy

@@ -5,7 +5,8 @@
 SELECT search_index($1::int, true) AS behind
 
 -- name: message_search
-SELECT message_search($1::uuid, $2::uuid, $3::text, $4::int, $5::bigint) AS page
+SELECT message_search(:caller::uuid, :conversation_id::uuid, :q::text, :limit::int,
+                      :before::bigint) AS page
 
 -- name: search_renew
 SELECT left_, all_ FROM search_renew($1::int)

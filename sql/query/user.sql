@@ -9,7 +9,7 @@ SELECT id, jid, name, json, created, number, repeated
 SELECT id, jid, name, json, kind, number FROM user_by_jid($1::text)
 
 -- name: user_get
-SELECT shown FROM user_get($1::uuid, $2::uuid) AS shown
+SELECT shown FROM user_get(:caller::uuid, :user_id::uuid) AS shown
 
 -- name: user_search
 SELECT user_search($1::uuid, $2::text, 20) AS list

@@ -17,6 +17,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/operation.h"
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
@@ -103,6 +104,11 @@ static void handle_echo(struct request *request)
     g_auto(buffer) json = BUFFER_INIT(100);
     buffer_append_string(&json, "{}");
     request_reply(former, 200, &json);
+}
+
+void operation_run(struct request *request)
+{
+    request->operation->handle(request);
 }
 
 static const struct field fields[] = {

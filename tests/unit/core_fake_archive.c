@@ -22,7 +22,7 @@ struct rows {
 };
 
 static const int parameters[QUERY_MAX] = {
-#define TRESTLE_QUERY(symbol, name, count, text) [QUERY_##symbol] = count,
+#define TRESTLE_QUERY(symbol, name, count, text, names) [QUERY_##symbol] = count,
 #include "bridge/archive/queries.def"
 #undef TRESTLE_QUERY
 };

@@ -100,10 +100,11 @@ END_TEST
 
 START_TEST(one_of_several_is_exactly_one)
 {
-    static const struct field ways[] = {{"a", FIELD_TEXT, FIELD_ONE_OF, 1, 9, NULL},
-                                        {"b", FIELD_INTEGER, FIELD_ONE_OF, 1, 9, NULL},
-                                        {"c", FIELD_TEXT, 0, 1, 9, NULL},
-                                        {0}};
+    static const struct field ways[] = {
+        {.name = "a", .type = FIELD_TEXT, .flags = FIELD_ONE_OF, .minimum = 1, .maximum = 9},
+        {.name = "b", .type = FIELD_INTEGER, .flags = FIELD_ONE_OF, .minimum = 1, .maximum = 9},
+        {.name = "c", .type = FIELD_TEXT, .minimum = 1, .maximum = 9},
+        {0}};
     static const struct {
         const char *text, *pointer; /* "": good */
     } cases[] = {

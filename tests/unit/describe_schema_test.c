@@ -47,15 +47,15 @@ START_TEST(fields_are_described)
 {
     static const char *const words[] = {"x", "y", NULL};
     static const struct field fields[] = {
-        {"id", FIELD_UUID, FIELD_REQUIRED | FIELD_IN_PATH, 0, 0, NULL},
-        {"name", FIELD_TEXT, FIELD_REQUIRED, 1, 9, NULL},
-        {"count", FIELD_INTEGER, 0, -1, 5, NULL},
-        {"kind", FIELD_CHOICE, 0, 0, 0, words},
+        {.name = "id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+        {.name = "name", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 9},
+        {.name = "count", .type = FIELD_INTEGER, .minimum = -1, .maximum = 5},
+        {.name = "kind", .type = FIELD_CHOICE, .choices = words},
         {0},
     };
     static const struct field ways[] = {
-        {"number", FIELD_INTEGER, FIELD_ONE_OF, 1, 0, NULL},
-        {"all", FIELD_BOOLEAN, FIELD_ONE_OF, 0, 0, NULL},
+        {.name = "number", .type = FIELD_INTEGER, .flags = FIELD_ONE_OF, .minimum = 1},
+        {.name = "all", .type = FIELD_BOOLEAN, .flags = FIELD_ONE_OF},
         {0},
     };
     assert_schema(schema_of_field(&fields[0], true), "{\"type\":\"string\",\"format\":\"uuid\"}");

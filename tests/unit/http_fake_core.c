@@ -8,6 +8,7 @@
 #include "bridge/account/session.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
+#include "bridge/core/operation.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/http_fake_core.h"
@@ -168,6 +169,11 @@ static void handle_live(struct request *request)
 unsigned fake_core_live_calls(void)
 {
     return (unsigned)g_atomic_int_get(&live_calls);
+}
+
+void operation_run(struct request *request)
+{
+    request->operation->handle(request);
 }
 
 static const struct field no_fields[] = {{.name = NULL}};

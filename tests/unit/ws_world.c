@@ -143,6 +143,11 @@ static void handle_later(struct request *request)
     world.waiting[world.waiting_count++] = request;
 }
 
+void operation_run(struct request *request)
+{
+    request->operation->handle(request);
+}
+
 static const struct field echo_fields[] = {
     {.name = "text",
      .type = FIELD_TEXT,

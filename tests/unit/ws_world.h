@@ -12,6 +12,7 @@
 #include "bridge/account/session.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/operation.h"
 #include "bridge/core/event.h"
 #include "bridge/core/request.h"
 #include "bridge/core/resume.h"
