@@ -209,6 +209,15 @@ static void publishing(struct core *core, const struct event *event, const struc
     }
 }
 
+static void watched(struct core *core, const struct uuid *user,
+                    const struct change_watcher *watcher)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->watched)
+            features[i]->watched(core, user, watcher);
+    }
+}
+
 static void related(struct core *core, const struct uuid *user)
 {
     for (size_t i = 0; features[i]; i++) {
@@ -248,6 +257,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->subscriber_changed = subscriber_changed;
     core->publishing = publishing;
     core->related = related;
+    core->watched = watched;
     core->archive = archive_new(options, &callbacks, daemon);
     accounts_start(core->accounts, core->archive);
     sessions_start(core->sessions, core->archive);
@@ -375,6 +385,7 @@ void daemon_free(struct daemon *daemon)
     core->subscriber_changed = NULL;
     core->publishing = NULL;
     core->related = NULL;
+    core->watched = NULL;
     loop_stop();
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->stop)

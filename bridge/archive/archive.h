@@ -228,6 +228,7 @@ struct change_write {
     char *arguments;  /* JSON object */
     char *result;     /* result: JSON or NULL; owned */
     char *events;     /* result: JSON array or NULL; owned */
+    char *follows;    /* result: what else is to be done, see change_apply(); or NULL; owned */
 };
 
 /* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays

@@ -185,6 +185,7 @@ static void decode_change(struct write *write, const PGresult *r, int row)
     write->position = binary_integer(r, row, CHANGE_APPLY_POSITION);
     write->at = binary_time(r, row, CHANGE_APPLY_AT);
     c->events = binary_text(r, row, CHANGE_APPLY_EVENTS);
+    c->follows = binary_text(r, row, CHANGE_APPLY_FOLLOWS);
 }
 
 const struct write_codec write_codecs[WRITE_KINDS] = {
@@ -277,5 +278,6 @@ void change_write_free(struct change_write *c)
     g_free(c->arguments);
     g_free(c->result);
     g_free(c->events);
+    g_free(c->follows);
     g_free(c);
 }

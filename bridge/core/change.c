@@ -9,6 +9,8 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/core/outbox.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/request.h"
 
 struct changing {
@@ -62,6 +64,42 @@ void change_publish_later(struct core *core, const char *events)
     publish_all(core, events, event_publish_later);
 }
 
+/* ---- What follows ------------------------------------------------------------------------------ */
+
+static void tell_watchers(struct core *core, const struct change_write *change,
+                          const json_t *follows)
+{
+    const json_t *watchers = json_object_get(follows, "watchers");
+    struct change_watcher watcher = {.shown = json_is_true(json_object_get(follows, "shown")),
+                                     .last_seen = member_integer(follows, "last_seen")};
+    bool now = core->watched && change->write.outcome == OUTCOME_DONE;
+    for (size_t i = 0; now && i < json_array_size(watchers); i++) {
+        watcher.jid = json_string_value(json_array_get(watchers, i));
+        core->watched(core, &change->user, &watcher);
+    }
+}
+
+static void forget_relations(struct core *core, const json_t *users)
+{
+    struct uuid id;
+    for (size_t i = 0; i < json_array_size(users); i++) {
+        if (uuid_parse(json_string_value(json_array_get(users, i)), &id))
+            relation_forget(core, &id);
+    }
+}
+
+/* Who loses the presence is told before the outbox says `unsubscribed`, after which the peer's
+ * server drops it; by then nothing old is remembered. */
+static void follow(struct core *core, const struct change_write *change)
+{
+    json_t *follows = change->follows ? json_loads(change->follows, 0, NULL) : NULL;
+    forget_relations(core, json_object_get(follows, "relations"));
+    tell_watchers(core, change, follows);
+    if (json_object_get(follows, "outbox"))
+        outbox_wake(core->outbox, member_integer(follows, "outbox"));
+    json_decref(follows);
+}
+
 static void finished(struct write *write, enum error_code error)
 {
     struct change_write *change = (struct change_write *)(void *)write;
@@ -69,6 +107,7 @@ static void finished(struct write *write, enum error_code error)
     if (error == ERROR_NONE) {
         event_passed(changing->core, change->write.position);
         publish_all(changing->core, change->events, event_publish);
+        follow(changing->core, change);
     }
     json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
     struct change_result result = {error, write->outcome, json, change->result, write->position};

@@ -18,10 +18,18 @@ struct change_result {
     gint64 position;            /* of the log behind it */
 };
 
+/* Who is to be told the presence of the user of a change. */
+struct change_watcher {
+    const char *jid;  /* bare */
+    bool shown;       /* as it is; else that there is none */
+    gint64 last_seen; /* when it was last there, if it is not; microseconds since 1970, 0: never */
+};
+
 typedef void (*change_done)(const struct change_result *result, void *data);
 
 /* Carries out change NAME (static text) of USER (NULL: nobody's). ARGUMENTS (may be NULL) is taken.
- * Its events are published before DONE (may be NULL) is called, exactly once, later. */
+ * Before DONE (may be NULL) is called, exactly once, later, its events are published, and what
+ * follows from it is done: remembered relations are forgotten, watchers told, the outbox woken. */
 void change_submit(struct core *core, const char *name, const struct uuid *user, json_t *arguments,
                    change_done done, void *data);
 

@@ -15,6 +15,7 @@ struct archive;
 struct audience;
 struct event;
 struct bus;
+struct change_watcher;
 struct elsewhere;
 struct event_router;
 struct fanout;
@@ -73,6 +74,8 @@ struct core {
     struct audience *audience; /* presence of hosted users, told to apps */
     /* How USER stands to others may have changed. NULL: nobody wants to know. */
     void (*related)(struct core *core, const struct uuid *user);
+    void (*watched)(struct core *core, const struct uuid *user,
+                    const struct change_watcher *watcher);
     /* PEER was told that it may see the presence of USER (bare JIDs). NULL: nobody wants to know.
      */
     void (*subscribed)(struct core *core, const char *user, const char *peer);

@@ -5,6 +5,7 @@
 #include "bridge/core/request.h"
 
 struct account;
+struct change_watcher;
 struct core;
 struct event;
 struct job_kind;
@@ -30,6 +31,9 @@ struct feature {
      * more than once; may be NULL. */
     void (*drain)(struct core *core);
     void (*related)(struct core *core, const struct uuid *user);
+    /* A change of USER's lets or makes WATCHER see USER's presence anew; may be NULL. */
+    void (*watched)(struct core *core, const struct uuid *user,
+                    const struct change_watcher *watcher);
     void (*link_up)(struct core *core);   /* the component link was established; may be NULL */
     void (*link_down)(struct core *core); /* may be NULL */
 };

@@ -3,39 +3,9 @@
  * means is enforced where it happens, see sql/function/relation.sql and core/relation.h. */
 #include "config.h"
 
-#include <string.h>
-
-#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/change.h"
-#include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/relation.h"
-#include "bridge/presence/announce.h"
 #include "xep/jid.h"
-
-/* ---- Blocking and unblocking ----------------------------------------------------------------------- */
-
-/* Contacts who saw the presence lose it. */
-static void blocked(struct request *request, const struct change_result *result)
-{
-    relation_forget(request->core, &request->account->id);
-    const json_t *watchers = json_object_get(result->json, "watchers");
-    for (size_t i = 0; i < json_array_size(watchers) && result->outcome == OUTCOME_DONE; i++)
-        announce_unavailable_to(request->core, request->account,
-                                json_string_value(json_array_get(watchers, i)));
-}
-
-/* And get it again. */
-static void unblocked(struct request *request, const struct change_result *result)
-{
-    relation_forget(request->core, &request->account->id);
-    gint64 seen = json_integer_value(json_object_get(result->json, "last_seen"));
-    const json_t *watchers = json_object_get(result->json, "watchers");
-    for (size_t i = 0; i < json_array_size(watchers) && result->outcome == OUTCOME_DONE; i++)
-        announce_to(request->core, request->account, json_string_value(json_array_get(watchers, i)),
-                    seen);
-}
 
 static const struct field user_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 
@@ -69,7 +39,6 @@ static const struct operation operations[] = {
      .fields = user_fields,
      .change = "block",
      .member = "block",
-     .changed = blocked,
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Block",
      .summary = "Blocks a user"},
@@ -78,7 +47,6 @@ static const struct operation operations[] = {
      .fields = user_fields,
      .change = "unblock",
      .member = "block",
-     .changed = unblocked,
      .reply = "Block",
      .summary = "Takes a block back"},
     {.method = "POST",
@@ -86,7 +54,6 @@ static const struct operation operations[] = {
      .fields = jid_fields,
      .change = "block",
      .member = "block",
-     .changed = blocked,
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Block",
      .summary = "Blocks a bare JID, or everybody on a domain"},
@@ -95,7 +62,6 @@ static const struct operation operations[] = {
      .fields = jid_query_fields,
      .change = "unblock",
      .member = "block",
-     .changed = unblocked,
      .reply = "Block",
      .summary = "Takes the block of a JID or domain back"},
     {.method = "GET",

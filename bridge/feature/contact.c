@@ -13,9 +13,6 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/outbox.h"
-#include "bridge/core/relation.h"
-#include "bridge/presence/announce.h"
 #include "xep/jid.h"
 
 #define CURSOR_MARK 'p' /* no UUID begins with it */
@@ -59,12 +56,6 @@ static void contact_list(struct request *request)
     archive_query(request->core->archive, QUERY_CONTACT_LIST, values, request_reply_row, request);
 }
 
-static void changed(const struct request *request, const struct change_result *result)
-{
-    relation_forget(request->core, &request->account->id);
-    outbox_wake(request->core->outbox, result->position);
-}
-
 /* ---- Adding ---------------------------------------------------------------------------------------- */
 
 static const struct field add_fields[] = {
@@ -90,8 +81,6 @@ static void added(const struct change_result *result, void *data)
         change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
     if (adding->held && !counts)
         limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
-    if (change_succeeded(result))
-        changed(request, result);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
         request_fail_limited(request, LIMIT_STRANGERS);
     else
@@ -115,15 +104,6 @@ static void contact_add(struct request *request)
 
 static const struct field remove_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 
-/* Before `unsubscribed`, after which the peer's server drops it. */
-static void removed(struct request *request, const struct change_result *result)
-{
-    if (json_is_true(json_object_get(result->json, "hide")))
-        announce_unavailable_to(request->core, request->account,
-                                json_string_value(json_object_get(result->json, "peer")));
-    changed(request, result);
-}
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/contacts",
@@ -145,7 +125,6 @@ static const struct operation operations[] = {
      .fields = remove_fields,
      .change = "contact_remove",
      .member = "contact",
-     .changed = removed,
      .reply = "Contact",
      .summary = "Removes a contact: neither sees the other any longer"},
     {0},

@@ -23,7 +23,6 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/relation.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
@@ -113,13 +112,11 @@ static void stanza_done(const struct change_result *result, void *data)
 {
     struct job *job = data;
     const char *answer = json_string_value(json_object_get(result->json, "answer"));
-    if (change_succeeded(result) && answer) {
-        relation_forget(job->core, &job->account->id);
+    if (change_succeeded(result) && answer)
         send_answer(job, answer, json_integer_value(json_object_get(result->json, "last_seen")));
-    } else {
+    else
         log_info(AREA_STANZA, "presence-lost", "code=%s",
                  result->error == ERROR_NONE ? "none" : error_info(result->error)->code);
-    }
     job_finish(job);
 }
 
@@ -265,6 +262,16 @@ static void subscribed(struct core *core, const char *user, const char *peer)
     job_add(job);
 }
 
+static void on_watched(struct core *core, const struct uuid *user,
+                       const struct change_watcher *watcher)
+{
+    const struct account *account = account_find(core, user);
+    if (account && watcher->shown)
+        announce_to(core, account, watcher->jid, watcher->last_seen);
+    else if (account)
+        announce_unavailable_to(core, account, watcher->jid);
+}
+
 static void start(struct core *core)
 {
     work.lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
@@ -289,4 +296,5 @@ const struct feature feature_presence = {.name = "presence",
                                          .stanzas = stanzas,
                                          .start = start,
                                          .stop = stop,
+                                         .watched = on_watched,
                                          .link_up = announce_link_up};

@@ -3,13 +3,8 @@
  * happens, see sql/function/privacy.sql and relation.sql. */
 #include "config.h"
 
-#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
-#include "bridge/core/change.h"
-#include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/relation.h"
-#include "bridge/presence/announce.h"
 
 static const struct field no_fields[] = {{0}};
 
@@ -25,25 +20,6 @@ static const struct field change_fields[] = {
     {0},
 };
 
-static void tell_peers(struct request *request, const struct change_result *result)
-{
-    const json_t *peers = json_object_get(result->json, "peers");
-    bool shown = json_is_true(json_object_get(result->json, "presence"));
-    for (size_t i = 0; i < json_array_size(peers); i++) {
-        const char *peer = json_string_value(json_array_get(peers, i));
-        if (shown)
-            announce_to(request->core, request->account, peer, 0);
-        else
-            announce_unavailable_to(request->core, request->account, peer);
-    }
-}
-
-static void changed(struct request *request, const struct change_result *result)
-{
-    relation_forget(request->core, &request->account->id);
-    tell_peers(request, result);
-}
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/settings/privacy",
@@ -56,7 +32,6 @@ static const struct operation operations[] = {
      .fields = change_fields,
      .change = "privacy",
      .member = "privacy",
-     .changed = changed,
      .reply = "Privacy",
      .summary = "Changes privacy settings"},
     {0},

@@ -7,24 +7,14 @@
 #include "bridge/core/core.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/outbox.h"
-#include "bridge/core/relation.h"
 
 static const struct field fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
-
-/* Subscription stanzas and receipts may wait in the outbox now. */
-static void decided(struct request *request, const struct change_result *result)
-{
-    relation_forget(request->core, &request->account->id);
-    outbox_wake(request->core->outbox, result->position);
-}
 
 /* What had come counts as delivered. */
 static void accepted(struct request *request, const struct change_result *result)
 {
     struct uuid newest;
     const char *delivered = json_string_value(json_object_get(result->json, "delivered"));
-    decided(request, result);
     if (delivered && uuid_parse(delivered, &newest))
         delivery_note(request->core, request_uuid(request, "conversation_id"),
                       &request->account->id, &newest);
@@ -44,7 +34,6 @@ static const struct operation operations[] = {
      .path = "/api/conversations/:conversation_id/decline",
      .fields = fields,
      .change = "request_decline",
-     .changed = decided,
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Conversation",
      .summary = "Declines a message request"},

@@ -3,9 +3,21 @@
 --
 -- A change NAME is a function change_NAME(p_user uuid, p_arguments jsonb, OUT outcome int,
 -- OUT result jsonb). It does the whole thing, tells others by event_add(), and yields the same
--- result when it is carried out again.
+-- result when it is carried out again. What the daemon has to do besides is the member follows of the
+-- result, from change_follows(); it is taken off before anybody sees the result.
 --   outcome: 0 done, 1 was so already, 2 not found, 3 conflict, 4 refused, 5 forbidden,
 --            6 unprocessable (result: {"pointer", "detail"}), 7 rate limited
+
+-- What follows a change of p_user's: p_user stands otherwise to others than before; and p_watchers (an
+-- array of bare JIDs), if the change was not carried out before, are told p_user's presence: as it is
+-- (p_last_seen: since when offline, microseconds since 1970), or, not p_shown, that there is none.
+CREATE FUNCTION change_follows(p_user uuid, p_watchers jsonb DEFAULT NULL, p_shown boolean DEFAULT true,
+                               p_last_seen bigint DEFAULT 0) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_build_object('follows', jsonb_build_object(
+    'relations', jsonb_build_array(p_user), 'watchers', coalesce(p_watchers, '[]'),
+    'shown', p_shown, 'last_seen', p_last_seen))
+$$;
 
 -- Adds an event to the log. p_audience: 'user' (p_user alone), 'members' (of p_conversation) or
 -- 'partners' (p_user, and all who have a conversation with p_user and hear of p_user, see
@@ -151,14 +163,17 @@ BEGIN
 END $$;
 
 -- Carries out changes, one after the other. Arguments with a member once: those that happen once. events: what each added to the log, a JSON array of
--- { position, type, at (microseconds since 1970), payload, conversation_id, users }.
+-- { position, type, at (microseconds since 1970), payload, conversation_id, users }. follows: what
+-- change_follows() has said, and as outbox the newest position of what waits there because of the change
+-- (for a repeated one, of all that waits); or NULL.
 CREATE FUNCTION change_apply(p_names text[], p_users uuid[], p_arguments text[])
-RETURNS TABLE (outcome int, result text, "position" bigint, at timestamptz, events text)
+RETURNS TABLE (outcome int, result text, "position" bigint, at timestamptz, events text, follows text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   before bigint;
   done record;
+  follows jsonb;
 BEGIN
   FOR n IN 1 .. cardinality(p_names) LOOP
     SELECT h.position INTO before FROM log_head h FOR UPDATE;
@@ -166,9 +181,18 @@ BEGIN
         THEN format('SELECT outcome, result FROM once_change(%L, $1, $2)', p_names[n])
         ELSE format('SELECT outcome, result FROM %I($1, $2)', 'change_' || p_names[n]) END
       INTO done USING p_users[n], p_arguments[n]::jsonb;
+    follows := NULL;
+    IF done.outcome <= 1 AND jsonb_typeof(done.result) = 'object' THEN
+      follows := done.result->'follows';
+      done.result := done.result - 'follows';
+    END IF;
+    IF done.outcome <= 1 THEN
+      follows := nullif(jsonb_strip_nulls(coalesce(follows, '{}') || jsonb_build_object('outbox', (
+        SELECT max(o.position) FROM outbox o
+          WHERE o.position > CASE WHEN done.outcome = 0 THEN before ELSE 0 END))), '{}');
+    END IF;
     RETURN QUERY
-      SELECT done.outcome, done.result::text, h.position, h.stamp,
-             event_list(before)
+      SELECT done.outcome, done.result::text, h.position, h.stamp, event_list(before), follows::text
         FROM log_head h;
   END LOOP;
 END $$;

@@ -159,7 +159,7 @@ DECLARE
 BEGIN
   outcome := 0;
   IF relation_blocks(p_user, from_peer) THEN
-    result := '{"answer": "none"}';
+    result := '{"answer": "none"}'::jsonb || change_follows(p_user);
     RETURN;
   END IF;
   CASE p_arguments->>'type'
@@ -169,7 +169,7 @@ BEGIN
     WHEN 'unsubscribe' THEN SELECT * INTO answer FROM contact_unsubscribe(p_user, from_peer);
     ELSE SELECT * INTO answer FROM contact_unsubscribed(p_user, from_peer);
   END CASE;
-  result := to_jsonb(answer);
+  result := to_jsonb(answer) || change_follows(p_user);
 END $$;
 
 -- The peer asks for the user's current presence.
@@ -375,11 +375,12 @@ BEGIN
     PERFORM contact_ask(p_user, named.ret_user);
     PERFORM contact_event(p_user, named.ret_jid);
   END IF;
-  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user), 'stranger', stranger);
+  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user), 'stranger', stranger)
+    || change_follows(p_user);
 END $$;
 
--- Removes a contact: nobody sees the other any longer. The result is { contact, peer, hide: the peer
--- saw the presence }.
+-- Removes a contact: nobody sees the other any longer. The result is { contact }. A peer elsewhere who saw
+-- the presence loses it.
 CREATE FUNCTION change_contact_remove(p_user uuid, p_arguments jsonb, OUT outcome int,
                                       OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -413,9 +414,10 @@ BEGIN
     END IF;
   END IF;
   PERFORM contact_event(p_user, had.peer);
-  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user), 'peer', had.peer,
-    'hide', had.from_peer AND (named.ret_user).kind <> 'hosted'
-            AND NOT relation_blocks(p_user, had.peer));
+  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user))
+    || change_follows(p_user, CASE WHEN had.from_peer AND (named.ret_user).kind <> 'hosted'
+                                        AND NOT relation_blocks(p_user, had.peer)
+                                   THEN jsonb_build_array(had.peer) END, false);
 END $$;
 
 -- The user's contacts, by address: { items, has_more, next }. p_after is the address that `next` of an

@@ -53,7 +53,7 @@ BEGIN
       SELECT jsonb_build_object('call', call_json(p_user, c), 'row', call_row(c)::jsonb) FROM calls c
         WHERE c.id = p_object::uuid)
     WHEN 'contact_add' THEN (
-      SELECT jsonb_build_object('contact', contact_json(p_user, u), 'stranger', false)
+      SELECT jsonb_build_object('contact', contact_json(p_user, u), 'stranger', false) || change_follows(p_user)
         FROM users u WHERE u.id = p_object::uuid)
   END;
 END $$;

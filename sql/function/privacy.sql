@@ -34,8 +34,8 @@ LANGUAGE sql STABLE AS $$
   SELECT privacy_json(u)::text FROM users u WHERE u.id = p_user
 $$;
 
--- Changes the settings that p_arguments has; they were checked. The result is { privacy, presence,
--- peers }: presence is whether contacts are to be told anew, peers are the first 1000 of them.
+-- Changes the settings that p_arguments has; they were checked. The result is { privacy }. The first 1000
+-- contacts are told anew whether they see the presence.
 CREATE FUNCTION change_privacy(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -60,9 +60,9 @@ BEGIN
   END IF;
   hidden := privacy_value(u.privacy_presence, 'presence') = 'nobody';
   was_hidden := privacy_value(old.privacy_presence, 'presence') = 'nobody';
-  result := jsonb_build_object('privacy', privacy_json(u), 'presence', NOT hidden, 'peers',
-    CASE WHEN hidden <> was_hidden THEN (
+  result := jsonb_build_object('privacy', privacy_json(u))
+    || change_follows(p_user, CASE WHEN hidden <> was_hidden THEN (
       SELECT jsonb_agg(c.peer) FROM (
         SELECT x.peer FROM contacts x WHERE x.user_id = p_user AND x.from_peer
-          AND NOT relation_blocks(p_user, x.peer) ORDER BY x.peer LIMIT 1000) c) END);
+          AND NOT relation_blocks(p_user, x.peer) ORDER BY x.peer LIMIT 1000) c) END, NOT hidden);
 END $$;

@@ -471,13 +471,24 @@ LANGUAGE sql STABLE AS $$
       ORDER BY x.peer LIMIT 1000) c
 $$;
 
+-- Why nobody blocks all who are at home here.
+CREATE FUNCTION relation_own_domain() RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT '{"pointer": "/jid", "detail": "is our own domain"}'::jsonb
+$$;
+
 -- Blocks { user_id } or { jid }; domain is our own. At most 10000 per user. The result is { block:
--- { jid, user, blocked }, watchers: those who saw the presence }.
+-- { jid, user, blocked } }. Who saw the presence loses it.
 CREATE FUNCTION change_block(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   named record;
 BEGIN
+  IF p_arguments->>'jid' = p_arguments->>'domain' THEN
+    outcome := 6;
+    result := relation_own_domain();
+    RETURN;
+  END IF;
   SELECT * INTO named FROM relation_named(p_user, p_arguments, true);
   IF (named.ret_user).id = p_user THEN
     outcome := 6;
@@ -496,8 +507,8 @@ BEGIN
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
       CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
-      'blocker_id', p_user, 'blocked_id', (named.ret_user).id),
-    'watchers', relation_watchers(p_user, named.ret_jid));
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id))
+    || change_follows(p_user, relation_watchers(p_user, named.ret_jid), false);
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   result := jsonb_set(result, '{block,created_at}', (
@@ -523,6 +534,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
   named record;
 BEGIN
+  IF p_arguments->>'jid' = p_arguments->>'domain' THEN
+    outcome := 6;
+    result := relation_own_domain();
+    RETURN;
+  END IF;
   SELECT * INTO named FROM relation_named(p_user, p_arguments, false);
   IF (named.ret_user).id IS NOT NULL AND NOT relation_knows(p_user, named.ret_user) THEN
     named.ret_user := NULL;
@@ -543,9 +559,8 @@ BEGIN
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
       CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
-      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL),
-    'watchers', relation_watchers(p_user, named.ret_jid),
-    'last_seen', contact_last_seen(p_user));
+      'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL))
+    || change_follows(p_user, relation_watchers(p_user, named.ret_jid), true, contact_last_seen(p_user));
 END $$;
 
 -- Whom the user blocks, newest first: { items, has_more, next, domains }. p_before is `next` of an

@@ -72,7 +72,7 @@ BEGIN
     PERFORM relation_updated_event((found.c).id, p_user);
   END IF;
   result := jsonb_build_object('conversation', conversation_get(p_user, (found.c).id)::jsonb,
-                               'delivered', newest);
+                               'delivered', newest) || change_follows(p_user);
 END $$;
 
 -- Declines { conversation_id }: it stays hidden, whatever is said in it, and nobody is told but who
@@ -90,7 +90,7 @@ BEGIN
     RETURN;
   ELSIF NOT found.subscription AND found.asked IS DISTINCT FROM 'pending' THEN
     outcome := CASE WHEN found.asked = 'declined' THEN 1 ELSE 3 END;
-    result := conversation_get(p_user, (found.c).id);
+    result := conversation_get(p_user, (found.c).id)::jsonb || change_follows(p_user);
     RETURN;
   END IF;
   outcome := 0;
@@ -108,5 +108,5 @@ BEGIN
     END IF;
   END IF;
   PERFORM relation_updated_event((found.c).id, p_user);
-  result := conversation_get(p_user, (found.c).id);
+  result := conversation_get(p_user, (found.c).id)::jsonb || change_follows(p_user);
 END $$;

@@ -23,4 +23,5 @@ SELECT position, kind, from_jid, to_address, message_id, reference, body, create
 SELECT outbox_delivered($1::bigint, $2::bigint, $3::text) AS cleared
 
 -- name: change_apply
-SELECT outcome, result, position, at, events FROM change_apply($1::text[], $2::uuid[], $3::text[])
+SELECT outcome, result, position, at, events, follows
+  FROM change_apply($1::text[], $2::uuid[], $3::text[])

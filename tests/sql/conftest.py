@@ -156,11 +156,11 @@ class Database:
                            field="participant_id", on=on)
 
     def change(self, name, user, /, on=None, **arguments):
-        """Carries out one change: { outcome, result, position, at, events }."""
+        """Carries out one change: { outcome, result, position, at, events, follows }."""
         import json
         row, = self.rows("SELECT * FROM change_apply(ARRAY[%s], ARRAY[%s]::uuid[], ARRAY[%s])", name, user,
                          json.dumps({k: v for k, v in arguments.items() if v is not None}), on=on)
-        return {**row, **{k: row[k] and json.loads(row[k]) for k in ("result", "events")}}
+        return {**row, **{k: row[k] and json.loads(row[k]) for k in ("result", "events", "follows")}}
 
     def conversation(self, user, reference=None, jid=None):
         return self.opened(user, reference, jid)["result"]["id"]

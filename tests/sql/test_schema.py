@@ -20,7 +20,7 @@ def test_every_named_query_prepares(db):
     names = [name for name, text in named_queries()]
     assert len(names) == len(set(names)) and "message_store" in names
     for name, text in named_queries():
-        db.rows(f"PREPARE {name} AS {text}")
+        db.rows(f"PREPARE {name} AS " + re.sub(r"(?<!:):[a-z_]+::", "NULL::", text)) # parameters with names
 
 
 def test_migrating_again_changes_nothing(cluster):
