@@ -8,7 +8,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
-#include "bridge/core/account.h"
+#include "bridge/account/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"

@@ -265,7 +265,7 @@ static void subscribed(struct core *core, const char *user, const char *peer)
 static void on_watched(struct core *core, const struct uuid *user,
                        const struct change_watcher *watcher)
 {
-    const struct account *account = account_find(core, user);
+    const struct account *account = account_find(core->accounts, user);
     if (account && watcher->shown)
         announce_to(core, account, watcher->jid, watcher->last_seen);
     else if (account)
