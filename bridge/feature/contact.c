@@ -92,7 +92,8 @@ static void contact_add(struct request *request)
     g_autofree char *jid = request_jid(request, "jid");
     struct adding *adding = g_new0(struct adding, 1);
     adding->request = request;
-    adding->held = !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
+    adding->held =
+        !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
     json_t *arguments = json_pack("{s:s, s:s, s:b, s:o*}", jid ? "jid" : "user_id",
                                   jid ? jid : request_text(request, "user_id"), "domain",
                                   request->core->options->xmpp_domain, "limited",
