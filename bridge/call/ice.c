@@ -7,14 +7,17 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/ice_uri.h"
 #include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/call/ice.h"
+#include "bridge/call/ice_probe.h"
 #include "bridge/core/core.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0215_external_services.h"
 #include "xep/time.h"
 
-#define TICK_SECONDS 5
+#define TICK_SECONDS 2
+#define PROBE_SOON (30 * G_USEC_PER_SEC)             /* while one fails */
 #define ASK_TIMEOUT 10                               /* seconds */
 #define ASK_EARLY (60 * G_USEC_PER_SEC)              /* before what was announced expires */
 #define ASK_LEAST (30 * G_USEC_PER_SEC)              /* between two questions */
@@ -28,13 +31,18 @@ struct server {
     char *username; /* as announced; NULL: made from the shared secret, for TURN */
     char *password;
     gint64 expires; /* clock_wall; 0: not said */
+    bool failing;   /* when it was tried last */
 };
 
 static struct {
     struct core *core;
     GPtrArray *servers; /* struct server *, the preferred ones first */
     bool asking;
-    gint64 ask_at; /* clock_monotonic; G_MAXINT64: when the link comes up */
+    gint64 ask_at;           /* clock_monotonic; G_MAXINT64: when the link comes up */
+    struct ice_probe *probe; /* NULL: none is under way */
+    gint64 probe_at;         /* clock_monotonic */
+    bool probes;             /* servers are tried at all */
+    bool untried;            /* there may be one that was not tried yet */
     guint timer;
 } ice;
 
@@ -49,14 +57,24 @@ static void server_free(gpointer data)
     g_free(server);
 }
 
-static bool server_is_listed(const char *uri)
+/* NULL: there is none. */
+static struct server *server_find(const char *uri)
 {
     for (guint i = 0; i < ice.servers->len; i++) {
-        const struct server *server = ice.servers->pdata[i];
+        struct server *server = ice.servers->pdata[i];
         if (strcmp(server->uri, uri) == 0)
-            return true;
+            return server;
     }
-    return false;
+    return NULL;
+}
+
+static void servers_count(void)
+{
+    guint failing = 0;
+    for (guint i = 0; i < ice.servers->len; i++)
+        failing += ((const struct server *)ice.servers->pdata[i])->failing;
+    metric_set(METRIC_ICE_SERVERS, ice.servers->len);
+    metric_set(METRIC_ICE_SERVERS_FAILING, failing);
 }
 
 /* ---- From the configuration ----------------------------------------------------------------- */
@@ -66,7 +84,7 @@ static void list_add(const char *list)
     g_auto(GStrv) words = g_strsplit_set(list, " \t,", -1);
     struct ice_uri parts;
     for (guint i = 0; words[i]; i++) {
-        if (!ice_uri_parse(words[i], &parts) || server_is_listed(words[i]))
+        if (!ice_uri_parse(words[i], &parts) || server_find(words[i]))
             continue;
         struct server *server = g_new0(struct server, 1);
         *server = (struct server){.uri = g_strdup(words[i]), .parts = parts};
@@ -97,7 +115,7 @@ static void service_add(const struct external_service *service, gint64 now)
     if (service->expires && !xep_time_parse(service->expires, &expires))
         return;
     if (!service_is_usable(service, expires, now) || !ice_uri_parse(uri, &parts) ||
-        server_is_listed(uri))
+        server_find(uri))
         return;
     struct server *server = g_new0(struct server, 1);
     *server = (struct server){.parts = parts, .announced = true, .expires = expires};
@@ -109,12 +127,29 @@ static void service_add(const struct external_service *service, gint64 now)
     g_ptr_array_add(ice.servers, server);
 }
 
-static void announced_remove(void)
+/* Takes out what was announced; the addresses that failed are kept. Caller frees. */
+static GHashTable *announced_remove(void)
 {
+    GHashTable *failing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = ice.servers->len; i-- > 0;) {
         const struct server *server = ice.servers->pdata[i];
+        if (server->announced && server->failing)
+            g_hash_table_add(failing, g_strdup(server->uri));
         if (server->announced)
             g_ptr_array_remove_index(ice.servers, i);
+    }
+    return failing;
+}
+
+static void announced_add(GArray *services, gint64 now)
+{
+    g_autoptr(GHashTable) failing = announced_remove();
+    guint first = ice.servers->len;
+    for (guint i = 0; services && i < services->len; i++)
+        service_add(&g_array_index(services, struct external_service, i), now);
+    for (guint i = first; i < ice.servers->len; i++) {
+        struct server *server = ice.servers->pdata[i];
+        server->failing = g_hash_table_contains(failing, server->uri);
     }
 }
 
@@ -143,10 +178,10 @@ static void services_came(xmpp_stanza_t *answer, void *data)
         ice.ask_at = clock_monotonic() + ASK_LEAST;
         return;
     }
-    announced_remove();
-    for (guint i = 0; services && i < services->len; i++)
-        service_add(&g_array_index(services, struct external_service, i), now);
+    announced_add(services, now);
+    servers_count();
     ice.ask_at = clock_monotonic() + announced_lasts(now);
+    ice.untried = ice.servers->len > 0;
     log_info(AREA_CORE, "ice-servers", "servers=%u announced=%u", ice.servers->len,
              services ? services->len : 0);
 }
@@ -177,7 +212,7 @@ enum ice_policy ice_policy_of(const struct options *options, bool strangers)
 
 static bool server_is_good(const struct server *server, gint64 now)
 {
-    return server->expires == 0 || server->expires > now;
+    return !server->failing && (server->expires == 0 || server->expires > now);
 }
 
 bool ice_has_relay(void)
@@ -257,6 +292,58 @@ void ice_servers_for(struct json_writer *json, const struct uuid *call, enum ice
     pass_clear(&pass);
 }
 
+/* ---- Which of them work ---------------------------------------------------------------------- */
+
+static void probe_tells(const char *uri, const char *reason, void *data)
+{
+    struct server *server = server_find(uri);
+    (void)data;
+    if (!server || server->failing == (reason != NULL))
+        return;
+    server->failing = reason != NULL;
+    if (reason)
+        log_warning(AREA_CORE, "ice-server-failed", "server=\"%s\" reason=\"%s\"", uri, reason);
+    else
+        log_info(AREA_CORE, "ice-server-works", "server=\"%s\"", uri);
+}
+
+static void probe_done(void *data)
+{
+    gint64 pause = ice.core->options->calls_probe_interval * G_USEC_PER_SEC;
+    (void)data;
+    ice.probe = NULL;
+    servers_count();
+    for (guint i = 0; i < ice.servers->len; i++) {
+        const struct server *server = ice.servers->pdata[i];
+        if (server->failing)
+            pause = MIN(pause, PROBE_SOON);
+    }
+    ice.probe_at = clock_monotonic() + pause;
+}
+
+static void probe_start(void)
+{
+    struct pass pass =
+        pass_new(NULL, clock_wall() + ice.core->options->calls_turn_lifetime * G_USEC_PER_SEC);
+    struct ice_probe_plan plan = {g_string_new(NULL), probe_tells, probe_done, NULL};
+    g_autoptr(GError) error = NULL;
+    for (guint i = 0; i < ice.servers->len; i++) {
+        const struct server *server = ice.servers->pdata[i];
+        bool turn = ice_uri_is_turn(&server->parts);
+        ice_probe_add(plan.servers, server->uri,
+                      turn ? server->username ? server->username : pass.username : NULL,
+                      turn ? server->password ? server->password : pass.credential : NULL);
+    }
+    pass_clear(&pass);
+    ice.untried = false;
+    ice.probe = ice_probe_start(&plan, &error);
+    ice.probes = ice.probe != NULL;
+    if (!ice.probe)
+        log_warning(AREA_CORE, "no-ice-program",
+                    "error=\"%s\" hint=\"STUN and TURN servers are handed out untried\"",
+                    error->message);
+}
+
 /* ---- Start and stop -------------------------------------------------------------------------- */
 
 static gboolean ice_tick(gpointer data)
@@ -264,6 +351,9 @@ static gboolean ice_tick(gpointer data)
     (void)data;
     if (clock_monotonic() >= ice.ask_at)
         services_ask();
+    if (ice.probes && !ice.probe && ice.servers->len > 0 &&
+        (ice.untried || clock_monotonic() >= ice.probe_at))
+        probe_start();
     return G_SOURCE_CONTINUE;
 }
 
@@ -274,6 +364,9 @@ void ice_start(struct core *core)
     ice.ask_at = G_MAXINT64;
     list_add(core->options->calls_stun);
     list_add(core->options->calls_turn);
+    servers_count();
+    ice.probes = core->options->calls_probe_interval > 0;
+    ice.untried = true;
     ice.timer = g_timeout_add_seconds(TICK_SECONDS, ice_tick, NULL);
 }
 
@@ -288,6 +381,7 @@ void ice_stop(struct core *core)
     (void)core;
     if (ice.timer)
         g_source_remove(ice.timer);
+    ice_probe_stop(ice.probe);
     g_clear_pointer(&ice.servers, g_ptr_array_unref);
     memset(&ice, 0, sizeof ice);
 }

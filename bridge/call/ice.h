@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* STUN and TURN servers for calls: those of [calls] first, in the order in which they stand there,
- * then what the XMPP server announces (XEP-0215). One list per process. */
+ * then what the XMPP server announces (XEP-0215). One that does not work is left out until it
+ * does. One list per process. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libloop.a
 libloop_a_SOURCES = \
+  bridge/loop/child.c bridge/loop/child.h \
   bridge/loop/loop.c bridge/loop/loop.h \
   bridge/loop/pq.c bridge/loop/pq.h \
   bridge/loop/redis.c bridge/loop/redis.h

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The program is looked for beside our own, where a build has it, then where it is installed. */
+/* Who waits for trestle-image, and who comes next. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <glib-unix.h>
-#include <glib/gstdio.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "bridge/base/buffer.h"
 #include "bridge/base/image.h"
 #include "bridge/base/log.h"
+#include "bridge/loop/child.h"
 #include "bridge/loop/loop.h"
 #include "bridge/profile/picture.h"
 
@@ -33,18 +28,8 @@ struct job {
     void *data;
     char *owner;
     bool foreign;
-    unsigned round; /* how many of the owner's were under way when it came */
-    /* while it runs */
-    GPid pid;
-    struct end {
-        int fd; /* -1: closed */
-        guint source;
-    } input, output;
-    size_t written;
-    struct buffer made;
-    guint reaper, deadline;
-    int status;
-    bool reaped;
+    unsigned round;      /* how many of the owner's were under way when it came */
+    struct child *child; /* while it runs */
 };
 
 static struct {
@@ -55,29 +40,10 @@ static struct {
 
 static void start_next(void *data);
 
-static void close_end(struct end *end)
-{
-    if (end->source)
-        g_source_remove(end->source);
-    if (end->fd >= 0)
-        close(end->fd);
-    *end = (struct end){.fd = -1};
-}
-
 static void job_free(gpointer data)
 {
     struct job *job = data;
-    close_end(&job->input);
-    close_end(&job->output);
-    if (job->reaper)
-        g_source_remove(job->reaper);
-    if (job->deadline)
-        g_source_remove(job->deadline);
-    if (job->pid && !job->reaped) {
-        kill(job->pid, SIGKILL);
-        waitpid(job->pid, NULL, 0); /* it dies at once */
-    }
-    buffer_clear(&job->made);
+    child_kill(job->child);
     g_bytes_unref(job->bytes);
     g_free(job->owner);
     g_free(job);
@@ -123,109 +89,42 @@ static bool read_made(const struct buffer *made, struct picture *ret)
     return true;
 }
 
-static void finish(struct job *job, enum error_code error)
+static void job_finish(struct job *job, const struct picture *picture, enum error_code error)
 {
-    struct picture picture = {0};
-    bool good = error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 0 &&
-                read_made(&job->made, &picture);
-    if (error == ERROR_NONE && WIFEXITED(job->status) && WEXITSTATUS(job->status) == 2) {
-        log_error(AREA_MAIN, "no-picture-sandbox",
-                  "hint=\"trestle-image could not take its rights away: a system call filter must "
-                  "allow seccomp and prctl\"");
-        error = ERROR_UNAVAILABLE;
-    } else if (error == ERROR_NONE && !good) {
-        error = ERROR_UNPROCESSABLE;
-    }
     g_queue_remove(&work.running, job);
-    job->done(good ? &picture : NULL, error, job->data);
-    g_clear_pointer(&picture.image, g_bytes_unref);
-    g_clear_pointer(&picture.png, g_bytes_unref);
+    job->done(picture, error, job->data);
     job_free(job);
     loop_defer(start_next, NULL);
 }
 
-static void finish_if_over(struct job *job)
-{
-    if (job->reaped && job->output.fd < 0)
-        finish(job, ERROR_NONE);
-}
-
-/* ---- The process ----------------------------------------------------------------------------------- */
-
-/* The two ends of the pipes are GLib's sources: they live shorter than the loop's epoll set. */
-static gboolean on_input(gint fd, GIOCondition condition, gpointer data)
+static void program_ended(const struct buffer *output, int status, void *data)
 {
     struct job *job = data;
-    size_t length = 0;
-    const char *bytes = g_bytes_get_data(job->bytes, &length);
-    (void)condition;
-    ssize_t count = write(fd, bytes + job->written, length - job->written);
-    if (count > 0)
-        job->written += (size_t)count;
-    if (job->written == length || (count < 0 && errno != EAGAIN && errno != EINTR)) {
-        job->input.source = 0;
-        close_end(&job->input);
-        return G_SOURCE_REMOVE;
+    struct picture picture = {0};
+    enum error_code error = ERROR_UNPROCESSABLE;
+    job->child = NULL; /* it frees itself */
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && read_made(output, &picture)) {
+        error = ERROR_NONE;
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+        log_error(AREA_MAIN, "no-picture-sandbox",
+                  "hint=\"trestle-image could not take its rights away: a system call filter must "
+                  "allow seccomp and prctl\"");
+        error = ERROR_UNAVAILABLE;
     }
-    return G_SOURCE_CONTINUE;
+    job_finish(job, error == ERROR_NONE ? &picture : NULL, error);
+    g_clear_pointer(&picture.image, g_bytes_unref);
+    g_clear_pointer(&picture.png, g_bytes_unref);
 }
 
-static gboolean on_output(gint fd, GIOCondition condition, gpointer data)
+static bool program_start(struct job *job)
 {
-    struct job *job = data;
-    char bytes[65536];
-    (void)condition;
-    ssize_t count = read(fd, bytes, sizeof bytes);
-    if (count > 0 && buffer_append(&job->made, bytes, (size_t)count))
-        return G_SOURCE_CONTINUE;
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return G_SOURCE_CONTINUE;
-    job->output.source = 0;
-    close_end(&job->output);
-    finish_if_over(job);
-    return G_SOURCE_REMOVE;
-}
-
-static void on_reaped(GPid pid, gint status, gpointer data)
-{
-    struct job *job = data;
-    (void)pid;
-    job->reaper = 0;
-    job->reaped = true;
-    job->status = status;
-    finish_if_over(job);
-}
-
-static gboolean on_deadline(gpointer data)
-{
-    struct job *job = data;
-    job->deadline = 0;
-    kill(job->pid, SIGKILL);
-    return G_SOURCE_REMOVE;
-}
-
-static bool spawn(struct job *job)
-{
-    char *argv[] = {work.program, NULL};
-    char *environment[] = {NULL};
-    int input = -1;
-    int output = -1;
     g_autoptr(GError) error = NULL;
-    /* Our descriptors are all close-on-exec; the flag spares a fork of this process. */
-    if (!g_spawn_async_with_pipes(NULL, argv, environment,
-                                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN |
-                                      G_SPAWN_CLOEXEC_PIPES | G_SPAWN_STDERR_TO_DEV_NULL,
-                                  NULL, NULL, &job->pid, &input, &output, NULL, &error)) {
+    struct child_plan plan = {work.program, job->bytes,    OUTPUT_MAX,
+                              SECONDS_MAX,  program_ended, job};
+    job->child = child_start(&plan, &error);
+    if (!job->child)
         log_error(AREA_MAIN, "no-picture-program", "error=%s", error->message);
-        return false;
-    }
-    fcntl(input, F_SETFL, O_NONBLOCK);
-    fcntl(output, F_SETFL, O_NONBLOCK);
-    job->input = (struct end){input, g_unix_fd_add(input, G_IO_OUT, on_input, job)};
-    job->output = (struct end){output, g_unix_fd_add(output, G_IO_IN, on_output, job)};
-    job->reaper = g_child_watch_add(job->pid, on_reaped, job);
-    job->deadline = g_timeout_add_seconds(SECONDS_MAX, on_deadline, job);
-    return true;
+    return job->child != NULL;
 }
 
 static unsigned count_owner(const GQueue *jobs, const char *owner)
@@ -257,9 +156,9 @@ static void job_start(struct job *job)
     const void *bytes = g_bytes_get_data(job->bytes, &length);
     g_queue_push_tail(&work.running, job);
     if (length > INPUT_MAX || !image_read_head(bytes, length, &head) || !image_is_bearable(&head))
-        finish(job, ERROR_UNPROCESSABLE);
-    else if (!spawn(job))
-        finish(job, ERROR_UNAVAILABLE);
+        job_finish(job, NULL, ERROR_UNPROCESSABLE);
+    else if (!program_start(job))
+        job_finish(job, NULL, ERROR_UNAVAILABLE);
 }
 
 /* One at a time: whoever is told may come with another. A start that leaves room calls it again. */
@@ -329,23 +228,14 @@ void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_do
                         .data = data,
                         .owner = g_strdup(origin->owner),
                         .foreign = origin->foreign,
-                        .round = round,
-                        .input = {.fd = -1},
-                        .output = {.fd = -1}};
-    buffer_init(&job->made, OUTPUT_MAX);
+                        .round = round};
     g_queue_insert_sorted(&work.waiting, job, compare_jobs, NULL);
     loop_defer(start_next, NULL);
 }
 
 void pictures_start(void)
 {
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *folder = g_path_get_dirname(self ? self : "/");
-    work.program = g_build_filename(folder, "trestle-image", NULL);
-    if (g_access(work.program, X_OK) == 0)
-        return;
-    g_free(work.program);
-    work.program = g_strdup(TRESTLE_LIBEXECDIR "/trestle-image");
+    work.program = child_program("trestle-image");
 }
 
 static void give_up(gpointer data)

@@ -49,6 +49,11 @@ static void check_running(struct doctor *doctor)
         doctor_http_get(options->http_admin_listen, options->http_admin_port, "/metrics");
     doctor->running = metrics && strstr(metrics, "\ntrestle_") != NULL;
     doctor->link_up = doctor->running && strstr(metrics, "\ntrestle_link_up 1\n") != NULL;
+    const char *failing =
+        doctor->running ? strstr(metrics, "\ntrestle_ice_servers_failing ") : NULL;
+    doctor->ice_failing =
+        failing ? g_ascii_strtoull(failing + strlen("\ntrestle_ice_servers_failing "), NULL, 10)
+                : 0;
     doctor->refused = doctor->running && strstr(metrics, "\ntrestle_archive_writable 0\n") != NULL;
 }
 
@@ -278,5 +283,6 @@ int doctor_run(const struct options *options)
                                               "[http] admin_listen and admin_port"});
     check_file_limit(&doctor);
     check_token_key(&doctor);
+    doctor_check_ice(&doctor);
     return doctor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

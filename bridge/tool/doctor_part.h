@@ -12,10 +12,11 @@ enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 
 struct doctor {
     const struct options *options;
-    bool failed;  /* some part did */
-    bool running; /* a trestle with this configuration's listeners is at work */
-    bool link_up; /* … and says that it has the component link */
-    bool refused; /* the daemon that runs finds writes refused */
+    bool failed;         /* some part did */
+    bool running;        /* a trestle with this configuration's listeners is at work */
+    bool link_up;        /* … and says that it has the component link */
+    bool refused;        /* the daemon that runs finds writes refused */
+    guint64 ice_failing; /* STUN and TURN servers that it does not hand out */
     char *holder; /* several instances: the one that holds the link's lease now; NULL: none */
 };
 
@@ -29,6 +30,9 @@ void doctor_check_link(struct doctor *doctor);
 /* Several instances: Redis; and who holds the link, to be known before it is tried. */
 void doctor_check_cluster(struct doctor *doctor);
 void doctor_note_holder(struct doctor *doctor, PGconn *connection);
+
+/* Every STUN and TURN server of [calls], as a call would use it. */
+void doctor_check_ice(struct doctor *doctor);
 
 /* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time
  * out after two seconds. */
