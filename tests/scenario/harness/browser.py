@@ -14,6 +14,8 @@ PAGE = TOP / "tests" / "clients" / "page"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 FLAGS = ("--headless", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-dev-shm-usage", "--no-first-run")
+# A camera and a microphone that nobody has to allow.
+MEDIA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SCRIPT_SECONDS = 20
 LOADS = 3
 
@@ -73,7 +75,7 @@ class Origin:
 class Chromium:
     """`open(origin, bridge)` loads the page from there; `run` is JavaScript in it, with `chat` at hand."""
 
-    def __init__(self):
+    def __init__(self, *flags):
         if not all(map(os.path.exists, (CHROMIUM, DRIVER))):
             pytest.skip("needs Debian's chromium and chromium-driver")
         webdriver = pytest.importorskip("selenium.webdriver", reason="needs Debian's python3-selenium")
@@ -81,7 +83,7 @@ class Chromium:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        for flag in (*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])):
+        for flag in (*FLAGS, *flags, *(["--no-sandbox"] if os.geteuid() == 0 else [])):
             options.add_argument(flag)
         direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         self._driver = webdriver.Chrome(options=options, service=service.Service(DRIVER, env=direct))
@@ -97,6 +99,12 @@ class Chromium:
         self._load(f"{origin.url}/index.html")
         self.run("window.chat = new Chat(args[0])", bridge.info["rest"])
         return self
+
+    def load(self, origin):
+        """The page from there, with a peer for calls and without a chat."""
+        self._load(f"{origin.url}/index.html")
+        self.run("await new Promise((good, bad) => document.head.append(Object.assign("
+                 "document.createElement('script'), {src: 'peer.js', onload: good, onerror: bad})))")
 
     def _load(self, url):
         """WebDriver does not tell that a page, or its script, could not be got: it has Chromium's page of errors, or

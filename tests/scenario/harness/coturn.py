@@ -41,7 +41,7 @@ class Coturn:
         need("turnserver")
         self.address, self.secret = address, secrets.token_hex(16)
         self.home = Path(tempfile.mkdtemp(prefix="trestle-coturn-"))
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             probe.bind((address, 0))
             self.port = probe.getsockname()[1]
         loopback = "allow-loopback-peers" if address.startswith("127.") else ""
@@ -49,12 +49,16 @@ class Coturn:
         self._process = None
 
     @property
+    def _host(self):
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+    @property
     def stun(self):
-        return f"stun:{self.address}:{self.port}"
+        return f"stun:{self._host}:{self.port}"
 
     @property
     def turn(self):
-        return f"turn:{self.address}:{self.port}?transport=udp"
+        return f"turn:{self._host}:{self.port}?transport=udp"
 
     def start(self):
         with open(self.home / "log", "ab") as log:

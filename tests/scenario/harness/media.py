@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a test of calls with media stands in: a network of its own, with a whole stack and a TURN server inside."""
+import contextlib
+import tempfile
+from pathlib import Path
+
+from .browser import Origin
+from .coturn import Coturn
+from .network import Network
+from .peer import open_page
+from .stack import Stack
+
+CONF = """\
+[calls]
+stun={turn.stun}
+turn={turn.turn}
+turn_secret={turn.secret}
+{more}
+"""
+
+
+class MediaWorld:
+    """`with MediaWorld("prosody") as world:` has `network`, `turn`, `stack`; `page(0)` and `page(1)` are browsers with
+    camera and microphone, which stay for the next test."""
+
+    def __init__(self, server, more="", ipv4=True, instances=1):
+        self._options = ("--server", server, "--instances", instances)
+        self._more, self._ipv4 = more, ipv4
+        self._opened = contextlib.ExitStack()
+        self._pages = {}
+        self.network = self.turn = self.stack = self.origin = None
+
+    def __enter__(self):
+        with self._opened:
+            self.network = self._opened.enter_context(Network(self._ipv4))
+            address = self.network.v4 if self._ipv4 else self.network.v6
+            self.turn = self._opened.enter_context(Coturn(address))
+            self.stack = self._start_stack()
+            self.origin = self._opened.enter_context(contextlib.closing(Origin()))
+            self._opened = self._opened.pop_all()
+        return self
+
+    def _start_stack(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as conf:
+            conf.write(CONF.format(turn=self.turn, more=self._more))
+            conf.flush()
+            Path(conf.name).chmod(0o600)
+            stack = Stack.start(*self._options, "--conf", conf.name)
+        self._opened.callback(stack.stop, purge=True)
+        return stack
+
+    def page(self, number):
+        if number not in self._pages:
+            self._pages[number] = self._opened.enter_context(contextlib.closing(open_page(self.origin)))
+        return self._pages[number]
+
+    def __exit__(self, *_):
+        self._opened.close()
