@@ -38,7 +38,6 @@
 struct daemon {
     struct core core;
     struct dispatch *dispatch;
-    struct link *link;
     struct cluster *cluster; /* NULL: this is the only instance */
     struct http_server *http;
     struct http_admin *admin;
@@ -87,7 +86,6 @@ static void tell_link_up(struct core *core)
 static void link_up(void *data)
 {
     struct daemon *daemon = data;
-    metric_set(METRIC_LINK_UP, 1);
     if (!daemon->cluster)
         outbox_link_up(daemon->core.outbox);
     cluster_link_changed(daemon->cluster);
@@ -97,9 +95,9 @@ static void link_up(void *data)
 static void link_down(void *data)
 {
     struct daemon *daemon = data;
-    metric_set(METRIC_LINK_UP, 0);
     if (!daemon->cluster)
-        outbox_link_down(daemon->core.outbox, link_ended_in_order(daemon->link));
+        outbox_link_down(daemon->core.outbox,
+                         link_ended_in_order(daemon->core.links[SERVICE_USERS]));
     cluster_link_changed(daemon->cluster);
     for (size_t i = 0; features[i]; i++) {
         if (features[i]->link_down)
@@ -110,7 +108,19 @@ static void link_down(void *data)
 static void link_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
-    dispatch_stanza(daemon->dispatch, daemon->link, stanza);
+    dispatch_stanza(daemon->dispatch, SERVICE_USERS, daemon->core.links[SERVICE_USERS], stanza);
+}
+
+static void rooms_changed(void *data)
+{
+    struct daemon *daemon = data;
+    cluster_link_changed(daemon->cluster);
+}
+
+static void rooms_stanza(xmpp_stanza_t *stanza, void *data)
+{
+    struct daemon *daemon = data;
+    dispatch_stanza(daemon->dispatch, SERVICE_ROOMS, daemon->core.links[SERVICE_ROOMS], stanza);
 }
 
 static void link_unclaimed(xmpp_stanza_t *result, void *data)
@@ -136,17 +146,66 @@ static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), v
     return link_barrier(link, done, data);
 }
 
+static void open_link(struct daemon *daemon, struct link_callbacks *callbacks)
+{
+    struct core *core = &daemon->core;
+    cluster_prepare_link(daemon->cluster, callbacks, daemon);
+    struct link *link = link_new(core->options, callbacks, daemon);
+    core->links[callbacks->service] = link;
+    core->sinks[callbacks->service] =
+        (struct stanza_sink){link, sink_ready, sink_send, sink_barrier, NULL};
+}
+
+static void open_links(struct daemon *daemon)
+{
+    struct link_callbacks users = {.service = SERVICE_USERS,
+                                   .up = link_up,
+                                   .down = link_down,
+                                   .stanza = link_stanza,
+                                   .unclaimed = link_unclaimed};
+    struct link_callbacks rooms = {
+        .service = SERVICE_ROOMS,
+        .up = rooms_changed,
+        .down = rooms_changed,
+        .stanza = rooms_stanza,
+        .without = "group conversations are not reached by XMPP until the server has this "
+                   "component; without such a component, leave xmpp.rooms_domain empty"};
+    open_link(daemon, &users);
+    if (service_domain(daemon->core.options, SERVICE_ROOMS))
+        open_link(daemon, &rooms);
+    cluster_start(daemon->cluster);
+}
+
+static void close_links(struct core *core)
+{
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        link_free(core->links[service]);
+        core->links[service] = NULL;
+        core->sinks[service] = (struct stanza_sink){0};
+    }
+}
+
 /* ---- Listeners ------------------------------------------------------------------------------------- */
 
 static const struct http_part *ready_parts(void *data)
 {
     struct daemon *daemon = data;
-    static struct http_part parts[4];
-    bool link = daemon->cluster ? cluster_has_link(daemon->cluster) : link_is_up(daemon->link);
-    parts[0] = (struct http_part){"database", archive_is_writable(daemon->core.archive), false};
-    parts[1] = (struct http_part){"link", link, false};
-    if (daemon->cluster)
-        parts[2] = (struct http_part){"cluster", cluster_is_connected(daemon->cluster), true};
+    const struct cluster *cluster = daemon->cluster;
+    struct link *const *links = daemon->core.links;
+    static struct http_part parts[5];
+    size_t count = 0;
+    bool link = cluster ? cluster_has_link(cluster) : link_is_up(links[SERVICE_USERS]);
+    parts[count++] =
+        (struct http_part){"database", archive_is_writable(daemon->core.archive), false};
+    parts[count++] = (struct http_part){"link", link, false};
+    if (links[SERVICE_ROOMS]) {
+        bool rooms = cluster ? cluster_reaches_server(cluster, SERVICE_ROOMS)
+                             : link_is_up(links[SERVICE_ROOMS]);
+        parts[count++] = (struct http_part){"rooms_link", rooms, true};
+    }
+    if (cluster)
+        parts[count++] = (struct http_part){"cluster", cluster_is_connected(cluster), true};
+    parts[count] = (struct http_part){0};
     return parts;
 }
 
@@ -262,12 +321,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     accounts_start(core->accounts, core->archive);
     sessions_start(core->sessions, core->archive);
     daemon->jobs = jobs_new(core, features_jobs());
-    struct link_callbacks link_callbacks = {
-        .up = link_up, .down = link_down, .stanza = link_stanza, .unclaimed = link_unclaimed};
-    cluster_prepare_link(daemon->cluster, &link_callbacks, daemon);
-    daemon->link = core->link = link_new(options, &link_callbacks, daemon);
-    core->sink = (struct stanza_sink){daemon->link, sink_ready, sink_send, sink_barrier, NULL};
-    cluster_start(daemon->cluster, daemon->link);
+    open_links(daemon);
 }
 
 /* Nobody is let in by a key that was left out: it is named where somebody may look for the reason.
@@ -369,9 +423,7 @@ void daemon_free(struct daemon *daemon)
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
     jobs_free(daemon->jobs);
-    link_free(daemon->link);
-    core->link = NULL;
-    core->sink = (struct stanza_sink){0};
+    close_links(core);
     outbox_free(core->outbox);
     cluster_free(daemon->cluster);
     deliveries_clear(core);

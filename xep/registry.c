@@ -8,13 +8,14 @@
 #define USER XEP_ENTITY_USER
 #define CLIENT XEP_ENTITY_CLIENT
 #define ALL (DOMAIN | USER | CLIENT)
+#define ROOMS XEP_ENTITY_ROOMS
 
 const struct xep_codec xep_registry[] = {
     {"0004", "2.13.2", "Data Forms", NS_DATA, "x", 0, "fields of discovery answers"},
     {"0012", "2.0", "Last Activity", NS_LAST, "query", ALL, ""},
     {"0027", "1.4", "Current Jabber OpenPGP Usage", NS_PGP, "x", 0, "said to be unreadable"},
-    {"0030", "2.5.0", "Service Discovery", NS_DISCO_INFO, "query", ALL, ""},
-    {"0030", "2.5.0", "Service Discovery", NS_DISCO_ITEMS, "query", DOMAIN | USER, ""},
+    {"0030", "2.5.0", "Service Discovery", NS_DISCO_INFO, "query", ALL | ROOMS, ""},
+    {"0030", "2.5.0", "Service Discovery", NS_DISCO_ITEMS, "query", DOMAIN | USER | ROOMS, ""},
     {"0045", "1.35.1", "Multi-User Chat", NS_MUC_USER, "x", 0, "invitations, in words"},
     {"0054", "1.3.0", "vcard-temp", NS_VCARD, "vCard", USER, "names, note, photo; read only"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB, "pubsub", 0, "items and events, read only"},
@@ -43,7 +44,7 @@ const struct xep_codec xep_registry[] = {
     {"0172", "1.1", "User Nickname", NS_NICK "+notify", "nick", CLIENT,
      "events and subscription requests, both ways"},
     {"0184", "1.4.0", "Message Delivery Receipts", NS_RECEIPTS, NULL, CLIENT, ""},
-    {"0199", "2.0.1", "XMPP Ping", NS_PING, "ping", ALL, ""},
+    {"0199", "2.0.1", "XMPP Ping", NS_PING, "ping", ALL | ROOMS, ""},
     {"0202", "2.0", "Entity Time", NS_TIME, "time", DOMAIN,
      "users' time zones are their own affair"},
     {"0203", "2.0", "Delayed Delivery", NS_DELAY, "delay", 0, ""},

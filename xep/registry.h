@@ -9,6 +9,7 @@ enum {
     XEP_ENTITY_DOMAIN = 1 << 0, /* app.example.org */
     XEP_ENTITY_USER = 1 << 1,   /* alice@app.example.org */
     XEP_ENTITY_CLIENT = 1 << 2, /* alice@app.example.org/rest */
+    XEP_ENTITY_ROOMS = 1 << 3,  /* rooms.app.example.org */
 };
 
 struct xep_codec {

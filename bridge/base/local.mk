@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
   bridge/base/options_print.c bridge/base/options_table.h \
   bridge/base/origin.c bridge/base/origin.h \
   bridge/base/rate.c bridge/base/rate.h \
+  bridge/base/service.c bridge/base/service.h \
   bridge/base/tally.c bridge/base/tally.h \
   bridge/base/text.c bridge/base/text.h \
   bridge/base/wheel.c bridge/base/wheel.h

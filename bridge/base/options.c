@@ -323,6 +323,7 @@ static bool read_secret(const char *label, const char *path, bool secret, char *
 static bool read_secrets(struct options *options, const char *path, GError **error)
 {
     resolve_path(path, &options->xmpp_secret_file);
+    resolve_path(path, &options->xmpp_rooms_secret_file);
     resolve_path(path, &options->auth_key_file);
     resolve_path(path, &options->auth_jwks_file);
     resolve_path(path, &options->calls_turn_secret_file);
@@ -333,6 +334,10 @@ static bool read_secrets(struct options *options, const char *path, GError **err
     if (options->calls_turn_secret_file &&
         !read_secret("[calls] turn_secret_file", options->calls_turn_secret_file, true,
                      &options->calls_turn_secret, error))
+        return false;
+    if (options->xmpp_rooms_secret_file &&
+        !read_secret("[xmpp] rooms_secret_file", options->xmpp_rooms_secret_file, true,
+                     &options->xmpp_rooms_secret, error))
         return false;
     bool shared = g_str_has_prefix(options->auth_algorithm, "HS");
     return !options->auth_key_file || read_secret("[auth] key_file", options->auth_key_file, shared,
@@ -437,6 +442,7 @@ struct options *options_load(const char *path, GError **error)
     bool inline_secret =
         options &&
         ((options->xmpp_secret && !options->xmpp_secret_file) ||
+         (options->xmpp_rooms_secret && !options->xmpp_rooms_secret_file) ||
          (options->auth_key && !options->auth_key_file) ||
          (options->calls_turn_secret && !options->calls_turn_secret_file) ||
          holds_password(options->database_uri) || holds_password(options->cluster_redis));

@@ -95,16 +95,24 @@ bool options_check_given(struct options *options, GError **error)
         return false;
     settle_domain(&options->xmpp_domain);
     settle_domain(&options->xmpp_server_domain);
+    if (!options->xmpp_rooms_domain)
+        options->xmpp_rooms_domain = g_strconcat("rooms.", options->xmpp_domain, NULL);
+    settle_domain(&options->xmpp_rooms_domain);
     number_host(&options->xmpp_host);
     number_host(&options->http_listen);
     number_host(&options->http_admin_listen);
     drop_empty(&options->xmpp_secret_file);
+    drop_empty(&options->xmpp_rooms_secret);
+    drop_empty(&options->xmpp_rooms_secret_file);
     drop_empty(&options->auth_key_file);
     drop_empty(&options->auth_jwks_file);
     drop_empty(&options->calls_turn_secret_file);
     if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
         return complain(error, "[xmpp] secret, secret_file",
                         "exactly one of the two must be given");
+    if (options->xmpp_rooms_secret && options->xmpp_rooms_secret_file)
+        return complain(error, "[xmpp] rooms_secret, rooms_secret_file",
+                        "at most one of the two may be given");
     if (!g_strv_contains(algorithms, options->auth_algorithm))
         return complain(error, "[auth] algorithm", "must be HS256, RS256 or ES256");
     bool key = is_given(options->auth_key);
@@ -133,6 +141,25 @@ static bool is_domain(const char *domain)
            domain[length - 1] != '.' && strstr(domain, "..") == NULL;
 }
 
+static bool check_rooms(const struct options *options, GError **error)
+{
+    const char *domain = options->xmpp_rooms_domain;
+    if (!*domain)
+        return true;
+    if (!is_domain(domain))
+        return complain(error, "[xmpp] rooms_domain",
+                        "must be a domain name such as rooms.app.example.org, or empty");
+    if (strcmp(domain, options->xmpp_domain) == 0 ||
+        strcmp(domain, options->xmpp_server_domain) == 0)
+        return complain(error, "[xmpp] rooms_domain",
+                        "must be another domain than domain and server_domain");
+    if (options->xmpp_rooms_secret && !*options->xmpp_rooms_secret)
+        return complain(error, "[xmpp] rooms_secret_file", "is empty");
+    if (options->xmpp_rooms_secret && strpbrk(options->xmpp_rooms_secret, "\r\n"))
+        return complain(error, "[xmpp] rooms_secret_file", "must have one line only");
+    return true;
+}
+
 static bool check_xmpp(const struct options *options, GError **error)
 {
     if (!is_domain(options->xmpp_domain))
@@ -146,7 +173,7 @@ static bool check_xmpp(const struct options *options, GError **error)
         return complain(error, "[xmpp] secret_file", "is empty");
     if (strpbrk(options->xmpp_secret, "\r\n"))
         return complain(error, "[xmpp] secret_file", "must have one line only");
-    return true;
+    return check_rooms(options, error);
 }
 
 static bool is_address(const char *host)

@@ -190,12 +190,13 @@ static void services_ask(void)
 {
     const struct options *options = ice.core->options;
     ice.ask_at = G_MAXINT64;
-    if (ice.asking || !ice.core->link || !link_is_up(ice.core->link))
+    if (ice.asking || !ice.core->links[SERVICE_USERS] ||
+        !link_is_up(ice.core->links[SERVICE_USERS]))
         return; /* the next link asks */
     g_autoptr(xmpp_stanza_t) iq =
         stanza_new_iq("get", NULL, options->xmpp_domain, options->xmpp_server_domain);
     external_services_add_request(iq);
-    ice.asking = link_request(ice.core->link, iq, ASK_TIMEOUT, services_came, NULL);
+    ice.asking = link_request(ice.core->links[SERVICE_USERS], iq, ASK_TIMEOUT, services_came, NULL);
     if (!ice.asking)
         ice.ask_at = clock_monotonic() + ASK_LEAST;
 }

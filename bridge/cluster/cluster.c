@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who has the lease sends the outbox. With links=one it alone has the link, too; the others hand it
- * what else they have to say, over the bus. */
+/* Who has the lease sends the outbox. With links=one it alone has the links, too; the others hand
+ * it what else they have to say, over the bus. The link of the rooms is the holder's in any case.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -37,12 +38,20 @@
     (3 * G_USEC_PER_SEC) /* what the server sent before it took another link is read               \
                           */
 
+/* The way out of one service. */
+struct way {
+    struct cluster *cluster;
+    enum service service;
+    struct link *link;  /* NULL: this installation does not have the service */
+    bool durable;       /* as was last told */
+    GHashTable *usable; /* char *: other instances whose link stanzas may be handed to */
+};
+
 struct cluster {
     struct core *core;
-    struct link *link;
+    struct way ways[SERVICE_MAX];
     struct redis *redis;
     struct lease *lease;
-    GHashTable *usable; /* char *: other instances whose link stanzas may be handed to */
     GHashTable *linked; /* char * → gint64 *: others that have a link (0), or came then */
     struct link_callbacks callbacks;
     void *callbacks_data;
@@ -51,7 +60,6 @@ struct cluster {
     unsigned spare_count;
     gint64 started;
     bool each;
-    bool durable; /* as the outbox was told */
     gint64 since; /* when lease or link last changed */
     bool leaving;
     guint timer;
@@ -96,68 +104,83 @@ bool cluster_is_connected(const struct cluster *cluster)
 
 /* ---- Which way out --------------------------------------------------------------------------------- */
 
-static bool may_use_link(const struct cluster *cluster)
+static bool way_is_up(const struct way *way)
 {
-    return link_is_up(cluster->link) && (cluster->each || lease_is_held(cluster->lease));
+    return way->link && link_is_up(way->link);
 }
 
-static bool may_hand_over(const struct cluster *cluster)
+static bool may_use_link(const struct way *way)
 {
-    return bus_is_up(cluster->core) && g_hash_table_size(cluster->usable) > 0;
+    const struct cluster *cluster = way->cluster;
+    bool own = cluster->each && way->service == SERVICE_USERS;
+    return way_is_up(way) && (own || lease_is_held(cluster->lease));
 }
 
-bool cluster_reaches_server(const struct cluster *cluster)
+static bool may_hand_over(const struct way *way)
 {
-    return may_use_link(cluster) || may_hand_over(cluster);
+    return bus_is_up(way->cluster->core) && g_hash_table_size(way->usable) > 0;
+}
+
+bool cluster_reaches_server(const struct cluster *cluster, enum service service)
+{
+    const struct way *way = &cluster->ways[service];
+    return may_use_link(way) || may_hand_over(way);
 }
 
 /* Without the bus nothing can be handed over, but what is in the outbox is sent by the holder. */
 bool cluster_has_link(const struct cluster *cluster)
 {
-    return cluster_reaches_server(cluster) ||
+    return cluster_reaches_server(cluster, SERVICE_USERS) ||
            (!bus_is_up(cluster->core) && lease_is_useful(cluster->lease));
 }
 
 static bool sink_ready(void *data)
 {
-    return cluster_reaches_server(data);
+    const struct way *way = data;
+    return may_use_link(way) || may_hand_over(way);
 }
 
 static bool sink_durable(void *data)
 {
-    const struct cluster *cluster = data;
-    return link_is_up(cluster->link) && lease_is_held(cluster->lease) && !cluster->leaving;
+    const struct way *way = data;
+    return way_is_up(way) && lease_is_held(way->cluster->lease) && !way->cluster->leaving;
 }
 
 static enum sink_result sink_send(void *data, xmpp_stanza_t *stanza)
 {
-    struct cluster *cluster = data;
-    if (may_use_link(cluster) && link_send(cluster->link, stanza))
+    struct way *way = data;
+    if (may_use_link(way) && link_send(way->link, stanza))
         return SINK_SENT;
-    if (!link_may_send(cluster->link, stanza))
+    if (!link_may_send(way->link, stanza))
         return SINK_NEVER;
-    if (may_use_link(cluster) || !may_hand_over(cluster))
+    if (may_use_link(way) || !may_hand_over(way))
         return SINK_LATER;
     size_t length = 0;
     g_autofree char *xml = stanza_to_link_text(stanza, &length);
-    bool sent = bus_publish(cluster->core, TOPIC_STANZA, json_pack("{s:s%}", "xml", xml, length));
+    bool sent =
+        bus_publish(way->cluster->core, TOPIC_STANZA,
+                    json_pack("{s:s%, s:i}", "xml", xml, length, "service", (int)way->service));
     metric_add(METRIC_BUS_STANZAS, sent);
     return sent ? SINK_SENT : SINK_LATER;
 }
 
 static bool sink_barrier(void *data, void (*done)(bool delivered, void *data), void *done_data)
 {
-    struct cluster *cluster = data;
-    return link_barrier(cluster->link, done, done_data);
+    struct way *way = data;
+    return link_barrier(way->link, done, done_data);
 }
 
 static void on_stanza(struct core *core, const json_t *message, void *data)
 {
     struct cluster *cluster = data;
     const json_t *xml = json_object_get(message, "xml");
+    json_int_t service = json_integer_value(json_object_get(message, "service"));
     (void)core;
-    if (json_is_string(xml) && sink_durable(cluster))
-        link_send_text(cluster->link, json_string_value(xml), json_string_length(xml));
+    if (!json_is_string(xml) || service < 0 || service >= SERVICE_MAX)
+        return;
+    struct way *way = &cluster->ways[service];
+    if (sink_durable(way))
+        link_send_text(way->link, json_string_value(xml), json_string_length(xml));
 }
 
 /* ---- Answers that came to the wrong link ----------------------------------------------------------- */
@@ -165,7 +188,7 @@ static void on_stanza(struct core *core, const json_t *message, void *data)
 void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result)
 {
     size_t length = 0;
-    if (!cluster || !cluster->each || link_offer(cluster->link, result) ||
+    if (!cluster || !cluster->each || link_offer(cluster->ways[SERVICE_USERS].link, result) ||
         bus_others(cluster->core) == 0)
         return;
     g_autofree char *xml = stanza_to_link_text(result, &length);
@@ -182,7 +205,7 @@ static void text_opened(const char *id, const char *from, void *data)
 static void text_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct cluster *cluster = data;
-    link_offer(cluster->link, stanza);
+    link_offer(cluster->ways[SERVICE_USERS].link, stanza);
 }
 
 static void text_over_limit(const struct stream_header *header, enum stream_limit limit, void *data)
@@ -225,9 +248,10 @@ static void on_answer(struct core *core, const json_t *message, void *data)
 
 static void tell_link(const struct cluster *cluster)
 {
-    bus_publish(
-        cluster->core, TOPIC_LINK,
-        json_pack("{s:b, s:b}", "usable", cluster->durable, "up", link_is_up(cluster->link)));
+    const struct way *users = &cluster->ways[SERVICE_USERS];
+    bus_publish(cluster->core, TOPIC_LINK,
+                json_pack("{s:b, s:b, s:b}", "usable", users->durable, "up", way_is_up(users),
+                          "rooms", cluster->ways[SERVICE_ROOMS].durable));
 }
 
 static void note_link(struct cluster *cluster, const char *instance, gint64 since)
@@ -235,22 +259,30 @@ static void note_link(struct cluster *cluster, const char *instance, gint64 sinc
     g_hash_table_insert(cluster->linked, g_strdup(instance), g_memdup2(&since, sizeof since));
 }
 
+/* True: it is usable, and was not. */
+static bool note_usable(struct way *way, const char *instance, bool usable)
+{
+    if (usable)
+        return g_hash_table_add(way->usable, g_strdup(instance));
+    g_hash_table_remove(way->usable, instance);
+    return false;
+}
+
 static void on_link(struct core *core, const json_t *message, void *data)
 {
     struct cluster *cluster = data;
-    bool usable = json_is_true(json_object_get(message, "usable"));
+    struct way *users = &cluster->ways[SERVICE_USERS];
     const gint64 *known = g_hash_table_lookup(cluster->linked, bus_sender(core));
     if (json_is_true(json_object_get(message, "up")))
         note_link(cluster, bus_sender(core), 0);
     else if (known && *known == 0)
         g_hash_table_remove(cluster->linked, bus_sender(core));
-    if (!usable) {
-        g_hash_table_remove(cluster->usable, bus_sender(core));
-        return;
-    }
-    bool news = g_hash_table_add(cluster->usable, g_strdup(bus_sender(core)));
+    note_usable(&cluster->ways[SERVICE_ROOMS], bus_sender(core),
+                json_is_true(json_object_get(message, "rooms")));
+    bool news =
+        note_usable(users, bus_sender(core), json_is_true(json_object_get(message, "usable")));
     /* What contacts see of this instance's users went with the old link. */
-    if (news && !link_is_up(cluster->link))
+    if (news && !way_is_up(users))
         cluster->reached(core);
 }
 
@@ -272,7 +304,7 @@ static bool is_first(const struct cluster *cluster, unsigned *ret_taken)
 {
     GHashTableIter iter;
     gpointer name, since;
-    bool first = cluster->each && !cluster->leaving && link_is_up(cluster->link);
+    bool first = cluster->each && !cluster->leaving && way_is_up(&cluster->ways[SERVICE_USERS]);
     g_hash_table_iter_init(&iter, cluster->linked);
     while (g_hash_table_iter_next(&iter, &name, &since)) {
         gint64 came = *(gint64 *)since;
@@ -316,7 +348,8 @@ static void on_instance(struct core *core, const char *instance, bool here, void
         tell_link(cluster);
         return;
     }
-    g_hash_table_remove(cluster->usable, instance);
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++)
+        note_usable(&cluster->ways[service], instance, false);
     g_hash_table_remove(cluster->linked, instance);
     fill_places(cluster);
     lease_hurry(cluster->lease);
@@ -324,30 +357,51 @@ static void on_instance(struct core *core, const char *instance, bool here, void
 
 /* ---- The lease ------------------------------------------------------------------------------------- */
 
+/* Whether it is otherwise now. */
+static bool review_way(struct way *way)
+{
+    bool durable = sink_durable(way);
+    bool changed = durable != way->durable;
+    way->durable = durable;
+    if (way->service != SERVICE_USERS)
+        return changed;
+    lease_note_use(way->cluster->lease, durable);
+    struct outbox *outbox = way->cluster->core->outbox;
+    if (changed && durable) {
+        outbox_fence(outbox, lease_epoch(way->cluster->lease));
+        outbox_link_up(outbox);
+    } else if (changed) {
+        outbox_link_down(outbox, link_ended_in_order(way->link));
+    }
+    return changed;
+}
+
 static void review(struct cluster *cluster)
 {
-    bool durable = sink_durable(cluster);
+    bool changed = false;
     metric_set(METRIC_LEASE_HELD, lease_is_held(cluster->lease));
-    lease_note_use(cluster->lease, durable);
-    bool changed = durable != cluster->durable;
-    cluster->durable = durable;
-    if (changed && durable) {
-        outbox_fence(cluster->core->outbox, lease_epoch(cluster->lease));
-        outbox_link_up(cluster->core->outbox);
-    } else if (changed) {
-        outbox_link_down(cluster->core->outbox, link_ended_in_order(cluster->link));
-    }
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++)
+        changed |= review_way(&cluster->ways[service]);
     if (changed)
         tell_link(cluster);
     fill_places(cluster);
+}
+
+/* The links that only the holder has. */
+static void allow_links(struct cluster *cluster, bool allowed)
+{
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        bool own = cluster->each && service == SERVICE_USERS;
+        if (cluster->ways[service].link && !own)
+            link_allow(cluster->ways[service].link, allowed);
+    }
 }
 
 static void gained(void *data)
 {
     struct cluster *cluster = data;
     cluster->since = clock_monotonic();
-    if (!cluster->each)
-        link_allow(cluster->link, !cluster->leaving);
+    allow_links(cluster, !cluster->leaving);
     review(cluster);
 }
 
@@ -357,8 +411,7 @@ static void lost(void *data)
     struct cluster *cluster = data;
     cluster->since = clock_monotonic();
     review(cluster);
-    if (!cluster->each)
-        link_allow(cluster->link, false);
+    allow_links(cluster, false);
 }
 
 void cluster_link_changed(struct cluster *cluster)
@@ -370,18 +423,28 @@ void cluster_link_changed(struct cluster *cluster)
     tell_link(cluster);
 }
 
+/* What belongs to the holder, and this instance is not the holder any more. */
+static void drop_leftover(struct cluster *cluster)
+{
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        bool own = cluster->each && service == SERVICE_USERS;
+        if (!own && way_is_up(&cluster->ways[service]))
+            link_drop(cluster->ways[service].link);
+    }
+}
+
 static gboolean on_tick(gpointer data)
 {
     struct cluster *cluster = data;
+    const struct way *users = &cluster->ways[SERVICE_USERS];
     bool held = lease_is_held(cluster->lease);
     gint64 unchanged = clock_monotonic() - cluster->since;
     review(cluster);
     if (cluster->each && !cluster->leaving && clock_monotonic() - cluster->started > WAIT_TO_JOIN)
-        link_allow(cluster->link, true);
-    if (!held && !cluster->each && link_is_up(cluster->link) && unchanged > LEFTOVER &&
-        archive_is_up(cluster->core->archive))
-        link_drop(cluster->link);
-    if (held && !link_is_up(cluster->link) && unchanged > USELESS && bus_others(cluster->core) > 0)
+        link_allow(users->link, true);
+    if (!held && unchanged > LEFTOVER && archive_is_up(cluster->core->archive))
+        drop_leftover(cluster);
+    if (held && !way_is_up(users) && unchanged > USELESS && bus_others(cluster->core) > 0)
         lease_yield(cluster->lease, USELESS_PAUSE);
     return G_SOURCE_CONTINUE;
 }
@@ -411,7 +474,11 @@ struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core
     cluster->reached = reached;
     cluster->each = strcmp(core->options->xmpp_links, "each") == 0;
     cluster->redis = redis_new(url, &callbacks, cluster);
-    cluster->usable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        GHashTable *usable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        cluster->ways[service] =
+            (struct way){.cluster = cluster, .service = service, .usable = usable};
+    }
     cluster->linked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     bus_init(core, &transport);
     notices_start(core);
@@ -427,19 +494,26 @@ void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callba
     if (!cluster)
         return;
     callbacks->forbidden = true;
+    if (callbacks->service != SERVICE_USERS)
+        return;
     callbacks->shared = cluster->each;
     cluster->callbacks = *callbacks;
     cluster->callbacks_data = data;
 }
 
-void cluster_start(struct cluster *cluster, struct link *link)
+void cluster_start(struct cluster *cluster)
 {
     if (!cluster)
         return;
     struct core *core = cluster->core;
     struct lease_callbacks callbacks = {gained, lost};
-    cluster->link = link;
-    core->sink = (struct stanza_sink){cluster, sink_ready, sink_send, sink_barrier, sink_durable};
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        struct way *way = &cluster->ways[service];
+        way->link = core->links[service];
+        if (way->link)
+            core->sinks[service] =
+                (struct stanza_sink){way, sink_ready, sink_send, sink_barrier, sink_durable};
+    }
     cluster->since = cluster->started = clock_monotonic();
     cluster->lease = lease_new(core, LEASE, &callbacks, cluster);
     cluster->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, cluster);
@@ -455,8 +529,13 @@ void cluster_leave(struct cluster *cluster)
         return;
     cluster->leaving = true;
     review(cluster); /* closes the spares, too */
-    link_allow(cluster->link, false);
-    link_drop(cluster->link); /* what the server has sent is still taken in */
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
+        struct link *link = cluster->ways[service].link;
+        if (!link)
+            continue;
+        link_allow(link, false);
+        link_drop(link); /* what the server has sent is still taken in */
+    }
     lease_yield(cluster->lease, 3600);
     bus_leave(cluster->core);
 }
@@ -474,7 +553,8 @@ void cluster_free(struct cluster *cluster)
     fanout_clear(cluster->core);
     elsewhere_clear(cluster->core);
     bus_clear(cluster->core);
-    g_hash_table_unref(cluster->usable);
+    for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++)
+        g_hash_table_unref(cluster->ways[service].usable);
     g_hash_table_unref(cluster->linked);
     g_free(cluster);
 }

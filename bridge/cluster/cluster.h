@@ -8,6 +8,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/service.h"
+
 struct cluster;
 struct core;
 struct link;
@@ -20,9 +22,10 @@ struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core
 /* After the archive and the link have gone. NULL is fine, as everywhere here. */
 void cluster_free(struct cluster *cluster);
 
-/* What the link has to be told before it is made, and then the link: takes over core->sink. */
+/* What a link has to be told before it is made. When core->links are there, takes over core->sinks.
+ */
 void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data);
-void cluster_start(struct cluster *cluster, struct link *link);
+void cluster_start(struct cluster *cluster);
 
 void cluster_archive_up(struct cluster *cluster, const struct log_state *log);
 void cluster_link_changed(struct cluster *cluster);
@@ -33,7 +36,7 @@ void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result);
 void cluster_leave(struct cluster *cluster);
 
 bool cluster_is_connected(const struct cluster *cluster); /* to Redis */
-/* Whether stanzas find a way out, here or through another instance. */
-bool cluster_reaches_server(const struct cluster *cluster);
+/* Whether stanzas of SERVICE find a way out, here or through another instance. */
+bool cluster_reaches_server(const struct cluster *cluster, enum service service);
 /* Whether there is a link at any instance; also while the instances cannot hear each other. */
 bool cluster_has_link(const struct cluster *cluster);

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/service.h"
 #include "bridge/core/stanza_out.h"
 
 struct account;
@@ -35,8 +36,8 @@ struct watch;
 struct core {
     const struct options *options;
     struct archive *archive;
-    struct stanza_sink sink;
-    struct link *link; /* this process's own: for IQ requests of features */
+    struct stanza_sink sinks[SERVICE_MAX];
+    struct link *links[SERVICE_MAX]; /* this process's own: for IQ requests of features; or NULL */
     struct outbox *outbox;
     struct bus *bus;       /* NULL: no other instances */
     struct fanout *fanout; /* these three likewise */

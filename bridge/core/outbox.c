@@ -124,7 +124,7 @@ static void give_up_entry(struct outbox *outbox, const struct outbox_entry *entr
 
 static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 {
-    const struct stanza_sink *sink = &outbox->core->sink;
+    const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
     if (outbox->unproven + outbox->pinged >= WINDOW)
         return false;
     g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
@@ -144,7 +144,7 @@ static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 
 static bool sink_ready(const struct outbox *outbox)
 {
-    const struct stanza_sink *sink = &outbox->core->sink;
+    const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
     if (sink->durable)
         return sink->durable(sink->link);
     return sink->ready && sink->ready(sink->link);
@@ -303,7 +303,7 @@ static void ping_done(bool delivered, void *data)
 
 static void ping(struct outbox *outbox)
 {
-    const struct stanza_sink *sink = &outbox->core->sink;
+    const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
     if (outbox->pinging || !sink_ready(outbox))
         return;
     outbox->ping_covers = outbox->sent;

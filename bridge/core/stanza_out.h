@@ -16,7 +16,8 @@ enum sink_result {
     SINK_NEVER  /* not a stanza that may go out, whenever it is tried */
 };
 
-/* The way to the XMPP server, handed in by the wiring so that core does not know the link. */
+/* The way of one of our domains to the XMPP server, handed in by the wiring so that core does not
+ * know the link. */
 struct stanza_sink {
     void *link;
     bool (*ready)(void *link);
@@ -30,6 +31,7 @@ struct stanza_sink {
     bool (*durable)(void *link);
 };
 
-/* Sends STANZA (borrowed). False when the link is down or takes no more, or the process is going
- * down; a stanza that may never go out is logged and dropped, and counts as sent. */
+/* Sends STANZA (borrowed) by the link of the domain that it is from. False when the link is down or
+ * takes no more, or the process is going down; a stanza that may never go out is logged and
+ * dropped, and counts as sent. */
 bool stanza_out(struct core *core, xmpp_stanza_t *stanza);

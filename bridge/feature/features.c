@@ -30,6 +30,7 @@ extern const struct feature feature_receipt;
 extern const struct feature feature_request;
 extern const struct feature feature_retention;
 extern const struct feature feature_session;
+extern const struct feature feature_rooms;
 extern const struct feature feature_search;
 extern const struct feature feature_sync;
 extern const struct feature feature_throttle;
@@ -42,23 +43,41 @@ extern const struct feature feature_version;
 extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
-    &feature_throttle,    &feature_capabilities,
-    &feature_session,     &feature_limits,
-    &feature_retention,   &feature_description,
-    &feature_user,        &feature_avatar,
-    &feature_user_search, &feature_pep,
-    &feature_peer,        &feature_conversation,
-    &feature_group,       &feature_typing,
-    &feature_message,     &feature_search,
-    &feature_watch,       &feature_audience,
-    &feature_sync,        &feature_follow,
-    &feature_presence,    &feature_block,
-    &feature_privacy,     &feature_receipt,
-    &feature_request,     &feature_contact,
-    &feature_disco,       &feature_ping,
-    &feature_version,     &feature_time,
-    &feature_last,        &feature_vcard,
-    &feature_ice,         NULL,
+    &feature_throttle,
+    &feature_capabilities,
+    &feature_session,
+    &feature_limits,
+    &feature_retention,
+    &feature_description,
+    &feature_user,
+    &feature_avatar,
+    &feature_user_search,
+    &feature_pep,
+    &feature_peer,
+    &feature_conversation,
+    &feature_group,
+    &feature_typing,
+    &feature_message,
+    &feature_search,
+    &feature_watch,
+    &feature_audience,
+    &feature_sync,
+    &feature_follow,
+    &feature_presence,
+    &feature_block,
+    &feature_privacy,
+    &feature_receipt,
+    &feature_request,
+    &feature_contact,
+    &feature_disco,
+    &feature_ping,
+    &feature_version,
+    &feature_time,
+    &feature_last,
+    &feature_vcard,
+    &feature_rooms,
+    &feature_ice,
+    NULL,
 };
 
 const struct job_kind *const *features_jobs(void)

@@ -21,6 +21,7 @@ libfeature_a_SOURCES = \
   bridge/feature/receipt.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \
+  bridge/feature/rooms.c \
   bridge/feature/search.c \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \

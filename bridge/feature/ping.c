@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XMPP ping (XEP-0199) of the domain, of hosted users and of their /rest. */
+/* XMPP ping (XEP-0199) of the domains, of hosted users and of their /rest. */
 #include "config.h"
 
 #include "bridge/core/feature.h"
@@ -27,7 +27,7 @@ static bool on_user(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"iq", "get", "ping", NS_PING, TARGET_DOMAIN, .claim = on_domain},
+    {"iq", "get", "ping", NS_PING, TARGET_DOMAIN | TARGET_ROOMS, .claim = on_domain},
     {"iq", "get", "ping", NS_PING, TARGET_USER | TARGET_RESOURCE, .claim = on_user},
     {0},
 };

@@ -51,9 +51,9 @@ static bool on_stanza(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {.stanza = "message", .targets = TARGET_ANY, .admit = on_stanza},
-    {.stanza = "presence", .targets = TARGET_ANY, .admit = on_stanza},
-    {.stanza = "iq", .targets = TARGET_ANY, .admit = on_stanza},
+    {.stanza = "message", .targets = TARGET_EVERY, .admit = on_stanza},
+    {.stanza = "presence", .targets = TARGET_EVERY, .admit = on_stanza},
+    {.stanza = "iq", .targets = TARGET_EVERY, .admit = on_stanza},
     {0},
 };
 

@@ -121,7 +121,7 @@ static void domain_answered(xmpp_stanza_t *answer, void *data)
     struct lookup *lookup = data;
     bool answers = answer && is_there(answer);
     /* Without an answer nothing is known of the domain when our own link has gone. */
-    const struct link *link = lookup->request->core->link;
+    const struct link *link = lookup->request->core->links[SERVICE_USERS];
     if (answer || (link && link_is_up(link)))
         remember(lookup->domain, answers);
     if (lookup->request->core->archive)
@@ -136,7 +136,8 @@ static void ask_domain(struct lookup *lookup)
     g_autoptr(xmpp_stanza_t) iq =
         stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
     disco_info_add_request(iq, NULL);
-    if (!core->link || !link_request(core->link, iq, ASK_SECONDS, domain_answered, lookup))
+    if (!core->links[SERVICE_USERS] ||
+        !link_request(core->links[SERVICE_USERS], iq, ASK_SECONDS, domain_answered, lookup))
         lookup_answer(lookup, false);
 }
 

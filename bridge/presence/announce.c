@@ -166,8 +166,8 @@ static gboolean on_pace(gpointer data)
     const struct core *core = announcer->core;
     if (announcer->busy)
         return G_SOURCE_CONTINUE;
-    if (!core->sink.ready(core->sink.link) || !archive_is_up(core->archive) ||
-        !online_next(announcer->online, &announcer->notice)) {
+    if (!core->sinks[SERVICE_USERS].ready(core->sinks[SERVICE_USERS].link) ||
+        !archive_is_up(core->archive) || !online_next(announcer->online, &announcer->notice)) {
         announcer->pace = 0; /* the tick starts it again */
         return G_SOURCE_REMOVE;
     }
@@ -217,7 +217,7 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
 static bool may_recover(const struct announcer *announcer)
 {
     const struct core *core = announcer->core;
-    return !core->bus || (core->sink.durable(core->sink.link) &&
+    return !core->bus || (core->sinks[SERVICE_USERS].durable(core->sinks[SERVICE_USERS].link) &&
                           clock_monotonic() - announcer->settled > SETTLING);
 }
 
@@ -265,7 +265,8 @@ static gboolean on_tick(gpointer data)
     struct announcer *announcer = data;
     const struct core *core = announcer->core;
     online_expire(announcer->online, clock_monotonic());
-    if (!core->sink.ready(core->sink.link) || !archive_is_up(core->archive))
+    if (!core->sinks[SERVICE_USERS].ready(core->sinks[SERVICE_USERS].link) ||
+        !archive_is_up(core->archive))
         return G_SOURCE_CONTINUE;
     if (!announcer->recovered && !announcer->recovering && may_recover(announcer))
         recover(announcer);

@@ -136,7 +136,7 @@ static void ask(struct core *core, const char *from, const char *to, struct ques
     if (g_hash_table_size(table) >= KNOWN_MAX)
         g_hash_table_remove_all(table);
     note_asked(question->ver, g_strndup(to, strcspn(to, "/")));
-    if (!link_request(core->link, iq, TIMEOUT_SECONDS, answered, question))
+    if (!link_request(core->links[SERVICE_USERS], iq, TIMEOUT_SECONDS, answered, question))
         answered(NULL, question);
 }
 

@@ -103,7 +103,8 @@ static bool ask_last(const struct account *account, struct question *question)
 {
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, account->full_jid, question->jid);
     stanza_add(iq, "query", NS_LAST);
-    return link_request(question->core->link, iq, LAST_TIMEOUT, last_answered, question);
+    return link_request(question->core->links[SERVICE_USERS], iq, LAST_TIMEOUT, last_answered,
+                        question);
 }
 
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)
@@ -137,7 +138,7 @@ static void ask(struct watch *watch, struct question *question)
 static gboolean on_pace(gpointer data)
 {
     struct watch *watch = data;
-    const struct stanza_sink *sink = &watch->core->sink;
+    const struct stanza_sink *sink = &watch->core->sinks[SERVICE_USERS];
     if (watch->questions.length > 0 && sink->ready(sink->link)) {
         ask(watch, g_queue_pop_head(&watch->questions));
         return G_SOURCE_CONTINUE;

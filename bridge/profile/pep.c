@@ -375,7 +375,7 @@ static void caps_found(GHashTable *set, void *data)
 static void relation_read(const struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error != ERROR_NONE || !relation->user_side.shows || !job->core->link) {
+    if (error != ERROR_NONE || !relation->user_side.shows || !job->core->links[SERVICE_USERS]) {
         job_free(job);
         return;
     }

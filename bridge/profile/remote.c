@@ -252,7 +252,7 @@ static void fetch(struct look *look)
         pubsub_request_add(iq, NS_AVATAR_DATA, look->hash);
     else
         stanza_add(iq, "vCard", NS_VCARD);
-    struct link *link = look->core->link;
+    struct link *link = look->core->links[SERVICE_USERS];
     if (!link || !link_request(link, iq, FETCH_SECONDS, data ? data_came : card_came, look))
         give_up(look);
 }

@@ -16,21 +16,19 @@
 #include "xep/ns.h"
 #include "xep/stanza.h"
 
-static bool is_on(const struct jid_parts *address, const char *domain)
+static enum stanza_target target_of(enum service service, const char *to)
 {
-    return address->domain_length == strlen(domain) &&
-           g_ascii_strncasecmp(address->domain, domain, address->domain_length) == 0;
-}
-
-static enum stanza_target target_of(const char *to)
-{
+    bool rooms = service == SERVICE_ROOMS;
     if (strchr(to, '/'))
-        return TARGET_RESOURCE;
-    return strchr(to, '@') ? TARGET_USER : TARGET_DOMAIN;
+        return rooms ? TARGET_OCCUPANT : TARGET_RESOURCE;
+    if (strchr(to, '@'))
+        return rooms ? TARGET_ROOM : TARGET_USER;
+    return rooms ? TARGET_ROOMS : TARGET_DOMAIN;
 }
 
 /* Why STANZA must not go any further; NULL: it may. */
-static const char *objection(const struct options *options, xmpp_stanza_t *stanza)
+static const char *objection(const struct options *options, enum service service,
+                             xmpp_stanza_t *stanza)
 {
     const char *from = stanza_attr(stanza, "from");
     const char *to = stanza_attr(stanza, "to");
@@ -39,9 +37,9 @@ static const char *objection(const struct options *options, xmpp_stanza_t *stanz
         return "foreign-namespace"; /* no stanza, whatever its name is */
     if (!from || !jid_split(from, &parts))
         return "no-sender";
-    if (is_on(&parts, options->xmpp_domain))
+    if (service_of(options, from) != SERVICE_MAX)
         return "our-own-sender";
-    if (!to || !jid_split(to, &parts) || !is_on(&parts, options->xmpp_domain))
+    if (!to || !jid_split(to, &parts) || service_of(options, to) != service)
         return "not-for-us";
     if (g_str_equal(stanza_name(stanza), "message") && carbon_parse(stanza) != CARBON_NONE)
         return "carbon";
@@ -144,8 +142,6 @@ static const char *nonsense(const struct stanza_handler *handler)
         return "has a name without namespace";
     if ((phase == PHASE_CLAIM) != (handler->ns != NULL) && phase != PHASE_OBSERVE)
         return "claims are of payloads, admit and fallback of whole stanzas";
-    if (strcmp(handler->stanza, "iq") == 0 && phase == PHASE_FALLBACK)
-        return "nobody but the dispatcher answers an IQ that is not claimed";
     return NULL;
 }
 
@@ -310,9 +306,10 @@ static const char *effective_type(xmpp_stanza_t *stanza)
     return g_str_equal(name, "presence") ? "available" : "";
 }
 
-void dispatch_stanza(struct dispatch *dispatch, struct link *link, xmpp_stanza_t *stanza)
+void dispatch_stanza(struct dispatch *dispatch, enum service service, struct link *link,
+                     xmpp_stanza_t *stanza)
 {
-    const char *wrong = objection(dispatch->options, stanza);
+    const char *wrong = objection(dispatch->options, service, stanza);
     if (wrong) {
         metric_add(METRIC_STANZAS_REFUSED, 1);
         log_debug(AREA_STANZA, "dropped", "reason=%s", wrong);
@@ -337,7 +334,8 @@ void dispatch_stanza(struct dispatch *dispatch, struct link *link, xmpp_stanza_t
         .from_bare = from_bare,
         .to = to,
         .to_bare = to_bare,
-        .target = target_of(to),
+        .service = service,
+        .target = target_of(service, to),
         .link = link,
         .data = dispatch->data,
     };

@@ -8,6 +8,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/service.h"
+
 struct dispatch;
 struct link;
 struct options;
@@ -17,7 +19,12 @@ enum stanza_target {
     TARGET_DOMAIN = 1 << 0,   /* app.example.org */
     TARGET_USER = 1 << 1,     /* alice@app.example.org */
     TARGET_RESOURCE = 1 << 2, /* alice@app.example.org/rest (or any other resource) */
-    TARGET_ANY = 7
+    TARGET_ANY = 7,
+    TARGET_ROOMS = 1 << 3,    /* rooms.app.example.org */
+    TARGET_ROOM = 1 << 4,     /* team@rooms.app.example.org */
+    TARGET_OCCUPANT = 1 << 5, /* team@rooms.app.example.org/Ann */
+    TARGET_ANY_ROOM = 7 << 3,
+    TARGET_EVERY = TARGET_ANY | TARGET_ANY_ROOM
 };
 
 struct stanza_context {
@@ -28,6 +35,7 @@ struct stanza_context {
     const char *from_bare;
     const char *to;
     const char *to_bare;
+    enum service service; /* whose link it came by */
     enum stanza_target target;
     struct link *link;
     void *data; /* the dispatcher's data: the core */
@@ -48,8 +56,8 @@ struct stanza_handler {
      * stanza, with the first payload that fits. */
     void (*observe)(const struct stanza_context *context);
     /* 3. Deals with a payload, and with all that is beside it; false: not with this one. Payloads
-     * are offered in their order in the stanza. An IQ is dealt with in this phase only, and its
-     * handler answers, now or later, exactly once. */
+     * are offered in their order in the stanza. Who deals with an IQ answers it, now or later,
+     * exactly once. */
     bool (*claim)(const struct stanza_context *context);
     /* 4. Deals with what nobody has claimed; false: not with this one. A row that names the type
      * is asked before one for any. */
@@ -66,9 +74,10 @@ void dispatch_free(struct dispatch *dispatch); /* NULL is fine */
 bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct stanza_handler *rows,
                   GError **error);
 
-/* Called for every stanza of the link. Answers IQs nobody handles with service-unavailable, a
- * malformed one with bad-request (not exactly one child, no or an unknown type); never answers an
- * error or a result. Drops, and counts in trestle_stanzas_refused_total: carbons (nobody above us
- * could send them), anything claiming to come from our own domain, and what is not addressed to it.
- */
-void dispatch_stanza(struct dispatch *dispatch, struct link *link, xmpp_stanza_t *stanza);
+/* Called for every stanza of LINK, which is the one of SERVICE. Answers IQs nobody handles with
+ * service-unavailable, a malformed one with bad-request (not exactly one child, no or an unknown
+ * type); never answers an error or a result. Drops, and counts in trestle_stanzas_refused_total:
+ * carbons (nobody above us could send them), anything claiming to come from a domain of our own,
+ * and what is not addressed to that of SERVICE. */
+void dispatch_stanza(struct dispatch *dispatch, enum service service, struct link *link,
+                     xmpp_stanza_t *stanza);

@@ -106,7 +106,8 @@ static void enter(struct link *link, enum link_state state)
     link->since = clock_monotonic();
     log_debug(AREA_LINK, "state", "from=%s to=%s", state_names[old], state_names[state]);
     if (!link->callbacks.spare)
-        metric_set(METRIC_LINK_UP, state == LINK_UP);
+        metric_set(link->callbacks.service == SERVICE_ROOMS ? METRIC_ROOMS_LINK_UP : METRIC_LINK_UP,
+                   state == LINK_UP);
     if (state == LINK_WAITING || state == LINK_CLOSED) {
         drop_connection(link);
         pending_iq_fail_all(link->pending);
@@ -136,12 +137,16 @@ void link_lost(struct link *link, enum retry_pace pace, const char *problem)
     gint64 wait = (gint64)((double)base * g_random_double_range(0.8, 1.2));
     link->retry_at = now + MIN(wait, RETRY_MOST);
     link->retry_delay = MIN(link->retry_delay * 2, RETRY_MOST);
+    const char *without = link->callbacks.without;
+    bool known = without && link->state != LINK_UP && g_strcmp0(link->problem, problem) == 0;
     char *copy = g_strdup(problem); /* PROBLEM may be the string that is replaced */
+    log_event(known ? LOG_DEBUG : LOG_WARNING, AREA_LINK,
+              link->state == LINK_UP ? "lost" : "failed",
+              "domain=%s state=%s retry_ms=%" G_GINT64_FORMAT " reason=\"%s%s%s\"", link->domain,
+              state_names[link->state], (link->retry_at - now) / MILLISECOND, problem,
+              without ? "; " : "", without ? without : "");
     g_free(link->problem);
     link->problem = copy;
-    log_warning(AREA_LINK, link->state == LINK_UP ? "lost" : "failed",
-                "domain=%s state=%s retry_ms=%" G_GINT64_FORMAT " reason=\"%s\"", link->domain,
-                state_names[link->state], (link->retry_at - now) / MILLISECOND, problem);
     enter(link, LINK_WAITING);
 }
 
@@ -566,10 +571,10 @@ static void read_options(struct link *link, const struct options *options)
         .children = (unsigned)options->xmpp_children_max,
         .attributes = (unsigned)options->xmpp_attributes_max,
     };
-    link->domain = g_strdup(options->xmpp_domain);
+    link->domain = g_strdup(service_domain(options, link->callbacks.service));
     link->server_domain = g_strdup(options->xmpp_server_domain);
     link->host = g_strdup(options->xmpp_host);
-    link->secret = g_strdup(options->xmpp_secret ? options->xmpp_secret : "");
+    link->secret = g_strdup(service_secret(options, link->callbacks.service));
     link->port = (guint16)options->xmpp_port;
     link->ping_interval = options->xmpp_ping_interval * SECOND;
     link->ping_timeout = options->xmpp_ping_timeout * SECOND;
@@ -579,8 +584,8 @@ struct link *link_new(const struct options *options, const struct link_callbacks
                       void *data)
 {
     struct link *link = g_new0(struct link, 1);
-    read_options(link, options);
     link->callbacks = *callbacks;
+    read_options(link, options);
     link->data = data;
     link->watch = (struct loop_watch){.fd = -1, .ready = on_ready};
     link->retry_delay = RETRY_FIRST;
@@ -650,6 +655,11 @@ void link_drop(struct link *link)
         link->since = clock_monotonic();
     }
     release(link);
+}
+
+enum service link_service(const struct link *link)
+{
+    return link->callbacks.service;
 }
 
 bool link_is_up(const struct link *link)

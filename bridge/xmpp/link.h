@@ -7,6 +7,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/service.h"
+
 struct link;
 struct options;
 
@@ -31,6 +33,10 @@ struct link_callbacks {
     void (*stanza)(xmpp_stanza_t *stanza, void *data);
     /* An IQ result or error nobody here waits for, borrowed; NULL: it is dropped. */
     void (*unclaimed)(xmpp_stanza_t *result, void *data);
+    enum service service; /* whose domain it is of; SERVICE_USERS by default */
+    /* Not NULL: the program works without this link, and this says what to do about it. Only the
+     * first failure of a kind is a warning. */
+    const char *without;
     bool forbidden; /* does not connect before link_allow */
     bool shared;    /* one of several links of the domain: answers may come to another one */
     bool spare;     /* besides the one that the metrics tell of */
@@ -50,6 +56,7 @@ void link_allow(struct link *link, bool allowed);
  * read, until it ends its side or three seconds are over. `down` follows then. */
 void link_drop(struct link *link);
 
+enum service link_service(const struct link *link);
 bool link_is_up(const struct link *link);
 enum link_state link_state(const struct link *link);
 /* Whether the last stream ended with a closing tag or a stream error, so that the server was well

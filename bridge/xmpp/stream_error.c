@@ -25,7 +25,7 @@ static const struct stream_error table[] = {
     {"host-gone", RETRY_BACKOFF, RETRY_BACKOFF,
      "the server no longer serves this component domain; check its configuration"},
     {"host-unknown", RETRY_BACKOFF, RETRY_BACKOFF,
-     "the server has no component of this name; check xmpp.domain here and the component's "
+     "the server has no component of this name; check the domain here and the component's "
      "configuration there"},
     {"improper-addressing", RETRY_BACKOFF, RETRY_BACKOFF, OUR_FAULT},
     {"internal-server-error", RETRY_BACKOFF, RETRY_BACKOFF, NULL},

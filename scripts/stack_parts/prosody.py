@@ -43,6 +43,7 @@ Component "{app}"
 
 Component "{rooms}"
     component_secret = "{secret}"
+    component_conflict_resolve = "{conflict}"
 """
 
 

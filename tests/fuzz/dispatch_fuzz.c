@@ -72,7 +72,7 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
     bool final = g_strcmp0(type, "error") == 0 || (iq && g_strcmp0(type, "result") == 0);
     (void)data;
     handled = answered = 0;
-    dispatch_stanza(dispatch, NULL, stanza);
+    dispatch_stanza(dispatch, SERVICE_USERS, NULL, stanza);
     require(handled + answered <= 1);
     require(answered == 0 || (iq && !final));
 }

@@ -76,7 +76,7 @@ def test_probes_name_the_part(stack, without_database):
     without_database()
     status, body = fault.admin(stack, "/readyz")
     assert status == 503
-    assert body["parts"] == {"database": "down", "link": "up"}
+    assert body["parts"] == {"database": "down", "link": "up", "rooms_link": "up"}
     assert fault.admin(stack, "/livez")[0] == 200
     stack.restart("postgres")
     fault.wait_ready(stack)

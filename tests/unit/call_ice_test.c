@@ -53,7 +53,7 @@ static void start(const char *stun, const char *turn)
     set(&options->calls_stun, stun);
     set(&options->calls_turn, turn);
     set(&options->calls_turn_secret, "north");
-    core = (struct core){.options = options, .link = (struct link *)&core};
+    core = (struct core){.options = options, .links[SERVICE_USERS] = (struct link *)&core};
     asked = 0;
     ice_start(&core);
 }

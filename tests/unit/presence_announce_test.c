@@ -79,7 +79,7 @@ static void start(void)
     memset(&core, 0, sizeof core);
     core.options = options = options_new();
     core.archive = (void *)&core; /* the fake one does not look at it */
-    core.sink = (struct stanza_sink){.ready = ready, .send = send_stanza};
+    core.sinks[SERVICE_USERS] = (struct stanza_sink){.ready = ready, .send = send_stanza};
     sent = g_string_new(NULL);
     loop_start();
     core.accounts = accounts_new();

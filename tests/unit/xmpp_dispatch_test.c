@@ -196,7 +196,7 @@ static const struct {
 
 static void on_stanza(xmpp_stanza_t *stanza, void *data)
 {
-    dispatch_stanza(data, NULL, stanza);
+    dispatch_stanza(data, SERVICE_USERS, NULL, stanza);
 }
 
 static void on_opened(const char *id, const char *from, void *data)
@@ -284,7 +284,7 @@ START_TEST(handler_is_told_who_and_whom)
     stanza_set(stanza, "to", "alice@app.example.org/rest");
     struct dispatch *dispatch = dispatch_new(options, (char[]){"core"});
     ck_assert(dispatch_add(dispatch, "one", table, NULL));
-    dispatch_stanza(dispatch, NULL, stanza);
+    dispatch_stanza(dispatch, SERVICE_USERS, NULL, stanza);
     ck_assert_str_eq(outcome->str, "seen");
     g_string_free(outcome, TRUE);
     dispatch_free(dispatch);
@@ -316,7 +316,6 @@ static const struct {
     {{ANY_PING, .claim = handle_ping, .admit = handle_ping}, "must have one function"},
     {{ANY_PING, .fallback = handle_ping}, "claims are of payloads"},
     {{"message", NULL, NULL, NULL, TARGET_ANY, .claim = handle_chat}, "claims are of payloads"},
-    {{"iq", "get", NULL, NULL, TARGET_ANY, .fallback = handle_ping}, "nobody but the dispatcher"},
     {{"message", NULL, "body", NULL, TARGET_ANY, .observe = see_every}, "name without namespace"},
     {{"message", NULL, NULL, NS_MARKERS, 0, .observe = see_every}, "has no targets"},
     {{"stanza", NULL, NULL, NS_MARKERS, TARGET_ANY, .observe = see_every}, "no such stanza"},

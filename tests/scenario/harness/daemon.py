@@ -61,7 +61,7 @@ class Daemon:
                      "admin": f"http://127.0.0.1:{admin}", "database": uri, "jwt": jwt}
         self.settings = {
             "xmpp": {"domain": self.app_domain, "server_domain": server_domain,
-                     "port": xmpp_port or free_port(), "secret": self.secret},
+                     "port": xmpp_port or free_port(), "secret": self.secret, "rooms_domain": ""},
             "database": {"uri": uri}, "http": {"port": port, "admin_port": admin},
             # Tests send as fast as they can; those of the limits set their own.
             "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",

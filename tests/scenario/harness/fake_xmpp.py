@@ -17,8 +17,9 @@ STREAM = "http://etherx.jabber.org/streams"
 
 
 class FakeXmpp:
-    def __init__(self, domain="example.org", secret="s3cret"):
-        self.domain, self.secret = domain, secret
+    def __init__(self, domain="example.org", secret="s3cret", unknown=()):
+        """unknown: components that it does not have."""
+        self.domain, self.secret, self.unknown = domain, secret, unknown
         self.inbox = Inbox("fake XMPP server")
         self.answer_pings = True
         self.streams = 0
@@ -56,6 +57,10 @@ class FakeXmpp:
                     if event == "start" and depth == 1:
                         connection.sendall((f"<stream:stream xmlns='{ACCEPT}' xmlns:stream='{STREAM}' "
                                             f"id='fake' from='app.{self.domain}'>").encode())
+                        if element.get("to") in self.unknown:
+                            connection.sendall(b"<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:"
+                                               b"xmpp-streams'/></stream:error></stream:stream>")
+                            return
                     elif event == "end" and depth == 1:
                         self._on_element(connection, element)
         except OSError:
@@ -79,10 +84,15 @@ class FakeXmpp:
             part.tag = part.tag.replace(f"{{{ACCEPT}}}", "{jabber:client}")
         stanza = Stanza(element)
         if self.answer_pings and stanza.to == self.domain and stanza.has("urn:xmpp:ping", "ping"):
-            if self.answer_pings:
-                self.send(f"<iq type='result' from='{self.domain}' to='{stanza.sender}' id='{stanza.id}'/>")
+            with self._sending:
+                connection.sendall(f"<iq type='result' from='{self.domain}' to='{stanza.sender}' "
+                                   f"id='{stanza.id}'/>".encode())
             return
         self.inbox.put(stanza)
+
+    def hang_up(self):
+        """Ends the newest stream."""
+        self._connection.shutdown(socket.SHUT_RDWR)
 
     def wait_stream(self, number=1):
         """Until the bridge has opened its number-th stream."""

@@ -43,6 +43,10 @@ class Stack:
     def app_domain(self):
         return self.info["component"]["domain"]
 
+    @property
+    def rooms_domain(self):
+        return self.info["component"]["rooms"]
+
     def account(self, user):
         return next(a for a in self.info["accounts"] if a["jid"].partition("@")[0] == user)
 
