@@ -67,6 +67,26 @@ void request_watch(struct request *request, void (*left)(struct request *request
         request->transport->watch(request, left);
 }
 
+void request_read_body(struct request *request, const struct body_reader *reader)
+{
+    g_return_if_fail(request->operation->raw_stream > 0);
+    request->transport->read_body(request, reader);
+}
+
+void request_body_resume(struct request *request)
+{
+    request->transport->resume_body(request);
+}
+
+void request_fail_body(struct request *request, enum error_code error)
+{
+    if (error == ERROR_TOO_LARGE)
+        request_fail_large(request, "the body is too large",
+                           (gint64)request->operation->raw_stream);
+    else
+        request_fail(request, error, NULL);
+}
+
 void request_reply_bytes(struct request *request, const struct reply_bytes *content)
 {
     if (request->transport->reply_bytes)

@@ -64,9 +64,9 @@ struct operation {
                         * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
     unsigned errors;   /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */
-    /* REST only: the body is raw bytes, at most so many, in request->raw, instead of JSON. 0: JSON
-     */
-    size_t raw_max;
+    /* REST only: the body is raw bytes, at most so many, which the handler reads with
+     * request_read_body(); it is called before they arrive. 0: the body is JSON. */
+    size_t raw_stream;
 };
 
 /* An answer that is no JSON (REST only). */
@@ -86,6 +86,18 @@ static inline bool operation_is_last(const struct operation *row)
  * that follow from its fields and flags. */
 unsigned operation_errors(const struct operation *operation);
 
+/* Who reads the body of an operation with raw_stream, piece by piece. An answer ends the reading;
+ * what the client still sends is ignored then. */
+struct body_reader {
+    /* Takes what it can of LENGTH bytes and says how much. The rest is kept, and the client waits,
+     * until request_body_resume(), which is called later. */
+    size_t (*piece)(struct request *request, const char *bytes, size_t length);
+    /* ERROR_NONE: that was all of the body. Otherwise it will never be complete: ERROR_TOO_LARGE,
+     * ERROR_UPLOAD_TIMEOUT (too slow), or ERROR_BAD_REQUEST (the client has left). Called once,
+     * unless the request was answered before; it still has to be, see request_fail_body(). */
+    void (*ended)(struct request *request, enum error_code error);
+};
+
 /* How an answer travels back. Called exactly once per request; afterwards the transport frees it.
  */
 struct request_transport {
@@ -100,6 +112,9 @@ struct request_transport {
                              const struct stream_owner *owner);
     /* See request_watch. NULL: this transport does not tell. */
     void (*watch)(struct request *request, void (*left)(struct request *request));
+    /* See request_read_body; of transports that run operations with raw_stream. */
+    void (*read_body)(struct request *request, const struct body_reader *reader);
+    void (*resume_body)(struct request *request);
 };
 
 struct request {
@@ -110,8 +125,8 @@ struct request {
     const struct subscriber *origin; /* the socket it came by, only to be compared; NULL: none */
     struct field_value values[REQUEST_VALUES_MAX]; /* values[i] belongs to operation->fields[i] */
     json_t *body;         /* keeps the text of values alive; reference held, may be NULL */
-    GBytes *raw;          /* the body of an operation with raw_max; else NULL */
-    const char *raw_type; /* its Content-Type as sent; valid during the handler's call; or NULL */
+    const char *raw_type; /* of an operation with raw_stream: its Content-Type as sent; valid during
+                             the handler's call; or NULL */
     char id[UUID_TEXT_SIZE]; /* request_id of problems and log lines */
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
@@ -148,6 +163,14 @@ void request_reply_row(const struct rows *rows, enum error_code error, void *dat
 /* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The
  * request still has to be answered. */
 void request_watch(struct request *request, void (*left)(struct request *request));
+
+/* Lets the body of REQUEST, whose operation has raw_stream, come in to READER (copied), now and
+ * once. When the client has left already, its `ended` is called before this returns. */
+void request_read_body(struct request *request, const struct body_reader *reader);
+/* READER takes more. Without effect when nothing waits. */
+void request_body_resume(struct request *request);
+/* Answers REQUEST with why its body is not complete. */
+void request_fail_body(struct request *request, enum error_code error);
 
 /* The same with what would have been right: the largest size in bytes, or the media types (ended by
  * NULL). */

@@ -92,7 +92,7 @@ static json_t *bytes_of(const char *media_type)
 /* NULL when no field comes in the body. */
 static json_t *body_of(const struct operation *operation)
 {
-    if (operation->raw_max > 0)
+    if (operation->raw_stream > 0)
         return json_pack("{s:b, s:o}", "required", 1, "content", bytes_of("image/*"));
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
     bool required = json_array_size(json_object_get(schema, "required")) > 0 ||

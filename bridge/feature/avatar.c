@@ -8,6 +8,7 @@
 #include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/image.h"
+#include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -24,8 +25,21 @@ static const char *const upload_types[] = {"image/png", "image/jpeg", "image/web
 
 struct upload {
     struct request *request;
+    GByteArray *bytes; /* as they come */
+    enum image_format format;
     char hash[PICTURE_HASH_SIZE];
 };
+
+static size_t gathered; /* bytes of all uploads; option http.bodies_max bounds them */
+
+static void upload_free(struct upload *upload)
+{
+    if (upload->bytes) {
+        gathered -= upload->bytes->len;
+        g_byte_array_unref(upload->bytes);
+    }
+    g_free(upload);
+}
 
 static void picture_stored(const struct rows *rows, enum error_code error, void *data)
 {
@@ -36,7 +50,7 @@ static void picture_stored(const struct rows *rows, enum error_code error, void 
         profile_change(request, json_pack("{ss}", "avatar_hash", upload->hash));
     else
         request_fail(request, error, NULL);
-    g_free(upload);
+    upload_free(upload);
 }
 
 static void picture_made(const struct picture *picture, enum error_code error, void *data)
@@ -49,34 +63,73 @@ static void picture_made(const struct picture *picture, enum error_code error, v
                      error == ERROR_UNPROCESSABLE ? "the picture cannot be read"
                      : error == ERROR_CONFLICT    ? "other uploads of yours are still at work"
                                                   : NULL);
-        g_free(upload);
+        upload_free(upload);
         return;
     }
     g_strlcpy(upload->hash, picture->hash, sizeof upload->hash);
     picture_store(request->core, picture, picture_stored, upload);
 }
 
+/* All of it is here. */
+static void upload_check(struct upload *upload)
+{
+    struct request *request = upload->request;
+    struct image_head head;
+    gathered -= upload->bytes->len;
+    g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&upload->bytes));
+    gsize length = 0;
+    const void *data = g_bytes_get_data(bytes, &length);
+    if (!data || !image_read_head(data, length, &head) || head.format != upload->format) {
+        request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
+        upload_free(upload);
+    } else if (!image_is_bearable(&head)) {
+        request_fail(request, ERROR_UNPROCESSABLE,
+                     "the picture has too many pixels, or is too much work");
+        upload_free(upload);
+    } else {
+        struct picture_origin origin = {.owner = request->account->id_text};
+        picture_make(bytes, &origin, picture_made, upload);
+    }
+}
+
+static size_t upload_piece(struct request *request, const char *bytes, size_t length)
+{
+    struct upload *upload = request->data;
+    if (gathered + length > (size_t)request->core->options->http_bodies_max) {
+        upload_free(upload);
+        request_fail(request, ERROR_UNAVAILABLE, "too many bodies at once");
+        return length;
+    }
+    g_byte_array_append(upload->bytes, (const guint8 *)bytes, (guint)length);
+    gathered += length;
+    return length;
+}
+
+static void upload_ended(struct request *request, enum error_code error)
+{
+    struct upload *upload = request->data;
+    if (error == ERROR_NONE && request->core->archive) {
+        upload_check(upload);
+        return;
+    }
+    upload_free(upload);
+    request_fail_body(request, error == ERROR_NONE ? ERROR_UNAVAILABLE : error);
+}
+
 static void avatar_put(struct request *request)
 {
-    size_t length = 0;
-    const void *bytes = request->raw ? g_bytes_get_data(request->raw, &length) : NULL;
+    static const struct body_reader reader = {upload_piece, upload_ended};
     enum image_format format = image_format_of(request->raw_type);
-    struct image_head head;
     if (format == IMAGE_FORMAT_MAX) {
         request_fail_type(request,
                           "Content-Type must be image/png, image/jpeg, image/webp or image/gif",
                           upload_types);
-    } else if (!bytes || !image_read_head(bytes, length, &head) || head.format != format) {
-        request_fail(request, ERROR_UNPROCESSABLE, "the body is not what Content-Type says");
-    } else if (!image_is_bearable(&head)) {
-        request_fail(request, ERROR_UNPROCESSABLE,
-                     "the picture has too many pixels, or is too much work");
-    } else {
-        struct upload *upload = g_new0(struct upload, 1);
-        upload->request = request;
-        struct picture_origin origin = {.owner = request->account->id_text};
-        picture_make(request->raw, &origin, picture_made, upload);
+        return;
     }
+    struct upload *upload = g_new0(struct upload, 1);
+    *upload = (struct upload){.request = request, .bytes = g_byte_array_new(), .format = format};
+    request->data = upload;
+    request_read_body(request, &reader);
 }
 
 static void avatar_delete(struct request *request)
@@ -138,7 +191,7 @@ static const struct operation operations[] = {
      .path = "/api/users/me/avatar",
      .fields = no_fields,
      .handle = avatar_put,
-     .raw_max = UPLOAD_MAX,
+     .raw_stream = UPLOAD_MAX,
      .limit = LIMIT_UPLOADS,
      .reply = "User",
      .errors = OPERATION_ERROR(CONFLICT),

@@ -31,8 +31,16 @@ static struct stream *transport_stream(struct request *request, const char *cont
 static void transport_watch(struct request *request, void (*left)(struct request *request));
 static void transport_reply_bytes(struct request *request, const struct reply_bytes *content);
 
-static const struct request_transport transport = {
-    transport_reply, transport_fail, transport_reply_bytes, transport_stream, transport_watch};
+static void transport_read_body(struct request *request, const struct body_reader *reader);
+static void transport_resume_body(struct request *request);
+
+static const struct request_transport transport = {.reply = transport_reply,
+                                                   .fail = transport_fail,
+                                                   .reply_bytes = transport_reply_bytes,
+                                                   .stream = transport_stream,
+                                                   .watch = transport_watch,
+                                                   .read_body = transport_read_body,
+                                                   .resume_body = transport_resume_body};
 
 static struct exchange *exchange_of(struct request *request)
 {
@@ -63,7 +71,6 @@ static void release_request(struct exchange *exchange)
 {
     g_clear_pointer(&exchange->request.account, account_unref);
     g_clear_pointer(&exchange->request.body, json_decref);
-    g_clear_pointer(&exchange->request.raw, g_bytes_unref);
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
         g_clear_pointer(&exchange->texts[i], g_free);
     g_clear_pointer(&exchange->idempotency_key, g_free);
@@ -133,7 +140,7 @@ static void answered(struct exchange *exchange)
         exchange_destroy(exchange);
         return;
     }
-    if (exchange->inside)
+    if (exchange->inside || !upload_wakes(exchange))
         return;
     MHD_resume_connection(exchange->mhd);
     server_want_run(exchange->server);
@@ -204,6 +211,16 @@ static void transport_watch(struct request *request, void (*left)(struct request
     exchange_watch(exchange_of(request), left);
 }
 
+static void transport_read_body(struct request *request, const struct body_reader *reader)
+{
+    upload_read(exchange_of(request), reader);
+}
+
+static void transport_resume_body(struct request *request)
+{
+    upload_resume(exchange_of(request));
+}
+
 void exchange_fail_with(struct exchange *exchange, const struct problem *problem)
 {
     if (exchange->code != ERROR_NONE)
@@ -253,8 +270,9 @@ static void find_route(struct exchange *exchange)
 static size_t body_max(const struct exchange *exchange)
 {
     const struct operation *operation = exchange->request.operation;
-    return operation && operation->raw_max ? operation->raw_max
-                                           : (size_t)exchange->server->core->options->http_body_max;
+    return operation && operation->raw_stream
+               ? operation->raw_stream
+               : (size_t)exchange->server->core->options->http_body_max;
 }
 
 static bool has_body(const struct exchange *exchange)
@@ -289,7 +307,7 @@ static void check_type(struct exchange *exchange)
                            &(struct problem){.code = ERROR_UNSUPPORTED_TYPE,
                                              .detail = "a body must come without Content-Encoding",
                                              .supported = plain});
-    } else if (!(operation && operation->raw_max) && !is_json(exchange->head.content_type)) {
+    } else if (!(operation && operation->raw_stream) && !is_json(exchange->head.content_type)) {
         exchange_fail_with(exchange,
                            &(struct problem){.code = ERROR_UNSUPPORTED_TYPE,
                                              .detail = "Content-Type must be application/json",
@@ -299,7 +317,7 @@ static void check_type(struct exchange *exchange)
 
 /* A client that has sent its whole body before it reads gets to see why it was in vain; who asks
  * first (Expect: 100-continue) need not send it. */
-static bool is_swallowed(const struct exchange *exchange)
+bool exchange_is_swallowed(const struct exchange *exchange)
 {
     return !has_body(exchange) ||
            (exchange->head.content_length <= SWALLOW_MAX &&
@@ -342,19 +360,22 @@ static enum MHD_Result begin(struct exchange *exchange)
         return MHD_YES;
     find_route(exchange);
     check_size(exchange, head->content_length);
-    if (head->content_length > 0)
+    bool streams = exchange->request.operation && exchange->request.operation->raw_stream > 0;
+    if (head->content_length > 0 || (streams && head->chunked))
         check_type(exchange);
     credentials_find(exchange);
     if (exchange->handshake)
         handshake_admit(exchange);
-    if (exchange->code == ERROR_NONE && !count_body(exchange, head->content_length))
+    if (exchange->code == ERROR_NONE && !streams && !count_body(exchange, head->content_length))
         exchange_fail(exchange, ERROR_UNAVAILABLE, "too many bodies at once", NULL);
-    if (exchange->code != ERROR_NONE && !is_swallowed(exchange)) {
+    if (exchange->code != ERROR_NONE && !exchange_is_swallowed(exchange)) {
         exchange->close = true;
         return reply_send(exchange);
     }
     if (exchange->code != ERROR_NONE)
         connection_wait(exchange->server, exchange->connection, WAIT_REFUSED);
+    else if (streams)
+        return upload_begin(exchange);
     buffer_init(&exchange->body, head->chunked ? body_max(exchange) : head->content_length);
     return MHD_YES;
 }
@@ -375,14 +396,15 @@ static void check_chunk(struct exchange *exchange, size_t length)
     connection_wait(exchange->server, exchange->connection, WAIT_REFUSED);
 }
 
-static enum MHD_Result swallow(struct exchange *exchange, size_t length)
+enum MHD_Result exchange_swallow(struct exchange *exchange, size_t length)
 {
     if (!exchange->head.chunked)
         return MHD_YES; /* measured in the head */
     exchange->swallowed += length;
     if (exchange->swallowed <= SWALLOW_MAX)
         return MHD_YES;
-    reply_in_the_middle(exchange->connection->fd, exchange->code, NULL);
+    reply_in_the_middle(exchange->connection->fd,
+                        exchange->code != ERROR_NONE ? exchange->code : ERROR_TOO_LARGE, NULL);
     return MHD_NO;
 }
 
@@ -391,7 +413,7 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
     if (exchange->head.chunked)
         check_chunk(exchange, length);
     if (exchange->code != ERROR_NONE)
-        return swallow(exchange, length);
+        return exchange_swallow(exchange, length);
     return buffer_append(&exchange->body, bytes, length) ? MHD_YES : MHD_NO;
 }
 
@@ -400,12 +422,10 @@ static enum error_code read_body(struct exchange *exchange, const char **ret_det
 {
     struct request *request = &exchange->request;
     enum error_code code = ERROR_NONE;
-    if (request->operation->raw_max > 0) {
-        request->raw = buffer_take_bytes(&exchange->body);
+    if (request->operation->raw_stream > 0)
         request->raw_type = exchange->head.content_type;
-    } else if (exchange->body.length > 0) {
+    else if (exchange->body.length > 0)
         body_parse(exchange->body.data, exchange->body.length, &request->body, &code, ret_detail);
-    }
     drop_body(exchange);
     return code;
 }
@@ -521,7 +541,7 @@ static void signed_in(const struct session *session, const struct sign_in_proble
     }
 }
 
-static void run(struct exchange *exchange)
+void exchange_run(struct exchange *exchange)
 {
     struct http_server *server = exchange->server;
     struct session session;
@@ -546,7 +566,7 @@ static enum MHD_Result finish(struct exchange *exchange)
     if (!exchange->request.operation)
         return reply_preflight(exchange);
     exchange->inside = true;
-    run(exchange);
+    exchange_run(exchange);
     exchange->inside = false;
     if (exchange->state == EXCHANGE_ANSWERED)
         return reply_send(exchange);
@@ -575,6 +595,8 @@ enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const ch
         exchange->head.version = version;
         return begin(exchange);
     }
+    if (exchange->upload.state != UPLOAD_NONE)
+        return upload_handle(exchange, upload, upload_size);
     if (*upload_size > 0) {
         size_t length = *upload_size;
         *upload_size = 0;
@@ -604,6 +626,7 @@ void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
         return;
     *context = NULL;
     exchange_unwatch(exchange);
+    bool late = exchange->connection->late;
     connection_wait(server, exchange->connection, WAIT_REQUEST);
     exchange->mhd = NULL;
     exchange->connection = NULL;
@@ -614,4 +637,5 @@ void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
     g_queue_unlink(&server->running, &exchange->link);
     drop_body(exchange);
     exchange->server = NULL;
+    upload_cut(exchange, late);
 }

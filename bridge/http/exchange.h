@@ -11,11 +11,14 @@
 #include "bridge/http/upgrade.h"
 #include "bridge/loop/loop.h"
 
+#define UPLOAD_RATE 16384 /* bytes a second that a body must come with, on average */
+
 /* Where a connection stands, each with one patience; see server.c for how long. */
 enum wait {
     WAIT_HEAD,    /* nothing was received yet */
     WAIT_BODY,    /* the request line was received, the rest was not */
-    WAIT_REFUSED, /* the same of a request that is refused already */
+    WAIT_PIECE,   /* so many bytes of an upload were not received yet, see upload.c */
+    WAIT_REFUSED, /* a body comes of a request that is refused already */
     WAIT_CLIENT,  /* an answer is being read */
     WAIT_REQUEST, /* kept alive */
     WAIT_NOTHING, /* a handler is at work: no limit here */
@@ -26,6 +29,7 @@ struct connection {
     GList link; /* in server->waiting[wait], unless WAIT_NOTHING; data: the connection */
     int fd;
     enum wait wait;
+    bool late; /* it was cut for its slowness */
     gint64 since;
     guint64 address; /* where it counts until somebody signs in on it; 0: nowhere */
 };
@@ -45,6 +49,7 @@ struct http_server {
     size_t bodies;            /* bytes of bodies of all requests that came or were promised */
     bool run_wanted;          /* libmicrohttpd has something to do at the turn's end */
     bool stopping;
+    bool ending;    /* libmicrohttpd is being stopped: nothing is suspended any more */
     GQueue streams; /* struct http_stream that were begun */
     bool starved;   /* descriptors ran out in this second, which has been logged */
     /* server.c alone */
@@ -58,6 +63,22 @@ struct http_server {
     gint64 stop_deadline;
     void (*stopped)(void *data);
     void *stopped_data;
+};
+
+enum upload_state {
+    UPLOAD_NONE, /* the body is read before the handler is called */
+    UPLOAD_HEAD, /* nobody reads it yet: sign-in or handler are at work */
+    UPLOAD_BODY, /* it is being read */
+    UPLOAD_OVER  /* nobody reads it any more */
+};
+
+/* A body that the handler reads as it comes; see upload.c. */
+struct upload {
+    enum upload_state state;
+    struct body_reader reader; /* zero until the handler asks for the body */
+    size_t received;           /* bytes that the reader has taken */
+    size_t window;             /* of them since the connection's time began to run */
+    bool suspended;            /* the reader takes no more for now */
 };
 
 enum exchange_state {
@@ -82,7 +103,8 @@ struct exchange {
     struct head head;
     struct route_match match;
     struct buffer body;
-    size_t counted;   /* of body, in server->bodies: what was promised, or of chunks what came */
+    size_t counted; /* of body, in server->bodies: what was promised, or of chunks what came */
+    struct upload upload;
     size_t swallowed; /* bytes of a chunked body that are read only to be ignored */
     struct credentials credentials;
     char cookie[SECRET_LENGTH + 1];  /* of our session, if it counts */
@@ -129,6 +151,25 @@ void exchange_destroy(struct exchange *exchange);
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
                    const char *pointer);
 void exchange_fail_with(struct exchange *exchange, const struct problem *problem);
+
+/* exchange.c: signs in and runs the operation of what is wanted; answers now or later. */
+void exchange_run(struct exchange *exchange);
+/* Whether a refused request's body is read to its end before the answer is given. */
+bool exchange_is_swallowed(const struct exchange *exchange);
+/* LENGTH bytes of it came. MHD_NO: that is enough. */
+enum MHD_Result exchange_swallow(struct exchange *exchange, size_t length);
+
+/* upload.c. The head of a request with raw_stream is in. */
+enum MHD_Result upload_begin(struct exchange *exchange);
+/* What exchange_handle() gets from then on. */
+enum MHD_Result upload_handle(struct exchange *exchange, const char *bytes, size_t *size);
+/* The handler wants the body, or more of it. */
+void upload_read(struct exchange *exchange, const struct body_reader *reader);
+void upload_resume(struct exchange *exchange);
+/* An answer is there: whether the connection, which waits for it, is to be resumed. */
+bool upload_wakes(struct exchange *exchange);
+/* The connection has gone. */
+void upload_cut(struct exchange *exchange, bool late);
 
 /* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
 bool parameters_read(struct exchange *exchange);

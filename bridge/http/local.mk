@@ -14,4 +14,5 @@ libhttp_a_SOURCES = \
   bridge/http/reply.c \
   bridge/http/route.c bridge/http/route.h \
   bridge/http/server.c bridge/http/server.h \
-  bridge/http/stream.c
+  bridge/http/stream.c \
+  bridge/http/upload.c

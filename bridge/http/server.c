@@ -33,9 +33,8 @@
 #define RUNS_PER_TURN 4
 #define HEAD_PATIENCE (10 * G_USEC_PER_SEC) /* for the first request of a connection */
 #define BODY_PATIENCE (15 * G_USEC_PER_SEC)
-#define RAW_BODY 524288                        /* bytes that operations with raw_max take */
 #define REFUSED_PATIENCE (15 * G_USEC_PER_SEC) /* for a body that is only swallowed */
-#define BODY_RATE 16384                        /* bytes a second; a large body may take longer */
+#define BODY_RATE UPLOAD_RATE                  /* a large body may take longer */
 #define EVICTIONS_PER_TURN 16 /* the library has room for so many beyond the limit */
 #define STOP_POLL 20          /* milliseconds */
 
@@ -233,7 +232,8 @@ static gboolean on_second(void *data)
             struct connection *connection = server->waiting[wait].head->data;
             if (now - connection->since < server->patience[wait])
                 break;
-            if (wait == WAIT_BODY)
+            connection->late = true;
+            if (wait == WAIT_BODY || wait == WAIT_PIECE)
                 reply_in_the_middle(connection->fd, ERROR_UPLOAD_TIMEOUT, NULL);
             cut(server, connection);
         }
@@ -339,10 +339,10 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
     server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     gint64 idle = options->http_idle_timeout * G_USEC_PER_SEC;
-    gint64 largest = MAX(RAW_BODY, options->http_body_max);
-    gint64 body = MAX(BODY_PATIENCE, largest / BODY_RATE * G_USEC_PER_SEC);
+    gint64 body = MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
     server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);
     server->patience[WAIT_BODY] = MIN(body, idle);
+    server->patience[WAIT_PIECE] = MIN(BODY_PATIENCE, idle);
     server->patience[WAIT_REFUSED] = MIN(REFUSED_PATIENCE, idle);
     server->patience[WAIT_CLIENT] = idle;
     server->patience[WAIT_REQUEST] = idle;
@@ -365,6 +365,7 @@ static gboolean on_stop_poll(void *data)
 {
     struct http_server *server = data;
     bool busy = server->running.length > 0 || server->waiting[WAIT_BODY].length > 0 ||
+                server->waiting[WAIT_PIECE].length > 0 ||
                 server->waiting[WAIT_REFUSED].length > 0 ||
                 server->waiting[WAIT_CLIENT].length > 0 || server->streams.length > 0;
     if (busy && clock_monotonic() < server->stop_deadline)
@@ -393,8 +394,14 @@ void http_server_stop(struct http_server *server, guint milliseconds, void (*don
  * while one is suspended. */
 static void stop_daemon(struct http_server *server)
 {
-    for (GList *link = server->running.head; link; link = link->next)
-        MHD_resume_connection(((struct exchange *)link->data)->mhd);
+    server->ending = true;
+    for (GList *link = server->running.head; link; link = link->next) {
+        const struct exchange *exchange = link->data;
+        if (exchange->connection->wait == WAIT_NOTHING)
+            MHD_resume_connection(exchange->mhd);
+    }
+    cut_all(server, WAIT_PIECE); /* these two are at work and not suspended */
+    cut_all(server, WAIT_REFUSED);
     streams_cut(server);
     for (unsigned i = 0; i < 8 && (server->running.length > 0 || server->streams.length > 0); i++)
         MHD_run(server->daemon);

@@ -141,11 +141,128 @@ static void handle_refused(struct request *request)
     request_fail(request, ERROR_REFUSED, "never shown");
 }
 
+/* ---- Bodies that are read as they come ---- */
+
+static GByteArray *kept; /* of the one upload at a time */
+static struct request *full;
+static gint uploads, upload_end;
+
+static size_t keep_piece(struct request *request, const char *bytes, size_t length)
+{
+    (void)request;
+    g_byte_array_append(kept, (const guint8 *)bytes, (guint)length);
+    return length;
+}
+
+static void upload_ended(struct request *request, enum error_code error)
+{
+    g_atomic_int_set(&upload_end, (gint)error);
+    GBytes *bytes = g_byte_array_free_to_bytes(g_steal_pointer(&kept));
+    struct reply_bytes content = {bytes, "image/png", "abc"};
+    full = NULL;
+    g_atomic_int_add(&uploads, -1);
+    if (error == ERROR_NONE)
+        request_reply_bytes(request, &content);
+    else
+        request_fail_body(request, error);
+    g_bytes_unref(bytes);
+}
+
+static void upload_begins(void)
+{
+    g_assert(!kept);
+    kept = g_byte_array_new();
+    g_atomic_int_set(&upload_end, -1);
+    g_atomic_int_inc(&uploads);
+}
+
+unsigned fake_core_uploads(void)
+{
+    return (unsigned)g_atomic_int_get(&uploads);
+}
+
+int fake_core_upload_end(void)
+{
+    return g_atomic_int_get(&upload_end);
+}
+
 /* Gives the body back; the path carries no parameter. */
 static void handle_raw(struct request *request)
 {
-    struct reply_bytes content = {request->raw, "image/png", "abc"};
-    request_reply_bytes(request, &content);
+    static const struct body_reader reader = {keep_piece, upload_ended};
+    upload_begins();
+    request_read_body(request, &reader);
+}
+
+static void make_room(void *data)
+{
+    struct request *request = data;
+    if (full == request)
+        request_body_resume(request);
+}
+
+/* A thousand bytes a turn. */
+static size_t sip_piece(struct request *request, const char *bytes, size_t length)
+{
+    size_t taken = MIN(length, 1000);
+    keep_piece(request, bytes, taken);
+    full = taken < length ? request : NULL;
+    if (full)
+        loop_defer(make_room, request);
+    return taken;
+}
+
+static void handle_sip(struct request *request)
+{
+    static const struct body_reader reader = {sip_piece, upload_ended};
+    upload_begins();
+    request_read_body(request, &reader);
+}
+
+/* Takes nothing until fake_core_drink(). */
+static size_t refuse_piece(struct request *request, const char *bytes, size_t length)
+{
+    (void)bytes;
+    (void)length;
+    full = request;
+    return 0;
+}
+
+static void handle_stuck(struct request *request)
+{
+    static const struct body_reader reader = {refuse_piece, upload_ended};
+    upload_begins();
+    request_read_body(request, &reader);
+}
+
+static size_t dislike_piece(struct request *request, const char *bytes, size_t length)
+{
+    (void)bytes;
+    request_fail(request, ERROR_CONFLICT, "seen enough");
+    return length;
+}
+
+static void never_ended(struct request *request, enum error_code error)
+{
+    (void)request;
+    (void)error;
+    g_assert_not_reached();
+}
+
+static void handle_disliked(struct request *request)
+{
+    static const struct body_reader reader = {dislike_piece, never_ended};
+    request_read_body(request, &reader);
+}
+
+static void read_later(void *data)
+{
+    handle_raw(data);
+}
+
+static void handle_late_reader(struct request *request)
+{
+    loop_defer(read_later, request);
 }
 
 /* Gives the key back. */
@@ -201,7 +318,27 @@ static const struct operation operations[] = {
      .path = "/api/raw",
      .fields = no_fields,
      .handle = handle_raw,
-     .raw_max = 400000},
+     .raw_stream = 400000},
+    {.method = "PUT",
+     .path = "/api/sip",
+     .fields = no_fields,
+     .handle = handle_sip,
+     .raw_stream = 400000},
+    {.method = "PUT",
+     .path = "/api/stuck",
+     .fields = no_fields,
+     .handle = handle_stuck,
+     .raw_stream = 400000},
+    {.method = "PUT",
+     .path = "/api/disliked",
+     .fields = no_fields,
+     .handle = handle_disliked,
+     .raw_stream = 400000},
+    {.method = "PUT",
+     .path = "/api/later",
+     .fields = no_fields,
+     .handle = handle_late_reader,
+     .raw_stream = 400000},
     {.method = "POST",
      .path = "/api/once",
      .fields = no_fields,

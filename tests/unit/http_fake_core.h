@@ -11,5 +11,7 @@ void fake_core_clear(struct core *core);
 
 /* How many requests of POST /api/slow wait for fake_core_release. */
 unsigned fake_core_live_calls(void); /* of GET /api/live */
+unsigned fake_core_uploads(void);    /* bodies that are being read */
+int fake_core_upload_end(void);      /* enum error_code, how the newest ended; -1: it has not */
 unsigned fake_core_waiting(void);
 void fake_core_release(void);

@@ -361,6 +361,150 @@ CLIENT_TEST(raw_bodies_and_replies_pass_unchanged)
     ck_assert_uint_eq(reply->status, 401);
 }
 
+static gboolean pass_time(void *data)
+{
+    clock_advance(GPOINTER_TO_INT(data) * G_USEC_PER_SEC);
+    return G_SOURCE_REMOVE;
+}
+
+static void wait_for(int seconds)
+{
+    g_idle_add(pass_time, GINT_TO_POINTER(seconds));
+}
+
+#define UPLOAD(path) "PUT " path " HTTP/1.1\r\n" HOST AUTH "Content-Type: image/png\r\n"
+
+static struct reply *upload(const char *path, char fill, size_t length)
+{
+    int fd = dial();
+    g_autofree char *bytes = g_strnfill(length, fill);
+    g_autofree char *head = g_strdup_printf(
+        "PUT %s HTTP/1.1\r\n" HOST AUTH "Content-Length: %zu\r\n\r\n", path, length);
+    say(fd, head);
+    put(fd, bytes, length);
+    struct reply *reply = hear(fd);
+    say(fd, GET_NOW); /* the next request begins where the body ends */
+    static struct reply first;
+    first = *reply;
+    ck_assert_uint_eq(hear(fd)->status, 200);
+    close(fd);
+    return &first;
+}
+
+static void await_uploads(unsigned count)
+{
+    while (fake_core_uploads() != count)
+        ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+}
+
+CLIENT_TEST(bodies_are_read_as_fast_as_they_are_taken)
+{
+    g_autofree char *most = g_strnfill(200000, 'a');
+    struct reply *reply = upload("/api/sip", 'a', 200000);
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_str_eq(reply->body, most);
+    reply = upload("/api/later", 'a', 200000);
+    ck_assert_uint_eq(reply->status, 200);
+    ck_assert_str_eq(reply->body, most);
+    ck_assert_uint_eq(upload("/api/raw", 'a', 0)->status, 200);
+    ck_assert_uint_eq(upload("/api/later", 'a', 0)->status, 200);
+    /* Nothing is taken: the client waits, others do not. */
+    int fd = dial();
+    say(fd, UPLOAD("/api/stuck") "Content-Length: 400000\r\n\r\naaaa");
+    await_uploads(1);
+    ck_assert_int_eq(fake_core_upload_end(), -1);
+    ck_assert_uint_eq(ask(GET_NOW)->status, 200);
+    close(fd);
+}
+
+CLIENT_TEST(nobody_reads_the_body_of_a_stranger)
+{
+    static const char *const heads[] = {"Authorization: Bearer bad\r\n", "",
+                                        "Authorization: Bearer key\r\n"};
+    static const unsigned statuses[] = {401, 401, 403};
+    for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+        g_autofree char *waits =
+            g_strdup_printf("PUT /api/raw HTTP/1.1\r\n" HOST "%sExpect: 100-continue\r\n"
+                            "Content-Length: 3000\r\n\r\n",
+                            heads[i]);
+        ck_assert_uint_eq(ask(waits)->status, statuses[i]);
+        g_autofree char *rest = g_strnfill(3000, 'a');
+        g_autofree char *whole = g_strdup_printf(
+            "PUT /api/raw HTTP/1.1\r\n" HOST "%sContent-Length: 3000\r\n\r\n%s", heads[i], rest);
+        ck_assert_uint_eq(ask(whole)->status, statuses[i]);
+    }
+    ck_assert_int_eq(fake_core_upload_end(), 0); /* none has begun */
+    int fd = dial();
+    say(fd, "PUT /api/raw HTTP/1.1\r\n" HOST "Authorization: Bearer later\r\n"
+            "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    ck_assert_uint_eq(hear(fd)->status, 100); /* who may send it is asked to */
+    say(fd, "abc");
+    ck_assert_str_eq(hear(fd)->body, "abc");
+    close(fd);
+}
+
+CLIENT_TEST(a_body_may_be_refused_in_the_middle)
+{
+    ck_assert_uint_eq(upload("/api/disliked", 'a', 200000)->status, 409);
+    g_autofree char *large = g_strnfill(300000, 'x');
+    g_autofree char *text = g_strdup_printf(UPLOAD("/api/raw") "Transfer-Encoding: chunked\r\n\r\n"
+                                                               "%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n",
+                                            300000u, large, 300000u, large);
+    struct reply *reply = ask(text);
+    ck_assert_uint_eq(reply->status, 413);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"limit\":400000"));
+    ck_assert_int_eq(fake_core_upload_end(), ERROR_TOO_LARGE);
+    reply = ask(UPLOAD("/api/raw") "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
+                                   "3\r\nabc\r\n0\r\n\r\n");
+    ck_assert_uint_eq(reply->status, 415);
+}
+
+CLIENT_TEST(a_body_that_breaks_off_is_told)
+{
+    static const char *const bodies[] = {
+        "Content-Length: 1000\r\n\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\n3e8\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0",
+    };
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(bodies); i++) {
+        int fd = dial();
+        say(fd, UPLOAD("/api/raw"));
+        say(fd, bodies[i / 2]);
+        await_uploads(1);
+        if (i % 2)
+            shutdown(fd, SHUT_WR); /* and still listens */
+        else
+            close(fd);
+        await_uploads(0);
+        ck_assert_msg(fake_core_upload_end() != ERROR_NONE, "body %zu was taken for whole", i);
+        if (i % 2)
+            close(fd);
+    }
+}
+
+CLIENT_TEST(a_slow_body_is_cut_by_its_rate)
+{
+    int fd = dial(), slow = dial();
+    g_autofree char *much = g_strnfill(300000, 'a');
+    say(fd, UPLOAD("/api/raw") "Content-Length: 300001\r\n\r\n");
+    await_uploads(1);
+    put(fd, much, 300000);
+    wait_for(14);
+    say(fd, "b");
+    ck_assert_uint_eq(hear(fd)->status, 200);
+    say(slow, UPLOAD("/api/raw") "Content-Length: 300000\r\n\r\n");
+    await_uploads(1);
+    wait_for(10);
+    put(slow, much, 200000); /* too little: the time goes on */
+    wait_for(7);
+    ck_assert_uint_eq(hear(slow)->status, 408);
+    await_uploads(0);
+    ck_assert_int_eq(fake_core_upload_end(), ERROR_UPLOAD_TIMEOUT);
+    close(fd);
+    close(slow);
+}
+
 CLIENT_TEST(bodies_are_checked)
 {
     ck_assert_str_eq(post("{\"content\":\"hi\"}", JSON)->body, "{\"values\":[\"hi\",null]}");
@@ -909,17 +1053,6 @@ CLIENT_TEST(large_heads_are_refused)
 
 static gboolean release(void *data);
 
-static gboolean pass_time(void *data)
-{
-    clock_advance(GPOINTER_TO_INT(data) * G_USEC_PER_SEC);
-    return G_SOURCE_REMOVE;
-}
-
-static void wait_for(int seconds)
-{
-    g_idle_add(pass_time, GINT_TO_POINTER(seconds));
-}
-
 CLIENT_TEST(slow_clients_are_cut)
 {
     int half = dial(), body = dial(), idle = dial(), busy = dial();
@@ -1201,6 +1334,11 @@ static Suite *suite(void)
     tcase_add_test(tests, routes_and_rights_are_checked);
     tcase_add_test(tests, parameters_are_decoded_once);
     tcase_add_test(tests, raw_bodies_and_replies_pass_unchanged);
+    tcase_add_test(tests, bodies_are_read_as_fast_as_they_are_taken);
+    tcase_add_test(tests, nobody_reads_the_body_of_a_stranger);
+    tcase_add_test(tests, a_body_may_be_refused_in_the_middle);
+    tcase_add_test(tests, a_body_that_breaks_off_is_told);
+    tcase_add_test(tests, a_slow_body_is_cut_by_its_rate);
     tcase_add_test(tests, bodies_are_checked);
     tcase_add_test(tests, chunked_bodies_are_read_and_end_the_connection);
     tcase_add_test(tests, chunked_bodies_are_held_to_the_same_ceilings);
