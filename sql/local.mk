@@ -34,7 +34,8 @@ SQL_MIGRATIONS = \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql \
   sql/migration/0020_many.sql \
-  sql/migration/0024_calls.sql
+  sql/migration/0024_calls.sql \
+  sql/migration/0026_closed.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
   sql/function/call.sql \

@@ -22,9 +22,10 @@ BEGIN
   stamp := taken.ret_stamp;
   SELECT * INTO remote FROM users WHERE id = ANY (pair) AND kind <> 'hosted';
   INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid, position,
-                             created_at, awaited, guarded)
+                             created_at, awaited, guarded, closed)
     SELECT gen_random_uuid(), pair, ARRAY[one.number, other.number], remote.id, remote.jid, head + 1,
-           stamp, remote.id IS DISTINCT FROM p_other, true
+           stamp, remote.id IS DISTINCT FROM p_other, true,
+           one.privacy_profile IS NOT NULL OR other.privacy_profile IS NOT NULL
       FROM users one, users other WHERE one.id = pair[1] AND other.id = pair[2]
     RETURNING id INTO ret_id;
   INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at, hidden_seq)

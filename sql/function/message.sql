@@ -48,6 +48,8 @@ BEGIN
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
            c.awaited, c.guarded, c.remote_user, c.remote_jid,
+           c.remote_user IS NULL AND (c.closed OR NOT c.plain OR privacy_value(NULL, 'profile') <> 'everyone')
+             AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
            old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
@@ -101,9 +103,8 @@ BEGIN
            p_markables[p.n], p_stanzas[p.n], NOT p.plain,
            -- Of two, one count tells both.
            CASE WHEN NOT p.plain
-                THEN message_sender_seq(p.conversation_id, p.sender_id,
-                                        p_conversations[1:p.n], p_senders[1:p.n],
-                                        CASE WHEN p_careful THEN p_dedupes[1:p.n] END)
+                THEN message_sender_seq(p.conversation_id, p.sender_id, p.n,
+                                        p_conversations, p_senders, CASE WHEN p_careful THEN p_dedupes END)
                 WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
                 ELSE p.new_seq - p.new_of_first END
       FROM planned p WHERE p.outcome = 0
@@ -124,29 +125,24 @@ BEGIN
          p.member_numbers, p.kind = 'direct', p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
          p.new_position, p.awaited AND p.outcome = 0, p.held,
-         p.passage->>'events', p.unanswered, closed.members,
-         CASE WHEN closed.members IS NOT NULL THEN user_closed(closed.members[1], p.sender_id) END
+         p.passage->>'events', p.unanswered,
+         CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
+              THEN user_closed_to(p.member_ids, p.sender_id) END,
+         CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
+              THEN user_closed_text(p.member_ids, p.sender_id) END
     FROM planned p
-    CROSS JOIN LATERAL (
-      -- The look-up is in an index of the few who have set anything.
-      SELECT CASE WHEN p.remote_user IS NULL AND p.outcome < 2 AND NOT p.held
-                       AND (privacy_value(NULL, 'profile') <> 'everyone'
-                            OR NOT p.plain AND EXISTS (SELECT FROM blocks b WHERE b.user_id = p.sender_id)
-                            OR EXISTS (SELECT FROM users u WHERE u.id = p.sender_id
-                                         AND u.privacy_profile IS NOT NULL))
-                  THEN user_closed_to(p.member_ids, p.sender_id) END AS members) closed
     ORDER BY p.n;
 END $$;
 
--- The how many-th of its sender the last of these messages is, where the sender's messages are counted: in a
+-- The how many-th of its sender the p_n-th of these messages is, where the sender's messages are counted: in a
 -- conversation of many. p_dedupes: those that were stored before do not count; NULL: there are none.
-CREATE FUNCTION message_sender_seq(p_conversation uuid, p_sender uuid, p_conversations uuid[],
+CREATE FUNCTION message_sender_seq(p_conversation uuid, p_sender uuid, p_n int, p_conversations uuid[],
                                    p_senders uuid[], p_dedupes uuid[]) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce((SELECT m.sender_seq FROM messages m WHERE m.many AND m.conversation_id = p_conversation
                      AND m.sender_id = p_sender ORDER BY m.seq DESC LIMIT 1), 0)
-    + (SELECT count(*) FROM generate_subscripts(p_senders, 1) k
+    + (SELECT count(*) FROM generate_series(1, p_n) k
          WHERE p_conversations[k] = p_conversation AND p_senders[k] = p_sender
            AND (p_dedupes IS NULL OR NOT EXISTS (
                   SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupes[k])));

@@ -57,6 +57,10 @@ BEGIN
         privacy_last_seen = u.privacy_last_seen, privacy_profile = u.privacy_profile,
         privacy_receipts = u.privacy_receipts
       WHERE id = p_user;
+    IF old.privacy_profile IS NULL AND u.privacy_profile IS NOT NULL THEN
+      UPDATE conversations c SET closed = true FROM members m
+        WHERE m.user_id = p_user AND c.id = m.conversation_id AND NOT c.closed;
+    END IF;
   END IF;
   hidden := privacy_value(u.privacy_presence, 'presence') = 'nobody';
   was_hidden := privacy_value(old.privacy_presence, 'presence') = 'nobody';

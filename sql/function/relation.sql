@@ -248,14 +248,6 @@ BEGIN
   RETURN u;
 END $$;
 
--- The User object of p_user as p_viewer sees it, if that is not as everybody does.
-CREATE FUNCTION user_closed(p_viewer uuid, p_user uuid) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN (SELECT user_text(user_shown(p_viewer, u)) FROM users u
-            WHERE u.id = p_user AND NOT relation_profile(p_viewer, u));
-END $$;
-
 -- Those of p_viewers who do not see the profile of p_user; NULL: all do.
 CREATE FUNCTION user_closed_to(p_viewers uuid[], p_user uuid) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
@@ -263,6 +255,15 @@ BEGIN
   RETURN (SELECT array_agg(v.id ORDER BY v.id) FROM users v, users u
             WHERE v.id = ANY (p_viewers) AND v.id <> p_user AND u.id = p_user
               AND NOT relation_profile(v.id, u));
+END $$;
+
+-- The User object of p_user as those of p_viewers see it who do not see the profile; NULL: all do.
+CREATE FUNCTION user_closed_text(p_viewers uuid[], p_user uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  closed uuid[] := user_closed_to(p_viewers, p_user);
+BEGIN
+  RETURN (SELECT user_text(user_shown(closed[1], u)) FROM users u WHERE u.id = p_user AND closed IS NOT NULL);
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).

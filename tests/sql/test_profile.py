@@ -3,6 +3,8 @@
 import base64
 import json
 
+import pytest
+
 from conftest import DOMAIN, new_id
 
 HASH = "a" * 40
@@ -92,6 +94,23 @@ def test_a_closed_profile_is_closed_by_every_way_there(db):
     assert opened["icon_url"] is None and avatar not in json.dumps(opened)
     blocked = db.change("block", carol, user_id=alice)["result"]["block"]["user"]
     assert blocked["id"] == alice and blocked["avatar_url"] is None and blocked["bio"] is None
+
+
+@pytest.mark.parametrize("first", ["the conversation", "the setting"])
+def test_a_message_says_to_whom_its_sender_is_closed(db, first):
+    alice, bob = db.user("alice"), db.user("bob")
+    change(db, "profile", alice, bio="mine")
+    if first == "the conversation":
+        talk = db.conversation(alice, bob)
+        before, = db.store(dict(conversation=talk, sender=alice))
+        assert before["closed_to"] is None and before["shown"] is None
+    db.change("privacy", alice, profile="contacts")
+    talk = db.conversation(alice, bob)
+    row, = db.store(dict(conversation=talk, sender=alice))
+    assert row["closed_to"] == [bob] and json.loads(row["shown"])["bio"] is None
+    db.change("privacy", alice, profile="everyone")
+    row, = db.store(dict(conversation=talk, sender=alice))
+    assert row["closed_to"] is None and row["shown"] is None
 
 
 def test_blocking_tells_of_nobody_who_may_not_be_known(db):
