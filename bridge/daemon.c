@@ -38,7 +38,8 @@
 struct daemon {
     struct core core;
     struct dispatch *dispatch;
-    struct cluster *cluster; /* NULL: this is the only instance */
+    struct link *links[SERVICE_MAX]; /* NULL: that domain is not served */
+    struct cluster *cluster;         /* NULL: this is the only instance */
     struct http_server *http;
     struct http_admin *admin;
     struct ws_server *sockets;
@@ -77,10 +78,7 @@ static void batch_end(void *data)
 
 static void tell_link_up(struct core *core)
 {
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->link_up)
-            features[i]->link_up(core);
-    }
+    PARTS_TELL(core, link_up, core);
 }
 
 static void link_up(void *data)
@@ -96,19 +94,15 @@ static void link_down(void *data)
 {
     struct daemon *daemon = data;
     if (!daemon->cluster)
-        outbox_link_down(daemon->core.outbox,
-                         link_ended_in_order(daemon->core.links[SERVICE_USERS]));
+        outbox_link_down(daemon->core.outbox, link_ended_in_order(daemon->links[SERVICE_USERS]));
     cluster_link_changed(daemon->cluster);
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->link_down)
-            features[i]->link_down(&daemon->core);
-    }
+    PARTS_TELL(&daemon->core, link_down, &daemon->core);
 }
 
 static void link_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
-    dispatch_stanza(daemon->dispatch, SERVICE_USERS, daemon->core.links[SERVICE_USERS], stanza);
+    dispatch_stanza(daemon->dispatch, SERVICE_USERS, daemon->links[SERVICE_USERS], stanza);
 }
 
 static void rooms_changed(void *data)
@@ -120,7 +114,7 @@ static void rooms_changed(void *data)
 static void rooms_stanza(xmpp_stanza_t *stanza, void *data)
 {
     struct daemon *daemon = data;
-    dispatch_stanza(daemon->dispatch, SERVICE_ROOMS, daemon->core.links[SERVICE_ROOMS], stanza);
+    dispatch_stanza(daemon->dispatch, SERVICE_ROOMS, daemon->links[SERVICE_ROOMS], stanza);
 }
 
 static void link_unclaimed(xmpp_stanza_t *result, void *data)
@@ -146,14 +140,29 @@ static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), v
     return link_barrier(link, done, data);
 }
 
+static bool sink_may_ask(void *link)
+{
+    return link_is_up(link);
+}
+
+static bool sink_ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer,
+                     void *data)
+{
+    return link_request(link, iq, seconds, answer, data);
+}
+
 static void open_link(struct daemon *daemon, struct link_callbacks *callbacks)
 {
     struct core *core = &daemon->core;
     cluster_prepare_link(daemon->cluster, callbacks, daemon);
     struct link *link = link_new(core->options, callbacks, daemon);
-    core->links[callbacks->service] = link;
-    core->sinks[callbacks->service] =
-        (struct stanza_sink){link, sink_ready, sink_send, sink_barrier, NULL};
+    daemon->links[callbacks->service] = link;
+    core->sinks[callbacks->service] = (struct stanza_sink){.link = link,
+                                                           .ready = sink_ready,
+                                                           .send = sink_send,
+                                                           .barrier = sink_barrier,
+                                                           .may_ask = sink_may_ask,
+                                                           .ask = sink_ask};
 }
 
 static void open_links(struct daemon *daemon)
@@ -173,15 +182,15 @@ static void open_links(struct daemon *daemon)
     open_link(daemon, &users);
     if (service_domain(daemon->core.options, SERVICE_ROOMS))
         open_link(daemon, &rooms);
-    cluster_start(daemon->cluster);
+    cluster_start(daemon->cluster, daemon->links);
 }
 
-static void close_links(struct core *core)
+static void close_links(struct daemon *daemon)
 {
     for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
-        link_free(core->links[service]);
-        core->links[service] = NULL;
-        core->sinks[service] = (struct stanza_sink){0};
+        link_free(daemon->links[service]);
+        daemon->links[service] = NULL;
+        daemon->core.sinks[service] = (struct stanza_sink){0};
     }
 }
 
@@ -191,7 +200,7 @@ static const struct http_part *ready_parts(void *data)
 {
     struct daemon *daemon = data;
     const struct cluster *cluster = daemon->cluster;
-    struct link *const *links = daemon->core.links;
+    struct link *const *links = daemon->links;
     static struct http_part parts[5];
     size_t count = 0;
     bool link = cluster ? cluster_has_link(cluster) : link_is_up(links[SERVICE_USERS]);
@@ -248,43 +257,6 @@ static bool open_listeners(struct daemon *daemon, GError **error)
     return daemon->http != NULL;
 }
 
-/* ---- What features hear of --------------------------------------------------------------------------- */
-
-static void subscriber_changed(struct core *core, struct subscriber *subscriber,
-                               struct account *account, bool added)
-{
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->subscriber_changed)
-            features[i]->subscriber_changed(core, subscriber, account, added);
-    }
-}
-
-static void publishing(struct core *core, const struct event *event, const struct uuid *users,
-                       size_t count)
-{
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->publishing)
-            features[i]->publishing(core, event, users, count);
-    }
-}
-
-static void watched(struct core *core, const struct uuid *user,
-                    const struct change_watcher *watcher)
-{
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->watched)
-            features[i]->watched(core, user, watcher);
-    }
-}
-
-static void related(struct core *core, const struct uuid *user)
-{
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->related)
-            features[i]->related(core, user);
-    }
-}
-
 /* ---- Start and stop -------------------------------------------------------------------------------- */
 
 static void core_start(struct daemon *daemon, const struct options *options,
@@ -309,14 +281,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
         callbacks.batch_begin = batch_begin;
         callbacks.batch_end = batch_end;
     }
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->start)
-            features[i]->start(core);
-    }
-    core->subscriber_changed = subscriber_changed;
-    core->publishing = publishing;
-    core->related = related;
-    core->watched = watched;
+    features_start(core);
     core->archive = archive_new(options, &callbacks, daemon);
     accounts_start(core->accounts, core->archive);
     sessions_start(core->sessions, core->archive);
@@ -377,10 +342,7 @@ struct daemon *daemon_new(const struct options *options, GError **error)
 
 static void drain(struct daemon *daemon)
 {
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->drain)
-            features[i]->drain(&daemon->core);
-    }
+    PARTS_TELL(&daemon->core, drain, &daemon->core);
 }
 
 static void part_stopped(void *data)
@@ -423,7 +385,7 @@ void daemon_free(struct daemon *daemon)
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
     jobs_free(daemon->jobs);
-    close_links(core);
+    close_links(daemon);
     outbox_free(core->outbox);
     cluster_free(daemon->cluster);
     deliveries_clear(core);
@@ -434,15 +396,8 @@ void daemon_free(struct daemon *daemon)
     limiter_free(core->limiter);
     g_free(core->epoch);
     g_free(core->past);
-    core->subscriber_changed = NULL;
-    core->publishing = NULL;
-    core->related = NULL;
-    core->watched = NULL;
     loop_stop();
-    for (size_t i = 0; features[i]; i++) {
-        if (features[i]->stop)
-            features[i]->stop(core);
-    }
+    features_stop(core);
     dispatch_free(daemon->dispatch);
     g_free(daemon);
 }

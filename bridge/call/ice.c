@@ -12,7 +12,7 @@
 #include "bridge/call/ice.h"
 #include "bridge/call/ice_probe.h"
 #include "bridge/core/core.h"
-#include "bridge/xmpp/link.h"
+#include "bridge/core/stanza_out.h"
 #include "xep/0215_external_services.h"
 #include "xep/time.h"
 
@@ -190,13 +190,12 @@ static void services_ask(void)
 {
     const struct options *options = ice.core->options;
     ice.ask_at = G_MAXINT64;
-    if (ice.asking || !ice.core->links[SERVICE_USERS] ||
-        !link_is_up(ice.core->links[SERVICE_USERS]))
+    if (ice.asking || !stanza_may_ask(ice.core))
         return; /* the next link asks */
     g_autoptr(xmpp_stanza_t) iq =
         stanza_new_iq("get", NULL, options->xmpp_domain, options->xmpp_server_domain);
     external_services_add_request(iq);
-    ice.asking = link_request(ice.core->links[SERVICE_USERS], iq, ASK_TIMEOUT, services_came, NULL);
+    ice.asking = stanza_ask(ice.core, iq, ASK_TIMEOUT, services_came, NULL);
     if (!ice.asking)
         ice.ask_at = clock_monotonic() + ASK_LEAST;
 }

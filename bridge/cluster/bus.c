@@ -17,6 +17,7 @@
 #include "bridge/base/text.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
+#include "bridge/core/part.h"
 
 #define DIGEST_CHARACTERS 32
 #define HEARTBEAT_MILLISECONDS 500
@@ -123,9 +124,16 @@ static bool publish(struct bus *bus, const char *topic, const json_t *message)
     return sent;
 }
 
+static const struct part part = {.name = "bus"};
+
+static struct bus *bus_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 bool bus_is_up(const struct core *core)
 {
-    return core->bus && core->bus->up;
+    return bus_of(core) && bus_of(core)->up;
 }
 
 bool bus_is_heard(const struct core *core)
@@ -135,7 +143,7 @@ bool bus_is_heard(const struct core *core)
 
 bool bus_has_left(const struct core *core)
 {
-    return core->bus && core->bus->leaving;
+    return bus_of(core) && bus_of(core)->leaving;
 }
 
 bool bus_publish(struct core *core, const char *topic, json_t *message)
@@ -143,7 +151,7 @@ bool bus_publish(struct core *core, const char *topic, json_t *message)
     bool sent = false;
     if (bus_is_up(core)) {
         g_return_val_if_fail(is_name(topic, BUS_TOPIC_MAX) && json_is_object(message), false);
-        sent = publish(core->bus, topic, message);
+        sent = publish(bus_of(core), topic, message);
     }
     json_decref(message);
     return sent;
@@ -153,8 +161,8 @@ bool bus_publish(struct core *core, const char *topic, json_t *message)
 
 static void tell_watchers(struct core *core, const char *instance, bool here)
 {
-    for (guint i = 0; i < core->bus->watchers->len; i++) {
-        struct watcher watcher = g_array_index(core->bus->watchers, struct watcher, i);
+    for (guint i = 0; i < bus_of(core)->watchers->len; i++) {
+        struct watcher watcher = g_array_index(bus_of(core)->watchers, struct watcher, i);
         watcher.changed(core, instance, here, watcher.data);
     }
 }
@@ -167,16 +175,17 @@ static void greet(struct core *core)
 /* It has missed what was said meanwhile: it is told everything again. */
 static void on_here(struct core *core, const json_t *message, void *data)
 {
-    g_autofree char *instance = g_strdup(core->bus->sender);
+    g_autofree char *instance = g_strdup(bus_of(core)->sender);
     (void)data;
-    if (!core->bus->joined && json_is_true(json_object_get(message, "missed")))
+    if (!bus_of(core)->joined && json_is_true(json_object_get(message, "missed")))
         tell_watchers(core, instance, true);
 }
 
 /* Both ways, after Redis was away. */
 static void catch_up(struct core *core)
 {
-    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(core->bus->instances, NULL);
+    g_autofree char **names =
+        (char **)g_hash_table_get_keys_as_array(bus_of(core)->instances, NULL);
     bus_publish(core, TOPIC_HERE, json_pack("{s:b}", "missed", 1));
     for (guint i = 0; names[i]; i++)
         tell_watchers(core, names[i], true);
@@ -185,7 +194,7 @@ static void catch_up(struct core *core)
 /* False: not one more. */
 static bool heard(struct core *core, const char *instance, gint64 number)
 {
-    GHashTable *instances = core->bus->instances;
+    GHashTable *instances = bus_of(core)->instances;
     struct instance *known = g_hash_table_lookup(instances, instance);
     if (known) {
         *known = (struct instance){clock_monotonic(), number};
@@ -200,7 +209,7 @@ static bool heard(struct core *core, const char *instance, gint64 number)
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     greet(core); /* before anything that the watchers tell it */
     tell_watchers(core, instance, true);
-    core->bus->joined = true;
+    bus_of(core)->joined = true;
     return true;
 }
 
@@ -216,11 +225,11 @@ static void note_gone(struct bus *bus, const char *instance, gint64 number, bool
 static void forget(struct core *core, const char *instance)
 {
     g_autofree char *name = g_strdup(instance);
-    const struct instance *known = g_hash_table_lookup(core->bus->instances, name);
+    const struct instance *known = g_hash_table_lookup(bus_of(core)->instances, name);
     if (!known)
         return;
-    note_gone(core->bus, name, known->number, false);
-    g_hash_table_remove(core->bus->instances, name);
+    note_gone(bus_of(core), name, known->number, false);
+    g_hash_table_remove(bus_of(core)->instances, name);
     log_info(AREA_CORE, "instance-gone", "instance=%s", name);
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
     tell_watchers(core, name, false);
@@ -232,7 +241,7 @@ static void forget_silent(struct core *core)
     g_autoptr(GPtrArray) silent = g_ptr_array_new_with_free_func(g_free);
     GHashTableIter iter;
     gpointer name, known;
-    g_hash_table_iter_init(&iter, core->bus->instances);
+    g_hash_table_iter_init(&iter, bus_of(core)->instances);
     while (g_hash_table_iter_next(&iter, &name, &known)) {
         if (now - ((struct instance *)known)->when > SILENCE)
             g_ptr_array_add(silent, g_strdup(name));
@@ -244,7 +253,7 @@ static void forget_silent(struct core *core)
 static gboolean on_timer(gpointer data)
 {
     struct core *core = data;
-    struct bus *bus = core->bus;
+    struct bus *bus = bus_of(core);
     if (!bus->up)
         return G_SOURCE_CONTINUE; /* whoever is not heard now may well be there */
     if (!bus->leaving && clock_monotonic() - bus->heard_self > SILENCE) {
@@ -261,18 +270,18 @@ static gboolean on_timer(gpointer data)
 void bus_watch_instances(struct core *core, bus_changed changed, void *data)
 {
     struct watcher watcher = {changed, data};
-    if (core->bus)
-        g_array_append_val(core->bus->watchers, watcher);
+    if (bus_of(core))
+        g_array_append_val(bus_of(core)->watchers, watcher);
 }
 
 unsigned bus_others(const struct core *core)
 {
-    return core->bus ? g_hash_table_size(core->bus->instances) : 0;
+    return bus_of(core) ? g_hash_table_size(bus_of(core)->instances) : 0;
 }
 
 const char *bus_instance(const struct core *core)
 {
-    return core->bus ? core->bus->instance : NULL;
+    return bus_of(core) ? bus_of(core)->instance : NULL;
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------------- */
@@ -281,21 +290,21 @@ void bus_subscribe(struct core *core, const char *topic, bus_handler handler, vo
 {
     struct handler entry = {topic, handler, data};
     g_return_if_fail(is_name(topic, BUS_TOPIC_MAX));
-    if (!core->bus)
+    if (!bus_of(core))
         return;
-    g_return_if_fail(core->bus->handlers->len < HANDLERS_MAX);
-    g_array_append_val(core->bus->handlers, entry);
+    g_return_if_fail(bus_of(core)->handlers->len < HANDLERS_MAX);
+    g_array_append_val(bus_of(core)->handlers, entry);
 }
 
 const char *bus_sender(const struct core *core)
 {
-    return core->bus ? core->bus->sender : NULL;
+    return bus_of(core) ? bus_of(core)->sender : NULL;
 }
 
 static void handle(struct core *core, const char *topic, const json_t *message)
 {
-    for (guint i = 0; i < core->bus->handlers->len; i++) {
-        struct handler entry = g_array_index(core->bus->handlers, struct handler, i);
+    for (guint i = 0; i < bus_of(core)->handlers->len; i++) {
+        struct handler entry = g_array_index(bus_of(core)->handlers, struct handler, i);
         if (strcmp(entry.topic, topic) == 0)
             entry.handle(core, message, entry.data);
     }
@@ -326,7 +335,7 @@ static bool is_news(struct bus *bus, const char *from, gint64 number)
 
 static void take(struct core *core, const char *from, gint64 number, const json_t *envelope)
 {
-    struct bus *bus = core->bus;
+    struct bus *bus = bus_of(core);
     const char *topic = json_string_value(json_object_get(envelope, "topic"));
     struct gone *gone = g_hash_table_lookup(bus->gone, from);
     bool left = gone && gone->left;
@@ -348,7 +357,7 @@ static void take(struct core *core, const char *from, gint64 number, const json_
 
 static void dispatch(struct core *core, const json_t *envelope)
 {
-    struct bus *bus = core->bus;
+    struct bus *bus = bus_of(core);
     const char *from = json_string_value(json_object_get(envelope, "from"));
     const char *topic = json_string_value(json_object_get(envelope, "topic"));
     const json_t *message = json_object_get(envelope, "message");
@@ -366,7 +375,7 @@ static void dispatch(struct core *core, const json_t *envelope)
 
 void bus_received(struct core *core, const char *bytes, size_t length)
 {
-    const char *text = core->bus ? check_digest(core->bus, bytes, length) : NULL;
+    const char *text = bus_of(core) ? check_digest(bus_of(core), bytes, length) : NULL;
     json_t *envelope = text ? json_loadb(text, length - (size_t)(text - bytes), 0, NULL) : NULL;
     if (envelope)
         dispatch(core, envelope);
@@ -379,7 +388,7 @@ void bus_received(struct core *core, const char *bytes, size_t length)
 
 void bus_up(struct core *core)
 {
-    struct bus *bus = core->bus;
+    struct bus *bus = bus_of(core);
     GHashTableIter iter;
     gpointer known;
     bus->up = true;
@@ -393,15 +402,15 @@ void bus_up(struct core *core)
 
 void bus_down(struct core *core)
 {
-    core->bus->up = false;
+    bus_of(core)->up = false;
     metric_set(METRIC_BUS_CONNECTED, 0);
 }
 
 void bus_leave(struct core *core)
 {
-    if (!core->bus)
+    if (!bus_of(core))
         return;
-    core->bus->leaving = true;
+    bus_of(core)->leaving = true;
     bus_publish(core, TOPIC_LEFT, json_object());
 }
 
@@ -430,13 +439,13 @@ void bus_init(struct core *core, const struct bus_transport *transport)
     bus->instances = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     bus->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     bus->timer = g_timeout_add(HEARTBEAT_MILLISECONDS, on_timer, core);
-    core->bus = bus;
+    part_add(core, &part, bus);
     bus_subscribe(core, TOPIC_HERE, on_here, NULL);
 }
 
 void bus_clear(struct core *core)
 {
-    struct bus *bus = g_steal_pointer(&core->bus);
+    struct bus *bus = part_remove(core, &part);
     if (!bus)
         return;
     g_source_remove(bus->timer);

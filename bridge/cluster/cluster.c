@@ -170,6 +170,19 @@ static bool sink_barrier(void *data, void (*done)(bool delivered, void *data), v
     return link_barrier(way->link, done, done_data);
 }
 
+static bool sink_may_ask(void *data)
+{
+    const struct way *way = data;
+    return link_is_up(way->link);
+}
+
+static bool sink_ask(void *data, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer,
+                     void *answer_data)
+{
+    struct way *way = data;
+    return link_request(way->link, iq, seconds, answer, answer_data);
+}
+
 static void on_stanza(struct core *core, const json_t *message, void *data)
 {
     struct cluster *cluster = data;
@@ -501,7 +514,7 @@ void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callba
     cluster->callbacks_data = data;
 }
 
-void cluster_start(struct cluster *cluster)
+void cluster_start(struct cluster *cluster, struct link *const *links)
 {
     if (!cluster)
         return;
@@ -509,10 +522,15 @@ void cluster_start(struct cluster *cluster)
     struct lease_callbacks callbacks = {gained, lost};
     for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
         struct way *way = &cluster->ways[service];
-        way->link = core->links[service];
+        way->link = links[service];
         if (way->link)
-            core->sinks[service] =
-                (struct stanza_sink){way, sink_ready, sink_send, sink_barrier, sink_durable};
+            core->sinks[service] = (struct stanza_sink){.link = way,
+                                                        .ready = sink_ready,
+                                                        .send = sink_send,
+                                                        .barrier = sink_barrier,
+                                                        .durable = sink_durable,
+                                                        .may_ask = sink_may_ask,
+                                                        .ask = sink_ask};
     }
     cluster->since = cluster->started = clock_monotonic();
     cluster->lease = lease_new(core, LEASE, &callbacks, cluster);
@@ -550,6 +568,7 @@ void cluster_free(struct cluster *cluster)
         link_free(cluster->spares[--cluster->spare_count]);
     lease_free(cluster->lease);
     redis_free(cluster->redis);
+    notices_stop(cluster->core);
     fanout_clear(cluster->core);
     elsewhere_clear(cluster->core);
     bus_clear(cluster->core);

@@ -22,10 +22,10 @@ struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core
 /* After the archive and the link have gone. NULL is fine, as everywhere here. */
 void cluster_free(struct cluster *cluster);
 
-/* What a link has to be told before it is made. When core->links are there, takes over core->sinks.
- */
+/* What a link has to be told before it is made. */
 void cluster_prepare_link(struct cluster *cluster, struct link_callbacks *callbacks, void *data);
-void cluster_start(struct cluster *cluster);
+/* When LINKS are there, each NULL or of its service: takes over core->sinks. */
+void cluster_start(struct cluster *cluster, struct link *const *links);
 
 void cluster_archive_up(struct cluster *cluster, const struct log_state *log);
 void cluster_link_changed(struct cluster *cluster);

@@ -8,6 +8,7 @@
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
+#include "bridge/core/part.h"
 
 #define TOPIC "online"
 #define USERS_IN_MESSAGE 1000
@@ -44,16 +45,23 @@ static guint64 bits_of(const struct elsewhere *elsewhere, const struct uuid *use
     return bits ? *bits : 0;
 }
 
+static const struct part part = {.name = "elsewhere"};
+
+static struct elsewhere *elsewhere_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 static void tell_watchers(struct core *core, const struct uuid *user, bool online)
 {
-    const struct elsewhere *elsewhere = core->elsewhere;
+    const struct elsewhere *elsewhere = elsewhere_of(core);
     for (unsigned i = 0; i < elsewhere->watcher_count; i++)
         elsewhere->watchers[i].changed(core, user, online, elsewhere->watchers[i].data);
 }
 
 static void set(struct core *core, const struct uuid *user, int bit, bool online)
 {
-    struct elsewhere *elsewhere = core->elsewhere;
+    struct elsewhere *elsewhere = elsewhere_of(core);
     guint64 mask = (guint64)1 << bit;
     guint64 old = bits_of(elsewhere, user);
     guint64 new = online ? old | mask : old & ~mask;
@@ -75,7 +83,7 @@ static void clear_instance(struct core *core, int bit, GHashTable *keep)
     g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(struct uuid));
     GHashTableIter iter;
     gpointer user, bits;
-    g_hash_table_iter_init(&iter, core->elsewhere->users);
+    g_hash_table_iter_init(&iter, elsewhere_of(core)->users);
     while (g_hash_table_iter_next(&iter, &user, &bits)) {
         if ((*(guint64 *)bits >> bit & 1) && !(keep && g_hash_table_contains(keep, user)))
             g_array_append_vals(gone, user, 1);
@@ -88,7 +96,7 @@ static void on_users(struct core *core, const json_t *message, void *data)
 {
     bool online = json_is_true(json_object_get(message, "on"));
     /* One that has left says of its last users that they go: it is not made anew for that. */
-    int bit = instance_bit(core->elsewhere, bus_sender(core), online);
+    int bit = instance_bit(elsewhere_of(core), bus_sender(core), online);
     const json_t *users = json_object_get(message, "users");
     size_t count = MIN(json_array_size(users), USERS_IN_MESSAGE);
     g_autofree struct uuid *ids = g_new0(struct uuid, count + 1);
@@ -117,7 +125,7 @@ static void publish(struct core *core, json_t *users, bool online, bool all)
 
 void elsewhere_tell(struct core *core, const struct account *account, bool online)
 {
-    if (core->elsewhere && bus_is_heard(core) && !bus_has_left(core))
+    if (elsewhere_of(core) && bus_is_heard(core) && !bus_has_left(core))
         publish(core, json_pack("[s]", account->id_text), online, false);
 }
 
@@ -145,7 +153,7 @@ static void tell_all(struct core *core)
 
 static void on_instance(struct core *core, const char *instance, bool here, void *data)
 {
-    struct elsewhere *elsewhere = core->elsewhere;
+    struct elsewhere *elsewhere = elsewhere_of(core);
     int bit = instance_bit(elsewhere, instance, false);
     (void)data;
     if (here) {
@@ -157,16 +165,21 @@ static void on_instance(struct core *core, const char *instance, bool here, void
     }
 }
 
+bool elsewhere_is_used(const struct core *core)
+{
+    return elsewhere_of(core) != NULL;
+}
+
 bool elsewhere_is_online(const struct core *core, const struct uuid *user)
 {
-    return core->elsewhere && bits_of(core->elsewhere, user) != 0;
+    return elsewhere_of(core) && bits_of(elsewhere_of(core), user) != 0;
 }
 
 bool elsewhere_is_ours(const struct core *core, const struct uuid *user)
 {
-    guint64 bits = core->elsewhere ? bits_of(core->elsewhere, user) : 0;
+    guint64 bits = elsewhere_of(core) ? bits_of(elsewhere_of(core), user) : 0;
     for (int i = 0; bits >> i; i++) {
-        if ((bits >> i & 1) && strcmp(core->elsewhere->names[i], bus_instance(core)) < 0)
+        if ((bits >> i & 1) && strcmp(elsewhere_of(core)->names[i], bus_instance(core)) < 0)
             return false;
         if (i + 1 == BUS_INSTANCES_MAX)
             break;
@@ -176,7 +189,7 @@ bool elsewhere_is_ours(const struct core *core, const struct uuid *user)
 
 void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data)
 {
-    struct elsewhere *elsewhere = core->elsewhere;
+    struct elsewhere *elsewhere = elsewhere_of(core);
     if (!elsewhere)
         return;
     g_return_if_fail(elsewhere->watcher_count < WATCHERS_MAX);
@@ -186,18 +199,18 @@ void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data)
 
 void elsewhere_init(struct core *core)
 {
-    if (!core->bus)
+    if (!bus_instance(core))
         return;
     struct elsewhere *elsewhere = g_new0(struct elsewhere, 1);
     elsewhere->users = g_hash_table_new_full(uuid_hash, uuid_equal, g_free, g_free);
-    core->elsewhere = elsewhere;
+    part_add(core, &part, elsewhere);
     bus_subscribe(core, TOPIC, on_users, NULL);
     bus_watch_instances(core, on_instance, NULL);
 }
 
 void elsewhere_clear(struct core *core)
 {
-    struct elsewhere *elsewhere = g_steal_pointer(&core->elsewhere);
+    struct elsewhere *elsewhere = part_remove(core, &part);
     if (!elsewhere)
         return;
     for (int i = 0; i < BUS_INSTANCES_MAX; i++)

@@ -15,6 +15,9 @@ struct uuid;
 void elsewhere_init(struct core *core); /* after the bus */
 void elsewhere_clear(struct core *core);
 
+/* Whether there may be other instances at all. */
+bool elsewhere_is_used(const struct core *core);
+
 bool elsewhere_is_online(const struct core *core, const struct uuid *user);
 
 /* Whether of all the instances where USER has sockets it is for this one to speak: one does, or,

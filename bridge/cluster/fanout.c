@@ -19,6 +19,7 @@
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/resume.h"
 
 #define TOPIC "log"
@@ -207,25 +208,32 @@ static void on_span(struct core *core, const json_t *message, void *data)
 
 /* ---- What this instance commits -------------------------------------------------------------------- */
 
+static const struct part part = {.name = "fanout"};
+
+static struct fanout *fanout_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 void fanout_batch_begin(struct core *core, gint64 before, gint64 last)
 {
-    core->fanout->open = span_new(before, last);
+    fanout_of(core)->open = span_new(before, last);
 }
 
 void fanout_batch_end(struct core *core)
 {
-    struct span *span = g_steal_pointer(&core->fanout->open);
+    struct span *span = g_steal_pointer(&fanout_of(core)->open);
     span_sort(span);
     if (span->last > span->before)
         publish_span(core, span);
-    add_span(core->fanout, span);
+    add_span(fanout_of(core), span);
 }
 
 /* An event that is not of this transaction is the work of an earlier attempt whose answer was lost:
  * there is a hole where it belongs, and it comes when that is filled. */
 static void take(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
-    struct fanout *fanout = core->fanout;
+    struct fanout *fanout = fanout_of(core);
     const struct span *open = fanout->open;
     if (open && event->position > open->before && event->position <= open->last)
         span_add(fanout->open, event, users, (guint)count);
@@ -330,13 +338,13 @@ static void fill_start(struct fanout *fanout, gint64 to)
 static void subscribed(struct core *core, struct account *account, bool first)
 {
     elsewhere_tell(core, account, first);
-    if (first && core->fanout->filling)
-        fill_queue(core->fanout, account);
+    if (first && fanout_of(core)->filling)
+        fill_queue(fanout_of(core), account);
 }
 
 static gint64 position_for(const struct core *core, const struct account *account)
 {
-    const struct fanout *fanout = core->fanout;
+    const struct fanout *fanout = fanout_of(core);
     bool filled = fanout->filling &&
                   g_hash_table_lookup(fanout->filled, &account->id) == GINT_TO_POINTER(FILL_DONE);
     return filled ? MAX(core->position, fanout->fill_to) : core->position;
@@ -362,7 +370,7 @@ static void head_read(const struct rows *rows, enum error_code error, void *data
 
 void fanout_tick(struct core *core)
 {
-    struct fanout *fanout = core->fanout;
+    struct fanout *fanout = fanout_of(core);
     guint every = bus_is_up(fanout->core) ? TICKS_CONNECTED : TICKS_ALONE;
     if (!archive_is_up(core->archive))
         return;
@@ -383,7 +391,7 @@ static gboolean on_tick(gpointer data)
 
 void fanout_archive_up(struct core *core, gint64 position, bool restart)
 {
-    struct fanout *fanout = core->fanout;
+    struct fanout *fanout = fanout_of(core);
     if (!fanout || !restart)
         return;
     fill_forget(fanout);
@@ -396,7 +404,7 @@ void fanout_archive_up(struct core *core, gint64 position, bool restart)
 void fanout_init(struct core *core)
 {
     static const struct event_router router = {take, subscribed, position_for};
-    if (!core->bus)
+    if (!bus_instance(core))
         return;
     struct fanout *fanout = g_new0(struct fanout, 1);
     fanout->core = core;
@@ -404,14 +412,14 @@ void fanout_init(struct core *core)
     fanout->filled = g_hash_table_new_full(uuid_hash, uuid_equal, g_free, NULL);
     g_queue_init(&fanout->fill);
     fanout->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, core);
-    core->fanout = fanout;
+    part_add(core, &part, fanout);
     core->router = &router;
     bus_subscribe(core, TOPIC, on_span, fanout);
 }
 
 void fanout_clear(struct core *core)
 {
-    struct fanout *fanout = g_steal_pointer(&core->fanout);
+    struct fanout *fanout = part_remove(core, &part);
     core->router = NULL;
     if (!fanout)
         return;

@@ -8,6 +8,7 @@
 #include "bridge/cluster/notice.h"
 #include "bridge/core/core.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 
 #define TOPIC_RELATION "relation"
@@ -43,10 +44,17 @@ static void outbox_told(struct core *core, const json_t *message, void *data)
         outbox_wake(core->outbox, json_integer_value(json_object_get(message, "newest")));
 }
 
+static const struct part part = {
+    .name = "notices", .related_here = related_tell, .outbox_grew = outbox_tell};
+
 void notices_start(struct core *core)
 {
-    core->tell_related = related_tell;
-    core->tell_outbox = outbox_tell;
+    part_add(core, &part, NULL);
     bus_subscribe(core, TOPIC_RELATION, related_told, NULL);
     bus_subscribe(core, TOPIC_OUTBOX, outbox_told, NULL);
+}
+
+void notices_stop(struct core *core)
+{
+    part_remove(core, &part);
 }

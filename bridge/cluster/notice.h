@@ -7,3 +7,4 @@ struct core;
 
 /* Sets the hooks of CORE that tell, and listens to the bus. Once there is a bus. */
 void notices_start(struct core *core);
+void notices_stop(struct core *core);

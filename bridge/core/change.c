@@ -10,6 +10,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
 
@@ -72,10 +73,10 @@ static void tell_watchers(struct core *core, const struct change_write *change,
     const json_t *watchers = json_object_get(follows, "watchers");
     struct change_watcher watcher = {.shown = json_is_true(json_object_get(follows, "shown")),
                                      .last_seen = member_integer(follows, "last_seen")};
-    bool now = core->watched && change->write.outcome == OUTCOME_DONE;
+    bool now = change->write.outcome == OUTCOME_DONE;
     for (size_t i = 0; now && i < json_array_size(watchers); i++) {
         watcher.jid = json_string_value(json_array_get(watchers, i));
-        core->watched(core, &change->user, &watcher);
+        PARTS_TELL(core, watched, core, &change->user, &watcher);
     }
 }
 

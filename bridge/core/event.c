@@ -8,6 +8,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
 
 static const struct event_info infos[EVENT_TYPE_MAX] = {
@@ -70,13 +71,11 @@ void subscriber_add(struct core *core, struct subscriber *subscriber, struct acc
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);
-    if (core->subscriber_changed)
-        core->subscriber_changed(core, subscriber, account, true);
+    PARTS_TELL(core, subscriber_changed, core, subscriber, account, true);
     if (account->subscribers->len == 1) {
         if (core->router)
             core->router->subscribed(core, account, true);
-        if (core->presence_changed)
-            core->presence_changed(core, account, true);
+        PARTS_TELL(core, online_changed, core, account, true);
     }
 }
 
@@ -89,13 +88,11 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     bool last = account->subscribers->len == 0;
     if (last)
         g_clear_pointer(&account->subscribers, g_ptr_array_unref);
-    if (core->subscriber_changed)
-        core->subscriber_changed(core, subscriber, account, false);
+    PARTS_TELL(core, subscriber_changed, core, subscriber, account, false);
     if (last) {
         if (core->router)
             core->router->subscribed(core, account, false);
-        if (core->presence_changed)
-            core->presence_changed(core, account, false);
+        PARTS_TELL(core, online_changed, core, account, false);
     }
     account_unref(account);
 }
@@ -227,15 +224,15 @@ gint64 event_position(const struct core *core, const struct account *account)
 
 void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count)
 {
-    if (event->position > 0 && core->publishing)
-        core->publishing(core, event, users, count);
+    if (event->position > 0)
+        PARTS_TELL(core, publishing, core, event, users, count);
     for (size_t i = 0; i < count; i++) {
         struct account *account = account_find(core->accounts, &users[i]);
         if (!account || !account->subscribers)
             continue;
         event_deliver(account, event);
-        if (event->type == EVENT_MESSAGE_NEW && core->delivered &&
-            !uuid_equal(&users[i], &event->parties.actor))
-            core->delivered(core, &event->parties.conversation, &users[i], &event->parties.message);
+        if (event->type == EVENT_MESSAGE_NEW && !uuid_equal(&users[i], &event->parties.actor))
+            PARTS_TELL(core, delivered, core, &event->parties.conversation, &users[i],
+                       &event->parties.message);
     }
 }

@@ -13,6 +13,7 @@
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 
@@ -233,16 +234,18 @@ void delivery_note(struct core *core, const struct uuid *conversation, const str
         deliveries.timer = g_timeout_add(DELIVERY_INTERVAL, deliveries_write, core);
 }
 
+static const struct part part = {.name = "deliveries", .delivered = delivery_note};
+
 void deliveries_init(struct core *core)
 {
-    core->delivered = delivery_note;
+    part_add(core, &part, NULL);
     g_queue_init(&deliveries.order);
     deliveries.gathered = g_hash_table_new_full(delivery_hash, delivery_equal, g_free, NULL);
 }
 
 void deliveries_clear(struct core *core)
 {
-    (void)core;
+    part_remove(core, &part);
     if (deliveries.timer)
         g_source_remove(deliveries.timer);
     deliveries.timer = 0;

@@ -14,6 +14,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
 #include "xep/0172_nick.h"
 #include "xep/0203_delay.h"
@@ -137,8 +138,8 @@ static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
     outbox->sent = entry->position;
     outbox->ever_sent = MAX(outbox->ever_sent, entry->position);
     outbox->unproven++;
-    if (entry->kind == OUTBOX_SUBSCRIBED && outbox->core->subscribed)
-        outbox->core->subscribed(outbox->core, entry->from, entry->to);
+    if (entry->kind == OUTBOX_SUBSCRIBED)
+        PARTS_TELL(outbox->core, subscribed, outbox->core, entry->from, entry->to);
     return true;
 }
 
@@ -350,8 +351,7 @@ static void tell(void *data)
 {
     struct outbox *outbox = data;
     outbox->telling = false;
-    if (outbox->core->tell_outbox)
-        outbox->core->tell_outbox(outbox->core, outbox->newest);
+    PARTS_TELL(outbox->core, outbox_grew, outbox->core, outbox->newest);
 }
 
 /* What others have committed before may not be known here: only the database has all in order. */
@@ -456,7 +456,7 @@ void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
     outbox->newest = MAX(outbox->newest, entry->position);
     if (entry->position <= outbox->sent)
         return; /* a page that was read meanwhile had it */
-    if (outbox->core->bus) {
+    if (outbox->core->router) {
         committed_among_others(outbox);
         return;
     }

@@ -8,6 +8,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
+#include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 
@@ -261,8 +262,7 @@ void relation_changed_elsewhere(struct core *core, const struct uuid *user)
     if (!core->relations || uuid_is_nil(user))
         return;
     forget(core, user);
-    if (core->related)
-        core->related(core, user);
+    PARTS_TELL(core, related, core, user);
 }
 
 void relations_forget_all(struct core *core)
@@ -280,8 +280,7 @@ void relation_forget(struct core *core, const struct uuid *user)
     if (!core->relations || uuid_is_nil(user))
         return;
     relation_changed_elsewhere(core, user);
-    if (core->tell_related)
-        core->tell_related(core, user);
+    PARTS_TELL(core, related_here, core, user);
 }
 
 static void set_free(gpointer data)

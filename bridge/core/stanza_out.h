@@ -16,6 +16,9 @@ enum sink_result {
     SINK_NEVER  /* not a stanza that may go out, whenever it is tried */
 };
 
+/* RESULT is the answering IQ (result or error), borrowed; NULL on timeout or loss of the link. */
+typedef void (*stanza_answer)(xmpp_stanza_t *result, void *data);
+
 /* The way of one of our domains to the XMPP server, handed in by the wiring so that core does not
  * know the link. */
 struct stanza_sink {
@@ -29,9 +32,22 @@ struct stanza_sink {
     /* Several instances: whether this one may send what is in the outbox, and can. NULL: when
      * ready. */
     bool (*durable)(void *link);
+    /* Whether IQ requests can be sent: this process's own link is up. */
+    bool (*may_ask)(void *link);
+    /* Sends IQ (get or set), as stanza_ask() has it. */
+    bool (*ask)(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer, void *data);
 };
 
 /* Sends STANZA (borrowed) by the link of the domain that it is from. False when the link is down or
  * takes no more, or the process is going down; a stanza that may never go out is logged and
  * dropped, and counts as sent. */
 bool stanza_out(struct core *core, xmpp_stanza_t *stanza);
+
+/* Sends IQ (get or set; a random id is set on it) over this process's own link of
+ * the domain that it is from, and calls ANSWER
+ * exactly once, later. An answer counts only if it comes from the address that was asked. False:
+ * not sent (also when too many requests are pending), ANSWER is not called. */
+bool stanza_ask(struct core *core, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer,
+                void *data);
+/* Whether one of the users could be sent: their link is up. */
+bool stanza_may_ask(const struct core *core);

@@ -116,6 +116,26 @@ const struct operation *const *features_operations(void)
     return tables;
 }
 
+void features_start(struct core *core)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->part)
+            part_add(core, features[i]->part, NULL);
+        if (features[i]->start)
+            features[i]->start(core);
+    }
+}
+
+void features_stop(struct core *core)
+{
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->stop)
+            features[i]->stop(core);
+        if (features[i]->part)
+            part_remove(core, features[i]->part);
+    }
+}
+
 bool features_dispatch(struct dispatch *dispatch, GError **error)
 {
     for (size_t i = 0; features[i]; i++) {

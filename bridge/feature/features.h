@@ -13,5 +13,9 @@ extern const struct feature *const features[];
 const struct operation *const *features_operations(void);
 const struct job_kind *const *features_jobs(void);
 
+/* Starts and stops them, in their order. */
+void features_start(struct core *core);
+void features_stop(struct core *core);
+
 /* Adds their stanza handlers to DISPATCH; false and *ERROR as dispatch_add() has it. */
 bool features_dispatch(struct dispatch *dispatch, GError **error);

@@ -430,4 +430,6 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_follow = {.name = "events", .operations = operations, .drain = drain};
+static const struct part part = {.name = "events", .drain = drain};
+
+const struct feature feature_follow = {.name = "events", .part = &part, .operations = operations};

@@ -31,8 +31,10 @@ static const struct operation operations[] = {
     {0},
 };
 
+static const struct part part = {.name = "ice_servers", .link_up = ice_link_up};
+
 const struct feature feature_ice = {.name = "ice_servers",
+                                    .part = &part,
                                     .operations = operations,
                                     .start = ice_start,
-                                    .stop = ice_stop,
-                                    .link_up = ice_link_up};
+                                    .stop = ice_stop};

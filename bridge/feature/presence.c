@@ -275,14 +275,12 @@ static void on_watched(struct core *core, const struct uuid *user,
 static void start(struct core *core)
 {
     work.lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
-    core->subscribed = subscribed;
     announce_start(core);
 }
 
 static void stop(struct core *core)
 {
     announce_stop(core);
-    core->subscribed = NULL;
     g_clear_pointer(&work.lanes, g_hash_table_unref);
     work.jobs = 0;
 }
@@ -292,9 +290,8 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_presence = {.name = "presence",
-                                         .stanzas = stanzas,
-                                         .start = start,
-                                         .stop = stop,
-                                         .watched = on_watched,
-                                         .link_up = announce_link_up};
+static const struct part part = {
+    .name = "presence", .subscribed = subscribed, .watched = on_watched};
+
+const struct feature feature_presence = {
+    .name = "presence", .part = &part, .stanzas = stanzas, .start = start, .stop = stop};

@@ -325,5 +325,7 @@ static const struct operation operations[] = {
     {0},
 };
 
+static const struct part part = {.name = "sync", .drain = drain};
+
 const struct feature feature_sync = {
-    .name = "sync", .operations = operations, .start = start, .drain = drain};
+    .name = "sync", .part = &part, .operations = operations, .start = start};

@@ -178,11 +178,18 @@ static void tell(const struct typing_change *change, void *data)
         tell_peer(core, change);
 }
 
+static const struct part part;
+
+static struct typing *typing_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 static gboolean on_tick(gpointer data)
 {
     struct core *core = data;
-    typing_advance(core->typing, clock_monotonic());
-    if (typing_count(core->typing) > 0)
+    typing_advance(typing_of(core), clock_monotonic());
+    if (typing_count(typing_of(core)) > 0)
         return G_SOURCE_CONTINUE;
     live.timer = 0;
     return G_SOURCE_REMOVE;
@@ -192,8 +199,8 @@ static void set(struct core *core, const struct typing_report *report)
 {
     if (report->active && !report->pair->live)
         return;
-    typing_set(core->typing, report, clock_monotonic());
-    if (live.timer == 0 && typing_count(core->typing) > 0)
+    typing_set(typing_of(core), report, clock_monotonic());
+    if (live.timer == 0 && typing_count(typing_of(core)) > 0)
         live.timer = g_timeout_add(TICK_MILLISECONDS, on_tick, core);
 }
 
@@ -275,7 +282,7 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber, stru
     struct typing_stop stop = {.user = &account->id, .origin = subscriber, .end = TYPING_LEFT};
     if (!account->subscribers)
         stop.end = TYPING_GONE;
-    typing_stop(core->typing, &stop, clock_monotonic());
+    typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
 /* A message clears what its author has typed before it; and whoever writes may be answered with
@@ -303,7 +310,7 @@ static void on_publishing(struct core *core, const struct event *event, const st
         pair->heard = true;
     struct typing_stop stop = {
         .user = &parties->actor, .conversation = &parties->conversation, .end = TYPING_MESSAGE};
-    typing_stop(core->typing, &stop, clock_monotonic());
+    typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
 /* ---- XMPP ------------------------------------------------------------------------------------------ */
@@ -326,7 +333,7 @@ static void peer_pair_read(struct pair *pair, enum error_code error, void *data)
 {
     struct arrival *arrival = data;
     (void)error;
-    if (pair && arrival->core->typing)
+    if (pair && typing_of(arrival->core))
         report_peer(arrival->core, pair, arrival->peer, arrival->active);
     g_free(arrival->peer);
     g_free(arrival);
@@ -368,12 +375,12 @@ static void on_unavailable(const struct stanza_context *context)
     struct core *core = context->data;
     struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
     struct pair *pair;
-    if (typing_count(core->typing) == 0 || !pair_lookup(core, &key, &pair) || !pair)
+    if (typing_count(typing_of(core)) == 0 || !pair_lookup(core, &key, &pair) || !pair)
         return;
     unsigned side = strcmp(pair->side[0].jid, context->from_bare) == 0 ? 0 : 1;
     struct typing_stop stop = {
         .user = &pair->side[side].user, .conversation = &pair->conversation, .end = TYPING_GONE};
-    typing_stop(core->typing, &stop, clock_monotonic());
+    typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
@@ -388,7 +395,7 @@ static void start(struct core *core)
                                  .tell = tell,
                                  .data = core};
     bus_subscribe(core, TOPIC, told_by_another, NULL);
-    core->typing = typing_new(&rules, clock_monotonic());
+    part_add(core, &part, typing_new(&rules, clock_monotonic()));
 }
 
 static void stop(struct core *core)
@@ -396,7 +403,7 @@ static void stop(struct core *core)
     if (live.timer)
         g_source_remove(live.timer);
     live.timer = 0;
-    g_clear_pointer(&core->typing, typing_free);
+    typing_free(part_remove(core, &part));
 }
 
 static const struct operation operations[] = {
@@ -417,11 +424,14 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
+static const struct part part = {.name = "typing",
+                                 .subscriber_changed = on_subscriber,
+                                 .publishing = on_publishing,
+                                 .related = pairs_forget};
+
 const struct feature feature_typing = {.name = "typing",
+                                       .part = &part,
                                        .operations = operations,
                                        .stanzas = stanzas,
                                        .start = start,
-                                       .stop = stop,
-                                       .subscriber_changed = on_subscriber,
-                                       .publishing = on_publishing,
-                                       .related = pairs_forget};
+                                       .stop = stop};

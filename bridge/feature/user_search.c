@@ -15,7 +15,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/xmpp/link.h"
+#include "bridge/core/stanza_out.h"
 #include "xep/0030_disco.h"
 #include "xep/jid.h"
 
@@ -121,8 +121,7 @@ static void domain_answered(xmpp_stanza_t *answer, void *data)
     struct lookup *lookup = data;
     bool answers = answer && is_there(answer);
     /* Without an answer nothing is known of the domain when our own link has gone. */
-    const struct link *link = lookup->request->core->links[SERVICE_USERS];
-    if (answer || (link && link_is_up(link)))
+    if (answer || stanza_may_ask(lookup->request->core))
         remember(lookup->domain, answers);
     if (lookup->request->core->archive)
         lookup_answer(lookup, answers);
@@ -136,8 +135,7 @@ static void ask_domain(struct lookup *lookup)
     g_autoptr(xmpp_stanza_t) iq =
         stanza_new_iq("get", NULL, core->options->xmpp_domain, lookup->domain);
     disco_info_add_request(iq, NULL);
-    if (!core->links[SERVICE_USERS] ||
-        !link_request(core->links[SERVICE_USERS], iq, ASK_SECONDS, domain_answered, lookup))
+    if (!stanza_ask(core, iq, ASK_SECONDS, domain_answered, lookup))
         lookup_answer(lookup, false);
 }
 
@@ -303,5 +301,7 @@ static const struct operation operations[] = {
     {0},
 };
 
+static const struct part part = {.name = "user_search", .drain = drain};
+
 const struct feature feature_user_search = {
-    .name = "user_search", .operations = operations, .start = start, .stop = stop, .drain = drain};
+    .name = "user_search", .part = &part, .operations = operations, .start = start, .stop = stop};

@@ -9,6 +9,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/cluster/bus.h"
 #include "bridge/cluster/lease.h"
 #include "bridge/core/core.h"
 #include "bridge/job/job.h"
@@ -276,7 +277,7 @@ struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds)
     struct lease_callbacks callbacks = {lease_changed, lease_changed};
     jobs->core = core;
     kinds_read(jobs, kinds);
-    if (core->bus)
+    if (bus_instance(core))
         jobs->lease = lease_new(core, "jobs", &callbacks, jobs);
     jobs->timer = g_timeout_add_seconds(1, on_timer, jobs);
     return jobs;

@@ -13,6 +13,7 @@
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
+#include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/audience.h"
@@ -44,9 +45,16 @@ struct announcer {
     gint64 settled;             /* several instances: when something last changed among them */
 };
 
+static const struct part part;
+
+static struct announcer *announcer_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 bool announce_is_online(const struct core *core, const struct account *account)
 {
-    return online_is_shown(core->announcer->online, account) ||
+    return online_is_shown(announcer_of(core)->online, account) ||
            elsewhere_is_online(core, &account->id);
 }
 
@@ -217,8 +225,9 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
 static bool may_recover(const struct announcer *announcer)
 {
     const struct core *core = announcer->core;
-    return !core->bus || (core->sinks[SERVICE_USERS].durable(core->sinks[SERVICE_USERS].link) &&
-                          clock_monotonic() - announcer->settled > SETTLING);
+    return !bus_instance(core) ||
+           (core->sinks[SERVICE_USERS].durable(core->sinks[SERVICE_USERS].link) &&
+            clock_monotonic() - announcer->settled > SETTLING);
 }
 
 /* Somebody may have left another instance without its saying so. */
@@ -274,9 +283,9 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void presence_changed(struct core *core, struct account *account, bool online)
+static void online_changed(struct core *core, struct account *account, bool online)
 {
-    struct announcer *announcer = core->announcer;
+    struct announcer *announcer = announcer_of(core);
     if (online)
         online_connected(announcer->online, account);
     else
@@ -293,9 +302,18 @@ static void on_gone(struct account *account, void *data)
 
 void announce_again(struct core *core, struct account *account)
 {
-    online_renew(core->announcer->online, account);
-    start_pace(core->announcer);
+    online_renew(announcer_of(core)->online, account);
+    start_pace(announcer_of(core));
 }
+
+static void link_up(struct core *core)
+{
+    online_repeat(announcer_of(core)->online);
+    start_pace(announcer_of(core));
+}
+
+static const struct part part = {
+    .name = "announcer", .online_changed = online_changed, .link_up = link_up};
 
 void announce_start(struct core *core)
 {
@@ -307,14 +325,12 @@ void announce_start(struct core *core)
     announcer->settled = clock_monotonic();
     bus_watch_instances(core, instance_changed, announcer);
     elsewhere_watch(core, left_elsewhere, announcer);
-    core->announcer = announcer;
-    core->presence_changed = presence_changed;
+    part_add(core, &part, announcer);
 }
 
 void announce_stop(struct core *core)
 {
-    struct announcer *announcer = g_steal_pointer(&core->announcer);
-    core->presence_changed = NULL;
+    struct announcer *announcer = part_remove(core, &part);
     if (!announcer)
         return;
     g_source_remove(announcer->tick);
@@ -323,10 +339,4 @@ void announce_stop(struct core *core)
     account_unref(announcer->notice.account);
     online_free(announcer->online);
     g_free(announcer);
-}
-
-void announce_link_up(struct core *core)
-{
-    online_repeat(core->announcer->online);
-    start_pace(core->announcer);
 }

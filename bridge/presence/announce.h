@@ -12,7 +12,6 @@ struct core;
 
 void announce_start(struct core *core); /* from then on sockets are counted */
 void announce_stop(struct core *core);
-void announce_link_up(struct core *core);
 
 /* ACCOUNT's presence has changed: contacts are told again, if they see it online. */
 void announce_again(struct core *core, struct account *account);

@@ -13,6 +13,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"
@@ -130,10 +131,17 @@ static struct attendee *attend(struct audience *audience, struct account *accoun
     return attendee;
 }
 
+static const struct part part;
+
+struct audience *audience_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 static void on_subscriber(struct core *core, struct subscriber *subscriber, struct account *account,
                           bool added)
 {
-    struct audience *audience = core->audience;
+    struct audience *audience = audience_of(core);
     struct attendee *attendee =
         added ? attend(audience, account) : attendee_find(audience, &account->id);
     if (added) {
@@ -155,17 +163,18 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber, stru
 
 void audience_changed(struct core *core, struct account *account)
 {
-    struct attendee *attendee = core->audience ? attendee_find(core->audience, &account->id) : NULL;
+    struct attendee *attendee =
+        audience_of(core) ? attendee_find(audience_of(core), &account->id) : NULL;
     if (attendee)
-        attendee_refresh(core->audience, attendee);
+        attendee_refresh(audience_of(core), attendee);
 }
 
 /* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and
  * those of whoever becomes a partner, may be anywhere. */
 static void on_related(struct core *core, const struct uuid *user)
 {
-    if (core->audience && core->elsewhere)
-        partners_want(core->audience, user, RELOAD_DELAY);
+    if (audience_of(core) && elsewhere_is_used(core))
+        partners_want(audience_of(core), user, RELOAD_DELAY);
     else
         audience_reload(core, user);
 }
@@ -173,7 +182,7 @@ static void on_related(struct core *core, const struct uuid *user)
 static void on_publishing(struct core *core, const struct event *event, const struct uuid *users,
                           size_t count)
 {
-    struct audience *audience = core->audience;
+    struct audience *audience = audience_of(core);
     bool message = event->type == EVENT_MESSAGE_NEW;
     bool listing =
         event->type == EVENT_CONVERSATION_NEW || event->type == EVENT_CONVERSATION_REMOVED;
@@ -182,7 +191,7 @@ static void on_publishing(struct core *core, const struct event *event, const st
         return;
     for (size_t i = 0; i < count; i++) {
         /* The user's sockets may be at another instance, and partners here, or about to be. */
-        bool involved = attendee_find(audience, &users[i]) || (listing && core->elsewhere);
+        bool involved = attendee_find(audience, &users[i]) || (listing && elsewhere_is_used(core));
         if (involved && !(message && visibility_find(audience->views, &users[i], &users[!i])))
             partners_want(audience, &users[i], RELOAD_DELAY);
     }
@@ -222,12 +231,12 @@ static gboolean on_tick(gpointer data)
 void audience_dress(const struct core *core, const struct account *account,
                     struct presence_stanza *presence)
 {
-    if (!core->audience || presence->type != PRESENCE_AVAILABLE)
+    if (!audience_of(core) || presence->type != PRESENCE_AVAILABLE)
         return;
-    const struct attendee *attendee = attendee_find(core->audience, &account->id);
+    const struct attendee *attendee = attendee_find(audience_of(core), &account->id);
     struct status status = attendee
                                ? (struct status){.kind = attendee->chosen, .away = attendee->away}
-                               : audience_status(core->audience, &account->id);
+                               : audience_status(audience_of(core), &account->id);
     if (status.away) {
         presence->show = PRESENCE_SHOW_AWAY;
         presence->idle_since_us = attendee && !attendee->hides_last ? attendee->away_since : 0;
@@ -256,7 +265,7 @@ static void reply_status(struct request *request, const char *user_id, const str
 
 static void on_choose(struct request *request)
 {
-    struct audience *audience = request->core->audience;
+    struct audience *audience = audience_of(request->core);
     struct attendee *attendee = attendee_find(audience, &request->account->id);
     const char *wanted = request_text(request, "status");
     struct status status = {.kind = STATUS_ONLINE, .away = strcmp(wanted, "away") == 0};
@@ -288,13 +297,13 @@ static void partner_read(const struct rows *rows, enum error_code error, void *d
         return;
     }
     if (uuid_equal(id, &request->account->id)) {
-        status = audience_status(core->audience, id);
+        status = audience_status(audience_of(core), id);
     } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, PRESENCE_PARTNERS_TO_PEER) &&
                !rows_boolean(rows, 0, PRESENCE_PARTNERS_HOSTED)) {
         watch_status(core, &request->account->id, rows_text(rows, 0, PRESENCE_PARTNERS_JID),
                      &status);
     } else if (rows_count(rows) == 1 && rows_boolean(rows, 0, PRESENCE_PARTNERS_SEEN)) {
-        status = audience_status(core->audience, id);
+        status = audience_status(audience_of(core), id);
         if (status.kind == STATUS_OFFLINE && rows_boolean(rows, 0, PRESENCE_PARTNERS_SEEN_LAST))
             status.last_seen = rows_integer(rows, 0, PRESENCE_PARTNERS_SEEN_AT);
     }
@@ -321,13 +330,13 @@ static void start(struct core *core)
     audience->attendees = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, attendee_free);
     partners_start(audience);
     audience->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, audience);
-    core->audience = audience;
+    part_add(core, &part, audience);
     audience_elsewhere_start(audience);
 }
 
 static void stop(struct core *core)
 {
-    struct audience *audience = g_steal_pointer(&core->audience);
+    struct audience *audience = part_remove(core, &part);
     g_source_remove(audience->tick);
     partners_stop(audience);
     g_hash_table_unref(audience->attendees);
@@ -351,10 +360,10 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_audience = {.name = "audience",
-                                         .operations = operations,
-                                         .start = start,
-                                         .stop = stop,
-                                         .subscriber_changed = on_subscriber,
-                                         .publishing = on_publishing,
-                                         .related = on_related};
+static const struct part part = {.name = "audience",
+                                 .subscriber_changed = on_subscriber,
+                                 .publishing = on_publishing,
+                                 .related = on_related};
+
+const struct feature feature_audience = {
+    .name = "audience", .part = &part, .operations = operations, .start = start, .stop = stop};

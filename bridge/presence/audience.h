@@ -7,9 +7,13 @@
 #include <stdbool.h>
 
 struct account;
+struct audience;
 struct core;
 struct presence_stanza;
 struct uuid;
+
+/* The audience of CORE; NULL before the start and after the stop. */
+struct audience *audience_of(const struct core *core);
 
 /* ACCOUNT came online, or went offline. */
 void audience_changed(struct core *core, struct account *account);

@@ -11,6 +11,7 @@
 #include "bridge/core/event.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"
+#include "bridge/presence/audience.h"
 
 #define TOPIC "statuses" /* on the bus */
 #define USERS_IN_MESSAGE 1000
@@ -27,7 +28,7 @@ void audience_note(struct audience *audience, const struct uuid *user, const str
     const struct status kept = {.kind = status->kind, .away = status->away};
     if (plain)
         g_hash_table_remove(audience->statuses, user);
-    else if (audience->core->elsewhere &&
+    else if (elsewhere_is_used(audience->core) &&
              g_hash_table_size(audience->statuses) < ELSEWHERE_USERS_MAX)
         g_hash_table_replace(audience->statuses, g_memdup2(user, sizeof *user),
                              g_memdup2(&kept, sizeof kept));
@@ -59,10 +60,10 @@ static void on_instance(struct core *core, const char *instance, bool here, void
     GHashTableIter iter;
     gpointer value;
     (void)instance, (void)data;
-    if (!here || !core->audience)
+    if (!here || !audience_of(core))
         return;
     json_t *users = json_array();
-    g_hash_table_iter_init(&iter, core->audience->attendees);
+    g_hash_table_iter_init(&iter, audience_of(core)->attendees);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct attendee *attendee = value;
         const struct status *told = &attendee->shown.told;
@@ -80,7 +81,7 @@ static void on_instance(struct core *core, const char *instance, bool here, void
 
 static void on_status(struct core *core, const json_t *row)
 {
-    struct audience *audience = core->audience;
+    struct audience *audience = audience_of(core);
     struct uuid user;
     struct status status = {.away = json_is_true(json_array_get(row, 2))};
     const char *id = json_string_value(json_array_get(row, 0));
@@ -102,15 +103,15 @@ static void on_statuses(struct core *core, const json_t *message, void *data)
 {
     const json_t *users = json_object_get(message, "users");
     (void)data;
-    for (size_t i = 0; core->audience && i < MIN(json_array_size(users), USERS_IN_MESSAGE); i++)
+    for (size_t i = 0; audience_of(core) && i < MIN(json_array_size(users), USERS_IN_MESSAGE); i++)
         on_status(core, json_array_get(users, i));
 }
 
 static void on_elsewhere(struct core *core, const struct uuid *user, bool online, void *data)
 {
     (void)data;
-    if (!online && core->audience && !attendee_find(core->audience, user))
-        g_hash_table_remove(core->audience->statuses, user);
+    if (!online && audience_of(core) && !attendee_find(audience_of(core), user))
+        g_hash_table_remove(audience_of(core)->statuses, user);
 }
 
 void audience_elsewhere_start(struct audience *audience)

@@ -186,7 +186,7 @@ struct answer {
 static void partners_read(const struct rows *rows, enum error_code error, void *data)
 {
     g_autofree struct answer *answer = data;
-    struct audience *audience = answer->core->audience;
+    struct audience *audience = audience_of(answer->core);
     struct read *read = audience ? g_hash_table_lookup(audience->reads, &answer->user) : NULL;
     if (!read)
         return; /* stopping */
@@ -250,8 +250,8 @@ void partners_want(struct audience *audience, const struct uuid *user, gint64 de
 
 void audience_reload(struct core *core, const struct uuid *user)
 {
-    if (core->audience && attendee_find(core->audience, user))
-        partners_want(core->audience, user, RELOAD_DELAY);
+    if (audience_of(core) && attendee_find(audience_of(core), user))
+        partners_want(audience_of(core), user, RELOAD_DELAY);
 }
 
 void partners_leave(struct audience *audience, const struct attendee *attendee)

@@ -8,6 +8,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/presence/attendee.h"
+#include "bridge/presence/audience.h"
 #include "bridge/presence/watch.h"
 
 #define TOPIC "presence" /* on the bus */
@@ -89,14 +90,14 @@ void attendees_told(struct core *core, const json_t *message, void *data)
                             .last_seen = json_integer_value(json_object_get(message, "last_seen"))};
     const char *id = json_string_value(json_object_get(message, "user"));
     const char *kind = json_string_value(json_object_get(message, "status"));
-    if (!core->audience || !id || !uuid_parse(id, &user) || !kind ||
+    if (!audience_of(core) || !id || !uuid_parse(id, &user) || !kind ||
         !status_kind_parse(kind, &status.kind))
         return;
-    struct attendee *attendee = attendee_find(core->audience, &user);
+    struct attendee *attendee = attendee_find(audience_of(core), &user);
     if (attendee && status.kind != STATUS_OFFLINE)
         attendee_take_over(attendee, &status);
-    audience_note(core->audience, &user, &status);
-    audience_deliver(core->audience, &user, &status);
+    audience_note(audience_of(core), &user, &status);
+    audience_deliver(audience_of(core), &user, &status);
 }
 
 void attendee_tell(struct audience *audience, struct attendee *attendee)

@@ -7,9 +7,9 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
+#include "bridge/core/stanza_out.h"
 #include "bridge/presence/caps.h"
 #include "bridge/presence/peer.h"
-#include "bridge/xmpp/link.h"
 #include "xep/0115_caps.h"
 
 #define KNOWN_MAX 2000   /* hashes; when there are more, all are asked for anew */
@@ -136,7 +136,7 @@ static void ask(struct core *core, const char *from, const char *to, struct ques
     if (g_hash_table_size(table) >= KNOWN_MAX)
         g_hash_table_remove_all(table);
     note_asked(question->ver, g_strndup(to, strcspn(to, "/")));
-    if (!link_request(core->links[SERVICE_USERS], iq, TIMEOUT_SECONDS, answered, question))
+    if (!stanza_ask(core, iq, TIMEOUT_SECONDS, answered, question))
         answered(NULL, question);
 }
 

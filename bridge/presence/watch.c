@@ -11,12 +11,13 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/part.h"
+#include "bridge/core/stanza_out.h"
 #include "bridge/presence/caps.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/presence/peer.h"
 #include "bridge/presence/watch.h"
 #include "bridge/xmpp/dispatch.h"
-#include "bridge/xmpp/link.h"
 #include "xep/0012_last.h"
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
@@ -82,10 +83,17 @@ static void ask_presence(struct core *core, const struct account *account, const
     stanza_out(core, stanza);
 }
 
+static const struct part part;
+
+static struct watch *watch_of(const struct core *core)
+{
+    return part_state(core, &part);
+}
+
 static void last_answered(xmpp_stanza_t *result, void *data)
 {
     struct question *question = data;
-    struct watch *watch = question->core->watch;
+    struct watch *watch = watch_of(question->core);
     const char *type = result ? stanza_attr(result, "type") : NULL;
     uint64_t seconds;
     if (watch && g_strcmp0(type, "result") == 0 && last_parse(result, &seconds) &&
@@ -103,8 +111,7 @@ static bool ask_last(const struct account *account, struct question *question)
 {
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, account->full_jid, question->jid);
     stanza_add(iq, "query", NS_LAST);
-    return link_request(question->core->links[SERVICE_USERS], iq, LAST_TIMEOUT, last_answered,
-                        question);
+    return stanza_ask(question->core, iq, LAST_TIMEOUT, last_answered, question);
 }
 
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)
@@ -174,7 +181,7 @@ static void enqueue_caps(struct watch *watch, struct peer *peer,
 void watch_add(struct core *core, const struct account *account,
                const struct watch_contact *contact)
 {
-    struct watch *watch = core->watch;
+    struct watch *watch = watch_of(core);
     if (peer_find(watch->peers, &account->id, contact->jid))
         return;
     if (peer_watch(watch->peers, &account->id, contact->jid, contact->id, contact->number))
@@ -183,18 +190,18 @@ void watch_add(struct core *core, const struct account *account,
 
 void watch_remove(struct core *core, const struct uuid *user, const char *jid)
 {
-    peer_unwatch(core->watch->peers, user, jid, true);
+    peer_unwatch(watch_of(core)->peers, user, jid, true);
 }
 
 void watch_remove_all(struct core *core, const struct uuid *user)
 {
-    peers_unwatch_all(core->watch->peers, user);
+    peers_unwatch_all(watch_of(core)->peers, user);
 }
 
 bool watch_status(const struct core *core, const struct uuid *user, const char *jid,
                   struct status *ret_status)
 {
-    const struct peer *peer = peer_find(core->watch->peers, user, jid);
+    const struct peer *peer = peer_find(watch_of(core)->peers, user, jid);
     if (peer)
         *ret_status = peer->shown.now;
     return peer != NULL;
@@ -221,11 +228,11 @@ void presence_resources(const struct core *core, const struct uuid *user, const 
                         void *data)
 {
     struct wanted wanted = {feature, each, data};
-    struct peer *one = peer ? peer_find(core->watch->peers, user, peer) : NULL;
+    struct peer *one = peer ? peer_find(watch_of(core)->peers, user, peer) : NULL;
     if (one)
         tell_resources(one, &wanted);
     else if (!peer)
-        peers_foreach(core->watch->peers, user, tell_resources, &wanted);
+        peers_foreach(watch_of(core)->peers, user, tell_resources, &wanted);
 }
 
 /* ---- Stanzas --------------------------------------------------------------------------------------- */
@@ -243,7 +250,7 @@ struct sighting {
 /* True if the user watches the contact here. */
 static bool see(struct core *core, const struct sighting *sighting)
 {
-    struct watch *watch = core->watch;
+    struct watch *watch = watch_of(core);
     const struct account *account = account_find_jid(core->accounts, sighting->user);
     struct peer *peer = account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
     gint64 now = clock_monotonic();
@@ -297,7 +304,7 @@ static void seen_by_another(struct core *core, const json_t *message, void *data
         .at = json_integer_value(json_object_get(message, "at"))};
     if (!sighting.resource.caps_node || !sighting.resource.caps_ver)
         sighting.resource.caps_node = sighting.resource.caps_ver = NULL;
-    if (core->watch && sighting.user && sighting.contact && sighting.resource.full_jid)
+    if (watch_of(core) && sighting.user && sighting.contact && sighting.resource.full_jid)
         see(core, &sighting);
 }
 
@@ -366,7 +373,7 @@ static void ask_again(struct peer *peer, void *data)
 
 static void link_up(struct core *core)
 {
-    peers_foreach(core->watch->peers, NULL, ask_again, core->watch);
+    peers_foreach(watch_of(core)->peers, NULL, ask_again, watch_of(core));
 }
 
 static void forget_questions(struct peer *peer, void *data)
@@ -377,9 +384,9 @@ static void forget_questions(struct peer *peer, void *data)
 
 static void link_down(struct core *core)
 {
-    g_queue_clear_full(&core->watch->questions, question_free);
-    peers_foreach(core->watch->peers, NULL, forget_questions, NULL);
-    peers_unknown(core->watch->peers, clock_monotonic());
+    g_queue_clear_full(&watch_of(core)->questions, question_free);
+    peers_foreach(watch_of(core)->peers, NULL, forget_questions, NULL);
+    peers_unknown(watch_of(core)->peers, clock_monotonic());
 }
 
 static gboolean on_tick(gpointer data)
@@ -397,13 +404,13 @@ static void start(struct core *core)
     g_queue_init(&watch->questions);
     watch->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, watch);
     caps_start();
-    core->watch = watch;
+    part_add(core, &part, watch);
     bus_subscribe(core, TOPIC, seen_by_another, NULL);
 }
 
 static void stop(struct core *core)
 {
-    struct watch *watch = g_steal_pointer(&core->watch);
+    struct watch *watch = part_remove(core, &part);
     g_source_remove(watch->tick);
     if (watch->pace)
         g_source_remove(watch->pace);
@@ -413,6 +420,8 @@ static void stop(struct core *core)
     g_free(watch);
 }
 
+static const struct part part = {.name = "watch", .link_up = link_up, .link_down = link_down};
+
 static const struct stanza_handler stanzas[] = {
     {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_available},
     {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE,
@@ -421,9 +430,5 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_watch = {.name = "watch",
-                                      .stanzas = stanzas,
-                                      .start = start,
-                                      .stop = stop,
-                                      .link_up = link_up,
-                                      .link_down = link_down};
+const struct feature feature_watch = {
+    .name = "watch", .stanzas = stanzas, .part = &part, .start = start, .stop = stop};

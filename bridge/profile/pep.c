@@ -375,7 +375,8 @@ static void caps_found(GHashTable *set, void *data)
 static void relation_read(const struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error != ERROR_NONE || !relation->user_side.shows || !job->core->links[SERVICE_USERS]) {
+    if (error != ERROR_NONE || !relation->user_side.shows ||
+        !job->core->sinks[SERVICE_USERS].link) {
         job_free(job);
         return;
     }
@@ -465,5 +466,7 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
+static const struct part part = {.name = "pep", .link_down = link_down};
+
 const struct feature feature_pep = {
-    .name = "pep", .stanzas = stanzas, .start = start, .stop = stop, .link_down = link_down};
+    .name = "pep", .part = &part, .stanzas = stanzas, .start = start, .stop = stop};

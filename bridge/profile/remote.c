@@ -24,10 +24,10 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/stanza_out.h"
 #include "bridge/profile/picture.h"
 #include "bridge/profile/profile.h"
 #include "bridge/xmpp/dispatch.h"
-#include "bridge/xmpp/link.h"
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
@@ -252,8 +252,7 @@ static void fetch(struct look *look)
         pubsub_request_add(iq, NS_AVATAR_DATA, look->hash);
     else
         stanza_add(iq, "vCard", NS_VCARD);
-    struct link *link = look->core->links[SERVICE_USERS];
-    if (!link || !link_request(link, iq, FETCH_SECONDS, data ? data_came : card_came, look))
+    if (!stanza_ask(look->core, iq, FETCH_SECONDS, data ? data_came : card_came, look))
         give_up(look);
 }
 

@@ -10,27 +10,25 @@
 #include "bridge/base/options.h"
 #include "bridge/call/ice.h"
 #include "bridge/core/core.h"
-#include "bridge/xmpp/link.h"
 #include "tests/unit/unit.h"
 #include "xep/stanza.h"
 #include "xep/time.h"
 
 static struct core core;
 static struct options *options;
-static link_answer answer;
+static stanza_answer answer;
 static unsigned asked;
 
-bool link_is_up(const struct link *link)
+static bool may_ask(void *link)
 {
     (void)link;
     return true;
 }
 
-bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, link_answer done,
-                  void *data)
+static bool ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_answer done, void *data)
 {
     (void)link;
-    (void)timeout_seconds;
+    (void)seconds;
     (void)data;
     ck_assert_ptr_nonnull(stanza_child(iq, "services", "urn:xmpp:extdisco:2"));
     ck_assert_str_eq(stanza_attr(iq, "to"), "example.org");
@@ -53,7 +51,8 @@ static void start(const char *stun, const char *turn)
     set(&options->calls_stun, stun);
     set(&options->calls_turn, turn);
     set(&options->calls_turn_secret, "north");
-    core = (struct core){.options = options, .links[SERVICE_USERS] = (struct link *)&core};
+    core =
+        (struct core){.options = options, .sinks[SERVICE_USERS] = {.may_ask = may_ask, .ask = ask}};
     asked = 0;
     ice_start(&core);
 }

@@ -43,7 +43,7 @@ static void deliver(void)
         gsize length;
         const char *text = g_bytes_get_data(bytes, &length);
         for (size_t i = 0; i < G_N_ELEMENTS(cores); i++) {
-            if (cores[i].bus)
+            if (bus_instance(&cores[i]))
                 bus_received(&cores[i], text, length);
         }
         g_bytes_unref(bytes);
@@ -85,7 +85,7 @@ static void begin(int count)
 static void finish(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(cores); i++) {
-        if (!cores[i].bus)
+        if (!bus_instance(&cores[i]))
             continue;
         bus_clear(&cores[i]);
         elsewhere_clear(&cores[i]);

@@ -90,7 +90,8 @@ static void start_keeping(int seconds)
     options = options_new();
     options->xmpp_keep = seconds;
     t.core.options = options;
-    t.core.sinks[SERVICE_USERS] = (struct stanza_sink){&t, ready, send_stanza, barrier, NULL};
+    t.core.sinks[SERVICE_USERS] =
+        (struct stanza_sink){.link = &t, .ready = ready, .send = send_stanza, .barrier = barrier};
     t.sent = g_ptr_array_new_with_free_func(g_free);
     t.core.outbox = outbox_new(&t.core);
     fake_set_up(true);

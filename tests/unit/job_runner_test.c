@@ -64,7 +64,7 @@ static void stop(void)
     fake_clear();
     jobs_free(jobs);
     g_ptr_array_unref(begun);
-    if (core.bus)
+    if (bus_instance(&core))
         bus_clear(&core);
     loop_stop();
 }

@@ -42,7 +42,7 @@ tests_unit_call_machine_test_LDADD = libcall.a libbase.a $(CRYPTO_LIBS) $(GLIB_L
 check_PROGRAMS += tests/unit/call_ice_test
 TESTS += tests/unit/call_ice_test
 tests_unit_call_ice_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_call_ice_test_LDADD = libcall.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+tests_unit_call_ice_test_LDADD = libcall.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
   $(CHECK_LIBS) $(GLIB_LIBS)
 # bridge/base
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)

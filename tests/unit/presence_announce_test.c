@@ -10,6 +10,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
@@ -115,7 +116,7 @@ static void block(void)
 START_TEST(an_announcement_does_not_overtake_a_block)
 {
     start();
-    core.presence_changed(&core, alice, true);
+    PARTS_TELL(&core, online_changed, &core, alice, true);
     wait_question(QUERY_CONTACT_ANNOUNCE);
     block();
     const char *cells[] = {ROMEO};

@@ -16,6 +16,7 @@
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/attendee.h"
+#include "bridge/presence/audience.h"
 #include "bridge/presence/watch.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
@@ -108,8 +109,8 @@ static void begin_reads(void)
 {
     clock_advance(RELOAD_DELAY);
     for (int i = 0; i <= several; i++) {
-        status_advance(&cores[i].audience->pacer, clock_monotonic());
-        partners_advance(cores[i].audience);
+        status_advance(&audience_of(&cores[i])->pacer, clock_monotonic());
+        partners_advance(audience_of(&cores[i]));
     }
     note_questions();
 }
@@ -132,7 +133,7 @@ static void answer(unsigned number, bool now)
 
 static void publish_to(struct core *core, const struct event *event)
 {
-    feature_audience.publishing(core, event, &event->parties.actor, 1);
+    feature_audience.part->publishing(core, event, &event->parties.actor, 1);
 }
 
 /* The other instance hears of it later. */
@@ -171,7 +172,7 @@ static void change(void)
 
 static void go_away(void)
 {
-    struct audience *audience = home(ALICE)->audience;
+    struct audience *audience = audience_of(home(ALICE));
     struct attendee *attendee = attendee_find(audience, &accounts[ALICE]->id);
     away = !away;
     attendee_choose(attendee, STATUS_ONLINE, away);
@@ -212,7 +213,6 @@ static void core_start(struct core *core)
         elsewhere_init(core);
     }
     feature_audience.start(core);
-    core->subscriber_changed = feature_audience.subscriber_changed;
 }
 
 static void start(void)
