@@ -13,6 +13,7 @@ libbase_a_SOURCES = \
   bridge/base/options.c bridge/base/options.h bridge/base/options.def \
   bridge/base/options_check.c bridge/base/options_check.h \
   bridge/base/options_print.c bridge/base/options_table.h \
+  bridge/base/options_type.c bridge/base/options_type.h \
   bridge/base/origin.c bridge/base/origin.h \
   bridge/base/rate.c bridge/base/rate.h \
   bridge/base/service.c bridge/base/service.h \

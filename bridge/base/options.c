@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads the configuration file against options.def. Values are never quoted in an error: any of
- * them may hold a password. What values must satisfy beyond type and bounds is in options_check.c.
+ * them may hold a password. Types of
+ * values are in options_type.c, what concerns two options at once in options_check.c.
  */
 #include "config.h"
 
@@ -22,18 +23,29 @@
 #define SECRET_MAX (64 * 1024)
 
 const struct option_info option_table[] = {
-#define TRESTLE_OPTION_STRING(section_, name_, fallback_, need_, text_)                            \
+#define TRESTLE_OPTION(section_, name_, type_, fallback_, need_, text_)                            \
     {.section = #section_,                                                                         \
      .name = #name_,                                                                               \
+     .type = OPTION_##type_,                                                                       \
      .need = need_,                                                                                \
      .fallback = fallback_,                                                                        \
+     .unit = "",                                                                                   \
+     .text = text_,                                                                                \
+     .offset = offsetof(struct options, section_##_##name_)},
+#define TRESTLE_OPTION_CHOICE(section_, name_, fallback_, choices_, text_)                         \
+    {.section = #section_,                                                                         \
+     .name = #name_,                                                                               \
+     .type = OPTION_CHOICE,                                                                        \
+     .need = OPTIONAL,                                                                             \
+     .fallback = fallback_,                                                                        \
+     .choices = choices_,                                                                          \
      .unit = "",                                                                                   \
      .text = text_,                                                                                \
      .offset = offsetof(struct options, section_##_##name_)},
 #define TRESTLE_OPTION_INTEGER(section_, name_, fallback_, minimum_, maximum_, unit_, text_)       \
     {.section = #section_,                                                                         \
      .name = #name_,                                                                               \
-     .is_integer = true,                                                                           \
+     .type = OPTION_INTEGER,                                                                       \
      .need = OPTIONAL,                                                                             \
      .integer_fallback = fallback_,                                                                \
      .minimum = minimum_,                                                                          \
@@ -42,7 +54,8 @@ const struct option_info option_table[] = {
      .text = text_,                                                                                \
      .offset = offsetof(struct options, section_##_##name_)},
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION
+#undef TRESTLE_OPTION_CHOICE
 #undef TRESTLE_OPTION_INTEGER
 };
 const size_t option_table_length = G_N_ELEMENTS(option_table);
@@ -62,7 +75,7 @@ struct options *options_new(void)
     struct options *options = g_new0(struct options, 1);
     for (size_t i = 0; i < option_table_length; i++) {
         const struct option_info *info = &option_table[i];
-        if (info->is_integer)
+        if (info->type == OPTION_INTEGER)
             *integer_member(options, info) = info->integer_fallback;
         else
             *string_member(options, info) = g_strdup(info->fallback);
@@ -83,7 +96,7 @@ void options_free(struct options *options)
         return;
     /* The database URI may hold a password, so every string is treated as a secret. */
     for (size_t i = 0; i < option_table_length; i++) {
-        if (!option_table[i].is_integer)
+        if (option_table[i].type != OPTION_INTEGER)
             wipe_free(*string_member(options, &option_table[i]));
     }
     g_free(options->config_path);
@@ -195,10 +208,17 @@ static bool refuse_duplicates(const char *path, const char *text, GError **error
     return unique;
 }
 
-static bool set_integer(gint64 *member, const struct option_info *info, const char *value)
+/* Takes VALUE. */
+static bool set_string(struct options *options, const struct option_info *info, char *value)
 {
-    return *value != '+' &&
-           g_ascii_string_to_signed(value, 10, info->minimum, info->maximum, member, NULL);
+    char **member = string_member(options, info);
+    bool nothing =
+        !*value && (info->type == OPTION_FILE || info->need == SECRET) && !info->fallback;
+    wipe_free(*member);
+    *member = value;
+    if (nothing)
+        g_clear_pointer(member, g_free);
+    return nothing || option_type_settle(info, member);
 }
 
 static bool read_option(struct options *options, const struct option_info *info, GKeyFile *file,
@@ -218,20 +238,18 @@ static bool read_option(struct options *options, const struct option_info *info,
         wipe_free(value);
         return false;
     }
-    if (!info->is_integer) {
-        char **member = string_member(options, info);
-        wipe_free(*member);
-        *member = value;
-        return true;
+    bool good;
+    if (info->type == OPTION_INTEGER) {
+        good = option_type_read_integer(info, value, integer_member(options, info));
+        wipe_free(value);
+    } else {
+        good = set_string(options, info, value);
     }
-    bool good = set_integer(integer_member(options, info), info, value);
-    if (!good)
-        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
-                    "%s: [%s] %s: must be a whole number from %" G_GINT64_FORMAT
-                    " to %" G_GINT64_FORMAT "%s%s",
-                    path, info->section, info->name, info->minimum, info->maximum,
-                    *info->unit ? " " : "", info->unit);
-    wipe_free(value);
+    if (!good) {
+        g_autofree char *expected = option_type_expected(info);
+        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: [%s] %s: %s", path,
+                    info->section, info->name, expected);
+    }
     return good;
 }
 
@@ -320,28 +338,46 @@ static bool read_secret(const char *label, const char *path, bool secret, char *
     return true;
 }
 
+/* The file option of a secret; NULL: it has none. */
+static const struct option_info *file_of_secret(const struct option_info *info)
+{
+    g_autofree char *name = g_strconcat(info->name, "_file", NULL);
+    return info->need == SECRET ? find_option(info->section, name) : NULL;
+}
+
+static bool read_secret_option(struct options *options, const struct option_info *info,
+                               GError **error)
+{
+    const struct option_info *file = file_of_secret(info);
+    const char *path = file ? *string_member(options, file) : NULL;
+    if (!path)
+        return true;
+    bool is_token_key = g_str_equal(info->section, "auth"); /* and public, unless it is shared */
+    bool secret = !is_token_key || g_str_has_prefix(options->auth_algorithm, "HS");
+    char **member = string_member(options, info);
+    g_autofree char *label = g_strdup_printf("[%s] %s", file->section, file->name);
+    if (!read_secret(label, path, secret, member, error))
+        return false;
+    bool empty = info->type == OPTION_LINE && !**member;
+    if (!empty && option_type_settle(info, member))
+        return true;
+    g_autofree char *expected = option_type_expected(info);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", label,
+                empty ? "is empty" : expected);
+    return false;
+}
+
 static bool read_secrets(struct options *options, const char *path, GError **error)
 {
-    resolve_path(path, &options->xmpp_secret_file);
-    resolve_path(path, &options->xmpp_rooms_secret_file);
-    resolve_path(path, &options->auth_key_file);
-    resolve_path(path, &options->auth_jwks_file);
-    resolve_path(path, &options->calls_turn_secret_file);
-    resolve_path(path, &options->log_file);
-    if (options->xmpp_secret_file && !read_secret("[xmpp] secret_file", options->xmpp_secret_file,
-                                                  true, &options->xmpp_secret, error))
-        return false;
-    if (options->calls_turn_secret_file &&
-        !read_secret("[calls] turn_secret_file", options->calls_turn_secret_file, true,
-                     &options->calls_turn_secret, error))
-        return false;
-    if (options->xmpp_rooms_secret_file &&
-        !read_secret("[xmpp] rooms_secret_file", options->xmpp_rooms_secret_file, true,
-                     &options->xmpp_rooms_secret, error))
-        return false;
-    bool shared = g_str_has_prefix(options->auth_algorithm, "HS");
-    return !options->auth_key_file || read_secret("[auth] key_file", options->auth_key_file, shared,
-                                                  &options->auth_key, error);
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (option_table[i].type == OPTION_FILE)
+            resolve_path(path, string_member(options, &option_table[i]));
+    }
+    for (size_t i = 0; i < option_table_length; i++) {
+        if (!read_secret_option(options, &option_table[i], error))
+            return false;
+    }
+    return true;
 }
 
 static bool parse_text(struct options *options, const char *path, const char *text, GError **error)

@@ -12,11 +12,13 @@
  * 127.0.0.1), domains are lower case. Secrets from *_file options are already read into
  * xmpp_secret and auth_key. */
 struct options {
-#define TRESTLE_OPTION_STRING(section, name, fallback, need, text) char *section##_##name;
+#define TRESTLE_OPTION(section, name, type, fallback, need, text) char *section##_##name;
+#define TRESTLE_OPTION_CHOICE(section, name, fallback, choices, text) char *section##_##name;
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
     gint64 section##_##name;
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION
+#undef TRESTLE_OPTION_CHOICE
 #undef TRESTLE_OPTION_INTEGER
     char *config_path; /* the file these came from, for reading it again; NULL: defaults */
 };

@@ -11,16 +11,16 @@
 /* What stands behind "default": "required", "262144 bytes (10000 to 4194304)"; caller frees. */
 static char *describe_default(const struct option_info *info)
 {
-    if (info->is_integer)
-        return g_strdup_printf("default %" G_GINT64_FORMAT "%s%s, from %" G_GINT64_FORMAT
-                               " to %" G_GINT64_FORMAT,
-                               info->integer_fallback, *info->unit ? " " : "", info->unit,
-                               info->minimum, info->maximum);
+    g_autofree char *type = option_type_describe(info);
+    if (info->type == OPTION_INTEGER)
+        return g_strdup_printf("default %" G_GINT64_FORMAT "%s%s, %s", info->integer_fallback,
+                               *info->unit ? " " : "", info->unit, type);
     if (info->need == REQUIRED)
         return g_strdup("required");
     if (!info->fallback)
         return g_strdup("no default");
-    return g_strdup_printf("default %s", *info->fallback ? info->fallback : "empty");
+    return g_strdup_printf("%s%sdefault %s", type ? type : "", type ? "; " : "",
+                           *info->fallback ? info->fallback : "empty");
 }
 
 static bool starts_section(size_t i)
@@ -42,7 +42,7 @@ void options_print_help(FILE *out)
 
 static void print_sample_value(FILE *out, const struct option_info *info)
 {
-    if (info->is_integer)
+    if (info->type == OPTION_INTEGER)
         fprintf(out, "#%s = %" G_GINT64_FORMAT "\n", info->name, info->integer_fallback);
     else if (info->need == REQUIRED)
         fprintf(out, "%s =\n", info->name);

@@ -6,16 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bridge/base/options_type.h"
+
 enum option_need { REQUIRED, OPTIONAL, SECRET };
 
 struct option_info {
     const char *section;
     const char *name;
-    bool is_integer;
-    enum option_need need; /* strings only */
-    const char *fallback;  /* strings only; NULL: none */
+    enum option_type type;
+    enum option_need need;
+    const char *fallback; /* NULL: none; of all but integers */
     gint64 integer_fallback, minimum, maximum;
-    const char *unit; /* of an integer; "" for none */
+    const char *unit;    /* of an integer; "" for none */
+    const char *choices; /* "one|each", of a choice */
     const char *text;
     size_t offset; /* of the member in struct options */
 };

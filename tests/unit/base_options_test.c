@@ -9,6 +9,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/base/service.h"
 #include "tests/unit/unit.h"
 
 #define XMPP "[xmpp]\ndomain = app.example.org\nserver_domain = example.org\nsecret = s3cret\n"
@@ -130,6 +131,28 @@ START_TEST(domains_and_localhost_are_brought_to_one_form)
 }
 END_TEST
 
+START_TEST(rooms_have_a_domain_and_a_secret)
+{
+    g_autoptr(trestle_options) usual = parse_good(GOOD);
+    ck_assert_str_eq(usual->xmpp_rooms_domain, "rooms.app.example.org");
+    ck_assert_str_eq(service_secret(usual, SERVICE_ROOMS), "s3cret");
+    ck_assert_int_eq(service_of(usual, "a/b@Rooms.App.Example.org"), SERVICE_MAX);
+    ck_assert_int_eq(service_of(usual, "a@Rooms.App.Example.org/x@y"), SERVICE_ROOMS);
+    ck_assert_int_eq(service_of(usual, "rooms.app.example.org"), SERVICE_ROOMS);
+    ck_assert_int_eq(service_of(usual, "a@app.example.org"), SERVICE_USERS);
+    ck_assert_int_eq(service_of(usual, "example.org"), SERVICE_MAX);
+    ck_assert_int_eq(service_of(usual, ""), SERVICE_MAX);
+    g_autoptr(trestle_options) own =
+        parse_good(GOOD "[xmpp]\nrooms_domain = Chat.example.org.\nrooms_secret = other\n");
+    ck_assert_str_eq(service_domain(own, SERVICE_ROOMS), "chat.example.org");
+    ck_assert_str_eq(service_secret(own, SERVICE_ROOMS), "other");
+    ck_assert_str_eq(service_secret(own, SERVICE_USERS), "s3cret");
+    g_autoptr(trestle_options) none = parse_good(GOOD "[xmpp]\nrooms_domain =\n");
+    ck_assert_ptr_null(service_domain(none, SERVICE_ROOMS));
+    ck_assert_int_eq(service_of(none, "rooms.app.example.org"), SERVICE_MAX);
+}
+END_TEST
+
 /* Whole files and what the message must say. */
 static const struct {
     const char *text, *expected;
@@ -198,6 +221,17 @@ static const struct {
     {XMPP AUTH "[database]\nuri = mysql://passw0rd@x\n", "[database] uri: must look like"},
     {XMPP AUTH "[database]\nuri = host=x password=passw0rd\n", "[database] uri: must look like"},
     {XMPP AUTH "[database]\nuri = postgresql://a b\n", "[database] uri: must look like"},
+    {GOOD "[xmpp]\nrooms_domain = a@b\n", "[xmpp] rooms_domain: must be a domain name"},
+    {GOOD "[xmpp]\nrooms_domain = Example.org\n", "[xmpp] rooms_domain: must be another domain"},
+    {GOOD "[xmpp]\nrooms_secret = s3cret\nrooms_secret_file = x\n", "[xmpp] rooms_secret, rooms"},
+    {GOOD "[xmpp]\nlinks = two\n", "[xmpp] links: must be one or each"},
+    {GOOD "[privacy]\nmessages = friends\n", "must be everyone, contacts or nobody"},
+    {GOOD "[limits]\nsearch = 30/\n", "[limits] search: must be count/seconds"},
+    {GOOD "[limits]\nsearch =\n", "[limits] search: must be count/seconds"},
+    {GOOD "[cluster]\nredis = redis://passw0rd@r.example\n", "[cluster] redis: must look like"},
+    {GOOD "[cluster]\ninstance = a.b\n", "[cluster] instance: must have at most 32"},
+    {GOOD "[session]\ncookie_secure = no\n", "[session] cookie_secure: must be true or false"},
+    {GOOD "[http]\nproxies = 127.0.0.1 a.example\n", "[http] proxies: must be numeric addresses"},
     {GOOD "[calls]\nstun = turn:a.example\n", "[calls] stun: must be addresses such as stun:"},
     {GOOD "[calls]\nstun = a.example:3478\n", "[calls] stun: must be addresses such as stun:"},
     {GOOD "[calls]\nturn = turn:a.example:0\nturn_secret = s3cret\n", "[calls] turn: must be"},
@@ -372,10 +406,12 @@ END_TEST
 START_TEST(help_sample_and_manual_name_every_option)
 {
     static const char *const names[] = {
-#define TRESTLE_OPTION_STRING(section, name, fallback, need, text) #name,
+#define TRESTLE_OPTION(section, name, type, fallback, need, text) #name,
+#define TRESTLE_OPTION_CHOICE(section, name, fallback, choices, text) #name,
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text) #name,
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION
+#undef TRESTLE_OPTION_CHOICE
 #undef TRESTLE_OPTION_INTEGER
     };
     char *help = printed(options_print_help);
@@ -398,19 +434,22 @@ END_TEST
 START_TEST(defaults_are_within_their_bounds)
 {
     g_autoptr(trestle_options) options = options_new();
-#define TRESTLE_OPTION_STRING(section, name, fallback, need, text)
+#define TRESTLE_OPTION(section, name, type, fallback, need, text)
+#define TRESTLE_OPTION_CHOICE(section, name, fallback, choices, text)                              \
+    ck_assert_msg(strstr("|" choices "|", "|" fallback "|") != NULL, #section "." #name);
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
     ck_assert_msg((minimum) <= (fallback) && (fallback) <= (maximum), #section "." #name);
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION_STRING
+#undef TRESTLE_OPTION
+#undef TRESTLE_OPTION_CHOICE
 #undef TRESTLE_OPTION_INTEGER
     ck_assert_int_eq(options->xmpp_port, 5347);
     ck_assert_ptr_null(options->xmpp_domain);
 }
 END_TEST
 
-UNIT_MAIN("options", defaults_and_given_values, a_byte_order_mark_is_skipped,
-          domains_and_localhost_are_brought_to_one_form, bad_files,
+UNIT_MAIN("options", defaults_and_given_values, rooms_have_a_domain_and_a_secret,
+          a_byte_order_mark_is_skipped, domains_and_localhost_are_brought_to_one_form, bad_files,
           endless_names_make_short_messages, files_that_are_none, one_mebibyte_is_the_ceiling,
           secrets_from_files, bad_secret_files, public_keys_may_be_public,
           the_sample_loads_once_filled_in, help_sample_and_manual_name_every_option,
