@@ -6,6 +6,7 @@ import pytest
 
 from harness.ice_peer import IcePeer
 from harness.inbox import wait_for
+from harness.jingle_page import JinglePage, bundle
 from harness.media import MediaWorld
 from harness.network import Network
 from harness.peer import PagePeer, carry
@@ -16,6 +17,13 @@ from harness.rest import App
 def world(request):
     with MediaWorld(request.config.getoption("--server")) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def library(world):
+    """The Jingle client for pages, which comes from outside."""
+    with world.network.outside():
+        world.origin.files["stanza.js"] = bundle()
 
 
 def configuration(world, **changes):
@@ -57,6 +65,18 @@ def meet(caller, callee):
     caller.hears(callee)
     callee.hears(caller)
     return ways
+
+
+def test_two_jingle_pages_call_each_other(library, world):
+    dave, erin = (JinglePage(world.page(n), world.stack, user, ["audio", "video"]) for n, user in enumerate(("dave", "erin")))
+    dave.call(erin.jid)
+    assert erin.until("incoming") == dave.jid
+    erin.accept()
+    dave.until("accepted")
+    for peer in (dave, erin):
+        peer.flows()
+    dave.do("end")
+    assert erin.until("terminated") == "success"
 
 
 def test_agents_connect_directly(world):

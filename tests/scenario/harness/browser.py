@@ -62,7 +62,7 @@ class Origin:
 
     def __init__(self, host="127.0.0.1"):
         self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.files = {file.name: file.read_bytes() for file in PAGE.iterdir()}
+        self.files = self._server.files = {file.name: file.read_bytes() for file in PAGE.iterdir()}
         self.missing = self._server.missing = []
         self.url = f"http://{host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -103,8 +103,12 @@ class Chromium:
     def load(self, origin):
         """The page from there, with a peer for calls and without a chat."""
         self._load(f"{origin.url}/index.html")
+        self.script("peer.js")
+
+    def script(self, name):
+        """One script more in the page."""
         self.run("await new Promise((good, bad) => document.head.append(Object.assign("
-                 "document.createElement('script'), {src: 'peer.js', onload: good, onerror: bad})))")
+                 "document.createElement('script'), {src: args[0], onload: good, onerror: bad})))", name)
 
     def _load(self, url):
         """WebDriver does not tell that a page, or its script, could not be got: it has Chromium's page of errors, or
