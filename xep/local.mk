@@ -32,6 +32,7 @@ libxep_a_SOURCES = \
   xep/jingle/content.h xep/jingle/content_read.c xep/jingle/content_write.c \
   xep/jingle/media.c xep/jingle/media.h \
   xep/jingle/negotiate.c xep/jingle/negotiate.h \
+  xep/jingle/relay_only.c xep/jingle/relay_only.h \
   xep/jingle/sdp.h xep/jingle/sdp_read.c xep/jingle/sdp_write.c \
   xep/message.c xep/message.h \
   xep/message_text.c xep/message_text.h \

@@ -127,6 +127,9 @@ void candidate_write_line(GString *out, const struct candidate *candidate, const
     if (candidate->related_address)
         g_string_append_printf(out, " raddr %s rport %u", candidate->related_address,
                                candidate->related_port);
+    else if (candidate->type != CANDIDATE_HOST) /* RFC 8839: must be there; Firefox insists */
+        g_string_append_printf(out, " raddr %s rport 0",
+                               strchr(candidate->address, ':') ? "::" : "0.0.0.0");
     g_string_append_printf(out, " generation %u", candidate->generation);
     if (ufrag)
         g_string_append_printf(out, " ufrag %s", ufrag);

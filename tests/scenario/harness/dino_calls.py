@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dino that calls and is called. It has no window manager: the main window stands at 0,0, and a call's above it."""
+import time
+
+from . import devices
+from .desktop import wait_for
+from .dino import Dino
+
+TELEPHONE, AUDIO, VIDEO = (689, 28), (689, 81), (689, 112)
+MICROPHONE, CAMERA, HANG_UP = (281, 475), (351, 475), (421, 475)
+LATEST = """SELECT conversation.id, call.id FROM call JOIN conversation ON conversation.jid_id = call.counterpart_id
+ORDER BY call.id DESC LIMIT 1"""
+
+
+class CallingDino(Dino):
+    """As Dino, with devices; `camera=True` for calls with video. Its contacts have to be in the roster before."""
+
+    def __init__(self, stack, user, camera=False):
+        super().__init__(stack, user)
+        self._camera = camera
+
+    def _environment(self):
+        sound = devices.sound(self.desktop)
+        if self._camera:
+            devices.camera(self.desktop)
+        return sound
+
+    # -- being called
+
+    def rings(self, known=0):
+        """Waits for a call that is newer than `known`; its number."""
+        self.expect("a call", lambda: self.calls() > known)
+        return self.calls()
+
+    def calls(self):
+        """The number of its latest call; 0: none yet."""
+        rows = self.query("SELECT max(id) FROM call")
+        return rows[0][0] or 0 if rows else 0
+
+    def accept(self):
+        self._act("accept-call")
+
+    def reject(self):
+        self._act("reject-call")
+
+    def _act(self, action):
+        (conversation, call), = self.query(LATEST)
+        self.desktop.run("gdbus", "call", "--session", "--dest", "im.dino.Dino", "--object-path", "/im/dino/Dino",
+                         "--method", "org.gtk.Actions.Activate", action,
+                         f"[<(int32 {conversation}, int32 {call})>]", "{}")
+
+    # -- calling
+
+    def call(self, jid, video=False):
+        """The contact must be there, with what it can."""
+        self.open(jid)
+        self.desktop.press("Escape")  # a popover that is open eats the click
+        self.desktop.click(*TELEPHONE)
+        time.sleep(1.2)  # the menu unfolds; nothing tells when
+        known = self.calls()
+        self.desktop.click(*(VIDEO if video else AUDIO))
+        return self.rings(known)
+
+    # -- in the call
+
+    def hang_up(self):
+        self._press(HANG_UP)
+
+    def toggle_microphone(self):
+        self._press(MICROPHONE)
+
+    def toggle_camera(self):
+        self._press(CAMERA)
+
+    def _press(self, button):
+        """The controls hide while the mouse rests."""
+        wait_for("the window of the call", lambda: self.desktop.windows("dino-im"), lambda found: len(found) > 1)
+        self.desktop.move(400, 300)
+        time.sleep(0.4)
+        self.desktop.move(*button)
+        time.sleep(0.5)
+        self.desktop.click(*button)
