@@ -7,11 +7,11 @@
 #include "bridge/job/job.h"
 #include "bridge/xmpp/dispatch.h"
 
-extern const struct feature feature_audience;
+extern const struct feature feature_user_presence;
 extern const struct feature feature_block;
 extern const struct feature feature_avatar;
 extern const struct feature feature_capabilities;
-extern const struct feature feature_contact;
+extern const struct feature feature_roster;
 extern const struct feature feature_conversation;
 extern const struct feature feature_description;
 extern const struct feature feature_disco;
@@ -21,10 +21,10 @@ extern const struct feature feature_ice;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
-extern const struct feature feature_peer;
+extern const struct feature feature_remote_profile;
 extern const struct feature feature_pep;
 extern const struct feature feature_ping;
-extern const struct feature feature_presence;
+extern const struct feature feature_subscription;
 extern const struct feature feature_privacy;
 extern const struct feature feature_receipt;
 extern const struct feature feature_request;
@@ -53,22 +53,22 @@ const struct feature *const features[] = {
     &feature_avatar,
     &feature_user_search,
     &feature_pep,
-    &feature_peer,
+    &feature_remote_profile,
     &feature_conversation,
     &feature_group,
     &feature_typing,
     &feature_message,
     &feature_search,
     &feature_watch,
-    &feature_audience,
+    &feature_user_presence,
     &feature_sync,
     &feature_follow,
-    &feature_presence,
+    &feature_subscription,
     &feature_block,
     &feature_privacy,
     &feature_receipt,
     &feature_request,
-    &feature_contact,
+    &feature_roster,
     &feature_disco,
     &feature_ping,
     &feature_version,

@@ -4,7 +4,7 @@ libfeature_a_SOURCES = \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/capabilities.c \
-  bridge/feature/contact.c \
+  bridge/feature/roster.c \
   bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
@@ -16,7 +16,7 @@ libfeature_a_SOURCES = \
   bridge/feature/limits.c \
   bridge/feature/message.c \
   bridge/feature/ping.c \
-  bridge/feature/presence.c \
+  bridge/feature/subscription.c \
   bridge/feature/privacy.c \
   bridge/feature/receipt.c \
   bridge/feature/request.c \

@@ -16,7 +16,7 @@
 #include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
-#include "bridge/presence/audience.h"
+#include "bridge/presence/user_presence.h"
 #include "bridge/presence/client.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/presence/online.h"
@@ -75,7 +75,7 @@ void announce_to(struct core *core, const struct account *account, const char *t
     struct presence_stanza presence = {.from = account->full_jid, .to = to, .caps = *client_caps()};
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
-        audience_dress(core, account, &presence);
+        user_presence_dress(core, account, &presence);
         send_presence(core, &presence, account->photo, NULL);
         return;
     }
@@ -130,7 +130,7 @@ static bool tell(struct announcer *announcer, const char *peer)
         presence.caps = *client_caps();
     else
         presence.type = PRESENCE_UNAVAILABLE;
-    audience_dress(announcer->core, notice->account, &presence);
+    user_presence_dress(announcer->core, notice->account, &presence);
     return send_presence(announcer->core, &presence,
                          notice->available ? notice->account->photo : NULL, NULL);
 }
@@ -290,14 +290,14 @@ static void online_changed(struct core *core, struct account *account, bool onli
         online_connected(announcer->online, account);
     else
         online_disconnected(announcer->online, account, clock_monotonic());
-    audience_changed(core, account);
+    user_presence_changed(core, account);
     start_pace(announcer);
 }
 
 static void on_gone(struct account *account, void *data)
 {
     const struct announcer *announcer = data;
-    audience_changed(announcer->core, account);
+    user_presence_changed(announcer->core, account);
 }
 
 void announce_again(struct core *core, struct account *account)

@@ -9,7 +9,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/stanza_out.h"
 #include "bridge/presence/caps.h"
-#include "bridge/presence/peer.h"
+#include "bridge/presence/contact_presence.h"
 #include "xep/0115_caps.h"
 
 #define KNOWN_MAX 2000   /* hashes; when there are more, all are asked for anew */
@@ -50,7 +50,7 @@ void caps_stop(void)
     g_clear_pointer(&table, g_hash_table_unref);
 }
 
-static char *bare_jid(const struct peer_resource *resource)
+static char *bare_jid(const struct available_resource *resource)
 {
     return g_strndup(resource->full_jid, strcspn(resource->full_jid, "/"));
 }
@@ -62,7 +62,7 @@ static bool may_be_asked(const struct known *known, const char *bare)
             !g_hash_table_contains(known->asked, bare));
 }
 
-bool caps_is_unknown(const struct peer_resource *resource)
+bool caps_is_unknown(const struct available_resource *resource)
 {
     if (!resource->caps_ver)
         return false;
@@ -71,7 +71,7 @@ bool caps_is_unknown(const struct peer_resource *resource)
     return !known || (!known->features && may_be_asked(known, bare));
 }
 
-bool caps_has(const struct peer_resource *resource, const char *feature)
+bool caps_has(const struct available_resource *resource, const char *feature)
 {
     const struct known *known =
         resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
@@ -140,7 +140,7 @@ static void ask(struct core *core, const char *from, const char *to, struct ques
         answered(NULL, question);
 }
 
-void caps_ask(struct core *core, const char *from, const struct peer_resource *resource)
+void caps_ask(struct core *core, const char *from, const struct available_resource *resource)
 {
     struct question *question = g_new0(struct question, 1);
     question->hash = g_strdup("sha-1");

@@ -8,16 +8,16 @@
 
 struct caps;
 struct core;
-struct peer_resource;
+struct available_resource;
 
 void caps_start(void);
 void caps_stop(void);
 
 /* Whether RESOURCE's features are not known and its user was not asked a moment ago: caps_ask may
  * be called. */
-bool caps_is_unknown(const struct peer_resource *resource);
+bool caps_is_unknown(const struct available_resource *resource);
 /* Asks RESOURCE in the name of FROM (full JID of a hosted user). */
-void caps_ask(struct core *core, const char *from, const struct peer_resource *resource);
+void caps_ask(struct core *core, const char *from, const struct available_resource *resource);
 
 struct caps_place {
     const char *from;     /* full JID of a hosted user, in whose name somebody may be asked */
@@ -33,4 +33,4 @@ void caps_find(struct core *core, const struct caps_place *place, const struct c
                caps_done done, void *data);
 
 /* False also as long as it is not known. */
-bool caps_has(const struct peer_resource *resource, const char *feature);
+bool caps_has(const struct available_resource *resource, const char *feature);

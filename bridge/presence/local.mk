@@ -2,16 +2,16 @@
 noinst_LIBRARIES += libpresence.a
 libpresence_a_SOURCES = \
   bridge/presence/announce.c bridge/presence/announce.h \
-  bridge/presence/attendee.h \
-  bridge/presence/audience.c bridge/presence/audience.h \
-  bridge/presence/audience_elsewhere.c \
-  bridge/presence/audience_partners.c \
-  bridge/presence/audience_tell.c \
+  bridge/presence/user_presence_part.h \
+  bridge/presence/user_presence.c bridge/presence/user_presence.h \
+  bridge/presence/user_presence_elsewhere.c \
+  bridge/presence/user_presence_partners.c \
+  bridge/presence/user_presence_tell.c \
   bridge/presence/caps.c bridge/presence/caps.h \
   bridge/presence/client.c bridge/presence/client.h \
   bridge/presence/hosted.c bridge/presence/hosted.h \
   bridge/presence/online.c bridge/presence/online.h \
-  bridge/presence/peer.c bridge/presence/peer.h \
+  bridge/presence/contact_presence.c bridge/presence/contact_presence.h \
   bridge/presence/status.c bridge/presence/status.h \
   bridge/presence/visibility.c bridge/presence/visibility.h \
   bridge/presence/watch.c bridge/presence/watch.h

@@ -15,7 +15,7 @@
 #include "bridge/core/stanza_out.h"
 #include "bridge/presence/caps.h"
 #include "bridge/presence/hosted.h"
-#include "bridge/presence/peer.h"
+#include "bridge/presence/contact_presence.h"
 #include "bridge/presence/watch.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0012_last.h"
@@ -27,7 +27,8 @@
 #define TICK_MILLISECONDS 250
 #define PACE_MILLISECONDS 20 /* between two questions */
 #define QUESTIONS_MAX 100000 /* that wait; more are dropped, the next presence asks again */
-#define PEER_QUESTIONS_MAX PEER_RESOURCES_MAX /* of them about capabilities of one contact */
+#define CONTACT_QUESTIONS_MAX                                                                      \
+    AVAILABLE_RESOURCES_MAX /* of them about capabilities of one contact */
 #define CAPS_NODE_MAX 1023
 #define CAPS_VER_MAX 64
 #define LAST_TIMEOUT 30 /* seconds */
@@ -43,7 +44,7 @@ struct question {
 
 struct watch {
     struct core *core;
-    struct peers *peers;
+    struct contact_presences *contacts;
     GQueue questions;
     guint tick;
     guint pace; /* 0 while nobody is to be asked */
@@ -51,19 +52,19 @@ struct watch {
 
 /* ---- Telling the user ------------------------------------------------------------------------------ */
 
-static void tell(const struct peer *peer, void *data)
+static void tell(const struct contact_presence *contact, void *data)
 {
     struct core *core = data;
-    struct account *account = account_find(core->accounts, &peer->user);
+    struct account *account = account_find(core->accounts, &contact->user);
     if (!account || !account->subscribers)
         return;
     char id[UUID_TEXT_SIZE];
-    uuid_format(&peer->id, id);
+    uuid_format(&contact->id, id);
     g_auto(buffer) payload = BUFFER_INIT(STATUS_JSON_MAX);
-    status_write(&payload, id, &peer->shown.told);
+    status_write(&payload, id, &contact->shown.told);
     g_autoptr(trestle_event) event = event_new(EVENT_PRESENCE, 0, clock_wall(), &payload);
-    event->active = peer->shown.told.kind != STATUS_OFFLINE;
-    event->parties = (struct event_parties){.actor = peer->id, .actor_number = peer->number};
+    event->active = contact->shown.told.kind != STATUS_OFFLINE;
+    event->parties = (struct event_parties){.actor = contact->id, .actor_number = contact->number};
     event_deliver(account, event);
 }
 
@@ -98,10 +99,11 @@ static void last_answered(xmpp_stanza_t *result, void *data)
     uint64_t seconds;
     if (watch && g_strcmp0(type, "result") == 0 && last_parse(result, &seconds) &&
         seconds < G_MAXINT32) {
-        struct peer *peer = peer_find(watch->peers, &question->user, question->jid);
+        struct contact_presence *contact =
+            contact_presence_find(watch->contacts, &question->user, question->jid);
         gint64 at = clock_wall() - (gint64)seconds * G_USEC_PER_SEC;
-        if (peer && peer->last_seen == 0)
-            peer_last_seen(watch->peers, peer, at, clock_monotonic());
+        if (contact && contact->last_seen == 0)
+            contact_presence_last_seen(watch->contacts, contact, at, clock_monotonic());
     }
     question_free(question);
 }
@@ -117,11 +119,11 @@ static bool ask_last(const struct account *account, struct question *question)
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)
 {
     g_autofree char *bare = g_strndup(full_jid, strcspn(full_jid, "/"));
-    struct peer *peer = peer_find(watch->peers, &account->id, bare);
-    if (peer && peer->questions > 0)
-        peer->questions--;
-    for (guint i = 0; peer && i < peer->resources->len; i++) {
-        const struct peer_resource *resource = peer->resources->pdata[i];
+    struct contact_presence *contact = contact_presence_find(watch->contacts, &account->id, bare);
+    if (contact && contact->questions > 0)
+        contact->questions--;
+    for (guint i = 0; contact && i < contact->resources->len; i++) {
+        const struct available_resource *resource = contact->resources->pdata[i];
         if (strcmp(resource->full_jid, full_jid) == 0 && caps_is_unknown(resource))
             caps_ask(watch->core, account->full_jid, resource);
     }
@@ -169,11 +171,11 @@ static bool enqueue(struct watch *watch, enum question_kind kind, const struct u
 
 /* Whoever shows other capabilities all the time waits for the next turn; others must not wait for
  * that. */
-static void enqueue_caps(struct watch *watch, struct peer *peer,
-                         const struct peer_resource *resource)
+static void enqueue_caps(struct watch *watch, struct contact_presence *contact,
+                         const struct available_resource *resource)
 {
-    if (peer->questions < PEER_QUESTIONS_MAX && caps_is_unknown(resource))
-        peer->questions += enqueue(watch, ASK_CAPS, &peer->user, resource->full_jid);
+    if (contact->questions < CONTACT_QUESTIONS_MAX && caps_is_unknown(resource))
+        contact->questions += enqueue(watch, ASK_CAPS, &contact->user, resource->full_jid);
 }
 
 /* ---- What is watched ------------------------------------------------------------------------------- */
@@ -182,29 +184,31 @@ void watch_add(struct core *core, const struct account *account,
                const struct watch_contact *contact)
 {
     struct watch *watch = watch_of(core);
-    if (peer_find(watch->peers, &account->id, contact->jid))
+    if (contact_presence_find(watch->contacts, &account->id, contact->jid))
         return;
-    if (peer_watch(watch->peers, &account->id, contact->jid, contact->id, contact->number))
+    if (contact_presence_watch(watch->contacts, &account->id, contact->jid, contact->id,
+                               contact->number))
         enqueue(watch, ASK_PRESENCE, &account->id, contact->jid);
 }
 
 void watch_remove(struct core *core, const struct uuid *user, const char *jid)
 {
-    peer_unwatch(watch_of(core)->peers, user, jid, true);
+    contact_presence_unwatch(watch_of(core)->contacts, user, jid, true);
 }
 
 void watch_remove_all(struct core *core, const struct uuid *user)
 {
-    peers_unwatch_all(watch_of(core)->peers, user);
+    contact_presences_unwatch_all(watch_of(core)->contacts, user);
 }
 
 bool watch_status(const struct core *core, const struct uuid *user, const char *jid,
                   struct status *ret_status)
 {
-    const struct peer *peer = peer_find(watch_of(core)->peers, user, jid);
-    if (peer)
-        *ret_status = peer->shown.now;
-    return peer != NULL;
+    const struct contact_presence *contact =
+        contact_presence_find(watch_of(core)->contacts, user, jid);
+    if (contact)
+        *ret_status = contact->shown.now;
+    return contact != NULL;
 }
 
 struct wanted {
@@ -213,75 +217,77 @@ struct wanted {
     void *data;
 };
 
-static void tell_resources(struct peer *peer, void *data)
+static void tell_resources(struct contact_presence *contact, void *data)
 {
     const struct wanted *wanted = data;
-    for (guint i = 0; i < peer->resources->len; i++) {
-        const struct peer_resource *resource = peer->resources->pdata[i];
+    for (guint i = 0; i < contact->resources->len; i++) {
+        const struct available_resource *resource = contact->resources->pdata[i];
         if (!wanted->feature || caps_has(resource, wanted->feature))
             wanted->each(resource->full_jid, wanted->data);
     }
 }
 
-void presence_resources(const struct core *core, const struct uuid *user, const char *peer,
+void presence_resources(const struct core *core, const struct uuid *user, const char *contact,
                         const char *feature, void (*each)(const char *full_jid, void *data),
                         void *data)
 {
     struct wanted wanted = {feature, each, data};
-    struct peer *one = peer ? peer_find(watch_of(core)->peers, user, peer) : NULL;
+    struct contact_presence *one =
+        contact ? contact_presence_find(watch_of(core)->contacts, user, contact) : NULL;
     if (one)
         tell_resources(one, &wanted);
-    else if (!peer)
-        peers_foreach(watch_of(core)->peers, user, tell_resources, &wanted);
+    else if (!contact)
+        contact_presences_foreach(watch_of(core)->contacts, user, tell_resources, &wanted);
 }
 
 /* ---- Stanzas --------------------------------------------------------------------------------------- */
 
 /* What a contact's server told a hosted user. */
-struct sighting {
+struct presence_notice {
     const char *user; /* bare JIDs */
     const char *contact;
-    struct peer_resource resource; /* full_jid is who it is about; the rest if available */
+    struct available_resource resource; /* full_jid is who it is about; the rest if available */
     bool available;
     gint64 at; /* available: idle since; else when it left, -1: a moment ago if it was there; 0:
                 * unknown, and not to be asked for */
 };
 
 /* True if the user watches the contact here. */
-static bool see(struct core *core, const struct sighting *sighting)
+static bool notice_take(struct core *core, const struct presence_notice *notice)
 {
     struct watch *watch = watch_of(core);
-    const struct account *account = account_find_jid(core->accounts, sighting->user);
-    struct peer *peer = account ? peer_find(watch->peers, &account->id, sighting->contact) : NULL;
+    const struct account *account = account_find_jid(core->accounts, notice->user);
+    struct contact_presence *contact =
+        account ? contact_presence_find(watch->contacts, &account->id, notice->contact) : NULL;
     gint64 now = clock_monotonic();
-    if (!peer)
+    if (!contact)
         return false;
-    if (sighting->available) {
-        peer_available(watch->peers, peer, &sighting->resource, sighting->at, now);
-        enqueue_caps(watch, peer, &sighting->resource);
+    if (notice->available) {
+        contact_presence_available(watch->contacts, contact, &notice->resource, notice->at, now);
+        enqueue_caps(watch, contact, &notice->resource);
         return true;
     }
-    bool first = !peer->known;
-    gint64 left = peer->resources->len > 0 ? clock_wall() : 0;
-    peer_unavailable(watch->peers, peer, sighting->resource.full_jid,
-                     sighting->at >= 0 ? sighting->at : left, now);
-    if (first && peer->last_seen == 0 && sighting->at != 0)
-        enqueue(watch, ASK_LAST, &peer->user, peer->jid);
+    bool first = !contact->known;
+    gint64 left = contact->resources->len > 0 ? clock_wall() : 0;
+    contact_presence_unavailable(watch->contacts, contact, notice->resource.full_jid,
+                                 notice->at >= 0 ? notice->at : left, now);
+    if (first && contact->last_seen == 0 && notice->at != 0)
+        enqueue(watch, ASK_LAST, &contact->user, contact->jid);
     return true;
 }
 
 /* The user may have sockets at another instance. */
-static void pass_on(struct core *core, const struct sighting *sighting)
+static void notice_pass_on(struct core *core, const struct presence_notice *notice)
 {
-    const struct peer_resource *resource = &sighting->resource;
+    const struct available_resource *resource = &notice->resource;
     if (bus_is_heard(core))
         bus_publish(core, TOPIC,
                     json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s?, s:s?, s:I}", "user",
-                              sighting->user, "contact", sighting->contact, "full_jid",
-                              resource->full_jid, "available", sighting->available, "away",
+                              notice->user, "contact", notice->contact, "full_jid",
+                              resource->full_jid, "available", notice->available, "away",
                               resource->away, "in_call", resource->in_call, "node",
                               resource->caps_node, "ver", resource->caps_ver, "at",
-                              (json_int_t)sighting->at));
+                              (json_int_t)notice->at));
 }
 
 static char *member(const json_t *message, const char *name)
@@ -289,10 +295,10 @@ static char *member(const json_t *message, const char *name)
     return (char *)(guintptr)json_string_value(json_object_get(message, name));
 }
 
-static void seen_by_another(struct core *core, const json_t *message, void *data)
+static void on_notice(struct core *core, const json_t *message, void *data)
 {
     (void)data;
-    struct sighting sighting = {
+    struct presence_notice notice = {
         .user = member(message, "user"),
         .contact = member(message, "contact"),
         .resource = {.full_jid = member(message, "full_jid"),
@@ -302,10 +308,10 @@ static void seen_by_another(struct core *core, const json_t *message, void *data
                      .caps_ver = member(message, "ver")},
         .available = json_is_true(json_object_get(message, "available")),
         .at = json_integer_value(json_object_get(message, "at"))};
-    if (!sighting.resource.caps_node || !sighting.resource.caps_ver)
-        sighting.resource.caps_node = sighting.resource.caps_ver = NULL;
-    if (watch_of(core) && sighting.user && sighting.contact && sighting.resource.full_jid)
-        see(core, &sighting);
+    if (!notice.resource.caps_node || !notice.resource.caps_ver)
+        notice.resource.caps_node = notice.resource.caps_ver = NULL;
+    if (watch_of(core) && notice.user && notice.contact && notice.resource.full_jid)
+        notice_take(core, &notice);
 }
 
 static bool has_usable_caps(const struct caps *caps)
@@ -314,14 +320,14 @@ static bool has_usable_caps(const struct caps *caps)
            strlen(caps->node) <= CAPS_NODE_MAX;
 }
 
-static void sight(const struct stanza_context *context, struct sighting *sighting)
+static void notice_receive(const struct stanza_context *context, struct presence_notice *notice)
 {
     struct core *core = context->data;
-    sighting->user = context->to_bare;
-    sighting->contact = context->from_bare;
-    sighting->resource.full_jid = (char *)(guintptr)context->from;
-    if (!see(core, sighting))
-        pass_on(core, sighting);
+    notice->user = context->to_bare;
+    notice->contact = context->from_bare;
+    notice->resource.full_jid = (char *)(guintptr)context->from;
+    if (!notice_take(core, notice))
+        notice_pass_on(core, notice);
 }
 
 static bool on_available(const struct stanza_context *context)
@@ -330,7 +336,7 @@ static bool on_available(const struct stanza_context *context)
     if (!presence_parse(context->stanza, &presence))
         return true;
     bool usable = has_usable_caps(&presence.caps);
-    struct sighting sighting = {
+    struct presence_notice notice = {
         .resource = {.away =
                          presence.show == PRESENCE_SHOW_AWAY || presence.show == PRESENCE_SHOW_XA,
                      .in_call = presence.in_call,
@@ -340,18 +346,18 @@ static bool on_available(const struct stanza_context *context)
         .at = presence.idle_since_us >= XEP_TIME_EARLIEST && presence.idle_since_us < clock_wall()
                   ? presence.idle_since_us
                   : 0};
-    sight(context, &sighting);
+    notice_receive(context, &notice);
     return true;
 }
 
 static bool on_unavailable(const struct stanza_context *context)
 {
-    struct sighting sighting = {.at = -1};
+    struct presence_notice notice = {.at = -1};
     const char *at = strchr(context->from_bare, '@');
     const char *const by[] = {at ? at + 1 : context->from_bare, context->from_bare, context->from,
                               "", NULL};
-    delay_choose(context->stanza, by, clock_wall(), &sighting.at);
-    sight(context, &sighting);
+    delay_choose(context->stanza, by, clock_wall(), &notice.at);
+    notice_receive(context, &notice);
     return true;
 }
 
@@ -359,40 +365,40 @@ static bool on_unavailable(const struct stanza_context *context)
  * stays. */
 static bool on_error(const struct stanza_context *context)
 {
-    struct sighting sighting = {.at = 0};
-    sight(context, &sighting);
+    struct presence_notice notice = {.at = 0};
+    notice_receive(context, &notice);
     return true;
 }
 
 /* ---- The link, start and stop ---------------------------------------------------------------------- */
 
-static void ask_again(struct peer *peer, void *data)
+static void ask_again(struct contact_presence *contact, void *data)
 {
-    enqueue(data, ASK_PRESENCE, &peer->user, peer->jid);
+    enqueue(data, ASK_PRESENCE, &contact->user, contact->jid);
 }
 
 static void link_up(struct core *core)
 {
-    peers_foreach(watch_of(core)->peers, NULL, ask_again, watch_of(core));
+    contact_presences_foreach(watch_of(core)->contacts, NULL, ask_again, watch_of(core));
 }
 
-static void forget_questions(struct peer *peer, void *data)
+static void forget_questions(struct contact_presence *contact, void *data)
 {
     (void)data;
-    peer->questions = 0;
+    contact->questions = 0;
 }
 
 static void link_down(struct core *core)
 {
     g_queue_clear_full(&watch_of(core)->questions, question_free);
-    peers_foreach(watch_of(core)->peers, NULL, forget_questions, NULL);
-    peers_unknown(watch_of(core)->peers, clock_monotonic());
+    contact_presences_foreach(watch_of(core)->contacts, NULL, forget_questions, NULL);
+    contact_presences_unknown(watch_of(core)->contacts, clock_monotonic());
 }
 
 static gboolean on_tick(gpointer data)
 {
     struct watch *watch = data;
-    peers_advance(watch->peers, clock_monotonic());
+    contact_presences_advance(watch->contacts, clock_monotonic());
     return G_SOURCE_CONTINUE;
 }
 
@@ -400,12 +406,12 @@ static void start(struct core *core)
 {
     struct watch *watch = g_new0(struct watch, 1);
     watch->core = core;
-    watch->peers = peers_new(tell, core, clock_monotonic());
+    watch->contacts = contact_presences_new(tell, core, clock_monotonic());
     g_queue_init(&watch->questions);
     watch->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, watch);
     caps_start();
     part_add(core, &part, watch);
-    bus_subscribe(core, TOPIC, seen_by_another, NULL);
+    bus_subscribe(core, TOPIC, on_notice, NULL);
 }
 
 static void stop(struct core *core)
@@ -415,7 +421,7 @@ static void stop(struct core *core)
     if (watch->pace)
         g_source_remove(watch->pace);
     g_queue_clear_full(&watch->questions, question_free);
-    peers_free(watch->peers);
+    contact_presences_free(watch->contacts);
     caps_stop();
     g_free(watch);
 }

@@ -5,5 +5,5 @@ libprofile_a_SOURCES = \
   bridge/profile/pep_watcher.c bridge/profile/pep_watcher.h \
   bridge/profile/picture.c bridge/profile/picture.h \
   bridge/profile/profile.c bridge/profile/profile.h \
-  bridge/profile/remote.c
+  bridge/profile/remote_profile.c
 EXTRA_DIST += bridge/profile/README.md

@@ -213,16 +213,16 @@ core_tests = \
   tests/unit/core_outbox_test \
   tests/unit/core_epoch_test \
   tests/unit/core_pair_test \
-  tests/unit/presence_peer_test \
+  tests/unit/presence_contact_test \
   tests/unit/core_relation_test \
   tests/unit/cluster_sequencer_test \
   tests/unit/account_session_test \
   tests/unit/core_typing_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
-tests_unit_presence_peer_test_SOURCES = tests/unit/presence_peer_test.c tests/unit/unit.h
-tests_unit_presence_peer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_presence_peer_test_LDADD = $(core_test_libs)
+tests_unit_presence_contact_test_SOURCES = tests/unit/presence_contact_test.c tests/unit/unit.h
+tests_unit_presence_contact_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_contact_test_LDADD = $(core_test_libs)
 tests_unit_core_typing_test_SOURCES = tests/unit/core_typing_test.c $(fake_archive)
 tests_unit_core_typing_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_typing_test_LDADD = $(core_test_libs)
@@ -287,16 +287,16 @@ tests_unit_job_runner_test_LDADD = libjob.a libcluster.a $(core_test_libs)
 check_PROGRAMS += tests/unit/presence_announce_test
 TESTS += tests/unit/presence_announce_test
 tests_unit_presence_announce_test_SOURCES = tests/unit/presence_announce_test.c $(fake_archive) \
-  bridge/feature/presence.c bridge/presence/announce.c bridge/presence/online.c
+  bridge/feature/subscription.c bridge/presence/announce.c bridge/presence/online.c
 tests_unit_presence_announce_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_presence_announce_test_LDADD = libcluster.a $(core_test_libs)
-check_PROGRAMS += tests/unit/presence_audience_test
-TESTS += tests/unit/presence_audience_test
-tests_unit_presence_audience_test_SOURCES = tests/unit/presence_audience_test.c $(fake_archive) \
-  bridge/presence/audience.c bridge/presence/audience_elsewhere.c bridge/presence/audience_partners.c \
-  bridge/presence/audience_tell.c bridge/presence/status.c bridge/presence/visibility.c
-tests_unit_presence_audience_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_presence_audience_test_LDADD = libcluster.a $(core_test_libs)
+check_PROGRAMS += tests/unit/presence_user_test
+TESTS += tests/unit/presence_user_test
+tests_unit_presence_user_test_SOURCES = tests/unit/presence_user_test.c $(fake_archive) \
+  bridge/presence/user_presence.c bridge/presence/user_presence_elsewhere.c bridge/presence/user_presence_partners.c \
+  bridge/presence/user_presence_tell.c bridge/presence/status.c bridge/presence/visibility.c
+tests_unit_presence_user_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_presence_user_test_LDADD = libcluster.a $(core_test_libs)
 check_PROGRAMS += tests/unit/feature_search_pace_test
 TESTS += tests/unit/feature_search_pace_test
 tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_test.c tests/unit/unit.h \

@@ -14,7 +14,7 @@
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
-#include "bridge/presence/audience.h"
+#include "bridge/presence/user_presence.h"
 #include "bridge/presence/client.h"
 #include "bridge/presence/hosted.h"
 #include "tests/unit/core_fake_archive.h"
@@ -25,7 +25,7 @@
 #define ALICE_ID "00000000-0000-7000-8000-00000000000a"
 #define ROMEO "romeo@example.org"
 
-extern const struct feature feature_presence;
+extern const struct feature feature_subscription;
 
 static struct core core;
 static struct options *options;
@@ -49,13 +49,13 @@ const struct caps *client_caps(void)
     return &none;
 }
 
-void audience_dress(const struct core *its_core, const struct account *account,
-                    struct presence_stanza *presence)
+void user_presence_dress(const struct core *its_core, const struct account *account,
+                         struct presence_stanza *presence)
 {
     (void)its_core, (void)account, (void)presence;
 }
 
-void audience_changed(struct core *its_core, struct account *account)
+void user_presence_changed(struct core *its_core, struct account *account)
 {
     (void)its_core, (void)account;
 }
@@ -85,7 +85,7 @@ static void start(void)
     loop_start();
     core.accounts = accounts_new();
     relations_init(&core);
-    feature_presence.start(&core);
+    feature_subscription.start(&core);
     struct account_row row = {.jid = ALICE, .json = "{}", .number = 1, .hosted = true};
     uuid_parse(ALICE_ID, &row.id);
     alice = account_ref(account_learn(core.accounts, &row));
@@ -97,7 +97,7 @@ static void stop(void)
 {
     core.archive = NULL;
     fake_clear();
-    feature_presence.stop(&core);
+    feature_subscription.stop(&core);
     relations_clear(&core);
     account_unref(alice);
     accounts_free(core.accounts);
@@ -140,7 +140,7 @@ START_TEST(the_answer_to_a_probe_does_not_overtake_a_block)
                                      .to_bare = ALICE,
                                      .target = TARGET_USER,
                                      .data = &core};
-    feature_presence.stanzas[0].fallback(&context);
+    feature_subscription.stanzas[0].fallback(&context);
     wait_question(QUERY_CONTACT_PROBE);
     block();
     const char *before[] = {"presence", NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Contacts: whose presence the user sees or asks for, and who sees the user's. What peers send is
- * in presence.c; both change the same rows, see sql/function/contact.sql. */
+ * in subscription.c; both change the same rows, see sql/function/contact.sql. */
 #include "config.h"
 
 #include <string.h>
@@ -131,4 +131,4 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_contact = {.name = "contact", .operations = operations};
+const struct feature feature_roster = {.name = "contact", .operations = operations};

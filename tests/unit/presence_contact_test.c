@@ -2,25 +2,25 @@
 /* What contacts' resources come to, and at which pace it is told. */
 #include "config.h"
 
-#include "bridge/presence/peer.h"
+#include "bridge/presence/contact_presence.h"
 #include "tests/unit/unit.h"
 
 #define SECOND G_USEC_PER_SEC
 #define HOME "bob@example.org/home"
 #define PHONE "bob@example.org/phone"
 
-static struct peers *peers;
-static struct peer *bob;
+static struct contact_presences *contacts;
+static struct contact_presence *bob;
 static struct uuid alice, bob_id;
 static gint64 now;
 static unsigned told;
 static struct status last;
 
-static void tell(const struct peer *peer, void *data)
+static void tell(const struct contact_presence *contact, void *data)
 {
     (void)data;
     told++;
-    last = peer->shown.told;
+    last = contact->shown.told;
 }
 
 static void setup(void)
@@ -29,32 +29,32 @@ static void setup(void)
     told = 0;
     uuid_generate(&alice);
     uuid_generate(&bob_id);
-    peers = peers_new(tell, NULL, now);
-    bob = peer_watch(peers, &alice, "bob@example.org", &bob_id, 7);
+    contacts = contact_presences_new(tell, NULL, now);
+    bob = contact_presence_watch(contacts, &alice, "bob@example.org", &bob_id, 7);
     ck_assert_ptr_nonnull(bob);
 }
 
 static void teardown(void)
 {
-    peers_free(peers);
+    contact_presences_free(contacts);
 }
 
 static void pass(gint64 microseconds)
 {
     now += microseconds;
-    peers_advance(peers, now);
+    contact_presences_advance(contacts, now);
 }
 
 static void come(const char *full_jid, bool away, bool in_call)
 {
-    struct peer_resource resource = {(char *)(guintptr)full_jid, away, in_call, NULL, NULL};
-    peer_available(peers, bob, &resource, 0, now);
+    struct available_resource resource = {(char *)(guintptr)full_jid, away, in_call, NULL, NULL};
+    contact_presence_available(contacts, bob, &resource, 0, now);
     pass(3 * SECOND);
 }
 
 static void go(const char *full_jid, gint64 last_seen)
 {
-    peer_unavailable(peers, bob, full_jid, last_seen, now);
+    contact_presence_unavailable(contacts, bob, full_jid, last_seen, now);
     pass(3 * SECOND);
 }
 
@@ -108,12 +108,12 @@ END_TEST
 START_TEST(flapping_is_told_at_a_pace_and_ends_with_the_truth)
 {
     setup();
-    struct peer_resource resource = {(char *)(guintptr)HOME, false, false, NULL, NULL};
+    struct available_resource resource = {(char *)(guintptr)HOME, false, false, NULL, NULL};
     for (int i = 0; i < 100; i++) {
         if (i % 2 == 0)
-            peer_available(peers, bob, &resource, 0, now);
+            contact_presence_available(contacts, bob, &resource, 0, now);
         else
-            peer_unavailable(peers, bob, HOME, now, now);
+            contact_presence_unavailable(contacts, bob, HOME, now, now);
         pass(SECOND / 10);
     }
     ck_assert_uint_le(told, 6);
@@ -127,18 +127,18 @@ START_TEST(a_link_that_comes_back_soon_is_no_news)
 {
     setup();
     come(HOME, false, false);
-    peer_available(peers, bob,
-                   &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0,
-                   now);
+    contact_presence_available(
+        contacts, bob,
+        &(struct available_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0, now);
     ck_assert_uint_eq(told, 2);
-    peers_unknown(peers, now); /* within the pace */
+    contact_presences_unknown(contacts, now); /* within the pace */
     ck_assert(!bob->known);
-    peer_available(peers, bob,
-                   &(struct peer_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0,
-                   now);
+    contact_presence_available(
+        contacts, bob,
+        &(struct available_resource){.full_jid = (char *)(guintptr)PHONE, .in_call = true}, 0, now);
     pass(5 * SECOND);
     ck_assert_uint_eq(told, 2);
-    peers_unknown(peers, now);
+    contact_presences_unknown(contacts, now);
     pass(5 * SECOND);
     assert_told(3, STATUS_OFFLINE, false);
     ck_assert_int_eq(last.last_seen, 0);
@@ -151,12 +151,12 @@ START_TEST(last_seen_is_of_somebody_who_is_not_there)
     setup();
     go("bob@example.org", 0);
     ck_assert_uint_eq(told, 0);
-    peer_last_seen(peers, bob, 9 * SECOND, now);
+    contact_presence_last_seen(contacts, bob, 9 * SECOND, now);
     assert_told(1, STATUS_OFFLINE, false);
     ck_assert_int_eq(last.last_seen, 9 * SECOND);
     come(HOME, false, false);
     ck_assert_int_eq(last.last_seen, 0);
-    peer_last_seen(peers, bob, 10 * SECOND, now);
+    contact_presence_last_seen(contacts, bob, 10 * SECOND, now);
     ck_assert_uint_eq(told, 2);
     teardown();
 }
@@ -169,7 +169,7 @@ START_TEST(resources_are_bounded)
         g_autofree char *jid = g_strdup_printf("bob@example.org/%d", i);
         come(jid, false, false);
     }
-    ck_assert_uint_eq(bob->resources->len, PEER_RESOURCES_MAX);
+    ck_assert_uint_eq(bob->resources->len, AVAILABLE_RESOURCES_MAX);
     go("bob@example.org", 0);
     ck_assert_uint_eq(bob->resources->len, 0);
     teardown();
@@ -180,19 +180,19 @@ START_TEST(who_is_not_watched_is_not_there)
 {
     setup();
     come(HOME, false, false);
-    peer_unwatch(peers, &alice, "bob@example.org", true);
+    contact_presence_unwatch(contacts, &alice, "bob@example.org", true);
     assert_told(2, STATUS_OFFLINE, false);
-    ck_assert_ptr_null(peer_find(peers, &alice, "bob@example.org"));
-    bob = peer_watch(peers, &alice, "bob@example.org", &bob_id, 7);
+    ck_assert_ptr_null(contact_presence_find(contacts, &alice, "bob@example.org"));
+    bob = contact_presence_watch(contacts, &alice, "bob@example.org", &bob_id, 7);
     come(HOME, false, false);
-    peers_unwatch_all(peers, &alice);
+    contact_presences_unwatch_all(contacts, &alice);
     ck_assert_uint_eq(told, 3); /* the user has gone: nobody to tell */
-    peers_unwatch_all(peers, &alice);
+    contact_presences_unwatch_all(contacts, &alice);
     teardown();
 }
 END_TEST
 
-UNIT_MAIN("peer", resources_are_added_up, a_bare_address_means_all_resources,
+UNIT_MAIN("contact", resources_are_added_up, a_bare_address_means_all_resources,
           repetitions_are_no_news, flapping_is_told_at_a_pace_and_ends_with_the_truth,
           a_link_that_comes_back_soon_is_no_news, last_seen_is_of_somebody_who_is_not_there,
           resources_are_bounded, who_is_not_watched_is_not_there)

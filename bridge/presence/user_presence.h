@@ -7,20 +7,20 @@
 #include <stdbool.h>
 
 struct account;
-struct audience;
+struct user_presences;
 struct core;
 struct presence_stanza;
 struct uuid;
 
-/* The audience of CORE; NULL before the start and after the stop. */
-struct audience *audience_of(const struct core *core);
+/* The presences of CORE; NULL before the start and after the stop. */
+struct user_presences *user_presences_of(const struct core *core);
 
 /* ACCOUNT came online, or went offline. */
-void audience_changed(struct core *core, struct account *account);
+void user_presence_changed(struct core *core, struct account *account);
 
 /* Who may see USER, or be seen, may have changed: it is read anew, soon. */
-void audience_reload(struct core *core, const struct uuid *user);
+void user_presence_reload(struct core *core, const struct uuid *user);
 
 /* Fills in what ACCOUNT says of itself: away, in a call, idle. */
-void audience_dress(const struct core *core, const struct account *account,
-                    struct presence_stanza *presence);
+void user_presence_dress(const struct core *core, const struct account *account,
+                         struct presence_stanza *stanza);

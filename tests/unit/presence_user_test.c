@@ -15,13 +15,13 @@
 #include "bridge/core/feature.h"
 #include "bridge/loop/loop.h"
 #include "bridge/presence/announce.h"
-#include "bridge/presence/attendee.h"
-#include "bridge/presence/audience.h"
+#include "bridge/presence/user_presence_part.h"
+#include "bridge/presence/user_presence.h"
 #include "bridge/presence/watch.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 
-extern const struct feature feature_audience;
+extern const struct feature feature_user_presence;
 
 enum { ALICE, BELLA, USERS };
 
@@ -109,8 +109,8 @@ static void begin_reads(void)
 {
     clock_advance(RELOAD_DELAY);
     for (int i = 0; i <= several; i++) {
-        status_advance(&audience_of(&cores[i])->pacer, clock_monotonic());
-        partners_advance(audience_of(&cores[i]));
+        status_advance(&user_presences_of(&cores[i])->pacer, clock_monotonic());
+        partners_advance(user_presences_of(&cores[i]));
     }
     note_questions();
 }
@@ -133,7 +133,7 @@ static void answer(unsigned number, bool now)
 
 static void publish_to(struct core *core, const struct event *event)
 {
-    feature_audience.part->publishing(core, event, &event->parties.actor, 1);
+    feature_user_presence.part->publishing(core, event, &event->parties.actor, 1);
 }
 
 /* The other instance hears of it later. */
@@ -172,11 +172,11 @@ static void change(void)
 
 static void go_away(void)
 {
-    struct audience *audience = audience_of(home(ALICE));
-    struct attendee *attendee = attendee_find(audience, &accounts[ALICE]->id);
+    struct user_presences *presences = user_presences_of(home(ALICE));
+    struct user_presence *presence = user_presence_find(presences, &accounts[ALICE]->id);
     away = !away;
-    attendee_choose(attendee, STATUS_ONLINE, away);
-    attendee_refresh(audience, attendee);
+    user_presence_choose(presence, STATUS_ONLINE, away);
+    user_presence_refresh(presences, presence);
 }
 
 static void settle(void)
@@ -212,7 +212,7 @@ static void core_start(struct core *core)
         bus_init(core, &transport);
         elsewhere_init(core);
     }
-    feature_audience.start(core);
+    feature_user_presence.start(core);
 }
 
 static void start(void)
@@ -246,7 +246,7 @@ static void core_stop(struct core *core)
 {
     core->archive = NULL;
     fake_clear();
-    feature_audience.stop(core);
+    feature_user_presence.stop(core);
     if (several) {
         elsewhere_clear(core);
         bus_clear(core);
@@ -396,7 +396,7 @@ START_TEST(an_overtaken_answer_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("audience", an_overtaken_answer_changes_nothing,
+UNIT_MAIN("presences", an_overtaken_answer_changes_nothing,
           two_see_what_is_so_in_the_end_in_every_order, likewise_while_they_come,
           likewise_at_two_instances, likewise_while_they_come_to_two_instances,
           a_read_of_the_other_side_between_two_changes)

@@ -37,32 +37,32 @@
 #include "xep/name.h"
 #include "xep/stanza.h"
 
-#define PEERS_MAX 10000             /* people of whom something is remembered here */
+#define PROFILES_MAX 10000          /* people of whom something is remembered here */
 #define RUNNING_MAX 8               /* at work at a time */
-#define PAUSE (10 * G_USEC_PER_SEC) /* between two looks at one person, in the long run */
-#define LOOKS_AT_ONCE 4
+#define PAUSE (10 * G_USEC_PER_SEC) /* between two fetches from one person, in the long run */
+#define FETCHES_AT_ONCE 4
 #define FORGET (600 * G_USEC_PER_SEC)
-#define GATHER (100 * 1000) /* what comes within this time is looked at together */
+#define GATHER (100 * 1000) /* what comes within this time is fetched together */
 #define FETCH_SECONDS 30
 #define PICTURE_MAX (1024 * 1024)
 #define PEP_PREFIX "pep:"
 
-/* Somebody who announces things. */
-struct peer {
+/* What somebody on XMPP has announced of the own profile. */
+struct remote_profile {
     char *jid;   /* bare */
     char *user;  /* bare JID of the hosted user who was told last */
     char *hash;  /* announced, to be looked at; "" is no picture; NULL: nothing */
     char *nick;  /* likewise */
     bool event;  /* hash came by an event */
-    bool busy;   /* a fetch holds this peer */
-    gint64 paid; /* looks so far are paid for up to here, each with a PAUSE */
-    gint64 last; /* when it was looked at */
+    bool busy;   /* a fetch is at work */
+    gint64 paid; /* fetches so far are paid for up to here, each with a PAUSE */
+    gint64 last; /* when the latest fetch ended */
 };
 
-/* One look at a peer; what it looks at has moved here. */
-struct look {
+/* One fetch; what was announced has moved here. */
+struct profile_fetch {
     struct core *core;
-    struct peer *peer;
+    struct remote_profile *profile;
     struct account *account; /* reference, once found */
     char *hash, *nick;
     bool event;
@@ -72,7 +72,7 @@ struct look {
 
 static struct {
     struct core *core;
-    GHashTable *peers; /* char * → struct peer * */
+    GHashTable *profiles; /* char * → struct remote_profile * */
     unsigned running;
     guint timer;
     gint64 wakes; /* when the timer runs */
@@ -80,28 +80,28 @@ static struct {
 
 static void wake(gint64 at);
 
-static void peer_free(gpointer data)
+static void remote_profile_free(gpointer data)
 {
-    struct peer *peer = data;
-    g_free(peer->jid);
-    g_free(peer->user);
-    g_free(peer->hash);
-    g_free(peer->nick);
-    g_free(peer);
+    struct remote_profile *profile = data;
+    g_free(profile->jid);
+    g_free(profile->user);
+    g_free(profile->hash);
+    g_free(profile->nick);
+    g_free(profile);
 }
 
-static void look_finish(struct look *look)
+static void fetch_finish(struct profile_fetch *fetch)
 {
-    look->peer->busy = false;
-    look->peer->last = clock_monotonic();
+    fetch->profile->busy = false;
+    fetch->profile->last = clock_monotonic();
     work.running--;
-    if (work.peers)
-        wake(look->peer->last);
-    account_unref(look->account);
-    g_free(look->hash);
-    g_free(look->nick);
-    g_free(look->full_name);
-    g_free(look);
+    if (work.profiles)
+        wake(fetch->profile->last);
+    account_unref(fetch->account);
+    g_free(fetch->hash);
+    g_free(fetch->nick);
+    g_free(fetch->full_name);
+    g_free(fetch);
 }
 
 /* ---- The result ------------------------------------------------------------------------------------ */
@@ -110,87 +110,87 @@ static void changed(const struct change_result *result, void *data)
 {
     if (result->error != ERROR_NONE)
         log_info(AREA_STANZA, "peer-profile-lost", "code=%s", error_info(result->error)->code);
-    look_finish(data);
+    fetch_finish(data);
 }
 
-/* Stores what is known now. HAS_PICTURE: look->picture was stored. */
-static void conclude(struct look *look, bool has_picture)
+/* Stores what is known now. HAS_PICTURE: fetch->picture was stored. */
+static void conclude(struct profile_fetch *fetch, bool has_picture)
 {
-    if (!look->core->archive) {
-        look_finish(look);
+    if (!fetch->core->archive) {
+        fetch_finish(fetch);
         return;
     }
-    json_t *arguments = json_pack("{ss}", "jid", look->peer->jid);
-    if (look->hash) {
-        bool by_event = look->event && *look->hash;
-        g_autofree char *announced = g_strconcat(by_event ? PEP_PREFIX : "", look->hash, NULL);
+    json_t *arguments = json_pack("{ss}", "jid", fetch->profile->jid);
+    if (fetch->hash) {
+        bool by_event = fetch->event && *fetch->hash;
+        g_autofree char *announced = g_strconcat(by_event ? PEP_PREFIX : "", fetch->hash, NULL);
         json_object_set_new(arguments, "announced_hash", json_string(announced));
         json_object_set_new(arguments, "avatar_hash",
-                            json_string(has_picture ? look->picture : ""));
+                            json_string(has_picture ? fetch->picture : ""));
     }
-    if (look->nick)
-        json_object_set_new(arguments, "nick", json_string(look->nick));
-    if (look->full_name)
-        json_object_set_new(arguments, "full_name", json_string(look->full_name));
-    change_submit(look->core, "remote_profile", &look->account->id, arguments, changed, look);
+    if (fetch->nick)
+        json_object_set_new(arguments, "nick", json_string(fetch->nick));
+    if (fetch->full_name)
+        json_object_set_new(arguments, "full_name", json_string(fetch->full_name));
+    change_submit(fetch->core, "remote_profile", &fetch->account->id, arguments, changed, fetch);
 }
 
 /* The picture that was announced could not be had: the one that is known stays. Names are taken all
  * the same. */
-static void give_up(struct look *look)
+static void give_up(struct profile_fetch *fetch)
 {
-    g_clear_pointer(&look->hash, g_free);
-    if (look->nick || look->full_name)
-        conclude(look, false);
+    g_clear_pointer(&fetch->hash, g_free);
+    if (fetch->nick || fetch->full_name)
+        conclude(fetch, false);
     else
-        look_finish(look);
+        fetch_finish(fetch);
 }
 
 /* ---- Fetching -------------------------------------------------------------------------------------- */
 
 static void stored(const struct rows *rows, enum error_code error, void *data)
 {
-    struct look *look = data;
+    struct profile_fetch *fetch = data;
     (void)rows;
     if (error == ERROR_NONE)
-        conclude(look, true);
+        conclude(fetch, true);
     else
-        give_up(look);
+        give_up(fetch);
 }
 
 static void made(const struct picture *picture, enum error_code error, void *data)
 {
-    struct look *look = data;
-    if (error == ERROR_UNPROCESSABLE && look->core->archive) {
-        conclude(look, false);
-    } else if (!picture || !look->core->archive) {
-        give_up(look);
+    struct profile_fetch *fetch = data;
+    if (error == ERROR_UNPROCESSABLE && fetch->core->archive) {
+        conclude(fetch, false);
+    } else if (!picture || !fetch->core->archive) {
+        give_up(fetch);
     } else {
-        g_strlcpy(look->picture, picture->hash, sizeof look->picture);
-        picture_store(look->core, picture, stored, look);
+        g_strlcpy(fetch->picture, picture->hash, sizeof fetch->picture);
+        picture_store(fetch->core, picture, stored, fetch);
     }
 }
 
 /* Takes what a peer calls its picture: it must be what was announced. */
-static void take_picture(struct look *look, const char *base64)
+static void take_picture(struct profile_fetch *fetch, const char *base64)
 {
     gsize length = 0;
     g_autofree guchar *data =
         base64 && strlen(base64) <= 2 * PICTURE_MAX ? g_base64_decode(base64, &length) : NULL;
     if (!data || length == 0 || length > PICTURE_MAX) {
-        conclude(look, false);
+        conclude(fetch, false);
         return;
     }
     g_autoptr(GBytes) bytes = g_bytes_new_take(g_steal_pointer(&data), length);
     char hash[PICTURE_HASH_SIZE];
     picture_hash(bytes, hash);
     /* Who has a domain has as many addresses as he likes. */
-    const char *at = strchr(look->peer->jid, '@');
-    struct picture_origin origin = {at ? at + 1 : look->peer->jid, true};
-    if (g_ascii_strcasecmp(hash, look->hash) == 0)
-        picture_make(bytes, &origin, made, look);
+    const char *at = strchr(fetch->profile->jid, '@');
+    struct picture_origin origin = {at ? at + 1 : fetch->profile->jid, true};
+    if (g_ascii_strcasecmp(hash, fetch->hash) == 0)
+        picture_make(bytes, &origin, made, fetch);
     else
-        give_up(look); /* it has just changed perhaps */
+        give_up(fetch); /* it has just changed perhaps */
 }
 
 /* Whether ANSWER (NULL: none came) says what the peer has. An error says it only if it is that
@@ -215,132 +215,132 @@ static char *name_of_card(const struct vcard *card)
 
 static void card_came(xmpp_stanza_t *answer, void *data)
 {
-    struct look *look = data;
+    struct profile_fetch *fetch = data;
     struct vcard card;
-    if (!is_told(answer) || !look->core->archive) {
-        give_up(look);
+    if (!is_told(answer) || !fetch->core->archive) {
+        give_up(fetch);
         return;
     }
     bool read = vcard_parse(answer, &card);
     if (read)
-        look->full_name = name_of_card(&card);
-    if (*look->hash && read)
-        take_picture(look, card.photo);
+        fetch->full_name = name_of_card(&card);
+    if (*fetch->hash && read)
+        take_picture(fetch, card.photo);
     else
-        conclude(look, false);
+        conclude(fetch, false);
 }
 
 static void data_came(xmpp_stanza_t *answer, void *data)
 {
-    struct look *look = data;
+    struct profile_fetch *fetch = data;
     struct pubsub_item item;
-    if (!is_told(answer) || !look->core->archive)
-        give_up(look);
+    if (!is_told(answer) || !fetch->core->archive)
+        give_up(fetch);
     else if (pubsub_result_parse(answer, &item) && item.payload &&
              strcmp(item.node, NS_AVATAR_DATA) == 0)
-        take_picture(look, avatar_data_parse(item.payload));
+        take_picture(fetch, avatar_data_parse(item.payload));
     else
-        conclude(look, false);
+        conclude(fetch, false);
 }
 
-static void fetch(struct look *look)
+static void fetch_ask(struct profile_fetch *fetch)
 {
-    bool data = look->event;
+    bool data = fetch->event;
     g_autoptr(xmpp_stanza_t) iq =
-        stanza_new_iq("get", NULL, look->account->full_jid, look->peer->jid);
+        stanza_new_iq("get", NULL, fetch->account->full_jid, fetch->profile->jid);
     if (data)
-        pubsub_request_add(iq, NS_AVATAR_DATA, look->hash);
+        pubsub_request_add(iq, NS_AVATAR_DATA, fetch->hash);
     else
         stanza_add(iq, "vCard", NS_VCARD);
-    if (!stanza_ask(look->core, iq, FETCH_SECONDS, data ? data_came : card_came, look))
-        give_up(look);
+    if (!stanza_ask(fetch->core, iq, FETCH_SECONDS, data ? data_came : card_came, fetch))
+        give_up(fetch);
 }
 
 /* Whether the announced picture says nothing new, KNOWN being what was remembered. */
-static bool is_known(const struct look *look, const char *known)
+static bool is_known(const struct profile_fetch *fetch, const char *known)
 {
     if (!known)
         return false;
     bool known_event = g_str_has_prefix(known, PEP_PREFIX);
-    if (!look->event && known_event)
+    if (!fetch->event && known_event)
         return true;
-    return strcmp(known_event ? known + strlen(PEP_PREFIX) : known, look->hash) == 0 &&
-           (known_event == look->event || !*look->hash);
+    return strcmp(known_event ? known + strlen(PEP_PREFIX) : known, fetch->hash) == 0 &&
+           (known_event == fetch->event || !*fetch->hash);
 }
 
 static void wanted_read(const struct rows *rows, enum error_code error, void *data)
 {
-    struct look *look = data;
+    struct profile_fetch *fetch = data;
     bool wanted = error == ERROR_NONE && rows_count(rows) == 1 &&
                   rows_boolean(rows, 0, REMOTE_PROFILE_WANTED_WANTED);
-    if (!wanted || !look->core->archive) {
-        look_finish(look);
+    if (!wanted || !fetch->core->archive) {
+        fetch_finish(fetch);
         return;
     }
-    if (look->hash && is_known(look, rows_text(rows, 0, REMOTE_PROFILE_WANTED_KNOWN)))
-        g_clear_pointer(&look->hash, g_free);
+    if (fetch->hash && is_known(fetch, rows_text(rows, 0, REMOTE_PROFILE_WANTED_KNOWN)))
+        g_clear_pointer(&fetch->hash, g_free);
     /* What others were shown earlier is now shown to this user, too. */
     bool new_here = wanted && !rows_boolean(rows, 0, REMOTE_PROFILE_WANTED_SHOWN);
-    if (look->hash && (*look->hash || !look->event))
-        fetch(look);
-    else if (look->hash || look->nick || new_here)
-        conclude(look, false);
+    if (fetch->hash && (*fetch->hash || !fetch->event))
+        fetch_ask(fetch);
+    else if (fetch->hash || fetch->nick || new_here)
+        conclude(fetch, false);
     else
-        look_finish(look);
+        fetch_finish(fetch);
 }
 
 static void account_found(struct account *account, enum error_code error, void *data)
 {
-    struct look *look = data;
-    if (error != ERROR_NONE || !account || !look->core->archive) {
-        look_finish(look);
+    struct profile_fetch *fetch = data;
+    if (error != ERROR_NONE || !account || !fetch->core->archive) {
+        fetch_finish(fetch);
         return;
     }
-    look->account = account_ref(account);
-    const char *values[] = {account->id_text, look->peer->jid};
-    archive_query(look->core->archive, QUERY_REMOTE_PROFILE_WANTED, values, wanted_read, look);
+    fetch->account = account_ref(account);
+    const char *values[] = {account->id_text, fetch->profile->jid};
+    archive_query(fetch->core->archive, QUERY_REMOTE_PROFILE_WANTED, values, wanted_read, fetch);
 }
 
-static void look_at(struct peer *peer)
+static void fetch_begin(struct remote_profile *profile)
 {
-    struct look *look = g_new0(struct look, 1);
-    *look = (struct look){.core = work.core,
-                          .peer = peer,
-                          .hash = g_steal_pointer(&peer->hash),
-                          .nick = g_steal_pointer(&peer->nick),
-                          .event = peer->event};
-    peer->busy = true;
+    struct profile_fetch *fetch = g_new0(struct profile_fetch, 1);
+    *fetch = (struct profile_fetch){.core = work.core,
+                                    .profile = profile,
+                                    .hash = g_steal_pointer(&profile->hash),
+                                    .nick = g_steal_pointer(&profile->nick),
+                                    .event = profile->event};
+    profile->busy = true;
     work.running++;
-    account_lookup_jid(work.core->accounts, peer->user, account_found, look);
+    account_lookup_jid(work.core->accounts, profile->user, account_found, fetch);
 }
 
 /* ---- Announcements --------------------------------------------------------------------------------- */
 
 /* When PEER may be looked at; it was asked for at NOW. */
-static gint64 turn_of(const struct peer *peer, gint64 now)
+static gint64 turn_of(const struct remote_profile *profile, gint64 now)
 {
-    return MAX(now, peer->paid - (LOOKS_AT_ONCE - 1) * PAUSE);
+    return MAX(now, profile->paid - (FETCHES_AT_ONCE - 1) * PAUSE);
 }
 
 /* Looks at all whose turn it is, forgets who has not been heard of for long; yields when there is
  * something to do next. Who must wait for others to finish is looked at then. */
-static gint64 look_around(gint64 now)
+static gint64 fetch_due(gint64 now)
 {
     gint64 next = G_MAXINT64;
     GHashTableIter iter;
     gpointer value;
-    g_hash_table_iter_init(&iter, work.peers);
+    g_hash_table_iter_init(&iter, work.profiles);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        struct peer *peer = value;
-        bool waits = peer->hash || peer->nick;
-        gint64 due = waits ? turn_of(peer, now) : peer->last + FORGET;
-        if (peer->busy || (waits && work.running >= RUNNING_MAX))
+        struct remote_profile *profile = value;
+        bool waits = profile->hash || profile->nick;
+        gint64 due = waits ? turn_of(profile, now) : profile->last + FORGET;
+        if (profile->busy || (waits && work.running >= RUNNING_MAX))
             continue;
         if (due > now) {
             next = MIN(next, due);
         } else if (waits) {
-            peer->paid = MAX(peer->paid, now) + PAUSE;
-            look_at(peer);
+            profile->paid = MAX(profile->paid, now) + PAUSE;
+            fetch_begin(profile);
         } else {
             g_hash_table_iter_remove(&iter);
         }
@@ -353,7 +353,7 @@ static gboolean on_timer(gpointer data)
     gint64 now = clock_monotonic();
     (void)data;
     work.timer = 0;
-    gint64 next = work.core->archive ? look_around(now) : G_MAXINT64;
+    gint64 next = work.core->archive ? fetch_due(now) : G_MAXINT64;
     if (next < G_MAXINT64)
         wake(next);
     return G_SOURCE_REMOVE;
@@ -373,21 +373,21 @@ static void wake(gint64 at)
 }
 
 /* The peer who sent a stanza, ready to be given an announcement; NULL: too many are remembered. */
-static struct peer *announcer_of(const struct stanza_context *context)
+static struct remote_profile *announcer_of(const struct stanza_context *context)
 {
-    struct peer *peer = g_hash_table_lookup(work.peers, context->from_bare);
-    if (!peer && g_hash_table_size(work.peers) >= PEERS_MAX)
+    struct remote_profile *profile = g_hash_table_lookup(work.profiles, context->from_bare);
+    if (!profile && g_hash_table_size(work.profiles) >= PROFILES_MAX)
         return NULL;
-    if (!peer) {
-        peer = g_new0(struct peer, 1);
-        peer->jid = g_strdup(context->from_bare);
-        peer->last = clock_monotonic();
-        g_hash_table_insert(work.peers, peer->jid, peer);
+    if (!profile) {
+        profile = g_new0(struct remote_profile, 1);
+        profile->jid = g_strdup(context->from_bare);
+        profile->last = clock_monotonic();
+        g_hash_table_insert(work.profiles, profile->jid, profile);
     }
-    g_free(peer->user);
-    peer->user = g_strdup(context->to_bare);
+    g_free(profile->user);
+    profile->user = g_strdup(context->to_bare);
     wake(0);
-    return peer;
+    return profile;
 }
 
 static bool is_hash(const char *text)
@@ -398,12 +398,12 @@ static bool is_hash(const char *text)
 
 static void announce_hash(const struct stanza_context *context, const char *hash, bool event)
 {
-    struct peer *peer = !*hash || is_hash(hash) ? announcer_of(context) : NULL;
-    if (!peer || (peer->hash && peer->event && !event))
+    struct remote_profile *profile = !*hash || is_hash(hash) ? announcer_of(context) : NULL;
+    if (!profile || (profile->hash && profile->event && !event))
         return;
-    g_free(peer->hash);
-    peer->hash = g_ascii_strdown(hash, -1);
-    peer->event = event;
+    g_free(profile->hash);
+    profile->hash = g_ascii_strdown(hash, -1);
+    profile->event = event;
 }
 
 static void on_presence(const struct stanza_context *context)
@@ -424,13 +424,14 @@ static void take_event(const struct stanza_context *context, const struct pubsub
         return;
     }
     const char *nick = !item->payload ? "" : nick_parse(item->payload);
-    struct peer *peer = strcmp(item->node, NS_NICK) == 0 && nick ? announcer_of(context) : NULL;
-    if (!peer)
+    struct remote_profile *profile =
+        strcmp(item->node, NS_NICK) == 0 && nick ? announcer_of(context) : NULL;
+    if (!profile)
         return;
-    g_free(peer->nick);
-    peer->nick = name_clean(nick, NAME_BYTES_MAX, NAME_LINE);
-    if (!peer->nick)
-        peer->nick = g_strdup("");
+    g_free(profile->nick);
+    profile->nick = name_clean(nick, NAME_BYTES_MAX, NAME_LINE);
+    if (!profile->nick)
+        profile->nick = g_strdup("");
 }
 
 /* Only an account itself speaks of the account (XEP-0163 section 4.3.1): no resource; a service
@@ -448,7 +449,7 @@ static void on_event(const struct stanza_context *context)
 static void start(struct core *core)
 {
     work.core = core;
-    work.peers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, peer_free);
+    work.profiles = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, remote_profile_free);
 }
 
 static void stop(struct core *core)
@@ -457,7 +458,7 @@ static void stop(struct core *core)
     if (work.timer)
         g_source_remove(work.timer);
     work.timer = 0;
-    g_clear_pointer(&work.peers, g_hash_table_unref);
+    g_clear_pointer(&work.profiles, g_hash_table_unref);
 }
 
 static const struct stanza_handler stanzas[] = {
@@ -468,5 +469,5 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_peer = {
+const struct feature feature_remote_profile = {
     .name = "peer", .stanzas = stanzas, .start = start, .stop = stop};

@@ -293,5 +293,5 @@ static const struct stanza_handler stanzas[] = {
 static const struct part part = {
     .name = "presence", .subscribed = subscribed, .watched = on_watched};
 
-const struct feature feature_presence = {
+const struct feature feature_subscription = {
     .name = "presence", .part = &part, .stanzas = stanzas, .start = start, .stop = stop};
