@@ -218,7 +218,7 @@ static const struct http_part *ready_parts(void *data)
     return parts;
 }
 
-static enum error_code admits(void *data, guint64 address)
+static enum error_code socket_admits(void *data, guint64 address)
 {
     const struct daemon *daemon = data;
     return ws_server_admit(daemon->sockets, address);
@@ -230,7 +230,7 @@ static void refresh_metrics(void *data)
     metric_set(METRIC_ARCHIVE_WRITABLE, archive_is_writable(daemon->core.archive));
 }
 
-static void upgraded(void *data, const struct websocket_handshake *handshake)
+static void socket_upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
     ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
@@ -246,8 +246,8 @@ static bool open_listeners(struct daemon *daemon, GError **error)
 {
     struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols,
                                         .knows = knows_dialect,
-                                        .admits = admits,
-                                        .upgraded = upgraded,
+                                        .admits = socket_admits,
+                                        .upgraded = socket_upgraded,
                                         .data = daemon};
     struct http_probe probe = {ready_parts, refresh_metrics, daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
@@ -340,9 +340,9 @@ struct daemon *daemon_new(const struct options *options, GError **error)
     return daemon;
 }
 
-static void drain(struct daemon *daemon)
+static void features_drain(struct daemon *daemon)
 {
-    PARTS_TELL(&daemon->core, drain, &daemon->core);
+    PARTS_TELL(&daemon->core, features_drain, &daemon->core);
 }
 
 static void part_stopped(void *data)
@@ -367,7 +367,7 @@ void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data)
     daemon->stopped_data = data;
     daemon->stopping = 3;
     jobs_leave(daemon->jobs);
-    drain(daemon);
+    features_drain(daemon);
     outbox_drain(daemon->core.outbox, OUTBOX_MILLISECONDS, outbox_drained, daemon);
     http_server_stop(daemon->http, DRAIN_MILLISECONDS, part_stopped, daemon);
     ws_server_stop(daemon->sockets, DRAIN_MILLISECONDS, part_stopped, daemon);
@@ -378,7 +378,7 @@ void daemon_free(struct daemon *daemon)
     if (!daemon)
         return;
     struct core *core = &daemon->core;
-    drain(daemon);
+    features_drain(daemon);
     http_server_free(daemon->http);
     ws_server_free(daemon->sockets);
     http_admin_free(daemon->admin);

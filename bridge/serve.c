@@ -19,7 +19,7 @@ struct serving {
     bool stopping;
 };
 
-static void stopped(void *data)
+static void serving_stopped(void *data)
 {
     struct serving *serving = data;
     g_main_loop_quit(serving->loop);
@@ -31,7 +31,7 @@ static gboolean on_terminate(gpointer data)
     if (serving->stopping)
         g_main_loop_quit(serving->loop); /* asked twice: at once */
     else
-        daemon_stop(serving->daemon, stopped, serving);
+        daemon_stop(serving->daemon, serving_stopped, serving);
     serving->stopping = true;
     return G_SOURCE_CONTINUE;
 }

@@ -65,7 +65,7 @@ static int compare_form(const void *a, const void *b)
     return strcmp(or_empty(data_form_form_type(left)), or_empty(data_form_form_type(right)));
 }
 
-static GPtrArray *sorted(GPtrArray *array, GCompareFunc compare)
+static GPtrArray *array_sorted(GPtrArray *array, GCompareFunc compare)
 {
     GPtrArray *copy = g_ptr_array_sized_new(array->len);
     for (guint i = 0; i < array->len; i++)
@@ -94,7 +94,7 @@ static void hash_identities(GChecksum *hash, const struct disco_info *info)
 
 static void hash_list(GChecksum *hash, GPtrArray *texts)
 {
-    g_autoptr(GPtrArray) list = sorted(texts, compare_text);
+    g_autoptr(GPtrArray) list = array_sorted(texts, compare_text);
     for (guint i = 0; i < list->len; i++) {
         hash_text(hash, list->pdata[i]);
         hash_text(hash, "<");
@@ -108,7 +108,7 @@ static void hash_form(GChecksum *hash, const struct data_form *form)
         return;
     hash_text(hash, form_type);
     hash_text(hash, "<");
-    g_autoptr(GPtrArray) fields = sorted(form->fields, compare_field);
+    g_autoptr(GPtrArray) fields = array_sorted(form->fields, compare_field);
     for (guint i = 0; i < fields->len; i++) {
         const struct data_field *field = fields->pdata[i];
         if (strcmp(field->var, "FORM_TYPE") == 0)
@@ -124,7 +124,7 @@ char *caps_ver(const struct disco_info *info)
     g_autoptr(GChecksum) hash = g_checksum_new(G_CHECKSUM_SHA1);
     hash_identities(hash, info);
     hash_list(hash, info->features);
-    g_autoptr(GPtrArray) forms = sorted(info->forms, compare_form);
+    g_autoptr(GPtrArray) forms = array_sorted(info->forms, compare_form);
     for (guint i = 0; i < forms->len; i++)
         hash_form(hash, forms->pdata[i]);
     guint8 digest[20];
@@ -171,14 +171,14 @@ static bool are_identities_sound(const struct disco_info *info)
 
 static bool is_sound(const struct disco_info *info)
 {
-    g_autoptr(GPtrArray) features = sorted(info->features, compare_text);
+    g_autoptr(GPtrArray) features = array_sorted(info->features, compare_text);
     for (guint i = 0; i < features->len; i++) {
         if (!is_plain(features->pdata[i]))
             return false;
         if (i > 0 && strcmp(features->pdata[i - 1], features->pdata[i]) == 0)
             return false;
     }
-    g_autoptr(GPtrArray) forms = sorted(info->forms, compare_form);
+    g_autoptr(GPtrArray) forms = array_sorted(info->forms, compare_form);
     for (guint i = 0; i < forms->len; i++) {
         if (!is_form_sound(forms->pdata[i]))
             return false;

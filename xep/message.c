@@ -23,7 +23,7 @@ static enum message_type type_of(xmpp_stanza_t *stanza)
 }
 
 /* How well CHILD is what is wanted of several; 0: not at all. */
-static unsigned fitness(xmpp_stanza_t *child, const char *lang)
+static unsigned child_fitness(xmpp_stanza_t *child, const char *lang)
 {
     const char *text = stanza_text(child);
     const char *own = stanza_attr(child, "xml:lang");
@@ -38,7 +38,7 @@ static const char *text_in(xmpp_stanza_t *stanza, const char *name, const char *
     xmpp_stanza_t *best = NULL;
     unsigned most = 0;
     for (xmpp_stanza_t *child = stanza_first(stanza); child; child = stanza_next(child)) {
-        unsigned fits = stanza_is(child, name, stanza_ns(stanza)) ? fitness(child, lang) : 0;
+        unsigned fits = stanza_is(child, name, stanza_ns(stanza)) ? child_fitness(child, lang) : 0;
         if (fits > most) {
             best = child;
             most = fits;

@@ -26,7 +26,7 @@ static void add_line(GString *text, const char *line)
 }
 
 /* A copy of TEXT (may be NULL) without white space around it; NULL: nothing of it can be seen. */
-static char *trimmed(const char *text)
+static char *text_trimmed(const char *text)
 {
     if (!text || !text_is_visible(text, strlen(text)))
         return NULL;
@@ -35,7 +35,7 @@ static char *trimmed(const char *text)
 
 static char *child_trimmed(xmpp_stanza_t *parent, const char *name)
 {
-    return trimmed(stanza_child_text(parent, name, stanza_ns(parent)));
+    return text_trimmed(stanza_child_text(parent, name, stanza_ns(parent)));
 }
 
 /* ---- Links
@@ -44,8 +44,8 @@ static char *child_trimmed(xmpp_stanza_t *parent, const char *name)
 /* Unless the text has it. */
 static void add_link(const struct telling *telling, const char *url, const char *description)
 {
-    g_autofree char *link = trimmed(url);
-    g_autofree char *words = trimmed(description);
+    g_autofree char *link = text_trimmed(url);
+    g_autofree char *words = text_trimmed(description);
     if (!link || strstr(telling->text->str, link))
         return;
     if (words && !strstr(telling->text->str, words) && !strstr(words, link))
@@ -116,8 +116,8 @@ static void add_invitation(const struct telling *telling, const struct invitatio
 {
     if (!invitation->where || !*invitation->where || strstr(telling->text->str, invitation->where))
         return;
-    g_autofree char *reason = trimmed(invitation->reason);
-    g_autofree char *password = trimmed(invitation->password);
+    g_autofree char *reason = text_trimmed(invitation->reason);
+    g_autofree char *password = text_trimmed(invitation->password);
     g_autoptr(GString) line = g_string_new("Invitation to the ");
     g_string_append_printf(line, "%s %s", invitation->what, invitation->where);
     if (invitation->by && *invitation->by)
@@ -179,7 +179,7 @@ static void tell_omemo(const struct telling *telling, xmpp_stanza_t *encrypted)
 static void tell_encryption(const struct telling *telling, xmpp_stanza_t *eme)
 {
     const char *method = stanza_attr(eme, "namespace");
-    g_autofree char *name = trimmed(stanza_attr(eme, "name"));
+    g_autofree char *name = text_trimmed(stanza_attr(eme, "name"));
     if (!g_strcmp0(method, NS_OMEMO_OLD) || !g_strcmp0(method, NS_OMEMO))
         return;
     g_autofree char *words =
@@ -230,7 +230,7 @@ static void tell_xhtml(const struct telling *telling, xmpp_stanza_t *html)
     g_autoptr(GString) text = g_string_new(NULL);
     if (body)
         add_xhtml(text, 0, body);
-    g_autofree char *shown = trimmed(text->str);
+    g_autofree char *shown = text_trimmed(text->str);
     if (shown)
         add_line(telling->text, shown);
 }
@@ -266,7 +266,7 @@ static void tell_contacts(const struct telling *telling, xmpp_stanza_t *x)
         const char *jid = stanza_is(item, "item", stanza_ns(x)) ? stanza_attr(item, "jid") : NULL;
         if (!jid || !*jid || count++ >= LINES_MAX)
             continue;
-        g_autofree char *name = trimmed(stanza_attr(item, "name"));
+        g_autofree char *name = text_trimmed(stanza_attr(item, "name"));
         g_autofree char *line = name ? g_strdup_printf("Contact: %s (%s)", name, jid)
                                      : g_strdup_printf("Contact: %s", jid);
         add_line(telling->text, line);
@@ -357,7 +357,7 @@ static unsigned find_payloads(xmpp_stanza_t *stanza, struct match ret_matches[LI
     return count;
 }
 
-static void tell(const struct telling *telling, const struct match *match)
+static void match_tell(const struct telling *telling, const struct match *match)
 {
     const struct payload *payload = match->payload;
     if (payload->when != ALWAYS && (telling->text->len > 0 || telling->result->reason))
@@ -377,7 +377,7 @@ static void tell_payloads(const struct telling *telling)
     for (unsigned row = 0; count > 0 && row < G_N_ELEMENTS(payloads); row++) {
         for (unsigned i = 0; i < count; i++) {
             if (matches[i].payload == &payloads[row])
-                tell(telling, &matches[i]);
+                match_tell(telling, &matches[i]);
         }
     }
 }

@@ -45,7 +45,7 @@ static char *text_write(const struct text *text, size_t max)
     return NULL;
 }
 
-static bool append(struct text *text, const UChar *units, int32_t length)
+static bool text_append(struct text *text, const UChar *units, int32_t length)
 {
     if (length > TEXT_MAX - 1 - text->length)
         return false;
@@ -80,8 +80,8 @@ static bool map_width(struct text *text)
         int32_t length = -1;
         if (kind == U_DT_WIDE || kind == U_DT_NARROW)
             length = unorm2_getRawDecomposition(nfkc, c, plain, G_N_ELEMENTS(plain), &status);
-        if (!(length >= 0 ? append(&mapped, plain, length)
-                          : append(&mapped, text->unit + start, i - start)))
+        if (!(length >= 0 ? text_append(&mapped, plain, length)
+                          : text_append(&mapped, text->unit + start, i - start)))
             return false;
     }
     *text = mapped;
@@ -106,7 +106,7 @@ static bool map_case(struct text *text)
     return true;
 }
 
-static bool normalize(struct text *text)
+static bool text_normalize(struct text *text)
 {
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
@@ -191,7 +191,7 @@ static UScriptCode script_of(UChar32 c)
 }
 
 /* Whether a character of [FIRST, LAST], or of the Japanese scripts for FIRST 0, is in TEXT. */
-static bool holds(const struct text *text, UChar32 first, UChar32 last)
+static bool text_holds(const struct text *text, UChar32 first, UChar32 last)
 {
     for (int32_t i = 0; i < text->length;) {
         UChar32 c = next_point(text, &i);
@@ -221,11 +221,11 @@ static enum verdict judge_context(const struct text *text, int32_t at, UChar32 c
     else if (c == 0x5f3 || c == 0x5f4)
         fine = script_of(before) == USCRIPT_HEBREW;
     else if (c == 0x30fb)
-        fine = holds(text, 0, 0);
+        fine = text_holds(text, 0, 0);
     else if (c >= 0x660 && c <= 0x669)
-        fine = !holds(text, 0x6f0, 0x6f9);
+        fine = !text_holds(text, 0x6f0, 0x6f9);
     else if (c >= 0x6f0 && c <= 0x6f9)
-        fine = !holds(text, 0x660, 0x669);
+        fine = !text_holds(text, 0x660, 0x669);
     else
         return VERDICT_NONE;
     return fine ? VERDICT_YES : VERDICT_NO;
@@ -298,7 +298,7 @@ static bool direction_is_right(const struct text *text)
 
 static bool enforce_username(struct text *text)
 {
-    return map_width(text) && map_case(text) && normalize(text) &&
+    return map_width(text) && map_case(text) && text_normalize(text) &&
            text_is_in_class(text, CLASS_IDENTIFIER) && direction_is_right(text);
 }
 
@@ -342,12 +342,12 @@ char *precis_opaque(const char *text, size_t length, size_t max)
     if (!text_read(&opaque, text, length))
         return NULL;
     map_spaces(&opaque);
-    if (!normalize(&opaque) || !text_is_in_class(&opaque, CLASS_FREEFORM))
+    if (!text_normalize(&opaque) || !text_is_in_class(&opaque, CLASS_FREEFORM))
         return NULL;
     return text_write(&opaque, max);
 }
 
-static const UIDNA *idna(void)
+static const UIDNA *idna_instance(void)
 {
     static UIDNA *instance;
     UErrorCode status = U_ZERO_ERROR;
@@ -365,8 +365,8 @@ static bool is_idna2008(const struct text *domain)
     UErrorCode status = U_ZERO_ERROR;
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
     struct text ascii;
-    ascii.length = uidna_nameToASCII(idna(), domain->unit, domain->length, ascii.unit, TEXT_MAX,
-                                     &info, &status);
+    ascii.length = uidna_nameToASCII(idna_instance(), domain->unit, domain->length, ascii.unit,
+                                     TEXT_MAX, &info, &status);
     return U_SUCCESS(status) && info.errors == 0 && ascii.length <= DOMAIN_ASCII_MAX &&
            text_is_in_class(domain, CLASS_IDENTIFIER);
 }
@@ -384,12 +384,12 @@ char *precis_domain(const char *text, size_t length, size_t max)
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
     struct text input;
     struct text domain;
-    if (!text_read(&input, text, length) || !idna())
+    if (!text_read(&input, text, length) || !idna_instance())
         return NULL;
     if (ends_with_dot(&input))
         input.length--;
-    domain.length = uidna_nameToUnicode(idna(), input.unit, input.length, domain.unit, TEXT_MAX,
-                                        &info, &status);
+    domain.length = uidna_nameToUnicode(idna_instance(), input.unit, input.length, domain.unit,
+                                        TEXT_MAX, &info, &status);
     if (U_FAILURE(status) || info.errors != 0 || domain.length >= TEXT_MAX ||
         ends_with_dot(&domain))
         return NULL;

@@ -27,7 +27,7 @@ xmpp_ctx_t *xep_context(void)
 }
 
 /* libstrophe reports a failed allocation by a negative result; GLib code aborts on those. */
-static void must(int result)
+static void must_succeed(int result)
 {
     if (result < 0)
         g_error("libstrophe refused a stanza operation: %d", result);
@@ -38,14 +38,14 @@ xmpp_stanza_t *stanza_new(const char *name, const char *ns)
     xmpp_stanza_t *element = xmpp_stanza_new(xep_context());
     if (!element)
         g_error("out of memory");
-    must(xmpp_stanza_set_name(element, name));
-    must(xmpp_stanza_set_ns(element, ns ? ns : NS_CLIENT));
+    must_succeed(xmpp_stanza_set_name(element, name));
+    must_succeed(xmpp_stanza_set_ns(element, ns ? ns : NS_CLIENT));
     return element;
 }
 
 void stanza_take(xmpp_stanza_t *parent, xmpp_stanza_t *child)
 {
-    must(xmpp_stanza_add_child_ex(parent, child, 0));
+    must_succeed(xmpp_stanza_add_child_ex(parent, child, 0));
 }
 
 xmpp_stanza_t *stanza_add(xmpp_stanza_t *parent, const char *name, const char *ns)
@@ -60,7 +60,7 @@ void stanza_put_text(xmpp_stanza_t *element, const char *text, size_t length)
     xmpp_stanza_t *node = xmpp_stanza_new(xep_context());
     if (!node)
         g_error("out of memory");
-    must(xmpp_stanza_set_text_with_size(node, text, length));
+    must_succeed(xmpp_stanza_set_text_with_size(node, text, length));
     stanza_take(element, node);
 }
 
@@ -76,7 +76,7 @@ xmpp_stanza_t *stanza_add_text(xmpp_stanza_t *parent, const char *name, const ch
 void stanza_set(xmpp_stanza_t *element, const char *attribute, const char *value)
 {
     if (value)
-        must(xmpp_stanza_set_attribute(element, attribute, value));
+        must_succeed(xmpp_stanza_set_attribute(element, attribute, value));
 }
 
 xmpp_stanza_t *stanza_new_iq(const char *type, const char *id, const char *from, const char *to)
@@ -166,7 +166,7 @@ const char *stanza_child_text(xmpp_stanza_t *parent, const char *name, const cha
     return child ? stanza_text(child) : NULL;
 }
 
-static xmpp_stanza_t *reply(xmpp_stanza_t *stanza, const char *type)
+static xmpp_stanza_t *reply_new(xmpp_stanza_t *stanza, const char *type)
 {
     const char *asked = stanza_attr(stanza, "type");
     if (asked && (strcmp(asked, "error") == 0 || strcmp(asked, "result") == 0))
@@ -181,13 +181,13 @@ static xmpp_stanza_t *reply(xmpp_stanza_t *stanza, const char *type)
 
 xmpp_stanza_t *stanza_reply_result(xmpp_stanza_t *stanza)
 {
-    return reply(stanza, "result");
+    return reply_new(stanza, "result");
 }
 
 xmpp_stanza_t *stanza_reply_error(xmpp_stanza_t *stanza, const char *type, const char *condition,
                                   const char *text)
 {
-    xmpp_stanza_t *answer = reply(stanza, "error");
+    xmpp_stanza_t *answer = reply_new(stanza, "error");
     if (!answer)
         return NULL;
     xmpp_stanza_t *error = stanza_add(answer, "error", NULL);

@@ -50,7 +50,8 @@ static const char *escape_of(unsigned char c, bool attribute)
 
 /* What to write instead of the character at P, or NULL to copy it; its length goes to ret_length.
  */
-static const char *replacement(const char *p, const char *end, bool attribute, size_t *ret_length)
+static const char *byte_replacement(const char *p, const char *end, bool attribute,
+                                    size_t *ret_length)
 {
     unsigned char byte = (unsigned char)*p;
     *ret_length = 1;
@@ -69,7 +70,7 @@ static void append_escaped(GString *out, const char *text, bool attribute)
     const char *copied = text;
     for (const char *p = text; p < end;) {
         size_t length;
-        const char *instead = replacement(p, end, attribute, &length);
+        const char *instead = byte_replacement(p, end, attribute, &length);
         if (instead) {
             g_string_append_len(out, copied, p - copied);
             g_string_append(out, instead);
@@ -143,7 +144,7 @@ static void append_node(GString *out, GArray *levels, xmpp_stanza_t *node)
     }
 }
 
-static char *serialise(xmpp_stanza_t *stanza, struct level outside, size_t *ret_length)
+static char *stanza_serialise(xmpp_stanza_t *stanza, struct level outside, size_t *ret_length)
 {
     g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
     GString *out = g_string_sized_new(512);
@@ -168,10 +169,11 @@ static char *serialise(xmpp_stanza_t *stanza, struct level outside, size_t *ret_
 
 char *stanza_to_text(xmpp_stanza_t *stanza, size_t *ret_length)
 {
-    return serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = ""}, ret_length);
+    return stanza_serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = ""}, ret_length);
 }
 
 char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length)
 {
-    return serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = NS_COMPONENT}, ret_length);
+    return stanza_serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = NS_COMPONENT},
+                            ret_length);
 }

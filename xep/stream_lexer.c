@@ -142,8 +142,8 @@ static size_t scan_decl(struct stream_lexer *lexer, const char *data, size_t len
     return length;
 }
 
-static size_t scan(struct stream_lexer *lexer, const char *data, size_t length,
-                   enum stream_token *ret_token)
+static size_t lexer_scan(struct stream_lexer *lexer, const char *data, size_t length,
+                         enum stream_token *ret_token)
 {
     switch (lexer->state) {
     case REFERENCE:
@@ -168,7 +168,7 @@ size_t stream_lexer_next(struct stream_lexer *lexer, const char *data, size_t le
 {
     size_t used = 0;
     do
-        used += scan(lexer, data + used, length - used, ret_token);
+        used += lexer_scan(lexer, data + used, length - used, ret_token);
     while (*ret_token == STREAM_TOKEN_PARTIAL && used < length);
     return used;
 }

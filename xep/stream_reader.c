@@ -58,7 +58,7 @@ void stream_reader_stop(struct stream_reader *reader)
         XML_StopParser(reader->parser, XML_FALSE);
 }
 
-static void fail(struct stream_reader *reader, enum stream_failure failure, const char *text)
+static void reader_fail(struct stream_reader *reader, enum stream_failure failure, const char *text)
 {
     if (reader->stopped)
         return;
@@ -75,8 +75,8 @@ static void drop_tree(struct stream_reader *reader)
 }
 
 /* From here to its end the current stanza is skipped. */
-static void skip(struct stream_reader *reader, const struct stream_header *header,
-                 enum stream_limit limit)
+static void stanza_skip(struct stream_reader *reader, const struct stream_header *header,
+                        enum stream_limit limit)
 {
     reader->skipping = true;
     XML_StopParser(reader->parser, XML_FALSE);
@@ -96,7 +96,7 @@ static void skip_current(struct stream_reader *reader, enum stream_limit limit)
         header.id = stanza_attr(stanza, "id");
         header.type = stanza_attr(stanza, "type");
     }
-    skip(reader, &header, limit);
+    stanza_skip(reader, &header, limit);
 }
 
 /* --- the parser's side --- */
@@ -137,7 +137,7 @@ static void open_root(struct stream_reader *reader, const char *qualified, const
     if (reader->replaying)
         return;
     if (strcmp(name, "stream") != 0 || strcmp(ns, NS_STREAM) != 0) {
-        fail(reader, STREAM_FAILURE_ROOT, "the root element is not a stream");
+        reader_fail(reader, STREAM_FAILURE_ROOT, "the root element is not a stream");
         return;
     }
     reader->callbacks->opened(find_attribute(attributes, "id"), find_attribute(attributes, "from"),
@@ -193,7 +193,7 @@ static void skip_from_tag(struct stream_reader *reader, const char *name, const 
                                    .to = find_attribute(attributes, "to"),
                                    .id = find_attribute(attributes, "id"),
                                    .type = find_attribute(attributes, "type")};
-    skip(reader, &header, STREAM_LIMIT_ATTRIBUTES);
+    stanza_skip(reader, &header, STREAM_LIMIT_ATTRIBUTES);
 }
 
 static bool is_within_limits(struct stream_reader *reader)
@@ -288,14 +288,14 @@ static void on_declaration(void *userdata, const char *version, const char *enco
     (void)version;
     (void)standalone;
     if (encoding && g_ascii_strcasecmp(encoding, "UTF-8") != 0)
-        fail(userdata, STREAM_FAILURE_ENCODING, "the encoding is not UTF-8");
+        reader_fail(userdata, STREAM_FAILURE_ENCODING, "the encoding is not UTF-8");
 }
 
 static void on_instruction(void *userdata, const char *target, const char *data)
 {
     (void)target;
     (void)data;
-    fail(userdata, STREAM_FAILURE_FORBIDDEN, "processing instruction");
+    reader_fail(userdata, STREAM_FAILURE_FORBIDDEN, "processing instruction");
 }
 
 static void make_parser(struct stream_reader *reader)
@@ -318,14 +318,15 @@ static void make_parser(struct stream_reader *reader)
     reader->declarations = 0;
 }
 
-static void parse(struct stream_reader *reader, const void *data, size_t length)
+static void reader_parse(struct stream_reader *reader, const void *data, size_t length)
 {
     if (length == 0 || is_muted(reader))
         return;
     reader->parser_bytes += length;
     enum XML_Status status = XML_Parse(reader->parser, data, (int)length, XML_FALSE);
     if (status != XML_STATUS_OK && !is_muted(reader))
-        fail(reader, STREAM_FAILURE_MALFORMED, XML_ErrorString(XML_GetErrorCode(reader->parser)));
+        reader_fail(reader, STREAM_FAILURE_MALFORMED,
+                    XML_ErrorString(XML_GetErrorCode(reader->parser)));
 }
 
 static void renew_parser(struct stream_reader *reader)
@@ -333,7 +334,7 @@ static void renew_parser(struct stream_reader *reader)
     XML_ParserFree(reader->parser);
     make_parser(reader);
     reader->replaying = true;
-    parse(reader, reader->root->data, reader->root->len);
+    reader_parse(reader, reader->root->data, reader->root->len);
     reader->replaying = false;
 }
 
@@ -343,7 +344,7 @@ static void flush_run(struct stream_reader *reader)
 {
     size_t length = reader->run_length;
     reader->run_length = 0;
-    parse(reader, reader->run, length);
+    reader_parse(reader, reader->run, length);
 }
 
 static void skip_over_bytes(struct stream_reader *reader)
@@ -363,14 +364,14 @@ static bool is_prolog_sane(struct stream_reader *reader, bool is_text, const cha
     for (size_t i = 0; i < length; i++) {
         if (data[i] != '\0' && (!is_text || strchr(" \t\r\n\xef\xbb\xbf", data[i])))
             continue;
-        fail(reader, STREAM_FAILURE_MALFORMED, "text before the root tag");
+        reader_fail(reader, STREAM_FAILURE_MALFORMED, "text before the root tag");
         return false;
     }
     return true;
 }
 
 /* Keeps the beginning of a token until the rest arrives. */
-static void hold(struct stream_reader *reader, const char *data, size_t length)
+static void token_hold(struct stream_reader *reader, const char *data, size_t length)
 {
     flush_run(reader);
     if (is_muted(reader))
@@ -379,7 +380,7 @@ static void hold(struct stream_reader *reader, const char *data, size_t length)
     if (reader->level == 0 && !is_prolog_sane(reader, false, data, length))
         return;
     if (reader->level == 0 && whole > ROOT_MAX)
-        fail(reader, STREAM_FAILURE_ROOT, "the root tag is too long");
+        reader_fail(reader, STREAM_FAILURE_ROOT, "the root tag is too long");
     else if (reader->level > 0 && whole > reader->limits.stanza_bytes - reader->stanza_used)
         skip_over_bytes(reader);
     else
@@ -387,11 +388,11 @@ static void hold(struct stream_reader *reader, const char *data, size_t length)
 }
 
 /* Gives a token to the parser, now or with its neighbours. */
-static void pass(struct stream_reader *reader, const char *data, size_t length)
+static void token_pass(struct stream_reader *reader, const char *data, size_t length)
 {
     if (reader->held->len > 0) {
         g_byte_array_append(reader->held, (const guint8 *)data, (guint)length);
-        parse(reader, reader->held->data, reader->held->len);
+        reader_parse(reader, reader->held->data, reader->held->len);
         g_byte_array_set_size(reader->held, 0);
         return;
     }
@@ -408,7 +409,7 @@ static void take_prolog(struct stream_reader *reader, enum stream_token token, c
     if (!is_prolog_sane(reader, is_text, data, length))
         return;
     if (!is_text && reader->held->len + length > ROOT_MAX) {
-        fail(reader, STREAM_FAILURE_ROOT, "the root tag is too long");
+        reader_fail(reader, STREAM_FAILURE_ROOT, "the root tag is too long");
         return;
     }
     if (token != STREAM_TOKEN_OPEN && token != STREAM_TOKEN_EMPTY)
@@ -449,7 +450,7 @@ static void take_token(struct stream_reader *reader, enum stream_token token, co
         size_t whole = reader->held->len + length;
         if (whole > room) {
             if (token == STREAM_TOKEN_TEXT && reader->held->len == 0)
-                pass(reader, data, room);
+                token_pass(reader, data, room);
             skip_over_bytes(reader);
         }
         reader->stanza_used += MIN(whole, room);
@@ -457,29 +458,29 @@ static void take_token(struct stream_reader *reader, enum stream_token token, co
     if (reader->level == 0 && reader->root->len == 0)
         take_prolog(reader, token, data, length);
     if (!is_muted(reader))
-        pass(reader, data, length);
+        token_pass(reader, data, length);
     count_level(reader, token);
     if (token == STREAM_TOKEN_TEXT)
         return;
     if (reader->level == 0)
         flush_run(reader);
     if (reader->level == 0 && reader->skipping)
-        fail(reader, STREAM_FAILURE_MALFORMED, "mismatched tag");
+        reader_fail(reader, STREAM_FAILURE_MALFORMED, "mismatched tag");
     if (reader->level == 1 && (in_stanza || reader->skipping))
         end_stanza(reader);
 }
 
 /* A token that ends the stream. What precedes its last byte may have gone over the limit first. */
-static void refuse(struct stream_reader *reader, enum stream_token token, size_t length)
+static void token_refuse(struct stream_reader *reader, enum stream_token token, size_t length)
 {
     flush_run(reader);
     size_t room = reader->limits.stanza_bytes - reader->stanza_used;
     if (!is_muted(reader) && reader->level > 0 && reader->held->len + length - 1 > room)
         skip_over_bytes(reader);
     if (token == STREAM_TOKEN_FORBIDDEN)
-        fail(reader, STREAM_FAILURE_FORBIDDEN, "comment, DTD or processing instruction");
+        reader_fail(reader, STREAM_FAILURE_FORBIDDEN, "comment, DTD or processing instruction");
     else
-        fail(reader, STREAM_FAILURE_MALFORMED, "undefined entity");
+        reader_fail(reader, STREAM_FAILURE_MALFORMED, "undefined entity");
 }
 
 static void feed_slice(struct stream_reader *reader, const char *data, size_t length)
@@ -488,11 +489,11 @@ static void feed_slice(struct stream_reader *reader, const char *data, size_t le
         enum stream_token token;
         size_t count = stream_lexer_next(&reader->lexer, data + used, length - used, &token);
         if (token == STREAM_TOKEN_FORBIDDEN || token == STREAM_TOKEN_BROKEN) {
-            refuse(reader, token, count);
+            token_refuse(reader, token, count);
         } else if (token != STREAM_TOKEN_PARTIAL) {
             take_token(reader, token, data + used, count);
         } else if (!reader->skipping) {
-            hold(reader, data + used, count);
+            token_hold(reader, data + used, count);
         }
         used += count;
     }

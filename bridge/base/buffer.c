@@ -27,7 +27,7 @@ void buffer_reset(struct buffer *buf)
         buf->data[0] = '\0';
 }
 
-static bool reserve(struct buffer *buf, size_t more)
+static bool buffer_grow(struct buffer *buf, size_t more)
 {
     if (buf->overflow || more > buf->ceiling - buf->length) {
         buf->overflow = true;
@@ -44,12 +44,12 @@ static bool reserve(struct buffer *buf, size_t more)
 
 void buffer_expect(struct buffer *buf, size_t more)
 {
-    reserve(buf, MIN(more, buf->ceiling - buf->length));
+    buffer_grow(buf, MIN(more, buf->ceiling - buf->length));
 }
 
 bool buffer_append(struct buffer *buf, const void *bytes, size_t length)
 {
-    if (!reserve(buf, length))
+    if (!buffer_grow(buf, length))
         return false;
     if (length > 0)
         memcpy(buf->data + buf->length, bytes, length);
@@ -69,7 +69,7 @@ bool buffer_append_printf(struct buffer *buf, const char *format, ...)
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length < 0 || !reserve(buf, (size_t)length))
+    if (length < 0 || !buffer_grow(buf, (size_t)length))
         return false;
     va_start(arguments, format);
     vsnprintf(buf->data + buf->length, (size_t)length + 1, format, arguments);

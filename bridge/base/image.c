@@ -24,66 +24,66 @@ static const struct {
     {"image/x-png", IMAGE_PNG}, {"image/apng", IMAGE_PNG},
 };
 
-/* Bytes beyond the end read as 0; who cares asks has(). */
+/* Bytes beyond the end read as 0; who cares asks span_has(). */
 static uint32_t byte_at(const struct span *span, size_t at)
 {
     return at < span->length ? span->data[at] : 0;
 }
 
-static bool has(const struct span *span, size_t at, size_t count)
+static bool span_has(const struct span *span, size_t at, size_t count)
 {
     return at <= span->length && count <= span->length - at;
 }
 
-static uint32_t big16(const struct span *span, size_t at)
+static uint32_t read_big16(const struct span *span, size_t at)
 {
     return byte_at(span, at) << 8 | byte_at(span, at + 1);
 }
 
-static uint32_t big32(const struct span *span, size_t at)
+static uint32_t read_big32(const struct span *span, size_t at)
 {
-    return big16(span, at) << 16 | big16(span, at + 2);
+    return read_big16(span, at) << 16 | read_big16(span, at + 2);
 }
 
-static uint32_t little16(const struct span *span, size_t at)
+static uint32_t read_little16(const struct span *span, size_t at)
 {
     return byte_at(span, at) | byte_at(span, at + 1) << 8;
 }
 
-static uint32_t little24(const struct span *span, size_t at)
+static uint32_t read_little24(const struct span *span, size_t at)
 {
-    return little16(span, at) | byte_at(span, at + 2) << 16;
+    return read_little16(span, at) | byte_at(span, at + 2) << 16;
 }
 
-static uint32_t little32(const struct span *span, size_t at)
+static uint32_t read_little32(const struct span *span, size_t at)
 {
-    return little16(span, at) | little16(span, at + 2) << 16;
+    return read_little16(span, at) | read_little16(span, at + 2) << 16;
 }
 
-static bool begins(const struct span *span, size_t at, const char *text, size_t length)
+static bool span_begins(const struct span *span, size_t at, const char *text, size_t length)
 {
-    return has(span, at, length) && memcmp(span->data + at, text, length) == 0;
+    return span_has(span, at, length) && memcmp(span->data + at, text, length) == 0;
 }
 
 /* The tag 0x0112 of the first directory of the Exif block of LENGTH bytes at AT; 1 when there is
  * none. Some put JPEG's prefix before it in other formats, too. */
 static unsigned read_orientation(const struct span *span, size_t at_block, size_t length)
 {
-    if (!has(span, at_block, length))
+    if (!span_has(span, at_block, length))
         return 1;
     struct span block = {span->data + at_block, length};
-    size_t prefix = begins(&block, 0, "Exif\0\0", 6) ? 6 : 0;
+    size_t prefix = span_begins(&block, 0, "Exif\0\0", 6) ? 6 : 0;
     const struct span *exif = &(struct span){block.data + prefix, length - prefix};
-    bool little = begins(exif, 0, "II*\0", 4);
-    if (!little && !begins(exif, 0, "MM\0*", 4))
+    bool little = span_begins(exif, 0, "II*\0", 4);
+    if (!little && !span_begins(exif, 0, "MM\0*", 4))
         return 1;
-    size_t at = little ? little32(exif, 4) : big32(exif, 4);
-    uint32_t count = little ? little16(exif, at) : big16(exif, at);
-    for (uint32_t i = 0; i < count && has(exif, at, 14 + 12 * (size_t)i); i++) {
+    size_t at = little ? read_little32(exif, 4) : read_big32(exif, 4);
+    uint32_t count = little ? read_little16(exif, at) : read_big16(exif, at);
+    for (uint32_t i = 0; i < count && span_has(exif, at, 14 + 12 * (size_t)i); i++) {
         size_t entry = at + 2 + 12 * (size_t)i;
-        if ((little ? little16(exif, entry) : big16(exif, entry)) != 0x0112)
+        if ((little ? read_little16(exif, entry) : read_big16(exif, entry)) != 0x0112)
             continue;
-        uint32_t value = little ? little16(exif, entry + 8) : big16(exif, entry + 8);
+        uint32_t value = little ? read_little16(exif, entry + 8) : read_big16(exif, entry + 8);
         return value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
@@ -92,14 +92,14 @@ static unsigned read_orientation(const struct span *span, size_t at_block, size_
 /* Chunks up to the end; each has twelve bytes at least. Exif may stand behind the pixels. */
 static bool read_png(const struct span *span, struct image_head *ret)
 {
-    if (!begins(span, 12, "IHDR", 4) || !has(span, 0, 33))
+    if (!span_begins(span, 12, "IHDR", 4) || !span_has(span, 0, 33))
         return false;
-    ret->width = big32(span, 16);
-    ret->height = big32(span, 20);
-    for (size_t at = 33; has(span, at, 12) && has(span, at + 12, big32(span, at));
-         at += 12 + (size_t)big32(span, at)) {
-        if (begins(span, at + 4, "eXIf", 4))
-            ret->orientation = read_orientation(span, at + 8, big32(span, at));
+    ret->width = read_big32(span, 16);
+    ret->height = read_big32(span, 20);
+    for (size_t at = 33; span_has(span, at, 12) && span_has(span, at + 12, read_big32(span, at));
+         at += 12 + (size_t)read_big32(span, at)) {
+        if (span_begins(span, at + 4, "eXIf", 4))
+            ret->orientation = read_orientation(span, at + 8, read_big32(span, at));
     }
     return true;
 }
@@ -119,28 +119,28 @@ static bool read_gif(const struct span *span, struct image_head *ret)
     size_t at = 13 + (colours ? 3 * ((size_t)2 << (byte_at(span, 10) & 7)) : 0);
     while (byte_at(span, at) == 0x21) /* extensions */
         at = skip_sub_blocks(span, at + 2);
-    if (byte_at(span, at) != 0x2c || !has(span, at, 10))
+    if (byte_at(span, at) != 0x2c || !span_has(span, at, 10))
         return false;
-    ret->frame_x = little16(span, at + 1);
-    ret->frame_y = little16(span, at + 3);
-    ret->width = MAX(little16(span, 6), ret->frame_x + little16(span, at + 5));
-    ret->height = MAX(little16(span, 8), ret->frame_y + little16(span, at + 7));
-    return little16(span, at + 5) > 0 && little16(span, at + 7) > 0;
+    ret->frame_x = read_little16(span, at + 1);
+    ret->frame_y = read_little16(span, at + 3);
+    ret->width = MAX(read_little16(span, 6), ret->frame_x + read_little16(span, at + 5));
+    ret->height = MAX(read_little16(span, 8), ret->frame_y + read_little16(span, at + 7));
+    return read_little16(span, at + 5) > 0 && read_little16(span, at + 7) > 0;
 }
 
 /* The size that the chunk of pixels at AT has. */
 static bool read_pixels(const struct span *span, size_t at, uint32_t *ret_width,
                         uint32_t *ret_height)
 {
-    if (begins(span, at, "VP8L", 4) && byte_at(span, at + 8) == 0x2f) {
-        uint32_t bits = little32(span, at + 9);
+    if (span_begins(span, at, "VP8L", 4) && byte_at(span, at + 8) == 0x2f) {
+        uint32_t bits = read_little32(span, at + 9);
         *ret_width = (bits & 0x3fff) + 1;
         *ret_height = (bits >> 14 & 0x3fff) + 1;
         return true;
     }
-    *ret_width = little16(span, at + 14) & 0x3fff;
-    *ret_height = little16(span, at + 16) & 0x3fff;
-    return begins(span, at, "VP8 ", 4) && begins(span, at + 11, "\x9d\x01\x2a", 3);
+    *ret_width = read_little16(span, at + 14) & 0x3fff;
+    *ret_height = read_little16(span, at + 16) & 0x3fff;
+    return span_begins(span, at, "VP8 ", 4) && span_begins(span, at + 11, "\x9d\x01\x2a", 3);
 }
 
 /* The first frame of an animation: sixteen bytes, perhaps a chunk of transparency, then the pixels.
@@ -152,10 +152,10 @@ static bool read_frame(const struct span *span, size_t at, size_t length, struct
     size_t pixels = at + 16;
     if (length <= 16)
         return false;
-    if (begins(span, pixels, "ALPH", 4))
-        pixels += 8 + (((size_t)little32(span, pixels + 4) + 1) & ~(size_t)1);
-    ret->frame_x = 2 * little24(span, at);
-    ret->frame_y = 2 * little24(span, at + 3);
+    if (span_begins(span, pixels, "ALPH", 4))
+        pixels += 8 + (((size_t)read_little32(span, pixels + 4) + 1) & ~(size_t)1);
+    ret->frame_x = 2 * read_little24(span, at);
+    ret->frame_y = 2 * read_little24(span, at + 3);
     ret->frame_at = at + 16;
     ret->frame_length = length - 16;
     return read_pixels(span, pixels, &width, &height) && ret->frame_x + width <= ret->width &&
@@ -165,16 +165,16 @@ static bool read_frame(const struct span *span, size_t at, size_t length, struct
 /* Chunks of an extended file; each has eight bytes at least. */
 static bool read_extended(const struct span *span, struct image_head *ret)
 {
-    bool right = has(span, 0, 30);
-    ret->width = little24(span, 24) + 1;
-    ret->height = little24(span, 27) + 1;
-    for (size_t at = 12; right && has(span, at, 8);) {
-        size_t length = little32(span, at + 4);
-        if (!has(span, at + 8, length))
+    bool right = span_has(span, 0, 30);
+    ret->width = read_little24(span, 24) + 1;
+    ret->height = read_little24(span, 27) + 1;
+    for (size_t at = 12; right && span_has(span, at, 8);) {
+        size_t length = read_little32(span, at + 4);
+        if (!span_has(span, at + 8, length))
             break;
-        if (begins(span, at, "EXIF", 4))
+        if (span_begins(span, at, "EXIF", 4))
             ret->orientation = read_orientation(span, at + 8, length);
-        else if (begins(span, at, "ANMF", 4) && ret->frame_length == 0)
+        else if (span_begins(span, at, "ANMF", 4) && ret->frame_length == 0)
             right = read_frame(span, at + 8, length, ret);
         at += 8 + length + (length & 1);
     }
@@ -183,16 +183,16 @@ static bool read_extended(const struct span *span, struct image_head *ret)
 
 static bool read_webp(const struct span *span, struct image_head *ret)
 {
-    if (begins(span, 12, "VP8X", 4))
+    if (span_begins(span, 12, "VP8X", 4))
         return read_extended(span, ret);
-    return read_pixels(span, 12, &ret->width, &ret->height) && has(span, 0, 30);
+    return read_pixels(span, 12, &ret->width, &ret->height) && span_has(span, 0, 30);
 }
 
 /* How many scans stand from AT on, wherever: the decoder does not find more in a bad file. */
 static unsigned count_scans(const struct span *span, size_t at)
 {
     unsigned scans = 0;
-    while (has(span, at, 2)) {
+    while (span_has(span, at, 2)) {
         const uint8_t *found = memchr(span->data + at, 0xff, span->length - at);
         if (!found)
             break;
@@ -210,22 +210,22 @@ static bool is_frame(uint32_t marker)
 /* Segments up to the first frame header; each is longer than nothing, so the walk ends. */
 static bool read_jpeg(const struct span *span, struct image_head *ret)
 {
-    for (size_t at = 2; has(span, at, 4) && byte_at(span, at) == 0xff;) {
+    for (size_t at = 2; span_has(span, at, 4) && byte_at(span, at) == 0xff;) {
         uint32_t marker = byte_at(span, at + 1);
         if (marker == 0xff) { /* padding */
             at++;
             continue;
         }
-        size_t length = big16(span, at + 2);
+        size_t length = read_big16(span, at + 2);
         if (length < 2 || marker < 0xc0 || marker == 0xd9 || marker == 0xda)
             return false;
         if (is_frame(marker)) {
-            ret->height = big16(span, at + 5);
-            ret->width = big16(span, at + 7);
+            ret->height = read_big16(span, at + 5);
+            ret->width = read_big16(span, at + 7);
             ret->scans = count_scans(span, at + 2 + length);
-            return has(span, at, 9);
+            return span_has(span, at, 9);
         }
-        if (marker == 0xe1 && begins(span, at + 4, "Exif\0\0", 6))
+        if (marker == 0xe1 && span_begins(span, at + 4, "Exif\0\0", 6))
             ret->orientation = read_orientation(span, at + 4, length - 2);
         at += 2 + length;
     }
@@ -237,16 +237,16 @@ bool image_read_head(const void *data, size_t length, struct image_head *ret)
     struct span span = {data, length};
     struct image_head head = {.orientation = 1, .scans = 1};
     bool read = false;
-    if (begins(&span, 0, "\x89PNG\r\n\x1a\n", 8)) {
+    if (span_begins(&span, 0, "\x89PNG\r\n\x1a\n", 8)) {
         head.format = IMAGE_PNG;
         read = read_png(&span, &head);
-    } else if (begins(&span, 0, "\xff\xd8\xff", 3)) {
+    } else if (span_begins(&span, 0, "\xff\xd8\xff", 3)) {
         head.format = IMAGE_JPEG;
         read = read_jpeg(&span, &head);
-    } else if (begins(&span, 0, "RIFF", 4) && begins(&span, 8, "WEBP", 4)) {
+    } else if (span_begins(&span, 0, "RIFF", 4) && span_begins(&span, 8, "WEBP", 4)) {
         head.format = IMAGE_WEBP;
         read = read_webp(&span, &head);
-    } else if (begins(&span, 0, "GIF87a", 6) || begins(&span, 0, "GIF89a", 6)) {
+    } else if (span_begins(&span, 0, "GIF87a", 6) || span_begins(&span, 0, "GIF89a", 6)) {
         head.format = IMAGE_GIF;
         read = read_gif(&span, &head);
     }

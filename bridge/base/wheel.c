@@ -9,7 +9,7 @@ void wheel_init(struct wheel *wheel, gint64 now)
     *wheel = (struct wheel){.ticks = now / WHEEL_TICK};
 }
 
-static void insert(struct wheel_entry **list, struct wheel_entry *entry)
+static void entry_insert(struct wheel_entry **list, struct wheel_entry *entry)
 {
     entry->next = *list;
     entry->link = list;
@@ -24,7 +24,7 @@ void wheel_set(struct wheel *wheel, struct wheel_entry *entry, gint64 due)
     entry->due = due;
     /* Rounded up: at the tick, the deadline has passed. What is past comes with the next tick. */
     gint64 tick = MAX((due + WHEEL_TICK - 1) / WHEEL_TICK, wheel->ticks + 1);
-    insert(&wheel->slots[tick % WHEEL_SLOTS], entry);
+    entry_insert(&wheel->slots[tick % WHEEL_SLOTS], entry);
 }
 
 void wheel_clear(struct wheel_entry *entry)
@@ -52,13 +52,13 @@ void wheel_advance(struct wheel *wheel, gint64 now,
         while (*slot) {
             struct wheel_entry *entry = *slot;
             wheel_clear(entry);
-            insert(&batch, entry);
+            entry_insert(&batch, entry);
         }
         while (batch) {
             struct wheel_entry *entry = batch;
             wheel_clear(entry);
             if (entry->due > now)
-                insert(slot, entry);
+                entry_insert(slot, entry);
             else
                 due(entry, data);
         }

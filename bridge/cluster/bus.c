@@ -102,7 +102,7 @@ static const char *check_digest(const struct bus *bus, const char *bytes, size_t
     return different == 0 ? text : NULL;
 }
 
-static bool publish(struct bus *bus, const char *topic, const json_t *message)
+static bool message_publish(struct bus *bus, const char *topic, const json_t *message)
 {
     g_autofree char *quoted = json_dumps(message, JSON_COMPACT);
     bus->number = MAX(bus->number + 1, clock_wall());
@@ -151,7 +151,7 @@ bool bus_publish(struct core *core, const char *topic, json_t *message)
     bool sent = false;
     if (bus_is_up(core)) {
         g_return_val_if_fail(is_name(topic, BUS_TOPIC_MAX) && json_is_object(message), false);
-        sent = publish(bus_of(core), topic, message);
+        sent = message_publish(bus_of(core), topic, message);
     }
     json_decref(message);
     return sent;
@@ -167,7 +167,7 @@ static void tell_watchers(struct core *core, const char *instance, bool here)
     }
 }
 
-static void greet(struct core *core)
+static void bus_greet(struct core *core)
 {
     bus_publish(core, TOPIC_HERE, json_object());
 }
@@ -192,7 +192,7 @@ static void catch_up(struct core *core)
 }
 
 /* False: not one more. */
-static bool heard(struct core *core, const char *instance, gint64 number)
+static bool instance_heard(struct core *core, const char *instance, gint64 number)
 {
     GHashTable *instances = bus_of(core)->instances;
     struct instance *known = g_hash_table_lookup(instances, instance);
@@ -207,7 +207,7 @@ static bool heard(struct core *core, const char *instance, gint64 number)
     g_hash_table_insert(instances, g_strdup(instance), known);
     log_info(AREA_CORE, "instance-joined", "instance=%s", instance);
     metric_set(METRIC_BUS_INSTANCES, bus_others(core));
-    greet(core); /* before anything that the watchers tell it */
+    bus_greet(core); /* before anything that the watchers tell it */
     tell_watchers(core, instance, true);
     bus_of(core)->joined = true;
     return true;
@@ -222,7 +222,7 @@ static void note_gone(struct bus *bus, const char *instance, gint64 number, bool
     g_hash_table_replace(bus->gone, g_strdup(instance), gone);
 }
 
-static void forget(struct core *core, const char *instance)
+static void instance_forget(struct core *core, const char *instance)
 {
     g_autofree char *name = g_strdup(instance);
     const struct instance *known = g_hash_table_lookup(bus_of(core)->instances, name);
@@ -247,7 +247,7 @@ static void forget_silent(struct core *core)
             g_ptr_array_add(silent, g_strdup(name));
     }
     for (guint i = 0; i < silent->len; i++)
-        forget(core, silent->pdata[i]);
+        instance_forget(core, silent->pdata[i]);
 }
 
 static gboolean on_timer(gpointer data)
@@ -263,7 +263,7 @@ static gboolean on_timer(gpointer data)
     }
     forget_silent(core);
     if (!bus->leaving)
-        greet(core);
+        bus_greet(core);
     return G_SOURCE_CONTINUE;
 }
 
@@ -301,7 +301,7 @@ const char *bus_sender(const struct core *core)
     return bus_of(core) ? bus_of(core)->sender : NULL;
 }
 
-static void handle(struct core *core, const char *topic, const json_t *message)
+static void message_handle(struct core *core, const char *topic, const json_t *message)
 {
     for (guint i = 0; i < bus_of(core)->handlers->len; i++) {
         struct handler entry = g_array_index(bus_of(core)->handlers, struct handler, i);
@@ -333,7 +333,7 @@ static bool is_news(struct bus *bus, const char *from, gint64 number)
     return false;
 }
 
-static void take(struct core *core, const char *from, gint64 number, const json_t *envelope)
+static void message_take(struct core *core, const char *from, gint64 number, const json_t *envelope)
 {
     struct bus *bus = bus_of(core);
     const char *topic = json_string_value(json_object_get(envelope, "topic"));
@@ -341,21 +341,21 @@ static void take(struct core *core, const char *from, gint64 number, const json_
     bool left = gone && gone->left;
     metric_add(METRIC_BUS_RECEIVED, 1);
     if (strcmp(topic, TOPIC_LEFT) == 0) {
-        forget(core, from);
+        instance_forget(core, from);
         note_gone(bus, from, number, true);
         return;
     }
     if (left)
         gone->number = number;
-    if (left || heard(core, from, number)) {
+    if (left || instance_heard(core, from, number)) {
         bus->sender = from;
-        handle(core, topic, json_object_get(envelope, "message"));
+        message_handle(core, topic, json_object_get(envelope, "message"));
         bus->sender = NULL;
         bus->joined = false;
     }
 }
 
-static void dispatch(struct core *core, const json_t *envelope)
+static void message_dispatch(struct core *core, const json_t *envelope)
 {
     struct bus *bus = bus_of(core);
     const char *from = json_string_value(json_object_get(envelope, "from"));
@@ -370,7 +370,7 @@ static void dispatch(struct core *core, const json_t *envelope)
     if (strcmp(from, bus->instance) == 0)
         bus->heard_self = clock_monotonic();
     else if (is_news(bus, from, number))
-        take(core, from, number, envelope);
+        message_take(core, from, number, envelope);
 }
 
 void bus_received(struct core *core, const char *bytes, size_t length)
@@ -378,7 +378,7 @@ void bus_received(struct core *core, const char *bytes, size_t length)
     const char *text = bus_of(core) ? check_digest(bus_of(core), bytes, length) : NULL;
     json_t *envelope = text ? json_loadb(text, length - (size_t)(text - bytes), 0, NULL) : NULL;
     if (envelope)
-        dispatch(core, envelope);
+        message_dispatch(core, envelope);
     else
         metric_add(METRIC_BUS_REFUSED, 1);
     json_decref(envelope);

@@ -389,7 +389,7 @@ static bool review_way(struct way *way)
     return changed;
 }
 
-static void review(struct cluster *cluster)
+static void link_review(struct cluster *cluster)
 {
     bool changed = false;
     metric_set(METRIC_LEASE_HELD, lease_is_held(cluster->lease));
@@ -410,20 +410,20 @@ static void allow_links(struct cluster *cluster, bool allowed)
     }
 }
 
-static void gained(void *data)
+static void lease_gained(void *data)
 {
     struct cluster *cluster = data;
     cluster->since = clock_monotonic();
     allow_links(cluster, !cluster->leaving);
-    review(cluster);
+    link_review(cluster);
 }
 
 /* The connection is left alone: what the server has sent over it is still to be read. */
-static void lost(void *data)
+static void lease_lost(void *data)
 {
     struct cluster *cluster = data;
     cluster->since = clock_monotonic();
-    review(cluster);
+    link_review(cluster);
     allow_links(cluster, false);
 }
 
@@ -432,7 +432,7 @@ void cluster_link_changed(struct cluster *cluster)
     if (!cluster || !cluster->lease)
         return;
     cluster->since = clock_monotonic();
-    review(cluster);
+    link_review(cluster);
     tell_link(cluster);
 }
 
@@ -452,7 +452,7 @@ static gboolean on_tick(gpointer data)
     const struct way *users = &cluster->ways[SERVICE_USERS];
     bool held = lease_is_held(cluster->lease);
     gint64 unchanged = clock_monotonic() - cluster->since;
-    review(cluster);
+    link_review(cluster);
     if (cluster->each && !cluster->leaving && clock_monotonic() - cluster->started > WAIT_TO_JOIN)
         link_allow(users->link, true);
     if (!held && unchanged > LEFTOVER && archive_is_up(cluster->core->archive))
@@ -519,7 +519,7 @@ void cluster_start(struct cluster *cluster, struct link *const *links)
     if (!cluster)
         return;
     struct core *core = cluster->core;
-    struct lease_callbacks callbacks = {gained, lost};
+    struct lease_callbacks callbacks = {lease_gained, lease_lost};
     for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
         struct way *way = &cluster->ways[service];
         way->link = links[service];
@@ -546,7 +546,7 @@ void cluster_leave(struct cluster *cluster)
     if (!cluster || cluster->leaving)
         return;
     cluster->leaving = true;
-    review(cluster); /* closes the spares, too */
+    link_review(cluster); /* closes the spares, too */
     for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++) {
         struct link *link = cluster->ways[service].link;
         if (!link)

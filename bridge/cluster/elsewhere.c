@@ -59,7 +59,7 @@ static void tell_watchers(struct core *core, const struct uuid *user, bool onlin
         elsewhere->watchers[i].changed(core, user, online, elsewhere->watchers[i].data);
 }
 
-static void set(struct core *core, const struct uuid *user, int bit, bool online)
+static void user_set(struct core *core, const struct uuid *user, int bit, bool online)
 {
     struct elsewhere *elsewhere = elsewhere_of(core);
     guint64 mask = (guint64)1 << bit;
@@ -89,7 +89,7 @@ static void clear_instance(struct core *core, int bit, GHashTable *keep)
             g_array_append_vals(gone, user, 1);
     }
     for (guint i = 0; i < gone->len; i++)
-        set(core, &g_array_index(gone, struct uuid, i), bit, false);
+        user_set(core, &g_array_index(gone, struct uuid, i), bit, false);
 }
 
 static void on_users(struct core *core, const json_t *message, void *data)
@@ -114,10 +114,10 @@ static void on_users(struct core *core, const json_t *message, void *data)
     if (json_is_true(json_object_get(message, "all")))
         clear_instance(core, bit, keep);
     for (size_t i = 0; i < known; i++)
-        set(core, &ids[i], bit, online);
+        user_set(core, &ids[i], bit, online);
 }
 
-static void publish(struct core *core, json_t *users, bool online, bool all)
+static void users_publish(struct core *core, json_t *users, bool online, bool all)
 {
     bus_publish(core, TOPIC,
                 json_pack("{s:o, s:b, s:b}", "users", users, "on", online, "all", all));
@@ -126,7 +126,7 @@ static void publish(struct core *core, json_t *users, bool online, bool all)
 void elsewhere_tell(struct core *core, const struct account *account, bool online)
 {
     if (elsewhere_of(core) && bus_is_heard(core) && !bus_has_left(core))
-        publish(core, json_pack("[s]", account->id_text), online, false);
+        users_publish(core, json_pack("[s]", account->id_text), online, false);
 }
 
 /* Everybody who is here: to an instance that has just come, though all hear it. */
@@ -144,11 +144,11 @@ static void tell_all(struct core *core)
         json_array_append_new(users, json_string(account->id_text));
         if (json_array_size(users) < USERS_IN_MESSAGE)
             continue;
-        publish(core, users, true, first);
+        users_publish(core, users, true, first);
         users = json_array();
         first = false;
     }
-    publish(core, users, true, first);
+    users_publish(core, users, true, first);
 }
 
 static void on_instance(struct core *core, const char *instance, bool here, void *data)

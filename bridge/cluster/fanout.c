@@ -67,7 +67,7 @@ static void hand_out(const struct span_entry *entry, void *data)
     event_hand_out(fanout->core, entry->event, entry->audience, entry->count);
 }
 
-static void moved(struct fanout *fanout)
+static void fanout_moved(struct fanout *fanout)
 {
     fanout->core->position = sequencer_position(fanout->sequencer);
     metric_set(METRIC_SEQUENCER_WAITING, sequencer_waiting(fanout->sequencer));
@@ -76,7 +76,7 @@ static void moved(struct fanout *fanout)
 static void add_span(struct fanout *fanout, struct span *span)
 {
     sequencer_add(fanout->sequencer, span);
-    moved(fanout);
+    fanout_moved(fanout);
 }
 
 /* ---- Spans on the bus ------------------------------------------------------------------------------ */
@@ -231,7 +231,8 @@ void fanout_batch_end(struct core *core)
 
 /* An event that is not of this transaction is the work of an earlier attempt whose answer was lost:
  * there is a hole where it belongs, and it comes when that is filled. */
-static void take(struct core *core, struct event *event, const struct uuid *users, size_t count)
+static void fanout_take(struct core *core, struct event *event, const struct uuid *users,
+                        size_t count)
 {
     struct fanout *fanout = fanout_of(core);
     const struct span *open = fanout->open;
@@ -268,7 +269,7 @@ static void fill_finish(struct fanout *fanout)
     g_hash_table_remove_all(fanout->filled);
     sequencer_jump(fanout->sequencer, fanout->fill_to);
     sequencer_hold(fanout->sequencer, false);
-    moved(fanout);
+    fanout_moved(fanout);
 }
 
 static void fill_account(struct fanout *fanout, struct account *account,
@@ -335,7 +336,7 @@ static void fill_start(struct fanout *fanout, gint64 to)
     fill_more(fanout);
 }
 
-static void subscribed(struct core *core, struct account *account, bool first)
+static void on_subscribed(struct core *core, struct account *account, bool first)
 {
     elsewhere_tell(core, account, first);
     if (first && fanout_of(core)->filling)
@@ -398,12 +399,12 @@ void fanout_archive_up(struct core *core, gint64 position, bool restart)
     sequencer_hold(fanout->sequencer, false);
     sequencer_start(fanout->sequencer, position);
     fanout->head = position;
-    moved(fanout);
+    fanout_moved(fanout);
 }
 
 void fanout_init(struct core *core)
 {
-    static const struct event_router router = {take, subscribed, position_for};
+    static const struct event_router router = {fanout_take, on_subscribed, position_for};
     if (!bus_instance(core))
         return;
     struct fanout *fanout = g_new0(struct fanout, 1);

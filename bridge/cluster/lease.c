@@ -56,40 +56,40 @@ gint64 lease_epoch(const struct lease *lease)
     return lease->epoch;
 }
 
-static void lose(struct lease *lease)
+static void lease_lose(struct lease *lease)
 {
     lease->held = false;
     log_info(AREA_CORE, "lease-lost", "name=%s epoch=%" G_GINT64_FORMAT, lease->name, lease->epoch);
     lease->callbacks.lost(lease->data);
 }
 
-static void gain(struct lease *lease, gint64 epoch)
+static void lease_gain(struct lease *lease, gint64 epoch)
 {
     if (lease->held && epoch == lease->epoch)
         return;
     if (lease->held)
-        lose(lease); /* it had run out in between */
+        lease_lose(lease); /* it had run out in between */
     lease->epoch = epoch;
     lease->held = true;
     log_info(AREA_CORE, "lease-gained", "name=%s epoch=%" G_GINT64_FORMAT, lease->name, epoch);
     lease->callbacks.gained(lease->data);
 }
 
-static void released(const struct rows *rows, enum error_code error, void *data)
+static void lease_released(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
     (void)error; /* then it runs out */
     (void)data;
 }
 
-static void release(const struct lease *lease)
+static void lease_release(const struct lease *lease)
 {
     g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, lease->epoch);
     const char *values[] = {lease->name, bus_instance(lease->core), epoch};
-    archive_query(lease->core->archive, QUERY_LEASE_RELEASE, values, released, NULL);
+    archive_query(lease->core->archive, QUERY_LEASE_RELEASE, values, lease_released, NULL);
 }
 
-static void taken(const struct rows *rows, enum error_code error, void *data)
+static void lease_taken(const struct rows *rows, enum error_code error, void *data)
 {
     struct lease *lease = data;
     bool given_back = lease->given_back;
@@ -99,7 +99,7 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
     if (given_back) {
         if (rows_boolean(rows, 0, LEASE_TAKE_RET_HELD)) { /* the answer overtook us */
             lease->epoch = rows_integer(rows, 0, LEASE_TAKE_RET_EPOCH);
-            release(lease);
+            lease_release(lease);
         }
         return;
     }
@@ -108,16 +108,16 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
                               : 0;
     if (!rows_boolean(rows, 0, LEASE_TAKE_RET_HELD)) {
         if (lease->held)
-            lose(lease);
+            lease_lose(lease);
         return;
     }
     lease->until = lease->asked + (LEASE_MILLISECONDS - LEASE_MARGIN_MILLISECONDS) * MILLISECOND;
     lease->next = lease->asked + RENEW_AFTER;
     if (clock_monotonic() < lease->until)
-        gain(lease, rows_integer(rows, 0, LEASE_TAKE_RET_EPOCH));
+        lease_gain(lease, rows_integer(rows, 0, LEASE_TAKE_RET_EPOCH));
 }
 
-static void ask(struct lease *lease, gint64 now)
+static void lease_ask(struct lease *lease, gint64 now)
 {
     const char *values[] = {lease->name, bus_instance(lease->core), G_STRINGIFY(6000),
                             lease->useful ? "true" : "false"};
@@ -125,17 +125,17 @@ static void ask(struct lease *lease, gint64 now)
     lease->asking = true;
     lease->asked = now;
     lease->next = now + RETRY_AFTER;
-    archive_query(lease->core->archive, QUERY_LEASE_TAKE, values, taken, lease);
+    archive_query(lease->core->archive, QUERY_LEASE_TAKE, values, lease_taken, lease);
 }
 
 void lease_tick(struct lease *lease)
 {
     gint64 now = clock_monotonic();
     if (lease->held && now >= lease->until)
-        lose(lease);
+        lease_lose(lease);
     if (!lease->asking && now >= lease->next && lease->core->archive &&
         archive_is_up(lease->core->archive))
-        ask(lease, now);
+        lease_ask(lease, now);
 }
 
 static gboolean on_tick(gpointer data)
@@ -156,8 +156,8 @@ void lease_yield(struct lease *lease, unsigned seconds)
     lease->given_back = lease->asking;
     if (!lease->held)
         return;
-    release(lease);
-    lose(lease);
+    lease_release(lease);
+    lease_lose(lease);
 }
 
 void lease_start_anew(struct lease *lease)
@@ -165,7 +165,7 @@ void lease_start_anew(struct lease *lease)
     lease->given_back = lease->asking;
     lease->next = 0;
     if (lease->held)
-        lose(lease);
+        lease_lose(lease);
 }
 
 struct lease *lease_new(struct core *core, const char *name,

@@ -79,7 +79,7 @@ struct sequencer *sequencer_new(guint maximum, gsize size_maximum, sequencer_del
     return sequencer;
 }
 
-static void forget(struct sequencer *sequencer)
+static void range_forget(struct sequencer *sequencer)
 {
     g_sequence_remove_range(g_sequence_get_begin_iter(sequencer->waiting),
                             g_sequence_get_end_iter(sequencer->waiting));
@@ -96,7 +96,7 @@ void sequencer_free(struct sequencer *sequencer)
 
 void sequencer_start(struct sequencer *sequencer, gint64 position)
 {
-    forget(sequencer);
+    range_forget(sequencer);
     sequencer->position = sequencer->newest = position;
 }
 
@@ -114,7 +114,7 @@ static gint by_before(gconstpointer a, gconstpointer b, gpointer data)
 }
 
 /* Moves on first: whoever is told an event asks how far the log was handed out. */
-static void deliver(struct sequencer *sequencer, const struct span *span)
+static void events_deliver(struct sequencer *sequencer, const struct span *span)
 {
     gint64 after = sequencer->position;
     sequencer->position = span->last;
@@ -134,7 +134,7 @@ static void deliver_waiting(struct sequencer *sequencer)
             return;
         sequencer->size -= span->size;
         if (span->last > sequencer->position)
-            deliver(sequencer, span);
+            events_deliver(sequencer, span);
         g_sequence_remove(first);
     }
 }

@@ -91,7 +91,7 @@ static json_t *read_choice(const char *words)
     return json_pack("{s:s, s:o}", "type", "string", "enum", list);
 }
 
-static bool exists(const char *name)
+static bool schema_exists(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rows[i].kind != ROW_MEMBER && strcmp(rows[i].name, name) == 0)
@@ -103,7 +103,7 @@ static bool exists(const char *name)
 static json_t *read_reference(const char *name)
 {
     g_autofree char *target = g_strconcat("#/components/schemas/", name, NULL);
-    return exists(name) ? json_pack("{s:s}", "$ref", target) : NULL;
+    return schema_exists(name) ? json_pack("{s:s}", "$ref", target) : NULL;
 }
 
 static json_t *read_alternatives(const char *names)

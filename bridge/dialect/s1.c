@@ -11,7 +11,7 @@
 
 #include "bridge/dialect/dialect.h"
 
-static void copy(json_t *to, const char *name, const json_t *from, const char *member)
+static void member_copy(json_t *to, const char *name, const json_t *from, const char *member)
 {
     json_t *value = json_object_get(from, member);
     if (value && !json_is_null(value))
@@ -43,12 +43,12 @@ static bool make_message(const struct event *event, const json_t *payload, json_
     json_object_set(message, "content", content ? content : json_null());
     set_number(message, "sender_id", event->parties.actor_number);
     set_number(message, "receiver_id", event->parties.peer_number);
-    copy(message, "created_at", payload, "created_at");
+    member_copy(message, "created_at", payload, "created_at");
     bool is_read = json_is_string(json_object_get(payload, "read_at"));
     json_object_set_new(message, "is_read", json_boolean(is_read));
-    copy(message, "uuid", payload, "id");
-    copy(message, "conversation_id", payload, "conversation_id");
-    copy(message, "client_id", payload, "client_id");
+    member_copy(message, "uuid", payload, "id");
+    member_copy(message, "conversation_id", payload, "conversation_id");
+    member_copy(message, "client_id", payload, "client_id");
     return true;
 }
 
@@ -70,7 +70,7 @@ static bool make_presence(const struct event *event, const json_t *payload, json
     const char *status = json_string_value(json_object_get(payload, "status"));
     set_number(frame, "user_id", event->parties.actor_number);
     json_object_set_new(frame, "is_online", json_boolean(g_strcmp0(status, "offline") != 0));
-    copy(frame, "last_seen_at", payload, "last_seen_at");
+    member_copy(frame, "last_seen_at", payload, "last_seen_at");
     return true;
 }
 
@@ -81,20 +81,20 @@ static bool make_mark(const struct event *event, const json_t *payload, json_t *
         return false;
     set_number(frame, "user_id", event->parties.actor_number);
     set_number(frame, "recipient_id", event->parties.peer_number);
-    copy(frame, "uuid", payload, "message_id");
-    copy(frame, "conversation_id", payload, "conversation_id");
+    member_copy(frame, "uuid", payload, "message_id");
+    member_copy(frame, "conversation_id", payload, "conversation_id");
     bool read = event->type == EVENT_MESSAGE_READ;
-    copy(frame, read ? "read_at" : "delivered_at", payload, "at");
+    member_copy(frame, read ? "read_at" : "delivered_at", payload, "at");
     return true;
 }
 
 static bool make_failure(const struct event *event, const json_t *payload, json_t *frame)
 {
     (void)event;
-    copy(frame, "uuid", payload, "message_id");
-    copy(frame, "conversation_id", payload, "conversation_id");
-    copy(frame, "client_id", payload, "client_id");
-    copy(frame, "error", payload, "code");
+    member_copy(frame, "uuid", payload, "message_id");
+    member_copy(frame, "conversation_id", payload, "conversation_id");
+    member_copy(frame, "client_id", payload, "client_id");
+    member_copy(frame, "error", payload, "code");
     return true;
 }
 
@@ -116,7 +116,7 @@ static const char *event_name(enum event_type type)
     return frames[type].name;
 }
 
-static bool append(struct buffer *out, const json_t *frame)
+static bool frame_append(struct buffer *out, const json_t *frame)
 {
     char *text = json_dumps(frame, JSON_COMPACT);
     if (!text)
@@ -136,14 +136,14 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
     bool shown = json_is_object(payload) && frames[event->type].make(event, payload, frame);
     if (shown && cursor)
         json_object_set_new(frame, "cursor", json_string(cursor));
-    shown = shown && append(out, frame);
+    shown = shown && frame_append(out, frame);
     json_decref(frame);
     json_decref(payload);
     return shown;
 }
 
 /* Payload members become members of the frame, but never take the place of its own. */
-static void hoist(json_t *frame, const char *payload_text)
+static void payload_hoist(json_t *frame, const char *payload_text)
 {
     json_t *payload = payload_text ? json_loads(payload_text, JSON_ALLOW_NUL, NULL) : NULL;
     const char *key;
@@ -161,8 +161,8 @@ static void add_sentence(json_t *frame)
 {
     const json_t *problem = json_object_get(frame, "problem");
     if (problem) {
-        copy(frame, "code", problem, "code");
-        copy(frame, "message", problem, "title");
+        member_copy(frame, "code", problem, "code");
+        member_copy(frame, "message", problem, "title");
     }
 }
 
@@ -179,9 +179,9 @@ static void write_frame(struct buffer *out, const struct dialect_frame *given)
                             json_loads(given->id, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     if (given->cursor)
         json_object_set_new(frame, "cursor", json_string(given->cursor));
-    hoist(frame, given->payload);
+    payload_hoist(frame, given->payload);
     add_sentence(frame);
-    append(out, frame);
+    frame_append(out, frame);
     json_decref(frame);
 }
 

@@ -83,7 +83,7 @@ static bool is_self(const struct account *caller, const json_t *value)
     return g_ascii_strcasecmp(text, caller->id_text) == 0 || strcmp(text, number) == 0;
 }
 
-static const char *set(json_t *object, const char *name, json_t *value)
+static const char *member_set(json_t *object, const char *name, json_t *value)
 {
     if (json_object_get(object, name))
         return "is given twice, by two names";
@@ -92,19 +92,19 @@ static const char *set(json_t *object, const char *name, json_t *value)
 }
 
 /* What is wrong with VALUE, which has been taken out of OBJECT; NULL if nothing is. */
-static const char *apply(const struct spelling_member *member, const struct account *caller,
-                         json_t *value, json_t *object)
+static const char *member_apply(const struct spelling_member *member, const struct account *caller,
+                                json_t *value, json_t *object)
 {
     if (member->rule == MEMBER_OURS)
         return NULL;
     if (member->rule == MEMBER_SELF)
         return is_self(caller, value) ? NULL : "must be your own id, or absent";
     if (member->rule == MEMBER_IS)
-        return set(object, member->ours, value);
+        return member_set(object, member->ours, value);
     json_t *inside = json_object_get(value, member->ours);
     if (!json_is_object(value))
         return "must be an object";
-    return inside ? set(object, member->ours, inside) : "lacks what it is for";
+    return inside ? member_set(object, member->ours, inside) : "lacks what it is for";
 }
 
 json_t *spelling_translate(const struct spelling *spelling, const struct account *caller,
@@ -123,7 +123,7 @@ json_t *spelling_translate(const struct spelling *spelling, const struct account
             json_t *value = json_incref(json_object_get(object, name));
             json_object_del(object, name);
             if (!json_is_null(value))
-                fault = apply(member, caller, value, object);
+                fault = member_apply(member, caller, value, object);
             json_decref(value);
         }
         if (fault) {

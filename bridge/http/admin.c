@@ -109,7 +109,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
     return send_page(data, mhd, page);
 }
 
-static void serve(struct http_admin *admin)
+static void admin_serve(struct http_admin *admin)
 {
     MHD_UNSIGNED_LONG_LONG timeout = 1;
     for (unsigned i = 0; i < 8; i++) {
@@ -123,12 +123,12 @@ static void serve(struct http_admin *admin)
 static void on_ready(struct loop_watch *watch, uint32_t events)
 {
     (void)events;
-    serve(loop_owner(watch, struct http_admin, watch));
+    admin_serve(loop_owner(watch, struct http_admin, watch));
 }
 
 static gboolean on_second(void *data)
 {
-    serve(data);
+    admin_serve(data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -155,7 +155,7 @@ struct http_admin *http_admin_new(const struct options *options, const struct ht
     admin->watch.ready = on_ready;
     loop_add(&admin->watch, EPOLLIN);
     admin->timer = g_timeout_add_seconds(1, on_second, admin);
-    serve(admin);
+    admin_serve(admin);
     return admin;
 }
 

@@ -33,7 +33,7 @@ static struct span last_entry(const char *header)
     return entry;
 }
 
-static struct span unquoted(struct span entry)
+static struct span span_unquoted(struct span entry)
 {
     if (entry.length >= 2 && entry.text[0] == '"' && entry.text[entry.length - 1] == '"')
         return (struct span){entry.text + 1, entry.length - 2};
@@ -75,7 +75,7 @@ static struct span bare_address(struct span entry)
 
 guint64 caller_of_forwarded(const char *header)
 {
-    struct span address = bare_address(unquoted(last_entry(header)));
+    struct span address = bare_address(span_unquoted(last_entry(header)));
     const char *zone = memchr(address.text, '%', address.length);
     if (zone && memchr(address.text, ':', address.length))
         address.length = (size_t)(zone - address.text);
@@ -86,7 +86,7 @@ guint64 caller_of_forwarded(const char *header)
  * --------------------------------------------------------------------------------------- */
 
 /* IPv4 as IPv6 writes it, so that both spellings of one are equal. */
-static struct in6_addr mapped(struct in_addr v4)
+static struct in6_addr address_mapped(struct in_addr v4)
 {
     struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
     memcpy(address.s6_addr + 12, &v4, sizeof v4);
@@ -96,7 +96,7 @@ static struct in6_addr mapped(struct in_addr v4)
 static bool peer_address(const struct sockaddr *peer, struct in6_addr *ret_address)
 {
     if (peer && peer->sa_family == AF_INET)
-        *ret_address = mapped(((const struct sockaddr_in *)(const void *)peer)->sin_addr);
+        *ret_address = address_mapped(((const struct sockaddr_in *)(const void *)peer)->sin_addr);
     else if (peer && peer->sa_family == AF_INET6)
         *ret_address = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
     else
@@ -111,7 +111,7 @@ GArray *proxies_new(const char *const *words)
         struct in_addr v4;
         struct in6_addr address;
         if (inet_pton(AF_INET, *words, &v4) == 1)
-            address = mapped(v4);
+            address = address_mapped(v4);
         else if (inet_pton(AF_INET6, *words, &address) != 1)
             continue; /* options_check has refused it */
         g_array_append_val(proxies, address);

@@ -126,7 +126,7 @@ void exchange_destroy(struct exchange *exchange)
 }
 
 /* The answer is complete: give it to the connection, or forget it if there is none any more. */
-static void answered(struct exchange *exchange)
+static void exchange_answered(struct exchange *exchange)
 {
     bool running = exchange->state == EXCHANGE_RUNNING;
     exchange->state = EXCHANGE_ANSWERED;
@@ -169,7 +169,7 @@ static void transport_reply(struct request *request, unsigned status, struct buf
     exchange->status = status;
     exchange->code = ERROR_NONE;
     set_content(exchange, json);
-    answered(exchange);
+    exchange_answered(exchange);
 }
 
 static void transport_reply_bytes(struct request *request, const struct reply_bytes *content)
@@ -180,7 +180,7 @@ static void transport_reply_bytes(struct request *request, const struct reply_by
     exchange->bytes = g_bytes_ref(content->bytes);
     exchange->media_type = g_strdup(content->type);
     exchange->etag = g_strconcat("\"", content->etag, "\"", NULL);
-    answered(exchange);
+    exchange_answered(exchange);
 }
 
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem)
@@ -189,7 +189,7 @@ static void transport_fail(struct request *request, enum error_code code, struct
     exchange->status = error_info(code)->http_status;
     exchange->code = code;
     set_content(exchange, problem);
-    answered(exchange);
+    exchange_answered(exchange);
 }
 
 static struct stream *transport_stream(struct request *request, const char *content_type,
@@ -202,7 +202,7 @@ static struct stream *transport_stream(struct request *request, const char *cont
         exchange->stream = stream_new(exchange, content_type, owner);
         stream = stream_base(exchange->stream);
     }
-    answered(exchange);
+    exchange_answered(exchange);
     return stream;
 }
 
@@ -244,7 +244,7 @@ void exchange_fail(struct exchange *exchange, enum error_code code, const char *
 static void fail_now(struct exchange *exchange, enum error_code code, const char *detail)
 {
     exchange_fail(exchange, code, detail, NULL);
-    answered(exchange);
+    exchange_answered(exchange);
 }
 
 static void find_route(struct exchange *exchange)
@@ -346,7 +346,7 @@ static bool is_preflight(const struct exchange *exchange)
 }
 
 /* The head is in. What cannot be swallowed is answered at once. */
-static enum MHD_Result begin(struct exchange *exchange)
+static enum MHD_Result head_accept(struct exchange *exchange)
 {
     struct head *head = &exchange->head;
     const char *detail;
@@ -436,7 +436,7 @@ static void reply_without_body(struct exchange *exchange)
     const char *reply = exchange->request.operation->reply;
     exchange->status = MHD_HTTP_OK;
     exchange->bodiless = strchr(reply, '/') ? reply : "application/json";
-    answered(exchange);
+    exchange_answered(exchange);
 }
 
 static bool takes_key(const struct operation *operation)
@@ -495,7 +495,7 @@ static void run_operation(struct exchange *exchange)
 }
 
 /* What SESSION may do with this operation: ERROR_NONE, or why not. */
-static void admit(struct exchange *exchange, const struct session *session)
+static void exchange_admit(struct exchange *exchange, const struct session *session)
 {
     const struct operation *operation = exchange->request.operation;
     bool only_keys = (operation->flags & OPERATION_SERVER_KEY) != 0;
@@ -534,7 +534,7 @@ static void signed_in(const struct session *session, const struct sign_in_proble
     if (!exchange->mhd) {
         fail_now(exchange, ERROR_UNAVAILABLE, NULL); /* the server is gone: end here */
     } else if (session) {
-        admit(exchange, session);
+        exchange_admit(exchange, session);
     } else {
         exchange->request.limit = problem->limit;
         fail_now(exchange, problem->code, problem->detail);
@@ -550,13 +550,13 @@ void exchange_run(struct exchange *exchange)
     if (exchange->request.operation->flags & OPERATION_ANONYMOUS)
         run_operation(exchange);
     else if (session_lookup(server->core->sessions, &exchange->credentials, &session))
-        admit(exchange, &session);
+        exchange_admit(exchange, &session);
     else
         session_sign_in(server->core->sessions, &exchange->credentials, signed_in, exchange);
 }
 
 /* The whole request is in. */
-static enum MHD_Result finish(struct exchange *exchange)
+static enum MHD_Result exchange_finish(struct exchange *exchange)
 {
     connection_wait(exchange->server, exchange->connection, WAIT_NOTHING);
     if (exchange->code != ERROR_NONE)
@@ -593,7 +593,7 @@ enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const ch
         exchange->head.url = url;
         exchange->head.method = method;
         exchange->head.version = version;
-        return begin(exchange);
+        return head_accept(exchange);
     }
     if (exchange->upload.state != UPLOAD_NONE)
         return upload_handle(exchange, upload, upload_size);
@@ -604,7 +604,7 @@ enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const ch
     }
     switch (exchange->state) {
     case EXCHANGE_READING:
-        return finish(exchange);
+        return exchange_finish(exchange);
     case EXCHANGE_ANSWERED:
         return reply_send(exchange);
     case EXCHANGE_NEW:

@@ -30,7 +30,7 @@ static bool key_is_right(const char *key)
     return EVP_DecodeBlock(bytes, (const guchar *)key, KEY_LENGTH) == (int)sizeof bytes;
 }
 
-static const char *check(const struct exchange *exchange)
+static const char *handshake_problem(const struct exchange *exchange)
 {
     const struct head *head = &exchange->head;
     if (strcmp(head->version, "HTTP/1.1") != 0 || !head_has_token(head->upgrade, "websocket") ||
@@ -48,7 +48,7 @@ static const char *check(const struct exchange *exchange)
 void handshake_check(struct exchange *exchange)
 {
     const char *dialect = exchange->asked_dialect = parameter_text(exchange->mhd, "dialect");
-    const char *fault = check(exchange);
+    const char *fault = handshake_problem(exchange);
     if (fault)
         exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);
     else if (!origin_is_welcome(exchange))

@@ -133,7 +133,7 @@ static void read_coding(struct scan *scan, const char *value)
     scan->has_coding = scan->head->chunked = true;
 }
 
-static void keep(struct scan *scan, const char *name, const char *value, size_t length)
+static void scan_keep(struct scan *scan, const char *name, const char *value, size_t length)
 {
     if (g_ascii_strcasecmp(name, "Content-Length") == 0) {
         read_length(scan, value, length);
@@ -184,7 +184,7 @@ static enum MHD_Result on_header(void *data, enum MHD_ValueKind kind, const char
     else if (++scan->count > HEADERS_MAX)
         fail_for_number(scan);
     else
-        keep(scan, key, value, value_size);
+        scan_keep(scan, key, value, value_size);
     return scan->fault ? MHD_NO : MHD_YES;
 }
 

@@ -10,7 +10,7 @@
 
 /* Decodes %XX (head_read has seen that each is complete). The result may hold NUL, which no text
  * field accepts. */
-static char *decode(const char *text, size_t length, size_t *ret_length)
+static char *text_decode(const char *text, size_t length, size_t *ret_length)
 {
     char *decoded = g_malloc(length + 1);
     size_t count = 0;
@@ -52,7 +52,7 @@ static void name_read(const char *key, size_t length, char ret_name[NAME_SIZE])
 {
     size_t decoded = length;
     g_autofree char *whole =
-        is_complete(key, length) ? decode(key, length, &decoded) : g_strndup(key, length);
+        is_complete(key, length) ? text_decode(key, length, &decoded) : g_strndup(key, length);
     size_t size = MIN(decoded, NAME_SIZE - 1);
     for (size_t i = 0; i < size; i++) {
         bool is_plain = g_ascii_isalnum(whole[i]) || whole[i] == '_' || whole[i] == '-';
@@ -80,7 +80,7 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
         exchange_fail(exchange, ERROR_UNPROCESSABLE, "is malformed", pointer);
         return MHD_NO;
     }
-    exchange->texts[index] = decode(value, value_size, &exchange->lengths[index]);
+    exchange->texts[index] = text_decode(value, value_size, &exchange->lengths[index]);
     return MHD_YES;
 }
 
@@ -94,7 +94,7 @@ char *parameter_text(struct MHD_Connection *mhd, const char *name)
         return NULL;
     if (!raw || !is_complete(raw, length))
         return g_strdup("");
-    char *text = decode(raw, length, &decoded_length);
+    char *text = text_decode(raw, length, &decoded_length);
     if (strlen(text) != decoded_length)
         text[0] = '\0';
     return text;
@@ -121,8 +121,8 @@ bool parameters_read(struct exchange *exchange)
         int index = field_index(match->operation, match->parameters[i].name, FIELD_IN_PATH);
         if (index < 0 || index >= REQUEST_VALUES_MAX || exchange->texts[index])
             continue;
-        exchange->texts[index] = decode(match->parameters[i].text, match->parameters[i].length,
-                                        &exchange->lengths[index]);
+        exchange->texts[index] = text_decode(match->parameters[i].text, match->parameters[i].length,
+                                             &exchange->lengths[index]);
     }
     MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_query, exchange);
     read_last_event(exchange);

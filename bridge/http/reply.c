@@ -11,7 +11,7 @@
 
 #define ASKED_HEADERS_MAX 64 /* names in a preflight */
 
-static void add(struct MHD_Response *response, const char *name, const char *value)
+static void header_add(struct MHD_Response *response, const char *name, const char *value)
 {
     MHD_add_response_header(response, name, value);
 }
@@ -22,27 +22,27 @@ static void add_origin(const struct exchange *exchange, struct MHD_Response *res
     const char *origin = exchange->head.origin;
     if (!exchange->server->origins[0])
         return;
-    add(response, "Vary", "Origin");
+    header_add(response, "Vary", "Origin");
     if (!origin || !origin_is_listed(exchange->server, origin))
         return;
-    add(response, "Access-Control-Allow-Origin", origin);
-    add(response, "Access-Control-Allow-Credentials", "true");
-    add(response, "Access-Control-Expose-Headers",
-        "Link, Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+    header_add(response, "Access-Control-Allow-Origin", origin);
+    header_add(response, "Access-Control-Allow-Credentials", "true");
+    header_add(response, "Access-Control-Expose-Headers",
+               "Link, Request-Id, Retry-After, RateLimit, RateLimit-Policy");
 }
 
 static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
     if (exchange->code == ERROR_UNAUTHENTICATED)
-        add(response, "WWW-Authenticate", "Bearer");
+        header_add(response, "WWW-Authenticate", "Bearer");
     if (exchange->code == ERROR_UNAVAILABLE)
-        add(response, "Retry-After", "1");
+        header_add(response, "Retry-After", "1");
     if (exchange->coded)
-        add(response, "Accept-Encoding", "identity"); /* RFC 9110 section 15.5.16 */
+        header_add(response, "Accept-Encoding", "identity"); /* RFC 9110 section 15.5.16 */
     if (exchange->code == ERROR_METHOD_NOT_ALLOWED && exchange->match.allow)
-        add(response, "Allow", exchange->match.allow);
+        header_add(response, "Allow", exchange->match.allow);
     if (exchange->handshake)
-        add(response, "Sec-WebSocket-Version", "13");
+        header_add(response, "Sec-WebSocket-Version", "13");
 }
 
 static void add_limit(const struct exchange *exchange, struct MHD_Response *response)
@@ -50,15 +50,15 @@ static void add_limit(const struct exchange *exchange, struct MHD_Response *resp
     char policy[LIMIT_HEADER_SIZE], state[LIMIT_HEADER_SIZE];
     bool is_limited = limit_headers(&exchange->limit, policy, state);
     if (is_limited) {
-        add(response, "RateLimit-Policy", policy);
-        add(response, "RateLimit", state);
+        header_add(response, "RateLimit-Policy", policy);
+        header_add(response, "RateLimit", state);
     }
     if (exchange->code != ERROR_RATE_LIMITED)
         return;
     /* It may also be something that is open already, which no bucket tells. */
     gint64 seconds = is_limited ? limit_retry_seconds(&exchange->limit) : 0;
     g_snprintf(state, sizeof state, "%" G_GINT64_FORMAT, MAX(seconds, 1));
-    add(response, "Retry-After", state);
+    header_add(response, "Retry-After", state);
 }
 
 static bool is_cacheable(const struct exchange *exchange)
@@ -67,7 +67,7 @@ static bool is_cacheable(const struct exchange *exchange)
     return exchange->code == ERROR_NONE && operation && (operation->flags & OPERATION_CACHEABLE);
 }
 
-static void note(const struct exchange *exchange, unsigned status)
+static void reply_count(const struct exchange *exchange, unsigned status)
 {
     metric_add(METRIC_HTTP_REQUESTS, 1);
     if (status >= 400)
@@ -77,13 +77,13 @@ static void note(const struct exchange *exchange, unsigned status)
               operation ? operation->method : "-", operation ? operation->path : "-", status);
 }
 
-static enum MHD_Result queue(struct exchange *exchange, unsigned status,
-                             struct MHD_Response *response)
+static enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
+                                   struct MHD_Response *response)
 {
     if (exchange->close || exchange->server->stopping)
-        add(response, "Connection", "close");
+        header_add(response, "Connection", "close");
     add_origin(exchange, response);
-    note(exchange, status);
+    reply_count(exchange, status);
     exchange->state = EXCHANGE_SENT;
     connection_wait(exchange->server, exchange->connection,
                     exchange->stream ? WAIT_NOTHING : WAIT_CLIENT);
@@ -114,14 +114,14 @@ static enum MHD_Result send_bytes(struct exchange *exchange)
     if (!response)
         return MHD_NO;
     if (!known)
-        add(response, "Content-Type", exchange->media_type);
-    add(response, "ETag", exchange->etag);
-    add(response, "Cache-Control", "public, max-age=31536000, immutable");
-    add(response, "X-Content-Type-Options", "nosniff");
-    add(response, "Content-Security-Policy", "default-src 'none'; sandbox");
-    add(response, "Cross-Origin-Resource-Policy", "cross-origin");
-    add(response, "Request-Id", exchange->request.id);
-    return queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
+        header_add(response, "Content-Type", exchange->media_type);
+    header_add(response, "ETag", exchange->etag);
+    header_add(response, "Cache-Control", "public, max-age=31536000, immutable");
+    header_add(response, "X-Content-Type-Options", "nosniff");
+    header_add(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+    header_add(response, "Cross-Origin-Resource-Policy", "cross-origin");
+    header_add(response, "Request-Id", exchange->request.id);
+    return reply_queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : exchange->status, response);
 }
 
 static const char *content_type_of(const struct exchange *exchange, bool is_array)
@@ -146,9 +146,9 @@ static struct MHD_Response *make_response(struct exchange *exchange)
         return NULL;
     exchange->content = NULL;
     if (exchange->status != MHD_HTTP_NO_CONTENT)
-        add(response, "Content-Type", content_type_of(exchange, is_array));
+        header_add(response, "Content-Type", content_type_of(exchange, is_array));
     if (link)
-        add(response, "Link", link);
+        header_add(response, "Link", link);
     return response;
 }
 
@@ -159,15 +159,16 @@ enum MHD_Result reply_send(struct exchange *exchange)
     struct MHD_Response *response = make_response(exchange);
     if (!response)
         return MHD_NO;
-    add(response, "Cache-Control", is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
-    add(response, "X-Content-Type-Options", "nosniff");
-    add(response, "Request-Id", exchange->request.id);
+    header_add(response, "Cache-Control",
+               is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
+    header_add(response, "X-Content-Type-Options", "nosniff");
+    header_add(response, "Request-Id", exchange->request.id);
     if (exchange->set_cookie)
-        add(response, "Set-Cookie", exchange->set_cookie);
+        header_add(response, "Set-Cookie", exchange->set_cookie);
     add_limit(exchange, response);
     if (exchange->code != ERROR_NONE)
         add_problem_headers(exchange, response);
-    return queue(exchange, exchange->status, response);
+    return reply_queue(exchange, exchange->status, response);
 }
 
 /* Those that mean something here, and whatever else the page wants to send: tools for tracing add
@@ -208,13 +209,13 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
         MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
-    add(response, "Request-Id", exchange->request.id);
+    header_add(response, "Request-Id", exchange->request.id);
     const char *origin = exchange->head.origin;
     if (origin && origin_is_listed(exchange->server, origin)) {
         g_autofree char *headers = allowed_headers(exchange->head.request_headers);
-        add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
-        add(response, "Access-Control-Allow-Headers", headers);
-        add(response, "Access-Control-Max-Age", "600");
+        header_add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+        header_add(response, "Access-Control-Allow-Headers", headers);
+        header_add(response, "Access-Control-Max-Age", "600");
     }
-    return queue(exchange, MHD_HTTP_NO_CONTENT, response);
+    return reply_queue(exchange, MHD_HTTP_NO_CONTENT, response);
 }

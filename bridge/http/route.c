@@ -64,7 +64,7 @@ static struct node *node_new(const char *literal, size_t length)
 }
 
 /* Splits "/a/b" into its segments; SIZE_MAX if it has too many or does not begin with a slash. */
-static size_t split(const char *path, struct segment ret_segments[SEGMENTS_MAX])
+static size_t path_split(const char *path, struct segment ret_segments[SEGMENTS_MAX])
 {
     size_t count = 0;
     if (path[0] != '/')
@@ -90,7 +90,7 @@ static struct node *child_literal(const struct node *node, const struct segment 
     return NULL;
 }
 
-static struct node *descend(struct node *node, const struct segment *segment, GPtrArray *names)
+static struct node *node_descend(struct node *node, const struct segment *segment, GPtrArray *names)
 {
     if (segment->text[0] == ':') {
         g_ptr_array_add(names, g_strndup(segment->text + 1, segment->length - 1));
@@ -128,12 +128,12 @@ static void allow_method(struct node *node, const char *method)
 static void add_operation(struct node *node, const struct operation *operation)
 {
     struct segment segments[SEGMENTS_MAX];
-    size_t count = split(operation->path, segments);
+    size_t count = path_split(operation->path, segments);
     if (count == SIZE_MAX)
         g_error("route %s %s: malformed path", operation->method, operation->path);
     GPtrArray *names = g_ptr_array_new();
     for (size_t i = 0; i < count; i++)
-        node = descend(node, &segments[i], names);
+        node = node_descend(node, &segments[i], names);
     if (names->len > ROUTE_PARAMETERS_MAX || find_method(node, operation->method))
         g_error("route %s %s: too many parameters, or twice", operation->method, operation->path);
     g_ptr_array_add(names, NULL);
@@ -191,7 +191,7 @@ bool routes_find(const struct routes *routes, const char *method, const char *pa
                  struct route_match *ret_match)
 {
     struct segment segments[SEGMENTS_MAX];
-    size_t count = split(path, segments);
+    size_t count = path_split(path, segments);
     ret_match->parameter_count = 0;
     const struct node *node =
         count == SIZE_MAX ? NULL : find_node(routes->root, segments, count, ret_match);

@@ -107,7 +107,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
 }
 
 /* Lets libmicrohttpd find the end of the connection; memory is freed on its way. */
-static void cut(struct http_server *server, struct connection *connection)
+static void connection_cut(struct http_server *server, struct connection *connection)
 {
     connection_wait(server, connection, WAIT_NOTHING);
     shutdown(connection->fd, SHUT_RDWR);
@@ -116,10 +116,10 @@ static void cut(struct http_server *server, struct connection *connection)
 static void cut_all(struct http_server *server, enum wait wait)
 {
     while (server->waiting[wait].head)
-        cut(server, server->waiting[wait].head->data);
+        connection_cut(server, server->waiting[wait].head->data);
 }
 
-static void serve(struct http_server *server)
+static void server_serve(struct http_server *server)
 {
     server->run_wanted = false;
     MHD_run(server->daemon);
@@ -132,7 +132,7 @@ static void serve(struct http_server *server)
 static void on_serving(struct loop_watch *watch, uint32_t events)
 {
     (void)events;
-    serve(loop_owner(watch, struct http_server, serving));
+    server_serve(loop_owner(watch, struct http_server, serving));
 }
 
 static void at_turn_end(void *data)
@@ -140,7 +140,7 @@ static void at_turn_end(void *data)
     struct http_server *server = data;
     server->evicted = 0;
     for (unsigned i = 0; server->run_wanted && i < RUNS_PER_TURN; i++)
-        serve(server);
+        server_serve(server);
 }
 
 static void refuse_connection(int fd, enum error_code code, const char *detail)
@@ -164,7 +164,7 @@ static bool evict_one(struct http_server *server)
     for (size_t i = 0; i < G_N_ELEMENTS(idle) && server->evicted < EVICTIONS_PER_TURN; i++) {
         if (!server->waiting[idle[i]].head)
             continue;
-        cut(server, server->waiting[idle[i]].head->data);
+        connection_cut(server, server->waiting[idle[i]].head->data);
         server->evicted++;
         metric_add(METRIC_HTTP_EVICTED, 1);
         server_want_run(server);
@@ -235,7 +235,7 @@ static gboolean on_second(void *data)
             connection->late = true;
             if (wait == WAIT_BODY || wait == WAIT_PIECE)
                 reply_in_the_middle(connection->fd, ERROR_UPLOAD_TIMEOUT, NULL);
-            cut(server, connection);
+            connection_cut(server, connection);
         }
     }
     server->starved = false;
@@ -303,7 +303,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_END);
 }
 
-static bool start(struct http_server *server, GError **error)
+static bool server_start(struct http_server *server, GError **error)
 {
     const struct options *options = server->core->options;
     server->accepting.fd = listener_open(options->http_listen, (unsigned)options->http_port, error);
@@ -346,7 +346,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->patience[WAIT_REFUSED] = MIN(REFUSED_PATIENCE, idle);
     server->patience[WAIT_CLIENT] = idle;
     server->patience[WAIT_REQUEST] = idle;
-    if (start(server, error))
+    if (server_start(server, error))
         return server;
     http_server_free(server);
     return NULL;

@@ -68,7 +68,7 @@ void exchange_watch(struct exchange *exchange, void (*left)(struct request *requ
 
 /* Writing ------------------------------------------------------------------------------------ */
 
-static void resume(struct http_stream *stream)
+static void stream_resume(struct http_stream *stream)
 {
     if (!stream->suspended)
         return;
@@ -89,7 +89,7 @@ static bool write_text(struct stream *base, const char *bytes, size_t length)
     }
     buffer_append(&stream->pending, bytes, length);
     base->waiting += length;
-    resume(stream);
+    stream_resume(stream);
     return true;
 }
 
@@ -99,10 +99,10 @@ void stream_cut(struct http_stream *stream)
     stream->ended = true;
     if (stream->exchange->connection)
         shutdown(stream->exchange->connection->fd, SHUT_RDWR);
-    resume(stream);
+    stream_resume(stream);
 }
 
-static void end(struct stream *base, bool cut)
+static void http_stream_end(struct stream *base, bool cut)
 {
     struct http_stream *stream = stream_of(base);
     stream->owner = (struct stream_owner){0};
@@ -110,10 +110,10 @@ static void end(struct stream *base, bool cut)
     if (cut)
         stream_cut(stream);
     else
-        resume(stream);
+        stream_resume(stream);
 }
 
-static const struct stream_functions functions = {write_text, end};
+static const struct stream_functions functions = {write_text, http_stream_end};
 
 /* What libmicrohttpd asks for; called from inside of it. */
 static ssize_t read_text(void *data, uint64_t position, char *block, size_t size)

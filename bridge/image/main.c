@@ -35,7 +35,7 @@
        */
 #endif
 
-static bool limit(__rlimit_resource_t resource, rlim_t most)
+static bool set_limit(__rlimit_resource_t resource, rlim_t most)
 {
     struct rlimit value = {most, most};
     return setrlimit(resource, &value) == 0;
@@ -43,9 +43,9 @@ static bool limit(__rlimit_resource_t resource, rlim_t most)
 
 static bool limit_all(void)
 {
-    return limit(RLIMIT_CORE, 0) &&
-           limit(RLIMIT_CPU, SANITIZED ? SANITIZED_SECONDS_MAX : SECONDS_MAX) &&
-           (SANITIZED || limit(RLIMIT_AS, MEMORY_MAX));
+    return set_limit(RLIMIT_CORE, 0) &&
+           set_limit(RLIMIT_CPU, SANITIZED ? SANITIZED_SECONDS_MAX : SECONDS_MAX) &&
+           (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX));
 }
 
 /* Memory, the two pipes and the end; anything else kills the process. */

@@ -43,7 +43,7 @@ static void clear_transparent(gdImagePtr image)
 }
 
 /* FRAME, which is taken, at its place on a canvas as large as HEAD says. */
-static gdImagePtr place(gdImagePtr frame, const struct image_head *head)
+static gdImagePtr frame_place(gdImagePtr frame, const struct image_head *head)
 {
     int width = (int)head->width;
     int height = (int)head->height;
@@ -62,7 +62,7 @@ static gdImagePtr place(gdImagePtr frame, const struct image_head *head)
 }
 
 /* The first frame of LENGTH bytes, of which HEAD was read. */
-static gdImagePtr decode(const struct image_head *head, const char *bytes, size_t length)
+static gdImagePtr frame_decode(const struct image_head *head, const char *bytes, size_t length)
 {
     const char *at = bytes + head->frame_at;
     size_t size = head->frame_length > 0 ? head->frame_length : length;
@@ -70,11 +70,11 @@ static gdImagePtr decode(const struct image_head *head, const char *bytes, size_
     if (image)
         clear_transparent(image);
     bool framed = head->format == IMAGE_GIF || head->format == IMAGE_WEBP;
-    return framed ? place(image, head) : image;
+    return framed ? frame_place(image, head) : image;
 }
 
 /* A copy whose sides are at most SIDE, in true colour. */
-static gdImagePtr scale(gdImagePtr image, int side)
+static gdImagePtr image_scale(gdImagePtr image, int side)
 {
     int width = gdImageSX(image);
     int height = gdImageSY(image);
@@ -91,7 +91,7 @@ static gdImagePtr scale(gdImagePtr image, int side)
 }
 
 /* As Exif's orientation asks for: mirrored first, then turned. Takes IMAGE. */
-static gdImagePtr turn(gdImagePtr image, unsigned orientation)
+static gdImagePtr image_turn(gdImagePtr image, unsigned orientation)
 {
     static const float degrees[] = {0, 0, 0, 180, 180, 90, 270, 270, 90};
     if (orientation == 2 || orientation == 4 || orientation == 5 || orientation == 7)
@@ -112,7 +112,7 @@ static bool is_opaque(gdImagePtr image)
     return true;
 }
 
-static bool encode(gdImagePtr image, struct picture *ret)
+static bool image_encode(gdImagePtr image, struct picture *ret)
 {
     int length = 0;
     if (is_opaque(image)) {
@@ -129,7 +129,7 @@ static bool encode(gdImagePtr image, struct picture *ret)
 static bool encode_png(gdImagePtr image, struct picture *ret)
 {
     for (int side = PICTURE_PNG_SIDE; side >= PNG_SIDE_LEAST; side = side * 3 / 4) {
-        gdImagePtr small = scale(image, side);
+        gdImagePtr small = image_scale(image, side);
         int length = 0;
         if (!small)
             return false;
@@ -150,16 +150,16 @@ bool picture_make(const void *bytes, size_t length, struct picture *ret)
     struct image_head head;
     if (length > G_MAXINT || !image_read_head(bytes, length, &head) || !image_is_bearable(&head))
         return false;
-    gdImagePtr image = decode(&head, bytes, length);
+    gdImagePtr image = frame_decode(&head, bytes, length);
     if (!image)
         return false;
-    gdImagePtr scaled = scale(image, PICTURE_SIDE);
+    gdImagePtr scaled = image_scale(image, PICTURE_SIDE);
     gdImageDestroy(image);
     if (scaled)
-        scaled = turn(scaled, head.orientation);
+        scaled = image_turn(scaled, head.orientation);
     if (!scaled)
         return false;
-    bool made = encode(scaled, ret) && encode_png(scaled, ret);
+    bool made = image_encode(scaled, ret) && encode_png(scaled, ret);
     gdImageDestroy(scaled);
     return made;
 }

@@ -116,7 +116,7 @@ void job_end(struct job *job, enum job_result result, const char *payload, const
     loop_wake();
 }
 
-static void reaped(const struct rows *rows, enum error_code error, void *data)
+static void run_reaped(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
     if (error != ERROR_NONE || rows_count(rows) != 1) {
@@ -131,7 +131,7 @@ static void reaped(const struct rows *rows, enum error_code error, void *data)
 
 void job_reap(struct job *job, enum query query, const char *const *values)
 {
-    archive_query(job->jobs->core->archive, query, values, reaped, job);
+    archive_query(job->jobs->core->archive, query, values, run_reaped, job);
     loop_wake();
 }
 
@@ -155,7 +155,7 @@ static void job_begin(struct jobs *jobs, const struct rows *rows, int row)
     kind->run(job);
 }
 
-static void taken(const struct rows *rows, enum error_code error, void *data)
+static void job_taken(const struct rows *rows, enum error_code error, void *data)
 {
     struct jobs *jobs = data;
     jobs->asking = false;
@@ -163,16 +163,16 @@ static void taken(const struct rows *rows, enum error_code error, void *data)
         job_begin(jobs, rows, row);
 }
 
-static void take(struct jobs *jobs)
+static void job_take(struct jobs *jobs)
 {
     char limit[12];
     g_snprintf(limit, sizeof limit, "%u", RUNNING_MAX - jobs->running);
     const char *values[] = {jobs->names, jobs->locks, limit};
     jobs->asking = true;
-    archive_query(jobs->core->archive, QUERY_JOB_TAKE, values, taken, jobs);
+    archive_query(jobs->core->archive, QUERY_JOB_TAKE, values, job_taken, jobs);
 }
 
-static void ensured(const struct rows *rows, enum error_code error, void *data)
+static void jobs_ensured(const struct rows *rows, enum error_code error, void *data)
 {
     struct jobs *jobs = data;
     (void)rows;
@@ -204,14 +204,14 @@ void jobs_tick(struct jobs *jobs)
     if (now >= jobs->ensure_at) {
         jobs->ensure_at = now + ENSURE_INTERVAL;
         const char *values[] = {jobs->steady};
-        archive_query(archive, QUERY_JOB_ENSURE, values, ensured, jobs);
+        archive_query(archive, QUERY_JOB_ENSURE, values, jobs_ensured, jobs);
     }
     if (now >= jobs->state_at) {
         jobs->state_at = now + STATE_INTERVAL;
         archive_query(archive, QUERY_JOB_STATE, NULL, state_read, NULL);
     }
     if (!jobs->asking && jobs->running < RUNNING_MAX)
-        take(jobs);
+        job_take(jobs);
     loop_wake();
 }
 

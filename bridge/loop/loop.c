@@ -74,7 +74,7 @@ static void run_deferred(void)
     }
 }
 
-static int collect(int timeout)
+static int events_collect(int timeout)
 {
     int count = epoll_wait(loop.epoll_fd, loop.events, EVENTS_PER_TURN, timeout);
     loop.event_count = MAX(count, 0);
@@ -106,7 +106,7 @@ static gint wait_in_set(GPollFD *fds, guint count, gint timeout)
     GPollFD *waker = set == fds ? &fds[1] : &fds[0];
     if (!watch_waker(waker->fd))
         return g_poll(fds, count, timeout);
-    int ready = collect(timeout);
+    int ready = events_collect(timeout);
     set->revents = waker->revents = 0;
     for (int i = 0; i < ready; i++) {
         if (loop.events[i].data.ptr == &loop.waker) {
@@ -123,7 +123,7 @@ static gint wait_in_set(GPollFD *fds, guint count, gint timeout)
 static void run_events(void)
 {
     if (!loop.collected)
-        collect(0);
+        events_collect(0);
     loop.collected = false;
     while (loop.event_next < loop.event_count) {
         struct epoll_event *event = &loop.events[loop.event_next++];
@@ -199,7 +199,7 @@ void loop_stop(void)
     loop.wanted = loop.collected = false;
 }
 
-static bool control(struct loop_watch *watch, int operation, uint32_t events)
+static bool watch_control(struct loop_watch *watch, int operation, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data = {.ptr = watch}};
     return epoll_ctl(loop.epoll_fd, operation, watch->fd, &event) == 0;
@@ -207,14 +207,14 @@ static bool control(struct loop_watch *watch, int operation, uint32_t events)
 
 bool loop_add(struct loop_watch *watch, uint32_t events)
 {
-    return control(watch, EPOLL_CTL_ADD, events);
+    return watch_control(watch, EPOLL_CTL_ADD, events);
 }
 
 void loop_modify(struct loop_watch *watch, uint32_t events)
 {
     /* Forgotten: somebody has closed it and opened another one under its number. */
-    bool good = control(watch, EPOLL_CTL_MOD, events) ||
-                (errno == ENOENT && control(watch, EPOLL_CTL_ADD, events));
+    bool good = watch_control(watch, EPOLL_CTL_MOD, events) ||
+                (errno == ENOENT && watch_control(watch, EPOLL_CTL_ADD, events));
     if (!good)
         g_warning("epoll_ctl: %s", g_strerror(errno));
 }
@@ -229,7 +229,7 @@ void loop_forget(const struct loop_watch *watch)
 
 void loop_remove(struct loop_watch *watch)
 {
-    control(watch, EPOLL_CTL_DEL, 0);
+    watch_control(watch, EPOLL_CTL_DEL, 0);
     loop_forget(watch);
 }
 

@@ -78,8 +78,8 @@ static gint cancels;
 
 static void connect_start(struct pq_connection *c);
 static void connection_lost(struct pq_connection *c);
-static void bury(void *data);
-static void look(void *data);
+static void connection_bury(void *data);
+static void connection_look(void *data);
 
 /* False: libpq has given the connection up. */
 static bool is_whole(struct pq_connection *c)
@@ -161,7 +161,7 @@ static bool is_news(const char *reason, unsigned *ret_withheld)
 }
 
 /* On one line, and without the quotes in which it will stand. Caller frees. */
-static char *loggable(const char *message)
+static char *text_loggable(const char *message)
 {
     char *line = g_strdelimit(g_strdup(message), "\r\n\t", ' ');
     return g_strstrip(g_strdelimit(line, "\"", '\''));
@@ -171,7 +171,7 @@ static void log_loss(struct pq_connection *c, bool was_ready)
 {
     unsigned withheld;
     said.unfit = c->unfit != NULL;
-    g_autofree char *reason = loggable(c->unfit ? c->unfit : PQerrorMessage(c->conn));
+    g_autofree char *reason = text_loggable(c->unfit ? c->unfit : PQerrorMessage(c->conn));
     if (is_news(reason, &withheld))
         log_warning(AREA_ARCHIVE, "database-lost", "ready=%s withheld=%u reason=\"%s\"",
                     was_ready ? "yes" : "no", withheld, reason);
@@ -181,7 +181,7 @@ static void log_unprepared(struct pq_connection *c)
 {
     unsigned withheld;
     g_autofree char *reason =
-        loggable(PQresultErrorField(c->preparing_error, PG_DIAG_MESSAGE_PRIMARY));
+        text_loggable(PQresultErrorField(c->preparing_error, PG_DIAG_MESSAGE_PRIMARY));
     if (is_news(reason, &withheld))
         log_error(AREA_ARCHIVE, "prepare-failed",
                   "withheld=%u reason=\"%s\" hint=\"run trestle migrate\"", withheld, reason);
@@ -190,8 +190,8 @@ static void log_unprepared(struct pq_connection *c)
 static void connection_lost(struct pq_connection *c)
 {
     bool was_ready = c->state == STATE_READY;
-    loop_cancel(bury, c);
-    loop_cancel(look, c);
+    loop_cancel(connection_bury, c);
+    loop_cancel(connection_look, c);
     c->broken = c->looking = false;
     if (c->conn)
         is_whole(c);
@@ -217,18 +217,18 @@ static void connection_lost(struct pq_connection *c)
 static void connection_broke(struct pq_connection *c)
 {
     if (!c->broken)
-        loop_defer(bury, c);
+        loop_defer(connection_bury, c);
     c->broken = true;
 }
 
 static void look_later(struct pq_connection *c)
 {
     if (!c->looking)
-        loop_defer(look, c);
+        loop_defer(connection_look, c);
     c->looking = true;
 }
 
-static void flush(struct pq_connection *c)
+static void connection_flush(struct pq_connection *c)
 {
     int left = PQflush(c->conn);
     if (left < 0 || !is_whole(c)) {
@@ -253,7 +253,7 @@ static void prepare_all(struct pq_connection *c)
         return;
     }
     c->state = STATE_PREPARING;
-    flush(c);
+    connection_flush(c);
 }
 
 static void connect_step(struct pq_connection *c)
@@ -279,7 +279,7 @@ static void connect_step(struct pq_connection *c)
     }
 }
 
-static void prepared(struct pq_connection *c)
+static void connection_prepared(struct pq_connection *c)
 {
     if (c->preparing_error) {
         connection_lost(c);
@@ -373,7 +373,7 @@ static void result_arrived(struct pq_connection *c, PGresult *result)
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         PQclear(result);
         if (c->state == STATE_PREPARING)
-            prepared(c);
+            connection_prepared(c);
         else
             request_finished(c);
         return;
@@ -415,7 +415,7 @@ static void read_results(struct pq_connection *c)
         connection_lost(c);
 }
 
-static void look(void *data)
+static void connection_look(void *data)
 {
     struct pq_connection *c = data;
     c->looking = false;
@@ -425,7 +425,7 @@ static void look(void *data)
 }
 
 /* An answer may have come before the connection broke. */
-static void bury(void *data)
+static void connection_bury(void *data)
 {
     struct pq_connection *c = data;
     take_results(c);
@@ -443,14 +443,14 @@ static void socket_ready(struct loop_watch *watch, uint32_t events)
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         read_results(c);
     if (c->conn && (events & EPOLLOUT))
-        flush(c);
+        connection_flush(c);
 }
 
 /* libpq would print it. */
 static void notice_arrived(void *data, const char *message)
 {
     (void)data;
-    g_autofree char *text = loggable(message);
+    g_autofree char *text = text_loggable(message);
     log_debug(AREA_ARCHIVE, "notice", "text=\"%s\"", text);
 }
 
@@ -542,8 +542,8 @@ void pq_connection_free(struct pq_connection *c)
     if (!c)
         return;
     c->callbacks.lost = NULL;
-    loop_cancel(bury, c);
-    loop_cancel(look, c);
+    loop_cancel(connection_bury, c);
+    loop_cancel(connection_look, c);
     if (c->conn)
         is_whole(c);
     timer_stop(c);
@@ -599,7 +599,7 @@ bool pq_connection_send_framed(struct pq_connection *c, int statement,
     if (c->running.length == 0)
         c->heard = clock_monotonic();
     g_queue_push_tail(&c->running, request);
-    flush(c);
+    connection_flush(c);
     return true;
 }
 

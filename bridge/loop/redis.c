@@ -46,7 +46,7 @@ struct redis {
     guint timer; /* to connect, or to give up connecting */
 };
 
-static void drop(struct redis *redis);
+static void redis_drop(struct redis *redis);
 
 /* ---- hiredis on the loop --------------------------------------------------------------------------- */
 
@@ -90,14 +90,14 @@ static void del_write(void *data)
     side_watch(side, side->events & ~(uint32_t)EPOLLOUT);
 }
 
-static void cleanup(void *data)
+static void side_cleanup(void *data)
 {
     struct side *side = data;
     side_watch(side, 0);
     side->context = NULL;
     side->ready = false;
     if (!side->ending)
-        drop(side->redis);
+        redis_drop(side->redis);
 }
 
 static void side_ready(struct loop_watch *watch, uint32_t events)
@@ -134,7 +134,7 @@ static void on_message(redisAsyncContext *context, void *answer, void *data)
     if (!reply || side->redis->dropping)
         return;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !reply->element[0]->str) {
-        drop(side->redis);
+        redis_drop(side->redis);
         return;
     }
     const redisReply *body = reply->element[2];
@@ -155,7 +155,7 @@ static void on_hello(redisAsyncContext *context, void *answer, void *data)
         if (!side->redis->told_away)
             log_warning(AREA_CORE, "redis-refused", "reason=\"%s\"", reply->str);
         side->redis->told_away = true;
-        drop(side->redis);
+        redis_drop(side->redis);
     } else if (side == &side->redis->publishing) {
         side_is_ready(side);
     }
@@ -190,7 +190,7 @@ static bool side_connect(struct side *side, struct redis *redis)
     context->ev.delRead = del_read;
     context->ev.addWrite = add_write;
     context->ev.delWrite = del_write;
-    context->ev.cleanup = cleanup;
+    context->ev.cleanup = side_cleanup;
     say_hello(side);
     return true;
 }
@@ -200,13 +200,13 @@ static gboolean on_timer(gpointer data)
     struct redis *redis = data;
     redis->timer = 0;
     if (redis->listening.context || redis->publishing.context) {
-        drop(redis); /* took too long */
+        redis_drop(redis); /* took too long */
         return G_SOURCE_REMOVE;
     }
     redis->unanswered = 0;
     redis->timer = g_timeout_add(CONNECT_TIMEOUT, on_timer, redis);
     if (!side_connect(&redis->listening, redis) || !side_connect(&redis->publishing, redis))
-        drop(redis);
+        redis_drop(redis);
     return G_SOURCE_REMOVE;
 }
 
@@ -218,7 +218,7 @@ static void side_end(struct side *side)
 }
 
 /* Ends both connections and tries again after a while. */
-static void drop(struct redis *redis)
+static void redis_drop(struct redis *redis)
 {
     bool was_up = redis->up;
     redis->up = false;
@@ -278,7 +278,7 @@ void redis_choose(struct redis *redis, const char *channel)
     g_free(redis->channel);
     redis->channel = g_strdup(channel);
     if (redis->timer || redis->up) {
-        drop(redis);
+        redis_drop(redis);
         return;
     }
     redis->timer = g_timeout_add(0, on_timer, redis);
@@ -293,7 +293,7 @@ static void on_published(redisAsyncContext *context, void *answer, void *data)
         return;
     side->redis->unanswered--;
     if (reply->type == REDIS_REPLY_ERROR)
-        drop(side->redis);
+        redis_drop(side->redis);
 }
 
 bool redis_publish(struct redis *redis, const char *bytes, size_t length)
@@ -312,7 +312,7 @@ bool redis_publish(struct redis *redis, const char *bytes, size_t length)
 
 void redis_reset(struct redis *redis)
 {
-    drop(redis);
+    redis_drop(redis);
 }
 
 bool redis_is_up(const struct redis *redis)

@@ -116,13 +116,13 @@ static void give_back(struct announcer *announcer)
     online_return(announcer->online, &announcer->notice);
 }
 
-static void finish(struct announcer *announcer)
+static void notice_finish(struct announcer *announcer)
 {
     announcer->busy = false;
     g_clear_pointer(&announcer->notice.account, account_unref);
 }
 
-static bool tell(struct announcer *announcer, const char *peer)
+static bool notice_tell(struct announcer *announcer, const char *peer)
 {
     const struct online_notice *notice = &announcer->notice;
     struct presence_stanza presence = {.from = notice->account->full_jid, .to = peer};
@@ -145,7 +145,7 @@ static void contacts_read(const struct rows *rows, enum error_code error, void *
     }
     int count = rows_count(rows);
     for (int row = 0; row < count; row++) {
-        if (!tell(announcer, rows_text(rows, row, CONTACT_ANNOUNCE_PEER))) {
+        if (!notice_tell(announcer, rows_text(rows, row, CONTACT_ANNOUNCE_PEER))) {
             give_back(announcer); /* from the start, later: hearing it twice does no harm */
             return;
         }
@@ -156,7 +156,7 @@ static void contacts_read(const struct rows *rows, enum error_code error, void *
     if (count == PAGE && true_still)
         read_contacts(announcer, rows_text(rows, count - 1, CONTACT_ANNOUNCE_PEER));
     else
-        finish(announcer);
+        notice_finish(announcer);
 }
 
 /* Another instance says it, or what is to be said is not true there. */
@@ -180,7 +180,7 @@ static gboolean on_pace(gpointer data)
         return G_SOURCE_REMOVE;
     }
     if (is_for_others(announcer)) {
-        finish(announcer);
+        notice_finish(announcer);
         return G_SOURCE_CONTINUE;
     }
     announcer->busy = true;
@@ -257,7 +257,7 @@ static void left_elsewhere(struct core *core, const struct uuid *user, bool onli
     announcer->settled += LEFT_SETTLING; /* seldom: all who are shown are looked through */
 }
 
-static void recover(struct announcer *announcer)
+static void stale_recover(struct announcer *announcer)
 {
     const char *values[] = {*announcer->after ? announcer->after : NULL, G_STRINGIFY(500)};
     G_STATIC_ASSERT(RECOVERY_PAGE == 500);
@@ -278,7 +278,7 @@ static gboolean on_tick(gpointer data)
         !archive_is_up(core->archive))
         return G_SOURCE_CONTINUE;
     if (!announcer->recovered && !announcer->recovering && may_recover(announcer))
-        recover(announcer);
+        stale_recover(announcer);
     start_pace(announcer);
     return G_SOURCE_CONTINUE;
 }

@@ -94,7 +94,7 @@ static void question_free(struct question *question)
     g_free(question);
 }
 
-static void answered(xmpp_stanza_t *result, void *data)
+static void question_answered(xmpp_stanza_t *result, void *data)
 {
     struct question *question = data;
     struct known *known = table ? g_hash_table_lookup(table, question->ver) : NULL;
@@ -128,7 +128,8 @@ static void note_asked(const char *ver, char *bare)
 }
 
 /* Takes QUESTION. */
-static void ask(struct core *core, const char *from, const char *to, struct question *question)
+static void question_ask(struct core *core, const char *from, const char *to,
+                         struct question *question)
 {
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, from, to);
     g_autofree char *node = g_strconcat(question->node, "#", question->ver, NULL);
@@ -136,8 +137,8 @@ static void ask(struct core *core, const char *from, const char *to, struct ques
     if (g_hash_table_size(table) >= KNOWN_MAX)
         g_hash_table_remove_all(table);
     note_asked(question->ver, g_strndup(to, strcspn(to, "/")));
-    if (!stanza_ask(core, iq, TIMEOUT_SECONDS, answered, question))
-        answered(NULL, question);
+    if (!stanza_ask(core, iq, TIMEOUT_SECONDS, question_answered, question))
+        question_answered(NULL, question);
 }
 
 void caps_ask(struct core *core, const char *from, const struct available_resource *resource)
@@ -146,7 +147,7 @@ void caps_ask(struct core *core, const char *from, const struct available_resour
     question->hash = g_strdup("sha-1");
     question->node = g_strdup(resource->caps_node);
     question->ver = g_strdup(resource->caps_ver);
-    ask(core, from, resource->full_jid, question);
+    question_ask(core, from, resource->full_jid, question);
 }
 
 void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
@@ -160,5 +161,5 @@ void caps_find(struct core *core, const struct caps_place *place, const struct c
     struct question *question = g_new0(struct question, 1);
     *question = (struct question){g_strdup(caps->hash), g_strdup(caps->node), g_strdup(caps->ver),
                                   done, data};
-    ask(core, place->from, place->full_jid, question);
+    question_ask(core, place->from, place->full_jid, question);
 }

@@ -167,8 +167,8 @@ void contact_presences_foreach(const struct contact_presences *contacts, const s
 
 /* ---- What a contact comes to ----------------------------------------------------------------------- */
 
-static void refresh(struct contact_presences *contacts, struct contact_presence *contact,
-                    gint64 now)
+static void contact_refresh(struct contact_presences *contacts, struct contact_presence *contact,
+                            gint64 now)
 {
     struct status status = {.kind = STATUS_OFFLINE, .last_seen = contact->last_seen};
     if (contact->resources->len > 0)
@@ -220,7 +220,7 @@ void contact_presence_available(struct contact_presences *contacts,
     contact->known = true;
     if (idle_since > 0)
         contact->last_seen = idle_since;
-    refresh(contacts, contact, now);
+    contact_refresh(contacts, contact, now);
 }
 
 void contact_presence_unavailable(struct contact_presences *contacts,
@@ -237,7 +237,7 @@ void contact_presence_unavailable(struct contact_presences *contacts,
     }
     if (last_seen > 0)
         contact->last_seen = last_seen;
-    refresh(contacts, contact, now);
+    contact_refresh(contacts, contact, now);
 }
 
 void contact_presence_last_seen(struct contact_presences *contacts,
@@ -246,7 +246,7 @@ void contact_presence_last_seen(struct contact_presences *contacts,
     if (contact->resources->len > 0)
         return;
     contact->last_seen = last_seen;
-    refresh(contacts, contact, now);
+    contact_refresh(contacts, contact, now);
 }
 
 struct forgetting {
@@ -254,20 +254,20 @@ struct forgetting {
     gint64 now;
 };
 
-static void forget(struct contact_presence *contact, void *data)
+static void contact_forget(struct contact_presence *contact, void *data)
 {
     const struct forgetting *forgetting = data;
     forgetting->contacts->resources -= contact->resources->len;
     g_ptr_array_set_size(contact->resources, 0);
     contact->known = false;
     contact->last_seen = 0;
-    refresh(forgetting->contacts, contact, forgetting->now);
+    contact_refresh(forgetting->contacts, contact, forgetting->now);
 }
 
 void contact_presences_unknown(struct contact_presences *contacts, gint64 now)
 {
     struct forgetting forgetting = {contacts, now};
-    contact_presences_foreach(contacts, NULL, forget, &forgetting);
+    contact_presences_foreach(contacts, NULL, contact_forget, &forgetting);
 }
 
 void contact_presences_advance(struct contact_presences *contacts, gint64 now)

@@ -52,12 +52,12 @@ void online_free(struct online *online)
     g_free(online);
 }
 
-static struct entry *find(const struct online *online, const struct account *account)
+static struct entry *entry_find(const struct online *online, const struct account *account)
 {
     return g_hash_table_lookup(online->entries, &account->id);
 }
 
-static struct entry *add(struct online *online, struct account *account, enum state state)
+static struct entry *entry_add(struct online *online, struct account *account, enum state state)
 {
     struct entry *entry = g_new0(struct entry, 1);
     entry->account = account_ref(account);
@@ -85,10 +85,10 @@ static void start_grace(struct online *online, struct entry *entry, gint64 now)
 
 void online_connected(struct online *online, struct account *account)
 {
-    struct entry *entry = find(online, account);
+    struct entry *entry = entry_find(online, account);
     bool was_shown = entry && entry->state != GONE;
     if (!entry)
-        entry = add(online, account, CONNECTED);
+        entry = entry_add(online, account, CONNECTED);
     entry->state = CONNECTED;
     if (!was_shown)
         queue_first(online, entry);
@@ -96,20 +96,20 @@ void online_connected(struct online *online, struct account *account)
 
 void online_disconnected(struct online *online, struct account *account, gint64 now)
 {
-    struct entry *entry = find(online, account);
+    struct entry *entry = entry_find(online, account);
     if (entry && entry->state == CONNECTED)
         start_grace(online, entry, now);
 }
 
 void online_recovered(struct online *online, struct account *account, gint64 now)
 {
-    if (!find(online, account))
-        start_grace(online, add(online, account, LEAVING), now);
+    if (!entry_find(online, account))
+        start_grace(online, entry_add(online, account, LEAVING), now);
 }
 
 bool online_is_shown(const struct online *online, const struct account *account)
 {
-    const struct entry *entry = find(online, account);
+    const struct entry *entry = entry_find(online, account);
     return entry && entry->state != GONE;
 }
 
@@ -131,7 +131,7 @@ void online_expire(struct online *online, gint64 now)
 
 void online_renew(struct online *online, const struct account *account)
 {
-    struct entry *entry = find(online, account);
+    struct entry *entry = entry_find(online, account);
     if (entry && entry->state != GONE)
         queue_first(online, entry);
 }
@@ -177,9 +177,9 @@ bool online_next(struct online *online, struct online_notice *ret_notice)
 
 void online_return(struct online *online, struct online_notice *notice)
 {
-    struct entry *entry = find(online, notice->account);
+    struct entry *entry = entry_find(online, notice->account);
     if (!entry && !notice->available) {
-        entry = add(online, notice->account, GONE);
+        entry = entry_add(online, notice->account, GONE);
         entry->left = notice->left;
     }
     if (entry && notice->available == (entry->state != GONE))

@@ -53,7 +53,7 @@ static bool is_same(const struct status *a, const struct status *b)
     return a->kind == b->kind && a->away == b->away && a->last_seen == b->last_seen;
 }
 
-static void tell(struct status_pacer *pacer, struct status_entry *entry, gint64 now)
+static void entry_tell(struct status_pacer *pacer, struct status_entry *entry, gint64 now)
 {
     wheel_clear(&entry->due);
     entry->told = entry->now;
@@ -68,7 +68,7 @@ void status_set(struct status_pacer *pacer, struct status_entry *entry, const st
     if (is_same(&entry->now, &entry->told))
         wheel_clear(&entry->due);
     else if (entry->told_at == 0 || now - entry->told_at >= STATUS_PACE)
-        tell(pacer, entry, now);
+        entry_tell(pacer, entry, now);
     else
         wheel_set(&pacer->wheel, &entry->due, entry->told_at + STATUS_PACE);
 }
@@ -88,7 +88,7 @@ static void on_due(struct wheel_entry *due, void *data)
     const struct advance *advance = data;
     struct status_entry *entry =
         (struct status_entry *)(void *)((char *)due - G_STRUCT_OFFSET(struct status_entry, due));
-    tell(advance->pacer, entry, advance->now);
+    entry_tell(advance->pacer, entry, advance->now);
 }
 
 void status_advance(struct status_pacer *pacer, gint64 now)

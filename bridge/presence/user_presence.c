@@ -324,7 +324,7 @@ static void on_get(struct request *request)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void presences_start(struct core *core)
 {
     struct user_presences *presences = g_new0(struct user_presences, 1);
     presences->core = core;
@@ -338,7 +338,7 @@ static void start(struct core *core)
     user_presences_elsewhere_start(presences);
 }
 
-static void stop(struct core *core)
+static void presences_stop(struct core *core)
 {
     struct user_presences *presences = part_remove(core, &part);
     g_source_remove(presences->tick);
@@ -369,5 +369,8 @@ static const struct part part = {.name = "presences",
                                  .publishing = on_publishing,
                                  .related = on_related};
 
-const struct feature feature_user_presence = {
-    .name = "presences", .part = &part, .operations = operations, .start = start, .stop = stop};
+const struct feature feature_user_presence = {.name = "presences",
+                                              .part = &part,
+                                              .operations = operations,
+                                              .start = presences_start,
+                                              .stop = presences_stop};

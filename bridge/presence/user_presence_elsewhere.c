@@ -16,7 +16,7 @@
 #define TOPIC "statuses" /* on the bus */
 #define USERS_IN_MESSAGE 1000
 
-static struct status noted(const struct user_presences *presences, const struct uuid *user)
+static struct status status_noted(const struct user_presences *presences, const struct uuid *user)
 {
     const struct status *kept = g_hash_table_lookup(presences->statuses, user);
     return kept ? *kept : (struct status){.kind = STATUS_ONLINE};
@@ -44,12 +44,12 @@ struct status user_presences_status(const struct user_presences *presences, cons
         return (struct status){0};
     if (presence)
         return (struct status){.kind = presence->chosen, .away = presence->away};
-    return noted(presences, user);
+    return status_noted(presences, user);
 }
 
 /* ---- Instances ------------------------------------------------------------------------------------- */
 
-static void publish(struct core *core, json_t *users)
+static void statuses_publish(struct core *core, json_t *users)
 {
     bus_publish(core, TOPIC, json_pack("{s:o}", "users", users));
 }
@@ -74,10 +74,10 @@ static void on_instance(struct core *core, const char *instance, bool here, void
                                                status_kind_name(told->kind), told->away));
         if (json_array_size(users) < USERS_IN_MESSAGE)
             continue;
-        publish(core, users);
+        statuses_publish(core, users);
         users = json_array();
     }
-    publish(core, users);
+    statuses_publish(core, users);
 }
 
 static void on_status(struct core *core, const json_t *row)
@@ -91,7 +91,7 @@ static void on_status(struct core *core, const json_t *row)
         status.kind == STATUS_OFFLINE)
         return;
     struct user_presence *presence = user_presence_find(presences, &user);
-    struct status known = presence ? presence->shown.told : noted(presences, &user);
+    struct status known = presence ? presence->shown.told : status_noted(presences, &user);
     if (known.kind == status.kind && known.away == status.away)
         return;
     user_presences_note(presences, &user, &status);

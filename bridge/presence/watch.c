@@ -52,7 +52,7 @@ struct watch {
 
 /* ---- Telling the user ------------------------------------------------------------------------------ */
 
-static void tell(const struct contact_presence *contact, void *data)
+static void contact_tell(const struct contact_presence *contact, void *data)
 {
     struct core *core = data;
     struct account *account = account_find(core->accounts, &contact->user);
@@ -130,7 +130,7 @@ static void ask_caps(struct watch *watch, const struct account *account, const c
 }
 
 /* Takes QUESTION. */
-static void ask(struct watch *watch, struct question *question)
+static void question_ask(struct watch *watch, struct question *question)
 {
     const struct account *account = account_find(watch->core->accounts, &question->user);
     bool kept = false;
@@ -149,15 +149,15 @@ static gboolean on_pace(gpointer data)
     struct watch *watch = data;
     const struct stanza_sink *sink = &watch->core->sinks[SERVICE_USERS];
     if (watch->questions.length > 0 && sink->ready(sink->link)) {
-        ask(watch, g_queue_pop_head(&watch->questions));
+        question_ask(watch, g_queue_pop_head(&watch->questions));
         return G_SOURCE_CONTINUE;
     }
     watch->pace = 0; /* when the link is up again, all is asked anew */
     return G_SOURCE_REMOVE;
 }
 
-static bool enqueue(struct watch *watch, enum question_kind kind, const struct uuid *user,
-                    const char *jid)
+static bool question_enqueue(struct watch *watch, enum question_kind kind, const struct uuid *user,
+                             const char *jid)
 {
     if (watch->questions.length >= QUESTIONS_MAX)
         return false;
@@ -175,7 +175,7 @@ static void enqueue_caps(struct watch *watch, struct contact_presence *contact,
                          const struct available_resource *resource)
 {
     if (contact->questions < CONTACT_QUESTIONS_MAX && caps_is_unknown(resource))
-        contact->questions += enqueue(watch, ASK_CAPS, &contact->user, resource->full_jid);
+        contact->questions += question_enqueue(watch, ASK_CAPS, &contact->user, resource->full_jid);
 }
 
 /* ---- What is watched ------------------------------------------------------------------------------- */
@@ -188,7 +188,7 @@ void watch_add(struct core *core, const struct account *account,
         return;
     if (contact_presence_watch(watch->contacts, &account->id, contact->jid, contact->id,
                                contact->number))
-        enqueue(watch, ASK_PRESENCE, &account->id, contact->jid);
+        question_enqueue(watch, ASK_PRESENCE, &account->id, contact->jid);
 }
 
 void watch_remove(struct core *core, const struct uuid *user, const char *jid)
@@ -272,7 +272,7 @@ static bool notice_take(struct core *core, const struct presence_notice *notice)
     contact_presence_unavailable(watch->contacts, contact, notice->resource.full_jid,
                                  notice->at >= 0 ? notice->at : left, now);
     if (first && contact->last_seen == 0 && notice->at != 0)
-        enqueue(watch, ASK_LAST, &contact->user, contact->jid);
+        question_enqueue(watch, ASK_LAST, &contact->user, contact->jid);
     return true;
 }
 
@@ -290,7 +290,7 @@ static void notice_pass_on(struct core *core, const struct presence_notice *noti
                               (json_int_t)notice->at));
 }
 
-static char *member(const json_t *message, const char *name)
+static char *message_member(const json_t *message, const char *name)
 {
     return (char *)(guintptr)json_string_value(json_object_get(message, name));
 }
@@ -299,13 +299,13 @@ static void on_notice(struct core *core, const json_t *message, void *data)
 {
     (void)data;
     struct presence_notice notice = {
-        .user = member(message, "user"),
-        .contact = member(message, "contact"),
-        .resource = {.full_jid = member(message, "full_jid"),
+        .user = message_member(message, "user"),
+        .contact = message_member(message, "contact"),
+        .resource = {.full_jid = message_member(message, "full_jid"),
                      .away = json_is_true(json_object_get(message, "away")),
                      .in_call = json_is_true(json_object_get(message, "in_call")),
-                     .caps_node = member(message, "node"),
-                     .caps_ver = member(message, "ver")},
+                     .caps_node = message_member(message, "node"),
+                     .caps_ver = message_member(message, "ver")},
         .available = json_is_true(json_object_get(message, "available")),
         .at = json_integer_value(json_object_get(message, "at"))};
     if (!notice.resource.caps_node || !notice.resource.caps_ver)
@@ -374,7 +374,7 @@ static bool on_error(const struct stanza_context *context)
 
 static void ask_again(struct contact_presence *contact, void *data)
 {
-    enqueue(data, ASK_PRESENCE, &contact->user, contact->jid);
+    question_enqueue(data, ASK_PRESENCE, &contact->user, contact->jid);
 }
 
 static void link_up(struct core *core)
@@ -402,11 +402,11 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void start(struct core *core)
+static void watch_start(struct core *core)
 {
     struct watch *watch = g_new0(struct watch, 1);
     watch->core = core;
-    watch->contacts = contact_presences_new(tell, core, clock_monotonic());
+    watch->contacts = contact_presences_new(contact_tell, core, clock_monotonic());
     g_queue_init(&watch->questions);
     watch->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, watch);
     caps_start();
@@ -414,7 +414,7 @@ static void start(struct core *core)
     bus_subscribe(core, TOPIC, on_notice, NULL);
 }
 
-static void stop(struct core *core)
+static void watch_stop(struct core *core)
 {
     struct watch *watch = part_remove(core, &part);
     g_source_remove(watch->tick);
@@ -437,4 +437,4 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_watch = {
-    .name = "watch", .stanzas = stanzas, .part = &part, .start = start, .stop = stop};
+    .name = "watch", .stanzas = stanzas, .part = &part, .start = watch_start, .stop = watch_stop};

@@ -347,7 +347,7 @@ static unsigned nodes_of(GHashTable *set)
 }
 
 /* Takes JOB. A resource that went away meanwhile is told once too often at worst. */
-static void watch(struct job *job, unsigned wanted)
+static void watcher_set(struct job *job, unsigned wanted)
 {
     struct watcher *watcher = watcher_find(job->user, job->jid);
     if (!watcher && wanted)
@@ -366,7 +366,7 @@ static void caps_found(GHashTable *set, void *data)
 {
     struct job *job = data;
     if (set && job->core->archive)
-        watch(job, nodes_of(set));
+        watcher_set(job, nodes_of(set));
     else
         job_free(job);
 }
@@ -403,7 +403,8 @@ static bool is_usable(const struct caps *caps)
            strlen(caps->hash) <= CAPS_HASH_MAX;
 }
 
-static void available(const struct stanza_context *context, const struct presence_stanza *presence)
+static void watcher_seen(const struct stanza_context *context,
+                         const struct presence_stanza *presence)
 {
     const struct watcher *known = watcher_find(context->to_bare, context->from);
     if (!is_usable(&presence->caps)) {
@@ -430,7 +431,7 @@ static void on_presence(const struct stanza_context *context)
     if (!presence_parse(context->stanza, &presence))
         return;
     if (presence.type == PRESENCE_AVAILABLE && strchr(context->from, '/'))
-        available(context, &presence);
+        watcher_seen(context, &presence);
     else if (presence.type == PRESENCE_UNAVAILABLE || presence.type == PRESENCE_ERROR ||
              presence.type == PRESENCE_UNSUBSCRIBE)
         watchers_remove(context->to_bare, context->from);
@@ -438,14 +439,14 @@ static void on_presence(const struct stanza_context *context)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void pep_start(struct core *core)
 {
     (void)core;
     watchers_start();
     pep.busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-static void stop(struct core *core)
+static void pep_stop(struct core *core)
 {
     (void)core;
     watchers_stop();
@@ -469,4 +470,4 @@ static const struct stanza_handler stanzas[] = {
 static const struct part part = {.name = "pep", .link_down = link_down};
 
 const struct feature feature_pep = {
-    .name = "pep", .part = &part, .stanzas = stanzas, .start = start, .stop = stop};
+    .name = "pep", .part = &part, .stanzas = stanzas, .start = pep_start, .stop = pep_stop};

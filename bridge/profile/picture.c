@@ -184,7 +184,7 @@ struct refusal {
     enum error_code error;
 };
 
-static void refuse(void *data)
+static void job_refuse(void *data)
 {
     g_autofree struct refusal *refusal = data;
     refusal->done(NULL, refusal->error, refusal->data);
@@ -219,7 +219,7 @@ void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_do
     if (objection != ERROR_NONE) {
         struct refusal *refusal = g_new(struct refusal, 1);
         *refusal = (struct refusal){done, data, objection};
-        loop_defer(refuse, refusal);
+        loop_defer(job_refuse, refusal);
         return;
     }
     struct job *job = g_new0(struct job, 1);

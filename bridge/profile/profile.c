@@ -18,7 +18,8 @@
 #define PROFILE_TOPIC "profile"
 
 /* The User object USER, which TEXT is too, is ACCOUNT's now. */
-static void show(struct core *core, struct account *account, const json_t *user, const char *text)
+static void profile_show(struct core *core, struct account *account, const json_t *user,
+                         const char *text)
 {
     struct account_row row = {.id = account->id,
                               .jid = account->jid,
@@ -39,7 +40,7 @@ void profile_changed(struct request *request, const struct change_result *result
     struct core *core = request->core;
     if (result->outcome != OUTCOME_DONE || !result->text || !core->archive)
         return;
-    show(core, request->account, result->json, result->text);
+    profile_show(core, request->account, result->json, result->text);
     bus_publish(core, PROFILE_TOPIC, json_deep_copy(result->json));
 }
 
@@ -62,7 +63,7 @@ static void changed_elsewhere(struct core *core, const json_t *message, void *da
     if (!account || !account->hosted || !core->archive)
         return;
     char *user = json_dumps(message, JSON_COMPACT);
-    show(core, account, message, user);
+    profile_show(core, account, message, user);
     free(user);
 }
 
@@ -95,7 +96,7 @@ void profile_names_clear(struct profile_names *names)
     *names = (struct profile_names){0};
 }
 
-static char *base64(GBytes *bytes)
+static char *bytes_base64(GBytes *bytes)
 {
     gsize length = 0;
     const guchar *data = g_bytes_get_data(bytes, &length);
@@ -104,8 +105,8 @@ static char *base64(GBytes *bytes)
 
 void picture_store(struct core *core, const struct picture *picture, archive_done done, void *data)
 {
-    g_autofree char *image = base64(picture->image);
-    g_autofree char *png = base64(picture->png);
+    g_autofree char *image = bytes_base64(picture->image);
+    g_autofree char *png = bytes_base64(picture->png);
     char width[16];
     char height[16];
     g_snprintf(width, sizeof width, "%d", picture->width);

@@ -78,7 +78,7 @@ static struct {
     gint64 wakes; /* when the timer runs */
 } work;
 
-static void wake(gint64 at);
+static void timer_set(gint64 at);
 
 static void remote_profile_free(gpointer data)
 {
@@ -96,7 +96,7 @@ static void fetch_finish(struct profile_fetch *fetch)
     fetch->profile->last = clock_monotonic();
     work.running--;
     if (work.profiles)
-        wake(fetch->profile->last);
+        timer_set(fetch->profile->last);
     account_unref(fetch->account);
     g_free(fetch->hash);
     g_free(fetch->nick);
@@ -106,7 +106,7 @@ static void fetch_finish(struct profile_fetch *fetch)
 
 /* ---- The result ------------------------------------------------------------------------------------ */
 
-static void changed(const struct change_result *result, void *data)
+static void fetch_changed(const struct change_result *result, void *data)
 {
     if (result->error != ERROR_NONE)
         log_info(AREA_STANZA, "peer-profile-lost", "code=%s", error_info(result->error)->code);
@@ -114,7 +114,7 @@ static void changed(const struct change_result *result, void *data)
 }
 
 /* Stores what is known now. HAS_PICTURE: fetch->picture was stored. */
-static void conclude(struct profile_fetch *fetch, bool has_picture)
+static void fetch_conclude(struct profile_fetch *fetch, bool has_picture)
 {
     if (!fetch->core->archive) {
         fetch_finish(fetch);
@@ -132,7 +132,8 @@ static void conclude(struct profile_fetch *fetch, bool has_picture)
         json_object_set_new(arguments, "nick", json_string(fetch->nick));
     if (fetch->full_name)
         json_object_set_new(arguments, "full_name", json_string(fetch->full_name));
-    change_submit(fetch->core, "remote_profile", &fetch->account->id, arguments, changed, fetch);
+    change_submit(fetch->core, "remote_profile", &fetch->account->id, arguments, fetch_changed,
+                  fetch);
 }
 
 /* The picture that was announced could not be had: the one that is known stays. Names are taken all
@@ -141,33 +142,33 @@ static void give_up(struct profile_fetch *fetch)
 {
     g_clear_pointer(&fetch->hash, g_free);
     if (fetch->nick || fetch->full_name)
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
     else
         fetch_finish(fetch);
 }
 
 /* ---- Fetching -------------------------------------------------------------------------------------- */
 
-static void stored(const struct rows *rows, enum error_code error, void *data)
+static void picture_stored(const struct rows *rows, enum error_code error, void *data)
 {
     struct profile_fetch *fetch = data;
     (void)rows;
     if (error == ERROR_NONE)
-        conclude(fetch, true);
+        fetch_conclude(fetch, true);
     else
         give_up(fetch);
 }
 
-static void made(const struct picture *picture, enum error_code error, void *data)
+static void picture_made(const struct picture *picture, enum error_code error, void *data)
 {
     struct profile_fetch *fetch = data;
     if (error == ERROR_UNPROCESSABLE && fetch->core->archive) {
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
     } else if (!picture || !fetch->core->archive) {
         give_up(fetch);
     } else {
         g_strlcpy(fetch->picture, picture->hash, sizeof fetch->picture);
-        picture_store(fetch->core, picture, stored, fetch);
+        picture_store(fetch->core, picture, picture_stored, fetch);
     }
 }
 
@@ -178,7 +179,7 @@ static void take_picture(struct profile_fetch *fetch, const char *base64)
     g_autofree guchar *data =
         base64 && strlen(base64) <= 2 * PICTURE_MAX ? g_base64_decode(base64, &length) : NULL;
     if (!data || length == 0 || length > PICTURE_MAX) {
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
         return;
     }
     g_autoptr(GBytes) bytes = g_bytes_new_take(g_steal_pointer(&data), length);
@@ -188,7 +189,7 @@ static void take_picture(struct profile_fetch *fetch, const char *base64)
     const char *at = strchr(fetch->profile->jid, '@');
     struct picture_origin origin = {at ? at + 1 : fetch->profile->jid, true};
     if (g_ascii_strcasecmp(hash, fetch->hash) == 0)
-        picture_make(bytes, &origin, made, fetch);
+        picture_make(bytes, &origin, picture_made, fetch);
     else
         give_up(fetch); /* it has just changed perhaps */
 }
@@ -227,7 +228,7 @@ static void card_came(xmpp_stanza_t *answer, void *data)
     if (*fetch->hash && read)
         take_picture(fetch, card.photo);
     else
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
 }
 
 static void data_came(xmpp_stanza_t *answer, void *data)
@@ -240,7 +241,7 @@ static void data_came(xmpp_stanza_t *answer, void *data)
              strcmp(item.node, NS_AVATAR_DATA) == 0)
         take_picture(fetch, avatar_data_parse(item.payload));
     else
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
 }
 
 static void fetch_ask(struct profile_fetch *fetch)
@@ -284,7 +285,7 @@ static void wanted_read(const struct rows *rows, enum error_code error, void *da
     if (fetch->hash && (*fetch->hash || !fetch->event))
         fetch_ask(fetch);
     else if (fetch->hash || fetch->nick || new_here)
-        conclude(fetch, false);
+        fetch_conclude(fetch, false);
     else
         fetch_finish(fetch);
 }
@@ -355,12 +356,12 @@ static gboolean on_timer(gpointer data)
     work.timer = 0;
     gint64 next = work.core->archive ? fetch_due(now) : G_MAXINT64;
     if (next < G_MAXINT64)
-        wake(next);
+        timer_set(next);
     return G_SOURCE_REMOVE;
 }
 
 /* Has on_timer called at AT or before, but not at once: more may come. */
-static void wake(gint64 at)
+static void timer_set(gint64 at)
 {
     gint64 now = clock_monotonic();
     at = MAX(at, now + GATHER);
@@ -386,7 +387,7 @@ static struct remote_profile *announcer_of(const struct stanza_context *context)
     }
     g_free(profile->user);
     profile->user = g_strdup(context->to_bare);
-    wake(0);
+    timer_set(0);
     return profile;
 }
 
@@ -446,13 +447,13 @@ static void on_event(const struct stanza_context *context)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void profiles_start(struct core *core)
 {
     work.core = core;
     work.profiles = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, remote_profile_free);
 }
 
-static void stop(struct core *core)
+static void profiles_stop(struct core *core)
 {
     (void)core;
     if (work.timer)
@@ -470,4 +471,4 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_remote_profile = {
-    .name = "peer", .stanzas = stanzas, .start = start, .stop = stop};
+    .name = "peer", .stanzas = stanzas, .start = profiles_start, .stop = profiles_stop};

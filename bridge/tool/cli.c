@@ -94,7 +94,7 @@ static const struct option long_options[] = {
     {"revoke", required_argument, NULL, OPTION_TOKEN + REVOKE},
     {NULL, 0, NULL, 0}};
 
-static void describe(struct cli_text *ret_text)
+static void text_fill(struct cli_text *ret_text)
 {
     static struct cli_command texts[G_N_ELEMENTS(commands)];
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
@@ -220,7 +220,7 @@ static const char *long_name(int value)
 static int print_usage(void)
 {
     struct cli_text text;
-    describe(&text);
+    text_fill(&text);
     cli_print_help(stdout, &text);
     return EXIT_SUCCESS;
 }
@@ -295,7 +295,7 @@ static void print_description(char *(*describe_api)(const struct operation *cons
 static int print_something(const char *option)
 {
     struct cli_text text;
-    describe(&text);
+    text_fill(&text);
     if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
         cli_print_help(stdout, &text);
     else if (strcmp(option, "--version") == 0)
@@ -315,7 +315,7 @@ static int print_something(const char *option)
     return EXIT_SUCCESS;
 }
 
-static int dispatch(int argc, char **argv, int (*serve)(const struct options *options))
+static int command_run(int argc, char **argv, int (*serve)(const struct options *options))
 {
     if (argc < 2)
         return usage_error("which command?");
@@ -333,7 +333,7 @@ static int dispatch(int argc, char **argv, int (*serve)(const struct options *op
 
 int cli_run(int argc, char **argv, int (*serve)(const struct options *options))
 {
-    int status = dispatch(argc, argv, serve);
+    int status = command_run(argc, argv, serve);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "trestle: standard output: %s\n", g_strerror(errno));
         return EXIT_FAILURE;

@@ -14,7 +14,8 @@
 #define DEFAULT_PORT 6379
 
 /* What Redis says to COMMAND, or NULL with *ret_problem (caller frees). */
-static bool ask(redisContext *redis, const char *command, const char *word, char **ret_problem)
+static bool redis_ask(redisContext *redis, const char *command, const char *word,
+                      char **ret_problem)
 {
     redisReply *reply =
         word ? redisCommand(redis, "%s %s", command, word) : redisCommand(redis, command);
@@ -47,8 +48,8 @@ void doctor_check_cluster(struct doctor *doctor)
             redis ? redis->errstr : "no memory");
     } else {
         redisSetTimeout(redis, timeout);
-        bool good = (!password || !*password || ask(redis, "AUTH", password, &problem)) &&
-                    ask(redis, "PING", NULL, &problem);
+        bool good = (!password || !*password || redis_ask(redis, "AUTH", password, &problem)) &&
+                    redis_ask(redis, "PING", NULL, &problem);
         if (good)
             doctor_say(doctor, VERDICT_OK, PART, "answers on port %d", port);
         else

@@ -41,7 +41,7 @@ struct probe {
     char *ping_error; /* defined condition, NULL for a result */
 };
 
-static const char *attribute(const XML_Char **attributes, const char *name)
+static const char *attribute_find(const XML_Char **attributes, const char *name)
 {
     for (size_t i = 0; attributes[i]; i += 2) {
         if (strcmp(attributes[i], name) == 0)
@@ -59,10 +59,10 @@ static void send_text(struct probe *probe, const char *text)
 
 static void refuse_stanza(struct probe *probe, const char *name, const XML_Char **attributes)
 {
-    const char *type = attribute(attributes, "type");
-    const char *from = attribute(attributes, "from");
-    const char *to = attribute(attributes, "to");
-    const char *id = attribute(attributes, "id");
+    const char *type = attribute_find(attributes, "type");
+    const char *from = attribute_find(attributes, "from");
+    const char *to = attribute_find(attributes, "to");
+    const char *id = attribute_find(attributes, "id");
     bool request = g_strcmp0(type, "get") == 0 || g_strcmp0(type, "set") == 0;
     bool wanted = strcmp(name, "iq") == 0
                       ? request
@@ -90,8 +90,9 @@ static void start_top_level(struct probe *probe, const XML_Char *name, const XML
     if (strcmp(local, "handshake") == 0) {
         probe->accepted = true;
     } else if (iq && probe->ping_id &&
-               g_strcmp0(attribute(attributes, "id"), probe->ping_id) == 0 &&
-               g_strcmp0(attribute(attributes, "from"), probe->options->xmpp_server_domain) == 0) {
+               g_strcmp0(attribute_find(attributes, "id"), probe->ping_id) == 0 &&
+               g_strcmp0(attribute_find(attributes, "from"), probe->options->xmpp_server_domain) ==
+                   0) {
         probe->answered = true;
         probe->in_answer = true;
     } else {
@@ -111,7 +112,7 @@ static void start_element(void *data, const XML_Char *name, const XML_Char **att
 {
     struct probe *probe = data;
     if (probe->depth == 0)
-        probe->stream_id = g_strdup(attribute(attributes, "id"));
+        probe->stream_id = g_strdup(attribute_find(attributes, "id"));
     else if (probe->depth == 1)
         start_top_level(probe, name, attributes);
     else if (probe->in_error)

@@ -24,8 +24,8 @@ struct sign_in {
     char *cursor; /* to resume from, or NULL */
 };
 
-static void refuse(struct ws_socket *socket, const char *id, enum error_code code,
-                   const char *detail)
+static void sign_in_refuse(struct ws_socket *socket, const char *id, enum error_code code,
+                           const char *detail)
 {
     socket_fail(socket, id, code, detail, NULL);
     if (code == ERROR_UNAVAILABLE || code == ERROR_RATE_LIMITED)
@@ -71,21 +71,21 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
                            const char *cursor, const char *id)
 {
     if (session->scopes) {
-        refuse(socket, id, ERROR_UNAUTHENTICATED, "a server key makes tickets for sockets");
+        sign_in_refuse(socket, id, ERROR_UNAUTHENTICATED, "a server key makes tickets for sockets");
         return;
     }
     if (session->grant.expires <= clock_wall()) {
-        refuse(socket, id, ERROR_UNAUTHENTICATED, "the token has expired");
+        sign_in_refuse(socket, id, ERROR_UNAUTHENTICATED, "the token has expired");
         return;
     }
     if (socket_is_one_too_many(socket, session->account)) {
         metric_add(METRIC_WS_REFUSED, 1);
-        refuse(socket, id, ERROR_RATE_LIMITED, "too many of your sockets are open already");
+        sign_in_refuse(socket, id, ERROR_RATE_LIMITED, "too many of your sockets are open already");
         return;
     }
     if (!command_take(socket, session->account, LIMIT_FRAMES) ||
         (cursor && !command_take(socket, session->account, LIMIT_REQUESTS))) {
-        refuse(socket, id, ERROR_RATE_LIMITED, "signing in too often");
+        sign_in_refuse(socket, id, ERROR_RATE_LIMITED, "signing in too often");
         return;
     }
     socket_open(socket, session->account, &session->grant);
@@ -104,7 +104,7 @@ static void signed_in(const struct session *session, const struct sign_in_proble
         if (session)
             accept_session(socket, session, sign_in->cursor, sign_in->id);
         else
-            refuse(socket, sign_in->id, problem->code, problem->detail);
+            sign_in_refuse(socket, sign_in->id, problem->code, problem->detail);
         socket_resume_reading(socket, PAUSE_SIGN_IN);
     }
     g_free(sign_in->id);
@@ -127,7 +127,7 @@ void auth_begin(struct ws_socket *socket, const struct credentials *credentials,
     struct core *core = socket->server->core;
     struct session session;
     if (strlen(credentials->token) > TOKEN_MAX) {
-        refuse(socket, id, ERROR_UNAUTHENTICATED, "the token is too long");
+        sign_in_refuse(socket, id, ERROR_UNAUTHENTICATED, "the token is too long");
         return;
     }
     if (session_lookup(core->sessions, credentials, &session)) {
@@ -155,7 +155,7 @@ static void send_renewed(struct ws_socket *socket, const char *id)
                       &(struct dialect_frame){.type = "ack", .id = id, .payload = payload.data});
 }
 
-static void renew(struct ws_socket *socket, const struct session *session, const char *id)
+static void sign_in_renew(struct ws_socket *socket, const struct session *session, const char *id)
 {
     if (session->scopes || session->account != socket->subscriber.account) {
         socket_fail(socket, id, ERROR_FORBIDDEN, "the token is another user's", NULL);
@@ -166,13 +166,13 @@ static void renew(struct ws_socket *socket, const struct session *session, const
         send_renewed(socket, id);
 }
 
-static void renewed(const struct session *session, const struct sign_in_problem *problem,
-                    void *data)
+static void sign_in_renewed(const struct session *session, const struct sign_in_problem *problem,
+                            void *data)
 {
     struct sign_in *sign_in = data;
     struct ws_socket *socket = sign_in->socket;
     if (socket->state == SOCKET_OPEN && session)
-        renew(socket, session, sign_in->id);
+        sign_in_renew(socket, session, sign_in->id);
     else if (socket->state == SOCKET_OPEN)
         socket_fail(socket, sign_in->id, problem->code, problem->detail, NULL);
     g_free(sign_in->id);
@@ -189,9 +189,9 @@ void auth_renew(struct ws_socket *socket, const char *token, const char *id)
     if (strlen(token) > TOKEN_MAX) {
         socket_fail(socket, id, ERROR_UNAUTHENTICATED, "the token is too long", NULL);
     } else if (session_lookup(core->sessions, &credentials, &session)) {
-        renew(socket, &session, id);
+        sign_in_renew(socket, &session, id);
     } else {
         socket_command_begins(socket);
-        session_sign_in(core->sessions, &credentials, renewed, sign_in_new(socket, id));
+        session_sign_in(core->sessions, &credentials, sign_in_renewed, sign_in_new(socket, id));
     }
 }

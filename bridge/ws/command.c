@@ -48,18 +48,18 @@ bool command_take(const struct ws_socket *socket, const struct account *account,
 }
 
 /* A frame that no other limit counts costs as much as one that is worth something. */
-static void bill(struct ws_socket *socket)
+static void frame_bill(struct ws_socket *socket)
 {
     if (socket->state == SOCKET_OPEN &&
         !command_take(socket, socket->subscriber.account, LIMIT_FRAMES))
         socket_close(socket, CLOSE_POLICY, "too many frames that are refused or mean nothing");
 }
 
-static void refuse(struct ws_socket *socket, const char *id, enum error_code code,
-                   const char *detail, const char *pointer)
+static void frame_refuse(struct ws_socket *socket, const char *id, enum error_code code,
+                         const char *detail, const char *pointer)
 {
     socket_fail(socket, id, code, detail, pointer);
-    bill(socket);
+    frame_bill(socket);
 }
 
 /* Commands of the socket itself -------------------------------------------------------------- */
@@ -89,9 +89,9 @@ static void handle_auth(struct ws_socket *socket, const char *id, const struct f
     if (socket->state == SOCKET_GREETING)
         auth_begin(socket, &credentials, cursor, id);
     else if (cursor)
-        refuse(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
+        frame_refuse(socket, id, ERROR_CONFLICT, "already signed in: send resume", NULL);
     else if (!command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
-        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
+        frame_refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
     else
         auth_renew(socket, token, id);
 }
@@ -100,7 +100,7 @@ static void handle_ping(struct ws_socket *socket, const char *id, const struct f
 {
     (void)values;
     socket_send_frame(socket, &(struct dialect_frame){.type = "pong", .id = id});
-    bill(socket);
+    frame_bill(socket);
 }
 
 static void handle_resume(struct ws_socket *socket, const char *id,
@@ -109,7 +109,7 @@ static void handle_resume(struct ws_socket *socket, const char *id,
     if (command_take(socket, socket->subscriber.account, LIMIT_REQUESTS))
         replay_begin(socket, field_value(resume_fields, values, "cursor")->text, id);
     else
-        refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
+        frame_refuse(socket, id, ERROR_RATE_LIMITED, NULL, NULL);
 }
 
 static const struct command_builtin builtins[] = {
@@ -149,7 +149,7 @@ static bool check_fields(struct ws_socket *socket, const struct envelope *envelo
         return true;
     if (envelope->spelling)
         spelling_point(envelope->spelling, envelope->payload, &problem);
-    refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+    frame_refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return false;
 }
 
@@ -205,7 +205,7 @@ static void transport_fail(struct request *request, enum error_code code, struct
         send_problem(command, problem->data);
     buffer_clear(problem);
     if (code == ERROR_RATE_LIMITED)
-        bill(command->socket);
+        frame_bill(command->socket);
     command_free(command);
 }
 
@@ -334,7 +334,7 @@ static const char *read_envelope(json_t *frame, struct envelope *envelope, const
 }
 
 /* From the client's words to ours. False after an error frame. */
-static bool translate(struct ws_socket *socket, struct envelope *envelope)
+static bool envelope_translate(struct ws_socket *socket, struct envelope *envelope)
 {
     struct field_problem problem;
     const struct account *caller = socket->subscriber.account;
@@ -346,13 +346,13 @@ static bool translate(struct ws_socket *socket, struct envelope *envelope)
     envelope->type = envelope->spelling->command;
     envelope->native = spelling_translate(envelope->spelling, caller, envelope->payload, &problem);
     if (!envelope->native)
-        refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
+        frame_refuse(socket, envelope->id, problem.code, problem.detail, problem.pointer);
     return envelope->native != NULL;
 }
 
-static void dispatch(struct ws_socket *socket, struct envelope *envelope)
+static void envelope_dispatch(struct ws_socket *socket, struct envelope *envelope)
 {
-    if (!translate(socket, envelope))
+    if (!envelope_translate(socket, envelope))
         return;
     const struct command_builtin *builtin = find_builtin(envelope->type);
     const struct operation *operation =
@@ -364,7 +364,8 @@ static void dispatch(struct ws_socket *socket, struct envelope *envelope)
     } else if (operation) {
         begin_operation(socket, envelope, operation);
     } else {
-        refuse(socket, envelope->id, ERROR_UNPROCESSABLE, "there is no such command", "/type");
+        frame_refuse(socket, envelope->id, ERROR_UNPROCESSABLE, "there is no such command",
+                     "/type");
     }
 }
 
@@ -382,15 +383,15 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     const char *detail, *pointer;
     struct envelope envelope = {0};
     if (!body_parse(text, length, &frame, &code, &detail)) {
-        refuse(socket, NULL, code, detail, NULL);
+        frame_refuse(socket, NULL, code, detail, NULL);
         insist_on_auth(socket);
         return;
     }
     detail = read_envelope(frame, &envelope, &pointer);
     if (detail)
-        refuse(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
+        frame_refuse(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
     else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
-        dispatch(socket, &envelope);
+        envelope_dispatch(socket, &envelope);
     else
         socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
     insist_on_auth(socket);

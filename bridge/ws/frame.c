@@ -100,7 +100,7 @@ bool frame_reader_is_idle(const struct frame_reader *reader)
            reader->taken == reader->accounted;
 }
 
-static enum frame_result fault(struct frame *ret_frame, enum close_code code)
+static enum frame_result frame_fault(struct frame *ret_frame, enum close_code code)
 {
     ret_frame->close = code;
     return FRAME_FAULT;
@@ -199,7 +199,7 @@ static enum frame_result control_ends(struct frame_reader *reader, unsigned opco
     if (opcode == FRAME_CLOSE) {
         enum close_code code = read_close(reader, ret_frame);
         if (code != CLOSE_NONE)
-            return fault(ret_frame, code);
+            return frame_fault(ret_frame, code);
     }
     return FRAME_READY;
 }
@@ -208,7 +208,7 @@ static enum frame_result message_ends(struct frame_reader *reader, const char *d
                                       struct frame *ret_frame)
 {
     if (!is_utf8(data, length))
-        return fault(ret_frame, CLOSE_BAD_TEXT);
+        return frame_fault(ret_frame, CLOSE_BAD_TEXT);
     reader->in_message = false;
     reader->delivered = true;
     *ret_frame = (struct frame){.opcode = FRAME_TEXT, .data = data, .length = length};
@@ -245,11 +245,11 @@ enum frame_result frame_reader_next(struct frame_reader *reader, const struct fr
         if (received == WSLAY_ERR_WANT_READ)
             return FRAME_NEED_MORE;
         if (received < 0)
-            return fault(ret_frame, CLOSE_PROTOCOL);
+            return frame_fault(ret_frame, CLOSE_PROTOCOL);
         if (!reader->in_frame) {
             enum close_code code = frame_begins(reader, limits, &part);
             if (code != CLOSE_NONE)
-                return fault(ret_frame, code);
+                return frame_fault(ret_frame, code);
         }
         reader->frame_seen += part.data_length;
         reader->accounted += part.data_length;

@@ -12,12 +12,12 @@
 #define CAPACITY_FIRST 4
 #define FRAMES_PER_WRITE 256
 
-static gsize weight(GBytes *bytes)
+static gsize frame_weight(GBytes *bytes)
 {
     return g_bytes_get_size(bytes) + OUTPUT_OVERHEAD;
 }
 
-static void release(struct output *output)
+static void output_release(struct output *output)
 {
     g_free(output->items);
     *output = (struct output){0};
@@ -27,12 +27,12 @@ void output_clear(struct output *output)
 {
     for (guint32 i = 0; i < output->count; i++)
         g_bytes_unref(output->items[output->first + i].bytes);
-    release(output);
+    output_release(output);
 }
 
 bool output_fits(const struct output *output, GBytes *bytes, gsize ceiling)
 {
-    return output->count == 0 || output->bytes + weight(bytes) <= ceiling;
+    return output->count == 0 || output->bytes + frame_weight(bytes) <= ceiling;
 }
 
 static void make_room(struct output *output)
@@ -54,12 +54,12 @@ void output_push(struct output *output, GBytes *bytes, gint64 position)
     make_room(output);
     output->items[output->first + output->count++] =
         (struct output_item){.bytes = g_bytes_ref(bytes), .position = position};
-    output->bytes += weight(bytes);
+    output->bytes += frame_weight(bytes);
     metric_add(METRIC_WS_FRAMES_OUT, 1);
 }
 
 /* Keeps the items for which KEEP holds, and the first one if it is written in part. */
-static void filter(struct output *output, bool (*keep)(const struct output_item *item))
+static void output_filter(struct output *output, bool (*keep)(const struct output_item *item))
 {
     guint32 kept = 0;
     for (guint32 i = 0; i < output->count; i++) {
@@ -68,7 +68,7 @@ static void filter(struct output *output, bool (*keep)(const struct output_item 
             output->items[output->first + kept++] = item;
             continue;
         }
-        output->bytes -= weight(item.bytes);
+        output->bytes -= frame_weight(item.bytes);
         g_bytes_unref(item.bytes);
     }
     output->count = kept;
@@ -87,12 +87,12 @@ static bool is_nothing(const struct output_item *item)
 
 void output_drop_ephemeral(struct output *output)
 {
-    filter(output, is_lasting);
+    output_filter(output, is_lasting);
 }
 
 void output_drop_all(struct output *output)
 {
-    filter(output, is_nothing);
+    output_filter(output, is_nothing);
 }
 
 void output_forget_positions(struct output *output)
@@ -104,7 +104,7 @@ void output_forget_positions(struct output *output)
     }
 }
 
-static void consume(struct output *output, gsize length, gint64 *ret_position)
+static void output_consume(struct output *output, gsize length, gint64 *ret_position)
 {
     while (length > 0) {
         struct output_item *item = &output->items[output->first];
@@ -116,7 +116,7 @@ static void consume(struct output *output, gsize length, gint64 *ret_position)
             return;
         }
         length -= rest;
-        output->bytes -= weight(item->bytes);
+        output->bytes -= frame_weight(item->bytes);
         g_bytes_unref(item->bytes);
         output->written = 0;
         output->first++;
@@ -147,9 +147,9 @@ enum output_result output_write(struct output *output, int fd, gint64 *ret_posit
         return OUTPUT_BLOCKED;
     if (written < 0)
         return OUTPUT_FAILED;
-    consume(output, (gsize)written, ret_position);
+    output_consume(output, (gsize)written, ret_position);
     if (output->count > 0)
         return OUTPUT_BLOCKED;
-    release(output);
+    output_release(output);
     return OUTPUT_EMPTY;
 }

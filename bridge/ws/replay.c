@@ -41,7 +41,7 @@ static void free_replay(struct replay *replay)
 
 /* Sending may close a slow reader, which cancels the replay: whoever sends its last frames detaches
  * it first. Memory goes at once, or with the read's callback. Returns what was held back. */
-static GPtrArray *detach(struct replay *replay)
+static GPtrArray *replay_detach(struct replay *replay)
 {
     GPtrArray *held = g_steal_pointer(&replay->held);
     replay->socket->replay = NULL;
@@ -54,7 +54,7 @@ static GPtrArray *detach(struct replay *replay)
 void replay_cancel(struct ws_socket *socket)
 {
     if (socket->replay)
-        g_ptr_array_unref(detach(socket->replay));
+        g_ptr_array_unref(replay_detach(socket->replay));
 }
 
 static void send_cursor_frame(struct ws_socket *socket, struct dialect_frame frame, gint64 position,
@@ -108,7 +108,7 @@ void replay_hold(struct ws_socket *socket, struct event *event)
     }
     /* Too far behind: this event is the newest of those that the client has to fetch. */
     g_autofree char *id = g_steal_pointer(&replay->id);
-    g_ptr_array_unref(detach(replay));
+    g_ptr_array_unref(replay_detach(replay));
     send_resync(socket, id, event->position);
 }
 
@@ -120,13 +120,13 @@ void replay_missed(struct ws_socket *socket, gint64 position)
 }
 
 /* Everything missed is queued: what was held back follows, and live events flow again. */
-static void finish(struct replay *replay)
+static void replay_finish(struct replay *replay)
 {
     struct ws_socket *socket = replay->socket;
     g_autofree char *id = g_steal_pointer(&replay->id);
     gint64 position = MAX(replay->position, socket->floor);
     guint count = replay->count;
-    g_autoptr(GPtrArray) held = detach(replay);
+    g_autoptr(GPtrArray) held = replay_detach(replay);
     count += send_held(socket, held, &position);
     socket->live_from = position;
     send_cursor_frame(socket, (struct dialect_frame){.type = "resumed", .id = id}, position,
@@ -172,14 +172,14 @@ void replay_feed(struct ws_socket *socket)
     if (replay->more)
         read_on(replay);
     else
-        finish(replay);
+        replay_finish(replay);
 }
 
 static void read_failed(struct replay *replay, const struct resume_result *result)
 {
     struct ws_socket *socket = replay->socket;
     g_autofree char *id = g_steal_pointer(&replay->id);
-    g_autoptr(GPtrArray) held = detach(replay);
+    g_autoptr(GPtrArray) held = replay_detach(replay);
     gint64 ignored;
     if (result->error != ERROR_NONE)
         socket_fail(socket, id, result->error, "what was missed cannot be read now", NULL);

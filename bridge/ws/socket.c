@@ -27,19 +27,19 @@
 #define CLOSE_TIMEOUT (2 * G_USEC_PER_SEC) /* for the peer's part of the closing handshake */
 #define HEARTBEATS_MISSED_MAX 2
 
-static void ready(struct loop_watch *watch, uint32_t events);
-static void deliver(struct subscriber *subscriber, struct event *event);
-static void revoked(struct subscriber *subscriber);
-static void missed(struct subscriber *subscriber, gint64 position);
+static void socket_ready(struct loop_watch *watch, uint32_t events);
+static void subscriber_deliver(struct subscriber *subscriber, struct event *event);
+static void subscriber_revoked(struct subscriber *subscriber);
+static void subscriber_missed(struct subscriber *subscriber, gint64 position);
 static void start_anew(struct subscriber *subscriber, gint64 position);
 
-static gint64 seconds(gint64 count)
+static gint64 in_seconds(gint64 count)
 {
     return count * G_USEC_PER_SEC;
 }
 
 /* The list holds a reference: a socket may be destroyed while it is in it. */
-static void mark(struct ws_socket *socket)
+static void socket_mark(struct ws_socket *socket)
 {
     if (!socket->dirty) {
         socket->dirty = true;
@@ -70,10 +70,10 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
 {
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
-    socket->watch = (struct loop_watch){.fd = fd, .ready = ready};
-    socket->subscriber = (struct subscriber){.deliver = deliver,
-                                             .revoked = revoked,
-                                             .missed = missed,
+    socket->watch = (struct loop_watch){.fd = fd, .ready = socket_ready};
+    socket->subscriber = (struct subscriber){.deliver = subscriber_deliver,
+                                             .revoked = subscriber_revoked,
+                                             .missed = subscriber_missed,
                                              .start_anew = start_anew,
                                              .repeats = dialect && dialect->repeats};
     socket->server = server;
@@ -98,7 +98,7 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     metric_set(METRIC_WS_SOCKETS, server->count);
     socket_count(socket, true);
     set_deadline(socket,
-                 clock_monotonic() + seconds(server->core->options->websocket_auth_timeout));
+                 clock_monotonic() + in_seconds(server->core->options->websocket_auth_timeout));
     return socket;
 }
 
@@ -114,7 +114,7 @@ void socket_unref(struct ws_socket *socket)
         g_free(socket);
 }
 
-static void unsubscribe(struct ws_socket *socket)
+static void socket_unsubscribe(struct ws_socket *socket)
 {
     if (socket->subscribed)
         subscriber_remove(socket->server->core, &socket->subscriber);
@@ -127,7 +127,7 @@ void socket_destroy(struct ws_socket *socket)
     if (socket->state != SOCKET_DEAD)
         loop_remove(&socket->watch);
     socket->state = SOCKET_DEAD;
-    unsubscribe(socket);
+    socket_unsubscribe(socket);
     replay_cancel(socket);
     g_clear_pointer(&socket->reader, frame_reader_free);
     output_clear(&socket->output);
@@ -149,7 +149,7 @@ void socket_kill(struct ws_socket *socket)
         return;
     socket->state = SOCKET_DEAD;
     loop_remove(&socket->watch);
-    mark(socket);
+    socket_mark(socket);
 }
 
 /* Sending ------------------------------------------------------------------------------------ */
@@ -201,7 +201,7 @@ void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position)
         }
     }
     output_push(&socket->output, frame, position);
-    mark(socket);
+    socket_mark(socket);
 }
 
 void socket_send_event(struct ws_socket *socket, struct event *event)
@@ -238,7 +238,7 @@ void socket_fail(struct ws_socket *socket, const char *id, enum error_code code,
                       &(struct dialect_frame){.type = "error", .id = id, .payload = payload.data});
 }
 
-static void deliver(struct subscriber *subscriber, struct event *event)
+static void subscriber_deliver(struct subscriber *subscriber, struct event *event)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
     if (socket->state != SOCKET_OPEN)
@@ -251,7 +251,7 @@ static void deliver(struct subscriber *subscriber, struct event *event)
         socket_send_event(socket, event);
 }
 
-static void revoked(struct subscriber *subscriber)
+static void subscriber_revoked(struct subscriber *subscriber)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
     socket_close(socket, CLOSE_UNAUTHENTICATED, subscriber->why ? subscriber->why : "signed out");
@@ -267,7 +267,7 @@ static void start_anew(struct subscriber *subscriber, gint64 position)
         replay_missed(socket, position);
 }
 
-static void missed(struct subscriber *subscriber, gint64 position)
+static void subscriber_missed(struct subscriber *subscriber, gint64 position)
 {
     struct ws_socket *socket = loop_owner(subscriber, struct ws_socket, subscriber);
     if (socket->state == SOCKET_OPEN)
@@ -300,7 +300,7 @@ void socket_close(struct ws_socket *socket, enum close_code code, const char *re
     socket->pauses = 0;
     set_deadline(socket, clock_monotonic() + CLOSE_TIMEOUT);
     log_debug(AREA_WS, "close", "code=%d", (int)code);
-    mark(socket);
+    socket_mark(socket);
 }
 
 void socket_go_away(struct ws_socket *socket, gint64 until)
@@ -324,7 +324,7 @@ void socket_command_ended(struct ws_socket *socket)
 {
     socket->pending--;
     if (socket->state == SOCKET_OPEN && (socket->pauses & PAUSE_PENDING))
-        mark(socket); /* this may be inside of reading: go on at the turn's end */
+        socket_mark(socket); /* this may be inside of reading: go on at the turn's end */
     if (socket->going_away && socket->pending == 0)
         socket_close(socket, CLOSE_GOING_AWAY, NULL);
 }
@@ -437,7 +437,7 @@ static void update_interest(struct ws_socket *socket)
 void socket_pause(struct ws_socket *socket, enum socket_pause reason)
 {
     socket->pauses |= (guint8)reason;
-    mark(socket);
+    socket_mark(socket);
 }
 
 void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason)
@@ -445,12 +445,12 @@ void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason)
     if (!(socket->pauses & reason))
         return;
     socket->pauses &= (guint8)~reason;
-    mark(socket);
+    socket_mark(socket);
     if (!socket->pauses && socket->reader)
         read_frames(socket);
 }
 
-static void receive(struct ws_socket *socket)
+static void input_receive(struct ws_socket *socket)
 {
     char *input = socket->server->input;
     size_t size = socket->state == SOCKET_GREETING ? SOCKET_GREETING_INPUT : SOCKET_INPUT_SIZE;
@@ -461,15 +461,15 @@ static void receive(struct ws_socket *socket)
         socket_kill(socket);
 }
 
-static void ready(struct loop_watch *watch, uint32_t events)
+static void socket_ready(struct loop_watch *watch, uint32_t events)
 {
     struct ws_socket *socket = loop_owner(watch, struct ws_socket, watch);
     if (events & EPOLLOUT) {
         socket->blocked = false;
-        mark(socket);
+        socket_mark(socket);
     }
     if (events & EPOLLIN)
-        receive(socket);
+        input_receive(socket);
     else if (events & (EPOLLERR | EPOLLHUP))
         socket_kill(socket);
 }
@@ -494,7 +494,7 @@ void socket_flush(struct ws_socket *socket)
     if (socket->state != SOCKET_DEAD && !socket->blocked && socket->output.count > 0)
         write_out(socket);
     if (socket->state == SOCKET_CLOSING) {
-        unsubscribe(socket);
+        socket_unsubscribe(socket);
         if (socket->output.count == 0 && closing_is_over(socket))
             socket_kill(socket);
     }
@@ -511,16 +511,16 @@ void socket_flush(struct ws_socket *socket)
     update_interest(socket);
 }
 
-static void schedule(struct ws_socket *socket)
+static void socket_schedule(struct ws_socket *socket)
 {
     gint64 left = socket->subscriber.grant.expires - clock_wall();
     gint64 now = clock_monotonic();
     set_deadline(socket, left < socket->heartbeat_due - now ? now + left : socket->heartbeat_due);
 }
 
-static void heartbeat(struct ws_socket *socket, gint64 now)
+static void socket_heartbeat(struct ws_socket *socket, gint64 now)
 {
-    gint64 interval = seconds(socket->server->core->options->websocket_heartbeat);
+    gint64 interval = in_seconds(socket->server->core->options->websocket_heartbeat);
     socket->heartbeat_due += interval * ((now - socket->heartbeat_due) / interval + 1);
     if (socket->heard)
         socket->missed = 0;
@@ -549,9 +549,9 @@ static void open_deadline(struct ws_socket *socket)
         return;
     }
     if (now >= socket->heartbeat_due)
-        heartbeat(socket, now);
+        socket_heartbeat(socket, now);
     if (socket->state == SOCKET_OPEN)
-        schedule(socket);
+        socket_schedule(socket);
 }
 
 void socket_deadline(struct ws_socket *socket)
@@ -578,19 +578,19 @@ void socket_deadline(struct ws_socket *socket)
 void socket_renew(struct ws_socket *socket, const struct grant *grant)
 {
     socket->subscriber.grant = *grant;
-    schedule(socket);
+    socket_schedule(socket);
 }
 
 bool socket_is_one_too_many(const struct ws_socket *socket, const struct account *account)
 {
-    return subscriber_is_one_too_many(account, deliver,
+    return subscriber_is_one_too_many(account, subscriber_deliver,
                                       socket->server->core->options->limits_sockets);
 }
 
 void socket_open(struct ws_socket *socket, struct account *account, const struct grant *grant)
 {
     struct core *core = socket->server->core;
-    gint64 interval = seconds(core->options->websocket_heartbeat);
+    gint64 interval = in_seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
     socket_count(socket, false);
     socket->subscriber.grant = *grant;
@@ -600,5 +600,5 @@ void socket_open(struct ws_socket *socket, struct account *account, const struct
     /* Sockets that came in the same moment are pinged at different ones. */
     socket->heartbeat_due =
         clock_monotonic() + interval / 2 + (gint64)(g_random_double() * (double)interval / 2);
-    schedule(socket);
+    socket_schedule(socket);
 }
