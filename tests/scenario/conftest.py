@@ -57,7 +57,7 @@ def running_stack(request):
         yield _running
         _running.stop()
         reports = _running.sanitizer_reports()
-        assert not reports, "the bridge's log has sanitizer reports:\n" + "\n".join(reports)
+        assert not reports, "the bridge's log has what no run may have:\n" + "\n".join(reports)
     except BaseException:
         _running.stop()
         print(f"\nthe stack's logs stay in {_running.dir}", file=sys.stderr)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .inbox import DEADLINE
 from .rest import http_request
-from .stack import TOP
+from .stack import TOP, reports_in
 
 
 def program():
@@ -138,8 +138,7 @@ class Daemon:
             print(f"log of the daemon:\n{self.logged()[-6000:]}")
         ended = self.process.poll()
         self.close()
-        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
-        reports = [line for line in self.logged().splitlines() if any(mark in line for mark in marks)]
+        reports = reports_in(self.logged().splitlines())
         assert not reports, reports
         assert ended in (None, 0), f"the daemon ended with status {ended}; see {self.dir}"
         if not failure[0]:

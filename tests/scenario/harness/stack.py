@@ -19,6 +19,13 @@ def stack_command(*words):
     return done.stdout
 
 
+def reports_in(lines):
+    """The lines of a bridge's log that no run may have: of the sanitizers, and of GLib, which says what its caller
+    does wrong and goes on."""
+    marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "CRITICAL **:", "WARNING **:")
+    return [line for line in lines if any(mark in line for mark in marks)]
+
+
 class Stack:
     """`info` is the object of design: addresses, accounts, secrets, pids."""
 
@@ -101,6 +108,5 @@ class Stack:
         return found
 
     def sanitizer_reports(self):
-        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
         return [line for name, text in self.logs_since({}, sys.maxsize).items()
-                if name.startswith("bridge") for line in text if any(mark in line for mark in marks)]
+                if name.startswith("bridge") for line in reports_in(text)]
