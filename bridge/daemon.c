@@ -31,6 +31,7 @@
 #include "bridge/ws/server.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "bridge/xmpp/link_ping.h"
 
 #define DRAIN_MILLISECONDS 5000
 #define OUTBOX_MILLISECONDS 1000
@@ -342,7 +343,7 @@ struct daemon *daemon_new(const struct options *options, GError **error)
 
 static void features_drain(struct daemon *daemon)
 {
-    PARTS_TELL(&daemon->core, features_drain, &daemon->core);
+    PARTS_TELL(&daemon->core, drain, &daemon->core);
 }
 
 static void part_stopped(void *data)

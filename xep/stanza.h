@@ -61,10 +61,3 @@ xmpp_stanza_t *stanza_reply_result(xmpp_stanza_t *stanza);
 /* TYPE and CONDITION as RFC 6120 section 8.3 spells them; TEXT may be NULL. */
 xmpp_stanza_t *stanza_reply_error(xmpp_stanza_t *stanza, const char *type, const char *condition,
                                   const char *text);
-
-/* Serialises for archives: the root declares its namespace. Characters that XML 1.0 cannot carry
- * become U+FFFD, so the result is always well-formed. The caller frees it with g_free(). */
-char *stanza_to_text(xmpp_stanza_t *stanza, size_t *ret_length);
-/* Serialises for a component stream, whose default namespace is NS_COMPONENT: content that is in
- * NS_CLIENT goes out without a declaration, forwarded NS_CLIENT stanzas deeper inside with one. */
-char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length);

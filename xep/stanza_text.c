@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 
 #define ATTRIBUTES_MAX 256
 

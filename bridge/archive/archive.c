@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-#include "bridge/archive/internal.h"
+#include "bridge/archive/archive_part.h"
+#include "bridge/archive/codec.h"
+#include "bridge/archive/health.h"
+#include "bridge/archive/migrate.h"
+#include "bridge/archive/writer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"

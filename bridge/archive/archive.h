@@ -234,22 +234,3 @@ struct change_write {
 /* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays
  * away for three seconds. */
 void archive_write(struct archive *archive, struct write *write);
-
-void message_write_free(struct message_write *write);
-void mark_write_free(struct mark_write *write);
-void failure_write_free(struct failure_write *write);
-void change_write_free(struct change_write *write);
-
-/* ---- Schema ------------------------------------------------------------------------------------- */
-
-/* The newest schema version this program knows. */
-int schema_version(void);
-
-/* The digest of the set of SQL functions this program needs. */
-const char *schema_functions_digest(void);
-
-/* Brings the database of URI up to date, blocking; prints what it does. False with *error set. */
-bool schema_migrate(const char *uri, GError **error);
-/* Why the tables cannot live in a database of this server version and encoding, or NULL; caller
- * frees. */
-char *schema_server_problem(int version, const char *encoding);

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "bridge/archive/internal.h"
+#include "bridge/archive/archive_part.h"
+#include "bridge/archive/codec.h"
 
 #define HEADER_SIZE 20
 #define PG_EPOCH (G_GINT64_CONSTANT(946684800) * G_USEC_PER_SEC) /* 2000-01-01 */
@@ -28,7 +29,7 @@ void array_begin(struct array *array, enum array_type type)
     array->count = 0;
 }
 
-void array_add(struct array *array, const void *bytes, size_t length)
+static void array_add(struct array *array, const void *bytes, size_t length)
 {
     array->count++;
     put_int32(array->bytes, bytes ? (gint32)length : -1);

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "bridge/archive/internal.h"
+#include "bridge/archive/archive_part.h"
+#include "bridge/archive/health.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libarchive.a
 libarchive_a_SOURCES = \
-  bridge/archive/archive.c bridge/archive/archive.h bridge/archive/internal.h \
-  bridge/archive/codec.c \
-  bridge/archive/health.c \
-  bridge/archive/migrate.c \
+  bridge/archive/archive.c bridge/archive/archive.h bridge/archive/archive_part.h \
+  bridge/archive/codec.c bridge/archive/codec.h \
+  bridge/archive/health.c bridge/archive/health.h \
+  bridge/archive/migrate.c bridge/archive/migrate.h \
   bridge/archive/tool.c bridge/archive/tool.h \
-  bridge/archive/write_kinds.c \
-  bridge/archive/writer.c
+  bridge/archive/write_kinds.c bridge/archive/write_kinds.h \
+  bridge/archive/writer.c bridge/archive/writer.h

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/archive/migrate.h"
 
 #define POSTGRES_MIN 150000
 #define MIGRATION_LOCK "7236185219" /* any fixed number; two migrations never run at once */

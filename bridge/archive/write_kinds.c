@@ -3,7 +3,9 @@
  * functions in sql/function. */
 #include "config.h"
 
-#include "bridge/archive/internal.h"
+#include "bridge/archive/archive_part.h"
+#include "bridge/archive/codec.h"
+#include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 
 static struct message_write *as_message(struct write *write)

@@ -37,9 +37,5 @@ struct options *options_new(void);
 void options_free(struct options *options); /* clears secrets; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_options, options_free)
 
-void options_print_help(FILE *out);   /* trestle --help-options */
-void options_print_sample(FILE *out); /* the sample configuration file */
-void options_print_man(FILE *out);    /* the manual page's CONFIGURATION, roff man macros */
-
 /* A regular file of at most MAXIMUM bytes without NUL, NUL-terminated; caller frees with g_free. */
 char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GError **error);

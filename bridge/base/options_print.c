@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/options.h"
+#include "bridge/base/options_print.h"
 #include "bridge/base/options_table.h"
 #include "bridge/base/text.h"
 

@@ -21,7 +21,9 @@
 #include "bridge/core/outbox.h"
 #include "bridge/loop/redis.h"
 #include "bridge/xmpp/link.h"
+#include "bridge/xmpp/link_ping.h"
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 #define LEASE "link"

@@ -6,6 +6,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/secret.h"
+#include "bridge/archive/write_kinds.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"

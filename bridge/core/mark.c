@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/core.h"

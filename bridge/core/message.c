@@ -6,6 +6,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/limit.h"
+#include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"

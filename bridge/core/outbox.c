@@ -20,6 +20,7 @@
 #include "xep/0203_delay.h"
 #include "xep/message.h"
 #include "xep/presence.h"
+#include "xep/stanza_text.h"
 
 #define PAGE 128        /* rows read at once when catching up */
 #define UNPROVEN_MAX 64 /* stanzas after which a ping is sent without waiting for the tick */

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "bridge/core/request.h"
-#include "bridge/describe/describe_json.h"
+#include "bridge/describe/asyncapi.h"
+#include "bridge/describe/describe.h"
 #include "bridge/describe/schema.h"
 #include "bridge/ws/command.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bridge/core/request.h"
-#include "bridge/describe/describe_json.h"
+#include "bridge/describe/describe.h"
 
 bool describe_is_silent(const struct operation *operation)
 {

@@ -4,13 +4,21 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct operation;
 
 enum describe_form { DESCRIBE_COMPACT, DESCRIBE_READABLE };
 
-/* OpenAPI 3.1 and AsyncAPI 3.0 of OPERATIONS (tables, NULL-terminated), as JSON text. g_free() it.
- */
-char *describe_openapi(const struct operation *const *operations, enum describe_form form);
-char *describe_asyncapi(const struct operation *const *operations, enum describe_form form);
+/* Whether OPERATION answers 204, without a body. */
+bool describe_is_silent(const struct operation *operation);
+
+/* { title, version, description, license } */
+json_t *describe_info(const char *description);
+
+/* { "$ref": FORMAT… } */
+json_t *describe_reference(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Takes DOCUMENT. */
+char *describe_text(json_t *document, enum describe_form form);

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "bridge/core/request.h"
-#include "bridge/describe/describe_json.h"
+#include "bridge/describe/describe.h"
+#include "bridge/describe/openapi.h"
 #include "bridge/describe/schema.h"
 
 #define IN_PARAMETERS (FIELD_IN_PATH | FIELD_IN_QUERY)

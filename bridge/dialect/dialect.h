@@ -53,8 +53,3 @@ size_t dialect_frame_max(const struct dialect_frame *frame);
  * shown. */
 const char *dialect_event_text(const struct dialect *dialect, struct event *event,
                                const char *epoch, size_t *ret_length);
-
-/* The event as { "type": TYPE, "cursor"?, "ts", "payload" }, for dialects with this envelope. */
-void dialect_write_envelope(struct buffer *out, const char *type, const struct event *event,
-                            const char *cursor, const char *payload);
-void dialect_write_native_frame(struct buffer *out, const struct dialect_frame *frame);

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libdialect.a
 libdialect_a_SOURCES = \
   bridge/dialect/dialect.c bridge/dialect/dialect.h \
-  bridge/dialect/native.c \
+  bridge/dialect/native.c bridge/dialect/native.h \
   bridge/dialect/s0.c \
   bridge/dialect/s1.c \
   bridge/dialect/spelling.c bridge/dialect/spelling.h

@@ -4,6 +4,7 @@
 
 #include "bridge/base/json_writer.h"
 #include "bridge/dialect/dialect.h"
+#include "bridge/dialect/native.h"
 
 void dialect_write_envelope(struct buffer *out, const char *type, const struct event *event,
                             const char *cursor, const char *payload)

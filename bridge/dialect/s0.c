@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bridge/dialect/dialect.h"
+#include "bridge/dialect/native.h"
 
 static const char *type_name(enum event_type type)
 {

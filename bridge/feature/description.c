@@ -6,7 +6,9 @@
 
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/describe/asyncapi.h"
 #include "bridge/describe/describe.h"
+#include "bridge/describe/openapi.h"
 
 static char *openapi, *asyncapi; /* made on first use, then kept */
 

@@ -28,6 +28,7 @@
 #include "xep/jid.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
+#include "xep/stanza_text.h"
 #include "xep/visible.h"
 
 #define FOREIGN_ID_MAX 255

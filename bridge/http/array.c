@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/core/field.h"
+#include "bridge/http/array.h"
 #include "bridge/http/exchange.h"
 
 /* Whether one element of an Accept header is meant. */

@@ -14,7 +14,9 @@
 #include "bridge/core/core.h"
 #include "bridge/http/caller.h"
 #include "bridge/http/cookie.h"
+#include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/parameters.h"
 
 bool origin_is_listed(const struct http_server *server, const char *origin)
 {
@@ -37,7 +39,7 @@ bool origin_is_welcome(const struct exchange *exchange)
 }
 
 /* Once origins are listed, the own host is no exception. */
-bool origin_may_use_cookies(const struct exchange *exchange)
+static bool origin_may_use_cookies(const struct exchange *exchange)
 {
     const char *origin = exchange->head.origin;
     if (!origin)

@@ -15,7 +15,14 @@
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
 #include "bridge/core/stream.h"
+#include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/handshake.h"
+#include "bridge/http/parameters.h"
+#include "bridge/http/reply.h"
+#include "bridge/http/server_part.h"
+#include "bridge/http/stream.h"
+#include "bridge/http/upload.h"
 
 /* Bytes of a body that is read only to be ignored. Browsers and proxies write all of it before they
  * read: a connection that ends meanwhile is reset, and takes the answer with it. */
@@ -99,7 +106,7 @@ static bool count_body(struct exchange *exchange, guint64 length)
     return true;
 }
 
-void exchange_destroy(struct exchange *exchange)
+static void exchange_destroy(struct exchange *exchange)
 {
     struct http_server *server = exchange->server;
     exchange_unwatch(exchange);
@@ -221,7 +228,7 @@ static void transport_resume_body(struct request *request)
     upload_resume(exchange_of(request));
 }
 
-void exchange_fail_with(struct exchange *exchange, const struct problem *problem)
+static void exchange_fail_with(struct exchange *exchange, const struct problem *problem)
 {
     if (exchange->code != ERROR_NONE)
         return;

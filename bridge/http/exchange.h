@@ -131,89 +131,21 @@ struct exchange {
     struct limit_state limit;
 };
 
-/* server.c */
-void connection_wait(struct http_server *server, struct connection *connection, enum wait wait);
-void connection_trust(struct http_server *server,
-                      struct connection *connection); /* somebody signed in */
-void server_want_run(struct http_server *server);
-void server_note_starved(struct http_server *server); /* logs at most once a second */
-
-/* exchange.c: what libmicrohttpd calls; the request line comes first. */
+/* What libmicrohttpd calls; the request line comes first. */
 void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result exchange_handle(void *data, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **context);
 void exchange_completed(void *data, struct MHD_Connection *mhd, void **context,
                         enum MHD_RequestTerminationCode code);
-void exchange_destroy(struct exchange *exchange);
 
-/* exchange.c: sets the answer, unless there is one already. */
+/* Sets the answer, unless there is one already. */
 void exchange_fail(struct exchange *exchange, enum error_code code, const char *detail,
                    const char *pointer);
-void exchange_fail_with(struct exchange *exchange, const struct problem *problem);
 
-/* exchange.c: signs in and runs the operation of what is wanted; answers now or later. */
+/* Signs in and runs the operation of what is wanted; answers now or later. */
 void exchange_run(struct exchange *exchange);
 /* Whether a refused request's body is read to its end before the answer is given. */
 bool exchange_is_swallowed(const struct exchange *exchange);
 /* LENGTH bytes of it came. MHD_NO: that is enough. */
 enum MHD_Result exchange_swallow(struct exchange *exchange, size_t length);
-
-/* upload.c. The head of a request with raw_stream is in. */
-enum MHD_Result upload_begin(struct exchange *exchange);
-/* What exchange_handle() gets from then on. */
-enum MHD_Result upload_handle(struct exchange *exchange, const char *bytes, size_t *size);
-/* The handler wants the body, or more of it. */
-void upload_read(struct exchange *exchange, const struct body_reader *reader);
-void upload_resume(struct exchange *exchange);
-/* An answer is there: whether the connection, which waits for it, is to be resumed. */
-bool upload_wakes(struct exchange *exchange);
-/* The connection has gone. */
-void upload_cut(struct exchange *exchange, bool late);
-
-/* parameters.c: decodes what path and query say into exchange->texts. False after exchange_fail. */
-bool parameters_read(struct exchange *exchange);
-/* What the query says for NAME, decoded; NULL: nothing; "" when it cannot be read. The caller's. */
-char *parameter_text(struct MHD_Connection *mhd, const char *name);
-const char *parameter_find(void *data, const struct field *field, size_t *ret_length);
-
-/* array.c: whether a list is to be sent as a bare array. */
-bool array_is_asked(const struct exchange *exchange);
-/* Makes one of the content. The value of the Link header, owned by the caller; NULL: no more pages.
- */
-char *array_unwrap(struct exchange *exchange);
-
-/* stream.c. Streams go with their exchange; stream_free tells the owner if it has not ended it. */
-struct http_stream;
-struct http_stream *stream_new(struct exchange *exchange, const char *content_type,
-                               const struct stream_owner *owner);
-struct stream *stream_base(struct http_stream *stream);
-struct MHD_Response *stream_respond(struct http_stream *stream);
-void stream_cut(struct http_stream *stream);
-void stream_free(struct http_stream *stream);
-void streams_cut(struct http_server *server);
-
-/* stream.c: LEFT, or the end of the stream, when the client hangs up. */
-void exchange_watch(struct exchange *exchange, void (*left)(struct request *request));
-void exchange_unwatch(struct exchange *exchange);
-
-/* reply.c: gives the answer to libmicrohttpd. */
-enum MHD_Result reply_send(struct exchange *exchange);
-enum MHD_Result reply_preflight(struct exchange *exchange);
-/* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the
- * middle of a body. Nothing else may have been written of this answer; the connection must end now.
- */
-void reply_in_the_middle(int fd, enum error_code code, const char *detail);
-
-/* handshake.c */
-bool handshake_is_asked(const struct exchange *exchange);
-void handshake_check(struct exchange *exchange); /* may exchange_fail */
-void handshake_admit(struct exchange *exchange); /* the same; the caller's address is known */
-enum MHD_Result handshake_send(struct exchange *exchange);
-
-/* credentials.c */
-void credentials_find(struct exchange *exchange); /* may exchange_fail */
-bool credentials_csrf_is_right(const struct exchange *exchange, const struct session *session);
-bool origin_is_listed(const struct http_server *server, const char *origin);
-bool origin_is_welcome(const struct exchange *exchange);
-bool origin_may_use_cookies(const struct exchange *exchange);

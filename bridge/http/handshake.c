@@ -11,7 +11,11 @@
 #include <sys/socket.h>
 
 #include "bridge/base/metrics.h"
+#include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/handshake.h"
+#include "bridge/http/parameters.h"
+#include "bridge/http/server_part.h"
 
 #define KEY_LENGTH 24 /* 16 bytes in base64 */
 

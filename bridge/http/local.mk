@@ -2,17 +2,17 @@
 noinst_LIBRARIES += libhttp.a
 libhttp_a_SOURCES = \
   bridge/http/admin.c bridge/http/admin.h \
-  bridge/http/array.c \
+  bridge/http/array.c bridge/http/array.h \
   bridge/http/caller.c bridge/http/caller.h \
   bridge/http/cookie.c bridge/http/cookie.h \
-  bridge/http/credentials.c \
+  bridge/http/credentials.c bridge/http/credentials.h \
   bridge/http/exchange.c bridge/http/exchange.h \
-  bridge/http/handshake.c bridge/http/upgrade.h \
+  bridge/http/handshake.c bridge/http/handshake.h bridge/http/upgrade.h \
   bridge/http/head.c bridge/http/head.h \
   bridge/http/listener.c bridge/http/listener.h \
-  bridge/http/parameters.c \
-  bridge/http/reply.c \
+  bridge/http/parameters.c bridge/http/parameters.h \
+  bridge/http/reply.c bridge/http/reply.h \
   bridge/http/route.c bridge/http/route.h \
-  bridge/http/server.c bridge/http/server.h \
-  bridge/http/stream.c \
-  bridge/http/upload.c
+  bridge/http/server.c bridge/http/server.h bridge/http/server_part.h \
+  bridge/http/stream.c bridge/http/stream.h \
+  bridge/http/upload.c bridge/http/upload.h

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/http/exchange.h"
+#include "bridge/http/parameters.h"
 
 #define NAME_SIZE 32 /* of the name of a parameter, as far as it matters */
 

@@ -7,7 +7,12 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/http/array.h"
+#include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/reply.h"
+#include "bridge/http/server_part.h"
+#include "bridge/http/stream.h"
 
 #define ASKED_HEADERS_MAX 64 /* names in a preflight */
 

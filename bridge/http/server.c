@@ -25,7 +25,10 @@
 #include "bridge/http/caller.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/listener.h"
+#include "bridge/http/reply.h"
 #include "bridge/http/server.h"
+#include "bridge/http/server_part.h"
+#include "bridge/http/stream.h"
 #include "bridge/loop/loop.h"
 
 #define CONNECTION_MEMORY 32768 /* bytes in libmicrohttpd: head of the request and of the reply */

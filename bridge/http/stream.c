@@ -15,6 +15,8 @@
 #include "bridge/core/core.h"
 #include "bridge/core/stream.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/server_part.h"
+#include "bridge/http/stream.h"
 
 #define BLOCK_SIZE 1024 /* bytes that libmicrohttpd keeps for each stream */
 
@@ -33,6 +35,24 @@ struct http_stream {
 static struct http_stream *stream_of(struct stream *stream)
 {
     return (struct http_stream *)(void *)stream; /* its first member */
+}
+
+static void stream_resume(struct http_stream *stream)
+{
+    if (!stream->suspended)
+        return;
+    stream->suspended = false;
+    MHD_resume_connection(stream->exchange->mhd);
+    server_want_run(stream->exchange->server);
+}
+
+static void stream_cut(struct http_stream *stream)
+{
+    stream->cut = true;
+    stream->ended = true;
+    if (stream->exchange->connection)
+        shutdown(stream->exchange->connection->fd, SHUT_RDWR);
+    stream_resume(stream);
 }
 
 /* The client leaves -------------------------------------------------------------------------- */
@@ -68,15 +88,6 @@ void exchange_watch(struct exchange *exchange, void (*left)(struct request *requ
 
 /* Writing ------------------------------------------------------------------------------------ */
 
-static void stream_resume(struct http_stream *stream)
-{
-    if (!stream->suspended)
-        return;
-    stream->suspended = false;
-    MHD_resume_connection(stream->exchange->mhd);
-    server_want_run(stream->exchange->server);
-}
-
 static bool write_text(struct stream *base, const char *bytes, size_t length)
 {
     struct http_stream *stream = stream_of(base);
@@ -91,15 +102,6 @@ static bool write_text(struct stream *base, const char *bytes, size_t length)
     base->waiting += length;
     stream_resume(stream);
     return true;
-}
-
-void stream_cut(struct http_stream *stream)
-{
-    stream->cut = true;
-    stream->ended = true;
-    if (stream->exchange->connection)
-        shutdown(stream->exchange->connection->fd, SHUT_RDWR);
-    stream_resume(stream);
 }
 
 static void http_stream_end(struct stream *base, bool cut)

@@ -8,6 +8,9 @@
 #include "config.h"
 
 #include "bridge/http/exchange.h"
+#include "bridge/http/reply.h"
+#include "bridge/http/server_part.h"
+#include "bridge/http/upload.h"
 
 static void await_pieces(struct exchange *exchange)
 {

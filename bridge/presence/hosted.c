@@ -11,6 +11,7 @@
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 
 #define CALLS_MAX 1000 /* that wait; each holds a whole request */
 

@@ -171,6 +171,13 @@ void user_presence_changed(struct core *core, struct account *account)
         user_presence_refresh(user_presences_of(core), presence);
 }
 
+/* Who may see USER, or be seen, may have changed: it is read anew, soon. */
+static void user_presence_reload(struct core *core, const struct uuid *user)
+{
+    if (user_presences_of(core) && user_presence_find(user_presences_of(core), user))
+        partners_want(user_presences_of(core), user, RELOAD_DELAY);
+}
+
 /* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and
  * those of whoever becomes a partner, may be anywhere. */
 static void on_related(struct core *core, const struct uuid *user)

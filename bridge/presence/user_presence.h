@@ -18,9 +18,6 @@ struct user_presences *user_presences_of(const struct core *core);
 /* ACCOUNT came online, or went offline. */
 void user_presence_changed(struct core *core, struct account *account);
 
-/* Who may see USER, or be seen, may have changed: it is read anew, soon. */
-void user_presence_reload(struct core *core, const struct uuid *user);
-
 /* Fills in what ACCOUNT says of itself: away, in a call, idle. */
 void user_presence_dress(const struct core *core, const struct account *account,
                          struct presence_stanza *stanza);

@@ -10,8 +10,8 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/loop/loop.h"
-#include "bridge/presence/user_presence_part.h"
 #include "bridge/presence/user_presence.h"
+#include "bridge/presence/user_presence_part.h"
 #include "bridge/presence/watch.h"
 
 #define PARTNERS 2000     /* of one user */
@@ -248,12 +248,6 @@ void partners_want(struct user_presences *presences, const struct uuid *user, gi
         g_hash_table_insert(presences->reads, &read->user, read);
         g_queue_push_tail(&presences->waiting, read);
     }
-}
-
-void user_presence_reload(struct core *core, const struct uuid *user)
-{
-    if (user_presences_of(core) && user_presence_find(user_presences_of(core), user))
-        partners_want(user_presences_of(core), user, RELOAD_DELAY);
 }
 
 void partners_leave(struct user_presences *presences, const struct user_presence *presence)

@@ -13,6 +13,7 @@
 #include <wslay/wslay.h>
 
 #include "bridge/base/options.h"
+#include "bridge/base/options_print.h"
 #include "bridge/base/text.h"
 #include "bridge/tool/cli_print.h"
 

@@ -11,6 +11,7 @@
 
 #include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
+#include "bridge/archive/migrate.h"
 #include "bridge/archive/tool.h"
 #include "bridge/base/clock.h"
 #include "bridge/tool/admin_sql.h"

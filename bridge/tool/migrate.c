@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/archive/migrate.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/migrate.h"
 

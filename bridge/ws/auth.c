@@ -13,6 +13,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
+#include "bridge/ws/auth.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"

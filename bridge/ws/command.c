@@ -16,6 +16,7 @@
 #include "bridge/core/operation.h"
 #include "bridge/core/request.h"
 #include "bridge/dialect/spelling.h"
+#include "bridge/ws/auth.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/replay.h"
 #include "bridge/ws/socket.h"

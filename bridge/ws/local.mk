@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libws.a
 libws_a_SOURCES = \
-  bridge/ws/auth.c \
+  bridge/ws/auth.c bridge/ws/auth.h \
   bridge/ws/command.c bridge/ws/command.h \
   bridge/ws/frame.c bridge/ws/frame.h \
   bridge/ws/output.c bridge/ws/output.h \

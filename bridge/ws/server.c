@@ -11,6 +11,7 @@
 #include "bridge/base/options.h"
 #include "bridge/base/tally.h"
 #include "bridge/core/core.h"
+#include "bridge/ws/auth.h"
 #include "bridge/ws/command.h"
 #include "bridge/ws/server.h"
 #include "bridge/ws/socket.h"

@@ -24,6 +24,7 @@
 #include "bridge/xmpp/send_queue.h"
 #include "bridge/xmpp/stream_error.h"
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 #define MILLISECOND G_TIME_SPAN_MILLISECOND

@@ -89,13 +89,6 @@ bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, l
 /* An answer that came to another link of the domain. False: nobody waits for it here either. */
 bool link_offer(struct link *link, xmpp_stanza_t *result);
 
-/* Calls DONE exactly once: true when the server has taken over everything sent before (a ping to
- * it came back, streams being processed in order), false when the link went down first. False
- * return: the link is down (or 1,024 barriers with stanzas between them wait already), DONE is not
- * called. A barrier may be set while the send queue is full, and costs nothing when nothing was
- * sent since the last one. */
-bool link_barrier(struct link *link, void (*done)(bool delivered, void *data), void *data);
-
 /* Does what is due: retry, deadlines, pings. The link's own timer calls it; tests that move the
  * clock do, too. */
 void link_tick(struct link *link);

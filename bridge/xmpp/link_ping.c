@@ -5,6 +5,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/xmpp/link_internal.h"
+#include "bridge/xmpp/link_ping.h"
 #include "xep/stanza.h"
 
 #define CANDIDATES 32 /* addresses to ping from, tried when one of several links is up */

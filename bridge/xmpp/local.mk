@@ -5,7 +5,7 @@ libxmpp_a_SOURCES = \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
   bridge/xmpp/labels.c bridge/xmpp/labels.h \
   bridge/xmpp/link.c bridge/xmpp/link.h bridge/xmpp/link_internal.h \
-  bridge/xmpp/link_ping.c \
+  bridge/xmpp/link_ping.c bridge/xmpp/link_ping.h \
   bridge/xmpp/link_socket.c bridge/xmpp/link_socket.h \
   bridge/xmpp/link_text.c bridge/xmpp/link_text.h \
   bridge/xmpp/pending_iq.c bridge/xmpp/pending_iq.h \

@@ -29,6 +29,7 @@
 #include "xep/message.h"
 #include "xep/message_text.h"
 #include "xep/presence.h"
+#include "xep/stanza_text.h"
 #include "xep/visible.h"
 #include "xep/time.h"
 

@@ -12,6 +12,7 @@
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 #define ROOT "<stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM "'>"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

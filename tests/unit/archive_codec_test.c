@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-#include "bridge/archive/internal.h"
+#include "bridge/archive/codec.h"
+#include "bridge/archive/archive_part.h"
+#include "bridge/archive/write_kinds.h"
 #include "tests/unit/unit.h"
 
 static GByteArray *bytes_of(const char *hex)

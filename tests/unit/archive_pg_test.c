@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"

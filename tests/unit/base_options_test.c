@@ -9,6 +9,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/base/options_print.h"
 #include "bridge/base/service.h"
 #include "tests/unit/unit.h"
 

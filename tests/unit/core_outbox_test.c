@@ -11,6 +11,7 @@
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 #include "xep/stanza.h"
+#include "xep/stanza_text.h"
 
 static const char ids[4][UUID_TEXT_SIZE] = {
     "00000000-0000-7000-8000-000000000000", "00000000-0000-7000-8000-000000000001",

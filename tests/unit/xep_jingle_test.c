@@ -13,6 +13,7 @@
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/sdp.h"
+#include "xep/stanza_text.h"
 
 static const struct sdp_origin origin = {.session = 7, .version = 1, .stream = "call"};
 

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 static inline void read_opened(const char *id, const char *from, void *userdata)

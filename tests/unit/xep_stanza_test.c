@@ -16,6 +16,7 @@
 #include "xep/message.h"
 #include "xep/presence.h"
 #include "xep/registry.h"
+#include "xep/stanza_text.h"
 
 START_TEST(children_are_found_by_name_and_namespace)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/unit.h"
+#include "xep/stanza_text.h"
 #include "xep/stream_reader.h"
 
 #define ROOT                                                                                       \

@@ -3,6 +3,7 @@
  * goes over it is in xmpp_link_traffic_test.c. */
 #include "config.h"
 
+#include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
 
 /* ---- one of several ---- */

@@ -2,6 +2,7 @@
 /* What goes over the component link: stanzas both ways, barriers, requests and their answers. */
 #include "config.h"
 
+#include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
 
 /* ---- receiving ---- */

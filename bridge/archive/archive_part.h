@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of this folder share. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+#include "bridge/archive/codec.h"
+#include "bridge/loop/pq.h"
+
+#define ARCHIVE_PATIENCE                                                                           \
+    (3 * G_USEC_PER_SEC) /* how long work waits for a database that is away                        \
+                          */
+
+/* Static table of all queries, QUERY_MAX long. */
+const struct pq_statement *archive_statements(void);
+
+/* The code that a failed statement means; ERROR_NONE for success. */
+enum error_code archive_result_error(const PGresult *result);
+
+/* The session may not write, and stored nothing; the next one may. */
+bool archive_is_read_only(const PGresult *result);
+
+struct rows {
+    const PGresult *result;
+};
+
+#define ARRAYS_MAX 12 /* columns of a batch */
+
+/* How writes of one kind become a statement and results; see write_kinds.c. */
+struct write_codec {
+    enum query query;
+    int arrays; /* the first parameters are arrays of these types */
+    enum array_type types[ARRAYS_MAX];
+    enum { SCALAR_NONE, SCALAR_CAREFUL } scalar; /* the parameter behind them */
+    void (*encode)(struct write *write, struct array *arrays);
+    void (*decode)(struct write *write, const PGresult *result, int row);
+};
+extern const struct write_codec write_codecs[WRITE_KINDS];

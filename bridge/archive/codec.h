@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Binary arrays for statement parameters, and binary results. */
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "bridge/archive/archive.h"
+
+struct array {
+    GByteArray *bytes;
+    guint32 type; /* OID of the elements */
+    gint32 count;
+};
+
+enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN };
+
+void array_begin(struct array *array, enum array_type type);
+void array_add_text(struct array *array, const char *text);
+void array_add_uuid(struct array *array, const struct uuid *id); /* nil: SQL NULL */
+void array_add_boolean(struct array *array, bool value);
+void array_end(struct array *array); /* fills in the header; bytes are ready to be sent */
+void array_clear(struct array *array);
+
+gint64 binary_integer(const PGresult *result, int row, int column);
+gint64 binary_time(const PGresult *result, int row, int column); /* wall clock, microseconds */
+bool binary_boolean(const PGresult *result, int row, int column);
+void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_id); /* NULL: nil */
+/* Arrays of struct uuid and of struct member, the ids in one column and the numbers in another;
+ * NULL for NULL, caller unrefs. */
+GArray *binary_uuids(const PGresult *result, int row, int column);
+GArray *binary_members(const PGresult *result, int row, int ids, int numbers);
+char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */

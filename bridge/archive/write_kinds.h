@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes of each kind. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+
+/* Each frees the strings of a write and the write. */
+void message_write_free(struct message_write *write);
+void mark_write_free(struct mark_write *write);
+void failure_write_free(struct failure_write *write);
+void change_write_free(struct change_write *write);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Answers, as they are written. */
+#pragma once
+
+#include "bridge/http/exchange.h"
+
+/* Gives the answer to libmicrohttpd. */
+enum MHD_Result reply_send(struct exchange *exchange);
+enum MHD_Result reply_preflight(struct exchange *exchange);
+/* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the
+ * middle of a body. Nothing else may have been written of this answer; the connection must end now.
+ */
+void reply_in_the_middle(int fd, enum error_code code, const char *detail);
