@@ -46,7 +46,8 @@ static int close_with_errno(int fd)
     return -1;
 }
 
-int doctor_connect(const char *address, gint64 port)
+/* -1 and errno on failure; reads and writes on the descriptor time out. */
+static int connect_to(const char *address, gint64 port)
 {
     struct sockaddr_storage peer;
     socklen_t length;
@@ -96,7 +97,7 @@ static void read_all(int fd, struct buffer *buf)
 
 char *doctor_http_get(const char *address, gint64 port, const char *path)
 {
-    int fd = doctor_connect(address, port);
+    int fd = connect_to(address, port);
     if (fd < 0)
         return NULL;
     g_autofree char *request =

@@ -34,10 +34,7 @@ void doctor_note_holder(struct doctor *doctor, PGconn *connection);
 /* Every STUN and TURN server of [calls], as a call would use it. */
 void doctor_check_ice(struct doctor *doctor);
 
-/* Connects to a numeric address. -1 and errno on failure; reads and writes on the descriptor time
- * out after two seconds. */
-int doctor_connect(const char *address, gint64 port);
-/* Tries to listen there: 0, or an errno. */
+/* Tries to listen at a numeric address: 0, or an errno. */
 int doctor_try_listen(const char *address, gint64 port);
 /* The body of the answer to GET PATH if its status is 200, else NULL; caller frees. */
 char *doctor_http_get(const char *address, gint64 port, const char *path);

@@ -123,6 +123,8 @@ static void enter(struct link *link, enum link_state state)
         link->callbacks.up(link->data);
     } else if (old == LINK_UP && link->state == LINK_WAITING) { /* and not freed meanwhile */
         link->callbacks.down(link->data);
+    } else if (link->state == LINK_WAITING && link->callbacks.failed) {
+        link->callbacks.failed(&link->failure, link->data);
     }
 }
 
@@ -148,6 +150,7 @@ void link_lost(struct link *link, enum retry_pace pace, const char *problem)
               without ? "; " : "", without ? without : "");
     g_free(link->problem);
     link->problem = copy;
+    link->failure.state = link->state;
     enter(link, LINK_WAITING);
 }
 
@@ -314,6 +317,7 @@ static void on_stream_error(struct link *link, xmpp_stanza_t *element)
     g_autofree char *problem = g_strdup_printf(
         "%s%s%s", error->condition, error->advice ? ": " : "", error->advice ? error->advice : "");
     link->in_order = true;
+    link->failure.condition = error->condition;
     link_lost(link, pace, problem);
 }
 
@@ -431,6 +435,7 @@ static void connect_finished(struct link *link)
     socklen_t size = sizeof error;
     if (getsockopt(link->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
+    link->failure.error = error;
     if (error)
         link_lost(link, RETRY_BACKOFF, g_strerror(error));
     else
@@ -455,12 +460,16 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
 static void start_attempt(struct link *link)
 {
     const char *problem = NULL;
+    link->failure = (struct link_failure){0};
     enter(link, LINK_CONNECTING);
     link->watch.fd = link_socket_open(link->host, link->port, &problem);
     if (link->watch.fd >= 0 && !loop_add(&link->watch, EPOLLOUT)) {
+        link->failure.error = errno;
         problem = g_strerror(errno);
         close(link->watch.fd);
         link->watch.fd = -1;
+    } else if (problem) {
+        link->failure.error = errno;
     }
     if (problem)
         link_lost(link, RETRY_BACKOFF, problem);

@@ -22,11 +22,21 @@ enum link_state {
     LINK_STATE_MAX
 };
 
+/* Why an attempt came to nothing. */
+struct link_failure {
+    enum link_state state; /* how far it had come: LINK_CONNECTING to LINK_AUTHENTICATING */
+    int error;             /* errno of connecting; 0: that was not it */
+    const char *condition; /* of the server's stream error (RFC 6120 section 4.9.3); NULL: none */
+};
+
 struct link_callbacks {
     void (*up)(void *data); /* handshake done; sending is possible */
     /* The stream ended; what was not proven delivered is unknown. Pending requests and barriers
      * have been failed before. Not called by link_free. */
     void (*down)(void *data);
+    /* An attempt ended before the link was up; link_problem says why in words. NULL: nobody asks.
+     * It may come inside of link_new, which has then not returned. */
+    void (*failed)(const struct link_failure *failure, void *data);
     /* A stanza addressed to us: any message and presence, IQ get and set (and an IQ of unknown
      * type). IQ results and errors are matched with link_request and never come here. STANZA is
      * borrowed. */

@@ -55,6 +55,7 @@ struct link {
     char *ping_from;     /* shared: an address whose answers come to this link; NULL: not known */
     guint busy;          /* depth of our own functions on the stack: link_free must wait */
 
+    struct link_failure failure; /* of the attempt */
     struct link_callbacks callbacks;
     void *data;
     struct stream_limits limits;

@@ -21,6 +21,7 @@ int link_socket_open(const char *host, guint16 port_number, const char **ret_pro
     if (getaddrinfo(g_str_equal(host, "localhost") ? "127.0.0.1" : host, port, &hints, &address) !=
         0) {
         *ret_problem = "xmpp.host is not a numeric address";
+        errno = EINVAL;
         return -1;
     }
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -33,8 +34,11 @@ int link_socket_open(const char *host, guint16 port_number, const char **ret_pro
         errno = saved_errno;
         fd = -1;
     }
-    if (fd < 0)
-        *ret_problem = g_strerror(errno);
+    int trouble = errno;
     freeaddrinfo(address);
+    if (fd < 0) {
+        *ret_problem = g_strerror(trouble);
+        errno = trouble;
+    }
     return fd;
 }
