@@ -9,22 +9,16 @@
 
 #define NAME_SIZE 32 /* of the name of a parameter, as far as it matters */
 
-/* Decodes %XX (head_read has seen that each is complete). The result may hold NUL, which no text
+/* TEXT without its %XX; NULL: one of them is not whole. The result may hold NUL, which no text
  * field accepts. */
 static char *text_decode(const char *text, size_t length, size_t *ret_length)
 {
-    char *decoded = g_malloc(length + 1);
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '%' && i + 2 < length) {
-            c = (char)(g_ascii_xdigit_value(text[i + 1]) << 4 | g_ascii_xdigit_value(text[i + 2]));
-            i += 2;
-        }
-        decoded[count++] = c;
-    }
-    decoded[count] = '\0';
-    *ret_length = count;
+    g_autoptr(GBytes) bytes = g_uri_unescape_bytes(text, (gssize)length, NULL, NULL);
+    if (!bytes)
+        return NULL;
+    const char *plain = g_bytes_get_data(bytes, ret_length);
+    char *decoded = g_malloc0(*ret_length + 1);
+    memcpy(decoded, plain, *ret_length);
     return decoded;
 }
 
@@ -38,26 +32,16 @@ static int field_index(const struct operation *operation, const char *name, unsi
     return -1;
 }
 
-static bool is_complete(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '%' &&
-            (i + 2 >= length || !g_ascii_isxdigit(text[i + 1]) || !g_ascii_isxdigit(text[i + 2])))
-            return false;
-    }
-    return true;
-}
-
 /* What is in no name becomes a question mark, which the name of no field has. */
 static void name_read(const char *key, size_t length, char ret_name[NAME_SIZE])
 {
-    size_t decoded = length;
-    g_autofree char *whole =
-        is_complete(key, length) ? text_decode(key, length, &decoded) : g_strndup(key, length);
-    size_t size = MIN(decoded, NAME_SIZE - 1);
+    size_t size = length;
+    g_autofree char *decoded = text_decode(key, length, &size);
+    const char *name = decoded ? decoded : key;
+    size = MIN(size, NAME_SIZE - 1);
     for (size_t i = 0; i < size; i++) {
-        bool is_plain = g_ascii_isalnum(whole[i]) || whole[i] == '_' || whole[i] == '-';
-        ret_name[i] = is_plain ? whole[i] : '?';
+        bool is_plain = g_ascii_isalnum(name[i]) || name[i] == '_' || name[i] == '-';
+        ret_name[i] = is_plain ? name[i] : '?';
     }
     ret_name[size] = '\0';
 }
@@ -77,12 +61,12 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
                       index < 0 ? "is not known here" : "is given twice", pointer);
         return MHD_NO;
     }
-    if (!value || !is_complete(value, value_size)) {
-        exchange_fail(exchange, ERROR_UNPROCESSABLE, "is malformed", pointer);
-        return MHD_NO;
-    }
-    exchange->texts[index] = text_decode(value, value_size, &exchange->lengths[index]);
-    return MHD_YES;
+    exchange->texts[index] =
+        value ? text_decode(value, value_size, &exchange->lengths[index]) : NULL;
+    if (exchange->texts[index])
+        return MHD_YES;
+    exchange_fail(exchange, ERROR_UNPROCESSABLE, "is malformed", pointer);
+    return MHD_NO;
 }
 
 char *parameter_text(struct MHD_Connection *mhd, const char *name)
@@ -93,12 +77,9 @@ char *parameter_text(struct MHD_Connection *mhd, const char *name)
     if (MHD_lookup_connection_value_n(mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &raw,
                                       &length) != MHD_YES)
         return NULL;
-    if (!raw || !is_complete(raw, length))
-        return g_strdup("");
-    char *text = text_decode(raw, length, &decoded_length);
-    if (strlen(text) != decoded_length)
-        text[0] = '\0';
-    return text;
+    g_autofree char *text = raw ? text_decode(raw, length, &decoded_length) : NULL;
+    bool whole = text && strlen(text) == decoded_length;
+    return whole ? g_steal_pointer(&text) : g_strdup("");
 }
 
 /* A browser that comes back repeats the query of the first time: the header is newer. */
