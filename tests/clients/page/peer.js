@@ -67,12 +67,13 @@ class Peer {
     return this.candidates.splice(0);
   }
 
-  // What has arrived so far, and by which way: {audio: packets, video: decoded frames, pairs: [[own, other], …]}.
+  // What has arrived so far, and by which way: {audio: packets, video: decoded frames, pairs: [[own, other], …],
+  // transports: how many are secured}.
   async arrived() {
     const all = new Map();
     for (const [id, one] of await this.connection.getStats())
       all.set(id, one);
-    const sum = { audio: 0, video: 0, sent: { audio: 0, video: 0 }, pairs: [], state: this.connection.connectionState,
+    const sum = { audio: 0, video: 0, sent: { audio: 0, video: 0 }, pairs: [], transports: 0, state: this.connection.connectionState,
       failures: this.failures };
     for (const one of all.values()) {
       const kind = one.kind || one.mediaType;
@@ -80,6 +81,8 @@ class Peer {
         sum[kind] += kind === "video" ? one.framesDecoded || 0 : one.packetsReceived || 0;
       if (one.type === "outbound-rtp")
         sum.sent[kind] += one.packetsSent || 0;
+      if (one.type === "transport")
+        sum.transports += one.dtlsState === "connected";
       if (one.type === "candidate-pair" && one.nominated && one.state === "succeeded")
         sum.pairs.push([one.localCandidateId, one.remoteCandidateId].map((id) => {
           const { candidateType, address, ip, protocol } = all.get(id) || {};

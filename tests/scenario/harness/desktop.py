@@ -55,7 +55,7 @@ class Desktop:
         need("Xvfb", "dbus-run-session", "xdotool")
         self.account = base.account_for("nobody")
         self.home = Path(tempfile.mkdtemp(prefix="trestle-desktop-"))
-        self.size, self._processes = size, []
+        self.size, self._processes, self._beside = size, [], 0
         self._environment = base.clean_environment(self.home)
         self._environment.update(
             {f"XDG_{name}_HOME": str(self.folder(name.lower())) for name in ("CONFIG", "DATA", "CACHE", "STATE")},
@@ -140,6 +140,11 @@ class Desktop:
                 '--pdeathsig TERM "$@"')
         return ["unshare", "--mount", "sh", "-c", " && ".join([*steps, drop]), "sh", *argv]
 
+    def spawn(self, name, argv):
+        """One more program of this desktop, beside the client; `log(name)` is what it says."""
+        self._spawn(name, argv)
+        self._beside += 1
+
     def _spawn(self, name, argv, *descriptors, account=()):
         log = open(self.home / f"{name}.log", "wb")
         self._processes.append(subprocess.Popen(
@@ -153,6 +158,10 @@ class Desktop:
         bus = {"DBUS_SESSION_BUS_ADDRESS": (self.home / "bus").read_text().strip()}
         return base.run(argv, argv[0], self.home, self.account, {**self._environment, **bus}, seconds=DEADLINE)
 
+    def run_plain(self, *argv):
+        """A command of the account, without a D-Bus session."""
+        return self._x(*argv)
+
     def runs(self):
         return all(process.poll() is None for process in self._processes)
 
@@ -162,7 +171,7 @@ class Desktop:
     def wait_end(self, seconds=5):
         """Gives a client that was asked to quit the time to do so, and its D-Bus session to follow."""
         with contextlib.suppress(subprocess.TimeoutExpired, IndexError):
-            self._processes[1].wait(seconds)
+            self._processes[1 + self._beside].wait(seconds)
 
     def close(self):
         """Ends the client, then the display: each is the first of its own group, with which its children go."""
@@ -201,6 +210,12 @@ class Desktop:
 
     def press(self, *keys):
         self._x("xdotool", "key", *keys)
+
+    def move(self, x, y):
+        self._x("xdotool", "mousemove", str(x), str(y))
+
+    def click(self, x, y):
+        self._x("xdotool", "mousemove", str(x), str(y), "click", "1")
 
     def screenshot(self, file):
         """For the eyes of whoever looks into a failure; needs ImageMagick."""

@@ -38,13 +38,17 @@ class Dino:
             self.desktop.start(["dino-im"], instead={
                 "/etc/hosts": f"127.0.0.1 localhost\n{self._address} {domain}\n",
                 "/etc/resolv.conf": f"nameserver {self._address}\n",
-                "/etc/ssl/certs/ca-certificates.crt": self._front.certificate}, GTK_A11Y="none")
+                "/etc/ssl/certs/ca-certificates.crt": self._front.certificate}, GTK_A11Y="none", **self._environment())
             self.expect("its roster", lambda: self.query("SELECT roster_version FROM account WHERE roster_version <> ''")
                         or self.query("SELECT 1 FROM entity"), START)
         except BaseException:
             self.close()
             raise
         return self
+
+    def _environment(self):
+        """More of its environment; what it needs may be started here."""
+        return {}
 
     def _settle(self):
         file = self.desktop.write("data/dino/dino.db", b"")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dino that calls and is called. It has no window manager: the main window stands at 0,0, and a call's above it."""
+import contextlib
 import time
 
 from . import devices
 from .desktop import wait_for
 from .dino import Dino
+from .inbox import DEADLINE
 
 TELEPHONE, AUDIO, VIDEO = (689, 28), (689, 81), (689, 112)
 MICROPHONE, CAMERA, HANG_UP = (281, 475), (351, 475), (421, 475)
@@ -52,14 +54,20 @@ class CallingDino(Dino):
     # -- calling
 
     def call(self, jid, video=False):
-        """The contact must be there, with what it can."""
-        self.open(jid)
-        self.desktop.press("Escape")  # a popover that is open eats the click
-        self.desktop.click(*TELEPHONE)
-        time.sleep(1.2)  # the menu unfolds; nothing tells when
+        """The contact must be there. The telephone is grey until Dino knows what the contact can, and that an
+        earlier call has ended: it is tried until there is a call."""
         known = self.calls()
-        self.desktop.click(*(VIDEO if video else AUDIO))
-        return self.rings(known)
+        self.open(jid)
+        deadline = time.monotonic() + DEADLINE
+        while self.calls() <= known:
+            assert time.monotonic() < deadline, f"Dino does not call: {self.desktop.log()}"
+            self.desktop.press("Escape")  # a popover that is open eats the click
+            self.desktop.click(*TELEPHONE)
+            time.sleep(1.2)  # the menu unfolds; nothing tells when
+            self.desktop.click(*(VIDEO if video else AUDIO))
+            with contextlib.suppress(AssertionError):
+                wait_for("a call", self.calls, lambda number: number > known, 2)
+        return self.calls()
 
     # -- in the call
 
