@@ -16,11 +16,13 @@ stun={turn.stun}
 turn={turn.turn}
 turn_secret={turn.secret}
 {more}
+[http]
+origins={origin.url}
 """
 
 
 class MediaWorld:
-    """`with MediaWorld("prosody") as world:` has `network`, `turn`, `stack`; `page(0)` and `page(1)` are browsers with
+    """`with MediaWorld("prosody") as world:` (MORE: further lines of [calls]) has `network`, `turn`, `stack`; `page(0)` and `page(1)` are browsers with
     camera and microphone, which stay for the next test."""
 
     def __init__(self, server, more="", ipv4=True, instances=1):
@@ -35,14 +37,14 @@ class MediaWorld:
             self.network = self._opened.enter_context(Network(self._ipv4))
             address = self.network.v4 if self._ipv4 else self.network.v6
             self.turn = self._opened.enter_context(Coturn(address))
-            self.stack = self._start_stack()
             self.origin = self._opened.enter_context(contextlib.closing(Origin()))
+            self.stack = self._start_stack()
             self._opened = self._opened.pop_all()
         return self
 
     def _start_stack(self):
         with tempfile.NamedTemporaryFile("w", suffix=".ini") as conf:
-            conf.write(CONF.format(turn=self.turn, more=self._more))
+            conf.write(CONF.format(turn=self.turn, origin=self.origin, more=self._more))
             conf.flush()
             Path(conf.name).chmod(0o600)
             stack = Stack.start(*self._options, "--conf", conf.name)
