@@ -269,6 +269,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->epoch = g_strdup("");
     core->past = g_strdup("");
     core->operations = features_operations();
+    core->outgoing = features_outgoing();
     core->limiter = limiter_new(options);
     core->accounts = accounts_new();
     core->sessions = sessions_new(options, core->accounts, core->limiter, tokens);

@@ -34,6 +34,7 @@ SQL_MIGRATIONS = \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql \
   sql/migration/0020_many.sql \
+  sql/migration/0022_outgoing.sql \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql
 SQL_FUNCTIONS = \
@@ -42,6 +43,7 @@ SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \
+  sql/function/entry.sql \
   sql/function/event.sql \
   sql/function/group.sql \
   sql/function/job.sql \

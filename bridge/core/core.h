@@ -16,6 +16,7 @@ struct operation;
 struct limiter;
 struct options;
 struct outbox;
+struct outgoing;
 struct pairs;
 struct parts;
 struct relations;
@@ -38,6 +39,7 @@ struct core {
     gint64 position;   /* up to which the log was handed out to subscribers */
     GQueue later;      /* event.c's own */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
+    const struct outgoing *const *outgoing;    /* likewise */
     struct pairs *pairs;                       /* direct conversations in memory, bounded */
     struct parts *parts;                       /* see part.h; NULL: none */
     gint64 started;                            /* clock_monotonic at start */

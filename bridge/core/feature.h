@@ -6,6 +6,7 @@
 #include "bridge/core/request.h"
 
 struct job_kind;
+struct outgoing;
 struct stanza_handler;
 
 struct feature {
@@ -13,7 +14,8 @@ struct feature {
     const struct part *part; /* what it hears of; a feature with state calls part_add in `start` */
     const struct operation *operations;   /* ended by a row without handle; NULL: none */
     const struct stanza_handler *stanzas; /* ended by a row without stanza; NULL: none */
-    const struct job_kind *jobs; /* bridge/job/job.h; ended by a row without name; NULL: none */
+    const struct job_kind *jobs;     /* bridge/job/job.h; ended by a row without name; NULL: none */
+    const struct outgoing *outgoing; /* core/outbox.h; ended by a row without kind; NULL: none */
     /* Before the first stanza and request, and after the last callback of archive and link (both
      * are gone then); may be NULL. */
     void (*start)(struct core *core);

@@ -68,7 +68,7 @@ static void outbox_marker(struct core *core, const struct mark_write *m)
     if (!m->marker_to)
         return;
     struct outbox_entry entry = {.position = m->write.position,
-                                 .kind = OUTBOX_DISPLAYED,
+                                 .kind = "displayed",
                                  .from = reader ? reader->jid : NULL,
                                  .to = m->marker_to,
                                  .reference = m->marker_reference};

@@ -125,10 +125,10 @@ static void publish_relation(struct core *core, const struct message_write *m)
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
     struct outbox_entry entry = {.position = m->write.position,
-                                 .kind = OUTBOX_MESSAGE,
+                                 .kind = "message",
                                  .from = from,
                                  .to = m->remote_jid,
-                                 .body = m->body};
+                                 .payload = m->body};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
 }
@@ -308,7 +308,7 @@ struct arriving {
 static void outbox_receipt(struct core *core, const struct message_write *m)
 {
     struct outbox_entry entry = {.position = m->outbox_position,
-                                 .kind = OUTBOX_RECEIVED,
+                                 .kind = "received",
                                  .from = m->to,
                                  .to = m->address,
                                  .reference = m->foreign_id};

@@ -12,15 +12,10 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/part.h"
 #include "bridge/loop/loop.h"
-#include "xep/0172_nick.h"
-#include "xep/0203_delay.h"
-#include "xep/message.h"
-#include "xep/presence.h"
-#include "xep/stanza_text.h"
+#include "xep/stanza.h"
 
 #define PAGE 128        /* rows read at once when catching up */
 #define UNPROVEN_MAX 64 /* stanzas after which a ping is sent without waiting for the tick */
@@ -28,24 +23,30 @@
     256 /* stanzas that may be on the way unproven: a slow server must be able to                  \
          * answer the ping behind them before the link counts as broken */
 #define TICK_MILLISECONDS 500
-#define LATE (10 * G_USEC_PER_SEC)                     /* a message sent that long ago says so */
 #define KEEP_TICKS_MAX (60 * 1000 / TICK_MILLISECONDS) /* of the longest xmpp.keep */
+
+/* Entries go in the order of position, those of one position in that of n. */
+struct place {
+    gint64 position;
+    int n;
+};
 
 struct outbox {
     struct core *core;
-    gint64 sent;      /* position of the last entry sent on this stream */
-    gint64 ever_sent; /* highest position sent on any stream: beyond it nothing is a resend */
-    gint64 newest;    /* highest position known to be committed */
-    gint64 read;      /* position up to which the server has read */
-    gint64 settled;   /* position up to which that is long enough ago: rows are (being) deleted */
-    gint64 kept[KEEP_TICKS_MAX]; /* `read` at the last ticks, a ring */
+    char *kinds;            /* all that is known how to build, for SQL */
+    struct place sent;      /* of the last entry sent on this stream */
+    struct place ever_sent; /* of the last one sent on any stream: beyond it nothing is a resend */
+    gint64 newest;          /* highest position known to be committed */
+    struct place read;      /* up to which the server has read */
+    struct place settled;   /* up to which that is long enough ago: rows are (being) deleted */
+    struct place kept[KEEP_TICKS_MAX]; /* `read` at the last ticks, a ring */
     unsigned keep_ticks, oldest;
     unsigned clearing; /* deletions under way */
     bool uncleared;    /* a deletion failed: the tick repeats it */
     bool behind;       /* entries after `sent` are to be read from the database */
     bool reading;
     bool pinging;
-    gint64 ping_covers;
+    struct place ping_covers;
     unsigned unproven; /* sent since the last ping */
     unsigned pinged;   /* sent before the ping that is out */
     unsigned stream;   /* counts streams: answers to an older one are void */
@@ -67,80 +68,106 @@ static void read_page(struct outbox *outbox);
 static void ping(struct outbox *outbox);
 static void drain(struct outbox *outbox);
 
-static xmpp_stanza_t *subscription_stanza(const struct outbox_entry *entry)
+static const struct outgoing *outgoing_find(const struct core *core, const char *kind)
 {
-    static const enum presence_type types[] = {[OUTBOX_SUBSCRIBE] = PRESENCE_SUBSCRIBE,
-                                               [OUTBOX_SUBSCRIBED] = PRESENCE_SUBSCRIBED,
-                                               [OUTBOX_UNSUBSCRIBE] = PRESENCE_UNSUBSCRIBE,
-                                               [OUTBOX_UNSUBSCRIBED] = PRESENCE_UNSUBSCRIBED};
-    /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
-    struct presence_stanza presence = {
-        .from = entry->from, .to = entry->to, .type = types[entry->kind]};
-    xmpp_stanza_t *stanza = presence_build(&presence);
-    if (entry->kind == OUTBOX_SUBSCRIBE && entry->body && *entry->body)
-        nick_add(stanza, entry->body);
-    return stanza;
+    for (const struct outgoing *const *table = core->outgoing; table && *table; table++) {
+        for (const struct outgoing *row = *table; row->kind; row++) {
+            if (g_strcmp0(row->kind, kind) == 0)
+                return row;
+        }
+    }
+    return NULL;
 }
 
-/* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
-static xmpp_stanza_t *message_stanza(const struct outbox_entry *entry,
-                                     const struct message_out *message)
+/* All kinds there are, as an array of SQL. They are plain words. */
+static char *outgoing_kinds(const struct core *core)
 {
-    xmpp_stanza_t *stanza = message_build_chat(message);
-    const char *domain = strchr(entry->from, '@');
-    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
-    if (entry->created > 0 && clock_wall() - entry->created > LATE)
-        delay_add(stanza, &delay);
-    return stanza;
+    GString *kinds = g_string_new("{");
+    for (const struct outgoing *const *table = core->outgoing; table && *table; table++) {
+        for (const struct outgoing *row = *table; row->kind; row++)
+            g_string_append_printf(kinds, "%s%s", kinds->len > 1 ? "," : "", row->kind);
+    }
+    g_string_append_c(kinds, '}');
+    return g_string_free(kinds, FALSE);
 }
 
-static xmpp_stanza_t *entry_stanza(const struct outbox_entry *entry)
+char *outbox_entry_id(const struct outbox_entry *entry)
 {
-    if (entry->kind >= OUTBOX_SUBSCRIBE)
-        return subscription_stanza(entry);
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
-    g_autofree char *id = NULL;
-    struct message_out message = {
-        .from = from, .to = entry->to, .id = entry->id, .body = entry->body};
-    if (entry->kind == OUTBOX_MESSAGE)
-        return message_stanza(entry, &message);
-    /* A resend of a receipt must carry the same id as well: make it from the position. */
-    id =
-        g_strdup_printf("%s-%" G_GINT64_FORMAT,
-                        entry->kind == OUTBOX_RECEIVED ? "received" : "displayed", entry->position);
-    message.id = id;
-    if (entry->kind == OUTBOX_RECEIVED)
-        return message_build_received(&message, entry->reference);
-    return message_build_displayed(&message, entry->reference);
+    if (entry->n > 0)
+        return g_strdup_printf("%s-%" G_GINT64_FORMAT "-%d", entry->kind, entry->position,
+                               entry->n);
+    return g_strdup_printf("%s-%" G_GINT64_FORMAT, entry->kind, entry->position);
 }
 
-/* The link will never take this one: a message counts as bounced, a receipt is dropped. */
-static void give_up_entry(struct outbox *outbox, const struct outbox_entry *entry)
+static struct place place_of(const struct outbox_entry *entry)
 {
-    struct uuid id;
-    log_error(AREA_CORE, "outbox-entry-illegal", "position=%" G_GINT64_FORMAT " kind=%d",
-              entry->position, (int)entry->kind);
-    if (entry->kind == OUTBOX_MESSAGE && uuid_parse(entry->id, &id))
-        message_failed(outbox->core, entry->to, &id, "policy-violation");
+    return (struct place){entry->position, entry->n};
+}
+
+static int place_compare(struct place a, struct place b)
+{
+    if (a.position != b.position)
+        return a.position < b.position ? -1 : 1;
+    return (a.n > b.n) - (a.n < b.n);
+}
+
+static struct place place_later(struct place a, struct place b)
+{
+    return place_compare(a, b) < 0 ? b : a;
+}
+
+static void place_format(struct place place, char ret_position[24], char ret_n[16])
+{
+    g_snprintf(ret_position, 24, "%" G_GINT64_FORMAT, place.position);
+    g_snprintf(ret_n, 16, "%d", place.n);
+}
+
+static void pass_over(const struct outbox_entry *entry)
+{
+    log_warning(AREA_CORE, "outbox-kind-unknown", "position=%" G_GINT64_FORMAT " kind=\"%s\"",
+                entry->position, entry->kind);
+    metric_add(METRIC_OUTBOX_UNKNOWN, 1);
+}
+
+/* The link will never take this one; it must not hold up everything behind it. */
+static void give_up_entry(struct outbox *outbox, const struct outgoing *row,
+                          const struct outbox_entry *entry)
+{
+    log_error(AREA_CORE, "outbox-entry-illegal", "position=%" G_GINT64_FORMAT " kind=%s",
+              entry->position, entry->kind);
+    if (row->refused)
+        row->refused(outbox->core, entry);
+}
+
+/* False: the link takes no more now. */
+static bool hand_over(struct outbox *outbox, const struct outgoing *row,
+                      const struct outbox_entry *entry)
+{
+    const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
+    g_autoptr(xmpp_stanza_t) stanza = row->build(entry);
+    enum sink_result result = stanza ? sink->send(sink->link, stanza) : SINK_NEVER;
+    if (result == SINK_LATER)
+        return false;
+    if (result == SINK_NEVER)
+        give_up_entry(outbox, row, entry);
+    else if (row->sent)
+        row->sent(outbox->core, entry);
+    metric_add(METRIC_OUTBOX_RESENT, place_compare(place_of(entry), outbox->ever_sent) <= 0);
+    outbox->unproven++;
+    return true;
 }
 
 static bool send_entry(struct outbox *outbox, const struct outbox_entry *entry)
 {
-    const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
     if (outbox->unproven + outbox->pinged >= WINDOW)
         return false;
-    g_autoptr(xmpp_stanza_t) stanza = entry_stanza(entry);
-    enum sink_result result = sink->send(sink->link, stanza);
-    if (result == SINK_LATER)
+    const struct outgoing *row = outgoing_find(outbox->core, entry->kind);
+    if (!row)
+        pass_over(entry);
+    else if (!hand_over(outbox, row, entry))
         return false;
-    if (result == SINK_NEVER)
-        give_up_entry(outbox, entry); /* it must not hold up everything behind it */
-    metric_add(METRIC_OUTBOX_RESENT, entry->position <= outbox->ever_sent);
-    outbox->sent = entry->position;
-    outbox->ever_sent = MAX(outbox->ever_sent, entry->position);
-    outbox->unproven++;
-    if (entry->kind == OUTBOX_SUBSCRIBED)
-        PARTS_TELL(outbox->core, subscribed, outbox->core, entry->from, entry->to);
+    outbox->sent = place_of(entry);
+    outbox->ever_sent = place_later(outbox->ever_sent, outbox->sent);
     return true;
 }
 
@@ -152,28 +179,16 @@ static bool sink_ready(const struct outbox *outbox)
     return sink->ready && sink->ready(sink->link);
 }
 
-static enum outbox_kind kind_of(const char *name)
-{
-    static const char *const names[] = {
-        [OUTBOX_MESSAGE] = "message",          [OUTBOX_RECEIVED] = "received",
-        [OUTBOX_DISPLAYED] = "displayed",      [OUTBOX_SUBSCRIBE] = "subscribe",
-        [OUTBOX_SUBSCRIBED] = "subscribed",    [OUTBOX_UNSUBSCRIBE] = "unsubscribe",
-        [OUTBOX_UNSUBSCRIBED] = "unsubscribed"};
-    enum outbox_kind kind = OUTBOX_MESSAGE;
-    while (kind < OUTBOX_UNSUBSCRIBED && strcmp(names[kind], name) != 0)
-        kind++;
-    return kind;
-}
-
 static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *ret_entry)
 {
     const char *id = rows_text(rows, row, OUTBOX_PAGE_MESSAGE_ID);
     *ret_entry = (struct outbox_entry){.position = rows_integer(rows, row, OUTBOX_PAGE_POSITION),
-                                       .kind = kind_of(rows_text(rows, row, OUTBOX_PAGE_KIND)),
+                                       .n = (int)rows_integer(rows, row, OUTBOX_PAGE_N),
+                                       .kind = rows_text(rows, row, OUTBOX_PAGE_KIND),
                                        .from = rows_text(rows, row, OUTBOX_PAGE_FROM_JID),
                                        .to = rows_text(rows, row, OUTBOX_PAGE_TO_ADDRESS),
                                        .reference = rows_text(rows, row, OUTBOX_PAGE_REFERENCE),
-                                       .body = rows_text(rows, row, OUTBOX_PAGE_BODY),
+                                       .payload = rows_text(rows, row, OUTBOX_PAGE_PAYLOAD),
                                        .created = rows_integer(rows, row, OUTBOX_PAGE_CREATED)};
     g_strlcpy(ret_entry->id, id ? id : "", sizeof ret_entry->id);
 }
@@ -202,9 +217,9 @@ static void page_read(const struct rows *rows, enum error_code error, void *data
         return;
     }
     bool sent = send_rows(outbox, rows);
-    outbox->newest = MAX(outbox->newest, outbox->sent);
+    outbox->newest = MAX(outbox->newest, outbox->sent.position);
     if (sent && rows_count(rows) < PAGE)
-        outbox->behind = outbox->newest > MAX(page->newest, outbox->sent);
+        outbox->behind = outbox->newest > MAX(page->newest, outbox->sent.position);
     if (outbox->unproven > 0)
         ping(outbox);
     if (sent && outbox->behind)
@@ -219,8 +234,9 @@ static void read_page(struct outbox *outbox)
     page->outbox = outbox;
     page->stream = outbox->stream;
     page->newest = outbox->newest;
-    g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, outbox->sent);
-    const char *values[] = {after, G_STRINGIFY(128)};
+    char position[24], n[16];
+    place_format(outbox->sent, position, n);
+    const char *values[] = {position, n, G_STRINGIFY(128)};
     G_STATIC_ASSERT(PAGE == 128);
     outbox->reading = true;
     archive_query(outbox->core->archive, QUERY_OUTBOX_PAGE, values, page_read, page);
@@ -245,7 +261,7 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
     if (error != ERROR_NONE || other_log) {
         log_info(AREA_CORE, "outbox-not-cleared", "code=%s",
                  other_log ? "other-log" : error_info(error)->code);
-        outbox->uncleared = outbox->settled > 0;
+        outbox->uncleared = outbox->settled.position > 0;
     }
     if (--outbox->clearing == 0 && !outbox->pinging)
         drained(outbox);
@@ -253,18 +269,20 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
 
 static void clear_settled(struct outbox *outbox)
 {
-    g_autofree char *position = g_strdup_printf("%" G_GINT64_FORMAT, outbox->settled);
-    const char *values[] = {position, *outbox->fence ? outbox->fence : NULL, outbox->core->epoch};
+    char position[24], n[16];
+    place_format(outbox->settled, position, n);
+    const char *values[] = {position, n, *outbox->fence ? outbox->fence : NULL, outbox->core->epoch,
+                            outbox->kinds};
     outbox->uncleared = false;
     outbox->clearing++;
     archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);
 }
 
-static void settle(struct outbox *outbox, gint64 position)
+static void settle(struct outbox *outbox, struct place place)
 {
-    if (position <= outbox->settled)
+    if (place_compare(place, outbox->settled) <= 0)
         return;
-    outbox->settled = position;
+    outbox->settled = place;
     clear_settled(outbox);
 }
 
@@ -273,10 +291,10 @@ static void keep_tick(struct outbox *outbox)
 {
     if (outbox->keep_ticks == 0)
         return;
-    gint64 position = outbox->kept[outbox->oldest];
+    struct place place = outbox->kept[outbox->oldest];
     outbox->kept[outbox->oldest] = outbox->read;
     outbox->oldest = (outbox->oldest + 1) % outbox->keep_ticks;
-    settle(outbox, position);
+    settle(outbox, place);
 }
 
 /* The server may have lost what it had read. */
@@ -294,7 +312,7 @@ static void ping_done(bool delivered, void *data)
     outbox->pinged = 0;
     if (!delivered)
         return;
-    outbox->read = MAX(outbox->read, outbox->ping_covers);
+    outbox->read = place_later(outbox->read, outbox->ping_covers);
     if (outbox->keep_ticks == 0)
         settle(outbox, outbox->read);
     if (outbox->drained)
@@ -370,6 +388,7 @@ struct outbox *outbox_new(struct core *core)
 {
     struct outbox *outbox = g_new0(struct outbox, 1);
     outbox->core = core;
+    outbox->kinds = outgoing_kinds(core);
     outbox->behind = true;
     outbox->keep_ticks = (unsigned)core->options->xmpp_keep * 1000 / TICK_MILLISECONDS;
     outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
@@ -385,6 +404,7 @@ void outbox_free(struct outbox *outbox)
         g_source_remove(outbox->drain_timer);
     if (outbox->telling)
         loop_cancel(tell, outbox);
+    g_free(outbox->kinds);
     g_free(outbox);
 }
 
@@ -445,8 +465,9 @@ void outbox_archive_up(struct outbox *outbox)
 
 void outbox_other_log(struct outbox *outbox)
 {
-    outbox->sent = outbox->ever_sent = outbox->newest = outbox->ping_covers = 0;
-    outbox->settled = 0;
+    static const struct place beginning;
+    outbox->sent = outbox->ever_sent = outbox->ping_covers = outbox->settled = beginning;
+    outbox->newest = 0;
     keep_nothing_read(outbox);
     outbox->stream++;
     outbox->uncleared = false;
@@ -455,7 +476,7 @@ void outbox_other_log(struct outbox *outbox)
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
 {
     outbox->newest = MAX(outbox->newest, entry->position);
-    if (entry->position <= outbox->sent)
+    if (entry->position <= outbox->sent.position)
         return; /* a page that was read meanwhile had it */
     if (outbox->core->router) {
         committed_among_others(outbox);

@@ -2,13 +2,18 @@
 /* Stanzas that must reach the XMPP server. A row waits in the database from the commit that caused
  * it until a ping sent after it has come back on the same stream, and xmpp.keep longer; after a
  * reconnect what is left is sent again, in order and with the same ids. Memory holds only where we
- * are. */
+ * are.
+ *
+ * What an entry becomes is not known here: features have tables of struct outgoing. An entry whose
+ * kind none of them knows was written by another version: it is passed over and stays in the
+ * database for one that knows it (decision 0040). */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
 #include "bridge/base/id.h"
+#include "xep/stanza.h"
 
 struct core;
 struct outbox;
@@ -35,28 +40,36 @@ void outbox_wake(struct outbox *outbox, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);
 
-enum outbox_kind {
-    OUTBOX_MESSAGE,
-    OUTBOX_RECEIVED,
-    OUTBOX_DISPLAYED,
-    OUTBOX_SUBSCRIBE,
-    OUTBOX_SUBSCRIBED,
-    OUTBOX_UNSUBSCRIBE,
-    OUTBOX_UNSUBSCRIBED
-};
-
-/* One entry, as far as it is known; strings are borrowed. */
+/* One entry, as far as it is known; strings are borrowed and may be NULL where a kind has none.
+ * What ID, REFERENCE and PAYLOAD mean is up to the kind. */
 struct outbox_entry {
     gint64 position;
-    enum outbox_kind kind;
+    int n;            /* which one of those with that position */
+    const char *kind; /* of a row of struct outgoing */
     const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
     const char *to;
-    char id[UUID_TEXT_SIZE]; /* message: its id */
-    const char *reference;   /* received, displayed: the peer's id */
-    const char *body;        /* message; subscribe: the user's name, may be NULL */
-    gint64 created;          /* message: wall clock; 0: just now */
+    char id[UUID_TEXT_SIZE]; /* of the message it is about; "": none */
+    const char *reference;
+    const char *payload;
+    gint64 created; /* of that message, wall clock; 0: just now */
 };
 
-/* ENTRY was committed. It is sent at once when everything before it has been, else in its turn; of
- * several instances, by the one that sends the outbox. */
+/* One kind of stanza that must arrive; the feature that it belongs to owns the row. */
+struct outgoing {
+    const char *kind; /* outbox.kind in SQL */
+    /* The stanza of ENTRY, or NULL: it cannot be made. An entry that is sent again has to become
+     * the same stanza again, with the same id. */
+    xmpp_stanza_t *(*build)(const struct outbox_entry *entry);
+    /* ENTRY was handed to the link; may be NULL. */
+    void (*sent)(struct core *core, const struct outbox_entry *entry);
+    /* The link will never take ENTRY, which is dropped; may be NULL. */
+    void (*refused)(struct core *core, const struct outbox_entry *entry);
+};
+
+/* An id for the stanza of ENTRY, "KIND-position", that stays the same when it is sent again. The
+ * caller frees it. */
+char *outbox_entry_id(const struct outbox_entry *entry);
+
+/* ENTRY was committed, the only one of its position. It is sent at once when everything before it
+ * has been, else in its turn; of several instances, by the one that sends the outbox. */
 void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry);

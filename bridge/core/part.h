@@ -38,8 +38,6 @@ struct part {
                     const struct change_watcher *watcher);
     /* The outbox has rows up to NEWEST, added by this process. */
     void (*outbox_grew)(struct core *core, gint64 newest);
-    /* PEER was told that it may see the presence of USER (bare JIDs). */
-    void (*subscribed)(struct core *core, const char *user, const char *peer);
     void (*link_up)(struct core *core); /* the component link was established */
     void (*link_down)(struct core *core);
     /* The process is about to stop: what waits for events is answered, streams end. May be told

@@ -145,3 +145,15 @@ bool features_dispatch(struct dispatch *dispatch, GError **error)
     }
     return true;
 }
+
+const struct outgoing *const *features_outgoing(void)
+{
+    static const struct outgoing *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->outgoing)
+            tables[count++] = features[i]->outgoing;
+    }
+    tables[count] = NULL;
+    return tables;
+}

@@ -9,8 +9,9 @@ struct dispatch;
 /* All of them, NULL-terminated. */
 extern const struct feature *const features[];
 
-/* Their operation tables and kinds of jobs, NULL-terminated, static. */
+/* Their operation tables, outgoing stanzas and kinds of jobs, NULL-terminated, static. */
 const struct operation *const *features_operations(void);
+const struct outgoing *const *features_outgoing(void);
 const struct job_kind *const *features_jobs(void);
 
 /* Starts and stops them, in their order. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Messages: sent and paged by apps, received from XMPP with receipts (XEP-0184), markers (XEP-0333)
- * and errors. */
+/* Messages: sent and paged by apps, sent to and received from XMPP, with what they ask for
+ * (XEP-0184, XEP-0333) and errors. */
 #include "config.h"
 
 #include <string.h>
@@ -18,6 +18,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"
+#include "bridge/core/outbox.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0184_receipts.h"
@@ -32,6 +33,7 @@
 #include "xep/visible.h"
 
 #define FOREIGN_ID_MAX 255
+#define WAITED (10 * G_USEC_PER_SEC)   /* a message that was sent that long ago says so */
 #define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
 /* ---- Apps ------------------------------------------------------------------------------------------ */
@@ -323,6 +325,35 @@ static bool on_headline_to_domain(const struct stanza_context *context)
     return has_body && on_nobody(context); /* else an event, which nobody asked for */
 }
 
+/* ---- Outgoing -------------------------------------------------------------------------------------- */
+
+/* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
+static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    struct message_out message = {
+        .from = from, .to = entry->to, .id = entry->id, .body = entry->payload};
+    xmpp_stanza_t *stanza = message_build_chat(&message);
+    const char *domain = strchr(entry->from, '@');
+    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
+    if (entry->created > 0 && clock_wall() - entry->created > WAITED)
+        delay_add(stanza, &delay);
+    return stanza;
+}
+
+/* A message that may never go out counts as bounced. */
+static void message_refused(struct core *core, const struct outbox_entry *entry)
+{
+    struct uuid id;
+    if (uuid_parse(entry->id, &id))
+        message_failed(core, entry->to, &id, "policy-violation");
+}
+
+static const struct outgoing outgoing[] = {
+    {.kind = "message", .build = build_message, .refused = message_refused},
+    {0},
+};
+
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/conversations/:conversation_id/messages",
@@ -371,4 +402,4 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_message = {
-    .name = "message", .operations = operations, .stanzas = stanzas};
+    .name = "message", .operations = operations, .stanzas = stanzas, .outgoing = outgoing};

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What peers on XMPP say of our users' messages: that they got them (XEP-0184) or have seen them
- * (XEP-0333). A text beside it is a message. */
+ * (XEP-0333). A text beside it is a message. And what they are told of theirs, likewise. */
 #include "config.h"
 
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
+#include "bridge/core/outbox.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0184_receipts.h"
 #include "xep/0333_markers.h"
+#include "xep/message.h"
 
 static void on_receipt(const struct stanza_context *context)
 {
@@ -35,4 +37,34 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_receipt = {.name = "receipt", .stanzas = stanzas};
+/* ---- Outgoing -------------------------------------------------------------------------------------- */
+
+/* REFERENCE is the peer's own id of the message. */
+static xmpp_stanza_t *build(const struct outbox_entry *entry,
+                            xmpp_stanza_t *(*make)(const struct message_out *message,
+                                                   const char *peer_id))
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *id = outbox_entry_id(entry);
+    struct message_out message = {.from = from, .to = entry->to, .id = id};
+    return make(&message, entry->reference);
+}
+
+static xmpp_stanza_t *build_received(const struct outbox_entry *entry)
+{
+    return build(entry, message_build_received);
+}
+
+static xmpp_stanza_t *build_displayed(const struct outbox_entry *entry)
+{
+    return build(entry, message_build_displayed);
+}
+
+static const struct outgoing outgoing[] = {
+    {.kind = "received", .build = build_received},
+    {.kind = "displayed", .build = build_displayed},
+    {0},
+};
+
+const struct feature feature_receipt = {
+    .name = "receipt", .stanzas = stanzas, .outgoing = outgoing};

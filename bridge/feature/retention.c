@@ -35,6 +35,11 @@ static void reap_users(struct job *job)
     job_reap(job, QUERY_REAP_USERS, (const char *[]){job_payload(job), age, "500"});
 }
 
+static void reap_entries(struct job *job)
+{
+    job_reap(job, QUERY_REAP_ENTRIES, (const char *[]){job_payload(job), "2000"});
+}
+
 static void reap_pictures(struct job *job)
 {
     job_reap(job, QUERY_REAP_PICTURES, (const char *[]){"50"});
@@ -51,19 +56,13 @@ static const struct {
     const char *table;
     enum metric metric;
 } sizes[] = {
-    {"users", METRIC_ROWS_USERS},
-    {"conversations", METRIC_ROWS_CONVERSATIONS},
-    {"messages", METRIC_ROWS_MESSAGES},
-    {"marks", METRIC_ROWS_MARKS},
-    {"events", METRIC_ROWS_EVENTS},
-    {"outbox", METRIC_ROWS_OUTBOX},
-    {"contacts", METRIC_ROWS_CONTACTS},
-    {"blocks", METRIC_ROWS_BLOCKS},
-    {"sessions", METRIC_ROWS_SESSIONS},
-    {"tickets", METRIC_ROWS_TICKETS},
-    {"revocations", METRIC_ROWS_REVOCATIONS},
-    {"pictures", METRIC_ROWS_PICTURES},
-    {"jobs", METRIC_ROWS_JOBS},
+    {"users", METRIC_ROWS_USERS},       {"conversations", METRIC_ROWS_CONVERSATIONS},
+    {"messages", METRIC_ROWS_MESSAGES}, {"marks", METRIC_ROWS_MARKS},
+    {"events", METRIC_ROWS_EVENTS},     {"entries", METRIC_ROWS_ENTRIES},
+    {"outbox", METRIC_ROWS_OUTBOX},     {"contacts", METRIC_ROWS_CONTACTS},
+    {"blocks", METRIC_ROWS_BLOCKS},     {"sessions", METRIC_ROWS_SESSIONS},
+    {"tickets", METRIC_ROWS_TICKETS},   {"revocations", METRIC_ROWS_REVOCATIONS},
+    {"pictures", METRIC_ROWS_PICTURES}, {"jobs", METRIC_ROWS_JOBS},
 };
 
 static void sizes_read(const struct rows *rows, enum error_code error, void *data)
@@ -109,6 +108,7 @@ static const struct job_kind jobs[] = {
     {.name = "reap.sessions", .interval = 600, .run = reap_sessions},
     {.name = "reap.events", .interval = 3600, .run = reap_events},
     {.name = "reap.users", .interval = 21600, .run = reap_users},
+    {.name = "reap.entries", .interval = DAY, .run = reap_entries},
     {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
     {.name = "table.sizes", .interval = 60, .run = measure},
     {0},

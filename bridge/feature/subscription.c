@@ -23,6 +23,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/outbox.h"
 #include "bridge/presence/announce.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
@@ -251,14 +252,47 @@ static bool on_presence(const struct stanza_context *context)
     return true;
 }
 
+/* ---- Outgoing -------------------------------------------------------------------------------------- */
+
+/* Bare addresses on both sides (RFC 6121 section 3.1.1). */
+static xmpp_stanza_t *build(const struct outbox_entry *entry, enum presence_type type)
+{
+    struct presence_stanza presence = {.from = entry->from, .to = entry->to, .type = type};
+    return presence_build(&presence);
+}
+
+/* PAYLOAD: the user's name, if there is one. */
+static xmpp_stanza_t *build_subscribe(const struct outbox_entry *entry)
+{
+    xmpp_stanza_t *stanza = build(entry, PRESENCE_SUBSCRIBE);
+    if (entry->payload && *entry->payload)
+        nick_add(stanza, entry->payload);
+    return stanza;
+}
+
+static xmpp_stanza_t *build_subscribed(const struct outbox_entry *entry)
+{
+    return build(entry, PRESENCE_SUBSCRIBED);
+}
+
+static xmpp_stanza_t *build_unsubscribe(const struct outbox_entry *entry)
+{
+    return build(entry, PRESENCE_UNSUBSCRIBE);
+}
+
+static xmpp_stanza_t *build_unsubscribed(const struct outbox_entry *entry)
+{
+    return build(entry, PRESENCE_UNSUBSCRIBED);
+}
+
 /* The current presence follows `subscribed`, as if it had been asked for. */
-static void subscribed(struct core *core, const char *user, const char *peer)
+static void subscribed_sent(struct core *core, const struct outbox_entry *entry)
 {
     if (work.jobs >= JOBS_MAX)
         return; /* the peer's server will probe */
-    struct job *job = job_new(core, peer, user);
+    struct job *job = job_new(core, entry->to, entry->from);
     job->type = PRESENCE_PROBE;
-    job->from = g_strdup(peer);
+    job->from = g_strdup(entry->to);
     job_add(job);
 }
 
@@ -271,6 +305,14 @@ static void on_watched(struct core *core, const struct uuid *user,
     else if (account)
         announce_unavailable_to(core, account, watcher->jid);
 }
+
+static const struct outgoing outgoing[] = {
+    {.kind = "subscribe", .build = build_subscribe},
+    {.kind = "subscribed", .build = build_subscribed, .sent = subscribed_sent},
+    {.kind = "unsubscribe", .build = build_unsubscribe},
+    {.kind = "unsubscribed", .build = build_unsubscribed},
+    {0},
+};
 
 static void start(struct core *core)
 {
@@ -290,8 +332,11 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-static const struct part part = {
-    .name = "presence", .subscribed = subscribed, .watched = on_watched};
+static const struct part part = {.name = "presence", .watched = on_watched};
 
-const struct feature feature_subscription = {
-    .name = "presence", .part = &part, .stanzas = stanzas, .start = start, .stop = stop};
+const struct feature feature_subscription = {.name = "presence",
+                                             .part = &part,
+                                             .stanzas = stanzas,
+                                             .outgoing = outgoing,
+                                             .start = start,
+                                             .stop = stop};

@@ -253,8 +253,9 @@ $$;
 -- Queues a subscription stanza to a remote peer.
 CREATE FUNCTION contact_send(p_user uuid, p_peer text, p_kind text) RETURNS void
 LANGUAGE sql AS $$
-  INSERT INTO outbox (position, kind, from_user, to_address)
-    SELECT l.ret_before + 1, p_kind, p_user, p_peer FROM log_advance(1) l
+  SELECT outbox_add(l.ret_before + 1, p_kind, p_user, ARRAY[p_peer], NULL, NULL,
+                    CASE p_kind WHEN 'subscribe' THEN (SELECT u.name FROM users u WHERE u.id = p_user) END)
+    FROM log_advance(1) l
 $$;
 
 -- App users see in their own rows what the other did. Who is blocked by the other must not see that:

@@ -121,7 +121,7 @@ SET temp_tablespaces = ''
 SET work_mem = '64kB' AS $$
 BEGIN
   IF coalesce(log_refusal(NULL), 'not-opened') = 'not-opened' THEN
-    LOCK TABLE conversations, members, messages, marks, events, outbox IN ROW EXCLUSIVE MODE;
+    LOCK TABLE conversations, members, messages, marks, events, entries, outbox IN ROW EXCLUSIVE MODE;
     -- Sorted in a file beside the tables: half a megabyte must be free.
     PERFORM count(*) FROM (SELECT g FROM generate_series(1, 12000) g ORDER BY -g OFFSET 1) spilled;
     UPDATE log_head h SET stamp = h.stamp;

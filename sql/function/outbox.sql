@@ -1,31 +1,46 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Stanzas that must reach the XMPP server.
 
--- The next LIMIT entries after p_position, in sending order. created: a message's, microseconds since
--- 1970.
-CREATE FUNCTION outbox_page(p_position bigint, p_limit int)
-RETURNS TABLE ("position" bigint, kind text, from_jid text, to_address text, message_id uuid,
-               reference text, body text, created bigint)
+-- Queues a stanza of p_kind (a row of struct outgoing of a feature) from p_user to each address of p_to,
+-- behind what has p_position already: the event that causes it, of this transaction.
+CREATE FUNCTION outbox_add(p_position bigint, p_kind text, p_user uuid, p_to text[],
+                           p_message uuid DEFAULT NULL, p_reference text DEFAULT NULL,
+                           p_payload text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  first int := (SELECT coalesce(max(o.n) + 1, 0) FROM outbox o WHERE o.position = p_position);
+BEGIN
+  INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference, payload)
+    SELECT p_position, first + t.k::int - 1, p_kind, p_user, t.address, p_message, p_reference, p_payload
+      FROM unnest(p_to) WITH ORDINALITY t (address, k);
+END $$;
+
+-- The next p_limit entries after (p_position, p_n), in sending order. created: a message's, microseconds
+-- since 1970.
+CREATE FUNCTION outbox_page(p_position bigint, p_n int, p_limit int)
+RETURNS TABLE ("position" bigint, n int, kind text, from_jid text, to_address text, message_id uuid,
+               reference text, payload text, created bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT o.position, o.kind, u.jid, o.to_address, o.message_id, o.reference,
-         CASE o.kind WHEN 'message' THEN m.body WHEN 'subscribe' THEN u.name END,
-         CASE o.kind WHEN 'message' THEN (extract(epoch FROM m.created_at) * 1000000)::bigint END
+  SELECT o.position, o.n, o.kind, u.jid, o.to_address, o.message_id, o.reference,
+         coalesce(o.payload, m.body), (extract(epoch FROM m.created_at) * 1000000)::bigint
     FROM outbox o
     JOIN users u ON u.id = o.from_user
-    LEFT JOIN messages m ON m.id = o.message_id
-    WHERE o.position > p_position ORDER BY o.position LIMIT p_limit
+    LEFT JOIN messages m ON m.id = o.message_id AND o.kind = 'message'
+    WHERE (o.position, o.n) > (p_position, p_n) ORDER BY o.position, o.n LIMIT p_limit
 $$;
 
--- What was proven delivered up to p_position, in the log of p_log: positions of another epoch mean
+-- What was proven delivered up to (p_position, p_n), in the log of p_log: positions of another epoch mean
 -- other rows. With several instances only the holder of the link's lease may say so; p_epoch is NULL
--- without. False: it is another log by now.
-CREATE FUNCTION outbox_delivered(p_position bigint, p_epoch bigint, p_log text) RETURNS boolean
+-- without. False: it is another log by now. Entries of other kinds than p_kinds were not sent: they wait
+-- for a version of the program that knows them.
+CREATE FUNCTION outbox_delivered(p_position bigint, p_n int, p_epoch bigint, p_log text, p_kinds text[])
+RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
   IF p_log IS DISTINCT FROM (SELECT epoch FROM log_head) THEN
     RETURN false;
   END IF;
-  DELETE FROM outbox WHERE position <= p_position
+  DELETE FROM outbox WHERE (position, n) <= (p_position, p_n) AND kind = ANY (p_kinds)
     AND (p_epoch IS NULL
          OR EXISTS (SELECT FROM leases WHERE name = 'link' AND epoch = p_epoch));
   RETURN true;

@@ -69,6 +69,25 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Entries whose message, or what was said at their time, is gone. Looks at p_limit of them, with positions
+-- after the payload's; at the end it begins again.
+CREATE FUNCTION reap_entries(p_payload jsonb, p_limit int, OUT removed bigint, OUT more boolean,
+                             OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  page bigint[];
+BEGIN
+  page := ARRAY(SELECT e.position FROM entries e
+                  WHERE e.position > coalesce((p_payload->>'after')::bigint, 0)
+                  ORDER BY e.position LIMIT p_limit);
+  DELETE FROM entries e WHERE e.position = ANY (page)
+    AND (EXISTS (SELECT FROM conversations c WHERE c.id = e.conversation_id AND c.base_seq > e.seq)
+         OR (e.target IS NOT NULL AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target)));
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  more := cardinality(page) >= p_limit;
+  payload := CASE WHEN more THEN jsonb_build_object('after', page[cardinality(page)]) ELSE '{}' END;
+END $$;
+
 -- Pictures that nobody has (any more), a day after they were stored; at most p_limit.
 CREATE FUNCTION reap_pictures(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$

@@ -16,11 +16,11 @@ SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint AS at, payload
   FROM event_resume($1::uuid, $2::bigint, $3::int, $4::bigint)
 
 -- name: outbox_page
-SELECT position, kind, from_jid, to_address, message_id, reference, body, created
-  FROM outbox_page($1::bigint, $2::int)
+SELECT position, n, kind, from_jid, to_address, message_id, reference, payload, created
+  FROM outbox_page($1::bigint, $2::int, $3::int)
 
 -- name: outbox_delivered
-SELECT outbox_delivered($1::bigint, $2::bigint, $3::text) AS cleared
+SELECT outbox_delivered($1::bigint, $2::int, $3::bigint, $4::text, $5::text[]) AS cleared
 
 -- name: change_apply
 SELECT outcome, result, position, at, events, follows

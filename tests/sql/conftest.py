@@ -235,8 +235,8 @@ class Database:
         return {"items": [listed(row, rows[0]["self"], user) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
-    def outbox(self, after=0, limit=1000):
-        return self.rows("SELECT * FROM outbox_page(%s, %s)", after, limit)
+    def outbox(self, after=0, limit=1000, n=0):
+        return self.rows("SELECT * FROM outbox_page(%s, %s, %s)", after, n, limit)
 
     def resume(self, user, position, limit=1000, bytes=1_000_000):
         return self.rows("SELECT * FROM event_resume(%s, %s, %s, %s)", user, position, limit, bytes)

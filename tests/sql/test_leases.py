@@ -73,10 +73,10 @@ def test_the_outbox_is_cleared_by_the_holder_alone(db):
     take(db, "a")
     expire(db)
     take(db, "b")
-    db.rows("SELECT outbox_delivered(%s, 1, epoch) FROM log_head", last)
+    db.rows("SELECT outbox_delivered(%s, 0, 1, epoch, '{message}') FROM log_head", last)
     assert len(db.outbox()) == 3
-    db.rows("SELECT outbox_delivered(%s, 2, epoch) FROM log_head", last - 1)
+    db.rows("SELECT outbox_delivered(%s, 0, 2, epoch, '{message}') FROM log_head", last - 1)
     assert len(db.outbox()) == 1
-    assert not db.one("SELECT outbox_delivered(%s, NULL, 'another log')", last) and len(db.outbox()) == 1
-    assert db.one("SELECT outbox_delivered(%s, NULL, epoch) FROM log_head", last)
+    assert not db.one("SELECT outbox_delivered(%s, 0, NULL, 'another log', '{message}')", last) and len(db.outbox()) == 1
+    assert db.one("SELECT outbox_delivered(%s, 0, NULL, epoch, '{message}') FROM log_head", last)
     assert db.outbox() == []

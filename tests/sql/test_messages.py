@@ -134,9 +134,9 @@ def test_copy_for_a_remote_member_waits_in_the_outbox(db):
     assert row["outbox"] and row["remote_jid"] == "romeo@example.org"
     waiting = db.outbox()
     assert abs(waiting[0].pop("created") / 1_000_000 - time.time()) < 3600
-    assert waiting == [{"position": row["position"], "kind": "message", "from_jid": f"alice@{DOMAIN}",
+    assert waiting == [{"position": row["position"], "n": 0, "kind": "message", "from_jid": f"alice@{DOMAIN}",
                             "to_address": "romeo@example.org", "message_id": row["id"], "reference": None,
-                            "body": "hi"}]
+                            "payload": "hi"}]
 
 
 def test_outbox_pages_in_sending_order_and_is_cleared_up_to_a_position(db):
@@ -145,12 +145,12 @@ def test_outbox_pages_in_sending_order_and_is_cleared_up_to_a_position(db):
     rows = db.store(*[{"conversation": conversation, "sender": alice, "body": str(n)} for n in range(7)])
     db.receive({"to": f"alice@{DOMAIN}", "receipt": True})
     first = db.outbox(limit=5)
-    assert [e["body"] for e in first] == ["0", "1", "2", "3", "4"]
+    assert [e["payload"] for e in first] == ["0", "1", "2", "3", "4"]
     rest = db.outbox(after=first[-1]["position"], limit=5)
-    assert [e["kind"] for e in rest] == ["message", "message", "received"] and rest[2]["body"] is None
+    assert [e["kind"] for e in rest] == ["message", "message", "received"] and rest[2]["payload"] is None
     assert db.outbox(after=rest[-1]["position"]) == []
     db.rows("DELETE FROM outbox WHERE position <= %s", rows[4]["position"])
-    assert [e["body"] for e in db.outbox()] == ["5", "6", None]
+    assert [e["payload"] for e in db.outbox()] == ["5", "6", None]
 
 
 # -- arrivals by XMPP
