@@ -2,7 +2,6 @@
 noinst_LIBRARIES += libaccount.a
 libaccount_a_SOURCES = \
   bridge/account/account.c bridge/account/account.h \
-  bridge/account/base64url.c bridge/account/base64url.h \
   bridge/account/grant.h \
   bridge/account/limit.c bridge/account/limit.h \
   bridge/account/lookup.c bridge/account/lookup.h \

@@ -8,24 +8,17 @@
 #include <string.h>
 
 #include "bridge/account/secret.h"
+#include "bridge/base/base64url.h"
 #include "bridge/base/text.h"
 
 #define SECRET_BYTES 32
-
-static char *encode(const guchar bytes[SECRET_BYTES])
-{
-    char *text = g_base64_encode(bytes, SECRET_BYTES);
-    g_strdelimit(g_strdelimit(text, "+", '-'), "/", '_');
-    text[SECRET_LENGTH] = '\0'; /* the padding */
-    return text;
-}
 
 char *secret_new(void)
 {
     guchar bytes[SECRET_BYTES];
     if (RAND_bytes(bytes, sizeof bytes) != 1)
         return NULL;
-    char *text = encode(bytes);
+    char *text = base64url_encode(bytes, sizeof bytes);
     OPENSSL_cleanse(bytes, sizeof bytes);
     return text;
 }
@@ -60,7 +53,7 @@ char *secret_csrf(const char *cookie)
     guchar digest[SHA256_DIGEST_LENGTH];
     g_autofree char *text = g_strconcat("csrf\n", cookie, NULL);
     SHA256((const guchar *)text, strlen(text), digest);
-    return encode(digest);
+    return base64url_encode(digest, SECRET_BYTES);
 }
 
 bool secret_equal(const char *a, const char *b)

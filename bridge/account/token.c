@@ -12,10 +12,10 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-#include "bridge/account/base64url.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/token.h"
 #include "bridge/account/token_key.h"
+#include "bridge/base/base64url.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"

@@ -14,9 +14,9 @@
 #include <openssl/pem.h>
 #include <string.h>
 
-#include "bridge/account/base64url.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/token_key.h"
+#include "bridge/base/base64url.h"
 #include "bridge/base/error.h"
 #include "bridge/base/options.h"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
+  bridge/base/base64url.c bridge/base/base64url.h \
   bridge/base/buffer.c bridge/base/buffer.h \
   bridge/base/clock.c bridge/base/clock.h \
   bridge/base/error.c bridge/base/error.h bridge/base/error.def \

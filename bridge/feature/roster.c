@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
-#include "bridge/account/base64url.h"
 #include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
+#include "bridge/base/base64url.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"

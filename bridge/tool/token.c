@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/base/base64url.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/text.h"
 #include "bridge/tool/admin_sql.h"
@@ -105,10 +106,8 @@ static char *make_key(void)
     guint8 random[KEY_BYTES];
     if (RAND_bytes(random, sizeof random) != 1)
         return NULL;
-    g_autofree char *base64 = g_base64_encode(random, sizeof random);
+    g_autofree char *base64 = base64url_encode(random, sizeof random);
     explicit_bzero(random, sizeof random);
-    g_strdelimit(g_strdelimit(base64, "+", '-'), "/", '_');
-    *strchr(base64, '=') = '\0';
     char *key = g_strconcat(KEY_PREFIX, base64, NULL);
     explicit_bzero(base64, strlen(base64));
     return key;

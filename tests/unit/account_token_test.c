@@ -12,8 +12,8 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-#include "bridge/account/base64url.h"
 #include "bridge/account/token.h"
+#include "bridge/base/base64url.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "tests/unit/unit.h"

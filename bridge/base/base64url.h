@@ -5,6 +5,9 @@
 #include <glib.h>
 #include <stddef.h>
 
+/* Caller frees. */
+char *base64url_encode(const void *bytes, size_t length);
+
 /* The bytes of the LENGTH characters at TEXT, followed by a NUL that is not counted; caller frees.
  * NULL if a character is not of the alphabet (padding and spaces are not), or if bits that no byte
  * uses are set: each sequence of bytes has exactly one spelling. */
