@@ -16,6 +16,7 @@
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/pair.h"

@@ -64,7 +64,8 @@ void data_form_put(struct data_form *form, const char *var, const char *type, co
     add_value(field, value);
 }
 
-const char *data_form_value(const struct data_form *form, const char *var)
+/* The first value of a field, or NULL. */
+static const char *data_form_value(const struct data_form *form, const char *var)
 {
     struct data_field *field = find_field(form, var);
     return field && field->values->len > 0 ? field->values->pdata[0] : NULL;

@@ -26,8 +26,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(data_form, data_form_free)
 
 /* Adds VALUE to the field VAR, which is made with TYPE (may be NULL) when it is not there yet. */
 void data_form_put(struct data_form *form, const char *var, const char *type, const char *value);
-/* The first value of a field, or NULL. */
-const char *data_form_value(const struct data_form *form, const char *var);
 /* The FORM_TYPE, or NULL when it is missing or (XEP-0068) not a hidden field. */
 const char *data_form_form_type(const struct data_form *form);
 

@@ -67,11 +67,6 @@ bool disco_info_is_request(xmpp_stanza_t *iq, const char **ret_node)
     return is_request(iq, NS_DISCO_INFO, ret_node);
 }
 
-bool disco_items_is_request(xmpp_stanza_t *iq, const char **ret_node)
-{
-    return is_request(iq, NS_DISCO_ITEMS, ret_node);
-}
-
 void disco_info_add_request(xmpp_stanza_t *iq, const char *node)
 {
     stanza_set(stanza_add(iq, "query", NS_DISCO_INFO), "node", node);

@@ -35,9 +35,8 @@ void disco_info_put_feature(struct disco_info *info, const char *feature);
 /* INFO owns FORM afterwards. */
 void disco_info_take_form(struct disco_info *info, struct data_form *form);
 
-/* Whether IQ asks for information (items); *ret_node is the node or NULL. */
+/* Whether IQ asks for information; *ret_node is the node or NULL. */
 bool disco_info_is_request(xmpp_stanza_t *iq, const char **ret_node);
-bool disco_items_is_request(xmpp_stanza_t *iq, const char **ret_node);
 /* A request; NODE may be NULL. IQ comes from stanza_new_iq("get", …). */
 void disco_info_add_request(xmpp_stanza_t *iq, const char *node);
 

@@ -7,12 +7,6 @@
 #include "xep/0054_vcard.h"
 #include "xep/visible.h"
 
-bool vcard_is_request(xmpp_stanza_t *iq)
-{
-    const char *type = stanza_attr(iq, "type");
-    return type && strcmp(type, "get") == 0 && stanza_child(iq, "vCard", NS_VCARD);
-}
-
 xmpp_stanza_t *vcard_build_result(xmpp_stanza_t *iq, const struct vcard *card)
 {
     xmpp_stanza_t *result = stanza_reply_result(iq);

@@ -13,7 +13,6 @@ struct vcard {
     const char *photo;
 };
 
-bool vcard_is_request(xmpp_stanza_t *iq);
 /* Answers IQ; NULL when IQ must not be answered. */
 xmpp_stanza_t *vcard_build_result(xmpp_stanza_t *iq, const struct vcard *card);
 /* Reads a result or a set; false without a vCard. Of several properties of a name, the first that

@@ -6,12 +6,6 @@
 
 #include "xep/0092_version.h"
 
-bool version_is_request(xmpp_stanza_t *iq)
-{
-    const char *type = stanza_attr(iq, "type");
-    return type && strcmp(type, "get") == 0 && stanza_child(iq, "query", NS_VERSION);
-}
-
 xmpp_stanza_t *version_build_result(xmpp_stanza_t *iq, const struct software_version *software)
 {
     xmpp_stanza_t *result = stanza_reply_result(iq);

@@ -11,7 +11,6 @@ struct software_version {
     const char *os;
 };
 
-bool version_is_request(xmpp_stanza_t *iq);
 /* Answers IQ; NULL when IQ must not be answered. */
 xmpp_stanza_t *version_build_result(xmpp_stanza_t *iq, const struct software_version *software);
 bool version_parse(xmpp_stanza_t *iq, struct software_version *ret);

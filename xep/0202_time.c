@@ -7,12 +7,6 @@
 #include "xep/0202_time.h"
 #include "xep/time.h"
 
-bool entity_time_is_request(xmpp_stanza_t *iq)
-{
-    const char *type = stanza_attr(iq, "type");
-    return type && strcmp(type, "get") == 0 && stanza_child(iq, "time", NS_TIME);
-}
-
 xmpp_stanza_t *entity_time_build_result(xmpp_stanza_t *iq, int64_t now_us)
 {
     xmpp_stanza_t *result = stanza_reply_result(iq);

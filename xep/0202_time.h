@@ -6,7 +6,6 @@
 
 #include "xep/stanza.h"
 
-bool entity_time_is_request(xmpp_stanza_t *iq);
 /* Answers IQ with UTC; NULL when IQ must not be answered. */
 xmpp_stanza_t *entity_time_build_result(xmpp_stanza_t *iq, int64_t now_us);
 /* Reads a result: the moment, and the offset as text or NULL. */

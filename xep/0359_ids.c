@@ -30,13 +30,6 @@ const char *stanza_id_parse(xmpp_stanza_t *message, const char *by)
     return NULL;
 }
 
-void stanza_id_add(xmpp_stanza_t *message, const char *by, const char *id)
-{
-    xmpp_stanza_t *element = stanza_add(message, "stanza-id", NS_SID);
-    stanza_set(element, "by", by);
-    stanza_set(element, "id", id);
-}
-
 static bool is_claimed(const char *by, const char *const *domains)
 {
     g_autofree char *folded = by ? jid_prepare(by) : NULL;

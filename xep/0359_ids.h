@@ -11,7 +11,6 @@ void origin_id_add(xmpp_stanza_t *message, const char *id);
 /* The stanza-id that BY (an address, compared byte by byte) assigned, borrowed, or NULL. Believe it
  * only from an entity that advertises NS_SID. */
 const char *stanza_id_parse(xmpp_stanza_t *message, const char *by);
-void stanza_id_add(xmpp_stanza_t *message, const char *by, const char *id);
 /* A copy of MESSAGE without the stanza-ids whose "by" is in one of DOMAINS (NULL-terminated), or is
  * no address at all: nobody but us may assign those. The caller owns it. */
 xmpp_stanza_t *stanza_id_strip(xmpp_stanza_t *message, const char *const *domains);

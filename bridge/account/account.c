@@ -142,6 +142,5 @@ struct account *account_learn(struct accounts *accounts, const struct account_ro
     }
     account->hosted = row->hosted;
     account->number = row->number;
-    account->known_at = clock_monotonic();
     return account;
 }

@@ -23,7 +23,6 @@ struct account {
     char photo[41];         /* hash of the picture in its avatar_url; "": it has none of ours */
     bool hosted;            /* has a login and is served by this bridge */
     gint64 created_at;      /* wall clock; 0 until the user has signed in */
-    gint64 known_at;        /* clock_monotonic of the last look-up */
     unsigned related;       /* counts relation_forget(): what was asked before that may be untrue */
     struct known *known;    /* remembered sessions; session.c's own */
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */

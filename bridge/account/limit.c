@@ -195,7 +195,8 @@ bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit lim
     return left;
 }
 
-void limiter_give(struct limiter *limiter, const struct uuid *id, enum limit limit)
+/* Gives back one that was taken. */
+static void limiter_give(struct limiter *limiter, const struct uuid *id, enum limit limit)
 {
     const struct rate *rate = rate_of(limiter, limit);
     struct subject *subject = rate ? g_hash_table_lookup(map_of(limiter, limit)->table, id) : NULL;
@@ -289,7 +290,8 @@ bool limit_is_waived(const struct limiter *limiter, const struct account *accoun
            clock_wall() - account->created_at > limiter->young_age;
 }
 
-bool limit_take(struct limiter *limiter, const struct account *account, enum limit limit)
+/* Takes one for ACCOUNT, unless it is waived. */
+static bool limit_take(struct limiter *limiter, const struct account *account, enum limit limit)
 {
     struct limit_state state;
     return limit_is_waived(limiter, account, limit) ||

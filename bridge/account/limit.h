@@ -53,8 +53,6 @@ const char *limit_name(enum limit limit);
 /* Takes one from the bucket of SUBJECT; false if there is none left. LIMITER NULL: no limits. */
 bool limiter_take(struct limiter *limiter, const struct uuid *subject, enum limit limit,
                   struct limit_state *ret_state);
-/* Gives back one that was taken. */
-void limiter_give(struct limiter *limiter, const struct uuid *subject, enum limit limit);
 /* Looks without taking; ret_state->remaining tells. */
 void limiter_look(struct limiter *limiter, const struct uuid *subject, enum limit limit,
                   struct limit_state *ret_state);
@@ -74,11 +72,8 @@ guint64 limit_address_text(const char *text, size_t length); /* 0: not a numeric
 bool limit_is_waived(const struct limiter *limiter, const struct account *account,
                      enum limit limit);
 
-/* Takes one for ACCOUNT, unless it is waived. */
-bool limit_take(struct limiter *limiter, const struct account *account, enum limit limit);
-
-/* The same for what may turn out not to count, which is no refusal yet; limit_release gives what
- * was held back. */
+/* Takes one for ACCOUNT, unless it is waived, of what may turn out not to count; so it is no
+ * refusal yet. limit_release gives what was held back. */
 bool limit_hold(struct limiter *limiter, const struct account *account, enum limit limit);
 void limit_release(struct limiter *limiter, const struct account *account, enum limit limit);
 

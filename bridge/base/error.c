@@ -20,13 +20,4 @@ const struct error_info *error_info(enum error_code code)
     return &error_table[code];
 }
 
-enum error_code error_from_condition(const char *condition)
-{
-    for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
-        if (condition && strcmp(error_table[code].condition, condition) == 0)
-            return code;
-    }
-    return ERROR_XMPP_UNREACHABLE;
-}
-
 G_DEFINE_QUARK(trestle - error, trestle_error)

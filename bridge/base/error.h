@@ -23,9 +23,6 @@ struct error_info {
 /* The row of CODE; CODE must be a real error (not ERROR_NONE). Static storage. */
 const struct error_info *error_info(enum error_code code);
 
-/* The code whose stanza condition is CONDITION, or ERROR_XMPP_UNREACHABLE when none is. */
-enum error_code error_from_condition(const char *condition);
-
 /* GError domain; the GError code is an enum error_code. */
 #define TRESTLE_ERROR_DOMAIN (trestle_error_quark())
 GQuark trestle_error_quark(void);

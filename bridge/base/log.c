@@ -45,7 +45,7 @@ struct kind {
 
 static GHashTable *kinds; /* event, static text → struct kind *, owned; as many as the source has */
 
-bool log_parse_level(const char *name, enum log_level *ret_level)
+static bool log_parse_level(const char *name, enum log_level *ret_level)
 {
     for (guint i = 0; name && i < G_N_ELEMENTS(level_names); i++) {
         if (strcmp(name, level_names[i]) == 0) {

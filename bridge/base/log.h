@@ -41,8 +41,7 @@ enum log_area {
  * cannot be opened; the former settings then stay. */
 bool log_configure(const char *level, const char *areas, const char *file);
 
-/* Look-ups of the same names, for checking a configuration. False: unknown, output untouched. */
-bool log_parse_level(const char *name, enum log_level *ret_level);
+/* The same names, for checking a configuration. False: unknown, output untouched. */
 bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x per area */
 
 bool log_enabled(enum log_level level, enum log_area area);

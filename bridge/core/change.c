@@ -197,13 +197,3 @@ void change_reply_member(struct request *request, unsigned status,
     change_reply(request, status, &part);
     free(text);
 }
-
-static void request_changed(const struct change_result *result, void *data)
-{
-    change_reply(data, 200, result);
-}
-
-void change_request(struct request *request, const char *name, json_t *arguments)
-{
-    change_submit(request->core, name, &request->account->id, arguments, request_changed, request);
-}

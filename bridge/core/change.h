@@ -42,10 +42,6 @@ json_t *change_once(const struct request *request);
  * other rows of its batch in the log. */
 void change_publish_later(struct core *core, const char *events);
 
-/* Carries out change NAME of REQUEST's account and answers REQUEST: 200 and the JSON the function
- * returned, or the problem that its outcome means. */
-void change_request(struct request *request, const char *name, json_t *arguments);
-
 /* Answers REQUEST with RESULT, success with STATUS. */
 void change_reply(struct request *request, unsigned status, const struct change_result *result);
 

@@ -97,8 +97,10 @@ void subscriber_remove(struct core *core, struct subscriber *subscriber)
     account_unref(account);
 }
 
-unsigned subscriber_count(const struct account *account,
-                          void (*deliver)(struct subscriber *subscriber, struct event *event))
+/* How many subscribers of ACCOUNT have this DELIVER: one kind of them. */
+static unsigned subscriber_count(const struct account *account,
+                                 void (*deliver)(struct subscriber *subscriber,
+                                                 struct event *event))
 {
     unsigned count = 0;
     for (guint i = 0; account->subscribers && i < account->subscribers->len; i++) {

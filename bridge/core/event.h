@@ -80,9 +80,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_event, event_unref)
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account);
 void subscriber_remove(struct core *core, struct subscriber *subscriber);
 
-/* How many subscribers of ACCOUNT have this DELIVER: one kind of them. */
-unsigned subscriber_count(const struct account *account,
-                          void (*deliver)(struct subscriber *subscriber, struct event *event));
 /* Whether there are MAXIMUM of this kind already. 0: there is no limit. */
 bool subscriber_is_one_too_many(const struct account *account,
                                 void (*deliver)(struct subscriber *subscriber, struct event *event),

@@ -7,12 +7,11 @@ libcore_a_SOURCES = \
   bridge/core/conversation_json.c bridge/core/conversation_json.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
-  bridge/core/delivery.h \
   bridge/core/epoch.c bridge/core/epoch.h \
   bridge/core/event.c bridge/core/event.h bridge/core/event.def \
   bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \
-  bridge/core/mark.c \
+  bridge/core/mark.c bridge/core/mark.h \
   bridge/core/member.c bridge/core/member.h \
   bridge/core/message.c bridge/core/message.h \
   bridge/core/message_json.c bridge/core/message_json.h \
@@ -21,7 +20,7 @@ libcore_a_SOURCES = \
   bridge/core/pair.c bridge/core/pair.h \
   bridge/core/part.c bridge/core/part.h \
   bridge/core/relation.c bridge/core/relation.h \
-  bridge/core/request.c bridge/core/request.h bridge/core/request_row.c \
+  bridge/core/request.c bridge/core/request.h bridge/core/request_row.c bridge/core/request_row.h \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/stanza_out.c bridge/core/stanza_out.h \
   bridge/core/stream.c bridge/core/stream.h \

@@ -9,7 +9,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/core/core.h"
-#include "bridge/core/delivery.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/event.h"
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"

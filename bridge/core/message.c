@@ -46,7 +46,9 @@ static void write_message_json(struct buffer *buf, const struct message_write *m
     message_json_write(buf, &view);
 }
 
-void message_write_brief(struct buffer *buf, const struct message_brief *message)
+/* Writes { id, content, sender_id, receiver_id, created_at, is_read, client_id, uuid,
+ * conversation_id }. */
+static void message_write_brief(struct buffer *buf, const struct message_brief *message)
 {
     struct json_writer json;
     json_writer_init(&json, buf);

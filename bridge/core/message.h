@@ -31,10 +31,6 @@ struct message_brief {
     bool read;
 };
 
-/* Writes { id, content, sender_id, receiver_id, created_at, is_read, client_id, uuid,
- * conversation_id }. */
-void message_write_brief(struct buffer *buf, const struct message_brief *message);
-
 /* Stores the message of REQUEST's account, answers REQUEST with the Message object after the
  * commit (201; 200 for a repetition), tells the members' sockets and the remote member. */
 void message_send(struct request *request, const struct message_draft *draft);
@@ -58,18 +54,3 @@ struct message_arrival {
  * when it could not be stored. */
 void message_arrived(struct core *core, const struct message_arrival *arrival,
                      void (*done)(enum error_code error, void *data), void *data);
-
-/* Moves the account's read mark up to MESSAGE (NULL: the newest) and answers REQUEST. */
-void message_read(struct request *request, const struct uuid *conversation,
-                  const struct uuid *message);
-
-/* The remote user with bare JID FROM reports MESSAGE delivered, or everything up to it read. */
-void message_marked(struct core *core, const char *from, const struct uuid *message, bool read);
-
-/* MESSAGE bounced: an error came from bare JID FROM. */
-void message_failed(struct core *core, const char *from, const struct uuid *message,
-                    const char *condition);
-
-/* Members' deliveries to sockets are gathered and written at a steady, bounded pace. */
-void deliveries_init(struct core *core);
-void deliveries_clear(struct core *core);

@@ -13,6 +13,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
 #include "bridge/core/request.h"
+#include "bridge/core/request_row.h"
 #include "xep/jid.h"
 #include "xep/name.h"
 #include "xep/time.h"

@@ -149,7 +149,6 @@ enum { SIDE_BLOCKS, SIDE_ACCEPTS, SIDE_SHOWS, SIDE_LAST_SEEN, SIDE_PROFILE };
 static void read_side(const struct rows *rows, int column, struct relation_side *ret_side)
 {
     *ret_side = (struct relation_side){.blocks = rows_boolean(rows, 0, column + SIDE_BLOCKS),
-                                       .accepts = rows_boolean(rows, 0, column + SIDE_ACCEPTS),
                                        .shows = rows_boolean(rows, 0, column + SIDE_SHOWS),
                                        .last_seen = rows_boolean(rows, 0, column + SIDE_LAST_SEEN),
                                        .profile = rows_boolean(rows, 0, column + SIDE_PROFILE)};
@@ -159,7 +158,6 @@ static void read_relation(const struct rows *rows, struct relation *ret_relation
 {
     *ret_relation =
         (struct relation){.peer_jid = rows_text(rows, 0, RELATION_VIEW_PEER_JID),
-                          .peer_hosted = rows_boolean(rows, 0, RELATION_VIEW_PEER_HOSTED),
                           .user_number = rows_integer(rows, 0, RELATION_VIEW_USER_NUMBER),
                           .peer_number = rows_integer(rows, 0, RELATION_VIEW_PEER_NUMBER),
                           .known = rows_boolean(rows, 0, RELATION_VIEW_KNOWN)};

@@ -14,7 +14,6 @@ struct core;
 /* One direction: what OWNER allows the other. */
 struct relation_side {
     bool blocks;    /* refuses everything, looking like a user who does not exist */
-    bool accepts;   /* is told of what the other says; false: a request, pending or declined */
     bool shows;     /* shows presence */
     bool last_seen; /* shows when they were last there */
     bool profile;   /* shows name and picture */
@@ -28,7 +27,6 @@ struct relation {
     gint64 peer_number;
     const char *peer_jid;           /* bare JID; NULL when peer is nil */
     bool known;                     /* the peer may know that there is the user */
-    bool peer_hosted;               /* lives here; else what they allow is what their server told */
     struct relation_side user_side; /* what the user allows the peer */
     struct relation_side peer_side; /* what the peer allows the user */
 };

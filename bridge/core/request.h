@@ -156,10 +156,6 @@ void request_reply_bytes(struct request *request, const struct reply_bytes *cont
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
 
-/* For archive_query: answers the struct request that is DATA with the JSON in the only row's first
- * column, or not_found when there is none. */
-void request_reply_row(const struct rows *rows, enum error_code error, void *data);
-
 /* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The
  * request still has to be answered. */
 void request_watch(struct request *request, void (*left)(struct request *request));

@@ -4,6 +4,7 @@
 
 #include "bridge/archive/archive.h"
 #include "bridge/core/request.h"
+#include "bridge/core/request_row.h"
 
 #define ROW_MAX (32 * 1024 * 1024) /* bytes: as a page of messages, MESSAGE_PAGE_MAX */
 

@@ -6,7 +6,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/core/delivery.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/resume.h"
 
 struct reading {

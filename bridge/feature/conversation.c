@@ -10,6 +10,7 @@
 #include "bridge/core/conversation_json.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "xep/jid.h"
 

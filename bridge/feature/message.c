@@ -16,6 +16,7 @@
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"

@@ -5,6 +5,7 @@
 
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/xmpp/dispatch.h"

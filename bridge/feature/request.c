@@ -5,7 +5,7 @@
 #include "bridge/account/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
-#include "bridge/core/delivery.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/feature.h"
 
 static const struct field fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};

@@ -13,6 +13,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/request_row.h"
 #include "xep/jid.h"
 
 #define CURSOR_MARK 'p' /* no UUID begins with it */

@@ -15,6 +15,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/request_row.h"
 #include "bridge/core/stanza_out.h"
 #include "xep/0030_disco.h"
 #include "xep/jid.h"

@@ -8,3 +8,4 @@ trestle_ice_SOURCES = bridge/ice/main.c \
 trestle_ice_CFLAGS = $(AM_CFLAGS) $(NICE_CFLAGS) $(SSL_CFLAGS)
 trestle_ice_LDADD = libbase.a $(NICE_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 endif
+EXTRA_DIST += bridge/ice/README.md

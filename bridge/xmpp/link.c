@@ -667,11 +667,6 @@ void link_drop(struct link *link)
     release(link);
 }
 
-enum service link_service(const struct link *link)
-{
-    return link->callbacks.service;
-}
-
 bool link_is_up(const struct link *link)
 {
     return link->state == LINK_UP && !link->closing;

@@ -66,7 +66,6 @@ void link_allow(struct link *link, bool allowed);
  * read, until it ends its side or three seconds are over. `down` follows then. */
 void link_drop(struct link *link);
 
-enum service link_service(const struct link *link);
 bool link_is_up(const struct link *link);
 enum link_state link_state(const struct link *link);
 /* Whether the last stream ended with a closing tag or a stream error, so that the server was well

@@ -48,16 +48,6 @@ START_TEST(every_row_is_complete)
 }
 END_TEST
 
-START_TEST(conditions_find_a_code)
-{
-    ck_assert_int_eq(error_from_condition("item-not-found"), ERROR_NOT_FOUND);
-    ck_assert_int_eq(error_from_condition("bad-request"), ERROR_BAD_REQUEST);
-    ck_assert_int_eq(error_from_condition("remote-server-not-found"), ERROR_XMPP_UNREACHABLE);
-    ck_assert_int_eq(error_from_condition("no such thing"), ERROR_XMPP_UNREACHABLE);
-    ck_assert_int_eq(error_from_condition(NULL), ERROR_XMPP_UNREACHABLE);
-}
-END_TEST
-
 static void check_format(gint64 wall, const char *expected)
 {
     char text[CLOCK_TIMESTAMP_SIZE];
@@ -101,5 +91,5 @@ START_TEST(tests_can_move_both_clocks)
 }
 END_TEST
 
-UNIT_MAIN("error_clock", every_row_is_complete, conditions_find_a_code, timestamps,
+UNIT_MAIN("error_clock", every_row_is_complete, timestamps,
           any_number_is_a_timestamp_of_four_digit_years, tests_can_move_both_clocks)

@@ -9,7 +9,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
-#include "bridge/core/delivery.h"
+#include "bridge/core/mark.h"
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"

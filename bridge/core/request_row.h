@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Answers to requests that one query has all of. */
+#pragma once
+
+#include "bridge/archive/archive.h"
+
+/* For archive_query: answers the struct request that is DATA with the JSON in the only row's first
+ * column, or not_found when there is none. */
+void request_reply_row(const struct rows *rows, enum error_code error, void *data);
