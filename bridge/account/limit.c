@@ -149,8 +149,8 @@ static gint64 unit_of(const struct rate *rate)
     return MAX(rate->seconds * G_USEC_PER_SEC / rate->count, 1);
 }
 
-static void describe(const struct rate *rate, enum limit limit, gint64 full_in,
-                     struct limit_state *ret_state)
+static void state_fill(const struct rate *rate, enum limit limit, gint64 full_in,
+                       struct limit_state *ret_state)
 {
     gint64 unit = unit_of(rate);
     gint64 room = rate->count * unit - full_in;
@@ -191,7 +191,7 @@ bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit lim
         subject->full_at[limit] = full_at += unit;
     else
         metric_add(METRIC_RATE_LIMITED, 1);
-    describe(rate, limit, full_at - now, ret_state);
+    state_fill(rate, limit, full_at - now, ret_state);
     return left;
 }
 
@@ -213,7 +213,7 @@ void limiter_look(struct limiter *limiter, const struct uuid *id, enum limit lim
         return;
     gint64 now = clock_monotonic();
     const struct subject *subject = g_hash_table_lookup(map_of(limiter, limit)->table, id);
-    describe(rate, limit, subject ? MAX(subject->full_at[limit] - now, 0) : 0, ret_state);
+    state_fill(rate, limit, subject ? MAX(subject->full_at[limit] - now, 0) : 0, ret_state);
 }
 
 /* ---- Addresses ------------------------------------------------------------------------------------- */

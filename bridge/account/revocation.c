@@ -29,7 +29,7 @@ struct question {
     void *data;
 };
 
-static void ask(struct question *question);
+static void question_ask(struct question *question);
 
 struct revocations *revocations_new(void)
 {
@@ -59,7 +59,7 @@ void revocations_start_anew(struct sessions *sessions)
     sessions->revocations->position = 0;
 }
 
-static void finish(struct question *question)
+static void question_finish(struct question *question)
 {
     if (question->timed)
         question->sessions->revocations->asking = false;
@@ -92,7 +92,7 @@ static void carry_out(struct sessions *sessions, const struct rows *rows, int ro
 }
 
 /* True if there may be more. */
-static bool apply(struct sessions *sessions, const struct rows *rows)
+static bool rows_apply(struct sessions *sessions, const struct rows *rows)
 {
     struct revocations *revocations = sessions->revocations;
     gint64 head = rows_integer(rows, 0, REVOCATION_SINCE_HEAD);
@@ -115,13 +115,13 @@ static bool apply(struct sessions *sessions, const struct rows *rows)
     return count >= PAGE_MAX;
 }
 
-static void answered(const struct rows *rows, enum error_code error, void *data)
+static void question_answered(const struct rows *rows, enum error_code error, void *data)
 {
     struct question *question = data;
     struct sessions *sessions = question->sessions;
     struct revocations *revocations = sessions->revocations;
     if (error != ERROR_NONE || rows_count(rows) == 0) {
-        finish(question);
+        question_finish(question);
         return;
     }
     /* Asked without a position, the answer only says where to begin, unless a sign-in has. */
@@ -129,18 +129,18 @@ static void answered(const struct rows *rows, enum error_code error, void *data)
     if (question->log != revocations->log)
         more = true;
     else if (question->asked >= 0)
-        more = apply(sessions, rows);
+        more = rows_apply(sessions, rows);
     else if (!revocations->known)
         revocations_cover(sessions, rows_integer(rows, 0, REVOCATION_SINCE_HEAD));
     else
         more = true;
     if (more)
-        ask(question);
+        question_ask(question);
     else
-        finish(question);
+        question_finish(question);
 }
 
-static void ask(struct question *question)
+static void question_ask(struct question *question)
 {
     const struct revocations *revocations = question->sessions->revocations;
     char position[24];
@@ -148,7 +148,8 @@ static void ask(struct question *question)
     question->log = revocations->log;
     g_snprintf(position, sizeof position, "%" G_GINT64_FORMAT, question->asked);
     const char *values[] = {revocations->known ? position : NULL, G_STRINGIFY(PAGE_MAX)};
-    archive_query(question->sessions->archive, QUERY_REVOCATION_SINCE, values, answered, question);
+    archive_query(question->sessions->archive, QUERY_REVOCATION_SINCE, values, question_answered,
+                  question);
 }
 
 void revocations_catch_up(struct sessions *sessions, void (*done)(void *data), void *data)
@@ -157,7 +158,7 @@ void revocations_catch_up(struct sessions *sessions, void (*done)(void *data), v
     question->sessions = sessions;
     question->done = done;
     question->data = data;
-    ask(question);
+    question_ask(question);
 }
 
 void revocations_added(struct sessions *sessions, void (*done)(void *data), void *data)
@@ -175,7 +176,7 @@ static gboolean on_timer(gpointer data)
     struct question *question = g_new0(struct question, 1);
     question->sessions = sessions;
     question->timed = sessions->revocations->asking = true;
-    ask(question);
+    question_ask(question);
     return G_SOURCE_CONTINUE;
 }
 

@@ -145,7 +145,7 @@ static gboolean stale_entry(gpointer key, gpointer value, gpointer data)
     return is_stale(value);
 }
 
-static void remember(struct sign_in *sign_in)
+static void known_remember(struct sign_in *sign_in)
 {
     GHashTable *table = sign_in->sessions->table;
     struct known *known = g_steal_pointer(&sign_in->known);
@@ -220,7 +220,7 @@ static void sign_in_succeed(struct sign_in *sign_in)
     session.scopes = (const char *const *)scopes;
     session.csrf = csrf;
     if (sign_in->known->kind != CREDENTIAL_TICKET)
-        remember(sign_in);
+        known_remember(sign_in);
     sign_in->done(&session, NULL, sign_in->data);
     account_unref(session.account);
     sign_in_free(sign_in);
@@ -269,10 +269,10 @@ bool access_is_granted(const struct rows *rows, int column, enum error_code *ret
     return state == ACCESS_GRANTED;
 }
 
-static void check(struct sign_in *sign_in);
+static void sign_in_check(struct sign_in *sign_in);
 
 /* The database said STATE as of POSITION; if somebody was signed out since, that may be too old. */
-static void checked(struct sign_in *sign_in, gint64 state, gint64 position)
+static void sign_in_checked(struct sign_in *sign_in, gint64 state, gint64 position)
 {
     enum error_code code;
     guint32 key = sign_in->known->session.grant.key;
@@ -284,7 +284,7 @@ static void checked(struct sign_in *sign_in, gint64 state, gint64 position)
     } else if (revocations_cover(sign_in->sessions, position)) {
         sign_in_succeed(sign_in);
     } else if (++sign_in->checks < CHECKS_MAX) {
-        check(sign_in);
+        sign_in_check(sign_in);
     } else {
         sign_in_fail(sign_in, ERROR_UNAVAILABLE, NULL);
     }
@@ -296,8 +296,8 @@ static void check_read(const struct rows *rows, enum error_code error, void *dat
     if (error != ERROR_NONE || rows_count(rows) != 1)
         sign_in_fail(sign_in, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
     else
-        checked(sign_in, rows_integer(rows, 0, SESSION_CHECK_STATE),
-                rows_integer(rows, 0, SESSION_CHECK_POSITION));
+        sign_in_checked(sign_in, rows_integer(rows, 0, SESSION_CHECK_STATE),
+                        rows_integer(rows, 0, SESSION_CHECK_POSITION));
 }
 
 /* Takes the user of ROWS over. False: there is none, or one who does not live here. */
@@ -330,8 +330,8 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
     known->session.grant = (struct grant){.issued = rows_integer(rows, 0, SESSION_FIND_ISSUED),
                                           .expires = rows_integer(rows, 0, SESSION_FIND_EXPIRES)};
     rows_uuid(rows, 0, SESSION_FIND_CREDENTIAL, &known->session.grant.credential);
-    checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
-            rows_integer(rows, 0, SESSION_FIND_POSITION));
+    sign_in_checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+                    rows_integer(rows, 0, SESSION_FIND_POSITION));
 }
 
 static void ask_session(struct sign_in *sign_in)
@@ -344,7 +344,7 @@ static void ask_key(struct sign_in *sign_in);
 
 /* Asks again. What may be used once is not used again: its user is known, and its state is asked.
  */
-static void check(struct sign_in *sign_in)
+static void sign_in_check(struct sign_in *sign_in)
 {
     const struct session *session = &sign_in->known->session;
     char credential[UUID_TEXT_SIZE], issued[24];
@@ -411,8 +411,8 @@ static void key_read(const struct rows *rows, enum error_code error, void *data)
     else if (sign_in->on_behalf && !take_user(sign_in, rows))
         sign_in_fail(sign_in, ERROR_NOT_FOUND, NULL);
     else
-        checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
-                rows_integer(rows, 0, SESSION_FIND_POSITION));
+        sign_in_checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+                        rows_integer(rows, 0, SESSION_FIND_POSITION));
 }
 
 static void ask_key(struct sign_in *sign_in)
@@ -484,8 +484,8 @@ static void token_read(const struct rows *rows, enum error_code error, void *dat
     } else {
         account_learn_own_id(sign_in->sessions->accounts, sign_in->known->session.account,
                              &sign_in->own_id);
-        checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
-                rows_integer(rows, 0, SESSION_FIND_POSITION));
+        sign_in_checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
+                        rows_integer(rows, 0, SESSION_FIND_POSITION));
     }
 }
 

@@ -136,7 +136,7 @@ static json_t *decode_object(const char *text, size_t length)
     return NULL;
 }
 
-static bool split(const char *token, struct segments *parts)
+static bool segments_split(const char *token, struct segments *parts)
 {
     const char *first = strchr(token, '.');
     const char *second = first ? strchr(first + 1, '.') : NULL;
@@ -312,7 +312,7 @@ static const char *check_claims(const struct token_verifier *verifier, json_t *p
     return NULL;
 }
 
-static bool refuse(const char *reason, const char **ret_reason)
+static bool token_refuse(const char *reason, const char **ret_reason)
 {
     *ret_reason = reason;
     return false;
@@ -322,17 +322,17 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
                   struct token_claims *ret_claims, const char **ret_reason)
 {
     if (strnlen(token, TOKEN_MAX + 1) > TOKEN_MAX)
-        return refuse("the token is too long", ret_reason);
+        return token_refuse("the token is too long", ret_reason);
     g_auto(segments) parts = {0};
-    if (!split(token, &parts))
-        return refuse("the token is malformed", ret_reason);
+    if (!segments_split(token, &parts))
+        return token_refuse("the token is malformed", ret_reason);
     const struct token_key *key = signing_key(verifier, &parts);
     if (!key)
-        return refuse("the token's signature cannot be accepted", ret_reason);
+        return token_refuse("the token's signature cannot be accepted", ret_reason);
     gint64 expires = 0;
     const char *reason = check_claims(verifier, parts.payload, &expires);
     if (reason)
-        return refuse(reason, ret_reason);
+        return token_refuse(reason, ret_reason);
     const char *remark = NULL;
     *ret_claims = (struct token_claims){
         .subject = g_strdup(usable_text(parts.payload, "sub", SUBJECT_MAX)),

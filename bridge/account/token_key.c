@@ -77,7 +77,7 @@ void token_keys_free(struct token_keys *keys)
     g_free(keys);
 }
 
-static bool refuse(GError **error, const char *message)
+static bool option_refuse(GError **error, const char *message)
 {
     g_set_error_literal(error, TRESTLE_ERROR_DOMAIN, ERROR_INTERNAL, message);
     return false;
@@ -336,7 +336,8 @@ static bool add_jwks(struct token_keys *keys, const char *path, GError **error)
     }
     json_t *entries = json_object_get(set, "keys"), *jwk;
     if (!json_is_array(entries))
-        return refuse(error, "[auth] jwks_file: is no JSON Web Key Set: it has no list \"keys\"");
+        return option_refuse(error,
+                             "[auth] jwks_file: is no JSON Web Key Set: it has no list \"keys\"");
     size_t i;
     json_array_foreach(entries, i, jwk) add_jwk(keys, (unsigned)i + 1, jwk);
     return true;
@@ -362,7 +363,7 @@ static bool add_secret(struct token_keys *keys, const char *secret, GError **err
 {
     const struct place place = {"key", 1, NULL};
     if (strlen(secret) < SECRET_MIN)
-        return refuse(error, "[auth] key must have at least 32 bytes for HS256");
+        return option_refuse(error, "[auth] key must have at least 32 bytes for HS256");
     add_key(keys, &place, g_strdup(secret));
     return true;
 }
@@ -371,10 +372,10 @@ static bool add_configured(struct token_keys *keys, const struct options *option
 {
     bool is_secret = keys->algorithm == TOKEN_HS256, has_set = is_given(options->auth_jwks_file);
     if (!is_given(options->auth_key) && !has_set)
-        return refuse(error, "[auth] needs key, key_file or jwks_file");
+        return option_refuse(error, "[auth] needs key, key_file or jwks_file");
     if (is_secret && has_set)
-        return refuse(error,
-                      "[auth] jwks_file holds public keys: algorithm must be RS256 or ES256");
+        return option_refuse(
+            error, "[auth] jwks_file holds public keys: algorithm must be RS256 or ES256");
     if (is_secret)
         return add_secret(keys, options->auth_key, error);
     if (is_given(options->auth_key))
@@ -383,7 +384,7 @@ static bool add_configured(struct token_keys *keys, const struct options *option
 }
 
 /* All that was found, and why none of it can be used. */
-static void explain(const struct token_keys *keys, GError **error)
+static void notes_explain(const struct token_keys *keys, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < MIN(keys->notes->len, NOTES_TOLD); i++)
@@ -400,7 +401,7 @@ struct token_keys *token_keys_load(const struct options *options, GError **error
 {
     enum token_algorithm algorithm;
     if (!parse_algorithm(options->auth_algorithm, &algorithm)) {
-        refuse(error, "[auth] algorithm must be HS256, RS256 or ES256");
+        option_refuse(error, "[auth] algorithm must be HS256, RS256 or ES256");
         return NULL;
     }
     g_autoptr(token_keys) keys = keys_new(algorithm);
@@ -408,6 +409,6 @@ struct token_keys *token_keys_load(const struct options *options, GError **error
         return NULL;
     if (keys->keys->len > 0)
         return g_steal_pointer(&keys);
-    explain(keys, error);
+    notes_explain(keys, error);
     return NULL;
 }

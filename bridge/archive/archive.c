@@ -489,7 +489,7 @@ static void ask_state_again(struct archive *archive, gint64 now)
 }
 
 /* Writes prove that writing works; where there are none, or they are refused, one is tried. */
-static void watch(struct archive *archive, gint64 now)
+static void health_watch(struct archive *archive, gint64 now)
 {
     gint64 interval = archive->health.refused       ? ASK_INTERVAL
                       : archive->health.proven == 0 ? 0
@@ -514,7 +514,7 @@ static void break_if_silent(const struct archive *archive, struct pq_connection 
         pq_connection_break(connection);
 }
 
-static gboolean tick(gpointer data)
+static gboolean on_tick(gpointer data)
 {
     struct archive *archive = data;
     gint64 now = clock_monotonic();
@@ -525,7 +525,7 @@ static gboolean tick(gpointer data)
     }
     ask_state_again(archive, now);
     writer_tick(archive->writer);
-    watch(archive, now);
+    health_watch(archive, now);
     while (archive->reads.head) {
         struct read *read = archive->reads.head->data;
         if (now - read->queued < ARCHIVE_PATIENCE)
@@ -583,7 +583,7 @@ struct archive *archive_new(const struct options *options,
     }
     archive->writer =
         writer_new(options, archive->write_connection, &archive->callbacks, &archive->health, data);
-    archive->timer = g_timeout_add(500, tick, archive);
+    archive->timer = g_timeout_add(500, on_tick, archive);
     loop_at_turn_end(turn_end, archive);
     return archive;
 }

@@ -60,7 +60,7 @@ const char *schema_functions_digest(void)
     return FUNCTIONS_DIGEST;
 }
 
-static bool run(PGconn *conn, const char *text, GError **error)
+static bool text_run(PGconn *conn, const char *text, GError **error)
 {
     g_autoptr(PGresult) result = PQexec(conn, text);
     ExecStatusType status = PQresultStatus(result);
@@ -72,7 +72,7 @@ static bool run(PGconn *conn, const char *text, GError **error)
 
 static bool current_version(PGconn *conn, int *ret_version, GError **error)
 {
-    if (!run(conn, "SELECT pg_advisory_lock(" MIGRATION_LOCK ")", error))
+    if (!text_run(conn, "SELECT pg_advisory_lock(" MIGRATION_LOCK ")", error))
         return false;
     g_autoptr(PGresult) exists = PQexec(conn, "SELECT to_regclass('schema_migrations')");
     if (PQresultStatus(exists) != PGRES_TUPLES_OK || PQgetisnull(exists, 0, 0)) {
@@ -88,12 +88,12 @@ static bool current_version(PGconn *conn, int *ret_version, GError **error)
     return true;
 }
 
-static bool apply(PGconn *conn, const struct migration *migration, GError **error)
+static bool migration_apply(PGconn *conn, const struct migration *migration, GError **error)
 {
     g_autofree char *text = g_strdup_printf(
         "BEGIN;\n%s\nINSERT INTO schema_migrations (version, name) VALUES (%d, '%s');\nCOMMIT;",
         migration->text, migration->version, migration->name);
-    if (run(conn, text, error))
+    if (text_run(conn, text, error))
         return true;
     g_prefix_error(error, "migration %04d_%s: ", migration->version, migration->name);
     return false;
@@ -106,7 +106,7 @@ static bool apply_functions(PGconn *conn, GError **error)
         strcmp(PQgetvalue(known, 0, 0), FUNCTIONS_DIGEST) == 0)
         return true;
     printf("replacing the functions\n");
-    if (run(conn, functions_text, error))
+    if (text_run(conn, functions_text, error))
         return true;
     g_prefix_error(error, "functions: ");
     return false;
@@ -139,7 +139,7 @@ bool schema_migrate(const char *uri, GError **error)
         return false;
     }
     int version = 0;
-    if (!run(conn, "SET client_min_messages = warning", error) ||
+    if (!text_run(conn, "SET client_min_messages = warning", error) ||
         !current_version(conn, &version, error))
         return false;
     if (version > schema_version()) {
@@ -152,7 +152,7 @@ bool schema_migrate(const char *uri, GError **error)
         if (migrations[i].version <= version)
             continue;
         printf("applying %04d_%s\n", migrations[i].version, migrations[i].name);
-        if (!apply(conn, &migrations[i], error))
+        if (!migration_apply(conn, &migrations[i], error))
             return false;
     }
     if (!apply_functions(conn, error))

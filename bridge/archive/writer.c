@@ -76,7 +76,7 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
     return writer;
 }
 
-static void finish(struct writer *writer, struct write *write, enum error_code error)
+static void write_finish(struct writer *writer, struct write *write, enum error_code error)
 {
     writer->queued--;
     writer->queued_bytes -= write->size;
@@ -131,13 +131,13 @@ void writer_fail_all(struct writer *writer)
     while ((batch = g_queue_pop_head(&writer->unsettled))) {
         while ((write = pop_write(&batch->writes))) {
             write->uncertain = true;
-            finish(writer, write, ERROR_UNAVAILABLE);
+            write_finish(writer, write, ERROR_UNAVAILABLE);
         }
         batch_free(batch);
     }
     for (int kind = 0; kind < WRITE_KINDS; kind++) {
         while ((write = pop_write(&writer->waiting[kind])))
-            finish(writer, write, ERROR_UNAVAILABLE);
+            write_finish(writer, write, ERROR_UNAVAILABLE);
     }
 }
 
@@ -173,7 +173,7 @@ static void batch_settled(struct batch *batch, const PGresult *result)
     for (int row = 0; (write = pop_write(&batch->writes)); row++) {
         codec->decode(write, result, row);
         writer->newest = MAX(writer->newest, write->position);
-        finish(writer, write, ERROR_NONE);
+        write_finish(writer, write, ERROR_NONE);
     }
     if (writer->callbacks->batch_begin)
         writer->callbacks->batch_end(writer->data);
@@ -216,7 +216,7 @@ static void batch_refused(struct batch *batch, enum error_code error)
                 batch->writes.length, error_info(error)->code);
     struct write *write;
     while ((write = pop_write(&batch->writes)))
-        finish(batch->writer, write, error);
+        write_finish(batch->writer, write, error);
 }
 
 static void batch_done(PGresult *result, void *data)
@@ -424,7 +424,7 @@ static void give_up_waiting(struct writer *writer, gint64 now)
             if (now - write->queued < ARCHIVE_PATIENCE)
                 break;
             pop_write(waiting);
-            finish(writer, write, ERROR_UNAVAILABLE);
+            write_finish(writer, write, ERROR_UNAVAILABLE);
         }
     }
 }

@@ -11,7 +11,7 @@
 
 #define HS256_KEY_MIN 32 /* bytes; RFC 7518 section 3.2 */
 
-static bool complain(GError **error, const char *option, const char *expected)
+static bool option_refuse(GError **error, const char *option, const char *expected)
 {
     g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE, "%s: %s", option, expected);
     return false;
@@ -31,7 +31,7 @@ static bool check_required(const struct options *options, GError **error)
         const char *const *value = (gconstpointer)((const char *)options + info->offset);
         if (!is_given(*value)) {
             g_autofree char *label = g_strdup_printf("[%s] %s", info->section, info->name);
-            return complain(error, label, "must be given");
+            return option_refuse(error, label, "must be given");
         }
     }
     return true;
@@ -41,14 +41,14 @@ static bool check_required(const struct options *options, GError **error)
 static bool check_secrets(const struct options *options, GError **error)
 {
     if (is_given(options->xmpp_secret) == (options->xmpp_secret_file != NULL))
-        return complain(error, "[xmpp] secret, secret_file",
-                        "exactly one of the two must be given");
+        return option_refuse(error, "[xmpp] secret, secret_file",
+                             "exactly one of the two must be given");
     if (is_given(options->xmpp_rooms_secret) && options->xmpp_rooms_secret_file)
-        return complain(error, "[xmpp] rooms_secret, rooms_secret_file",
-                        "at most one of the two may be given");
+        return option_refuse(error, "[xmpp] rooms_secret, rooms_secret_file",
+                             "at most one of the two may be given");
     if (is_given(options->calls_turn_secret) && options->calls_turn_secret_file)
-        return complain(error, "[calls] turn_secret, turn_secret_file",
-                        "at most one of the two may be given");
+        return option_refuse(error, "[calls] turn_secret, turn_secret_file",
+                             "at most one of the two may be given");
     return true;
 }
 
@@ -59,14 +59,15 @@ static bool check_keys(const struct options *options, GError **error)
     bool jwks = options->auth_jwks_file != NULL;
     if (strcmp(options->auth_algorithm, "HS256") == 0) {
         if (jwks)
-            return complain(error, "[auth] jwks_file", "is for RS256 and ES256 only");
+            return option_refuse(error, "[auth] jwks_file", "is for RS256 and ES256 only");
         if (key == key_file)
-            return complain(error, "[auth] key, key_file", "exactly one of the two must be given");
+            return option_refuse(error, "[auth] key, key_file",
+                                 "exactly one of the two must be given");
     }
     if (key && key_file)
-        return complain(error, "[auth] key, key_file", "at most one of the two may be given");
+        return option_refuse(error, "[auth] key, key_file", "at most one of the two may be given");
     if (!key && !key_file && !jwks)
-        return complain(error, "[auth] key_file, jwks_file", "at least one must be given");
+        return option_refuse(error, "[auth] key_file, jwks_file", "at least one must be given");
     return true;
 }
 
@@ -83,11 +84,11 @@ static bool check_domains(const struct options *options, GError **error)
 {
     const char *rooms = options->xmpp_rooms_domain;
     if (strcmp(options->xmpp_domain, options->xmpp_server_domain) == 0)
-        return complain(error, "[xmpp] server_domain",
-                        "must be a domain of the XMPP server itself, not the component's own");
+        return option_refuse(error, "[xmpp] server_domain",
+                             "must be a domain of the XMPP server itself, not the component's own");
     if (strcmp(rooms, options->xmpp_domain) == 0 || strcmp(rooms, options->xmpp_server_domain) == 0)
-        return complain(error, "[xmpp] rooms_domain",
-                        "must be another domain than domain and server_domain");
+        return option_refuse(error, "[xmpp] rooms_domain",
+                             "must be another domain than domain and server_domain");
     return true;
 }
 
@@ -95,23 +96,23 @@ static bool check_listeners(const struct options *options, GError **error)
 {
     if (options->http_port == options->http_admin_port &&
         strcmp(options->http_listen, options->http_admin_listen) == 0)
-        return complain(error, "[http] admin_port", "must differ from port");
+        return option_refuse(error, "[http] admin_port", "must differ from port");
     return true;
 }
 
 static bool check_auth(const struct options *options, GError **error)
 {
     if (strcmp(options->auth_algorithm, "HS256") == 0 && strlen(options->auth_key) < HS256_KEY_MIN)
-        return complain(error, "[auth] key", "must have at least 32 bytes for HS256");
+        return option_refuse(error, "[auth] key", "must have at least 32 bytes for HS256");
     if (strcmp(options->auth_algorithm, "HS256") != 0 && options->auth_key &&
         !strstr(options->auth_key, "-----BEGIN "))
-        return complain(error, "[auth] key_file", "must be a PEM public key");
+        return option_refuse(error, "[auth] key_file", "must be a PEM public key");
     if (strcmp(options->auth_algorithm, "HS256") != 0 && options->auth_key &&
         strstr(options->auth_key, "PRIVATE KEY"))
-        return complain(error, "[auth] key_file",
-                        "is a private key; give the public one (openssl pkey -pubout)");
+        return option_refuse(error, "[auth] key_file",
+                             "is a private key; give the public one (openssl pkey -pubout)");
     if (options->auth_jwks_file && access(options->auth_jwks_file, R_OK) != 0)
-        return complain(error, "[auth] jwks_file", "cannot be read");
+        return option_refuse(error, "[auth] jwks_file", "cannot be read");
     return true;
 }
 
@@ -119,8 +120,8 @@ static bool check_calls(const struct options *options, GError **error)
 {
     bool turn = strspn(options->calls_turn, " \t,") != strlen(options->calls_turn);
     if (turn && !is_given(options->calls_turn_secret))
-        return complain(error, "[calls] turn_secret_file",
-                        "must be given with turn: credentials are made from it");
+        return option_refuse(error, "[calls] turn_secret_file",
+                             "must be given with turn: credentials are made from it");
     return true;
 }
 

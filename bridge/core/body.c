@@ -32,8 +32,8 @@ static const char *find_excess(const char *text, size_t length)
     return NULL;
 }
 
-static bool fail(enum error_code code, const char *detail, enum error_code *ret_code,
-                 const char **ret_detail)
+static bool body_refuse(enum error_code code, const char *detail, enum error_code *ret_code,
+                        const char **ret_detail)
 {
     *ret_code = code;
     *ret_detail = detail;
@@ -45,7 +45,7 @@ bool body_parse(const char *text, size_t length, json_t **ret_json, enum error_c
 {
     const char *excess = find_excess(text, length);
     if (excess)
-        return fail(ERROR_BAD_REQUEST, excess, ret_code, ret_detail);
+        return body_refuse(ERROR_BAD_REQUEST, excess, ret_code, ret_detail);
     json_error_t error;
     json_t *json =
         json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
@@ -55,12 +55,13 @@ bool body_parse(const char *text, size_t length, json_t **ret_json, enum error_c
     }
     enum json_error_code code = json_error_code(&error);
     if (code == json_error_null_byte_in_key || code == json_error_null_character)
-        return fail(ERROR_UNPROCESSABLE, "a string holds NUL", ret_code, ret_detail);
+        return body_refuse(ERROR_UNPROCESSABLE, "a string holds NUL", ret_code, ret_detail);
     if (g_str_has_prefix(error.text, "invalid Unicode"))
-        return fail(ERROR_UNPROCESSABLE, "a string holds a lone surrogate", ret_code, ret_detail);
+        return body_refuse(ERROR_UNPROCESSABLE, "a string holds a lone surrogate", ret_code,
+                           ret_detail);
     if (code == json_error_duplicate_key)
-        return fail(ERROR_BAD_REQUEST, "a member appears twice", ret_code, ret_detail);
+        return body_refuse(ERROR_BAD_REQUEST, "a member appears twice", ret_code, ret_detail);
     if (code == json_error_invalid_utf8)
-        return fail(ERROR_BAD_REQUEST, "the text is not UTF-8", ret_code, ret_detail);
-    return fail(ERROR_BAD_REQUEST, "the text is not JSON", ret_code, ret_detail);
+        return body_refuse(ERROR_BAD_REQUEST, "the text is not UTF-8", ret_code, ret_detail);
+    return body_refuse(ERROR_BAD_REQUEST, "the text is not JSON", ret_code, ret_detail);
 }

@@ -92,7 +92,7 @@ static void forget_relations(struct core *core, const json_t *users)
 
 /* Who loses the presence is told before the outbox says `unsubscribed`, after which the peer's
  * server drops it; by then nothing old is remembered. */
-static void follow(struct core *core, const struct change_write *change)
+static void change_follow(struct core *core, const struct change_write *change)
 {
     json_t *follows = change->follows ? json_loads(change->follows, 0, NULL) : NULL;
     forget_relations(core, json_object_get(follows, "relations"));
@@ -102,14 +102,14 @@ static void follow(struct core *core, const struct change_write *change)
     json_decref(follows);
 }
 
-static void finished(struct write *write, enum error_code error)
+static void change_finished(struct write *write, enum error_code error)
 {
     struct change_write *change = (struct change_write *)(void *)write;
     g_autofree struct changing *changing = write->data;
     if (error == ERROR_NONE) {
         event_passed(changing->core, change->write.position);
         publish_all(changing->core, change->events, event_publish);
-        follow(changing->core, change);
+        change_follow(changing->core, change);
     }
     json_t *json = change->result ? json_loads(change->result, JSON_DECODE_ANY, NULL) : NULL;
     struct change_result result = {error, write->outcome, json, change->result, write->position};
@@ -125,7 +125,7 @@ void change_submit(struct core *core, const char *name, const struct uuid *user,
     struct changing *changing = g_new0(struct changing, 1);
     *changing = (struct changing){core, done, data};
     struct change_write *change = g_new0(struct change_write, 1);
-    change->write = (struct write){.kind = WRITE_CHANGE, .done = finished, .data = changing};
+    change->write = (struct write){.kind = WRITE_CHANGE, .done = change_finished, .data = changing};
     change->name = name;
     if (user)
         change->user = *user;

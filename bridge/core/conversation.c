@@ -15,7 +15,7 @@ struct opening {
     bool held; /* one of LIMIT_CONVERSATIONS, until it is known whether this counts */
 };
 
-static void opened(const struct change_result *result, void *data)
+static void conversation_opened(const struct change_result *result, void *data)
 {
     g_autofree struct opening *opening = data;
     struct request *request = opening->request;
@@ -37,6 +37,6 @@ void conversation_submit_open(struct request *request, json_t *arguments, change
         counts && limit_hold(request->core->limiter, request->account, LIMIT_CONVERSATIONS)};
     if (counts && !opening->held)
         json_object_set_new(arguments, "may_make", json_false());
-    change_submit(request->core, "conversation_open", &request->account->id, arguments, opened,
-                  opening);
+    change_submit(request->core, "conversation_open", &request->account->id, arguments,
+                  conversation_opened, opening);
 }

@@ -20,12 +20,12 @@ struct item {
     struct uuid id, peer_id;
 };
 
-static const char *text(const struct item *item, int column)
+static const char *item_text(const struct item *item, int column)
 {
     return rows_text(item->rows, item->row, column);
 }
 
-static gint64 integer(const struct item *item, int column)
+static gint64 item_integer(const struct item *item, int column)
 {
     return rows_integer(item->rows, item->row, column);
 }
@@ -35,7 +35,7 @@ static bool is_set(const struct item *item, int column)
     return rows_boolean(item->rows, item->row, column);
 }
 
-static gint64 moment(const struct item *item, int column)
+static gint64 item_moment(const struct item *item, int column)
 {
     return rows_time(item->rows, item->row, column);
 }
@@ -48,14 +48,14 @@ static void write_peer(const struct item *item)
     json_writer_init(&json, item->peer);
     json_begin_object(&json);
     json_member_uuid(&json, "id", &item->peer_id);
-    json_member_string(&json, "username", text(item, CONVERSATION_LIST_PEER_USERNAME));
-    json_member_string(&json, "name", text(item, CONVERSATION_LIST_PEER_NAME));
-    json_member_string(&json, "avatar_url", text(item, CONVERSATION_LIST_PEER_PICTURE));
-    json_member_string(&json, "bio", text(item, CONVERSATION_LIST_PEER_BIO));
-    json_member_string(&json, "jid", text(item, CONVERSATION_LIST_PEER_JID));
-    json_member_string(&json, "kind", text(item, CONVERSATION_LIST_PEER_KIND));
+    json_member_string(&json, "username", item_text(item, CONVERSATION_LIST_PEER_USERNAME));
+    json_member_string(&json, "name", item_text(item, CONVERSATION_LIST_PEER_NAME));
+    json_member_string(&json, "avatar_url", item_text(item, CONVERSATION_LIST_PEER_PICTURE));
+    json_member_string(&json, "bio", item_text(item, CONVERSATION_LIST_PEER_BIO));
+    json_member_string(&json, "jid", item_text(item, CONVERSATION_LIST_PEER_JID));
+    json_member_string(&json, "kind", item_text(item, CONVERSATION_LIST_PEER_KIND));
     json_member_string(&json, "email", "");
-    json_member_integer(&json, "number", integer(item, CONVERSATION_LIST_PEER_NUMBER));
+    json_member_integer(&json, "number", item_integer(item, CONVERSATION_LIST_PEER_NUMBER));
     json_end_object(&json);
 }
 
@@ -64,13 +64,14 @@ static void write_participant(struct json_writer *json, const struct item *item,
     json_begin_object(json);
     json_member_raw(json, "user", self ? item->self : item->peer->data);
     json_member_string(
-        json, "role", text(item, self ? CONVERSATION_LIST_MINE_ROLE : CONVERSATION_LIST_PEER_ROLE));
+        json, "role",
+        item_text(item, self ? CONVERSATION_LIST_MINE_ROLE : CONVERSATION_LIST_PEER_ROLE));
     json_member_time(
         json, "joined_at",
-        moment(item, self ? CONVERSATION_LIST_MINE_JOINED : CONVERSATION_LIST_PEER_JOINED));
+        item_moment(item, self ? CONVERSATION_LIST_MINE_JOINED : CONVERSATION_LIST_PEER_JOINED));
     json_member_integer(
         json, "last_read_seq",
-        integer(item, self ? CONVERSATION_LIST_MINE_READ : CONVERSATION_LIST_PEER_READ));
+        item_integer(item, self ? CONVERSATION_LIST_MINE_READ : CONVERSATION_LIST_PEER_READ));
     json_end_object(json);
 }
 
@@ -94,14 +95,14 @@ static void write_last(struct json_writer *json, const struct item *item)
     struct message_view last = {.conversation = item->id,
                                 .sender = mine ? *item->user : item->peer_id,
                                 .sender_json = mine ? item->self : item->peer->data,
-                                .client_id = text(item, CONVERSATION_LIST_LAST_CLIENT_ID),
-                                .body = text(item, CONVERSATION_LIST_LAST_BODY),
-                                .kind = text(item, CONVERSATION_LIST_LAST_KIND),
-                                .seq = integer(item, CONVERSATION_LIST_LAST_SEQ),
-                                .created_at = moment(item, CONVERSATION_LIST_LAST_AT),
-                                .delivered_at = moment(item, CONVERSATION_LIST_LAST_DELIVERED),
-                                .read_at = moment(item, CONVERSATION_LIST_LAST_READ),
-                                .sent_at = moment(item, CONVERSATION_LIST_LAST_SENT),
+                                .client_id = item_text(item, CONVERSATION_LIST_LAST_CLIENT_ID),
+                                .body = item_text(item, CONVERSATION_LIST_LAST_BODY),
+                                .kind = item_text(item, CONVERSATION_LIST_LAST_KIND),
+                                .seq = item_integer(item, CONVERSATION_LIST_LAST_SEQ),
+                                .created_at = item_moment(item, CONVERSATION_LIST_LAST_AT),
+                                .delivered_at = item_moment(item, CONVERSATION_LIST_LAST_DELIVERED),
+                                .read_at = item_moment(item, CONVERSATION_LIST_LAST_READ),
+                                .sent_at = item_moment(item, CONVERSATION_LIST_LAST_SENT),
                                 .failed = is_set(item, CONVERSATION_LIST_LAST_FAILED)};
     json_key(json, "last_message");
     if (rows_uuid(item->rows, item->row, CONVERSATION_LIST_LAST_ID, &last.id)) {
@@ -114,24 +115,25 @@ static void write_last(struct json_writer *json, const struct item *item)
 
 static void write_direct(struct json_writer *json, const struct item *item)
 {
-    gint64 made_at = moment(item, CONVERSATION_LIST_CREATED_AT);
-    gint64 last_at =
-        moment(item, CONVERSATION_LIST_LAST_AT) ? moment(item, CONVERSATION_LIST_LAST_AT) : made_at;
+    gint64 made_at = item_moment(item, CONVERSATION_LIST_CREATED_AT);
+    gint64 last_at = item_moment(item, CONVERSATION_LIST_LAST_AT)
+                         ? item_moment(item, CONVERSATION_LIST_LAST_AT)
+                         : made_at;
     json_begin_object(json);
     json_member_uuid(json, "id", &item->id);
-    json_member_string(json, "type", text(item, CONVERSATION_LIST_KIND));
-    json_member_string(json, "jid", text(item, CONVERSATION_LIST_PEER_JID));
-    json_member_string(json, "name", text(item, CONVERSATION_LIST_PEER_NAME));
+    json_member_string(json, "type", item_text(item, CONVERSATION_LIST_KIND));
+    json_member_string(json, "jid", item_text(item, CONVERSATION_LIST_PEER_JID));
+    json_member_string(json, "name", item_text(item, CONVERSATION_LIST_PEER_NAME));
     json_member_raw(json, "description", NULL);
-    json_member_string(json, "icon_url", text(item, CONVERSATION_LIST_PEER_PICTURE));
+    json_member_string(json, "icon_url", item_text(item, CONVERSATION_LIST_PEER_PICTURE));
     write_members(json, item);
     write_last(json, item);
     json_member_time(json, "last_message_at", last_at);
-    json_member_integer(json, "unread_count", integer(item, CONVERSATION_LIST_UNREAD));
+    json_member_integer(json, "unread_count", item_integer(item, CONVERSATION_LIST_UNREAD));
     json_member_boolean(json, "pinned", is_set(item, CONVERSATION_LIST_PINNED));
-    json_member_raw(json, "muted_until", text(item, CONVERSATION_LIST_MUTED));
+    json_member_raw(json, "muted_until", item_text(item, CONVERSATION_LIST_MUTED));
     json_member_boolean(json, "archived", is_set(item, CONVERSATION_LIST_ARCHIVED));
-    json_member_string(json, "request", text(item, CONVERSATION_LIST_REQUEST));
+    json_member_string(json, "request", item_text(item, CONVERSATION_LIST_REQUEST));
     json_member_boolean(json, "blocked", is_set(item, CONVERSATION_LIST_BLOCKED));
     json_member_raw(json, "settings", "{}");
     json_member_time(json, "created_at", made_at);
@@ -142,7 +144,7 @@ static void write_direct(struct json_writer *json, const struct item *item)
 /* One of many comes as a whole. */
 static void write_item(struct json_writer *json, struct item *item)
 {
-    const char *whole = text(item, CONVERSATION_LIST_WHOLE);
+    const char *whole = item_text(item, CONVERSATION_LIST_WHOLE);
     if (whole) {
         json_put_raw(json, whole, rows_length(item->rows, item->row, CONVERSATION_LIST_WHOLE));
         return;

@@ -41,7 +41,7 @@ static void pointer_write(char ret_pointer[64], const char *name)
     ret_pointer[length] = '\0';
 }
 
-static bool fail(struct field_problem *ret_problem, const char *name, const char *detail)
+static bool field_refuse(struct field_problem *ret_problem, const char *name, const char *detail)
 {
     ret_problem->code = ERROR_UNPROCESSABLE;
     ret_problem->detail = detail;
@@ -256,7 +256,7 @@ static bool is_contradicted(const struct field *field, const struct raw_value *r
             memcmp(source->idempotency_key, raw->text, raw->length) != 0);
 }
 
-static struct field_value absent(const struct field *field)
+static struct field_value field_absent(const struct field *field)
 {
     struct field_value value = {0};
     if (field->fallback && field->type == FIELD_INTEGER) {
@@ -275,8 +275,8 @@ static bool check_field(const struct field *field, const struct field_source *so
     *ret_value = (struct field_value){0};
     if (!raw.text && !raw.json) {
         if (field->flags & FIELD_REQUIRED)
-            return fail(ret_problem, field->name, "is required");
-        *ret_value = absent(field);
+            return field_refuse(ret_problem, field->name, "is required");
+        *ret_value = field_absent(field);
         return true;
     }
     const char *wrong = read_value(field, &raw, ret_value);
@@ -287,7 +287,7 @@ static bool check_field(const struct field *field, const struct field_source *so
         return true;
     }
     *ret_value = (struct field_value){0};
-    fail(ret_problem, field->name, wrong);
+    field_refuse(ret_problem, field->name, wrong);
     /* What a path names is there or not there; how the name is malformed is nobody's business. */
     if ((field->flags & FIELD_IN_PATH) && !source->everything_in_object) {
         ret_problem->code = ERROR_NOT_FOUND;
@@ -307,7 +307,7 @@ static bool check_unknown(const struct field *fields, const struct field_source 
         while (field->name && strcmp(field->name, key) != 0)
             field++;
         if (!field->name || !in_object(field, source))
-            return fail(ret_problem, key, "is not known here");
+            return field_refuse(ret_problem, key, "is not known here");
     }
     return true;
 }
@@ -341,8 +341,8 @@ static bool check_one_of(const struct field *fields, const struct field_value *v
         present += values[i].present;
     }
     return !first || present == 1 ||
-           fail(ret_problem, first,
-                "or the other way to name it is to be given, exactly one of them");
+           field_refuse(ret_problem, first,
+                        "or the other way to name it is to be given, exactly one of them");
 }
 
 static bool check_alternatives(const struct field *fields, const struct field_value *values,
@@ -357,7 +357,7 @@ static bool check_alternatives(const struct field *fields, const struct field_va
         present++;
     }
     return present <= 1 ||
-           fail(ret_problem, first, "and another are given, of which only one may be");
+           field_refuse(ret_problem, first, "and another are given, of which only one may be");
 }
 
 bool fields_check(const struct field *fields, const struct field_source *source,

@@ -65,8 +65,8 @@ struct page {
 };
 
 static void read_page(struct outbox *outbox);
-static void ping(struct outbox *outbox);
-static void drain(struct outbox *outbox);
+static void outbox_ping(struct outbox *outbox);
+static void outbox_empty(struct outbox *outbox);
 
 static const struct outgoing *outgoing_find(const struct core *core, const char *kind)
 {
@@ -221,7 +221,7 @@ static void page_read(const struct rows *rows, enum error_code error, void *data
     if (sent && rows_count(rows) < PAGE)
         outbox->behind = outbox->newest > MAX(page->newest, outbox->sent.position);
     if (outbox->unproven > 0)
-        ping(outbox);
+        outbox_ping(outbox);
     if (sent && outbox->behind)
         read_page(outbox);
 }
@@ -242,7 +242,7 @@ static void read_page(struct outbox *outbox)
     archive_query(outbox->core->archive, QUERY_OUTBOX_PAGE, values, page_read, page);
 }
 
-static void drained(struct outbox *outbox)
+static void outbox_drained(struct outbox *outbox)
 {
     void (*done)(void *data) = outbox->drained;
     outbox->drained = NULL;
@@ -253,7 +253,7 @@ static void drained(struct outbox *outbox)
         done(outbox->drained_data);
 }
 
-static void cleared(const struct rows *rows, enum error_code error, void *data)
+static void rows_cleared(const struct rows *rows, enum error_code error, void *data)
 {
     struct outbox *outbox = data;
     bool other_log = error == ERROR_NONE && rows_count(rows) == 1 &&
@@ -264,7 +264,7 @@ static void cleared(const struct rows *rows, enum error_code error, void *data)
         outbox->uncleared = outbox->settled.position > 0;
     }
     if (--outbox->clearing == 0 && !outbox->pinging)
-        drained(outbox);
+        outbox_drained(outbox);
 }
 
 static void clear_settled(struct outbox *outbox)
@@ -275,10 +275,10 @@ static void clear_settled(struct outbox *outbox)
                             outbox->kinds};
     outbox->uncleared = false;
     outbox->clearing++;
-    archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, cleared, outbox);
+    archive_query(outbox->core->archive, QUERY_OUTBOX_DELIVERED, values, rows_cleared, outbox);
 }
 
-static void settle(struct outbox *outbox, struct place place)
+static void outbox_settle(struct outbox *outbox, struct place place)
 {
     if (place_compare(place, outbox->settled) <= 0)
         return;
@@ -294,7 +294,7 @@ static void keep_tick(struct outbox *outbox)
     struct place place = outbox->kept[outbox->oldest];
     outbox->kept[outbox->oldest] = outbox->read;
     outbox->oldest = (outbox->oldest + 1) % outbox->keep_ticks;
-    settle(outbox, place);
+    outbox_settle(outbox, place);
 }
 
 /* The server may have lost what it had read. */
@@ -314,14 +314,14 @@ static void ping_done(bool delivered, void *data)
         return;
     outbox->read = place_later(outbox->read, outbox->ping_covers);
     if (outbox->keep_ticks == 0)
-        settle(outbox, outbox->read);
+        outbox_settle(outbox, outbox->read);
     if (outbox->drained)
-        drain(outbox);
+        outbox_empty(outbox);
     else if (outbox->behind)
         read_page(outbox);
 }
 
-static void ping(struct outbox *outbox)
+static void outbox_ping(struct outbox *outbox)
 {
     const struct stanza_sink *sink = &outbox->core->sinks[SERVICE_USERS];
     if (outbox->pinging || !sink_ready(outbox))
@@ -336,12 +336,12 @@ static void ping(struct outbox *outbox)
     }
 }
 
-static gboolean tick(gpointer data)
+static gboolean on_tick(gpointer data)
 {
     struct outbox *outbox = data;
     metric_set(METRIC_OUTBOX_PENDING, outbox->unproven);
     if (outbox->unproven > 0)
-        ping(outbox);
+        outbox_ping(outbox);
     if (outbox->behind)
         read_page(outbox);
     keep_tick(outbox);
@@ -366,7 +366,7 @@ void outbox_fence(struct outbox *outbox, gint64 epoch)
     g_snprintf(outbox->fence, sizeof outbox->fence, "%" G_GINT64_FORMAT, epoch);
 }
 
-static void tell(void *data)
+static void failures_tell(void *data)
 {
     struct outbox *outbox = data;
     outbox->telling = false;
@@ -381,7 +381,7 @@ static void committed_among_others(struct outbox *outbox)
     if (sink_ready(outbox) || outbox->telling)
         return;
     outbox->telling = true;
-    loop_defer(tell, outbox);
+    loop_defer(failures_tell, outbox);
 }
 
 struct outbox *outbox_new(struct core *core)
@@ -391,7 +391,7 @@ struct outbox *outbox_new(struct core *core)
     outbox->kinds = outgoing_kinds(core);
     outbox->behind = true;
     outbox->keep_ticks = (unsigned)core->options->xmpp_keep * 1000 / TICK_MILLISECONDS;
-    outbox->timer = g_timeout_add(TICK_MILLISECONDS, tick, outbox);
+    outbox->timer = g_timeout_add(TICK_MILLISECONDS, on_tick, outbox);
     return outbox;
 }
 
@@ -403,7 +403,7 @@ void outbox_free(struct outbox *outbox)
     if (outbox->drain_timer > 0)
         g_source_remove(outbox->drain_timer);
     if (outbox->telling)
-        loop_cancel(tell, outbox);
+        loop_cancel(failures_tell, outbox);
     g_free(outbox->kinds);
     g_free(outbox);
 }
@@ -424,26 +424,26 @@ void outbox_link_down(struct outbox *outbox, bool in_order)
     if (!in_order)
         keep_nothing_read(outbox);
     if (outbox->drained)
-        drained(outbox);
+        outbox_drained(outbox);
 }
 
 /* Asks for what the server has not been asked about, then settles all that it has read. */
-static void drain(struct outbox *outbox)
+static void outbox_empty(struct outbox *outbox)
 {
     if (outbox->unproven > 0)
-        ping(outbox);
+        outbox_ping(outbox);
     if (outbox->pinging)
         return; /* its answer comes here again */
-    settle(outbox, outbox->read);
+    outbox_settle(outbox, outbox->read);
     if (outbox->clearing == 0)
-        drained(outbox);
+        outbox_drained(outbox);
 }
 
 static gboolean drain_timed_out(gpointer data)
 {
     struct outbox *outbox = data;
     outbox->drain_timer = 0;
-    drained(outbox);
+    outbox_drained(outbox);
     return G_SOURCE_REMOVE;
 }
 
@@ -452,7 +452,7 @@ void outbox_drain(struct outbox *outbox, guint milliseconds, void (*done)(void *
     outbox->drained = done;
     outbox->drained_data = data;
     outbox->drain_timer = g_timeout_add(milliseconds, drain_timed_out, outbox);
-    drain(outbox);
+    outbox_empty(outbox);
 }
 
 /* Commits are reported in the order of positions: what was not is beyond `sent`. Nothing that this
@@ -488,5 +488,5 @@ void outbox_committed(struct outbox *outbox, const struct outbox_entry *entry)
         return;
     }
     if (outbox->unproven >= UNPROVEN_MAX)
-        ping(outbox);
+        outbox_ping(outbox);
 }

@@ -194,7 +194,7 @@ static void read_side(const struct rows *rows, int column, struct pair_side *sid
     side->hosted = rows_boolean(rows, 0, column + SIDE_HOSTED);
 }
 
-static void fill(struct pair *pair, const struct rows *rows)
+static void pair_fill(struct pair *pair, const struct rows *rows)
 {
     read_side(rows, PAIR_BY_CONVERSATION_ONE, &pair->side[0]);
     read_side(rows, PAIR_BY_CONVERSATION_OTHER, &pair->side[1]);
@@ -212,7 +212,7 @@ static struct pair *pair_new(const struct uuid *conversation)
 
 /* A reference to the pair that the row shows: the one that is known already, if it is. What may be
  * OUTDATED is for those who wait for it, and does not stay. */
-static struct pair *learn(struct core *core, const struct rows *rows, bool outdated)
+static struct pair *pair_learn(struct core *core, const struct rows *rows, bool outdated)
 {
     struct pairs *pairs = core->pairs;
     struct uuid conversation;
@@ -224,7 +224,7 @@ static struct pair *learn(struct core *core, const struct rows *rows, bool outda
     if (!pair) {
         pair = pair_new(&conversation);
         if (outdated) {
-            fill(pair, rows);
+            pair_fill(pair, rows);
             return pair;
         }
         if (g_hash_table_size(pairs->by_conversation) >= PAIRS_MAX) {
@@ -233,11 +233,11 @@ static struct pair *learn(struct core *core, const struct rows *rows, bool outda
         }
         g_hash_table_insert(pairs->by_conversation, &pair->conversation, pair);
     }
-    fill(pair, rows);
+    pair_fill(pair, rows);
     return pair_ref(pair);
 }
 
-static void remember(struct pairs *pairs, const char *name, struct pair *pair)
+static void name_remember(struct pairs *pairs, const char *name, struct pair *pair)
 {
     if (pair) {
         if (g_hash_table_size(pairs->by_name) >= NAMES_MAX)
@@ -274,19 +274,19 @@ static void read_done(const struct rows *rows, enum error_code error, void *data
             g_hash_table_remove(pairs->readings, reading->name);
         bool outdated = reading->generation != pairs->generation;
         if (error == ERROR_NONE && rows_count(rows) == 1)
-            pair = learn(reading->core, rows, outdated);
+            pair = pair_learn(reading->core, rows, outdated);
         if (error == ERROR_NONE && !outdated)
-            remember(pairs, reading->name, pair);
+            name_remember(pairs, reading->name, pair);
     }
     reading_end(reading, pair, error);
 }
 
-static void refuse(void *data)
+static void reading_refuse(void *data)
 {
     reading_end(data, NULL, ERROR_UNAVAILABLE);
 }
 
-static void ask(struct core *core, const struct pair_key *key, struct reading *reading)
+static void reading_ask(struct core *core, const struct pair_key *key, struct reading *reading)
 {
     char id[UUID_TEXT_SIZE];
     if (key->peer) {
@@ -319,12 +319,12 @@ void pair_read(struct core *core, const struct pair_key *key, pair_done done, vo
     }
     g_array_append_val(reading->waiters, waiter);
     if (!possible) {
-        loop_defer(refuse, reading);
+        loop_defer(reading_refuse, reading);
         return;
     }
     pairs->reads++;
     if (joins)
         return;
     g_hash_table_replace(pairs->readings, reading->name, reading);
-    ask(core, key, reading);
+    reading_ask(core, key, reading);
 }

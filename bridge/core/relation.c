@@ -87,7 +87,8 @@ static void entry_free(gpointer data)
     g_free(entry);
 }
 
-static void remember(struct relations *relations, const char *key, const struct relation *relation)
+static void entry_remember(struct relations *relations, const char *key,
+                           const struct relation *relation)
 {
     struct entry *old = g_hash_table_lookup(relations->entries, key);
     if (old)
@@ -106,7 +107,7 @@ static void remember(struct relations *relations, const char *key, const struct 
     party_add(relations, &relation->peer, entry);
 }
 
-static struct entry *recall(const struct relations *relations, const char *key)
+static struct entry *entry_recall(const struct relations *relations, const char *key)
 {
     struct entry *entry = relations ? g_hash_table_lookup(relations->entries, key) : NULL;
     return entry && clock_monotonic() < entry->until ? entry : NULL;
@@ -120,7 +121,7 @@ static char *make_key(const char *user, const char *peer)
 const struct relation *relation_peek(const struct core *core, const char *user, const char *peer)
 {
     g_autofree char *key = make_key(user, peer);
-    const struct entry *entry = recall(core->relations, key);
+    const struct entry *entry = entry_recall(core->relations, key);
     return entry ? &entry->relation : NULL;
 }
 
@@ -183,7 +184,7 @@ static void view_read(const struct rows *rows, enum error_code error, void *data
     struct relation relation;
     read_relation(rows, &relation);
     if (lookup->generation == relations->generation)
-        remember(relations, lookup->key, &relation);
+        entry_remember(relations, lookup->key, &relation);
     lookup_answer(lookup, &relation, ERROR_NONE);
 }
 
@@ -200,7 +201,7 @@ static struct lookup *lookup_new(struct core *core, const char *key)
 static void known_again(void *data)
 {
     struct lookup *lookup = data;
-    const struct entry *entry = recall(lookup->core->relations, lookup->key);
+    const struct entry *entry = entry_recall(lookup->core->relations, lookup->key);
     if (entry) {
         /* It may be forgotten while it is told. */
         struct relation relation = entry->relation;
@@ -229,7 +230,7 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
     }
     lookup = lookup_new(core, key);
     g_array_append_val(lookup->waiters, waiter);
-    if (recall(relations, key)) {
+    if (entry_recall(relations, key)) {
         loop_defer(known_again, lookup);
         return;
     }
@@ -240,7 +241,7 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
 
 /* ---- Forgetting ---------------------------------------------------------------------------------- */
 
-static void forget(struct core *core, const struct uuid *user)
+static void relations_forget(struct core *core, const struct uuid *user)
 {
     struct relations *relations = core->relations;
     struct account *account = account_find(core->accounts, user);
@@ -259,7 +260,7 @@ void relation_changed_elsewhere(struct core *core, const struct uuid *user)
 {
     if (!core->relations || uuid_is_nil(user))
         return;
-    forget(core, user);
+    relations_forget(core, user);
     PARTS_TELL(core, related, core, user);
 }
 

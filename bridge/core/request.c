@@ -95,7 +95,7 @@ void request_reply_bytes(struct request *request, const struct reply_bytes *cont
         request_fail(request, ERROR_UNPROCESSABLE, "not here; use the REST route");
 }
 
-static void fail(struct request *request, struct problem problem)
+static void problem_answer(struct request *request, struct problem problem)
 {
     g_auto(buffer) text = BUFFER_INIT(PROBLEM_MAX);
     problem.request_id = request->id;
@@ -105,25 +105,27 @@ static void fail(struct request *request, struct problem problem)
 
 void request_fail(struct request *request, enum error_code code, const char *detail)
 {
-    fail(request, (struct problem){.code = code, .detail = detail});
+    problem_answer(request, (struct problem){.code = code, .detail = detail});
 }
 
 void request_fail_field(struct request *request, const struct field_problem *problem)
 {
-    fail(request, (struct problem){.code = problem->code,
-                                   .detail = problem->detail,
-                                   .pointer = problem->pointer});
+    problem_answer(request, (struct problem){.code = problem->code,
+                                             .detail = problem->detail,
+                                             .pointer = problem->pointer});
 }
 
 void request_fail_large(struct request *request, const char *detail, gint64 limit)
 {
-    fail(request, (struct problem){.code = ERROR_TOO_LARGE, .detail = detail, .limit = limit});
+    problem_answer(request,
+                   (struct problem){.code = ERROR_TOO_LARGE, .detail = detail, .limit = limit});
 }
 
 void request_fail_type(struct request *request, const char *detail, const char *const *supported)
 {
-    fail(request, (struct problem){
-                      .code = ERROR_UNSUPPORTED_TYPE, .detail = detail, .supported = supported});
+    problem_answer(
+        request,
+        (struct problem){.code = ERROR_UNSUPPORTED_TYPE, .detail = detail, .supported = supported});
 }
 
 /* ---- Limits ----------------------------------------------------------------------------------------- */

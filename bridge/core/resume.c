@@ -77,7 +77,7 @@ static void cut_at(struct resume_result *result, gint64 position)
     result->has_more = true;
 }
 
-static void cut(const struct reading *reading, struct resume_result *result)
+static void result_cut(const struct reading *reading, struct resume_result *result)
 {
     if (reading->limit == 0 || result->events->len <= reading->limit)
         return;
@@ -106,7 +106,7 @@ static void events_read(const struct rows *rows, enum error_code error, void *da
         if (!result.resync && rows_text(rows, 0, EVENT_RESUME_ACTOR))
             cut_at(&result, rows_integer(rows, 0, EVENT_RESUME_ACTOR));
         if (!result.resync)
-            cut(reading, &result);
+            result_cut(reading, &result);
         if (!result.resync)
             note_deliveries(reading, rows, result.position);
     }

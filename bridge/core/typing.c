@@ -92,7 +92,8 @@ unsigned typing_count(const struct typing *typing)
 
 /* ---- One typist ------------------------------------------------------------------------------------ */
 
-static void tell(struct typing *typing, const struct typist *typist, bool active, bool repeat)
+static void typist_tell(struct typing *typing, const struct typist *typist, bool active,
+                        bool repeat)
 {
     struct typing_change change = {.pair = typist->pair,
                                    .side = typist->side,
@@ -106,11 +107,11 @@ static void tell_change(struct typing *typing, struct typist *typist, gint64 now
 {
     typist->told = typist->told_short = typist->wanted;
     typist->told_at = typist->repeated_at = now;
-    tell(typing, typist, typist->wanted, false);
+    typist_tell(typing, typist, typist->wanted, false);
 }
 
 /* What clients that forget by themselves are to see now. */
-static void repeat(struct typing *typing, struct typist *typist, gint64 now)
+static void typist_repeat(struct typing *typing, struct typist *typist, gint64 now)
 {
     const struct typing_rules *rules = &typing->rules;
     bool shown =
@@ -119,7 +120,7 @@ static void repeat(struct typing *typing, struct typist *typist, gint64 now)
         return;
     typist->told_short = shown;
     typist->repeated_at = now;
-    tell(typing, typist, shown, true);
+    typist_tell(typing, typist, shown, true);
 }
 
 static gint64 silence_of(const struct typing *typing, const struct typist *typist)
@@ -142,7 +143,7 @@ static gint64 next_due(const struct typing *typing, const struct typist *typist)
 }
 
 /* Does what is due and sets the next deadline; the typist may be gone afterwards. */
-static void step(struct typing *typing, struct typist *typist, gint64 now)
+static void typist_step(struct typing *typing, struct typist *typist, gint64 now)
 {
     if (typist->wanted && now - typist->heard_at >= silence_of(typing, typist)) {
         typist->wanted = false;
@@ -152,7 +153,7 @@ static void step(struct typing *typing, struct typist *typist, gint64 now)
     if (typist->wanted != typist->told && may_tell)
         tell_change(typing, typist, now);
     else
-        repeat(typing, typist, now);
+        typist_repeat(typing, typist, now);
     if (!typist->wanted && !typist->told && may_tell && typist->told_at != now)
         typist_free(typing, typist);
     else
@@ -161,7 +162,7 @@ static void step(struct typing *typing, struct typist *typist, gint64 now)
 
 /* ---- Reports --------------------------------------------------------------------------------------- */
 
-static struct typist *find(const struct user *user, const struct uuid *conversation)
+static struct typist *typist_find(const struct user *user, const struct uuid *conversation)
 {
     for (struct typist *typist = user ? user->typists : NULL; typist; typist = typist->next) {
         if (uuid_equal(&typist->pair->conversation, conversation))
@@ -170,8 +171,8 @@ static struct typist *find(const struct user *user, const struct uuid *conversat
     return NULL;
 }
 
-static struct typist *add(struct typing *typing, struct user *user,
-                          const struct typing_report *report, gint64 now)
+static struct typist *typist_add(struct typing *typing, struct user *user,
+                                 const struct typing_report *report, gint64 now)
 {
     if (typing->count >= TYPISTS_MAX || (user && user->count >= TYPISTS_PER_USER))
         return NULL;
@@ -194,16 +195,16 @@ static struct typist *add(struct typing *typing, struct user *user,
 void typing_set(struct typing *typing, const struct typing_report *report, gint64 now)
 {
     struct user *user = g_hash_table_lookup(typing->users, &report->pair->side[report->side].user);
-    struct typist *typist = find(user, &report->pair->conversation);
+    struct typist *typist = typist_find(user, &report->pair->conversation);
     if (!typist && report->active)
-        typist = add(typing, user, report, now);
+        typist = typist_add(typing, user, report, now);
     if (!typist)
         return;
     typist->wanted = report->active;
     typist->origin = report->origin;
     typist->heard_at = now;
     typist->end = TYPING_STOPPED;
-    step(typing, typist, now);
+    typist_step(typing, typist, now);
 }
 
 static void stop_one(struct typing *typing, struct typist *typist, enum typing_end end, gint64 now)
@@ -237,7 +238,7 @@ static void on_due(struct wheel_entry *entry, void *data)
     const struct advance *advance = data;
     struct typist *typist =
         (struct typist *)(void *)((char *)entry - G_STRUCT_OFFSET(struct typist, due));
-    step(advance->typing, typist, advance->now);
+    typist_step(advance->typing, typist, advance->now);
 }
 
 void typing_advance(struct typing *typing, gint64 now)

@@ -174,13 +174,13 @@ static void picture_get(struct request *request)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void avatar_start(struct core *core)
 {
     (void)core;
     pictures_start();
 }
 
-static void stop(struct core *core)
+static void avatar_stop(struct core *core)
 {
     (void)core;
     pictures_stop();
@@ -213,4 +213,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_avatar = {
-    .name = "avatar", .operations = operations, .start = start, .stop = stop};
+    .name = "avatar", .operations = operations, .start = avatar_start, .stop = avatar_stop};

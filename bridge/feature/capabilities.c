@@ -43,7 +43,7 @@ static void write_rates(struct json_writer *json, struct limiter *limiter)
     json_end_array(json);
 }
 
-static void capabilities(struct request *request)
+static void capabilities_get(struct request *request)
 {
     const struct options *options = request->core->options;
     g_auto(buffer) buf = BUFFER_INIT(CAPABILITIES_MAX);
@@ -76,7 +76,7 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/capabilities",
      .fields = no_fields,
-     .handle = capabilities,
+     .handle = capabilities_get,
      .flags = OPERATION_ANONYMOUS,
      .reply = "Capabilities",
      .summary = "Features, dialects and limits of this server"},

@@ -12,7 +12,7 @@
 
 static char *openapi, *asyncapi; /* made on first use, then kept */
 
-static void answer(struct request *request, const char *text)
+static void text_answer(struct request *request, const char *text)
 {
     size_t length = strlen(text);
     g_auto(buffer) buf = BUFFER_INIT(length + 1);
@@ -24,17 +24,17 @@ static void show_openapi(struct request *request)
 {
     if (!openapi)
         openapi = describe_openapi(request->core->operations, DESCRIBE_COMPACT);
-    answer(request, openapi);
+    text_answer(request, openapi);
 }
 
 static void show_asyncapi(struct request *request)
 {
     if (!asyncapi)
         asyncapi = describe_asyncapi(request->core->operations, DESCRIBE_COMPACT);
-    answer(request, asyncapi);
+    text_answer(request, asyncapi);
 }
 
-static void stop(struct core *core)
+static void description_stop(struct core *core)
 {
     (void)core;
     g_clear_pointer(&openapi, g_free);
@@ -62,4 +62,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_description = {
-    .name = "description", .operations = operations, .stop = stop};
+    .name = "description", .operations = operations, .stop = description_stop};

@@ -50,7 +50,7 @@ static const char *wanted_node(xmpp_stanza_t *iq)
 
 /* ---- The domain ------------------------------------------------------------------------------------ */
 
-static void answer(const struct stanza_context *context, xmpp_stanza_t *reply)
+static void reply_send(const struct stanza_context *context, xmpp_stanza_t *reply)
 {
     g_autoptr(xmpp_stanza_t) owned = reply;
     if (owned)
@@ -59,7 +59,7 @@ static void answer(const struct stanza_context *context, xmpp_stanza_t *reply)
 
 static void no_such_node(const struct stanza_context *context)
 {
-    answer(context, stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
+    reply_send(context, stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
 }
 
 static bool on_domain_info(const struct stanza_context *context)
@@ -68,7 +68,7 @@ static bool on_domain_info(const struct stanza_context *context)
     if (wanted_node(context->stanza))
         no_such_node(context);
     else
-        answer(context, disco_info_build_result(context->stanza, info));
+        reply_send(context, disco_info_build_result(context->stanza, info));
     return true;
 }
 
@@ -77,7 +77,7 @@ static bool on_domain_items(const struct stanza_context *context)
     if (wanted_node(context->stanza))
         no_such_node(context);
     else
-        answer(context, disco_items_build_result(context->stanza, NULL, NULL, 0));
+        reply_send(context, disco_items_build_result(context->stanza, NULL, NULL, 0));
     return true;
 }
 
@@ -170,12 +170,12 @@ static bool on_user_items(const struct stanza_context *context)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void disco_start(struct core *core)
 {
     client_start(core->options);
 }
 
-static void stop(struct core *core)
+static void disco_stop(struct core *core)
 {
     (void)core;
     client_stop();
@@ -190,4 +190,4 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_disco = {
-    .name = "disco", .stanzas = stanzas, .start = start, .stop = stop};
+    .name = "disco", .stanzas = stanzas, .start = disco_start, .stop = disco_stop};

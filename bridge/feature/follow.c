@@ -48,12 +48,12 @@ struct follower {
 static GQueue followers = G_QUEUE_INIT;
 static guint timer, ending;
 
-static void pump(struct follower *follower);
+static void follower_pump(struct follower *follower);
 
 /* Ending -----------------------------------------------------------------------------------------
  */
 
-static void forget(struct follower *follower)
+static void follower_forget(struct follower *follower)
 {
     if (!follower->ended) {
         follower->ended = true;
@@ -65,15 +65,15 @@ static void forget(struct follower *follower)
         g_free(follower);
 }
 
-static void end(struct follower *follower, bool cut)
+static void follower_end(struct follower *follower, bool cut)
 {
     stream_end(follower->stream, cut);
-    forget(follower);
+    follower_forget(follower);
 }
 
 static void stream_closed(void *data)
 {
-    forget(data);
+    follower_forget(data);
 }
 
 static gboolean end_expired(gpointer data)
@@ -84,13 +84,13 @@ static gboolean end_expired(gpointer data)
         struct follower *follower = link->data;
         link = link->next;
         if (clock_wall() >= follower->expires)
-            end(follower, false);
+            follower_end(follower, false);
     }
     return G_SOURCE_REMOVE;
 }
 
 /* Not at once: whoever tells us walks through the account's subscribers. */
-static void revoked(struct subscriber *subscriber)
+static void follower_revoked(struct subscriber *subscriber)
 {
     struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
     follower->expires = 0;
@@ -134,7 +134,7 @@ static bool write_frame(struct follower *follower, struct dialect_frame frame, g
 }
 
 /* False if there is no room. */
-static bool show(struct follower *follower, struct event *event)
+static bool event_show(struct follower *follower, struct event *event)
 {
     size_t length;
     char cursor[CURSOR_TEXT_SIZE];
@@ -183,7 +183,7 @@ static void start_anew(struct follower *follower, gint64 position)
     follower->resuming = false;
     if (!write_frame(follower, (struct dialect_frame){.type = "resync", .payload = payload},
                      position))
-        end(follower, true); /* it comes back with its old cursor and is told then */
+        follower_end(follower, true); /* it comes back with its old cursor and is told then */
 }
 
 static void other_log(struct subscriber *subscriber, gint64 position)
@@ -200,9 +200,9 @@ static void log_read(const struct resume_result *result, void *data)
     struct follower *follower = data;
     follower->reading = false;
     if (follower->ended) {
-        forget(follower);
+        follower_forget(follower);
     } else if (result->error != ERROR_NONE) {
-        end(follower, false); /* the browser tries again by itself */
+        follower_end(follower, false); /* the browser tries again by itself */
     } else if (result->resync) {
         start_anew(follower, result->position);
     } else {
@@ -210,7 +210,7 @@ static void log_read(const struct resume_result *result, void *data)
         follower->next = 0;
         follower->read_to = result->position;
         follower->behind = follower->behind || result->has_more;
-        pump(follower);
+        follower_pump(follower);
     }
 }
 
@@ -234,13 +234,13 @@ static void tell_resumed(struct follower *follower)
 }
 
 /* Writes what there is room for; goes on when the client has taken it. */
-static void pump(struct follower *follower)
+static void follower_pump(struct follower *follower)
 {
     if (follower->reading)
         return;
     while (follower->events && follower->next < follower->events->len) {
         struct event *event = follower->events->pdata[follower->next];
-        if (!show(follower, event))
+        if (!event_show(follower, event))
             return;
         follower->position = event->position;
         follower->next++;
@@ -258,33 +258,33 @@ static void pump(struct follower *follower)
 
 static void stream_drained(void *data)
 {
-    pump(data);
+    follower_pump(data);
 }
 
-static void deliver(struct subscriber *subscriber, struct event *event)
+static void follower_deliver(struct subscriber *subscriber, struct event *event)
 {
     struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
     if (event->position == 0) {
-        show(follower, event); /* or drops it */
+        event_show(follower, event); /* or drops it */
         return;
     }
     if (event->position <= follower->position)
         return;
-    if (follower->reading || follower->events || follower->behind || !show(follower, event))
+    if (follower->reading || follower->events || follower->behind || !event_show(follower, event))
         follower->behind = true;
     else
         follower->position = event->position;
 }
 
 /* How much was missed the log knows. */
-static void missed(struct subscriber *subscriber, gint64 position)
+static void follower_missed(struct subscriber *subscriber, gint64 position)
 {
     struct follower *follower = loop_owner(subscriber, struct follower, subscriber);
     if (position <= follower->position)
         return;
     follower->behind = true;
     if (!follower->events)
-        pump(follower);
+        follower_pump(follower);
 }
 
 /* Time -------------------------------------------------------------------------------------------
@@ -305,10 +305,10 @@ static void look_after(struct follower *follower, gint64 now)
 {
     gint64 heartbeat = follower->core->options->websocket_heartbeat * G_USEC_PER_SEC;
     if (clock_wall() >= follower->expires) {
-        end(follower, false);
+        follower_end(follower, false);
     } else if (is_stuck(follower, now)) {
         metric_add(METRIC_WS_SLOW_CLOSED, 1);
-        end(follower, true);
+        follower_end(follower, true);
     } else if (now - follower->written_at >= MIN(heartbeat, HEARTBEAT_MAX)) {
         follower->written_at = now;
         if (follower->stream->waiting == 0)
@@ -355,7 +355,7 @@ static const struct field fields[] = {
 };
 
 /* CURSOR NULL: from now on. */
-static void begin(struct follower *follower, const char *cursor)
+static void follower_begin(struct follower *follower, const char *cursor)
 {
     gint64 from;
     struct core *core = follower->core;
@@ -372,14 +372,15 @@ static void begin(struct follower *follower, const char *cursor)
     read_log(follower);
 }
 
-static void follow(struct request *request)
+static void events_follow(struct request *request)
 {
     struct core *core = request->core;
     if (!core->epoch[0]) { /* the database has not been there yet */
         request_fail(request, ERROR_UNAVAILABLE, NULL);
         return;
     }
-    if (subscriber_is_one_too_many(request->account, deliver, core->options->limits_streams)) {
+    if (subscriber_is_one_too_many(request->account, follower_deliver,
+                                   core->options->limits_streams)) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your streams are open already");
         return;
     }
@@ -391,9 +392,9 @@ static void follow(struct request *request)
     follower->expires = request->grant.expires;
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
-    follower->subscriber = (struct subscriber){.deliver = deliver,
-                                               .revoked = revoked,
-                                               .missed = missed,
+    follower->subscriber = (struct subscriber){.deliver = follower_deliver,
+                                               .revoked = follower_revoked,
+                                               .missed = follower_missed,
                                                .start_anew = other_log,
                                                .grant = request->grant};
     struct stream_owner owner = {stream_drained, stream_closed, follower};
@@ -406,15 +407,15 @@ static void follow(struct request *request)
     if (!timer)
         timer = g_timeout_add_seconds(1, on_second, NULL);
     subscriber_add(core, &follower->subscriber, account);
-    begin(follower, cursor);
+    follower_begin(follower, cursor);
 }
 
 /* Streams that come from now on end with the listener. */
-static void drain(struct core *core)
+static void followers_drain(struct core *core)
 {
     (void)core;
     while (followers.head)
-        end(followers.head->data, false);
+        follower_end(followers.head->data, false);
     g_clear_handle_id(&timer, g_source_remove);
     g_clear_handle_id(&ending, g_source_remove);
 }
@@ -423,13 +424,13 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/events",
      .fields = fields,
-     .handle = follow,
+     .handle = events_follow,
      .flags = OPERATION_TAKES_TICKET | OPERATION_LIVE,
      .reply = "text/event-stream",
      .summary = "Events as they happen, as text/event-stream"},
     {0},
 };
 
-static const struct part part = {.name = "events", .drain = drain};
+static const struct part part = {.name = "events", .drain = followers_drain};
 
 const struct feature feature_follow = {.name = "events", .part = &part, .operations = operations};

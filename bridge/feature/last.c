@@ -29,7 +29,7 @@ static void serve_idle(struct hosted_call *call)
     hosted_answer(call, last_build_result(call->stanza, (uint64_t)seconds, NULL));
 }
 
-static void serve(struct hosted_call *call)
+static void last_serve(struct hosted_call *call)
 {
     if (call->side.last_seen)
         hosted_ask_idle(call, serve_idle);
@@ -39,7 +39,7 @@ static void serve(struct hosted_call *call)
 
 static bool on_user(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve);
+    return hosted_serve(context, last_serve);
 }
 
 static const struct stanza_handler stanzas[] = {

@@ -69,7 +69,7 @@ static bool check_content(struct request *request)
     return false;
 }
 
-static void send(struct request *request)
+static void message_post(struct request *request)
 {
     if (!check_content(request))
         return;
@@ -221,8 +221,8 @@ static gint64 sent_at(const struct core *core, const struct stanza_context *cont
 
 /* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether
  * there is such a user or not. */
-static void refuse(const struct stanza_context *context, const struct error_info *info,
-                   const char *text)
+static void stanza_refuse(const struct stanza_context *context, const struct error_info *info,
+                          const char *text)
 {
     g_autoptr(xmpp_stanza_t) reply =
         stanza_reply_error(context->stanza, info->type, info->condition, text);
@@ -297,16 +297,16 @@ static bool on_text(const struct stanza_context *context)
     gsize most = (gsize)core->options->messages_xmpp_content_max;
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
-        refuse(context, &too_long, why);
+        stanza_refuse(context, &too_long, why);
     } else if (text.told == MESSAGE_TOLD && !may_write(core, context)) {
         metric_add(METRIC_STANZAS_LIMITED, 1);
-        refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
+        stanza_refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
     } else if (text.told == MESSAGE_TOLD) {
         take_text(core, context, &message, &text);
     } else if (text.told == MESSAGE_BLANK) {
-        refuse(context, error_info(ERROR_UNPROCESSABLE), "The message shows nothing");
+        stanza_refuse(context, error_info(ERROR_UNPROCESSABLE), "The message shows nothing");
     } else if (text.told == MESSAGE_REFUSED) {
-        refuse(context, error_info(ERROR_REFUSED), text.reason);
+        stanza_refuse(context, error_info(ERROR_REFUSED), text.reason);
     }
     return true;
 }
@@ -315,7 +315,7 @@ static bool on_text(const struct stanza_context *context)
  * 10.5.1). */
 static bool on_nobody(const struct stanza_context *context)
 {
-    refuse(context, error_info(ERROR_REFUSED), NULL);
+    stanza_refuse(context, error_info(ERROR_REFUSED), NULL);
     return true;
 }
 
@@ -361,7 +361,7 @@ static const struct operation operations[] = {
      .command = "message",
      .limit = LIMIT_MESSAGES,
      .fields = send_fields,
-     .handle = send,
+     .handle = message_post,
      .flags = OPERATION_CREATES,
      .reply = "Message",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),

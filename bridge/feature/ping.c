@@ -16,14 +16,14 @@ static bool on_domain(const struct stanza_context *context)
     return true;
 }
 
-static void serve(struct hosted_call *call)
+static void ping_serve(struct hosted_call *call)
 {
     hosted_answer(call, stanza_reply_result(call->stanza));
 }
 
 static bool on_user(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve);
+    return hosted_serve(context, ping_serve);
 }
 
 static const struct stanza_handler stanzas[] = {

@@ -11,7 +11,7 @@
 static const struct field fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
 
 /* What had come counts as delivered. */
-static void accepted(struct request *request, const struct change_result *result)
+static void request_accepted(struct request *request, const struct change_result *result)
 {
     struct uuid newest;
     const char *delivered = json_string_value(json_object_get(result->json, "delivered"));
@@ -26,7 +26,7 @@ static const struct operation operations[] = {
      .fields = fields,
      .change = "request_accept",
      .member = "conversation",
-     .changed = accepted,
+     .changed = request_accepted,
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Conversation",
      .summary = "Accepts a message request"},

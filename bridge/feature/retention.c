@@ -78,7 +78,7 @@ static void sizes_read(const struct rows *rows, enum error_code error, void *dat
             error == ERROR_NONE ? NULL : error_info(error)->code);
 }
 
-static void measure(struct job *job)
+static void tables_measure(struct job *job)
 {
     archive_query(job_core(job)->archive, QUERY_TABLE_SIZES, NULL, sizes_read, job);
 }
@@ -110,7 +110,7 @@ static const struct job_kind jobs[] = {
     {.name = "reap.users", .interval = 21600, .run = reap_users},
     {.name = "reap.entries", .interval = DAY, .run = reap_entries},
     {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
-    {.name = "table.sizes", .interval = 60, .run = measure},
+    {.name = "table.sizes", .interval = 60, .run = tables_measure},
     {0},
 };
 

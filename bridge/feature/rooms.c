@@ -8,7 +8,7 @@
 #include "bridge/xmpp/link.h"
 #include "xep/registry.h"
 
-static bool answer(const struct stanza_context *context, xmpp_stanza_t *reply)
+static bool reply_send(const struct stanza_context *context, xmpp_stanza_t *reply)
 {
     g_autoptr(xmpp_stanza_t) owned = reply;
     if (owned)
@@ -18,7 +18,8 @@ static bool answer(const struct stanza_context *context, xmpp_stanza_t *reply)
 
 static bool no_such_thing(const struct stanza_context *context)
 {
-    return answer(context, stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
+    return reply_send(context,
+                      stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
 }
 
 static bool on_info(const struct stanza_context *context)
@@ -30,7 +31,7 @@ static bool on_info(const struct stanza_context *context)
     g_autoptr(disco_info) info = disco_info_new(NULL);
     disco_info_put_identity(info, &component);
     xep_registry_put_features(info, XEP_ENTITY_ROOMS);
-    return answer(context, disco_info_build_result(context->stanza, info));
+    return reply_send(context, disco_info_build_result(context->stanza, info));
 }
 
 static bool on_items(const struct stanza_context *context)
@@ -38,14 +39,14 @@ static bool on_items(const struct stanza_context *context)
     const char *node = stanza_attr(context->payload, "node");
     if (node && *node)
         return no_such_thing(context);
-    return answer(context, disco_items_build_result(context->stanza, NULL, NULL, 0));
+    return reply_send(context, disco_items_build_result(context->stanza, NULL, NULL, 0));
 }
 
 /* The domain talks to nobody (RFC 6120 section 10.5.1). */
 static bool on_text_to_domain(const struct stanza_context *context)
 {
-    return answer(context,
-                  stanza_reply_error(context->stanza, "cancel", "service-unavailable", NULL));
+    return reply_send(context,
+                      stanza_reply_error(context->stanza, "cancel", "service-unavailable", NULL));
 }
 
 static const struct stanza_handler stanzas[] = {

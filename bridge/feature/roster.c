@@ -74,7 +74,7 @@ struct adding {
     bool held; /* one of LIMIT_STRANGERS, until it is known whether this counts */
 };
 
-static void added(const struct change_result *result, void *data)
+static void contact_added(const struct change_result *result, void *data)
 {
     g_autofree struct adding *adding = data;
     struct request *request = adding->request;
@@ -99,7 +99,8 @@ static void contact_add(struct request *request)
                                   jid ? jid : request_text(request, "user_id"), "domain",
                                   request->core->options->xmpp_domain, "limited",
                                   !request->by_key && !adding->held, "once", change_once(request));
-    change_submit(request->core, "contact_add", &request->account->id, arguments, added, adding);
+    change_submit(request->core, "contact_add", &request->account->id, arguments, contact_added,
+                  adding);
 }
 
 /* ---- Removing -------------------------------------------------------------------------------------- */

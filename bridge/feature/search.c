@@ -114,13 +114,13 @@ static gboolean index_batch(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void start(struct core *core)
+static void search_start(struct core *core)
 {
     if (core->options->search_index_share > 0)
         index_after(core, IDLE_MILLISECONDS);
 }
 
-static void stop(struct core *core)
+static void search_stop(struct core *core)
 {
     (void)core;
     if (indexer.timer)
@@ -159,4 +159,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_search = {
-    .name = "search", .operations = operations, .start = start, .stop = stop};
+    .name = "search", .operations = operations, .start = search_start, .stop = search_stop};

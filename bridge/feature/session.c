@@ -49,7 +49,7 @@ static void set_cookie(struct request *request, const char *secret, gint64 secon
         secret, seconds, g_str_equal(secure, "true") ? "; Secure" : "");
 }
 
-static char *number(gint64 value)
+static char *number_text(gint64 value)
 {
     return g_strdup_printf("%" G_GINT64_FORMAT, value);
 }
@@ -80,7 +80,7 @@ static bool is_granted(struct request *request, const struct rows *rows, enum er
     return false;
 }
 
-static void opened(const struct rows *rows, enum error_code error, void *data)
+static void session_opened(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     g_autofree char *secret = g_steal_pointer(&request->data);
@@ -111,10 +111,10 @@ static void open_with(struct request *request, const struct session *session)
     char digest_text[UUID_TEXT_SIZE], token[UUID_TEXT_SIZE];
     uuid_format(&digest, digest_text);
     uuid_format(&session->grant.credential, token);
-    g_autofree char *lifetime = number(request->core->options->session_lifetime);
-    g_autofree char *issued = number(session->grant.issued);
+    g_autofree char *lifetime = number_text(request->core->options->session_lifetime);
+    g_autofree char *issued = number_text(session->grant.issued);
     const char *values[] = {digest_text, request->account->id_text, lifetime, token, issued};
-    archive_query(request->core->archive, QUERY_SESSION_OPEN, values, opened, request);
+    archive_query(request->core->archive, QUERY_SESSION_OPEN, values, session_opened, request);
 }
 
 static void open_signed_in(const struct session *session, const struct sign_in_problem *problem,
@@ -178,11 +178,11 @@ static void ticket_make(struct request *request)
     char digest_text[UUID_TEXT_SIZE], credential[UUID_TEXT_SIZE];
     uuid_format(&digest, digest_text);
     uuid_format(&request->grant.credential, credential);
-    g_autofree char *issued = number(request->grant.issued);
+    g_autofree char *issued = number_text(request->grant.issued);
     g_autofree char *expires =
-        number(request->by_key ? clock_wall() + options->session_lifetime * G_USEC_PER_SEC
-                               : request->grant.expires);
-    g_autofree char *lifetime = number(options->session_ticket_lifetime);
+        number_text(request->by_key ? clock_wall() + options->session_lifetime * G_USEC_PER_SEC
+                                    : request->grant.expires);
+    g_autofree char *lifetime = number_text(options->session_ticket_lifetime);
     const char *values[] = {digest_text, request->account->id_text,
                             credential,  request->by_key ? NULL : issued,
                             expires,     lifetime};
@@ -199,7 +199,7 @@ static void end_carried_out(void *data)
     reply_nothing(request);
 }
 
-static void ended(const struct rows *rows, enum error_code error, void *data)
+static void session_ended(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
     struct request *request = data;
@@ -222,11 +222,11 @@ static void session_end(struct request *request)
         return;
     char digest[UUID_TEXT_SIZE];
     uuid_format(&request->grant.credential, digest);
-    g_autofree char *expires = number(request->grant.expires);
+    g_autofree char *expires = number_text(request->grant.expires);
     const char *values[] = {request->account->id_text, digest, expires};
     archive_query(request->core->archive,
-                  request->by_cookie ? QUERY_SESSION_CLOSE : QUERY_TOKEN_REVOKE, values, ended,
-                  request);
+                  request->by_cookie ? QUERY_SESSION_CLOSE : QUERY_TOKEN_REVOKE, values,
+                  session_ended, request);
 }
 
 static void session_end_all(struct request *request)
@@ -235,9 +235,9 @@ static void session_end_all(struct request *request)
         return;
     char digest[UUID_TEXT_SIZE];
     uuid_format(&request->grant.credential, digest);
-    g_autofree char *expires = number(request->grant.expires);
+    g_autofree char *expires = number_text(request->grant.expires);
     const char *values[] = {request->account->id_text, digest, expires};
-    archive_query(request->core->archive, QUERY_SESSION_CLOSE_ALL, values, ended, request);
+    archive_query(request->core->archive, QUERY_SESSION_CLOSE_ALL, values, session_ended, request);
 }
 
 /* ---- Suspension ------------------------------------------------------------------------------------ */
@@ -311,7 +311,7 @@ static void on_revoked(struct core *core, const json_t *message, void *data)
         revocations_catch_up(core->sessions, NULL, NULL);
 }
 
-static void start(struct core *core)
+static void session_start(struct core *core)
 {
     core->sessions->tell_revoked = tell_revoked;
     core->sessions->tell_data = core;
@@ -373,4 +373,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_session = {
-    .name = "session", .operations = operations, .start = start};
+    .name = "session", .operations = operations, .start = session_start};

@@ -121,20 +121,20 @@ static void stanza_done(const struct change_result *result, void *data)
     job_finish(job);
 }
 
-static void probed(const struct rows *rows, enum error_code error, void *data);
+static void probe_answered(const struct rows *rows, enum error_code error, void *data);
 
-static void probe(struct job *job)
+static void probe_ask(struct job *job)
 {
     const char *values[] = {job->account->id_text, job->peer};
     job->related = job->account->related;
-    archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probed, job);
+    archive_query(job->core->archive, QUERY_CONTACT_PROBE, values, probe_answered, job);
 }
 
-static void probed(const struct rows *rows, enum error_code error, void *data)
+static void probe_answered(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
     if (error == ERROR_NONE && job->related != job->account->related && job->core->archive) {
-        probe(job); /* the peer may have been told of a change that this answer does not know */
+        probe_ask(job); /* the peer may have been told of a change that this answer does not know */
         return;
     }
     if (error == ERROR_NONE && rows_count(rows) == 1)
@@ -182,7 +182,7 @@ static void account_found(struct account *account, enum error_code error, void *
     }
     job->account = account_ref(account);
     if (job->type == PRESENCE_PROBE)
-        probe(job);
+        probe_ask(job);
     else
         change_submit(job->core, "contact_stanza", &account->id,
                       json_pack("{s:s, s:s, s:s*, s:s*}", "type", name_of(job->type), "peer",
@@ -314,13 +314,13 @@ static const struct outgoing outgoing[] = {
     {0},
 };
 
-static void start(struct core *core)
+static void subscription_start(struct core *core)
 {
     work.lanes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lane_free);
     announce_start(core);
 }
 
-static void stop(struct core *core)
+static void subscription_stop(struct core *core)
 {
     announce_stop(core);
     g_clear_pointer(&work.lanes, g_hash_table_unref);
@@ -338,5 +338,5 @@ const struct feature feature_subscription = {.name = "presence",
                                              .part = &part,
                                              .stanzas = stanzas,
                                              .outgoing = outgoing,
-                                             .start = start,
-                                             .stop = stop};
+                                             .start = subscription_start,
+                                             .stop = subscription_stop};

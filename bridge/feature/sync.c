@@ -57,8 +57,8 @@ static const struct field fields[] = {
 
 /* Answering ---------------------------------------------------------------------------------- */
 
-static void finish(const struct core *core, struct json_writer *json, gint64 position,
-                   bool has_more, bool resync)
+static void reply_finish(const struct core *core, struct json_writer *json, gint64 position,
+                         bool has_more, bool resync)
 {
     char cursor[CURSOR_TEXT_SIZE];
     cursor_format(core->epoch, position, cursor);
@@ -69,7 +69,7 @@ static void finish(const struct core *core, struct json_writer *json, gint64 pos
     json_end_object(json);
 }
 
-static void begin(struct json_writer *json, struct buffer *reply)
+static void reply_begin(struct json_writer *json, struct buffer *reply)
 {
     json_writer_init(json, reply);
     json_begin_object(json);
@@ -81,8 +81,8 @@ static void reply_without_items(struct request *request, gint64 position, bool r
 {
     struct json_writer json;
     g_auto(buffer) reply = BUFFER_INIT(ENVELOPE_MAX);
-    begin(&json, &reply);
-    finish(request->core, &json, position, false, resync);
+    reply_begin(&json, &reply);
+    reply_finish(request->core, &json, position, false, resync);
     request_reply(request, 200, &reply);
 }
 
@@ -122,7 +122,7 @@ static bool answer_items(struct poll *poll, const struct resume_result *result)
     unsigned count = 0;
     gint64 position = result->position, before = poll->position;
     bool has_more = result->has_more;
-    begin(&json, &reply);
+    reply_begin(&json, &reply);
     for (guint i = 0; i < result->events->len; i++) {
         struct event *event = result->events->pdata[i];
         size_t length;
@@ -140,7 +140,7 @@ static bool answer_items(struct poll *poll, const struct resume_result *result)
     poll->position = position;
     if (count == 0 && !has_more)
         return false;
-    finish(poll->core, &json, position, has_more, false);
+    reply_finish(poll->core, &json, position, has_more, false);
     request_reply(g_steal_pointer(&poll->request), 200, &reply);
     return true;
 }
@@ -183,7 +183,7 @@ static void read_log(struct poll *poll)
  */
 
 /* There is something after the poll's position, or was: the log knows. */
-static void missed(struct subscriber *subscriber, gint64 position)
+static void poll_missed(struct subscriber *subscriber, gint64 position)
 {
     struct poll *poll = loop_owner(subscriber, struct poll, subscriber);
     if (position <= poll->position || !poll->request)
@@ -194,9 +194,9 @@ static void missed(struct subscriber *subscriber, gint64 position)
         read_log(poll);
 }
 
-static void deliver(struct subscriber *subscriber, struct event *event)
+static void poll_deliver(struct subscriber *subscriber, struct event *event)
 {
-    missed(subscriber, event->position);
+    poll_missed(subscriber, event->position);
 }
 
 static gboolean time_is_over(gpointer data)
@@ -216,7 +216,7 @@ static void end_soon(struct poll *poll)
     poll->timer = g_timeout_add(0, time_is_over, poll);
 }
 
-static void revoked(struct subscriber *subscriber)
+static void poll_revoked(struct subscriber *subscriber)
 {
     struct poll *poll = loop_owner(subscriber, struct poll, subscriber);
     if (poll->request)
@@ -233,7 +233,7 @@ static void start_anew(struct subscriber *subscriber, gint64 position)
     end_soon(poll);
 }
 
-static void left(struct request *request)
+static void poll_left(struct request *request)
 {
     end_soon(request->data);
 }
@@ -245,21 +245,21 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     gint64 allowed = (request->grant.expires - clock_wall()) / G_USEC_PER_SEC;
     if (seconds == 0 || draining || allowed <= 0)
         return true;
-    if (subscriber_is_one_too_many(request->account, deliver,
+    if (subscriber_is_one_too_many(request->account, poll_deliver,
                                    request->core->options->limits_polls)) {
         request_fail(request, ERROR_RATE_LIMITED, "too many of your requests wait already");
         return false;
     }
     poll->waits = true;
     poll->link.data = poll;
-    poll->subscriber = (struct subscriber){.deliver = deliver,
-                                           .revoked = revoked,
-                                           .missed = missed,
+    poll->subscriber = (struct subscriber){.deliver = poll_deliver,
+                                           .revoked = poll_revoked,
+                                           .missed = poll_missed,
                                            .start_anew = start_anew,
                                            .grant = request->grant};
     g_queue_push_tail_link(&polls, &poll->link);
     poll->timer = g_timeout_add((guint)(MIN(seconds, allowed) * 1000), time_is_over, poll);
-    request_watch(request, left);
+    request_watch(request, poll_left);
     subscriber_add(poll->core, &poll->subscriber, request->account);
     return true;
 }
@@ -293,13 +293,13 @@ static void sync_log(struct request *request)
 /* The feature ------------------------------------------------------------------------------------
  */
 
-static void start(struct core *core)
+static void sync_start(struct core *core)
 {
     (void)core;
     draining = false;
 }
 
-static void drain(struct core *core)
+static void polls_drain(struct core *core)
 {
     (void)core;
     draining = true;
@@ -325,7 +325,7 @@ static const struct operation operations[] = {
     {0},
 };
 
-static const struct part part = {.name = "sync", .drain = drain};
+static const struct part part = {.name = "sync", .drain = polls_drain};
 
 const struct feature feature_sync = {
-    .name = "sync", .part = &part, .operations = operations, .start = start};
+    .name = "sync", .part = &part, .operations = operations, .start = sync_start};

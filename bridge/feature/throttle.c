@@ -14,7 +14,7 @@
 #include "bridge/xmpp/link.h"
 #include "xep/stanza.h"
 
-static bool take(struct core *core, const char *name, enum limit limit)
+static bool bucket_take(struct core *core, const char *name, enum limit limit)
 {
     struct limit_state state;
     struct uuid subject = limit_subject_of(name);
@@ -30,7 +30,8 @@ static bool may_send(struct core *core, const char *bare)
     bool home = strcmp(domain, core->options->xmpp_server_domain) == 0;
     if (home && !at)
         return true;
-    return take(core, bare, LIMIT_XMPP_STANZAS) && (home || take(core, domain, LIMIT_XMPP_DOMAIN));
+    return bucket_take(core, bare, LIMIT_XMPP_STANZAS) &&
+           (home || bucket_take(core, domain, LIMIT_XMPP_DOMAIN));
 }
 
 /* What has no error of its own (presence, and errors themselves) is dropped: it is repeated, or

@@ -169,7 +169,7 @@ static void tell_peer(struct core *core, const struct typing_change *change)
     stanza_out(core, message);
 }
 
-static void tell(const struct typing_change *change, void *data)
+static void change_tell(const struct typing_change *change, void *data)
 {
     struct core *core = data;
     if (change->pair->side[!change->side].hosted)
@@ -195,7 +195,7 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void set(struct core *core, const struct typing_report *report)
+static void report_apply(struct core *core, const struct typing_report *report)
 {
     if (report->active && !report->pair->live)
         return;
@@ -232,7 +232,7 @@ static void report_typing(struct request *request, struct pair *pair)
     struct typing_report report = {pair, side, request->origin,
                                    request_integer(request, "active") != 0};
     if (has_socket(request->account, request->origin)) /* else it has closed meanwhile */
-        set(request->core, &report);
+        report_apply(request->core, &report);
     g_auto(buffer) nothing = BUFFER_INIT(16);
     buffer_append_string(&nothing, "{}");
     request_reply(request, 200, &nothing);
@@ -326,7 +326,7 @@ static void report_peer(struct core *core, struct pair *pair, const char *peer, 
     unsigned side = strcmp(pair->side[0].jid, peer) == 0 ? 0 : 1;
     pair->heard = true;
     struct typing_report report = {.pair = pair, .side = side, .active = active};
-    set(core, &report);
+    report_apply(core, &report);
 }
 
 static void peer_pair_read(struct pair *pair, enum error_code error, void *data)
@@ -385,20 +385,20 @@ static void on_unavailable(const struct stanza_context *context)
 
 /* ---- The feature ----------------------------------------------------------------------------------- */
 
-static void start(struct core *core)
+static void live_start(struct core *core)
 {
     struct typing_rules rules = {.app_silence = core->options->typing_app_silence * SECOND,
                                  .peer_silence = core->options->typing_peer_silence * SECOND,
                                  .short_silence = SHORT_SILENCE,
                                  .repeat = REPEAT,
                                  .pace = PACE,
-                                 .tell = tell,
+                                 .tell = change_tell,
                                  .data = core};
     bus_subscribe(core, TOPIC, told_by_another, NULL);
     part_add(core, &part, typing_new(&rules, clock_monotonic()));
 }
 
-static void stop(struct core *core)
+static void live_stop(struct core *core)
 {
     if (live.timer)
         g_source_remove(live.timer);
@@ -433,5 +433,5 @@ const struct feature feature_typing = {.name = "typing",
                                        .part = &part,
                                        .operations = operations,
                                        .stanzas = stanzas,
-                                       .start = start,
-                                       .stop = stop};
+                                       .start = live_start,
+                                       .stop = live_stop};

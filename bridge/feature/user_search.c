@@ -99,7 +99,7 @@ static void lookup_answer(struct lookup *lookup, bool domain_answers)
     lookup_free(lookup);
 }
 
-static void remember(const char *name, bool answers)
+static void domain_remember(const char *name, bool answers)
 {
     if (!lookups.domains)
         return;
@@ -123,7 +123,7 @@ static void domain_answered(xmpp_stanza_t *answer, void *data)
     bool answers = answer && is_there(answer);
     /* Without an answer nothing is known of the domain when our own link has gone. */
     if (answer || stanza_may_ask(lookup->request->core))
-        remember(lookup->domain, answers);
+        domain_remember(lookup->domain, answers);
     if (lookup->request->core->archive)
         lookup_answer(lookup, answers);
     else
@@ -176,7 +176,7 @@ static gboolean on_pause(gpointer data)
 }
 
 /* The user goes on typing: what waits is not asked for. */
-static void supersede(const struct uuid *user)
+static void lookup_supersede(const struct uuid *user)
 {
     struct lookup *lookup = g_hash_table_lookup(lookups.waiting, user);
     if (!lookup)
@@ -188,7 +188,7 @@ static void supersede(const struct uuid *user)
 
 static void lookup_start(struct request *request, const char *jid, const char *items)
 {
-    supersede(&request->account->id);
+    lookup_supersede(&request->account->id);
     struct lookup *lookup = g_new0(struct lookup, 1);
     *lookup = (struct lookup){.request = request,
                               .user = request->account->id,
@@ -225,7 +225,7 @@ static char *address_of(const char *q)
     return jid && strchr(jid, '@') ? g_steal_pointer(&jid) : g_utf8_strdown(q, -1);
 }
 
-static void addressed(const struct rows *rows, enum error_code error, void *data)
+static void candidate_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     if (error != ERROR_NONE || rows_count(rows) != 1) {
@@ -249,17 +249,18 @@ static void user_search(struct request *request)
     g_autofree char *text = g_strstrip(g_strdup(request_text(request, "q")));
     g_autofree char *address = strchr(text, '@') ? address_of(text) : NULL;
     const char *values[] = {request->account->id_text, address ? address : text};
-    supersede(&request->account->id);
+    lookup_supersede(&request->account->id);
     if (!*text)
         request_fail_field(request, &empty);
     else if (address)
-        archive_query(request->core->archive, QUERY_USER_ADDRESSED, values, addressed, request);
+        archive_query(request->core->archive, QUERY_USER_ADDRESSED, values, candidate_read,
+                      request);
     else
         archive_query(request->core->archive, QUERY_USER_SEARCH, values, request_reply_row,
                       request);
 }
 
-static void start(struct core *core)
+static void user_search_start(struct core *core)
 {
     (void)core;
     lookups.domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -268,7 +269,7 @@ static void start(struct core *core)
 }
 
 /* Nobody waits for the network any more. */
-static void drain(struct core *core)
+static void lookups_drain(struct core *core)
 {
     GHashTableIter iter;
     gpointer value;
@@ -282,7 +283,7 @@ static void drain(struct core *core)
     }
 }
 
-static void stop(struct core *core)
+static void user_search_stop(struct core *core)
 {
     (void)core;
     g_clear_pointer(&lookups.domains, g_hash_table_unref);
@@ -302,7 +303,10 @@ static const struct operation operations[] = {
     {0},
 };
 
-static const struct part part = {.name = "user_search", .drain = drain};
+static const struct part part = {.name = "user_search", .drain = lookups_drain};
 
-const struct feature feature_user_search = {
-    .name = "user_search", .part = &part, .operations = operations, .start = start, .stop = stop};
+const struct feature feature_user_search = {.name = "user_search",
+                                            .part = &part,
+                                            .operations = operations,
+                                            .start = user_search_start,
+                                            .stop = user_search_stop};

@@ -14,7 +14,7 @@
 #include "xep/0292_vcard4.h"
 
 /* PHOTO may be NULL. */
-static void answer(struct hosted_call *call, const char *photo)
+static void vcard_answer(struct hosted_call *call, const char *photo)
 {
     struct profile_names names;
     profile_names_read(call->account, &names);
@@ -34,7 +34,7 @@ static void picture_read(const struct rows *rows, enum error_code error, void *d
     if (error != ERROR_NONE)
         hosted_refuse(call, ERROR_UNAVAILABLE);
     else
-        answer(call, rows_count(rows) == 1 ? rows_text(rows, 0, PICTURE_PNG_PNG) : NULL);
+        vcard_answer(call, rows_count(rows) == 1 ? rows_text(rows, 0, PICTURE_PNG_PNG) : NULL);
 }
 
 static void serve_card(struct hosted_call *call)
@@ -45,7 +45,7 @@ static void serve_card(struct hosted_call *call)
     else if (*photo)
         archive_query(call->core->archive, QUERY_PICTURE_PNG, &photo, picture_read, call);
     else
-        answer(call, NULL);
+        vcard_answer(call, NULL);
 }
 
 static bool on_get(const struct stanza_context *context)

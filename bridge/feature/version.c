@@ -19,14 +19,14 @@ static bool on_domain(const struct stanza_context *context)
     return true;
 }
 
-static void serve(struct hosted_call *call)
+static void version_serve(struct hosted_call *call)
 {
     hosted_answer(call, version_build_result(call->stanza, &software));
 }
 
 static bool on_client(const struct stanza_context *context)
 {
-    return hosted_serve(context, serve);
+    return hosted_serve(context, version_serve);
 }
 
 static const struct stanza_handler stanzas[] = {

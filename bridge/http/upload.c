@@ -19,7 +19,7 @@ static void await_pieces(struct exchange *exchange)
 }
 
 /* Until somebody calls MHD_resume_connection(). */
-static enum MHD_Result suspend(struct exchange *exchange)
+static enum MHD_Result connection_suspend(struct exchange *exchange)
 {
     if (exchange->server->ending)
         return MHD_NO;
@@ -29,7 +29,7 @@ static enum MHD_Result suspend(struct exchange *exchange)
 }
 
 /* An answer is there before the body has come. */
-static enum MHD_Result refuse(struct exchange *exchange)
+static enum MHD_Result upload_refuse(struct exchange *exchange)
 {
     exchange->upload.state = UPLOAD_OVER;
     if (exchange_is_swallowed(exchange)) {
@@ -44,9 +44,9 @@ static enum MHD_Result refuse(struct exchange *exchange)
 static enum MHD_Result settle_head(struct exchange *exchange)
 {
     if (exchange->state == EXCHANGE_ANSWERED)
-        return refuse(exchange);
+        return upload_refuse(exchange);
     if (!exchange->upload.reader.piece)
-        return suspend(exchange);
+        return connection_suspend(exchange);
     exchange->upload.state = UPLOAD_BODY;
     await_pieces(exchange);
     return MHD_YES;
@@ -70,7 +70,7 @@ static void tell_end(struct exchange *exchange, enum error_code error)
 }
 
 /* The body will not be read any more. */
-static enum MHD_Result ignore(struct exchange *exchange, size_t *size)
+static enum MHD_Result upload_ignore(struct exchange *exchange, size_t *size)
 {
     size_t length = *size;
     *size = 0;
@@ -80,24 +80,24 @@ static enum MHD_Result ignore(struct exchange *exchange, size_t *size)
     return exchange_swallow(exchange, length);
 }
 
-static enum MHD_Result take(struct exchange *exchange, const char *bytes, size_t *size)
+static enum MHD_Result upload_take(struct exchange *exchange, const char *bytes, size_t *size)
 {
     struct upload *upload = &exchange->upload;
     if (*size > exchange->request.operation->raw_stream - upload->received) {
         tell_end(exchange, ERROR_TOO_LARGE); /* in chunks: else its head has told */
-        return ignore(exchange, size);
+        return upload_ignore(exchange, size);
     }
     exchange->inside = true;
     size_t taken = upload->reader.piece(&exchange->request, bytes, *size);
     exchange->inside = false;
     if (exchange->state == EXCHANGE_ANSWERED)
-        return ignore(exchange, size);
+        return upload_ignore(exchange, size);
     upload->received += taken;
     upload->window += taken;
     *size -= taken;
     if (*size > 0) {
         upload->suspended = true;
-        return suspend(exchange);
+        return connection_suspend(exchange);
     }
     gint64 patience = exchange->server->patience[WAIT_PIECE] / G_USEC_PER_SEC;
     if (upload->window >= (size_t)patience * UPLOAD_RATE)
@@ -106,13 +106,14 @@ static enum MHD_Result take(struct exchange *exchange, const char *bytes, size_t
 }
 
 /* All of the body was taken, or ignored. */
-static enum MHD_Result finish(struct exchange *exchange)
+static enum MHD_Result upload_finish(struct exchange *exchange)
 {
     if (exchange->upload.state == UPLOAD_BODY) {
         connection_wait(exchange->server, exchange->connection, WAIT_NOTHING);
         tell_end(exchange, ERROR_NONE);
     }
-    return exchange->state == EXCHANGE_ANSWERED ? reply_send(exchange) : suspend(exchange);
+    return exchange->state == EXCHANGE_ANSWERED ? reply_send(exchange)
+                                                : connection_suspend(exchange);
 }
 
 enum MHD_Result upload_handle(struct exchange *exchange, const char *bytes, size_t *size)
@@ -125,12 +126,12 @@ enum MHD_Result upload_handle(struct exchange *exchange, const char *bytes, size
     if (exchange->upload.state == UPLOAD_HEAD)
         return settle_head(exchange);
     if (*size == 0)
-        return finish(exchange);
-    return exchange->upload.state == UPLOAD_BODY ? take(exchange, bytes, size)
-                                                 : ignore(exchange, size);
+        return upload_finish(exchange);
+    return exchange->upload.state == UPLOAD_BODY ? upload_take(exchange, bytes, size)
+                                                 : upload_ignore(exchange, size);
 }
 
-static void resume(struct exchange *exchange)
+static void connection_resume(struct exchange *exchange)
 {
     MHD_resume_connection(exchange->mhd);
     server_want_run(exchange->server);
@@ -143,7 +144,7 @@ void upload_read(struct exchange *exchange, const struct body_reader *reader)
     if (!exchange->mhd)
         upload_cut(exchange, false);
     else if (!exchange->inside)
-        resume(exchange);
+        connection_resume(exchange);
 }
 
 void upload_resume(struct exchange *exchange)
@@ -154,7 +155,7 @@ void upload_resume(struct exchange *exchange)
     if (!exchange->mhd)
         return;
     await_pieces(exchange);
-    resume(exchange);
+    connection_resume(exchange);
 }
 
 bool upload_wakes(struct exchange *exchange)

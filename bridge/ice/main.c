@@ -27,7 +27,7 @@ struct trial {
     GThread *thread;
 };
 
-static void limit(__rlimit_resource_t resource, rlim_t most)
+static void set_limit(__rlimit_resource_t resource, rlim_t most)
 {
     const struct rlimit value = {most, most};
     setrlimit(resource, &value);
@@ -62,8 +62,8 @@ int main(void)
     char line[LINE_MAX_BYTES];
     size_t count = 0;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_CPU, SECONDS_MAX);
+    set_limit(RLIMIT_CORE, 0);
+    set_limit(RLIMIT_CPU, SECONDS_MAX);
     for (; count < PROBES_MAX && fgets(line, sizeof line, stdin); count++) {
         trials[count].line = g_strdup(line);
         line_split(&trials[count]);

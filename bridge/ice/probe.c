@@ -39,8 +39,8 @@ static bool answer_await(StunAgent *agent, struct channel *channel, StunTimer *t
 }
 
 /* Sends QUESTION until something answers. */
-static bool ask(StunAgent *agent, struct channel *channel, const struct message *question,
-                struct message *ret)
+static bool server_ask(StunAgent *agent, struct channel *channel, const struct message *question,
+                       struct message *ret)
 {
     StunTimer timer;
     if (!channel_is_lossy(channel)) {
@@ -68,7 +68,7 @@ static const char *bind_try(struct channel *channel)
     stun_agent_init(&agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389, 0);
     question.length =
         stun_usage_bind_create(&agent, &question.stun, question.bytes, sizeof question.bytes);
-    if (!ask(&agent, channel, &question, &answer))
+    if (!server_ask(&agent, channel, &question, &answer))
         return "no answer";
     StunUsageBindReturn result =
         stun_usage_bind_process(&answer.stun, (struct sockaddr *)&mapped, &mapped_length,
@@ -150,12 +150,12 @@ static const char *allocate_try(struct channel *channel, const struct probe *pro
     stun_agent_init(&agent, STUN_ALL_KNOWN_ATTRIBUTES, STUN_COMPATIBILITY_RFC5389,
                     STUN_AGENT_USAGE_LONG_TERM_CREDENTIALS);
     allocate_write(&agent, probe, NULL, &question);
-    if (!ask(&agent, channel, &question, &challenge))
+    if (!server_ask(&agent, channel, &question, &challenge))
         return "no answer";
     if (!is_error(&challenge))
         return "it lets everybody in, without credentials";
     allocate_write(&agent, probe, &challenge, &question);
-    if (!ask(&agent, channel, &question, &answer))
+    if (!server_ask(&agent, channel, &question, &answer))
         return "no answer to credentials";
     if (is_error(&answer))
         return why_refused(&answer);

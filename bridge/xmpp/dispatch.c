@@ -27,8 +27,8 @@ static enum stanza_target target_of(enum service service, const char *to)
 }
 
 /* Why STANZA must not go any further; NULL: it may. */
-static const char *objection(const struct options *options, enum service service,
-                             xmpp_stanza_t *stanza)
+static const char *stanza_objection(const struct options *options, enum service service,
+                                    xmpp_stanza_t *stanza)
 {
     const char *from = stanza_attr(stanza, "from");
     const char *to = stanza_attr(stanza, "to");
@@ -128,7 +128,7 @@ static enum phase phase_of(const struct stanza_handler *handler)
 }
 
 /* NULL: HANDLER makes sense. */
-static const char *nonsense(const struct stanza_handler *handler)
+static const char *handler_nonsense(const struct stanza_handler *handler)
 {
     static const char *const stanzas[] = {"iq", "message", "presence", NULL};
     enum phase phase = phase_of(handler);
@@ -145,14 +145,14 @@ static const char *nonsense(const struct stanza_handler *handler)
     return NULL;
 }
 
-static bool collide(const struct entry *a, const struct entry *b)
+static bool entries_collide(const struct entry *a, const struct entry *b)
 {
     return a->phase == b->phase && a->phase != PHASE_OBSERVE &&
            (a->handler->targets & b->handler->targets) && g_strcmp0(a->type, b->type) == 0 &&
            g_strcmp0(a->handler->name, b->handler->name) == 0;
 }
 
-static unsigned particularity(const struct entry *entry)
+static unsigned entry_particularity(const struct entry *entry)
 {
     return (entry->type ? 2u : 0) + (entry->handler->name ? 1 : 0);
 }
@@ -185,11 +185,11 @@ static bool add_entry(struct dispatch *dispatch, const struct entry *entry, GErr
     guint place = bucket->len;
     for (guint i = 0; i < bucket->len; i++) {
         const struct entry *other = g_ptr_array_index(bucket, i);
-        if (collide(entry, other)) {
+        if (entries_collide(entry, other)) {
             g_autofree char *why = g_strdup_printf("feature %s has that already", other->owner);
             return refuse_row(entry, why, error);
         }
-        if (place == bucket->len && particularity(other) < particularity(entry))
+        if (place == bucket->len && entry_particularity(other) < entry_particularity(entry))
             place = i;
     }
     g_ptr_array_insert(bucket, (gint)place, g_memdup2(entry, sizeof *entry));
@@ -201,7 +201,7 @@ bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct sta
 {
     for (; rows->stanza; rows++) {
         struct entry entry = {.handler = rows, .owner = owner, .phase = phase_of(rows)};
-        const char *why = nonsense(rows);
+        const char *why = handler_nonsense(rows);
         if (why)
             return refuse_row(&entry, why, error);
         if (!rows->type && !add_entry(dispatch, &entry, error))
@@ -219,7 +219,7 @@ bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct sta
 /* ---- The walk -------------------------------------------------------------------------------------- */
 
 /* Whether the stanza is dealt with. */
-static bool call(const struct entry *entry, const struct stanza_context *context)
+static bool handler_call(const struct entry *entry, const struct stanza_context *context)
 {
     switch (entry->phase) {
     case PHASE_ADMIT:
@@ -237,7 +237,7 @@ static bool call(const struct entry *entry, const struct stanza_context *context
     return false;
 }
 
-static bool fits(const struct entry *entry, const struct stanza_context *context)
+static bool entry_fits(const struct entry *entry, const struct stanza_context *context)
 {
     const struct stanza_handler *handler = entry->handler;
     return (handler->targets & context->target) &&
@@ -246,17 +246,19 @@ static bool fits(const struct entry *entry, const struct stanza_context *context
 }
 
 /* Offers the payload of CONTEXT, or the whole stanza, in PHASE. */
-static bool offer(struct dispatch *dispatch, struct stanza_context *context, enum phase phase)
+static bool stanza_offer(struct dispatch *dispatch, struct stanza_context *context,
+                         enum phase phase)
 {
     struct key key = {stanza_name(context->stanza),
                       context->payload ? stanza_ns(context->payload) : ""};
     const GPtrArray *bucket = g_hash_table_lookup(dispatch->buckets, &key);
     for (guint i = 0; bucket && i < bucket->len; i++) {
         struct entry *entry = g_ptr_array_index(bucket, i);
-        if (entry->phase != phase || entry->seen == dispatch->stanzas || !fits(entry, context))
+        if (entry->phase != phase || entry->seen == dispatch->stanzas ||
+            !entry_fits(entry, context))
             continue;
         entry->seen = dispatch->stanzas;
-        if (call(entry, context))
+        if (handler_call(entry, context))
             return true;
     }
     return false;
@@ -269,7 +271,7 @@ static bool offer_payloads(struct dispatch *dispatch, struct stanza_context *con
     bool taken = false;
     for (; child && !taken; child = stanza_next(child)) {
         context->payload = *stanza_ns(child) ? child : NULL;
-        taken = context->payload && offer(dispatch, context, phase);
+        taken = context->payload && stanza_offer(dispatch, context, phase);
     }
     context->payload = NULL;
     return taken;
@@ -278,10 +280,11 @@ static bool offer_payloads(struct dispatch *dispatch, struct stanza_context *con
 static bool pass_through(struct dispatch *dispatch, struct stanza_context *context)
 {
     dispatch->stanzas++;
-    return offer(dispatch, context, PHASE_ADMIT) || offer(dispatch, context, PHASE_OBSERVE) ||
+    return stanza_offer(dispatch, context, PHASE_ADMIT) ||
+           stanza_offer(dispatch, context, PHASE_OBSERVE) ||
            offer_payloads(dispatch, context, PHASE_OBSERVE) ||
            offer_payloads(dispatch, context, PHASE_CLAIM) ||
-           offer(dispatch, context, PHASE_FALLBACK);
+           stanza_offer(dispatch, context, PHASE_FALLBACK);
 }
 
 /* An IQ request must have an id to be answered to and exactly one payload (RFC 6120 section
@@ -309,7 +312,7 @@ static const char *effective_type(xmpp_stanza_t *stanza)
 void dispatch_stanza(struct dispatch *dispatch, enum service service, struct link *link,
                      xmpp_stanza_t *stanza)
 {
-    const char *wrong = objection(dispatch->options, service, stanza);
+    const char *wrong = stanza_objection(dispatch->options, service, stanza);
     if (wrong) {
         metric_add(METRIC_STANZAS_REFUSED, 1);
         log_debug(AREA_STANZA, "dropped", "reason=%s", wrong);

@@ -94,7 +94,7 @@ static void XMLCALL on_end(void *data, const XML_Char *name)
     guard->depth--;
 }
 
-static void refuse(struct guard *guard)
+static void guard_refuse(struct guard *guard)
 {
     guard->legal = false;
     XML_StopParser(guard->parser, XML_FALSE);
@@ -103,14 +103,14 @@ static void refuse(struct guard *guard)
 static void XMLCALL on_comment(void *data, const XML_Char *text)
 {
     (void)text;
-    refuse(data);
+    guard_refuse(data);
 }
 
 static void XMLCALL on_instruction(void *data, const XML_Char *target, const XML_Char *text)
 {
     (void)target;
     (void)text;
-    refuse(data);
+    guard_refuse(data);
 }
 
 static void XMLCALL on_doctype(void *data, const XML_Char *name, const XML_Char *system,
@@ -120,7 +120,7 @@ static void XMLCALL on_doctype(void *data, const XML_Char *name, const XML_Char 
     (void)system;
     (void)public;
     (void)internal;
-    refuse(data);
+    guard_refuse(data);
 }
 
 static void XMLCALL on_declaration(void *data, const XML_Char *version, const XML_Char *encoding,
@@ -129,7 +129,7 @@ static void XMLCALL on_declaration(void *data, const XML_Char *version, const XM
     (void)version;
     (void)encoding;
     (void)standalone;
-    refuse(data);
+    guard_refuse(data);
 }
 
 bool guard_text(struct guard *guard, const char *xml, size_t length)

@@ -29,7 +29,7 @@ void labels_free(struct labels *labels)
     g_free(labels);
 }
 
-static void remember(struct labels *labels, const char *ours, const char *theirs)
+static void label_remember(struct labels *labels, const char *ours, const char *theirs)
 {
     g_autofree char *key = jid_domain(ours);
     g_autofree char *value = jid_domain(theirs);
@@ -50,7 +50,7 @@ void labels_arrive(struct labels *labels, xmpp_stanza_t *stanza)
         if (!settled)
             continue;
         if (i == 0)
-            remember(labels, settled, address);
+            label_remember(labels, settled, address);
         stanza_set(stanza, attributes[i], settled);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state machine of the component link. All changes of state go through enter(). What pings are
- * for is in link_ping.c. */
+/* The state machine of the component link. All changes of state go through link_enter(). What pings
+ * are for is in link_ping.c. */
 #include "config.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static const char *const state_names[LINK_STATE_MAX] = {
 
 /* ---- life ---- */
 
-static void destroy(struct link *link)
+static void link_destroy(struct link *link)
 {
     pending_iq_free(link->pending);
     guard_free(link->guard);
@@ -65,17 +65,17 @@ static void destroy(struct link *link)
 }
 
 /* Every entrance from outside the link is bracketed by these, since a callback may free it. */
-static void hold(struct link *link)
+static void link_hold(struct link *link)
 {
     link->busy++;
 }
 
-static void release(struct link *link)
+static void link_release(struct link *link)
 {
     if (--link->busy > 0)
         return;
     if (link->state == LINK_CLOSED)
-        destroy(link);
+        link_destroy(link);
     else
         link_schedule(link);
 }
@@ -100,7 +100,7 @@ static void drop_connection(struct link *link)
     link->last_sent = NULL;
 }
 
-static void enter(struct link *link, enum link_state state)
+static void link_enter(struct link *link, enum link_state state)
 {
     enum link_state old = link->state;
     link->state = state;
@@ -151,7 +151,7 @@ void link_lost(struct link *link, enum retry_pace pace, const char *problem)
     g_free(link->problem);
     link->problem = copy;
     link->failure.state = link->state;
-    enter(link, LINK_WAITING);
+    link_enter(link, LINK_WAITING);
 }
 
 /* ---- sending ---- */
@@ -277,11 +277,11 @@ bool link_request(struct link *link, xmpp_stanza_t *iq, guint timeout_seconds, l
 
 bool link_offer(struct link *link, xmpp_stanza_t *result)
 {
-    hold(link);
+    link_hold(link);
     link->offered = true;
     bool taken = pending_iq_answer(link->pending, result);
     link->offered = false;
-    release(link);
+    link_release(link);
     return taken;
 }
 
@@ -307,7 +307,7 @@ static void on_opened(const char *id, const char *from, void *data)
     }
     g_autofree char *handshake = link_text_handshake(id, link->secret);
     queue_bytes(link, handshake, strlen(handshake), 0);
-    enter(link, LINK_AUTHENTICATING);
+    link_enter(link, LINK_AUTHENTICATING);
 }
 
 static void on_stream_error(struct link *link, xmpp_stanza_t *element)
@@ -330,7 +330,7 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
         return;
     }
     if (link->state == LINK_AUTHENTICATING && g_str_equal(name, "handshake")) {
-        enter(link, LINK_UP);
+        link_enter(link, LINK_UP);
         return;
     }
     if (link->state != LINK_UP || !g_str_equal(stanza_ns(stanza), NS_CLIENT))
@@ -386,7 +386,7 @@ static const struct stream_callbacks reader_callbacks = {
     .failed = on_failed,
 };
 
-static void feed(struct link *link, const char *bytes, size_t length)
+static void reader_feed(struct link *link, const char *bytes, size_t length)
 {
     struct stream_reader *reader = link->reader;
     link->feeding = true;
@@ -411,7 +411,7 @@ static void read_some(struct link *link)
             return;
         }
         link->last_received = clock_monotonic();
-        feed(link, bytes, (size_t)length);
+        reader_feed(link, bytes, (size_t)length);
         total += (size_t)length;
         if (link->last_received - started > READ_TIME)
             return;
@@ -426,7 +426,7 @@ static void open_stream(struct link *link)
     link->reader = stream_reader_new(&link->limits, &reader_callbacks, link);
     loop_modify(&link->watch, EPOLLIN);
     queue_bytes(link, header, strlen(header), 0);
-    enter(link, LINK_OPENING);
+    link_enter(link, LINK_OPENING);
 }
 
 static void connect_finished(struct link *link)
@@ -445,7 +445,7 @@ static void connect_finished(struct link *link)
 static void on_ready(struct loop_watch *watch, uint32_t events)
 {
     struct link *link = loop_owner(watch, struct link, watch);
-    hold(link);
+    link_hold(link);
     if (link->state == LINK_CONNECTING) {
         connect_finished(link);
     } else {
@@ -454,14 +454,14 @@ static void on_ready(struct loop_watch *watch, uint32_t events)
         if (events & EPOLLOUT)
             write_queue(link);
     }
-    release(link);
+    link_release(link);
 }
 
 static void start_attempt(struct link *link)
 {
     const char *problem = NULL;
     link->failure = (struct link_failure){0};
-    enter(link, LINK_CONNECTING);
+    link_enter(link, LINK_CONNECTING);
     link->watch.fd = link_socket_open(link->host, link->port, &problem);
     if (link->watch.fd >= 0 && !loop_add(&link->watch, EPOLLOUT)) {
         link->failure.error = errno;
@@ -547,7 +547,7 @@ static void tick_up(struct link *link, gint64 now)
 
 void link_tick(struct link *link)
 {
-    hold(link);
+    link_hold(link);
     gint64 now = clock_monotonic();
     switch (link->state) {
     case LINK_WAITING:
@@ -567,7 +567,7 @@ void link_tick(struct link *link)
     case LINK_STATE_MAX:
         break;
     }
-    release(link);
+    link_release(link);
 }
 
 /* ---- entrance and exit ---- */
@@ -632,19 +632,19 @@ void link_free(struct link *link)
 {
     if (!link || link->state == LINK_CLOSED)
         return;
-    hold(link);
+    link_hold(link);
     say_goodbye(link);
     loop_cancel(on_turn_end, link);
     if (link->timer)
         g_source_remove(link->timer);
     link->timer = 0;
-    enter(link, LINK_CLOSED);
-    release(link);
+    link_enter(link, LINK_CLOSED);
+    link_release(link);
 }
 
 void link_allow(struct link *link, bool allowed)
 {
-    hold(link);
+    link_hold(link);
     if (allowed && !link->allowed && link->state == LINK_WAITING) {
         link->retry_delay = RETRY_FIRST;
         link->retry_at = 0;
@@ -652,19 +652,19 @@ void link_allow(struct link *link, bool allowed)
     link->allowed = allowed;
     if (!allowed && link->state != LINK_UP)
         link_lost(link, RETRY_BACKOFF, "another instance holds the link");
-    release(link);
+    link_release(link);
 }
 
 void link_drop(struct link *link)
 {
-    hold(link);
+    link_hold(link);
     if (link->state == LINK_UP && !link->closing) {
         queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
         write_queue(link);
         link->closing = true;
         link->since = clock_monotonic();
     }
-    release(link);
+    link_release(link);
 }
 
 bool link_is_up(const struct link *link)

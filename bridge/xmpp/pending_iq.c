@@ -75,14 +75,14 @@ const char *pending_iq_add(struct pending_iq *table, const char *to, gint64 dead
 }
 
 /* Out of the table, so that its callback may do what it likes there. */
-static void detach(struct pending_iq *table, struct request *request)
+static void request_detach(struct pending_iq *table, struct request *request)
 {
     g_hash_table_remove(table->by_id, request->id);
     g_sequence_remove(request->place);
     request->place = NULL;
 }
 
-static void finish(struct request *request, xmpp_stanza_t *result)
+static void request_finish(struct request *request, xmpp_stanza_t *result)
 {
     request->answer(result, request->data);
     request_free(request);
@@ -93,7 +93,7 @@ void pending_iq_forget(struct pending_iq *table, const char *id)
     struct request *request = g_hash_table_lookup(table->by_id, id);
     if (!request)
         return;
-    detach(table, request);
+    request_detach(table, request);
     request_free(request);
 }
 
@@ -113,8 +113,8 @@ bool pending_iq_answer(struct pending_iq *table, xmpp_stanza_t *result)
     struct request *request = id && from ? g_hash_table_lookup(table->by_id, id) : NULL;
     if (!request || !same_address(request->to, from))
         return false;
-    detach(table, request);
-    finish(request, result);
+    request_detach(table, request);
+    request_finish(request, result);
     return true;
 }
 
@@ -127,11 +127,11 @@ static void fail_until(struct pending_iq *table, gint64 deadline)
         struct request *request = g_sequence_get(g_sequence_get_begin_iter(table->by_deadline));
         if (request->deadline > deadline)
             break;
-        detach(table, request);
+        request_detach(table, request);
         g_ptr_array_add(ended, request);
     }
     for (guint i = 0; i < ended->len; i++)
-        finish(g_ptr_array_index(ended, i), NULL);
+        request_finish(g_ptr_array_index(ended, i), NULL);
 }
 
 void pending_iq_expire(struct pending_iq *table, gint64 now)

@@ -15,16 +15,16 @@ struct reader {
     enum media_fault fault;
 };
 
-static void fail(struct reader *reader, enum media_fault fault)
+static void reader_fail(struct reader *reader, enum media_fault fault)
 {
     if (reader->fault == MEDIA_OK)
         reader->fault = fault;
 }
 
-static void append(struct reader *reader, GArray *array, const void *item)
+static void reader_append(struct reader *reader, GArray *array, const void *item)
 {
     if (!media_append(array, item))
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
 }
 
 static const char *keep_attribute(struct reader *reader, xmpp_stanza_t *element, const char *name)
@@ -66,7 +66,7 @@ static void read_parameter(struct reader *reader, xmpp_stanza_t *element, GArray
     /* These two would end the parameter in SDP. */
     if (parameter.name && parameter.value && !strpbrk(parameter.name, ";=") &&
         !strchr(parameter.value, ';'))
-        append(reader, list, &parameter);
+        reader_append(reader, list, &parameter);
 }
 
 static void read_feedback(struct reader *reader, xmpp_stanza_t *element, GArray *list)
@@ -79,7 +79,7 @@ static void read_feedback(struct reader *reader, xmpp_stanza_t *element, GArray 
         feedback.subtype = keep_attribute(reader, element, "subtype");
     }
     if (feedback.type && !strchr(feedback.type, ' '))
-        append(reader, list, &feedback);
+        reader_append(reader, list, &feedback);
 }
 
 static bool is_feedback(xmpp_stanza_t *element)
@@ -109,7 +109,7 @@ static void read_payload(struct reader *reader, xmpp_stanza_t *element)
         return;
     struct media_payload *payload = media_payload_add(content);
     if (!payload) {
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
         return;
     }
     payload->id = id;
@@ -139,7 +139,7 @@ static void read_extension(struct reader *reader, xmpp_stanza_t *element)
                                         .direction = read_senders(reader, element)};
     if (extension.uri && !strchr(extension.uri, ' ') &&
         read_number(element, "id", 255, &extension.id) && extension.id > 0)
-        append(reader, reader->content->extensions, &extension);
+        reader_append(reader, reader->content->extensions, &extension);
 }
 
 static bool read_ssrc(xmpp_stanza_t *element, guint32 *ret)
@@ -154,14 +154,14 @@ static void read_source(struct reader *reader, xmpp_stanza_t *element)
         return;
     struct media_source *source = media_source_add(reader->content, ssrc);
     if (!source) {
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
         return;
     }
     for (xmpp_stanza_t *child = stanza_first(element); child; child = stanza_next(child)) {
         struct media_parameter parameter = {keep_attribute(reader, child, "name"),
                                             keep_attribute(reader, child, "value")};
         if (stanza_is(child, "parameter", NS_JINGLE_SSMA) && media_is_token(parameter.name))
-            append(reader, source->parameters, &parameter);
+            reader_append(reader, source->parameters, &parameter);
     }
 }
 
@@ -174,7 +174,7 @@ static void read_source_group(struct reader *reader, xmpp_stanza_t *element)
          child = stanza_next(child)) {
         guint32 ssrc;
         if (stanza_is(child, "source", NS_JINGLE_SSMA) && read_ssrc(child, &ssrc))
-            append(reader, group->ssrcs, &ssrc);
+            reader_append(reader, group->ssrcs, &ssrc);
     }
 }
 
@@ -280,7 +280,7 @@ static void read_candidate(struct reader *reader, xmpp_stanza_t *element)
     if (!candidate_parse(reader->description, element, &candidate))
         return;
     if (candidates->len >= MEDIA_CANDIDATES_MAX)
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
     else
         g_array_append_val(candidates, candidate);
 }
@@ -292,7 +292,7 @@ static void read_transport(struct reader *reader, xmpp_stanza_t *element)
     transport->password = keep_attribute(reader, element, "pwd");
     if ((transport->ufrag && !media_is_ice_text(transport->ufrag, 4, 256)) ||
         (transport->password && !media_is_ice_text(transport->password, 22, 256)))
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
     for (xmpp_stanza_t *child = stanza_first(element); child; child = stanza_next(child)) {
         if (stanza_is(child, "fingerprint", NS_JINGLE_DTLS))
             read_fingerprint(reader, child);
@@ -322,13 +322,13 @@ static void read_content(struct reader *reader, xmpp_stanza_t *element)
 {
     const char *name = keep_attribute(reader, element, "name");
     if (!name || media_content_by_name(reader->description, name)) {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return;
     }
     const char *mid = choose_mid(reader, name);
     struct media_content *content = reader->content = media_content_add(reader->description);
     if (!content) {
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
         return;
     }
     content->name = name;
@@ -380,7 +380,7 @@ struct media_description *content_read(xmpp_stanza_t *jingle, bool by_initiator,
     if (group)
         read_group(&reader, group);
     if (description->contents->len == 0)
-        fail(&reader, MEDIA_BAD_SYNTAX);
+        reader_fail(&reader, MEDIA_BAD_SYNTAX);
     *ret_fault = reader.fault;
     return reader.fault == MEDIA_OK ? g_steal_pointer(&description) : NULL;
 }

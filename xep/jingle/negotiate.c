@@ -41,7 +41,7 @@ static bool is_common(const struct media_payload *payload)
 }
 
 /* The payload type that PAYLOAD retransmits (RFC 4588); false: it is no retransmission. */
-static bool retransmits(const struct media_payload *payload, unsigned *ret)
+static bool payload_retransmits(const struct media_payload *payload, unsigned *ret)
 {
     guint64 id;
     const char *apt = parameter_of(payload, "apt");
@@ -59,7 +59,7 @@ static void trim_payloads(struct media_content *content)
         const struct media_payload *payload =
             &g_array_index(content->payloads, struct media_payload, i);
         const struct media_payload *main =
-            retransmits(payload, &of) ? media_payload_find(content, of) : NULL;
+            payload_retransmits(payload, &of) ? media_payload_find(content, of) : NULL;
         if (!is_common(payload) && !(main && is_common(main)))
             g_array_remove_index(content->payloads, i);
     }

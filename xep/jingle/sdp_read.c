@@ -52,7 +52,7 @@ static const char *piece_keep(struct reader *reader, struct piece piece)
     return media_keep(reader->description, piece.text, piece.length);
 }
 
-static void fail(struct reader *reader, enum media_fault fault)
+static void reader_fail(struct reader *reader, enum media_fault fault)
 {
     if (reader->fault == MEDIA_OK)
         reader->fault = fault;
@@ -63,10 +63,10 @@ static struct media_transport *transport_of(struct reader *reader)
     return reader->content ? &reader->content->transport : &reader->session;
 }
 
-static void append(struct reader *reader, GArray *array, const void *item)
+static void reader_append(struct reader *reader, GArray *array, const void *item)
 {
     if (!media_append(array, item))
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
 }
 
 /* ---- Attributes
@@ -100,7 +100,7 @@ static void read_fingerprint(struct reader *reader, struct piece value)
     if (transport->fingerprint && g_strcmp0(transport->hash, "sha-256") == 0)
         return; /* of several, the one that every browser has */
     if (!media_fingerprint_keep(reader->description, transport, hash, piece_keep(reader, value)))
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
 }
 
 static void read_setup(struct reader *reader, struct piece value)
@@ -118,9 +118,9 @@ static void read_candidate(struct reader *reader, struct piece value)
         return;
     if (!candidate_read_line(reader->description, value.text - head, value.length + head,
                              &candidate))
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
     else if (candidates->len >= MEDIA_CANDIDATES_MAX)
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
     else
         g_array_append_val(candidates, candidate);
 }
@@ -138,7 +138,7 @@ static void read_mid(struct reader *reader, struct piece value)
 {
     const char *mid = piece_keep(reader, value);
     if (!media_is_token(mid) || media_content_by_mid(reader->description, mid))
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
     reader->content->mid = reader->content->name = mid;
 }
 
@@ -213,7 +213,7 @@ static void read_rtpmap(struct reader *reader, struct piece value)
     if (!media_is_token(payload->name) ||
         !piece_number(piece_next(&value, '/'), G_MAXINT32, &payload->clockrate) ||
         (value.length > 0 && !piece_number(value, 255, &payload->channels)))
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
     if (payload->channels == 1) /* as when it is not said */
         payload->channels = 0;
 }
@@ -227,7 +227,7 @@ static void read_fmtp(struct reader *reader, struct piece value)
         struct piece name = piece_next(&text, '=');
         struct media_parameter parameter = {piece_keep(reader, name), piece_keep(reader, text)};
         if (parameter.name && parameter.value)
-            append(reader, payload->parameters, &parameter);
+            reader_append(reader, payload->parameters, &parameter);
     }
 }
 
@@ -246,7 +246,7 @@ static void read_feedback(struct reader *reader, struct piece value)
     struct piece type = piece_next(&value, ' ');
     struct media_feedback feedback = {piece_keep(reader, type), piece_keep(reader, value)};
     if (feedback.type)
-        append(reader, list, &feedback);
+        reader_append(reader, list, &feedback);
 }
 
 /* "ID[/DIRECTION] URI [attributes]" */
@@ -266,21 +266,21 @@ static void read_extension(struct reader *reader, struct piece value)
             extension.direction = ways[i].direction;
     }
     if (!extension.uri || !piece_number(id, 255, &extension.id) || extension.id == 0)
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
     else
-        append(reader, reader->content->extensions, &extension);
+        reader_append(reader, reader->content->extensions, &extension);
 }
 
 static struct media_source *source_of(struct reader *reader, struct piece text)
 {
     guint64 ssrc;
     if (!media_number(text.text, text.length, 0, G_MAXUINT32, &ssrc)) {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return NULL;
     }
     struct media_source *source = media_source_find(reader->content, (guint32)ssrc);
     if (!source && !(source = media_source_add(reader->content, (guint32)ssrc)))
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
     return source;
 }
 
@@ -291,14 +291,14 @@ static void read_source(struct reader *reader, struct piece value)
     struct piece name = piece_next(&value, ':');
     struct media_parameter parameter = {piece_keep(reader, name), piece_keep(reader, value)};
     if (source && parameter.name)
-        append(reader, source->parameters, &parameter);
+        reader_append(reader, source->parameters, &parameter);
 }
 
 static void read_source_group(struct reader *reader, struct piece value)
 {
     const char *semantics = piece_keep(reader, piece_next(&value, ' '));
     if (!media_is_token(semantics)) {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return;
     }
     struct media_source_group *group = media_group_add(reader->content, semantics);
@@ -306,11 +306,11 @@ static void read_source_group(struct reader *reader, struct piece value)
         struct piece text = piece_next(&value, ' ');
         guint64 ssrc;
         if (!media_number(text.text, text.length, 0, G_MAXUINT32, &ssrc)) {
-            fail(reader, MEDIA_BAD_SYNTAX);
+            reader_fail(reader, MEDIA_BAD_SYNTAX);
             return;
         }
         guint32 number = (guint32)ssrc;
-        append(reader, group->ssrcs, &number);
+        reader_append(reader, group->ssrcs, &number);
     }
 }
 
@@ -378,12 +378,12 @@ static void read_payload(struct reader *reader, struct piece text)
 {
     unsigned id;
     if (!piece_number(text, 127, &id) || media_payload_find(reader->content, id)) {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return;
     }
     struct media_payload *payload = media_payload_add(reader->content);
     if (!payload) {
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
         return;
     }
     payload->id = id;
@@ -396,7 +396,7 @@ static void read_media(struct reader *reader, struct piece line)
     unsigned port;
     struct media_content *content = media_content_add(reader->description);
     if (!content) {
-        fail(reader, MEDIA_TOO_MUCH);
+        reader_fail(reader, MEDIA_TOO_MUCH);
         return;
     }
     reader->content = content;
@@ -404,14 +404,14 @@ static void read_media(struct reader *reader, struct piece line)
     struct piece ports = piece_next(&line, ' ');
     struct piece protocol = piece_next(&line, ' ');
     if (!media_is_token(content->kind) || !piece_number(piece_next(&ports, '/'), 65535, &port)) {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return;
     }
     bool is_rtp = strcmp(content->kind, "audio") == 0 || strcmp(content->kind, "video") == 0;
     content->described = true;
     content->rejected = port == 0 || !is_rtp;
     if (is_rtp && !piece_is(protocol, "UDP/TLS/RTP/SAVPF"))
-        fail(reader, MEDIA_NO_SECURITY);
+        reader_fail(reader, MEDIA_NO_SECURITY);
     while (is_rtp && line.length > 0)
         read_payload(reader, piece_next(&line, ' '));
 }
@@ -430,7 +430,7 @@ static void read_bandwidth(struct reader *reader, struct piece line)
 static void read_line(struct reader *reader, struct piece line)
 {
     if (line.length < 2 || line.text[1] != '=') {
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
         return;
     }
     struct piece value = {line.text + 2, line.length - 2};
@@ -475,7 +475,7 @@ static void content_finish(struct reader *reader, struct media_content *content,
         char name[8];
         g_snprintf(name, sizeof name, "%u", index);
         if (media_content_by_mid(reader->description, name))
-            fail(reader, MEDIA_BAD_SYNTAX);
+            reader_fail(reader, MEDIA_BAD_SYNTAX);
         content->mid = content->name = media_keep_text(reader->description, name);
     }
     /* A payload type of which nothing is known is of no use to anybody. */
@@ -494,14 +494,14 @@ static void read_lines(struct reader *reader, const char *text, size_t length)
         if (line.length > 0 && line.text[line.length - 1] == '\r')
             line.length--;
         if (lines++ == 0 && !piece_is(line, "v=0"))
-            fail(reader, MEDIA_BAD_SYNTAX);
+            reader_fail(reader, MEDIA_BAD_SYNTAX);
         else if (line.length > SDP_LINE_MAX || lines > SDP_LINES_MAX)
-            fail(reader, MEDIA_TOO_MUCH);
+            reader_fail(reader, MEDIA_TOO_MUCH);
         else if (line.length > 0)
             read_line(reader, line);
     }
     if (lines == 0)
-        fail(reader, MEDIA_BAD_SYNTAX);
+        reader_fail(reader, MEDIA_BAD_SYNTAX);
 }
 
 struct media_description *sdp_read(const char *text, size_t length, enum media_fault *ret_fault)
