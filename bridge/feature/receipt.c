@@ -41,9 +41,9 @@ static const struct stanza_handler stanzas[] = {
 /* ---- Outgoing -------------------------------------------------------------------------------------- */
 
 /* REFERENCE is the peer's own id of the message. */
-static xmpp_stanza_t *build(const struct outbox_entry *entry,
-                            xmpp_stanza_t *(*make)(const struct message_out *message,
-                                                   const char *peer_id))
+static xmpp_stanza_t *receipt_build(const struct outbox_entry *entry,
+                                    xmpp_stanza_t *(*make)(const struct message_out *message,
+                                                           const char *peer_id))
 {
     g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
     g_autofree char *id = outbox_entry_id(entry);
@@ -53,12 +53,12 @@ static xmpp_stanza_t *build(const struct outbox_entry *entry,
 
 static xmpp_stanza_t *build_received(const struct outbox_entry *entry)
 {
-    return build(entry, message_build_received);
+    return receipt_build(entry, message_build_received);
 }
 
 static xmpp_stanza_t *build_displayed(const struct outbox_entry *entry)
 {
-    return build(entry, message_build_displayed);
+    return receipt_build(entry, message_build_displayed);
 }
 
 static const struct outgoing outgoing[] = {

@@ -255,7 +255,7 @@ static bool on_presence(const struct stanza_context *context)
 /* ---- Outgoing -------------------------------------------------------------------------------------- */
 
 /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
-static xmpp_stanza_t *build(const struct outbox_entry *entry, enum presence_type type)
+static xmpp_stanza_t *notice_build(const struct outbox_entry *entry, enum presence_type type)
 {
     struct presence_stanza presence = {.from = entry->from, .to = entry->to, .type = type};
     return presence_build(&presence);
@@ -264,7 +264,7 @@ static xmpp_stanza_t *build(const struct outbox_entry *entry, enum presence_type
 /* PAYLOAD: the user's name, if there is one. */
 static xmpp_stanza_t *build_subscribe(const struct outbox_entry *entry)
 {
-    xmpp_stanza_t *stanza = build(entry, PRESENCE_SUBSCRIBE);
+    xmpp_stanza_t *stanza = notice_build(entry, PRESENCE_SUBSCRIBE);
     if (entry->payload && *entry->payload)
         nick_add(stanza, entry->payload);
     return stanza;
@@ -272,17 +272,17 @@ static xmpp_stanza_t *build_subscribe(const struct outbox_entry *entry)
 
 static xmpp_stanza_t *build_subscribed(const struct outbox_entry *entry)
 {
-    return build(entry, PRESENCE_SUBSCRIBED);
+    return notice_build(entry, PRESENCE_SUBSCRIBED);
 }
 
 static xmpp_stanza_t *build_unsubscribe(const struct outbox_entry *entry)
 {
-    return build(entry, PRESENCE_UNSUBSCRIBE);
+    return notice_build(entry, PRESENCE_UNSUBSCRIBE);
 }
 
 static xmpp_stanza_t *build_unsubscribed(const struct outbox_entry *entry)
 {
-    return build(entry, PRESENCE_UNSUBSCRIBED);
+    return notice_build(entry, PRESENCE_UNSUBSCRIBED);
 }
 
 /* The current presence follows `subscribed`, as if it had been asked for. */
