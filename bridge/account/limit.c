@@ -298,7 +298,7 @@ static bool limit_take(struct limiter *limiter, const struct account *account, e
            limiter_take(limiter, &account->id, limit, &state);
 }
 
-bool limit_hold(struct limiter *limiter, const struct account *account, enum limit limit)
+bool limit_reserve(struct limiter *limiter, const struct account *account, enum limit limit)
 {
     struct limit_state state;
     limiter_look(limiter, &account->id, limit, &state);

@@ -73,8 +73,8 @@ bool limit_is_waived(const struct limiter *limiter, const struct account *accoun
                      enum limit limit);
 
 /* Takes one for ACCOUNT, unless it is waived, of what may turn out not to count; so it is no
- * refusal yet. limit_release gives what was held back. */
-bool limit_hold(struct limiter *limiter, const struct account *account, enum limit limit);
+ * refusal yet. limit_release gives it back. */
+bool limit_reserve(struct limiter *limiter, const struct account *account, enum limit limit);
 void limit_release(struct limiter *limiter, const struct account *account, enum limit limit);
 
 /* For transports: the values of the headers RateLimit-Policy, RateLimit and Retry-After; false if

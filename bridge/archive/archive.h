@@ -178,7 +178,7 @@ struct message_write {
     GArray *members;   /* struct member, the sender too; owned */
     bool direct;       /* a conversation of two */
     char *remote_jid;  /* direct: of the remote member, or NULL; owned */
-    bool held;         /* the other member has not accepted the conversation: nobody else is told */
+    bool unaccepted;   /* the other member has not accepted the conversation: nobody else is told */
     char *events;      /* what else this added to the log, JSON array or NULL; owned */
     char *sender_json; /* WRITE_RECEIVE: the User object; owned */
     GArray *closed_to; /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL:

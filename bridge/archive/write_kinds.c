@@ -66,7 +66,7 @@ static void decode_stored(struct write *write, const PGresult *r, int row)
     m->outbox = binary_boolean(r, row, MESSAGE_STORE_OUTBOX);
     m->outbox_position = binary_integer(r, row, MESSAGE_STORE_OUTBOX_POSITION);
     m->awaited = binary_boolean(r, row, MESSAGE_STORE_AWAITED);
-    m->held = binary_boolean(r, row, MESSAGE_STORE_HELD);
+    m->unaccepted = binary_boolean(r, row, MESSAGE_STORE_HELD);
     m->events = binary_text(r, row, MESSAGE_STORE_EVENTS);
     /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
     if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {

@@ -39,8 +39,8 @@ static bool torn; /* the last line was written in part */
 #define KIND_INTERVAL (G_USEC_PER_SEC / 5) /* between two lines of one kind, in the long run */
 
 struct kind {
-    gint64 due;   /* when the lines so far are paid for, clock_monotonic */
-    guint64 held; /* back since the last that was written */
+    gint64 due;         /* when the lines so far are paid for, clock_monotonic */
+    guint64 suppressed; /* back since the last that was written */
 };
 
 static GHashTable *kinds; /* event, static text → struct kind *, owned; as many as the source has */
@@ -194,8 +194,8 @@ static void write_or_count(char *line, size_t length)
     }
 }
 
-/* Whether one more line of the kind EVENT may be written; *ret_held: how many were not. */
-static bool kind_passes(const char *event, guint64 *ret_held)
+/* Whether one more line of the kind EVENT may be written; *ret_suppressed: how many were not. */
+static bool kind_passes(const char *event, guint64 *ret_suppressed)
 {
     if (!kinds)
         kinds = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -207,22 +207,22 @@ static bool kind_passes(const char *event, guint64 *ret_held)
     gint64 now = clock_monotonic();
     gint64 due = MAX(kind->due, now) + KIND_INTERVAL;
     if (due - now > LOG_BURST * KIND_INTERVAL) {
-        kind->held++;
+        kind->suppressed++;
         metric_add(METRIC_LOG_LINES_HELD, 1);
         return false;
     }
     kind->due = due;
-    *ret_held = kind->held;
-    kind->held = 0;
+    *ret_suppressed = kind->suppressed;
+    kind->suppressed = 0;
     return true;
 }
 
-static void write_held(enum log_area area, const char *event, guint64 held)
+static void write_suppressed(enum log_area area, const char *event, guint64 suppressed)
 {
     char line[256];
     size_t length = start_line(line, LOG_WARNING, area, "log-lines-held");
     length += (size_t)g_snprintf(line + length, sizeof line - length - 1,
-                                 " kind=%.60s lines=%" G_GUINT64_FORMAT, event, held);
+                                 " kind=%.60s lines=%" G_GUINT64_FORMAT, event, suppressed);
     write_or_count(line, length);
 }
 
@@ -231,11 +231,11 @@ void log_event(enum log_level level, enum log_area area, const char *event, cons
     if (!log_enabled(level, area))
         return;
     int saved_errno = errno;
-    guint64 held = 0;
-    if (level != LOG_DEBUG && !kind_passes(event, &held))
+    guint64 suppressed = 0;
+    if (level != LOG_DEBUG && !kind_passes(event, &suppressed))
         return;
-    if (held > 0)
-        write_held(area, event, held);
+    if (suppressed > 0)
+        write_suppressed(area, event, suppressed);
     char line[LINE_MAX_BYTES + 1];
     size_t length = start_line(line, level, area, event);
     if (format) {

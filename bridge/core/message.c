@@ -84,7 +84,7 @@ static bool is_wanted(const struct core *core, const GArray *ids)
 /* Those to whom the sender's profile is closed get another sender. */
 static void publish_closed(struct core *core, const struct message_write *m)
 {
-    if (m->held || !m->closed_to || !m->sender_shown || !is_wanted(core, m->closed_to))
+    if (m->unaccepted || !m->closed_to || !m->sender_shown || !is_wanted(core, m->closed_to))
         return;
     g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
     write_message_json(&payload, m, m->sender_shown);
@@ -97,7 +97,7 @@ static void publish_message(struct core *core, const struct message_write *m,
 {
     event_passed(core, m->write.position);
     g_autoptr(GArray) ids = member_ids(m->members);
-    if (m->held) {
+    if (m->unaccepted) {
         g_array_set_size(ids, 0);
         g_array_append_val(ids, m->sender);
     }
@@ -115,7 +115,7 @@ static void publish_message(struct core *core, const struct message_write *m,
  * come after all messages of the batch in the log. */
 static void publish_relation(struct core *core, const struct message_write *m)
 {
-    if (m->seq > 1 && !m->held && !m->events)
+    if (m->seq > 1 && !m->unaccepted && !m->events)
         return;
     for (guint i = 0; m->direct && i < m->members->len; i++)
         relation_forget(core, &g_array_index(m->members, struct member, i).id);
@@ -139,7 +139,7 @@ struct sending {
     struct core *core;
     struct request *request; /* NULL once it was told that the outcome is late */
     bool brief;
-    bool held;               /* one of LIMIT_STRANGERS, until it is known whether this counts */
+    bool reserved;           /* one of LIMIT_STRANGERS, until it is known whether this counts */
     struct account *account; /* reference */
 };
 
@@ -228,7 +228,7 @@ static void send_done(struct write *write, enum error_code error)
     static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
                                                 "was used for another message"};
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
-    if (sending->held && !counts)
+    if (sending->reserved && !counts)
         limit_release(sending->core->limiter, sending->account, LIMIT_STRANGERS);
     if (error == ERROR_NONE &&
         (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
@@ -288,8 +288,9 @@ void message_send(struct request *request, const struct message_draft *draft)
     m->body = g_strdup(draft->content);
     m->client_id = g_strdup(draft->client_id);
     if (!request->by_key) {
-        sending->held = limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
-        m->limited = !sending->held;
+        sending->reserved =
+            limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS);
+        m->limited = !sending->reserved;
     }
     if (draft->client_id)
         make_dedupe("client", (const char *[]){request->account->id_text, draft->client_id, NULL},

@@ -36,7 +36,7 @@ static const struct field create_fields[] = {
 
 struct making {
     struct request *request;
-    unsigned held; /* of LIMIT_STRANGERS, until it is known how many members are strangers */
+    unsigned reserved; /* of LIMIT_STRANGERS, until it is known how many members are strangers */
 };
 
 static void group_created(const struct change_result *result, void *data)
@@ -46,7 +46,7 @@ static void group_created(const struct change_result *result, void *data)
     json_int_t strangers = change_succeeded(result)
                                ? json_integer_value(json_object_get(result->json, "strangers"))
                                : 0;
-    for (; making->held > strangers; making->held--)
+    for (; making->reserved > strangers; making->reserved--)
         limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
         request_fail_limited(request, LIMIT_STRANGERS);
@@ -74,14 +74,14 @@ static void group_create(struct request *request)
         return;
     struct making *making = g_new0(struct making, 1);
     making->request = request;
-    while (!request->by_key && making->held < json_array_size(members) &&
-           limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS))
-        making->held++;
+    while (!request->by_key && making->reserved < json_array_size(members) &&
+           limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS))
+        making->reserved++;
     json_t *arguments =
         json_pack("{s:s, s:s, s:s?, s:O, s:o*}", "id", text, "name", name, "description",
                   description, "members", members, "once", change_once(request));
     if (!request->by_key)
-        json_object_set_new(arguments, "strangers_max", json_integer(making->held));
+        json_object_set_new(arguments, "strangers_max", json_integer(making->reserved));
     change_submit(request->core, "group_create", &request->account->id, arguments, group_created,
                   making);
 }

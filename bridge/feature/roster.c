@@ -71,7 +71,7 @@ static const struct field add_fields[] = {
 
 struct adding {
     struct request *request;
-    bool held; /* one of LIMIT_STRANGERS, until it is known whether this counts */
+    bool reserved; /* one of LIMIT_STRANGERS, until it is known whether this counts */
 };
 
 static void contact_added(const struct change_result *result, void *data)
@@ -80,7 +80,7 @@ static void contact_added(const struct change_result *result, void *data)
     struct request *request = adding->request;
     bool counts =
         change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
-    if (adding->held && !counts)
+    if (adding->reserved && !counts)
         limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
         request_fail_limited(request, LIMIT_STRANGERS);
@@ -93,12 +93,12 @@ static void contact_add(struct request *request)
     g_autofree char *jid = request_jid(request, "jid");
     struct adding *adding = g_new0(struct adding, 1);
     adding->request = request;
-    adding->held =
-        !request->by_key && limit_hold(request->core->limiter, request->account, LIMIT_STRANGERS);
-    json_t *arguments = json_pack("{s:s, s:s, s:b, s:o*}", jid ? "jid" : "user_id",
-                                  jid ? jid : request_text(request, "user_id"), "domain",
-                                  request->core->options->xmpp_domain, "limited",
-                                  !request->by_key && !adding->held, "once", change_once(request));
+    adding->reserved = !request->by_key &&
+                       limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS);
+    json_t *arguments = json_pack(
+        "{s:s, s:s, s:b, s:o*}", jid ? "jid" : "user_id",
+        jid ? jid : request_text(request, "user_id"), "domain", request->core->options->xmpp_domain,
+        "limited", !request->by_key && !adding->reserved, "once", change_once(request));
     change_submit(request->core, "contact_add", &request->account->id, arguments, contact_added,
                   adding);
 }

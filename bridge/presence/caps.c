@@ -18,7 +18,7 @@
 #define ASKED_MEMORY (60 * G_USEC_PER_SEC)
 #define TIMEOUT_SECONDS 30
 
-struct known {
+struct caps_entry {
     GHashTable *features; /* a set of text; NULL: not known */
     GHashTable *asked;    /* a set of bare JIDs */
     gint64 since;         /* clock_monotonic, when the first of them was asked */
@@ -34,10 +34,10 @@ struct question {
 
 static void known_free(gpointer data)
 {
-    struct known *known = data;
-    g_clear_pointer(&known->features, g_hash_table_unref);
-    g_hash_table_unref(known->asked);
-    g_free(known);
+    struct caps_entry *entry = data;
+    g_clear_pointer(&entry->features, g_hash_table_unref);
+    g_hash_table_unref(entry->asked);
+    g_free(entry);
 }
 
 void caps_start(void)
@@ -55,11 +55,11 @@ static char *bare_jid(const struct available_resource *resource)
     return g_strndup(resource->full_jid, strcspn(resource->full_jid, "/"));
 }
 
-static bool may_be_asked(const struct known *known, const char *bare)
+static bool may_be_asked(const struct caps_entry *entry, const char *bare)
 {
-    return clock_monotonic() - known->since >= ASKED_MEMORY ||
-           (g_hash_table_size(known->asked) < ASKED_MAX &&
-            !g_hash_table_contains(known->asked, bare));
+    return clock_monotonic() - entry->since >= ASKED_MEMORY ||
+           (g_hash_table_size(entry->asked) < ASKED_MAX &&
+            !g_hash_table_contains(entry->asked, bare));
 }
 
 bool caps_is_unknown(const struct available_resource *resource)
@@ -67,15 +67,15 @@ bool caps_is_unknown(const struct available_resource *resource)
     if (!resource->caps_ver)
         return false;
     g_autofree char *bare = bare_jid(resource);
-    const struct known *known = g_hash_table_lookup(table, resource->caps_ver);
-    return !known || (!known->features && may_be_asked(known, bare));
+    const struct caps_entry *entry = g_hash_table_lookup(table, resource->caps_ver);
+    return !entry || (!entry->features && may_be_asked(entry, bare));
 }
 
 bool caps_has(const struct available_resource *resource, const char *feature)
 {
-    const struct known *known =
+    const struct caps_entry *entry =
         resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
-    return known && known->features && g_hash_table_contains(known->features, feature);
+    return entry && entry->features && g_hash_table_contains(entry->features, feature);
 }
 
 static GHashTable *features_of(const struct disco_info *info)
@@ -97,13 +97,13 @@ static void question_free(struct question *question)
 static void question_answered(xmpp_stanza_t *result, void *data)
 {
     struct question *question = data;
-    struct known *known = table ? g_hash_table_lookup(table, question->ver) : NULL;
+    struct caps_entry *entry = table ? g_hash_table_lookup(table, question->ver) : NULL;
     g_autoptr(disco_info) info = result ? disco_info_parse(result) : NULL;
     g_autoptr(GHashTable) features = info ? features_of(info) : NULL;
     struct caps caps = {question->hash, question->node, question->ver};
-    if (known && info && !known->features && info->features->len <= FEATURES_MAX &&
+    if (entry && info && !entry->features && info->features->len <= FEATURES_MAX &&
         caps_verify(&caps, info))
-        known->features = g_hash_table_ref(features);
+        entry->features = g_hash_table_ref(features);
     if (question->done)
         question->done(features, question->data);
     question_free(question);
@@ -112,18 +112,18 @@ static void question_answered(xmpp_stanza_t *result, void *data)
 /* The entry of VER, with BARE among the asked. */
 static void note_asked(const char *ver, char *bare)
 {
-    struct known *known = g_hash_table_lookup(table, ver);
-    if (!known) {
-        known = g_new0(struct known, 1);
-        known->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        g_hash_table_insert(table, g_strdup(ver), known);
+    struct caps_entry *entry = g_hash_table_lookup(table, ver);
+    if (!entry) {
+        entry = g_new0(struct caps_entry, 1);
+        entry->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_insert(table, g_strdup(ver), entry);
     }
-    if (clock_monotonic() - known->since >= ASKED_MEMORY)
-        g_hash_table_remove_all(known->asked);
-    if (g_hash_table_size(known->asked) == 0)
-        known->since = clock_monotonic();
-    if (g_hash_table_size(known->asked) < ASKED_MAX)
-        g_hash_table_add(known->asked, g_steal_pointer(&bare));
+    if (clock_monotonic() - entry->since >= ASKED_MEMORY)
+        g_hash_table_remove_all(entry->asked);
+    if (g_hash_table_size(entry->asked) == 0)
+        entry->since = clock_monotonic();
+    if (g_hash_table_size(entry->asked) < ASKED_MAX)
+        g_hash_table_add(entry->asked, g_steal_pointer(&bare));
     g_free(bare);
 }
 
@@ -153,9 +153,9 @@ void caps_ask(struct core *core, const char *from, const struct available_resour
 void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
                caps_done done, void *data)
 {
-    const struct known *known = table ? g_hash_table_lookup(table, caps->ver) : NULL;
-    if (!table || (known && known->features)) {
-        done(known ? known->features : NULL, data);
+    const struct caps_entry *entry = table ? g_hash_table_lookup(table, caps->ver) : NULL;
+    if (!table || (entry && entry->features)) {
+        done(entry ? entry->features : NULL, data);
         return;
     }
     struct question *question = g_new0(struct question, 1);

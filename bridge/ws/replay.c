@@ -12,19 +12,19 @@
 #include "bridge/ws/socket.h"
 #include "bridge/ws/text_frame.h"
 
-#define HELD_MAX 1024
+#define WAITING_MAX 1024
 
 struct replay {
     struct ws_socket *socket; /* reference held */
     char *id;
     bool reading; /* the callback is still to come; it frees what was cancelled meanwhile */
     bool cancelled;
-    GPtrArray *events; /* struct event *, references; what was missed; NULL while reading */
-    gint64 read_to;    /* everything up to it is in events, or was sent */
-    bool more;         /* and more is in the log */
-    guint next;        /* of events, to be sent */
-    GPtrArray *held;   /* live events in the order they came; references */
-    gsize held_bytes;
+    GPtrArray *events;  /* struct event *, references; what was missed; NULL while reading */
+    gint64 read_to;     /* everything up to it is in events, or was sent */
+    bool more;          /* and more is in the log */
+    guint next;         /* of events, to be sent */
+    GPtrArray *waiting; /* live events in the order they came; references */
+    gsize waiting_bytes;
     gint64 seen_from, seen_to; /* events in (from, to] were sent live before the replay began */
     gint64 position;           /* of the last event sent, or where the replay began */
     guint count;               /* events sent */
@@ -33,7 +33,7 @@ struct replay {
 static void free_replay(struct replay *replay)
 {
     g_clear_pointer(&replay->events, g_ptr_array_unref);
-    g_clear_pointer(&replay->held, g_ptr_array_unref);
+    g_clear_pointer(&replay->waiting, g_ptr_array_unref);
     g_free(replay->id);
     socket_unref(replay->socket);
     g_free(replay);
@@ -43,12 +43,12 @@ static void free_replay(struct replay *replay)
  * it first. Memory goes at once, or with the read's callback. Returns what was held back. */
 static GPtrArray *replay_detach(struct replay *replay)
 {
-    GPtrArray *held = g_steal_pointer(&replay->held);
+    GPtrArray *waiting = g_steal_pointer(&replay->waiting);
     replay->socket->replay = NULL;
     replay->cancelled = true;
     if (!replay->reading)
         free_replay(replay);
-    return held;
+    return waiting;
 }
 
 void replay_cancel(struct ws_socket *socket)
@@ -83,11 +83,11 @@ static void send_resync(struct ws_socket *socket, const char *id, gint64 positio
 }
 
 /* Returns how many were sent; *ret_position becomes that of the last one. */
-static guint send_held(struct ws_socket *socket, GPtrArray *held, gint64 *ret_position)
+static guint send_waiting(struct ws_socket *socket, GPtrArray *waiting, gint64 *ret_position)
 {
     guint count = 0;
-    for (guint i = 0; i < held->len; i++) {
-        struct event *event = held->pdata[i];
+    for (guint i = 0; i < waiting->len; i++) {
+        struct event *event = waiting->pdata[i];
         if (event->position <= socket->floor)
             continue;
         socket_send_event(socket, event);
@@ -101,9 +101,10 @@ void replay_hold(struct ws_socket *socket, struct event *event)
 {
     struct replay *replay = socket->replay;
     gsize ceiling = (gsize)socket->server->core->options->websocket_send_buffer_max;
-    if (replay->held->len < HELD_MAX && replay->held_bytes + event->payload_length <= ceiling) {
-        g_ptr_array_add(replay->held, event_ref(event));
-        replay->held_bytes += event->payload_length;
+    if (replay->waiting->len < WAITING_MAX &&
+        replay->waiting_bytes + event->payload_length <= ceiling) {
+        g_ptr_array_add(replay->waiting, event_ref(event));
+        replay->waiting_bytes += event->payload_length;
         return;
     }
     /* Too far behind: this event is the newest of those that the client has to fetch. */
@@ -126,8 +127,8 @@ static void replay_finish(struct replay *replay)
     g_autofree char *id = g_steal_pointer(&replay->id);
     gint64 position = MAX(replay->position, socket->floor);
     guint count = replay->count;
-    g_autoptr(GPtrArray) held = replay_detach(replay);
-    count += send_held(socket, held, &position);
+    g_autoptr(GPtrArray) waiting = replay_detach(replay);
+    count += send_waiting(socket, waiting, &position);
     socket->live_from = position;
     send_cursor_frame(socket, (struct dialect_frame){.type = "resumed", .id = id}, position,
                       &count);
@@ -179,13 +180,13 @@ static void read_failed(struct replay *replay, const struct resume_result *resul
 {
     struct ws_socket *socket = replay->socket;
     g_autofree char *id = g_steal_pointer(&replay->id);
-    g_autoptr(GPtrArray) held = replay_detach(replay);
+    g_autoptr(GPtrArray) waiting = replay_detach(replay);
     gint64 ignored;
     if (result->error != ERROR_NONE)
         socket_fail(socket, id, result->error, "what was missed cannot be read now", NULL);
     else
         send_resync(socket, id, result->position);
-    send_held(socket, held, &ignored);
+    send_waiting(socket, waiting, &ignored);
 }
 
 static void read_done(const struct resume_result *result, void *data)
@@ -225,7 +226,7 @@ void replay_begin(struct ws_socket *socket, const char *cursor, const char *id)
     struct replay *replay = g_new0(struct replay, 1);
     replay->socket = socket_ref(socket);
     replay->id = g_strdup(id);
-    replay->held = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
+    replay->waiting = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
     replay->position = from;
     if (from <= socket->live_from) {
         replay->seen_from = socket->live_from;

@@ -218,7 +218,7 @@ START_TEST(only_young_accounts_are_held_to_new_conversations)
     struct account account = {.id = alice, .created_at = clock_wall()};
     struct core core = {.options = options, .limiter = limiter};
     unsigned count = 0;
-    while (count < 1000 && limit_hold(core.limiter, &account, LIMIT_CONVERSATIONS))
+    while (count < 1000 && limit_reserve(core.limiter, &account, LIMIT_CONVERSATIONS))
         count++;
     ck_assert_uint_eq(count, 10);
     account.created_at -= (gint64)8 * 86400 * G_USEC_PER_SEC;

@@ -574,7 +574,7 @@ START_TEST(a_user_who_is_known_is_counted_as_such)
     struct credentials credentials = {.token = token};
     struct session session;
     ck_assert(session_lookup(core.sessions, &credentials, &session));
-    while (limit_hold(core.sessions->limiter, session.account, LIMIT_REQUESTS))
+    while (limit_reserve(core.sessions->limiter, session.account, LIMIT_REQUESTS))
         continue;
     result.calls = 0;
     sign_in(next, NULL);

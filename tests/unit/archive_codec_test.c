@@ -231,7 +231,7 @@ START_TEST(stored_message_is_read)
     g_autoptr(GByteArray) second = bytes_of(OWN);
     ck_assert_mem_eq(g_array_index(write->members, struct member, 1).id.bytes, second->data, 16);
     ck_assert(write->direct);
-    ck_assert(write->held && write->receipt);
+    ck_assert(write->unaccepted && write->receipt);
     ck_assert_str_eq(write->events, "[]");
     ck_assert(write->outbox);
     ck_assert(write->awaited);

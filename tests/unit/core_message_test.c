@@ -307,7 +307,7 @@ START_TEST(held_message_is_told_to_the_sender_alone)
 {
     start();
     struct message_write *write = send_message("hello", "c1");
-    write->held = true;
+    write->unaccepted = true;
     store(write, 7);
     ck_assert_uint_eq(answers.status, 201);
     ck_assert_uint_eq(at_alice[0].heard->len, 1);
