@@ -27,6 +27,17 @@ static const int parameters[QUERY_MAX] = {
 #undef TRESTLE_QUERY
 };
 
+const char *query_parameters(enum query query)
+{
+    static const char *const names_of[QUERY_MAX] = {
+        [QUERY_NONE] = "",
+#define TRESTLE_QUERY(symbol, name, count, text, names) [QUERY_##symbol] = (names),
+#include "bridge/archive/queries.def"
+#undef TRESTLE_QUERY
+    };
+    return names_of[query];
+}
+
 static GQueue questions = G_QUEUE_INIT;
 static GQueue writes = G_QUEUE_INIT;
 static bool is_up = true;

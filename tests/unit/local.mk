@@ -214,6 +214,7 @@ core_tests = \
   tests/unit/core_epoch_test \
   tests/unit/core_pair_test \
   tests/unit/presence_contact_test \
+  tests/unit/core_operation_test \
   tests/unit/core_relation_test \
   tests/unit/cluster_sequencer_test \
   tests/unit/account_session_test \
@@ -253,6 +254,9 @@ tests_unit_core_epoch_test_LDADD = $(core_test_libs)
 tests_unit_core_pair_test_SOURCES = tests/unit/core_pair_test.c $(fake_archive)
 tests_unit_core_pair_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_pair_test_LDADD = $(core_test_libs)
+tests_unit_core_operation_test_SOURCES = tests/unit/core_operation_test.c $(fake_archive)
+tests_unit_core_operation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_operation_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
