@@ -271,6 +271,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->past = g_strdup("");
     core->operations = features_operations();
     core->outgoing = features_outgoing();
+    toggles_read(&core->toggles, options);
     core->limiter = limiter_new(options);
     core->accounts = accounts_new();
     core->sessions = sessions_new(options, core->accounts, core->limiter, tokens);
@@ -315,6 +316,15 @@ bool daemon_renew_keys(struct daemon *daemon, const struct options *options)
     log_keys(tokens);
     sessions_renew_tokens(core->sessions, g_steal_pointer(&tokens));
     return true;
+}
+
+void daemon_renew_features(struct daemon *daemon, const struct options *options)
+{
+    struct core *core = &daemon->core;
+    if (!toggles_read(&core->toggles, options))
+        return;
+    log_info(AREA_CONFIG, "features-switched", NULL);
+    PARTS_TELL(core, toggled, core);
 }
 
 struct daemon *daemon_new(const struct options *options, GError **error)

@@ -17,6 +17,9 @@ struct daemon *daemon_new(const struct options *options, GError **error);
  * there is no good key. */
 bool daemon_renew_keys(struct daemon *daemon, const struct options *options);
 
+/* Switches features on or off as OPTIONS say. */
+void daemon_renew_features(struct daemon *daemon, const struct options *options);
+
 /* Stops accepting, tells sockets to go away, drains at most five seconds, then calls DONE. */
 void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data);
 void daemon_free(struct daemon *daemon);

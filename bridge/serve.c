@@ -59,6 +59,7 @@ static gboolean on_hangup(gpointer data)
     serving->newest = fresh;
     renew_log(fresh);
     daemon_renew_keys(serving->daemon, fresh);
+    daemon_renew_features(serving->daemon, fresh);
     return G_SOURCE_CONTINUE;
 }
 

@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
   bridge/base/options_type.c bridge/base/options_type.h \
   bridge/base/origin.c bridge/base/origin.h \
   bridge/base/rate.c bridge/base/rate.h \
+  bridge/base/rollout.c bridge/base/rollout.h \
   bridge/base/service.c bridge/base/service.h \
   bridge/base/tally.c bridge/base/tally.h \
   bridge/base/text.c bridge/base/text.h \

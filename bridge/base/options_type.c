@@ -11,6 +11,7 @@
 #include "bridge/base/options_type.h"
 #include "bridge/base/origin.h"
 #include "bridge/base/rate.h"
+#include "bridge/base/rollout.h"
 
 #define NAME_MAX_LENGTH 32
 
@@ -48,6 +49,13 @@ static bool accept_rate(const struct option_info *info, const char *value)
     struct rate rate;
     (void)info;
     return rate_parse(value, &rate);
+}
+
+static bool accept_rollout(const struct option_info *info, const char *value)
+{
+    unsigned percent;
+    (void)info;
+    return rollout_parse(value, &percent);
 }
 
 static char *spell_domain(const char *value)
@@ -158,6 +166,9 @@ static const struct type types[OPTION_TYPE_MAX] = {
     [OPTION_RATE] = {.accepts = accept_rate,
                      .expected = "must be count/seconds such as 100/60, or 0 for no limit",
                      .described = "count/seconds"},
+    [OPTION_ROLLOUT] = {.accepts = accept_rollout,
+                        .expected = "must be on, off, or a share of users such as 25%",
+                        .described = "on, off or a percentage of users"},
     [OPTION_DOMAIN] = {.accepts = accept_domain,
                        .spell = spell_domain,
                        .expected = "must be a domain name such as app.example.org"},

@@ -12,6 +12,7 @@ enum option_type {
     OPTION_CHOICE,       /* one of some words */
     OPTION_INTEGER,      /* a number within bounds, of some unit */
     OPTION_RATE,         /* count/seconds, as rate_parse() has it */
+    OPTION_ROLLOUT,      /* whom something is on for, as rollout_parse() has it */
     OPTION_DOMAIN,       /* in one spelling: U-labels in lower case, without a final dot */
     OPTION_ADDRESS,      /* numeric; localhost becomes 127.0.0.1 */
     OPTION_ADDRESSES,    /* several, numeric, separated by spaces */

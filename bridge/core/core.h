@@ -8,6 +8,7 @@
 
 #include "bridge/base/service.h"
 #include "bridge/core/stanza_out.h"
+#include "bridge/core/toggle.h"
 
 struct accounts;
 struct archive;
@@ -32,6 +33,7 @@ struct core {
     struct sessions *sessions;         /* how they come in */
     struct relations *relations;       /* how users stand to others, bounded */
     struct limiter *limiter;           /* NULL: no limits */
+    struct toggles toggles;            /* which features are on */
     char *epoch;                       /* of the log; changes when another server goes on with it */
     char *past;                        /* epochs that have ended, see cursor_accept() */
     unsigned log;                      /* counts logs: positions of an older one mean nothing */

@@ -24,4 +24,5 @@ libcore_a_SOURCES = \
   bridge/core/resume.c bridge/core/resume.h \
   bridge/core/stanza_out.c bridge/core/stanza_out.h \
   bridge/core/stream.c bridge/core/stream.h \
+  bridge/core/toggle.c bridge/core/toggle.def bridge/core/toggle.h \
   bridge/core/typing.c bridge/core/typing.h

@@ -38,6 +38,7 @@ struct part {
                     const struct change_watcher *watcher);
     /* The outbox has rows up to NEWEST, added by this process. */
     void (*outbox_grew)(struct core *core, gint64 newest);
+    void (*toggled)(struct core *core); /* features were switched on or off */
     void (*link_up)(struct core *core); /* the component link was established */
     void (*link_down)(struct core *core);
     /* The process is about to stop: what waits for events is answered, streams end. May be told

@@ -22,6 +22,8 @@ unsigned operation_errors(const struct operation *operation)
     if (!(operation->flags & OPERATION_ANONYMOUS))
         errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
                   OPERATION_ERROR(NOT_FOUND); /* nobody there for a server key to act for */
+    if (operation->toggle != TOGGLE_NONE)
+        errors |= OPERATION_ERROR(NOT_AVAILABLE);
     for (const struct field *field = operation->fields; field && field->name; field++) {
         if (field->flags & FIELD_IN_PATH)
             errors |= OPERATION_ERROR(NOT_FOUND);
@@ -163,11 +165,25 @@ void request_fail_limited(struct request *request, enum limit limit)
     request_fail(request, ERROR_RATE_LIMITED, NULL);
 }
 
-bool request_charge(struct request *request)
+static bool request_charge(struct request *request)
 {
     if (request->by_key)
         return take_of(request, &request->grant.credential, LIMIT_SERVER);
     return request_take(request, request->operation->limit);
+}
+
+bool request_admit(struct request *request)
+{
+    const struct account *account = request->account;
+    enum toggle toggle = request->operation->toggle;
+    char detail[128];
+    if (!request_charge(request))
+        return false;
+    if (toggle_is_on(request->core, toggle, account ? &account->id : NULL))
+        return true;
+    g_snprintf(detail, sizeof detail, "the feature \"%s\" is switched off", toggle_name(toggle));
+    request_fail(request, ERROR_NOT_AVAILABLE, detail);
+    return false;
 }
 
 /* ---- The problem object ----------------------------------------------------------------------------- */

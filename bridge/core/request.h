@@ -8,6 +8,7 @@
 #include "bridge/account/limit.h"
 #include "bridge/base/buffer.h"
 #include "bridge/core/field.h"
+#include "bridge/core/toggle.h"
 
 struct account;
 struct change_result;
@@ -35,6 +36,8 @@ enum operation_flag {
     OPERATION_LIVE =
         1 << 8, /* reading it has effects (who waits is online): HEAD gets the head alone */
     OPERATION_ONCE = 1 << 9, /* with the same Idempotency-Key it happens once (see change_once) */
+    OPERATION_KNOWS_CALLER =
+        1 << 10, /* an anonymous one that says more to whom a token shows to be a user */
     OPERATION_LISTS = 1 << 7 /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
@@ -58,11 +61,12 @@ struct operation {
     /* Anything else. */
     void (*handle)(struct request *request);
     unsigned flags;
-    const char *scope; /* that a server key needs for it; NULL: "send" */
-    enum limit limit;  /* which action it counts for */
-    const char *reply; /* type of the reply, see describe/schema.def, or a media type ("image/png",
-                        * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
-    unsigned errors;   /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
+    enum toggle toggle; /* the switch that it hangs on */
+    const char *scope;  /* that a server key needs for it; NULL: "send" */
+    enum limit limit;   /* which action it counts for */
+    const char *reply;  /* type of the reply, see describe/schema.def, or a media type ("image/png",
+                         * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    unsigned errors;    /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */
     /* REST only: the body is raw bytes, at most so many, which the handler reads with
      * request_read_body(); it is called before they arrive. 0: the body is JSON. */
@@ -180,8 +184,9 @@ bool request_take(struct request *request, enum limit limit);
 /* Answers REQUEST, for which there was none left when that was looked at. */
 void request_fail_limited(struct request *request, enum limit limit);
 
-/* For transports: charges REQUEST for its operation, which fails it in the same way. */
-bool request_charge(struct request *request);
+/* For transports: whether REQUEST, of somebody who has signed in, may run. Charges it for its
+ * operation, and asks whether that is switched on for who asks; if not, answers it and is false. */
+bool request_admit(struct request *request);
 
 /* What a problem object (RFC 9457) says. Members but the code may be NULL or 0. */
 struct problem {

@@ -2,6 +2,7 @@
 /* What this server can do, and its limits. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
@@ -43,9 +44,32 @@ static void write_rates(struct json_writer *json, struct limiter *limiter)
     json_end_array(json);
 }
 
+/* Whether apps can call something of FEATURE. Features without operations only concern XMPP. */
+static bool feature_is_offered(const struct feature *feature, unsigned off)
+{
+    for (const struct operation *row = feature->operations; row && !operation_is_last(row); row++) {
+        if (!(off & TOGGLE_BIT(row->toggle)))
+            return true;
+    }
+    return false;
+}
+
+static void off_write(struct json_writer *json, unsigned off)
+{
+    json_key(json, "off");
+    json_begin_array(json);
+    for (enum toggle toggle = TOGGLE_NONE + 1; toggle < TOGGLE_MAX; toggle++) {
+        if (off & TOGGLE_BIT(toggle))
+            json_put_string(json, toggle_name(toggle));
+    }
+    json_end_array(json);
+}
+
 static void capabilities_get(struct request *request)
 {
     const struct options *options = request->core->options;
+    const struct account *caller = request->account;
+    unsigned off = toggles_off(request->core, caller ? &caller->id : NULL);
     g_auto(buffer) buf = BUFFER_INIT(CAPABILITIES_MAX);
     struct json_writer json;
     json_writer_init(&json, &buf);
@@ -53,10 +77,11 @@ static void capabilities_get(struct request *request)
     json_key(&json, "features");
     json_begin_array(&json);
     for (size_t i = 0; features[i]; i++) {
-        if (features[i]->operations) /* the others only concern XMPP */
+        if (feature_is_offered(features[i], off))
             json_put_string(&json, features[i]->name);
     }
     json_end_array(&json);
+    off_write(&json, off);
     json_key(&json, "dialects");
     json_begin_array(&json);
     for (const char *const *name = dialect_subprotocols; *name; name++)
@@ -77,9 +102,10 @@ static const struct operation operations[] = {
      .path = "/api/capabilities",
      .fields = no_fields,
      .handle = capabilities_get,
-     .flags = OPERATION_ANONYMOUS,
+     .flags = OPERATION_ANONYMOUS | OPERATION_KNOWS_CALLER,
      .reply = "Capabilities",
-     .summary = "Features, dialects and limits of this server"},
+     .summary =
+         "Features, dialects and limits of this server; with a token, as they are for the caller"},
     {0},
 };
 

@@ -91,7 +91,7 @@ static void serve_account_info(struct hosted_call *call)
 
 static void serve_client_info(struct hosted_call *call, const char *node)
 {
-    g_autoptr(disco_info) info = client_info();
+    g_autoptr(disco_info) info = client_info(call->core, call->account);
     info->node = node;
     hosted_answer(call, disco_info_build_result(call->stanza, info));
 }
@@ -119,7 +119,7 @@ static void serve_info(struct hosted_call *call)
     bool of_client = call->target == TARGET_RESOURCE;
     if (node && shown_item(call, node))
         serve_node_info(call, node);
-    else if (node && !(of_client && strcmp(node, client_node()) == 0))
+    else if (node && !(of_client && strcmp(node, client_node(call->core, call->account)) == 0))
         hosted_refuse(call, ERROR_NOT_FOUND);
     else if (of_client)
         serve_client_info(call, node);

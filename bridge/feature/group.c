@@ -91,6 +91,7 @@ static const struct operation operations[] = {
      .path = "/api/groups",
      .fields = create_fields,
      .handle = group_create,
+     .toggle = TOGGLE_GROUPS,
      .flags = OPERATION_CREATES | OPERATION_ONCE,
      .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),

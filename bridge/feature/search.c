@@ -151,6 +151,7 @@ static const struct operation operations[] = {
      .path = "/api/messages/search",
      .fields = search_fields,
      .read = QUERY_MESSAGE_SEARCH,
+     .toggle = TOGGLE_SEARCH,
      .limit = LIMIT_SEARCH,
      .reply = "MessagePage",
      .flags = OPERATION_LISTS,

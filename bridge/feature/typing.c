@@ -65,7 +65,7 @@ struct notice {
 static void tell_here(struct core *core, const struct notice *notice)
 {
     struct account *account = account_find(core->accounts, &notice->to);
-    if (!is_wanted(account, notice->repeat))
+    if (!is_wanted(account, notice->repeat) || !toggle_is_on(core, TOGGLE_TYPING, &notice->to))
         return;
     char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
     uuid_format(&notice->parties.conversation, conversation);
@@ -410,6 +410,7 @@ static const struct operation operations[] = {
     {.command = "typing",
      .fields = typing_fields,
      .handle = on_typing,
+     .toggle = TOGGLE_TYPING,
      .reply = "Empty",
      .limit = LIMIT_TYPING,
      .summary = "Says that the user types, or does not any more"},

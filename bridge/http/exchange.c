@@ -530,8 +530,17 @@ static void exchange_admit(struct exchange *exchange, const struct session *sess
     request->by_key = session->scopes != NULL;
     request->by_cookie = exchange->credentials.kind == CREDENTIAL_COOKIE;
     request->csrf = session->csrf;
-    if (request_charge(request))
+    if (request_admit(request))
         run_operation(exchange);
+}
+
+/* Whose token is not good is nobody, where that is enough. */
+static void exchange_know(struct exchange *exchange, const struct session *session)
+{
+    struct request *request = &exchange->request;
+    if (session && session->account)
+        request->account = account_ref(session->account);
+    run_operation(exchange);
 }
 
 static void signed_in(const struct session *session, const struct sign_in_problem *problem,
@@ -540,6 +549,8 @@ static void signed_in(const struct session *session, const struct sign_in_proble
     struct exchange *exchange = data;
     if (!exchange->mhd) {
         fail_now(exchange, ERROR_UNAVAILABLE, NULL); /* the server is gone: end here */
+    } else if (exchange->request.operation->flags & OPERATION_KNOWS_CALLER) {
+        exchange_know(exchange, session);
     } else if (session) {
         exchange_admit(exchange, session);
     } else {
@@ -554,10 +565,12 @@ void exchange_run(struct exchange *exchange)
     struct session session;
     exchange->state = EXCHANGE_RUNNING;
     g_queue_push_tail_link(&server->running, &exchange->link);
-    if (exchange->request.operation->flags & OPERATION_ANONYMOUS)
+    unsigned flags = exchange->request.operation->flags;
+    bool may_know = (flags & OPERATION_KNOWS_CALLER) && exchange->credentials.token;
+    if ((flags & OPERATION_ANONYMOUS) && !may_know)
         run_operation(exchange);
     else if (session_lookup(server->core->sessions, &exchange->credentials, &session))
-        exchange_admit(exchange, &session);
+        may_know ? exchange_know(exchange, &session) : exchange_admit(exchange, &session);
     else
         session_sign_in(server->core->sessions, &exchange->credentials, signed_in, exchange);
 }

@@ -72,7 +72,8 @@ static bool send_presence(struct core *core, const struct presence_stanza *prese
 
 void announce_to(struct core *core, const struct account *account, const char *to, gint64 last_seen)
 {
-    struct presence_stanza presence = {.from = account->full_jid, .to = to, .caps = *client_caps()};
+    struct presence_stanza presence = {
+        .from = account->full_jid, .to = to, .caps = *client_caps(core, account)};
     struct delay delay = {.stamp_us = last_seen, .from = account->jid};
     if (announce_is_online(core, account)) {
         user_presence_dress(core, account, &presence);
@@ -127,7 +128,7 @@ static bool notice_tell(struct announcer *announcer, const char *peer)
     const struct online_notice *notice = &announcer->notice;
     struct presence_stanza presence = {.from = notice->account->full_jid, .to = peer};
     if (notice->available)
-        presence.caps = *client_caps();
+        presence.caps = *client_caps(announcer->core, notice->account);
     else
         presence.type = PRESENCE_UNAVAILABLE;
     user_presence_dress(announcer->core, notice->account, &presence);
@@ -306,14 +307,17 @@ void announce_again(struct core *core, struct account *account)
     start_pace(announcer_of(core));
 }
 
-static void link_up(struct core *core)
+/* After the link was down nobody knows any more; after a switch capabilities are others. */
+static void online_show_again(struct core *core)
 {
     online_repeat(announcer_of(core)->online);
     start_pace(announcer_of(core));
 }
 
-static const struct part part = {
-    .name = "announcer", .online_changed = online_changed, .link_up = link_up};
+static const struct part part = {.name = "announcer",
+                                 .online_changed = online_changed,
+                                 .link_up = online_show_again,
+                                 .toggled = online_show_again};
 
 void announce_start(struct core *core)
 {

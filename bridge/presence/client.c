@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Nothing of it is a user's own, so one set and one hash serve all; features come from
- * xep/registry.c. */
+/* Nothing of it is a user's own but which features are switched off, so one set and one hash serve
+ * all for whom the same ones are; features come from xep/registry.c. */
 #include "config.h"
 
+#include <string.h>
+
+#include "bridge/account/account.h"
 #include "bridge/base/options.h"
+#include "bridge/core/core.h"
+#include "bridge/core/toggle.h"
 #include "bridge/presence/client.h"
 #include "xep/registry.h"
 
-static struct {
+/* What is not announced when the switch is off. */
+static const struct {
+    enum toggle toggle;
+    const char *ns;
+} switched[] = {
+    {TOGGLE_TYPING, NS_CHAT_STATES},
+    {TOGGLE_CALLS, NS_IN_CALL},
+};
+
+struct variant {
     struct caps caps;
-    char *program; /* https://<domain> */
     char *ver;
     char *node;
+};
+
+static struct {
+    char *program;        /* https://<domain> */
+    GHashTable *variants; /* toggles that matter and are off → struct variant *; a handful */
 } client;
 
 /* Software information (XEP-0232); the operating system is nobody's business. */
@@ -24,7 +42,25 @@ static struct data_form *software_form(void)
     return form;
 }
 
-struct disco_info *client_info(void)
+static unsigned off_of(const struct core *core, const struct account *account)
+{
+    unsigned off = 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(switched); i++) {
+        if (!toggle_is_on(core, switched[i].toggle, &account->id))
+            off |= TOGGLE_BIT(switched[i].toggle);
+    }
+    return off;
+}
+
+static void info_drop_feature(struct disco_info *info, const char *ns)
+{
+    for (guint i = info->features->len; i-- > 0;) {
+        if (strcmp(info->features->pdata[i], ns) == 0)
+            g_ptr_array_remove_index(info->features, i);
+    }
+}
+
+static struct disco_info *info_make(unsigned off)
 {
     static const struct disco_identity web = {"client", "web", NULL, "Trestle"};
     struct disco_info *info = disco_info_new(NULL);
@@ -32,32 +68,59 @@ struct disco_info *client_info(void)
     xep_registry_put_features(info, XEP_ENTITY_CLIENT);
     disco_info_put_feature(info, NS_IN_CALL);
     disco_info_take_form(info, software_form());
+    for (size_t i = 0; off && i < G_N_ELEMENTS(switched); i++) {
+        if (off & TOGGLE_BIT(switched[i].toggle))
+            info_drop_feature(info, switched[i].ns);
+    }
     return info;
 }
 
-const struct caps *client_caps(void)
+struct disco_info *client_info(const struct core *core, const struct account *account)
 {
-    return &client.caps;
+    return info_make(off_of(core, account));
 }
 
-const char *client_node(void)
+static const struct variant *variant_of(const struct core *core, const struct account *account)
 {
-    return client.node;
+    unsigned off = off_of(core, account);
+    struct variant *variant = g_hash_table_lookup(client.variants, GUINT_TO_POINTER(off));
+    if (variant)
+        return variant;
+    g_autoptr(disco_info) info = info_make(off);
+    variant = g_new0(struct variant, 1);
+    variant->ver = caps_ver(info);
+    variant->node = g_strconcat(client.program, "#", variant->ver, NULL);
+    variant->caps = (struct caps){.hash = "sha-1", .node = client.program, .ver = variant->ver};
+    g_hash_table_insert(client.variants, GUINT_TO_POINTER(off), variant);
+    return variant;
+}
+
+const struct caps *client_caps(const struct core *core, const struct account *account)
+{
+    return &variant_of(core, account)->caps;
+}
+
+const char *client_node(const struct core *core, const struct account *account)
+{
+    return variant_of(core, account)->node;
+}
+
+static void variant_free(gpointer data)
+{
+    struct variant *variant = data;
+    g_free(variant->ver);
+    g_free(variant->node);
+    g_free(variant);
 }
 
 void client_start(const struct options *options)
 {
-    g_autoptr(disco_info) info = client_info();
     client.program = g_strconcat("https://", options->xmpp_domain, NULL);
-    client.ver = caps_ver(info);
-    client.node = g_strconcat(client.program, "#", client.ver, NULL);
-    client.caps = (struct caps){.hash = "sha-1", .node = client.program, .ver = client.ver};
+    client.variants = g_hash_table_new_full(NULL, NULL, NULL, variant_free);
 }
 
 void client_stop(void)
 {
+    g_clear_pointer(&client.variants, g_hash_table_unref);
     g_clear_pointer(&client.program, g_free);
-    g_clear_pointer(&client.ver, g_free);
-    g_clear_pointer(&client.node, g_free);
-    client.caps = (struct caps){0};
 }

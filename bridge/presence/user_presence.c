@@ -357,6 +357,7 @@ static void presences_stop(struct core *core)
 
 static const struct operation operations[] = {
     {.command = "presence",
+     .toggle = TOGGLE_PRESENCE,
      .fields = choose_fields,
      .handle = on_choose,
      .reply = "Presence",
@@ -364,6 +365,7 @@ static const struct operation operations[] = {
      .summary = "Says that the user is online, away or in a call"},
     {.method = "GET",
      .path = "/api/users/:user_id/presence",
+     .toggle = TOGGLE_PRESENCE,
      .fields = get_fields,
      .handle = on_get,
      .reply = "Presence",

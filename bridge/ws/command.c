@@ -282,7 +282,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
     uuid_generate(&id);
     uuid_format(&id, command->request.id);
     socket_command_begins(socket);
-    if (request_charge(&command->request))
+    if (request_admit(&command->request))
         operation_run(&command->request);
 }
 

@@ -43,8 +43,10 @@ static enum sink_result send_stanza(void *link, xmpp_stanza_t *stanza)
     return SINK_SENT;
 }
 
-const struct caps *client_caps(void)
+const struct caps *client_caps(const struct core *self, const struct account *account)
 {
+    (void)self;
+    (void)account;
     static const struct caps none;
     return &none;
 }
