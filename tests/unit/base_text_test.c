@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "bridge/base/base64url.h"
 #include "bridge/base/text.h"
 #include "tests/unit/unit.h"
 
@@ -132,5 +133,28 @@ START_TEST(distances)
 }
 END_TEST
 
-UNIT_MAIN("text", good_text, bad_sequences, control_characters, every_code_point,
-          looks_no_further_than_its_length, secrets_compare, distances)
+START_TEST(bytes_have_one_spelling_in_base64url)
+{
+    static const char *const bad[] = {"A",     "AA=",  "AA==", "AAA=", "AB",     "AAB",
+                                      "AAAA=", "AA+A", "AA/A", "AA A", "AAAA\n", "AAAAA"};
+    static const guchar bytes[] = {0xfb, 0xef, 0xff, 0x00, 0x10};
+    size_t length = 0;
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        g_autofree char *text = base64url_encode(bytes, size);
+        g_autofree guchar *again = base64url_decode(text, strlen(text), &length);
+        ck_assert_uint_eq(length, size);
+        ck_assert_mem_eq(again, bytes, size);
+        ck_assert_uint_eq(again[size], 0);
+        ck_assert_uint_eq(
+            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+            strlen(text));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+        ck_assert_msg(!base64url_decode(bad[i], strlen(bad[i]), &length), "%s", bad[i]);
+    ck_assert_ptr_null(base64url_decode("AA\0A", 4, &length));
+}
+END_TEST
+
+UNIT_MAIN("text", bytes_have_one_spelling_in_base64url, good_text, bad_sequences,
+          control_characters, every_code_point, looks_no_further_than_its_length, secrets_compare,
+          distances)

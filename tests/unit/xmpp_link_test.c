@@ -3,6 +3,8 @@
  * goes over it is in xmpp_link_traffic_test.c. */
 #include "config.h"
 
+#include <errno.h>
+
 #include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
 
@@ -181,6 +183,8 @@ START_TEST(wrong_secret_is_retried_slowly)
     stream_error("not-authorized");
     run_until(link_state(component) == LINK_WAITING);
     ck_assert_ptr_nonnull(strstr(link_problem(component), "secret"));
+    ck_assert_str_eq(failure.condition, "not-authorized");
+    ck_assert_int_eq(failure.state, LINK_AUTHENTICATING);
     advance(20 * G_TIME_SPAN_SECOND);
     ck_assert_int_eq(link_state(component), LINK_WAITING);
     server.no_auth = false;
@@ -234,6 +238,9 @@ START_TEST(names_are_never_resolved)
     make_link();
     ck_assert_int_eq(link_state(component), LINK_WAITING);
     ck_assert_ptr_nonnull(strstr(link_problem(component), "numeric"));
+    ck_assert_int_eq(failure.state, LINK_CONNECTING);
+    ck_assert_int_eq(failure.error, EINVAL);
+    ck_assert_ptr_null(failure.condition);
 }
 END_TEST
 

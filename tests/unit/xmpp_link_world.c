@@ -13,6 +13,7 @@ guint ups, downs, stanzas;
 GPtrArray *stanza_ids;
 bool free_in_callback;
 guint barriers_true, barriers_false;
+struct link_failure failure;
 guint answers, failures;
 char *answer_type;
 
@@ -47,9 +48,16 @@ void on_stanza(xmpp_stanza_t *stanza, void *data)
         free_component();
 }
 
+static void on_failed(const struct link_failure *its_failure, void *data)
+{
+    (void)data;
+    failure = *its_failure;
+}
+
 void make_link(void)
 {
-    const struct link_callbacks callbacks = {.up = on_up, .down = on_down, .stanza = on_stanza};
+    const struct link_callbacks callbacks = {
+        .up = on_up, .down = on_down, .failed = on_failed, .stanza = on_stanza};
     component = link_new(config, &callbacks, NULL);
 }
 

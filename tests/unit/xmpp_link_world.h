@@ -26,8 +26,9 @@ extern guint ups, downs, stanzas;
 extern GPtrArray *stanza_ids;
 extern bool free_in_callback;
 extern guint barriers_true, barriers_false;
-extern guint answers, failures; /* to ask */
-extern char *answer_type;       /* of the last one; owned */
+extern struct link_failure failure; /* of the last attempt that came to nothing */
+extern guint answers, failures;     /* to ask */
+extern char *answer_type;           /* of the last one; owned */
 
 /* Runs both ends until CONDITION holds. */
 #define run_until(condition)                                                                       \
