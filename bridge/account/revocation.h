@@ -36,7 +36,8 @@ void revocations_start(struct sessions *sessions);
  * this call has been carried out, or when it could not be asked. */
 void revocations_catch_up(struct sessions *sessions, void (*done)(void *data), void *data);
 
-/* The same when this process has added one itself: the others are told, too. */
+/* Like revocations_catch_up, when this process has added one itself: the other instances are told,
+ * too. */
 void revocations_added(struct sessions *sessions, void (*done)(void *data), void *data);
 
 /* Whether an answer of the database that is as of POSITION may be believed: it is at least as new

@@ -96,12 +96,13 @@ bool event_is_wanted(const struct core *core, const struct uuid *users, size_t c
  * write that caused them, in log order. */
 void event_publish(struct core *core, struct event *event, const struct uuid *users, size_t count);
 
-/* The same for one that comes behind others of its transaction, which are still to be published: it
- * is told before the next one with a higher position, at the latest when the loop turns. */
+/* Like event_publish, for one that comes behind others of its transaction, which are still to be
+ * published: it is told before the next one with a higher position, at the latest when the loop
+ * turns. */
 void event_publish_later(struct core *core, struct event *event, const struct uuid *users,
                          size_t count);
 
-/* The same for this instance alone, at once. */
+/* Like event_publish, for this instance alone, at once. */
 void event_hand_out(struct core *core, struct event *event, const struct uuid *users, size_t count);
 
 /* A write of this instance took the log up to POSITION, whether anybody was to be told or not. */

@@ -49,7 +49,7 @@ const struct relation *relation_peek(const struct core *core, const char *user, 
 /* Something about USER may have changed: everything that involves USER is asked anew, here and on
  * other instances. */
 void relation_forget(struct core *core, const struct uuid *user);
-/* The same where another instance has changed it: nobody else is told. */
+/* Like relation_forget, where another instance has changed it: nobody else is told. */
 void relation_changed_elsewhere(struct core *core, const struct uuid *user);
 
 /* Nothing that is remembered counts any more, here. */

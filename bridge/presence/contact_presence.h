@@ -42,7 +42,7 @@ void contact_presences_free(struct contact_presences *contacts);
 struct contact_presence *contact_presence_watch(struct contact_presences *contacts,
                                                 const struct uuid *user, const char *jid,
                                                 const struct uuid *id, gint64 number);
-/* Not any more; with TELL the user is told that nothing is known. */
+/* USER does not want to see JID any more. With TELL the user is told that nothing is known. */
 void contact_presence_unwatch(struct contact_presences *contacts, const struct uuid *user,
                               const char *jid, bool tell);
 void contact_presences_unwatch_all(struct contact_presences *contacts, const struct uuid *user);

@@ -19,7 +19,7 @@ void online_free(struct online *online);
 /* ACCOUNT (a reference is kept while needed) got its first socket, lost its last one at NOW. */
 void online_connected(struct online *online, struct account *account);
 void online_disconnected(struct online *online, struct account *account, gint64 now);
-/* Was shown by an earlier process; goes after the grace unless a socket comes. */
+/* An earlier process showed ACCOUNT: it goes after the grace unless a socket comes. */
 void online_recovered(struct online *online, struct account *account, gint64 now);
 
 bool online_is_shown(const struct online *online, const struct account *account);

@@ -45,7 +45,7 @@ struct user_presences {
 struct user_presence *user_presence_find(const struct user_presences *presences,
                                          const struct uuid *user);
 void user_presence_choose(struct user_presence *presence, enum status_kind kind, bool away);
-/* Has what the user is now told, at the pace of status.h. */
+/* Whoever may see the user is told what the user is now, at the pace of status.h. */
 void user_presence_refresh(struct user_presences *presences, struct user_presence *presence);
 /* Sends partners' presence to the sockets that wait for it. */
 void user_presence_greet(const struct user_presences *presences, struct user_presence *presence);

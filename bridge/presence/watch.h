@@ -21,7 +21,7 @@ struct watch_contact {
 /* ACCOUNT wants to see CONTACT from now on. */
 void watch_add(struct core *core, const struct account *account,
                const struct watch_contact *contact);
-/* Not any more, and is told so. */
+/* USER does not want to see JID any more, and is told that nothing is known. */
 void watch_remove(struct core *core, const struct uuid *user, const char *jid);
 /* USER has gone. */
 void watch_remove_all(struct core *core, const struct uuid *user);

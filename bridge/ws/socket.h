@@ -124,7 +124,7 @@ void socket_kill(struct ws_socket *socket);
 gint64 socket_newest_position(const struct ws_socket *socket);
 
 void socket_pause(struct ws_socket *socket, enum socket_pause reason);
-/* Goes on with what has been received meanwhile. */
+/* SOCKET goes on with what has been received meanwhile. */
 void socket_resume_reading(struct ws_socket *socket, enum socket_pause reason);
 
 /* Whether ACCOUNT has as many sockets as a user may have. */
