@@ -50,6 +50,8 @@ static void check_running(struct doctor *doctor)
         doctor_http_get(options->http_admin_listen, options->http_admin_port, "/metrics");
     doctor->running = metrics && strstr(metrics, "\ntrestle_") != NULL;
     doctor->link_up = doctor->running && strstr(metrics, "\ntrestle_link_up 1\n") != NULL;
+    doctor->rooms_link_up =
+        doctor->running && strstr(metrics, "\ntrestle_rooms_link_up 1\n") != NULL;
     const char *failing =
         doctor->running ? strstr(metrics, "\ntrestle_ice_servers_failing ") : NULL;
     doctor->ice_failing =

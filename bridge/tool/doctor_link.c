@@ -16,10 +16,25 @@
 
 #define PART "link"
 #define PING_PART "server"
+#define ROOMS_PART "rooms"
 #define PATIENCE_SECONDS 5 /* for the handshake, and again for the ping */
+
+/* Trestle works without the link of rooms: that it is missing is a warning. */
+static const struct aim {
+    enum service service;
+    const char *part;   /* in what is printed */
+    const char *option; /* that names the domain */
+    enum verdict fault;
+} aims[SERVICE_MAX] = {
+    [SERVICE_USERS] = {SERVICE_USERS, PART, "domain", VERDICT_FAIL},
+    [SERVICE_ROOMS] = {SERVICE_ROOMS, ROOMS_PART, "rooms_domain (empty: none)", VERDICT_WARN},
+};
 
 struct probe {
     struct doctor *doctor;
+    const struct aim *aim;
+    const char *domain;
+    bool reached; /* something listens there */
     struct link *link;
     GMainLoop *loop;
     guint timer;
@@ -46,34 +61,35 @@ static const char *moment_of(enum link_state state)
     return state == LINK_OPENING ? "after the stream header" : "after the handshake";
 }
 
-static void explain_condition(struct doctor *doctor, const struct link_failure *failure)
+static void explain_condition(struct probe *probe, const struct link_failure *failure)
 {
-    const char *domain = doctor->options->xmpp_domain;
+    struct doctor *doctor = probe->doctor;
+    const struct aim *aim = probe->aim;
+    const char *domain = probe->domain;
     if (strcmp(failure->condition, "not-authorized") == 0)
-        doctor_say(doctor, VERDICT_FAIL, PART,
+        doctor_say(doctor, aim->fault, aim->part,
                    "the XMPP server refuses the secret of %s; make [xmpp] secret equal to the "
                    "component's secret there (ejabberd says the same of a domain it lacks)",
                    domain);
     else if (strcmp(failure->condition, "host-unknown") == 0)
-        doctor_say(
-            doctor, VERDICT_FAIL, PART,
-            "the XMPP server has no component %s; add it there, or mend [xmpp] domain or port "
-            "(it must be that of the component listener)",
-            domain);
+        doctor_say(doctor, aim->fault, aim->part,
+                   "the XMPP server has no component %s; add it there, or mend [xmpp] %s or port "
+                   "(it must be that of the component listener)",
+                   domain, aim->option);
     else if (strcmp(failure->condition, "conflict") == 0)
-        doctor_say(doctor, VERDICT_WARN, PART,
+        doctor_say(doctor, VERDICT_WARN, aim->part,
                    "secret not tried: another program is connected as %s; fine if that is trestle, "
                    "else stop it",
                    domain);
     else
-        doctor_say(doctor, VERDICT_FAIL, PART,
+        doctor_say(doctor, aim->fault, aim->part,
                    "the XMPP server ends the stream %s with %s; see its log",
                    moment_of(failure->state), failure->condition);
 }
 
-static void explain_silence(struct doctor *doctor, const char *what, enum link_state state)
+static void explain_silence(struct probe *probe, const char *what, enum link_state state)
 {
-    doctor_say(doctor, VERDICT_FAIL, PART,
+    doctor_say(probe->doctor, probe->aim->fault, probe->aim->part,
                "%s %s; is [xmpp] port that of the component listener (XEP-0114)?", what,
                moment_of(state));
 }
@@ -130,7 +146,13 @@ static void on_up(void *data)
     const struct options *options = probe->doctor->options;
     g_source_remove(probe->timer); /* the ping has its own patience */
     probe->timer = 0;
-    doctor_say(probe->doctor, VERDICT_OK, PART, "the XMPP server accepts %s", options->xmpp_domain);
+    doctor_say(probe->doctor, VERDICT_OK, probe->aim->part, "the XMPP server accepts %s",
+               probe->domain);
+    probe->reached = true;
+    if (probe->aim->service != SERVICE_USERS) {
+        probe_end(probe);
+        return;
+    }
     g_autoptr(xmpp_stanza_t) ping =
         stanza_new_iq("get", NULL, options->xmpp_domain, options->xmpp_server_domain);
     stanza_add(ping, "ping", NS_PING);
@@ -147,12 +169,13 @@ static void on_down(void *data)
 static void on_failed(const struct link_failure *failure, void *data)
 {
     struct probe *probe = data;
+    probe->reached = failure->condition || failure->state != LINK_CONNECTING;
     if (failure->condition)
-        explain_condition(probe->doctor, failure);
+        explain_condition(probe, failure);
     else if (failure->state == LINK_CONNECTING)
         explain_connect(probe->doctor, failure->error);
     else
-        explain_silence(probe->doctor, link_problem(probe->link), failure->state);
+        explain_silence(probe, link_problem(probe->link), failure->state);
     probe_end(probe);
 }
 
@@ -164,7 +187,7 @@ static gboolean on_patience(gpointer data)
     if (state == LINK_CONNECTING)
         explain_connect(probe->doctor, ETIMEDOUT);
     else
-        explain_silence(probe->doctor, "no answer", state);
+        explain_silence(probe, "no answer", state);
     probe_end(probe);
     return G_SOURCE_REMOVE;
 }
@@ -179,25 +202,44 @@ static void on_stanza(xmpp_stanza_t *stanza, void *data)
         link_send(probe->link, reply);
 }
 
-static void probe_run(struct probe *probe)
+/* False: there is no way to the server. */
+static bool probe_run(struct doctor *doctor, enum service service)
 {
-    static const struct link_callbacks callbacks = {
-        .up = on_up, .down = on_down, .failed = on_failed, .stanza = on_stanza};
-    probe->loop = g_main_loop_new(NULL, FALSE);
-    probe->timer = g_timeout_add_seconds(PATIENCE_SECONDS, on_patience, probe);
+    const struct link_callbacks callbacks = {
+        .up = on_up, .down = on_down, .failed = on_failed, .stanza = on_stanza, .service = service};
+    struct probe probe = {.doctor = doctor,
+                          .aim = &aims[service],
+                          .domain = service_domain(doctor->options, service)};
+    probe.loop = g_main_loop_new(NULL, FALSE);
+    probe.timer = g_timeout_add_seconds(PATIENCE_SECONDS, on_patience, &probe);
     loop_start();
-    probe->link = link_new(probe->doctor->options, &callbacks, probe);
-    if (probe->timer) /* else it has failed at once */
-        g_main_loop_run(probe->loop);
-    link_free(probe->link);
+    probe.link = link_new(doctor->options, &callbacks, &probe);
+    if (probe.timer) /* else it has failed at once */
+        g_main_loop_run(probe.loop);
+    link_free(probe.link);
     loop_stop();
-    g_main_loop_unref(probe->loop);
+    g_main_loop_unref(probe.loop);
+    return probe.reached;
+}
+
+static void look_at_rooms(struct doctor *doctor)
+{
+    const char *domain = service_domain(doctor->options, SERVICE_ROOMS);
+    if (domain && doctor->rooms_link_up)
+        doctor_say(doctor, VERDICT_OK, ROOMS_PART, "trestle is running and has the link of %s",
+                   domain);
+    else if (domain && !doctor->holder)
+        doctor_say(doctor, VERDICT_WARN, ROOMS_PART,
+                   "trestle is running without the link of %s; add that component to the XMPP "
+                   "server, or leave [xmpp] rooms_domain empty; its log has the reason",
+                   domain);
 }
 
 void doctor_check_link(struct doctor *doctor)
 {
     if (doctor->running && doctor->link_up) {
         doctor_say(doctor, VERDICT_OK, PART, "trestle is running and has the link");
+        look_at_rooms(doctor);
         return;
     }
     if (doctor->holder) { /* a handshake could take the link away from it */
@@ -205,6 +247,6 @@ void doctor_check_link(struct doctor *doctor)
         return;
     }
     log_configure("error", "all", NULL); /* the findings say it all */
-    struct probe probe = {.doctor = doctor};
-    probe_run(&probe);
+    if (probe_run(doctor, SERVICE_USERS) && service_domain(doctor->options, SERVICE_ROOMS))
+        probe_run(doctor, SERVICE_ROOMS);
 }

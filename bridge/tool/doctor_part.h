@@ -12,9 +12,10 @@ enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 
 struct doctor {
     const struct options *options;
-    bool failed;         /* some part did */
-    bool running;        /* a trestle with this configuration's listeners is at work */
-    bool link_up;        /* … and says that it has the component link */
+    bool failed;  /* some part did */
+    bool running; /* a trestle with this configuration's listeners is at work */
+    bool link_up; /* … and says that it has the component link */
+    bool rooms_link_up;
     bool refused;        /* the daemon that runs finds writes refused */
     guint64 ice_failing; /* STUN and TURN servers that it does not hand out */
     char *holder; /* several instances: the one that holds the link's lease now; NULL: none */

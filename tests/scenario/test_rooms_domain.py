@@ -4,7 +4,7 @@ import uuid
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
-from harness.daemon import Daemon
+from harness.daemon import Daemon, run_trestle
 from harness.fake_xmpp import FakeXmpp
 from harness.inbox import wait_for
 from harness.rest import App, http_request
@@ -68,6 +68,23 @@ def test_a_server_that_does_not_know_it_is_no_reason_to_stop(stack):
         server.expect("the message", lambda s: s.name == "message" and s.id == sent["id"])
         lines = [line for line in daemon.logged().splitlines() if ROOMS in line and "failed" in line]
         assert len(lines) == 1 and "host-unknown" in lines[0] and "xmpp.rooms_domain empty" in lines[0], lines
+
+
+def diagnosis(config, part):
+    """(exit status, what the doctor says of that part)."""
+    status, text, _ = run_trestle("doctor", "--config", config)
+    lines = [line.split(None, 2) for line in text.splitlines()]
+    return status, [(verdict, said) for verdict, name, said in lines if name == part]
+
+
+def test_the_doctor_looks_at_it(stack):
+    """Beside a stack that runs, and with a server that does not know it."""
+    said = f"trestle is running and has the link of {stack.rooms_domain}"
+    assert diagnosis(stack.info["config"], "rooms") == (0, [("ok", said)])
+    with FakeXmpp(unknown={ROOMS}) as server:
+        daemon = Daemon(stack, server.port, {"xmpp": {"rooms_domain": None}}, secret=server.secret)
+        ((verdict, said),) = diagnosis(daemon.config, "rooms")[1]
+        assert verdict == "warn" and said.startswith(f"the XMPP server has no component {ROOMS}; add it there"), said
 
 
 def test_either_link_comes_back_for_itself(stack):
