@@ -87,7 +87,7 @@ static void link_up(void *data)
 {
     struct daemon *daemon = data;
     if (!daemon->cluster)
-        outbox_link_up(daemon->core.outbox);
+        outbox_link_up(daemon->core.outbox, SERVICE_USERS);
     cluster_link_changed(daemon->cluster);
     tell_link_up(&daemon->core);
 }
@@ -96,7 +96,8 @@ static void link_down(void *data)
 {
     struct daemon *daemon = data;
     if (!daemon->cluster)
-        outbox_link_down(daemon->core.outbox, link_ended_in_order(daemon->links[SERVICE_USERS]));
+        outbox_link_down(daemon->core.outbox, SERVICE_USERS,
+                         link_ended_in_order(daemon->links[SERVICE_USERS]));
     cluster_link_changed(daemon->cluster);
     PARTS_TELL(&daemon->core, link_down, &daemon->core);
 }
@@ -107,9 +108,20 @@ static void link_stanza(xmpp_stanza_t *stanza, void *data)
     dispatch_stanza(daemon->dispatch, SERVICE_USERS, daemon->links[SERVICE_USERS], stanza);
 }
 
-static void rooms_changed(void *data)
+static void rooms_up(void *data)
 {
     struct daemon *daemon = data;
+    if (!daemon->cluster)
+        outbox_link_up(daemon->core.outbox, SERVICE_ROOMS);
+    cluster_link_changed(daemon->cluster);
+}
+
+static void rooms_down(void *data)
+{
+    struct daemon *daemon = data;
+    if (!daemon->cluster)
+        outbox_link_down(daemon->core.outbox, SERVICE_ROOMS,
+                         link_ended_in_order(daemon->links[SERVICE_ROOMS]));
     cluster_link_changed(daemon->cluster);
 }
 
@@ -176,8 +188,8 @@ static void open_links(struct daemon *daemon)
                                    .unclaimed = link_unclaimed};
     struct link_callbacks rooms = {
         .service = SERVICE_ROOMS,
-        .up = rooms_changed,
-        .down = rooms_changed,
+        .up = rooms_up,
+        .down = rooms_down,
         .stanza = rooms_stanza,
         .without = "group conversations are not reached by XMPP until the server has this "
                    "component; without such a component, leave xmpp.rooms_domain empty"};

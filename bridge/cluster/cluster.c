@@ -378,15 +378,14 @@ static bool review_way(struct way *way)
     bool durable = sink_durable(way);
     bool changed = durable != way->durable;
     way->durable = durable;
-    if (way->service != SERVICE_USERS)
-        return changed;
-    lease_note_use(way->cluster->lease, durable);
+    if (way->service == SERVICE_USERS)
+        lease_note_use(way->cluster->lease, durable);
     struct outbox *outbox = way->cluster->core->outbox;
     if (changed && durable) {
         outbox_fence(outbox, lease_epoch(way->cluster->lease));
-        outbox_link_up(outbox);
+        outbox_link_up(outbox, way->service);
     } else if (changed) {
-        outbox_link_down(outbox, link_ended_in_order(way->link));
+        outbox_link_down(outbox, way->service, link_ended_in_order(way->link));
     }
     return changed;
 }

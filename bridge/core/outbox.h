@@ -4,6 +4,8 @@
  * reconnect what is left is sent again, in order and with the same ids. Memory holds only where we
  * are.
  *
+ * Each link has a lane: entries of one service go in their order, and wait for no other link.
+ *
  * What an entry becomes is not known here: features have tables of struct outgoing. An entry whose
  * kind none of them knows was written by another version: it is passed over and stays in the
  * database for one that knows it (decision 0040). */
@@ -13,6 +15,7 @@
 #include <stdbool.h>
 
 #include "bridge/base/id.h"
+#include "bridge/base/service.h"
 #include "xep/stanza.h"
 
 struct core;
@@ -21,10 +24,11 @@ struct outbox;
 struct outbox *outbox_new(struct core *core);
 void outbox_free(struct outbox *outbox);
 
-/* The link is up, and this instance is the one that sends the outbox; or no longer so. IN_ORDER:
- * the stream was closed by a server that was well, what it has read need not be sent again. */
-void outbox_link_up(struct outbox *outbox);
-void outbox_link_down(struct outbox *outbox, bool in_order);
+/* The link of SERVICE is up, and this instance is the one that sends the outbox; or no longer so.
+ * IN_ORDER: the stream was closed by a server that was well, what it has read need not be sent
+ * again. */
+void outbox_link_up(struct outbox *outbox, enum service service);
+void outbox_link_down(struct outbox *outbox, enum service service, bool in_order);
 /* Before an orderly end: clears all that the server has read, so that the next start repeats
  * nothing. DONE is called once, after MILLISECONDS at the latest, perhaps before this returns. */
 void outbox_drain(struct outbox *outbox, guint milliseconds, void (*done)(void *data), void *data);
@@ -56,7 +60,8 @@ struct outbox_entry {
 
 /* One kind of stanza that must arrive; the feature that it belongs to owns the row. */
 struct outgoing {
-    const char *kind; /* outbox.kind in SQL */
+    const char *kind;     /* outbox.kind in SQL */
+    enum service service; /* by whose link it goes: the stanza is from that domain */
     /* The stanza of ENTRY, or NULL: it cannot be made. An entry that is sent again has to become
      * the same stanza again, with the same id. */
     xmpp_stanza_t *(*build)(const struct outbox_entry *entry);
@@ -65,6 +70,9 @@ struct outgoing {
     /* The link will never take ENTRY, which is dropped; may be NULL. */
     void (*refused)(struct core *core, const struct outbox_entry *entry);
 };
+
+/* The row of KIND; NULL: nobody here knows it. */
+const struct outgoing *outbox_find_kind(const struct core *core, const char *kind);
 
 /* An id for the stanza of ENTRY, "KIND-position", that stays the same when it is sent again. The
  * caller frees it. */

@@ -16,8 +16,9 @@ BEGIN
 END $$;
 
 -- The next p_limit entries after (p_position, p_n), in sending order. created: a message's, microseconds
--- since 1970.
-CREATE FUNCTION outbox_page(p_position bigint, p_n int, p_limit int)
+-- since 1970. Of p_kinds only (NULL: of any), and of none of p_foreign: each link has its own kinds.
+CREATE FUNCTION outbox_page(p_position bigint, p_n int, p_limit int, p_kinds text[] DEFAULT NULL,
+                            p_foreign text[] DEFAULT '{}')
 RETURNS TABLE ("position" bigint, n int, kind text, from_jid text, to_address text, message_id uuid,
                reference text, payload text, created bigint)
 LANGUAGE sql STABLE AS $$
@@ -26,7 +27,9 @@ LANGUAGE sql STABLE AS $$
     FROM outbox o
     JOIN users u ON u.id = o.from_user
     LEFT JOIN messages m ON m.id = o.message_id AND o.kind = 'message'
-    WHERE (o.position, o.n) > (p_position, p_n) ORDER BY o.position, o.n LIMIT p_limit
+    WHERE (o.position, o.n) > (p_position, p_n)
+      AND (p_kinds IS NULL OR o.kind = ANY (p_kinds)) AND o.kind <> ALL (p_foreign)
+    ORDER BY o.position, o.n LIMIT p_limit
 $$;
 
 -- What was proven delivered up to (p_position, p_n), in the log of p_log: positions of another epoch mean

@@ -17,7 +17,7 @@ SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint AS at, payload
 
 -- name: outbox_page
 SELECT position, n, kind, from_jid, to_address, message_id, reference, payload, created
-  FROM outbox_page($1::bigint, $2::int, $3::int)
+  FROM outbox_page($1::bigint, $2::int, $3::int, $4::text[], $5::text[])
 
 -- name: outbox_delivered
 SELECT outbox_delivered($1::bigint, $2::int, $3::bigint, $4::text, $5::text[]) AS cleared

@@ -73,7 +73,7 @@ static void pong(bool delivered)
 static void link_up(void)
 {
     t.up = true;
-    outbox_link_up(t.core.outbox);
+    outbox_link_up(t.core.outbox, SERVICE_USERS);
 }
 
 static void link_ends(bool in_order)
@@ -81,7 +81,7 @@ static void link_ends(bool in_order)
     t.up = false;
     if (t.barrier)
         pong(false);
-    outbox_link_down(t.core.outbox, in_order);
+    outbox_link_down(t.core.outbox, SERVICE_USERS, in_order);
 }
 
 static void link_down(void)
@@ -131,7 +131,9 @@ static const struct outgoing messages[] = {
     {.kind = "message", .build = build_message, .refused = count_refused}, {0}};
 static const struct outgoing notes[] = {{.kind = "note", .build = build_note, .sent = count_sent},
                                         {0}};
-static const struct outgoing *const outgoing[] = {messages, notes, NULL};
+static const struct outgoing rooms[] = {
+    {.kind = "room", .service = SERVICE_ROOMS, .build = build_message}, {0}};
+static const struct outgoing *const outgoing[] = {messages, notes, rooms, NULL};
 
 static struct options *options;
 
@@ -611,10 +613,41 @@ START_TEST(no_more_than_a_window_is_on_the_way)
 }
 END_TEST
 
-UNIT_MAIN("core_outbox", sends_what_was_left_then_what_is_new,
-          a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
-          what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
-          full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
+START_TEST(a_link_that_is_down_holds_up_nothing_of_another)
+{
+    struct outbox_entry entry = {.position = 10, .kind = "room", .from = ALICE, .to = ROMEO};
+    g_strlcpy(entry.id, ids[0], sizeof entry.id);
+    start();
+    link_up();
+    ck_assert_ptr_null(fake_value(3));
+    ck_assert_str_eq(fake_value(4), "{room}"); /* is not for this link */
+    answer_page(0, NULL);
+    outbox_committed(t.core.outbox, &entry);
+    commit(20, 1);
+    expect_sent("1");
+    t.core.sinks[SERVICE_ROOMS] = t.core.sinks[SERVICE_USERS];
+    outbox_link_up(t.core.outbox, SERVICE_ROOMS);
+    ck_assert_str_eq(fake_value(0), "0");
+    ck_assert_str_eq(fake_value(3), "{room}");
+    answer_page(1, (const char *[]){"10", "0", "room", ALICE, ROMEO, ids[0], NULL, "x", NULL});
+    expect_sent("10");
+    pong(true);
+    ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
+    ck_assert_str_eq(fake_value(0), "10"); /* of 20 there is no proof */
+    ck_assert_str_eq(fake_value(4), "{room}");
+    fake_answer(0, 0, NULL);
+    outbox_link_down(t.core.outbox, SERVICE_ROOMS, false);
+    commit(30, 2);
+    expect_sent("102");
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("core_outbox", a_link_that_is_down_holds_up_nothing_of_another,
+          sends_what_was_left_then_what_is_new, a_page_that_had_the_new_one_sends_it_once,
+          clears_only_what_a_ping_has_proven, what_is_not_proven_is_sent_again_with_its_id,
+          page_of_an_older_stream_is_not_sent, full_queue_keeps_order,
+          entry_without_sender_is_read_from_the_database,
           illegal_entry_is_given_up_and_does_not_hold_up_the_rest,
           what_cannot_be_built_does_not_hold_up_the_rest,
           kinds_of_another_version_are_passed_over_and_kept,
