@@ -41,8 +41,10 @@ listen:
       "/ws": ejabberd_http_ws
 {balancing}acl:
   local: {{ user_regexp: "" }}
+  bridge: {{ server: "{app}" }}
 access_rules:
   local: {{ allow: local }}
+  turn: [{{ allow: local }}, {{ allow: bridge }}]
   c2s: {{ allow: all }}
 modules:
   mod_adhoc: {{}}
@@ -60,7 +62,7 @@ modules:
   mod_pubsub: {{ plugins: [flat, pep], force_node_config: {{ "eu.siacs.conversations.axolotl.*": {{ access_model: open }} }} }}
   mod_roster: {{ versioning: true }}
   mod_stream_mgmt: {{ resend_on_timeout: if_offline }}
-  mod_time: {{}}
+{turn}  mod_time: {{}}
   mod_vcard: {{}}
   mod_version: {{ show_os: false }}
 """
@@ -71,6 +73,17 @@ domain_balancing:
   "{app}":
     type: bare_destination
     component_number: {instances}
+"""
+
+# Components are no users of the server: it answers them by a rule of ours.
+TURN = """\
+  mod_stun_disco:
+    access: turn
+    credentials_lifetime: 10 minutes
+    secret: "{secret}"
+    services:
+      - {{ host: "{host}", port: {port}, type: stun, transport: udp, restricted: false }}
+      - {{ host: "{host}", port: {port}, type: turn, transport: udp, restricted: true }}
 """
 
 # With nobody to ask, a message for a component that is away is answered as for any unknown domain.
@@ -108,11 +121,11 @@ def balancing(stack):
 def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder("xmpp/spool", account())
-    domains = stack.state["domains"]
+    domains, turn = stack.state["domains"], stack.state.get("turn")
     stack.write("xmpp/ejabberd.yml", CONFIG.format(
         domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],
-        balancing=balancing(stack), **ports), account())
+        balancing=balancing(stack), turn=TURN.format(**turn) if turn else "", **ports), account())
     accounts = ",\n               ".join(
         '{{<<"{}">>, <<"{}">>}}'.format(entry["jid"].partition("@")[0], entry["password"])
         for entry in stack.state["accounts"])

@@ -36,6 +36,8 @@ def parse(words):
     parser.add_argument("--instances", type=int, metavar="N",
                         help="bridges that share the database (default: 1; 0: everything but the bridge)")
     parser.add_argument("--conf", metavar="FILE", help="more options for the bridge (INI)")
+    parser.add_argument("--turn", nargs=3, metavar=("HOST", "PORT", "SECRET"),
+                        help="a STUN and TURN server that the XMPP server announces (XEP-0215)")
     parser.add_argument("--purge", action="store_true", help="stop: remove the directory afterwards")
     chosen = parser.parse_args(words)
     if chosen.command == "restart" and not chosen.part:
@@ -105,6 +107,7 @@ def new_state(chosen):
         "secrets": {"component": base.random_word(), "redis": base.random_word()},
         "jwt": {"alg": "HS256", "secret": base.random_word() + base.random_word(),
                 "issuer": "trestle-stack", "audience": "trestle"},
+        "turn": dict(zip(("host", "port", "secret"), chosen.turn)) if chosen.turn else None,
         "server_key": None, "extra": {}, "ports": {}, "processes": {},
     }
 

@@ -36,7 +36,7 @@ log = {{ info = "*console" }}
 
 VirtualHost "{domain}"
     http_host = "127.0.0.1"
-
+{turn}
 Component "{app}"
     component_secret = "{secret}"
     component_conflict_resolve = "{conflict}"
@@ -44,6 +44,16 @@ Component "{app}"
 Component "{rooms}"
     component_secret = "{secret}"
     component_conflict_resolve = "{conflict}"
+"""
+
+# A component is answered only if it is named, and then the server's own users have to be, too.
+TURN = """\
+    modules_enabled = {{ "external_services" }}
+    external_service_access = {{ "{app}", "{domain}" }}
+    external_services = {{
+        {{ type = "stun", host = "{host}", port = {port}, transport = "udp" }};
+        {{ type = "turn", host = "{host}", port = {port}, transport = "udp", secret = "{secret}", ttl = 600 }};
+    }}
 """
 
 
@@ -54,10 +64,11 @@ def account():
 def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder(f"{NAME}/certs", account())  # it looks there, and complains when there is nothing
-    domains = stack.state["domains"]
+    domains, turn = stack.state["domains"], stack.state.get("turn")
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],
+        turn=TURN.format(app=domains["app"], domain=domains["server"], **turn) if turn else "",
         # The instance that takes the lease takes the link, too.
         conflict="kick_old" if stack.state["instances"] > 1 else "kick_new", **ports), account())
     folder = "xmpp/data"

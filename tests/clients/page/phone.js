@@ -8,11 +8,19 @@ class Phone {
     this.chat = chat;
     this.told = [];         // [what, detail] in order
     this.work = Promise.resolve();
+    this.policy = null;     // an application that does not do as it is told has one of its own
     const note = chat.note.bind(chat);
     chat.note = (event) => {
       note(event);
-      this.work = this.work.then(() => this.take(event)).catch((error) => this.told.push(["error", String(error)]));
+      this.next(() => this.take(event)).catch((error) => this.told.push(["error", String(error)]));
     };
+  }
+
+  // One thing after the other: what comes while a call begins waits until its media is there.
+  next(step) {
+    const done = this.work.then(step);
+    this.work = done.catch(() => {});
+    return done;
   }
 
   async take({ type, payload }) {
@@ -56,20 +64,20 @@ class Phone {
   async begin(call, outgoing) {
     this.call = call;
     this.outgoing = outgoing;
-    this.peer = new Peer({ iceServers: call.ice_servers, iceTransportPolicy: call.ice_transport_policy });
+    this.peer = new Peer({ iceServers: call.ice_servers, iceTransportPolicy: this.policy || call.ice_transport_policy });
     this.peer.oncandidate = (candidate) => this.signal("ice_candidate", candidate);
     await this.peer.open(call.call_type === "video" ? ["audio", "video"] : ["audio"]);
     return call;
   }
 
-  async ring(conversation, type) {
-    const session_id = this.session();
-    return this.begin(await this.ask("/api/calls/initiate", { conversation_id: conversation, call_type: type, session_id }), true);
+  ring(conversation, type) {
+    const wish = { conversation_id: conversation, call_type: type, session_id: this.session() };
+    return this.next(async () => this.begin(await this.ask("/api/calls/initiate", wish), true));
   }
 
-  async accept() {
-    const call = this.ringing;
-    return this.begin(await this.ask(`/api/calls/${call.id}/accept`, { session_id: this.session() }), false);
+  accept() {
+    const path = `/api/calls/${this.ringing.id}/accept`;
+    return this.next(async () => this.begin(await this.ask(path, { session_id: this.session() }), false));
   }
 
   session() {

@@ -20,6 +20,7 @@ max-port=59999
 use-auth-secret
 static-auth-secret={secret}
 realm=example.org
+allocation-default-address-family=keep
 no-tls
 no-dtls
 no-cli

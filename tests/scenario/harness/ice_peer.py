@@ -21,7 +21,7 @@ class IcePeer:
         program = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "tests/media/ice_peer"
         if not program.exists():
             pytest.skip(f"{program} was not built (--disable-ice)")
-        self.inbox = Inbox(f"{role} agent")
+        self.inbox, self.told = Inbox(f"{role} agent"), set()
         self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, daemon=True).start()
         if turn:
@@ -50,6 +50,9 @@ class IcePeer:
         self.tell(f"remote {ufrag} {password}")
         for candidate in candidates:
             self.tell(f"candidate {candidate.removeprefix('a=')}")
+
+    def is_connected(self):
+        return any(line.startswith("pair ") for line in self.inbox.received)
 
     def connected(self):
         """Waits for a way; ((own type, own address), (other type, other address))."""

@@ -12,22 +12,25 @@ from .stack import Stack
 
 CONF = """\
 [calls]
+{calls}
+[http]
+origins={origin}
+"""
+CONFIGURED = """\
 stun={turn.stun}
 turn={turn.turn}
 turn_secret={turn.secret}
-{more}
-[http]
-origins={origin.url}
 """
 
 
 class MediaWorld:
     """`with MediaWorld("prosody") as world:` (MORE: further lines of [calls]) has `network`, `turn`, `stack`; `page(0)` and `page(1)` are browsers with
-    camera and microphone, which stay for the next test."""
+    camera and microphone, which stay for the next test. ANNOUNCED: the TURN server is in the configuration of the XMPP
+    server, and not of the bridge."""
 
-    def __init__(self, server, more="", ipv4=True, instances=1):
-        self._options = ("--server", server, "--instances", instances)
-        self._more, self._ipv4 = more, ipv4
+    def __init__(self, server, more="", ipv4=True, instances=1, announced=False):
+        self._options = ["--server", server, "--instances", instances]
+        self._more, self._ipv4, self._announced = more, ipv4, announced
         self._opened = contextlib.ExitStack()
         self._pages = {}
         self.network = self.turn = self.stack = self.origin = None
@@ -43,8 +46,13 @@ class MediaWorld:
         return self
 
     def _start_stack(self):
+        calls = self._more
+        if self._announced:
+            self._options += ["--turn", self.turn.address, self.turn.port, self.turn.secret]
+        else:
+            calls += "\n" + CONFIGURED.format(turn=self.turn)
         with tempfile.NamedTemporaryFile("w", suffix=".ini") as conf:
-            conf.write(CONF.format(turn=self.turn, origin=self.origin, more=self._more))
+            conf.write(CONF.format(calls=calls, origin=self.origin.url))
             conf.flush()
             Path(conf.name).chmod(0o600)
             stack = Stack.start(*self._options, "--conf", conf.name)

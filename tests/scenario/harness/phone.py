@@ -46,5 +46,6 @@ class PagePhone:
     def sees(self):
         return self.flows(**ENOUGH)
 
-    def forget(self):
-        self.run("phone.forget()")
+    def leave(self):
+        """Ends what is left of a call, and forgets it."""
+        self.run("if (phone.call) await phone.end().catch(() => {}); phone.forget()")

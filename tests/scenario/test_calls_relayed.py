@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls that go through a TURN server alone: neither side learns where the other is, whatever its application does."""
+import re
+
+import pytest
+
+from harness.media import MediaWorld
+from harness.phone import PagePhone
+from harness.rest import App
+
+ADDRESS = re.compile(r"\b(?!0\.0\.0\.0|127\.0\.0\.1)\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+\b|\.local\b")
+
+
+@pytest.fixture(scope="module")
+def world(request):
+    with MediaWorld(request.config.getoption("--server"), more="relay_only=always") as world:
+        yield world
+
+
+def told(phone):
+    """All lines of descriptions and candidates that the page was told."""
+    signals = phone.run("return phone.chat.events.filter(({type}) => type === 'call.signal').map(({payload}) => payload.data)")
+    return [line for data in signals if data for line in (data.get("sdp") or data.get("candidate") or "").splitlines()]
+
+
+def test_pages_that_gather_everything_tell_nothing(world):
+    alice, bella = (App(world.stack, name) for name in ("alice", "bella"))
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    phones = [PagePhone(world.page(n), user) for n, user in enumerate((alice, bella))]
+    for phone in phones:
+        phone.run("phone.policy = 'all'")
+    call = phones[0].ring(talk, video=True)
+    assert call["ice_transport_policy"] == "relay"
+    assert [url for server in call["ice_servers"] for url in server["urls"]] == [world.turn.turn]
+    phones[1].until("ringing")
+    phones[1].accept()
+    for phone in phones:
+        ways = phone.sees()["pairs"]
+        assert ways and all(own["type"] == "relay" or other["type"] == "relay" for own, other in ways)
+    phones[0].do("restart")
+    phones[0].sees()
+    for phone in phones:
+        lines = told(phone)
+        candidates = [line for line in lines if "candidate:" in line]
+        assert candidates and all(" typ relay raddr 0.0.0.0 " in line or " typ relay raddr :: " in line for line in candidates)
+        assert not [line for line in lines if line not in candidates and "fingerprint" not in line and "urn:" not in line
+                    and ADDRESS.search(line)]
+    phones[1].do("end")
+    phones[0].until("ended")
+    logged = "\n".join(line for name, lines in world.stack.logs_since({}, 100000).items() if name.startswith("bridge")
+                       for line in lines)
+    assert world.network.v4 not in logged and "candidate:" not in logged and "ice-pwd" not in logged
