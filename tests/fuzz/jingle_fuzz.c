@@ -16,6 +16,7 @@
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
+#include "xep/jingle/relay_only.h"
 #include "xep/jingle/sdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,9 +48,32 @@ static void check_description(const struct media_description *description)
     }
 }
 
+/* What is left tells of no candidate that is not relayed, and taking more away leaves it as it is.
+ */
+static void check_relay_only(const char *text, size_t length)
+{
+    enum media_fault fault;
+    g_autofree char *whole = g_strndup(text, length);
+    g_autofree char *kept = relay_only_sdp(whole);
+    g_autofree char *again = relay_only_sdp(kept);
+    g_autoptr(media_description) description = sdp_read(kept, strlen(kept), &fault);
+    bool good = strcmp(kept, again) == 0;
+    for (guint i = 0; description && i < description->contents->len; i++) {
+        const struct media_content *content = description->contents->pdata[i];
+        const GArray *candidates = content->transport.candidates;
+        for (guint j = 0; j < candidates->len; j++)
+            good = good && g_array_index(candidates, struct candidate, j).type == CANDIDATE_RELAY;
+    }
+    if (!good) {
+        fprintf(stderr, "%s\n%s\n", kept, again);
+        abort();
+    }
+}
+
 static void run_sdp(const char *text, size_t length)
 {
     enum media_fault fault;
+    check_relay_only(text, length);
     g_autoptr(media_description) description = sdp_read(text, length, &fault);
     if (!description)
         return;
