@@ -11,11 +11,13 @@
 #include "bridge/base/options.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/ice_probe.h"
+#include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/stanza_out.h"
 #include "xep/0215_external_services.h"
 #include "xep/time.h"
 
+#define TOPIC "ice"
 #define TICK_SECONDS 2
 #define PROBE_SOON (30 * G_USEC_PER_SEC)             /* while one fails */
 #define ASK_TIMEOUT 10                               /* seconds */
@@ -38,6 +40,7 @@ static struct {
     struct core *core;
     GPtrArray *servers; /* struct server *, the preferred ones first */
     bool asking;
+    bool answered;           /* the XMPP server was asked by this process, and has told */
     gint64 ask_at;           /* clock_monotonic; G_MAXINT64: when the link comes up */
     struct ice_probe *probe; /* NULL: none is under way */
     gint64 probe_at;         /* clock_monotonic */
@@ -99,32 +102,41 @@ static bool text_fits(const char *text)
     return !text || strlen(text) <= TEXT_MAX;
 }
 
+/* What the XMPP server has told of one. */
+struct announcement {
+    const char *uri;
+    const char *username, *password; /* NULL: none */
+    gint64 expires;                  /* clock_wall; 0: not said */
+};
+
 /* TURN without credentials opens nothing, and credentials may be over already. */
-static bool service_is_usable(const struct external_service *service, gint64 expires, gint64 now)
+static void announcement_add(const struct announcement *told, gint64 now)
 {
-    bool turn = g_str_has_prefix(service->type, "turn");
-    return (!turn || (service->username && service->password)) && text_fits(service->username) &&
-           text_fits(service->password) && (expires == 0 || expires > now);
+    struct ice_uri parts;
+    if (!ice_uri_parse(told->uri, &parts) || server_find(told->uri) ||
+        (told->expires != 0 && told->expires <= now))
+        return;
+    bool turn = ice_uri_is_turn(&parts);
+    if (turn && (!told->username || !told->password || !text_fits(told->username) ||
+                 !text_fits(told->password)))
+        return;
+    struct server *server = g_new0(struct server, 1);
+    *server = (struct server){.uri = g_strdup(told->uri),
+                              .parts = parts,
+                              .announced = true,
+                              .username = g_strdup(turn ? told->username : NULL),
+                              .password = g_strdup(turn ? told->password : NULL),
+                              .expires = told->expires};
+    g_ptr_array_add(ice.servers, server);
 }
 
 static void service_add(const struct external_service *service, gint64 now)
 {
     int64_t expires = 0;
-    struct ice_uri parts;
     g_autofree char *uri = external_service_uri(service);
-    if (service->expires && !xep_time_parse(service->expires, &expires))
-        return;
-    if (!service_is_usable(service, expires, now) || !ice_uri_parse(uri, &parts) ||
-        server_find(uri))
-        return;
-    struct server *server = g_new0(struct server, 1);
-    *server = (struct server){.parts = parts, .announced = true, .expires = expires};
-    server->uri = g_steal_pointer(&uri);
-    if (ice_uri_is_turn(&parts)) {
-        server->username = g_strdup(service->username);
-        server->password = g_strdup(service->password);
-    }
-    g_ptr_array_add(ice.servers, server);
+    if (!service->expires || xep_time_parse(service->expires, &expires))
+        announcement_add(&(struct announcement){uri, service->username, service->password, expires},
+                         now);
 }
 
 /* Takes out what was announced; the addresses that failed are kept. Caller frees. */
@@ -141,17 +153,80 @@ static GHashTable *announced_remove(void)
     return failing;
 }
 
-static void announced_add(GArray *services, gint64 now)
+/* Puts in place of what was announced earlier what ADD adds from TOLD. */
+static void announced_replace(void (*add)(const void *told, gint64 now), const void *told)
 {
     g_autoptr(GHashTable) failing = announced_remove();
     guint first = ice.servers->len;
-    for (guint i = 0; services && i < services->len; i++)
-        service_add(&g_array_index(services, struct external_service, i), now);
+    if (told)
+        add(told, clock_wall());
     for (guint i = first; i < ice.servers->len; i++) {
         struct server *server = ice.servers->pdata[i];
         server->failing = g_hash_table_contains(failing, server->uri);
     }
+    servers_count();
+    ice.untried = ice.servers->len > 0;
 }
+
+static void services_add(const void *told, gint64 now)
+{
+    const GArray *services = told;
+    for (guint i = 0; i < services->len; i++)
+        service_add(&g_array_index(services, struct external_service, i), now);
+}
+
+/* ---- From another instance, which has the link ----------------------------------------------- */
+
+static void announced_publish(void)
+{
+    if (!ice.answered || !bus_is_heard(ice.core))
+        return;
+    json_t *list = json_array();
+    for (guint i = 0; i < ice.servers->len; i++) {
+        const struct server *server = ice.servers->pdata[i];
+        if (server->announced)
+            json_array_append_new(list, json_pack("{s:s, s:s*, s:s*, s:I}", "uri", server->uri,
+                                                  "username", server->username, "password",
+                                                  server->password, "expires",
+                                                  (json_int_t)server->expires));
+    }
+    bus_publish(ice.core, TOPIC, json_pack("{s:o}", "servers", list));
+}
+
+static void list_read(const void *told, gint64 now)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach((json_t *)(guintptr)told, index, one)
+    {
+        const struct announcement server = {json_string_value(json_object_get(one, "uri")),
+                                            json_string_value(json_object_get(one, "username")),
+                                            json_string_value(json_object_get(one, "password")),
+                                            json_integer_value(json_object_get(one, "expires"))};
+        if (server.uri && index < EXTERNAL_SERVICES_MAX)
+            announcement_add(&server, now);
+    }
+}
+
+/* Whoever has a link and was answered knows better. */
+static void announced_told(struct core *core, const json_t *message, void *data)
+{
+    const json_t *list = json_object_get(message, "servers");
+    (void)data;
+    if (json_is_array(list) && !(ice.answered && stanza_may_ask(core)))
+        announced_replace(list_read, list);
+}
+
+static void instance_changed(struct core *core, const char *instance, bool here, void *data)
+{
+    (void)core;
+    (void)instance;
+    (void)data;
+    if (here)
+        announced_publish();
+}
+
+/* ---- Asking for it ---------------------------------------------------------------------------- */
 
 /* In how many microseconds to ask again: before the first of them expires. */
 static gint64 announced_lasts(gint64 now)
@@ -178,10 +253,10 @@ static void services_came(xmpp_stanza_t *answer, void *data)
         ice.ask_at = clock_monotonic() + ASK_LEAST;
         return;
     }
-    announced_add(services, now);
-    servers_count();
+    announced_replace(services_add, services);
+    ice.answered = true;
+    announced_publish();
     ice.ask_at = clock_monotonic() + announced_lasts(now);
-    ice.untried = ice.servers->len > 0;
     log_info(AREA_CORE, "ice-servers", "servers=%u announced=%u", ice.servers->len,
              services ? services->len : 0);
 }
@@ -367,6 +442,8 @@ void ice_start(struct core *core)
     servers_count();
     ice.probes = core->options->calls_probe_interval > 0;
     ice.untried = true;
+    bus_subscribe(core, TOPIC, announced_told, NULL);
+    bus_watch_instances(core, instance_changed, NULL);
     ice.timer = g_timeout_add_seconds(TICK_SECONDS, ice_tick, NULL);
 }
 

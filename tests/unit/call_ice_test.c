@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a call is told of STUN and TURN servers. The link is a stand-in that keeps the question. */
+/* What a call is told of STUN and TURN servers. The link is a stand-in that keeps the question, the
+ * bus one that keeps what was said last. */
 #include "config.h"
 
 #include <jansson.h>
@@ -9,6 +10,7 @@
 #include "bridge/base/ice_uri.h"
 #include "bridge/base/options.h"
 #include "bridge/call/ice.h"
+#include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
 #include "tests/unit/unit.h"
 #include "xep/stanza.h"
@@ -18,11 +20,45 @@ static struct core core;
 static struct options *options;
 static stanza_answer answer;
 static unsigned asked;
+static bool linked;
+static json_t *said;
+static bus_handler hears;
+static bus_changed changed;
+
+bool bus_is_heard(const struct core *heard)
+{
+    (void)heard;
+    return true;
+}
+
+bool bus_publish(struct core *by, const char *topic, json_t *message)
+{
+    (void)by;
+    (void)topic;
+    json_decref(said);
+    said = message;
+    return true;
+}
+
+void bus_subscribe(struct core *by, const char *topic, bus_handler handler, void *data)
+{
+    (void)by;
+    (void)topic;
+    (void)data;
+    hears = handler;
+}
+
+void bus_watch_instances(struct core *by, bus_changed watcher, void *data)
+{
+    (void)by;
+    (void)data;
+    changed = watcher;
+}
 
 static bool may_ask(void *link)
 {
     (void)link;
-    return true;
+    return linked;
 }
 
 static bool ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_answer done, void *data)
@@ -54,6 +90,7 @@ static void start(const char *stun, const char *turn)
     core =
         (struct core){.options = options, .sinks[SERVICE_USERS] = {.may_ask = may_ask, .ask = ask}};
     asked = 0;
+    linked = true;
     ice_start(&core);
 }
 
@@ -214,7 +251,46 @@ START_TEST(a_server_that_announces_nothing_takes_nothing_away)
 }
 END_TEST
 
+START_TEST(an_instance_without_a_link_hears_of_it)
+{
+    start("", "");
+    changed(&core, "other", true, NULL);
+    ck_assert_ptr_null(said); /* there is nothing to tell yet */
+    ice_link_up(&core);
+    announce(TURN("four.example") PASS, 300);
+    ck_assert_ptr_nonnull(said);
+    json_t *message = json_deep_copy(said);
+    g_clear_pointer(&said, json_decref);
+    changed(&core, "another", true, NULL);
+    ck_assert(json_equal(said, message));
+    g_clear_pointer(&said, json_decref);
+    finish();
+
+    start("stun:one.example", "");
+    ice_link_up(&core);
+    announce("", 300);
+    g_clear_pointer(&said, json_decref);
+    hears(&core, message, NULL);
+    ck_assert(!ice_has_relay()); /* it was told itself */
+    linked = false;
+    hears(&core, message, NULL);
+    json_t *reply = told(NULL, ICE_ALL);
+    ck_assert_uint_eq(count(reply), 2);
+    ck_assert_str_eq(url(reply, 1), "turn:four.example:3478?transport=udp");
+    ck_assert_str_eq(member(reply, 1, "credential"), "p");
+    ck_assert_ptr_null(said); /* only who has asked tells */
+    json_decref(reply);
+    json_t *odd = json_pack("{s:[{s:i}, {s:s}, [], n]}", "servers", "uri", 1, "uri", "turn:");
+    hears(&core, odd, NULL);
+    ck_assert(!ice_has_relay());
+    json_decref(odd);
+    json_decref(message);
+    finish();
+}
+END_TEST
+
 UNIT_MAIN("call_ice", configured_ones_come_in_order_with_credentials_of_the_call,
           relay_only_tells_of_no_stun_server, strangers_are_relayed_unless_configured_otherwise,
           announced_ones_follow_and_are_asked_for_again,
-          a_server_that_announces_nothing_takes_nothing_away)
+          a_server_that_announces_nothing_takes_nothing_away,
+          an_instance_without_a_link_hears_of_it)
