@@ -21,9 +21,12 @@ enum limit {
     LIMIT_SEARCH,
     LIMIT_UPLOADS,
     LIMIT_TYPING,        /* typing and presence frames */
+    LIMIT_CALLS,         /* calls that are begun */
+    LIMIT_SIGNALS,       /* signals of calls */
     LIMIT_FRAMES,        /* on sockets: what no other action counts, and what is refused */
     LIMIT_SERVER,        /* everything that a server key does, per key */
     LIMIT_SIGNIN,        /* failed sign-ins, per address */
+    LIMIT_CALLS_PEER,    /* calls to one and the same user */
     LIMIT_XMPP_MESSAGES, /* messages with a text, per bare JID on XMPP */
     LIMIT_XMPP_STANZAS,  /* all that one sends, per bare JID */
     LIMIT_XMPP_DOMAIN,   /* the same of all users of a domain */

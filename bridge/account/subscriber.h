@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "bridge/account/grant.h"
+#include "bridge/base/id.h"
 
 struct account;
 struct event;
@@ -26,6 +27,7 @@ struct subscriber {
     struct account *account; /* reference held while subscribed */
     /* Its clients forget by themselves that somebody types, so they are told again and again. */
     bool repeats;
-    struct grant grant; /* by what it was let in; set by its owner */
-    const char *why;    /* for revoked(): what to tell the client; static or of the call */
+    struct grant grant;  /* by what it was let in; set by its owner */
+    struct uuid session; /* a socket's own name, which its hello tells; nil: it has none */
+    const char *why;     /* for revoked(): what to tell the client; static or of the call */
 };

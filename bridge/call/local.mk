@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libcall.a
 libcall_a_SOURCES = \
+  bridge/call/act.c bridge/call/act.h \
+  bridge/call/call.c bridge/call/call.h \
   bridge/call/ice.c bridge/call/ice.h \
   bridge/call/ice_probe.c bridge/call/ice_probe.h \
-  bridge/call/machine.c bridge/call/machine.h
+  bridge/call/machine.c bridge/call/machine.h \
+  bridge/call/signal.c bridge/call/signal.h \
+  bridge/call/tell.c bridge/call/tell.h \
+  bridge/call/timer.c bridge/call/timer.h
 EXTRA_DIST += bridge/call/README.md

@@ -29,6 +29,17 @@ static gint64 member_integer(const json_t *object, const char *name)
 typedef void (*publish_event)(struct core *core, struct event *event, const struct uuid *users,
                               size_t count);
 
+/* A message that a change has stored: those who get it now have it. */
+static void name_message(struct event *event, const json_t *message)
+{
+    const char *id = json_string_value(json_object_get(message, "id"));
+    const char *sender = json_string_value(json_object_get(message, "sender_id"));
+    if (id)
+        uuid_parse(id, &event->parties.message);
+    if (sender)
+        uuid_parse(sender, &event->parties.actor);
+}
+
 static void publish_one(struct core *core, const json_t *row, publish_event publish)
 {
     enum event_type type = event_type_from_name(json_string_value(json_object_get(row, "type")));
@@ -45,6 +56,8 @@ static void publish_one(struct core *core, const json_t *row, publish_event publ
     const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
     if (conversation)
         uuid_parse(conversation, &event->parties.conversation);
+    if (type == EVENT_MESSAGE_NEW)
+        name_message(event, json_object_get(row, "payload"));
     const json_t *users = json_object_get(row, "users");
     g_autofree struct uuid *ids = g_new0(struct uuid, json_array_size(users) + 1);
     size_t count = 0;

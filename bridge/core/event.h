@@ -22,7 +22,8 @@ enum event_type {
 
 enum event_flag {
     EVENT_LOGGED = 1 << 0, /* has a position in the log, and comes again to whoever was away */
-    EVENT_SHOWS_CONVERSATION = 1 << 1 /* the payload is a Conversation, or has one */
+    EVENT_SHOWS_CONVERSATION = 1 << 1, /* the payload is a Conversation, or has one */
+    EVENT_PASSING = 1 << 2 /* of those of the log, some are told to a device alone, and pass */
 };
 
 /* A row of event.def. */

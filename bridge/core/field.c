@@ -241,6 +241,9 @@ static const char *read_value(const struct field *field, const struct raw_value 
         return read_user(field, raw, ret_value);
     case FIELD_USERS:
         return read_users(field, raw, ret_value);
+    case FIELD_JSON:
+        ret_value->list = raw->json;
+        return raw->json ? NULL : "must be JSON";
     default:
         g_return_val_if_reached("has an unknown type");
     }

@@ -60,6 +60,7 @@ static json_t *value_json(const struct field *field, const struct field_value *v
     case FIELD_BOOLEAN:
         return json_boolean(value->integer);
     case FIELD_USERS:
+    case FIELD_JSON:
         return json_incref(value->list);
     case FIELD_USER:
         return field_user_json(value);
@@ -214,6 +215,7 @@ static bool type_fits(const struct field *field, const char *type)
                                            [FIELD_BOOLEAN] = {"boolean"},
                                            [FIELD_CHOICE] = {"text"},
                                            [FIELD_USERS] = {"jsonb"},
+                                           [FIELD_JSON] = {"jsonb"},
                                            [FIELD_USER] = {"jsonb"}};
     return g_strv_contains(types[field->type], type);
 }

@@ -117,6 +117,11 @@ void request_fail_field(struct request *request, const struct field_problem *pro
                                              .pointer = problem->pointer});
 }
 
+void request_fail_reason(struct request *request, enum error_code code, const char *reason)
+{
+    problem_answer(request, (struct problem){.code = code, .detail = reason, .reason = reason});
+}
+
 void request_fail_large(struct request *request, const char *detail, gint64 limit)
 {
     problem_answer(request,
@@ -228,6 +233,8 @@ void problem_write(struct buffer *buf, const struct problem *problem)
         json_member_string(&json, "detail", problem->detail);
     if (problem->request_id)
         json_member_string(&json, "request_id", problem->request_id);
+    if (problem->reason && !opaque)
+        json_member_string(&json, "error_reason", problem->reason);
     if (problem->limit > 0)
         json_member_integer(&json, "limit", problem->limit);
     if (problem->supported)

@@ -159,6 +159,8 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
 void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
+/* With a word for programs that says which conflict it is (error_reason). */
+void request_fail_reason(struct request *request, enum error_code code, const char *reason);
 
 /* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The
  * request still has to be answered. */
@@ -192,6 +194,7 @@ bool request_admit(struct request *request);
 struct problem {
     enum error_code code;
     const char *detail, *pointer, *request_id;
+    const char *reason;           /* error_reason of calls: busy, offline */
     gint64 limit;                 /* what would not have been too large, in bytes */
     const char *const *supported; /* what would be read instead; ended by NULL */
 };

@@ -27,10 +27,11 @@ static const struct row {
 #undef TRESTLE_FRAME
 };
 
+#define EVENT_CURSOR(flags)                                                                        \
+    ((flags)&EVENT_PASSING ? SCHEMA_MAYBE : ((flags)&EVENT_LOGGED ? SCHEMA_ALWAYS : SCHEMA_NEVER))
 static const struct schema_frame frames[] = {
 #define TRESTLE_EVENT(symbol, name, payload, flags, summary)                                       \
-    {name, payload, SCHEMA_NEVER, (flags)&EVENT_LOGGED ? SCHEMA_ALWAYS : SCHEMA_NEVER,             \
-     true, summary},
+    {name, payload, SCHEMA_NEVER, EVENT_CURSOR(flags), true, summary},
 #include "bridge/core/event.def"
 #undef TRESTLE_EVENT
 #define TRESTLE_SCHEMA(name, summary)
@@ -358,6 +359,9 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
                       "maxLength", 255, "required", "user_id", "additionalProperties", 0);
         set_bounds(schema, field, "minItems", "maxItems");
         break;
+    case FIELD_JSON:
+        schema = json_object();
+        break;
     case FIELD_USER:
         schema = json_pack("{s:[s,s], s:i, s:I}", "type", "string", "integer", "minimum", 1,
                            "maximum", (json_int_t)G_MAXINT64);
@@ -369,7 +373,9 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
                             field->type == FIELD_INTEGER
                                 ? json_integer(g_ascii_strtoll(field->fallback, NULL, 10))
                                 : json_string(field->fallback));
-    return null_is_absent && !(field->flags & FIELD_REQUIRED) ? or_null(schema) : schema;
+    bool may_be_null =
+        null_is_absent && !(field->flags & FIELD_REQUIRED) && field->type != FIELD_JSON;
+    return may_be_null ? or_null(schema) : schema;
 }
 
 /* Exactly one of the fields with FIELD_ONE_OF; null is absent. NULL: there are none. */

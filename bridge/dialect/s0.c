@@ -13,7 +13,12 @@
 
 static const char *type_name(enum event_type type)
 {
-    return type == EVENT_MESSAGE_NEW ? "message" : event_type_name(type);
+    static const char *const names[EVENT_TYPE_MAX] = {
+        [EVENT_MESSAGE_NEW] = "message",         [EVENT_CALL_RINGING] = "call_request",
+        [EVENT_CALL_ANSWERED] = "call_response", [EVENT_CALL_DECLINED] = "call_response",
+        [EVENT_CALL_SIGNAL] = "signal", /* its frames say which */
+    };
+    return names[type] ? names[type] : event_type_name(type);
 }
 
 /* Members under the names that these clients read, beside the native ones. They take last_seen_at
@@ -30,6 +35,66 @@ static void add_members(const struct event *event, json_t *payload)
         json_object_set_new(payload, "updated_at", json_string(event->stamp));
     }
 }
+
+/* ---- Calls: call_request { call_id, from, call_type }, call_response { call_id, accepted }, and bare
+ * frames offer, answer, ice-candidate -----------------------------------------------------------
+ */
+
+static void add_call_members(const struct event *event, json_t *payload)
+{
+    const json_t *call = json_object_get(payload, "call");
+    json_t *from = json_object_get(json_object_get(call, "caller"), "id");
+    json_t *to = json_object_get(json_object_get(call, "callee"), "id");
+    if (from && to) {
+        json_object_set(payload, "from", from);
+        json_object_set(payload, "to", to);
+    }
+    if (event->type != EVENT_CALL_RINGING)
+        json_object_set_new(payload, "accepted", json_boolean(event->type == EVENT_CALL_ANSWERED));
+}
+
+static void add_signal(json_t *frame, const char *name, json_t *payload)
+{
+    json_t *data = json_object_get(payload, "data");
+    json_t *sdp = json_object_get(data, "sdp");
+    json_object_set_new(frame, "type", json_string(name));
+    json_object_set(frame, "from_user_id", json_object_get(payload, "user_id"));
+    json_object_set(frame, "to_user_id", json_object_get(payload, "to_user_id"));
+    json_object_set(frame, "call_id", json_object_get(payload, "call_id"));
+    if (sdp) {
+        json_object_set(frame, "sdp", sdp);
+    } else if (data) {
+        char *text = json_dumps(data, JSON_COMPACT);
+        json_object_set_new(frame, "ice_candidate", json_string(text));
+        free(text);
+    }
+}
+
+/* A restart is an offer like others. */
+static bool write_signal(struct buffer *out, const struct event *event)
+{
+    json_t *payload = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
+    const char *type = json_string_value(json_object_get(payload, "type"));
+    const char *name = g_strcmp0(type, "ice_candidate") == 0 ? "ice-candidate"
+                       : g_strcmp0(type, "ice_restart") == 0 ? "offer"
+                                                             : type;
+    json_t *frame = json_object();
+    if (name && json_is_object(json_object_get(payload, "data"))) {
+        add_signal(frame, name, payload);
+        json_t *inner = json_copy(frame);
+        json_object_del(inner, "type");
+        json_object_set_new(frame, "payload", inner);
+    }
+    char *text = json_object_size(frame) > 0 ? json_dumps(frame, JSON_COMPACT) : NULL;
+    if (text)
+        buffer_append_string(out, text);
+    json_decref(frame);
+    json_decref(payload);
+    free(text);
+    return text != NULL;
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
 
 /* Its clients know conversations of two. */
 static bool is_of_many(const struct event *event)
@@ -49,7 +114,11 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
     const char *type = type_name(event->type);
     if (is_of_many(event))
         return false;
-    if (event->type != EVENT_TYPING && event->type != EVENT_PRESENCE) {
+    if (event->type == EVENT_CALL_SIGNAL)
+        return write_signal(out, event);
+    bool is_call = event->type == EVENT_CALL_RINGING || event->type == EVENT_CALL_ANSWERED ||
+                   event->type == EVENT_CALL_DECLINED;
+    if (event->type != EVENT_TYPING && event->type != EVENT_PRESENCE && !is_call) {
         dialect_write_envelope(out, type, event, cursor, event->payload);
         return true;
     }
@@ -58,7 +127,7 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
         json_decref(payload);
         return false;
     }
-    add_members(event, payload);
+    (is_call ? add_call_members : add_members)(event, payload);
     char *text = json_dumps(payload, JSON_COMPACT);
     json_decref(payload);
     if (!text)

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
+  bridge/feature/call.c \
   bridge/feature/capabilities.c \
   bridge/feature/roster.c \
   bridge/feature/conversation.c \

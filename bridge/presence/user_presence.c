@@ -178,6 +178,16 @@ static void user_presence_reload(struct core *core, const struct uuid *user)
         partners_want(user_presences_of(core), user, RELOAD_DELAY);
 }
 
+void user_presence_set_in_call(struct core *core, const struct uuid *user, bool in_call)
+{
+    struct user_presences *presences = user_presences_of(core);
+    struct user_presence *presence = presences ? user_presence_find(presences, user) : NULL;
+    if (!presence || in_call == (presence->chosen == STATUS_IN_CALL))
+        return;
+    user_presence_choose(presence, in_call ? STATUS_IN_CALL : STATUS_ONLINE, false);
+    user_presence_refresh(presences, presence);
+}
+
 /* USER has blocked somebody, or changed a setting. Among several instances USER's sockets, and
  * those of whoever becomes a partner, may be anywhere. */
 static void on_related(struct core *core, const struct uuid *user)

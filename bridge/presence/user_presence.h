@@ -18,6 +18,9 @@ struct user_presences *user_presences_of(const struct core *core);
 /* ACCOUNT came online, or went offline. */
 void user_presence_changed(struct core *core, struct account *account);
 
+/* USER takes part in a call, or not any more. */
+void user_presence_set_in_call(struct core *core, const struct uuid *user, bool in_call);
+
 /* Fills in what ACCOUNT says of itself: away, in a call, idle. */
 void user_presence_dress(const struct core *core, const struct account *account,
                          struct presence_stanza *stanza);

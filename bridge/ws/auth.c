@@ -45,8 +45,7 @@ static void send_hello(struct ws_socket *socket, const struct account *user, con
     const struct core *core = socket->server->core;
     char session[UUID_TEXT_SIZE];
     char cursor[CURSOR_TEXT_SIZE];
-    uuid_generate(&socket->session);
-    uuid_format(&socket->session, session);
+    uuid_format(&socket->subscriber.session, session);
     gint64 from;
     if (!resuming || !cursor_accept(resuming, core->epoch, core->past, &from))
         from = socket->position;

@@ -594,6 +594,7 @@ void socket_open(struct ws_socket *socket, struct account *account, const struct
     socket->state = SOCKET_OPEN;
     socket_count(socket, false);
     socket->subscriber.grant = *grant;
+    uuid_generate(&socket->subscriber.session);
     socket->position = socket->live_from = event_position(core, account);
     socket->subscribed = true;
     subscriber_add(core, &socket->subscriber, account);

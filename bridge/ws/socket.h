@@ -79,7 +79,6 @@ struct ws_socket {
     gint64 live_from;      /* events above it that were sent came live, not by a replay */
     gint64 floor;          /* events up to here are not to be delivered (any more) */
     gint64 control_second; /* the second that control_count counts in */
-    struct uuid session;
     int references;
     uint32_t interest; /* of the watch */
     enum socket_state state;

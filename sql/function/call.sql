@@ -303,7 +303,7 @@ BEGIN
 END $$;
 
 -- Writes the step that the daemon has decided on: { id, version (of the row it knew), status, reason, live,
--- seconds (of the timer), event, actor, event_reason, participant { user_id, muted … } }. p_user, if any, has
+-- seconds (of the timer; NULL: the one that runs goes on), event, actor, event_reason, participant { user_id, muted … } }. p_user, if any, has
 -- to take part.
 --   outcome: 0, 2 no such call, 3 the row is another one by now
 -- result: { call, row }, as it is now
@@ -329,7 +329,7 @@ BEGIN
   c.version := c.version + 1;
   c.status := p_arguments->>'status';
   c.live := nullif(p_arguments->'live', 'null');
-  c.due_at := stamp + make_interval(secs => (p_arguments->>'seconds')::int);
+  c.due_at := coalesce(stamp + make_interval(secs => (p_arguments->>'seconds')::int), c.due_at);
   IF c.status = 'active' THEN
     c.started_at := coalesce(c.started_at, stamp);
   ELSIF c.status <> 'ringing' THEN
@@ -443,6 +443,12 @@ BEGIN
           FROM (SELECT * FROM call_events x WHERE x.call_id = c.id ORDER BY x.n DESC LIMIT 1000) e),
         'has_more', false, 'next', NULL)::text
       FROM calls c WHERE c.id = p_call AND (p_user IS NULL OR call_is_mine(p_user, c)));
+END $$;
+
+CREATE FUNCTION call_event_audit(p_call uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN call_event_list(NULL, p_call);
 END $$;
 
 -- Adds what p_user has measured: [{ at, rtt_ms, jitter_ms, loss, bitrate }]. At most 10000 of each side are

@@ -128,19 +128,25 @@ def test_lists_are_arrays_for_who_asks(client):
     assert alice.listArray("/api/users/search?q=nobodyofthatname") == []
 
 
-def test_what_is_not_there_yet_says_so(client):
-    """Calls: refused at once, in words, and nothing else is disturbed."""
+def test_calls_go_by_its_frames(client):
+    """What such an application sends and reads; the rest is in test_calls.py."""
     alice, bob = client("alice"), client("bob")
-    for type in ("call_request", "call_response", "offer", "answer", "ice-candidate"):
-        alice.emit(type, {"from_user_id": alice.user["id"], "to_user_id": bob.user["id"], "call_id": "1", "sdp": "x"})
-        problem = alice.expect("error")["data"]["problem"]
-        assert (problem["code"], problem["detail"]) == ("unprocessable", "there is no such command")
     talk = alice.openConversation(bob.user["id"])["id"]
+    alice.sendMessage(talk, "Shall I call?")
+    bob.expect("message", content="Shall I call?")
+    alice.emit("call_request", {"from": alice.user["id"], "to": bob.user["id"], "call_type": "audio"})
+    asked = bob.expect("call_request", call_type="audio")["data"]
+    assert asked["from"] == alice.user["id"]
+    bob.emit("call_response", {"call_id": asked["call_id"], "accepted": True})
+    assert alice.expect("call_response", call_id=asked["call_id"])["data"]["accepted"] is True
+    for type in ("offer", "answer", "ice-candidate"):
+        alice.emit(type, {"from_user_id": alice.user["id"], "to_user_id": bob.user["id"], "call_id": asked["call_id"], "sdp": "x"})
+        assert alice.expect("error")["data"]["problem"]["code"] == "unprocessable"
     for type in ("call_start", "call_end"):
         alice.emit("message", {"conversation_id": talk, "content": "x", "message_type": type})
         assert alice.expect("error")["data"]["problem"]["errors"][0]["pointer"] == "/message_type"
-    alice.sendMessage(talk, "Then I write")
-    bob.expect("message", content="Then I write")
+    alice.emit("call_end", {"call_id": asked["call_id"]})
+    bob.expect("call.ended", call_id=asked["call_id"])
 
 
 def test_a_deployment_for_such_an_application_needs_no_choice(stack, client):

@@ -160,7 +160,7 @@ def calls(db):
         ("call_get", "%s, md5('v4')::uuid", (user,)), ("call_active", "%s, %s", (user, conversation)),
         ("call_list", "%s, 50, NULL", (user,)), ("call_load", "md5('v4')::uuid, NULL, NULL, NULL", ()),
         ("call_load", "NULL, 'h4@' || %s, 'r4@example.org', 's4'", (DOMAIN,)), ("call_open", "0, 20", ()),
-        ("call_event_list", "%s, md5('v4')::uuid", (user,)), ("call_report", "%s, md5('v4')::uuid", (user,)),
+        ("call_event_list", "%s, md5('v4')::uuid", (user,)), ("call_event_audit", "md5('v4')::uuid", ()), ("call_report", "%s, md5('v4')::uuid", (user,)),
         ("call_sample_add", "%s, md5('v4')::uuid, '[{\"at\": \"2026-01-01T00:00:00Z\"}]'", (user,)),
         ("reap_calls", "60, 100", ()),
         ("change_call_step", "NULL, %s", (json.dumps({"version": 1, "status": "ended", "reason": "hangup", "event": "end",

@@ -35,8 +35,10 @@ TESTS += tests/unit/describe_schema_test
 tests_unit_describe_schema_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_describe_schema_test_LDADD = libdescribe.a $(transport_test_libs)
 # bridge/call
-check_PROGRAMS += tests/unit/call_machine_test
-TESTS += tests/unit/call_machine_test
+check_PROGRAMS += tests/unit/call_machine_test tests/unit/call_signal_test
+TESTS += tests/unit/call_machine_test tests/unit/call_signal_test
+tests_unit_call_signal_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_call_signal_test_LDADD = libcall.a $(XEP_LIBS) libbase.a $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 tests_unit_call_machine_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_call_machine_test_LDADD = libcall.a libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/call_ice_test

@@ -35,14 +35,14 @@ class DialectSocket(Socket):
         """A frame as it stands: flat, or with `payload` among its members."""
         self.send_raw(json.dumps({"type": type, **({"id": id} if id else {}), **members}))
 
-    def ask(self, type, **members):
+    def ask(self, type, /, **members):
         """The answer to a frame."""
         id = uuid.uuid4().hex
         self.put(type, id, **members)
         return self.inbox.expect(f"answer to {type}", lambda f: isinstance(f, dict) and f.get("id") == id
                                  and f["type"] in ("ack", "error"))
 
-    def expect(self, type, timeout=None, **match):
+    def expect(self, type, /, timeout=None, **match):
         if not self.flat:
             return super().expect(type, timeout, **match)
         return self.inbox.expect(f"frame {type} {match or ''}", lambda f: isinstance(f, dict)

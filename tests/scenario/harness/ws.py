@@ -102,7 +102,7 @@ class Socket:
         self._described.sent(data)
         run(self._connection.send(data))
 
-    def send(self, type, id=None, **payload):
+    def send(self, type, /, id=None, **payload):
         frame = {"type": type, "payload": payload}
         if id:
             frame["id"] = id
@@ -111,19 +111,19 @@ class Socket:
     def auth(self, token, cursor=None):
         self.send("auth", token=token, **({"cursor": cursor} if cursor else {}))
 
-    def command(self, type, **payload):
+    def command(self, type, /, **payload):
         """Sends with an id and returns the payload of the `ack`, or fails with the `error`."""
         frame = self.ask(type, **payload)
         assert frame["type"] == "ack", f"{type}: {frame}"
         return frame["payload"]
 
-    def refused(self, type, **payload):
+    def refused(self, type, /, **payload):
         """Sends with an id and returns the problem of the `error`."""
         frame = self.ask(type, **payload)
         assert frame["type"] == "error", f"{type} was not refused: {frame}"
         return frame["payload"]["problem"]
 
-    def ask(self, type, **payload):
+    def ask(self, type, /, **payload):
         id = uuid.uuid4().hex
         self.send(type, id, **payload)
         return self.inbox.expect(f"answer to {type}", lambda f: isinstance(f, dict) and f.get("id") == id
@@ -152,7 +152,7 @@ class Socket:
             return told[-1:] == [status]
         wait_for(f"{user} is shown {status}", newest)
 
-    def expect(self, type, timeout=None, **match):
+    def expect(self, type, /, timeout=None, **match):
         """The next frame of this type whose payload has these values; other frames are kept."""
         return self.inbox.expect(
             f"frame {type} {match or ''}",
@@ -162,7 +162,7 @@ class Socket:
         return self.inbox.expect(f"close {code or ''}", lambda f: isinstance(f, Closed)
                                  and code in (None, f.code), timeout)
 
-    def count(self, type, **match):
+    def count(self, type, /, **match):
         """How many such frames have come so far."""
         return self.inbox.count(lambda f: isinstance(f, dict) and f["type"] == type
                                 and fits(f.get("payload", {}), match))

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What happens in a call: the machine decides, the row is written if it is still the one that was
+ * decided on, and the other side is told. Signals are told at once and written behind; what changes
+ * the state is told when it has been committed. */
+#include "config.h"
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/options.h"
+#include "bridge/call/act.h"
+#include "bridge/call/tell.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+
+struct acting {
+    struct call *call; /* reference */
+    struct call_deed deed;
+    struct call_actor actor;
+    struct call_device target;
+    json_t *signal, *state; /* references; NULL: none */
+    struct call_machine before;
+    struct call_step step;
+    bool again; /* the row was read for it */
+    bool told;
+    call_acted done;
+    void *data;
+};
+
+static const struct call_peer *call_peer;
+
+void call_set_peer(const struct call_peer *peer)
+{
+    call_peer = peer;
+}
+
+const struct call_peer *call_get_peer(void)
+{
+    return call_peer;
+}
+
+static void acting_end(struct acting *acting, const struct call_outcome *outcome)
+{
+    if (acting->done)
+        acting->done(acting->call, outcome, acting->data);
+    json_decref(acting->signal);
+    json_decref(acting->state);
+    call_unref(acting->call);
+    g_free(acting);
+}
+
+static void acting_fail(struct acting *acting, enum call_verdict verdict, enum error_code error)
+{
+    struct call_outcome outcome = {verdict, error, NULL};
+    acting_end(acting, &outcome);
+}
+
+/* ---- Telling --------------------------------------------------------------------------------- */
+
+static json_t *user_json(const struct call *call, enum call_side side)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(&call->person[side].id, text);
+    return json_string(text);
+}
+
+static json_t *signal_payload(const struct call *call, const json_t *signal, enum call_side by)
+{
+    json_t *payload = json_deep_copy(signal);
+    json_object_set_new(payload, "user_id", user_json(call, by));
+    json_object_set_new(payload, "to_user_id", user_json(call, call_other_side(by)));
+    return payload;
+}
+
+/* What the callee was to be told only after accepting. */
+static void held_release(struct call *call, const struct call_machine *before)
+{
+    size_t i;
+    json_t *signal;
+    json_t *held = call->held;
+    call->held = json_array();
+    json_array_foreach(held, i, signal)
+    {
+        const char *type = json_string_value(json_object_get(signal, "type"));
+        bool offers = g_strcmp0(type, "offer") == 0;
+        struct call_deed deed = {.event = offers ? CALL_OFFER : CALL_CANDIDATE, .signal = signal};
+        if (call->person[CALL_CALLEE].hosted)
+            call_tell(call, CALL_CALLEE, CALL_TO_DEVICE, EVENT_CALL_SIGNAL,
+                      signal_payload(call, signal, CALL_CALLER));
+        else if (call_peer && call_peer->told)
+            call_peer->told(call, &deed, before);
+    }
+    json_decref(held);
+}
+
+static void side_tell(const struct acting *acting, enum call_side side)
+{
+    struct call *call = acting->call;
+    const struct call_deed *deed = &acting->deed;
+    enum call_side by = acting->step.side;
+    if (deed->signal && by != side) {
+        call_tell(call, side, CALL_TO_DEVICE, EVENT_CALL_SIGNAL,
+                  signal_payload(call, deed->signal, by));
+    } else if (deed->event == CALL_RING) {
+        call_tell(call, side, CALL_TO_DEVICE, EVENT_CALL_REMOTE_RINGING, json_object());
+    } else if (deed->event == CALL_INFO && deed->state) {
+        json_t *payload = json_deep_copy(deed->state);
+        json_object_set_new(payload, "user_id", user_json(call, by));
+        call_tell(call, side, CALL_TO_DEVICE, EVENT_CALL_STATE, payload);
+    }
+}
+
+static void others_tell(const struct acting *acting)
+{
+    struct call *call = acting->call;
+    enum call_side side = acting->step.side;
+    if (!call->person[side].hosted)
+        return;
+    if (acting->deed.event == CALL_TRANSFER) {
+        json_t *payload = json_object();
+        char text[UUID_TEXT_SIZE];
+        uuid_format(&acting->before.party[side].device.session, text);
+        json_object_set_new(payload, "from_session",
+                            uuid_is_nil(&acting->before.party[side].device.session)
+                                ? json_null()
+                                : json_string(text));
+        call_tell(call, side, CALL_TO_NEXT, EVENT_CALL_TRANSFER, payload);
+        return;
+    }
+    bool moved = acting->before.state == CALL_ACTIVE;
+    json_t *payload =
+        json_pack("{s:s, s:s}", "status", call_state_name(call->machine.state), "reason",
+                  call_reason_name(moved ? CALL_REASON_TRANSFERRED : CALL_REASON_ELSEWHERE));
+    call_tell(call, side, CALL_TO_OTHERS, EVENT_CALL_ENDED, payload);
+}
+
+static void acting_tell(struct acting *acting)
+{
+    struct call *call = acting->call;
+    unsigned effects = acting->step.effects;
+    acting->told = true;
+    for (enum call_side side = 0; side < CALL_SIDES; side++) {
+        if (!(effects & (side == CALL_CALLER ? CALL_TELL_CALLER : CALL_TELL_CALLEE)))
+            continue;
+        if (call->person[side].hosted)
+            side_tell(acting, side);
+        else if (call_peer && call_peer->told && side != acting->step.side)
+            call_peer->told(call, &acting->deed, &acting->before);
+    }
+    if (effects & CALL_TELL_OTHERS)
+        others_tell(acting);
+    if (effects & CALL_RELEASE)
+        held_release(call, &acting->before);
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static void acting_run(struct acting *acting);
+
+static void step_written(const struct change_result *result, void *data)
+{
+    struct acting *acting = data;
+    struct call *call = acting->call;
+    const json_t *row = json_object_get(result->json, "row");
+    call->writing--;
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT) {
+        call_forget(call);
+        struct call *now = call_learn(call->core, row);
+        if (now && !acting->told && !acting->again) { /* somebody else was faster: ask again */
+            acting->call = call_ref(now);
+            call_unref(call);
+            acting->again = true;
+            acting_run(acting);
+            return;
+        }
+        acting_fail(acting, acting->told ? CALL_DONE : CALL_CONFLICT, ERROR_NONE);
+        return;
+    }
+    if (!change_succeeded(result)) {
+        call_forget(call);
+        acting_fail(acting, CALL_STRANGER,
+                    result->error == ERROR_NONE ? ERROR_NOT_FOUND : result->error);
+        return;
+    }
+    call_publish(call->core, row);
+    call_settle(call);
+    if (!acting->told)
+        acting_tell(acting);
+    struct call_outcome outcome = {CALL_DONE, ERROR_NONE, json_object_get(result->json, "call")};
+    acting_end(acting, &outcome);
+}
+
+static void arguments_set(json_t *arguments, const struct acting *acting)
+{
+    const struct call *call = acting->call;
+    const struct call_deed *deed = &acting->deed;
+    char actor[UUID_TEXT_SIZE];
+    if (deed->actor) {
+        uuid_format(&deed->actor->user, actor);
+        json_object_set_new(arguments, "actor", json_string(actor));
+    }
+    if (deed->event != CALL_INFO)
+        json_object_set_new(arguments, "event", json_string(call_event_name(deed->event)));
+    if (call->machine.reason != CALL_REASON_NONE) {
+        json_t *reason = json_string(call_reason_name(call->machine.reason));
+        json_object_set_new(arguments, "reason", reason);
+        json_object_set(arguments, "event_reason", reason);
+    }
+    if (deed->state && deed->actor) {
+        json_t *participant = json_deep_copy(deed->state);
+        json_object_set_new(participant, "user_id", json_string(actor));
+        json_object_set_new(arguments, "participant", participant);
+    }
+}
+
+/* The timer that runs now, if it is another one than before. */
+static void timer_set(json_t *arguments, const struct acting *acting)
+{
+    struct call *call = acting->call;
+    const struct options *options = call->core->options;
+    enum call_timer timer = call_timer_of(&call->machine);
+    if (timer == CALL_TIMER_NONE || timer == call_timer_of(&acting->before))
+        return;
+    unsigned seconds = call_timer_seconds(timer, (unsigned)options->calls_ring_timeout,
+                                          (unsigned)options->calls_connect_timeout);
+    call->due = clock_wall() + seconds * G_USEC_PER_SEC;
+    json_object_set_new(arguments, "seconds", json_integer(seconds));
+}
+
+static void acting_write(struct acting *acting)
+{
+    struct call *call = acting->call;
+    const struct call_deed *deed = &acting->deed;
+    bool asks =
+        deed->actor && acting->step.side != CALL_NOBODY && call->person[acting->step.side].hosted;
+    json_t *arguments = json_pack("{s:s, s:i, s:s}", "id", call->id_text, "version", call->version,
+                                  "status", call_state_name(call->machine.state));
+    if (!call_is_final(call->machine.state))
+        json_object_set_new(arguments, "live", call_live_json(call));
+    arguments_set(arguments, acting);
+    timer_set(arguments, acting);
+    call->version++;
+    call->writing++;
+    call->ours = true;
+    change_submit(call->core, "call_step", asks ? &deed->actor->user : NULL, arguments,
+                  step_written, acting);
+}
+
+/* ---- Deciding -------------------------------------------------------------------------------- */
+
+static bool is_written(const struct acting *acting)
+{
+    enum call_event event = acting->deed.event;
+    if (event == CALL_INFO)
+        return acting->deed.signal == NULL;
+    return event != CALL_RING && (event != CALL_CANDIDATE || (acting->step.effects & CALL_HOLD));
+}
+
+/* Whether the other side need not wait for the commit. */
+static bool is_told_at_once(enum call_event event)
+{
+    return event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
+           event == CALL_RESTART || event == CALL_INFO || event == CALL_RING ||
+           event == CALL_TRANSFER;
+}
+
+static bool candidate_is_one_too_many(struct call *call, enum call_side side)
+{
+    gint64 now = clock_monotonic();
+    if (now - call->minute >= 60 * G_USEC_PER_SEC) {
+        call->minute = now;
+        call->candidates[CALL_CALLER] = call->candidates[CALL_CALLEE] = 0;
+    }
+    return ++call->candidates[side] > CALL_CANDIDATES_MAX;
+}
+
+/* An offer comes before the candidates, and a new one takes the place of the old. */
+static void signal_hold(struct call *call, enum call_event event, json_t *signal)
+{
+    if (event == CALL_OFFER) {
+        const json_t *first = json_array_get(call->held, 0);
+        const char *type = json_string_value(json_object_get(first, "type"));
+        if (g_strcmp0(type, "offer") == 0)
+            json_array_clear(call->held);
+        json_array_insert(call->held, 0, signal);
+    } else if (json_array_size(call->held) < CALL_SIGNALS_MAX) {
+        json_array_append(call->held, signal);
+    }
+}
+
+static void call_reread(struct call *call, enum error_code error, void *data)
+{
+    struct acting *acting = data;
+    if (!call) {
+        acting_fail(acting, CALL_STRANGER, error);
+        return;
+    }
+    call_unref(acting->call);
+    acting->call = call_ref(call);
+    acting_run(acting);
+}
+
+/* What other instances have done with the call may not be known here. */
+static bool may_be_outdated(const struct acting *acting)
+{
+    const struct call *call = acting->call;
+    return !acting->again && bus_instance(call->core) && call->writing == 0;
+}
+
+static void machine_note(struct acting *acting)
+{
+    struct call *call = acting->call;
+    const char *connection = json_string_value(json_object_get(acting->state, "connection"));
+    if (acting->deed.event == CALL_TRANSFER)
+        call->machine.next = acting->target;
+    if (connection)
+        call->machine.connecting = g_str_equal(connection, "connecting");
+    if (acting->step.effects & CALL_HOLD)
+        signal_hold(call, acting->deed.event, acting->signal);
+}
+
+static void acting_run(struct acting *acting)
+{
+    struct call *call = acting->call;
+    const struct call_deed *deed = &acting->deed;
+    struct call_machine machine = acting->before = call->machine;
+    acting->step = call_machine_step(&machine, deed->actor, deed->event, deed->reason);
+    enum call_verdict verdict = acting->step.verdict;
+    if ((verdict == CALL_CONFLICT || verdict == CALL_FORBIDDEN) && may_be_outdated(acting)) {
+        acting->again = true;
+        call_read(call->core, &(struct call_name){.id = &call->id}, call_reread, acting);
+        return;
+    }
+    if (verdict != CALL_DONE) {
+        acting_fail(acting, verdict, ERROR_NONE);
+        return;
+    }
+    if (deed->event == CALL_CANDIDATE && candidate_is_one_too_many(call, acting->step.side)) {
+        acting_fail(acting, verdict, ERROR_RATE_LIMITED);
+        return;
+    }
+    call->machine = machine;
+    machine_note(acting);
+    if (is_told_at_once(deed->event))
+        acting_tell(acting);
+    if (is_written(acting))
+        acting_write(acting);
+    else
+        acting_fail(acting, CALL_DONE, ERROR_NONE);
+}
+
+void call_act(struct call *call, const struct call_deed *deed, call_acted done, void *data)
+{
+    struct acting *acting = g_new0(struct acting, 1);
+    acting->call = call_ref(call);
+    acting->deed = *deed;
+    if (deed->actor) {
+        acting->actor = *deed->actor;
+        acting->deed.actor = &acting->actor;
+    }
+    if (deed->target)
+        acting->target = *deed->target;
+    acting->deed.target = NULL;
+    /* Only read; the casts are for jansson. */
+    acting->signal = json_incref((json_t *)(guintptr)deed->signal);
+    acting->state = json_incref((json_t *)(guintptr)deed->state);
+    acting->done = done;
+    acting->data = data;
+    acting_run(acting);
+}
+
+void call_note(struct call *call, const struct call_machine *before)
+{
+    struct acting *acting = g_new0(struct acting, 1);
+    acting->call = call_ref(call);
+    acting->deed.event = CALL_INFO;
+    acting->before = *before;
+    acting->step.side = CALL_NOBODY;
+    acting->told = true;
+    acting_write(acting);
+}
+
+struct call *call_began(struct core *core, const json_t *row)
+{
+    struct call *call = call_learn(core, row);
+    call_publish(core, row);
+    if (!call || call_is_final(call->machine.state))
+        return NULL;
+    call->ours = true;
+    return call;
+}

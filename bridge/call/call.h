@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls that are not over, in memory: as their rows say (sql/function/call.sql), or a step ahead of
+ * them while that is being written. Each instance knows the calls it has had to do with, and what
+ * the others tell on the bus; the rows decide. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/base/error.h"
+#include "bridge/call/machine.h"
+
+struct core;
+
+#define CALLS_MAX 20000        /* in memory */
+#define CALL_SIGNALS_MAX 128   /* kept for somebody who is not there, or has not accepted */
+#define CALL_CANDIDATES_MAX 64 /* of one side, per minute */
+
+struct call_person {
+    struct uuid id;
+    char *jid;   /* bare */
+    bool hosted; /* else on XMPP */
+};
+
+struct call {
+    int references;
+    struct core *core;
+    struct uuid id, conversation;
+    char id_text[UUID_TEXT_SIZE];
+    char *sid;
+    bool video;
+    bool silent; /* the callee is not told before it is over */
+    bool listed; /* is in the table: not over, as far as is known here */
+    bool ours;   /* this process has made the last step, and watches the timer */
+    int version; /* of the row, once all that is under way is written */
+    unsigned writing;
+    gint64 due; /* wall clock: when the timer is over */
+    struct call_person person[CALL_SIDES];
+    struct call_machine machine;
+    json_t *held;    /* array of signals { type, data }: the caller's, for the callee to accept */
+    json_t *session; /* object: what the XMPP side needs to go on; see jingle.h */
+    GQueue waiting[CALL_SIDES];      /* struct event *: for a side whose device is away; at most
+                                      * CALL_SIGNALS_MAX */
+    unsigned candidates[CALL_SIDES]; /* in the minute that began at `minute` */
+    gint64 minute;                   /* clock_monotonic */
+};
+
+typedef struct call trestle_call;
+struct call *call_ref(struct call *call);
+void call_unref(struct call *call); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_call, call_unref)
+
+void calls_start(struct core *core);
+void calls_stop(struct core *core);
+
+/* The call that ROW (of call_row() in SQL) is about, as it says unless a later version is known;
+ * borrowed, valid until the loop turns. NULL: no row, or no room. */
+struct call *call_learn(struct core *core, const json_t *row);
+/* What is known of it here may be untrue: the next one who asks reads the row. */
+void call_forget(struct call *call);
+/* Out of the table, if it is over. */
+void call_settle(struct call *call);
+
+/* Tells the other instances ROW. */
+void call_publish(struct core *core, const json_t *row);
+
+struct call *call_peek(const struct uuid *id); /* in memory; NULL: perhaps a row */
+/* The call that USER takes part in; of those in memory. */
+struct call *call_of_user(const struct uuid *user);
+void call_each(void (*each)(struct call *call, void *data), void *data);
+
+/* What has to be remembered besides the row's columns; a new reference. */
+json_t *call_live_json(const struct call *call);
+/* The same of a call that CALLER begins. */
+json_t *call_live_new(const struct call_device *caller);
+
+/* Which call is meant: by id, or as a session that LOCAL and PEER (bare JIDs) have. */
+struct call_name {
+    const struct uuid *id;
+    const char *local, *peer, *sid;
+};
+
+/* CALL is borrowed, NULL when there is none (ERROR_NOT_FOUND) or it cannot be known; it may be over
+ * then, and is not in the table. Called exactly once, now or later. */
+typedef void (*call_found)(struct call *call, enum error_code error, void *data);
+void call_find(struct core *core, const struct call_name *name, call_found found, void *data);
+/* Likewise, from the row in any case. */
+void call_read(struct core *core, const struct call_name *name, call_found found, void *data);

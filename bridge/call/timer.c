@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Timers of calls, and sockets that come and go. The instance that made the last step of a call
+ * watches its timer; the others do so a little later, in case it is gone. A step that two make is
+ * written once. */
+#include "config.h"
+
+#include "bridge/account/account.h"
+#include "bridge/account/subscriber.h"
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/call/act.h"
+#include "bridge/call/tell.h"
+#include "bridge/call/timer.h"
+#include "bridge/cluster/bus.h"
+#include "bridge/cluster/elsewhere.h"
+#include "bridge/core/core.h"
+#include "bridge/loop/loop.h"
+
+#define TICK_SECONDS 1
+#define LATER (3 * G_USEC_PER_SEC) /* for calls that another instance watches */
+
+static struct {
+    struct core *core;
+    guint timer;
+    bool read; /* the calls that were open when this process started */
+    bool reading;
+} watchman;
+
+/* ---- Lost and found -------------------------------------------------------------------------- */
+
+static enum call_side side_of_user(const struct call *call, const struct uuid *user)
+{
+    enum call_side side = call_side_of(&call->machine, user);
+    return side != CALL_NOBODY && call->person[side].hosted ? side : CALL_NOBODY;
+}
+
+static void device_set(struct call *call, enum call_side side, bool lost,
+                       const struct call_device *device)
+{
+    struct call_machine before = call->machine;
+    if (device)
+        call->machine.party[side].device = *device;
+    call->machine.party[side].lost = lost;
+    call_note(call, &before);
+}
+
+static void side_lose(struct call *call, enum call_side side)
+{
+    const struct call_party *party = &call->machine.party[side];
+    if (call->machine.state == CALL_ACTIVE && !party->lost && !uuid_is_nil(&party->device.session))
+        device_set(call, side, true, NULL);
+}
+
+/* Whether a socket of ACCOUNT here, other than BUT, can go on with the call. */
+static bool device_is_here(const struct call *call, enum call_side side,
+                           const struct account *account, const struct subscriber *but)
+{
+    for (guint i = 0; account && account->subscribers && i < account->subscribers->len; i++) {
+        const struct subscriber *subscriber = account->subscribers->pdata[i];
+        struct call_device device = {subscriber->session, subscriber->grant.credential};
+        if (subscriber != but && call_device_matches(&call->machine.party[side], &device))
+            return true;
+    }
+    return false;
+}
+
+/* The call is bound to the newest socket with the credential of the lost one. */
+static void side_find(struct call *call, enum call_side side, const struct account *account)
+{
+    const struct call_party *party = &call->machine.party[side];
+    for (guint i = account->subscribers ? account->subscribers->len : 0; party->lost && i-- > 0;) {
+        const struct subscriber *subscriber = account->subscribers->pdata[i];
+        struct call_device device = {subscriber->session, subscriber->grant.credential};
+        if (call_device_matches(party, &device) && !uuid_is_nil(&device.session))
+            device_set(call, side, false, &device);
+    }
+}
+
+/* The socket has been greeted by now. */
+static void socket_came(void *data)
+{
+    g_autoptr(trestle_account) account = data;
+    struct call *call = call_of_user(&account->id);
+    enum call_side side = call ? side_of_user(call, &account->id) : CALL_NOBODY;
+    if (side == CALL_NOBODY || call->machine.state != CALL_ACTIVE)
+        return;
+    side_find(call, side, account);
+    call_tell_waiting(call, side);
+}
+
+void call_subscriber_changed(struct core *core, struct subscriber *subscriber,
+                             struct account *account, bool added)
+{
+    (void)core;
+    struct call *call = call_of_user(&account->id);
+    enum call_side side = call ? side_of_user(call, &account->id) : CALL_NOBODY;
+    if (side == CALL_NOBODY)
+        return;
+    struct call_device device = {subscriber->session, subscriber->grant.credential};
+    if (added)
+        loop_defer(socket_came, account_ref(account));
+    else if (!uuid_is_nil(&device.session) &&
+             uuid_equal(&device.session, &call->machine.party[side].device.session))
+        side_lose(call, side);
+}
+
+/* USER's sockets are gone from the other instances: with the socket of the call, unless it is here.
+ */
+static void gone_elsewhere(struct core *core, const struct uuid *user, bool online, void *data)
+{
+    (void)data;
+    struct call *call = call_of_user(user);
+    enum call_side side = call ? side_of_user(call, user) : CALL_NOBODY;
+    if (side == CALL_NOBODY)
+        return;
+    if (online)
+        call_tell_waiting(call, side);
+    else if (!device_is_here(call, side, account_find(core->accounts, user), NULL))
+        side_lose(call, side);
+}
+
+/* ---- Timers ---------------------------------------------------------------------------------- */
+
+static void call_check(struct call *call, void *data)
+{
+    gint64 now = *(const gint64 *)data;
+    static const struct call_deed timeout = {.event = CALL_TIMEOUT};
+    if (call->listed && call->writing == 0 && call->due > 0 &&
+        now >= call->due + (call->ours ? 0 : LATER))
+        call_act(call, &timeout, NULL, NULL);
+}
+
+/* Whoever took part by a socket of the process before this one has to come back. */
+static void side_check(struct call *call, enum call_side side)
+{
+    const struct core *core = call->core;
+    const struct uuid *user = &call->person[side].id;
+    if (call->person[side].hosted && !elsewhere_is_online(core, user) &&
+        !device_is_here(call, side, account_find(core->accounts, user), NULL))
+        side_lose(call, side);
+}
+
+void call_check_sides(struct call *call)
+{
+    for (enum call_side side = 0; side < CALL_SIDES; side++)
+        side_check(call, side);
+}
+
+static void open_read(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)data;
+    watchman.reading = false;
+    if (error != ERROR_NONE)
+        return; /* the tick asks again */
+    watchman.read = true;
+    for (int i = 0; i < rows_count(rows); i++) {
+        json_t *row = json_loads(rows_text(rows, i, CALL_OPEN_CALL), 0, NULL);
+        struct call *call = call_learn(watchman.core, row);
+        if (call)
+            call_check_sides(call);
+        json_decref(row);
+    }
+    if (rows_count(rows) > 0)
+        log_info(AREA_CORE, "calls-open", "count=%d", rows_count(rows));
+}
+
+static gboolean on_tick(gpointer data)
+{
+    (void)data;
+    gint64 now = clock_wall();
+    if (!watchman.read && !watchman.reading && archive_is_up(watchman.core->archive)) {
+        watchman.reading = true;
+        archive_query(watchman.core->archive, QUERY_CALL_OPEN,
+                      (const char *[]){NULL, G_STRINGIFY(20000)}, open_read, NULL);
+        G_STATIC_ASSERT(CALLS_MAX == 20000);
+    }
+    call_each(call_check, &now);
+    return G_SOURCE_CONTINUE;
+}
+
+void call_clock_start(struct core *core)
+{
+    watchman.core = core;
+    watchman.read = watchman.reading = false;
+    watchman.timer = g_timeout_add_seconds(TICK_SECONDS, on_tick, NULL);
+    elsewhere_watch(core, gone_elsewhere, NULL);
+}
+
+void call_clock_stop(void)
+{
+    g_source_remove(watchman.timer);
+    watchman.timer = 0;
+}
