@@ -458,6 +458,8 @@ def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
     alice.send(talk, "goes on")
     bob.expect_message("goes on", timeout=20)
     assert cluster.wait_holder(stack, [new]) == new
+    wait_for("the link of rooms", lambda: cluster.metric(stack, new, "trestle_rooms_link_up") == 1)
+    bob.ping(stack.rooms_domain)
     wait_for("the old one has ended", lambda: f"bridge.{old}" in stack.dead())
 
 

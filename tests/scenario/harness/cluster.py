@@ -49,11 +49,12 @@ def wait_holder(stack, among=None):
 
 
 def is_whole(stack):
-    """Every instance is ready, connected to Redis, and knows all the others."""
+    """Every instance is ready, connected to Redis, and knows all the others and the link of rooms."""
     others = len(stack.info["instances"]) - 1
     for n in instances(stack):
         ready = admin(stack, n, "/readyz")
-        if not ready or ready.status != 200 or ready.json["parts"].get("cluster") != "up":
+        if not ready or ready.status != 200 or {ready.json["parts"].get(part)
+                                                for part in ("cluster", "rooms_link")} != {"up"}:
             return False
         if metric(stack, n, "trestle_bus_instances") != others:
             return False
