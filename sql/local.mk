@@ -35,8 +35,10 @@ SQL_MIGRATIONS = \
   sql/migration/0019_log_epochs.sql \
   sql/migration/0020_many.sql \
   sql/migration/0022_outgoing.sql \
+  sql/migration/0023_views.sql \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql
+SQL_TYPES = sql/type/view.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
   sql/function/call.sql \
@@ -66,9 +68,9 @@ SQL_FUNCTIONS = \
   sql/function/text.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
-EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
-BUILT_SOURCES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
-CLEANFILES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def
+EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TYPES) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
+BUILT_SOURCES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def bridge/view/types.def
+CLEANFILES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def bridge/view/types.def
 
 bridge/archive/queries.def: $(SQL_QUERIES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
@@ -79,8 +81,11 @@ bridge/archive/columns.def: $(SQL_QUERIES) scripts/gen-sql
 bridge/archive/migrations.def: $(SQL_MIGRATIONS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql migrations $(SQL_MIGRATIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
-bridge/archive/functions.def: $(SQL_FUNCTIONS) scripts/gen-sql
-	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+bridge/view/types.def: $(SQL_TYPES) scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/view && cd $(srcdir) && $(PYTHON3) scripts/gen-sql types $(SQL_TYPES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+
+bridge/archive/functions.def: $(SQL_TYPES) $(SQL_FUNCTIONS) scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_TYPES) $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/tools.def: $(SQL_TOOLS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_TOOLS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

@@ -7,6 +7,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/base/clock.h"
+#include "bridge/view/json.h"
 
 #define ACCOUNTS_MAX 100000 /* in memory; unused ones are dropped beyond this */
 
@@ -119,13 +120,23 @@ static struct account *account_add(struct accounts *accounts, const struct uuid 
 
 #define PICTURE_PATH "/api/avatars/"
 
-static void read_photo(struct account *account)
+/* Takes over what the account shows. */
+static void learn_user(struct account *account, const struct account_row *row)
 {
-    json_t *user = account->json ? json_loads(account->json, 0, NULL) : NULL;
-    const char *url = json_string_value(json_object_get(user, "avatar_url"));
-    bool ours = url && g_str_has_prefix(url, PICTURE_PATH);
-    g_strlcpy(account->photo, ours ? url + strlen(PICTURE_PATH) : "", sizeof account->photo);
-    json_decref(user);
+    g_auto(view_memory) memory = {0};
+    json_t *facts = row->facts ? json_loads(row->facts, 0, NULL) : NULL;
+    const struct user_view *user = view_from_json(&view_of_user_view, facts, &memory);
+    const char *json = user ? view_written(view_schema_find("User"), user, &memory) : NULL;
+    if (user && g_strcmp0(account->json, json) != 0) {
+        g_free(account->json);
+        account->json = g_strdup(json);
+        g_free(account->name);
+        account->name = g_strdup(row->name);
+        bool ours = user->avatar_url && g_str_has_prefix(user->avatar_url, PICTURE_PATH);
+        g_strlcpy(account->photo, ours ? user->avatar_url + strlen(PICTURE_PATH) : "",
+                  sizeof account->photo);
+    }
+    json_decref(facts);
 }
 
 struct account *account_learn(struct accounts *accounts, const struct account_row *row)
@@ -133,13 +144,7 @@ struct account *account_learn(struct accounts *accounts, const struct account_ro
     struct account *account = account_find(accounts, &row->id);
     if (!account)
         account = account_add(accounts, &row->id, row->jid);
-    if (g_strcmp0(account->json, row->json) != 0) {
-        g_free(account->json);
-        account->json = g_strdup(row->json);
-        g_free(account->name);
-        account->name = g_strdup(row->name);
-        read_photo(account);
-    }
+    learn_user(account, row);
     account->hosted = row->hosted;
     account->number = row->number;
     return account;

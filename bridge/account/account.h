@@ -63,8 +63,8 @@ void account_learn_own_id(struct accounts *accounts, struct account *account,
 struct account_row {
     struct uuid id;
     const char *jid;
-    const char *name; /* may be NULL */
-    const char *json; /* the User object */
+    const char *name;  /* may be NULL */
+    const char *facts; /* JSON of a value of user_view */
     gint64 number;
     bool hosted;
 };

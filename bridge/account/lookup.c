@@ -9,14 +9,14 @@
 
 /* Rows of users are alike, whichever function returns them. */
 ARCHIVE_SAME_COLUMN(USER_BY_JID_NUMBER, SESSION_FIND_NUMBER);
-ARCHIVE_SAME_COLUMN(USER_CREATE_JSON, SESSION_FIND_JSON);
+ARCHIVE_SAME_COLUMN(USER_CREATE_FACTS, SESSION_FIND_FACTS);
 ARCHIVE_SAME_COLUMN(USER_CREATE_NUMBER, SESSION_FIND_NUMBER);
 
 struct account *account_of_rows(struct accounts *accounts, const struct rows *rows)
 {
     struct account_row row = {.jid = rows_text(rows, 0, SESSION_FIND_JID),
                               .name = rows_text(rows, 0, SESSION_FIND_NAME),
-                              .json = rows_text(rows, 0, SESSION_FIND_JSON),
+                              .facts = rows_text(rows, 0, SESSION_FIND_FACTS),
                               .number = rows_integer(rows, 0, SESSION_FIND_NUMBER),
                               .hosted = true};
     if (!rows_uuid(rows, 0, SESSION_FIND_ID, &row.id))

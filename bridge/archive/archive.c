@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive_part.h"
+#include "bridge/archive/record.h"
 #include "bridge/archive/codec.h"
 #include "bridge/archive/health.h"
 #include "bridge/archive/migrate.h"
@@ -149,6 +150,12 @@ bool rows_boolean(const struct rows *rows, int row, int column)
     if (PQfformat(rows->result, column))
         return binary_boolean(rows->result, row, column);
     return *PQgetvalue(rows->result, row, column) == 't';
+}
+
+bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record)
+{
+    const struct record_part value = {rows_text(rows, row, column), rows_length(rows, row, column)};
+    return record_begin(&value, ret_record);
 }
 
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)

@@ -78,6 +78,10 @@ bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id
 /* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
 gint64 rows_time(const struct rows *rows, int row, int column);
 
+struct record; /* see record.h */
+/* The composite value in a column of archive_query_binary(); false: SQL NULL. */
+bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record);
+
 /* The parameters of a query that names them, as "name type, name type"; else "". Static text. */
 const char *query_parameters(enum query query);
 
@@ -175,15 +179,15 @@ struct message_write {
     gint64 sent_at; /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
-    GArray *members;   /* struct member, the sender too; owned */
-    bool direct;       /* a conversation of two */
-    char *remote_jid;  /* direct: of the remote member, or NULL; owned */
-    bool unaccepted;   /* the other member has not accepted the conversation: nobody else is told */
-    char *events;      /* what else this added to the log, JSON array or NULL; owned */
-    char *sender_json; /* WRITE_RECEIVE: the User object; owned */
+    GArray *members;  /* struct member, the sender too; owned */
+    bool direct;      /* a conversation of two */
+    char *remote_jid; /* direct: of the remote member, or NULL; owned */
+    bool unaccepted;  /* the other member has not accepted the conversation: nobody else is told */
+    char *events;     /* what else this added to the log, JSON array or NULL; owned */
+    GBytes *sender_facts; /* WRITE_RECEIVE: a value of user_view; owned */
     GArray *closed_to; /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL:
                           nobody; owned */
-    char *sender_shown;     /* the User object as they see it; owned */
+    GBytes *shown_facts;    /* the same of the sender as they see it; owned */
     bool outbox;            /* a copy of this message waits in the outbox */
     gint64 outbox_position; /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;           /* it brings the conversation into a member's list */

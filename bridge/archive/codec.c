@@ -95,6 +95,13 @@ void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_i
         memcpy(ret_id->bytes, PQgetvalue(result, row, column), sizeof ret_id->bytes);
 }
 
+GBytes *binary_bytes(const PGresult *result, int row, int column)
+{
+    if (PQgetisnull(result, row, column))
+        return NULL;
+    return g_bytes_new(PQgetvalue(result, row, column), (gsize)PQgetlength(result, row, column));
+}
+
 char *binary_text(const PGresult *result, int row, int column)
 {
     if (PQgetisnull(result, row, column))

@@ -29,4 +29,6 @@ void binary_uuid(const PGresult *result, int row, int column, struct uuid *ret_i
  * NULL for NULL, caller unrefs. */
 GArray *binary_uuids(const PGresult *result, int row, int column);
 GArray *binary_members(const PGresult *result, int row, int ids, int numbers);
+GBytes *binary_bytes(const PGresult *result, int row,
+                     int column);                               /* caller unrefs; NULL for NULL */
 char *binary_text(const PGresult *result, int row, int column); /* caller frees; NULL for NULL */

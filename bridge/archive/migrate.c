@@ -25,8 +25,9 @@ static const struct migration {
 #undef TRESTLE_MIGRATION
 };
 
-/* The set of functions, in one transaction. A call in one of a function that stands in a later file
- * is no error, hence the setting. What is dropped is what an earlier set has noted, nothing else.
+/* The set of functions and of the types they return, in one transaction. A call in one of a
+ * function that stands in a later file is no error, hence the setting. What is dropped is what an
+ * earlier set has noted, nothing else.
  */
 static const char functions_text[] =
     "BEGIN;\n"
@@ -35,14 +36,22 @@ static const char functions_text[] =
     "  FOR old IN SELECT unnest(signatures) FROM schema_functions LOOP\n"
     "    EXECUTE 'DROP FUNCTION IF EXISTS ' || old;\n"
     "  END LOOP;\n"
+    "  FOR old IN SELECT unnest(types) FROM schema_functions LOOP\n"
+    "    EXECUTE 'DROP TYPE IF EXISTS ' || old;\n"
+    "  END LOOP;\n"
     "END $drop$;\n"
     "DELETE FROM schema_functions;\n"
     "CREATE TEMPORARY TABLE functions_before ON COMMIT DROP AS SELECT oid FROM pg_proc;\n"
+    "CREATE TEMPORARY TABLE types_before ON COMMIT DROP AS SELECT oid FROM pg_class;\n"
 #define TRESTLE_FUNCTIONS(name, text) text
 #include "bridge/archive/functions.def"
 #undef TRESTLE_FUNCTIONS
-    "\nINSERT INTO schema_functions (digest, signatures)\n"
-    "  SELECT '" FUNCTIONS_DIGEST "', coalesce(array_agg(p.oid::regprocedure::text), '{}')\n"
+    "\nINSERT INTO schema_functions (digest, signatures, types)\n"
+    "  SELECT '" FUNCTIONS_DIGEST "', coalesce(array_agg(p.oid::regprocedure::text), '{}'),\n"
+    "         (SELECT coalesce(array_agg(c.reltype::regtype::text ORDER BY c.oid DESC), '{}')\n"
+    "            FROM pg_class c WHERE c.relkind = 'c'\n"
+    "              AND c.relnamespace = current_schema()::regnamespace\n"
+    "              AND c.oid NOT IN (SELECT oid FROM types_before))\n"
     "    FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace\n"
     "      AND p.oid NOT IN (SELECT oid FROM functions_before);\n"
     "COMMIT;";

@@ -82,7 +82,7 @@ static void decode_message(struct write *write, const PGresult *r, int row)
         return;
     as_message(write)->unanswered = binary_boolean(r, row, MESSAGE_STORE_UNANSWERED);
     as_message(write)->closed_to = binary_uuids(r, row, MESSAGE_STORE_CLOSED_TO);
-    as_message(write)->sender_shown = binary_text(r, row, MESSAGE_STORE_SHOWN);
+    as_message(write)->shown_facts = binary_bytes(r, row, MESSAGE_STORE_SHOWN);
 }
 
 static void decode_receive(struct write *write, const PGresult *r, int row)
@@ -90,7 +90,7 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
-    as_message(write)->sender_json = binary_text(r, row, MESSAGE_RECEIVE_SENDER);
+    as_message(write)->sender_facts = binary_bytes(r, row, MESSAGE_RECEIVE_SENDER);
     as_message(write)->receipt = binary_boolean(r, row, MESSAGE_RECEIVE_RECEIPT);
 }
 
@@ -247,8 +247,8 @@ void message_write_free(struct message_write *m)
     g_free(m->events);
     array_free(m->members);
     array_free(m->closed_to);
-    g_free(m->sender_json);
-    g_free(m->sender_shown);
+    g_bytes_unref(m->sender_facts);
+    g_bytes_unref(m->shown_facts);
     g_free(m);
 }
 

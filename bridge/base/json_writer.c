@@ -110,6 +110,14 @@ void json_put_boolean(struct json_writer *json, bool value)
     buffer_append_string(json->buf, value ? "true" : "false");
 }
 
+void json_put_time(struct json_writer *json, gint64 wall)
+{
+    char text[CLOCK_TIMESTAMP_SIZE];
+    if (wall)
+        clock_format(wall, text);
+    json_put_string(json, wall ? text : NULL);
+}
+
 void json_put_null(struct json_writer *json)
 {
     value_begins(json);
@@ -140,19 +148,10 @@ void json_member_boolean(struct json_writer *json, const char *key, bool value)
     json_put_boolean(json, value);
 }
 
-void json_member_uuid(struct json_writer *json, const char *key, const struct uuid *id)
-{
-    char text[UUID_TEXT_SIZE];
-    uuid_format(id, text);
-    json_member_string(json, key, text);
-}
-
 void json_member_time(struct json_writer *json, const char *key, gint64 wall)
 {
-    char text[CLOCK_TIMESTAMP_SIZE];
-    if (wall)
-        clock_format(wall, text);
-    json_member_string(json, key, wall ? text : NULL);
+    json_key(json, key);
+    json_put_time(json, wall);
 }
 
 void json_member_raw(struct json_writer *json, const char *key, const char *text)

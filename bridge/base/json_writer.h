@@ -20,12 +20,12 @@ void json_key(struct json_writer *json, const char *key);         /* KEY must ne
 void json_put_string(struct json_writer *json, const char *text); /* NULL writes null */
 void json_put_integer(struct json_writer *json, gint64 value);
 void json_put_boolean(struct json_writer *json, bool value);
+void json_put_time(struct json_writer *json, gint64 wall); /* 0: null */
 void json_put_null(struct json_writer *json);
 void json_put_raw(struct json_writer *json, const char *text, size_t length); /* ready JSON value */
 /* KEY and value in one call. */
 void json_member_string(struct json_writer *json, const char *key, const char *text);
 void json_member_integer(struct json_writer *json, const char *key, gint64 value);
 void json_member_boolean(struct json_writer *json, const char *key, bool value);
-void json_member_uuid(struct json_writer *json, const char *key, const struct uuid *id);
 void json_member_time(struct json_writer *json, const char *key, gint64 wall);     /* 0: null */
 void json_member_raw(struct json_writer *json, const char *key, const char *text); /* NULL: null */

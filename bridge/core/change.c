@@ -14,6 +14,7 @@
 #include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
+#include "bridge/view/json.h"
 
 struct changing {
     struct core *core;
@@ -43,14 +44,10 @@ static void name_message(struct event *event, const json_t *message)
 static void publish_one(struct core *core, const json_t *row, publish_event publish)
 {
     enum event_type type = event_type_from_name(json_string_value(json_object_get(row, "type")));
-    char *text = json_dumps(json_object_get(row, "payload"), JSON_COMPACT);
-    if (type == EVENT_TYPE_MAX || !text) {
-        free(text);
+    if (type == EVENT_TYPE_MAX)
         return;
-    }
-    g_auto(buffer) payload = BUFFER_INIT(strlen(text)); /* the archive has bounds of its own */
-    buffer_append_string(&payload, text);
-    free(text);
+    g_auto(buffer) payload = BUFFER_INIT(VIEW_OBJECT_MAX);
+    view_json(&payload, event_info(type)->payload, json_object_get(row, "payload"));
     g_autoptr(trestle_event) event =
         event_new(type, member_integer(row, "position"), member_integer(row, "at"), &payload);
     const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
@@ -185,9 +182,8 @@ void change_reply(struct request *request, unsigned status, const struct change_
     } else if (result->outcome > OUTCOME_REPEATED) {
         request_fail(request, codes[result->outcome], NULL);
     } else {
-        const char *text = result->text ? result->text : "{}";
-        g_auto(buffer) buf = BUFFER_INIT(strlen(text));
-        buffer_append_string(&buf, text);
+        g_auto(buffer) buf = BUFFER_INIT(VIEW_OBJECT_MAX);
+        view_json(&buf, request->operation->reply, result->json);
         request_reply(request, result->outcome == OUTCOME_DONE ? status : 200, &buf);
     }
 }
@@ -204,9 +200,7 @@ void change_reply_member(struct request *request, unsigned status,
         change_reply(request, status, result);
         return;
     }
-    char *text = json_dumps(json_object_get(result->json, member), JSON_COMPACT);
     struct change_result part = *result;
-    part.text = text;
+    part.json = json_object_get(result->json, member);
     change_reply(request, status, &part);
-    free(text);
 }

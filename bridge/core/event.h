@@ -29,7 +29,7 @@ enum event_flag {
 /* A row of event.def. */
 struct event_info {
     const char *name;    /* native: "message.new" */
-    const char *payload; /* type of describe/schema.def */
+    const char *payload; /* type of view/schema.def */
     unsigned flags;      /* enum event_flag */
     const char *summary;
 };

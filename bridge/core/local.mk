@@ -4,7 +4,6 @@ libcore_a_SOURCES = \
   bridge/core/body.c bridge/core/body.h \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/conversation.c bridge/core/conversation.h \
-  bridge/core/conversation_json.c bridge/core/conversation_json.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
   bridge/core/epoch.c bridge/core/epoch.h \
@@ -14,7 +13,6 @@ libcore_a_SOURCES = \
   bridge/core/mark.c bridge/core/mark.h \
   bridge/core/member.c bridge/core/member.h \
   bridge/core/message.c bridge/core/message.h \
-  bridge/core/message_json.c bridge/core/message_json.h \
   bridge/core/operation.c bridge/core/operation.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/outbox_lane.c bridge/core/outbox_lane.h \

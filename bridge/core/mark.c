@@ -17,6 +17,7 @@
 #include "bridge/core/part.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
+#include "bridge/view/view.h"
 
 #define EVENT_JSON_MAX 4096
 #define DELIVERY_INTERVAL 50   /* milliseconds between writes of gathered delivered marks */
@@ -30,22 +31,13 @@ static struct mark_write *as_mark(struct write *write)
 
 static void publish_mark(struct core *core, const struct mark_write *m)
 {
-    char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
-    char at[CLOCK_TIMESTAMP_SIZE];
-    uuid_format(&m->conversation, conversation);
-    uuid_format(&m->user, user);
-    uuid_format(&m->message, message);
-    clock_format(m->write.at, at);
+    const struct mark_view view = {.conversation_id = m->conversation,
+                                   .user_id = m->user,
+                                   .message_id = m->message,
+                                   .seq = m->seq,
+                                   .at = m->write.at};
     g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
-    struct json_writer json;
-    json_writer_init(&json, &payload);
-    json_begin_object(&json);
-    json_member_string(&json, "conversation_id", conversation);
-    json_member_string(&json, "user_id", user);
-    json_member_string(&json, "message_id", message);
-    json_member_integer(&json, "seq", m->seq);
-    json_member_string(&json, "at", at);
-    json_end_object(&json);
+    view_object(&payload, "Mark", &view);
     g_autoptr(trestle_event) event =
         event_new(m->read ? EVENT_MESSAGE_READ : EVENT_MESSAGE_DELIVERED, m->write.position,
                   m->write.at, &payload);
@@ -258,19 +250,12 @@ void deliveries_clear(struct core *core)
 
 static void publish_failure(struct core *core, const struct failure_write *f)
 {
-    char conversation[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
-    uuid_format(&f->conversation, conversation);
-    uuid_format(&f->message, message);
+    const struct failure_view view = {.conversation_id = f->conversation,
+                                      .message_id = f->message,
+                                      .client_id = f->client_id,
+                                      .condition = f->condition};
     g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
-    struct json_writer json;
-    json_writer_init(&json, &payload);
-    json_begin_object(&json);
-    json_member_string(&json, "conversation_id", conversation);
-    json_member_string(&json, "message_id", message);
-    json_member_string(&json, "client_id", f->client_id);
-    json_member_string(&json, "code", error_info(ERROR_XMPP_UNREACHABLE)->code);
-    json_member_string(&json, "xmpp_condition", f->condition);
-    json_end_object(&json);
+    view_object(&payload, "MessageFailure", &view);
     g_autoptr(trestle_event) event =
         event_new(EVENT_MESSAGE_FAILED, f->write.position, f->write.at, &payload);
     event->parties = (struct event_parties){.conversation = f->conversation, .message = f->message};

@@ -15,11 +15,12 @@
 #include "bridge/core/event.h"
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"
-#include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
+#include "bridge/view/message.h"
+#include "bridge/view/rows.h"
 
 #define UNIQUE_ID_MIN 8                          /* bytes; shorter ids are counted */
 #define REPETITION_PERIOD (600 * G_USEC_PER_SEC) /* as in message_receive() in sql/function */
@@ -31,19 +32,19 @@ static struct message_write *as_message(struct write *write)
 
 /* The Message object of a message that has just been stored: nobody has got to it yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
-                               const char *sender_json)
+                               const struct user_view *sender)
 {
     struct message_view view = {.id = m->id,
-                                .conversation = m->conversation,
-                                .sender = m->sender,
-                                .sender_json = sender_json,
+                                .conversation_id = m->conversation,
+                                .sender_id = m->sender,
+                                .sender = sender,
                                 .client_id = m->client_id,
                                 .body = m->body,
                                 .kind = "text",
                                 .seq = m->seq,
                                 .created_at = m->write.at,
                                 .sent_at = m->sent_at};
-    message_json_write(buf, &view);
+    message_view_write(buf, &view);
 }
 
 /* Writes { id, content, sender_id, receiver_id, created_at, is_read, client_id, uuid,
@@ -84,10 +85,11 @@ static bool is_wanted(const struct core *core, const GArray *ids)
 /* Those to whom the sender's profile is closed get another sender. */
 static void publish_closed(struct core *core, const struct message_write *m)
 {
-    if (m->unaccepted || !m->closed_to || !m->sender_shown || !is_wanted(core, m->closed_to))
+    if (m->unaccepted || !m->closed_to || !m->shown_facts || !is_wanted(core, m->closed_to))
         return;
     g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
-    write_message_json(&payload, m, m->sender_shown);
+    g_auto(view_memory) memory = {0};
+    write_message_json(&payload, m, view_from_bytes(&view_of_user_view, m->shown_facts, &memory));
     publish_to(core, m, &payload, m->closed_to);
 }
 
@@ -198,7 +200,8 @@ static void send_stored(struct sending *sending, const struct message_write *m)
 {
     struct account *account = sending->account;
     g_auto(buffer) json = BUFFER_INIT(MESSAGE_JSON_MAX);
-    write_message_json(&json, m, account->json);
+    const struct user_view sender = {.written = account->json};
+    write_message_json(&json, m, &sender);
     if (m->write.outcome == OUTCOME_DONE) {
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(sending->core, m, &json);
@@ -323,7 +326,8 @@ static void arrival_stored(struct core *core, const struct message_write *m)
 {
     if (m->write.outcome == OUTCOME_DONE) {
         g_auto(buffer) json = BUFFER_INIT(MESSAGE_JSON_MAX);
-        write_message_json(&json, m, m->sender_json);
+        g_auto(view_memory) memory = {0};
+        write_message_json(&json, m, view_from_bytes(&view_of_user_view, m->sender_facts, &memory));
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(core, m, &json);
         publish_relation(core, m);

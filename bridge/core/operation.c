@@ -14,6 +14,7 @@
 #include "bridge/core/operation.h"
 #include "bridge/core/request.h"
 #include "bridge/core/request_row.h"
+#include "bridge/view/rows.h"
 #include "xep/jid.h"
 #include "xep/name.h"
 #include "xep/time.h"
@@ -121,7 +122,7 @@ static void read_done(const struct rows *rows, enum error_code error, void *data
     struct request *request = data;
     const struct operation *operation = request->operation;
     if (!operation->write) {
-        request_reply_row(rows, error, request);
+        (view_is(operation->reply) ? request_reply_view : request_reply_row)(rows, error, request);
         return;
     }
     g_auto(buffer) json = BUFFER_INIT(READ_MAX);
@@ -151,7 +152,7 @@ static void read_run(struct request *request)
         g_free(type);
     }
     const char *const *borrowed = (const char *const *)values;
-    if (request->operation->write)
+    if (request->operation->write || view_is(request->operation->reply))
         archive_query_binary(request->core->archive, query, borrowed, read_done, request);
     else
         archive_query(request->core->archive, query, borrowed, read_done, request);

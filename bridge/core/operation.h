@@ -4,7 +4,8 @@
  *
  * A read: each parameter that the query names (:name::type, see sql/README.md) is the value of the
  * field of that name, NULL when it is absent and has no fallback, or `caller`, the id of the user
- * who asks. Each field but those with FIELD_NOT_BOUND is a parameter.
+ * who asks. Each field but those with FIELD_NOT_BOUND is a parameter. Where the reply is an OBJECT
+ * of view/schema.def, or a PAGE of one, it is written of the rows, see view_reply().
  *
  * A change: the arguments have each field that is present, under its name; `once`, where the
  * operation has OPERATION_ONCE and the request a key; and, where a field is a FIELD_JID, our own

@@ -49,7 +49,8 @@ struct operation {
     const char *command;        /* type of the WebSocket frame; NULL: none */
     const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
     /* One of three answers. A read: enum query, with parameters bound as operation.h says; WRITE
-     * makes JSON of its rows, or NULL: the answer is the text in the only row's first column. */
+     * makes JSON of its rows, or NULL: see operation.h, or else the text in the only row's first
+     * column is the answer. */
     unsigned read;
     bool (*write)(struct buffer *json, const struct request *request, const struct rows *rows);
     /* A change: its name, with arguments bound as operation.h says, MEMBER of its result to answer
@@ -64,7 +65,7 @@ struct operation {
     enum toggle toggle; /* the switch that it hangs on */
     const char *scope;  /* that a server key needs for it; NULL: "send" */
     enum limit limit;   /* which action it counts for */
-    const char *reply;  /* type of the reply, see describe/schema.def, or a media type ("image/png",
+    const char *reply;  /* type of the reply, see view/schema.def, or a media type ("image/png",
                          * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
     unsigned errors;    /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */

@@ -8,6 +8,8 @@
 #include "bridge/core/core.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/resume.h"
+#include "bridge/view/json.h"
+#include "bridge/view/rows.h"
 
 struct reading {
     struct core *core;
@@ -32,16 +34,38 @@ static void unref_event(gpointer data)
     event_unref(data);
 }
 
+/* Writes what ROW tells; false: nothing that is known here. */
+static bool payload_of_row(const struct rows *rows, int row, enum event_type type,
+                           struct buffer *payload)
+{
+    static const struct {
+        const struct view_type *view;
+        int column;
+    } facts[] = {{&view_of_message_view, EVENT_RESUME_MESSAGE},
+                 {&view_of_mark_view, EVENT_RESUME_MARK},
+                 {&view_of_failure_view, EVENT_RESUME_FAILURE}};
+    g_auto(view_memory) memory = {0};
+    const char *text = rows_text(rows, row, EVENT_RESUME_PAYLOAD);
+    json_t *told = text ? json_loads(text, 0, NULL) : NULL;
+    if (told)
+        view_json(payload, event_info(type)->payload, told);
+    json_decref(told);
+    for (size_t i = 0; !text && i < G_N_ELEMENTS(facts); i++) {
+        const void *view = view_from_row(facts[i].view, rows, row, facts[i].column, &memory);
+        if (view)
+            view_object(payload, event_info(type)->payload, view);
+    }
+    return payload->length > 0 && !payload->overflow;
+}
+
 static struct event *event_of_row(const struct rows *rows, int row)
 {
     enum event_type type = event_type_from_name(rows_text(rows, row, EVENT_RESUME_TYPE));
-    const char *payload = rows_text(rows, row, EVENT_RESUME_PAYLOAD);
-    if (type == EVENT_TYPE_MAX || !payload)
+    g_auto(buffer) payload = BUFFER_INIT(VIEW_OBJECT_MAX);
+    if (type == EVENT_TYPE_MAX || !payload_of_row(rows, row, type, &payload))
         return NULL;
-    g_auto(buffer) buf = BUFFER_INIT(rows_length(rows, row, EVENT_RESUME_PAYLOAD));
-    buffer_append_string(&buf, payload);
     struct event *event = event_new(type, rows_integer(rows, row, EVENT_RESUME_POSITION),
-                                    rows_integer(rows, row, EVENT_RESUME_AT), &buf);
+                                    rows_time(rows, row, EVENT_RESUME_AT), &payload);
     rows_uuid(rows, row, EVENT_RESUME_CONVERSATION_ID, &event->parties.conversation);
     rows_uuid(rows, row, EVENT_RESUME_MESSAGE_ID, &event->parties.message);
     rows_uuid(rows, row, EVENT_RESUME_SENDER_ID, &event->parties.actor);
@@ -135,5 +159,5 @@ void resume_page(struct core *core, struct account *account, gint64 position, gi
     g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, position);
     g_autofree char *maximum = g_strdup_printf("%" G_GINT64_FORMAT, reading->maximum);
     const char *values[] = {account->id_text, after, maximum, RESUME_BYTES};
-    archive_query(core->archive, QUERY_EVENT_RESUME, values, events_read, reading);
+    archive_query_binary(core->archive, QUERY_EVENT_RESUME, values, events_read, reading);
 }

@@ -4,5 +4,5 @@ libdescribe_a_SOURCES = \
   bridge/describe/asyncapi.c bridge/describe/asyncapi.h \
   bridge/describe/describe.c bridge/describe/describe.h \
   bridge/describe/openapi.c bridge/describe/openapi.h \
-  bridge/describe/schema.c bridge/describe/schema.h bridge/describe/schema.def
+  bridge/describe/schema.c bridge/describe/schema.h
 EXTRA_DIST += bridge/describe/README.md

@@ -17,12 +17,20 @@ static const struct row {
     const char *text; /* an object's summary, else a type */
 } rows[] = {
 #define TRESTLE_SCHEMA(name, summary) {ROW_OBJECT, name, summary},
+#define TRESTLE_OBJECT(name, view, summary) {ROW_OBJECT, name, summary},
 #define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
+#define TRESTLE_SHOWN(name, type, view, fact) {ROW_MEMBER, name, type},
+#define TRESTLE_MADE(name, type, function) {ROW_MEMBER, name, type},
+#define TRESTLE_FIXED(name, type, json) {ROW_MEMBER, name, type},
 #define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
 #define TRESTLE_FRAME(name, type, id, cursor, summary)
-#include "bridge/describe/schema.def"
+#include "bridge/view/schema.def"
 #undef TRESTLE_SCHEMA
+#undef TRESTLE_OBJECT
 #undef TRESTLE_MEMBER
+#undef TRESTLE_SHOWN
+#undef TRESTLE_MADE
+#undef TRESTLE_FIXED
 #undef TRESTLE_PAGE
 #undef TRESTLE_FRAME
 };
@@ -35,13 +43,21 @@ static const struct schema_frame frames[] = {
 #include "bridge/core/event.def"
 #undef TRESTLE_EVENT
 #define TRESTLE_SCHEMA(name, summary)
+#define TRESTLE_OBJECT(name, view, summary)
 #define TRESTLE_MEMBER(name, type)
+#define TRESTLE_SHOWN(name, type, view, fact)
+#define TRESTLE_MADE(name, type, function)
+#define TRESTLE_FIXED(name, type, json)
 #define TRESTLE_PAGE(name, type)
 #define TRESTLE_FRAME(name, type, id, cursor, summary)                                             \
     {name, type, SCHEMA_##id, SCHEMA_##cursor, false, summary},
-#include "bridge/describe/schema.def"
+#include "bridge/view/schema.def"
 #undef TRESTLE_SCHEMA
+#undef TRESTLE_OBJECT
 #undef TRESTLE_MEMBER
+#undef TRESTLE_SHOWN
+#undef TRESTLE_MADE
+#undef TRESTLE_FIXED
 #undef TRESTLE_PAGE
 #undef TRESTLE_FRAME
     {.name = NULL},

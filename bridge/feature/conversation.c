@@ -7,11 +7,11 @@
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
-#include "bridge/core/conversation_json.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
+#include "bridge/view/conversation_page.h"
 #include "xep/jid.h"
 
 /* ---- Create or get --------------------------------------------------------------------------------- */
@@ -65,8 +65,7 @@ static const struct field list_fields[] = {
 
 static bool list_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
-    conversation_page_write(json, rows, request_value(request, "after")->present,
-                            &request->account->id);
+    conversation_page_write(json, rows, request_value(request, "after")->present);
     return true;
 }
 

@@ -18,8 +18,8 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
-#include "bridge/core/message_json.h"
 #include "bridge/core/outbox.h"
+#include "bridge/view/message_page.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0184_receipts.h"
@@ -154,8 +154,7 @@ static const struct field page_fields[] = {
 static bool page_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
     const struct field_value *around = request_value(request, "around");
-    struct message_page page = {.conversation = *request_uuid(request, "conversation_id"),
-                                .viewer = request->account->id,
+    struct message_page page = {.viewer = request->account->id,
                                 .forward = request_value(request, "after")->present,
                                 .limit = (int)request_integer(request, "limit"),
                                 .around = around->uuid};

@@ -17,6 +17,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/request_row.h"
 #include "bridge/core/stanza_out.h"
+#include "bridge/view/rows.h"
 #include "xep/0030_disco.h"
 #include "xep/jid.h"
 
@@ -89,8 +90,8 @@ static void lookup_answer(struct lookup *lookup, bool domain_answers)
     struct request *request = lookup->request;
     if (domain_answers) {
         const char *values[] = {request->account->id_text, lookup->jid};
-        archive_query(request->core->archive, QUERY_USER_CANDIDATE, values, request_reply_row,
-                      request);
+        archive_query_binary(request->core->archive, QUERY_USER_CANDIDATE, values,
+                             request_reply_view, request);
     } else {
         g_auto(buffer) buf = BUFFER_INIT(ITEMS_MAX);
         buffer_append_string(&buf, lookup->items);
@@ -236,10 +237,12 @@ static void candidate_read(const struct rows *rows, enum error_code error, void 
     g_autofree char *jid = jid_prepare_bare(q);
     bool ask = jid && strchr(jid, '@') && !rows_boolean(rows, 0, USER_ADDRESSED_COMPLETE) &&
                may_be_complete(request->core, jid) && lookups.waiting;
+    g_auto(buffer) list = BUFFER_INIT(ITEMS_MAX);
+    view_reply(&list, request->operation->reply, rows);
     if (ask)
-        lookup_start(request, jid, rows_text(rows, 0, USER_ADDRESSED_ITEMS));
+        lookup_start(request, jid, list.data);
     else
-        request_reply_row(rows, error, request);
+        request_reply(request, 200, &list);
 }
 
 static void user_search(struct request *request)
@@ -253,11 +256,11 @@ static void user_search(struct request *request)
     if (!*text)
         request_fail_field(request, &empty);
     else if (address)
-        archive_query(request->core->archive, QUERY_USER_ADDRESSED, values, candidate_read,
-                      request);
+        archive_query_binary(request->core->archive, QUERY_USER_ADDRESSED, values, candidate_read,
+                             request);
     else
-        archive_query(request->core->archive, QUERY_USER_SEARCH, values, request_reply_row,
-                      request);
+        archive_query_binary(request->core->archive, QUERY_USER_SEARCH, values, request_reply_view,
+                             request);
 }
 
 static void user_search_start(struct core *core)

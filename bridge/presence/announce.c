@@ -207,7 +207,7 @@ static void stale_read(const struct rows *rows, enum error_code error, void *dat
     for (int row = 0; row < count; row++) {
         struct account_row user = {.jid = rows_text(rows, row, CONTACT_SHOWN_ONLINE_JID),
                                    .name = rows_text(rows, row, CONTACT_SHOWN_ONLINE_NAME),
-                                   .json = rows_text(rows, row, CONTACT_SHOWN_ONLINE_JSON),
+                                   .facts = rows_text(rows, row, CONTACT_SHOWN_ONLINE_FACTS),
                                    .number = rows_integer(rows, row, CONTACT_SHOWN_ONLINE_NUMBER),
                                    .hosted = true};
         if (rows_uuid(rows, row, CONTACT_SHOWN_ONLINE_ID, &user.id) &&

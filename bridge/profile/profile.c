@@ -24,7 +24,7 @@ static void profile_show(struct core *core, struct account *account, const json_
     struct account_row row = {.id = account->id,
                               .jid = account->jid,
                               .name = json_string_value(json_object_get(user, "name")),
-                              .json = text,
+                              .facts = text,
                               .hosted = true,
                               .number = account->number};
     g_autofree char *photo = g_strdup(account->photo);

@@ -23,7 +23,7 @@ struct command_builtin {
     const struct field *fields;
     const char *answers; /* types of the frames that answer it, separated by spaces */
     const char *summary;
-    const char *ack; /* type of the payload when an ack answers it (describe/schema.def); or NULL */
+    const char *ack; /* type of the payload when an ack answers it (view/schema.def); or NULL */
 };
 
 /* All of them, ended by a row without type. Static. */

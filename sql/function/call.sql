@@ -25,8 +25,8 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN jsonb_build_object(
     'id', c.id, 'conversation_id', c.conversation_id, 'message_id', c.message_id,
-    'caller', (SELECT user_text(user_shown(p_viewer, u))::jsonb FROM users u WHERE u.id = c.caller_id),
-    'callee', (SELECT user_text(user_shown(p_viewer, u))::jsonb FROM users u WHERE u.id = c.callee_id),
+    'caller', (SELECT user_json(p_viewer, u) FROM users u WHERE u.id = c.caller_id),
+    'callee', (SELECT user_json(p_viewer, u) FROM users u WHERE u.id = c.callee_id),
     'initiator_id', c.caller_id, 'call_type', c.call_type, 'status', c.status,
     'direction', CASE WHEN c.caller_id = p_viewer THEN 'outgoing' ELSE 'incoming' END,
     'started_at', api_time(c.started_at), 'ended_at', api_time(c.ended_at),

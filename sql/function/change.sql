@@ -68,72 +68,77 @@ CREATE FUNCTION event_user(p_user uuid, e events) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF e.audience = 'partners' THEN
-    RETURN (SELECT user_text(user_shown(p_user, u)) FROM users u WHERE u.id = e.user_id);
+    RETURN (SELECT user_json(p_user, u)::text FROM users u WHERE u.id = e.user_id);
   END IF;
-  RETURN (SELECT (user_json(user_shown(p_user, u))::jsonb
+  RETURN (SELECT (user_json(p_user, u)
                   || jsonb_build_object('contact', contact_json(p_user, u) - 'user'))::text
             FROM users u WHERE u.id = (e.payload::jsonb->>'user_id')::uuid);
 END $$;
 
--- What request.new shows p_user. p_first: the message that asks, when it is not stored yet.
-CREATE FUNCTION event_request(p_user uuid, e events, p_first messages) RETURNS text
+-- What request.new tells p_user. p_first: the message that asks, when it is not stored yet.
+CREATE FUNCTION event_request(p_user uuid, e events, p_first messages) RETURNS request_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   c conversations;
-  shown jsonb;
+  told request_view;
 BEGIN
   SELECT * INTO c FROM conversations WHERE id = e.conversation_id;
-  shown := conversation_get(p_user, c.id);
-  IF p_first.conversation_id = c.id THEN
-    shown := shown || jsonb_build_object('last_message', message_object(p_user, p_first, c),
-      'last_message_at', api_time(p_first.created_at), 'unread_count', 1,
-      'updated_at', api_time(p_first.created_at));
+  told.conversation := conversation_get(p_user, c.id);
+  IF (told.conversation).id IS NULL THEN
+    RETURN NULL;
   END IF;
-  RETURN (
-    SELECT jsonb_build_object('conversation', shown, 'subscription', f.subscription, 'note', (
-        SELECT k.note FROM contacts k JOIN users u ON u.jid = k.peer
-          WHERE f.subscription AND k.user_id = p_user AND k.pending_in
-            AND u.id = pair_other(c.member_ids, p_user)))::text
-      FROM (SELECT coalesce((e.payload::jsonb->>'subscription')::boolean, false) AS subscription) f
-      WHERE shown IS NOT NULL);
+  IF p_first.conversation_id = c.id THEN
+    told.conversation.last_message := message_seen(p_user, p_first, c);
+    told.conversation.last_at := p_first.created_at;
+    told.conversation.unread := 1;
+  END IF;
+  told.subscription := coalesce((e.payload::jsonb->>'subscription')::boolean, false);
+  told.note := (
+    SELECT k.note FROM contacts k JOIN users u ON u.jid = k.peer
+      WHERE told.subscription AND k.user_id = p_user AND k.pending_in
+        AND u.id = pair_other(c.member_ids, p_user));
+  RETURN told;
 END $$;
 
--- What conversation.new shows p_user, when a message has brought the conversation into the list: that one
+-- What conversation.new tells p_user, when a message has brought the conversation into the list: that one
 -- as the last message, as it stood then, for what came behind it is told behind it.
-CREATE FUNCTION event_appeared(p_user uuid, e events) RETURNS text
+CREATE FUNCTION event_appeared(p_user uuid, e events) RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  shown jsonb := conversation_get(p_user, e.conversation_id);
-  said jsonb := (
-    SELECT message_object(p_user, m, c)
+  told conversation_view := conversation_get(p_user, e.conversation_id);
+  said message_view := (
+    SELECT message_seen(p_user, m, c)
       FROM members o
       JOIN conversations c ON c.id = o.conversation_id
       JOIN messages m ON m.conversation_id = c.id AND m.seq > o.cleared_seq
         AND m.seq = (e.payload::jsonb->>'seq')::bigint
-      WHERE o.conversation_id = e.conversation_id AND o.user_id = p_user);
+      WHERE o.conversation_id = e.conversation_id AND o.user_id = p_user AND o.state = 'joined');
 BEGIN
-  IF (said->>'read_at')::timestamptz >= e.at THEN
-    said := said || '{"read_at": null, "status": "delivered"}';
+  IF told.id IS NULL THEN
+    RETURN NULL;
+  ELSIF said.id IS NOT NULL THEN
+    said.read_at := CASE WHEN said.read_at < e.at THEN said.read_at END;
+    said.delivered_at := CASE WHEN said.delivered_at < e.at THEN said.delivered_at END;
+    told.last_message := said;
+    told.last_at := said.created_at;
   END IF;
-  IF (said->>'delivered_at')::timestamptz >= e.at THEN
-    said := said || '{"delivered_at": null, "status": "sent"}';
-  END IF;
-  RETURN CASE WHEN said IS NULL THEN shown
-    ELSE shown || jsonb_build_object('last_message', said, 'last_message_at', said->'created_at',
-                                     'updated_at', said->'created_at') END;
+  RETURN told;
 END $$;
 
--- What e tells p_user as things stand now; NULL: nothing any more.
+-- What e tells p_user as things stand now: the facts, if bridge/view writes what the event carries, else the
+-- payload itself. NULL: nothing any more.
 CREATE FUNCTION event_payload(p_user uuid, e events, p_first messages DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE
-    WHEN e.type = 'conversation.new' AND e.payload::jsonb ? 'seq' THEN event_appeared(p_user, e)
+    WHEN e.type = 'conversation.new' AND e.payload::jsonb ? 'seq'
+      THEN to_json(event_appeared(p_user, e))::text
     WHEN e.type IN ('conversation.new', 'conversation.updated')
-      THEN conversation_get(p_user, e.conversation_id)
-    WHEN e.type = 'request.new' THEN event_request(p_user, e, p_first)
+      THEN to_json(conversation_get(p_user, e.conversation_id))::text
+    WHEN e.type = 'request.new' THEN to_json(event_request(p_user, e, p_first))::text
     WHEN e.type = 'user.updated' THEN event_user(p_user, e)
-    WHEN e.type = 'message.updated' THEN message_get(p_user, (e.payload::jsonb->>'message_id')::uuid)
+    WHEN e.type = 'message.updated'
+      THEN to_json(message_get(p_user, (e.payload::jsonb->>'message_id')::uuid))::text
     WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
     ELSE e.payload END;
@@ -153,11 +158,13 @@ BEGIN
       FROM events e
       CROSS JOIN LATERAL (
         SELECT CASE WHEN e.type IN ('conversation.new', 'conversation.updated') THEN coalesce((
-            SELECT o.object FROM (SELECT user_text(u) AS object FROM users u
-                                    WHERE u.id = e.user_id OFFSET 0) self
-              CROSS JOIN LATERAL conversation_object(e.user_id, self.object, e.conversation_id) o),
+            SELECT to_json(o.object)::text FROM (SELECT user_facts(u, false) AS facts FROM users u
+                                                   WHERE u.id = e.user_id OFFSET 0) self
+              CROSS JOIN LATERAL conversation_direct(e.user_id, self.facts, e.conversation_id) o
+              WHERE NOT e.payload::jsonb ? 'seq'),
             event_payload(e.user_id, e, p_first))
-          WHEN e.type = 'message.new' THEN message_get(e.user_id, (e.payload::jsonb->>'message_id')::uuid)
+          WHEN e.type = 'message.new'
+            THEN to_json(message_get(e.user_id, (e.payload::jsonb->>'message_id')::uuid))::text
           ELSE event_payload(e.user_id, e, p_first) END AS shown OFFSET 0) p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;

@@ -221,9 +221,9 @@ END $$;
 
 -- Users who were shown online by a daemon that is no more, in order of id, after p_after.
 CREATE FUNCTION contact_shown_online(p_after uuid, p_limit int)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number
+  SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number
     FROM shown_online s JOIN users u ON u.id = s.user_id
     WHERE p_after IS NULL OR s.user_id > p_after ORDER BY s.user_id LIMIT p_limit
 $$;
@@ -233,7 +233,7 @@ $$;
 -- The Contact object: the User, and how they stand.
 CREATE FUNCTION contact_json(p_user uuid, u users) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('user', user_json(user_shown(p_user, u)),
+  SELECT jsonb_build_object('user', user_json(p_user, u),
     'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
                          WHEN c.from_peer THEN 'from' ELSE 'none' END,
     'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),

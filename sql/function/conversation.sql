@@ -34,105 +34,88 @@ BEGIN
   ret_created := true;
 END $$;
 
--- Until when a conversation is muted, as JSON.
+-- Until when a conversation is muted; NULL: it is not.
 CREATE FUNCTION muted_text(p_until timestamptz) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN p_until IS NULL OR p_until <= now() THEN 'null'
-              WHEN p_until = 'infinity' THEN '"forever"' ELSE json_time(p_until) END
+  SELECT CASE WHEN p_until = 'infinity' THEN 'forever' WHEN p_until > now() THEN api_time(p_until) END
 $$;
 
--- The Conversation object of a direct one as text, as p_user sees it; no row when p_user is not a member. p_self is
--- p_user's User object. Made to be inlined: every function in it is, and each
--- OFFSET 0 keeps the plan to one look-up by key after the other.
-CREATE FUNCTION conversation_object(p_user uuid, p_self text, p_conversation uuid)
-RETURNS TABLE (object text)
+-- What is known of a conversation of two. p_self, p_peer: the members as the first one sees them; p_told: how
+-- far the other one may be known to have read; p_last: the newest message, if it is seen.
+CREATE FUNCTION conversation_facts(c conversations, mine members, theirs members, p_self user_view,
+                                   p_peer user_view, p_told bigint, p_last message_view, p_unread bigint,
+                                   p_blocked boolean) RETURNS conversation_view
 LANGUAGE sql STABLE AS $$
-  SELECT concat('{"id":"', c.id, '","type":"', c.kind, '","jid":', json_text(peer.jid),
-    ',"name":', json_text(peer.name), ',"description":null,"icon_url":', peer.picture,
-    ',"participants":[{"user":', CASE WHEN c.member_ids[1] = p_user THEN p_self ELSE peer.object END,
-    ',"role":"', CASE WHEN c.member_ids[1] = p_user THEN mine.role ELSE theirs.role END,
-    '","joined_at":',
-    json_time(CASE WHEN c.member_ids[1] = p_user THEN mine.joined_at ELSE theirs.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.member_ids[1] = p_user THEN mine.read_seq ELSE theirs.told_seq END,
-    '},{"user":', CASE WHEN c.member_ids[1] = p_user THEN peer.object ELSE p_self END,
-    ',"role":"', CASE WHEN c.member_ids[1] = p_user THEN theirs.role ELSE mine.role END,
-    '","joined_at":',
-    json_time(CASE WHEN c.member_ids[1] = p_user THEN theirs.joined_at ELSE mine.joined_at END),
-    ',"last_read_seq":', CASE WHEN c.member_ids[1] = p_user THEN theirs.told_seq ELSE mine.read_seq END,
-    '}],"participant1":', CASE WHEN c.member_ids[1] = p_user THEN p_self ELSE peer.object END,
-    ',"participant2":', CASE WHEN c.member_ids[1] = p_user THEN peer.object ELSE p_self END,
-    ',"participant1_id":"', c.member_ids[1], '","participant2_id":"', c.member_ids[2],
-    '","last_message":', CASE WHEN last.seq > mine.cleared_seq THEN
-      -- Whatever mark reaches the newest message is the newest mark.
-      CASE WHEN last.sender_id = p_user
-           THEN message_text(last, p_self,
-                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, p_user, last.seq, 'delivered')
-                                  WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
-                             CASE WHEN theirs.quiet THEN message_mark(c, p_user, p_user, last.seq, 'read')
-                                  WHEN theirs.read_seq >= last.seq THEN theirs.read_at END)
-           ELSE message_text(last, peer.object,
-                             CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END,
-                             CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END) END
-      ELSE 'null' END,
-    ',"last_message_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
-                                          ELSE c.created_at END),
-    ',"unread_count":', greatest(0, coalesce(CASE WHEN last.sender_id = p_user
-                                                  THEN last.seq - last.sender_seq
-                                                  ELSE last.sender_seq END, 0) - mine.others_seen),
-    ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
-    ',"muted_until":', muted_text(mine.muted_until),
-    ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
-    ',"request":', json_text(mine.request),
-    ',"blocked":', CASE WHEN c.guarded AND relation_blocks(p_user, peer.jid) THEN 'true'
-                         ELSE 'false' END,
-    ',"settings":{},"created_at":', json_time(c.created_at),
-    ',"updated_at":', json_time(CASE WHEN last.seq > mine.cleared_seq THEN last.created_at
-                                     ELSE c.created_at END), '}')
+  SELECT ROW(c.id, c.kind, (p_peer).jid, (p_peer).name, NULL, (p_peer).avatar_url,
+             ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq)::participant_view,
+                   ROW(p_peer, theirs.role, theirs.joined_at, p_told)::participant_view],
+             p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
+             muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
+             c.created_at)::conversation_view
+$$;
+
+-- A direct conversation as p_user sees it; no row when p_user is not a member. p_self is what p_user shows.
+-- Made to be inlined (hence the second column: what yields a composite value alone is not): every function in
+-- it is, and each OFFSET 0 keeps the plan to one look-up by key after the
+-- other, and makes columns of what functions take that use it more than once.
+CREATE FUNCTION conversation_direct(p_user uuid, p_self user_view, p_conversation uuid)
+RETURNS TABLE (id uuid, object conversation_view)
+LANGUAGE sql STABLE AS $$
+  SELECT c.id, conversation_facts(c, mine, theirs, p_self, peer.facts,
+           CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
+                ELSE theirs.read_seq END,
+           last.facts,
+           greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
+                                     ELSE last.sender_seq END, 0) - mine.others_seen),
+           c.guarded AND relation_blocks(p_user, (peer.facts).jid))
   FROM conversations c
   JOIN LATERAL (SELECT m.* FROM members m
                   WHERE m.conversation_id = c.id AND m.user_id = p_user OFFSET 0) mine ON true
-  JOIN LATERAL (SELECT m.*, CASE WHEN m.quiet THEN told_read_seq(m.conversation_id, m.user_id)
-                                 ELSE m.read_seq END AS told_seq
-                  FROM members m WHERE m.conversation_id = c.id
-                  AND m.user_id = pair_other(c.member_ids, p_user)
+  JOIN LATERAL (SELECT m.* FROM members m
+                  WHERE m.conversation_id = c.id AND m.user_id = pair_other(c.member_ids, p_user)
                   OFFSET 0) theirs ON true
-  JOIN LATERAL (SELECT x.jid, user_name(x.shown) AS name, json_text(user_picture(x.shown)) AS picture,
-                       user_text(x.shown) AS object
-                  FROM (SELECT u.jid,
-                               -- Who blocks the other has guarded the conversation.
-                               CASE WHEN c.guarded
-                                      OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                                    THEN user_shown(p_user, u) ELSE u END AS shown
-                          FROM users u WHERE u.id = theirs.user_id OFFSET 0) x OFFSET 0) peer ON true
-  LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.conversation_id = c.id
-                       AND m.seq >= greatest(mine.delivered_seq, mine.read_seq)
+  JOIN LATERAL (SELECT user_facts(u, k.closed) AS facts
+                  FROM users u
+                  -- Who blocks the other has guarded the conversation.
+                  CROSS JOIN LATERAL (SELECT CASE WHEN c.guarded
+                                                    OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                                                  THEN user_is_closed(p_user, u) ELSE false END AS closed
+                                        OFFSET 0) k
+                  WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+  LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE WHEN m.seq > mine.cleared_seq THEN
+                         -- Whatever mark reaches the newest message is the newest mark.
+                         message_facts(m, CASE m.sender_id WHEN p_user THEN p_self WHEN theirs.user_id THEN peer.facts END,
+                           CASE WHEN m.sender_id IS DISTINCT FROM p_user
+                                THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
+                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'delivered')
+                                WHEN theirs.delivered_seq >= m.seq THEN theirs.delivered_at END,
+                           CASE WHEN m.sender_id IS DISTINCT FROM p_user
+                                THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
+                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'read')
+                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) END AS facts
+                       FROM messages m WHERE m.conversation_id = c.id
+                         AND m.seq >= greatest(mine.delivered_seq, mine.read_seq)
                        ORDER BY m.seq DESC LIMIT 1) last ON true
   WHERE c.id = p_conversation AND c.kind = 'direct'
 $$;
 
 -- The same of one of many, NULL when p_user is not a member.
-CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS text
+CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT concat('{"id":"', c.id, '","type":"', c.kind, '","jid":null,"name":', json_text(c.name),
-      ',"description":', json_text(c.description), ',"icon_url":null,"participants":[', (
-        SELECT string_agg(concat('{"user":', user_text(user_shown(p_user, u)), ',"role":"', o.role,
-                 '","joined_at":', json_time(o.joined_at), ',"last_read_seq":',
-                 CASE WHEN o.quiet AND o.user_id <> p_user THEN told_read_seq(o.conversation_id, o.user_id)
-                      ELSE o.read_seq END, '}'), ',' ORDER BY array_position(c.member_ids, o.user_id))
+    SELECT ROW(c.id, c.kind, NULL, c.name, c.description, NULL, (
+        SELECT array_agg(ROW(user_seen(p_user, u), o.role, o.joined_at,
+                             CASE WHEN o.quiet AND o.user_id <> p_user
+                                  THEN told_read_seq(o.conversation_id, o.user_id)
+                                  ELSE o.read_seq END)::participant_view
+                         ORDER BY array_position(c.member_ids, o.user_id))
           FROM members o JOIN users u ON u.id = o.user_id
           WHERE o.conversation_id = c.id AND o.state = 'joined'),
-      '],"participant1":null,"participant2":null,"participant1_id":null,"participant2_id":null,'
-      '"last_message":', CASE WHEN last.seq > mine.cleared_seq THEN message_shown(p_user, last.row, c)
-                              ELSE 'null' END,
-      ',"last_message_at":', json_time(last.at),
-      ',"unread_count":', greatest(0, others_count(c.id, p_user) - mine.others_seen),
-      ',"pinned":', CASE WHEN mine.pinned_at IS NULL THEN 'false' ELSE 'true' END,
-      ',"muted_until":', muted_text(mine.muted_until),
-      ',"archived":', CASE WHEN mine.archived_at IS NULL THEN 'false' ELSE 'true' END,
-      ',"request":', json_text(mine.request), ',"blocked":false,"settings":{},"created_at":',
-      json_time(c.created_at), ',"updated_at":', json_time(last.at), '}')
+      CASE WHEN last.seq > mine.cleared_seq THEN message_seen(p_user, last.row, c) END, last.at,
+      greatest(0, others_count(c.id, p_user) - mine.others_seen), mine.pinned_at IS NOT NULL,
+      muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
+      c.created_at)::conversation_view
     FROM conversations c
     JOIN members mine ON mine.conversation_id = c.id AND mine.user_id = p_user AND mine.state = 'joined'
     LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
@@ -143,30 +126,20 @@ BEGIN
     WHERE c.id = p_conversation);
 END $$;
 
-CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS text
+CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  self text := (SELECT user_text(u) FROM users u WHERE u.id = p_user);
+  self user_view := (SELECT user_facts(u, false) FROM users u WHERE u.id = p_user);
 BEGIN
-  RETURN coalesce((SELECT o.object FROM conversation_object(p_user, self, p_conversation) o),
+  RETURN coalesce((SELECT o.object FROM conversation_direct(p_user, self, p_conversation) o),
                   (SELECT conversation_group(p_user, c.id) FROM conversations c
                      WHERE c.id = p_conversation AND c.kind <> 'direct'));
 END $$;
 
-CREATE FUNCTION conversation_json(c conversations, p_user uuid) RETURNS json
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN conversation_get(p_user, c.id)::json;
-END $$;
-
 -- The user's conversations, pinned ones first, then by most recent activity; with p_after in the
--- opposite order. The daemon makes the Conversation objects (core/conversation_json.c), which costs a
--- tenth of making them here. key is what p_before and p_after of the next page are; rest: there is
--- more. self is the user's own User object, in the first row; mine, peer and last are prefixes: of
--- the user's membership, the other's, the other one, and the newest message that the user sees.
+-- opposite order. key is what p_before and p_after of the next page are; rest: there is more.
 --   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
 --   messages), 'archived', 'requests' (requests that wait for an answer)
--- A conversation of many comes as whole, the object, and has nothing after it but the key.
 -- p_text (NULL: any) is in the peer's name, username or the local part of the JID, as text_line() has
 -- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
@@ -176,19 +149,13 @@ END $$;
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, self text, whole text, id uuid, kind text, created_at timestamptz,
-               is_a boolean, mine_role text, mine_joined timestamptz, mine_read bigint,
-               peer_role text, peer_joined timestamptz, peer_read bigint, pinned boolean,
-               muted text, archived boolean, request text, blocked boolean, unread bigint,
-               peer_id uuid, peer_username text, peer_name text, peer_picture text, peer_bio text,
-               peer_jid text, peer_kind text, peer_number bigint, last_id uuid,
-               last_client_id text, last_seq bigint, last_mine boolean, last_body text,
-               last_kind text, last_failed boolean, last_at timestamptz,
-               last_delivered timestamptz, last_read timestamptz, last_sent timestamptz)
+RETURNS TABLE (key bigint, rest boolean, conversation conversation_view)
 LANGUAGE sql STABLE AS $$
   WITH wanted AS MATERIALIZED (
     SELECT text_line(p_text) AS line, text_fold(btrim(p_text)) AS folded,
            strpos(p_text, '@') > 0 AS address
+  ), own AS MATERIALIZED (
+    SELECT user_facts(u, false) AS facts FROM users u WHERE u.id = p_user
   ), mine AS (
     SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
            coalesce(last.position,
@@ -232,46 +199,28 @@ LANGUAGE sql STABLE AS $$
               ORDER BY distance LIMIT p_limit + 1) o
       WINDOW w AS (ORDER BY o.distance ROWS UNBOUNDED PRECEDING)
   )
-  SELECT p.key, p.rest,
-         CASE WHEN p.k = 1 THEN (SELECT user_text(u) FROM users u WHERE u.id = p_user) END,
-         CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id) END,
-         c.id, c.kind, c.created_at, c.is_a, mine.role, mine.joined_at, mine.read_seq,
-         theirs.role, theirs.joined_at,
-         CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
-              ELSE theirs.read_seq END,
-         mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL,
-         mine.request, c.guarded AND relation_blocks(p_user, peer.jid),
-         greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
-                                   ELSE last.sender_seq END, 0) - mine.others_seen),
-         peer.id, peer.username, CASE WHEN peer.closed AND peer.kind <> 'hosted' THEN peer.username
-                                      ELSE peer.name END, CASE WHEN NOT peer.closed THEN peer.picture END,
-         CASE WHEN NOT peer.closed THEN peer.bio END, peer.jid, peer.kind, peer.number,
-         last.id, last.client_id, last.seq, last.sender_id = p_user, last.body, last.kind,
-         last.failed_condition IS NOT NULL, last.created_at,
-         -- Whatever mark reaches the newest message is the newest mark.
-         CASE WHEN last.sender_id <> p_user
-              THEN CASE WHEN mine.delivered_seq >= last.seq THEN mine.delivered_at END
-              WHEN theirs.quiet THEN message_mark(c.row, p_user, p_user, last.seq, 'delivered')
-              WHEN theirs.delivered_seq >= last.seq THEN theirs.delivered_at END,
-         CASE WHEN last.sender_id <> p_user
-              THEN CASE WHEN mine.read_seq >= last.seq THEN mine.read_at END
-              WHEN theirs.quiet THEN message_mark(c.row, p_user, p_user, last.seq, 'read')
-              WHEN theirs.read_seq >= last.seq THEN theirs.read_at END,
-         last.sent_at
+  SELECT p.key, p.rest, CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id)
+           ELSE conversation_facts(c, mine, theirs, (SELECT facts FROM own), peer.facts,
+             CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
+                  ELSE theirs.read_seq END,
+             last.facts,
+             greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
+                                       ELSE last.sender_seq END, 0) - mine.others_seen),
+             c.guarded AND relation_blocks(p_user, (peer.facts).jid)) END
     FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
             FROM nearest n
             CROSS JOIN LATERAL (SELECT n.k <= p_limit
                                   AND (n.k = 1 OR n.total <= 4000000) AS fits) f
             ORDER BY n.k OFFSET 0) p
-    JOIN LATERAL (SELECT x.*, x.member_ids[1] = p_user AS is_a, x AS row FROM conversations x
+    JOIN LATERAL (SELECT x.* FROM conversations x
                     WHERE x.id = p.conversation_id OFFSET 0) c ON true
     JOIN LATERAL (SELECT m.* FROM members m WHERE m.ctid = p.member_place OFFSET 0) mine ON true
     LEFT JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id AND c.kind = 'direct'
                          AND m.user_id = pair_other(c.member_ids, p_user) OFFSET 0) theirs ON true
-    LEFT JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name,
-                         user_picture(u) AS picture, u.bio, u.jid, u.kind, u.number,
-                         -- Who blocks the other has guarded the conversation.
-                         CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
+    LEFT JOIN LATERAL (SELECT user_facts(u, k.closed) AS facts
+                         FROM users u CROSS JOIN LATERAL (
+                           -- Who blocks the other has guarded the conversation.
+                           SELECT CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
                               THEN u.privacy_profile IS NOT NULL
                                 AND NOT EXISTS (SELECT FROM contacts k
                                                   WHERE k.user_id = p_user AND k.peer = u.jid
@@ -279,9 +228,21 @@ LANGUAGE sql STABLE AS $$
                                 AND NOT EXISTS (SELECT FROM shown_profiles s
                                                   WHERE s.peer_id = u.id AND s.user_id = p_user)
                               WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                              THEN user_is_closed(p_user, u) ELSE false END AS closed
-                    FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
-    LEFT JOIN LATERAL (SELECT m.* FROM messages m
+                              THEN user_is_closed(p_user, u) ELSE false END AS closed OFFSET 0) k
+                         WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+    LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq,
+                         -- Whatever mark reaches the newest message is the newest mark.
+                         message_facts(m, CASE m.sender_id WHEN p_user THEN (SELECT facts FROM own)
+                                                           WHEN theirs.user_id THEN peer.facts END,
+                           CASE WHEN m.sender_id IS DISTINCT FROM p_user
+                                THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
+                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'delivered')
+                                WHEN theirs.delivered_seq >= m.seq THEN theirs.delivered_at END,
+                           CASE WHEN m.sender_id IS DISTINCT FROM p_user
+                                THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
+                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'read')
+                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) AS facts
+                         FROM messages m
                          WHERE m.ctid = p.place AND m.seq > mine.cleared_seq OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k
 $$;
@@ -311,7 +272,7 @@ DECLARE
   pair uuid;
   made boolean;
   listed boolean;
-  object text;
+  object jsonb;
 BEGIN
   IF wanted IS NULL THEN
     peer := user_keep(relation_refer(p_user, p_arguments->'participant'));
@@ -342,14 +303,14 @@ BEGIN
         AND NOT p_arguments ? 'id_only';
     listed := made OR FOUND;
     IF NOT p_arguments ? 'id_only' THEN
-      object := conversation_get(p_user, pair);
+      object := to_jsonb(conversation_get(p_user, pair));
     END IF;
     IF listed THEN
       PERFORM event_add('conversation.new', 'user', pair, p_user);
     END IF;
     outcome := CASE WHEN made THEN 0 ELSE 1 END;
     result := CASE WHEN p_arguments ? 'id_only' THEN jsonb_build_object('id', pair)
-                   ELSE object::jsonb END;
+                   ELSE object END;
   END IF;
 END $$;
 
@@ -464,5 +425,5 @@ BEGIN
       WHERE m.conversation_id = conversation AND m.user_id = p_user;
     PERFORM conversation_event('conversation.updated', conversation, p_user);
   END IF;
-  result := conversation_get(p_user, conversation);
+  result := to_jsonb(conversation_get(p_user, conversation));
 END $$;

@@ -130,10 +130,10 @@ END $$;
 -- than p_limit, or events may have been removed since, and nothing follows. Its actor is NULL, or a position: up to there everything is
 -- here, and there was no room for more, as p_bytes of text had been exceeded; what is behind it must not be
 -- looked at. Watermarks appear once, where they stand now. What the user has
--- cleared does not appear. actor and peer are whole numbers of users, as in core/event.h.
+-- cleared does not appear. One of payload, message, mark and failure says what happened. actor and peer are whole numbers of users, as in core/event.h.
 CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int, p_bytes bigint)
-RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text,
-               conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
+RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text, message message_view,
+               mark mark_view, failure failure_view, conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
 LANGUAGE plpgsql STABLE
 -- One or two rows by an index are cheaper without a bitmap, which the planner prefers.
 SET enable_bitmapscan = off AS $$
@@ -156,14 +156,14 @@ BEGIN
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
            greatest(h.stamp, 'epoch'), NULL::text,
-           NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint
+           NULL::message_view, NULL::mark_view, NULL::failure_view, NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint
       FROM log_head h;
   IF unseen.missed > p_limit THEN
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT m.position, 'message.new'::text, m.created_at, message_shown(p_user, m, c),
-           m.conversation_id, m.id, m.sender_id,
+    SELECT m.position, 'message.new'::text, m.created_at, NULL::text, message_seen(p_user, m, c),
+           NULL::mark_view, NULL::failure_view, m.conversation_id, m.id, m.sender_id,
            member_number(c.member_ids, c.member_numbers, m.sender_id),
            member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id)
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
@@ -174,9 +174,8 @@ BEGIN
       WHERE cut IS NULL OR m.position <= cut
       ORDER BY m.position DESC;
   RETURN QUERY
-    SELECT k.position, k.type, k.at,
-           json_build_object('conversation_id', moved.conversation_id, 'user_id', moved.user_id,
-             'message_id', x.id, 'seq', k.seq, 'at', api_time(k.at))::text,
+    SELECT k.position, k.type, k.at, NULL::text, NULL::message_view,
+           ROW(moved.conversation_id, moved.user_id, x.id, k.seq, k.at)::mark_view, NULL::failure_view,
            moved.conversation_id, x.id, NULL::uuid,
            member_number(c.member_ids, c.member_numbers, moved.user_id),
            member_peer_number(c.plain, c.member_ids, c.member_numbers, moved.user_id)
@@ -197,10 +196,8 @@ BEGIN
       JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
       LIMIT p_limit + 1;
   RETURN QUERY
-    SELECT f.failed_position, 'message.failed'::text, h.stamp,
-           json_build_object('conversation_id', f.conversation_id, 'message_id', f.id,
-             'client_id', f.client_id, 'code', 'xmpp_unreachable',
-             'xmpp_condition', f.failed_condition)::text,
+    SELECT f.failed_position, 'message.failed'::text, h.stamp, NULL::text, NULL::message_view,
+           NULL::mark_view, ROW(f.conversation_id, f.id, f.client_id, f.failed_condition)::failure_view,
            f.conversation_id, f.id, NULL::uuid,
            member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
            member_number(c.member_ids, c.member_numbers, p_user)
@@ -210,7 +207,8 @@ BEGIN
       WHERE f.sender_id = p_user AND f.failed_position > p_position
       ORDER BY f.failed_position LIMIT p_limit + 1;
   RETURN QUERY
-    SELECT e.position, e.type, e.at, e.payload, e.conversation_id, NULL::uuid, NULL::uuid,
+    SELECT e.position, e.type, e.at, e.payload::text, NULL::message_view, NULL::mark_view,
+           NULL::failure_view, e.conversation_id, NULL::uuid, NULL::uuid,
            NULL::bigint, NULL::bigint
       FROM unnest(heard) e WHERE cut IS NULL OR e.position <= cut;
 END $$;

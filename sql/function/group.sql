@@ -35,7 +35,7 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM conversations c WHERE c.id = made) THEN
     outcome := 1;
-    result := jsonb_build_object('conversation', conversation_get(p_user, made)::jsonb, 'strangers', 0);
+    result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, made)), 'strangers', 0);
     RETURN;
   END IF;
   SELECT * INTO owner FROM users x WHERE x.id = p_user;
@@ -74,5 +74,5 @@ BEGIN
     SELECT taken.ret_before + 1 + m.n, 'conversation.new', 'user', made, m.id, '{}', taken.ret_stamp
       FROM unnest(all_ids) WITH ORDINALITY AS m (id, n);
   outcome := 0;
-  result := jsonb_build_object('conversation', conversation_get(p_user, made)::jsonb, 'strangers', strangers);
+  result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, made)), 'strangers', strangers);
 END $$;

@@ -14,7 +14,7 @@
 -- held: nobody but the sender is told, the other having not accepted the conversation. events: what else
 -- this added to the log, as in change_apply.
 -- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
--- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender's User object as
+-- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender as
 -- they see it.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
@@ -31,7 +31,7 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
                awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
-               shown text)
+               shown user_view)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -129,7 +129,7 @@ BEGIN
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
               THEN user_closed_to(p.member_ids, p.sender_id) END,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
-              THEN user_closed_text(p.member_ids, p.sender_id) END
+              THEN user_closed_facts(p.member_ids, p.sender_id) END
     FROM planned p
     ORDER BY p.n;
 END $$;
@@ -151,7 +151,7 @@ END $$;
 -- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
--- Further arrays and results as in message_store; sender is the sender's User object as the recipient
+-- Further arrays and results as in message_store; sender is the sender as the recipient
 -- sees it; receipt: one waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 -- p_earlier: what p_dedupes would have been one REPETITION_PERIOD of core/message.c ago, for what is recognised
 -- for that long only; such a repetition counts if the first is not older.
@@ -162,7 +162,7 @@ CREATE FUNCTION message_receive(
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
-               awaited boolean, held boolean, events text, sender text, receipt boolean)
+               awaited boolean, held boolean, events text, sender user_view, receipt boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -203,8 +203,8 @@ BEGIN
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.sender_id,
            s.member_ids, s.member_numbers, s.direct, s.remote_jid, s.outbox, s.outbox_position,
            s.awaited, s.held, s.events,
-           CASE WHEN u.privacy_profile IS NULL THEN user_text(u)
-                ELSE user_text(user_shown(pair_other(s.member_ids, s.sender_id), u)) END,
+           CASE WHEN u.privacy_profile IS NULL THEN user_facts(u, false)
+                ELSE user_seen(pair_other(s.member_ids, s.sender_id), u) END,
            receipts[s.n] AND NOT s.held
       FROM message_store(p_ids, pairs, senders, p_bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
@@ -254,27 +254,6 @@ BEGIN
   END LOOP;
 END $$;
 
--- The Message object as text. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
--- They say nothing of a message that failed.
-CREATE FUNCTION message_text(m messages, p_sender text, p_delivered timestamptz, p_read timestamptz)
-RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT concat('{"id":"', m.id, '","client_id":', json_text(m.client_id), ',"conversation_id":"',
-    m.conversation_id, '","seq":', m.seq, ',"sender":', coalesce(p_sender, 'null'), ',"sender_id":',
-    coalesce('"' || m.sender_id::text || '"', 'null'),
-    ',"content":', json_text(m.body), ',"message_type":"', m.kind, '","metadata":',
-    CASE WHEN m.sent_at IS NULL THEN coalesce(m.metadata::text, 'null')
-         ELSE concat('{"sent_at":', json_time(m.sent_at), '}') END,
-    ',"reply_to":null,"thread_id":null,"forward_count":0,"reactions":[],"mentions":[],'
-    '"is_edited":false,"edited_at":null,"deleted_at":null,"expires_at":null,"status":"',
-    CASE WHEN m.failed_condition IS NOT NULL THEN 'failed' WHEN p_read IS NOT NULL THEN 'read'
-         WHEN p_delivered IS NOT NULL THEN 'delivered' ELSE 'sent' END,
-    '","delivered_at":',
-    CASE WHEN m.failed_condition IS NULL THEN json_time(coalesce(p_delivered, p_read)) ELSE 'null' END,
-    ',"read_at":', CASE WHEN m.failed_condition IS NULL THEN json_time(p_read) ELSE 'null' END,
-    ',"created_at":', json_time(m.created_at), '}')
-$$;
-
 -- When message p_seq was got to, as p_viewer is told; NULL: not yet. One's own by all others, another's by
 -- p_viewer. The others of a group are known together only as far as the slowest of them has come.
 CREATE FUNCTION message_mark(c conversations, p_viewer uuid, p_sender uuid, p_seq bigint, p_kind text)
@@ -290,44 +269,43 @@ BEGIN
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
--- The Message object of a row as p_viewer sees it, with its sender and the recipient's marks looked up,
--- as text and as JSON. OFFSET 0 makes a column of what user_text() and message_text() take: they
--- become part of the plan only then, and are planned anew for each call otherwise.
-CREATE FUNCTION message_shown(p_viewer uuid, m messages, c conversations) RETURNS text
+-- What is known of a message. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
+CREATE FUNCTION message_facts(m messages, p_sender user_view, p_delivered timestamptz, p_read timestamptz)
+RETURNS message_view
+LANGUAGE sql STABLE AS $$
+  SELECT ROW(m.id, m.client_id, m.conversation_id, m.seq, p_sender, m.sender_id, m.body, m.kind, m.metadata,
+             m.sent_at, m.failed_condition IS NOT NULL, p_delivered, p_read, m.created_at)::message_view
+$$;
+
+-- A message as p_viewer sees it, with its sender and the recipient's marks looked up. OFFSET 0 makes a column
+-- of what user_facts() takes: it becomes part of the plan only then, and is planned anew for each call otherwise.
+CREATE FUNCTION message_seen(p_viewer uuid, m messages, c conversations) RETURNS message_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT message_text(m, CASE WHEN m.sender_id IS NOT NULL THEN user_text(s.shown) END,
-                        s.delivered_at, s.read_at)
-      FROM (SELECT -- Who blocks the other has guarded the conversation, if it is a direct one.
+    SELECT message_facts(m, CASE WHEN m.sender_id IS NOT NULL THEN user_facts(s.u, s.closed) END,
+                         s.delivered_at, s.read_at)
+      FROM (SELECT u, -- Who blocks the other has guarded the conversation, if it is a direct one.
                    CASE WHEN c.guarded OR c.kind <> 'direct'
                              OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                        THEN user_shown(p_viewer, u) ELSE u END AS shown,
+                        THEN user_is_closed(p_viewer, u) ELSE false END AS closed,
                    message_mark(c, p_viewer, m.sender_id, m.seq, 'delivered') AS delivered_at,
                    message_mark(c, p_viewer, m.sender_id, m.seq, 'read') AS read_at
               FROM (VALUES (1)) one LEFT JOIN users u ON u.id = m.sender_id OFFSET 0) s);
 END $$;
 
-CREATE FUNCTION message_object(p_viewer uuid, m messages, c conversations) RETURNS json
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN message_shown(p_viewer, m, c)::json;
-END $$;
-
 -- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
--- no such conversation for this user, or the message is not in it. The daemon makes the objects
--- (core/message_json.c), which costs a tenth of making them here. By part:
---   0 the senders, the first row of all: sender_id, and body is the User object. direct: the members, else
---     those who have written something on the page; without any there is one row without a sender
---   1 messages, oldest first, at most p_limit + 1: one at the far end shows that there is more
---   2, 3 watermarks, delivered and read, of each by rising seq: sender_id got to everything up to seq
---     at created_at. Those within the page, and the next ones above it. p_user's own, and those of the other
---     member, or of the others together as in message_mark(): then sender_id is NULL.
+-- no such conversation for this user, or the message is not in it. By part:
+--   0 senders, the first row of all. direct: the members, else those who have written something on the page;
+--     without any it is p_user
+--   1 messages, without sender and marks, oldest first, at most p_limit + 1: one at the far end shows that
+--     there is more
+--   2, 3 watermarks, delivered and read, of each by rising seq: reader got to everything up to seq at that
+--     time. Those within the page, and the next ones above it. p_user's own, and those of the other
+--     member, or of the others together as in message_mark(): then reader is NULL.
 CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
                              p_after uuid, p_around uuid)
-RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, body text,
-               client_id text, kind text, failed boolean, created_at timestamptz,
-               sent_at timestamptz, metadata text)
+RETURNS TABLE (part int, sender user_view, message message_view, seq bigint, reader uuid, at timestamptz)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -374,13 +352,11 @@ BEGIN
     END IF;
   END IF;
   RETURN QUERY
-    SELECT 1, m.id, m.seq, m.sender_id, m.body, m.client_id, m.kind,
-           m.failed_condition IS NOT NULL, m.created_at, m.sent_at, m.metadata::text
+    SELECT 1, NULL::user_view, message_facts(m, NULL, NULL, NULL), NULL::bigint, NULL::uuid, NULL::timestamptz
       FROM messages m
       WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
   RETURN QUERY
-    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, k.seq, k.user_id, NULL::text,
-           NULL::text, NULL::text, NULL::boolean, k.at, NULL::timestamptz, NULL::text
+    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::user_view, NULL::message_view, k.seq, k.user_id, k.at
       FROM (VALUES (p_user, 'delivered'), (p_user, 'read'), (other, 'delivered'), (other, 'read')) w (id, kind)
       CROSS JOIN LATERAL (
         SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
@@ -390,8 +366,7 @@ BEGIN
             AND x.kind = w.kind AND x.seq >= high ORDER BY x.seq LIMIT 1)) k;
   IF c.kind <> 'direct' THEN
     RETURN QUERY
-      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, w.seq, NULL::uuid, NULL::text,
-             NULL::text, NULL::text, NULL::boolean, w.at, NULL::timestamptz, NULL::text
+      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::user_view, NULL::message_view, w.seq, NULL::uuid, w.at
         FROM (VALUES ('delivered'), ('read')) k (kind)
         CROSS JOIN LATERAL member_slowest(c.id, p_user, k.kind) w;
   END IF;
@@ -400,25 +375,22 @@ END $$;
 -- The rows of part 0 of message_page(): p_users as p_viewer sees them. p_guarded: who blocks the other has
 -- guarded the conversation.
 CREATE FUNCTION message_senders(p_viewer uuid, p_users uuid[], p_guarded boolean)
-RETURNS TABLE (part int, id uuid, seq bigint, sender_id uuid, body text,
-               client_id text, kind text, failed boolean, created_at timestamptz,
-               sent_at timestamptz, metadata text)
+RETURNS TABLE (part int, sender user_view, message message_view, seq bigint, reader uuid, at timestamptz)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    SELECT 0, NULL::uuid, NULL::bigint, s.id, user_text(s.shown), NULL::text, NULL::text, NULL::boolean,
-           NULL::timestamptz, NULL::timestamptz, NULL::text
-      FROM (SELECT u.id, CASE WHEN p_guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                              THEN user_shown(p_viewer, u) ELSE u END AS shown
+    SELECT 0, user_facts(s.u, s.closed), NULL::message_view, NULL::bigint, NULL::uuid, NULL::timestamptz
+      FROM (SELECT u, CASE WHEN p_guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                           THEN user_is_closed(p_viewer, u) ELSE false END AS closed
               FROM users u WHERE u.id = ANY (p_users) OFFSET 0) s;
 END $$;
 
 -- One message as p_user sees it. NULL: there is none for him.
-CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS text
+CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS message_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (SELECT message_shown(p_user, m, c)
+  RETURN (SELECT message_seen(p_user, m, c)
             FROM messages m
             JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
               AND o.state = 'joined'

@@ -46,9 +46,9 @@ CREATE FUNCTION once_show(p_user uuid, p_change text, p_object text) RETURNS jso
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE p_change
-    WHEN 'conversation_open' THEN conversation_get(p_user, p_object::uuid)::jsonb
+    WHEN 'conversation_open' THEN to_jsonb(conversation_get(p_user, p_object::uuid))
     WHEN 'group_create' THEN jsonb_build_object(
-      'conversation', conversation_get(p_user, p_object::uuid)::jsonb, 'strangers', 0)
+      'conversation', to_jsonb(conversation_get(p_user, p_object::uuid)), 'strangers', 0)
     WHEN 'call_initiate' THEN (
       SELECT jsonb_build_object('call', call_json(p_user, c), 'row', call_row(c)::jsonb) FROM calls c
         WHERE c.id = p_object::uuid)
@@ -84,7 +84,7 @@ END $$;
 -- user is now, 2 the key was used for another request.
 CREATE FUNCTION user_create(p_external_id text, p_localpart text, p_domain text, p_username text,
                             p_name text, p_avatar_url text, p_once jsonb)
-RETURNS TABLE (id uuid, jid text, name text, json text, created boolean, number bigint,
+RETURNS TABLE (id uuid, jid text, name text, facts text, created boolean, number bigint,
                repeated int)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -96,7 +96,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(p_once->>'key', 0));
     found_ := once_find(subject, p_once, 'user_create');
     IF found_.known AND EXISTS (SELECT FROM users u WHERE u.id = found_.object::uuid) THEN
-      RETURN QUERY SELECT r.id, r.jid, r.name, r.json, false, r.number,
+      RETURN QUERY SELECT r.id, r.jid, r.name, r.facts, false, r.number,
                           CASE WHEN found_.same THEN 1 ELSE 2 END
                      FROM user_row(found_.object::uuid) r;
       RETURN;
@@ -108,6 +108,6 @@ BEGIN
     IF p_once IS NOT NULL THEN
       PERFORM once_keep(subject, p_once, 'user_create', made.id::text);
     END IF;
-    RETURN QUERY SELECT made.id, made.jid, made.name, made.json, made.created, made.number, 0;
+    RETURN QUERY SELECT made.id, made.jid, made.name, made.facts, made.created, made.number, 0;
   END IF;
 END $$;

@@ -48,9 +48,9 @@ BEGIN
 END $$;
 
 -- The profile of p_user, for p_viewer. No row: no such user, or none of the viewer's business.
-CREATE FUNCTION user_get(p_viewer uuid, p_user uuid) RETURNS SETOF text
+CREATE FUNCTION user_get(p_viewer uuid, p_user uuid) RETURNS SETOF user_view
 LANGUAGE sql STABLE AS $$
-  SELECT user_json(user_shown(p_viewer, u))::text FROM users u
+  SELECT user_seen(p_viewer, u) FROM users u
     WHERE u.id = p_user AND (u.id = p_viewer OR user_visible(p_viewer, u))
 $$;
 
@@ -123,10 +123,10 @@ BEGIN
     PERFORM user_words_update(u);
     PERFORM picture_release(old.avatar_hash);
   END IF;
-  IF user_json(u)::text <> user_json(old)::text THEN
+  IF user_facts(u, false) IS DISTINCT FROM user_facts(old, false) THEN
     PERFORM event_add('user.updated', 'partners', NULL, p_user);
   END IF;
-  result := user_json(u);
+  result := to_jsonb(user_facts(u, false));
 END $$;
 
 -- What a remote user shows p_user (NULL: nobody in particular): jid, and those of announced_hash,
@@ -166,7 +166,7 @@ BEGIN
     PERFORM user_words_update(u);
     PERFORM picture_release(old.avatar_hash);
   END IF;
-  IF user_json(u)::text <> user_json(old)::text THEN
+  IF user_facts(u, false) IS DISTINCT FROM user_facts(old, false) THEN
     PERFORM event_add('user.updated', 'partners', NULL, u.id);
   END IF;
 END $$;
@@ -211,7 +211,7 @@ END $$;
 -- whose names have a word beginning with each word of it, if one of these has three letters or two
 -- characters of a script without spaces, which are as rare. The longest word is looked up, and at most
 -- 2000 of its rows, so that a common prefix costs no more than a rare one.
-CREATE FUNCTION user_search(p_viewer uuid, p_text text, p_limit int) RETURNS text
+CREATE FUNCTION user_search(p_viewer uuid, p_text text, p_limit int) RETURNS user_list_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   line text := text_line(p_text);
@@ -220,8 +220,7 @@ DECLARE
   telling boolean := length(words[1]) >= 3 OR words[1] ~ (text_unspaced() || '{2}');
 BEGIN
   RETURN (
-    SELECT json_build_object('items', coalesce(json_agg(
-        user_json(user_shown(p_viewer, l.u)) ORDER BY l.called DESC, l.word, (l.u).id), '[]'::json))::text
+    SELECT ROW(array_agg(user_seen(p_viewer, l.u) ORDER BY l.called DESC, l.word, (l.u).id))::user_list_view
       FROM (SELECT f.called, f.word, f.u FROM (
         SELECT DISTINCT ON (u.id) w.called, w.word, u
           FROM ((SELECT true AS called, x.word, x.user_id FROM user_words x
@@ -247,22 +246,25 @@ END $$;
 
 -- Users for p_viewer whose addresses begin with p_text, which has an @, at most p_limit; complete: one of
 -- them has exactly that address.
-CREATE FUNCTION user_addressed(p_viewer uuid, p_text text, p_limit int, OUT items text, OUT complete boolean)
+CREATE FUNCTION user_addressed(p_viewer uuid, p_text text, p_limit int, OUT list user_list_view, OUT complete boolean)
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  found_ record;
 BEGIN
-  SELECT json_build_object('items', coalesce(json_agg(user_json(user_shown(p_viewer, f.u))
-                                                      ORDER BY (f.u).jid), '[]'::json))::text,
-         coalesce(bool_or((f.u).jid = p_text), false)
-    INTO items, complete
+  SELECT ROW(array_agg(user_seen(p_viewer, f.u) ORDER BY (f.u).jid))::user_list_view AS list,
+         coalesce(bool_or((f.u).jid = p_text), false) AS complete
+    INTO found_
     FROM (SELECT x.u FROM (SELECT u FROM users u
                              WHERE u.jid >= p_text AND u.jid < p_text || chr(1114111)
                              ORDER BY u.jid LIMIT 2000) x
             WHERE user_is_found(p_viewer, x.u, '{}') ORDER BY (x.u).jid LIMIT p_limit) f;
+  list := found_.list;
+  complete := found_.complete;
 END $$;
 
 -- The same for an address elsewhere, of which the domain answers: the user there is made if unknown, and
 -- p_viewer may refer to it from now on.
-CREATE FUNCTION user_candidate(p_viewer uuid, p_jid text) RETURNS text
+CREATE FUNCTION user_candidate(p_viewer uuid, p_jid text) RETURNS user_list_view
 LANGUAGE plpgsql AS $$
 DECLARE
   made uuid := user_remote(p_jid);
@@ -272,7 +274,7 @@ BEGIN
   DELETE FROM found f WHERE f.user_id = p_viewer AND (f.at < now() - interval '1 day' OR f.at < (
     SELECT x.at FROM found x WHERE x.user_id = p_viewer ORDER BY x.at DESC OFFSET 999 LIMIT 1));
   RETURN (
-    SELECT json_build_object('items', json_agg(user_json(user_shown(p_viewer, f.u)) ORDER BY (f.u).jid))::text
+    SELECT ROW(array_agg(user_seen(p_viewer, f.u) ORDER BY (f.u).jid))::user_list_view
       FROM (SELECT x.u FROM (SELECT u FROM users u
                                WHERE u.jid >= p_jid AND u.jid < p_jid || chr(1114111)
                                ORDER BY u.jid LIMIT 2000) x

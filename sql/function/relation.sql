@@ -234,18 +234,13 @@ BEGIN
   RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
 END $$;
 
--- u as p_viewer, who knows of u, may see it: without picture and bio when the profile is closed; of
--- somebody on XMPP the address is left.
-CREATE FUNCTION user_shown(p_viewer uuid, u users) RETURNS users
+-- What p_viewer, who knows of u, sees of u.
+CREATE FUNCTION user_seen(p_viewer uuid, u users) RETURNS user_view
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  closed boolean := user_is_closed(p_viewer, u);
 BEGIN
-  IF user_is_closed(p_viewer, u) THEN
-    u.bio := NULL;
-    u.avatar_hash := NULL;
-    u.avatar_url := NULL;
-    u.name := CASE WHEN u.kind = 'hosted' THEN u.name END;
-  END IF;
-  RETURN u;
+  RETURN user_facts(u, closed);
 END $$;
 
 -- Those of p_viewers who do not see the profile of p_user; NULL: all do.
@@ -257,13 +252,13 @@ BEGIN
               AND NOT relation_profile(v.id, u));
 END $$;
 
--- The User object of p_user as those of p_viewers see it who do not see the profile; NULL: all do.
-CREATE FUNCTION user_closed_text(p_viewers uuid[], p_user uuid) RETURNS text
+-- What those of p_viewers see of p_user who do not see the profile; NULL: all do.
+CREATE FUNCTION user_closed_facts(p_viewers uuid[], p_user uuid) RETURNS user_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   closed uuid[] := user_closed_to(p_viewers, p_user);
 BEGIN
-  RETURN (SELECT user_text(user_shown(closed[1], u)) FROM users u WHERE u.id = p_user AND closed IS NOT NULL);
+  RETURN (SELECT user_seen(closed[1], u) FROM users u WHERE u.id = p_user AND closed IS NOT NULL);
 END $$;
 
 -- How p_owner stands to p_viewer, of whom the owner has conversation c (or NULL).
@@ -507,7 +502,7 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', true, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(p_user, named.ret_user) END,
       'blocker_id', p_user, 'blocked_id', (named.ret_user).id))
     || change_follows(p_user, relation_watchers(p_user, named.ret_jid), false);
   INSERT INTO blocks (user_id, peer) VALUES (p_user, named.ret_jid) ON CONFLICT DO NOTHING;
@@ -559,7 +554,7 @@ BEGIN
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',
-      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(user_shown(p_user, named.ret_user)) END,
+      CASE WHEN (named.ret_user).id IS NOT NULL THEN user_json(p_user, named.ret_user) END,
       'blocker_id', p_user, 'blocked_id', (named.ret_user).id, 'created_at', NULL))
     || change_follows(p_user, relation_watchers(p_user, named.ret_jid), true, contact_last_seen(p_user));
 END $$;
@@ -569,7 +564,7 @@ END $$;
 CREATE FUNCTION relation_blocked(p_user uuid, p_limit int, p_before text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT user_json(user_shown(p_user, u))::jsonb || jsonb_build_object('blocker_id', p_user,
+    SELECT user_json(p_user, u) || jsonb_build_object('blocker_id', p_user,
              'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer

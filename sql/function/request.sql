@@ -71,7 +71,7 @@ BEGIN
     END IF;
     PERFORM relation_updated_event((found.c).id, p_user);
   END IF;
-  result := jsonb_build_object('conversation', conversation_get(p_user, (found.c).id)::jsonb,
+  result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, (found.c).id)),
                                'delivered', newest) || change_follows(p_user);
 END $$;
 
@@ -90,7 +90,7 @@ BEGIN
     RETURN;
   ELSIF NOT found.subscription AND found.asked IS DISTINCT FROM 'pending' THEN
     outcome := CASE WHEN found.asked = 'declined' THEN 1 ELSE 3 END;
-    result := conversation_get(p_user, (found.c).id)::jsonb || change_follows(p_user);
+    result := to_jsonb(conversation_get(p_user, (found.c).id)) || change_follows(p_user);
     RETURN;
   END IF;
   outcome := 0;
@@ -108,5 +108,5 @@ BEGIN
     END IF;
   END IF;
   PERFORM relation_updated_event((found.c).id, p_user);
-  result := conversation_get(p_user, (found.c).id)::jsonb || change_follows(p_user);
+  result := to_jsonb(conversation_get(p_user, (found.c).id)) || change_follows(p_user);
 END $$;

@@ -175,11 +175,12 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Messages of p_user's conversations (of p_conversation only, unless NULL) that hold all words of
--- p_query, below position p_before (NULL: from the newest), newest first: { items, has_more, next }.
--- NULL: no such conversation for this user. Looks at 256 buckets at most; when they did not fill the
+-- p_query, below position p_before (NULL: from the newest), newest first. The first row has no message, but
+-- more and next. No row: no such conversation for this user. Looks at 256 buckets at most; when they did not fill the
 -- page, has_more is true all the same, and next goes on where it stopped.
 CREATE FUNCTION message_search(p_user uuid, p_conversation uuid, p_query text, p_limit int,
-                               p_before bigint) RETURNS text
+                               p_before bigint)
+RETURNS TABLE (message message_view, more boolean, next text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   terms text[] := text_terms(p_query);
@@ -199,13 +200,14 @@ BEGIN
     oldest := 0; -- until it is worth a look at each conversation
   ELSE
     SELECT c.position INTO oldest FROM members o JOIN conversations c ON c.id = o.conversation_id
-      WHERE o.user_id = p_user AND o.conversation_id = p_conversation;
+      WHERE o.user_id = p_user AND o.conversation_id = p_conversation AND o.state = 'joined';
   END IF;
   IF oldest IS NULL THEN
-    RETURN NULL;
+    RETURN;
   END IF;
   IF cardinality(terms) = 0 THEN
-    RETURN '{"items":[],"has_more":false,"next":null}';
+    RETURN QUERY SELECT NULL::message_view, false, NULL::text;
+    RETURN;
   END IF;
   SELECT u.number INTO me FROM users u WHERE u.id = p_user;
   SELECT s.position, least(below, h.position + 1) INTO indexed, below FROM search_state s, log_head h;
@@ -232,6 +234,7 @@ BEGIN
         SELECT t.m FROM unnest(block.conversations, block.first_seqs, block.last_seqs)
             AS said (conversation_id, first_seq, last_seq)
           JOIN members o ON o.conversation_id = said.conversation_id AND o.user_id = p_user
+            AND o.state = 'joined'
           CROSS JOIN LATERAL (
             SELECT x AS m FROM messages x
               WHERE x.conversation_id = o.conversation_id
@@ -246,10 +249,10 @@ BEGIN
     looked := looked + 1;
     IF looked = 4 AND p_conversation IS NULL THEN
       oldest := (SELECT min(c.position) FROM members o JOIN conversations c ON c.id = o.conversation_id
-                   WHERE o.user_id = p_user);
+                   WHERE o.user_id = p_user AND o.state = 'joined');
     END IF;
   END LOOP;
-  RETURN search_page(p_user, found, p_limit,
+  RETURN QUERY SELECT * FROM search_page(p_user, found, p_limit,
     CASE WHEN bucket >= oldest >> 16 AND cardinality(found) <= p_limit THEN (bucket + 1) << 16 END);
 END $$;
 
@@ -276,7 +279,7 @@ BEGIN
             AND y.position > above AND y.position < p_below
             AND search_matches(y.body, p_terms)
           ORDER BY y.seq DESC LIMIT p_limit) t
-      WHERE o.user_id = p_user AND o.request IS DISTINCT FROM 'declined'
+      WHERE o.user_id = p_user AND o.state = 'joined' AND o.request IS DISTINCT FROM 'declined'
         AND (p_conversation IS NULL OR o.conversation_id = p_conversation)
         AND last.position > above
       ORDER BY (t.m).position DESC LIMIT p_limit);
@@ -284,19 +287,24 @@ END $$;
 
 -- The page: the newest p_limit of p_found, fewer when their texts are long, as in conversation_list().
 -- p_stopped: the position at which the search stopped although there is more to look at; NULL: it did not.
-CREATE FUNCTION search_page(p_user uuid, p_found messages[], p_limit int, p_stopped bigint) RETURNS text
+CREATE FUNCTION search_page(p_user uuid, p_found messages[], p_limit int, p_stopped bigint)
+RETURNS TABLE (message message_view, more boolean, next text)
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  fitting messages[];
+  all_fit boolean;
 BEGIN
-  RETURN (
-    SELECT json_build_object(
-        'items', coalesce(json_agg(message_object(p_user, f.m, c) ORDER BY (f.m).position DESC)
-                            FILTER (WHERE f.fits), '[]'),
-        'has_more', p_stopped IS NOT NULL OR NOT coalesce(bool_and(f.fits), true),
-        'next', CASE WHEN coalesce(bool_and(f.fits), true) THEN p_stopped
-                     ELSE min((f.m).position) FILTER (WHERE f.fits) END::text)::text
-      FROM (SELECT o.m, o.k <= p_limit AND (o.k = 1 OR o.total <= 4000000) AS fits
-              FROM (SELECT x AS m, row_number() OVER w AS k, sum(octet_length(x.body)) OVER w AS total
-                      FROM unnest(p_found) x
-                      WINDOW w AS (ORDER BY x.position DESC ROWS UNBOUNDED PRECEDING)) o) f
-      LEFT JOIN conversations c ON c.id = (f.m).conversation_id);
+  SELECT array_agg(f.m ORDER BY f.k) FILTER (WHERE f.fits), coalesce(bool_and(f.fits), true)
+    INTO fitting, all_fit
+    FROM (SELECT o.m, o.k, o.k <= p_limit AND (o.k = 1 OR o.total <= 4000000) AS fits
+            FROM (SELECT x AS m, row_number() OVER w AS k, sum(octet_length(x.body)) OVER w AS total
+                    FROM unnest(p_found) x
+                    WINDOW w AS (ORDER BY x.position DESC ROWS UNBOUNDED PRECEDING)) o) f;
+  RETURN QUERY
+    SELECT NULL::message_view, p_stopped IS NOT NULL OR NOT all_fit,
+           CASE WHEN all_fit THEN p_stopped ELSE (fitting[cardinality(fitting)]).position END::text;
+  RETURN QUERY
+    SELECT message_seen(p_user, f.m, c), NULL::boolean, NULL::text
+      FROM (SELECT fitting[i] AS m, i FROM generate_subscripts(fitting, 1) i OFFSET 0) f
+      JOIN conversations c ON c.id = (f.m).conversation_id ORDER BY f.i;
 END $$;

@@ -62,7 +62,7 @@ $$;
 -- user_provision().
 CREATE FUNCTION user_sign_in(p_external_id text, p_localpart text, p_domain text, p_username text,
                              p_name text, p_avatar_url text, p_credential uuid, p_issued bigint)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,7 +74,7 @@ BEGIN
     found := (SELECT p.id FROM user_provision(p_external_id, p_localpart, p_domain, p_username, p_name,
                                               p_avatar_url) p);
   END IF;
-  RETURN QUERY SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, access.state, access.position,
+  RETURN QUERY SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, access.state, access.position,
       (SELECT time_to_microseconds(w.created_at) FROM users w WHERE w.id = u.id)
     FROM user_row(found) u;
 END $$;
@@ -82,10 +82,10 @@ END $$;
 -- The scopes of a server key, and the user named p_on_behalf (NULL: nobody) with the state of whom the
 -- key lets in. No row: there is no such key (any more). id is NULL: there is no such user.
 CREATE FUNCTION server_key_sign_in(p_digest bytea, p_on_behalf text)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, scopes text)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position, c.created_at,
+  SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position, c.created_at,
          array_to_string(k.scopes, ' ')
     FROM server_keys k
     LEFT JOIN LATERAL user_find(p_on_behalf) u ON true
@@ -113,10 +113,10 @@ END $$;
 
 -- Whose session it is; no row when there is none (any more).
 CREATE FUNCTION session_find(p_digest uuid)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position,
+  SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position,
          c.created_at, s.digest, time_to_microseconds(s.issued_at),
          time_to_microseconds(s.expires_at)
     FROM sessions s
@@ -147,11 +147,11 @@ END $$;
 
 -- Uses the ticket up, whether it is still good or not. Columns as those of session_find.
 CREATE FUNCTION ticket_take(p_digest uuid)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
 LANGUAGE sql AS $$
   WITH taken AS (DELETE FROM tickets WHERE digest = p_digest RETURNING *)
-  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position,
+  SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position,
          c.created_at, t.credential, time_to_microseconds(t.issued_at),
          time_to_microseconds(t.session_expires_at)
     FROM taken t
@@ -162,10 +162,10 @@ $$;
 
 -- The same for a ticket that is still good, which stays so.
 CREATE FUNCTION ticket_find(p_digest uuid)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint, state int,
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, u.json, u.kind, u.number, c.state, c.position,
+  SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position,
          c.created_at, t.credential, time_to_microseconds(t.issued_at),
          time_to_microseconds(t.session_expires_at)
     FROM tickets t

@@ -17,19 +17,22 @@ LANGUAGE sql STABLE AS $$
   SELECT coalesce(u.name, u.username, split_part(u.jid, '@', 1))
 $$;
 
--- The User object of the API, as text and as JSON. No email address is known of anybody; clients
--- that take it for a text get an empty one. number is the id in dialect s1.
-CREATE FUNCTION user_text(u users) RETURNS text
+-- What a user shows of themselves; p_closed: to somebody who does not see the profile.
+CREATE FUNCTION user_facts(u users, p_closed boolean) RETURNS user_view
 LANGUAGE sql STABLE AS $$
-  SELECT concat('{"id":"', u.id, '","username":', json_text(user_username(u)), ',"name":',
-    json_text(user_name(u)), ',"avatar_url":', json_text(user_picture(u)), ',"bio":', json_text(u.bio),
-    ',"jid":', json_text(u.jid), ',"kind":"', u.kind, '","email":"","number":', u.number, '}')
+  SELECT ROW(u.id, user_username(u),
+             CASE WHEN p_closed AND u.kind <> 'hosted' THEN user_username(u) ELSE user_name(u) END,
+             CASE WHEN NOT p_closed THEN user_picture(u) END, CASE WHEN NOT p_closed THEN u.bio END,
+             u.jid, u.kind, u.number)::user_view
 $$;
 
-CREATE FUNCTION user_json(u users) RETURNS json
-LANGUAGE sql STABLE AS $$
-  SELECT user_text(u)::json
-$$;
+-- What p_viewer sees of a user, in objects that come ready from SQL (contacts, blocks, calls): the facts, and
+-- the email address that nobody has.
+CREATE FUNCTION user_json(p_viewer uuid, u users) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN to_jsonb(user_seen(p_viewer, u)) || '{"email": ""}';
+END $$;
 
 -- p_text as the id of a user, if it is written as one.
 CREATE FUNCTION user_id_of(p_text text) RETURNS uuid
@@ -59,7 +62,7 @@ END $$;
 -- made later is random, nobody can have taken it in advance.)
 CREATE FUNCTION user_provision(p_external_id text, p_localpart text, p_domain text,
                                p_username text, p_name text, p_avatar_url text)
-RETURNS TABLE (id uuid, jid text, name text, json text, created boolean, number bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, created boolean, number bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   u users;
@@ -93,19 +96,19 @@ BEGIN
   ELSIF made THEN
     PERFORM user_words_update(u);
   END IF;
-  RETURN QUERY SELECT u.id, u.jid, u.name, user_json(u)::text, made, u.number;
+  RETURN QUERY SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, made, u.number;
 END $$;
 
 CREATE FUNCTION user_row(p_id uuid)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number FROM users u WHERE u.id = p_id
+  SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number FROM users u WHERE u.id = p_id
 $$;
 
 -- The user with this id, or the hosted user with this id of the app's own. Nobody if these are two:
 -- user_provision() lets that happen no more, but older databases may have it.
 CREATE FUNCTION user_find(p_reference text)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   by_id uuid := (SELECT u.id FROM users u WHERE u.id = user_id_of(p_reference));
@@ -117,9 +120,9 @@ BEGIN
 END $$;
 
 CREATE FUNCTION user_by_jid(p_jid text)
-RETURNS TABLE (id uuid, jid text, name text, json text, kind text, number bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT u.id, u.jid, u.name, user_json(u)::text, u.kind, u.number FROM users u WHERE u.jid = p_jid
+  SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number FROM users u WHERE u.jid = p_jid
 $$;
 
 -- Whoever is about to refer to a user by id or address: keeps the row until the transaction ends, see

@@ -11,7 +11,7 @@ SELECT contact_idle($1::uuid) AS seconds
 SELECT peer FROM contact_announce($1::uuid, $2::boolean, $3::int, $4::text, $5::int)
 
 -- name: contact_shown_online
-SELECT id, jid, name, json, kind, number FROM contact_shown_online($1::uuid, $2::int)
+SELECT id, jid, name, facts, kind, number FROM contact_shown_online($1::uuid, $2::int)
 
 -- name: contact_list
 SELECT contact_list($1::uuid, $2::int, $3::text) AS page

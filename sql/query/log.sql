@@ -11,7 +11,7 @@ SELECT epoch, position, schema, functions, refusal, past FROM log_open($1::text,
 SELECT epoch, position, schema, functions, refusal, past FROM log_watch($1::text, $2::bigint)
 
 -- name: event_resume
-SELECT position, type, (extract(epoch FROM at) * 1000000)::bigint AS at, payload,
+SELECT position, type, at, payload, message, mark, failure,
        conversation_id, message_id, sender_id, actor, peer
   FROM event_resume($1::uuid, $2::bigint, $3::int, $4::bigint)
 

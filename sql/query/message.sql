@@ -19,7 +19,7 @@ SELECT outcome, id, conversation_id, sender_id, client_id, position, at
   FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
-SELECT part, id, seq, sender_id, body, client_id, kind, failed, created_at, sent_at, metadata
+SELECT part, sender, message, seq, reader, at
   FROM message_page(:caller::uuid, :conversation_id::uuid, :limit::int, :before::uuid, :after::uuid,
                     :around::uuid)
 

@@ -5,8 +5,8 @@
 SELECT search_index($1::int, true) AS behind
 
 -- name: message_search
-SELECT message_search(:caller::uuid, :conversation_id::uuid, :q::text, :limit::int,
-                      :before::bigint) AS page
+SELECT message, more, next
+  FROM message_search(:caller::uuid, :conversation_id::uuid, :q::text, :limit::int, :before::bigint)
 
 -- name: search_renew
 SELECT left_, all_ FROM search_renew($1::int)

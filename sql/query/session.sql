@@ -2,11 +2,11 @@
 -- Sessions, tickets, sign-outs and suspensions.
 
 -- name: user_sign_in
-SELECT id, jid, name, json, kind, number, state, position, created_at
+SELECT id, jid, name, facts, kind, number, state, position, created_at
   FROM user_sign_in($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::bigint)
 
 -- name: server_key_sign_in
-SELECT id, jid, name, json, kind, number, state, position, created_at, scopes
+SELECT id, jid, name, facts, kind, number, state, position, created_at, scopes
   FROM server_key_sign_in($1::bytea, $2::text)
 
 -- name: session_check
@@ -16,7 +16,7 @@ SELECT state, position, created_at FROM session_check($1::uuid, $2::uuid, $3::bi
 SELECT state, expires FROM session_open($1::uuid, $2::uuid, $3::int, $4::uuid, $5::bigint)
 
 -- name: session_find
-SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+SELECT id, jid, name, facts, kind, number, state, position, created_at, credential, issued, expires
   FROM session_find($1::uuid)
 
 -- name: session_close
@@ -32,11 +32,11 @@ SELECT token_revoke($1::uuid, $2::uuid, $3::bigint) AS position
 SELECT state, expires FROM ticket_add($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6::int)
 
 -- name: ticket_take
-SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+SELECT id, jid, name, facts, kind, number, state, position, created_at, credential, issued, expires
   FROM ticket_take($1::uuid)
 
 -- name: ticket_find
-SELECT id, jid, name, json, kind, number, state, position, created_at, credential, issued, expires
+SELECT id, jid, name, facts, kind, number, state, position, created_at, credential, issued, expires
   FROM ticket_find($1::uuid)
 
 -- name: revocation_since

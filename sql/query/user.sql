@@ -2,20 +2,20 @@
 -- Users and server keys.
 
 -- name: user_create
-SELECT id, jid, name, json, created, number, repeated
+SELECT id, jid, name, facts, created, number, repeated
   FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::jsonb)
 
 -- name: user_by_jid
-SELECT id, jid, name, json, kind, number FROM user_by_jid($1::text)
+SELECT id, jid, name, facts, kind, number FROM user_by_jid($1::text)
 
 -- name: user_get
-SELECT shown FROM user_get(:caller::uuid, :user_id::uuid) AS shown
+SELECT user_get(:caller::uuid, :user_id::uuid) AS shown
 
 -- name: user_search
 SELECT user_search($1::uuid, $2::text, 20) AS list
 
 -- name: user_addressed
-SELECT items, complete FROM user_addressed($1::uuid, $2::text, 20)
+SELECT list, complete FROM user_addressed($1::uuid, $2::text, 20)
 
 -- name: user_candidate
 SELECT user_candidate($1::uuid, $2::text) AS list

@@ -45,39 +45,39 @@ tests_fuzz_dispatch_fuzz_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS)
 FUZZ_TARGETS += tests/fuzz/fields_fuzz
 tests_fuzz_fields_fuzz_SOURCES = tests/fuzz/fields_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_fields_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fields_fuzz_LDADD = libcore.a libaccount.a libbase.a $(XEP_LIBS) $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_fuzz_fields_fuzz_LDADD = libcore.a libaccount.a libview.a libbase.a $(XEP_LIBS) $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/token_fuzz
 tests_fuzz_token_fuzz_SOURCES = tests/fuzz/token_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_token_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_token_fuzz_LDADD = libcore.a libaccount.a libbase.a $(XEP_LIBS) $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_fuzz_token_fuzz_LDADD = libcore.a libaccount.a libview.a libbase.a $(XEP_LIBS) $(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/cursor_fuzz
 tests_fuzz_cursor_fuzz_SOURCES = tests/fuzz/cursor_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cursor_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_cursor_fuzz_LDADD = libcore.a libaccount.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_fuzz_cursor_fuzz_LDADD = libcore.a libaccount.a libview.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/cookie_fuzz
 tests_fuzz_cookie_fuzz_SOURCES = tests/fuzz/cookie_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_cookie_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_cookie_fuzz_LDADD = libhttp.a libcore.a libaccount.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_fuzz_cookie_fuzz_LDADD = libhttp.a libcore.a libaccount.a libview.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/bus_fuzz
 tests_fuzz_bus_fuzz_SOURCES = tests/fuzz/bus_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_bus_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_bus_fuzz_LDADD = libcluster.a libcore.a libaccount.a libxep.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) \
+tests_fuzz_bus_fuzz_LDADD = libcluster.a libcore.a libaccount.a libview.a libxep.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/http_fuzz
 tests_fuzz_http_fuzz_SOURCES = tests/fuzz/http_fuzz.c tests/unit/http_fake_core.c $(FUZZ_MAIN)
 tests_fuzz_http_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_http_fuzz_LDADD = libhttp.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+tests_fuzz_http_fuzz_LDADD = libhttp.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/ws_fuzz
 tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_ws_fuzz_LDADD = libws.a libdialect.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) \
+tests_fuzz_ws_fuzz_LDADD = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.

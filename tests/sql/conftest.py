@@ -160,7 +160,11 @@ class Database:
         import json
         row, = self.rows("SELECT * FROM change_apply(ARRAY[%s], ARRAY[%s]::uuid[], ARRAY[%s])", name, user,
                          json.dumps({k: v for k, v in arguments.items() if v is not None}), on=on)
-        return {**row, **{k: row[k] and json.loads(row[k]) for k in ("result", "events", "follows")}}
+        done = {**row, **{k: row[k] and json.loads(row[k]) for k in ("result", "events", "follows")}}
+        shown_result(done["result"])
+        for event in done["events"] or ():
+            event["payload"] = event_object(event["type"], event["payload"])
+        return done
 
     def conversation(self, user, reference=None, jid=None):
         return self.opened(user, reference, jid)["result"]["id"]
@@ -170,8 +174,8 @@ class Database:
         rows = [message(**m) for m in messages]
         columns = [[row[key] for row in rows] for key in
                    ("id", "conversation", "sender", "body", "client_id", "dedupe")]
-        return self.rows("SELECT * FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
-                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[])", *columns, careful, limited,
+        return self.rows("SELECT s.*, to_jsonb(s.shown) AS shown FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
+                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[]) s", *columns, careful, limited,
                          on=on)
 
     def receive(self, *arrivals, on=None):
@@ -179,9 +183,9 @@ class Database:
         columns = [[row[key] for row in rows] for key in
                    ("id", "sender", "to", "body", "dedupe", "address", "foreign_id", "markable", "stanza",
                     "receipt", "earlier")]
-        return self.rows("SELECT * FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
+        return self.rows("SELECT s.*, to_jsonb(s.sender) AS sender FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
                          " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[],"
-                         " p_earlier => %s::uuid[])", *columns, on=on)
+                         " p_earlier => %s::uuid[]) s", *columns, on=on)
 
     def mark(self, kind, user=None, jid=None, conversation=None, message=None, on=None):
         row, = self.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[],"
@@ -194,52 +198,66 @@ class Database:
         return row
 
     def page(self, user, conversation, limit=50, **cursor):
-        """The page that core/message_json.c makes of the rows."""
-        import json
-        rows = self.rows("SELECT * FROM message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
+        """The page that bridge/view/message.c makes of the rows."""
+        rows = self.rows("SELECT part, to_jsonb(sender) AS sender, to_jsonb(message) AS message, seq, reader, at"
+                         " FROM message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
                          cursor.get("before"), cursor.get("after"), cursor.get("around"))
         if not rows:
             return None
-        senders = {row["sender_id"]: json.loads(row["body"]) for row in rows if row["part"] == 0}
-        messages = [row for row in rows if row["part"] == 1]
+        senders = {row["sender"]["id"]: row["sender"] for row in rows if row["part"] == 0}
+        messages = [row["message"] for row in rows if row["part"] == 1]
         more = len(messages) > limit
         forward = cursor.get("after") is not None
         if more:
             messages = messages[:limit] if forward else messages[1:]
 
         def mark(message, part):
-            at = [row["created_at"] for row in rows if row["part"] == part
-                  and (row["sender_id"] == user) == (message["sender_id"] != user)
+            at = [row["at"] for row in rows if row["part"] == part
+                  and (row["reader"] == user) == (message["sender_id"] != user)
                   and row["seq"] >= message["seq"]]
-            return moment(at[0]) if at else None
+            return at[0].isoformat() if at else None
 
-        items = []
-        for row in messages:
-            delivered, read = (None, None) if row["failed"] else (mark(row, 2), mark(row, 3))
-            status = "failed" if row["failed"] else "read" if read else "delivered" if delivered else "sent"
-            sender = row["sender_id"] and senders[row["sender_id"]]
-            items.append({**FIXED, "id": row["id"], "client_id": row["client_id"],
-                          "conversation_id": conversation, "seq": row["seq"], "sender_id": row["sender_id"],
-                          "content": row["body"], "sender": sender,
-                          "metadata": metadata(row["sent_at"]) or row["metadata"] and json.loads(row["metadata"]),
-                          "message_type": row["kind"],
-                          "status": status, "delivered_at": delivered or read, "read_at": read,
-                          "created_at": moment(row["created_at"])})
+        items = [message_object({**message, "sender": senders.get(message["sender_id"]),
+                                 "delivered_at": mark(message, 2), "read_at": mark(message, 3)})
+                 for message in messages]
         return {"items": items, "has_more": more,
                 "next": items[-1 if forward else 0]["id"] if more else None}
 
+    def message(self, user, message):
+        return message_object(self.one("SELECT to_jsonb(message_get(%s, %s))", user, message))
+
+    def search(self, user, query, conversation=None, limit=50, before=None):
+        rows = self.rows("SELECT to_jsonb(message) AS message, more, next FROM message_search(%s, %s, %s, %s, %s)",
+                         user, conversation, query, limit, before)
+        if not rows:
+            return None
+        return {"items": [message_object(row["message"]) for row in rows[1:]], "has_more": rows[0]["more"],
+                "next": rows[0]["next"]}
+
     def conversations(self, user, limit=50, before=None, after=None, filter="all", q=None):
-        rows = self.rows("SELECT * FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after,
-                         filter, q)
+        rows = self.rows("SELECT key, rest, to_jsonb(conversation) AS conversation"
+                         " FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after, filter, q)
         rest = bool(rows) and rows[-1]["rest"]
-        return {"items": [listed(row, rows[0]["self"], user) for row in (rows[::-1] if after is not None else rows)],
+        return {"items": [conversation_object(row["conversation"]) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
+
+    def get(self, user, conversation):
+        return conversation_object(self.one("SELECT to_jsonb(conversation_get(%s, %s))", user, conversation))
 
     def outbox(self, after=0, limit=1000, n=0):
         return self.rows("SELECT * FROM outbox_page(%s, %s, %s)", after, n, limit)
 
     def resume(self, user, position, limit=1000, bytes=1_000_000):
-        return self.rows("SELECT * FROM event_resume(%s, %s, %s, %s)", user, position, limit, bytes)
+        """payload: what the daemon makes of the facts, as text."""
+        import json
+        rows = self.rows("SELECT position, type, at, payload, to_jsonb(message) AS message, to_jsonb(mark) AS mark,"
+                         " to_jsonb(failure) AS failure, conversation_id, message_id, sender_id, actor, peer"
+                         " FROM event_resume(%s, %s, %s, %s)", user, position, limit, bytes)
+        for row in rows:
+            shown = message_object(row["message"]) or mark_object(row["mark"]) or failure_object(row["failure"])
+            told = row["payload"] and event_object(row["type"], json.loads(row["payload"]))
+            row["payload"] = json.dumps(shown or told) if shown or told else None
+        return rows
 
     def head(self):
         return self.one("SELECT position FROM log_head")
@@ -254,41 +272,74 @@ FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [
          "is_edited": False, "edited_at": None, "deleted_at": None, "expires_at": None}
 
 
-def listed(row, self_text, user):
-    """The Conversation object that core/conversation_json.c makes of a row."""
-    import json
-    if row["whole"]:
-        return json.loads(row["whole"])
-    mine = json.loads(self_text)
-    peer = {"email": "", **{key: row[f"peer_{column}"] for key, column in (
-        ("id", "id"), ("username", "username"), ("name", "name"), ("avatar_url", "picture"), ("bio", "bio"),
-        ("jid", "jid"), ("kind", "kind"), ("number", "number"))}}
-    sides = [{"user": who, "role": row[f"{prefix}_role"], "joined_at": moment(row[f"{prefix}_joined"]),
-              "last_read_seq": row[f"{prefix}_read"]} for who, prefix in ((mine, "mine"), (peer, "peer"))]
-    if not row["is_a"]:
-        sides.reverse()
-    last = None
-    if row["last_id"]:
-        delivered, read = (None, None) if row["last_failed"] else (moment(row["last_delivered"]), moment(row["last_read"]))
-        last = {**FIXED, "id": row["last_id"], "client_id": row["last_client_id"], "conversation_id": row["id"],
-                "seq": row["last_seq"], "sender": mine if row["last_mine"] else peer,
-                "sender_id": user if row["last_mine"] else peer["id"], "content": row["last_body"],
-                "metadata": metadata(row["last_sent"]), "message_type": row["last_kind"],
-                "delivered_at": delivered or read, "read_at": read,
-                "status": "failed" if row["last_failed"] else "read" if read else "delivered" if delivered else "sent",
-                "created_at": moment(row["last_at"])}
-    made, at = moment(row["created_at"]), moment(row["last_at"])
-    return {"id": row["id"], "type": row["kind"], "jid": peer["jid"], "name": peer["name"], "description": None,
-            "icon_url": peer["avatar_url"], "participants": sides, "participant1": sides[0]["user"],
-            "participant2": sides[1]["user"], "participant1_id": sides[0]["user"]["id"],
-            "participant2_id": sides[1]["user"]["id"], "last_message": last, "last_message_at": at or made,
-            "unread_count": row["unread"], "pinned": row["pinned"], "muted_until": json.loads(row["muted"]),
-            "archived": row["archived"], "request": row["request"], "blocked": row["blocked"], "settings": {},
-            "created_at": made, "updated_at": at or made}
+# What bridge/view writes of facts, which to_jsonb() made of the types of sql/type.
+
+def user_object(facts):
+    return facts and {**facts, "email": ""}
 
 
-def metadata(sent_at):
-    return sent_at and {"sent_at": moment(sent_at)}
+def message_object(facts):
+    if not facts:
+        return None
+    delivered, read = (None, None) if facts["failed"] else (shown_time(facts[key]) for key in ("delivered_at", "read_at"))
+    return {**FIXED, **{key: facts[key] for key in ("id", "client_id", "conversation_id", "seq", "sender_id")},
+            "sender": user_object(facts["sender"]), "content": facts["body"], "message_type": facts["kind"],
+            "metadata": {"sent_at": shown_time(facts["sent_at"])} if facts["sent_at"] else facts["metadata"],
+            "status": "failed" if facts["failed"] else "read" if read else "delivered" if delivered else "sent",
+            "delivered_at": delivered or read, "read_at": read, "created_at": shown_time(facts["created_at"])}
+
+
+def mark_object(facts):
+    return facts and {**facts, "at": shown_time(facts["at"])}
+
+
+def failure_object(facts):
+    return facts and {"code": "xmpp_unreachable", "xmpp_condition": facts["condition"],
+                      **{key: facts[key] for key in ("conversation_id", "message_id", "client_id")}}
+
+
+def shown_time(text):
+    return text and moment(datetime.datetime.fromisoformat(text))
+
+
+def conversation_object(facts):
+    if not facts:
+        return None
+    sides = [{"user": user_object(side["member"]), "role": side["role"], "joined_at": shown_time(side["joined_at"]),
+              "last_read_seq": side["last_read_seq"]} for side in facts["participants"]]
+    two = facts["kind"] == "direct"
+    if two:
+        sides.sort(key=lambda side: side["user"]["id"])
+    users = [side["user"] for side in sides] if two else [None, None]
+    at = shown_time(facts["last_at"])
+    return {**{key: facts[key] for key in ("id", "jid", "name", "description", "icon_url", "pinned", "muted_until",
+                                           "archived", "request", "blocked")},
+            "type": facts["kind"], "participants": sides, "participant1": users[0], "participant2": users[1],
+            "participant1_id": users[0] and users[0]["id"], "participant2_id": users[1] and users[1]["id"],
+            "last_message": message_object(facts["last_message"]), "last_message_at": at,
+            "unread_count": facts["unread"], "settings": {}, "created_at": shown_time(facts["created_at"]),
+            "updated_at": at}
+
+
+def event_object(kind, payload):
+    """What an event carries, of its facts."""
+    if kind in ("conversation.new", "conversation.updated"):
+        return conversation_object(payload)
+    if kind == "request.new":
+        return {**payload, "conversation": conversation_object(payload["conversation"])}
+    return message_object(payload) if kind in ("message.new", "message.updated") else payload
+
+
+def shown_result(result):
+    """Puts objects in the place of the facts in a change's result."""
+    if not isinstance(result, dict):
+        return
+    if isinstance(result.get("conversation"), dict):
+        result["conversation"] = conversation_object(result["conversation"])
+    if "last_at" in result:
+        result.update(conversation_object(result))
+    elif "username" in result:
+        result["email"] = ""
 
 
 def moment(at):

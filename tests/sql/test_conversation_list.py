@@ -18,7 +18,7 @@ def say(db, conversation, sender, count=1):
 
 
 def seen(db, user, conversation):
-    return json.loads(db.one("SELECT conversation_get(%s, %s)", user, conversation))
+    return db.get(user, conversation)
 
 
 def listed(db, user, **query):
@@ -214,7 +214,7 @@ def test_the_list_says_what_the_conversation_says(db, pair):
             assert item == seen(db, user, conversation)
             page = db.page(user, conversation, limit=1)["items"]
             assert item["last_message"] == page[0]
-            assert page[0] == json.loads(db.one("SELECT message_get(%s, %s)", user, page[0]["id"]))
+            assert page[0] == db.message(user, page[0]["id"])
 
 
 # -- keeping and hiding
@@ -235,8 +235,8 @@ def test_hide_takes_the_history_from_one_and_the_next_message_brings_it_back(db,
     assert db.page(alice, conversation)["items"] == [] and len(db.page(bob, conversation)["items"]) == 3
     for direction in ("before", "after", "around"):
         assert db.page(alice, conversation, **{direction: old[2]}) is None
-    assert db.one("SELECT message_get(%s, %s)", alice, old[2]) is None
-    assert db.one("SELECT message_get(%s, %s)", bob, old[2]) is not None
+    assert db.message(alice, old[2]) is None
+    assert db.message(bob, old[2]) is not None
     new, = say(db, conversation, bob)
     assert listed(db, alice) == listed(db, alice, filter="unread") == [conversation]
     assert appear(db, conversation)["events"][0]["users"] == [alice]

@@ -29,7 +29,7 @@ def say(db, conversation, *senders):
 
 def unread(db, user, conversation):
     found, = (c for c in db.conversations(user)["items"] if c["id"] == conversation)
-    assert found["unread_count"] == json.loads(db.one("SELECT conversation_get(%s, %s)", user, conversation))["unread_count"]
+    assert found["unread_count"] == db.get(user, conversation)["unread_count"]
     return found["unread_count"]
 
 
@@ -90,7 +90,7 @@ def test_a_message_is_read_when_the_slowest_has_read_it(db, five):
     def status():
         shown = {db.page(alice, conversation)["items"][0]["status"],
                  db.conversations(alice)["items"][0]["last_message"]["status"],
-                 json.loads(db.one("SELECT message_get(%s, %s)", alice, row["id"]))["status"]}
+                 db.message(alice, row["id"])["status"]}
         assert len(shown) == 1
         return shown.pop()
 
@@ -131,7 +131,7 @@ def test_what_the_system_says_has_no_sender_and_is_not_unread(db, five):
         item = db.page(user, conversation)["items"][2]
         assert (item["sender"], item["sender_id"], item["message_type"]) == (None, None, "system")
         assert item["metadata"] == {"system_type": "joined"}
-        assert json.loads(db.one("SELECT message_get(%s, %s)", user, item["id"])) == item
+        assert db.message(user, item["id"]) == item
         assert unread(db, user, conversation) == counted(db, user, conversation)
     resumed = [row for row in db.resume(bob, 0) if row["type"] == "message.new"]
     assert [json.loads(row["payload"])["seq"] for row in resumed] == [4, 3, 2, 1]
@@ -160,8 +160,8 @@ def test_who_has_left_has_nothing(db, five):
     db.rows("UPDATE conversations SET member_ids = array_remove(member_ids, %s),"
             " member_numbers = member_numbers[1:1] || member_numbers[3:]", bob)
     assert db.conversations(bob)["items"] == [] and db.page(bob, conversation) is None
-    assert db.one("SELECT message_get(%s, %s)", bob, row["id"]) is None
-    assert db.one("SELECT conversation_get(%s, %s)", bob, conversation) is None
+    assert db.message(bob, row["id"]) is None
+    assert db.get(bob, conversation) is None
     assert db.resume(bob, 0)[1:] == []
     assert db.store({"conversation": conversation, "sender": bob})[0]["outcome"] == 2
     assert db.mark(user=bob, conversation=conversation, kind="read")["outcome"] == 2
@@ -194,7 +194,7 @@ def test_a_closed_profile_is_closed_to_members_too(db, five):
     db.rows("UPDATE users SET bio = 'secret', privacy_profile = 'contacts' WHERE id = %s", alice)
     db.rows("INSERT INTO contacts (user_id, peer, to_peer) SELECT %s, jid, true FROM users WHERE id = %s", alice, bob)
     row, = say(db, conversation, alice)
-    assert set(row["closed_to"]) == set(others) and json.loads(row["shown"])["bio"] is None
+    assert set(row["closed_to"]) == set(others) and row["shown"]["bio"] is None
     bios = {user: db.page(user, conversation)["items"][0]["sender"]["bio"] for user in users.values()}
     assert bios == {alice: "secret", bob: "secret", **dict.fromkeys(others)}
 
@@ -207,10 +207,10 @@ def test_whom_the_sender_blocks_does_not_see_the_profile(db, five):
     assert first["closed_to"] is None
     db.rows("INSERT INTO blocks (user_id, peer) SELECT %s, jid FROM users WHERE id = %s", alice, bob)
     row, = say(db, conversation, alice)
-    assert row["closed_to"] == [bob] and json.loads(row["shown"])["bio"] is None
+    assert row["closed_to"] == [bob] and row["shown"]["bio"] is None
     for user, bio in ((bob, None), (carol, "secret")):
         assert {m["sender"]["bio"] for m in db.page(user, conversation)["items"]} == {bio}
-        assert json.loads(db.one("SELECT message_get(%s, %s)", user, row["id"]))["sender"]["bio"] == bio
+        assert db.message(user, row["id"])["sender"]["bio"] == bio
         resumed = [json.loads(e["payload"]) for e in db.resume(user, 0) if e["type"] == "message.new"]
         assert {m["sender"]["bio"] for m in resumed} == {bio}
         listed, = db.conversations(user)["items"]
@@ -317,7 +317,7 @@ def test_the_upgrade_keeps_members_counts_and_order(cluster):
         assert all_of("SELECT count(*) FROM conversations c WHERE c.member_ids <> (SELECT array_agg(m.user_id ORDER BY m.user_id)"
                       " FROM members m WHERE m.conversation_id = c.id) OR c.member_numbers <> (SELECT array_agg(m.number"
                       " ORDER BY m.user_id) FROM members m WHERE m.conversation_id = c.id)") == [(0,)]
-        wrong = all_of("SELECT o.user_id, (conversation_get(o.user_id, o.conversation_id)::json->>'unread_count')::int AS shown,"
+        wrong = all_of("SELECT o.user_id, (conversation_get(o.user_id, o.conversation_id)).unread AS shown,"
                        " (SELECT count(*) FROM messages m WHERE m.conversation_id = o.conversation_id AND m.seq > o.read_seq"
                        " AND m.sender_id <> o.user_id) AS counted FROM members o")
         assert len(wrong) == 80 and all(shown == counted for _, shown, counted in wrong)

@@ -53,12 +53,12 @@ def test_reading_implies_delivery_once(db, talk):
 
 def test_unread_is_exact(db, talk):
     alice, ids, conversation = talk["alice"], talk["ids"], talk["conversation"]
-    assert json.loads(db.one("SELECT conversation_get(%s, %s)", alice, conversation))["unread_count"] == 3
+    assert db.get(alice, conversation)["unread_count"] == 3
     db.mark("delivered", user=alice, message=ids[3])
     assert db.mark("read", user=alice, message=ids[0])["unread"] == 2
     assert db.mark("read", user=alice, message=ids[2])["unread"] == 1
     assert db.mark("read", user=alice, conversation=conversation)["unread"] == 0
-    assert json.loads(db.one("SELECT conversation_get(%s, %s)", alice, conversation))["unread_count"] == 0
+    assert db.get(alice, conversation)["unread_count"] == 0
     assert db.mark("read", user=talk["romeo"], message=ids[0])["unread"] == 1
 
 

@@ -161,7 +161,7 @@ def test_arrival_makes_the_remote_user_and_the_conversation_once(db):
                       {"to": f"alice@{DOMAIN}", "sender": "juliet@example.org", "body": "three"})
     assert [row["outcome"] for row in rows] == [0, 0, 0] and [row["seq"] for row in rows] == [1, 2, 1]
     assert rows[0]["conversation_id"] == rows[1]["conversation_id"] != rows[2]["conversation_id"]
-    assert json.loads(rows[0]["sender"])["jid"] == "romeo@example.org"
+    assert rows[0]["sender"]["jid"] == "romeo@example.org"
     assert not any(row["outbox"] for row in rows) and db.outbox() == []
     assert db.one("SELECT count(*) FROM users WHERE kind = 'remote'") == 2
     again, = db.receive({"to": f"alice@{DOMAIN}", "body": "four"})
@@ -237,10 +237,10 @@ def test_bounce_counts_only_from_the_remote_member(db):
 def views(db, user, conversation, message):
     """The message as each way of reading shows it."""
     found = [item for item in db.page(user, conversation)["items"] if item["id"] == message]
-    found.append(json.loads(db.one("SELECT message_get(%s, %s)", user, message)))
-    found += json.loads(db.one("SELECT message_search(%s, NULL, 'hello', 50, NULL)", user))["items"]
+    found.append(db.message(user, message))
+    found += db.search(user, "hello", limit=50)["items"]
     found += [json.loads(row["payload"]) for row in db.resume(user, 0) if row["type"] == "message.new"]
-    found.append(json.loads(db.one("SELECT conversation_get(%s, %s)", user, conversation))["last_message"])
+    found.append(db.get(user, conversation)["last_message"])
     found += [item["last_message"] for item in db.conversations(user)["items"]]
     return [(item["status"], item["delivered_at"], item["read_at"]) for item in found if item["id"] == message]
 

@@ -75,9 +75,9 @@ def test_two_at_once_make_one(db):
 
 def create(db, name, key="k", fingerprint=ONE, subject=OTHER):
     words = json.dumps({"subject": subject, "key": key, "fingerprint": fingerprint}) if key else None
-    row, = db.rows("SELECT json, created, repeated FROM user_create('u1', 'u1', %s, NULL, %s, NULL, %s)",
+    row, = db.rows("SELECT facts, created, repeated FROM user_create('u1', 'u1', %s, NULL, %s, NULL, %s)",
                    DOMAIN, name, words)
-    return json.loads(row["json"])["name"], row["created"], row["repeated"]
+    return json.loads(row["facts"])["name"], row["created"], row["repeated"]
 
 
 def test_a_late_request_of_the_backend_does_not_bring_back_an_old_name(db):

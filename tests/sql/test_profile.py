@@ -22,7 +22,7 @@ def picture(db, name=HASH):
 
 
 def found(db, viewer, text):
-    return [item["jid"] for item in json.loads(db.one("SELECT user_search(%s, %s, 20)", viewer, text))["items"]]
+    return [item["jid"] for item in db.one("SELECT to_jsonb(user_search(%s, %s, 20))", viewer, text)["items"] or ()]
 
 
 def test_a_change_is_told_once_to_the_user_and_partners(db):
@@ -73,9 +73,9 @@ def test_a_closed_profile_is_closed_by_every_way_there(db):
         talked = db.conversations(viewer)["items"][0]
         peer, = (p["user"] for p in talked["participants"] if p["user"]["id"] == alice)
         messages = [db.page(viewer, talk)["items"][0]]
-        messages.append(json.loads(db.one("SELECT message_get(%s, %s)", viewer, messages[0]["id"])))
+        messages.append(db.message(viewer, messages[0]["id"]))
         messages += [json.loads(r["payload"]) for r in db.resume(viewer, 0) if r["type"] == "message.new"]
-        messages += json.loads(db.one("SELECT message_search(%s, NULL, 'hello', 9, NULL)", viewer))["items"]
+        messages += db.search(viewer, "hello", limit=9)["items"]
         assert len(messages) == 4
         users = [peer, *(message["sender"] for message in messages)]
         return [(user["name"], user["bio"], user["avatar_url"]) for user in users] + [talked["icon_url"]]
@@ -107,7 +107,7 @@ def test_a_message_says_to_whom_its_sender_is_closed(db, first):
     db.change("privacy", alice, profile="contacts")
     talk = db.conversation(alice, bob)
     row, = db.store(dict(conversation=talk, sender=alice))
-    assert row["closed_to"] == [bob] and json.loads(row["shown"])["bio"] is None
+    assert row["closed_to"] == [bob] and row["shown"]["bio"] is None
     db.change("privacy", alice, profile="everyone")
     row, = db.store(dict(conversation=talk, sender=alice))
     assert row["closed_to"] is None and row["shown"] is None
@@ -156,9 +156,9 @@ def test_the_blocked_and_declined_are_not_asked_for_their_pictures(db):
 def test_an_own_name_outlives_the_tokens_until_it_is_cleared(db):
     alice = db.provision("1", "alice", "alice", "Token")["id"]
     change(db, "profile", alice, name="Mine")
-    assert json.loads(db.provision("1", "alice", "alice", "Token 2")["json"])["name"] == "Mine"
+    assert json.loads(db.provision("1", "alice", "alice", "Token 2")["facts"])["name"] == "Mine"
     change(db, "profile", alice, name=None)
-    assert json.loads(db.provision("1", "alice", "alice", "Token 3")["json"])["name"] == "Token 3"
+    assert json.loads(db.provision("1", "alice", "alice", "Token 3")["facts"])["name"] == "Token 3"
 
 
 def test_an_upload_covers_the_tokens_picture_and_is_dropped_with_its_last_user(db):
@@ -234,8 +234,8 @@ def test_a_search_yields_twenty(db):
 
 
 def addressed(db, viewer, text):
-    row, = db.rows("SELECT * FROM user_addressed(%s, %s, 20)", viewer, text)
-    return [user["jid"] for user in json.loads(row["items"])["items"]], row["complete"]
+    row, = db.rows("SELECT to_jsonb(list) AS list, complete FROM user_addressed(%s, %s, 20)", viewer, text)
+    return [user["jid"] for user in row["list"]["items"] or ()], row["complete"]
 
 
 def test_an_address_is_found_while_it_is_typed(db):
@@ -277,8 +277,8 @@ def test_candidates(db):
     assert addressed(db, alice, f"bob@{DOMAIN}") == ([f"bob@{DOMAIN}"], True)
     for jid in (f"nobody@{DOMAIN}", f"alice@{DOMAIN}", "bob@example.org"):
         assert addressed(db, alice, jid) == ([], False)
-    one = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
-    two = json.loads(db.one("SELECT user_candidate(%s, %s)", alice, "x@example.org"))["items"]
+    one = db.one("SELECT to_jsonb(user_candidate(%s, %s))", alice, "x@example.org")["items"]
+    two = db.one("SELECT to_jsonb(user_candidate(%s, %s))", alice, "x@example.org")["items"]
     assert one == two and one[0]["kind"] == "remote"
     assert db.one("SELECT user_get(%s, %s)", alice, one[0]["id"]) is not None
     assert db.rows("SELECT user_get(%s, %s)", alice, new_id()) == []

@@ -36,8 +36,7 @@ def index(db, step=500):
 
 
 def search(db, user, query, conversation=None, limit=50, before=None):
-    text = db.one("SELECT message_search(%s, %s, %s, %s, %s)", user, conversation, query, limit, before)
-    return text and json.loads(text)
+    return db.search(user, query, conversation, limit, before)
 
 
 def contents(page):

@@ -36,7 +36,7 @@ def test_first_sign_in_makes_the_user_and_later_ones_find_him(db):
     again = db.provision("42", "alice", "Alice", "Alice A.", "https://a.example/a.png")
     assert first["created"] and not again["created"]
     assert first["jid"] == f"alice@{DOMAIN}" and again["id"] == first["id"]
-    user = json.loads(first["json"])
+    user = json.loads(first["facts"])
     assert user == {"id": first["id"], "username": "Alice", "name": "Alice A.", "bio": None, "kind": "hosted",
                     "avatar_url": "https://a.example/a.png", "jid": f"alice@{DOMAIN}", "email": "",
                     "number": first["number"]}
@@ -45,9 +45,9 @@ def test_first_sign_in_makes_the_user_and_later_ones_find_him(db):
 def test_profile_follows_the_token_and_the_address_stays(db):
     db.provision("42", "alice", "alice", "Alice")
     later = db.provision("42", "alicia", "alicia", "Alicia")
-    assert later["jid"] == f"alice@{DOMAIN}" and json.loads(later["json"])["name"] == "Alicia"
+    assert later["jid"] == f"alice@{DOMAIN}" and json.loads(later["facts"])["name"] == "Alicia"
     silent = db.provision("42", "alice")
-    assert json.loads(silent["json"])["name"] == "Alicia"
+    assert json.loads(silent["facts"])["name"] == "Alicia"
 
 
 def test_taken_and_missing_local_parts_get_surrogates(db):
@@ -195,7 +195,7 @@ def test_simultaneous_opens_make_one_conversation(db):
 def test_stranger_gets_no_conversation(db):
     alice, mallory = db.user("alice"), db.user("mallory")
     conversation = db.conversation(alice, jid="romeo@example.org")
-    assert db.one("SELECT conversation_get(%s, %s)", mallory, conversation) is None
+    assert db.get(mallory, conversation) is None
     assert db.one("SELECT conversation_get(%s, %s)", alice, new_id()) is None
     assert db.conversations(mallory) == {"items": [], "has_more": False, "next": None}
 

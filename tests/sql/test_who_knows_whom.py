@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from conftest import DOMAIN, TOP, new_id
+from conftest import DOMAIN, TOP, new_id, user_object
 
 BOB = "bob@example.org"
 NOBODY = {"number": 2 ** 52 - 7, "id": new_id()}
@@ -105,12 +105,12 @@ def names_of(db, viewer, jid=BOB):
     shown = [p["user"] for p in opened["participants"] if p["user"]["jid"] == jid]
     listed = db.conversations(viewer)["items"]
     shown += [p["user"] for c in listed for p in c["participants"] if p["user"]["jid"] == jid]
-    shown += [json.loads(text) for text in (db.one("SELECT user_get(%s, %s)", viewer, shown[0]["id"]),)]
+    shown += [user_object(db.one("SELECT to_jsonb(user_get(%s, %s))", viewer, shown[0]["id"]))]
     shown += json.loads(db.one("SELECT user_search(%s, 'bob', 9)", viewer))["items"]
     shown += json.loads(db.one("SELECT items FROM user_addressed(%s, 'bob@', 9)", viewer))["items"]
     shown += json.loads(db.one("SELECT user_candidate(%s, %s)", viewer, jid))["items"]
     row, = db.receive(dict(sender=jid, to=db.one("SELECT jid FROM users WHERE id = %s", viewer)))
-    shown += [json.loads(row["sender"])] + [m["sender"] for m in db.page(viewer, opened["id"])["items"]]
+    shown += [row["sender"]] + [m["sender"] for m in db.page(viewer, opened["id"])["items"]]
     assert len(shown) >= 8
     return {user["name"] for user in shown} | {opened["name"]} | {c["name"] for c in listed if c["jid"] == jid}
 

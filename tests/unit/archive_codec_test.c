@@ -224,7 +224,7 @@ START_TEST(stored_message_is_read)
     ck_assert_int_eq(write->write.position, 9);
     ck_assert_int_eq(write->write.at, G_GINT64_CONSTANT(946684800000000));
     ck_assert_str_eq(write->remote_jid, "romeo@example.org");
-    ck_assert_str_eq(write->sender_json, "{}");
+    ck_assert_mem_eq(g_bytes_get_data(write->sender_facts, NULL), "{}", 2);
     ck_assert_uint_eq(write->members->len, 2);
     ck_assert_int_eq(g_array_index(write->members, struct member, 0).number, 7);
     ck_assert_int_eq(g_array_index(write->members, struct member, 1).number, 8);

@@ -242,7 +242,7 @@ static const struct uuid alice_id = {{1, 2, 3}};
 
 static struct account *learn(int instance)
 {
-    struct account_row row = {.id = alice_id, .jid = "alice@app.example.org", .json = "{}"};
+    struct account_row row = {.id = alice_id, .jid = "alice@app.example.org", .facts = "{}"};
     return account_learn(cores[instance].accounts, &row);
 }
 

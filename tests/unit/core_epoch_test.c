@@ -61,8 +61,11 @@ static void start(void)
     relations_init(&core);
     pairs_init(&core);
     take("one", 100, "", LOG_OTHER);
-    struct account_row row = {
-        .jid = "alice@app.example.org", .name = "Alice", .json = "{}", .number = 1, .hosted = true};
+    struct account_row row = {.jid = "alice@app.example.org",
+                              .name = "Alice",
+                              .facts = "{}",
+                              .number = 1,
+                              .hosted = true};
     uuid_parse(ALICE, &row.id);
     alice = account_learn(core.accounts, &row);
     socket_ = (struct subscriber){

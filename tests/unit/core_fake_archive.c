@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/archive/record.h"
 #include "tests/unit/core_fake_archive.h"
 
 #define VALUES_MAX 8
@@ -41,6 +42,7 @@ const char *query_parameters(enum query query)
 static GQueue questions = G_QUEUE_INIT;
 static GQueue writes = G_QUEUE_INIT;
 static bool is_up = true;
+static GPtrArray *records; /* bytes of composite cells */
 
 void archive_query(struct archive *archive, enum query query, const char *const *values,
                    archive_done done, void *data)
@@ -107,7 +109,9 @@ static void finish(const struct rows *rows, enum error_code error)
 {
     struct question *question = g_queue_pop_head(&questions);
     g_assert(question);
+    records = g_ptr_array_new_with_free_func(g_free);
     question->done(rows, error, question->data);
+    g_clear_pointer(&records, g_ptr_array_unref);
     for (int i = 0; i < VALUES_MAX; i++)
         g_free(question->values[i]);
     g_free(question);
@@ -160,6 +164,57 @@ static const char *cell(const struct rows *rows, int row, int column)
 {
     g_assert(row < rows->count && column < rows->columns);
     return rows->cells[row * rows->columns + column];
+}
+
+/* Of composite cells: bytes in hexadecimal behind a backslash. Kept until the answer was given. */
+bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record)
+{
+    const char *text = cell(rows, row, column);
+    struct record_part value = {0};
+    if (text) {
+        size_t length = strlen(text + 1) / 2;
+        guint8 *bytes = g_malloc(length + 1);
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = (guint8)(g_ascii_xdigit_value(text[1 + 2 * i]) << 4 |
+                                g_ascii_xdigit_value(text[2 + 2 * i]));
+        g_ptr_array_add(records, bytes);
+        value = (struct record_part){(const char *)bytes, length};
+    }
+    return record_begin(&value, ret_record);
+}
+
+char *fake_record(const char *const *parts, unsigned count)
+{
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "\\%08x", count);
+    for (unsigned i = 0; i < count; i++) {
+        size_t length = parts[i] ? strlen(parts[i]) / 2 : 0;
+        g_string_append_printf(text, "00000000%08x%s", parts[i] ? (guint32)length : G_MAXUINT32,
+                               parts[i] ? parts[i] : "");
+    }
+    return g_string_free(text, FALSE);
+}
+
+char *fake_hex(const void *bytes, size_t length)
+{
+    GString *text = g_string_sized_new(2 * length);
+    for (size_t i = 0; i < length; i++)
+        g_string_append_printf(text, "%02x", ((const guint8 *)bytes)[i]);
+    return g_string_free(text, FALSE);
+}
+
+GBytes *fake_user(const char *jid)
+{
+    g_autofree char *hex = fake_hex(jid, strlen(jid));
+    const char *const parts[] = {NULL, NULL, NULL, NULL, NULL, hex, NULL, NULL};
+    g_autofree char *text = fake_record(parts, G_N_ELEMENTS(parts));
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    for (const char *digit = text + 1; *digit; digit += 2) {
+        guint8 byte =
+            (guint8)(g_ascii_xdigit_value(digit[0]) << 4 | g_ascii_xdigit_value(digit[1]));
+        g_byte_array_append(bytes, &byte, 1);
+    }
+    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
 int rows_count(const struct rows *rows)

@@ -13,6 +13,11 @@ unsigned fake_questions(void);
 void fake_prefer(unsigned number);
 /* Answers it with ROWS rows of COLUMNS cells (NULL: SQL NULL), or with an error. */
 void fake_answer(int rows, int columns, const char *const *cells);
+/* A cell with a composite value of PARTS, each bytes in hexadecimal or NULL; and such bytes. Caller
+ * frees. */
+char *fake_record(const char *const *parts, unsigned count);
+GBytes *fake_user(const char *jid); /* a value of user_view; caller unrefs */
+char *fake_hex(const void *bytes, size_t length);
 void fake_fail(enum error_code error);
 
 /* Takes the oldest write that waits, or NULL. */

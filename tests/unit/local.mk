@@ -4,7 +4,7 @@ if ENABLE_TESTS
 EXTRA_DIST += tests/unit/unit.h
 
 # bridge/core and bridge/http
-transport_test_libs = libhttp.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+transport_test_libs = libhttp.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
   tests/unit/core_field_test \
@@ -165,7 +165,7 @@ tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
 # bridge/ws
-ws_test_libs = libws.a libdialect.a libcore.a libaccount.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+ws_test_libs = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
 ws_tests = \
@@ -200,7 +200,7 @@ tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 # bridge/core without a database
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
-core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
+core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libview.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
   tests/unit/archive_codec_test \
@@ -210,7 +210,7 @@ core_tests = \
   tests/unit/cluster_fanout_test \
   tests/unit/cluster_lease_test \
   tests/unit/account_limit_test \
-  tests/unit/core_message_json_test \
+  tests/unit/view_message_test \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
   tests/unit/core_epoch_test \
@@ -248,9 +248,9 @@ tests_unit_core_outbox_test_LDADD = $(core_test_libs)
 tests_unit_core_message_test_SOURCES = tests/unit/core_message_test.c $(fake_archive)
 tests_unit_core_message_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_message_test_LDADD = $(core_test_libs)
-tests_unit_core_message_json_test_SOURCES = tests/unit/core_message_json_test.c $(fake_archive)
-tests_unit_core_message_json_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_message_json_test_LDADD = $(core_test_libs)
+tests_unit_view_message_test_SOURCES = tests/unit/view_message_test.c $(fake_archive)
+tests_unit_view_message_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_view_message_test_LDADD = $(core_test_libs)
 tests_unit_core_epoch_test_SOURCES = tests/unit/core_epoch_test.c $(fake_archive)
 tests_unit_core_epoch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_epoch_test_LDADD = $(core_test_libs)
@@ -288,7 +288,7 @@ check_PROGRAMS += tests/unit/presence_online_test
 TESTS += tests/unit/presence_online_test
 tests_unit_presence_online_test_SOURCES = tests/unit/presence_online_test.c tests/unit/unit.h
 tests_unit_presence_online_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libaccount.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_presence_online_test_LDADD = libpresence.a libcore.a libaccount.a libview.a libbase.a $(JANSSON_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 check_PROGRAMS += tests/unit/job_runner_test
 TESTS += tests/unit/job_runner_test
 tests_unit_job_runner_test_SOURCES = tests/unit/job_runner_test.c $(fake_archive)

@@ -88,7 +88,7 @@ static void start(void)
     core.accounts = accounts_new();
     relations_init(&core);
     feature_subscription.start(&core);
-    struct account_row row = {.jid = ALICE, .json = "{}", .number = 1, .hosted = true};
+    struct account_row row = {.jid = ALICE, .facts = "{}", .number = 1, .hosted = true};
     uuid_parse(ALICE_ID, &row.id);
     alice = account_ref(account_learn(core.accounts, &row));
     wait_question(QUERY_CONTACT_SHOWN_ONLINE);

@@ -225,7 +225,7 @@ static void start(void)
         bus_up(&cores[i]);
     away = false;
     for (int i = 0; i < USERS; i++) {
-        struct account_row row = {.jid = jids[i], .json = "{}", .number = i + 1, .hosted = true};
+        struct account_row row = {.jid = jids[i], .facts = "{}", .number = i + 1, .hosted = true};
         uuid_parse(ids[i], &row.id);
         accounts[i] = account_ref(account_learn(home(i)->accounts, &row));
         sockets[i] = (struct subscriber){.deliver = deliver, .revoked = revoked};

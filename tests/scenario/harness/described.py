@@ -153,7 +153,7 @@ def fault(title, faults, got):
     """Remembers a fault and returns its text; conftest.py fails the test with it."""
     text = "\n".join([f"{title} is not as described:", *(f"  {line}" for line in faults),
                       f"got: {got[:SHOWN]}",
-                      "(described in bridge/describe/schema.def and in the operation's row; see CONTRIBUTING.md)"])
+                      "(described in bridge/view/schema.def and in the operation's row; see CONTRIBUTING.md)"])
     seen.faults.append(text)
     return text
 

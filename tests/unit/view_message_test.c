@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
-#include "bridge/core/message_json.h"
+#include "bridge/view/message.h"
+#include "bridge/view/message_page.h"
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 
-#define COLUMNS 11
+#define COLUMNS 6
+#define FACTS 14 /* of message_view */
 #define ROWS_MAX 102
 
 static const char id_format[] = "018f0000-0000-7000-8000-%012d";
@@ -31,22 +33,50 @@ static void write_page(const struct rows *rows, enum error_code error, void *dat
     ck_assert_ptr_nonnull(made->json);
 }
 
+static const struct uuid sender = {{1}};
+
+static char *big_endian(gint64 number)
+{
+    guint64 wire = GUINT64_TO_BE((guint64)number);
+    return fake_hex(&wire, sizeof wire);
+}
+
+/* The number-th message, of TEXT. */
+static char *message_record(int number, const char *text)
+{
+    char id_text[UUID_TEXT_SIZE];
+    struct uuid id;
+    g_snprintf(id_text, sizeof id_text, id_format, number);
+    uuid_parse(id_text, &id);
+    g_autofree char *id_bytes = fake_hex(&id, sizeof id), *seq = big_endian(number + 1);
+    g_autofree char *from = fake_hex(&sender, sizeof sender), *body = fake_hex(text, strlen(text));
+    const char *const facts[FACTS] = {
+        [0] = id_bytes,           [3] = seq, [5] = from, [6] = body, [7] = "74", [10] = "00",
+        [13] = "0000000000000001"};
+    return fake_record(facts, FACTS);
+}
+
+static char *sender_record(void)
+{
+    g_autofree char *id = fake_hex(&sender, sizeof sender);
+    const char *const facts[] = {id, NULL, NULL, NULL, NULL, NULL, NULL, "0000000000000001"};
+    return fake_record(facts, G_N_ELEMENTS(facts));
+}
+
 /* A page of COUNT messages 0, 1, 2 … of SIZE bytes each, all of them backslashes. */
 static json_t *page_of(int count, size_t size, const struct message_page *page)
 {
     static const char *cells[ROWS_MAX * COLUMNS];
     g_autofree char *body = g_strnfill(size, '\\');
-    char ids[ROWS_MAX][UUID_TEXT_SIZE], seqs[ROWS_MAX][24];
+    g_autoptr(GPtrArray) made_cells = g_ptr_array_new_with_free_func(g_free);
     memset(cells, 0, sizeof cells);
-    const char *const members[COLUMNS] = {
-        [0] = "0", [3] = "018f0000-0000-7000-8000-aaaaaaaaaaaa", [4] = "{}"};
-    memcpy(cells, members, sizeof members);
+    g_ptr_array_add(made_cells, sender_record());
+    cells[MESSAGE_PAGE_PART] = "0";
+    cells[MESSAGE_PAGE_SENDER] = made_cells->pdata[0];
     for (int i = 0; i < count; i++) {
-        g_snprintf(ids[i], sizeof ids[i], id_format, i);
-        g_snprintf(seqs[i], sizeof seqs[i], "%d", i + 1);
-        const char *const row[COLUMNS] = {"1",    ids[i], seqs[i],   members[3], body, NULL,
-                                          "text", "f",    "1000000", NULL,       NULL};
-        memcpy(&cells[(i + 1) * COLUMNS], row, sizeof row);
+        g_ptr_array_add(made_cells, message_record(i, body));
+        cells[(i + 1) * COLUMNS + MESSAGE_PAGE_PART] = "1";
+        cells[(i + 1) * COLUMNS + MESSAGE_PAGE_MESSAGE] = made_cells->pdata[i + 1];
     }
     struct made made = {.page = page};
     const char *const values[8] = {NULL};
@@ -136,7 +166,7 @@ END_TEST
 START_TEST(a_failure_outranks_marks)
 {
     g_auto(buffer) buf = BUFFER_INIT(4096);
-    struct message_view view = {.sender_json = "{}",
+    struct message_view view = {.sender = &(struct user_view){.written = "{}"},
                                 .body = "x",
                                 .kind = "text",
                                 .seq = 1,
@@ -144,7 +174,7 @@ START_TEST(a_failure_outranks_marks)
                                 .delivered_at = 2,
                                 .read_at = 3,
                                 .failed = true};
-    message_json_write(&buf, &view);
+    message_view_write(&buf, &view);
     json_t *json = json_loadb(buf.data, buf.length, 0, NULL);
     ck_assert_str_eq(json_string_value(json_object_get(json, "status")), "failed");
     ck_assert(json_is_null(json_object_get(json, "delivered_at")));
@@ -153,6 +183,6 @@ START_TEST(a_failure_outranks_marks)
 }
 END_TEST
 
-UNIT_MAIN("core_message_json", long_texts_end_a_page_early, one_text_is_always_shown,
+UNIT_MAIN("view_message", long_texts_end_a_page_early, one_text_is_always_shown,
           a_page_around_a_message_holds_it, a_page_has_at_most_its_limit,
           an_empty_conversation_is_an_empty_page, a_failure_outranks_marks)

@@ -1,0 +1,34 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What the objects of the API are made of: SQL says the facts, the daemon writes the objects
+-- (bridge/view). Each type is also a struct there (scripts/gen-sql), with a member of each attribute.
+-- How an attribute is shown says a row of bridge/view/schema.def.
+
+CREATE TYPE user_view AS (
+  id uuid, username text, name text, avatar_url text, bio text, jid text, kind text, number bigint);
+
+-- sender: NULL, as is sender_id: the system says it. delivered_at, read_at: when the recipient's
+-- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.
+CREATE TYPE message_view AS (
+  id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
+  body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean,
+  delivered_at timestamptz, read_at timestamptz, created_at timestamptz);
+
+CREATE TYPE mark_view AS (
+  conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz);
+
+CREATE TYPE failure_view AS (
+  conversation_id uuid, message_id uuid, client_id text, condition text);
+
+CREATE TYPE participant_view AS (
+  member user_view, role text, joined_at timestamptz, last_read_seq bigint);
+
+-- participants: of two, the one who asks is the first. muted_until: a time as the API has it, or forever.
+CREATE TYPE conversation_view AS (
+  id uuid, kind text, jid text, name text, description text, icon_url text,
+  participants participant_view[], last_message message_view, last_at timestamptz, unread bigint,
+  pinned boolean, muted_until text, archived boolean, request text, blocked boolean,
+  created_at timestamptz);
+
+CREATE TYPE request_view AS (conversation conversation_view, subscription boolean, note text);
+
+CREATE TYPE user_list_view AS (items user_view[]);
