@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from conftest import DOMAIN, new_id
+from conftest import DOMAIN, new_id, user_object
 
 HASH = "a" * 40
 OTHER = "b" * 40
@@ -31,7 +31,7 @@ def test_a_change_is_told_once_to_the_user_and_partners(db):
     outcome, user, events = change(db, "profile", alice, name="Alice A.", bio="hello")
     assert outcome == 0 and user["name"] == "Alice A." and user["bio"] == "hello"
     assert [e["type"] for e in events] == ["user.updated"] and set(events[0]["users"]) == {alice, bob}
-    assert events[0]["payload"] == user
+    assert events[0]["payload"] == user_object(user)
     outcome, again, events = change(db, "profile", alice, name="Alice A.", bio="hello")
     assert outcome == 1 and again == user and events == []
     outcome, user, _ = change(db, "profile", alice, bio=None)
