@@ -133,6 +133,12 @@ check_PROGRAMS += tests/unit/xep_relay_only_test
 TESTS += tests/unit/xep_relay_only_test
 tests_unit_xep_relay_only_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_relay_only_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+if ENABLE_ICE
+check_PROGRAMS += tests/unit/xep_candidate_nice_test
+TESTS += tests/unit/xep_candidate_nice_test
+endif
+tests_unit_xep_candidate_nice_test_CFLAGS = $(AM_CFLAGS) $(NICE_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_candidate_nice_test_LDADD = $(XEP_LIBS) $(NICE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/xep_name_test
 TESTS += tests/unit/xep_name_test
 tests_unit_xep_name_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

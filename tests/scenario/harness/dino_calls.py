@@ -71,6 +71,10 @@ class CallingDino(Dino):
 
     # -- in the call
 
+    def in_call(self):
+        """Whether there is the window of a call."""
+        return len(self.desktop.windows("dino-im")) > 1
+
     def hang_up(self):
         self._press(HANG_UP)
 
@@ -82,7 +86,7 @@ class CallingDino(Dino):
 
     def _press(self, button):
         """The controls hide while the mouse rests."""
-        wait_for("the window of the call", lambda: self.desktop.windows("dino-im"), lambda found: len(found) > 1)
+        wait_for("the window of the call", self.in_call, bool)
         self.desktop.move(400, 300)
         time.sleep(0.4)
         self.desktop.move(*button)
