@@ -94,7 +94,8 @@ static bool tls_expect(SSL *tls, const char *host)
     unsigned char address[sizeof(struct in6_addr)];
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host) == 1;
-    return SSL_set1_host(tls, host) == 1 && SSL_set_tlsext_host_name(tls, host) == 1;
+    char *name = (char *)(guintptr)host; /* OpenSSL only reads it */
+    return SSL_set1_host(tls, host) == 1 && SSL_set_tlsext_host_name(tls, name) == 1;
 }
 
 static const char *tls_begin(struct channel *channel, const char *host)
