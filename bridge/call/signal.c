@@ -7,6 +7,7 @@
 
 #include "bridge/call/signal.h"
 #include "xep/jingle/candidate.h"
+#include "xep/jingle/relay_only.h"
 #include "xep/jingle/sdp.h"
 
 #define MID_MAX 64
@@ -23,40 +24,6 @@ static const struct {
              {"ice_restart", "ice_restart", CALL_RESTART, true}};
 
 /* ---- Descriptions ---------------------------------------------------------------------------- */
-
-/* A candidate as it may be told when no address of the sender's own may; NULL: not at all. Caller
- * frees. */
-static char *candidate_relayed(const char *line, size_t length)
-{
-    g_autoptr(media_description) none = media_description_new();
-    struct candidate candidate;
-    if (!candidate_read_line(none, line, length, &candidate) ||
-        !candidate_may_pass(&candidate, true))
-        return NULL;
-    struct candidate shown = candidate_shown(&candidate, true);
-    GString *text = g_string_new(NULL);
-    candidate_write_line(text, &shown, NULL);
-    return g_string_free(text, FALSE);
-}
-
-static char *without_addresses(const char *sdp)
-{
-    static const char head[] = "a=candidate:";
-    GString *kept = g_string_sized_new(strlen(sdp));
-    while (*sdp) {
-        size_t length = strcspn(sdp, "\r\n");
-        size_t end = length + strspn(sdp + length, "\r\n");
-        if (strncmp(sdp, head, sizeof head - 1) == 0) {
-            g_autofree char *shown = candidate_relayed(sdp, length);
-            if (shown)
-                g_string_append_printf(kept, "a=%s\r\n", shown);
-        } else {
-            g_string_append_len(kept, sdp, (gssize)end);
-        }
-        sdp += end;
-    }
-    return g_string_free(kept, FALSE);
-}
 
 static bool is_secured(const struct media_description *description)
 {
@@ -83,7 +50,7 @@ static const char *description_read(const json_t *value, const char *type, bool 
         return "is no session description";
     if (!is_secured(description))
         return "lacks a DTLS fingerprint";
-    g_autofree char *kept = relay_only ? without_addresses(sdp) : NULL;
+    g_autofree char *kept = relay_only ? relay_only_sdp(sdp) : NULL;
     *ret = json_pack("{s:s, s:s}", "type", type, "sdp", kept ? kept : sdp);
     return *ret ? NULL : "is not UTF-8";
 }
@@ -130,7 +97,7 @@ static const char *line_read(const json_t *text, bool relay_only, char **ret_lin
     g_autoptr(media_description) none = media_description_new();
     if (*line && !candidate_read_line(none, line, strlen(line), &candidate))
         return "is no candidate";
-    *ret_line = *line && relay_only ? candidate_relayed(line, strlen(line)) : g_strdup(line);
+    *ret_line = *line && relay_only ? relay_only_candidate(line) : g_strdup(line);
     return NULL;
 }
 
