@@ -5,7 +5,7 @@
 -- OUT result jsonb). It does the whole thing, tells others by event_add(), and yields the same
 -- result when it is carried out again. What the daemon has to do besides is the member follows of the
 -- result, from change_follows(); it is taken off before anybody sees the result.
---   outcome: 0 done, 1 was so already, 2 not found, 3 conflict, 4 refused, 5 forbidden,
+--   outcome, as in bridge/archive/outcome.def: 0 done, 1 was so already, 2 not found, 3 conflict, 4 refused, 5 forbidden,
 --            6 unprocessable (result: {"pointer", "detail"}), 7 rate limited
 
 -- What follows a change of p_user's: p_user stands otherwise to others than before; and p_watchers (an

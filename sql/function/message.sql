@@ -13,7 +13,8 @@
 -- has not written in it, so that the message counts as one to a stranger.
 -- held: nobody but the sender is told, the other having not accepted the conversation. events: what else
 -- this added to the log, as in change_apply.
--- awaited: the message brings the conversation into a member's list, see change_conversation_appear.
+-- awaited: the message brings the conversation into a member's list, see change_conversation_appear; of a
+-- repetition too, as long as nobody has seen to that: the first answer may have been lost.
 -- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender as
 -- they see it.
 -- Rows come back in the order of the input. outbox: a copy must go to the remote member.
@@ -124,7 +125,7 @@ BEGIN
          coalesce(p.old_created_at, stamp), p.conversation_id, p.sender_id, p.member_ids,
          p.member_numbers, p.kind = 'direct', p.remote_jid,
          p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
-         p.new_position, p.awaited AND p.outcome = 0, p.held,
+         p.new_position, p.awaited AND p.outcome IN (0, 1), p.held,
          p.passage->>'events', p.unanswered,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
               THEN user_closed_to(p.member_ids, p.sender_id) END,

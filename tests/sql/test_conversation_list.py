@@ -103,6 +103,17 @@ def test_the_peer_sees_a_new_conversation_with_its_first_message(db, pair):
     assert not later["awaited"] and appear(db, conversation)["events"] is None
 
 
+def test_a_batch_whose_answer_was_lost_still_makes_the_conversation_appear(db, pair):
+    alice, bob, conversation = pair
+    message = {"conversation": conversation, "sender": alice, "dedupe": new_id(), "id": new_id()}
+    db.store(message)
+    again, = db.store(message)
+    assert again["outcome"] == 1 and again["awaited"]
+    assert [e["users"] for e in appear(db, conversation)["events"]] == [[bob]]
+    again, = db.store(message)
+    assert again["outcome"] == 1 and not again["awaited"]
+
+
 def test_a_message_from_outside_makes_the_conversation_appear(db):
     alice = db.user("alice")
     row, = db.receive({"to": f"alice@{DOMAIN}"})
