@@ -36,28 +36,24 @@ struct limiter {
     struct subjects users, addresses, peers;
 };
 
-static const char *const names[LIMIT_MAX] = {
-    [LIMIT_REQUESTS] = "requests",
-    [LIMIT_MESSAGES] = "messages",
-    [LIMIT_STRANGERS] = "strangers",
-    [LIMIT_CONVERSATIONS] = "conversations",
-    [LIMIT_SEARCH] = "search",
-    [LIMIT_UPLOADS] = "uploads",
-    [LIMIT_TYPING] = "typing",
-    [LIMIT_CALLS] = "calls",
-    [LIMIT_SIGNALS] = "signals",
-    [LIMIT_CALLS_PEER] = "calls_peer",
-    [LIMIT_SERVER] = "server",
-    [LIMIT_SIGNIN] = "signin",
-    [LIMIT_XMPP_MESSAGES] = "xmpp_messages",
-    [LIMIT_XMPP_STANZAS] = "xmpp_stanzas",
-    [LIMIT_XMPP_DOMAIN] = "xmpp_domain",
-    [LIMIT_FRAMES] = "frames",
+static const struct {
+    const char *name;
+    enum limit_whose whose;
+} infos[LIMIT_MAX] = {
+#define TRESTLE_LIMIT(symbol, name, fallback, whose, text)                                         \
+    [LIMIT_##symbol] = {#name, LIMIT_OF_##whose},
+#include "bridge/base/limits.def"
+#undef TRESTLE_LIMIT
 };
 
 const char *limit_name(enum limit limit)
 {
-    return names[limit];
+    return infos[limit].name;
+}
+
+enum limit_whose limit_whose(enum limit limit)
+{
+    return infos[limit].whose;
 }
 
 static void subjects_init(struct subjects *subjects)
@@ -69,22 +65,10 @@ static void subjects_init(struct subjects *subjects)
 struct limiter *limiter_new(const struct options *options)
 {
     const char *texts[LIMIT_MAX] = {
-        [LIMIT_REQUESTS] = options->limits_requests,
-        [LIMIT_MESSAGES] = options->limits_messages,
-        [LIMIT_STRANGERS] = options->limits_strangers,
-        [LIMIT_CONVERSATIONS] = options->limits_conversations,
-        [LIMIT_SEARCH] = options->limits_search,
-        [LIMIT_UPLOADS] = options->limits_uploads,
-        [LIMIT_TYPING] = options->limits_typing,
-        [LIMIT_CALLS] = options->limits_calls,
-        [LIMIT_SIGNALS] = options->limits_signals,
-        [LIMIT_CALLS_PEER] = options->limits_calls_peer,
-        [LIMIT_FRAMES] = options->limits_frames,
-        [LIMIT_SERVER] = options->limits_server,
-        [LIMIT_SIGNIN] = options->limits_signin,
-        [LIMIT_XMPP_MESSAGES] = options->limits_xmpp_messages,
-        [LIMIT_XMPP_STANZAS] = options->limits_xmpp_stanzas,
-        [LIMIT_XMPP_DOMAIN] = options->limits_xmpp_domain,
+#define TRESTLE_LIMIT(symbol, name, fallback, whose, text)                                         \
+    [LIMIT_##symbol] = options->limits_##name,
+#include "bridge/base/limits.def"
+#undef TRESTLE_LIMIT
     };
     struct limiter *limiter = g_new0(struct limiter, 1);
     for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
@@ -176,9 +160,9 @@ static const struct rate *rate_of(const struct limiter *limiter, enum limit limi
 
 static struct subjects *map_of(struct limiter *limiter, enum limit limit)
 {
-    if (limit >= LIMIT_XMPP_MESSAGES)
+    if (infos[limit].whose == LIMIT_OF_PEER)
         return &limiter->peers;
-    return limit == LIMIT_SIGNIN ? &limiter->addresses : &limiter->users;
+    return infos[limit].whose == LIMIT_OF_ADDRESS ? &limiter->addresses : &limiter->users;
 }
 
 bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit limit,

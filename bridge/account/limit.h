@@ -14,27 +14,14 @@ struct buffer;
 struct options;
 
 enum limit {
-    LIMIT_REQUESTS, /* what no other action counts; the default of an operation */
-    LIMIT_MESSAGES,
-    LIMIT_STRANGERS,     /* messages to people who have not answered or accepted yet */
-    LIMIT_CONVERSATIONS, /* new ones, for young accounts only */
-    LIMIT_SEARCH,
-    LIMIT_UPLOADS,
-    LIMIT_TYPING,        /* typing and presence frames */
-    LIMIT_CALLS,         /* calls that are begun */
-    LIMIT_SIGNALS,       /* signals of calls */
-    LIMIT_FRAMES,        /* on sockets: what no other action counts, and what is refused */
-    LIMIT_SERVER,        /* everything that a server key does, per key */
-    LIMIT_SIGNIN,        /* failed sign-ins, per address */
-    LIMIT_CALLS_PEER,    /* calls to one and the same user */
-    LIMIT_XMPP_MESSAGES, /* messages with a text, per bare JID on XMPP */
-    LIMIT_XMPP_STANZAS,  /* all that one sends, per bare JID */
-    LIMIT_XMPP_DOMAIN,   /* the same of all users of a domain */
+#define TRESTLE_LIMIT(symbol, name, fallback, whose, text) LIMIT_##symbol,
+#include "bridge/base/limits.def"
+#undef TRESTLE_LIMIT
     LIMIT_MAX,
     LIMIT_NONE = LIMIT_MAX /* the operation is free */
 };
 
-#define LIMIT_USER_MAX LIMIT_SERVER /* those before it are a user's own */
+enum limit_whose { LIMIT_OF_USER, LIMIT_OF_KEY, LIMIT_OF_ADDRESS, LIMIT_OF_PEER };
 
 /* How a bucket stands. */
 struct limit_state {
@@ -52,6 +39,8 @@ void limiter_free(struct limiter *limiter); /* NULL is fine */
 
 /* The name of LIMIT in configuration and API. */
 const char *limit_name(enum limit limit);
+/* Whom it is counted for. */
+enum limit_whose limit_whose(enum limit limit);
 
 /* Takes one from the bucket of SUBJECT; false if there is none left. LIMITER NULL: no limits. */
 bool limiter_take(struct limiter *limiter, const struct uuid *subject, enum limit limit,

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/archive/outcome.h"
 #include "bridge/base/error.h"
 #include "bridge/base/id.h"
 
@@ -111,17 +112,6 @@ enum write_kind {
     WRITE_FAILURE,
     WRITE_CHANGE,
     WRITE_KINDS
-};
-
-enum write_outcome {
-    OUTCOME_DONE = 0,
-    OUTCOME_REPEATED = 1,
-    OUTCOME_NOT_FOUND = 2,
-    OUTCOME_CONFLICT = 3,
-    OUTCOME_REFUSED = 4,
-    OUTCOME_FORBIDDEN = 5,
-    OUTCOME_UNPROCESSABLE = 6,
-    OUTCOME_LIMITED = 7
 };
 
 struct write {

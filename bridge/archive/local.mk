@@ -5,6 +5,7 @@ libarchive_a_SOURCES = \
   bridge/archive/codec.c bridge/archive/codec.h \
   bridge/archive/health.c bridge/archive/health.h \
   bridge/archive/migrate.c bridge/archive/migrate.h \
+  bridge/archive/outcome.c bridge/archive/outcome.h bridge/archive/outcome.def \
   bridge/archive/record.c bridge/archive/record.h \
   bridge/archive/tool.c bridge/archive/tool.h \
   bridge/archive/write_kinds.c bridge/archive/write_kinds.h \

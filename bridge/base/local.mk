@@ -11,7 +11,7 @@ libbase_a_SOURCES = \
   bridge/base/json_writer.c bridge/base/json_writer.h \
   bridge/base/log.c bridge/base/log.h \
   bridge/base/metrics.c bridge/base/metrics.h bridge/base/metrics.def \
-  bridge/base/options.c bridge/base/options.h bridge/base/options.def \
+  bridge/base/options.c bridge/base/options.h bridge/base/options.def bridge/base/limits.def \
   bridge/base/options_check.c bridge/base/options_check.h \
   bridge/base/options_print.c bridge/base/options_table.h \
   bridge/base/options_type.c bridge/base/options_type.h \

@@ -170,17 +170,12 @@ static void fail_field(struct request *request, const struct change_result *resu
 
 void change_reply(struct request *request, unsigned status, const struct change_result *result)
 {
-    static const enum error_code codes[] = {[OUTCOME_NOT_FOUND] = ERROR_NOT_FOUND,
-                                            [OUTCOME_CONFLICT] = ERROR_CONFLICT,
-                                            [OUTCOME_REFUSED] = ERROR_REFUSED,
-                                            [OUTCOME_FORBIDDEN] = ERROR_FORBIDDEN,
-                                            [OUTCOME_LIMITED] = ERROR_RATE_LIMITED};
     if (result->error != ERROR_NONE) {
         request_fail(request, result->error, NULL);
     } else if (result->outcome == OUTCOME_UNPROCESSABLE) {
         fail_field(request, result);
-    } else if (result->outcome > OUTCOME_REPEATED) {
-        request_fail(request, codes[result->outcome], NULL);
+    } else if (outcome_error(result->outcome) != ERROR_NONE) {
+        request_fail(request, outcome_error(result->outcome), NULL);
     } else {
         g_auto(buffer) buf = BUFFER_INIT(VIEW_OBJECT_MAX);
         view_json(&buf, request->operation->reply, result->json);
@@ -190,7 +185,7 @@ void change_reply(struct request *request, unsigned status, const struct change_
 
 bool change_succeeded(const struct change_result *result)
 {
-    return result->error == ERROR_NONE && result->outcome <= OUTCOME_REPEATED;
+    return result->error == ERROR_NONE && outcome_error(result->outcome) == ERROR_NONE;
 }
 
 void change_reply_member(struct request *request, unsigned status,

@@ -106,8 +106,8 @@ static void read_done(struct write *write, enum error_code error)
     if (reading->request) {
         if (error != ERROR_NONE)
             request_fail(reading->request, error, NULL);
-        else if (write->outcome == OUTCOME_NOT_FOUND)
-            request_fail(reading->request, ERROR_NOT_FOUND, NULL);
+        else if (outcome_error(write->outcome) != ERROR_NONE)
+            request_fail(reading->request, outcome_error(write->outcome), NULL);
         else
             read_reply(reading->request, m);
     }

@@ -224,30 +224,34 @@ static void send_stored(struct sending *sending, const struct message_write *m)
 static const char not_known[] =
     "whether the message was stored is not known yet; repeat it with the same client_id";
 
+/* Two outcomes mean more here than their rows say. */
+static void send_refused(struct request *request, enum write_outcome outcome)
+{
+    static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
+                                                "was used for another message"};
+    if (outcome == OUTCOME_CONFLICT)
+        request_fail_field(request, &reused);
+    else if (outcome == OUTCOME_LIMITED)
+        request_fail_limited(request, LIMIT_STRANGERS);
+    else if (outcome == OUTCOME_FORBIDDEN)
+        request_fail(request, ERROR_CONFLICT, "you block the other member");
+    else
+        request_fail(request, outcome_error(outcome), NULL);
+}
+
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct sending *sending = write->data;
-    static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
-                                                "was used for another message"};
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
     if (sending->reserved && !counts)
         limit_release(sending->core->limiter, sending->account, LIMIT_STRANGERS);
-    if (error == ERROR_NONE &&
-        (write->outcome == OUTCOME_DONE || write->outcome == OUTCOME_REPEATED))
+    if (error == ERROR_NONE && outcome_error(write->outcome) == ERROR_NONE)
         send_stored(sending, m);
     else if (sending->request && error != ERROR_NONE)
         request_fail(sending->request, error, write->uncertain ? not_known : NULL);
-    else if (sending->request && write->outcome == OUTCOME_CONFLICT)
-        request_fail_field(sending->request, &reused);
-    else if (sending->request && write->outcome == OUTCOME_LIMITED)
-        request_fail_limited(sending->request, LIMIT_STRANGERS);
-    else if (sending->request && write->outcome == OUTCOME_REFUSED)
-        request_fail(sending->request, ERROR_REFUSED, NULL);
-    else if (sending->request && write->outcome == OUTCOME_FORBIDDEN)
-        request_fail(sending->request, ERROR_CONFLICT, "you block the other member");
     else if (sending->request)
-        request_fail(sending->request, ERROR_NOT_FOUND, NULL);
+        send_refused(sending->request, write->outcome);
     account_unref(sending->account);
     message_write_free(m);
 }
@@ -345,7 +349,7 @@ static void arrival_done(struct write *write, enum error_code error)
     g_autofree struct arriving *arriving = write->data;
     if (error == ERROR_NONE && write->outcome == OUTCOME_CONFLICT)
         error = ERROR_CONFLICT; /* another text under an id that was used: not stored, say so */
-    else if (error == ERROR_NONE && write->outcome > OUTCOME_REPEATED)
+    else if (error == ERROR_NONE && outcome_error(write->outcome) != ERROR_NONE)
         error = ERROR_NOT_FOUND; /* unknown, blocked or not wanted */
     else if (error == ERROR_NONE)
         arrival_stored(arriving->core, m);

@@ -67,6 +67,7 @@ struct operation {
     enum limit limit;    /* which action it counts for */
     const char *reply;   /* type of the reply, see view/schema.def, or a media type ("image/png",
                           * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    const char *ack;     /* member of a WebSocket ack that holds the reply; NULL: it is all of it */
     unsigned errors;     /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */
     /* REST only: the body is raw bytes, at most so many, which the handler reads with

@@ -74,7 +74,7 @@ static void add_command(struct document *document, const struct command_text *te
 
 static json_t *ack_payload(const struct operation *operation)
 {
-    const char *member = command_ack_member(operation);
+    const char *member = operation->ack;
     if (describe_is_silent(operation))
         return schema_of_type("Empty");
     if (!member)

@@ -31,9 +31,9 @@ static void write_rates(struct json_writer *json, struct limiter *limiter)
     struct limit_state state;
     json_key(json, "rates");
     json_begin_array(json);
-    for (enum limit limit = 0; limit < LIMIT_USER_MAX; limit++) {
+    for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
         limiter_look(limiter, &nobody, limit, &state);
-        if (state.count == 0)
+        if (limit_whose(limit) != LIMIT_OF_USER || state.count == 0)
             continue;
         json_begin_object(json);
         json_member_string(json, "name", limit_name(limit));

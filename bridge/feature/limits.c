@@ -39,8 +39,9 @@ static void limits_show(struct request *request)
         limiter_look(limiter, &request->grant.credential, LIMIT_SERVER, &state);
         write_state(&json, &state);
     }
-    for (enum limit limit = 0; limit < LIMIT_USER_MAX && !request->by_key; limit++) {
-        if (limit_is_waived(request->core->limiter, request->account, limit))
+    for (enum limit limit = 0; limit < LIMIT_MAX && !request->by_key; limit++) {
+        if (limit_whose(limit) != LIMIT_OF_USER ||
+            limit_is_waived(request->core->limiter, request->account, limit))
             continue;
         limiter_look(limiter, &request->account->id, limit, &state);
         write_state(&json, &state);

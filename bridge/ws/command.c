@@ -210,25 +210,9 @@ static void transport_fail(struct request *request, enum error_code code, struct
     command_free(command);
 }
 
-/* The member of an ack that holds a reply of a schema; other replies are the payload themselves. */
-static const struct {
-    const char *schema;
-    const char *member;
-} ack_members[] = {
-    {"Message", "message"}, {"Message|BriefMessage", "message"}, {"Conversation", "conversation"}};
-
-const char *command_ack_member(const struct operation *operation)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(ack_members); i++) {
-        if (g_strcmp0(operation->reply, ack_members[i].schema) == 0)
-            return ack_members[i].member;
-    }
-    return NULL;
-}
-
 static void send_ack(struct command *command, const struct buffer *json)
 {
-    const char *member = command_ack_member(command->request.operation);
+    const char *member = command->request.operation->ack;
     struct dialect_frame frame = {.type = "ack", .id = command->id};
     g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
     if (member && json->length > 0) {

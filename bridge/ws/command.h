@@ -29,10 +29,6 @@ struct command_builtin {
 /* All of them, ended by a row without type. Static. */
 const struct command_builtin *command_builtins(void);
 
-/* The member of an ack's payload that holds OPERATION's reply; NULL when the reply is the payload.
- */
-const char *command_ack_member(const struct operation *operation);
-
 /* Takes one of LIMIT from the bucket of ACCOUNT, who sends on SOCKET; false if there is none left.
  */
 bool command_take(const struct ws_socket *socket, const struct account *account, enum limit limit);

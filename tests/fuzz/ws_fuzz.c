@@ -126,8 +126,16 @@ static const struct field spelled_fields[] = {
     {.name = NULL},
 };
 static const struct operation operations[] = {
-    {.command = "echo", .fields = fields, .handle = handle_echo, .reply = "Message"},
-    {.command = "message", .fields = spelled_fields, .handle = handle_echo, .reply = "Message"},
+    {.command = "echo",
+     .fields = fields,
+     .handle = handle_echo,
+     .reply = "Message",
+     .ack = "message"},
+    {.command = "message",
+     .fields = spelled_fields,
+     .handle = handle_echo,
+     .reply = "Message",
+     .ack = "message"},
     {.command = "private_message", .fields = spelled_fields, .handle = handle_echo},
     {.command = "typing", .fields = spelled_fields, .handle = handle_echo},
     {.command = "read", .fields = spelled_fields, .handle = handle_echo},

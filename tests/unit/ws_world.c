@@ -158,7 +158,11 @@ static const struct field echo_fields[] = {
 static const struct field no_fields[] = {{.name = NULL}};
 static const struct operation operations[] = {
     {.command = "echo", .fields = echo_fields, .handle = handle_echo, .reply = "Echo"},
-    {.command = "later", .fields = no_fields, .handle = handle_later, .reply = "Message"},
+    {.command = "later",
+     .fields = no_fields,
+     .handle = handle_later,
+     .reply = "Message",
+     .ack = "message"},
     {.method = "GET", .path = "/api/x", .fields = no_fields, .handle = handle_later},
     {.handle = NULL},
 };
