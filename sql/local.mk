@@ -34,6 +34,7 @@ SQL_MIGRATIONS = \
   sql/migration/0018_folding.sql \
   sql/migration/0019_log_epochs.sql \
   sql/migration/0020_many.sql \
+  sql/migration/0021_staff.sql \
   sql/migration/0022_outgoing.sql \
   sql/migration/0023_views.sql \
   sql/migration/0024_calls.sql \
@@ -65,6 +66,7 @@ SQL_FUNCTIONS = \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
+  sql/function/staff.sql \
   sql/function/text.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

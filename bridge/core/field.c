@@ -180,6 +180,24 @@ static const char *read_choice(const struct field *field, const struct raw_value
     return NULL;
 }
 
+static const char *read_choices(const struct field *field, const struct raw_value *raw,
+                                struct field_value *ret_value)
+{
+    size_t i;
+    json_t *entry;
+    if (!json_is_array(raw->json))
+        return "must be a list";
+    json_array_foreach(raw->json, i, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (!text || strlen(text) != json_string_length(entry) ||
+            !g_strv_contains(field->choices, text))
+            return "holds what is not one of the permitted values";
+    }
+    ret_value->list = raw->json;
+    return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");
+}
+
 static const char *read_uuid(const struct raw_value *raw, struct field_value *ret_value)
 {
     if (!raw->text)
@@ -237,6 +255,8 @@ static const char *read_value(const struct field *field, const struct raw_value 
         return read_boolean(raw, ret_value);
     case FIELD_CHOICE:
         return read_choice(field, raw, ret_value);
+    case FIELD_CHOICES:
+        return read_choices(field, raw, ret_value);
     case FIELD_USER:
         return read_user(field, raw, ret_value);
     case FIELD_USERS:

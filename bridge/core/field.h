@@ -16,9 +16,10 @@ enum field_type {
     FIELD_UUID,
     FIELD_INTEGER, /* minimum/maximum: value */
     FIELD_BOOLEAN,
-    FIELD_CHOICE, /* text, one of CHOICES */
-    FIELD_USERS,  /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
-    FIELD_JSON,   /* any JSON value, for the handler to read */
+    FIELD_CHOICE,  /* text, one of CHOICES */
+    FIELD_CHOICES, /* a list of such texts; minimum/maximum: how many */
+    FIELD_USERS,   /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
+    FIELD_JSON,    /* any JSON value, for the handler to read */
     FIELD_USER /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer
                 */
 };
@@ -48,7 +49,7 @@ struct field {
     enum field_type type;
     unsigned flags;
     gint64 minimum, maximum;
-    const char *const *choices; /* NULL-terminated, for FIELD_CHOICE */
+    const char *const *choices; /* NULL-terminated, for FIELD_CHOICE and FIELD_CHOICES */
     /* FIELD_INTEGER, FIELD_CHOICE: the value (as text) when none is given. It is not `present`. */
     const char *fallback;
 };
@@ -71,7 +72,8 @@ struct field_value {
     size_t length;    /* of text, in bytes */
     gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1; FIELD_USER when text is NULL */
     struct uuid uuid; /* FIELD_UUID */
-    json_t *list;     /* FIELD_USERS: the list; FIELD_JSON: the value; borrowed from the request */
+    json_t *list; /* FIELD_USERS, FIELD_CHOICES: the list; FIELD_JSON: the value; borrowed from the
+                     request */
 };
 
 /* The one of VALUES, which belong to FIELDS, whose field is called NAME. That there is none is a

@@ -60,6 +60,7 @@ static json_t *value_json(const struct field *field, const struct field_value *v
         return json_integer(value->integer);
     case FIELD_BOOLEAN:
         return json_boolean(value->integer);
+    case FIELD_CHOICES:
     case FIELD_USERS:
     case FIELD_JSON:
         return json_incref(value->list);
@@ -194,7 +195,7 @@ static void change_answer(const struct change_result *result, void *data)
         change_reply(request, status, result);
 }
 
-void operation_run(struct request *request)
+static void operation_start(struct request *request)
 {
     const struct operation *operation = request->operation;
     if (operation->handle)
@@ -206,6 +207,30 @@ void operation_run(struct request *request)
         read_run(request);
 }
 
+/* ---- Roles ----------------------------------------------------------------------------------- */
+
+static void role_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE)
+        request_fail(request, error, NULL);
+    else if (rows_count(rows) == 1 && rows_boolean(rows, 0, STAFF_HAS_HAS))
+        operation_start(request);
+    else
+        request_fail(request, ERROR_FORBIDDEN, "this needs a role that the user does not have");
+}
+
+void operation_run(struct request *request)
+{
+    const char *role = request->operation->role;
+    if (!role || request->by_key) {
+        operation_start(request);
+        return;
+    }
+    const char *values[] = {request->account->id_text, role};
+    archive_query(request->core->archive, QUERY_STAFF_HAS, values, role_read, request);
+}
+
 /* ---- Mistakes in rows ------------------------------------------------------------------------ */
 
 static bool type_fits(const struct field *field, const char *type)
@@ -215,6 +240,7 @@ static bool type_fits(const struct field *field, const char *type)
                                            [FIELD_INTEGER] = {"int", "bigint"},
                                            [FIELD_BOOLEAN] = {"boolean"},
                                            [FIELD_CHOICE] = {"text"},
+                                           [FIELD_CHOICES] = {"jsonb"},
                                            [FIELD_USERS] = {"jsonb"},
                                            [FIELD_JSON] = {"jsonb"},
                                            [FIELD_USER] = {"jsonb"}};

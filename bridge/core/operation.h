@@ -18,7 +18,8 @@
 struct operation;
 struct request;
 
-/* Answers REQUEST, whose fields were checked, as the row of its operation says; now or later. */
+/* Answers REQUEST, whose fields were checked, as the row of its operation says; now or later. Who
+ * lacks the role that it demands is told so; a server key was asked for its scope instead. */
 void operation_run(struct request *request);
 
 /* What is wrong with the row OPERATION, for whoever wrote it; NULL: nothing. The caller frees it.

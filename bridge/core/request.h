@@ -62,13 +62,15 @@ struct operation {
     /* Anything else. */
     void (*handle)(struct request *request);
     unsigned flags;
-    enum toggle toggle;  /* the switch that it hangs on */
-    const char *scope;   /* that a server key needs for it; NULL: "send" */
-    enum limit limit;    /* which action it counts for */
-    const char *reply;   /* type of the reply, see view/schema.def, or a media type ("image/png",
-                          * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
-    const char *ack;     /* member of a WebSocket ack that holds the reply; NULL: it is all of it */
-    unsigned errors;     /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
+    enum toggle toggle; /* the switch that it hangs on */
+    const char *scope;  /* that a server key needs for it; NULL: "send" */
+    const char *role;  /* of staff (moderator, auditor, admin) that a user needs for it; NULL: none.
+                        * With OPERATION_SERVER_KEY: a key with SCOPE, or a user with ROLE */
+    enum limit limit;  /* which action it counts for */
+    const char *reply; /* type of the reply, see view/schema.def, or a media type ("image/png",
+                        * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    const char *ack;   /* member of a WebSocket ack that holds the reply; NULL: it is all of it */
+    unsigned errors;   /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */
     /* REST only: the body is raw bytes, at most so many, which the handler reads with
      * request_read_body(); it is called before they arrive. 0: the body is JSON. */

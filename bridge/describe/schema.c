@@ -368,6 +368,10 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
     case FIELD_CHOICE:
         schema = choices_of(field);
         break;
+    case FIELD_CHOICES:
+        schema = json_pack("{s:s, s:o}", "type", "array", "items", choices_of(field));
+        set_bounds(schema, field, "minItems", "maxItems");
+        break;
     case FIELD_USERS:
         schema =
             json_pack("{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}}, s:[s], s:b}}", "type", "array", "items",

@@ -33,6 +33,7 @@ extern const struct feature feature_retention;
 extern const struct feature feature_session;
 extern const struct feature feature_rooms;
 extern const struct feature feature_search;
+extern const struct feature feature_staff;
 extern const struct feature feature_sync;
 extern const struct feature feature_throttle;
 extern const struct feature feature_time;
@@ -44,15 +45,43 @@ extern const struct feature feature_version;
 extern const struct feature feature_watch;
 
 const struct feature *const features[] = {
-    &feature_throttle,     &feature_capabilities,  &feature_session,        &feature_limits,
-    &feature_retention,    &feature_description,   &feature_user,           &feature_avatar,
-    &feature_user_search,  &feature_pep,           &feature_remote_profile, &feature_conversation,
-    &feature_group,        &feature_typing,        &feature_message,        &feature_search,
-    &feature_watch,        &feature_user_presence, &feature_sync,           &feature_follow,
-    &feature_subscription, &feature_block,         &feature_privacy,        &feature_receipt,
-    &feature_request,      &feature_roster,        &feature_disco,          &feature_ping,
-    &feature_version,      &feature_time,          &feature_last,           &feature_vcard,
-    &feature_rooms,        &feature_ice,           &feature_call,           NULL,
+    &feature_throttle,
+    &feature_capabilities,
+    &feature_session,
+    &feature_limits,
+    &feature_retention,
+    &feature_description,
+    &feature_user,
+    &feature_avatar,
+    &feature_user_search,
+    &feature_pep,
+    &feature_remote_profile,
+    &feature_conversation,
+    &feature_group,
+    &feature_typing,
+    &feature_message,
+    &feature_search,
+    &feature_watch,
+    &feature_user_presence,
+    &feature_sync,
+    &feature_staff,
+    &feature_follow,
+    &feature_subscription,
+    &feature_block,
+    &feature_privacy,
+    &feature_receipt,
+    &feature_request,
+    &feature_roster,
+    &feature_disco,
+    &feature_ping,
+    &feature_version,
+    &feature_time,
+    &feature_last,
+    &feature_vcard,
+    &feature_rooms,
+    &feature_ice,
+    &feature_call,
+    NULL,
 };
 
 const struct job_kind *const *features_jobs(void)

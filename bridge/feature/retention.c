@@ -99,6 +99,7 @@ static const struct operation operations[] = {
      .read = QUERY_JOB_LIST,
      .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
      .scope = "admin",
+     .role = "admin",
      .reply = "JobPage",
      .summary = "What is to be done later, or now and then, by kind and key"},
     {0},

@@ -21,11 +21,6 @@ static void reply_json(struct request *request, unsigned status, const char *jso
 
 static const struct field no_fields[] = {{0}};
 
-static void user_me(struct request *request)
-{
-    reply_json(request, 200, request->account->json);
-}
-
 /* ---- One's own profile ------------------------------------------------------------------------------- */
 
 /* Null clears. */
@@ -101,8 +96,8 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/users/me",
      .fields = no_fields,
-     .handle = user_me,
-     .reply = "User",
+     .read = QUERY_USER_SELF,
+     .reply = "Self",
      .summary = "The user who is signed in"},
     {.method = "PATCH",
      .path = "/api/users/me",

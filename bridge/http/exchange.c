@@ -505,7 +505,8 @@ static void run_operation(struct exchange *exchange)
 static void exchange_admit(struct exchange *exchange, const struct session *session)
 {
     const struct operation *operation = exchange->request.operation;
-    bool only_keys = (operation->flags & OPERATION_SERVER_KEY) != 0;
+    bool by_role = operation->role && !session->scopes; /* which is asked when it is run */
+    bool only_keys = (operation->flags & OPERATION_SERVER_KEY) && !by_role;
     const char *scope = operation->scope ? operation->scope : "send";
     bool needs_scope = only_keys || session->scopes;
     if (session->scopes && !session->account && !only_keys)

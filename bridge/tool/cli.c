@@ -80,8 +80,8 @@ static const struct cli_option option_texts[] = {
     {"ttl", "SECONDS", "token: how long the token is good for; default 3600."},
     {"server-key", "NAME", "token: create a server key with this name."},
     {"scopes", "LIST",
-     "token: what the server key may do: users, send, tickets, separated by commas; "
-     "default all three."},
+     "token: what the server key may do: users, send, tickets, moderate, audit, analytics, admin, "
+     "separated by commas; default the first three."},
     {"revoke", "NAME", "token: make the server key of this name invalid."},
 };
 

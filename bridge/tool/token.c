@@ -21,7 +21,8 @@
 #define KEY_BYTES 32
 #define ALL_SCOPES "users,send,tickets"
 
-static const char *const known_scopes[] = {"users", "send", "tickets", "admin", NULL};
+static const char *const known_scopes[] = {"users", "send",      "tickets", "moderate",
+                                           "audit", "analytics", "admin",   NULL};
 
 static bool is_name(const char *text)
 {
@@ -49,7 +50,8 @@ const char *token_problem(const struct token_request *request)
     if (!request->server_key && request->scopes)
         return "--scopes goes with --server-key";
     if (request->scopes && !are_scopes(request->scopes))
-        return "--scopes knows users, send and tickets, separated by commas";
+        return "--scopes knows users, send, tickets, moderate, audit, analytics and admin, "
+               "separated by commas";
     const char *names[] = {request->sub, request->username, request->name, request->server_key,
                            request->revoke};
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {

@@ -63,12 +63,16 @@ BEGIN
       LIMIT 10000);
 END $$;
 
--- What user.updated shows p_user: the one whose profile has changed, or a contact and how they stand.
+-- What user.updated shows p_user: the one whose profile has changed, the own roles, or a contact and how
+-- they stand.
 CREATE FUNCTION event_user(p_user uuid, e events) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF e.audience = 'partners' THEN
     RETURN (SELECT user_json(p_user, u)::text FROM users u WHERE u.id = e.user_id);
+  END IF;
+  IF e.payload::jsonb ? 'staff' THEN
+    RETURN user_self(p_user);
   END IF;
   RETURN (SELECT (user_json(p_user, u)
                   || jsonb_build_object('contact', contact_json(p_user, u) - 'user'))::text

@@ -8,6 +8,12 @@ SELECT id, jid, name, facts, created, number, repeated
 -- name: user_by_jid
 SELECT id, jid, name, facts, kind, number FROM user_by_jid($1::text)
 
+-- name: user_self
+SELECT self FROM user_self(:caller::uuid) AS self
+
+-- name: staff_has
+SELECT staff_has($1::uuid, $2::text) AS has
+
 -- name: user_get
 SELECT user_get(:caller::uuid, :user_id::uuid) AS shown
 

@@ -65,7 +65,7 @@ def talk(alice, bella):
 
 
 def test_a_page_signs_in_by_cookie_and_writes_with_its_csrf_token(page, alice, bella, talk):
-    assert page.call("GET", "/api/users/me")["json"] == alice.me()
+    assert page.call("GET", "/api/users/me")["json"] == alice.myself()
     assert page.run("return document.cookie") == ""
     path = f"/api/conversations/{talk}/messages"
     assert page.call("POST", path, {"content": "From a page"})["status"] == 201
@@ -190,5 +190,5 @@ def test_a_page_of_another_origin_cannot_use_the_session_of_a_user(page, foreign
     with pytest.raises(Failed, match="Failed to fetch"):
         page.call("GET", "/api/users/me")
     page.visit(own, bridge)
-    assert page.call("GET", "/api/users/me")["json"] == alice.me()
+    assert page.call("GET", "/api/users/me")["json"] == alice.myself()
     assert alice.messages(talk)["items"] == []

@@ -87,7 +87,7 @@ def reply_of(status, body, kind="application/json"):
     return Reply(status, {"content-type": kind, "request-id": USER["id"]}, json.dumps(body).encode())
 
 
-def faults_of_reply(reply, method="GET", path="/api/users/me"):
+def faults_of_reply(reply, method="GET", path=f"/api/users/{USER['id']}"):
     described.seen.faults.clear()
     try:
         described.check_reply(method, path, reply)

@@ -128,7 +128,7 @@ def test_a_token_beats_the_cookie(app):
     alice, bella = app("alice"), app("bella")
     browser = Browser(alice)
     headers = {"Authorization": f"Bearer {bella.token}", "X-CSRF-Token": "wrong", "Origin": "https://evil.example"}
-    assert browser.call(200, "GET", "/api/users/me", headers=headers) == bella.me()
+    assert browser.call(200, "GET", "/api/users/me", headers=headers) == bella.myself()
     browser.call(201, "POST", "/api/conversations", {"jid": "carol@example.org"}, headers=headers)
     for bad in ("Bearer x", "Bearer", "Bearer ", "bearer\tx"):
         assert browser.request("GET", "/api/users/me", headers={"Authorization": bad}).status == 401, bad

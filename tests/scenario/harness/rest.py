@@ -82,6 +82,10 @@ class Api:
         return reply.json
 
     def me(self):
+        """The User object as others see it, too: without the own roles of staff."""
+        return {name: value for name, value in self.myself().items() if name != "staff"}
+
+    def myself(self):
         return self.call(200, "GET", "/api/users/me")
 
     def capabilities(self):
