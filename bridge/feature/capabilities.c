@@ -44,14 +44,14 @@ static void write_rates(struct json_writer *json, struct limiter *limiter)
     json_end_array(json);
 }
 
-/* Whether apps can call something of FEATURE. Features without operations only concern XMPP. */
+/* Whether apps can call FEATURE. Features without operations only concern XMPP. */
 static bool feature_is_offered(const struct feature *feature, unsigned off)
 {
     for (const struct operation *row = feature->operations; row && !operation_is_last(row); row++) {
-        if (!(off & TOGGLE_BIT(row->toggle)))
-            return true;
+        if (off & TOGGLE_BIT(row->toggle))
+            return false;
     }
-    return false;
+    return feature->operations != NULL;
 }
 
 static void off_write(struct json_writer *json, unsigned off)

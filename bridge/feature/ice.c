@@ -24,6 +24,7 @@ static const struct field no_fields[] = {{0}};
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/calls/ice-servers",
+     .toggle = TOGGLE_CALLS,
      .fields = no_fields,
      .handle = servers_show,
      .reply = "IceServers",
