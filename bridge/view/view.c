@@ -80,6 +80,7 @@ struct step {
     view_put put;                    /* instead of a fact; or NULL */
     const struct view_schema *other; /* of parts */
     bool optional;                   /* absent, text and all, when the fact is */
+    bool list;                       /* JSON of a list */
 };
 
 struct view_schema {
@@ -126,7 +127,7 @@ static struct step step_of_fact(const struct row *row)
         const struct view_fact *fact = &row->view->facts[i];
         if (fact->offset != row->offset)
             continue;
-        struct step step = {.kind = fact->kind, .offset = row->offset};
+        struct step step = {.kind = fact->kind, .offset = row->offset, .list = row->type[0] == '['};
         if (fact->other)
             step.other = schema_of_part(row->type);
         if (!kind_fits(fact->kind, row->type) ||
@@ -232,6 +233,12 @@ static void put_json(struct json_writer *json, const char *text)
         json_put_null(json);
 }
 
+/* A list that is missing is empty. */
+static void put_json_fact(struct json_writer *json, const struct step *step, const char *text)
+{
+    put_json(json, text || !step->list ? text : "[]");
+}
+
 static void put_parts(struct json_writer *json, const struct view_schema *schema,
                       const struct view_list *list)
 {
@@ -261,7 +268,7 @@ static void put_fact(struct json_writer *json, const struct step *step, const vo
         json_put_boolean(json, *(const bool *)fact);
         break;
     case VIEW_JSON:
-        put_json(json, *(const char *const *)fact);
+        put_json_fact(json, step, *(const char *const *)fact);
         break;
     case VIEW_PART:
         view_write(json, step->other, *(const void *const *)fact);
