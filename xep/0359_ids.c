@@ -30,8 +30,12 @@ const char *stanza_id_parse(xmpp_stanza_t *message, const char *by)
     return NULL;
 }
 
-static bool is_claimed(const char *by, const char *const *domains)
+static bool is_claimed(xmpp_stanza_t *child, const void *userdata)
 {
+    const char *const *domains = userdata;
+    if (!stanza_is(child, "stanza-id", NS_SID))
+        return false;
+    const char *by = stanza_attr(child, "by");
     g_autofree char *folded = by ? jid_prepare(by) : NULL;
     g_autofree char *domain = folded ? jid_domain(folded) : NULL;
     return !domain || g_strv_contains(domains, domain);
@@ -39,20 +43,5 @@ static bool is_claimed(const char *by, const char *const *domains)
 
 xmpp_stanza_t *stanza_id_strip(xmpp_stanza_t *message, const char *const *domains)
 {
-    xmpp_stanza_t *kept = stanza_new(stanza_name(message), stanza_ns(message));
-    const char *pairs[2 * 256];
-    int count = xmpp_stanza_get_attributes(message, pairs, G_N_ELEMENTS(pairs));
-    for (int i = 0; i + 1 < count; i += 2)
-        stanza_set(kept, pairs[i], pairs[i + 1]);
-
-    for (xmpp_stanza_t *node = xmpp_stanza_get_children(message); node;
-         node = xmpp_stanza_get_next(node)) {
-        if (stanza_is(node, "stanza-id", NS_SID) && is_claimed(stanza_attr(node, "by"), domains))
-            continue;
-        xmpp_stanza_t *copy = xmpp_stanza_copy(node);
-        if (!copy)
-            g_error("out of memory");
-        stanza_take(kept, copy);
-    }
-    return kept;
+    return stanza_copy_without(message, is_claimed, domains);
 }

@@ -15,17 +15,28 @@ libxep_a_SOURCES = \
   xep/0172_nick.c xep/0172_nick.h \
   xep/0184_receipts.c xep/0184_receipts.h \
   xep/0199_ping.c xep/0199_ping.h \
+  xep/0201_thread.c xep/0201_thread.h \
   xep/0202_time.c xep/0202_time.h \
   xep/0203_delay.c xep/0203_delay.h \
   xep/0215_external_services.c xep/0215_external_services.h \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0297_forward.c xep/0297_forward.h \
+  xep/0308_correction.c xep/0308_correction.h \
   xep/0319_idle.c xep/0319_idle.h \
   xep/0333_markers.c xep/0333_markers.h \
   xep/0334_hints.c xep/0334_hints.h \
   xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
+  xep/0372_references.c xep/0372_references.h \
+  xep/0421_occupant_id.c xep/0421_occupant_id.h \
+  xep/0422_fastening.c xep/0422_fastening.h \
+  xep/0424_retraction.c xep/0424_retraction.h \
+  xep/0424_tombstone.c xep/0424_tombstone.h \
+  xep/0425_moderation.c xep/0425_moderation.h \
+  xep/0428_fallback.c xep/0428_fallback.h \
+  xep/0461_reply.c xep/0461_reply.h \
+  xep/0466_ephemeral.c xep/0466_ephemeral.h \
   xep/error.c xep/error.h \
   xep/jid.c xep/jid.h \
   xep/jingle/candidate.c xep/jingle/candidate.h \
@@ -40,6 +51,7 @@ libxep_a_SOURCES = \
   xep/ns.h \
   xep/precis.c xep/precis.h \
   xep/presence.c xep/presence.h \
+  xep/range.c xep/range.h \
   xep/registry.c xep/registry.h \
   xep/stanza.c xep/stanza.h xep/stanza_text.c xep/stanza_text.h \
   xep/stream_lexer.c xep/stream_lexer.h \

@@ -52,6 +52,8 @@
 #define NS_INVITATION "jabber:x:conference"                      /* 0249 */
 #define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"          /* 0232 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                          /* 0280 */
+#define NS_CORRECTION "urn:xmpp:message-correct:0"               /* 0308 */
+#define NS_HATS "urn:xmpp:hats:0"                                /* 0317 */
 #define NS_JINGLE_RTCP_FB "urn:xmpp:jingle:apps:rtp:rtcp-fb:0"   /* 0293 */
 #define NS_JINGLE_HDREXT "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0" /* 0294 */
 #define NS_FORWARD "urn:xmpp:forward:0"                          /* 0297 */
@@ -70,14 +72,22 @@
 #define NS_EME "urn:xmpp:eme:0"                              /* 0380 */
 #define NS_OMEMO_OLD "eu.siacs.conversations.axolotl"        /* 0384 */
 #define NS_OMEMO "urn:xmpp:omemo:2"
-#define NS_PGP "jabber:x:encrypted"                       /* 0027 */
-#define NS_SIMS "urn:xmpp:sims:1"                         /* 0385 */
-#define NS_MIX_MISC "urn:xmpp:mix:misc:0"                 /* 0407 */
-#define NS_OCCUPANT "urn:xmpp:occupant-id:0"              /* 0421 */
+#define NS_PGP "jabber:x:encrypted"             /* 0027 */
+#define NS_SIMS "urn:xmpp:sims:1"               /* 0385 */
+#define NS_MIX_MISC "urn:xmpp:mix:misc:0"       /* 0407 */
+#define NS_OCCUPANT "urn:xmpp:occupant-id:0"    /* 0421 */
+#define NS_FASTEN "urn:xmpp:fasten:0"           /* 0422 */
+#define NS_RETRACT "urn:xmpp:message-retract:1" /* 0424 */
+#define NS_RETRACT_OLD "urn:xmpp:message-retract:0"
+#define NS_MODERATE "urn:xmpp:message-moderate:1" /* 0425 */
+#define NS_MODERATE_OLD "urn:xmpp:message-moderate:0"
+#define NS_FALLBACK "urn:xmpp:fallback:0"                 /* 0428 */
 #define NS_FILE "urn:xmpp:file:metadata:0"                /* 0446 */
 #define NS_SFS "urn:xmpp:sfs:0"                           /* 0447 */
 #define NS_URL_DATA "http://jabber.org/protocol/url-data" /* 0103 */
 #define NS_STICKERS "urn:xmpp:stickers:0"                 /* 0449 */
+#define NS_REPLY "urn:xmpp:reply:0"                       /* 0461 */
+#define NS_EPHEMERAL "urn:xmpp:ephemeral:0"               /* 0466 */
 #define NS_CALL_INVITES "urn:xmpp:call-invites:0"         /* 0482 */
 
 /* The project's own: docs/namespaces.md. */

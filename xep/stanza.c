@@ -108,6 +108,23 @@ const char *stanza_ns(xmpp_stanza_t *element)
     return xmpp_stanza_is_tag(element) ? NS_CLIENT : "";
 }
 
+bool stanza_attr_number(xmpp_stanza_t *element, const char *attribute, uint64_t max, uint64_t *ret)
+{
+    const char *text = stanza_attr(element, attribute);
+    guint64 value;
+    if (!text || !g_ascii_string_to_unsigned(text, 10, 0, max, &value, NULL))
+        return false;
+    *ret = value;
+    return true;
+}
+
+void stanza_set_number(xmpp_stanza_t *element, const char *attribute, uint64_t value)
+{
+    char text[sizeof "18446744073709551615"];
+    g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT, (guint64)value);
+    stanza_set(element, attribute, text);
+}
+
 bool stanza_is(xmpp_stanza_t *element, const char *name, const char *ns)
 {
     return strcmp(stanza_name(element), name) == 0 && strcmp(stanza_ns(element), ns) == 0;
@@ -164,6 +181,28 @@ const char *stanza_child_text(xmpp_stanza_t *parent, const char *name, const cha
 {
     xmpp_stanza_t *child = stanza_child(parent, name, ns);
     return child ? stanza_text(child) : NULL;
+}
+
+xmpp_stanza_t *stanza_copy_without(xmpp_stanza_t *stanza,
+                                   bool (*is_dropped)(xmpp_stanza_t *child, const void *userdata),
+                                   const void *userdata)
+{
+    xmpp_stanza_t *kept = stanza_new(stanza_name(stanza), stanza_ns(stanza));
+    const char *pairs[2 * 256];
+    int count = xmpp_stanza_get_attributes(stanza, pairs, G_N_ELEMENTS(pairs));
+    for (int i = 0; i + 1 < count; i += 2)
+        stanza_set(kept, pairs[i], pairs[i + 1]);
+
+    for (xmpp_stanza_t *node = xmpp_stanza_get_children(stanza); node;
+         node = xmpp_stanza_get_next(node)) {
+        if (xmpp_stanza_is_tag(node) && is_dropped(node, userdata))
+            continue;
+        xmpp_stanza_t *copy = xmpp_stanza_copy(node);
+        if (!copy)
+            g_error("out of memory");
+        stanza_take(kept, copy);
+    }
+    return kept;
 }
 
 static xmpp_stanza_t *reply_new(xmpp_stanza_t *stanza, const char *type)

@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <strophe.h>
 
 #include "xep/ns.h"
@@ -40,6 +41,11 @@ const char *stanza_name(xmpp_stanza_t *element);
 const char *stanza_ns(xmpp_stanza_t *element);
 /* An attribute, or NULL. */
 const char *stanza_attr(xmpp_stanza_t *element, const char *attribute);
+/* An attribute that is a number, digits only, of at most MAX. False, and *ret untouched, when it is
+ * not there or anything else. */
+bool stanza_attr_number(xmpp_stanza_t *element, const char *attribute, uint64_t max, uint64_t *ret);
+/* Sets an attribute to a number. */
+void stanza_set_number(xmpp_stanza_t *element, const char *attribute, uint64_t value);
 /* Whether ELEMENT (not NULL) is exactly {NS}NAME. */
 bool stanza_is(xmpp_stanza_t *element, const char *name, const char *ns);
 /* Child elements in order, text skipped; NULL at the end. */
@@ -54,6 +60,11 @@ xmpp_stanza_t *stanza_child_having(xmpp_stanza_t *parent, const char *name, cons
 const char *stanza_text(xmpp_stanza_t *element);
 /* The text of stanza_child(), or NULL when there is no such child. */
 const char *stanza_child_text(xmpp_stanza_t *parent, const char *name, const char *ns);
+
+/* A copy of STANZA without the children of which IS_DROPPED says so; the caller owns it. */
+xmpp_stanza_t *stanza_copy_without(xmpp_stanza_t *stanza,
+                                   bool (*is_dropped)(xmpp_stanza_t *child, const void *userdata),
+                                   const void *userdata);
 
 /* Answers with to and from swapped and the id copied; the result has no children.
  * NULL when STANZA is itself of type error, or of type result: those are never answered. */

@@ -9,9 +9,9 @@ tests_fuzz_stream_reader_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_stream_reader_fuzz_LDADD = $(XEP_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/codecs_fuzz
-tests_fuzz_codecs_fuzz_SOURCES = tests/fuzz/codecs_fuzz.c tests/fuzz/stanzas.c tests/fuzz/stanzas.h $(FUZZ_MAIN)
+tests_fuzz_codecs_fuzz_SOURCES = tests/fuzz/codecs_fuzz.c $(XEP_CODECS) tests/fuzz/stanzas.c tests/fuzz/stanzas.h $(FUZZ_MAIN)
 tests_fuzz_codecs_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_codecs_fuzz_LDADD = $(XEP_LIBS)
+tests_fuzz_codecs_fuzz_LDADD = $(XEP_LIBS) $(JANSSON_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/jingle_fuzz
 tests_fuzz_jingle_fuzz_SOURCES = tests/fuzz/jingle_fuzz.c tests/fuzz/stanzas.c tests/fuzz/stanzas.h $(FUZZ_MAIN)

@@ -164,9 +164,16 @@ tests_unit_xep_stanza_test_SOURCES = tests/unit/xep_stanza_test.c tests/unit/xep
 tests_unit_xep_stanza_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_stanza_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/xep_reply_test
+TESTS += tests/unit/xep_reply_test
+tests_unit_xep_reply_test_SOURCES = tests/unit/xep_reply_test.c tests/unit/xep_read.h tests/unit/unit.h
+tests_unit_xep_reply_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xep_reply_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/xep_vectors_test
 TESTS += tests/unit/xep_vectors_test
-tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h
+XEP_CODECS = tests/unit/xep_codecs.h tests/unit/xep_message_codecs.c
+tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h $(XEP_CODECS)
 tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 

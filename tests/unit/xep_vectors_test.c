@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/unit.h"
+#include "tests/unit/xep_codecs.h"
 #include "tests/unit/xep_read.h"
 #include "xep/0012_last.h"
 #include "xep/0054_vcard.h"
@@ -355,7 +356,21 @@ static const struct {
     {"presence", dump_presence},
 };
 
-static void check_vector(const char *folder, const char *file, json_t *(*dump)(xmpp_stanza_t *))
+/* What the codec writes of STANZA it reads as GOT again. */
+static void check_rebuilt(const char *path, xmpp_stanza_t *stanza, json_t *got,
+                          const struct xep_codec *codec)
+{
+    g_autoptr(xmpp_stanza_t) written = codec->rebuild(stanza);
+    if (!written)
+        return;
+    g_autofree char *xml = stanza_to_link_text(written, NULL);
+    g_autoptr(xmpp_stanza_t) read = stanza_from(xml);
+    json_t *again = codec->dump(read);
+    ck_assert_msg(again && json_equal(got, again), "%s: wrote %s", path, xml);
+    json_decref(again);
+}
+
+static void check_vector(const char *folder, const char *file, const struct xep_codec *codec)
 {
     g_autofree char *path = g_build_filename(folder, file, NULL);
     g_autofree char *stem = g_strndup(path, strlen(path) - strlen(".xml"));
@@ -364,7 +379,7 @@ static void check_vector(const char *folder, const char *file, json_t *(*dump)(x
     ck_assert(g_file_get_contents(path, &xml, NULL, NULL));
 
     g_autoptr(xmpp_stanza_t) stanza = stanza_from(xml);
-    json_t *got = dump(stanza);
+    json_t *got = codec->dump(stanza);
     if (!got)
         got = json_null();
     json_t *expected = json_load_file(json_path, JSON_DECODE_ANY, NULL);
@@ -372,22 +387,24 @@ static void check_vector(const char *folder, const char *file, json_t *(*dump)(x
     char *text = json_dumps(got, JSON_ENCODE_ANY | JSON_SORT_KEYS);
     ck_assert_msg(json_equal(got, expected), "%s: got %s", path, text);
     free(text);
+    if (codec->rebuild)
+        check_rebuilt(path, stanza, got, codec);
     json_decref(got);
     json_decref(expected);
 }
 
-static unsigned check_folder(const char *name, json_t *(*dump)(xmpp_stanza_t *))
+static unsigned check_folder(const struct xep_codec *codec)
 {
     const char *source = g_getenv("srcdir");
     g_autofree char *folder =
-        g_build_filename(source ? source : ".", "tests", "vectors", "xep", name, NULL);
+        g_build_filename(source ? source : ".", "tests", "vectors", "xep", codec->folder, NULL);
     g_autoptr(GDir) directory = g_dir_open(folder, 0, NULL);
     const char *file;
     unsigned count = 0;
     while (directory && (file = g_dir_read_name(directory))) {
         if (!g_str_has_suffix(file, ".xml"))
             continue;
-        check_vector(folder, file, dump);
+        check_vector(folder, file, codec);
         count++;
     }
     return count;
@@ -395,9 +412,22 @@ static unsigned check_folder(const char *name, json_t *(*dump)(xmpp_stanza_t *))
 
 START_TEST(every_vector_gives_its_json)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(codecs); i++)
-        ck_assert_msg(check_folder(codecs[i].folder, codecs[i].dump) > 0, "no vectors for %s",
-                      codecs[i].folder);
+    for (size_t i = 0; i < G_N_ELEMENTS(codecs); i++) {
+        struct xep_codec codec = {codecs[i].folder, codecs[i].dump, NULL};
+        ck_assert_msg(check_folder(&codec) > 0, "no vectors for %s", codec.folder);
+    }
+}
+END_TEST
+
+static void check_codecs(const struct xep_codec *list)
+{
+    for (; list->folder; list++)
+        ck_assert_msg(check_folder(list) > 0, "no vectors for %s", list->folder);
+}
+
+START_TEST(what_is_written_is_read)
+{
+    check_codecs(xep_message_codecs);
 }
 END_TEST
 
@@ -406,6 +436,7 @@ int main(void)
     Suite *suite = suite_create("xep_vectors");
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, every_vector_gives_its_json);
+    tcase_add_test(tests, what_is_written_is_read);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
