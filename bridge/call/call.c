@@ -156,7 +156,7 @@ json_t *call_live_new(const struct call_device *caller)
     struct call call = {.machine = {.moving = CALL_NOBODY, .offered = CALL_NOBODY}};
     call.machine.party[CALL_CALLER].device = *caller;
     call.held = json_array();
-    call.session = json_object();
+    call.session = json_pack("{s:b}", "jmi", 1); /* those that are begun here ring by message */
     json_t *live = call_live_json(&call);
     json_decref(call.held);
     json_decref(call.session);

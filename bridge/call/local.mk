@@ -5,6 +5,7 @@ libcall_a_SOURCES = \
   bridge/call/call.c bridge/call/call.h \
   bridge/call/ice.c bridge/call/ice.h \
   bridge/call/ice_probe.c bridge/call/ice_probe.h \
+  bridge/call/jingle.c bridge/call/jingle.h \
   bridge/call/machine.c bridge/call/machine.h \
   bridge/call/signal.c bridge/call/signal.h \
   bridge/call/tell.c bridge/call/tell.h \

@@ -19,6 +19,7 @@ extern const struct feature feature_disco;
 extern const struct feature feature_follow;
 extern const struct feature feature_group;
 extern const struct feature feature_ice;
+extern const struct feature feature_jingle;
 extern const struct feature feature_last;
 extern const struct feature feature_limits;
 extern const struct feature feature_message;
@@ -81,6 +82,7 @@ const struct feature *const features[] = {
     &feature_rooms,
     &feature_ice,
     &feature_call,
+    &feature_jingle,
     NULL,
 };
 

@@ -13,6 +13,7 @@ libfeature_a_SOURCES = \
   bridge/feature/follow.c \
   bridge/feature/group.c \
   bridge/feature/ice.c \
+  bridge/feature/jingle.c \
   bridge/feature/last.c \
   bridge/feature/limits.c \
   bridge/feature/message.c \

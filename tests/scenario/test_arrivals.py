@@ -71,7 +71,7 @@ def test_what_is_refused_says_why_alike_for_everybody(world):
         f"<body>psst</body><x xmlns='{MUC_USER}'/>": ("cancel", "service-unavailable", "Private messages of rooms are not taken here"),
         "<body> \u2800\u200b </body>": ("modify", "bad-request", "The message shows nothing"),
         f"<body>{chr(92) * 65537}</body>": ("modify", "policy-violation", "The text is longer than 65536 bytes"),
-        "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>": ("cancel", "service-unavailable",
+        "<jingle xmlns='urn:xmpp:jingle:1' sid='c'/>": ("cancel", "service-unavailable",
                                                                "Calls and direct transfers are not taken here")}
     for inside, expected in refused.items():
         for to in (app.jid, "nobody@app.example.org"):

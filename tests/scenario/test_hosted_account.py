@@ -99,7 +99,7 @@ def test_the_nodes_of_a_user_are_leaves_with_their_items(alice, bob):
 def caps_of(query):
     identities = sorted("/".join((e.get("category"), e.get("type"), "", e.get("name", ""))) + "<"
                         for e in query.iter(f"{{{DISCO_INFO}}}identity"))
-    features = sorted(e.get("var") + "<" for e in query.iter(f"{{{DISCO_INFO}}}feature"))
+    features = [var + "<" for var in sorted(e.get("var") for e in query.iter(f"{{{DISCO_INFO}}}feature"))]
     text = "".join(identities + features)
     for form in query.iter(f"{{{DATA}}}x"):
         fields = form_of(form)

@@ -175,7 +175,7 @@ FOREIGN = [("get", "jabber:iq:roster", "query"), ("set", "jabber:iq:roster", "qu
            ("set", "urn:xmpp:blocking", "block"), ("get", "urn:xmpp:mam:2", "query"), ("set", "urn:xmpp:mam:2", "query"),
            ("get", "urn:xmpp:mam:2", "prefs"), ("set", "urn:xmpp:carbons:2", "enable"),
            ("get", "http://jabber.org/protocol/pubsub#owner", "pubsub"), ("get", "jabber:iq:gateway", "query"),
-           ("set", "http://jabber.org/protocol/commands", "command"), ("set", "urn:xmpp:jingle:1", "jingle"),
+           ("set", "http://jabber.org/protocol/commands", "command"),
            ("set", "urn:xmpp:http:upload:0", "request"), ("set", "urn:xmpp:ping", "ping")]
 
 

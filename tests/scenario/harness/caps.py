@@ -9,7 +9,7 @@ CLIENT = "jabber:client"
 
 
 def caps_of(features):
-    text = "client/bot//Test<" + "".join(sorted(f"{feature}<" for feature in features))
+    text = "client/bot//Test<" + "".join(f"{feature}<" for feature in sorted(features))
     return base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
 
 

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the peer on XMPP is told of what our side does. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/account/secret.h"
+#include "bridge/base/options.h"
+#include "bridge/call/act.h"
+#include "bridge/call/ice.h"
+#include "bridge/call/jingle.h"
+#include "bridge/core/core.h"
+#include "bridge/core/stanza_out.h"
+#include "xep/0184_receipts.h"
+#include "xep/0334_hints.h"
+#include "xep/jingle/candidate.h"
+#include "xep/jingle/content.h"
+#include "xep/jingle/negotiate.h"
+#include "xep/jingle/sdp.h"
+#include "xep/ns.h"
+
+/* ---- The session ----------------------------------------------------------------------------- */
+
+enum call_side jingle_remote_side(const struct call *call)
+{
+    return call->person[CALL_CALLER].hosted ? CALL_CALLEE : CALL_CALLER;
+}
+
+bool jingle_is_initiator(const struct call *call)
+{
+    return jingle_remote_side(call) == CALL_CALLEE;
+}
+
+const char *jingle_text(const struct call *call, const char *name)
+{
+    return json_string_value(json_object_get(call->session, name));
+}
+
+void jingle_set_text(struct call *call, const char *name, const char *value)
+{
+    json_object_set_new(call->session, name, json_string(value));
+}
+
+struct call_actor jingle_actor(const struct call *call, const char *address)
+{
+    struct call_actor actor = {.user = call->person[jingle_remote_side(call)].id};
+    actor.device.credential = secret_digest(address);
+    return actor;
+}
+
+static bool is_relayed(const struct call *call)
+{
+    return ice_policy_of(call->core->options, call->silent) == ICE_RELAY;
+}
+
+struct media_description *jingle_description(const struct call *call, const char *name)
+{
+    const char *text = jingle_text(call, name);
+    const json_t *names = json_object_get(call->session, "names");
+    enum media_fault fault;
+    struct media_description *description = text ? sdp_read(text, strlen(text), &fault) : NULL;
+    for (guint i = 0; description && i < description->contents->len; i++) {
+        struct media_content *content = description->contents->pdata[i];
+        const char *theirs =
+            content->mid ? json_string_value(json_object_get(names, content->mid)) : NULL;
+        if (theirs)
+            content->name = media_keep_text(description, theirs);
+    }
+    return description;
+}
+
+static void names_keep(struct call *call, const struct media_description *description)
+{
+    if (jingle_is_initiator(call))
+        return;
+    json_t *names = json_object();
+    for (guint i = 0; i < description->contents->len; i++) {
+        const struct media_content *content = description->contents->pdata[i];
+        if (content->mid && content->name)
+            json_object_set_new(names, content->mid, json_string(content->name));
+    }
+    json_object_set_new(call->session, "names", names);
+}
+
+char *jingle_show(struct call *call, const struct media_description *description)
+{
+    struct sdp_origin origin = {.session = 1, .stream = "trestle"};
+    memcpy(&origin.session, call->id.bytes, sizeof origin.session);
+    origin.session >>= 2; /* browsers want a signed number */
+    origin.version = (guint64)json_integer_value(json_object_get(call->session, "version")) + 1;
+    json_object_set_new(call->session, "version", json_integer((json_int_t)origin.version));
+    char *text = sdp_write(description, &origin);
+    jingle_set_text(call, "remote", text);
+    names_keep(call, description);
+    return text;
+}
+
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+static char *own_address(const struct call *call)
+{
+    enum call_side own = call_other_side(jingle_remote_side(call));
+    return g_strconcat(call->person[own].jid, "/rest", NULL);
+}
+
+static const char *peer_address(const struct call *call, bool bare)
+{
+    const char *full = jingle_text(call, "full");
+    return bare || !full ? call->person[jingle_remote_side(call)].jid : full;
+}
+
+bool jingle_message_out(struct call *call, const struct jingle_message *message, bool bare)
+{
+    g_autofree char *from = own_address(call);
+    g_autofree char *id =
+        g_strconcat("jm-", message->kind == JM_PROPOSE ? "propose-" : "", message->id, NULL);
+    g_autoptr(xmpp_stanza_t) stanza = stanza_new("message", NS_CLIENT);
+    stanza_set(stanza, "type", "chat");
+    stanza_set(stanza, "from", from);
+    stanza_set(stanza, "to", peer_address(call, bare));
+    if (message->kind == JM_PROPOSE)
+        stanza_set(stanza, "id", id);
+    jingle_message_add(stanza, message);
+    if (message->kind == JM_PROPOSE)
+        receipt_add_request(stanza);
+    hints_add(stanza, HINT_STORE);
+    return stanza_out(call->core, stanza);
+}
+
+static void message_kind_out(struct call *call, enum jingle_message_kind kind,
+                             enum jingle_reason reason, bool bare)
+{
+    struct jingle_message message = {.kind = kind, .id = call->sid, .reason = reason};
+    jingle_message_out(call, &message, bare);
+}
+
+struct asked {
+    struct call *call; /* reference */
+    bool begins;       /* it was the session-initiate */
+};
+
+/* A session that the other side refuses, or does not know, is over. */
+static void action_answered(xmpp_stanza_t *result, void *data)
+{
+    g_autofree struct asked *asked = data;
+    g_autoptr(trestle_call) call = asked->call;
+    const char *type = result ? stanza_attr(result, "type") : NULL;
+    static const struct call_deed fail = {.event = CALL_FAIL, .reason = CALL_REASON_UNREACHABLE};
+    bool refused = g_strcmp0(type, "error") == 0;
+    bool unknown = refused && stanza_child(result, "error", NS_CLIENT) &&
+                   stanza_child(stanza_child(result, "error", NS_CLIENT), "item-not-found",
+                                "urn:ietf:params:xml:ns:xmpp-stanzas");
+    if (refused && (asked->begins || unknown) && !call_is_final(call->machine.state))
+        call_act(call, &fail, NULL, NULL);
+}
+
+/* IQ is taken. */
+static void action_send(struct call *call, xmpp_stanza_t *iq, bool begins)
+{
+    g_autoptr(xmpp_stanza_t) owned = iq;
+    struct asked *asked = g_new0(struct asked, 1);
+    *asked = (struct asked){call_ref(call), begins};
+    if (stanza_may_ask(call->core) && stanza_ask(call->core, owned, 20, action_answered, asked))
+        return;
+    call_unref(call);
+    g_free(asked);
+    stanza_out(call->core, owned); /* by another instance, which nobody can answer to here */
+}
+
+/* Begins an IQ with JINGLE in it; *RET_ELEMENT is for contents. */
+static xmpp_stanza_t *action_new(struct call *call, const struct jingle *jingle,
+                                 xmpp_stanza_t **ret_element)
+{
+    g_autofree char *from = own_address(call);
+    char id[UUID_TEXT_SIZE];
+    struct uuid made;
+    uuid_generate(&made);
+    uuid_format(&made, id);
+    xmpp_stanza_t *iq = stanza_new_iq("set", id, from, peer_address(call, false));
+    *ret_element = jingle_add(iq, jingle);
+    return iq;
+}
+
+void jingle_action_out(struct call *call, const struct jingle *jingle)
+{
+    xmpp_stanza_t *element;
+    action_send(call, action_new(call, jingle, &element), false);
+}
+
+/* ---- Descriptions ---------------------------------------------------------------------------- */
+
+static void fault_out(struct call *call, enum media_fault fault)
+{
+    struct call_deed fail = {.event = CALL_FAIL,
+                             .reason = fault == MEDIA_NO_SECURITY ? CALL_REASON_SECURITY
+                                       : fault == MEDIA_BAD_SYNTAX || fault == MEDIA_TOO_MUCH
+                                           ? CALL_REASON_APPLICATION
+                                           : CALL_REASON_UNSUPPORTED};
+    call_act(call, &fail, NULL, NULL);
+}
+
+static const char *signal_sdp(const json_t *signal)
+{
+    return json_string_value(json_object_get(json_object_get(signal, "data"), "sdp"));
+}
+
+static void initiate_out(struct call *call, const json_t *signal)
+{
+    const char *sdp = signal_sdp(signal);
+    enum media_fault fault = MEDIA_BAD_SYNTAX;
+    g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
+    if (offer) {
+        media_trim_offer(offer);
+        media_filter_candidates(offer, is_relayed(call));
+        fault = media_check(offer);
+    }
+    if (!offer || fault != MEDIA_OK) {
+        fault_out(call, fault);
+        return;
+    }
+    g_autofree char *own = own_address(call);
+    struct jingle jingle = {.action = JINGLE_SESSION_INITIATE, .sid = call->sid, .initiator = own};
+    xmpp_stanza_t *element;
+    xmpp_stanza_t *iq = action_new(call, &jingle, &element);
+    content_write(element, offer, true, CONTENT_ALL);
+    jingle_set_text(call, "local", sdp);
+    action_send(call, iq, true);
+}
+
+static void accept_out(struct call *call, const json_t *signal)
+{
+    const char *sdp = signal_sdp(signal);
+    enum media_fault fault = MEDIA_BAD_SYNTAX;
+    g_autoptr(media_description) answer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
+    g_autoptr(media_description) offer = jingle_description(call, "remote");
+    if (answer && offer)
+        fault = media_fit_answer(answer, offer, false);
+    if (!answer || !offer || fault != MEDIA_OK) {
+        fault_out(call, fault);
+        return;
+    }
+    media_filter_candidates(answer, is_relayed(call));
+    g_autofree char *own = own_address(call);
+    struct jingle jingle = {.action = JINGLE_SESSION_ACCEPT, .sid = call->sid, .responder = own};
+    xmpp_stanza_t *element;
+    xmpp_stanza_t *iq = action_new(call, &jingle, &element);
+    content_write(element, answer, false, CONTENT_ALL);
+    jingle_set_text(call, "local", sdp);
+    action_send(call, iq, false);
+}
+
+static void transport_out(struct call *call, const struct media_content *content, unsigned parts)
+{
+    struct jingle jingle = {.action = JINGLE_TRANSPORT_INFO, .sid = call->sid};
+    xmpp_stanza_t *element;
+    xmpp_stanza_t *iq = action_new(call, &jingle, &element);
+    content_write_one(element, content, jingle_is_initiator(call), (enum content_parts)parts);
+    action_send(call, iq, false);
+}
+
+/* New credentials, without candidates, one content at a time (XEP-0176 section 5.8). */
+static void restart_out(struct call *call, const json_t *signal)
+{
+    const char *sdp = signal_sdp(signal);
+    if (!sdp)
+        return;
+    jingle_set_text(call, "local", sdp);
+    g_autoptr(media_description) local = jingle_description(call, "local");
+    for (guint i = 0; local && i < local->contents->len; i++) {
+        struct media_content *content = local->contents->pdata[i];
+        if (content->rejected)
+            continue;
+        g_array_set_size(content->transport.candidates, 0);
+        transport_out(call, content, CONTENT_TRANSPORT | CONTENT_FINGERPRINT);
+    }
+}
+
+static struct media_content *content_meant(const struct media_description *local,
+                                           const json_t *data)
+{
+    const char *mid = json_string_value(json_object_get(data, "sdpMid"));
+    const json_t *index = json_object_get(data, "sdpMLineIndex");
+    gsize n = (gsize)json_integer_value(index);
+    if (mid && *mid)
+        return media_content_by_mid(local, mid);
+    return n < local->contents->len ? local->contents->pdata[n] : NULL;
+}
+
+static void candidate_out(struct call *call, const json_t *signal)
+{
+    const json_t *data = json_object_get(signal, "data");
+    const char *line = json_string_value(json_object_get(data, "candidate"));
+    g_autoptr(media_description) local = jingle_description(call, "local");
+    struct media_content *content = local ? content_meant(local, data) : NULL;
+    struct candidate candidate;
+    if (!content || content->rejected || !line || !*line ||
+        !candidate_read_line(local, line, strlen(line), &candidate) ||
+        !candidate_may_pass(&candidate, is_relayed(call)))
+        return;
+    candidate = candidate_shown(&candidate, is_relayed(call));
+    g_array_set_size(content->transport.candidates, 0);
+    media_append(content->transport.candidates, &candidate);
+    transport_out(call, content, CONTENT_TRANSPORT);
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+static const enum jingle_reason reasons[CALL_REASONS] = {
+    [CALL_REASON_HANGUP] = REASON_SUCCESS,
+    [CALL_REASON_CANCELLED] = REASON_CANCEL,
+    [CALL_REASON_DECLINED] = REASON_DECLINE,
+    [CALL_REASON_BUSY] = REASON_BUSY,
+    [CALL_REASON_NO_ANSWER] = REASON_TIMEOUT,
+    [CALL_REASON_TIMEOUT] = REASON_TIMEOUT,
+    [CALL_REASON_CONNECTIVITY] = REASON_CONNECTIVITY_ERROR,
+    [CALL_REASON_GONE] = REASON_GONE,
+    [CALL_REASON_EXPIRED] = REASON_EXPIRED,
+    [CALL_REASON_UNREACHABLE] = REASON_GENERAL_ERROR,
+    [CALL_REASON_UNSUPPORTED] = REASON_UNSUPPORTED_APPLICATIONS,
+    [CALL_REASON_SECURITY] = REASON_SECURITY_ERROR,
+    [CALL_REASON_APPLICATION] = REASON_FAILED_APPLICATION};
+
+static void terminate_out(struct call *call, enum jingle_reason reason)
+{
+    struct jingle jingle = {.action = JINGLE_SESSION_TERMINATE, .sid = call->sid, .reason = reason};
+    jingle_action_out(call, &jingle);
+}
+
+static void end_out(struct call *call, const struct call_machine *before)
+{
+    enum jingle_reason reason = reasons[call->machine.reason];
+    bool jmi = json_is_true(json_object_get(call->session, "jmi"));
+    bool begun = jingle_text(call, "local") || jingle_text(call, "remote");
+    if (before->state == CALL_RINGING && jmi && jingle_is_initiator(call))
+        message_kind_out(call, JM_RETRACT, REASON_CANCEL, true);
+    else if (before->state == CALL_RINGING && jmi)
+        message_kind_out(call, JM_REJECT, reason, false);
+    else
+        terminate_out(call, reason);
+    if (before->state == CALL_ACTIVE && jmi && begun)
+        message_kind_out(call, JM_FINISH, reason, false);
+}
+
+/* ---- Everything ------------------------------------------------------------------------------ */
+
+static void info_out(struct call *call, enum jingle_info info)
+{
+    struct jingle jingle = {
+        .action = JINGLE_SESSION_INFO, .sid = call->sid, .info = info, .info_is_known = true};
+    jingle_action_out(call, &jingle);
+}
+
+static void state_out(struct call *call, const json_t *state)
+{
+    const json_t *muted = json_object_get(state, "muted");
+    const json_t *hold = json_object_get(state, "on_hold");
+    if (!jingle_text(call, "local") || !jingle_text(call, "remote"))
+        return;
+    if (muted)
+        info_out(call, json_is_true(muted) ? INFO_MUTE : INFO_UNMUTE);
+    if (hold)
+        info_out(call, json_is_true(hold) ? INFO_HOLD : INFO_ACTIVE);
+}
+
+/* A device of ours rings: both forms, for what different clients wait for. */
+static void ringing_out(struct call *call)
+{
+    const char *id = jingle_text(call, "propose");
+    if (!json_is_true(json_object_get(call->session, "jmi"))) {
+        info_out(call, INFO_RINGING);
+        return;
+    }
+    message_kind_out(call, JM_RINGING, REASON_NONE, false);
+    if (!id)
+        return;
+    g_autofree char *from = own_address(call);
+    g_autoptr(xmpp_stanza_t) stanza = stanza_new("message", NS_CLIENT);
+    stanza_set(stanza, "type", "chat");
+    stanza_set(stanza, "from", from);
+    stanza_set(stanza, "to", peer_address(call, false));
+    receipt_add_received(stanza, id);
+    hints_add(stanza, HINT_STORE);
+    stanza_out(call->core, stanza);
+}
+
+/* What was offered besides new credentials is not taken: its m-lines are rejected in the answer. */
+static void offer_reject(struct call *call, const json_t *signal)
+{
+    const char *sdp = signal_sdp(signal);
+    enum media_fault fault;
+    const char *peer = jingle_text(call, "full");
+    g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
+    g_autoptr(media_description) answer = jingle_description(call, "remote");
+    if (!peer || !offer || !answer || media_fit_answer(answer, offer, false) != MEDIA_OK)
+        return;
+    jingle_set_text(call, "local", sdp);
+    g_autofree char *text = jingle_show(call, answer);
+    struct call_actor actor = jingle_actor(call, peer);
+    json_t *told =
+        json_pack("{s:s, s:{s:s, s:s}}", "type", "answer", "data", "type", "answer", "sdp", text);
+    struct call_deed deed = {.event = CALL_ANSWER, .actor = &actor, .signal = told};
+    call_act(call, &deed, NULL, NULL);
+    json_decref(told);
+}
+
+static void peer_told(struct call *call, const struct call_deed *deed,
+                      const struct call_machine *before)
+{
+    bool jmi = json_is_true(json_object_get(call->session, "jmi"));
+    if (call_is_final(call->machine.state)) {
+        end_out(call, before);
+        return;
+    }
+    switch ((int)deed->event) {
+    case CALL_RING:
+        ringing_out(call);
+        break;
+    case CALL_ACCEPT:
+        if (jmi && before->state == CALL_RINGING)
+            message_kind_out(call, JM_PROCEED, REASON_NONE, false);
+        break;
+    case CALL_OFFER:
+        (before->negotiated ? offer_reject : initiate_out)(call, deed->signal);
+        break;
+    case CALL_ANSWER:
+        (before->negotiated ? restart_out : accept_out)(call, deed->signal);
+        break;
+    case CALL_RESTART:
+        restart_out(call, deed->signal);
+        break;
+    case CALL_CANDIDATE:
+        candidate_out(call, deed->signal);
+        break;
+    case CALL_INFO:
+        state_out(call, deed->state);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool peer_ring(struct call *call)
+{
+    struct jingle_message propose = {.kind = JM_PROPOSE,
+                                     .id = call->sid,
+                                     .media = JINGLE_AUDIO | (call->video ? JINGLE_VIDEO : 0u)};
+    json_object_set_new(call->session, "jmi", json_true());
+    return jingle_message_out(call, &propose, true);
+}
+
+void jingle_start(void)
+{
+    static const struct call_peer peer = {.ring = peer_ring, .told = peer_told};
+    call_set_peer(&peer);
+}
+
+void jingle_stop(void)
+{
+    call_set_peer(NULL);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A side of a call that is on XMPP: Jingle Message Initiation (XEP-0353) and Jingle (XEP-0166,
+ * 0167, 0176). Stanzas are answers and deeds of a call; the machine decides.
+ *
+ * call->session has: full, the peer's full JID; jmi, whether it was rung by message; local, remote:
+ * descriptions of the app and of the peer as SDP; names: mid → name of a content, where the peer
+ * has begun; version: of descriptions made here. */
+#pragma once
+
+#include "bridge/call/call.h"
+#include "xep/0353_jingle_message.h"
+#include "xep/jingle/media.h"
+
+enum call_side jingle_remote_side(const struct call *call);
+/* Whether our app has begun the call, and so the session. */
+bool jingle_is_initiator(const struct call *call);
+const char *jingle_text(const struct call *call, const char *name); /* of call->session; or NULL */
+void jingle_set_text(struct call *call, const char *name, const char *value);
+
+/* Who ADDRESS (full JID) is in CALL. */
+struct call_actor jingle_actor(const struct call *call, const char *address);
+
+/* The description that the session has under NAME, with the names that its contents have on XMPP;
+ * NULL: none. */
+struct media_description *jingle_description(const struct call *call, const char *name);
+/* DESCRIPTION as the app is told; kept under "remote". The caller frees it. */
+char *jingle_show(struct call *call, const struct media_description *description);
+
+/* Sends a JMI element to the peer: to its bare JID, or to the resource that is known. */
+bool jingle_message_out(struct call *call, const struct jingle_message *message, bool bare);
+/* Sends an action without contents. */
+void jingle_action_out(struct call *call, const struct jingle *jingle);
+
+/* For call_set_peer(). */
+void jingle_start(void);
+void jingle_stop(void);

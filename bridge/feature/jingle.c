@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls from XMPP: what a peer's client says, as deeds of the call. Ringing by message (XEP-0353)
+ * and without (a session-initiate out of the blue), sessions (XEP-0166) of audio and video over
+ * ICE-UDP with DTLS. Requests are acknowledged before anything is made of them. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/call/act.h"
+#include "bridge/call/ice.h"
+#include "bridge/call/jingle.h"
+#include "bridge/cluster/elsewhere.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/core/stanza_out.h"
+#include "bridge/xmpp/dispatch.h"
+#include "bridge/xmpp/link.h"
+#include "xep/0203_delay.h"
+#include "xep/0334_hints.h"
+#include "xep/jingle/candidate.h"
+#include "xep/jingle/content.h"
+#include "xep/jingle/negotiate.h"
+#include "xep/ns.h"
+
+#define RING_SECONDS 60 /* of a call from XMPP: clients there give up earlier, or never */
+
+/* ---- Being called ---------------------------------------------------------------------------- */
+
+/* A proposal, or a session-initiate without one. */
+struct arrival {
+    struct core *core;
+    char *from, *from_bare, *to_bare, *sid;
+    json_t *offer; /* signal, without a proposal; NULL */
+    json_t *names;
+    bool jmi;
+};
+
+static void arrival_free(struct arrival *arrival)
+{
+    g_free(arrival->from);
+    g_free(arrival->from_bare);
+    g_free(arrival->to_bare);
+    g_free(arrival->sid);
+    json_decref(arrival->offer);
+    json_decref(arrival->names);
+    g_free(arrival);
+}
+
+static bool is_online(const struct core *core, const struct uuid *user)
+{
+    const struct account *account = account_find(core->accounts, user);
+    return (account && account->subscribers) || elsewhere_is_online(core, user);
+}
+
+static void busy_say(struct call *call)
+{
+    struct jingle_message reject = {.kind = JM_REJECT, .id = call->sid, .reason = REASON_BUSY};
+    struct jingle terminate = {
+        .action = JINGLE_SESSION_TERMINATE, .sid = call->sid, .reason = REASON_BUSY};
+    if (json_is_true(json_object_get(call->session, "jmi")))
+        jingle_message_out(call, &reject, false);
+    else
+        jingle_action_out(call, &terminate);
+}
+
+static void offer_hold(struct call *call, const struct arrival *arrival)
+{
+    struct call_actor actor = jingle_actor(call, arrival->from);
+    struct call_deed deed = {.event = CALL_OFFER, .actor = &actor, .signal = arrival->offer};
+    if (arrival->offer)
+        call_act(call, &deed, NULL, NULL);
+}
+
+/* The row says whether it rings; of one that was over at once nothing is left to go on with. */
+static void call_arrived(const struct change_result *result, void *data)
+{
+    struct arrival *arrival = data;
+    json_t *row = json_object_get(result->json, "row");
+    if (result->error != ERROR_NONE || result->outcome != OUTCOME_DONE || !row) {
+        arrival_free(arrival);
+        return;
+    }
+    bool busy = g_strcmp0(json_string_value(json_object_get(row, "reason")), "busy") == 0;
+    struct call *call = call_began(arrival->core, row);
+    if (busy) {
+        struct call *over = call_learn(arrival->core, row);
+        json_object_set_new(over->session, "jmi", json_boolean(arrival->jmi));
+        jingle_set_text(over, "full", arrival->from);
+        busy_say(over);
+    } else if (call) {
+        struct call_actor callee = {.user = call->person[CALL_CALLEE].id};
+        struct call_deed ring = {.event = CALL_RING, .actor = &callee};
+        offer_hold(call, arrival);
+        if (is_online(arrival->core, &callee.user))
+            call_act(call, &ring, NULL, NULL);
+    }
+    arrival_free(arrival);
+}
+
+/* What the row is to remember of the session. PROPOSE: the stanza's id, to acknowledge. */
+static json_t *session_json(const struct arrival *arrival, const char *propose)
+{
+    json_t *session = json_pack("{s:s, s:b, s:s*}", "full", arrival->from, "jmi", arrival->jmi,
+                                "propose", propose);
+    const char *sdp =
+        json_string_value(json_object_get(json_object_get(arrival->offer, "data"), "sdp"));
+    if (sdp)
+        json_object_set_new(session, "remote", json_string(sdp));
+    if (arrival->names)
+        json_object_set(session, "names", arrival->names);
+    return session;
+}
+
+/* Takes ARRIVAL. */
+static void arrival_submit(struct arrival *arrival, bool video, const char *propose)
+{
+    struct core *core = arrival->core;
+    struct uuid made;
+    char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(arrival->from_bare);
+    if (!limiter_take(core->limiter, &subject, LIMIT_CALLS_PEER, &state)) {
+        arrival_free(arrival);
+        return;
+    }
+    uuid_generate(&made);
+    uuid_format(&made, id);
+    uuid_generate(&made);
+    uuid_format(&made, message);
+    struct call none = {0};
+    struct call_device caller = jingle_actor(&none, arrival->from).device;
+    json_t *live = call_live_new(&caller);
+    json_object_set_new(live, "peer", session_json(arrival, propose));
+    json_t *arguments = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i}", "id", id, "message_id", message, "from",
+        arrival->from_bare, "to", arrival->to_bare, "address", arrival->from, "sid", arrival->sid,
+        "call_type", video ? "video" : "audio", "live", live, "seconds", RING_SECONDS);
+    change_submit(core, "call_arrive", NULL, arguments, call_arrived, arrival);
+}
+
+static struct arrival *arrival_new(const struct stanza_context *context, const char *sid)
+{
+    struct arrival *arrival = g_new0(struct arrival, 1);
+    arrival->core = context->data;
+    arrival->from = g_strdup(context->from);
+    arrival->from_bare = g_strdup(context->from_bare);
+    arrival->to_bare = g_strdup(context->to_bare);
+    arrival->sid = g_strdup(sid);
+    return arrival;
+}
+
+static void propose_take(const struct stanza_context *context, const struct jingle_message *message)
+{
+    struct arrival *arrival = arrival_new(context, message->id);
+    arrival->jmi = true;
+    arrival_submit(arrival, message->media & JINGLE_VIDEO, stanza_attr(context->stanza, "id"));
+}
+
+/* ---- Messages about a call ------------------------------------------------------------------- */
+
+/* What a peer does, until its call is found. */
+struct peer_deed {
+    struct core *core;
+    char *from;
+    enum call_event event;
+    enum call_reason reason;
+    json_t *state;
+};
+
+static void peer_deed_run(struct call *call, enum error_code error, void *data)
+{
+    struct peer_deed *deed = data;
+    (void)error;
+    if (call && !call_is_final(call->machine.state)) {
+        struct call_actor actor = jingle_actor(call, deed->from);
+        struct call_deed done = {
+            .event = deed->event, .reason = deed->reason, .actor = &actor, .state = deed->state};
+        if (deed->event == CALL_ACCEPT && call->machine.state == CALL_RINGING)
+            jingle_set_text(call, "full", deed->from);
+        call_act(call, &done, NULL, NULL);
+    }
+    json_decref(deed->state);
+    g_free(deed->from);
+    g_free(deed);
+}
+
+static void peer_does(const struct stanza_context *context, const char *sid, enum call_event event,
+                      enum call_reason reason)
+{
+    struct peer_deed *deed = g_new0(struct peer_deed, 1);
+    *deed = (struct peer_deed){context->data, g_strdup(context->from), event, reason, NULL};
+    struct call_name name = {.local = context->to_bare, .peer = context->from_bare, .sid = sid};
+    call_find(context->data, &name, peer_deed_run, deed);
+}
+
+static bool on_message(const struct stanza_context *context)
+{
+    struct jingle_message message;
+    const char *type = stanza_attr(context->stanza, "type");
+    if (g_strcmp0(type, "error") == 0 || g_strcmp0(type, "groupchat") == 0)
+        return false;
+    if (!jingle_message_parse(context->stanza, &message) ||
+        stanza_child(context->stanza, "delay", NS_DELAY))
+        return true; /* what is late does not ring */
+    switch (message.kind) {
+    case JM_PROPOSE:
+        if (message.media & JINGLE_AUDIO)
+            propose_take(context, &message);
+        break;
+    case JM_RINGING:
+        peer_does(context, message.id, CALL_RING, 0);
+        break;
+    case JM_PROCEED:
+    case JM_ACCEPT:
+        peer_does(context, message.id, CALL_ACCEPT, 0);
+        break;
+    case JM_REJECT:
+        peer_does(context, message.id, message.reason == REASON_BUSY ? CALL_BUSY : CALL_DECLINE, 0);
+        break;
+    case JM_RETRACT:
+    case JM_FINISH:
+        peer_does(context, message.id, CALL_END, 0);
+        break;
+    case JM_KINDS:
+    default:
+        break;
+    }
+    return true;
+}
+
+/* A proposal that could not be delivered. */
+static void on_error(const struct stanza_context *context)
+{
+    xmpp_stanza_t *propose = stanza_child(context->stanza, "propose", NS_JINGLE_MESSAGE);
+    const char *sid = propose ? stanza_attr(propose, "id") : NULL;
+    const char *id = stanza_attr(context->stanza, "id");
+    static const char prefix[] = "jm-propose-";
+    if (!sid && id && g_str_has_prefix(id, prefix))
+        sid = id + sizeof prefix - 1;
+    if (sid)
+        peer_does(context, sid, CALL_FAIL, CALL_REASON_UNREACHABLE);
+}
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+/* An action, until its call is found. */
+struct action {
+    struct core *core;
+    struct link *link;
+    xmpp_stanza_t *iq; /* reference */
+    char *from, *from_bare, *to_bare;
+    struct jingle jingle; /* its strings are of the stanza */
+};
+
+static void action_free(struct action *action)
+{
+    xmpp_stanza_release(action->iq);
+    g_free(action->from);
+    g_free(action->from_bare);
+    g_free(action->to_bare);
+    g_free(action);
+}
+
+static void action_answer(const struct action *action, xmpp_stanza_t *reply)
+{
+    g_autoptr(xmpp_stanza_t) owned = reply;
+    if (owned)
+        stanza_out(action->core, owned);
+}
+
+static bool by_initiator(const struct call *call)
+{
+    return !jingle_is_initiator(call);
+}
+
+static void signal_do(struct call *call, const struct action *action, enum call_event event,
+                      const char *type, json_t *data)
+{
+    struct call_actor actor = jingle_actor(call, action->from);
+    json_t *signal = json_pack("{s:s, s:o}", "type", type, "data", data);
+    struct call_deed deed = {.event = event, .actor = &actor, .signal = signal};
+    call_act(call, &deed, NULL, NULL);
+    json_decref(signal);
+}
+
+static void call_fail(struct call *call, const struct action *action, enum media_fault fault)
+{
+    struct call_actor actor = jingle_actor(call, action->from);
+    enum call_reason reason = fault == MEDIA_NO_SECURITY ? CALL_REASON_SECURITY
+                              : fault == MEDIA_BAD_SYNTAX || fault == MEDIA_TOO_MUCH
+                                  ? CALL_REASON_APPLICATION
+                                  : CALL_REASON_UNSUPPORTED;
+    struct jingle terminate = {.action = JINGLE_SESSION_TERMINATE,
+                               .sid = call->sid,
+                               .reason = jingle_reason_find(media_fault_reason(fault))};
+    struct call_deed deed = {.event = CALL_FAIL, .reason = reason, .actor = &actor};
+    jingle_set_text(call, "full", action->from);
+    jingle_action_out(call, &terminate);
+    call_act(call, &deed, NULL, NULL);
+}
+
+static json_t *description_json(const char *type, const char *sdp)
+{
+    return json_pack("{s:s, s:s}", "type", type, "sdp", sdp);
+}
+
+static bool is_relayed(const struct core *core)
+{
+    return ice_policy_of(core->options, false) == ICE_RELAY;
+}
+
+static void initiate_take(struct call *call, const struct action *action)
+{
+    enum media_fault fault = MEDIA_OK;
+    g_autoptr(media_description) offer = content_read(jingle_element(action->iq), true, &fault);
+    if (offer)
+        fault = media_check(offer);
+    if (!offer || fault != MEDIA_OK) {
+        call_fail(call, action, fault);
+        return;
+    }
+    media_filter_candidates(offer, is_relayed(call->core));
+    g_autofree char *sdp = jingle_show(call, offer);
+    signal_do(call, action, CALL_OFFER, "offer", description_json("offer", sdp));
+}
+
+static void accept_take(struct call *call, const struct action *action)
+{
+    enum media_fault fault = MEDIA_OK;
+    g_autoptr(media_description) answer = content_read(jingle_element(action->iq), false, &fault);
+    g_autoptr(media_description) offer = jingle_description(call, "local");
+    if (answer && offer)
+        fault = media_fit_answer(answer, offer, true);
+    if (!answer || !offer || fault != MEDIA_OK) {
+        call_fail(call, action, fault);
+        return;
+    }
+    media_filter_candidates(answer, is_relayed(call->core));
+    g_autofree char *sdp = jingle_show(call, answer);
+    signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
+}
+
+/* ---- Transports ------------------------------------------------------------------------------ */
+
+static void candidates_take(struct call *call, const struct action *action,
+                            const struct media_content *known, guint index,
+                            const struct media_transport *transport)
+{
+    for (guint i = 0; i < transport->candidates->len; i++) {
+        const struct candidate *candidate =
+            &g_array_index(transport->candidates, struct candidate, i);
+        if (!candidate_may_pass(candidate, is_relayed(call->core)))
+            continue;
+        const char *ufrag = transport->ufrag ? transport->ufrag : known->transport.ufrag;
+        g_autoptr(GString) line = g_string_new(NULL);
+        candidate_write_line(line, candidate, ufrag);
+        signal_do(call, action, CALL_CANDIDATE, "ice_candidate",
+                  json_pack("{s:s, s:s, s:i, s:s?}", "candidate", line->str, "sdpMid", known->mid,
+                            "sdpMLineIndex", (int)index, "usernameFragment", ufrag));
+    }
+}
+
+/* New credentials: the peer restarts ICE, or answers our restart. */
+static void restart_take(struct call *call, const struct action *action,
+                         struct media_description *remote)
+{
+    bool answers = call->machine.offered == call_other_side(jingle_remote_side(call));
+    for (guint i = 0; i < remote->contents->len; i++) {
+        struct media_content *content = remote->contents->pdata[i];
+        g_array_set_size(content->transport.candidates, 0);
+        if (!answers)
+            content->transport.setup = SETUP_ACTPASS;
+        else if (content->transport.setup == SETUP_ACTPASS)
+            content->transport.setup = SETUP_ACTIVE;
+    }
+    g_autofree char *sdp = jingle_show(call, remote);
+    if (answers)
+        signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
+    else
+        signal_do(call, action, CALL_RESTART, "ice_restart", description_json("offer", sdp));
+}
+
+static bool is_renewed(const struct media_transport *said, const struct media_transport *known)
+{
+    return said->ufrag && said->password && g_strcmp0(said->ufrag, known->ufrag) != 0;
+}
+
+static void transport_copy(struct media_description *remote, struct media_content *known,
+                           const struct media_transport *said)
+{
+    known->transport.ufrag = media_keep_text(remote, said->ufrag);
+    known->transport.password = media_keep_text(remote, said->password);
+    if (said->fingerprint) {
+        known->transport.hash = media_keep_text(remote, said->hash);
+        known->transport.fingerprint = media_keep_text(remote, said->fingerprint);
+        known->transport.setup = said->setup;
+    }
+}
+
+static guint content_index(const struct media_description *description,
+                           const struct media_content *content)
+{
+    guint index = 0;
+    g_ptr_array_find(description->contents, content, &index);
+    return index;
+}
+
+static void transport_take(struct call *call, const struct action *action)
+{
+    enum media_fault fault;
+    bool renewed = false;
+    g_autoptr(media_description) said =
+        content_read(jingle_element(action->iq), by_initiator(call), &fault);
+    /* Before its description has come, or ours: as we have offered. */
+    g_autoptr(media_description) remote =
+        jingle_description(call, jingle_text(call, "remote") ? "remote" : "local");
+    for (guint i = 0; said && remote && i < said->contents->len; i++) {
+        const struct media_content *content = said->contents->pdata[i];
+        struct media_content *known = media_content_by_name(remote, content->name);
+        if (!known)
+            continue;
+        if (jingle_text(call, "remote") && is_renewed(&content->transport, &known->transport)) {
+            transport_copy(remote, known, &content->transport);
+            renewed = true;
+        }
+    }
+    if (renewed)
+        restart_take(call, action, remote);
+    for (guint i = 0; said && remote && i < said->contents->len; i++) {
+        const struct media_content *content = said->contents->pdata[i];
+        const struct media_content *known = media_content_by_name(remote, content->name);
+        if (known)
+            candidates_take(call, action, known, content_index(remote, known), &content->transport);
+    }
+}
+
+/* ---- Other actions --------------------------------------------------------------------------- */
+
+static const struct {
+    enum call_event event;
+    enum call_reason reason;
+} endings[REASONS] = {[REASON_NONE] = {CALL_END, 0},
+                      [REASON_ALTERNATIVE_SESSION] = {CALL_END, 0},
+                      [REASON_BUSY] = {CALL_END, CALL_REASON_BUSY},
+                      [REASON_CANCEL] = {CALL_END, 0},
+                      [REASON_CONNECTIVITY_ERROR] = {CALL_FAIL, CALL_REASON_CONNECTIVITY},
+                      [REASON_DECLINE] = {CALL_END, CALL_REASON_DECLINED},
+                      [REASON_EXPIRED] = {CALL_END, CALL_REASON_EXPIRED},
+                      [REASON_FAILED_APPLICATION] = {CALL_FAIL, CALL_REASON_APPLICATION},
+                      [REASON_FAILED_TRANSPORT] = {CALL_FAIL, CALL_REASON_CONNECTIVITY},
+                      [REASON_GENERAL_ERROR] = {CALL_FAIL, CALL_REASON_APPLICATION},
+                      [REASON_GONE] = {CALL_END, CALL_REASON_GONE},
+                      [REASON_INCOMPATIBLE_PARAMETERS] = {CALL_FAIL, CALL_REASON_UNSUPPORTED},
+                      [REASON_MEDIA_ERROR] = {CALL_FAIL, CALL_REASON_APPLICATION},
+                      [REASON_SECURITY_ERROR] = {CALL_FAIL, CALL_REASON_SECURITY},
+                      [REASON_SUCCESS] = {CALL_END, 0},
+                      [REASON_TIMEOUT] = {CALL_FAIL, CALL_REASON_TIMEOUT},
+                      [REASON_UNSUPPORTED_APPLICATIONS] = {CALL_FAIL, CALL_REASON_UNSUPPORTED},
+                      [REASON_UNSUPPORTED_TRANSPORTS] = {CALL_FAIL, CALL_REASON_UNSUPPORTED}};
+
+static void terminate_take(struct call *call, const struct action *action)
+{
+    struct call_actor actor = jingle_actor(call, action->from);
+    enum jingle_reason reason = action->jingle.reason;
+    bool busy = reason == REASON_BUSY && call->machine.state == CALL_RINGING;
+    struct call_deed deed = {.event = busy ? CALL_BUSY : endings[reason].event,
+                             .reason = busy ? 0 : endings[reason].reason,
+                             .actor = &actor};
+    call_act(call, &deed, NULL, NULL);
+}
+
+static void info_take(struct call *call, const struct action *action)
+{
+    struct call_actor actor = jingle_actor(call, action->from);
+    struct call_deed deed = {.event = CALL_INFO, .actor = &actor};
+    json_t *state = NULL;
+    switch (action->jingle.info) {
+    case INFO_RINGING:
+        deed.event = CALL_RING;
+        break;
+    case INFO_MUTE:
+    case INFO_UNMUTE:
+        state = json_pack("{s:b}", "muted", action->jingle.info == INFO_MUTE);
+        break;
+    case INFO_HOLD:
+    case INFO_UNHOLD:
+    case INFO_ACTIVE:
+        state = json_pack("{s:b}", "on_hold", action->jingle.info == INFO_HOLD);
+        break;
+    case INFO_NONE:
+    case INFOS:
+    default:
+        return;
+    }
+    deed.state = state;
+    call_act(call, &deed, NULL, NULL);
+    json_decref(state);
+}
+
+/* Nothing is added to a session: what is offered is not taken (XEP-0166 section 7.2.2). */
+static void content_refuse(struct call *call, const struct action *action)
+{
+    enum media_fault fault;
+    g_autoptr(media_description) said =
+        content_read(jingle_element(action->iq), by_initiator(call), &fault);
+    g_autofree char *from =
+        g_strconcat(call->person[call_other_side(jingle_remote_side(call))].jid, "/rest", NULL);
+    char id[UUID_TEXT_SIZE];
+    struct uuid made;
+    if (!said)
+        return;
+    uuid_generate(&made);
+    uuid_format(&made, id);
+    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("set", id, from, action->from);
+    struct jingle reject = {
+        .action = JINGLE_CONTENT_REJECT, .sid = call->sid, .reason = REASON_DECLINE};
+    content_write(jingle_add(iq, &reject), said, by_initiator(call), CONTENT_NAME);
+    stanza_out(call->core, iq);
+}
+
+static const struct {
+    void (*take)(struct call *call, const struct action *action);
+    bool early; /* also while it rings */
+} takers[JINGLE_ACTIONS] = {
+    [JINGLE_SESSION_INITIATE] = {initiate_take, false},
+    [JINGLE_SESSION_ACCEPT] = {accept_take, false},
+    [JINGLE_SESSION_TERMINATE] = {terminate_take, true},
+    [JINGLE_SESSION_INFO] = {info_take, true},
+    [JINGLE_TRANSPORT_INFO] = {transport_take, true},
+    [JINGLE_CONTENT_ADD] = {content_refuse, false},
+    [JINGLE_CONTENT_MODIFY] = {NULL, false}, /* acknowledged: directions are the peer's own */
+    [JINGLE_DESCRIPTION_INFO] = {NULL, false},
+};
+
+/* Whether the action may be done now; answers it either way. */
+static bool action_admit(const struct call *call, const struct action *action)
+{
+    enum jingle_action kind = action->jingle.action;
+    struct call_actor actor = jingle_actor(call, action->from);
+    enum call_side remote = jingle_remote_side(call);
+    bool own = call_device_matches(&call->machine.party[remote], &actor.device);
+    bool twice = (kind == JINGLE_SESSION_INITIATE || kind == JINGLE_SESSION_ACCEPT) &&
+                 (jingle_text(call, "remote") ||
+                  (kind == JINGLE_SESSION_INITIATE) == jingle_is_initiator(call));
+    bool now = call->machine.state == CALL_ACTIVE ||
+               (call->machine.state == CALL_RINGING && takers[kind].early);
+    bool known =
+        takers[kind].take || kind == JINGLE_CONTENT_MODIFY || kind == JINGLE_DESCRIPTION_INFO;
+    if (!own || call_is_final(call->machine.state))
+        action_answer(action, jingle_build_error(action->iq, JINGLE_UNKNOWN_SESSION));
+    else if (!known)
+        action_answer(action,
+                      stanza_reply_error(action->iq, "cancel", "feature-not-implemented", NULL));
+    else if (!now || twice)
+        action_answer(action, jingle_build_error(action->iq, JINGLE_OUT_OF_ORDER));
+    else if (kind == JINGLE_SESSION_INFO && !action->jingle.info_is_known)
+        action_answer(action, jingle_build_error(action->iq, JINGLE_UNSUPPORTED_INFO));
+    else {
+        action_answer(action, stanza_reply_result(action->iq));
+        return takers[kind].take != NULL;
+    }
+    return false;
+}
+
+/* Rung without a message: the offer waits until the call is accepted. */
+static void initiate_arrive(const struct action *action)
+{
+    enum media_fault fault = MEDIA_OK;
+    g_autoptr(media_description) offer = content_read(jingle_element(action->iq), true, &fault);
+    struct jingle terminate = {.action = JINGLE_SESSION_TERMINATE, .sid = action->jingle.sid};
+    if (offer)
+        fault = media_check(offer);
+    action_answer(action, stanza_reply_result(action->iq));
+    if (!offer || fault != MEDIA_OK) {
+        g_autofree char *from = g_strconcat(action->to_bare, "/rest", NULL);
+        g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("set", action->jingle.sid, from, action->from);
+        terminate.reason = jingle_reason_find(media_fault_reason(fault));
+        jingle_add(iq, &terminate);
+        stanza_out(action->core, iq);
+        return;
+    }
+    media_filter_candidates(offer, is_relayed(action->core));
+    struct call shown = {.session = json_object()};
+    shown.person[CALL_CALLEE].hosted = true;
+    uuid_generate(&shown.id);
+    g_autofree char *sdp = jingle_show(&shown, offer);
+    struct arrival *arrival = g_new0(struct arrival, 1);
+    *arrival = (struct arrival){.core = action->core,
+                                .from = g_strdup(action->from),
+                                .from_bare = g_strdup(action->from_bare),
+                                .to_bare = g_strdup(action->to_bare),
+                                .sid = g_strdup(action->jingle.sid)};
+    arrival->offer =
+        json_pack("{s:s, s:o}", "type", "offer", "data", description_json("offer", sdp));
+    arrival->names = json_incref(json_object_get(shown.session, "names"));
+    json_decref(shown.session);
+    bool video = false;
+    for (guint i = 0; i < offer->contents->len; i++)
+        video |= g_strcmp0(((struct media_content *)offer->contents->pdata[i])->kind, "video") == 0;
+    arrival_submit(arrival, video, NULL);
+}
+
+static void action_run(struct call *call, enum error_code error, void *data)
+{
+    struct action *action = data;
+    if (call) {
+        if (action_admit(call, action))
+            takers[action->jingle.action].take(call, action);
+    } else if (error == ERROR_NOT_FOUND && action->jingle.action == JINGLE_SESSION_INITIATE) {
+        initiate_arrive(action);
+    } else if (error == ERROR_NOT_FOUND) {
+        action_answer(action, jingle_build_error(action->iq, JINGLE_UNKNOWN_SESSION));
+    } else {
+        action_answer(action, stanza_reply_error(action->iq, "wait", "resource-constraint", NULL));
+    }
+    action_free(action);
+}
+
+static bool on_action(const struct stanza_context *context)
+{
+    struct action *action = g_new0(struct action, 1);
+    action->core = context->data;
+    action->link = context->link;
+    action->iq = xmpp_stanza_clone(context->stanza);
+    action->from = g_strdup(context->from);
+    action->from_bare = g_strdup(context->from_bare);
+    action->to_bare = g_strdup(context->to_bare);
+    if (!jingle_parse(jingle_element(action->iq), &action->jingle)) {
+        action_answer(action, stanza_reply_error(action->iq, "modify", "bad-request", NULL));
+        action_free(action);
+        return true;
+    }
+    struct call_name name = {
+        .local = action->to_bare, .peer = action->from_bare, .sid = action->jingle.sid};
+    call_find(action->core, &name, action_run, action);
+    return true;
+}
+
+/* ---- The feature ----------------------------------------------------------------------------- */
+
+static void calls_speak(struct core *core)
+{
+    (void)core;
+    jingle_start();
+}
+
+static void calls_hush(struct core *core)
+{
+    (void)core;
+    jingle_stop();
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"message", "chat|normal|headline", NULL, NS_JINGLE_MESSAGE, TARGET_USER | TARGET_RESOURCE,
+     .claim = on_message},
+    {"message", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .observe = on_error},
+    {"iq", "set", "jingle", NS_JINGLE, TARGET_RESOURCE, .claim = on_action},
+    {0},
+};
+
+const struct feature feature_jingle = {
+    .name = "jingle", .stanzas = stanzas, .start = calls_speak, .stop = calls_hush};
