@@ -51,7 +51,7 @@ struct daemon {
     struct jobs *jobs;
 };
 
-/* ---- Archive --------------------------------------------------------------------------------------- */
+/* ---- Archive --------------------------------------------------------------------------------- */
 
 static void archive_up(const struct log_state *log, void *data)
 {
@@ -76,7 +76,7 @@ static void batch_end(void *data)
     fanout_batch_end(&daemon->core);
 }
 
-/* ---- Link ------------------------------------------------------------------------------------------ */
+/* ---- Link ------------------------------------------------------------------------------------ */
 
 static void tell_link_up(struct core *core)
 {
@@ -208,7 +208,7 @@ static void close_links(struct daemon *daemon)
     }
 }
 
-/* ---- Listeners ------------------------------------------------------------------------------------- */
+/* ---- Listeners ------------------------------------------------------------------------------- */
 
 static const struct http_part *ready_parts(void *data)
 {
@@ -271,7 +271,7 @@ static bool open_listeners(struct daemon *daemon, GError **error)
     return daemon->http != NULL;
 }
 
-/* ---- Start and stop -------------------------------------------------------------------------------- */
+/* ---- Start and stop -------------------------------------------------------------------------- */
 
 static void core_start(struct daemon *daemon, const struct options *options,
                        struct token_verifier *tokens)

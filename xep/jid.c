@@ -144,7 +144,7 @@ static void find_parts(const char *text, size_t length, struct jid_parts *ret)
     ret->domain_length = (size_t)(bare_end - ret->domain);
 }
 
-/* ---- As people write them -------------------------------------------------------------------------- */
+/* ---- As people write them -------------------------------------------------------------------- */
 
 /* Without what cannot be seen at both ends: spaces, marks of direction, what an editor left behind.
  */

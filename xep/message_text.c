@@ -38,8 +38,7 @@ static char *child_trimmed(xmpp_stanza_t *parent, const char *name)
     return text_trimmed(stanza_child_text(parent, name, stanza_ns(parent)));
 }
 
-/* ---- Links
- * ----------------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 /* Unless the text has it. */
 static void add_link(const struct telling *telling, const char *url, const char *description)
@@ -105,8 +104,7 @@ static void tell_call(const struct telling *telling, xmpp_stanza_t *invite)
         add_link(telling, stanza_attr(external, "uri"), "Invitation to a call");
 }
 
-/* ---- Invitations
- * ----------------------------------------------------------------------------------- */
+/* ---- Invitations ----------------------------------------------------------------------------- */
 
 struct invitation {
     const char *what, *where, *by, *reason, *password;
@@ -164,8 +162,7 @@ static void tell_channel_invitation(const struct telling *telling, xmpp_stanza_t
     add_invitation(telling, &invitation);
 }
 
-/* ---- What stands for a body
- * ------------------------------------------------------------------------ */
+/* ---- What stands for a body ------------------------------------------------------------------ */
 
 /* Without a payload it only moves keys, which is nobody's business. */
 static void tell_omemo(const struct telling *telling, xmpp_stanza_t *encrypted)
@@ -286,8 +283,7 @@ static void tell_form(const struct telling *telling, xmpp_stanza_t *form)
     add_line(telling->text, "A form that cannot be filled in here.");
 }
 
-/* ---- The table
- * ------------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 enum when {
     ALWAYS,  /* adds a line to what the body has not */
@@ -382,8 +378,7 @@ static void tell_payloads(const struct telling *telling)
     }
 }
 
-/* ---- Rooms
- * ----------------------------------------------------------------------------------------- */
+/* ---- Rooms ----------------------------------------------------------------------------------- */
 
 /* What only rooms add: of XEP-0045 (section 7.5 for private messages) unless it is an invitation,
  * and of XEP-0421. */

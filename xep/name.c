@@ -32,8 +32,7 @@ struct scan {
     bool clean;      /* nothing was taken out */
 };
 
-/* ---- Classes
- * ----------------------------------------------------------------------------------------- */
+/* ---- Classes --------------------------------------------------------------------------------- */
 
 static bool is_break(gunichar c)
 {
@@ -98,8 +97,7 @@ static bool takes_selector(gunichar c)
            type == U_MATH_SYMBOL;
 }
 
-/* ---- The pass
- * ---------------------------------------------------------------------------------------- */
+/* ---- The pass -------------------------------------------------------------------------------- */
 
 static bool joiner_is_right(const struct scan *scan, gunichar next)
 {
@@ -211,8 +209,7 @@ static char *scan_text(const char *text, enum name_shape shape, bool *ret_clean)
     return left;
 }
 
-/* ---- The rest
- * ---------------------------------------------------------------------------------------- */
+/* ---- The rest -------------------------------------------------------------------------------- */
 
 /* Where to cut TEXT so that at most MAX bytes stay. */
 static size_t find_cut(const char *text, size_t max)

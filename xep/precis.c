@@ -64,7 +64,7 @@ static UChar32 next_point(const struct text *text, int32_t *at)
     return c;
 }
 
-/* ---- Mappings -------------------------------------------------------------------------------------- */
+/* ---- Mappings -------------------------------------------------------------------------------- */
 
 /* Full-width and half-width characters to what they are variants of (RFC 8265 section 3.1). */
 static bool map_width(struct text *text)
@@ -118,7 +118,7 @@ static bool text_normalize(struct text *text)
     return true;
 }
 
-/* ---- Code points ----------------------------------------------------------------------------------- */
+/* ---- Code points ----------------------------------------------------------------------------- */
 
 static bool is_one_of(UChar32 c, const UChar32 *list, size_t count)
 {
@@ -256,7 +256,7 @@ static bool text_is_in_class(const struct text *text, enum class class)
     return text->length > 0;
 }
 
-/* ---- Direction ------------------------------------------------------------------------------------- */
+/* ---- Direction ------------------------------------------------------------------------------- */
 
 #define DIRECTION(name) (1u << U_##name)
 
@@ -294,7 +294,7 @@ static bool direction_is_right(const struct text *text)
            (last & (rtl | arabic | european)) && !((all & arabic) && (all & european));
 }
 
-/* ---- Profiles -------------------------------------------------------------------------------------- */
+/* ---- Profiles -------------------------------------------------------------------------------- */
 
 static bool enforce_username(struct text *text)
 {

@@ -99,7 +99,7 @@ static void skip_current(struct stream_reader *reader, enum stream_limit limit)
     stanza_skip(reader, &header, limit);
 }
 
-/* --- the parser's side --- */
+/* ---- the parser's side ----------------------------------------------------------------------- */
 
 static bool is_muted(const struct stream_reader *reader)
 {
@@ -338,7 +338,7 @@ static void renew_parser(struct stream_reader *reader)
     reader->replaying = false;
 }
 
-/* --- the lexer's side --- */
+/* ---- the lexer's side ------------------------------------------------------------------------ */
 
 static void flush_run(struct stream_reader *reader)
 {

@@ -206,7 +206,7 @@ void limiter_look(struct limiter *limiter, const struct uuid *id, enum limit lim
     state_fill(rate, limit, subject ? MAX(subject->full_at[limit] - now, 0) : 0, ret_state);
 }
 
-/* ---- Addresses ------------------------------------------------------------------------------------- */
+/* ---- Addresses ------------------------------------------------------------------------------- */
 
 #define V4_MARK ((guint64)0xffff << 32) /* as in ::ffff:0:0/96, but within 64 bits */
 
@@ -272,7 +272,7 @@ struct uuid limit_subject_of(const char *text)
     return digest_of(text, strlen(text));
 }
 
-/* ---- Accounts -------------------------------------------------------------------------------------- */
+/* ---- Accounts -------------------------------------------------------------------------------- */
 
 bool limit_is_waived(const struct limiter *limiter, const struct account *account, enum limit limit)
 {

@@ -248,7 +248,7 @@ ARCHIVE_SAME_COLUMN(SERVER_KEY_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
 ARCHIVE_SAME_COLUMN(TICKET_TAKE_EXPIRES, SESSION_FIND_EXPIRES);
 ARCHIVE_SAME_COLUMN(TICKET_FIND_EXPIRES, SESSION_FIND_EXPIRES);
 
-/* ---- Whether the user may come in ------------------------------------------------------------------ */
+/* ---- Whether the user may come in ------------------------------------------------------------ */
 
 enum access_state { ACCESS_GRANTED, ACCESS_SIGNED_OUT, ACCESS_SUSPENDED };
 
@@ -379,7 +379,7 @@ static void sign_in_with_secret(struct sign_in *sign_in, const char *secret)
                   sign_in);
 }
 
-/* ---- Server keys ----------------------------------------------------------------------------------- */
+/* ---- Server keys ----------------------------------------------------------------------------- */
 
 /* Acting for a user is a matter of the scope that the operation names, "send" for most. */
 static bool may_act(const struct session *session)
@@ -439,7 +439,7 @@ static bool is_used_up(struct sign_in *sign_in, struct uuid subject, enum limit 
     return state.remaining == 0;
 }
 
-/* ---- Tokens ---------------------------------------------------------------------------------------- */
+/* ---- Tokens ---------------------------------------------------------------------------------- */
 
 /* The account's address: the user name if it can be one, else the app's id, else (NULL) a
  * surrogate. Caller frees. */
@@ -561,7 +561,7 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
     token_claims_clear(&claims);
 }
 
-/* ---- Beginning ------------------------------------------------------------------------------------- */
+/* ---- Beginning ------------------------------------------------------------------------------- */
 
 /* Whether the caller's address, or this credential from there, has failed too often. Of the second
  * nothing is told: it is not the limit of whoever else shares the address. */
@@ -611,7 +611,7 @@ void session_sign_in(struct sessions *sessions, const struct credentials *creden
     }
 }
 
-/* ---- Revoking -------------------------------------------------------------------------------------- */
+/* ---- Revoking -------------------------------------------------------------------------------- */
 
 static bool is_meant(const struct revocation *revocation, const struct grant *grant)
 {

@@ -97,7 +97,7 @@ void session_sign_in(struct sessions *sessions, const struct credentials *creden
 
 bool session_has_scope(const struct session *session, const char *scope);
 
-/* ---- Making hosted users, from a token's claims or by a server key --------------------------------- */
+/* ---- Making hosted users, from a token's claims or by a server key --------------------------- */
 
 struct user_claims {
     const char *subject;  /* the app's own id */

@@ -114,7 +114,7 @@ bool archive_is_read_only(const PGresult *result)
     return g_strcmp0(PQresultErrorField(result, PG_DIAG_SQLSTATE), "25006") == 0;
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 int rows_count(const struct rows *rows)
 {
@@ -167,7 +167,7 @@ bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id
     return uuid_parse(PQgetvalue(rows->result, row, column), ret_id);
 }
 
-/* ---- Reads --------------------------------------------------------------------------------------- */
+/* ---- Reads ----------------------------------------------------------------------------------- */
 
 static void read_free(struct read *read)
 {
@@ -273,7 +273,7 @@ void archive_write(struct archive *archive, struct write *write)
     writer_add(archive->writer, write);
 }
 
-/* ---- The state of the log ------------------------------------------------------------------------ */
+/* ---- The state of the log -------------------------------------------------------------------- */
 
 ARCHIVE_SAME_COLUMN(LOG_OPEN_PAST, LOG_STATE_PAST);
 ARCHIVE_SAME_COLUMN(LOG_WATCH_PAST, LOG_STATE_PAST);
@@ -340,7 +340,7 @@ static enum log_change compare_logs(const struct archive *archive, const struct 
                                                                                  : LOG_OTHER;
 }
 
-/* ---- Reading connections ------------------------------------------------------------------------- */
+/* ---- Reading connections --------------------------------------------------------------------- */
 
 static void reader_judge(struct reader *reader, const PGresult *result)
 {
@@ -391,7 +391,7 @@ static void reader_tick(struct reader *reader, gint64 now)
         reader_ask(reader);
 }
 
-/* ---- The writing connection ---------------------------------------------------------------------- */
+/* ---- The writing connection ------------------------------------------------------------------ */
 
 static void go_down(struct archive *archive)
 {

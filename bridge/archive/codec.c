@@ -109,7 +109,7 @@ char *binary_text(const PGresult *result, int row, int column)
     return g_strndup(PQgetvalue(result, row, column), (gsize)PQgetlength(result, row, column));
 }
 
-/* ---- Arrays in results ----------------------------------------------------------------------------- */
+/* ---- Arrays in results ----------------------------------------------------------------------- */
 
 #define ARRAY_HEADER 20 /* dimensions, flags, element type, length, lower bound */
 

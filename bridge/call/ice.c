@@ -80,7 +80,7 @@ static void servers_count(void)
     metric_set(METRIC_ICE_SERVERS_FAILING, failing);
 }
 
-/* ---- From the configuration ----------------------------------------------------------------- */
+/* ---- From the configuration ------------------------------------------------------------------ */
 
 static void list_add(const char *list)
 {
@@ -95,7 +95,7 @@ static void list_add(const char *list)
     }
 }
 
-/* ---- From the XMPP server ------------------------------------------------------------------- */
+/* ---- From the XMPP server -------------------------------------------------------------------- */
 
 static bool text_fits(const char *text)
 {
@@ -226,7 +226,7 @@ static void instance_changed(struct core *core, const char *instance, bool here,
         announced_publish();
 }
 
-/* ---- Asking for it ---------------------------------------------------------------------------- */
+/* ---- Asking for it --------------------------------------------------------------------------- */
 
 /* In how many microseconds to ask again: before the first of them expires. */
 static gint64 announced_lasts(gint64 now)

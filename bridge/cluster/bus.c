@@ -77,7 +77,7 @@ static bool is_name(const char *text, size_t most)
     return length > 0 && length <= most;
 }
 
-/* ---- Wire ------------------------------------------------------------------------------------------ */
+/* ---- Wire ------------------------------------------------------------------------------------ */
 
 static void make_digest(const struct bus *bus, const char *bytes, size_t length,
                         char ret_digest[DIGEST_CHARACTERS + 1])
@@ -157,7 +157,7 @@ bool bus_publish(struct core *core, const char *topic, json_t *message)
     return sent;
 }
 
-/* ---- Others ---------------------------------------------------------------------------------------- */
+/* ---- Others ---------------------------------------------------------------------------------- */
 
 static void tell_watchers(struct core *core, const char *instance, bool here)
 {
@@ -284,7 +284,7 @@ const char *bus_instance(const struct core *core)
     return bus_of(core) ? bus_of(core)->instance : NULL;
 }
 
-/* ---- Receiving ------------------------------------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 void bus_subscribe(struct core *core, const char *topic, bus_handler handler, void *data)
 {
@@ -384,7 +384,7 @@ void bus_received(struct core *core, const char *bytes, size_t length)
     json_decref(envelope);
 }
 
-/* ---- Coming and going ------------------------------------------------------------------------------ */
+/* ---- Coming and going ------------------------------------------------------------------------ */
 
 void bus_up(struct core *core)
 {

@@ -53,7 +53,7 @@ unsigned bus_others(const struct core *core);
 /* The name of this one, new at each start; NULL without a bus. */
 const char *bus_instance(const struct core *core);
 
-/* ---- For the wiring ------------------------------------------------------------------------------ */
+/* ---- For the wiring -------------------------------------------------------------------------- */
 
 struct bus_transport {
     void *data;

@@ -67,7 +67,7 @@ struct cluster {
     guint timer;
 };
 
-/* ---- Redis and the bus ----------------------------------------------------------------------------- */
+/* ---- Redis and the bus ----------------------------------------------------------------------- */
 
 static bool transport_publish(void *data, const char *bytes, size_t length)
 {
@@ -104,7 +104,7 @@ bool cluster_is_connected(const struct cluster *cluster)
     return !cluster || redis_is_up(cluster->redis);
 }
 
-/* ---- Which way out --------------------------------------------------------------------------------- */
+/* ---- Which way out --------------------------------------------------------------------------- */
 
 static bool way_is_up(const struct way *way)
 {
@@ -198,7 +198,7 @@ static void on_stanza(struct core *core, const json_t *message, void *data)
         link_send_text(way->link, json_string_value(xml), json_string_length(xml));
 }
 
-/* ---- Answers that came to the wrong link ----------------------------------------------------------- */
+/* ---- Answers that came to the wrong link ----------------------------------------------------- */
 
 void cluster_unclaimed(struct cluster *cluster, xmpp_stanza_t *result)
 {
@@ -259,7 +259,7 @@ static void on_answer(struct core *core, const json_t *message, void *data)
     stream_reader_free(reader);
 }
 
-/* ---- Who has a link -------------------------------------------------------------------------------- */
+/* ---- Who has a link -------------------------------------------------------------------------- */
 
 static void tell_link(const struct cluster *cluster)
 {
@@ -301,7 +301,7 @@ static void on_link(struct core *core, const json_t *message, void *data)
         cluster->reached(core);
 }
 
-/* ---- Places of instances that are away ------------------------------------------------------------- */
+/* ---- Places of instances that are away ------------------------------------------------------- */
 
 static void spare_up(void *data)
 {
@@ -370,7 +370,7 @@ static void on_instance(struct core *core, const char *instance, bool here, void
     lease_hurry(cluster->lease);
 }
 
-/* ---- The lease ------------------------------------------------------------------------------------- */
+/* ---- The lease ------------------------------------------------------------------------------- */
 
 /* Whether it is otherwise now. */
 static bool review_way(struct way *way)
@@ -463,7 +463,7 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- Start and stop -------------------------------------------------------------------------------- */
+/* ---- Start and stop -------------------------------------------------------------------------- */
 
 void cluster_archive_up(struct cluster *cluster, const struct log_state *log)
 {

@@ -59,7 +59,7 @@ struct fill_read {
 
 static void fill_more(struct fanout *fanout);
 
-/* ---- Handing out ----------------------------------------------------------------------------------- */
+/* ---- Handing out ----------------------------------------------------------------------------- */
 
 static void hand_out(const struct span_entry *entry, void *data)
 {
@@ -79,7 +79,7 @@ static void add_span(struct fanout *fanout, struct span *span)
     fanout_moved(fanout);
 }
 
-/* ---- Spans on the bus ------------------------------------------------------------------------------ */
+/* ---- Spans on the bus ------------------------------------------------------------------------ */
 
 static json_t *uuid_json(const struct uuid *id)
 {
@@ -206,7 +206,7 @@ static void on_span(struct core *core, const json_t *message, void *data)
     }
 }
 
-/* ---- What this instance commits -------------------------------------------------------------------- */
+/* ---- What this instance commits -------------------------------------------------------------- */
 
 static const struct part part = {.name = "fanout"};
 
@@ -242,7 +242,7 @@ static void fanout_take(struct core *core, struct event *event, const struct uui
         log_debug(AREA_CORE, "event-elsewhere", "position=%" G_GINT64_FORMAT, event->position);
 }
 
-/* ---- Filling --------------------------------------------------------------------------------------- */
+/* ---- Filling --------------------------------------------------------------------------------- */
 
 static void fill_queue(struct fanout *fanout, struct account *account)
 {
@@ -351,7 +351,7 @@ static gint64 position_for(const struct core *core, const struct account *accoun
     return filled ? MAX(core->position, fanout->fill_to) : core->position;
 }
 
-/* ---- The head of the log --------------------------------------------------------------------------- */
+/* ---- The head of the log --------------------------------------------------------------------- */
 
 static void head_read(const struct rows *rows, enum error_code error, void *data)
 {

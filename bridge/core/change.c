@@ -76,7 +76,7 @@ void change_publish_later(struct core *core, const char *events)
     publish_all(core, events, event_publish_later);
 }
 
-/* ---- What follows ------------------------------------------------------------------------------ */
+/* ---- What follows ---------------------------------------------------------------------------- */
 
 static void tell_watchers(struct core *core, const struct change_write *change,
                           const json_t *follows)

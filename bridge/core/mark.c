@@ -75,7 +75,7 @@ static void mark_moved(struct core *core, const struct mark_write *m)
     outbox_marker(core, m);
 }
 
-/* ---- Read, by an app ------------------------------------------------------------------------------- */
+/* ---- Read, by an app ------------------------------------------------------------------------- */
 
 struct reading {
     struct core *core;
@@ -138,7 +138,7 @@ void message_read(struct request *request, const struct uuid *conversation,
     archive_write(request->core->archive, &m->write);
 }
 
-/* ---- Marks nobody waits for ------------------------------------------------------------------------ */
+/* ---- Marks nobody waits for ------------------------------------------------------------------ */
 
 static void mark_done(struct write *write, enum error_code error)
 {
@@ -158,7 +158,7 @@ void message_marked(struct core *core, const char *from, const struct uuid *mess
     archive_write(core->archive, &m->write);
 }
 
-/* ---- Deliveries to sockets ------------------------------------------------------------------------- */
+/* ---- Deliveries to sockets ------------------------------------------------------------------- */
 
 struct delivery {
     struct uuid key[2]; /* conversation, user */
@@ -246,7 +246,7 @@ void deliveries_clear(struct core *core)
     g_clear_pointer(&deliveries.gathered, g_hash_table_unref);
 }
 
-/* ---- Bounces --------------------------------------------------------------------------------------- */
+/* ---- Bounces --------------------------------------------------------------------------------- */
 
 static void publish_failure(struct core *core, const struct failure_write *f)
 {

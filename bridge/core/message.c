@@ -124,7 +124,7 @@ static void publish_relation(struct core *core, const struct message_write *m)
     change_publish_later(core, m->events);
 }
 
-/* ---- Sending by an app ----------------------------------------------------------------------------- */
+/* ---- Sending by an app ----------------------------------------------------------------------- */
 
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
@@ -307,7 +307,7 @@ void message_send(struct request *request, const struct message_draft *draft)
     archive_write(request->core->archive, &m->write);
 }
 
-/* ---- Arrival by XMPP ------------------------------------------------------------------------------- */
+/* ---- Arrival by XMPP ------------------------------------------------------------------------- */
 
 struct arriving {
     struct core *core;

@@ -339,7 +339,7 @@ unsigned outbox_lane_pending(const struct outbox_lane *lane)
     return lane->unproven;
 }
 
-/* ---- Several instances ----------------------------------------------------------------------------- */
+/* ---- Several instances ----------------------------------------------------------------------- */
 
 void outbox_lane_wake(struct outbox_lane *lane, gint64 position)
 {

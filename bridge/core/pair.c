@@ -89,7 +89,7 @@ void pairs_clear(struct core *core)
     g_free(pairs);
 }
 
-/* ---- Looking ---------------------------------------------------------------------------------------- */
+/* ---- Looking --------------------------------------------------------------------------------- */
 
 /* A JID, an id and a conversation cannot be mistaken for one another: JIDs and texts of apps may
  * hold anything, so the kind comes first. */
@@ -178,7 +178,7 @@ void pairs_grew(struct core *core)
     g_hash_table_remove_all(core->pairs->absent);
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* All three queries have one shape, and both sides in it. */
 ARCHIVE_SAME_COLUMN(PAIR_BY_CONVERSATION_HEARD, PAIR_BY_USERS_HEARD);

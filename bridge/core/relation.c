@@ -50,7 +50,7 @@ bool relation_is_silent(const struct relation *relation)
     return uuid_is_nil(&relation->user) || relation->user_side.blocks || !relation->known;
 }
 
-/* ---- What is remembered -------------------------------------------------------------------------- */
+/* ---- What is remembered ---------------------------------------------------------------------- */
 
 static void party_add(struct relations *relations, const struct uuid *party, struct entry *entry)
 {
@@ -125,7 +125,7 @@ const struct relation *relation_peek(const struct core *core, const char *user, 
     return entry ? &entry->relation : NULL;
 }
 
-/* ---- Asking -------------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 static void lookup_free(gpointer data)
 {
@@ -239,7 +239,7 @@ void relation_find(struct core *core, const char *user, const char *peer, relati
     archive_query(core->archive, QUERY_RELATION_VIEW, values, view_read, lookup);
 }
 
-/* ---- Forgetting ---------------------------------------------------------------------------------- */
+/* ---- Forgetting ------------------------------------------------------------------------------ */
 
 static void relations_forget(struct core *core, const struct uuid *user)
 {

@@ -135,7 +135,7 @@ void request_fail_type(struct request *request, const char *detail, const char *
         (struct problem){.code = ERROR_UNSUPPORTED_TYPE, .detail = detail, .supported = supported});
 }
 
-/* ---- Limits ----------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static bool refuse_limited(struct request *request)
 {
@@ -191,7 +191,7 @@ bool request_admit(struct request *request)
     return false;
 }
 
-/* ---- The problem object ----------------------------------------------------------------------------- */
+/* ---- The problem object ---------------------------------------------------------------------- */
 
 static void write_errors(struct json_writer *json, const char *pointer, const char *detail)
 {

@@ -90,7 +90,7 @@ unsigned typing_count(const struct typing *typing)
     return typing->count;
 }
 
-/* ---- One typist ------------------------------------------------------------------------------------ */
+/* ---- One typist ------------------------------------------------------------------------------ */
 
 static void typist_tell(struct typing *typing, const struct typist *typist, bool active,
                         bool repeat)
@@ -160,7 +160,7 @@ static void typist_step(struct typing *typing, struct typist *typist, gint64 now
         wheel_set(&typing->wheel, &typist->due, next_due(typing, typist));
 }
 
-/* ---- Reports --------------------------------------------------------------------------------------- */
+/* ---- Reports --------------------------------------------------------------------------------- */
 
 static struct typist *typist_find(const struct user *user, const struct uuid *conversation)
 {

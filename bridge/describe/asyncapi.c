@@ -18,7 +18,7 @@ struct document {
     json_t *operations;
 };
 
-/* ---- Messages ------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 /* Takes PAYLOAD. */
 static void add_message(struct document *document, const char *name, const char *summary,
@@ -31,7 +31,7 @@ static void add_message(struct document *document, const char *name, const char 
                         describe_reference("#/components/messages/%s", name));
 }
 
-/* ---- Operations ----------------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static json_t *message_reference(const char *name)
 {

@@ -12,7 +12,7 @@
 
 #define IN_PARAMETERS (FIELD_IN_PATH | FIELD_IN_QUERY)
 
-/* ---- Requests ------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 /* "/api/x/:id" as "/api/x/{id}". */
 static char *template_of(const char *path)
@@ -119,7 +119,7 @@ static json_t *security_of(const struct operation *operation)
     return ways;
 }
 
-/* ---- Replies -------------------------------------------------------------------------------- */
+/* ---- Replies --------------------------------------------------------------------------------- */
 
 static void add_limit_headers(json_t *headers)
 {
@@ -219,7 +219,7 @@ static json_t *paths_new(const struct operation *const *operations)
     return paths;
 }
 
-/* ---- Components ----------------------------------------------------------------------------- */
+/* ---- Components ------------------------------------------------------------------------------ */
 
 static json_t *header_new(const char *description, const char *type)
 {

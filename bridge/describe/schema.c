@@ -72,7 +72,7 @@ const struct schema_frame *schema_frames(void)
     return frames;
 }
 
-/* ---- Types ---------------------------------------------------------------------------------- */
+/* ---- Types ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -190,7 +190,7 @@ bool schema_type_is_good(const char *type)
     return schema != NULL;
 }
 
-/* ---- Named schemas -------------------------------------------------------------------------- */
+/* ---- Named schemas --------------------------------------------------------------------------- */
 
 static json_t *object_new(const char *summary)
 {
@@ -227,7 +227,7 @@ static json_t *error_codes(void)
                      "type", "string", "enum", codes);
 }
 
-/* ---- Frames --------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 static json_t *id_schema(void)
 {
@@ -300,7 +300,7 @@ json_t *schema_all(void)
     return all;
 }
 
-/* ---- Fields --------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 static void set_bound(json_t *schema, const char *key, gint64 value)
 {

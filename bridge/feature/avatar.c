@@ -21,7 +21,7 @@ static const struct field no_fields[] = {{0}};
 static const char *const upload_types[] = {"image/png", "image/jpeg", "image/webp", "image/gif",
                                            NULL};
 
-/* ---- Upload ---------------------------------------------------------------------------------------- */
+/* ---- Upload ---------------------------------------------------------------------------------- */
 
 struct upload {
     struct request *request;
@@ -137,7 +137,7 @@ static void avatar_delete(struct request *request)
     profile_change(request, json_pack("{sn}", "avatar_hash"));
 }
 
-/* ---- Pictures -------------------------------------------------------------------------------------- */
+/* ---- Pictures -------------------------------------------------------------------------------- */
 
 static const struct field get_fields[] = {
     {.name = "hash",
@@ -172,7 +172,7 @@ static void picture_get(struct request *request)
         request_fail(request, ERROR_NOT_FOUND, NULL);
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void avatar_start(struct core *core)
 {

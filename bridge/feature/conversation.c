@@ -14,7 +14,7 @@
 #include "bridge/view/conversation_page.h"
 #include "xep/jid.h"
 
-/* ---- Create or get --------------------------------------------------------------------------------- */
+/* ---- Create or get --------------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
     {.name = "participant_id",
@@ -46,7 +46,7 @@ static void conversation_open(struct request *request)
     conversation_submit_open(request, arguments, open_done);
 }
 
-/* ---- List and show --------------------------------------------------------------------------------- */
+/* ---- List and show --------------------------------------------------------------------------- */
 
 static const char *const filters[] = {"all", "unread", "archived", "requests", NULL};
 
@@ -71,7 +71,7 @@ static bool list_write(struct buffer *json, const struct request *request, const
 
 static const struct field show_fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
 
-/* ---- Keep and hide --------------------------------------------------------------------------------- */
+/* ---- Keep and hide --------------------------------------------------------------------------- */
 
 static const struct field keep_fields[] = {
     FIELD_ID_IN_PATH("conversation_id"),
@@ -85,7 +85,7 @@ static const struct field keep_fields[] = {
     {0},
 };
 
-/* ---- Read ------------------------------------------------------------------------------------------ */
+/* ---- Read ------------------------------------------------------------------------------------ */
 
 static const struct field read_fields[] = {
     {.name = "conversation_id",

@@ -48,7 +48,7 @@ static const char *wanted_node(xmpp_stanza_t *iq)
     return node && *node ? node : NULL;
 }
 
-/* ---- The domain ------------------------------------------------------------------------------------ */
+/* ---- The domain ------------------------------------------------------------------------------ */
 
 static void reply_send(const struct stanza_context *context, xmpp_stanza_t *reply)
 {
@@ -81,7 +81,7 @@ static bool on_domain_items(const struct stanza_context *context)
     return true;
 }
 
-/* ---- Users ----------------------------------------------------------------------------------------- */
+/* ---- Users ----------------------------------------------------------------------------------- */
 
 static void serve_account_info(struct hosted_call *call)
 {
@@ -168,7 +168,7 @@ static bool on_user_items(const struct stanza_context *context)
     return hosted_serve(context, serve_items);
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void disco_start(struct core *core)
 {

@@ -37,7 +37,7 @@
 #define WAITED (10 * G_USEC_PER_SEC)   /* a message that was sent that long ago says so */
 #define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
 
-/* ---- Apps ------------------------------------------------------------------------------------------ */
+/* ---- Apps ------------------------------------------------------------------------------------ */
 
 static const char *const message_types[] = {"text", NULL};
 
@@ -163,7 +163,7 @@ static bool page_write(struct buffer *json, const struct request *request, const
 
 static const struct field show_fields[] = {FIELD_ID_IN_PATH("message_id"), {0}};
 
-/* ---- XMPP ------------------------------------------------------------------------------------------ */
+/* ---- XMPP ------------------------------------------------------------------------------------ */
 
 static bool on_error(const struct stanza_context *context)
 {
@@ -325,7 +325,7 @@ static bool on_headline_to_domain(const struct stanza_context *context)
     return has_body && on_nobody(context); /* else an event, which nobody asked for */
 }
 
-/* ---- Outgoing -------------------------------------------------------------------------------------- */
+/* ---- Outgoing -------------------------------------------------------------------------------- */
 
 /* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
 static xmpp_stanza_t *build_message(const struct outbox_entry *entry)

@@ -38,7 +38,7 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-/* ---- Outgoing -------------------------------------------------------------------------------------- */
+/* ---- Outgoing -------------------------------------------------------------------------------- */
 
 /* REFERENCE is the peer's own id of the message. */
 static xmpp_stanza_t *receipt_build(const struct outbox_entry *entry,

@@ -50,7 +50,7 @@ static void reap_sessions(struct job *job)
     job_reap(job, QUERY_REAP_SESSIONS, (const char *[]){"10000"});
 }
 
-/* ---- How large the tables are --------------------------------------------------------------- */
+/* ---- How large the tables are ---------------------------------------------------------------- */
 
 static const struct {
     const char *table;
@@ -83,7 +83,7 @@ static void tables_measure(struct job *job)
     archive_query(job_core(job)->archive, QUERY_TABLE_SIZES, NULL, sizes_read, job);
 }
 
-/* ---- For administrators --------------------------------------------------------------------- */
+/* ---- For administrators ---------------------------------------------------------------------- */
 
 static const struct field list_fields[] = {
     {.name = "kind", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 64},

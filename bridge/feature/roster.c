@@ -57,7 +57,7 @@ static void contact_list(struct request *request)
     archive_query(request->core->archive, QUERY_CONTACT_LIST, values, request_reply_row, request);
 }
 
-/* ---- Adding ---------------------------------------------------------------------------------------- */
+/* ---- Adding ---------------------------------------------------------------------------------- */
 
 static const struct field add_fields[] = {
     {.name = "user_id", .type = FIELD_TEXT, .flags = FIELD_ONE_OF, .minimum = 1, .maximum = 255},
@@ -103,7 +103,7 @@ static void contact_add(struct request *request)
                   adding);
 }
 
-/* ---- Removing -------------------------------------------------------------------------------------- */
+/* ---- Removing -------------------------------------------------------------------------------- */
 
 static const struct field remove_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 

@@ -21,7 +21,7 @@
 #define RENEWAL_NEWS (30 * G_USEC_PER_SEC) /* between two lines of the log about a renewal */
 #define QUERY_LENGTH_MAX 256
 
-/* ---- Index ----------------------------------------------------------------------------------------- */
+/* ---- Index ----------------------------------------------------------------------------------- */
 
 static struct {
     guint timer;
@@ -47,7 +47,7 @@ static void index_after_rest(struct core *core, struct search_pace *pace)
     index_after(core, search_pace_rest(pace, spent, core->options->search_index_share) / 1000);
 }
 
-/* ---- Renewal: what another folding has left, made anew while nothing else is to be done ------------ */
+/* ---- Renewal: what another folding has left, made anew while nothing else is to be done ------ */
 
 static void renewal_tell(gint64 left, gint64 all)
 {
@@ -77,7 +77,7 @@ static void batch_renewed(const struct rows *rows, enum error_code error, void *
     index_after_rest(core, &indexer.renewal.pace);
 }
 
-/* ---- New messages ---------------------------------------------------------------------------------- */
+/* ---- New messages ---------------------------------------------------------------------------- */
 
 static void batch_indexed(const struct rows *rows, enum error_code error, void *data)
 {
@@ -128,7 +128,7 @@ static void search_stop(struct core *core)
     indexer.timer = 0;
 }
 
-/* ---- Search ---------------------------------------------------------------------------------------- */
+/* ---- Search ---------------------------------------------------------------------------------- */
 
 static const struct field search_fields[] = {
     {.name = "q",

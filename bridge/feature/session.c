@@ -54,7 +54,7 @@ static char *number_text(gint64 value)
     return g_strdup_printf("%" G_GINT64_FORMAT, value);
 }
 
-/* ---- Beginning a session --------------------------------------------------------------------------- */
+/* ---- Beginning a session --------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
     {.name = "token",
@@ -145,7 +145,7 @@ static void session_show(struct request *request)
     reply_session(request, 200, request->csrf, request->grant.expires);
 }
 
-/* ---- Tickets --------------------------------------------------------------------------------------- */
+/* ---- Tickets --------------------------------------------------------------------------------- */
 
 static void ticket_made(const struct rows *rows, enum error_code error, void *data)
 {
@@ -189,7 +189,7 @@ static void ticket_make(struct request *request)
     archive_query(request->core->archive, QUERY_TICKET_ADD, values, ticket_made, request);
 }
 
-/* ---- Signing out ----------------------------------------------------------------------------------- */
+/* ---- Signing out ----------------------------------------------------------------------------- */
 
 static void end_carried_out(void *data)
 {
@@ -240,7 +240,7 @@ static void session_end_all(struct request *request)
     archive_query(request->core->archive, QUERY_SESSION_CLOSE_ALL, values, session_ended, request);
 }
 
-/* ---- Suspension ------------------------------------------------------------------------------------ */
+/* ---- Suspension ------------------------------------------------------------------------------ */
 
 static const struct field suspend_fields[] = {
     {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
@@ -293,7 +293,7 @@ static void user_restore(struct request *request)
     change_suspension(request, QUERY_USER_RESTORE, NULL);
 }
 
-/* ---- Other instances ------------------------------------------------------------------------------- */
+/* ---- Other instances ------------------------------------------------------------------------- */
 
 /* What was revoked is in the database: they are told that there is something, no more. */
 static void tell_revoked(void *data)

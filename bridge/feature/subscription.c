@@ -85,7 +85,7 @@ static void job_finish(struct job *job)
     job_free(job);
 }
 
-/* ---- Answers --------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 /* Subscription stanzas carry bare addresses on both sides (RFC 6121 section 3.1.1). */
 static void send_bare(const struct job *job, enum presence_type type)
@@ -146,7 +146,7 @@ static void probe_answered(const struct rows *rows, enum error_code error, void 
     job_finish(job);
 }
 
-/* ---- Jobs ------------------------------------------------------------------------------------------ */
+/* ---- Jobs ------------------------------------------------------------------------------------ */
 
 /* NULL: not for us. */
 static const char *name_of(enum presence_type type)
@@ -252,7 +252,7 @@ static bool on_presence(const struct stanza_context *context)
     return true;
 }
 
-/* ---- Outgoing -------------------------------------------------------------------------------------- */
+/* ---- Outgoing -------------------------------------------------------------------------------- */
 
 /* Bare addresses on both sides (RFC 6121 section 3.1.1). */
 static xmpp_stanza_t *notice_build(const struct outbox_entry *entry, enum presence_type type)

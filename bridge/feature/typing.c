@@ -40,7 +40,7 @@ static struct {
     guint timer; /* 0 while nobody types */
 } live;
 
-/* ---- Telling --------------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct account *account, bool repeat)
 {
@@ -204,7 +204,7 @@ static void report_apply(struct core *core, const struct typing_report *report)
         live.timer = g_timeout_add(TICK_MILLISECONDS, on_tick, core);
 }
 
-/* ---- Apps ------------------------------------------------------------------------------------------ */
+/* ---- Apps ------------------------------------------------------------------------------------ */
 
 static const struct field typing_fields[] = {
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
@@ -313,7 +313,7 @@ static void on_publishing(struct core *core, const struct event *event, const st
     typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
-/* ---- XMPP ------------------------------------------------------------------------------------------ */
+/* ---- XMPP ------------------------------------------------------------------------------------ */
 
 struct arrival {
     struct core *core;
@@ -383,7 +383,7 @@ static void on_unavailable(const struct stanza_context *context)
     typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void live_start(struct core *core)
 {

@@ -21,7 +21,7 @@ static void reply_json(struct request *request, unsigned status, const char *jso
 
 static const struct field no_fields[] = {{0}};
 
-/* ---- One's own profile ------------------------------------------------------------------------------- */
+/* ---- One's own profile ----------------------------------------------------------------------- */
 
 /* Null clears. */
 static const struct field profile_fields[] = {
@@ -38,7 +38,7 @@ static const struct field profile_fields[] = {
     {0},
 };
 
-/* ---- Others ---------------------------------------------------------------------------------------- */
+/* ---- Others ---------------------------------------------------------------------------------- */
 
 static const struct field get_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 

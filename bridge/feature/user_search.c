@@ -69,7 +69,7 @@ static const struct field search_fields[] = {
     {0},
 };
 
-/* ---- Asking a domain -------------------------------------------------------------------------------- */
+/* ---- Asking a domain ------------------------------------------------------------------------- */
 
 static void lookup_free(struct lookup *lookup)
 {
@@ -157,7 +157,7 @@ static bool take_turn(const struct uuid *user)
     return asker->count++ < ASKER_LOOKUPS;
 }
 
-/* ---- Waiting for more to be typed --------------------------------------------------------------------- */
+/* ---- Waiting for more to be typed ------------------------------------------------------------ */
 
 static gboolean on_pause(gpointer data)
 {
@@ -204,7 +204,7 @@ static void lookup_start(struct request *request, const char *jid, const char *i
     g_hash_table_insert(lookups.waiting, &lookup->user, lookup);
 }
 
-/* ---- The search ------------------------------------------------------------------------------------- */
+/* ---- The search ------------------------------------------------------------------------------ */
 
 /* Whether JID may be all of an address elsewhere: the domain has a dot with something behind it, or
  * is the server's own. */

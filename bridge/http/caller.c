@@ -82,8 +82,7 @@ guint64 caller_of_forwarded(const char *header)
     return limit_address_text(address.text, address.length);
 }
 
-/* ---- Proxies
- * --------------------------------------------------------------------------------------- */
+/* ---- Proxies --------------------------------------------------------------------------------- */
 
 /* IPv4 as IPv6 writes it, so that both spellings of one are equal. */
 static struct in6_addr address_mapped(struct in_addr v4)

@@ -48,7 +48,7 @@ static bool origin_may_use_cookies(const struct exchange *exchange)
                                         : origin_is_own_host(exchange, origin);
 }
 
-/* ---- The caller's address -------------------------------------------------------------------------- */
+/* ---- The caller's address -------------------------------------------------------------------- */
 
 /* Where failed sign-ins are counted. */
 static guint64 find_address(const struct exchange *exchange)
@@ -69,7 +69,7 @@ static guint64 find_address(const struct exchange *exchange)
     return address;
 }
 
-/* ---- Credentials ----------------------------------------------------------------------------------- */
+/* ---- Credentials ----------------------------------------------------------------------------- */
 
 static bool is_safe(const char *method)
 {

@@ -60,7 +60,7 @@ const char *job_payload(const struct job *job)
     return job->payload;
 }
 
-/* ---- The end of a run ----------------------------------------------------------------------- */
+/* ---- The end of a run ------------------------------------------------------------------------ */
 
 static void job_free(struct job *job)
 {
@@ -135,7 +135,7 @@ void job_reap(struct job *job, enum query query, const char *const *values)
     loop_wake();
 }
 
-/* ---- Beginning ------------------------------------------------------------------------------ */
+/* ---- Beginning ------------------------------------------------------------------------------- */
 
 static void job_begin(struct jobs *jobs, const struct rows *rows, int row)
 {
@@ -221,7 +221,7 @@ static gboolean on_timer(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- Adding --------------------------------------------------------------------------------- */
+/* ---- Adding ---------------------------------------------------------------------------------- */
 
 void job_add(struct core *core, const char *kind, const char *key, gint64 wall, const char *payload,
              archive_done done, void *data)
@@ -232,7 +232,7 @@ void job_add(struct core *core, const char *kind, const char *key, gint64 wall, 
     archive_query(core->archive, QUERY_JOB_ADD, values, done, data);
 }
 
-/* ---- Start and stop ------------------------------------------------------------------------- */
+/* ---- Start and stop -------------------------------------------------------------------------- */
 
 static void lease_changed(void *data)
 {

@@ -50,7 +50,7 @@ void job_reap(struct job *job, enum query query, const char *const *values);
 void job_add(struct core *core, const char *kind, const char *key, gint64 wall, const char *payload,
              archive_done done, void *data);
 
-/* ---- The runner ----------------------------------------------------------------------------- */
+/* ---- The runner ------------------------------------------------------------------------------ */
 
 /* KINDS: tables, each ended by a row without name; the array by NULL. Of several instances, the one
  * that holds the lease "jobs" runs them. After the archive and the bus. */

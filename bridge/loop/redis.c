@@ -48,7 +48,7 @@ struct redis {
 
 static void redis_drop(struct redis *redis);
 
-/* ---- hiredis on the loop --------------------------------------------------------------------------- */
+/* ---- hiredis on the loop --------------------------------------------------------------------- */
 
 static void side_watch(struct side *side, uint32_t events)
 {
@@ -109,7 +109,7 @@ static void side_ready(struct loop_watch *watch, uint32_t events)
         redisAsyncHandleWrite(side->context);
 }
 
-/* ---- Connecting ------------------------------------------------------------------------------------ */
+/* ---- Connecting ------------------------------------------------------------------------------ */
 
 static void side_is_ready(struct side *side)
 {
@@ -237,7 +237,7 @@ static void redis_drop(struct redis *redis)
         redis->callbacks.down(redis->data);
 }
 
-/* ---- Entrance -------------------------------------------------------------------------------------- */
+/* ---- Entrance -------------------------------------------------------------------------------- */
 
 struct redis *redis_new(const char *url, const struct redis_callbacks *callbacks, void *data)
 {

@@ -92,7 +92,7 @@ void announce_unavailable_to(struct core *core, const struct account *account, c
     send_presence(core, &presence, NULL, NULL);
 }
 
-/* ---- One account ----------------------------------------------------------------------------------- */
+/* ---- One account ----------------------------------------------------------------------------- */
 
 static void contacts_read(const struct rows *rows, enum error_code error, void *data);
 
@@ -195,7 +195,7 @@ static void start_pace(struct announcer *announcer)
         announcer->pace = g_timeout_add(PACE_MILLISECONDS, on_pace, announcer);
 }
 
-/* ---- What an earlier process had shown ------------------------------------------------------------- */
+/* ---- What an earlier process had shown ------------------------------------------------------- */
 
 static void stale_read(const struct rows *rows, enum error_code error, void *data)
 {
@@ -268,7 +268,7 @@ static void stale_recover(struct announcer *announcer)
     loop_wake();
 }
 
-/* ---- Start and stop -------------------------------------------------------------------------------- */
+/* ---- Start and stop -------------------------------------------------------------------------- */
 
 static gboolean on_tick(gpointer data)
 {

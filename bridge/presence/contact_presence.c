@@ -73,7 +73,7 @@ void contact_presences_free(struct contact_presences *contacts)
     g_free(contacts);
 }
 
-/* ---- Who watches whom ------------------------------------------------------------------------------ */
+/* ---- Who watches whom ------------------------------------------------------------------------ */
 
 struct contact_presence *contact_presence_find(const struct contact_presences *contacts,
                                                const struct uuid *user, const char *jid)
@@ -165,7 +165,7 @@ void contact_presences_foreach(const struct contact_presences *contacts, const s
         table_foreach(table, each, data);
 }
 
-/* ---- What a contact comes to ----------------------------------------------------------------------- */
+/* ---- What a contact comes to ----------------------------------------------------------------- */
 
 static void contact_refresh(struct contact_presences *contacts, struct contact_presence *contact,
                             gint64 now)

@@ -41,7 +41,7 @@ void status_write(struct buffer *buf, const char *user_id, const struct status *
     json_end_object(&json);
 }
 
-/* ---- Pace ------------------------------------------------------------------------------------------ */
+/* ---- Pace ------------------------------------------------------------------------------------ */
 
 void status_pacer_init(struct status_pacer *pacer, gint64 now)
 {

@@ -72,7 +72,7 @@ void user_presence_refresh(struct user_presences *presences, struct user_presenc
     status_set(&presences->pacer, &presence->shown, &status, clock_monotonic());
 }
 
-/* ---- A new socket ---------------------------------------------------------------------------------- */
+/* ---- A new socket ---------------------------------------------------------------------------- */
 
 static void greet_one(const struct user_presences *presences, const struct user_presence *presence,
                       struct subscriber *subscriber)
@@ -113,7 +113,7 @@ static void greet_all(void *data)
         user_presence_greet(presences, value);
 }
 
-/* ---- Coming and going ------------------------------------------------------------------------------ */
+/* ---- Coming and going ------------------------------------------------------------------------ */
 
 static struct user_presence *presence_begin(struct user_presences *presences,
                                             struct account *account)
@@ -246,7 +246,7 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- To XMPP --------------------------------------------------------------------------------------- */
+/* ---- To XMPP --------------------------------------------------------------------------------- */
 
 void user_presence_dress(const struct core *core, const struct account *account,
                          struct presence_stanza *stanza)
@@ -269,7 +269,7 @@ void user_presence_dress(const struct core *core, const struct account *account,
     }
 }
 
-/* ---- Apps ------------------------------------------------------------------------------------------ */
+/* ---- Apps ------------------------------------------------------------------------------------ */
 
 static const char *const choices[] = {"online", "away", "in_call", NULL};
 static const struct field choose_fields[] = {
@@ -339,7 +339,7 @@ static void on_get(struct request *request)
     archive_query(request->core->archive, QUERY_PRESENCE_PARTNERS, values, partner_read, request);
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void presences_start(struct core *core)
 {

@@ -47,7 +47,7 @@ struct status user_presences_status(const struct user_presences *presences, cons
     return status_noted(presences, user);
 }
 
-/* ---- Instances ------------------------------------------------------------------------------------- */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 static void statuses_publish(struct core *core, json_t *users)
 {

@@ -50,7 +50,7 @@ struct watch {
     guint pace; /* 0 while nobody is to be asked */
 };
 
-/* ---- Telling the user ------------------------------------------------------------------------------ */
+/* ---- Telling the user ------------------------------------------------------------------------ */
 
 static void contact_tell(const struct contact_presence *contact, void *data)
 {
@@ -68,7 +68,7 @@ static void contact_tell(const struct contact_presence *contact, void *data)
     event_deliver(account, event);
 }
 
-/* ---- Questions ------------------------------------------------------------------------------------- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 static void question_free(gpointer data)
 {
@@ -178,7 +178,7 @@ static void enqueue_caps(struct watch *watch, struct contact_presence *contact,
         contact->questions += question_enqueue(watch, ASK_CAPS, &contact->user, resource->full_jid);
 }
 
-/* ---- What is watched ------------------------------------------------------------------------------- */
+/* ---- What is watched ------------------------------------------------------------------------- */
 
 void watch_add(struct core *core, const struct account *account,
                const struct watch_contact *contact)
@@ -240,7 +240,7 @@ void presence_resources(const struct core *core, const struct uuid *user, const 
         contact_presences_foreach(watch_of(core)->contacts, user, tell_resources, &wanted);
 }
 
-/* ---- Stanzas --------------------------------------------------------------------------------------- */
+/* ---- Stanzas --------------------------------------------------------------------------------- */
 
 /* What a contact's server told a hosted user. */
 struct presence_notice {
@@ -370,7 +370,7 @@ static bool on_error(const struct stanza_context *context)
     return true;
 }
 
-/* ---- The link, start and stop ---------------------------------------------------------------------- */
+/* ---- The link, start and stop ---------------------------------------------------------------- */
 
 static void ask_again(struct contact_presence *contact, void *data)
 {

@@ -46,7 +46,7 @@ static const struct {
     enum pep_node bit;
 } nodes[] = {{NS_AVATAR_METADATA, PEP_AVATAR}, {NS_NICK, PEP_NICK}, {NODE_VCARD4, PEP_VCARD4}};
 
-/* ---- Items ----------------------------------------------------------------------------------------- */
+/* ---- Items ----------------------------------------------------------------------------------- */
 
 /* The PNG of picture_png, or nothing. Borrowed from the rows. */
 struct png {
@@ -102,7 +102,7 @@ static void add_names(xmpp_stanza_t *items, const struct account *account, enum 
     profile_names_clear(&names);
 }
 
-/* ---- Requests -------------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static void refuse_pubsub(struct hosted_call *call, const char *condition, const char *reason)
 {
@@ -172,7 +172,7 @@ static bool on_set(const struct stanza_context *context)
     return hosted_serve(context, serve_set);
 }
 
-/* ---- Notifications --------------------------------------------------------------------------------- */
+/* ---- Notifications --------------------------------------------------------------------------- */
 
 /* What is told to some resources. Each is told what its user may still know: a block, or a lost
  * subscription, is noticed here, whichever instance it was made on. */
@@ -294,7 +294,7 @@ void pep_publish(struct core *core, struct account *account, unsigned changed)
     notice_release(notice);
 }
 
-/* ---- Presence -------------------------------------------------------------------------------------- */
+/* ---- Presence -------------------------------------------------------------------------------- */
 
 struct job {
     struct core *core;
@@ -437,7 +437,7 @@ static void on_presence(const struct stanza_context *context)
         watchers_remove(context->to_bare, context->from);
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void pep_start(struct core *core)
 {

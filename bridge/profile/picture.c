@@ -49,7 +49,7 @@ static void job_free(gpointer data)
     g_free(job);
 }
 
-/* ---- The answer ------------------------------------------------------------------------------------ */
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 void picture_hash(GBytes *bytes, char ret_hash[PICTURE_HASH_SIZE])
 {

@@ -104,7 +104,7 @@ static void fetch_finish(struct profile_fetch *fetch)
     g_free(fetch);
 }
 
-/* ---- The result ------------------------------------------------------------------------------------ */
+/* ---- The result ------------------------------------------------------------------------------ */
 
 static void fetch_changed(const struct change_result *result, void *data)
 {
@@ -147,7 +147,7 @@ static void give_up(struct profile_fetch *fetch)
         fetch_finish(fetch);
 }
 
-/* ---- Fetching -------------------------------------------------------------------------------------- */
+/* ---- Fetching -------------------------------------------------------------------------------- */
 
 static void picture_stored(const struct rows *rows, enum error_code error, void *data)
 {
@@ -315,7 +315,7 @@ static void fetch_begin(struct remote_profile *profile)
     account_lookup_jid(work.core->accounts, profile->user, account_found, fetch);
 }
 
-/* ---- Announcements --------------------------------------------------------------------------------- */
+/* ---- Announcements --------------------------------------------------------------------------- */
 
 /* When PEER may be looked at; it was asked for at NOW. */
 static gint64 turn_of(const struct remote_profile *profile, gint64 now)
@@ -445,7 +445,7 @@ static void on_event(const struct stanza_context *context)
         take_event(context, &item);
 }
 
-/* ---- The feature ----------------------------------------------------------------------------------- */
+/* ---- The feature ----------------------------------------------------------------------------- */
 
 static void profiles_start(struct core *core)
 {

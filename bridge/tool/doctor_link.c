@@ -40,7 +40,7 @@ struct probe {
     guint timer;
 };
 
-/* ---- What was found ------------------------------------------------------------------------- */
+/* ---- What was found -------------------------------------------------------------------------- */
 
 static void explain_connect(struct doctor *doctor, int trouble)
 {

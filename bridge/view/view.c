@@ -11,7 +11,7 @@
 
 #define WRITTEN_MAX (1024 * 1024) /* far more than a user has */
 
-/* ---- Types ---------------------------------------------------------------------------------------- */
+/* ---- Types ----------------------------------------------------------------------------------- */
 
 #define TRESTLE_VIEW(view) static const struct view_fact facts_of_##view[] = {
 #define TRESTLE_FACT(view, name, kind) {#name, VIEW_##kind, offsetof(struct view, name), NULL},
@@ -31,7 +31,7 @@
 #undef TRESTLE_PARTS
 #undef TRESTLE_VIEW_END
 
-/* ---- The table ------------------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 /* Writes a value. */
 typedef void (*view_put)(struct json_writer *json, const void *view);
@@ -210,7 +210,7 @@ const struct view_type *view_schema_type(const struct view_schema *schema)
     return schema->type;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void put_uuid(struct json_writer *json, const struct uuid *id)
 {

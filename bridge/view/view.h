@@ -78,7 +78,7 @@ struct view_type {
 #undef TRESTLE_PARTS
 #undef TRESTLE_VIEW_END
 
-/* ---- Writing ------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* An OBJECT of schema.def. */
 struct view_schema;

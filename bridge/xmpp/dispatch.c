@@ -54,7 +54,7 @@ static void answer_error(struct link *link, xmpp_stanza_t *stanza, const char *t
         link_send(link, reply);
 }
 
-/* ---- The table ------------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 enum phase { PHASE_ADMIT, PHASE_OBSERVE, PHASE_CLAIM, PHASE_FALLBACK, PHASE_MAX };
 
@@ -216,7 +216,7 @@ bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct sta
     return true;
 }
 
-/* ---- The walk -------------------------------------------------------------------------------------- */
+/* ---- The walk -------------------------------------------------------------------------------- */
 
 /* Whether the stanza is dealt with. */
 static bool handler_call(const struct entry *entry, const struct stanza_context *context)

@@ -46,7 +46,7 @@ static const char *const state_names[LINK_STATE_MAX] = {
     "waiting", "connecting", "opening", "authenticating", "up", "closed",
 };
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void link_destroy(struct link *link)
 {
@@ -80,7 +80,7 @@ static void link_release(struct link *link)
         link_schedule(link);
 }
 
-/* ---- state ---- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 static void drop_connection(struct link *link)
 {
@@ -154,7 +154,7 @@ void link_lost(struct link *link, enum retry_pace pace, const char *problem)
     link_enter(link, LINK_WAITING);
 }
 
-/* ---- sending ---- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void write_queue(struct link *link)
 {
@@ -285,7 +285,7 @@ bool link_offer(struct link *link, xmpp_stanza_t *result)
     return taken;
 }
 
-/* ---- receiving ---- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 static void refuse_oversized(struct link *link, const struct stream_header *header)
 {
@@ -418,7 +418,7 @@ static void read_some(struct link *link)
     }
 }
 
-/* ---- connecting ---- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void open_stream(struct link *link)
 {
@@ -475,7 +475,7 @@ static void start_attempt(struct link *link)
         link_lost(link, RETRY_BACKOFF, problem);
 }
 
-/* ---- time ---- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static gint64 next_deadline(struct link *link)
 {
@@ -570,7 +570,7 @@ void link_tick(struct link *link)
     link_release(link);
 }
 
-/* ---- entrance and exit ---- */
+/* ---- entrance and exit ----------------------------------------------------------------------- */
 
 static void read_options(struct link *link, const struct options *options)
 {

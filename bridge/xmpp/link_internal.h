@@ -68,7 +68,7 @@ struct link {
     gint64 ping_timeout;
 };
 
-/* ---- link.c ---- */
+/* ---- link.c ---------------------------------------------------------------------------------- */
 
 /* The attempt or the link is over; the next one comes after a while. */
 void link_lost(struct link *link, enum retry_pace pace, const char *problem);
@@ -81,7 +81,7 @@ void link_schedule(struct link *link);
 bool link_request_until(struct link *link, xmpp_stanza_t *iq, gint64 deadline, link_answer answer,
                         void *data);
 
-/* ---- link_ping.c ---- */
+/* ---- link_ping.c ----------------------------------------------------------------------------- */
 
 /* Pings the server; NULL: not possible. The probe is the link's. */
 struct probe *link_ping(struct link *link);

@@ -12,7 +12,7 @@
 #define CANDIDATE_SECONDS 4
 #define PING_PATIENCE 6 /* a ping may take so many timeouts while other bytes keep coming */
 
-/* ---- pings and barriers ---- */
+/* ---- pings and barriers ---------------------------------------------------------------------- */
 
 static void on_probe_answer(xmpp_stanza_t *result, void *data)
 {
@@ -81,7 +81,7 @@ gint64 link_ping_deadline(struct link *link)
     return MIN(quiet, oldest->sent + PING_PATIENCE * link->ping_timeout);
 }
 
-/* ---- one of several links ---- */
+/* ---- one of several links -------------------------------------------------------------------- */
 
 static void on_candidate_answer(xmpp_stanza_t *result, void *data)
 {

@@ -31,7 +31,7 @@ struct typing_run {
     uint64_t seen;
 };
 
-/* ---- The limit ------------------------------------------------------------------------------------- */
+/* ---- The limit ------------------------------------------------------------------------------- */
 
 static uint64_t own_cpu_ns(void)
 {
@@ -81,7 +81,7 @@ static double limit_send(unsigned count)
     return fine ? (double)spent / LIMIT_ROUNDS / count : 0;
 }
 
-/* ---- The statement counter ------------------------------------------------------------------------- */
+/* ---- The statement counter ------------------------------------------------------------------- */
 
 /* What the metric NAME stands at; -1: not known. */
 static double read_metric(const struct stack *stack, const char *name)
@@ -119,7 +119,7 @@ static double statements(const struct workload *workload)
     return read_metric(workload->stack, "trestle_archive_statements_total");
 }
 
-/* ---- Typing ---------------------------------------------------------------------------------------- */
+/* ---- Typing ---------------------------------------------------------------------------------- */
 
 static const char *sender_token(void *context, unsigned index)
 {

@@ -32,7 +32,7 @@ static void say(const char *format, ...)
     fflush(stdout);
 }
 
-/* ---- What the agent tells ------------------------------------------------------------------- */
+/* ---- What the agent tells -------------------------------------------------------------------- */
 
 static const char *type_name(const NiceCandidate *candidate)
 {

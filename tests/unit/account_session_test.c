@@ -297,7 +297,7 @@ START_TEST(lookup_finds_hosted_users_only)
 }
 END_TEST
 
-/* ---- Signing out, suspension ------------------------------------------------------------------------ */
+/* ---- Signing out, suspension ----------------------------------------------------------------- */
 
 struct stream {
     struct subscriber subscriber;

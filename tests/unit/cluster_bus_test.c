@@ -236,7 +236,7 @@ START_TEST(good_bye_is_final)
 }
 END_TEST
 
-/* ---- Who has sockets where ------------------------------------------------------------------------- */
+/* ---- Who has sockets where ------------------------------------------------------------------- */
 
 static const struct uuid alice_id = {{1, 2, 3}};
 

@@ -184,7 +184,7 @@ START_TEST(a_new_start_forgets)
 }
 END_TEST
 
-/* ---- Against a model ------------------------------------------------------------------------------- */
+/* ---- Against a model ------------------------------------------------------------------------- */
 
 /* The log cut into transactions, published in a random order, some twice, some never, some in
  * parts; holes are passed over up to a transaction's end, as a fill does. */

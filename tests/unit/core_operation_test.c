@@ -119,7 +119,7 @@ static void run(const struct operation *operation, const char *body)
     operation_run(&t.request);
 }
 
-/* ---- Reads ------------------------------------------------------------------------------------ */
+/* ---- Reads ----------------------------------------------------------------------------------- */
 
 static const struct field list_fields[] = {
     FIELD_PAGE_LIMIT(100),
@@ -173,7 +173,7 @@ START_TEST(rows_may_be_written_as_the_row_says)
 }
 END_TEST
 
-/* ---- Changes ---------------------------------------------------------------------------------- */
+/* ---- Changes --------------------------------------------------------------------------------- */
 
 static const struct field change_fields[] = {
     {.name = "jid", .type = FIELD_TEXT, .flags = FIELD_JID, .minimum = 1, .maximum = 100},
@@ -254,7 +254,7 @@ START_TEST(what_follows_a_change_is_done_once)
 }
 END_TEST
 
-/* ---- Mistakes --------------------------------------------------------------------------------- */
+/* ---- Mistakes -------------------------------------------------------------------------------- */
 
 static void nothing(struct request *request)
 {

@@ -141,7 +141,7 @@ static void handle_refused(struct request *request)
     request_fail(request, ERROR_REFUSED, "never shown");
 }
 
-/* ---- Bodies that are read as they come ---- */
+/* ---- Bodies that are read as they come ------------------------------------------------------- */
 
 static GByteArray *kept; /* of the one upload at a time */
 static struct request *full;

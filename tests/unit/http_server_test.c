@@ -530,7 +530,7 @@ CLIENT_TEST(bodies_are_checked)
     ck_assert_uint_eq(post(body, JSON)->status, 201);
 }
 
-/* ---- Chunks ---- */
+/* ---- Chunks ---------------------------------------------------------------------------------- */
 
 #define CHUNKED "POST /api/now HTTP/1.1\r\n" HOST AUTH JSON "Transfer-Encoding: chunked\r\n\r\n"
 

@@ -156,8 +156,7 @@ START_TEST(a_frame_has_its_place)
 }
 END_TEST
 
-/* ---- Work
- * ------------------------------------------------------------------------------------------ */
+/* ---- Work ------------------------------------------------------------------------------------ */
 
 /* The file with its bytes from AT on replaced. */
 static void expect_refused(const char *name, size_t at, const void *bytes, size_t length)

@@ -95,7 +95,7 @@ START_TEST(one_at_work_is_ended_and_answered)
 }
 END_TEST
 
-/* ---- Order ----------------------------------------------------------------------------------------- */
+/* ---- Order ----------------------------------------------------------------------------------- */
 
 static GString *order; /* the tags of answered pictures; that of a refused one in upper case */
 

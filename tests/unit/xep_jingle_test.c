@@ -17,8 +17,7 @@
 
 static const struct sdp_origin origin = {.session = 7, .version = 1, .stream = "call"};
 
-/* ---- Helpers
- * --------------------------------------------------------------------------------------- */
+/* ---- Helpers --------------------------------------------------------------------------------- */
 
 static char *vector_path(const char *file)
 {
@@ -94,8 +93,7 @@ static void drop_rejected(struct media_description *description)
     }
 }
 
-/* ---- Browsers
- * -------------------------------------------------------------------------------------- */
+/* ---- Browsers -------------------------------------------------------------------------------- */
 
 static void check_sdp(const char *file, const char *text)
 {
@@ -211,8 +209,7 @@ START_TEST(an_offer_becomes_the_stanza_of_the_specifications)
 }
 END_TEST
 
-/* ---- XMPP clients
- * ---------------------------------------------------------------------------------- */
+/* ---- XMPP clients ---------------------------------------------------------------------------- */
 
 static bool by_initiator_of(const char *file, enum jingle_action action)
 {
@@ -307,8 +304,7 @@ START_TEST(a_chromium_answer_fits_what_it_answers)
 }
 END_TEST
 
-/* ---- Answers
- * --------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 #define HEAD "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 #define DTLS "a=fingerprint:sha-1 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33\r\n"
@@ -361,8 +357,7 @@ START_TEST(an_answer_that_does_not_answer_is_refused)
 }
 END_TEST
 
-/* ---- Candidates
- * ------------------------------------------------------------------------------------ */
+/* ---- Candidates ------------------------------------------------------------------------------ */
 
 START_TEST(candidates_of_browsers_read_back_as_written)
 {
@@ -456,8 +451,7 @@ START_TEST(a_relayed_candidate_does_not_tell_where_it_was_made)
 }
 END_TEST
 
-/* ---- Bad input
- * ------------------------------------------------------------------------------------- */
+/* ---- Bad input ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text;

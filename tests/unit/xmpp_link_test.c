@@ -8,7 +8,7 @@
 #include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
 
-/* ---- one of several ---- */
+/* ---- one of several -------------------------------------------------------------------------- */
 
 START_TEST(forbidden_link_waits_until_it_may)
 {
@@ -152,7 +152,7 @@ START_TEST(answers_come_by_another_link_too)
 }
 END_TEST
 
-/* ---- handshake ---- */
+/* ---- handshake ------------------------------------------------------------------------------- */
 
 START_TEST(handshake_is_the_hash_of_id_and_secret)
 {
@@ -252,7 +252,7 @@ START_TEST(localhost_is_understood)
 }
 END_TEST
 
-/* ---- reconnecting ---- */
+/* ---- reconnecting ---------------------------------------------------------------------------- */
 
 START_TEST(reconnects_after_the_server_closed)
 {
@@ -364,7 +364,7 @@ START_TEST(server_that_talks_but_does_not_read_is_left)
 }
 END_TEST
 
-/* ---- the end ---- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void free_on_answer(xmpp_stanza_t *result, void *data)
 {

@@ -5,7 +5,7 @@
 #include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
 
-/* ---- receiving ---- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 START_TEST(stanza_over_a_limit_is_answered_and_skipped)
 {
@@ -92,7 +92,7 @@ START_TEST(burst_of_100000_stanzas_arrives_in_order)
 }
 END_TEST
 
-/* ---- sending ---- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 START_TEST(illegal_stanzas_are_refused)
 {
@@ -186,7 +186,7 @@ START_TEST(full_queue_refuses_then_drains_in_order)
 }
 END_TEST
 
-/* ---- barriers ---- */
+/* ---- barriers -------------------------------------------------------------------------------- */
 
 START_TEST(barrier_returns_after_what_was_sent_before)
 {
@@ -245,7 +245,7 @@ START_TEST(barrier_is_possible_while_the_queue_is_full)
 }
 END_TEST
 
-/* ---- requests ---- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 START_TEST(answer_counts_only_from_the_address_asked)
 {

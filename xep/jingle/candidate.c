@@ -45,8 +45,7 @@ static const char *address_keep(struct media_description *description, const cha
     return media_keep(description, text, length);
 }
 
-/* ---- Lines of SDP
- * ----------------------------------------------------------------------------------- */
+/* ---- Lines of SDP ---------------------------------------------------------------------------- */
 
 /* "raddr A rport P generation N …": pairs, of which unknown ones are passed over. */
 static bool read_extensions(struct media_description *description, char **words,
@@ -135,8 +134,7 @@ void candidate_write_line(GString *out, const struct candidate *candidate, const
         g_string_append_printf(out, " ufrag %s", ufrag);
 }
 
-/* ---- Elements of XEP-0176
- * --------------------------------------------------------------------------- */
+/* ---- Elements of XEP-0176 -------------------------------------------------------------------- */
 
 static bool attribute_number(xmpp_stanza_t *element, const char *name, guint64 low, guint64 high,
                              guint64 *ret)
@@ -210,8 +208,7 @@ void candidate_add(xmpp_stanza_t *transport, const struct candidate *candidate, 
     }
 }
 
-/* ---- Of use
- * ---------------------------------------------------------------------------------------- */
+/* ---- Of use ---------------------------------------------------------------------------------- */
 
 /* Not "this host" (0/8), loopback, link-local, multicast or reserved. */
 static bool is_reachable_v4(const guint8 bytes[4])

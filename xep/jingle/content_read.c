@@ -56,8 +56,7 @@ static enum media_direction read_senders(const struct reader *reader, xmpp_stanz
     return MEDIA_BOTH;
 }
 
-/* ---- The description
- * -------------------------------------------------------------------------------- */
+/* ---- The description ------------------------------------------------------------------------- */
 
 static void read_parameter(struct reader *reader, xmpp_stanza_t *element, GArray *list)
 {
@@ -258,8 +257,7 @@ static void read_description(struct reader *reader, xmpp_stanza_t *description)
     put_track(reader);
 }
 
-/* ---- The transport
- * ---------------------------------------------------------------------------------- */
+/* ---- The transport --------------------------------------------------------------------------- */
 
 static void read_fingerprint(struct reader *reader, xmpp_stanza_t *element)
 {
@@ -301,8 +299,7 @@ static void read_transport(struct reader *reader, xmpp_stanza_t *element)
     }
 }
 
-/* ---- Contents
- * -------------------------------------------------------------------------------------- */
+/* ---- Contents -------------------------------------------------------------------------------- */
 
 /* The name as mid, if it can be one and is not taken. */
 static const char *choose_mid(struct reader *reader, const char *name)

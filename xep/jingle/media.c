@@ -17,8 +17,7 @@ const char *media_fault_reason(enum media_fault fault)
     return reasons[fault];
 }
 
-/* ---- Memory
- * ---------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void payload_clear(gpointer data)
 {
@@ -134,8 +133,7 @@ bool media_append(GArray *array, const void *item)
     return true;
 }
 
-/* ---- Finding
- * --------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 struct media_payload *media_payload_find(const struct media_content *content, unsigned id)
 {
@@ -190,8 +188,7 @@ bool media_is_bundled(const struct media_description *description, const char *m
     return mid && g_ptr_array_find_with_equal_func(description->bundle, mid, g_str_equal, NULL);
 }
 
-/* ---- Grammar
- * --------------------------------------------------------------------------------------- */
+/* ---- Grammar --------------------------------------------------------------------------------- */
 
 const char *media_keep(struct media_description *description, const char *text, size_t length)
 {
@@ -298,8 +295,7 @@ const char *media_setup_name(enum media_setup setup)
     return setups[setup];
 }
 
-/* ---- Whether it is enough
- * --------------------------------------------------------------------------- */
+/* ---- Whether it is enough -------------------------------------------------------------------- */
 
 static enum media_fault content_check(const struct media_content *content)
 {

@@ -7,8 +7,7 @@
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/negotiate.h"
 
-/* ---- Codecs
- * ---------------------------------------------------------------------------------------- */
+/* ---- Codecs ---------------------------------------------------------------------------------- */
 
 static const char *parameter_of(const struct media_payload *payload, const char *name)
 {
@@ -87,8 +86,7 @@ void media_trim_offer(struct media_description *offer)
     tidy_bundle(offer);
 }
 
-/* ---- Answers
- * --------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static bool payload_was_offered(const struct media_content *offered,
                                 const struct media_payload *payload)

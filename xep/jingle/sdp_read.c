@@ -69,8 +69,7 @@ static void reader_append(struct reader *reader, GArray *array, const void *item
         reader_fail(reader, MEDIA_TOO_MUCH);
 }
 
-/* ---- Attributes
- * ------------------------------------------------------------------------------------ */
+/* ---- Attributes ------------------------------------------------------------------------------ */
 
 static void read_group(struct reader *reader, struct piece value)
 {
@@ -356,8 +355,7 @@ static void read_attribute(struct reader *reader, struct piece line)
     }
 }
 
-/* ---- Lines
- * ----------------------------------------------------------------------------------------- */
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 /* Payload types that may come without rtpmap (RFC 3551 section 6). */
 static void put_static(struct media_payload *payload)
@@ -449,8 +447,7 @@ static void read_line(struct reader *reader, struct piece line)
     }
 }
 
-/* ---- Afterwards
- * ------------------------------------------------------------------------------------ */
+/* ---- Afterwards ------------------------------------------------------------------------------ */
 
 /* What the session says, for a content that does not say it; and a name for who has none. */
 static void content_finish(struct reader *reader, struct media_content *content, guint index)
