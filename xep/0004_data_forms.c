@@ -19,6 +19,7 @@ struct data_form *data_form_new(const char *type)
     struct data_form *form = g_new0(struct data_form, 1);
     form->type = type;
     form->fields = g_ptr_array_new_with_free_func(field_free);
+    form->owned = g_ptr_array_new_with_free_func(g_free);
     return form;
 }
 
@@ -27,10 +28,11 @@ void data_form_free(struct data_form *form)
     if (!form)
         return;
     g_ptr_array_unref(form->fields);
+    g_ptr_array_unref(form->owned);
     g_free(form);
 }
 
-static struct data_field *find_field(const struct data_form *form, const char *var)
+struct data_field *data_form_find(const struct data_form *form, const char *var)
 {
     for (guint i = 0; i < form->fields->len; i++) {
         struct data_field *field = form->fields->pdata[i];
@@ -58,22 +60,38 @@ static void add_value(struct data_field *field, const char *value)
 
 void data_form_put(struct data_form *form, const char *var, const char *type, const char *value)
 {
-    struct data_field *field = find_field(form, var);
+    struct data_field *field = data_form_find(form, var);
     if (!field)
         field = add_field(form, var, type);
     add_value(field, value);
 }
 
-/* The first value of a field, or NULL. */
-static const char *data_form_value(const struct data_form *form, const char *var)
+void data_form_put_number(struct data_form *form, const char *var, const char *type,
+                          uint64_t number)
 {
-    struct data_field *field = find_field(form, var);
+    char *text = g_strdup_printf("%" G_GUINT64_FORMAT, (guint64)number);
+    g_ptr_array_add(form->owned, text);
+    data_form_put(form, var, type, text);
+}
+
+bool data_form_flag_parse(const char *value, bool *ret)
+{
+    bool is_set = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
+    if (!is_set && strcmp(value, "0") != 0 && strcmp(value, "false") != 0)
+        return false;
+    *ret = is_set;
+    return true;
+}
+
+const char *data_form_value(const struct data_form *form, const char *var)
+{
+    struct data_field *field = data_form_find(form, var);
     return field && field->values->len > 0 ? field->values->pdata[0] : NULL;
 }
 
 const char *data_form_form_type(const struct data_form *form)
 {
-    struct data_field *field = find_field(form, "FORM_TYPE");
+    struct data_field *field = data_form_find(form, "FORM_TYPE");
     if (!field || !field->type || strcmp(field->type, "hidden") != 0)
         return NULL;
     return data_form_value(form, "FORM_TYPE");
@@ -86,7 +104,7 @@ struct data_form *data_form_parse(xmpp_stanza_t *x)
     struct data_form *form = data_form_new(stanza_attr(x, "type"));
     for (xmpp_stanza_t *child = stanza_first(x); child; child = stanza_next(child)) {
         const char *var = stanza_attr(child, "var");
-        if (!var || !stanza_is(child, "field", NS_DATA) || find_field(form, var))
+        if (!var || !stanza_is(child, "field", NS_DATA) || data_form_find(form, var))
             continue;
         if (form->fields->len == DATA_FORM_FIELDS_MAX)
             break;
@@ -98,16 +116,24 @@ struct data_form *data_form_parse(xmpp_stanza_t *x)
     return form;
 }
 
+static void field_add(xmpp_stanza_t *x, const struct data_field *field)
+{
+    xmpp_stanza_t *element = stanza_add(x, "field", NS_DATA);
+    stanza_set(element, "type", field->type);
+    stanza_set(element, "var", field->var);
+    stanza_set(element, "label", field->label);
+    for (const char *const *option = field->options; option && *option; option++)
+        stanza_add_text(stanza_add(element, "option", NS_DATA), "value", NS_DATA, *option);
+    for (guint i = 0; i < field->values->len; i++)
+        stanza_add_text(element, "value", NS_DATA, field->values->pdata[i]);
+}
+
 void data_form_add(xmpp_stanza_t *parent, const struct data_form *form)
 {
     xmpp_stanza_t *x = stanza_add(parent, "x", NS_DATA);
     stanza_set(x, "type", form->type);
-    for (guint i = 0; i < form->fields->len; i++) {
-        const struct data_field *field = form->fields->pdata[i];
-        xmpp_stanza_t *element = stanza_add(x, "field", NS_DATA);
-        stanza_set(element, "type", field->type);
-        stanza_set(element, "var", field->var);
-        for (guint j = 0; j < field->values->len; j++)
-            stanza_add_text(element, "value", NS_DATA, field->values->pdata[j]);
-    }
+    if (form->title)
+        stanza_add_text(x, "title", NS_DATA, form->title);
+    for (guint i = 0; i < form->fields->len; i++)
+        field_add(x, form->fields->pdata[i]);
 }

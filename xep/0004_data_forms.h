@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XEP-0004 data forms, as far as service discovery needs them. */
+/* XEP-0004 data forms, as far as service discovery, rooms and archives need them. */
 #pragma once
 
 #include "xep/stanza.h"
@@ -12,12 +12,17 @@ struct data_field {
     const char *var;
     const char *type;  /* NULL: text-single */
     GPtrArray *values; /* const char * */
+    /* Of a form to fill in, only ever written. */
+    const char *label;          /* NULL: none */
+    const char *const *options; /* what may be chosen, ended by NULL; NULL: anything */
 };
 
 typedef struct data_form data_form;
 struct data_form {
     const char *type;  /* form, submit, cancel, result */
+    const char *title; /* only ever written; NULL: none */
     GPtrArray *fields; /* struct data_field * */
+    GPtrArray *owned;  /* strings that no one else owns */
 };
 
 struct data_form *data_form_new(const char *type);
@@ -26,6 +31,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(data_form, data_form_free)
 
 /* Adds VALUE to the field VAR, which is made with TYPE (may be NULL) when it is not there yet. */
 void data_form_put(struct data_form *form, const char *var, const char *type, const char *value);
+/* The same with a number. */
+void data_form_put_number(struct data_form *form, const char *var, const char *type,
+                          uint64_t number);
+/* The field VAR, borrowed, or NULL. */
+struct data_field *data_form_find(const struct data_form *form, const char *var);
+/* Its first value, or NULL. */
+const char *data_form_value(const struct data_form *form, const char *var);
+/* Reads the value of a boolean. False, and *ret untouched, when it is none. */
+bool data_form_flag_parse(const char *value, bool *ret);
 /* The FORM_TYPE, or NULL when it is missing or (XEP-0068) not a hidden field. */
 const char *data_form_form_type(const struct data_form *form);
 

@@ -4,6 +4,15 @@ libxep_a_SOURCES = \
   xep/0004_data_forms.c xep/0004_data_forms.h \
   xep/0012_last.c xep/0012_last.h \
   xep/0030_disco.c xep/0030_disco.h \
+  xep/0045_admin.c xep/0045_admin.h \
+  xep/0045_config.c xep/0045_config.h \
+  xep/0045_invitation.c xep/0045_invitation.h \
+  xep/0045_item.c xep/0045_item.h \
+  xep/0045_muc.c xep/0045_muc.h \
+  xep/0045_owner.c xep/0045_owner.h \
+  xep/0045_register.c xep/0045_register.h \
+  xep/0045_user.c xep/0045_user.h \
+  xep/0045_voice.c xep/0045_voice.h \
   xep/0054_vcard.c xep/0054_vcard.h \
   xep/0060_pubsub.c xep/0060_pubsub.h \
   xep/0084_avatar.c xep/0084_avatar.h \
@@ -19,16 +28,19 @@ libxep_a_SOURCES = \
   xep/0202_time.c xep/0202_time.h \
   xep/0203_delay.c xep/0203_delay.h \
   xep/0215_external_services.c xep/0215_external_services.h \
+  xep/0249_direct_invitation.c xep/0249_direct_invitation.h \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0297_forward.c xep/0297_forward.h \
   xep/0308_correction.c xep/0308_correction.h \
+  xep/0317_hats.c xep/0317_hats.h \
   xep/0319_idle.c xep/0319_idle.h \
   xep/0333_markers.c xep/0333_markers.h \
   xep/0334_hints.c xep/0334_hints.h \
   xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
   xep/0372_references.c xep/0372_references.h \
+  xep/0410_self_ping.c xep/0410_self_ping.h \
   xep/0421_occupant_id.c xep/0421_occupant_id.h \
   xep/0422_fastening.c xep/0422_fastening.h \
   xep/0424_retraction.c xep/0424_retraction.h \

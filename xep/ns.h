@@ -15,9 +15,16 @@
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"   /* 0030 */
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items" /* 0030 */
 #define NS_VCARD "vcard-temp"                                   /* 0054 */
-#define NS_MUC_USER "http://jabber.org/protocol/muc#user"       /* 0045 */
-#define NS_IBB "http://jabber.org/protocol/ibb"                 /* 0047 */
-#define NS_PUBSUB "http://jabber.org/protocol/pubsub"           /* 0060 */
+#define NS_MUC "http://jabber.org/protocol/muc"                 /* 0045 */
+#define NS_MUC_USER NS_MUC "#user"
+#define NS_MUC_ADMIN NS_MUC "#admin"
+#define NS_MUC_OWNER NS_MUC "#owner"
+#define FORM_MUC_CONFIG NS_MUC "#roomconfig"
+#define FORM_MUC_INFO NS_MUC "#roominfo"
+#define FORM_MUC_REGISTER NS_MUC "#register"
+#define FORM_MUC_REQUEST NS_MUC "#request"
+#define NS_IBB "http://jabber.org/protocol/ibb"       /* 0047 */
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub" /* 0060 */
 #define NS_PUBSUB_EVENT NS_PUBSUB "#event"
 #define NS_PUBSUB_ERRORS NS_PUBSUB "#errors"
 #define NS_OOB "jabber:x:oob"                               /* 0066 */
@@ -25,6 +32,7 @@
 #define NS_XHTML_IM "http://jabber.org/protocol/xhtml-im"   /* 0071 */
 #define NS_XHTML "http://www.w3.org/1999/xhtml"
 #define NS_SOAP "http://www.w3.org/2003/05/soap-envelope" /* 0072 */
+#define NS_REGISTER "jabber:iq:register"                  /* 0077 */
 #define NS_GEOLOC "http://jabber.org/protocol/geoloc"     /* 0080 */
 #define NS_AVATAR_DATA "urn:xmpp:avatar:data"             /* 0084 */
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"

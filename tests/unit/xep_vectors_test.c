@@ -428,6 +428,7 @@ static void check_codecs(const struct xep_codec *list)
 START_TEST(what_is_written_is_read)
 {
     check_codecs(xep_message_codecs);
+    check_codecs(xep_room_codecs);
 }
 END_TEST
 
