@@ -14,6 +14,9 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 
+#define AHEAD_PAUSE 20 /* milliseconds */
+#define AHEAD_WAITS 50
+
 struct acting {
     struct call *call; /* reference */
     struct call_deed deed;
@@ -24,6 +27,8 @@ struct acting {
     struct call_step step;
     bool again; /* the row was read for it */
     bool told;
+    int base;       /* the version of the row that is to become another */
+    unsigned waits; /* for what that goes on from to be written */
     call_acted done;
     void *data;
 };
@@ -157,12 +162,16 @@ static void acting_tell(struct acting *acting)
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 static void acting_run(struct acting *acting);
+static bool acting_waits(struct acting *acting, const json_t *row);
 
 static void step_written(const struct change_result *result, void *data)
 {
     struct acting *acting = data;
     struct call *call = acting->call;
     const json_t *row = json_object_get(result->json, "row");
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT &&
+        acting_waits(acting, row))
+        return;
     call->writing--;
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT) {
         call_forget(call);
@@ -228,23 +237,53 @@ static void timer_set(json_t *arguments, const struct acting *acting)
     json_object_set_new(arguments, "seconds", json_integer(seconds));
 }
 
-static void acting_write(struct acting *acting)
+static void acting_submit(struct acting *acting)
 {
     struct call *call = acting->call;
     const struct call_deed *deed = &acting->deed;
     bool asks =
         deed->actor && acting->step.side != CALL_NOBODY && call->person[acting->step.side].hosted;
-    json_t *arguments = json_pack("{s:s, s:i, s:s}", "id", call->id_text, "version", call->version,
+    json_t *arguments = json_pack("{s:s, s:i, s:s}", "id", call->id_text, "version", acting->base,
                                   "status", call_state_name(call->machine.state));
     if (!call_is_final(call->machine.state))
         json_object_set_new(arguments, "live", call_live_json(call));
     arguments_set(arguments, acting);
     timer_set(arguments, acting);
-    call->version++;
-    call->writing++;
-    call->ours = true;
     change_submit(call->core, "call_step", asks ? &deed->actor->user : NULL, arguments,
                   step_written, acting);
+}
+
+static void acting_write(struct acting *acting)
+{
+    struct call *call = acting->call;
+    acting->base = call->version++;
+    call->writing++;
+    call->ours = true;
+    acting_submit(acting);
+}
+
+static gboolean acting_submit_again(gpointer data)
+{
+    struct acting *acting = data;
+    if (acting->call->core->archive) {
+        acting_submit(acting);
+    } else {
+        acting->call->writing--;
+        acting_fail(acting, CALL_DONE, ERROR_UNAVAILABLE);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* What this step goes on from was told by another instance that is still writing it: it is waited
+ * for. False: it has waited long enough, or that is not so. */
+static bool acting_waits(struct acting *acting, const json_t *row)
+{
+    int version = (int)json_integer_value(json_object_get(row, "version"));
+    if (version >= acting->base || acting->waits >= AHEAD_WAITS)
+        return false;
+    acting->waits++;
+    g_timeout_add(AHEAD_PAUSE, acting_submit_again, acting);
+    return true;
 }
 
 /* ---- Deciding -------------------------------------------------------------------------------- */
@@ -342,8 +381,11 @@ static void acting_run(struct acting *acting)
     }
     call->machine = machine;
     machine_note(acting);
-    if (is_told_at_once(deed->event))
+    if (is_told_at_once(deed->event)) {
+        if (is_written(acting))
+            call_publish_ahead(call);
         acting_tell(acting);
+    }
     if (is_written(acting))
         acting_write(acting);
     else

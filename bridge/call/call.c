@@ -192,6 +192,7 @@ static bool row_read(struct call *call, const json_t *row)
     call->video = g_strcmp0(json_string_value(json_object_get(row, "call_type")), "video") == 0;
     call->silent = json_is_true(json_object_get(row, "silent"));
     call->version = (int)json_integer_value(json_object_get(row, "version"));
+    call->ahead = json_is_true(json_object_get(row, "ahead"));
     call->due = json_integer_value(json_object_get(row, "due"));
     call->machine.state = state;
     call->machine.reason = call_reason_find(json_string_value(json_object_get(row, "reason")));
@@ -254,7 +255,7 @@ struct call *call_learn(struct core *core, const json_t *row)
     struct uuid id;
     struct call *known = uuid_read(row, "id", &id) ? call_peek(&id) : NULL;
     int version = (int)json_integer_value(json_object_get(row, "version"));
-    if (known && known->version >= version)
+    if (known && (known->version > version || (known->version == version && !known->ahead)))
         return known;
     struct call *call = g_new0(struct call, 1);
     call->references = 1;
@@ -391,4 +392,28 @@ void call_publish(struct core *core, const json_t *row)
 {
     if (bus_is_heard(core))
         bus_publish(core, TOPIC, json_deep_copy(row));
+}
+
+static json_t *person_json(const struct call_person *person)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(&person->id, id);
+    return json_pack("{s:s, s:s, s:b}", "id", id, "jid", person->jid, "hosted", person->hosted);
+}
+
+void call_publish_ahead(const struct call *call)
+{
+    char conversation[UUID_TEXT_SIZE];
+    if (!bus_is_heard(call->core))
+        return;
+    uuid_format(&call->conversation, conversation);
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:i, s:b, s:I, s:s, s:o}", "id",
+                  call->id_text, "conversation_id", conversation, "sid", call->sid,
+                  sides[CALL_CALLER], person_json(&call->person[CALL_CALLER]), sides[CALL_CALLEE],
+                  person_json(&call->person[CALL_CALLEE]), "call_type",
+                  call->video ? "video" : "audio", "silent", call->silent, "version",
+                  call->version + 1, "ahead", true, "due", (json_int_t)call->due, "status",
+                  call_state_name(call->machine.state), "live", call_live_json(call));
+    bus_publish(call->core, TOPIC, row);
 }

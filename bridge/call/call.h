@@ -30,6 +30,7 @@ struct call {
     bool video;
     bool silent; /* the callee is not told before it is over */
     bool listed; /* is in the table: not over, as far as is known here */
+    bool ahead;  /* what is known is a step that another instance is writing */
     bool ours;   /* this process has made the last step, and watches the timer */
     int version; /* of the row, once all that is under way is written */
     unsigned writing;
@@ -62,6 +63,9 @@ void call_settle(struct call *call);
 
 /* Tells the other instances ROW. */
 void call_publish(struct core *core, const json_t *row);
+/* Tells them what CALL is about to become, before they hear of the signal that made it so: whoever
+ * answers that is not refused for being faster than the commit. The row takes its place. */
+void call_publish_ahead(const struct call *call);
 
 struct call *call_peek(const struct uuid *id); /* in memory; NULL: perhaps a row */
 /* The call that USER takes part in; of those in memory. */
