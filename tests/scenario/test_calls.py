@@ -114,11 +114,15 @@ def test_an_early_offer_waits(two):
     at_bella.sync()
     assert not at_bella.frames("call.signal")
     assert act(bella, call, "signal", 409, type="answer", sdp=sdp("active"))["error_reason"] == "ringing"
-    act(bella, call, "answer")
+    bella.call(200, "POST", "/api/calls/answer", {"call_id": call["id"]})
     at_bella.expect("call.signal", type="ice_candidate")
     assert [f["payload"]["type"] for f in at_bella.frames("call.signal")] == ["offer", "ice_candidate"]
+    act(bella, call, "answer")
+    assert act(bella, call, "accept")["status"] == "active", "once more is no error"
     act(bella, call, "signal", 204, type="answer", sdp=sdp("active"))
     at_alice.expect("call.signal", type="answer")
+    at_alice.command("call.offer", call_id=call["id"], sdp=sdp())
+    assert bella.call(200, "POST", "/api/calls/end", {"call_id": call["id"]})["status"] == "ended"
 
 
 def test_declined_cancelled_and_busy(two, app):
@@ -134,6 +138,8 @@ def test_declined_cancelled_and_busy(two, app):
     busy = initiate(clara, with_bella)
     assert busy["status"] == "declined" and busy["error_reason"] == "busy"
     assert bella.call(200, "POST", "/api/calls/decline", {"call_id": call["id"]})["status"] == "declined"
+    assert at_bella.command("call.decline", call_id=call["id"])["status"] == "declined"
+    assert act(bella, call, "decline")["status"] == "declined"
     at_alice.expect("call.declined", call_id=call["id"], reason="declined")
     act(bella, call, "accept", 409)
     again = at_alice.command("call.initiate", receiver_id=bella.id, call_type="audio")
@@ -218,7 +224,10 @@ def test_moves_to_another_device(two):
     alice, bella, at_alice, at_bella, _ = two
     call = connected(two)
     with bella.ws() as at_tablet:
-        at_bella.command("call.transfer", call_id=call["id"], session_id=at_tablet.hello["payload"]["session"])
+        tablet, phone = (s.hello["payload"]["session"] for s in (at_tablet, at_bella))
+        assert at_tablet.refused("call.transfer", call_id=call["id"], session_id=phone)["code"] == "forbidden"
+        at_bella.command("call.transfer", call_id=call["id"], session_id=tablet)
+        act(bella, call, "transfer", session_id=tablet, from_session=phone)
         moved = at_tablet.expect("call.transfer", call_id=call["id"])["payload"]
         assert moved["from_session"] == at_bella.hello["payload"]["session"]
         at_tablet.command("call.accept", call_id=call["id"])

@@ -601,3 +601,64 @@ def test_a_user_suspended_at_one_is_out_at_the_other(stack, app, sockets):
     assert there.request("GET", "/api/users/me").status == 403
     backend.call(200, "DELETE", f"/api/users/{user}/suspend")
     wait_for("the other instance to let the user in", lambda: there.request("GET", "/api/users/me").status == 200)
+
+
+# ---- Calls
+
+OFFER = "\r\n".join([
+    "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:q1Wz",
+    "a=ice-pwd:UWn0pZ1gJb3k9yFv2cXtLq0E", "a=fingerprint:sha-256 " + ":".join(["AB"] * 32), "a=setup:actpass", "a=mid:0",
+    "a=rtcp-mux", "a=rtpmap:111 opus/48000/2", ""])
+ANSWER = OFFER.replace("actpass", "active")
+
+
+def talked(alice, bella, talk):
+    alice[0].send(talk, "hello")
+    return {"conversation_id": talk["id"], "call_type": "audio"}
+
+
+def connect_call(at_alice, at_bella, wanted):
+    call = at_alice.command("call.initiate", **wanted)["id"]
+    at_bella.expect("call.ringing", call_id=call)
+    at_bella.command("call.accept", call_id=call)
+    at_alice.expect("call.answered", call_id=call)
+    at_alice.command("call.signal", call_id=call, type="offer", data=OFFER)
+    at_bella.expect("call.signal", call_id=call, type="offer")
+    at_bella.command("call.signal", call_id=call, type="answer", data=ANSWER)
+    at_alice.expect("call.signal", call_id=call, type="answer")
+    return call
+
+
+def test_a_call_crosses_instances_and_one_device_has_it(app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    wanted = talked(alice, bella, talk)
+    at_alice, at_bella, at_other = sockets(alice[0]), sockets(bella[1]), sockets(bella[0])
+    call = connect_call(at_alice, at_bella, wanted)
+    assert at_other.expect("call.ended", call_id=call)["payload"]["reason"] == "answered_elsewhere"
+    assert at_other.refused("call.signal", call_id=call, type="answer", data=ANSWER)["code"] == "forbidden"
+    assert alice[1].call(409, "POST", "/api/calls/initiate", wanted)["error_reason"] == "busy"
+    bella[0].call(200, "POST", f"/api/calls/{call}/end", {})
+    for socket in (at_alice, at_bella):
+        socket.expect("call.ended", call_id=call, reason="hangup")
+    at_other.sync()
+    assert not at_other.frames("call.signal")
+
+
+def test_calls_outlive_the_instance_that_began_them(stack, app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    wanted = talked(alice, bella, talk)
+    at_bella, at_first = sockets(bella[1]), sockets(alice[0])
+    ringing = at_first.command("call.initiate", **wanted)["id"]
+    at_bella.expect("call.ringing", call_id=ringing)
+    stack.kill("bridge.0")
+    at_bella.command("call.accept", call_id=ringing)
+    at_alice = sockets(alice[1])
+    # Its socket is gone with the instance; one with the same token takes its place.
+    wait_for("alice goes on by another instance", lambda: at_alice.ask(
+        "call.signal", call_id=ringing, type="offer", data=OFFER)["type"] == "ack", 20)
+    at_bella.expect("call.signal", call_id=ringing, type="offer")
+    at_bella.command("call.signal", call_id=ringing, type="answer", data=ANSWER)
+    at_alice.expect("call.signal", call_id=ringing, type="answer")
+    assert alice[1].call(200, "GET", f"/api/calls/{ringing}")["status"] == "active"
+    at_alice.command("call.end", call_id=ringing)
+    at_bella.expect("call.ended", call_id=ringing, reason="hangup")
