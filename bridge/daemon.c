@@ -19,7 +19,6 @@
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
-#include "bridge/core/pair.h"
 #include "bridge/core/relation.h"
 #include "bridge/daemon.h"
 #include "bridge/dialect/dialect.h"
@@ -289,7 +288,6 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->sessions = sessions_new(options, core->accounts, core->limiter, tokens);
     relations_init(core);
     deliveries_init(core);
-    pairs_init(core);
     daemon->cluster = cluster_new(core, tell_link_up);
     core->outbox = outbox_new(core);
     struct archive_callbacks callbacks = {.up = archive_up};
@@ -414,7 +412,6 @@ void daemon_free(struct daemon *daemon)
     outbox_free(core->outbox);
     cluster_free(daemon->cluster);
     deliveries_clear(core);
-    pairs_clear(core);
     relations_clear(core);
     sessions_free(core->sessions);
     accounts_free(core->accounts);

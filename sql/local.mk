@@ -8,7 +8,6 @@ SQL_QUERIES = \
   sql/query/job.sql \
   sql/query/log.sql \
   sql/query/message.sql \
-  sql/query/pair.sql \
   sql/query/presence.sql \
   sql/query/relation.sql \
   sql/query/search.sql \
@@ -56,7 +55,6 @@ SQL_FUNCTIONS = \
   sql/function/message.sql \
   sql/function/once.sql \
   sql/function/outbox.sql \
-  sql/function/pair.sql \
   sql/function/presence.sql \
   sql/function/privacy.sql \
   sql/function/profile.sql \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A notice that is lost costs time, not truth: relations are asked again after a minute, the outbox
- * is read again with the next row. */
+/* A notice that is lost costs time, not truth: when the bus knows that something was lost, nothing
+ * that is remembered of relations counts any more, and what may be shown is asked again after a
+ * minute in any case. The outbox is read again with the next row. */
 #include "config.h"
 
 #include "bridge/base/id.h"
@@ -32,6 +33,14 @@ static void related_told(struct core *core, const json_t *message, void *data)
         relation_changed_elsewhere(core, &user);
 }
 
+static void instance_changed(struct core *core, const char *instance, bool here, void *data)
+{
+    (void)instance;
+    (void)data;
+    if (here)
+        relations_forget_all(core);
+}
+
 static void outbox_tell(struct core *core, gint64 newest)
 {
     bus_publish(core, TOPIC_OUTBOX, json_pack("{s:I}", "newest", (json_int_t)newest));
@@ -52,6 +61,7 @@ void notices_start(struct core *core)
     part_add(core, &part, NULL);
     bus_subscribe(core, TOPIC_RELATION, related_told, NULL);
     bus_subscribe(core, TOPIC_OUTBOX, outbox_told, NULL);
+    bus_watch_instances(core, instance_changed, NULL);
 }
 
 void notices_stop(struct core *core)

@@ -18,7 +18,6 @@ struct limiter;
 struct options;
 struct outbox;
 struct outgoing;
-struct pairs;
 struct parts;
 struct relations;
 struct sessions;
@@ -42,7 +41,6 @@ struct core {
     GQueue later;      /* event.c's own */
     const struct operation *const *operations; /* tables of all features, NULL-terminated */
     const struct outgoing *const *outgoing;    /* likewise */
-    struct pairs *pairs;                       /* direct conversations in memory, bounded */
     struct parts *parts;                       /* see part.h; NULL: none */
     gint64 started;                            /* clock_monotonic at start */
 };

@@ -11,7 +11,6 @@
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/event.h"
-#include "bridge/core/pair.h"
 #include "bridge/core/relation.h"
 
 #define ATTEMPTS_MAX 20 /* of asking; each waits as long as the archive has patience */
@@ -109,7 +108,6 @@ static void begin_anew(struct core *core, gint64 position)
     sessions_forget_all(core->sessions);
     revocations_start_anew(core->sessions);
     relations_forget_all(core);
-    pairs_forget_all(core);
     subscribers_start_anew(core);
 }
 

@@ -16,7 +16,6 @@ libcore_a_SOURCES = \
   bridge/core/operation.c bridge/core/operation.h \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/outbox_lane.c bridge/core/outbox_lane.h \
-  bridge/core/pair.c bridge/core/pair.h \
   bridge/core/part.c bridge/core/part.h \
   bridge/core/relation.c bridge/core/relation.h \
   bridge/core/request.c bridge/core/request.h bridge/core/request_row.c bridge/core/request_row.h \

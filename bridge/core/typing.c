@@ -11,8 +11,8 @@
 
 struct typist {
     struct wheel_entry due;
-    struct typist *next; /* of the same user */
-    struct pair *pair;   /* reference */
+    struct typist *next;       /* of the same user */
+    struct relation *relation; /* reference; as last reported */
     unsigned side;
     const void *origin;
     bool wanted; /* as last reported */
@@ -46,14 +46,14 @@ struct typing *typing_new(const struct typing_rules *rules, gint64 now)
     return typing;
 }
 
-static const struct pair_side *side_of(const struct typist *typist)
+static const struct relation_party *side_of(const struct typist *typist)
 {
-    return &typist->pair->side[typist->side];
+    return &typist->relation->party[typist->side];
 }
 
 static void typist_free(struct typing *typing, struct typist *typist)
 {
-    struct user *user = g_hash_table_lookup(typing->users, &side_of(typist)->user);
+    struct user *user = g_hash_table_lookup(typing->users, &side_of(typist)->id);
     struct typist **link = &user->typists;
     while (*link != typist)
         link = &(*link)->next;
@@ -61,7 +61,7 @@ static void typist_free(struct typing *typing, struct typist *typist)
     if (--user->count == 0)
         g_hash_table_remove(typing->users, &user->id);
     wheel_clear(&typist->due);
-    pair_unref(typist->pair);
+    relation_unref(typist->relation);
     g_free(typist);
     typing->count--;
 }
@@ -77,7 +77,7 @@ void typing_free(struct typing *typing)
         struct user *user = value;
         for (struct typist *next, *typist = user->typists; typist; typist = next) {
             next = typist->next;
-            pair_unref(typist->pair);
+            relation_unref(typist->relation);
             g_free(typist);
         }
     }
@@ -95,7 +95,7 @@ unsigned typing_count(const struct typing *typing)
 static void typist_tell(struct typing *typing, const struct typist *typist, bool active,
                         bool repeat)
 {
-    struct typing_change change = {.pair = typist->pair,
+    struct typing_change change = {.relation = typist->relation,
                                    .side = typist->side,
                                    .active = active,
                                    .repeat = repeat,
@@ -165,7 +165,7 @@ static void typist_step(struct typing *typing, struct typist *typist, gint64 now
 static struct typist *typist_find(const struct user *user, const struct uuid *conversation)
 {
     for (struct typist *typist = user ? user->typists : NULL; typist; typist = typist->next) {
-        if (uuid_equal(&typist->pair->conversation, conversation))
+        if (uuid_equal(&typist->relation->conversation, conversation))
             return typist;
     }
     return NULL;
@@ -178,11 +178,11 @@ static struct typist *typist_add(struct typing *typing, struct user *user,
         return NULL;
     if (!user) {
         user = g_new0(struct user, 1);
-        user->id = report->pair->side[report->side].user;
+        user->id = report->relation->party[report->side].id;
         g_hash_table_insert(typing->users, &user->id, user);
     }
     struct typist *typist = g_new0(struct typist, 1);
-    typist->pair = pair_ref(report->pair);
+    typist->relation = relation_ref(report->relation);
     typist->side = report->side;
     typist->told_at = now - typing->rules.pace;
     typist->next = user->typists;
@@ -194,12 +194,17 @@ static struct typist *typist_add(struct typing *typing, struct user *user,
 
 void typing_set(struct typing *typing, const struct typing_report *report, gint64 now)
 {
-    struct user *user = g_hash_table_lookup(typing->users, &report->pair->side[report->side].user);
-    struct typist *typist = typist_find(user, &report->pair->conversation);
+    struct user *user =
+        g_hash_table_lookup(typing->users, &report->relation->party[report->side].id);
+    struct typist *typist = typist_find(user, &report->relation->conversation);
     if (!typist && report->active)
         typist = typist_add(typing, user, report, now);
     if (!typist)
         return;
+    relation_ref(report->relation);
+    relation_unref(typist->relation);
+    typist->relation = report->relation;
+    typist->side = report->side;
     typist->wanted = report->active;
     typist->origin = report->origin;
     typist->heard_at = now;
@@ -222,7 +227,7 @@ void typing_stop(struct typing *typing, const struct typing_stop *stop, gint64 n
     struct user *user = g_hash_table_lookup(typing->users, stop->user);
     for (struct typist *typist = user ? user->typists : NULL; typist; typist = typist->next) {
         bool meant =
-            !stop->conversation || uuid_equal(&typist->pair->conversation, stop->conversation);
+            !stop->conversation || uuid_equal(&typist->relation->conversation, stop->conversation);
         if (meant && (!stop->origin || typist->origin == stop->origin))
             stop_one(typing, typist, stop->end, now);
     }

@@ -5,7 +5,7 @@
  * is gathered, and the last state always gets out. Who is not heard of any more has stopped. */
 #pragma once
 
-#include "bridge/core/pair.h"
+#include "bridge/core/relation.h"
 
 struct typing;
 
@@ -18,8 +18,8 @@ enum typing_end {
 };
 
 struct typing_change {
-    struct pair *pair; /* borrowed */
-    unsigned side;     /* who types */
+    struct relation *relation; /* borrowed */
+    unsigned side;             /* who types: which party */
     bool active;
     bool repeat;         /* nothing new: for clients that forget by themselves */
     enum typing_end end; /* unless active */
@@ -40,9 +40,10 @@ struct typing_rules {
 struct typing *typing_new(const struct typing_rules *rules, gint64 now);
 void typing_free(struct typing *typing);
 
-/* SIDE of PAIR says that it types, or does not. ORIGIN is the socket that said so, NULL: none. */
+/* SIDE of RELATION says that it types, or does not. ORIGIN is the socket that said so, NULL: none.
+ */
 struct typing_report {
-    struct pair *pair;
+    struct relation *relation;
     unsigned side;
     const void *origin;
     bool active;

@@ -152,14 +152,15 @@ static void call_initiated(const struct change_result *result, void *data)
 /* Whether anybody would hear it ring. */
 static bool is_reachable(const struct core *core, const struct relation *relation)
 {
+    const struct relation_party *other = &relation->party[RELATION_PEER];
     const struct call_peer *peer = call_get_peer();
-    if (uuid_is_nil(&relation->peer))
+    if (uuid_is_nil(&other->id))
         return true;
-    const char *domain = strchr(relation->peer_jid, '@');
+    const char *domain = strchr(other->jid, '@');
     if (!domain || strcmp(domain + 1, core->options->xmpp_domain) != 0)
         return peer && (!peer->may_ring || peer->may_ring(core, relation));
-    const struct account *account = account_find(core->accounts, &relation->peer);
-    return (account && account->subscribers) || elsewhere_is_online(core, &relation->peer);
+    const struct account *account = account_find(core->accounts, &other->id);
+    return (account && account->subscribers) || elsewhere_is_online(core, &other->id);
 }
 
 static void initiate_submit(struct initiating *initiating, bool reachable)
@@ -185,7 +186,7 @@ static void initiate_submit(struct initiating *initiating, bool reachable)
                   initiating);
 }
 
-static void relation_came(const struct relation *relation, enum error_code error, void *data)
+static void relation_came(struct relation *relation, enum error_code error, void *data)
 {
     struct initiating *initiating = data;
     struct request *request = initiating->request;
@@ -194,9 +195,10 @@ static void relation_came(const struct relation *relation, enum error_code error
         g_free(initiating);
         return;
     }
+    const struct uuid *peer = &relation->party[RELATION_PEER].id;
     struct uuid both = request->account->id; /* who calls whom, as one subject */
     for (size_t i = 0; i < sizeof both.bytes; i++)
-        both.bytes[i] ^= (guint8)(relation->peer.bytes[i] * 3 + 1);
+        both.bytes[i] ^= (guint8)(peer->bytes[i] * 3 + 1);
     if (!request->by_key &&
         !limiter_take(request->core->limiter, &both, LIMIT_CALLS_PEER, &request->limit)) {
         request_fail_limited(request, LIMIT_CALLS_PEER);
@@ -213,7 +215,8 @@ static void initiate_in(struct request *request, const struct uuid *conversation
     initiating->request = request;
     initiating->conversation = *conversation;
     uuid_format(conversation, text);
-    relation_find(request->core, request->account->jid, text, relation_came, initiating);
+    struct relation_key key = {.user = request->account->jid, .peer = text};
+    relation_find(request->core, &key, relation_came, initiating);
 }
 
 static void initiate_opened(const struct change_result *result, void *data)

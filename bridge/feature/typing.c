@@ -4,8 +4,8 @@
  *
  * To XMPP: composing, then active (the app said so), paused (it fell silent), inactive (the socket
  * closed) or gone (the last one did); the message itself says active. Only to peers who have been
- * heard of, see pair.h. From XMPP the same states, alone or with a message, whose arrival clears
- * them. */
+ * heard of, see relation.h. From XMPP the same states, alone or with a message, whose arrival
+ * clears them. */
 #include "config.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/pair.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/typing.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
@@ -122,13 +122,13 @@ static void told_by_another(struct core *core, const json_t *message, void *data
 
 static void tell_app(struct core *core, const struct typing_change *change)
 {
-    const struct pair_side *typist = &change->pair->side[change->side];
-    const struct pair_side *other = &change->pair->side[!change->side];
-    struct notice notice = {.parties = {.conversation = change->pair->conversation,
-                                        .actor = typist->user,
+    const struct relation_party *typist = &change->relation->party[change->side];
+    const struct relation_party *other = &change->relation->party[!change->side];
+    struct notice notice = {.parties = {.conversation = change->relation->conversation,
+                                        .actor = typist->id,
                                         .actor_number = typist->number,
                                         .peer_number = other->number},
-                            .to = other->user,
+                            .to = other->id,
                             .active = change->active,
                             .repeat = change->repeat};
     tell_here(core, &notice);
@@ -157,13 +157,13 @@ static enum chat_state state_of(const struct typing_change *change)
 /* Without an id: an error that comes back is nobody's. */
 static void tell_peer(struct core *core, const struct typing_change *change)
 {
-    const struct pair_side *typist = &change->pair->side[change->side];
+    const struct relation_party *typist = &change->relation->party[change->side];
     enum chat_state state = state_of(change);
-    if (change->repeat || state == CHAT_STATE_NONE || !change->pair->heard)
+    if (change->repeat || state == CHAT_STATE_NONE || !change->relation->heard)
         return;
     g_autofree char *from = g_strconcat(typist->jid, "/rest", NULL);
     g_autoptr(xmpp_stanza_t) message =
-        message_new("chat", NULL, from, change->pair->side[!change->side].jid);
+        message_new("chat", NULL, from, change->relation->party[!change->side].jid);
     chat_state_add(message, state);
     hints_add(message, HINT_NO_STORE);
     stanza_out(core, message);
@@ -172,7 +172,7 @@ static void tell_peer(struct core *core, const struct typing_change *change)
 static void change_tell(const struct typing_change *change, void *data)
 {
     struct core *core = data;
-    if (change->pair->side[!change->side].hosted)
+    if (change->relation->party[!change->side].hosted)
         tell_app(core, change);
     else
         tell_peer(core, change);
@@ -197,7 +197,7 @@ static gboolean on_tick(gpointer data)
 
 static void report_apply(struct core *core, const struct typing_report *report)
 {
-    if (report->active && !report->pair->live)
+    if (report->active && !report->relation->live)
         return;
     typing_set(typing_of(core), report, clock_monotonic());
     if (live.timer == 0 && typing_count(typing_of(core)) > 0)
@@ -222,14 +222,18 @@ static bool has_socket(const struct account *account, const struct subscriber *o
     return account->subscribers && g_ptr_array_find(account->subscribers, origin, NULL);
 }
 
-static void report_typing(struct request *request, struct pair *pair)
+/* RELATION may be one without a conversation, or of the conversation with a user whose id was given
+ * for a conversation's. */
+static void report_typing(struct request *request, struct relation *relation)
 {
-    unsigned side = pair ? pair_side_of(pair, &request->account->id) : 2;
-    if (side == 2) {
+    const struct uuid *asked = request_uuid(request, "conversation_id");
+    unsigned side = relation_party_of(relation, &request->account->id);
+    if (side == RELATION_NEITHER || uuid_is_nil(&relation->conversation) ||
+        (asked && !uuid_equal(asked, &relation->conversation))) {
         request_fail(request, ERROR_NOT_FOUND, NULL);
         return;
     }
-    struct typing_report report = {pair, side, request->origin,
+    struct typing_report report = {relation, side, request->origin,
                                    request_integer(request, "active") != 0};
     if (has_socket(request->account, request->origin)) /* else it has closed meanwhile */
         report_apply(request->core, &report);
@@ -238,16 +242,16 @@ static void report_typing(struct request *request, struct pair *pair)
     request_reply(request, 200, &nothing);
 }
 
-static void pair_was_read(struct pair *pair, enum error_code error, void *data)
+static void relation_was_read(struct relation *relation, enum error_code error, void *data)
 {
     struct request *request = data;
     if (error != ERROR_NONE)
         request_fail(request, error, NULL);
     else
-        report_typing(request, pair);
+        report_typing(request, relation);
 }
 
-/* JSON text, as user_refer() takes it; NULL: absent. */
+/* JSON text, as relation_refer() takes it; NULL: absent. */
 static char *reference_of(const struct field_value *recipient)
 {
     json_t *json = field_user_json(recipient);
@@ -260,18 +264,20 @@ static char *reference_of(const struct field_value *recipient)
 
 static void on_typing(struct request *request)
 {
+    char id[UUID_TEXT_SIZE];
     const struct uuid *conversation = request_uuid(request, "conversation_id");
-    struct pair_key key = {0};
     g_autofree char *reference = reference_of(request_value(request, "recipient_id"));
     if (conversation)
-        key.conversation = conversation;
+        uuid_format(conversation, id);
+    struct relation_key key = {.user = request->account->jid,
+                               .peer = conversation ? id : NULL,
+                               .reference = reference,
+                               .conversation = true};
+    struct relation *relation = relation_recall(request->core, &key);
+    if (relation)
+        report_typing(request, relation);
     else
-        key = (struct pair_key){.user = &request->account->id, .reference = reference};
-    struct pair *pair;
-    if (pair_lookup(request->core, &key, &pair))
-        report_typing(request, pair);
-    else
-        pair_read(request->core, &key, pair_was_read, request);
+        relation_find(request->core, &key, relation_was_read, request);
 }
 
 static void on_subscriber(struct core *core, struct subscriber *subscriber, struct account *account,
@@ -294,20 +300,19 @@ static void on_publishing(struct core *core, const struct event *event, const st
     (void)count;
     const struct event_parties *parties = &event->parties;
     if (event->type == EVENT_CONVERSATION_UPDATED || event->type == EVENT_CONVERSATION_REMOVED)
-        pair_forget(core, &parties->conversation);
+        relation_forget_conversation(core, &parties->conversation);
     if (event->type == EVENT_CONVERSATION_NEW)
-        pairs_grew(core);
+        relations_grew(core);
     if (event->type != EVENT_MESSAGE_NEW)
         return;
-    struct pair *pair = pair_known(core, &parties->conversation);
-    if (!pair)
-        pairs_grew(core); /* this may be its first message */
-    else if (!pair->live)
-        pair_forget(core, &parties->conversation); /* who writes accepts */
-    pair = pair_known(core, &parties->conversation);
-    unsigned side = pair ? pair_side_of(pair, &parties->actor) : 2;
-    if (side < 2 && !pair->side[side].hosted)
-        pair->heard = true;
+    struct relation *relation = relation_of_conversation(core, &parties->conversation);
+    unsigned side = relation ? relation_party_of(relation, &parties->actor) : RELATION_NEITHER;
+    if (!relation)
+        relations_grew(core); /* this may be its first message */
+    else if (!relation->live)
+        relation_forget_conversation(core, &parties->conversation); /* who writes accepts */
+    else if (side != RELATION_NEITHER && !relation->party[side].hosted)
+        relation_note_heard(core, relation);
     struct typing_stop stop = {
         .user = &parties->actor, .conversation = &parties->conversation, .end = TYPING_MESSAGE};
     typing_stop(typing_of(core), &stop, clock_monotonic());
@@ -317,26 +322,23 @@ static void on_publishing(struct core *core, const struct event *event, const st
 
 struct arrival {
     struct core *core;
-    char *peer; /* bare JID */
     bool active;
 };
 
-static void report_peer(struct core *core, struct pair *pair, const char *peer, bool active)
+static void report_peer(struct core *core, struct relation *relation, bool active)
 {
-    unsigned side = strcmp(pair->side[0].jid, peer) == 0 ? 0 : 1;
-    pair->heard = true;
-    struct typing_report report = {.pair = pair, .side = side, .active = active};
+    if (uuid_is_nil(&relation->conversation) || relation->party[RELATION_PEER].hosted)
+        return;
+    relation_note_heard(core, relation);
+    struct typing_report report = {.relation = relation, .side = RELATION_PEER, .active = active};
     report_apply(core, &report);
 }
 
-static void peer_pair_read(struct pair *pair, enum error_code error, void *data)
+static void peer_relation_read(struct relation *relation, enum error_code error, void *data)
 {
-    struct arrival *arrival = data;
-    (void)error;
-    if (pair && typing_of(arrival->core))
-        report_peer(arrival->core, pair, arrival->peer, arrival->active);
-    g_free(arrival->peer);
-    g_free(arrival);
+    g_autofree struct arrival *arrival = data;
+    if (error == ERROR_NONE && typing_of(arrival->core))
+        report_peer(arrival->core, relation, arrival->active);
 }
 
 static bool has_text(xmpp_stanza_t *stanza)
@@ -356,30 +358,32 @@ static void on_state(const struct stanza_context *context)
     const struct account *account = account_find_jid(core->accounts, context->to_bare);
     if ((!account || !account->subscribers) && !bus_is_heard(core))
         return; /* nobody to tell */
-    struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
+    struct relation_key key = {
+        .user = context->to_bare, .peer = context->from_bare, .conversation = true};
     bool active = state == CHAT_STATE_COMPOSING;
-    struct pair *pair;
-    if (pair_lookup(core, &key, &pair)) {
-        if (pair)
-            report_peer(core, pair, context->from_bare, active);
+    struct relation *relation = relation_recall(core, &key);
+    if (relation) {
+        report_peer(core, relation, active);
         return;
     }
     struct arrival *arrival = g_new0(struct arrival, 1);
-    *arrival = (struct arrival){core, g_strdup(context->from_bare), active};
-    pair_read(core, &key, peer_pair_read, arrival);
+    *arrival = (struct arrival){core, active};
+    relation_find(core, &key, peer_relation_read, arrival);
 }
 
 /* Somebody who has gone does not type. */
 static void on_unavailable(const struct stanza_context *context)
 {
     struct core *core = context->data;
-    struct pair_key key = {.peer = context->from_bare, .hosted = context->to_bare};
-    struct pair *pair;
-    if (typing_count(typing_of(core)) == 0 || !pair_lookup(core, &key, &pair) || !pair)
+    struct relation_key key = {
+        .user = context->to_bare, .peer = context->from_bare, .conversation = true};
+    const struct relation *relation =
+        typing_count(typing_of(core)) > 0 ? relation_recall(core, &key) : NULL;
+    if (!relation || uuid_is_nil(&relation->conversation))
         return;
-    unsigned side = strcmp(pair->side[0].jid, context->from_bare) == 0 ? 0 : 1;
-    struct typing_stop stop = {
-        .user = &pair->side[side].user, .conversation = &pair->conversation, .end = TYPING_GONE};
+    struct typing_stop stop = {.user = &relation->party[RELATION_PEER].id,
+                               .conversation = &relation->conversation,
+                               .end = TYPING_GONE};
     typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
@@ -425,10 +429,8 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-static const struct part part = {.name = "typing",
-                                 .subscriber_changed = on_subscriber,
-                                 .publishing = on_publishing,
-                                 .related = pairs_forget};
+static const struct part part = {
+    .name = "typing", .subscriber_changed = on_subscriber, .publishing = on_publishing};
 
 const struct feature feature_typing = {.name = "typing",
                                        .part = &part,

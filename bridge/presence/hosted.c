@@ -56,7 +56,7 @@ static void account_found(struct account *account, enum error_code error, void *
     call->serve(call);
 }
 
-static void relation_found(const struct relation *relation, enum error_code error, void *data)
+static void relation_found(struct relation *relation, enum error_code error, void *data)
 {
     struct hosted_call *call = data;
     if (error == ERROR_NONE && relation_is_silent(relation))
@@ -67,8 +67,14 @@ static void relation_found(const struct relation *relation, enum error_code erro
         hosted_refuse(call, error);
         return;
     }
-    call->side = relation->user_side;
+    call->side = relation->party[RELATION_USER].allows;
     account_lookup_jid(call->core->accounts, call->to_bare, account_found, call);
+}
+
+static void relation_ask(struct hosted_call *call)
+{
+    struct relation_key key = {.user = call->to_bare, .peer = call->from_bare};
+    relation_find(call->core, &key, relation_found, call);
 }
 
 bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hosted_call *call))
@@ -87,7 +93,7 @@ bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hos
     else if (calls > CALLS_MAX)
         hosted_refuse(call, ERROR_UNAVAILABLE);
     else
-        relation_find(call->core, call->to_bare, call->from_bare, relation_found, call);
+        relation_ask(call);
     return true;
 }
 

@@ -247,12 +247,13 @@ static void notice_release(struct notice *notice)
     archive_query(notice->core->archive, QUERY_PICTURE_PNG, &hash, notice_picture_read, notice);
 }
 
-static void recipient_known(const struct relation *relation, enum error_code error, void *data)
+static void recipient_known(struct relation *relation, enum error_code error, void *data)
 {
     static const struct png none = {0};
     struct recipient *recipient = data;
     struct notice *notice = recipient->notice;
-    unsigned wanted = error == ERROR_NONE && relation->user_side.shows ? recipient->nodes : 0;
+    unsigned wanted =
+        error == ERROR_NONE && relation->party[RELATION_USER].allows.shows ? recipient->nodes : 0;
     if (wanted & PEP_NICK)
         send_event(notice, recipient->jid, PEP_NICK, &none);
     if (wanted & PEP_VCARD4)
@@ -272,7 +273,8 @@ static void notice_add(struct notice *notice, const char *jid, unsigned wanted)
     struct recipient *recipient = g_new0(struct recipient, 1);
     *recipient = (struct recipient){notice, g_strdup(jid), wanted};
     notice->waiting++;
-    relation_find(notice->core, notice->account->jid, bare, recipient_known, recipient);
+    struct relation_key key = {.user = notice->account->jid, .peer = bare};
+    relation_find(notice->core, &key, recipient_known, recipient);
 }
 
 static void send_last_items(struct core *core, struct account *account,
@@ -372,10 +374,10 @@ static void caps_found(GHashTable *set, void *data)
 }
 
 /* Strangers learn nothing, not even by our asking. */
-static void relation_read(const struct relation *relation, enum error_code error, void *data)
+static void relation_read(struct relation *relation, enum error_code error, void *data)
 {
     struct job *job = data;
-    if (error != ERROR_NONE || !relation->user_side.shows ||
+    if (error != ERROR_NONE || !relation->party[RELATION_USER].allows.shows ||
         !job->core->sinks[SERVICE_USERS].link) {
         job_free(job);
         return;
@@ -394,7 +396,8 @@ static void account_found(struct account *account, enum error_code error, void *
     }
     job->account = account_ref(account);
     g_autofree char *bare = g_strndup(job->jid, strcspn(job->jid, "/"));
-    relation_find(job->core, job->user, bare, relation_read, job);
+    struct relation_key key = {.user = job->user, .peer = bare};
+    relation_find(job->core, &key, relation_read, job);
 }
 
 static bool is_usable(const struct caps *caps)

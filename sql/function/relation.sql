@@ -294,15 +294,46 @@ BEGIN
     AND privacy_allows(privacy_value(p_owner.privacy_profile, 'profile'), contact);
 END $$;
 
--- How the hosted user with bare JID p_user and p_peer (bare JID, or id of a user or conversation)
--- stand to each other. user_id is NULL when there is no such user; peer_id when we know nobody there.
+-- Whether typing may pass in the direct conversation, in which nobody blocks the other: no request
+-- waits, and both could write.
+CREATE FUNCTION relation_live(c conversations, p_one users, p_other users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
+                       AND m.request IN ('pending', 'declined'))
+    AND (relation_started(c) OR (relation_first(p_one.id, p_other.jid) = 'open'
+                                 AND relation_first(p_other.id, p_one.jid) = 'open'));
+END $$;
+
+-- Whether the one of the conversation who is not hosted has written or acknowledged something, or
+-- there is a presence subscription, so that chat states may be sent (XEP-0085 section 5.1).
+CREATE FUNCTION relation_heard(c conversations) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.remote_user IS NOT NULL AND (
+    EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
+              AND m.user_id = c.remote_user AND greatest(m.delivered_seq, m.read_seq) > 0)
+    OR EXISTS (SELECT FROM contacts k
+                 WHERE k.user_id = pair_other(c.member_ids, c.remote_user)
+                   AND k.peer = c.remote_jid AND (k.from_peer OR k.to_peer))
+    OR EXISTS (SELECT FROM (SELECT m.sender_id FROM messages m WHERE m.conversation_id = c.id
+                              ORDER BY m.seq DESC LIMIT 200) newest
+                 WHERE newest.sender_id = c.remote_user));
+END $$;
+
+-- How the hosted user with bare JID p_user stands to p_peer (bare JID, or id of a user or of a
+-- conversation of the user's) or, when that is NULL, to whom p_reference means (see relation_refer).
+-- user_id is NULL when there is no such user; peer_id when we know nobody there.
 -- known: the peer may know that there is the user: may see something of the user or write, or is a
--- contact of the user's.
-CREATE FUNCTION relation_view(p_user text, p_peer text)
-RETURNS TABLE (user_id uuid, peer_id uuid, conversation_id uuid, peer_jid text, peer_hosted boolean,
+-- contact of the user's. live, heard: see relation_live(), relation_heard(); who blocks, or has no
+-- conversation, takes the same steps.
+CREATE FUNCTION relation_view(p_user text, p_peer text, p_reference jsonb)
+RETURNS TABLE (user_id uuid, user_number bigint, user_jid text, user_hosted boolean,
+               peer_id uuid, peer_number bigint, peer_jid text, peer_hosted boolean,
+               conversation_id uuid, known boolean, live boolean, heard boolean,
                blocks boolean, accepts boolean, shows boolean, last_seen boolean, profile boolean,
                blocked_by boolean, accepted_by boolean, shown_by boolean, last_seen_by boolean,
-               profile_by boolean, user_number bigint, peer_number bigint, known boolean)
+               profile_by boolean)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   owner users;
@@ -310,9 +341,12 @@ DECLARE
   c conversations;
   there record;
   back record;
+  is_live boolean;
 BEGIN
   SELECT * INTO owner FROM users u WHERE u.jid = p_user AND u.kind = 'hosted';
-  IF p_peer !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+  IF p_peer IS NULL THEN
+    SELECT * INTO peer FROM users u WHERE u.id = relation_refer(owner.id, p_reference);
+  ELSIF p_peer !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
     SELECT * INTO peer FROM users u WHERE u.jid = p_peer;
   ELSE
     SELECT x.* INTO c FROM conversations x
@@ -333,13 +367,16 @@ BEGIN
       INTO back.blocks, back.accepts, back.shows, back.last_seen, back.profile
       FROM contacts x WHERE x.user_id = owner.id AND x.peer = coalesce(peer.jid, p_peer);
   END IF;
-  RETURN QUERY SELECT owner.id, peer.id, c.id, peer.jid, coalesce(peer.kind = 'hosted', false),
-    there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
-    back.blocks, back.accepts, back.shows, back.last_seen, back.profile,
-    owner.number, peer.number,
-    owner.id IS NOT NULL AND (
+  is_live := c.id IS NOT NULL AND NOT there.blocks AND NOT back.blocks
+             AND relation_live(c, owner, peer);
+  RETURN QUERY SELECT owner.id, owner.number, owner.jid, owner.id IS NOT NULL,
+    peer.id, peer.number, peer.jid, coalesce(peer.kind = 'hosted', false),
+    c.id, owner.id IS NOT NULL AND (
       there.profile OR there.shows OR relation_contact(owner.id, coalesce(peer.jid, p_peer))
-      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer)));
+      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer))),
+    is_live, is_live AND relation_heard(c),
+    there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
+    back.blocks, back.accepts, back.shows, back.last_seen, back.profile;
 END $$;
 
 -- ---- Blocking --------------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ def test_opening_a_conversation_shows_no_presence_until_something_is_said(db):
     alice, bob = db.provision("alice"), db.provision("bob")
 
     def shown():
-        return db.rows("SELECT shown_by, last_seen_by FROM relation_view(%s, %s)", bob["jid"], alice["id"])[0]
+        return db.rows("SELECT shown_by, last_seen_by FROM relation_view(%s, %s, NULL)", bob["jid"], alice["id"])[0]
 
     talk = db.conversation(bob["id"], alice["id"])
     assert shown() == {"shown_by": False, "last_seen_by": False}

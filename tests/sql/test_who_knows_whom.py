@@ -31,6 +31,10 @@ def number(db, user):
     return db.one("SELECT number FROM users WHERE id = %s", user)
 
 
+def jid(db, user):
+    return db.one("SELECT jid FROM users WHERE id = %s", user)
+
+
 def answer(reply):
     return reply["outcome"], reply["result"], reply["events"]
 
@@ -47,7 +51,8 @@ def test_numbers_of_new_users_cannot_be_counted(db):
 
 WAYS = {
     "opening a conversation": lambda db, user, ref: db.opened(user, reference=ref),
-    "typing": lambda db, user, ref: {"outcome": db.rows("SELECT * FROM pair_by_users(%s, %s)", user, json.dumps(ref)),
+    "typing": lambda db, user, ref: {"outcome": db.rows("SELECT conversation_id, live FROM relation_view(%s, NULL, %s)",
+                                                        jid(db, user), json.dumps(ref)),
                                      "result": None, "events": None},
     "adding a contact": lambda db, user, ref: db.change("contact_add", user, user_id=ref, domain=DOMAIN),
     "removing a contact": lambda db, user, ref: db.change("contact_remove", user, user_id=ref),
@@ -220,8 +225,10 @@ def hears_message(db, people):
 
 
 def hears_typing(db, people):
-    row = db.rows("SELECT live FROM pair_by_conversation(%s)", conversation_of(db, people) or new_id())
-    return bool(row) and row[0]["live"]
+    views = [db.rows("SELECT conversation_id, live FROM relation_view(%s, %s, NULL)", jid(db, people[name]),
+                     conversation_of(db, people) or new_id())[0] for name in ("alice", "carol")]
+    assert views[0] == views[1], "both are told the same"
+    return views[0]["live"]
 
 
 def hears_presence(db, people):
@@ -385,6 +392,6 @@ def test_who_has_closed_everything_is_not_there(db, people, opens):
         db.change("contact_add", dora, jid=BOB, domain=DOMAIN)
     elif opens == "conversation":
         db.store(dict(conversation=db.conversation(dora, jid=BOB), sender=dora))
-    row, = db.rows("SELECT known FROM relation_view(%s, %s)", f"dora@{DOMAIN}", BOB)
+    row, = db.rows("SELECT known FROM relation_view(%s, %s, NULL)", f"dora@{DOMAIN}", BOB)
     assert row["known"] == (opens is not None)
-    assert db.rows("SELECT known FROM relation_view(%s, %s)", f"nobody@{DOMAIN}", BOB)[0]["known"] is not True
+    assert db.rows("SELECT known FROM relation_view(%s, %s, NULL)", f"nobody@{DOMAIN}", BOB)[0]["known"] is not True

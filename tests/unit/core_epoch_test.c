@@ -9,7 +9,6 @@
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/event.h"
-#include "bridge/core/pair.h"
 #include "bridge/core/relation.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
@@ -59,7 +58,6 @@ static void start(void)
     core.accounts = accounts_new();
     core.sessions = sessions_new(NULL, core.accounts, NULL, NULL);
     relations_init(&core);
-    pairs_init(&core);
     take("one", 100, "", LOG_OTHER);
     struct account_row row = {.jid = "alice@app.example.org",
                               .name = "Alice",
@@ -80,7 +78,6 @@ static void stop(void)
         subscriber_remove(&core, &socket_);
     core.archive = NULL;
     fake_clear();
-    pairs_clear(&core);
     relations_clear(&core);
     sessions_free(core.sessions);
     accounts_free(core.accounts);

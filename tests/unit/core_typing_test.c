@@ -8,7 +8,7 @@
 #define SECOND G_USEC_PER_SEC
 
 static struct typing *typing;
-static struct pair *pair;
+static struct relation *relation;
 static gint64 now;
 static int sockets[2]; /* their addresses stand for sockets */
 static unsigned told;  /* changes; without repetitions */
@@ -27,15 +27,15 @@ static void tell(const struct typing_change *change, void *data)
     }
 }
 
-static struct pair *new_pair(bool remote)
+static struct relation *new_relation(bool remote)
 {
-    struct pair *made = g_new0(struct pair, 1);
+    struct relation *made = g_new0(struct relation, 1);
     made->references = 1;
     uuid_generate(&made->conversation);
-    uuid_generate(&made->side[0].user);
-    uuid_generate(&made->side[1].user);
-    made->side[0].hosted = true;
-    made->side[1].hosted = !remote;
+    uuid_generate(&made->party[0].id);
+    uuid_generate(&made->party[1].id);
+    made->party[0].hosted = true;
+    made->party[1].hosted = !remote;
     made->live = true;
     return made;
 }
@@ -44,7 +44,7 @@ static void setup(void)
 {
     now = 1000 * SECOND;
     told = repeats = 0;
-    pair = new_pair(true);
+    relation = new_relation(true);
     struct typing_rules rules = {.app_silence = 5 * SECOND,
                                  .peer_silence = 60 * SECOND,
                                  .short_silence = 3 * SECOND,
@@ -57,11 +57,11 @@ static void setup(void)
 static void teardown(void)
 {
     typing_free(typing);
-    ck_assert_int_eq(pair->references, 1);
-    pair_unref(pair);
+    ck_assert_int_eq(relation->references, 1);
+    relation_unref(relation);
 }
 
-static void say_of(struct pair *of, unsigned side, bool active)
+static void say_of(struct relation *of, unsigned side, bool active)
 {
     struct typing_report report = {of, side, side == 0 ? &sockets[0] : NULL, active};
     typing_set(typing, &report, now);
@@ -69,7 +69,7 @@ static void say_of(struct pair *of, unsigned side, bool active)
 
 static void say(bool active)
 {
-    say_of(pair, 0, active);
+    say_of(relation, 0, active);
 }
 
 static void pass(gint64 microseconds)
@@ -161,8 +161,9 @@ START_TEST(a_message_clears_at_once)
 {
     setup();
     say(true);
-    struct typing_stop stop = {
-        .user = &pair->side[0].user, .conversation = &pair->conversation, .end = TYPING_MESSAGE};
+    struct typing_stop stop = {.user = &relation->party[0].id,
+                               .conversation = &relation->conversation,
+                               .end = TYPING_MESSAGE};
     typing_stop(typing, &stop, now);
     ck_assert_uint_eq(told, 2);
     ck_assert_int_eq(last.end, TYPING_MESSAGE);
@@ -183,8 +184,9 @@ START_TEST(a_message_takes_back_what_was_not_told_yet)
     say(true);
     say(false);
     say(true);
-    struct typing_stop stop = {
-        .user = &pair->side[0].user, .conversation = &pair->conversation, .end = TYPING_MESSAGE};
+    struct typing_stop stop = {.user = &relation->party[0].id,
+                               .conversation = &relation->conversation,
+                               .end = TYPING_MESSAGE};
     typing_stop(typing, &stop, now);
     pass(3 * SECOND);
     ck_assert_uint_eq(told, 2);
@@ -196,26 +198,26 @@ END_TEST
 START_TEST(a_socket_that_closes_stops_what_it_typed)
 {
     setup();
-    struct pair *other = new_pair(false);
-    other->side[0].user = pair->side[0].user;
+    struct relation *other = new_relation(false);
+    other->party[0].id = relation->party[0].id;
     say(true);
     struct typing_report report = {other, 0, &sockets[1], true};
     typing_set(typing, &report, now);
     ck_assert_uint_eq(told, 2);
     struct typing_stop stop = {
-        .user = &pair->side[0].user, .origin = &sockets[0], .end = TYPING_LEFT};
+        .user = &relation->party[0].id, .origin = &sockets[0], .end = TYPING_LEFT};
     typing_stop(typing, &stop, now);
     ck_assert_uint_eq(told, 3);
-    ck_assert_ptr_eq(last.pair, pair);
+    ck_assert_ptr_eq(last.relation, relation);
     ck_assert_int_eq(last.end, TYPING_LEFT);
-    stop = (struct typing_stop){.user = &pair->side[0].user, .end = TYPING_GONE};
+    stop = (struct typing_stop){.user = &relation->party[0].id, .end = TYPING_GONE};
     typing_stop(typing, &stop, now);
     ck_assert_uint_eq(told, 4);
-    ck_assert_ptr_eq(last.pair, other);
+    ck_assert_ptr_eq(last.relation, other);
     ck_assert_int_eq(last.end, TYPING_GONE);
     pass(3 * SECOND);
     ck_assert_int_eq(other->references, 1);
-    pair_unref(other);
+    relation_unref(other);
     teardown();
 }
 END_TEST
@@ -223,7 +225,7 @@ END_TEST
 START_TEST(a_peer_may_be_silent_for_long)
 {
     setup();
-    say_of(pair, 1, true);
+    say_of(relation, 1, true);
     pass(59 * SECOND);
     ck_assert_uint_eq(told, 1);
     ck_assert_uint_ge(repeats, 25); /* for clients that forget */
@@ -256,11 +258,11 @@ END_TEST
 START_TEST(one_user_types_in_a_bounded_number_of_conversations)
 {
     setup();
-    struct pair *pairs[40];
+    struct relation *relations[40];
     for (int i = 0; i < 40; i++) {
-        pairs[i] = new_pair(false);
-        pairs[i]->side[0].user = pair->side[0].user;
-        say_of(pairs[i], 0, true);
+        relations[i] = new_relation(false);
+        relations[i]->party[0].id = relation->party[0].id;
+        say_of(relations[i], 0, true);
     }
     ck_assert_uint_eq(typing_count(typing), 16);
     ck_assert_uint_eq(told, 16);
@@ -268,8 +270,8 @@ START_TEST(one_user_types_in_a_bounded_number_of_conversations)
     ck_assert_uint_eq(told, 32);
     ck_assert_uint_eq(typing_count(typing), 0);
     for (int i = 0; i < 40; i++) {
-        ck_assert_int_eq(pairs[i]->references, 1);
-        pair_unref(pairs[i]);
+        ck_assert_int_eq(relations[i]->references, 1);
+        relation_unref(relations[i]);
     }
     teardown();
 }

@@ -227,7 +227,6 @@ core_tests = \
   tests/unit/core_message_test \
   tests/unit/core_outbox_test \
   tests/unit/core_epoch_test \
-  tests/unit/core_pair_test \
   tests/unit/core_toggle_test \
   tests/unit/presence_contact_test \
   tests/unit/core_operation_test \
@@ -270,9 +269,6 @@ tests_unit_core_epoch_test_LDADD = $(core_test_libs)
 tests_unit_core_toggle_test_SOURCES = tests/unit/core_toggle_test.c tests/unit/unit.h
 tests_unit_core_toggle_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_toggle_test_LDADD = $(core_test_libs)
-tests_unit_core_pair_test_SOURCES = tests/unit/core_pair_test.c $(fake_archive)
-tests_unit_core_pair_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_core_pair_test_LDADD = $(core_test_libs)
 tests_unit_core_operation_test_SOURCES = tests/unit/core_operation_test.c $(fake_archive)
 tests_unit_core_operation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_operation_test_LDADD = $(core_test_libs)
