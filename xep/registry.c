@@ -82,6 +82,7 @@ const struct xep_codec xep_registry[] = {
     {"0384", "0.8.3", "OMEMO Encryption", NS_OMEMO, "encrypted", 0, "said to be unreadable"},
     {"0385", "0.3.1", "Stateless Inline Media Sharing", NS_SIMS, "media-sharing", 0,
      "links, in words"},
+    {"0444", "0.2.1", "Message Reactions", NS_REACTIONS, NULL, CLIENT, ""},
     {"0447", "0.3.0", "Stateless file sharing", NS_SFS, "file-sharing", 0, "links, in words"},
 };
 

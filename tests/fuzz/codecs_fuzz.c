@@ -26,6 +26,7 @@
 #include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
+#include "xep/0444_reactions.h"
 #include "xep/error.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
@@ -128,6 +129,19 @@ static void run_text(xmpp_stanza_t *stanza, const struct message_stanza *message
         abort();
 }
 
+static void run_reactions(xmpp_stanza_t *stanza)
+{
+    g_auto(reactions) read = {0};
+    g_auto(reactions) again = {0};
+    if (!reactions_parse(stanza, &read))
+        return;
+    g_autoptr(xmpp_stanza_t) message = stanza_new("message", NULL);
+    reactions_add(message, read.id, (const char *const *)read.emoji);
+    if (!reactions_parse(message, &again) ||
+        !g_strv_equal((const char *const *)read.emoji, (const char *const *)again.emoji))
+        abort();
+}
+
 static void run_payloads(xmpp_stanza_t *stanza)
 {
     struct delay delay;
@@ -139,6 +153,7 @@ static void run_payloads(xmpp_stanza_t *stanza)
     marker_is_markable(stanza);
     delay_parse(stanza, &delay);
     hints_parse(stanza);
+    run_reactions(stanza);
     carbon_parse(stanza);
     if (chat_state_parse(stanza) != CHAT_STATE_NONE && !chat_state_name(chat_state_parse(stanza)))
         abort();

@@ -29,6 +29,7 @@
 #include "xep/0334_hints.h"
 #include "xep/0353_jingle_message.h"
 #include "xep/0359_ids.h"
+#include "xep/0444_reactions.h"
 #include "xep/error.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
@@ -259,6 +260,17 @@ static json_t *dump_marker(xmpp_stanza_t *stanza)
                      "id", id);
 }
 
+static json_t *dump_reactions(xmpp_stanza_t *stanza)
+{
+    g_auto(reactions) set = {0};
+    if (!reactions_parse(stanza, &set))
+        return NULL;
+    json_t *emoji = json_array();
+    for (size_t i = 0; set.emoji[i]; i++)
+        json_array_append_new(emoji, json_string(set.emoji[i]));
+    return json_pack("{ssso}", "id", set.id, "emoji", emoji);
+}
+
 static json_t *dump_hints(xmpp_stanza_t *stanza)
 {
     return json_pack("{si}", "hints", (int)hints_parse(stanza));
@@ -328,31 +340,19 @@ static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},
-    {"0030", dump_disco},
-    {"0054", dump_vcard},
-    {"0060", dump_pubsub},
-    {"0084", dump_avatar},
-    {"0153", dump_vcard_update},
-    {"0172", dump_nick},
-    {"0292", dump_vcard4},
-    {"0166", dump_jingle},
-    {"0215", dump_services},
-    {"0353", dump_jingle_message},
-    {"0085", dump_chat_state},
-    {"0092", dump_version},
-    {"0115", dump_caps},
-    {"0184", dump_receipt},
-    {"0202", dump_time},
-    {"0203", dump_delay},
-    {"0280", dump_carbon},
-    {"0297", dump_forward},
-    {"0333", dump_marker},
-    {"0334", dump_hints},
-    {"0359", dump_ids},
-    {"error", dump_error},
-    {"message", dump_message},
-    {"message_text", dump_message_text},
+    {"0012", dump_last},           {"0030", dump_disco},
+    {"0054", dump_vcard},          {"0060", dump_pubsub},
+    {"0084", dump_avatar},         {"0153", dump_vcard_update},
+    {"0172", dump_nick},           {"0292", dump_vcard4},
+    {"0166", dump_jingle},         {"0215", dump_services},
+    {"0353", dump_jingle_message}, {"0085", dump_chat_state},
+    {"0092", dump_version},        {"0115", dump_caps},
+    {"0184", dump_receipt},        {"0202", dump_time},
+    {"0203", dump_delay},          {"0280", dump_carbon},
+    {"0297", dump_forward},        {"0333", dump_marker},
+    {"0334", dump_hints},          {"0359", dump_ids},
+    {"0444", dump_reactions},      {"error", dump_error},
+    {"message", dump_message},     {"message_text", dump_message_text},
     {"presence", dump_presence},
 };
 
