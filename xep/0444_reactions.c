@@ -12,11 +12,19 @@
 #define AS_TEXT 0xfe0e
 #define AS_PICTURE 0xfe0f
 #define KEYCAP 0x20e3
+#define LOOKED_AT_MAX 100 /* children of one element */
 #define AS_PICTURE_UTF8 "\xef\xb8\x8f"
 
 static bool has_property(gunichar c, UProperty property)
 {
     return u_hasBinaryProperty((UChar32)c, property);
+}
+
+/* What is reserved for pictures counts, too: an emoji may be younger than the library. */
+static bool is_emoji(gunichar c)
+{
+    return has_property(c, UCHAR_EMOJI) ||
+           (has_property(c, UCHAR_EXTENDED_PICTOGRAPHIC) && u_charType((UChar32)c) == U_UNASSIGNED);
 }
 
 /* Whether the cluster TEXT is drawn as a picture: it is one by itself, or what follows makes one of
@@ -26,7 +34,7 @@ static bool is_picture(const char *text)
     gunichar first = g_utf8_get_char(text);
     const char *rest = text + g_utf8_skip[(guchar)*text];
     gunichar second = *rest ? g_utf8_get_char(rest) : 0;
-    if (!has_property(first, UCHAR_EMOJI) || second == AS_TEXT)
+    if (!is_emoji(first) || second == AS_TEXT)
         return false;
     if (has_property(first, UCHAR_REGIONAL_INDICATOR))
         return has_property(second, UCHAR_REGIONAL_INDICATOR);
@@ -64,7 +72,8 @@ static const char *skip_manner(const char *text)
     return text;
 }
 
-bool reaction_equal(const char *one, const char *other)
+/* Whether two of them are the same, drawn in another manner or not (U+FE0F). */
+static bool reaction_equal(const char *one, const char *other)
 {
     for (;;) {
         one = skip_manner(one);
@@ -91,9 +100,10 @@ bool reactions_parse(xmpp_stanza_t *message, struct reactions *ret)
     if (!element)
         return false;
     *ret = (struct reactions){.id = stanza_attr(element, "id")};
-    size_t count = 0;
-    for (xmpp_stanza_t *child = stanza_first(element); child && count < REACTIONS_MAX;
-         child = stanza_next(child)) {
+    size_t count = 0, looked_at = 0;
+    for (xmpp_stanza_t *child = stanza_first(element);
+         child && count < REACTIONS_MAX && looked_at < LOOKED_AT_MAX;
+         child = stanza_next(child), looked_at++) {
         if (!stanza_is(child, "reaction", NS_REACTIONS))
             continue;
         g_autofree char *stripped = g_strstrip(g_strdup(stanza_text(child)));

@@ -27,6 +27,3 @@ void reactions_add(xmpp_stanza_t *message, const char *id, const char *const *em
 /* TEXT in NFC if it is one emoji: one grapheme cluster (UAX #29) that is drawn as a picture; else
  * NULL. */
 char *reaction_clean(const char *text);
-
-/* Whether two of them are the same, drawn in another manner or not (U+FE0F). */
-bool reaction_equal(const char *one, const char *other);

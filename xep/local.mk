@@ -47,9 +47,9 @@ libxep_a_SOURCES = \
   xep/0424_tombstone.c xep/0424_tombstone.h \
   xep/0425_moderation.c xep/0425_moderation.h \
   xep/0428_fallback.c xep/0428_fallback.h \
+  xep/0444_reactions.c xep/0444_reactions.h \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \
-  xep/0444_reactions.c xep/0444_reactions.h \
   xep/error.c xep/error.h \
   xep/jid.c xep/jid.h \
   xep/jingle/candidate.c xep/jingle/candidate.h \

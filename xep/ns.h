@@ -91,7 +91,7 @@
 #define NS_MODERATE_OLD "urn:xmpp:message-moderate:0"
 #define NS_FALLBACK "urn:xmpp:fallback:0"                 /* 0428 */
 #define NS_FILE "urn:xmpp:file:metadata:0"                /* 0446 */
-#define NS_REACTIONS "urn:xmpp:reactions:0"                  /* 0444 */
+#define NS_REACTIONS "urn:xmpp:reactions:0"               /* 0444 */
 #define NS_SFS "urn:xmpp:sfs:0"                           /* 0447 */
 #define NS_URL_DATA "http://jabber.org/protocol/url-data" /* 0103 */
 #define NS_STICKERS "urn:xmpp:stickers:0"                 /* 0449 */
