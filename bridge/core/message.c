@@ -279,6 +279,12 @@ static void make_dedupe(const char *kind, const char *const *texts, struct uuid 
     memcpy(ret_digest->bytes, digest, sizeof ret_digest->bytes);
 }
 
+void message_origin_dedupe(const char *from, const char *to, const char *origin_id,
+                           struct uuid *ret_digest)
+{
+    make_dedupe("origin", (const char *[]){from, to, origin_id, NULL}, ret_digest);
+}
+
 void message_send(struct request *request, const struct message_draft *draft)
 {
     struct sending *sending = g_new0(struct sending, 1);
@@ -376,9 +382,7 @@ static void arrival_dedupe(struct message_write *m, const struct message_arrival
 {
     gint64 period = clock_wall() / REPETITION_PERIOD;
     if (arrival->origin_id && strlen(arrival->origin_id) >= UNIQUE_ID_MIN) {
-        make_dedupe("origin",
-                    (const char *[]){arrival->from, arrival->to, arrival->origin_id, NULL},
-                    &m->dedupe);
+        message_origin_dedupe(arrival->from, arrival->to, arrival->origin_id, &m->dedupe);
     } else if (arrival->foreign_id && strlen(arrival->foreign_id) >= UNIQUE_ID_MIN) {
         make_id_dedupe(arrival, period, &m->dedupe);
         make_id_dedupe(arrival, period - 1, &m->earlier);

@@ -54,3 +54,8 @@ struct message_arrival {
  * when it could not be stored. */
 void message_arrived(struct core *core, const struct message_arrival *arrival,
                      void (*done)(enum error_code error, void *data), void *data);
+
+/* By which a message that came from FROM to TO (bare JIDs) with that origin-id is found again:
+ * messages.dedupe of its sender. */
+void message_origin_dedupe(const char *from, const char *to, const char *origin_id,
+                           struct uuid *ret_digest);

@@ -20,22 +20,20 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/view/message_page.h"
+#include "bridge/xmpp/arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0184_receipts.h"
 #include "xep/0203_delay.h"
 #include "xep/0333_markers.h"
-#include "xep/0359_ids.h"
 #include "xep/error.h"
 #include "xep/jid.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
-#include "xep/stanza_text.h"
 #include "xep/visible.h"
 
 #define FOREIGN_ID_MAX 255
-#define WAITED (10 * G_USEC_PER_SEC)   /* a message that was sent that long ago says so */
-#define SENT_LATE (2 * G_USEC_PER_SEC) /* less is on the way, or a clock that is not right */
+#define WAITED (10 * G_USEC_PER_SEC) /* a message that was sent that long ago says so */
 
 /* ---- Apps ------------------------------------------------------------------------------------ */
 
@@ -195,29 +193,6 @@ static void arrival_done(enum error_code error, void *data)
         link_send(arrival->link, reply);
 }
 
-static char *archived_text(const struct core *core, xmpp_stanza_t *stanza)
-{
-    const char *const ours[] = {core->options->xmpp_domain, NULL};
-    g_autoptr(xmpp_stanza_t) copy = stanza_id_strip(stanza, ours);
-    return stanza_to_text(copy, NULL);
-}
-
-/* When a message that came late was sent (XEP-0203), as a server says that had it, or else its
- * sender; 0: just now. It is shown, and decides nothing. */
-static gint64 sent_at(const struct core *core, const struct stanza_context *context)
-{
-    const char *domain = strchr(context->from_bare, '@');
-    const char *const by[] = {domain ? domain + 1 : context->from_bare,
-                              core->options->xmpp_server_domain,
-                              core->options->xmpp_domain,
-                              context->from_bare,
-                              context->from,
-                              "",
-                              NULL};
-    gint64 stamp;
-    return delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp) ? stamp : 0;
-}
-
 /* Nobody here takes it: says so, in words if TEXT is not NULL. The same for every address, whether
  * there is such a user or not. */
 static void stanza_refuse(const struct stanza_context *context, const struct error_info *info,
@@ -257,7 +232,7 @@ static char *sender_of_invitation(const struct core *core, const struct stanza_c
 static void take_text(struct core *core, const struct stanza_context *context,
                       const struct message_stanza *message, const struct message_text *text)
 {
-    g_autofree char *archived = archived_text(core, context->stanza);
+    g_autofree char *archived = arrival_text(core->options, context->stanza);
     g_autofree char *passed_on = text->from_room ? sender_of_invitation(core, context, text) : NULL;
     bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
     bool chat =
@@ -271,7 +246,7 @@ static void take_text(struct core *core, const struct stanza_context *context,
                                       .stanza = archived,
                                       .markable = chat && marker_is_markable(context->stanza),
                                       .receipt = chat && receipt_is_requested(context->stanza),
-                                      .sent_at = sent_at(core, context)};
+                                      .sent_at = arrival_sent_at(core->options, context)};
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libxmpp.a
 libxmpp_a_SOURCES = \
+  bridge/xmpp/arrival.c bridge/xmpp/arrival.h \
   bridge/xmpp/dispatch.c bridge/xmpp/dispatch.h \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
   bridge/xmpp/labels.c bridge/xmpp/labels.h \
