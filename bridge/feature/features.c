@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only list of features. Their order means nothing to stanzas. */
+/* All features, from features.def. */
 #include "config.h"
 
 #include "bridge/core/operation.h"
@@ -7,82 +7,14 @@
 #include "bridge/job/job.h"
 #include "bridge/xmpp/dispatch.h"
 
-extern const struct feature feature_user_presence;
-extern const struct feature feature_block;
-extern const struct feature feature_avatar;
-extern const struct feature feature_call;
-extern const struct feature feature_capabilities;
-extern const struct feature feature_roster;
-extern const struct feature feature_conversation;
-extern const struct feature feature_description;
-extern const struct feature feature_disco;
-extern const struct feature feature_follow;
-extern const struct feature feature_group;
-extern const struct feature feature_ice;
-extern const struct feature feature_jingle;
-extern const struct feature feature_last;
-extern const struct feature feature_limits;
-extern const struct feature feature_message;
-extern const struct feature feature_remote_profile;
-extern const struct feature feature_pep;
-extern const struct feature feature_ping;
-extern const struct feature feature_subscription;
-extern const struct feature feature_privacy;
-extern const struct feature feature_receipt;
-extern const struct feature feature_request;
-extern const struct feature feature_retention;
-extern const struct feature feature_session;
-extern const struct feature feature_rooms;
-extern const struct feature feature_search;
-extern const struct feature feature_staff;
-extern const struct feature feature_sync;
-extern const struct feature feature_throttle;
-extern const struct feature feature_time;
-extern const struct feature feature_typing;
-extern const struct feature feature_user;
-extern const struct feature feature_user_search;
-extern const struct feature feature_vcard;
-extern const struct feature feature_version;
-extern const struct feature feature_watch;
+#define TRESTLE_FEATURE(name) extern const struct feature feature_##name;
+#include "bridge/feature/features.def"
+#undef TRESTLE_FEATURE
 
 const struct feature *const features[] = {
-    &feature_throttle,
-    &feature_capabilities,
-    &feature_session,
-    &feature_limits,
-    &feature_retention,
-    &feature_description,
-    &feature_user,
-    &feature_avatar,
-    &feature_user_search,
-    &feature_pep,
-    &feature_remote_profile,
-    &feature_conversation,
-    &feature_group,
-    &feature_typing,
-    &feature_message,
-    &feature_search,
-    &feature_watch,
-    &feature_user_presence,
-    &feature_sync,
-    &feature_staff,
-    &feature_follow,
-    &feature_subscription,
-    &feature_block,
-    &feature_privacy,
-    &feature_receipt,
-    &feature_request,
-    &feature_roster,
-    &feature_disco,
-    &feature_ping,
-    &feature_version,
-    &feature_time,
-    &feature_last,
-    &feature_vcard,
-    &feature_rooms,
-    &feature_ice,
-    &feature_call,
-    &feature_jingle,
+#define TRESTLE_FEATURE(name) &feature_##name,
+#include "bridge/feature/features.def"
+#undef TRESTLE_FEATURE
     NULL,
 };
 

@@ -9,7 +9,7 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
-  bridge/feature/features.c bridge/feature/features.h \
+  bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
   bridge/feature/group.c \
   bridge/feature/ice.c \
