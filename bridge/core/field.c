@@ -9,6 +9,7 @@
 
 #include "bridge/base/text.h"
 #include "bridge/core/field.h"
+#include "xep/0444_reactions.h"
 #include "xep/jid.h"
 #include "xep/name.h"
 #include "xep/time.h"
@@ -91,6 +92,12 @@ static bool is_address(const char *text)
     return prepared && jid_is_valid_bare(prepared);
 }
 
+static bool is_emoji(const char *text)
+{
+    g_autofree char *clean = reaction_clean(text);
+    return clean != NULL;
+}
+
 /* What is wrong with TEXT, of which the flags of FIELD say more; NULL: nothing. */
 static const char *check_shape(const struct field *field, const char *text)
 {
@@ -101,6 +108,8 @@ static const char *check_shape(const struct field *field, const char *text)
         return "must be a text that can be seen, with nothing hidden in it";
     if ((field->flags & FIELD_JID) && !is_address(text))
         return "is not a bare JID (name@domain)";
+    if ((field->flags & FIELD_EMOJI) && !is_emoji(text))
+        return "is not one emoji";
     if ((field->flags & FIELD_UNTIL) && strcmp(text, "forever") != 0 &&
         !xep_time_parse(text, &until))
         return "is not a time (RFC 3339), null or \"forever\"";
@@ -311,8 +320,10 @@ static bool check_field(const struct field *field, const struct field_source *so
     }
     *ret_value = (struct field_value){0};
     field_refuse(ret_problem, field->name, wrong);
-    /* What a path names is there or not there; how the name is malformed is nobody's business. */
-    if ((field->flags & FIELD_IN_PATH) && !source->everything_in_object) {
+    /* What a path names is there or not there; how the name is malformed is nobody's business. An
+     * emoji is no name. */
+    if ((field->flags & FIELD_IN_PATH) && !(field->flags & FIELD_EMOJI) &&
+        !source->everything_in_object) {
         ret_problem->code = ERROR_NOT_FOUND;
         ret_problem->pointer[0] = '\0';
     }

@@ -41,7 +41,8 @@ enum field_flag {
         << 9, /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
     FIELD_PROSE = 1 << 10,       /* likewise, in one line or several */
     FIELD_ALTERNATIVE = 1 << 11, /* at most one of the fields with this flag may be there */
-    FIELD_NOT_BOUND = 1 << 12    /* says how to answer, and is no parameter of the query */
+    FIELD_NOT_BOUND = 1 << 12,   /* says how to answer, and is no parameter of the query */
+    FIELD_EMOJI = 1 << 13        /* FIELD_TEXT: one emoji; in a path a value, and no name */
 };
 
 struct field {

@@ -15,6 +15,7 @@
 #include "bridge/core/request.h"
 #include "bridge/core/request_row.h"
 #include "bridge/view/rows.h"
+#include "xep/0444_reactions.h"
 #include "xep/jid.h"
 #include "xep/name.h"
 #include "xep/time.h"
@@ -43,6 +44,8 @@ static char *text_normal(const struct field *field, const char *text)
         return jid_prepare(text);
     if (field->flags & FIELD_UNTIL)
         return time_normal(text);
+    if (field->flags & FIELD_EMOJI)
+        return reaction_clean(text);
     if (field->flags & FIELD_LINE)
         return name_clean(text, max, NAME_LINE);
     if (field->flags & FIELD_PROSE)

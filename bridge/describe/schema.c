@@ -329,6 +329,8 @@ static void set_text(json_t *schema, const struct field *field)
                         json_string(field->flags & FIELD_UNTIL ? UNTIL_PATTERN : TEXT_PATTERN));
     if (field->flags & FIELD_JID)
         json_object_set_new(schema, "format", json_string("jid"));
+    if (field->flags & FIELD_EMOJI)
+        json_object_set_new(schema, "format", json_string("emoji"));
 }
 
 /* Whole numbers have 64 bits. */

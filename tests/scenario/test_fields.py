@@ -115,6 +115,10 @@ def rest_cases(operation):
             for what, value in bad_parameters(schema).items():
                 if value:
                     add(f"{name}: {what}", (404, None), path=path_with(operation, **{name: value}))
+        elif parameter["in"] == "path" and schema.get("format") == "emoji":
+            for what, value in bad_parameters(schema).items():
+                if value:
+                    add(f"{name}: {what}", (422, f"/{name}"), path=path_with(operation, **{name: value}))
         elif name == "Idempotency-Key":
             member = "/client_id" if "client_id" in operation.body["properties"] else None
             add(f"{name}: too long", (422, member), headers={name: "x" * (schema["maxLength"] + 1)})

@@ -27,6 +27,8 @@ def good(schema):
     if "object" in kinds:
         return {name: good(part) for name, part in schema.get("properties", {}).items()
                 if name in schema.get("required", ())}
+    if schema.get("format") == "emoji":
+        return "\U0001f44d"
     if schema.get("format") == "uuid":
         return str(uuid.uuid4())
     return "x" * max(schema.get("minLength", 1), 1)
@@ -47,6 +49,9 @@ def allowed_values(schema):
         return [str(uuid.uuid4()), str(uuid.uuid4()).upper()]
     if schema.get("format") == "jid":
         return [f"{uuid.uuid4().hex}@example.org", "B\u00fccher@Example.ORG"]
+    if schema.get("format") == "emoji":
+        return ["\U0001f44d", "\u2764\ufe0f", "\U0001f1e9\U0001f1ea", "5\ufe0f\u20e3",
+                "\U0001f468\U0001f3fd\u200d\U0001f469\U0001f3fb\u200d\U0001f467\u200d\U0001f466"]
     if "forever" in schema.get("pattern", ""):
         return ["forever", "2040-02-29T23:59:59Z", "2040-01-01T00:00:60.123456+13:59"]
     if "string" in kinds:
@@ -69,6 +74,8 @@ def texts(schema):
     if "string" not in kinds:
         return {}
     found = dict(ILLEGAL)
+    if schema.get("format") == "emoji":
+        found |= {"a letter": "a", "two": "\U0001f44d\U0001f44d", "a word": "+1", "half a flag": "\U0001f1e9", "space": " \U0001f44d"}
     if schema.get("minLength", 0) > 0:
         found["too short"] = "x" * (schema["minLength"] - 1)
     if "maxLength" in schema:
