@@ -37,7 +37,8 @@ SQL_MIGRATIONS = \
   sql/migration/0022_outgoing.sql \
   sql/migration/0023_views.sql \
   sql/migration/0024_calls.sql \
-  sql/migration/0026_closed.sql
+  sql/migration/0026_closed.sql \
+  sql/migration/0027_reactions.sql
 SQL_TYPES = sql/type/view.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
@@ -58,6 +59,7 @@ SQL_FUNCTIONS = \
   sql/function/presence.sql \
   sql/function/privacy.sql \
   sql/function/profile.sql \
+  sql/function/reaction.sql \
   sql/function/reap.sql \
   sql/function/relation.sql \
   sql/function/request.sql \
@@ -78,13 +80,13 @@ bridge/archive/queries.def: $(SQL_QUERIES) scripts/gen-sql
 bridge/archive/columns.def: $(SQL_QUERIES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql columns $(SQL_QUERIES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
-bridge/archive/migrations.def: $(SQL_MIGRATIONS) scripts/gen-sql
+bridge/archive/migrations.def: $(SQL_MIGRATIONS) sql/local.mk scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql migrations $(SQL_MIGRATIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/view/types.def: $(SQL_TYPES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/view && cd $(srcdir) && $(PYTHON3) scripts/gen-sql types $(SQL_TYPES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
-bridge/archive/functions.def: $(SQL_TYPES) $(SQL_FUNCTIONS) scripts/gen-sql
+bridge/archive/functions.def: $(SQL_TYPES) $(SQL_FUNCTIONS) sql/local.mk scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_TYPES) $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/tools.def: $(SQL_TOOLS) scripts/gen-sql

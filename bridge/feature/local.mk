@@ -20,6 +20,7 @@ libfeature_a_SOURCES = \
   bridge/feature/ping.c \
   bridge/feature/subscription.c \
   bridge/feature/privacy.c \
+  bridge/feature/reaction.c \
   bridge/feature/receipt.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \

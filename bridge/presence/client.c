@@ -19,6 +19,7 @@ static const struct {
 } switched[] = {
     {TOGGLE_TYPING, NS_CHAT_STATES},
     {TOGGLE_CALLS, NS_IN_CALL},
+    {TOGGLE_REACTIONS, NS_REACTIONS},
 };
 
 struct variant {

@@ -39,7 +39,8 @@ BEGIN
   RETURN head + 1;
 END $$;
 
--- The hosted users who hear of an event, at most 10000.
+-- The hosted users who hear of an event, at most 10000. One about a message (its seq is among the facts) is
+-- not for members who have cleared that.
 CREATE FUNCTION event_audience(e events) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -53,6 +54,7 @@ BEGIN
         SELECT m.user_id FROM members m
           WHERE e.audience = 'members' AND m.conversation_id = e.conversation_id
             AND m.state = 'joined'
+            AND m.cleared_seq < coalesce((e.payload::jsonb->>'seq')::bigint, m.cleared_seq + 1)
         UNION
         SELECT o.user_id FROM members m
           JOIN members o ON o.conversation_id = m.conversation_id AND o.state = 'joined'
@@ -143,6 +145,7 @@ BEGIN
     WHEN e.type = 'user.updated' THEN event_user(p_user, e)
     WHEN e.type = 'message.updated'
       THEN to_json(message_get(p_user, (e.payload::jsonb->>'message_id')::uuid))::text
+    WHEN e.type = 'message.reaction' THEN to_json(reaction_event(p_user, e))::text
     WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
     ELSE e.payload END;

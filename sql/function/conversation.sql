@@ -84,7 +84,7 @@ LANGUAGE sql STABLE AS $$
                   WHERE u.id = theirs.user_id OFFSET 0) peer ON true
   LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE WHEN m.seq > mine.cleared_seq THEN
                          -- Whatever mark reaches the newest message is the newest mark.
-                         message_facts(m, CASE m.sender_id WHEN p_user THEN p_self WHEN theirs.user_id THEN peer.facts END,
+                         message_facts(m, p_user, CASE m.sender_id WHEN p_user THEN p_self WHEN theirs.user_id THEN peer.facts END,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
                                 WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'delivered')
@@ -232,7 +232,7 @@ LANGUAGE sql STABLE AS $$
                          WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq,
                          -- Whatever mark reaches the newest message is the newest mark.
-                         message_facts(m, CASE m.sender_id WHEN p_user THEN (SELECT facts FROM own)
+                         message_facts(m, p_user, CASE m.sender_id WHEN p_user THEN (SELECT facts FROM own)
                                                            WHEN theirs.user_id THEN peer.facts END,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END

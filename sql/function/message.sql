@@ -270,12 +270,14 @@ BEGIN
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
--- What is known of a message. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
-CREATE FUNCTION message_facts(m messages, p_sender user_view, p_delivered timestamptz, p_read timestamptz)
+-- What is known of a message, for p_viewer. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
+CREATE FUNCTION message_facts(m messages, p_viewer uuid, p_sender user_view, p_delivered timestamptz,
+                              p_read timestamptz)
 RETURNS message_view
 LANGUAGE sql STABLE AS $$
   SELECT ROW(m.id, m.client_id, m.conversation_id, m.seq, p_sender, m.sender_id, m.body, m.kind, m.metadata,
-             m.sent_at, m.failed_condition IS NOT NULL, p_delivered, p_read, m.created_at)::message_view
+             m.sent_at, m.failed_condition IS NOT NULL, p_delivered, p_read, m.created_at,
+             CASE WHEN m.reactions IS NOT NULL THEN reaction_shown(p_viewer, m.id, m.reactions) END)::message_view
 $$;
 
 -- A message as p_viewer sees it, with its sender and the recipient's marks looked up. OFFSET 0 makes a column
@@ -284,7 +286,7 @@ CREATE FUNCTION message_seen(p_viewer uuid, m messages, c conversations) RETURNS
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT message_facts(m, CASE WHEN m.sender_id IS NOT NULL THEN user_facts(s.u, s.closed) END,
+    SELECT message_facts(m, p_viewer, CASE WHEN m.sender_id IS NOT NULL THEN user_facts(s.u, s.closed) END,
                          s.delivered_at, s.read_at)
       FROM (SELECT u, -- Who blocks the other has guarded the conversation, if it is a direct one.
                    CASE WHEN c.guarded OR c.kind <> 'direct'
@@ -353,7 +355,7 @@ BEGIN
     END IF;
   END IF;
   RETURN QUERY
-    SELECT 1, NULL::user_view, message_facts(m, NULL, NULL, NULL), NULL::bigint, NULL::uuid, NULL::timestamptz
+    SELECT 1, NULL::user_view, message_facts(m, p_user, NULL, NULL, NULL), NULL::bigint, NULL::uuid, NULL::timestamptz
       FROM messages m
       WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
   RETURN QUERY

@@ -69,7 +69,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Entries whose message, or what was said at their time, is gone. Looks at p_limit of them, with positions
+-- Entries whose message, or what was said at their time, is gone, and reactions to such messages. Looks at p_limit of them, with positions
 -- after the payload's; at the end it begins again.
 CREATE FUNCTION reap_entries(p_payload jsonb, p_limit int, OUT removed bigint, OUT more boolean,
                              OUT payload jsonb)
@@ -80,6 +80,9 @@ BEGIN
   page := ARRAY(SELECT e.position FROM entries e
                   WHERE e.position > coalesce((p_payload->>'after')::bigint, 0)
                   ORDER BY e.position LIMIT p_limit);
+  DELETE FROM reactions r USING entries e
+    WHERE e.position = ANY (page) AND e.kind = 'reaction' AND r.message_id = e.target
+      AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target);
   DELETE FROM entries e WHERE e.position = ANY (page)
     AND (EXISTS (SELECT FROM conversations c WHERE c.id = e.conversation_id AND c.base_seq > e.seq)
          OR (e.target IS NOT NULL AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target)));

@@ -11,7 +11,11 @@ CREATE TYPE user_view AS (
 CREATE TYPE message_view AS (
   id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
   body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean,
-  delivered_at timestamptz, read_at timestamptz, created_at timestamptz);
+  delivered_at timestamptz, read_at timestamptz, created_at timestamptz, reactions jsonb);
+
+-- reactions, here and in a message: see sql/function/reaction.sql; NULL: none.
+CREATE TYPE reaction_view AS (
+  message_id uuid, conversation_id uuid, user_id uuid, emoji text, added boolean, reactions jsonb);
 
 CREATE TYPE mark_view AS (
   conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz);

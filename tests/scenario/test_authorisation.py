@@ -4,12 +4,13 @@ expected outcomes from the table here; one that is not in it fails. A foreign th
 the same bytes."""
 import re
 import uuid
+from urllib.parse import quote
 
 import pytest
 
 from harness.bad import bad_parameters
 from harness.described import commands, operations
-from harness.matrix import CALLERS, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
+from harness.matrix import CALLERS, PLAIN, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
 from harness.pictures import png
 from harness.rest import Api
 
@@ -59,6 +60,10 @@ ROWS = {
     "DELETE /api/messages/conversations/{conversation_id}": members(),
     "POST /api/messages": signed_in(lambda world, thing: {"receiver_id": world.other.me()["id"], "content": "Hello"}),
     "GET /api/messages/{message_id}": members(deleted="not_found", anonymous_deleted="unauthenticated"),
+    "PUT /api/messages/{message_id}/reactions/{emoji}": members(
+        deleted="not_found", anonymous_deleted="unauthenticated", blocked="refused"),
+    "DELETE /api/messages/{message_id}/reactions/{emoji}": members(
+        deleted="not_found", anonymous_deleted="unauthenticated", blocked="refused"),
     "POST /api/conversations/{conversation_id}/accept": members(),
     "POST /api/conversations/{conversation_id}/decline": members(  # it is no request
         own="conflict", deleted="conflict", anonymous="unauthenticated", anonymous_deleted="unauthenticated"),
@@ -110,13 +115,19 @@ def names_of(operation):
 
 def ids_for(world, names, thing):
     """Parameter → id: the last one named in the path is of kind `thing`, the ones before are the caller's own."""
+    plain = {name: PLAIN[name] for name in names if name in PLAIN}
+    names = [name for name in names if name not in PLAIN]
     kinds = ["own"] * (len(names) - 1) + [thing] if names and thing == "random" else [thing] * len(names)
     ids = {name: world.id(name, kind) for name, kind in zip(names, kinds)}
-    return None if None in ids.values() else ids
+    return None if None in ids.values() else ids | plain
+
+
+def escaped(name, value):
+    return quote(value) if name in PLAIN and value == PLAIN[name] else str(value)
 
 
 def ask(user, operation, ids=None, body=None, **query):
-    path = re.sub(r"\{(\w+)\}", lambda name: str((ids or {}).get(name[1], "x")), operation.path)
+    path = re.sub(r"\{(\w+)\}", lambda name: escaped(name[1], (ids or {}).get(name[1], "x")), operation.path)
     if operation.method in ("GET", "DELETE"):  # what a row gives as body is the query then
         return user.request(operation.method, path, **{**(body or {}), **query})
     if isinstance(body, bytes):
@@ -200,9 +211,10 @@ def test_malformed_ids_are_like_unknown_ones(app, stack, name):
     if row.outcome("stranger", "random") != "not_found":
         pytest.skip("a random id is no secret here")
     world = World(app, stack, "stranger")
-    names = names_of(operation)
+    names = [name for name in names_of(operation) if name not in PLAIN]
+    plain = {name: PLAIN[name] for name in names_of(operation) if name in PLAIN}
     schema = next(p["schema"] for p in operation.parameters if p["in"] == "path" and p["name"] == names[-1])
-    first = {n: world.id(n, "own") for n in names[:-1]}
+    first = {n: world.id(n, "own") for n in names[:-1]} | plain
     wanted = same(ask(world.caller, operation, {**first, names[-1]: uuid.uuid4()}, row.body(world, "random")))
     assert wanted[0] == 404
     for id in (*(v for v in bad_parameters(schema).values() if v.isascii() and v.isalnum()), *ODD_IDS):
@@ -241,7 +253,9 @@ def test_foreign_and_random_ids_in_fields_get_the_same_bytes(app, stack, name, f
 @pytest.mark.parametrize("command", [c for c in commands() if c not in SOCKET_ITSELF])
 def test_socket_commands(app, stack, command, caller):
     row = row_of_command(command)
-    names = [n for n in ("conversation_id", "user_id") if n in commands()[command][0]["properties"]]
+    schema = commands()[command][0]
+    names = [n for n in ("conversation_id", "user_id") if n in schema["properties"]]
+    names += [n for n in ("message_id", *PLAIN) if n in schema.get("required", ())]
     world = World(app, stack, caller)
     got, skipped, problems = {}, [], {}
     world.id("conversation_id", "foreign")

@@ -268,7 +268,7 @@ class Database:
 
 
 # What is the same in every Message object.
-FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "reactions": [], "mentions": [],
+FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "mentions": [],
          "is_edited": False, "edited_at": None, "deleted_at": None, "expires_at": None}
 
 
@@ -283,7 +283,7 @@ def message_object(facts):
         return None
     delivered, read = (None, None) if facts["failed"] else (shown_time(facts[key]) for key in ("delivered_at", "read_at"))
     return {**FIXED, **{key: facts[key] for key in ("id", "client_id", "conversation_id", "seq", "sender_id")},
-            "sender": user_object(facts["sender"]), "content": facts["body"], "message_type": facts["kind"],
+            "reactions": facts["reactions"] or [], "sender": user_object(facts["sender"]), "content": facts["body"], "message_type": facts["kind"],
             "metadata": {"sent_at": shown_time(facts["sent_at"])} if facts["sent_at"] else facts["metadata"],
             "status": "failed" if facts["failed"] else "read" if read else "delivered" if delivered else "sent",
             "delivered_at": delivered or read, "read_at": read, "created_at": shown_time(facts["created_at"])}
