@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls between app users whose pages have camera and microphone: what is heard and seen is counted at both ends."""
+"""Calls between app users whose pages have camera and microphone: what is heard and seen is counted at both
+ends. There are two bridges; callers and callees are at different ones."""
 import contextlib
 
 import pytest
 
+from harness.cluster import wait_whole
 from harness.firefox import Firefox
 from harness.media import MediaWorld
 from harness.phone import PagePhone
@@ -12,7 +14,7 @@ from harness.rest import App
 
 @pytest.fixture(scope="module")
 def world(request):
-    with MediaWorld(request.config.getoption("--server")) as world:
+    with MediaWorld(request.config.getoption("--server"), instances=2) as world:
         yield world
 
 
@@ -20,7 +22,7 @@ class Pair:
     """Two users who know each other, signed in in two pages."""
 
     def __init__(self, world, pages, names):
-        users = [App(world.stack, name) for name in names]
+        users = [App(world.stack, name, instance=n) for n, name in enumerate(names)]
         self.talk = users[0].conversation_with(participant_id=users[1].me()["id"])
         for user in users:  # both have written: they are no strangers
             user.send(self.talk, "hello")
@@ -72,6 +74,19 @@ def test_declined(both):
     assert both.bella.until("ringing") == call["id"]
     both.bella.do("decline")
     assert both.alice.until("declined")["reason"] == "declined"
+
+
+def test_media_outlives_a_bridge(world, both):
+    call = both.connect(video=False)
+    for phone in (both.alice, both.bella):
+        phone.flows()
+    world.stack.kill("bridge.0")
+    for phone in (both.alice, both.bella):
+        phone.flows()
+    world.stack.restart("bridge.0")
+    both.bella.do("end")
+    wait_whole(world.stack)
+    assert both.alice.user.call(200, "GET", f"/api/calls/{call['id']}")["status"] == "ended"
 
 
 def test_firefox_calls_and_is_called(world, both):

@@ -95,12 +95,12 @@ class Peer {
   // Until so much of each kind has arrived since now.
   async flows(wanted) {
     const before = await this.arrived();
-    for (;;) {
+    for (let patience = 15000; ; patience -= 50) {
       const now = await this.arrived();
       if (Object.entries(wanted).every(([kind, count]) => now[kind] - before[kind] >= count))
         return now;
-      if (now.state === "failed" || now.state === "closed")
-        throw new Error(`the connection is ${now.state}`);
+      if (patience <= 0 || now.state === "failed" || now.state === "closed")
+        throw new Error(`it does not flow: ${JSON.stringify([before, now])}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

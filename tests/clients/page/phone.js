@@ -24,6 +24,8 @@ class Phone {
   }
 
   async take({ type, payload }) {
+    if (type === "error")
+      throw new Error(`refused: ${JSON.stringify(payload)}`);
     if (type === "call.ringing" && payload.call.direction === "incoming") {
       this.ringing = payload.call;
       this.told.push(["ringing", payload.call_id]);
@@ -116,6 +118,18 @@ class Phone {
           throw new Error(detail);
         return detail;
       }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  // Until the connection is there, and then so much of each kind has arrived.
+  async flows(wanted) {
+    for (let patience = 15000; ; patience -= 20) {
+      const { connectionState, iceConnectionState, signalingState } = this.peer ? this.peer.connection : {};
+      if (connectionState === "connected")
+        return this.peer.flows(wanted);
+      if (patience <= 0 || this.told.some(([name]) => name === "error" || name === "ended"))
+        throw new Error(`not connected: ${JSON.stringify([connectionState, iceConnectionState, signalingState, this.told])}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
