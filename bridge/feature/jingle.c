@@ -27,7 +27,9 @@
 #include "xep/jingle/negotiate.h"
 #include "xep/ns.h"
 
-#define RING_SECONDS 60 /* of a call from XMPP: clients there give up earlier, or never */
+#define COMING_MAX 1024        /* sessions that are being stored */
+#define COMING_ACTIONS_MAX 128 /* that wait for one of them */
+#define RING_SECONDS 60        /* of a call from XMPP: clients there give up earlier, or never */
 
 /* ---- Being called ---------------------------------------------------------------------------- */
 
@@ -40,8 +42,12 @@ struct arrival {
     bool jmi;
 };
 
+static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
+
 static void arrival_free(struct arrival *arrival)
 {
+    if (!arrival->jmi)
+        coming_end(arrival->core, arrival->to_bare, arrival->from_bare, arrival->sid);
     g_free(arrival->from);
     g_free(arrival->from_bare);
     g_free(arrival->to_bare);
@@ -567,8 +573,8 @@ static bool action_admit(const struct call *call, const struct action *action)
     return false;
 }
 
-/* Rung without a message: the offer waits until the call is accepted. */
-static void initiate_arrive(const struct action *action)
+/* Rung without a message: the offer waits until the call is accepted. False: it is refused. */
+static bool initiate_arrive(const struct action *action)
 {
     enum media_fault fault = MEDIA_OK;
     g_autoptr(media_description) offer = content_read(jingle_element(action->iq), true, &fault);
@@ -582,7 +588,7 @@ static void initiate_arrive(const struct action *action)
         terminate.reason = jingle_reason_find(media_fault_reason(fault));
         jingle_add(iq, &terminate);
         stanza_out(action->core, iq);
-        return;
+        return false;
     }
     media_filter_candidates(offer, is_relayed(action->core));
     struct call shown = {.session = json_object()};
@@ -603,22 +609,81 @@ static void initiate_arrive(const struct action *action)
     for (guint i = 0; i < offer->contents->len; i++)
         video |= g_strcmp0(((struct media_content *)offer->contents->pdata[i])->kind, "video") == 0;
     arrival_submit(arrival, video, NULL);
+    return true;
 }
 
 static void action_run(struct call *call, enum error_code error, void *data)
 {
     struct action *action = data;
+    bool begins = action->jingle.action == JINGLE_SESSION_INITIATE;
+    bool stored = false; /* when that has happened, what waits for it goes on */
     if (call) {
         if (action_admit(call, action))
             takers[action->jingle.action].take(call, action);
-    } else if (error == ERROR_NOT_FOUND && action->jingle.action == JINGLE_SESSION_INITIATE) {
-        initiate_arrive(action);
+    } else if (error == ERROR_NOT_FOUND && begins) {
+        stored = initiate_arrive(action);
     } else if (error == ERROR_NOT_FOUND) {
         action_answer(action, jingle_build_error(action->iq, JINGLE_UNKNOWN_SESSION));
     } else {
         action_answer(action, stanza_reply_error(action->iq, "wait", "resource-constraint", NULL));
     }
+    if (begins && !stored)
+        coming_end(action->core, action->to_bare, action->from_bare, action->jingle.sid);
     action_free(action);
+}
+
+static void action_find(struct action *action)
+{
+    struct call_name name = {
+        .local = action->to_bare, .peer = action->from_bare, .sid = action->jingle.sid};
+    call_find(action->core, &name, action_run, action);
+}
+
+/* ---- Sessions that are being stored ---------------------------------------------------------- */
+
+/* Key → GQueue of struct action *: what has come since the session-initiate, whose call is not to
+ * be found yet. */
+static GHashTable *coming;
+
+static char *coming_key(const char *local, const char *peer, const char *sid)
+{
+    return g_strjoin("\n", local, peer, sid, NULL);
+}
+
+static void queue_free(gpointer data)
+{
+    g_queue_free_full(data, (GDestroyNotify)action_free);
+}
+
+static void coming_end(struct core *core, const char *local, const char *peer, const char *sid)
+{
+    g_autofree char *key = coming_key(local, peer, sid);
+    gpointer own = NULL, queue = NULL;
+    if (!coming || !g_hash_table_steal_extended(coming, key, &own, &queue))
+        return;
+    g_free(own);
+    for (struct action *action; (action = g_queue_pop_head(queue));) {
+        if (core->archive && archive_is_up(core->archive))
+            action_find(action);
+        else
+            action_free(action); /* nobody is answered any more */
+    }
+    g_queue_free(queue);
+}
+
+/* Whether ACTION waits; a session-initiate begins that for those that follow. */
+static bool action_waits(struct action *action)
+{
+    g_autofree char *key = coming_key(action->to_bare, action->from_bare, action->jingle.sid);
+    GQueue *queue = g_hash_table_lookup(coming, key);
+    if (queue && queue->length < COMING_ACTIONS_MAX) {
+        g_queue_push_tail(queue, action);
+        return true;
+    }
+    if (!queue && action->jingle.action == JINGLE_SESSION_INITIATE &&
+        g_hash_table_size(coming) < COMING_MAX)
+        g_hash_table_insert(coming, g_steal_pointer(&key), g_queue_new());
+    return false;
 }
 
 static bool on_action(const struct stanza_context *context)
@@ -635,9 +700,8 @@ static bool on_action(const struct stanza_context *context)
         action_free(action);
         return true;
     }
-    struct call_name name = {
-        .local = action->to_bare, .peer = action->from_bare, .sid = action->jingle.sid};
-    call_find(action->core, &name, action_run, action);
+    if (!action_waits(action))
+        action_find(action);
     return true;
 }
 
@@ -646,12 +710,14 @@ static bool on_action(const struct stanza_context *context)
 static void calls_speak(struct core *core)
 {
     (void)core;
+    coming = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, queue_free);
     jingle_start();
 }
 
 static void calls_hush(struct core *core)
 {
     (void)core;
+    g_clear_pointer(&coming, g_hash_table_unref);
     jingle_stop();
 }
 
