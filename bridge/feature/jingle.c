@@ -186,7 +186,8 @@ static void peer_deed_run(struct call *call, enum error_code error, void *data)
         struct call_actor actor = jingle_actor(call, deed->from);
         struct call_deed done = {
             .event = deed->event, .reason = deed->reason, .actor = &actor, .state = deed->state};
-        if (deed->event == CALL_ACCEPT && call->machine.state == CALL_RINGING)
+        if (deed->event == CALL_ACCEPT && call->machine.state == CALL_RINGING &&
+            jingle_is_initiator(call))
             jingle_set_text(call, "full", deed->from);
         call_act(call, &done, NULL, NULL);
     }
