@@ -21,4 +21,5 @@ libbase_a_SOURCES = \
   bridge/base/service.c bridge/base/service.h \
   bridge/base/tally.c bridge/base/tally.h \
   bridge/base/text.c bridge/base/text.h \
-  bridge/base/wheel.c bridge/base/wheel.h
+  bridge/base/wheel.c bridge/base/wheel.h \
+  bridge/base/words.h

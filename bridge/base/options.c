@@ -18,6 +18,7 @@
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
 #include "bridge/base/text.h"
+#include "bridge/base/words.h"
 
 #define CONFIG_MAX (1024 * 1024)
 #define SECRET_MAX (64 * 1024)

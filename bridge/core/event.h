@@ -9,6 +9,7 @@
 #include "bridge/base/buffer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/id.h"
+#include "bridge/base/words.h"
 
 struct account;
 struct core;
@@ -43,7 +44,13 @@ const char *event_type_name(enum event_type type);
 /* The type called NAME, or EVENT_TYPE_MAX; NAME may be NULL. */
 enum event_type event_type_from_name(const char *name);
 
-enum event_dialect { DIALECT_NATIVE, DIALECT_S0, DIALECT_S1, DIALECT_MAX };
+/* The rows of DIALECTS. */
+enum event_dialect {
+#define INDEX_OF(symbol, name, subprotocol) DIALECT_##symbol,
+    DIALECTS(INDEX_OF, INDEX_OF)
+#undef INDEX_OF
+        DIALECT_MAX
+};
 
 /* Whom an event is about, for dialects that name it otherwise than the payload does. */
 struct event_parties {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/error.h"
+#include "bridge/base/words.h"
 #include "bridge/core/event.h"
 #include "bridge/describe/schema.h"
 

@@ -14,17 +14,27 @@
 #define ENVELOPE_USUAL 160 /* what the native dialect adds */
 
 static const struct dialect *const dialects[DIALECT_MAX] = {
-    [DIALECT_NATIVE] = &dialect_native,
-    [DIALECT_S0] = &dialect_s0,
-    [DIALECT_S1] = &dialect_s1,
+#define DIALECT_OF(symbol, name, subprotocol) [DIALECT_##symbol] = &dialect_##name,
+    DIALECTS(DIALECT_OF, DIALECT_OF)
+#undef DIALECT_OF
 };
 
-const char *const dialect_subprotocols[] = {"trestle.v1", "trestle.s0", "trestle.s1", NULL};
+const char *const dialect_names[] = {
+#define NAME_OF(symbol, name, subprotocol) #name,
+    DIALECTS(NAME_OF, NAME_OF)
+#undef NAME_OF
+        NULL};
+
+const char *const dialect_subprotocols[] = {
+#define SUBPROTOCOL_OF(symbol, name, subprotocol) subprotocol,
+    DIALECTS(SUBPROTOCOL_OF, SUBPROTOCOL_OF)
+#undef SUBPROTOCOL_OF
+        NULL};
 
 const struct dialect *dialect_find(const char *name)
 {
     for (size_t i = 0; name && i < DIALECT_MAX; i++) {
-        if (strcmp(name, dialects[i]->name) == 0 || strcmp(name, dialects[i]->subprotocol) == 0)
+        if (strcmp(name, dialect_names[i]) == 0 || strcmp(name, dialect_subprotocols[i]) == 0)
             return dialects[i];
     }
     return NULL;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "bridge/base/buffer.h"
+#include "bridge/base/words.h"
 #include "bridge/core/event.h"
 
 /* A frame that is no event: hello, ack, error, pong, resumed, resync. */
@@ -22,22 +23,24 @@ struct dialect_frame {
 
 struct dialect {
     enum event_dialect index; /* in event->frames */
-    const char *name;         /* of ?dialect= */
-    const char *subprotocol;  /* of Sec-WebSocket-Protocol */
     const char *greeting;     /* the type of the frame that hello becomes */
     /* Appends the JSON text. False: this dialect does not show such events. CURSOR is NULL for
      * events that are not in the log. */
     bool (*write_event)(struct buffer *out, const struct event *event, const char *cursor);
     void (*write_frame)(struct buffer *out, const struct dialect_frame *frame);
+    bool brief;   /* answers its clients' messages with BriefMessage */
     bool repeats; /* its clients forget that somebody types unless they hear it every two seconds */
     /* The type of the frame that an event becomes; NULL if there is none. */
     const char *(*event_name)(enum event_type type);
 };
 
-extern const struct dialect dialect_native, dialect_s0, dialect_s1;
+#define DECLARE(symbol, name, subprotocol) extern const struct dialect dialect_##name;
+DIALECTS(DECLARE, DECLARE)
+#undef DECLARE
 
-/* The subprotocols in order of preference, NULL-terminated: for the opening handshake. */
-extern const char *const dialect_subprotocols[];
+/* The names, and the subprotocols for the opening handshake, in order of preference; NULL ends
+ * both. */
+extern const char *const dialect_names[], *const dialect_subprotocols[];
 
 /* The dialect that has NAME as name or subprotocol; NULL if NAME is NULL or unknown. */
 const struct dialect *dialect_find(const char *name);

@@ -45,8 +45,6 @@ void dialect_write_native_frame(struct buffer *out, const struct dialect_frame *
 
 const struct dialect dialect_native = {
     .index = DIALECT_NATIVE,
-    .name = "native",
-    .subprotocol = "trestle.v1",
     .greeting = "hello",
     .write_event = write_event,
     .event_name = event_type_name,

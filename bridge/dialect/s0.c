@@ -139,8 +139,6 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
 
 const struct dialect dialect_s0 = {
     .index = DIALECT_S0,
-    .name = "s0",
-    .subprotocol = "trestle.s0",
     .greeting = "hello",
     .write_event = write_event,
     .event_name = type_name,

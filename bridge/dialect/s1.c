@@ -187,8 +187,7 @@ static void write_frame(struct buffer *out, const struct dialect_frame *given)
 
 const struct dialect dialect_s1 = {
     .index = DIALECT_S1,
-    .name = "s1",
-    .subprotocol = "trestle.s1",
+    .brief = true,
     .repeats = true,
     .greeting = "system",
     .write_event = write_event,

@@ -334,7 +334,6 @@ static gboolean on_second(gpointer data)
 /* The route --------------------------------------------------------------------------------------
  */
 
-static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
     {.name = "cursor",
      .type = FIELD_TEXT,

@@ -19,6 +19,7 @@
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/dialect/dialect.h"
 #include "bridge/view/message_page.h"
 #include "bridge/xmpp/arrival.h"
 #include "bridge/xmpp/dispatch.h"
@@ -77,8 +78,6 @@ static void message_post(struct request *request)
     message_send(request, &draft);
 }
 
-static const char *const dialects[] = {"native", "s0", "s1", NULL};
-
 static const struct field direct_fields[] = {
     {.name = "receiver_id",
      .type = FIELD_USER,
@@ -97,7 +96,7 @@ static const struct field direct_fields[] = {
      .minimum = 1,
      .maximum = 128},
     {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
-    {.name = "dialect", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = dialects},
+    {.name = "dialect", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = dialect_names},
     {0},
 };
 
@@ -120,8 +119,8 @@ static void direct_opened(const struct change_result *result, void *data)
         change_reply(request, 200, result);
         return;
     }
-    bool brief = !request_text(request, receiver_field(request)) ||
-                 g_strcmp0(request_text(request, "dialect"), "s1") == 0;
+    const struct dialect *dialect = dialect_find(request_text(request, "dialect"));
+    bool brief = !request_text(request, receiver_field(request)) || (dialect && dialect->brief);
     struct message_draft draft = {.conversation = &conversation,
                                   .content = request_text(request, "content"),
                                   .client_id = request_text(request, "client_id"),

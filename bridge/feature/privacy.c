@@ -4,12 +4,13 @@
 #include "config.h"
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/words.h"
 #include "bridge/core/feature.h"
 
 static const struct field no_fields[] = {{0}};
 
-static const char *const tiers[] = {"everyone", "contacts", "nobody", NULL};
-static const char *const profile_tiers[] = {"everyone", "contacts", NULL};
+static const char *const tiers[] = WORDS_ARRAY(PRIVACY_TIERS);
+static const char *const profile_tiers[] = WORDS_ARRAY(PRIVACY_PROFILE_TIERS);
 
 static const struct field change_fields[] = {
     {.name = "messages", .type = FIELD_CHOICE, .choices = tiers},

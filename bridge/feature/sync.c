@@ -37,7 +37,6 @@ struct poll {
 static GQueue polls = G_QUEUE_INIT;
 static bool draining;
 
-static const char *const dialect_names[] = {"native", "s0", "s1", NULL};
 static const struct field fields[] = {
     {.name = "since", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 128},
     {.name = "limit",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/words.h"
 #include "bridge/view/conversation.h"
 #include "bridge/view/message.h"
 #include "bridge/view/view.h"

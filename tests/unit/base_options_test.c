@@ -11,6 +11,7 @@
 #include "bridge/base/options.h"
 #include "bridge/base/options_print.h"
 #include "bridge/base/service.h"
+#include "bridge/base/words.h"
 #include "tests/unit/unit.h"
 
 #define XMPP "[xmpp]\ndomain = app.example.org\nserver_domain = example.org\nsecret = s3cret\n"

@@ -10,8 +10,6 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/ws_world.h"
 
-static const char *const dialect_names[] = {"native", "s0", "s1"};
-
 static struct event *make_event(enum event_type type, gint64 position, const char *payload)
 {
     g_auto(buffer) text = BUFFER_INIT(1 << 20);
@@ -133,7 +131,7 @@ START_TEST(every_event_in_every_dialect_is_json)
     };
     for (enum event_type type = 0; type < EVENT_TYPE_MAX; type++) {
         for (size_t i = 0; i < G_N_ELEMENTS(payloads); i++) {
-            for (size_t d = 0; d < G_N_ELEMENTS(dialect_names); d++) {
+            for (size_t d = 0; d < DIALECT_MAX; d++) {
                 struct event *event = make_event(type, 3, payloads[i]);
                 json_t *json = render(dialect_names[d], event);
                 ck_assert(!json || json_is_string(json_object_get(json, "type")));
@@ -153,7 +151,7 @@ START_TEST(long_content_fits)
     for (size_t i = 0; i < 120000; i += 2)
         memcpy(tabs + i, "\\t", 2);
     g_autofree char *payload = g_strdup_printf("{\"content\":\"%s\"}", tabs);
-    for (size_t d = 0; d < G_N_ELEMENTS(dialect_names); d++) {
+    for (size_t d = 0; d < DIALECT_MAX; d++) {
         struct event *event = make_event(EVENT_MESSAGE_NEW, 3, payload);
         json_t *json = render(dialect_names[d], event);
         ck_assert_ptr_nonnull(json);
