@@ -155,7 +155,7 @@ struct message_write {
     struct uuid dedupe;       /* what makes a repetition recognisable, per sender; never nil */
     char *body;
     char *client_id; /* WRITE_MESSAGE; may be NULL */
-    bool limited;    /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_LIMITED */
+    bool limited;    /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_STRANGERS */
     /* WRITE_RECEIVE */
     char *from; /* bare JIDs, and the sender's full one */
     char *to;

@@ -7,7 +7,7 @@
 enum error_code outcome_error(enum write_outcome outcome)
 {
     switch (outcome) {
-#define TRESTLE_OUTCOME(symbol, number, error)                                                     \
+#define TRESTLE_OUTCOME(symbol, number, error, limit)                                              \
     case OUTCOME_##symbol:                                                                         \
         return error;
 #include "bridge/archive/outcome.def"

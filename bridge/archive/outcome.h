@@ -5,7 +5,7 @@
 #include "bridge/base/error.h"
 
 enum write_outcome {
-#define TRESTLE_OUTCOME(symbol, number, error) OUTCOME_##symbol = number,
+#define TRESTLE_OUTCOME(symbol, number, error, limit) OUTCOME_##symbol = number,
 #include "bridge/archive/outcome.def"
 #undef TRESTLE_OUTCOME
 };

@@ -13,6 +13,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/core/part.h"
 #include "bridge/core/relation.h"
+#include "bridge/core/refusal.h"
 #include "bridge/core/request.h"
 #include "bridge/view/json.h"
 
@@ -159,23 +160,21 @@ json_t *change_once(const struct request *request)
     return json_pack("{s:s, s:s}", "key", request->once_key, "fingerprint", digest);
 }
 
-static void fail_field(struct request *request, const struct change_result *result)
+static void change_refuse(struct request *request, const struct change_result *result)
 {
     const char *pointer = json_string_value(json_object_get(result->json, "pointer"));
     const char *detail = json_string_value(json_object_get(result->json, "detail"));
-    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
-    g_strlcpy(problem.pointer, pointer ? pointer : "", sizeof problem.pointer);
-    request_fail_field(request, &problem);
+    struct field_problem why = {.code = outcome_error(result->outcome), .detail = detail};
+    g_strlcpy(why.pointer, pointer ? pointer : "", sizeof why.pointer);
+    refusal_answer(request, result->outcome, &why);
 }
 
 void change_reply(struct request *request, unsigned status, const struct change_result *result)
 {
     if (result->error != ERROR_NONE) {
         request_fail(request, result->error, NULL);
-    } else if (result->outcome == OUTCOME_UNPROCESSABLE) {
-        fail_field(request, result);
     } else if (outcome_error(result->outcome) != ERROR_NONE) {
-        request_fail(request, outcome_error(result->outcome), NULL);
+        change_refuse(request, result);
     } else {
         g_auto(buffer) buf = BUFFER_INIT(VIEW_OBJECT_MAX);
         view_json(&buf, request->operation->reply, result->json);

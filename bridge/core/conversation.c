@@ -21,10 +21,7 @@ static void conversation_opened(const struct change_result *result, void *data)
     struct request *request = opening->request;
     if (opening->reserved && (result->error != ERROR_NONE || result->outcome != OUTCOME_DONE))
         limit_release(request->core->limiter, request->account, LIMIT_CONVERSATIONS);
-    if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
-        request_fail_limited(request, LIMIT_CONVERSATIONS);
-    else
-        opening->done(result, request);
+    opening->done(result, request);
 }
 
 void conversation_submit_open(struct request *request, json_t *arguments, change_done done)

@@ -17,6 +17,7 @@ libcore_a_SOURCES = \
   bridge/core/outbox.c bridge/core/outbox.h \
   bridge/core/outbox_lane.c bridge/core/outbox_lane.h \
   bridge/core/part.c bridge/core/part.h \
+  bridge/core/refusal.c bridge/core/refusal.h \
   bridge/core/relation.c bridge/core/relation.h \
   bridge/core/request.c bridge/core/request.h bridge/core/request_row.c bridge/core/request_row.h \
   bridge/core/resume.c bridge/core/resume.h \

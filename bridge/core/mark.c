@@ -15,6 +15,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/part.h"
+#include "bridge/core/refusal.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 #include "bridge/view/view.h"
@@ -107,7 +108,7 @@ static void read_done(struct write *write, enum error_code error)
         if (error != ERROR_NONE)
             request_fail(reading->request, error, NULL);
         else if (outcome_error(write->outcome) != ERROR_NONE)
-            request_fail(reading->request, outcome_error(write->outcome), NULL);
+            refusal_answer(reading->request, write->outcome, NULL);
         else
             read_reply(reading->request, m);
     }

@@ -17,6 +17,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
+#include "bridge/core/refusal.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 #include "bridge/view/message.h"
@@ -224,19 +225,16 @@ static void send_stored(struct sending *sending, const struct message_write *m)
 static const char not_known[] =
     "whether the message was stored is not known yet; repeat it with the same client_id";
 
-/* Two outcomes mean more here than their rows say. */
+/* What the row of an outcome does not say. */
+static const struct field_problem whys[] = {
+    [OUTCOME_CONFLICT] = {ERROR_CONFLICT, "", "you block the other member"},
+    [OUTCOME_UNPROCESSABLE] = {ERROR_UNPROCESSABLE, "/client_id", "was used for another message"},
+};
+
 static void send_refused(struct request *request, enum write_outcome outcome)
 {
-    static const struct field_problem reused = {ERROR_UNPROCESSABLE, "/client_id",
-                                                "was used for another message"};
-    if (outcome == OUTCOME_CONFLICT)
-        request_fail_field(request, &reused);
-    else if (outcome == OUTCOME_LIMITED)
-        request_fail_limited(request, LIMIT_STRANGERS);
-    else if (outcome == OUTCOME_FORBIDDEN)
-        request_fail(request, ERROR_CONFLICT, "you block the other member");
-    else
-        request_fail(request, outcome_error(outcome), NULL);
+    bool more = (size_t)outcome < G_N_ELEMENTS(whys);
+    refusal_answer(request, outcome, more ? &whys[outcome] : NULL);
 }
 
 static void send_done(struct write *write, enum error_code error)
@@ -353,11 +351,9 @@ static void arrival_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
     g_autofree struct arriving *arriving = write->data;
-    if (error == ERROR_NONE && write->outcome == OUTCOME_CONFLICT)
-        error = ERROR_CONFLICT; /* another text under an id that was used: not stored, say so */
-    else if (error == ERROR_NONE && outcome_error(write->outcome) != ERROR_NONE)
-        error = ERROR_NOT_FOUND; /* unknown, blocked or not wanted */
-    else if (error == ERROR_NONE)
+    if (error == ERROR_NONE)
+        error = outcome_error(write->outcome);
+    if (error == ERROR_NONE)
         arrival_stored(arriving->core, m);
     if (arriving->done)
         arriving->done(error, arriving->data);

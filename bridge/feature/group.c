@@ -48,10 +48,7 @@ static void group_created(const struct change_result *result, void *data)
                                : 0;
     for (; making->reserved > strangers; making->reserved--)
         limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
-    if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
-        request_fail_limited(request, LIMIT_STRANGERS);
-    else
-        change_reply_member(request, 201, result, "conversation");
+    change_reply_member(request, 201, result, "conversation");
 }
 
 static void group_create(struct request *request)

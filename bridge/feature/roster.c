@@ -82,10 +82,7 @@ static void contact_added(const struct change_result *result, void *data)
         change_succeeded(result) && json_is_true(json_object_get(result->json, "stranger"));
     if (adding->reserved && !counts)
         limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
-    if (result->error == ERROR_NONE && result->outcome == OUTCOME_LIMITED)
-        request_fail_limited(request, LIMIT_STRANGERS);
-    else
-        change_reply_member(request, 201, result, "contact");
+    change_reply_member(request, 201, result, "contact");
 }
 
 static void contact_add(struct request *request)

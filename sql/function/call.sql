@@ -150,8 +150,8 @@ END $$;
 -- p_user calls the other one of a direct conversation: { id, message_id, conversation_id, call_type, live,
 -- seconds until it has rung for too long, reachable }. It passes where a message of p_user's would; a
 -- stranger's does not ring, and looks to the caller as if it did.
---   outcome: 0, 2 no such conversation, 3 (result.error_reason: busy, offline), 4 refused, 5 p_user blocks
---            the other, 6 it is no conversation of two
+--   outcome: 0, 2 no such conversation, 3 (result.error_reason: busy, offline; none: p_user blocks
+--            the other), 4 refused, 6 it is no conversation of two
 -- result: { call, row }
 CREATE FUNCTION change_call_initiate(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$

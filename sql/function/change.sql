@@ -6,7 +6,7 @@
 -- result when it is carried out again. What the daemon has to do besides is the member follows of the
 -- result, from change_follows(); it is taken off before anybody sees the result.
 --   outcome, as in bridge/archive/outcome.def: 0 done, 1 was so already, 2 not found, 3 conflict, 4 refused, 5 forbidden,
---            6 unprocessable (result: {"pointer", "detail"}), 7 rate limited
+--            6 unprocessable (result: {"pointer", "detail"}), 7 strangers, 8 conversations: that limit is used up
 
 -- What follows a change of p_user's: p_user stands otherwise to others than before; and p_watchers (an
 -- array of bare JIDs), if the change was not carried out before, are told p_user's presence: as it is

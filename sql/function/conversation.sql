@@ -259,7 +259,7 @@ END $$;
 -- Create-or-get: p_user wants to talk to participant (see relation_refer) or to jid (a bare JID that was
 -- checked; on our own domain only users that exist are found; a domain counts when p_user has had to do
 -- with it, or everything that lacks a domain would be one). field is how the request calls it. With
--- may_make false nothing is made (outcome 7); with
+-- may_make false nothing is made (outcome 8); with
 -- id_only the result is { id } alone, and the conversation is not brought back into the list.
 CREATE FUNCTION change_conversation_open(p_user uuid, p_arguments jsonb, OUT outcome int,
                                          OUT result jsonb)
@@ -295,7 +295,7 @@ BEGIN
   ELSIF p_arguments->>'may_make' = 'false' AND NOT EXISTS (
       SELECT FROM conversations c
         WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_user, peer)) THEN
-    outcome := 7;
+    outcome := 8;
   ELSE
     SELECT p.ret_id, p.ret_created INTO pair, made FROM conversation_pair(p_user, peer) p;
     UPDATE members m SET hidden_seq = NULL

@@ -4,9 +4,9 @@
 -- Stores a batch; the one place that inserts messages. Arrays are parallel; optional ones may be
 -- NULL as a whole. The sender must be a member of the conversation: nobody else learns whether it
 -- exists. A repetition (same sender and dedupe) yields the first row.
---   outcome: 0 stored, 1 repeated, 2 no such conversation for this sender,
---            3 the same client_id was used for another message,
---            4 the other does not want it, 5 the sender blocks the other,
+--   outcome, as in bridge/archive/outcome.def: 0 stored, 1 repeated, 2 no such conversation for this sender,
+--            3 the sender blocks the other, 4 the other does not want it,
+--            6 the same client_id was used for another message,
 --            7 limited, and the other has neither written yet nor accepted the sender
 -- member_ids, member_numbers: who takes part, the sender too; direct: it is a conversation of two.
 -- p_limited: the sender may not write to strangers just now. unanswered: the other of a direct conversation
@@ -80,7 +80,7 @@ BEGIN
                 WHEN r.limited THEN 7
                 WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, 0)
                 WHEN r.old_same THEN 1
-                ELSE 3 END AS outcome,
+                ELSE 6 END AS outcome,
            coalesce((r.passage->>'held')::boolean, r.guarded AND r.old_id IS NOT NULL
                       AND relation_held(r.conversation_id, r.sender_id), false) AS held,
            coalesce(r.last_seq, r.base_seq) + row_number() OVER fresh AS new_seq,

@@ -118,7 +118,7 @@ BEGIN
 END $$;
 
 -- Asked for a message in a guarded conversation, before it is stored. Who writes accepts the other.
--- NULL: it passes. Else { outcome: 0, 4 refused, 5 the sender blocks the other;
+-- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused;
 -- held: the other is not told; events: as in change_apply }.
 CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
                               p_position bigint, p_at timestamptz, p_dedupe uuid) RETURNS jsonb
@@ -141,7 +141,7 @@ BEGIN
     WHERE id = pair_other(c.member_ids, p_sender);
   IF relation_blocks(source.id, target.jid) THEN
     PERFORM relation_repeated(p_sender, p_dedupe);
-    RETURN jsonb_build_object('outcome', 5);
+    RETURN jsonb_build_object('outcome', 3);
   END IF;
   SELECT m.request INTO asked FROM members m
     WHERE m.conversation_id = c.id AND m.user_id = target.id;

@@ -132,6 +132,8 @@ def test_who_may_not_call(db, pair):
     db.one("SELECT relation_guard(%s, false)", conversation)
     refused = initiate(db, alice, conversation, reachable=False)
     assert refused["outcome"] == 4 and not db.rows("SELECT FROM calls") and not db.rows("SELECT FROM messages")
+    theirs = initiate(db, bob, conversation)
+    assert theirs["outcome"] == 3 and not theirs["result"], "whom one blocks oneself: as with a message"
 
 
 def test_a_strangers_call_does_not_ring(db, pair):

@@ -61,9 +61,9 @@ def test_same_client_id_for_another_message_is_told_apart(db, pair):
     dedupe = new_id()
     db.store({"conversation": conversation, "sender": alice, "dedupe": dedupe, "body": "one"})
     assert db.store({"conversation": conversation, "sender": alice, "dedupe": dedupe,
-                     "body": "two"})[0]["outcome"] == 3
+                     "body": "two"})[0]["outcome"] == 6
     assert db.store({"conversation": other, "sender": alice, "dedupe": dedupe,
-                     "body": "one"})[0]["outcome"] == 3
+                     "body": "one"})[0]["outcome"] == 6
     assert db.one("SELECT count(*) FROM messages") == 1
 
 
@@ -197,7 +197,7 @@ def test_no_receipt_for_a_text_that_was_not_stored(db):
     key = new_id()
     db.receive({"to": f"alice@{DOMAIN}", "dedupe": key, "body": "one"})
     other, = db.receive({"to": f"alice@{DOMAIN}", "dedupe": key, "body": "two", "receipt": True})
-    assert other["outcome"] == 3 and db.outbox() == []
+    assert other["outcome"] == 6 and db.outbox() == []
 
 
 def test_a_repetition_of_the_period_before_counts_for_ten_minutes(db):

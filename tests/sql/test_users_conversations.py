@@ -178,6 +178,14 @@ def test_open_with_a_remote_jid_makes_the_remote_user_once(db):
         {"remote_jid": "romeo@example.org"}]
 
 
+def test_who_may_make_none_just_now_finds_those_that_there_are(db):
+    alice, known = db.user("alice"), db.user("known")
+    db.opened(alice, reference=known)
+    outcomes = [db.change("conversation_open", alice, participant=who, field="participant_id", domain=DOMAIN, may_make=False)["outcome"]
+                for who in (known, db.user("new"))]
+    assert outcomes == [1, 8] and db.one("SELECT count(*) FROM conversations") == 1
+
+
 def test_simultaneous_opens_make_one_conversation(db):
     alice, bob = db.user("alice"), db.user("bob")
     one, other = db.connect(), db.connect()

@@ -245,7 +245,7 @@ END_TEST
 START_TEST(refusals_have_their_codes)
 {
     start();
-    fake_settle(&send_message("x", "c")->write, OUTCOME_CONFLICT);
+    fake_settle(&send_message("x", "c")->write, OUTCOME_UNPROCESSABLE);
     ck_assert_uint_eq(answers.status, 422);
     ck_assert_ptr_nonnull(strstr(answers.text, "/client_id"));
     fake_settle(&send_message("x", NULL)->write, OUTCOME_NOT_FOUND);
@@ -294,7 +294,7 @@ START_TEST(messages_to_strangers_are_counted_alone)
     ck_assert(write->limited);
     store(write, 4);
     ck_assert_uint_eq(answers.status, 201);
-    fake_settle(&send_message("to a stranger", NULL)->write, OUTCOME_LIMITED);
+    fake_settle(&send_message("to a stranger", NULL)->write, OUTCOME_STRANGERS);
     ck_assert_uint_eq(answers.status, 429);
     ck_assert_ptr_nonnull(strstr(answers.text, "strangers"));
     ck_assert_int_eq(left_of_strangers(), 0);
@@ -344,7 +344,7 @@ START_TEST(blocks_have_their_codes)
     fake_settle(&send_message("x", NULL)->write, OUTCOME_REFUSED);
     ck_assert_uint_eq(answers.status, 403);
     ck_assert_ptr_nonnull(strstr(answers.text, "\"refused\""));
-    fake_settle(&send_message("x", NULL)->write, OUTCOME_FORBIDDEN);
+    fake_settle(&send_message("x", NULL)->write, OUTCOME_CONFLICT);
     ck_assert_uint_eq(answers.status, 409);
     ck_assert_uint_eq(at_bob.heard->len, 0);
     stop();
@@ -542,8 +542,8 @@ START_TEST(arrival_that_was_not_stored_is_an_error)
     unsigned calls = 0;
     fake_settle(&arrive(&calls, "hi", "o1")->write, OUTCOME_NOT_FOUND);
     ck_assert_int_eq(arrival_error, ERROR_NOT_FOUND);
-    fake_settle(&arrive(&calls, "other text", "o1")->write, OUTCOME_CONFLICT);
-    ck_assert_int_eq(arrival_error, ERROR_CONFLICT);
+    fake_settle(&arrive(&calls, "other text", "o1")->write, OUTCOME_UNPROCESSABLE);
+    ck_assert_int_eq(arrival_error, ERROR_UNPROCESSABLE);
     fake_refuse(&arrive(&calls, "hi", "o1")->write, ERROR_UNAVAILABLE);
     ck_assert_int_eq(arrival_error, ERROR_UNAVAILABLE);
     ck_assert_uint_eq(calls, 3);
