@@ -647,7 +647,8 @@ def test_a_call_crosses_instances_and_one_device_has_it(app, sockets):
 def test_calls_outlive_the_instance_that_began_them(stack, app, sockets):
     alice, bella, talk = talk_of_two(app)
     wanted = talked(alice, bella, talk)
-    at_bella, at_first = sockets(bella[1]), sockets(alice[0])
+    at_first, at_bella = sockets(alice[0]), sockets(bella[1])
+    at_first.expect("presence", user_id=bella[1].me()["id"], status="online")  # else nobody would hear it ring
     ringing = at_first.command("call.initiate", **wanted)["id"]
     at_bella.expect("call.ringing", call_id=ringing)
     stack.kill("bridge.0")
