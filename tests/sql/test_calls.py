@@ -5,7 +5,7 @@ import json
 import psycopg2
 import pytest
 
-from conftest import DOMAIN, new_id
+from conftest import DOMAIN, event_object, new_id
 
 LIVE = {"caller": {"session": None}, "callee": {"session": None}}
 
@@ -29,7 +29,8 @@ def step(db, row, status, user=None, **more):
 def events(db, position):
     """What the last change told, as change_apply() hands it to the daemon."""
     text = db.one("SELECT event_list(%s)", position)
-    return [(e["type"], e["users"], e["payload"]) for e in json.loads(text or "[]") if e["type"] != "conversation.new"]
+    return [(e["type"], e["users"], event_object(e["type"], e["payload"])) for e in json.loads(text or "[]")
+            if e["type"] != "conversation.new"]
 
 
 @pytest.fixture
