@@ -52,10 +52,18 @@ static struct data_field *add_field(struct data_form *form, const char *var, con
     return field;
 }
 
-static void add_value(struct data_field *field, const char *value)
+static void add_value(struct data_form *form, struct data_field *field, const char *value)
 {
     if (field->values->len < DATA_FORM_VALUES_MAX)
         g_ptr_array_add(field->values, (gpointer)(uintptr_t)value);
+    else
+        form->has_more = true;
+}
+
+void data_form_put_field(struct data_form *form, const char *var, const char *type)
+{
+    if (!data_form_find(form, var))
+        add_field(form, var, type);
 }
 
 void data_form_put(struct data_form *form, const char *var, const char *type, const char *value)
@@ -63,7 +71,7 @@ void data_form_put(struct data_form *form, const char *var, const char *type, co
     struct data_field *field = data_form_find(form, var);
     if (!field)
         field = add_field(form, var, type);
-    add_value(field, value);
+    add_value(form, field, value);
 }
 
 void data_form_put_number(struct data_form *form, const char *var, const char *type,
@@ -106,12 +114,14 @@ struct data_form *data_form_parse(xmpp_stanza_t *x)
         const char *var = stanza_attr(child, "var");
         if (!var || !stanza_is(child, "field", NS_DATA) || data_form_find(form, var))
             continue;
-        if (form->fields->len == DATA_FORM_FIELDS_MAX)
+        if (form->fields->len == DATA_FORM_FIELDS_MAX) {
+            form->has_more = true;
             break;
+        }
         struct data_field *field = add_field(form, var, stanza_attr(child, "type"));
         for (xmpp_stanza_t *value = stanza_first(child); value; value = stanza_next(value))
             if (stanza_is(value, "value", NS_DATA))
-                add_value(field, stanza_text(value));
+                add_value(form, field, stanza_text(value));
     }
     return form;
 }

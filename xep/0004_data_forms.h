@@ -21,6 +21,7 @@ typedef struct data_form data_form;
 struct data_form {
     const char *type;  /* form, submit, cancel, result */
     const char *title; /* only ever written; NULL: none */
+    bool has_more;     /* fields or values than the limits above: those are not in it */
     GPtrArray *fields; /* struct data_field * */
     GPtrArray *owned;  /* strings that no one else owns */
 };
@@ -31,7 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(data_form, data_form_free)
 
 /* Adds VALUE to the field VAR, which is made with TYPE (may be NULL) when it is not there yet. */
 void data_form_put(struct data_form *form, const char *var, const char *type, const char *value);
-/* The same with a number. */
+/* The field alone, without a value. */
+void data_form_put_field(struct data_form *form, const char *var, const char *type);
+/* The same as data_form_put() with a number. */
 void data_form_put_number(struct data_form *form, const char *var, const char *type,
                           uint64_t number);
 /* The field VAR, borrowed, or NULL. */

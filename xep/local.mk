@@ -14,6 +14,7 @@ libxep_a_SOURCES = \
   xep/0045_user.c xep/0045_user.h \
   xep/0045_voice.c xep/0045_voice.h \
   xep/0054_vcard.c xep/0054_vcard.h \
+  xep/0059_rsm.c xep/0059_rsm.h \
   xep/0060_pubsub.c xep/0060_pubsub.h \
   xep/0084_avatar.c xep/0084_avatar.h \
   xep/0085_chat_states.c xep/0085_chat_states.h \
@@ -33,6 +34,8 @@ libxep_a_SOURCES = \
   xep/0292_vcard4.c xep/0292_vcard4.h \
   xep/0297_forward.c xep/0297_forward.h \
   xep/0308_correction.c xep/0308_correction.h \
+  xep/0313_mam_query.c xep/0313_mam_query.h \
+  xep/0313_mam_result.c xep/0313_mam_result.h \
   xep/0317_hats.c xep/0317_hats.h \
   xep/0319_idle.c xep/0319_idle.h \
   xep/0333_markers.c xep/0333_markers.h \
@@ -47,6 +50,7 @@ libxep_a_SOURCES = \
   xep/0424_tombstone.c xep/0424_tombstone.h \
   xep/0425_moderation.c xep/0425_moderation.h \
   xep/0428_fallback.c xep/0428_fallback.h \
+  xep/0441_mam_preferences.c xep/0441_mam_preferences.h \
   xep/0444_reactions.c xep/0444_reactions.h \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \

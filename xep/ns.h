@@ -24,6 +24,7 @@
 #define FORM_MUC_REGISTER NS_MUC "#register"
 #define FORM_MUC_REQUEST NS_MUC "#request"
 #define NS_IBB "http://jabber.org/protocol/ibb"       /* 0047 */
+#define NS_RSM "http://jabber.org/protocol/rsm"       /* 0059 */
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub" /* 0060 */
 #define NS_PUBSUB_EVENT NS_PUBSUB "#event"
 #define NS_PUBSUB_ERRORS NS_PUBSUB "#errors"
@@ -61,6 +62,7 @@
 #define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"          /* 0232 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                          /* 0280 */
 #define NS_CORRECTION "urn:xmpp:message-correct:0"               /* 0308 */
+#define NS_MAM "urn:xmpp:mam:2"                                  /* 0313, 0441 */
 #define NS_HATS "urn:xmpp:hats:0"                                /* 0317 */
 #define NS_JINGLE_RTCP_FB "urn:xmpp:jingle:apps:rtp:rtcp-fb:0"   /* 0293 */
 #define NS_JINGLE_HDREXT "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0" /* 0294 */

@@ -19,3 +19,4 @@ struct xep_codec {
 /* Each ended by a member without folder. */
 extern const struct xep_codec xep_message_codecs[];
 extern const struct xep_codec xep_room_codecs[];
+extern const struct xep_codec xep_archive_codecs[];
