@@ -105,3 +105,37 @@ bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret)
     return type && strcmp(type, "result") == 0 &&
            read_item(stanza_child(iq, "pubsub", NS_PUBSUB), NS_PUBSUB, ret);
 }
+
+/* The list that STANZA holds. */
+static xmpp_stanza_t *find_items(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *event = stanza_child(stanza, "event", NS_PUBSUB_EVENT);
+    if (event)
+        return stanza_child_having(event, "items", NS_PUBSUB_EVENT, "node");
+    xmpp_stanza_t *pubsub = stanza_child(stanza, "pubsub", NS_PUBSUB);
+    if (!pubsub || g_strcmp0(stanza_attr(stanza, "type"), "result") != 0)
+        return NULL;
+    return stanza_child_having(pubsub, "items", NS_PUBSUB, "node");
+}
+
+GArray *pubsub_items_parse(xmpp_stanza_t *stanza, bool *ret_more)
+{
+    xmpp_stanza_t *items = find_items(stanza);
+    *ret_more = false;
+    if (!items)
+        return NULL;
+    const char *ns = stanza_ns(items);
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(struct pubsub_item));
+    for (xmpp_stanza_t *child = stanza_first(items); child; child = stanza_next(child)) {
+        bool is_item = stanza_is(child, "item", ns);
+        struct pubsub_item item = {stanza_attr(items, "node"), stanza_attr(child, "id"),
+                                   is_item ? stanza_first(child) : NULL};
+        if (!is_item && !stanza_is(child, "retract", ns))
+            continue;
+        *ret_more = list->len == PUBSUB_ITEMS_MAX;
+        if (*ret_more)
+            break;
+        g_array_append_val(list, item);
+    }
+    return list;
+}

@@ -38,3 +38,10 @@ struct pubsub_item {
 /* The first item of an event message, or of the answer to a request. False: there is none. */
 bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret);
 bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret);
+
+#define PUBSUB_ITEMS_MAX 500
+
+/* All items of an event message, or of the answer to a request, as an array of struct pubsub_item;
+ * one without payload is a retracted one in an event. Those beyond the limit above are left out:
+ * *ret_more tells. NULL: it is neither. */
+GArray *pubsub_items_parse(xmpp_stanza_t *stanza, bool *ret_more);

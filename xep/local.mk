@@ -16,6 +16,7 @@ libxep_a_SOURCES = \
   xep/0054_vcard.c xep/0054_vcard.h \
   xep/0059_rsm.c xep/0059_rsm.h \
   xep/0060_pubsub.c xep/0060_pubsub.h \
+  xep/0080_geoloc.c xep/0080_geoloc.h \
   xep/0084_avatar.c xep/0084_avatar.h \
   xep/0085_chat_states.c xep/0085_chat_states.h \
   xep/0092_version.c xep/0092_version.h \
@@ -43,6 +44,7 @@ libxep_a_SOURCES = \
   xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
   xep/0372_references.c xep/0372_references.h \
+  xep/0402_bookmarks.c xep/0402_bookmarks.h \
   xep/0410_self_ping.c xep/0410_self_ping.h \
   xep/0421_occupant_id.c xep/0421_occupant_id.h \
   xep/0422_fastening.c xep/0422_fastening.h \
@@ -54,7 +56,9 @@ libxep_a_SOURCES = \
   xep/0444_reactions.c xep/0444_reactions.h \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \
+  xep/0490_displayed_sync.c xep/0490_displayed_sync.h \
   xep/error.c xep/error.h \
+  xep/geo_uri.c xep/geo_uri.h \
   xep/jid.c xep/jid.h \
   xep/jingle/candidate.c xep/jingle/candidate.h \
   xep/jingle/content.h xep/jingle/content_read.c xep/jingle/content_write.c \

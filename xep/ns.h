@@ -84,6 +84,7 @@
 #define NS_OMEMO "urn:xmpp:omemo:2"
 #define NS_PGP "jabber:x:encrypted"             /* 0027 */
 #define NS_SIMS "urn:xmpp:sims:1"               /* 0385 */
+#define NS_BOOKMARKS "urn:xmpp:bookmarks:1"     /* 0402 */
 #define NS_MIX_MISC "urn:xmpp:mix:misc:0"       /* 0407 */
 #define NS_OCCUPANT "urn:xmpp:occupant-id:0"    /* 0421 */
 #define NS_FASTEN "urn:xmpp:fasten:0"           /* 0422 */
@@ -100,6 +101,7 @@
 #define NS_REPLY "urn:xmpp:reply:0"                       /* 0461 */
 #define NS_EPHEMERAL "urn:xmpp:ephemeral:0"               /* 0466 */
 #define NS_CALL_INVITES "urn:xmpp:call-invites:0"         /* 0482 */
+#define NS_DISPLAYED_SYNC "urn:xmpp:mds:displayed:0"      /* 0490 */
 
 /* The project's own: docs/namespaces.md. */
 #define NS_IN_CALL "urn:trestle:presence:0"

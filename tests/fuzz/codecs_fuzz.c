@@ -210,6 +210,7 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
     run_listed(stanza, xep_message_codecs);
     run_listed(stanza, xep_room_codecs);
     run_listed(stanza, xep_archive_codecs);
+    run_listed(stanza, xep_item_codecs);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -172,7 +172,8 @@ tests_unit_xep_reply_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/xep_vectors_test
 TESTS += tests/unit/xep_vectors_test
-XEP_CODECS = tests/unit/xep_codecs.h tests/unit/xep_message_codecs.c tests/unit/xep_room_codecs.c tests/unit/xep_archive_codecs.c
+XEP_CODECS = tests/unit/xep_codecs.h tests/unit/xep_message_codecs.c tests/unit/xep_room_codecs.c \
+  tests/unit/xep_archive_codecs.c tests/unit/xep_item_codecs.c
 tests_unit_xep_vectors_test_SOURCES = tests/unit/xep_vectors_test.c tests/unit/xep_read.h $(XEP_CODECS)
 tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)

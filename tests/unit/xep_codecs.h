@@ -20,3 +20,4 @@ struct xep_codec {
 extern const struct xep_codec xep_message_codecs[];
 extern const struct xep_codec xep_room_codecs[];
 extern const struct xep_codec xep_archive_codecs[];
+extern const struct xep_codec xep_item_codecs[];

@@ -430,6 +430,7 @@ START_TEST(what_is_written_is_read)
     check_codecs(xep_message_codecs);
     check_codecs(xep_room_codecs);
     check_codecs(xep_archive_codecs);
+    check_codecs(xep_item_codecs);
 }
 END_TEST
 
