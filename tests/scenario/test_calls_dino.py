@@ -1,63 +1,126 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls with Dino, which has a silent microphone and a camera that shows a ball. What arrives is counted in the page: packets of
-sound, decoded frames of pictures."""
+"""Calls of an app user with Dino, which has a silent microphone and a camera that shows a ball. What arrives is counted in the
+app user's page: packets of sound, decoded frames of pictures; and what the page has sent, Dino decodes in its own window."""
+import contextlib
 from xml.etree.ElementTree import Element
 
 import pytest
 
 from harness.dino_calls import CallingDino
-from harness.jingle_page import JinglePage, bundle
+from harness.firefox import Firefox
+from harness.inbox import wait_for
 from harness.media import MediaWorld
+from harness.phone import PagePhone
+from harness.rest import App
 from harness.xmpp import XmppUser
 
 
 @pytest.fixture(scope="module")
 def world(request):
     with MediaWorld(request.config.getoption("--server")) as world:
-        with world.network.outside():
-            world.origin.files["stanza.js"] = bundle()
         yield world
 
 
-def befriend(stack, one, other):
-    """The two see each other's presence from now on; before either's client starts."""
-    with XmppUser(stack, one) as first, XmppUser(stack, other) as second:
-        for user in (first, second):
-            user.iq(None, Element("{jabber:iq:roster}query"))
-        for asking, asked in ((first, second), (second, first)):
-            asking.send_presence(to=asked.bare, type="subscribe")
-            asked.expect_presence(asking.bare, "subscribe")
-            asked.send_presence(to=asking.bare, type="subscribed")
-            asking.expect_presence(asked.bare, "subscribed")
+def befriend(world, user):
+    """Carol and the user see each other's presence from now on; before Carol's Dino starts. Their conversation."""
+    jid = user.me()["jid"]
+    with XmppUser(world.stack, "carol") as phone, user.ws() as socket:
+        phone.iq(None, Element("{jabber:iq:roster}query"))
+        phone.send_presence(to=jid, type="subscribe")
+        talk = socket.expect("request.new", subscription=True)["payload"]["conversation"]
+        user.call(200, "POST", f"/api/conversations/{talk['id']}/accept")
+        phone.expect_presence(jid, "subscribe")
+        phone.send_presence(to=jid, type="subscribed")
+        phone.send_message(jid, "hello")
+        socket.expect("message.new", content="hello")
+        user.send(talk, "hello yourself")
+    return talk
 
 
 @pytest.fixture(scope="module")
-def carol(world):
-    befriend(world.stack, "carol", "dave")
+def alice(world):
+    user = App(world.stack, "alice")
+    talk = befriend(world, user)
+    phone = PagePhone(world.page(0), user)
+    phone.talk, phone.jid = talk, user.me()["jid"]
+    return phone
+
+
+@pytest.fixture(scope="module")
+def carol(world, alice):
     with CallingDino(world.stack, "carol", camera=True) as carol:
         yield carol
 
 
-@pytest.fixture(scope="module")
-def dave(world, carol):
-    dave = JinglePage(world.page(0), world.stack, "dave", ["audio", "video"])
-    yield dave
-    dave.close()
+@pytest.fixture(autouse=True)
+def hung_up(alice):
+    """No test leaves a call behind, in which Dino would stay."""
+    yield
+    alice.leave()
 
 
-def test_dino_takes_a_video_call_of_a_stock_client(carol, dave):
-    dave.call(f"{carol.jid}/dino")
+def test_dino_takes_a_video_call_and_hangs_up(alice, carol):
+    call = alice.ring(alice.talk, video=True)
     carol.rings()
     carol.accept()
-    dave.until("accepted")
-    assert dave.flows()["transports"] == 2  # Dino bundles nothing
+    arrived = alice.sees()
+    assert arrived["transports"] == 2  # Dino bundles nothing
+    assert arrived["sent"]["audio"] > 0 and arrived["sent"]["video"] > 0
     carol.hang_up()
-    assert dave.until("terminated") == "success"
+    ended = alice.until("ended")
+    assert ended["call_id"] == call["id"] and ended["reason"] == "hangup"
 
 
-def test_dino_calls_a_stock_client(carol, dave):
-    carol.call(dave.bare)
-    assert dave.until("incoming") == f"{carol.jid}/dino"
-    dave.accept()
-    dave.flows(audio=25)
-    dave.do("end")
+def test_dino_calls_and_the_app_user_hangs_up(alice, carol):
+    number = carol.call(alice.jid)
+    alice.until("ringing")
+    alice.accept()
+    assert alice.flows()["video"] == 0
+    carol.toggle_microphone()
+    assert alice.until("state")["muted"] is True
+    alice.do("end")
+    carol.expect("the end", lambda: not carol.in_call())
+    assert carol.calls() == number
+
+
+def test_dino_calls_with_a_picture(alice, carol):
+    """Dino opens its test camera anew for each call, and from the second on sometimes sends sound alone, or pictures alone."""
+    carol.call(alice.jid, video=True)
+    alice.until("ringing")
+    alice.accept()
+
+    def arrived():
+        now = alice.run("return phone.peer.arrived()")
+        return now["transports"] == 2 and (now["audio"] >= 25 or now["video"] >= 5) and now["sent"]["video"] > 0
+    wait_for("media both ways", arrived)
+
+
+def test_either_declines_or_gives_up(alice, carol):
+    known = carol.calls()
+    alice.ring(alice.talk)
+    carol.rings(known)
+    carol.reject()
+    assert alice.until("declined")["reason"] == "declined"
+    alice.leave()
+    known = carol.call(alice.jid)
+    alice.until("ringing")
+    alice.do("decline")
+    carol.expect("the end", lambda: not carol.in_call())
+    alice.leave()
+    alice.ring(alice.talk)
+    carol.rings(known)
+    alice.do("end")
+    carol.expect("the end", lambda: not carol.in_call())
+
+
+def test_dino_calls_firefox(world, alice, carol):
+    """Dino's relayed and reflexive candidates have no related address, which Firefox insists on."""
+    alice.leave()
+    with contextlib.closing(Firefox()) as firefox:
+        firefox.load(world.origin)
+        other = PagePhone(firefox, alice.user)
+        carol.call(alice.jid)
+        other.until("ringing")
+        other.accept()
+        other.flows()
+        other.leave()
