@@ -13,8 +13,27 @@ from harness.described import commands, operations
 from harness.matrix import CALLERS, PLAIN, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
 from harness.pictures import png
 from harness.rest import Api
+from test_calls import candidate, sdp
 
 pytestmark = pytest.mark.generated
+
+OFFER = {"type": "offer", "data": sdp()}
+SAMPLES = {"samples": [{"at": "2026-01-01T00:00:00.000Z", "rtt_ms": 20}]}
+
+
+def call_with(**more):
+    """A body that names the caller's call."""
+    return lambda world, thing: {"call_id": world.id("call_id", thing), **more}
+
+
+def calling(world, thing):
+    return {"conversation_id": world.id("conversation_id", thing), "call_type": "audio"}
+
+
+# The caller's own call: alice is busy with the foreign one, so that it is over.
+OVER = {"own": "conflict", "deleted": "conflict", "anonymous": "unauthenticated", "anonymous_deleted": "unauthenticated"}
+# With nothing foreign there it rings, and only the callee can answer.
+RINGING = {"own": "conflict", "anonymous": "unauthenticated"}
 
 # The one table. `members(body, blocked="refused")`: what is not said follows from the kind of row; cells are
 # named by the caller (for the caller's own thing), by the thing (for every caller), or `caller_thing`.
@@ -29,6 +48,25 @@ ROWS = {
     "POST /api/session/ticket": signed_in({}),
     "GET /api/limits": signed_in(),
     "GET /api/calls/ice-servers": signed_in(),
+    "POST /api/calls/initiate": signed_in(calling, own="conflict", blocked="refused", anonymous="unauthenticated"),
+    "POST /api/calls/{call_id}/accept": members({}, **OVER),
+    "POST /api/calls/{call_id}/answer": members({}, **OVER),
+    "POST /api/calls/{call_id}/decline": members({}, **OVER),
+    "POST /api/calls/{call_id}/end": members({}),
+    "POST /api/calls/{call_id}/signal": members(OFFER, **OVER),
+    "POST /api/calls/{call_id}/state": members({"muted": True}, **OVER),
+    "POST /api/calls/{call_id}/transfer": members({"session_id": str(uuid.uuid4())}, **OVER),
+    "POST /api/calls/{call_id}/stats": members(SAMPLES),
+    "POST /api/calls/answer": signed_in(call_with(), **RINGING),
+    "POST /api/calls/decline": signed_in(call_with(), **RINGING),
+    "POST /api/calls/end": signed_in(call_with()),
+    "POST /api/calls/signal": signed_in(call_with(**OFFER)),
+    "GET /api/calls/{call_id}": members(),
+    "GET /api/calls/{call_id}/report": members(),
+    "GET /api/calls/{call_id}/events": members(),
+    "GET /api/admin/calls/{call_id}/events": server_key(),
+    "GET /api/calls/active/{conversation_id}": members(),
+    "GET /api/calls": signed_in(),
     "POST /api/users/{user_id}/suspend": server_key({}),
     "DELETE /api/users/{user_id}/suspend": server_key(),
     "PUT /api/users/{user_id}/staff": server_key({"roles": []}),
@@ -80,16 +118,22 @@ ROWS = {
         own="not_found", foreign="not_found", anonymous="unauthenticated", anonymous_foreign="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),
 }
-# Commands that are no routes too, as "command NAME": …; and those of the socket itself.
+# Commands that are no routes too, or meet another world, as "command NAME": …; and those of the socket itself.
 COMMAND_ROWS = {
     "command typing": members({"active": True}),
     "command presence": signed_in({"status": "away"}),
+    # By the socket, as alice hears it ring; the caller's second call is one too many.
+    "command call.initiate": members({"call_type": "audio"}, own="conflict"),
+    "command call.respond": members({"accepted": False}, **OVER),
+    "command call.offer": members({"data": sdp()}, **OVER),
+    "command call.answer": members({"data": sdp()}, **OVER),
+    "command call.candidate": members({"data": candidate()}, **OVER),
 }
 SOCKET_ITSELF = {"auth", "ping", "resume"}
 
 # Fields outside the path that name, by its id, a thing which only its members may know of → which.
 NAMING = {"conversation_id": "conversation_id", "message_id": "message_id", "before": "message_id",
-          "after": "message_id", "around": "message_id"}
+          "after": "message_id", "around": "message_id", "call_id": "call_id"}
 OPAQUE = ("not_found", "refused")
 ODD_IDS = ("..", "%2e%2e%2f", "'--", "x" * 500, "%E2%98%83", "null")
 
@@ -98,7 +142,7 @@ BY_COMMAND = {o.row["x-command"]: o for o in operations() if "x-command" in o.ro
 
 
 def row_of_command(command):
-    return ROWS.get(str(BY_COMMAND.get(command))) or COMMAND_ROWS.get(f"command {command}")
+    return COMMAND_ROWS.get(f"command {command}") or ROWS.get(str(BY_COMMAND.get(command)))
 
 
 def same(reply):
@@ -188,7 +232,7 @@ def bystanders_view(world, thing):
     """What alice sees of a conversation that is not the caller's."""
     if thing != "foreign" or "foreign" not in world._made:
         return None
-    talk, _ = world.talk("foreign")
+    talk, *_ = world.talk("foreign")
     return world.alice.conversation(talk), world.alice.messages(talk)
 
 
@@ -256,9 +300,12 @@ def test_socket_commands(app, stack, command, caller):
     schema = commands()[command][0]
     names = [n for n in ("conversation_id", "user_id") if n in schema["properties"]]
     names += [n for n in ("message_id", *PLAIN) if n in schema.get("required", ())]
+    names += [n for n in ("call_id",) if n in schema["properties"]]
     world = World(app, stack, caller)
     got, skipped, problems = {}, [], {}
-    world.id("conversation_id", "foreign")
+    for name in ("call_id", "conversation_id"):
+        if name in (*names, "conversation_id"):
+            world.id(name, "foreign")
     with world.caller.ws() as socket, world.alice.ws() as alice, world.other.ws() as other:
         for thing in THINGS:
             try:

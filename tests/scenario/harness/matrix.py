@@ -43,11 +43,17 @@ class World:
         self.alice, self.other = app("alice"), app("other")
         self.caller = Api(stack) if caller == "anonymous" else app(caller)
         self.peer = self.other if caller == "stranger" else self.alice
-        self._made = {}
+        self._made, self._calls = {}, False
 
     def _talk(self, one, other):
         talk = one.conversation_with(participant_id=other.me()["id"])
-        return talk, one.send(talk, "Not for strangers")
+        message = one.send(talk, "Not for strangers")
+        if not self._calls:
+            return talk, message, None
+        with other.ws():  # who has called or is called already is busy: the call is over at once
+            begun = one.call(201, "POST", "/api/calls/initiate", {"conversation_id": talk["id"], "call_type": "audio"})
+        other.call(200, "PUT", f"/api/conversations/{talk['id']}/read", {})  # what its socket does to marks is done
+        return talk, message, begun
 
     def _make(self, thing):
         if thing == "foreign" or self.name == "anonymous":
@@ -65,7 +71,7 @@ class World:
         return made
 
     def talk(self, thing):
-        """(conversation, message) of this kind."""
+        """(conversation, message, call) of this kind; a call only if one was asked for before the conversation."""
         if thing == "deleted" and "own" in self._made:
             del self._made["own"]
         if thing not in self._made:
@@ -88,6 +94,9 @@ class World:
             return self.talk(thing)[0]["id"]
         if parameter == "message_id":
             return self.talk(thing)[1]["id"]
+        if parameter == "call_id":
+            self._calls = True
+            return self.talk(thing if self.name != "anonymous" else "foreign")[2]["id"]
         if parameter == "hash":
             return "0" * 40  # a digest is known or not: nobody owns a picture
         if parameter == "user_id":
