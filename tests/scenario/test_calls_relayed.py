@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls that go through a TURN server alone: neither side learns where the other is, whatever its application does."""
+import contextlib
 import re
 
 import pytest
 
+from harness.app_agent import AppAgent, connect
+from harness.ice_peer import IcePeer
+from harness.jingle_agent import JingleAgent
 from harness.media import MediaWorld
 from harness.phone import PagePhone
 from harness.rest import App
+from harness.xmpp import XmppUser
 
 ADDRESS = re.compile(r"\b(?!0\.0\.0\.0|127\.0\.0\.1)\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+\b|\.local\b")
 
@@ -50,3 +55,30 @@ def test_pages_that_gather_everything_tell_nothing(world):
     logged = "\n".join(line for name, lines in world.stack.logs_since({}, 100000).items() if name.startswith("bridge")
                        for line in lines)
     assert world.network.v4 not in logged and "candidate:" not in logged and "ice-pwd" not in logged
+
+
+def test_xmpp_is_told_of_the_relay_alone(world):
+    """Both agents gather everything; what crosses the bridge, either way, is relayed candidates."""
+    with contextlib.ExitStack() as opened:
+        bob = opened.enter_context(XmppUser(world.stack, "bob"))
+        clara = opened.enter_context(contextlib.closing(AppAgent(App(world.stack, "clara"))))
+        there = JingleAgent(bob)
+        talk = clara.user.conversation_with(jid=bob.bare)
+        clara.user.send(talk, "hello")
+        bob.expect_message("hello")
+        bob.send_message(clara.user.me()["jid"], "hello yourself")
+        clara.socket.expect("message.new", content="hello yourself")
+        turn = clara.ring(talk)["ice_servers"][0]
+        there.take()
+        server = (world.turn.address, world.turn.port, turn["username"], turn["credential"])
+        caller, callee = (opened.enter_context(IcePeer(role, server)) for role in ("controlling", "controlled"))
+        assert any(" typ host" in line for line in caller.candidates + callee.candidates)
+        clara.offer(caller)
+        there.answer(callee)
+        clara.answered()
+        connect(clara, there)
+        assert there.heard and {candidate.get("type") for candidate in there.heard} == {"relay"}
+        assert not any(candidate.get("rel-addr") for candidate in there.heard)
+        told = [line for frame in clara.socket.frames("call.signal") for line in
+                (frame["payload"]["data"].get("sdp") or frame["payload"]["data"]["candidate"]).splitlines() if "candidate:" in line]
+        assert told and all(" typ relay " in line for line in told)

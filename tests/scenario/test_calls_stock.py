@@ -32,6 +32,11 @@ def bob(world):
         yield client
 
 
+@pytest.fixture(scope="module")
+def there(bob):
+    return JingleAgent(bob)
+
+
 def known(side, client):
     """The conversation of an app user and somebody on XMPP who have both written, and are no strangers."""
     talk = side.user.conversation_with(jid=client.bare)
@@ -46,9 +51,9 @@ def agents_of(opened):
     return [opened.enter_context(IcePeer(role)) for role in ("controlling", "controlled")]
 
 
-def test_an_app_user_calls_somebody_on_xmpp(world, opened, bob):
+def test_an_app_user_calls_somebody_on_xmpp(world, opened, bob, there):
     alice = opened.enter_context(contextlib.closing(AppAgent(App(world.stack, "alice"))))
-    there, talk = JingleAgent(bob), known(alice, bob)
+    talk = known(alice, bob)
     alice.ring(talk)
     there.take()
     caller, callee = agents_of(opened)
@@ -60,9 +65,8 @@ def test_an_app_user_calls_somebody_on_xmpp(world, opened, bob):
     assert alice.socket.expect("call.ended", call_id=alice.call_id)["payload"]["reason"] == "hangup"
 
 
-def test_somebody_on_xmpp_calls_an_app_user(world, opened, bob):
+def test_somebody_on_xmpp_calls_an_app_user(world, opened, bob, there):
     alice = opened.enter_context(contextlib.closing(AppAgent(App(world.stack, "alice"))))
-    there = JingleAgent(bob)
     known(alice, bob)
     there.propose(alice.user.me()["jid"])
     alice.take()

@@ -20,13 +20,14 @@ FEATURES = [JINGLE, JMI, RTP, f"{RTP[:-2]}:audio", f"{RTP[:-2]}:video", ICE, DTL
 
 
 class JingleAgent:
-    """`JingleAgent(xmpp("bob"))` can be called; give each call an IcePeer of its own."""
+    """`JingleAgent(xmpp("bob"))` can be called; give each call an IcePeer of its own. One for each client."""
 
     def __init__(self, client):
         self.client, self.jid, self.peer, self.sid = client, client.jid, None, None
         self._agent, self._early, self._met, self._number = None, [], False, 0
+        self.heard = []  # all <candidate/> of the other side
+        client._client.add_filter("in", self._on_stanza, -1)  # before the client's own, which keeps it for the test
         answer_caps(client, FEATURES)
-        client._client.add_filter("in", self._on_stanza)
         client.send_raw(f"<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:test' "
                         f"ver='{caps_of(FEATURES)}'/></presence>")
 
@@ -40,8 +41,9 @@ class JingleAgent:
             return stanza
         self.client.send_element(Element(f"{{{CLIENT}}}iq", {"type": "result", "id": xml.get("id"), "to": xml.get("from")}))
         for candidate in jingle.iter(f"{{{ICE}}}candidate"):
+            self.heard.append(candidate)
             self._feed(self._line(candidate))
-        return None
+        return stanza
 
     def _feed(self, line):
         if self._met:
@@ -101,7 +103,9 @@ class JingleAgent:
     @staticmethod
     def _line(element):
         given = element.get
-        related = f" raddr {given('rel-addr')} rport {given('rel-port')}" if given("rel-addr") else ""
+        # What is not said is nobody's; libnice makes nothing of a reflexive or relayed candidate without it.
+        related = (f" raddr {given('rel-addr', '0.0.0.0')} rport {given('rel-port', '0')}"
+                   if given("rel-addr") or given("type") != "host" else "")
         return (f"candidate:{given('foundation')} {given('component')} {given('protocol')} {given('priority')} {given('ip')} "
                 f"{given('port')} typ {given('type')}{related}")
 
