@@ -402,6 +402,8 @@ bool fields_check(const struct field *fields, const struct field_source *source,
                                               .detail = "the request must be a JSON object"};
         return false;
     }
+    static const struct field none[] = {{0}};
+    fields = fields ? fields : none;
     for (size_t i = 0; fields[i].name; i++) {
         if (!check_field(&fields[i], source, &ret_values[i], ret_problem))
             return false;

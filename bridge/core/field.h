@@ -103,8 +103,9 @@ struct field_source {
     void *data;
 };
 
-/* Checks SOURCE against FIELDS (ended by a row whose name is NULL) and fills ret_values[i] for
- * fields[i]. Unknown members of the object are refused. False and *ret_problem on the first fault.
+/* Checks SOURCE against FIELDS (ended by a row whose name is NULL; NULL: none) and fills
+ * ret_values[i] for fields[i]. Unknown members of the object are refused. False and *ret_problem on
+ * the first fault.
  */
 bool fields_check(const struct field *fields, const struct field_source *source,
                   struct field_value *ret_values, struct field_problem *ret_problem);

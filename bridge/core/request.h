@@ -44,10 +44,11 @@ enum operation_flag {
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
 
 struct operation {
-    const char *method;         /* "GET", "POST"…; NULL: no REST route */
-    const char *path;           /* "/api/conversations/:conversation_id"; :name is a path field */
-    const char *command;        /* type of the WebSocket frame; NULL: none */
-    const struct field *fields; /* ended by a row without name; at most REQUEST_VALUES_MAX */
+    const char *method;  /* "GET", "POST"…; NULL: no REST route */
+    const char *path;    /* "/api/conversations/:conversation_id"; :name is a path field */
+    const char *command; /* type of the WebSocket frame; NULL: none */
+    const struct field
+        *fields; /* ended by a row without name, NULL: none; at most REQUEST_VALUES_MAX */
     /* One of three answers. A read: enum query, with parameters bound as operation.h says; WRITE
      * makes JSON of its rows, or NULL: see operation.h, or else the text in the only row's first
      * column is the answer. */

@@ -17,7 +17,6 @@
 
 #define UPLOAD_MAX (512 * 1024)
 
-static const struct field no_fields[] = {{0}};
 static const char *const upload_types[] = {"image/png", "image/jpeg", "image/webp", "image/gif",
                                            NULL};
 
@@ -189,7 +188,6 @@ static void avatar_stop(struct core *core)
 static const struct operation operations[] = {
     {.method = "PUT",
      .path = "/api/users/me/avatar",
-     .fields = no_fields,
      .handle = avatar_put,
      .raw_stream = UPLOAD_MAX,
      .limit = LIMIT_UPLOADS,
@@ -198,7 +196,6 @@ static const struct operation operations[] = {
      .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
     {.method = "DELETE",
      .path = "/api/users/me/avatar",
-     .fields = no_fields,
      .handle = avatar_delete,
      .reply = "User",
      .summary = "Removes the avatar; the token's picture shows again"},

@@ -95,12 +95,9 @@ static void capabilities_get(struct request *request)
     request_reply(request, 200, &buf);
 }
 
-static const struct field no_fields[] = {{0}};
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/capabilities",
-     .fields = no_fields,
      .handle = capabilities_get,
      .flags = OPERATION_ANONYMOUS | OPERATION_KNOWS_CALLER,
      .reply = "Capabilities",

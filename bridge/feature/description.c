@@ -41,19 +41,15 @@ static void description_stop(struct core *core)
     g_clear_pointer(&asyncapi, g_free);
 }
 
-static const struct field no_fields[] = {{0}};
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/openapi.json",
-     .fields = no_fields,
      .handle = show_openapi,
      .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE,
      .reply = "object",
      .summary = "This description (OpenAPI)"},
     {.method = "GET",
      .path = "/api/asyncapi.json",
-     .fields = no_fields,
      .handle = show_asyncapi,
      .flags = OPERATION_ANONYMOUS | OPERATION_CACHEABLE,
      .reply = "object",

@@ -19,13 +19,10 @@ static void servers_show(struct request *request)
     request_reply(request, 200, &buf);
 }
 
-static const struct field no_fields[] = {{0}};
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/calls/ice-servers",
      .toggle = TOGGLE_CALLS,
-     .fields = no_fields,
      .handle = servers_show,
      .reply = "IceServers",
      .summary = "STUN and TURN servers for a call, with credentials for the next minutes"},

@@ -51,12 +51,9 @@ static void limits_show(struct request *request)
     request_reply(request, 200, &buf);
 }
 
-static const struct field no_fields[] = {{0}};
-
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/limits",
-     .fields = no_fields,
      .handle = limits_show,
      .limit = LIMIT_NONE,
      .reply = "Limits",

@@ -7,8 +7,6 @@
 #include "bridge/base/words.h"
 #include "bridge/core/feature.h"
 
-static const struct field no_fields[] = {{0}};
-
 static const char *const tiers[] = WORDS_ARRAY(PRIVACY_TIERS);
 static const char *const profile_tiers[] = WORDS_ARRAY(PRIVACY_PROFILE_TIERS);
 
@@ -24,7 +22,6 @@ static const struct field change_fields[] = {
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/settings/privacy",
-     .fields = no_fields,
      .read = QUERY_PRIVACY_GET,
      .reply = "Privacy",
      .summary = "Who may reach the user and what they see"},

@@ -19,8 +19,6 @@
 #define COOKIE_NAME "trestle_session"
 #define TOPIC "revoked"
 
-static const struct field no_fields[] = {{0}};
-
 static void reply_session(struct request *request, unsigned status, const char *csrf,
                           gint64 expires)
 {
@@ -329,25 +327,21 @@ static const struct operation operations[] = {
      .summary = "Begins a session by cookie"},
     {.method = "GET",
      .path = "/api/session",
-     .fields = no_fields,
      .handle = session_show,
      .reply = "Session",
      .summary = "The present session"},
     {.method = "DELETE",
      .path = "/api/session",
-     .fields = no_fields,
      .handle = session_end,
      .reply = "Nothing",
      .summary = "Signs out this cookie or token, and the sessions that the token has begun"},
     {.method = "DELETE",
      .path = "/api/session/all",
-     .fields = no_fields,
      .handle = session_end_all,
      .reply = "Nothing",
      .summary = "Signs out every cookie and token that the user has got until now"},
     {.method = "POST",
      .path = "/api/session/ticket",
-     .fields = no_fields,
      .handle = ticket_make,
      .flags = OPERATION_MAKES,
      .scope = "tickets",

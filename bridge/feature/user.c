@@ -19,8 +19,6 @@ static void reply_json(struct request *request, unsigned status, const char *jso
     request_reply(request, status, &buf);
 }
 
-static const struct field no_fields[] = {{0}};
-
 /* ---- One's own profile ----------------------------------------------------------------------- */
 
 /* Null clears. */
@@ -95,7 +93,6 @@ static void user_create(struct request *request)
 static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/users/me",
-     .fields = no_fields,
      .read = QUERY_USER_SELF,
      .reply = "Self",
      .summary = "The user who is signed in"},

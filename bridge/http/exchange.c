@@ -485,14 +485,12 @@ static void run_operation(struct exchange *exchange)
         request_fail(request, code, detail);
         return;
     }
-    static const struct field no_fields[] = {{.name = NULL}};
-    const struct field *fields = request->operation->fields;
     struct field_source source = {.object = request->body,
                                   .idempotency_key = exchange->idempotency_key,
                                   .parameter = parameter_find,
                                   .data = exchange};
     struct field_problem problem;
-    if (!fields_check(fields ? fields : no_fields, &source, request->values, &problem))
+    if (!fields_check(request->operation->fields, &source, request->values, &problem))
         request_fail_field(request, &problem);
     else if (strcmp(exchange->head.method, "HEAD") == 0 &&
              (request->operation->flags & OPERATION_LIVE))

@@ -72,7 +72,6 @@ static const struct field auth_fields[] = {
     {.name = "cursor", .type = FIELD_TEXT, .minimum = 1, .maximum = CURSOR_MAX},
     {.name = NULL},
 };
-static const struct field no_fields[] = {{.name = NULL}};
 static const struct field resume_fields[] = {
     {.name = "cursor",
      .type = FIELD_TEXT,
@@ -117,7 +116,7 @@ static const struct command_builtin builtins[] = {
     {"auth", auth_fields, "hello",
      "Signs the socket in, and resumes when there is a cursor; later, extends the session",
      "Renewed"},
-    {"ping", no_fields, "pong", "Asks whether the server is there", NULL},
+    {"ping", NULL, "pong", "Asks whether the server is there", NULL},
     {"resume", resume_fields, "resumed resync", "Asks for what was missed since a cursor", NULL},
     {.type = NULL},
 };

@@ -331,7 +331,7 @@ START_TEST(what_is_under_way_at_the_end_is_answered)
 }
 END_TEST
 
-/* ---- Conversations --------------------------------------------------------------------------------- */
+/* ---- Conversations --------------------------------------------------------------------------- */
 
 static struct relation_key talk_of(const char *user)
 {

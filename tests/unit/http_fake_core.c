@@ -86,8 +86,9 @@ static void answer(struct request *request, unsigned status)
     json_begin_object(&json);
     json_key(&json, "values");
     json_begin_array(&json);
-    for (size_t i = 0; request->operation->fields[i].name; i++) {
-        if (request->operation->fields[i].type == FIELD_INTEGER)
+    const struct field *fields = request->operation->fields;
+    for (size_t i = 0; fields && fields[i].name; i++) {
+        if (fields[i].type == FIELD_INTEGER)
             json_put_integer(&json, request->values[i].integer);
         else
             json_put_string(&json, request->values[i].text);
@@ -293,7 +294,6 @@ void operation_run(struct request *request)
     request->operation->handle(request);
 }
 
-static const struct field no_fields[] = {{.name = NULL}};
 static const struct field item_fields[] = {
     {.name = "item", .type = FIELD_TEXT, .flags = FIELD_IN_PATH | FIELD_REQUIRED, .maximum = 64},
     {.name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 100},
@@ -308,57 +308,27 @@ static const struct field content_fields[] = {
     {.name = NULL}};
 
 static const struct operation operations[] = {
-    {.method = "GET", .path = "/api/now", .fields = no_fields, .handle = handle_now},
+    {.method = "GET", .path = "/api/now", .handle = handle_now},
     {.method = "POST", .path = "/api/now", .fields = content_fields, .handle = handle_created},
-    {.method = "GET", .path = "/api/deferred", .fields = no_fields, .handle = handle_next_turn},
+    {.method = "GET", .path = "/api/deferred", .handle = handle_next_turn},
     {.method = "POST", .path = "/api/slow", .fields = content_fields, .handle = handle_slow},
     {.method = "GET", .path = "/api/items/:item", .fields = item_fields, .handle = handle_now},
-    {.method = "GET", .path = "/api/items/me", .fields = no_fields, .handle = handle_created},
-    {.method = "PUT",
-     .path = "/api/raw",
-     .fields = no_fields,
-     .handle = handle_raw,
-     .raw_stream = 400000},
-    {.method = "PUT",
-     .path = "/api/sip",
-     .fields = no_fields,
-     .handle = handle_sip,
-     .raw_stream = 400000},
-    {.method = "PUT",
-     .path = "/api/stuck",
-     .fields = no_fields,
-     .handle = handle_stuck,
-     .raw_stream = 400000},
-    {.method = "PUT",
-     .path = "/api/disliked",
-     .fields = no_fields,
-     .handle = handle_disliked,
-     .raw_stream = 400000},
-    {.method = "PUT",
-     .path = "/api/later",
-     .fields = no_fields,
-     .handle = handle_late_reader,
-     .raw_stream = 400000},
-    {.method = "POST",
-     .path = "/api/once",
-     .fields = no_fields,
-     .handle = handle_once,
-     .flags = OPERATION_ONCE},
+    {.method = "GET", .path = "/api/items/me", .handle = handle_created},
+    {.method = "PUT", .path = "/api/raw", .handle = handle_raw, .raw_stream = 400000},
+    {.method = "PUT", .path = "/api/sip", .handle = handle_sip, .raw_stream = 400000},
+    {.method = "PUT", .path = "/api/stuck", .handle = handle_stuck, .raw_stream = 400000},
+    {.method = "PUT", .path = "/api/disliked", .handle = handle_disliked, .raw_stream = 400000},
+    {.method = "PUT", .path = "/api/later", .handle = handle_late_reader, .raw_stream = 400000},
+    {.method = "POST", .path = "/api/once", .handle = handle_once, .flags = OPERATION_ONCE},
     {.method = "GET",
      .path = "/api/live",
-     .fields = no_fields,
      .handle = handle_live,
      .flags = OPERATION_LIVE,
      .reply = "text/event-stream"},
-    {.method = "GET", .path = "/api/refused", .fields = no_fields, .handle = handle_refused},
-    {.method = "GET",
-     .path = "/api/open",
-     .fields = no_fields,
-     .handle = handle_now,
-     .flags = OPERATION_ANONYMOUS},
+    {.method = "GET", .path = "/api/refused", .handle = handle_refused},
+    {.method = "GET", .path = "/api/open", .handle = handle_now, .flags = OPERATION_ANONYMOUS},
     {.method = "POST",
      .path = "/api/users",
-     .fields = no_fields,
      .handle = handle_created,
      .flags = OPERATION_SERVER_KEY,
      .scope = "users"},

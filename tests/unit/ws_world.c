@@ -155,15 +155,10 @@ static const struct field echo_fields[] = {
      .maximum = 200000},
     {.name = NULL},
 };
-static const struct field no_fields[] = {{.name = NULL}};
 static const struct operation operations[] = {
     {.command = "echo", .fields = echo_fields, .handle = handle_echo, .reply = "Echo"},
-    {.command = "later",
-     .fields = no_fields,
-     .handle = handle_later,
-     .reply = "Message",
-     .ack = "message"},
-    {.method = "GET", .path = "/api/x", .fields = no_fields, .handle = handle_later},
+    {.command = "later", .handle = handle_later, .reply = "Message", .ack = "message"},
+    {.method = "GET", .path = "/api/x", .handle = handle_later},
     {.handle = NULL},
 };
 
