@@ -64,3 +64,15 @@ def test_dino_gets_the_picture(alice, carol, xmpp):
         user = alice.call(200, "PUT", "/api/users/me/avatar", png(300, 300), {"Content-Type": "image/png"})
         hash = user["avatar_url"].rpartition("/")[2]
         carol.expect("her picture", lambda: carol.picture(alice.jid) == hash)
+
+
+def test_a_reaction_in_dino(alice, carol):
+    """Dino keeps the sets of others by the message that they are about."""
+    talk = alice.conversation_with(jid=carol.jid)
+    carol.open(alice.jid)
+    with alice.ws() as socket:
+        carol.send("What a day")
+        theirs = socket.expect("message.new", content="What a day")["payload"]
+        alice.call(200, "PUT", f"/api/messages/{theirs['id']}/reactions/%F0%9F%8E%89")
+        carol.expect("the reaction", lambda: any("🎉" in emojis for emojis, in carol.query(
+            "SELECT emojis FROM reaction JOIN jid ON jid.id = jid_id WHERE bare_jid = ?", alice.jid)))

@@ -9,6 +9,7 @@ from harness.rest import App, http_request
 CAPS = "http://jabber.org/protocol/caps"
 DISCO = "http://jabber.org/protocol/disco#info"
 CHAT_STATES = "http://jabber.org/protocol/chatstates"
+REACTIONS = "urn:xmpp:reactions:0"
 EVE = "eve@example.org"
 
 
@@ -53,14 +54,16 @@ def test_what_is_switched_off_is_refused_and_not_announced(running_stack):
         assert http_request(daemon.info["rest"], "GET", "/api/capabilities").json["off"] == ["search"], "without a token"
         with alice.ws() as socket:
             before = shown(server, jid)
-            assert CHAT_STATES in discover(server, jid, before)
+            assert {CHAT_STATES, REACTIONS} <= discover(server, jid, before)
+            message = alice.send(talk, "Hello")
             socket.command("typing", conversation_id=talk["id"], active=True)
-            daemon.configure({"features": {"search": "on", "typing": "0%"}})
+            daemon.configure({"features": {"search": "on", "typing": "0%", "reactions": "off"}})
             daemon.process.send_signal(signal.SIGHUP)
             after = shown(server, jid, before)
-            assert CHAT_STATES not in discover(server, jid, after)
+            assert not {CHAT_STATES, REACTIONS} & discover(server, jid, after)
+            assert socket.refused("message.react", message_id=message["id"], emoji="👍")["code"] == "not_available"
             assert socket.refused("typing", conversation_id=talk["id"], active=True)["code"] == "not_available"
         assert alice.request("GET", "/api/messages/search", q="word").status == 200
-        assert alice.capabilities()["off"] == ["typing"]
+        assert alice.capabilities()["off"] == ["typing", "reactions"]
         stale = http_request(daemon.info["rest"], "GET", "/api/capabilities", headers={"Authorization": "Bearer x"})
-        assert stale.status == 200 and stale.json["off"] == ["typing"], "a bad token is as good as none"
+        assert stale.status == 200 and stale.json["off"] == ["typing", "reactions"], "a bad token is as good as none"
