@@ -139,15 +139,22 @@ LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN NOT p_added
               THEN ARRAY(SELECT e FROM unnest(p_emoji) e WHERE reaction_key(e) <> reaction_key(p_one))
               WHEN reaction_key(p_one) = ANY (reaction_keys(p_emoji)) THEN p_emoji
-              WHEN cardinality(p_emoji) < 20 AND reaction_fits(m, p_one) THEN p_emoji || p_one END
+              WHEN cardinality(p_emoji) < 20 AND reaction_fitting(m, ARRAY[p_one]) <> '{}' THEN p_emoji || p_one END
 $$;
 
--- Whether the message has room for that emoji, or has it: 50 different ones are shown.
-CREATE FUNCTION reaction_fits(m messages, p_one text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT m.reactions IS NULL OR jsonb_array_length(m.reactions) < 50 OR EXISTS (
-    SELECT FROM jsonb_array_elements(m.reactions) g WHERE reaction_key(g->>'emoji') = reaction_key(p_one))
-$$;
+-- Those of p_emoji that the message has, or has room for: 50 different ones are shown.
+CREATE FUNCTION reaction_fitting(m messages, p_emoji text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  there text[] := ARRAY(SELECT reaction_key(g->>'emoji') FROM jsonb_array_elements(m.reactions) g);
+BEGIN
+  RETURN ARRAY(
+    SELECT f.emoji FROM (
+        SELECT e.emoji, e.n, e.known, count(*) FILTER (WHERE NOT e.known) OVER (ORDER BY e.n) AS fresh
+          FROM (SELECT x.emoji, x.n, reaction_key(x.emoji) = ANY (there) AS known
+                  FROM unnest(p_emoji) WITH ORDINALITY x (emoji, n)) e) f
+      WHERE f.known OR f.fresh <= 50 - cardinality(there) ORDER BY f.n);
+END $$;
 
 -- Adds an emoji, or takes it back: change_react() and change_unreact().
 CREATE FUNCTION reaction_change(p_user uuid, p_arguments jsonb, p_added boolean, OUT outcome int,
@@ -250,9 +257,7 @@ BEGIN
   IF said <= old.said_at THEN
     RETURN;
   END IF;
-  emoji := ARRAY(SELECT e FROM unnest(emoji) e
-                   WHERE reaction_key(e) = ANY (reaction_keys(old.emoji)) OR reaction_fits(m, e));
-  IF reaction_put(m, c, source, emoji, c.guarded AND relation_held(c.id, source),
+  IF reaction_put(m, c, source, reaction_fitting(m, emoji), c.guarded AND relation_held(c.id, source),
                   coalesce(said, (SELECT h.stamp FROM log_head h)), p_arguments->'came') THEN
     outcome := 0;
   END IF;
