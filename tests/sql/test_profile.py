@@ -282,3 +282,12 @@ def test_candidates(db):
     assert one == two and one[0]["kind"] == "remote"
     assert db.one("SELECT user_get(%s, %s)", alice, one[0]["id"]) is not None
     assert db.rows("SELECT user_get(%s, %s)", alice, new_id()) == []
+
+
+def test_one_who_set_it_while_an_older_version_ran_closes_the_conversations_by_the_next_change(db):
+    alice, bob = db.user("alice"), db.user("bob")
+    talk = db.conversation(alice, bob)
+    db.rows("UPDATE users SET privacy_profile = 'contacts' WHERE id = %s", alice)
+    db.change("privacy", alice, receipts=False)
+    row, = db.store(dict(conversation=talk, sender=alice))
+    assert row["closed_to"] == [bob]
