@@ -149,9 +149,12 @@ BEGIN
     SELECT * INTO unseen FROM event_unseen(p_user, p_position, p_limit);
   END IF;
   IF unseen.missed <= p_limit THEN
-    heard := event_shown(
-      p_user, ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e), p_bytes);
-    cut := event_cut(unseen.conversations, unseen.seqs, heard, p_bytes);
+    heard := ARRAY(SELECT e FROM event_heard(p_user, p_position, p_limit + 1) e);
+    IF cardinality(heard) > p_limit THEN -- there may be more behind them, and some may tell nothing
+      cut := (SELECT max(e.position) FROM unnest(heard) e);
+    END IF;
+    heard := event_shown(p_user, heard, p_bytes);
+    cut := least(cut, event_cut(unseen.conversations, unseen.seqs, heard, p_bytes));
   END IF;
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,

@@ -277,3 +277,25 @@ def test_events_of_others_are_passed_over_whether_few_or_many(db, talk, others):
         db.rows("SELECT event_add('conversation.removed', %s, %s, %s, '{}')", audience, conversation, user)
     assert [position for position, _ in events(db.resume(alice, before))] \
         == [before + others + n for n in (1, 2, 3, 4)]
+
+
+def test_events_that_tell_nothing_any_more_hide_nothing_behind_them(db, talk):
+    """However many of them are among the first that are looked at: what is behind is reached, or a resync said."""
+    alice, before = talk["alice"], db.head()
+    for number in range(20):
+        if number % 5:
+            db.rows("SELECT event_add('conversation.updated', 'user', %s, %s)", new_id(), alice)
+        else:
+            db.rows("SELECT event_add('conversation.removed', 'user', NULL, %s, '{}')", alice)
+    wanted = [(before + n, "conversation.removed") for n in (1, 6, 11, 16)]
+    for limit in (1, 2, 3, 5, 19, 20):
+        got, position = [], before
+        for _ in range(20):
+            rows = db.resume(alice, position, limit)
+            cut = rows[0]["actor"]
+            assert rows[0]["type"] is None and (cut is None or cut > position)
+            got += events(rows)
+            if cut is None:
+                break
+            position = cut
+        assert cut is None and got == wanted, limit
