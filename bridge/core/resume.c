@@ -71,7 +71,7 @@ static struct event *event_of_row(const struct rows *rows, int row)
     rows_uuid(rows, row, EVENT_RESUME_SENDER_ID, &event->parties.actor);
     event->parties.actor_number = rows_integer(rows, row, EVENT_RESUME_ACTOR);
     event->parties.peer_number = rows_integer(rows, row, EVENT_RESUME_PEER);
-    event->parties.many = !uuid_is_nil(&event->parties.message) && event->parties.peer_number == 0;
+    event->parties.many = rows_boolean(rows, row, EVENT_RESUME_MANY);
     return event;
 }
 

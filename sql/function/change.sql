@@ -151,6 +151,40 @@ BEGIN
     ELSE e.payload END;
 END $$;
 
+-- Whose numbers an event carries and whether its conversation is one of many, as core/event.h has it, for
+-- dialects that name the parties otherwise than the payload does.
+CREATE FUNCTION event_parties(e events, OUT actor bigint, OUT peer bigint, OUT many boolean)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  acting uuid := CASE e.type
+    WHEN 'message.reaction' THEN (e.payload::jsonb->>'user_id')::uuid
+    WHEN 'message.new' THEN (SELECT m.sender_id FROM messages m
+                               WHERE m.id = (e.payload::jsonb->>'message_id')::uuid) END;
+BEGIN
+  SELECT member_number(c.member_ids, c.member_numbers, acting),
+         CASE WHEN acting IS NOT NULL
+              THEN member_peer_number(c.plain, c.member_ids, c.member_numbers, acting) END, NOT c.plain
+    INTO actor, peer, many
+    FROM conversations c WHERE c.id = e.conversation_id;
+END $$;
+
+-- The message of a message.new for those who hear of it: those to whom its sender's profile is closed get
+-- another sender. All other events show everybody the same.
+CREATE FUNCTION event_message(e events) RETURNS TABLE (shown text, users uuid[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  said messages;
+  heard uuid[] := event_audience(e);
+  closed uuid[];
+BEGIN
+  SELECT * INTO said FROM messages m WHERE m.id = (e.payload::jsonb->>'message_id')::uuid;
+  closed := coalesce(user_closed_to(heard, said.sender_id), '{}');
+  RETURN QUERY
+    SELECT to_json(message_get(g.ids[1], said.id))::text, g.ids
+      FROM (VALUES (ARRAY(SELECT id FROM unnest(heard) id WHERE id <> ALL (closed))), (closed)) g (ids)
+      WHERE g.ids <> '{}';
+END $$;
+
 -- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.
 -- In PL/pgSQL, which keeps its plan, as is everything that a change or a message calls by itself;
 -- conversations, of which there may be many at a time, are in the plan. p_first as in event_request().
@@ -161,8 +195,10 @@ BEGIN
     SELECT json_agg(json_build_object('position', e.position, 'type', e.type,
              'at', (extract(epoch FROM e.at) * 1000000)::bigint,
              'payload', p.shown::json, 'conversation_id', e.conversation_id,
-             'users', event_audience(e)) ORDER BY e.position)::text
+             'actor', t.actor, 'peer', t.peer, 'many', t.many,
+             'users', p.users) ORDER BY e.position)::text
       FROM events e
+      CROSS JOIN LATERAL event_parties(e) t
       CROSS JOIN LATERAL (
         SELECT CASE WHEN e.type IN ('conversation.new', 'conversation.updated') THEN coalesce((
             SELECT to_json(o.object)::text FROM (SELECT user_facts(u, false) AS facts FROM users u
@@ -170,14 +206,15 @@ BEGIN
               CROSS JOIN LATERAL conversation_direct(e.user_id, self.facts, e.conversation_id) o
               WHERE NOT e.payload::jsonb ? 'seq'),
             event_payload(e.user_id, e, p_first))
-          WHEN e.type = 'message.new'
-            THEN to_json(message_get(e.user_id, (e.payload::jsonb->>'message_id')::uuid))::text
-          ELSE event_payload(e.user_id, e, p_first) END AS shown OFFSET 0) p
+          ELSE event_payload(e.user_id, e, p_first) END AS shown, event_audience(e) AS users
+          WHERE e.type <> 'message.new'
+        UNION ALL
+        SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new') p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;
 
 -- Carries out changes, one after the other. Arguments with a member once: those that happen once. events: what each added to the log, a JSON array of
--- { position, type, at (microseconds since 1970), payload, conversation_id, users }. follows: what
+-- { position, type, at (microseconds since 1970), payload, conversation_id, actor, peer, many, users }. follows: what
 -- change_follows() has said, and as outbox the newest position of what waits there because of the change
 -- (for a repeated one, of all that waits); or NULL.
 CREATE FUNCTION change_apply(p_names text[], p_users uuid[], p_arguments text[])

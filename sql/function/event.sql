@@ -124,16 +124,17 @@ BEGIN
     WHERE g.size > p_bytes);
 END $$;
 
--- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first,
--- the rest in no order. The first
--- row carries the head of the log in this snapshot; its type is NULL, or 'resync': there is more
--- than p_limit, or events may have been removed since, and nothing follows. Its actor is NULL, or a position: up to there everything is
--- here, and there was no room for more, as p_bytes of text had been exceeded; what is behind it must not be
--- looked at. Watermarks appear once, where they stand now. What the user has
--- cleared does not appear. One of payload, message, mark and failure says what happened. actor and peer are whole numbers of users, as in core/event.h.
+-- What p_user missed after p_position, at most p_limit + 1 rows of each kind, messages newest first, the
+-- rest in no order. The first row carries the head of the log in this snapshot; its type is NULL, or
+-- 'resync': there is more than p_limit, or events may have been removed since, and nothing follows. Its
+-- actor is NULL, or a position: up to there everything is here, and there was no room for more, as p_bytes
+-- of text had been exceeded or more than p_limit events looked through; what is behind it must not be
+-- looked at. Watermarks appear once, where they stand now. What the user has cleared does not appear. One
+-- of payload, message, mark and failure says what happened. actor, peer and many are as in core/event.h.
 CREATE FUNCTION event_resume(p_user uuid, p_position bigint, p_limit int, p_bytes bigint)
 RETURNS TABLE ("position" bigint, type text, at timestamptz, payload text, message message_view,
-               mark mark_view, failure failure_view, conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint)
+               mark mark_view, failure failure_view, conversation_id uuid, message_id uuid, sender_id uuid, actor bigint, peer bigint,
+               many boolean)
 LANGUAGE plpgsql STABLE
 -- One or two rows by an index are cheaper without a bitmap, which the planner prefers.
 SET enable_bitmapscan = off AS $$
@@ -159,7 +160,8 @@ BEGIN
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
            greatest(h.stamp, 'epoch'), NULL::text,
-           NULL::message_view, NULL::mark_view, NULL::failure_view, NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint
+           NULL::message_view, NULL::mark_view, NULL::failure_view, NULL::uuid, NULL::uuid, NULL::uuid, cut, NULL::bigint,
+           NULL::boolean
       FROM log_head h;
   IF unseen.missed > p_limit THEN
     RETURN;
@@ -168,7 +170,7 @@ BEGIN
     SELECT m.position, 'message.new'::text, m.created_at, NULL::text, message_seen(p_user, m, c),
            NULL::mark_view, NULL::failure_view, m.conversation_id, m.id, m.sender_id,
            member_number(c.member_ids, c.member_numbers, m.sender_id),
-           member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id)
+           member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id), NOT c.plain
       FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
       JOIN conversations c ON c.id = u.id
       -- As in event_cut().
@@ -181,7 +183,7 @@ BEGIN
            ROW(moved.conversation_id, moved.user_id, x.id, k.seq, k.at)::mark_view, NULL::failure_view,
            moved.conversation_id, x.id, NULL::uuid,
            member_number(c.member_ids, c.member_numbers, moved.user_id),
-           member_peer_number(c.plain, c.member_ids, c.member_numbers, moved.user_id)
+           member_peer_number(c.plain, c.member_ids, c.member_numbers, moved.user_id), NOT c.plain
       FROM (SELECT o.*, mine.cleared_seq AS cleared FROM members mine
               JOIN members o ON o.conversation_id = mine.conversation_id
                 AND (o.read_position > p_position OR o.delivered_position > p_position)
@@ -203,7 +205,7 @@ BEGIN
            NULL::mark_view, ROW(f.conversation_id, f.id, f.client_id, f.failed_condition)::failure_view,
            f.conversation_id, f.id, NULL::uuid,
            member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
-           member_number(c.member_ids, c.member_numbers, p_user)
+           member_number(c.member_ids, c.member_numbers, p_user), NOT c.plain
       FROM messages f JOIN conversations c ON c.id = f.conversation_id
         JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
           AND mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
@@ -212,6 +214,7 @@ BEGIN
   RETURN QUERY
     SELECT e.position, e.type, e.at, e.payload::text, NULL::message_view, NULL::mark_view,
            NULL::failure_view, e.conversation_id, NULL::uuid, NULL::uuid,
-           NULL::bigint, NULL::bigint
-      FROM unnest(heard) e WHERE cut IS NULL OR e.position <= cut;
+           t.actor, t.peer, t.many
+      FROM unnest(heard) e CROSS JOIN LATERAL event_parties(e) t
+      WHERE cut IS NULL OR e.position <= cut;
 END $$;

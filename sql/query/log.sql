@@ -12,7 +12,7 @@ SELECT epoch, position, schema, functions, refusal, past FROM log_watch($1::text
 
 -- name: event_resume
 SELECT position, type, at, payload, message, mark, failure,
-       conversation_id, message_id, sender_id, actor, peer
+       conversation_id, message_id, sender_id, actor, peer, many
   FROM event_resume($1::uuid, $2::bigint, $3::int, $4::bigint)
 
 -- name: outbox_page

@@ -251,7 +251,7 @@ class Database:
         """payload: what the daemon makes of the facts, as text."""
         import json
         rows = self.rows("SELECT position, type, at, payload, to_jsonb(message) AS message, to_jsonb(mark) AS mark,"
-                         " to_jsonb(failure) AS failure, conversation_id, message_id, sender_id, actor, peer"
+                         " to_jsonb(failure) AS failure, conversation_id, message_id, sender_id, actor, peer, many"
                          " FROM event_resume(%s, %s, %s, %s)", user, position, limit, bytes)
         for row in rows:
             shown = message_object(row["message"]) or mark_object(row["mark"]) or failure_object(row["failure"])

@@ -253,3 +253,26 @@ def test_row_security(db, pair, ringing):
     finally:
         db.rows("DROP OWNED BY reader_of_calls")
         db.rows("DROP ROLE reader_of_calls")
+
+
+@pytest.mark.parametrize("profile", ["everyone", "contacts"])
+def test_the_message_of_a_call_shows_a_closed_profile_to_nobody(db, pair, profile):
+    alice, bob, conversation = pair
+    db.change("profile", alice, bio="mine")
+    db.change("privacy", alice, profile=profile)
+    done = initiate(db, alice, conversation)
+    assert done["outcome"] == 0
+    shown = {user: event["payload"]["sender"]["bio"] for event in done["events"] if event["type"] == "message.new"
+             for user in event["users"]}
+    assert shown == {alice: "mine", bob: "mine" if profile == "everyone" else None}
+
+
+def test_the_message_of_a_call_names_the_parties_as_whoever_resumes_is_told(db, pair):
+    alice, bob, conversation = pair
+    before = db.head()
+    done = initiate(db, alice, conversation)
+    numbers = {str(row["id"]): row["number"] for row in db.rows("SELECT id, number FROM users")}
+    live, = (event for event in done["events"] if event["type"] == "message.new")
+    late, = (row for row in db.resume(bob, before) if row["type"] == "message.new")
+    for told in (live, late):
+        assert (told["actor"], told["peer"], told["many"]) == (numbers[alice], numbers[bob], False)

@@ -301,3 +301,30 @@ def test_more_than_a_message_shows_is_left_out(db, romeo):
     assert arrived(db, romeo.message, "😀", "👍", "❤️", "🎉")["outcome"] == 0
     assert ("👍", 1, False) in romeo.seen()
     assert len(romeo.seen()) == 50 and ("😀", 2, False) in romeo.seen()
+
+
+@pytest.mark.parametrize("members", [("alice", "bella"), ("alice", "bella", "carol")])
+def test_live_and_later_the_same_parties_are_named(db, members):
+    talk, before = Talk(db, *members), db.head()
+    live, = talk.react(1, "\U0001f44d")["events"]
+    late, = (row for row in db.resume(talk.users[0], before) if row["type"] == "message.reaction")
+    numbers = [db.one("SELECT number FROM users WHERE id = %s", user) for user in talk.users]
+    for told in (live, late):
+        assert (told["actor"], told["peer"], told["many"]) \
+            == (numbers[1], None if len(members) > 2 else numbers[0], len(members) > 2)
+
+
+def test_a_page_shows_the_reactions_that_whoever_resumes_is_told(db, two):
+    before = db.head()
+    two.react(1, "\U0001f44d")
+    two.react(0, "\U0001f44d")
+    two.react(0, "\u2764\ufe0f")
+    two.react(1, "\U0001f44d", added=False)
+    *_, last = sorted((row for row in db.resume(two.users[0], before) if row["type"] == "message.reaction"),
+                      key=lambda row: row["position"])
+    told = json.loads(last["payload"])["reactions"]
+    said, = db.page(two.users[0], two.id)["items"]
+    assert said["reactions"] == db.message(two.users[0], two.message)["reactions"]
+    # Whom "me" is, the event leaves to whoever reads it.
+    assert [{key: one[key] for key in one if key != "me"} for one in said["reactions"]] == told
+    assert [one["emoji"] for one in told] == ["\U0001f44d", "\u2764\ufe0f"]

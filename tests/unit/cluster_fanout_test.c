@@ -165,7 +165,7 @@ static void look(const char *head)
 /* Answers the next account's read with the head and events at these positions (0: no more). */
 static void answer_read(const char *head, gint64 one, gint64 two)
 {
-    enum { COLUMNS = EVENT_RESUME_PEER + 1 };
+    enum { COLUMNS = EVENT_RESUME_MANY + 1 };
     const char *cells[3 * COLUMNS] = {head};
     gint64 positions[] = {one, two};
     char texts[2][24];
@@ -306,7 +306,7 @@ END_TEST
 
 START_TEST(too_much_is_told_as_such)
 {
-    enum { COLUMNS = EVENT_RESUME_PEER + 1, ROWS = 5 };
+    enum { COLUMNS = EVENT_RESUME_MANY + 1, ROWS = 5 };
     const char *cells[ROWS * COLUMNS] = {"110"};
     char texts[ROWS][8];
     start();
