@@ -145,6 +145,7 @@ def calls(db):
         ("token_revoke", "%s, %s, 1800000000000000", (user, new_id())),
         ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
         ("ticket_find", "md5('t4')::uuid", ()), ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
+        ("user_self", "%s", (user,)), ("staff_has", "%s, 'moderator'", (user,)),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
         ("log_state", "", ()), ("log_open", "NULL, 0", ()), ("log_watch", "NULL, 0", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
         ("search_index", "500", ()), ("search_renew", "64", ()),
