@@ -167,7 +167,8 @@ static void submit_appearing(void *data)
 }
 
 /* The conversation is in a member's list with this message: the member is told so, in log order.
- * Those of one batch are one change. */
+ * Those of one batch are one change. Also for a repetition: whoever stored it may have died before.
+ */
 static void note_appearance(struct core *core, const struct message_write *m)
 {
     if (!m->awaited)
@@ -209,10 +210,10 @@ static void send_stored(struct sending *sending, const struct message_write *m)
         publish_relation(sending->core, m);
         if (m->outbox)
             outbox_message(sending->core, m, account->jid);
-        note_appearance(sending->core, m);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
     }
+    note_appearance(sending->core, m);
     if (!sending->request)
         return;
     g_auto(buffer) brief = BUFFER_INIT(MESSAGE_JSON_MAX);
@@ -339,10 +340,10 @@ static void arrival_stored(struct core *core, const struct message_write *m)
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(core, m, &json);
         publish_relation(core, m);
-        note_appearance(core, m);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
     }
+    note_appearance(core, m);
     if (m->receipt)
         outbox_receipt(core, m);
 }
