@@ -42,6 +42,16 @@ static void name_message(struct event *event, const json_t *message)
         uuid_parse(sender, &event->parties.actor);
 }
 
+static void name_parties(struct event *event, const json_t *row)
+{
+    const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
+    if (conversation)
+        uuid_parse(conversation, &event->parties.conversation);
+    event->parties.actor_number = member_integer(row, "actor");
+    event->parties.peer_number = member_integer(row, "peer");
+    event->parties.many = json_is_true(json_object_get(row, "many"));
+}
+
 static void publish_one(struct core *core, const json_t *row, publish_event publish)
 {
     enum event_type type = event_type_from_name(json_string_value(json_object_get(row, "type")));
@@ -51,9 +61,7 @@ static void publish_one(struct core *core, const json_t *row, publish_event publ
     view_json(&payload, event_info(type)->payload, json_object_get(row, "payload"));
     g_autoptr(trestle_event) event =
         event_new(type, member_integer(row, "position"), member_integer(row, "at"), &payload);
-    const char *conversation = json_string_value(json_object_get(row, "conversation_id"));
-    if (conversation)
-        uuid_parse(conversation, &event->parties.conversation);
+    name_parties(event, row);
     if (type == EVENT_MESSAGE_NEW)
         name_message(event, json_object_get(row, "payload"));
     const json_t *users = json_object_get(row, "users");
@@ -101,6 +109,14 @@ static void forget_relations(struct core *core, const json_t *users)
     }
 }
 
+/* The rows may be another instance's to send. */
+static void wake_outbox(struct core *core, gint64 newest)
+{
+    outbox_wake(core->outbox, newest);
+    if (core->router)
+        PARTS_TELL(core, outbox_grew, core, newest);
+}
+
 /* Who loses the presence is told before the outbox says `unsubscribed`, after which the peer's
  * server drops it; by then nothing old is remembered. */
 static void change_follow(struct core *core, const struct change_write *change)
@@ -109,7 +125,7 @@ static void change_follow(struct core *core, const struct change_write *change)
     forget_relations(core, json_object_get(follows, "relations"));
     tell_watchers(core, change, follows);
     if (json_object_get(follows, "outbox"))
-        outbox_wake(core->outbox, member_integer(follows, "outbox"));
+        wake_outbox(core, member_integer(follows, "outbox"));
     json_decref(follows);
 }
 

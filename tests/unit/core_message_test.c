@@ -9,10 +9,12 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
+#include "bridge/core/change.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/event.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/request.h"
 #include "bridge/loop/loop.h"
 #include "tests/unit/core_fake_archive.h"
@@ -25,7 +27,8 @@ static struct uuid conversation;
 
 struct listener {
     struct subscriber subscriber;
-    GPtrArray *heard; /* "type payload" */
+    GPtrArray *heard;             /* "type payload" */
+    struct event_parties parties; /* of the last one */
 };
 static struct listener at_alice[2], at_bob;
 
@@ -40,6 +43,7 @@ static void deliver(struct subscriber *subscriber, struct event *event)
     struct listener *listener = (struct listener *)(void *)subscriber;
     g_ptr_array_add(listener->heard,
                     g_strconcat(event_type_name(event->type), " ", event->payload, NULL));
+    listener->parties = event->parties;
 }
 
 static void answered(unsigned status, struct buffer *json)
@@ -536,6 +540,87 @@ START_TEST(what_a_message_brings_with_it_keeps_its_place_in_the_log)
 }
 END_TEST
 
+/* Who stored it may have died before it said what follows. */
+START_TEST(repetition_brings_the_conversation_into_the_list_all_the_same)
+{
+    start();
+    struct message_write *write = send_message("hello", "c1");
+    write->awaited = true;
+    fake_settle(&write->write, OUTCOME_REPEATED);
+    unsigned calls = 0;
+    struct message_write *arrival = arrive(&calls, "hi", "o1");
+    arrival->awaited = true;
+    fake_settle(&arrival->write, OUTCOME_REPEATED);
+    g_main_context_iteration(NULL, FALSE);
+    struct change_write *change = (struct change_write *)(void *)fake_take_write();
+    ck_assert_ptr_nonnull(change);
+    ck_assert_str_eq(change->name, "conversation_appear");
+    ck_assert_uint_eq(strlen(change->arguments), strlen("{'conversation_ids':['','']}") + 2 * 36);
+    fake_settle(&change->write, OUTCOME_DONE);
+    ck_assert_uint_eq(at_bob.heard->len, 0);
+    stop();
+}
+END_TEST
+
+static gint64 grown;
+
+static void note_growth(struct core *grower, gint64 newest)
+{
+    (void)grower;
+    grown = newest;
+}
+
+static const struct part growth = {.name = "growth", .outbox_grew = note_growth};
+
+static void change_with(const char *events, const char *follows)
+{
+    change_submit(&core, "react", &alice->id, NULL, NULL, NULL);
+    struct change_write *change = (struct change_write *)(void *)fake_take_write();
+    ck_assert_ptr_nonnull(change);
+    change->write.position = core.position + 1;
+    change->events = g_strdup(events);
+    change->follows = g_strdup(follows);
+    fake_settle(&change->write, OUTCOME_DONE);
+}
+
+START_TEST(other_instances_are_told_what_a_change_puts_into_the_outbox)
+{
+    static const struct event_router router = {0};
+    start();
+    part_add(&core, &growth, NULL);
+    grown = 0;
+    change_with(NULL, "{\"outbox\":7}");
+    ck_assert_int_eq(grown, 0); /* there are none */
+    core.router = &router;
+    change_with(NULL, "{}");
+    ck_assert_int_eq(grown, 0);
+    change_with(NULL, "{\"outbox\":9}");
+    core.router = NULL;
+    ck_assert_int_eq(grown, 9);
+    part_remove(&core, &growth);
+    stop();
+}
+END_TEST
+
+START_TEST(what_a_change_tells_names_the_parties)
+{
+    start();
+    g_autofree char *events =
+        g_strdup_printf("[{\"position\":1,\"type\":\"message.reaction\",\"at\":0,\"payload\":{},"
+                        "\"actor\":4,\"peer\":5,\"many\":false,\"users\":[\"%s\"]},"
+                        "{\"position\":1,\"type\":\"message.reaction\",\"at\":0,\"payload\":{},"
+                        "\"actor\":4,\"peer\":null,\"many\":true,\"users\":[\"%s\"]}]",
+                        bob->id_text, alice->id_text);
+    change_with(events, NULL);
+    const struct event_parties *two = &at_bob.parties, *many = &at_alice[0].parties;
+    ck_assert_uint_eq(at_bob.heard->len, 1);
+    ck_assert_uint_eq(at_alice[0].heard->len, 1);
+    ck_assert(two->actor_number == 4 && two->peer_number == 5 && !two->many);
+    ck_assert(many->actor_number == 4 && many->peer_number == 0 && many->many);
+    stop();
+}
+END_TEST
+
 START_TEST(arrival_that_was_not_stored_is_an_error)
 {
     start();
@@ -631,10 +716,13 @@ END_TEST
 UNIT_MAIN("core_message", messages_to_strangers_are_counted_alone, brief_answer_has_whole_numbers,
           message_that_brings_a_conversation_back_is_followed_by_a_change,
           every_socket_of_every_member_hears_once, repetition_is_answered_and_not_told_again,
-          refusals_have_their_codes, held_message_is_told_to_the_sender_alone,
-          closed_profile_is_told_to_the_sender_alone, blocks_have_their_codes,
-          quiet_mark_is_told_to_the_reader_alone, late_write_is_answered_once_and_still_told,
-          keys_are_per_sender_and_per_id, repetitions_by_id_end_with_the_resource_and_after_a_while,
+          repetition_brings_the_conversation_into_the_list_all_the_same,
+          other_instances_are_told_what_a_change_puts_into_the_outbox,
+          what_a_change_tells_names_the_parties, refusals_have_their_codes,
+          held_message_is_told_to_the_sender_alone, closed_profile_is_told_to_the_sender_alone,
+          blocks_have_their_codes, quiet_mark_is_told_to_the_reader_alone,
+          late_write_is_answered_once_and_still_told, keys_are_per_sender_and_per_id,
+          repetitions_by_id_end_with_the_resource_and_after_a_while,
           what_a_message_brings_with_it_keeps_its_place_in_the_log,
           arrival_is_told_and_its_receipt_queued, arrival_that_was_not_stored_is_an_error,
           deliveries_are_gathered_into_the_newest, reading_is_answered_and_told,
