@@ -586,22 +586,25 @@ static const struct field stats_fields[] = {
     {0},
 };
 
-static bool is_time(const json_t *value)
+/* Writes the sample's time as the database reads it. False: it is none. */
+static bool time_settle(json_t *sample)
 {
-    const char *text = json_string_value(value);
+    const char *text = json_string_value(json_object_get(sample, "at"));
     g_autoptr(GDateTime) time =
         text && strlen(text) < 40 ? g_date_time_new_from_iso8601(text, NULL) : NULL;
-    return time != NULL;
+    g_autoptr(GDateTime) utc = time ? g_date_time_to_utc(time) : NULL;
+    g_autofree char *settled = utc ? g_date_time_format(utc, "%Y-%m-%dT%H:%M:%S.%fZ") : NULL;
+    return settled && json_object_set_new(sample, "at", json_string(settled)) == 0;
 }
 
-static bool sample_is_fine(const json_t *sample)
+static bool sample_is_fine(json_t *sample)
 {
     static const struct {
         const char *name;
         double most;
     } members[] = {{"rtt_ms", 600000}, {"jitter_ms", 600000}, {"loss", 1}, {"bitrate", 1e12}};
     size_t known = 1;
-    if (!is_time(json_object_get(sample, "at")))
+    if (!time_settle(sample))
         return false;
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
         const json_t *value = json_object_get(sample, members[i].name);

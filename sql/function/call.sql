@@ -463,9 +463,10 @@ BEGIN
     RETURN NULL;
   END IF;
   INSERT INTO call_samples (call_id, user_id, at, rtt_ms, jitter_ms, loss, bitrate)
-    SELECT p_call, p_user, x.at, x.rtt_ms, x.jitter_ms, x.loss, x.bitrate
+    SELECT p_call, p_user, x.at, round(x.rtt_ms, 3)::real, round(x.jitter_ms, 3)::real,
+           round(x.loss, 6)::real, round(x.bitrate)::bigint
       FROM jsonb_to_recordset(p_samples::jsonb)
-           AS x (at timestamptz, rtt_ms real, jitter_ms real, loss real, bitrate bigint)
+           AS x (at timestamptz, rtt_ms numeric, jitter_ms numeric, loss numeric, bitrate numeric)
       WHERE (SELECT count(*) FROM call_samples s WHERE s.call_id = p_call AND s.user_id = p_user) < 10000
     ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;

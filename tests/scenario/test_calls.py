@@ -211,10 +211,12 @@ def test_state_statistics_and_report(two):
     at_alice.expect("call.state", user_id=bella.id, on_hold=True, connection="connected")
     samples = [{"at": f"2026-01-01T00:00:{n:02}Z", "rtt_ms": n, "loss": 0, "jitter_ms": 0.5, "bitrate": 32000} for n in range(10)]
     assert act(alice, call, "stats", samples=samples) == {"added": 10}
+    odd = [{"at": "2024-W01-1T01:00:00+01:00", "bitrate": 123456.7}, {"at": "2024-01-01T00:00:00Z", "bitrate": 1e6}]
+    assert act(alice, call, "stats", samples=odd) == {"added": 1}, "one moment in two spellings"
     assert act(alice, call, "stats", 422, samples=samples * 13)["errors"][0]["pointer"] == "/samples"
     act(alice, call, "stats", 422, samples=[{"at": "yesterday"}])
     side, = bella.call(200, "GET", f"/api/calls/{call['id']}/report")["sides"]
-    assert side["user_id"] == alice.id and side["samples"] == 10 and side["rtt_ms"] == {"mean": 4.5, "max": 9}
+    assert side["user_id"] == alice.id and side["samples"] == 11 and side["rtt_ms"] == {"mean": 4.5, "max": 9}
     act(bella, call, "state", connection="failed")
     at_alice.expect("call.ended", status="failed", reason="connectivity")
     assert bella.call(200, "GET", f"/api/calls/{call['id']}")["error_reason"] == "connectivity"

@@ -221,6 +221,17 @@ def test_state_samples_and_report(db, pair, ringing):
     assert side["user_id"] == alice and side["samples"] == 3 and side["rtt_ms"] == {"mean": 20.0, "max": 30}
 
 
+def test_samples_are_numbers_of_any_spelling(db, pair, ringing):
+    alice, bob, _ = pair
+    samples = ('[{"at": "2026-01-01T00:00:01Z", "bitrate": 123456.7, "rtt_ms": 1e-50, "loss": 1e-300},'
+               ' {"at": "2026-01-01T00:00:02Z", "bitrate": 1000000.0, "jitter_ms": 0.00012345678901234567},'
+               ' {"at": "2026-01-01T00:00:03Z", "bitrate": 1e12, "rtt_ms": 6e5}]')
+    assert db.one("SELECT call_sample_add(%s, %s, %s)", alice, ringing["id"], samples) == 3
+    assert [r["bitrate"] for r in db.rows("SELECT bitrate FROM call_samples ORDER BY at")] == [123457, 1000000, 10 ** 12]
+    side, = json.loads(db.one("SELECT call_report(%s, %s)", bob, ringing["id"]))["sides"]
+    assert side["rtt_ms"] == {"mean": 300000.0, "max": 600000}
+
+
 def test_what_happened_stays(db, pair, ringing):
     db.rows("UPDATE call_events SET event = 'forged'")
     db.rows("DELETE FROM call_events")
