@@ -17,7 +17,9 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
+#include "bridge/core/toggle.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0203_delay.h"
@@ -39,7 +41,8 @@ struct arrival {
     char *from, *from_bare, *to_bare, *sid;
     json_t *offer; /* signal, without a proposal; NULL */
     json_t *names;
-    bool jmi;
+    char *propose; /* id of the proposal's stanza, to acknowledge; NULL */
+    bool jmi, video;
 };
 
 static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
@@ -52,6 +55,7 @@ static void arrival_free(struct arrival *arrival)
     g_free(arrival->from_bare);
     g_free(arrival->to_bare);
     g_free(arrival->sid);
+    g_free(arrival->propose);
     json_decref(arrival->offer);
     json_decref(arrival->names);
     g_free(arrival);
@@ -108,11 +112,11 @@ static void call_arrived(const struct change_result *result, void *data)
     arrival_free(arrival);
 }
 
-/* What the row is to remember of the session. PROPOSE: the stanza's id, to acknowledge. */
-static json_t *session_json(const struct arrival *arrival, const char *propose)
+/* What the row is to remember of the session. */
+static json_t *session_json(const struct arrival *arrival)
 {
     json_t *session = json_pack("{s:s, s:b, s:s*}", "full", arrival->from, "jmi", arrival->jmi,
-                                "propose", propose);
+                                "propose", arrival->propose);
     const char *sdp =
         json_string_value(json_object_get(json_object_get(arrival->offer, "data"), "sdp"));
     if (sdp)
@@ -122,8 +126,7 @@ static json_t *session_json(const struct arrival *arrival, const char *propose)
     return session;
 }
 
-/* Takes ARRIVAL. */
-static void arrival_submit(struct arrival *arrival, bool video, const char *propose)
+static void arrival_store(struct arrival *arrival)
 {
     struct core *core = arrival->core;
     struct uuid made;
@@ -141,12 +144,66 @@ static void arrival_submit(struct arrival *arrival, bool video, const char *prop
     struct call none = {0};
     struct call_device caller = jingle_actor(&none, arrival->from).device;
     json_t *live = call_live_new(&caller);
-    json_object_set_new(live, "peer", session_json(arrival, propose));
+    json_object_set_new(live, "peer", session_json(arrival));
     json_t *arguments = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i}", "id", id, "message_id", message, "from",
         arrival->from_bare, "to", arrival->to_bare, "address", arrival->from, "sid", arrival->sid,
-        "call_type", video ? "video" : "audio", "live", live, "seconds", RING_SECONDS);
+        "call_type", arrival->video ? "video" : "audio", "live", live, "seconds", RING_SECONDS);
     change_submit(core, "call_arrive", NULL, arguments, call_arrived, arrival);
+}
+
+/* The addressee is not to have calls: as one whose clients know nothing of them. */
+static void arrival_refuse(const struct arrival *arrival)
+{
+    g_autofree char *from = g_strconcat(arrival->to_bare, "/rest", NULL);
+    struct jingle_message reject = {
+        .kind = JM_REJECT, .id = arrival->sid, .reason = REASON_UNSUPPORTED_APPLICATIONS};
+    struct jingle terminate = {.action = JINGLE_SESSION_TERMINATE,
+                               .sid = arrival->sid,
+                               .reason = REASON_UNSUPPORTED_APPLICATIONS};
+    g_autoptr(xmpp_stanza_t) stanza = arrival->jmi
+                                          ? stanza_new("message", NS_CLIENT)
+                                          : stanza_new_iq("set", arrival->sid, from, arrival->from);
+    if (arrival->jmi) {
+        stanza_set(stanza, "type", "chat");
+        stanza_set(stanza, "from", from);
+        stanza_set(stanza, "to", arrival->from);
+        jingle_message_add(stanza, &reject);
+        hints_add(stanza, HINT_STORE);
+    } else {
+        jingle_add(stanza, &terminate);
+    }
+    stanza_out(arrival->core, stanza);
+}
+
+/* To whom the user does not exist is not answered. */
+static void addressee_came(struct relation *relation, enum error_code error, void *data)
+{
+    struct arrival *arrival = data;
+    const struct uuid *user = relation ? &relation->party[RELATION_USER].id : NULL;
+    bool refused = user && !uuid_is_nil(user) && !relation_is_silent(relation) &&
+                   !toggle_is_on(arrival->core, TOGGLE_CALLS, user);
+    if (refused)
+        arrival_refuse(arrival);
+    if (refused || error != ERROR_NONE)
+        arrival_free(arrival);
+    else
+        arrival_store(arrival);
+}
+
+/* Takes ARRIVAL. */
+static void arrival_submit(struct arrival *arrival)
+{
+    struct core *core = arrival->core;
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(arrival->from_bare);
+    struct relation_key key = {.user = arrival->to_bare, .peer = arrival->from_bare};
+    if (!limiter_take(core->limiter, &subject, LIMIT_CALLS_PEER, &state))
+        arrival_free(arrival);
+    else if (core->toggles.withheld[TOGGLE_CALLS] == 0)
+        arrival_store(arrival);
+    else
+        relation_find(core, &key, addressee_came, arrival);
 }
 
 static struct arrival *arrival_new(const struct stanza_context *context, const char *sid)
@@ -164,7 +221,9 @@ static void propose_take(const struct stanza_context *context, const struct jing
 {
     struct arrival *arrival = arrival_new(context, message->id);
     arrival->jmi = true;
-    arrival_submit(arrival, message->media & JINGLE_VIDEO, stanza_attr(context->stanza, "id"));
+    arrival->video = message->media & JINGLE_VIDEO;
+    arrival->propose = g_strdup(stanza_attr(context->stanza, "id"));
+    arrival_submit(arrival);
 }
 
 /* ---- Messages about a call ------------------------------------------------------------------- */
@@ -606,10 +665,10 @@ static bool initiate_arrive(const struct action *action)
         json_pack("{s:s, s:o}", "type", "offer", "data", description_json("offer", sdp));
     arrival->names = json_incref(json_object_get(shown.session, "names"));
     json_decref(shown.session);
-    bool video = false;
     for (guint i = 0; i < offer->contents->len; i++)
-        video |= g_strcmp0(((struct media_content *)offer->contents->pdata[i])->kind, "video") == 0;
-    arrival_submit(arrival, video, NULL);
+        arrival->video |=
+            g_strcmp0(((struct media_content *)offer->contents->pdata[i])->kind, "video") == 0;
+    arrival_submit(arrival);
     return true;
 }
 
