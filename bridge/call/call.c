@@ -130,6 +130,7 @@ static void live_read(struct call *call, const json_t *live)
     machine->held = json_is_true(json_object_get(live, "offer_held"));
     machine->negotiated = json_is_true(json_object_get(live, "negotiated"));
     machine->connecting = json_is_true(json_object_get(live, "connecting"));
+    call->strangers = json_is_true(json_object_get(live, "strangers"));
     json_t *session = json_object_get(live, "peer");
     json_decref(call->session);
     call->session = json_is_object(session) ? json_deep_copy(session) : json_object();
@@ -143,6 +144,7 @@ json_t *call_live_json(const struct call *call)
                   "moving", side_json(machine->moving), "offered", side_json(machine->offered),
                   "held", call->held, "offer_held", machine->held, "negotiated",
                   machine->negotiated, "connecting", machine->connecting, "peer", call->session);
+    json_object_set_new(live, "strangers", json_boolean(call->strangers));
     for (int side = 0; side < CALL_SIDES; side++) {
         json_t *party = device_json(&machine->party[side].device);
         json_object_set_new(party, "lost", json_boolean(machine->party[side].lost));

@@ -28,11 +28,12 @@ struct call {
     char id_text[UUID_TEXT_SIZE];
     char *sid;
     bool video;
-    bool silent; /* the callee is not told before it is over */
-    bool listed; /* is in the table: not over, as far as is known here */
-    bool ahead;  /* what is known is a step that another instance is writing */
-    bool ours;   /* this process has made the last step, and watches the timer */
-    int version; /* of the row, once all that is under way is written */
+    bool silent;    /* the callee is not told before it is over */
+    bool strangers; /* the callee does not know the caller: see [calls] relay_only */
+    bool listed;    /* is in the table: not over, as far as is known here */
+    bool ahead;     /* what is known is a step that another instance is writing */
+    bool ours;      /* this process has made the last step, and watches the timer */
+    int version;    /* of the row, once all that is under way is written */
     unsigned writing;
     gint64 due; /* wall clock: when the timer is over */
     struct call_person person[CALL_SIDES];

@@ -48,9 +48,9 @@ struct call_actor jingle_actor(const struct call *call, const char *address)
     return actor;
 }
 
-static bool is_relayed(const struct call *call)
+bool jingle_is_relayed(const struct call *call)
 {
-    return ice_policy_of(call->core->options, call->silent) == ICE_RELAY;
+    return ice_policy_of(call->core->options, call->strangers) == ICE_RELAY;
 }
 
 struct media_description *jingle_description(const struct call *call, const char *name)
@@ -211,7 +211,7 @@ static void initiate_out(struct call *call, const json_t *signal)
     g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
     if (offer) {
         media_trim_offer(offer);
-        media_filter_candidates(offer, is_relayed(call));
+        media_filter_candidates(offer, jingle_is_relayed(call));
         fault = media_check(offer);
     }
     if (!offer || fault != MEDIA_OK) {
@@ -239,7 +239,7 @@ static void accept_out(struct call *call, const json_t *signal)
         fault_out(call, fault);
         return;
     }
-    media_filter_candidates(answer, is_relayed(call));
+    media_filter_candidates(answer, jingle_is_relayed(call));
     g_autofree char *own = own_address(call);
     struct jingle jingle = {.action = JINGLE_SESSION_ACCEPT, .sid = call->sid, .responder = own};
     xmpp_stanza_t *element;
@@ -295,9 +295,9 @@ static void candidate_out(struct call *call, const json_t *signal)
     struct candidate candidate;
     if (!content || content->rejected || !line || !*line ||
         !candidate_read_line(local, line, strlen(line), &candidate) ||
-        !candidate_may_pass(&candidate, is_relayed(call)))
+        !candidate_may_pass(&candidate, jingle_is_relayed(call)))
         return;
-    candidate = candidate_shown(&candidate, is_relayed(call));
+    candidate = candidate_shown(&candidate, jingle_is_relayed(call));
     g_array_set_size(content->transport.candidates, 0);
     media_append(content->transport.candidates, &candidate);
     transport_out(call, content, CONTENT_TRANSPORT);

@@ -20,6 +20,9 @@ void jingle_set_text(struct call *call, const char *name, const char *value);
 /* Who ADDRESS (full JID) is in CALL. */
 struct call_actor jingle_actor(const struct call *call, const char *address);
 
+/* Whether neither side is to learn where the other one is. */
+bool jingle_is_relayed(const struct call *call);
+
 /* The description that the session has under NAME, with the names that its contents have on XMPP;
  * NULL: none. */
 struct media_description *jingle_description(const struct call *call, const char *name);

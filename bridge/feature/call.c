@@ -121,8 +121,7 @@ static void call_ring(struct call *call)
     }
     struct call_actor actor = {.user = callee->id};
     struct call_deed deed = {.event = CALL_RING, .actor = &actor};
-    if (!call->silent)
-        call_act(call, &deed, NULL, NULL);
+    call_act(call, &deed, NULL, NULL); /* also of a silent one: that looks as if it rang */
 }
 
 static void call_initiated(const struct change_result *result, void *data)
@@ -139,12 +138,12 @@ static void call_initiated(const struct change_result *result, void *data)
         return;
     }
     const json_t *row = json_object_get(result->json, "row");
-    bool silent = json_is_true(json_object_get(row, "silent"));
+    bool strangers = json_is_true(json_object_get(json_object_get(row, "live"), "strangers"));
     struct uuid id = {0};
     uuid_parse(json_string_value(json_object_get(row, "id")), &id);
     struct call *call = result->outcome == OUTCOME_DONE ? call_began(request->core, row) : NULL;
     reply_begun(request, result->outcome == OUTCOME_DONE ? 201 : 200,
-                json_object_get(result->json, "call"), &id, silent);
+                json_object_get(result->json, "call"), &id, strangers);
     if (call)
         call_ring(call);
 }
@@ -253,6 +252,7 @@ struct doing {
     struct call_actor actor;
     struct call_device target;
     json_t *signal, *state;
+    struct signal_given given; /* what the signal was read from; of the request */
 };
 
 static void doing_free(struct doing *doing)
@@ -274,7 +274,8 @@ static void reply_call(struct request *request, const json_t *call)
 
 struct showing {
     struct request *request;
-    bool begun; /* with the servers for its media */
+    bool begun;     /* with the servers for its media */
+    bool strangers; /* see struct call */
 };
 
 static void call_came(const struct rows *rows, enum error_code error, void *data)
@@ -287,24 +288,26 @@ static void call_came(const struct rows *rows, enum error_code error, void *data
     if (!call)
         request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
     else if (showing->begun)
-        reply_begun(request, 200, call, request_uuid(request, "call_id"), false);
+        reply_begun(request, 200, call, request_uuid(request, "call_id"), showing->strangers);
     else
         reply_call(request, call);
     json_decref(call);
 }
 
 /* Answers with the call as it is, when nothing was written just now. */
-static void reply_read(struct request *request, bool begun)
+static void reply_read(struct request *request, bool begun, bool strangers)
 {
     char id[UUID_TEXT_SIZE];
     struct showing *showing = g_new0(struct showing, 1);
-    *showing = (struct showing){request, begun};
+    *showing = (struct showing){request, begun, strangers};
     uuid_format(request_uuid(request, "call_id"), id);
     const char *values[] = {request->account->id_text, id};
     archive_query(request->core->archive, QUERY_CALL_GET, values, call_came, showing);
 }
 
-static void reply_done(struct request *request, enum call_event event, const json_t *call)
+/* CALL: as the caller sees it, if it was written just now. */
+static void reply_done(struct request *request, enum call_event event, const json_t *call,
+                       bool strangers)
 {
     bool accepts = event == CALL_ACCEPT;
     bool quiet = event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
@@ -313,18 +316,17 @@ static void reply_done(struct request *request, enum call_event event, const jso
     if (quiet)
         request_reply(request, 204, &nothing);
     else if (accepts && call)
-        reply_begun(request, 200, call, request_uuid(request, "call_id"), false);
+        reply_begun(request, 200, call, request_uuid(request, "call_id"), strangers);
     else if (call)
         reply_call(request, call);
     else
-        reply_read(request, accepts);
+        reply_read(request, accepts, strangers);
 }
 
 static void call_was_acted(struct call *call, const struct call_outcome *outcome, void *data)
 {
     struct doing *doing = data;
     struct request *request = doing->request;
-    (void)call;
     if (outcome->error != ERROR_NONE)
         request_fail(request, outcome->error, NULL);
     else if (outcome->verdict == CALL_STRANGER)
@@ -334,7 +336,7 @@ static void call_was_acted(struct call *call, const struct call_outcome *outcome
     else if (outcome->verdict == CALL_CONFLICT)
         request_fail_reason(request, ERROR_CONFLICT, call_state_name(call->machine.state));
     else
-        reply_done(request, doing->event, outcome->call);
+        reply_done(request, doing->event, outcome->call, call->strangers);
     doing_free(doing);
 }
 
@@ -344,11 +346,31 @@ static bool is_hidden(const struct call *call, const struct uuid *user)
     return call->silent && uuid_equal(&call->person[CALL_CALLEE].id, user);
 }
 
+/* Takes out of a signal what the other side is not to learn. False: nothing is left to be told. */
+static bool signal_strip(struct doing *doing, const struct call *call)
+{
+    const char *pointer;
+    struct signal signal;
+    if (!doing->signal || ice_policy_of(call->core->options, call->strangers) != ICE_RELAY ||
+        call_side_of(&call->machine, &doing->actor.user) == CALL_NOBODY ||
+        signal_read(&doing->given, true, &signal, &pointer))
+        return true;
+    json_decref(doing->signal);
+    doing->signal = signal.json;
+    return signal.passes;
+}
+
 static void call_was_found(struct call *call, enum error_code error, void *data)
 {
     struct doing *doing = data;
     if (!call || is_hidden(call, &doing->actor.user)) {
         request_fail(doing->request, call ? ERROR_NOT_FOUND : error, NULL);
+        doing_free(doing);
+        return;
+    }
+    if (!signal_strip(doing, call)) {
+        g_auto(buffer) nothing = BUFFER_INIT(0);
+        request_reply(doing->request, 204, &nothing);
         doing_free(doing);
         return;
     }
@@ -440,8 +462,7 @@ static void signal_send(struct request *request, const char *type)
                                  request_value(request, "ice_candidate")->list};
     const char *pointer = "";
     struct signal signal;
-    bool relay = ice_policy_of(request->core->options, false) == ICE_RELAY;
-    const char *wrong = signal_read(&given, relay, &signal, &pointer);
+    const char *wrong = signal_read(&given, false, &signal, &pointer);
     if (wrong) {
         struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = wrong};
         g_strlcpy(problem.pointer, pointer, sizeof problem.pointer);
@@ -450,6 +471,7 @@ static void signal_send(struct request *request, const char *type)
     }
     struct doing *doing = doing_new(request, signal.event, "session_id");
     doing->signal = signal.json;
+    doing->given = given;
     if (!signal.passes) {
         g_auto(buffer) nothing = BUFFER_INIT(0);
         request_reply(request, 204, &nothing);

@@ -78,10 +78,18 @@ static void busy_say(struct call *call)
         jingle_action_out(call, &terminate);
 }
 
+/* What of the offer may be told is known only now. */
 static void offer_hold(struct call *call, const struct arrival *arrival)
 {
     struct call_actor actor = jingle_actor(call, arrival->from);
     struct call_deed deed = {.event = CALL_OFFER, .actor = &actor, .signal = arrival->offer};
+    g_autoptr(media_description) offer =
+        arrival->offer && jingle_is_relayed(call) ? jingle_description(call, "remote") : NULL;
+    if (offer) {
+        media_filter_candidates(offer, true);
+        g_autofree char *sdp = jingle_show(call, offer);
+        json_object_set_new(json_object_get(arrival->offer, "data"), "sdp", json_string(sdp));
+    }
     if (arrival->offer)
         call_act(call, &deed, NULL, NULL);
 }
@@ -131,12 +139,6 @@ static void arrival_store(struct arrival *arrival)
     struct core *core = arrival->core;
     struct uuid made;
     char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
-    struct limit_state state;
-    struct uuid subject = limit_subject_of(arrival->from_bare);
-    if (!limiter_take(core->limiter, &subject, LIMIT_CALLS_PEER, &state)) {
-        arrival_free(arrival);
-        return;
-    }
     uuid_generate(&made);
     uuid_format(&made, id);
     uuid_generate(&made);
@@ -375,11 +377,6 @@ static json_t *description_json(const char *type, const char *sdp)
     return json_pack("{s:s, s:s}", "type", type, "sdp", sdp);
 }
 
-static bool is_relayed(const struct core *core)
-{
-    return ice_policy_of(core->options, false) == ICE_RELAY;
-}
-
 static void initiate_take(struct call *call, const struct action *action)
 {
     enum media_fault fault = MEDIA_OK;
@@ -390,7 +387,7 @@ static void initiate_take(struct call *call, const struct action *action)
         call_fail(call, action, fault);
         return;
     }
-    media_filter_candidates(offer, is_relayed(call->core));
+    media_filter_candidates(offer, jingle_is_relayed(call));
     g_autofree char *sdp = jingle_show(call, offer);
     signal_do(call, action, CALL_OFFER, "offer", description_json("offer", sdp));
 }
@@ -406,7 +403,7 @@ static void accept_take(struct call *call, const struct action *action)
         call_fail(call, action, fault);
         return;
     }
-    media_filter_candidates(answer, is_relayed(call->core));
+    media_filter_candidates(answer, jingle_is_relayed(call));
     g_autofree char *sdp = jingle_show(call, answer);
     signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
 }
@@ -420,7 +417,7 @@ static void candidates_take(struct call *call, const struct action *action,
     for (guint i = 0; i < transport->candidates->len; i++) {
         const struct candidate *candidate =
             &g_array_index(transport->candidates, struct candidate, i);
-        if (!candidate_may_pass(candidate, is_relayed(call->core)))
+        if (!candidate_may_pass(candidate, jingle_is_relayed(call)))
             continue;
         const char *ufrag = transport->ufrag ? transport->ufrag : known->transport.ufrag;
         g_autoptr(GString) line = g_string_new(NULL);
@@ -650,7 +647,7 @@ static bool initiate_arrive(const struct action *action)
         stanza_out(action->core, iq);
         return false;
     }
-    media_filter_candidates(offer, is_relayed(action->core));
+    media_filter_candidates(offer, false); /* see offer_hold() */
     struct call shown = {.session = json_object()};
     shown.person[CALL_CALLEE].hosted = true;
     uuid_generate(&shown.id);

@@ -147,9 +147,44 @@ BEGIN
   RETURN EXISTS (SELECT FROM call_participants p WHERE p.user_id = p_user AND p.open);
 END $$;
 
+-- Whether p_user, who is called, knows p_other: as a contact, or by having accepted the conversation or
+-- written in it. Of somebody on XMPP the subscriptions tell.
+CREATE FUNCTION call_knows(p_user users, p_other users, p_conversation uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN relation_contact(p_user.id, p_other.jid)
+    OR (p_user.kind <> 'hosted' AND EXISTS (SELECT FROM contacts x WHERE x.user_id = p_other.id
+          AND x.peer = p_user.jid AND (x.to_peer OR x.from_peer)))
+    OR EXISTS (SELECT FROM members m WHERE m.conversation_id = p_conversation AND m.user_id = p_user.id
+                 AND m.request = 'accepted')
+    -- Of two, the count of the newest message tells both.
+    OR EXISTS (SELECT FROM (SELECT m.sender_id, m.seq, m.sender_seq FROM messages m
+                              WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1) newest
+                 WHERE newest.sender_id = p_user.id OR newest.seq > newest.sender_seq);
+END $$;
+
+-- The live facts of a call whose message is stored. strangers: the callee does not know the caller.
+CREATE FUNCTION call_live(c calls) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT c.live || jsonb_build_object('strangers', NOT call_knows(callee, caller, c.conversation_id))
+            FROM users callee, users caller WHERE callee.id = c.callee_id AND caller.id = c.caller_id);
+END $$;
+
+-- Whether a message of p_user's would be held: message_store() comes to the same.
+CREATE FUNCTION call_is_held(v conversations, p_user uuid, p_target users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  asked text := (SELECT m.request FROM members m WHERE m.conversation_id = v.id AND m.user_id = p_target.id);
+BEGIN
+  RETURN CASE WHEN asked = 'declined' THEN true WHEN asked = 'accepted' THEN false
+              WHEN relation_started(v) THEN coalesce(asked = 'pending', false)
+              ELSE relation_first(p_target.id, (SELECT u.jid FROM users u WHERE u.id = p_user)) = 'pending' END;
+END $$;
+
 -- p_user calls the other one of a direct conversation: { id, message_id, conversation_id, call_type, live,
 -- seconds until it has rung for too long, reachable }. It passes where a message of p_user's would; a
--- stranger's does not ring, and looks to the caller as if it did.
+-- stranger's does not ring, and looks to the caller as if it did, whether or not anybody is there.
 --   outcome: 0, 2 no such conversation, 3 (result.error_reason: busy, offline; none: p_user blocks
 --            the other), 4 refused, 6 it is no conversation of two
 -- result: { call, row }
@@ -189,7 +224,8 @@ BEGIN
   c.version := 1;
   c.live := p_arguments->'live';
   IF NOT relation_refuses(target.id, (SELECT u.jid FROM users u WHERE u.id = p_user))
-     AND NOT relation_blocks(p_user, target.jid) AND NOT coalesce((p_arguments->>'reachable')::boolean, true) THEN
+     AND NOT relation_blocks(p_user, target.jid) AND NOT coalesce((p_arguments->>'reachable')::boolean, true)
+     AND NOT call_is_held(v, p_user, target) THEN
     outcome := 3;
     result := jsonb_build_object('error_reason', 'offline');
     RETURN;
@@ -204,6 +240,7 @@ BEGIN
   c.created_at := stored.created_at;
   c.due_at := c.created_at + make_interval(secs => (p_arguments->>'seconds')::int);
   c.silent := stored.held AND target.kind = 'hosted';
+  c.live := call_live(c);
   IF target.kind = 'hosted' AND NOT c.silent AND call_is_busy(target.id) THEN
     c := call_over(c, 'declined', 'busy');
   END IF;
@@ -259,6 +296,7 @@ BEGIN
   c.created_at := stored.created_at;
   c.due_at := c.created_at + make_interval(secs => (p_arguments->>'seconds')::int);
   c.silent := stored.held;
+  c.live := call_live(c);
   IF NOT c.silent AND call_is_busy(c.callee_id) THEN
     c := call_over(c, 'declined', 'busy');
   ELSIF c.silent THEN

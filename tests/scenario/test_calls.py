@@ -31,7 +31,8 @@ def two(app):
     for user in users:
         user.id = user.me()["id"]
     talk = users[0].conversation_with(participant_id=users[1].id)
-    users[0].send(talk, "hello")
+    for user in users:
+        user.send(talk, "hello")
     sockets = [user.ws() for user in users]
     yield *users, *sockets, talk
     for socket in sockets:

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from harness.inbox import wait_for
 from harness.xmpp import JINGLE
 from test_calls import candidate, initiate, sdp
 
@@ -18,10 +19,12 @@ VECTORS = Path(__file__).resolve().parents[1] / "vectors/calls"
 
 @pytest.fixture
 def talk(alice, bob):
-    """They have talked, so that a call rings."""
+    """They have talked, so that a call rings, and is none of strangers."""
     made = alice.conversation_with(jid=bob.bare)
     alice.send(made, "hello")
     bob.expect_message("hello")
+    bob.send_message(alice.jid, "hello, alice")
+    wait_for("it to come", lambda: len(alice.messages(made)["items"]) == 2)
     return made
 
 

@@ -151,6 +151,55 @@ def test_a_strangers_call_does_not_ring(db, pair):
     assert {u[0] for t, u, _ in events(db, before)} == {alice}
 
 
+def test_whether_a_held_callee_is_there_cannot_be_seen(db, pair):
+    alice, bob, conversation = pair
+    db.rows("UPDATE users SET privacy_messages = 'contacts' WHERE id = %s", bob)
+    seen = []
+    for reachable in (True, False):
+        done = initiate(db, alice, conversation, reachable=reachable)
+        assert done["outcome"] == 0 and done["result"]["row"]["silent"]
+        seen.append((done["result"]["call"]["status"], done["result"]["row"]["live"]["strangers"]))
+        step(db, done["result"]["row"], "missed", reason="no_answer")
+    assert seen == [("ringing", True)] * 2
+    db.rows("UPDATE members SET request = 'declined' WHERE user_id = %s", bob)
+    declined = initiate(db, alice, conversation, reachable=False)
+    assert declined["outcome"] == 0
+    step(db, declined["result"]["row"], "missed", reason="no_answer")
+    db.rows("UPDATE members SET request = 'accepted' WHERE user_id = %s", bob)
+    assert initiate(db, alice, conversation, reachable=False)["result"]["error_reason"] == "offline"
+
+
+def test_whether_the_two_know_each_other(db, pair):
+    alice, bob, conversation = pair
+
+    def strangers():
+        row = initiate(db, alice, conversation)["result"]["row"]
+        step(db, row, "missed", reason="cancelled")
+        return row["live"]["strangers"]
+
+    assert strangers(), "to have called before is no acquaintance"
+    db.rows("INSERT INTO contacts (user_id, peer, ask) VALUES (%s, %s, true)", alice, f"bob@{DOMAIN}")
+    assert strangers(), "nor is what the caller alone has done"
+    db.rows("INSERT INTO contacts (user_id, peer, from_peer) VALUES (%s, %s, true)", bob, f"alice@{DOMAIN}")
+    assert not strangers()
+    db.rows("DELETE FROM contacts")
+    assert strangers()
+    step(db, initiate(db, bob, conversation)["result"]["row"], "missed", reason="cancelled")
+    assert not strangers(), "who has called is no stranger"
+
+
+def test_whether_somebody_on_xmpp_is_known(db):
+    alice = db.user("alice")
+    first = arrive(db)["result"]["row"]
+    assert first["live"]["strangers"]
+    step(db, first, "missed", reason="cancelled")
+    conversation = first["conversation_id"]
+    back = initiate(db, alice, conversation)["result"]["row"]
+    assert not back["live"]["strangers"], "romeo has called"
+    step(db, back, "missed", reason="cancelled")
+    assert not arrive(db, sid="sid-2")["result"]["row"]["live"]["strangers"], "alice has called"
+
+
 def test_somebody_on_xmpp_calls(db):
     alice = db.user("alice")
     assert arrive(db, to="nobody")["outcome"] == 2
@@ -200,7 +249,7 @@ def test_history_is_paged(db, pair):
 
 def test_what_is_open_is_found_again(db, pair, ringing):
     row, = [json.loads(text["call_open"]) for text in db.rows("SELECT * FROM call_open(NULL, 10)")]
-    assert row["id"] == ringing["id"] and row["live"] == LIVE and row["due"] > 0
+    assert row["id"] == ringing["id"] and row["live"].items() >= LIVE.items() and row["due"] > 0
     assert not db.rows("SELECT * FROM call_open(0, 10)")
     db.rows("UPDATE calls SET due_at = now() - interval '1 second'")
     assert len(db.rows("SELECT * FROM call_open(0, 10)")) == 1

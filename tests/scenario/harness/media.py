@@ -46,7 +46,8 @@ class MediaWorld:
         return self
 
     def _start_stack(self):
-        calls = self._more
+        # Those who call here have just met, and the ways are what is looked at.
+        calls = self._more or "relay_only=never"
         if self._announced:
             self._options += ["--turn", self.turn.address, self.turn.port, self.turn.secret]
         else:
