@@ -340,10 +340,11 @@ BEGIN
     ORDER BY u.id;
 END $$;
 
--- Writes the step that the daemon has decided on: { id, version (of the row it knew), status, reason, live,
+-- Writes the step that the daemon has decided on: { id, version (of the row it knew), after (the step that
+-- made that row, its live.step; two instances may count alike), status, reason, live,
 -- seconds (of the timer; NULL: the one that runs goes on), event, actor, event_reason, participant { user_id, muted … } }. p_user, if any, has
 -- to take part.
---   outcome: 0, 2 no such call, 3 the row is another one by now
+--   outcome: 0, 2 no such call, 3 the row is another one by now, or the call is over
 -- result: { call, row }, as it is now
 CREATE FUNCTION change_call_step(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -358,7 +359,9 @@ BEGIN
   IF c.id IS NULL THEN
     outcome := 2;
     RETURN;
-  ELSIF c.version <> (p_arguments->>'version')::int THEN
+  ELSIF c.live IS NULL OR c.version <> (p_arguments->>'version')::int
+        OR (p_arguments ? 'after' AND c.live->>'step' IS DISTINCT FROM p_arguments->>'after')
+        OR (c.status = 'active' AND p_arguments->>'status' = 'ringing') THEN
     outcome := 3;
     result := jsonb_build_object('row', call_row(c)::jsonb);
     RETURN;

@@ -336,3 +336,31 @@ def test_the_message_of_a_call_names_the_parties_as_whoever_resumes_is_told(db, 
     late, = (row for row in db.resume(bob, before) if row["type"] == "message.new")
     for told in (live, late):
         assert (told["actor"], told["peer"], told["many"]) == (numbers[alice], numbers[bob], False)
+
+
+def test_a_step_goes_on_from_the_one_it_was_decided_on(db, pair, ringing):
+    """Two instances decide two steps each on the same row: those behind the one that lost are not written."""
+    alice, bob, _ = pair
+    mine, theirs = [{**LIVE, "step": new_id()} for _ in range(2)], {**LIVE, "step": new_id()}
+    row = ringing
+
+    def write(version, after, status, live):
+        return db.change("call_step", None, id=row["id"], version=version, after=after, status=status, live=live,
+                         seconds=30)
+
+    assert write(1, None, "active", theirs)["outcome"] == 0
+    assert write(1, None, "ringing", mine[0])["outcome"] == 3
+    second = write(2, mine[0]["step"], "active", mine[1])
+    assert second["outcome"] == 3 and second["result"]["row"]["live"]["step"] == theirs["step"]
+    assert write(2, theirs["step"], "active", mine[1])["outcome"] == 0
+
+
+def test_an_accepted_call_does_not_ring_again_and_one_that_is_over_stays_so(db, pair, ringing):
+    _, bob, _ = pair
+    accepted = step(db, ringing, "active", user=bob)["result"]["row"]
+    assert step(db, accepted, "ringing")["outcome"] == 3
+    over = step(db, accepted, "ended", user=bob, reason="hangup")["result"]["row"]
+    for status in ("ringing", "active", "failed"):
+        late = step(db, over, status, reason="timeout")
+        assert late["outcome"] == 3 and late["result"]["row"]["status"] == "ended"
+    assert db.one("SELECT end_reason FROM calls") == "hangup"
