@@ -4,18 +4,23 @@
  * the state is told when it has been committed. */
 #include "config.h"
 
+#include <string.h>
+
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/tell.h"
+#include "bridge/call/timer.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/loop/loop.h"
 
 #define AHEAD_PAUSE 20 /* milliseconds */
 #define AHEAD_WAITS 50
+#define CONFLICTS_MAX 8 /* in a row, of one step */
 
 struct acting {
     struct call *call; /* reference */
@@ -23,12 +28,18 @@ struct acting {
     struct call_actor actor;
     struct call_device target;
     json_t *signal, *state; /* references; NULL: none */
+    char *address;          /* NULL: none */
     struct call_machine before;
     struct call_step step;
     bool again; /* the row was read for it */
     bool told;
-    int base;       /* the version of the row that is to become another */
-    unsigned waits; /* for what that goes on from to be written */
+    json_t *arguments; /* of the change */
+    int base;          /* the version of the row that is to become another */
+    struct uuid after; /* the step that made that row */
+    unsigned waits;    /* for what that goes on from to be written */
+    unsigned conflicts;
+    json_t *session;                     /* of call_note(): as it was to be; NULL: it is a deed */
+    struct call_party noted[CALL_SIDES]; /* likewise */
     call_acted done;
     void *data;
 };
@@ -51,6 +62,9 @@ static void acting_end(struct acting *acting, const struct call_outcome *outcome
         acting->done(acting->call, outcome, acting->data);
     json_decref(acting->signal);
     json_decref(acting->state);
+    json_decref(acting->arguments);
+    json_decref(acting->session);
+    g_free(acting->address);
     call_unref(acting->call);
     g_free(acting);
 }
@@ -78,15 +92,20 @@ static json_t *signal_payload(const struct call *call, const json_t *signal, enu
     return payload;
 }
 
-/* What the callee was to be told only after accepting. */
+/* What the callee was to be told only after accepting. An offer that the other side cannot be given
+ * ends the call. */
 static void held_release(struct call *call, const struct call_machine *before)
 {
     size_t i;
     json_t *signal;
     json_t *held = call->held;
+    json_t *session = json_deep_copy(call->session);
+    struct call_machine machine = call->machine;
     call->held = json_array();
     json_array_foreach(held, i, signal)
     {
+        if (call_is_final(call->machine.state))
+            break;
         const char *type = json_string_value(json_object_get(signal, "type"));
         bool offers = g_strcmp0(type, "offer") == 0;
         struct call_deed deed = {.event = offers ? CALL_OFFER : CALL_CANDIDATE, .signal = signal};
@@ -96,6 +115,9 @@ static void held_release(struct call *call, const struct call_machine *before)
         else if (call_peer && call_peer->told)
             call_peer->told(call, &deed, before);
     }
+    if (!call_is_final(call->machine.state) && !json_equal(session, call->session))
+        call_note(call, &machine); /* the step that accepted was written without it */
+    json_decref(session);
     json_decref(held);
 }
 
@@ -144,7 +166,7 @@ static void acting_tell(struct acting *acting)
 {
     struct call *call = acting->call;
     unsigned effects = acting->step.effects;
-    acting->told = true;
+    acting->told = effects & (CALL_TELL_CALLER | CALL_TELL_CALLEE | CALL_TELL_OTHERS);
     for (enum call_side side = 0; side < CALL_SIDES; side++) {
         if (!(effects & (side == CALL_CALLER ? CALL_TELL_CALLER : CALL_TELL_CALLEE)))
             continue;
@@ -162,7 +184,32 @@ static void acting_tell(struct acting *acting)
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 static void acting_run(struct acting *acting);
+static void note_write(struct acting *acting);
 static bool acting_waits(struct acting *acting, const json_t *row);
+static void note_again(struct acting *acting);
+
+/* ROW is what another step has made of it. This one is decided anew on that, and written if it is
+ * still possible; whom it was told to is not told again. A timer that ran out was that of the row
+ * that is gone. */
+static void step_lost(struct acting *acting, const json_t *row)
+{
+    struct call *call = acting->call;
+    struct call *now = call_learn_instead(call, row);
+    if (now && now != call) {
+        acting->call = call_ref(now);
+        call_unref(call);
+    }
+    if (!now)
+        call_forget(call);
+    else if (now->listed)
+        call_find_sides(now);
+    if (!now || acting->deed.event == CALL_TIMEOUT || ++acting->conflicts > CONFLICTS_MAX) {
+        acting_fail(acting, CALL_CONFLICT, ERROR_NONE);
+        return;
+    }
+    acting->again = true;
+    (acting->session ? note_again : acting_run)(acting);
+}
 
 static void step_written(const struct change_result *result, void *data)
 {
@@ -174,16 +221,7 @@ static void step_written(const struct change_result *result, void *data)
         return;
     call->writing--;
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT) {
-        call_forget(call);
-        struct call *now = call_learn(call->core, row);
-        if (now && !acting->told && !acting->again) { /* somebody else was faster: ask again */
-            acting->call = call_ref(now);
-            call_unref(call);
-            acting->again = true;
-            acting_run(acting);
-            return;
-        }
-        acting_fail(acting, acting->told ? CALL_DONE : CALL_CONFLICT, ERROR_NONE);
+        step_lost(acting, row);
         return;
     }
     if (!change_succeeded(result)) {
@@ -194,6 +232,8 @@ static void step_written(const struct change_result *result, void *data)
     }
     call_publish(call->core, row);
     call_settle(call);
+    if (!call->listed && !call_is_final(call->machine.state))
+        call_learn(call->core, row); /* in the place of what was learned meanwhile */
     if (!acting->told)
         acting_tell(acting);
     struct call_outcome outcome = {CALL_DONE, ERROR_NONE, json_object_get(result->json, "call")};
@@ -243,14 +283,32 @@ static void acting_submit(struct acting *acting)
     const struct call_deed *deed = &acting->deed;
     bool asks =
         deed->actor && acting->step.side != CALL_NOBODY && call->person[acting->step.side].hosted;
-    json_t *arguments = json_pack("{s:s, s:i, s:s}", "id", call->id_text, "version", acting->base,
+    change_submit(call->core, "call_step", asks ? &deed->actor->user : NULL,
+                  json_incref(acting->arguments), step_written, acting);
+}
+
+/* What the row is to become: later steps may be decided before this one is written. */
+static void arguments_make(struct acting *acting)
+{
+    struct call *call = acting->call;
+    char after[UUID_TEXT_SIZE];
+    uuid_format(&acting->after, after);
+    json_t *arguments = json_pack("{s:s, s:i, s:s?, s:s}", "id", call->id_text, "version",
+                                  acting->base, "after", uuid_is_nil(&acting->after) ? NULL : after,
                                   "status", call_state_name(call->machine.state));
     if (!call_is_final(call->machine.state))
         json_object_set_new(arguments, "live", call_live_json(call));
     arguments_set(arguments, acting);
     timer_set(arguments, acting);
-    change_submit(call->core, "call_step", asks ? &deed->actor->user : NULL, arguments,
-                  step_written, acting);
+    json_decref(acting->arguments);
+    acting->arguments = arguments;
+}
+
+/* The step gets its name, by which the next one says what it goes on from. */
+static void acting_name(struct acting *acting)
+{
+    acting->after = acting->call->last_step;
+    uuid_generate(&acting->call->last_step);
 }
 
 static void acting_write(struct acting *acting)
@@ -259,6 +317,8 @@ static void acting_write(struct acting *acting)
     acting->base = call->version++;
     call->writing++;
     call->ours = true;
+    call->ahead = false;
+    arguments_make(acting);
     acting_submit(acting);
 }
 
@@ -279,7 +339,8 @@ static gboolean acting_submit_again(gpointer data)
 static bool acting_waits(struct acting *acting, const json_t *row)
 {
     int version = (int)json_integer_value(json_object_get(row, "version"));
-    if (version >= acting->base || acting->waits >= AHEAD_WAITS)
+    bool over = !json_is_object(json_object_get(row, "live"));
+    if (version >= acting->base || over || !acting->call->listed || acting->waits >= AHEAD_WAITS)
         return false;
     acting->waits++;
     g_timeout_add(AHEAD_PAUSE, acting_submit_again, acting);
@@ -344,7 +405,8 @@ static void call_reread(struct call *call, enum error_code error, void *data)
 static bool may_be_outdated(const struct acting *acting)
 {
     const struct call *call = acting->call;
-    return !acting->again && bus_instance(call->core) && call->writing == 0;
+    return !acting->again && acting->deed.event != CALL_TIMEOUT && bus_instance(call->core) &&
+           call->writing == 0;
 }
 
 static void machine_note(struct acting *acting)
@@ -355,6 +417,8 @@ static void machine_note(struct acting *acting)
         call->machine.next = acting->target;
     if (connection)
         call->machine.connecting = g_str_equal(connection, "connecting");
+    if (acting->address)
+        json_object_set_new(call->session, "full", json_string(acting->address));
     if (acting->step.effects & CALL_HOLD)
         signal_hold(call, acting->deed.event, acting->signal);
 }
@@ -375,21 +439,42 @@ static void acting_run(struct acting *acting)
         acting_fail(acting, verdict, ERROR_NONE);
         return;
     }
-    if (deed->event == CALL_CANDIDATE && candidate_is_one_too_many(call, acting->step.side)) {
+    if (deed->event == CALL_CANDIDATE && acting->conflicts == 0 &&
+        candidate_is_one_too_many(call, acting->step.side)) {
         acting_fail(acting, verdict, ERROR_RATE_LIMITED);
         return;
     }
     call->machine = machine;
     machine_note(acting);
-    if (is_told_at_once(deed->event)) {
-        if (is_written(acting))
-            call_publish_ahead(call);
+    bool written = is_written(acting);
+    if (written)
+        acting_name(acting);
+    if (written && is_told_at_once(deed->event))
+        call_publish_ahead(call);
+    if (is_told_at_once(deed->event) && !acting->told) {
+        call->telling = true;
         acting_tell(acting);
+        call->telling = false;
     }
-    if (is_written(acting))
+    if (written)
         acting_write(acting);
     else
         acting_fail(acting, CALL_DONE, ERROR_NONE);
+}
+
+static void acting_start(void *data)
+{
+    struct acting *acting = data;
+    (acting->session ? note_write : acting_run)(acting);
+}
+
+/* What is done while a step is told, and not written yet, comes after it. */
+static void acting_queue(struct acting *acting)
+{
+    if (acting->call->telling)
+        loop_defer(acting_start, acting);
+    else
+        acting_start(acting);
 }
 
 void call_act(struct call *call, const struct call_deed *deed, call_acted done, void *data)
@@ -404,12 +489,50 @@ void call_act(struct call *call, const struct call_deed *deed, call_acted done, 
     if (deed->target)
         acting->target = *deed->target;
     acting->deed.target = NULL;
+    acting->address = g_strdup(deed->address);
+    acting->deed.address = acting->address;
     /* Only read; the casts are for jansson. */
     acting->signal = json_incref((json_t *)(guintptr)deed->signal);
     acting->state = json_incref((json_t *)(guintptr)deed->state);
     acting->done = done;
     acting->data = data;
-    acting_run(acting);
+    acting_queue(acting);
+}
+
+static bool party_is(const struct call_party *one, const struct call_party *other)
+{
+    return one->lost == other->lost && uuid_equal(&one->device.session, &other->device.session) &&
+           uuid_equal(&one->device.credential, &other->device.credential);
+}
+
+static void note_write(struct acting *acting)
+{
+    acting_name(acting);
+    acting_write(acting);
+}
+
+/* What was noted holds of the row that is there now, if that says of it what the old one did. */
+static void note_again(struct acting *acting)
+{
+    struct call *call = acting->call;
+    const struct call_machine was = call->machine;
+    size_t members = json_object_size(call->session);
+    bool changed = false;
+    json_object_update_missing(call->session, acting->session);
+    for (enum call_side side = 0; side < CALL_SIDES; side++) {
+        struct call_party *party = &call->machine.party[side];
+        const struct call_party *before = &acting->before.party[side];
+        if (party_is(party, before) && !party_is(party, &acting->noted[side])) {
+            *party = acting->noted[side];
+            changed = true;
+        }
+    }
+    if (call_is_final(was.state) || !(changed || json_object_size(call->session) > members)) {
+        acting_fail(acting, CALL_SAME, ERROR_NONE);
+        return;
+    }
+    acting->before = was;
+    note_write(acting);
 }
 
 void call_note(struct call *call, const struct call_machine *before)
@@ -420,7 +543,9 @@ void call_note(struct call *call, const struct call_machine *before)
     acting->before = *before;
     acting->step.side = CALL_NOBODY;
     acting->told = true;
-    acting_write(acting);
+    acting->session = json_deep_copy(call->session);
+    memcpy(acting->noted, call->machine.party, sizeof acting->noted);
+    acting_queue(acting);
 }
 
 struct call *call_began(struct core *core, const json_t *row)

@@ -13,6 +13,7 @@ struct call_deed {
     const json_t *signal;           /* { type, data } of an offer, answer, candidate, restart */
     const json_t *state;            /* of CALL_INFO: members of /state; `connecting` is set by it */
     const struct call_device *target; /* of CALL_TRANSFER */
+    const char *address;              /* of the peer, full, for the session; NULL: as it is */
 };
 
 struct call_outcome {
@@ -28,8 +29,8 @@ typedef void (*call_acted)(struct call *call, const struct call_outcome *outcome
  * other side and its devices. DONE may be NULL. */
 void call_act(struct call *call, const struct call_deed *deed, call_acted done, void *data);
 
-/* Writes what the caller has changed in the machine, besides its state, or in the session. BEFORE
- * is the machine as it was. */
+/* Writes what the caller has changed: the party of a side, or new members of the session. BEFORE is
+ * the machine as it was. */
 void call_note(struct call *call, const struct call_machine *before);
 
 /* A call has just been stored, with ROW: the callee is to be rung, wherever. NULL: it is over. */

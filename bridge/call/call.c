@@ -134,16 +134,18 @@ static void live_read(struct call *call, const json_t *live)
     json_t *session = json_object_get(live, "peer");
     json_decref(call->session);
     call->session = json_is_object(session) ? json_deep_copy(session) : json_object();
+    call->last_step = (struct uuid){0};
+    uuid_read(live, "step", &call->last_step);
 }
 
 json_t *call_live_json(const struct call *call)
 {
     const struct call_machine *machine = &call->machine;
-    json_t *live =
-        json_pack("{s:o, s:o, s:o, s:O, s:b, s:b, s:b, s:O}", "next", device_json(&machine->next),
-                  "moving", side_json(machine->moving), "offered", side_json(machine->offered),
-                  "held", call->held, "offer_held", machine->held, "negotiated",
-                  machine->negotiated, "connecting", machine->connecting, "peer", call->session);
+    json_t *live = json_pack(
+        "{s:o, s:o, s:o, s:o, s:O, s:b, s:b, s:b, s:O}", "step", uuid_json(&call->last_step),
+        "next", device_json(&machine->next), "moving", side_json(machine->moving), "offered",
+        side_json(machine->offered), "held", call->held, "offer_held", machine->held, "negotiated",
+        machine->negotiated, "connecting", machine->connecting, "peer", call->session);
     json_object_set_new(live, "strangers", json_boolean(call->strangers));
     for (int side = 0; side < CALL_SIDES; side++) {
         json_t *party = device_json(&machine->party[side].device);
@@ -204,10 +206,16 @@ static bool row_read(struct call *call, const json_t *row)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
+/* Whether SIDE is here and knows of the call. */
+static bool is_told(const struct call *call, enum call_side side)
+{
+    return call->person[side].hosted && !(call->silent && side == CALL_CALLEE);
+}
+
 static void user_add(struct call *call, enum call_side side)
 {
-    if (call->person[side].hosted && !(call->silent && side == CALL_CALLEE))
-        g_hash_table_insert(calls.by_user, &call->person[side].id, call);
+    if (is_told(call, side))
+        g_hash_table_replace(calls.by_user, &call->person[side].id, call); /* with its own key */
 }
 
 static void table_remove(struct call *call)
@@ -220,7 +228,7 @@ static void table_remove(struct call *call)
         if (g_hash_table_lookup(calls.by_user, &call->person[side].id) == call)
             g_hash_table_remove(calls.by_user, &call->person[side].id);
     }
-    if (key)
+    if (key && g_hash_table_lookup(calls.by_session, key) == call)
         g_hash_table_remove(calls.by_session, key);
     g_hash_table_remove(calls.by_id, &call->id);
     call_unref(call);
@@ -237,13 +245,15 @@ static void table_add(struct call *call)
         g_hash_table_insert(calls.by_session, key, call);
 }
 
-/* Whoever takes part shows it. */
+/* Those who take part show the call that they are in, which may be another one. */
 static void presence_set(const struct call *call)
 {
-    for (int side = 0; side < CALL_SIDES; side++) {
-        if (call->person[side].hosted)
-            user_presence_set_in_call(call->core, &call->person[side].id,
-                                      call->machine.state == CALL_ACTIVE);
+    for (enum call_side side = 0; side < CALL_SIDES; side++) {
+        const struct uuid *user = &call->person[side].id;
+        const struct call *theirs = call_of_user(user);
+        if (is_told(call, side))
+            user_presence_set_in_call(call->core, user,
+                                      theirs && theirs->machine.state == CALL_ACTIVE);
     }
 }
 
@@ -252,13 +262,9 @@ static void call_release(void *data)
     call_unref(data);
 }
 
-struct call *call_learn(struct core *core, const json_t *row)
+/* KNOWN, if any, is replaced. */
+static struct call *row_learn(struct core *core, const json_t *row, struct call *known)
 {
-    struct uuid id;
-    struct call *known = uuid_read(row, "id", &id) ? call_peek(&id) : NULL;
-    int version = (int)json_integer_value(json_object_get(row, "version"));
-    if (known && (known->version > version || (known->version == version && !known->ahead)))
-        return known;
     struct call *call = g_new0(struct call, 1);
     call->references = 1;
     call->core = core;
@@ -276,6 +282,21 @@ struct call *call_learn(struct core *core, const json_t *row)
         table_add(call);
     presence_set(call);
     return call;
+}
+
+struct call *call_learn(struct core *core, const json_t *row)
+{
+    struct uuid id;
+    struct call *known = uuid_read(row, "id", &id) ? call_peek(&id) : NULL;
+    int version = (int)json_integer_value(json_object_get(row, "version"));
+    if (known && (known->version > version || (known->version == version && !known->ahead)))
+        return known;
+    return row_learn(core, row, known);
+}
+
+struct call *call_learn_instead(struct call *call, const json_t *row)
+{
+    return call->listed ? row_learn(call->core, row, call) : call_learn(call->core, row);
 }
 
 void call_forget(struct call *call)
@@ -360,7 +381,9 @@ void call_find(struct core *core, const struct call_name *name, call_found found
 static void changed_elsewhere(struct core *core, const json_t *message, void *data)
 {
     (void)data;
-    call_learn(core, message);
+    struct call *call = call_learn(core, message);
+    if (call && call->listed && !call->ahead)
+        call_find_sides(call);
 }
 
 void calls_start(struct core *core)

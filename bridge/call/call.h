@@ -28,12 +28,14 @@ struct call {
     char id_text[UUID_TEXT_SIZE];
     char *sid;
     bool video;
-    bool silent;    /* the callee is not told before it is over */
-    bool strangers; /* the callee does not know the caller: see [calls] relay_only */
-    bool listed;    /* is in the table: not over, as far as is known here */
-    bool ahead;     /* what is known is a step that another instance is writing */
-    bool ours;      /* this process has made the last step, and watches the timer */
-    int version;    /* of the row, once all that is under way is written */
+    bool silent;           /* the callee is not told before it is over */
+    bool strangers;        /* the callee does not know the caller: see [calls] relay_only */
+    bool listed;           /* is in the table: not over, as far as is known here */
+    bool ahead;            /* what is known is a step that another instance is writing */
+    bool telling;          /* a step is told that is not on its way to the row yet */
+    bool ours;             /* this process has made the last step, and watches the timer */
+    int version;           /* of the row, once all that is under way is written */
+    struct uuid last_step; /* the name of the one that made it so; nil: it has just begun */
     unsigned writing;
     gint64 due; /* wall clock: when the timer is over */
     struct call_person person[CALL_SIDES];
@@ -57,6 +59,8 @@ void calls_stop(struct core *core);
 /* The call that ROW (of call_row() in SQL) is about, as it says unless a later version is known;
  * borrowed, valid until the loop turns. NULL: no row, or no room. */
 struct call *call_learn(struct core *core, const json_t *row);
+/* Likewise, ROW being what CALL is instead of what a step was to make of it, whatever is known. */
+struct call *call_learn_instead(struct call *call, const json_t *row);
 /* What is known of it here may be untrue: the next one who asks reads the row. */
 void call_forget(struct call *call);
 /* Out of the table, if it is over. */

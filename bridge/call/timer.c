@@ -45,36 +45,55 @@ static void device_set(struct call *call, enum call_side side, bool lost,
     call_note(call, &before);
 }
 
-static void side_lose(struct call *call, enum call_side side)
+/* The newest socket here that may take the place of the one by which SIDE took part. */
+static bool device_find(const struct call *call, enum call_side side,
+                        struct call_device *ret_device)
 {
-    const struct call_party *party = &call->machine.party[side];
-    if (call->machine.state == CALL_ACTIVE && !party->lost && !uuid_is_nil(&party->device.session))
-        device_set(call, side, true, NULL);
-}
-
-/* Whether a socket of ACCOUNT here, other than BUT, can go on with the call. */
-static bool device_is_here(const struct call *call, enum call_side side,
-                           const struct account *account, const struct subscriber *but)
-{
-    for (guint i = 0; account && account->subscribers && i < account->subscribers->len; i++) {
+    struct call_party party = call->machine.party[side];
+    const struct account *account = account_find(call->core->accounts, &call->person[side].id);
+    party.lost = true;
+    for (guint i = account && account->subscribers ? account->subscribers->len : 0; i-- > 0;) {
         const struct subscriber *subscriber = account->subscribers->pdata[i];
-        struct call_device device = {subscriber->session, subscriber->grant.credential};
-        if (subscriber != but && call_device_matches(&call->machine.party[side], &device))
+        *ret_device = (struct call_device){subscriber->session, subscriber->grant.credential};
+        if (!uuid_is_nil(&ret_device->session) && call_device_matches(&party, ret_device))
             return true;
     }
     return false;
 }
 
-/* The call is bound to the newest socket with the credential of the lost one. */
-static void side_find(struct call *call, enum call_side side, const struct account *account)
+/* The socket by which SIDE took part is gone; another one may have come before that was noticed. */
+static void side_lose(struct call *call, enum call_side side)
 {
     const struct call_party *party = &call->machine.party[side];
-    for (guint i = account->subscribers ? account->subscribers->len : 0; party->lost && i-- > 0;) {
+    struct call_device device;
+    bool bound = call->machine.state == CALL_ACTIVE ||
+                 (call->machine.state == CALL_RINGING && side == CALL_CALLER);
+    if (!bound || party->lost || uuid_is_nil(&party->device.session))
+        return;
+    bool found = device_find(call, side, &device);
+    device_set(call, side, !found, found ? &device : NULL);
+}
+
+/* The call is bound to the newest socket with the credential of the lost one. */
+static void side_find(struct call *call, enum call_side side)
+{
+    struct call_device device;
+    if (!call_is_final(call->machine.state) && call->machine.party[side].lost &&
+        device_find(call, side, &device))
+        device_set(call, side, false, &device);
+}
+
+/* Whether the socket of the call, or one that may be, is among those of ACCOUNT here. */
+static bool device_is_here(const struct call *call, enum call_side side,
+                           const struct account *account)
+{
+    for (guint i = 0; account && account->subscribers && i < account->subscribers->len; i++) {
         const struct subscriber *subscriber = account->subscribers->pdata[i];
         struct call_device device = {subscriber->session, subscriber->grant.credential};
-        if (call_device_matches(party, &device) && !uuid_is_nil(&device.session))
-            device_set(call, side, false, &device);
+        if (call_device_matches(&call->machine.party[side], &device))
+            return true;
     }
+    return false;
 }
 
 /* The socket has been greeted by now. */
@@ -83,9 +102,9 @@ static void socket_came(void *data)
     g_autoptr(trestle_account) account = data;
     struct call *call = call_of_user(&account->id);
     enum call_side side = call ? side_of_user(call, &account->id) : CALL_NOBODY;
-    if (side == CALL_NOBODY || call->machine.state != CALL_ACTIVE)
+    if (side == CALL_NOBODY)
         return;
-    side_find(call, side, account);
+    side_find(call, side);
     call_tell_waiting(call, side);
 }
 
@@ -116,7 +135,7 @@ static void gone_elsewhere(struct core *core, const struct uuid *user, bool onli
         return;
     if (online)
         call_tell_waiting(call, side);
-    else if (!device_is_here(call, side, account_find(core->accounts, user), NULL))
+    else if (!device_is_here(call, side, account_find(core->accounts, user)))
         side_lose(call, side);
 }
 
@@ -137,14 +156,25 @@ static void side_check(struct call *call, enum call_side side)
     const struct core *core = call->core;
     const struct uuid *user = &call->person[side].id;
     if (call->person[side].hosted && !elsewhere_is_online(core, user) &&
-        !device_is_here(call, side, account_find(core->accounts, user), NULL))
+        !device_is_here(call, side, account_find(core->accounts, user)))
         side_lose(call, side);
+}
+
+void call_find_sides(struct call *call)
+{
+    for (enum call_side side = 0; side < CALL_SIDES; side++) {
+        if (!call->person[side].hosted)
+            continue;
+        side_find(call, side);
+        call_tell_waiting(call, side);
+    }
 }
 
 void call_check_sides(struct call *call)
 {
     for (enum call_side side = 0; side < CALL_SIDES; side++)
         side_check(call, side);
+    call_find_sides(call);
 }
 
 static void open_read(const struct rows *rows, enum error_code error, void *data)

@@ -12,6 +12,8 @@ void call_clock_stop(void);
 /* CALL was read from its row: whose socket is not there, though it took part by one, has to come
  * back. */
 void call_check_sides(struct call *call);
+/* CALL was told by another instance: a socket that was lost may have come back here. */
+void call_find_sides(struct call *call);
 /* As in core/part.h. */
 void call_subscriber_changed(struct core *core, struct subscriber *subscriber,
                              struct account *account, bool added);

@@ -249,7 +249,7 @@ static void peer_deed_run(struct call *call, enum error_code error, void *data)
             .event = deed->event, .reason = deed->reason, .actor = &actor, .state = deed->state};
         if (deed->event == CALL_ACCEPT && call->machine.state == CALL_RINGING &&
             jingle_is_initiator(call))
-            jingle_set_text(call, "full", deed->from);
+            done.address = deed->from;
         call_act(call, &done, NULL, NULL);
     }
     json_decref(deed->state);

@@ -213,6 +213,12 @@ tests_unit_bench_histogram_test_SOURCES = tests/unit/bench_histogram_test.c \
 tests_unit_bench_histogram_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_bench_histogram_test_LDADD = $(GLIB_LIBS) $(CHECK_LIBS) -lm
 # bridge/core without a database
+check_PROGRAMS += tests/unit/call_act_test
+TESTS += tests/unit/call_act_test
+tests_unit_call_act_test_SOURCES = tests/unit/call_act_test.c tests/unit/core_fake_archive.c \
+  tests/unit/core_fake_archive.h tests/unit/unit.h
+tests_unit_call_act_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_call_act_test_LDADD = libcall.a $(core_test_libs)
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
 core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libview.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
