@@ -615,7 +615,9 @@ static bool time_settle(json_t *sample)
     g_autoptr(GDateTime) time =
         text && strlen(text) < 40 ? g_date_time_new_from_iso8601(text, NULL) : NULL;
     g_autoptr(GDateTime) utc = time ? g_date_time_to_utc(time) : NULL;
-    g_autofree char *settled = utc ? g_date_time_format(utc, "%Y-%m-%dT%H:%M:%S.%fZ") : NULL;
+    g_autofree char *settled = utc && g_date_time_get_year(utc) >= 1970
+                                   ? g_date_time_format(utc, "%Y-%m-%dT%H:%M:%S.%fZ")
+                                   : NULL;
     return settled && json_object_set_new(sample, "at", json_string(settled)) == 0;
 }
 

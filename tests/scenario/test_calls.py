@@ -215,7 +215,8 @@ def test_state_statistics_and_report(two):
     odd = [{"at": "2024-W01-1T01:00:00+01:00", "bitrate": 123456.7}, {"at": "2024-01-01T00:00:00Z", "bitrate": 1e6}]
     assert act(alice, call, "stats", samples=odd) == {"added": 1}, "one moment in two spellings"
     assert act(alice, call, "stats", 422, samples=samples * 13)["errors"][0]["pointer"] == "/samples"
-    act(alice, call, "stats", 422, samples=[{"at": "yesterday"}])
+    for at in ("yesterday", "0050-06-01T00:00:00Z"):
+        act(alice, call, "stats", 422, samples=[{"at": at}])
     side, = bella.call(200, "GET", f"/api/calls/{call['id']}/report")["sides"]
     assert side["user_id"] == alice.id and side["samples"] == 11 and side["rtt_ms"] == {"mean": 4.5, "max": 9}
     act(bella, call, "state", connection="failed")

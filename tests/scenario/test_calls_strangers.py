@@ -86,6 +86,17 @@ def test_nor_one_who_calls(world):
         assert ways(expect_action(world, "session-accept", "s1")) == []
 
 
+def test_it_looks_as_if_it_rang_where_nobody_is(world):
+    bella = App(world.daemon, "bella")
+    bella.call(200, "PATCH", "/api/settings/privacy", {"messages": "contacts"})
+    talk = world.alice.conversation_with(participant_id=bella.me()["id"])
+    with world.alice.ws() as socket:
+        call = initiate(world.alice, talk)
+        assert (call["status"], call["ice_transport_policy"]) == ("ringing", "relay")
+        socket.expect("call.remote_ringing", call_id=call["id"])
+    assert bella.call(200, "GET", "/api/calls")["items"] == []
+
+
 def test_where_calls_are_off_none_rings(world):
     world.daemon.configure({"features": {"calls": "off"}})
     world.daemon.process.send_signal(signal.SIGHUP)
