@@ -260,10 +260,11 @@ def test_goes_on_by_a_new_socket(two):
 
 def test_clients_of_the_first_dialect(two):
     alice, bella, _, at_bella, talk = two
-    with DialectSocket(alice, "s0") as phone:
+    with DialectSocket(alice, "s0") as phone, DialectSocket(bella, "s1") as flat:
         phone.put("call_request", "1", payload={"to": bella.id, "from": alice.id, "call_type": "audio"})
         call = phone.expect("ack")["payload"]
         at_bella.expect("call.ringing", call_id=call["id"])
+        assert flat.expect("private_message")["message"]["content"] == "Audio call"
         phone.put("offer", from_user_id=alice.id, to_user_id=bella.id, call_id=call["id"], sdp=sdp())
         at_bella.command("call.respond", call_id=call["id"], accepted=True)
         assert phone.expect("call_response")["payload"]["accepted"] is True

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Conversations of more than two app users: made, written, read, resumed; who may not be in one."""
 import uuid
+from urllib.parse import quote
 
 import pytest
 
@@ -83,7 +84,8 @@ def test_dialects_of_two_hear_nothing_of_many(app):
     alice, bella = app("alice"), app("bella")
     with DialectSocket(bella, "s0") as s0, DialectSocket(bella, "s1") as s1:
         made = alice.call(201, "POST", "/api/groups", {"name": "Two", "members": [{"user_id": bella.sub}]})
-        alice.send(made, "in the group")
+        said = alice.send(made, "in the group")
+        alice.call(200, "PUT", f"/api/messages/{said['id']}/reactions/{quote('🎉')}")
         bella.read(made)
         alice.send(alice.conversation_with(participant_id=bella.sub), "for her alone")
         s0.expect("message", content="for her alone")

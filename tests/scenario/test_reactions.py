@@ -93,6 +93,10 @@ def test_whoever_was_away_sees_what_stands_now(app):
         frames = [f["payload"] for f in socket.frames("message.reaction")]
         assert {(f["emoji"], f["added"]) for f in frames} == {("👍", False), ("🎉", True)}
         assert all(f["reactions"] == last["reactions"] for f in frames)
+    # A page says the same, and besides who "me" is.
+    item, = (m for m in alice.messages(talk)["items"] if m["id"] == message["id"])
+    assert [{key: r[key] for key in last["reactions"][0] if key != "me"} for r in item["reactions"]] \
+        == [{key: r[key] for key in r if key != "me"} for r in last["reactions"]]
 
 
 def test_both_ways_with_somebody_on_xmpp(app, xmpp):
