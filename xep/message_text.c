@@ -324,7 +324,6 @@ static const struct payload {
     {NS_DATA, "x", INSTEAD, tell_form, NULL},
     {NS_ATTENTION, "attention", INSTEAD, NULL, "Asks for your attention."},
 
-    {NS_JINGLE_MESSAGE, "propose", REFUSED, NULL, "Calls and direct transfers are not taken here"},
     {NS_CALL_INVITES, "invite", REFUSED, NULL, "Calls are not taken here"},
     {NS_JINGLE, "jingle", REFUSED, NULL, "Calls and direct transfers are not taken here"},
     {NS_SI, "si", REFUSED, NULL, "Direct transfers are not taken here"},

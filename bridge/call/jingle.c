@@ -10,7 +10,9 @@
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
 #include "bridge/core/core.h"
+#include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
+#include "bridge/presence/watch.h"
 #include "xep/0184_receipts.h"
 #include "xep/0334_hints.h"
 #include "xep/jingle/candidate.h"
@@ -125,6 +127,46 @@ bool jingle_message_out(struct call *call, const struct jingle_message *message,
         receipt_add_request(stanza);
     hints_add(stanza, HINT_STORE);
     return stanza_out(call->core, stanza);
+}
+
+void jingle_reply_out(struct core *core, const char *own, const char *peer,
+                      const struct jingle_message *message)
+{
+    g_autofree char *from = g_strconcat(own, "/rest", NULL);
+    g_autoptr(xmpp_stanza_t) stanza = stanza_new("message", NS_CLIENT);
+    stanza_set(stanza, "type", "chat");
+    stanza_set(stanza, "from", from);
+    stanza_set(stanza, "to", peer);
+    jingle_message_add(stanza, message);
+    hints_add(stanza, HINT_STORE);
+    stanza_out(core, stanza);
+}
+
+struct refusing {
+    struct core *core;
+    char *own, *peer, *sid;
+};
+
+static void refusing_known(struct relation *relation, enum error_code error, void *data)
+{
+    struct refusing *refusing = data;
+    struct jingle_message reject = {
+        .kind = JM_REJECT, .id = refusing->sid, .reason = REASON_UNSUPPORTED_APPLICATIONS};
+    if (error == ERROR_NONE && relation->live)
+        jingle_reply_out(refusing->core, refusing->own, refusing->peer, &reject);
+    g_free(refusing->own);
+    g_free(refusing->peer);
+    g_free(refusing->sid);
+    g_free(refusing);
+}
+
+void jingle_refuse(struct core *core, const char *own, const char *peer, const char *sid)
+{
+    struct refusing *refusing = g_new0(struct refusing, 1);
+    g_autofree char *bare = g_strndup(peer, strcspn(peer, "/"));
+    struct relation_key key = {.user = own, .peer = bare};
+    *refusing = (struct refusing){core, g_strdup(own), g_strdup(peer), g_strdup(sid)};
+    relation_find(core, &key, refusing_known, refusing);
 }
 
 static void message_kind_out(struct call *call, enum jingle_message_kind kind,
@@ -448,9 +490,19 @@ static bool peer_ring(struct call *call)
     return jingle_message_out(call, &propose, true);
 }
 
+/* Not where all who are there are known to be unable; who is away may be woken. */
+static bool peer_may_ring(const struct core *core, const struct relation *relation)
+{
+    static const char *const needed[] = {NS_JINGLE, NS_JINGLE_RTP, NS_JINGLE_ICE_UDP,
+                                         NS_JINGLE_DTLS, NULL};
+    return !presence_lacks(core, &relation->party[RELATION_USER].id,
+                           relation->party[RELATION_PEER].jid, needed);
+}
+
 void jingle_start(void)
 {
-    static const struct call_peer peer = {.ring = peer_ring, .told = peer_told};
+    static const struct call_peer peer = {
+        .may_ring = peer_may_ring, .ring = peer_ring, .told = peer_told};
     call_set_peer(&peer);
 }
 

@@ -31,6 +31,12 @@ char *jingle_show(struct call *call, const struct media_description *description
 
 /* Sends a JMI element to the peer: to its bare JID, or to the resource that is known. */
 bool jingle_message_out(struct call *call, const struct jingle_message *message, bool bare);
+/* Sends one that answers what there is no call for: from the user OWN (bare JID) to PEER. */
+void jingle_reply_out(struct core *core, const char *own, const char *peer,
+                      const struct jingle_message *message);
+/* Refuses what PEER (full JID) proposes to OWN under SID: there is no call without sound. Only who
+ * may write to the user is told, as only they would be rung. */
+void jingle_refuse(struct core *core, const char *own, const char *peer, const char *sid);
 /* Sends an action without contents. */
 void jingle_action_out(struct call *call, const struct jingle *jingle);
 

@@ -6,20 +6,17 @@
 
 #include <string.h>
 
-#include "bridge/account/account.h"
-#include "bridge/account/limit.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
-#include "bridge/cluster/elsewhere.h"
-#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
 #include "bridge/core/toggle.h"
+#include "bridge/feature/jingle_arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0203_delay.h"
@@ -31,202 +28,6 @@
 
 #define COMING_MAX 1024        /* sessions that are being stored */
 #define COMING_ACTIONS_MAX 128 /* that wait for one of them */
-#define RING_SECONDS 60        /* of a call from XMPP: clients there give up earlier, or never */
-
-/* ---- Being called ---------------------------------------------------------------------------- */
-
-/* A proposal, or a session-initiate without one. */
-struct arrival {
-    struct core *core;
-    char *from, *from_bare, *to_bare, *sid;
-    json_t *offer; /* signal, without a proposal; NULL */
-    json_t *names;
-    char *propose; /* id of the proposal's stanza, to acknowledge; NULL */
-    bool jmi, video;
-};
-
-static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
-
-static void arrival_free(struct arrival *arrival)
-{
-    if (!arrival->jmi)
-        coming_end(arrival->core, arrival->to_bare, arrival->from_bare, arrival->sid);
-    g_free(arrival->from);
-    g_free(arrival->from_bare);
-    g_free(arrival->to_bare);
-    g_free(arrival->sid);
-    g_free(arrival->propose);
-    json_decref(arrival->offer);
-    json_decref(arrival->names);
-    g_free(arrival);
-}
-
-static bool is_online(const struct core *core, const struct uuid *user)
-{
-    const struct account *account = account_find(core->accounts, user);
-    return (account && account->subscribers) || elsewhere_is_online(core, user);
-}
-
-static void busy_say(struct call *call)
-{
-    struct jingle_message reject = {.kind = JM_REJECT, .id = call->sid, .reason = REASON_BUSY};
-    struct jingle terminate = {
-        .action = JINGLE_SESSION_TERMINATE, .sid = call->sid, .reason = REASON_BUSY};
-    if (json_is_true(json_object_get(call->session, "jmi")))
-        jingle_message_out(call, &reject, false);
-    else
-        jingle_action_out(call, &terminate);
-}
-
-/* What of the offer may be told is known only now. */
-static void offer_hold(struct call *call, const struct arrival *arrival)
-{
-    struct call_actor actor = jingle_actor(call, arrival->from);
-    struct call_deed deed = {.event = CALL_OFFER, .actor = &actor, .signal = arrival->offer};
-    g_autoptr(media_description) offer =
-        arrival->offer && jingle_is_relayed(call) ? jingle_description(call, "remote") : NULL;
-    if (offer) {
-        media_filter_candidates(offer, true);
-        g_autofree char *sdp = jingle_show(call, offer);
-        json_object_set_new(json_object_get(arrival->offer, "data"), "sdp", json_string(sdp));
-    }
-    if (arrival->offer)
-        call_act(call, &deed, NULL, NULL);
-}
-
-/* The row says whether it rings; of one that was over at once nothing is left to go on with. */
-static void call_arrived(const struct change_result *result, void *data)
-{
-    struct arrival *arrival = data;
-    json_t *row = json_object_get(result->json, "row");
-    if (result->error != ERROR_NONE || result->outcome != OUTCOME_DONE || !row) {
-        arrival_free(arrival);
-        return;
-    }
-    bool busy = g_strcmp0(json_string_value(json_object_get(row, "reason")), "busy") == 0;
-    struct call *call = call_began(arrival->core, row);
-    if (busy) {
-        struct call *over = call_learn(arrival->core, row);
-        json_object_set_new(over->session, "jmi", json_boolean(arrival->jmi));
-        jingle_set_text(over, "full", arrival->from);
-        busy_say(over);
-    } else if (call) {
-        struct call_actor callee = {.user = call->person[CALL_CALLEE].id};
-        struct call_deed ring = {.event = CALL_RING, .actor = &callee};
-        offer_hold(call, arrival);
-        if (is_online(arrival->core, &callee.user))
-            call_act(call, &ring, NULL, NULL);
-    }
-    arrival_free(arrival);
-}
-
-/* What the row is to remember of the session. */
-static json_t *session_json(const struct arrival *arrival)
-{
-    json_t *session = json_pack("{s:s, s:b, s:s*}", "full", arrival->from, "jmi", arrival->jmi,
-                                "propose", arrival->propose);
-    const char *sdp =
-        json_string_value(json_object_get(json_object_get(arrival->offer, "data"), "sdp"));
-    if (sdp)
-        json_object_set_new(session, "remote", json_string(sdp));
-    if (arrival->names)
-        json_object_set(session, "names", arrival->names);
-    return session;
-}
-
-static void arrival_store(struct arrival *arrival)
-{
-    struct core *core = arrival->core;
-    struct uuid made;
-    char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    uuid_generate(&made);
-    uuid_format(&made, message);
-    struct call none = {0};
-    struct call_device caller = jingle_actor(&none, arrival->from).device;
-    json_t *live = call_live_new(&caller);
-    json_object_set_new(live, "peer", session_json(arrival));
-    json_t *arguments = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i}", "id", id, "message_id", message, "from",
-        arrival->from_bare, "to", arrival->to_bare, "address", arrival->from, "sid", arrival->sid,
-        "call_type", arrival->video ? "video" : "audio", "live", live, "seconds", RING_SECONDS);
-    change_submit(core, "call_arrive", NULL, arguments, call_arrived, arrival);
-}
-
-/* The addressee is not to have calls: as one whose clients know nothing of them. */
-static void arrival_refuse(const struct arrival *arrival)
-{
-    g_autofree char *from = g_strconcat(arrival->to_bare, "/rest", NULL);
-    struct jingle_message reject = {
-        .kind = JM_REJECT, .id = arrival->sid, .reason = REASON_UNSUPPORTED_APPLICATIONS};
-    struct jingle terminate = {.action = JINGLE_SESSION_TERMINATE,
-                               .sid = arrival->sid,
-                               .reason = REASON_UNSUPPORTED_APPLICATIONS};
-    g_autoptr(xmpp_stanza_t) stanza = arrival->jmi
-                                          ? stanza_new("message", NS_CLIENT)
-                                          : stanza_new_iq("set", arrival->sid, from, arrival->from);
-    if (arrival->jmi) {
-        stanza_set(stanza, "type", "chat");
-        stanza_set(stanza, "from", from);
-        stanza_set(stanza, "to", arrival->from);
-        jingle_message_add(stanza, &reject);
-        hints_add(stanza, HINT_STORE);
-    } else {
-        jingle_add(stanza, &terminate);
-    }
-    stanza_out(arrival->core, stanza);
-}
-
-/* To whom the user does not exist is not answered. */
-static void addressee_came(struct relation *relation, enum error_code error, void *data)
-{
-    struct arrival *arrival = data;
-    const struct uuid *user = relation ? &relation->party[RELATION_USER].id : NULL;
-    bool refused = user && !uuid_is_nil(user) && !relation_is_silent(relation) &&
-                   !toggle_is_on(arrival->core, TOGGLE_CALLS, user);
-    if (refused)
-        arrival_refuse(arrival);
-    if (refused || error != ERROR_NONE)
-        arrival_free(arrival);
-    else
-        arrival_store(arrival);
-}
-
-/* Takes ARRIVAL. */
-static void arrival_submit(struct arrival *arrival)
-{
-    struct core *core = arrival->core;
-    struct limit_state state;
-    struct uuid subject = limit_subject_of(arrival->from_bare);
-    struct relation_key key = {.user = arrival->to_bare, .peer = arrival->from_bare};
-    if (!limiter_take(core->limiter, &subject, LIMIT_CALLS_PEER, &state))
-        arrival_free(arrival);
-    else if (core->toggles.withheld[TOGGLE_CALLS] == 0)
-        arrival_store(arrival);
-    else
-        relation_find(core, &key, addressee_came, arrival);
-}
-
-static struct arrival *arrival_new(const struct stanza_context *context, const char *sid)
-{
-    struct arrival *arrival = g_new0(struct arrival, 1);
-    arrival->core = context->data;
-    arrival->from = g_strdup(context->from);
-    arrival->from_bare = g_strdup(context->from_bare);
-    arrival->to_bare = g_strdup(context->to_bare);
-    arrival->sid = g_strdup(sid);
-    return arrival;
-}
-
-static void propose_take(const struct stanza_context *context, const struct jingle_message *message)
-{
-    struct arrival *arrival = arrival_new(context, message->id);
-    arrival->jmi = true;
-    arrival->video = message->media & JINGLE_VIDEO;
-    arrival->propose = g_strdup(stanza_attr(context->stanza, "id"));
-    arrival_submit(arrival);
-}
 
 /* ---- Messages about a call ------------------------------------------------------------------- */
 
@@ -278,7 +79,9 @@ static bool on_message(const struct stanza_context *context)
     switch (message.kind) {
     case JM_PROPOSE:
         if (message.media & JINGLE_AUDIO)
-            propose_take(context, &message);
+            arrival_propose(context, &message);
+        else
+            jingle_refuse(context->data, context->to_bare, context->from, message.id);
         break;
     case JM_RINGING:
         peer_does(context, message.id, CALL_RING, 0);
@@ -630,6 +433,8 @@ static bool action_admit(const struct call *call, const struct action *action)
     return false;
 }
 
+static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
+
 /* Rung without a message: the offer waits until the call is accepted. False: it is refused. */
 static bool initiate_arrive(const struct action *action)
 {
@@ -657,7 +462,8 @@ static bool initiate_arrive(const struct action *action)
                                 .from = g_strdup(action->from),
                                 .from_bare = g_strdup(action->from_bare),
                                 .to_bare = g_strdup(action->to_bare),
-                                .sid = g_strdup(action->jingle.sid)};
+                                .sid = g_strdup(action->jingle.sid),
+                                .ended = coming_end};
     arrival->offer =
         json_pack("{s:s, s:o}", "type", "offer", "data", description_json("offer", sdp));
     arrival->names = json_incref(json_object_get(shown.session, "names"));

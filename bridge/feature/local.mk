@@ -14,6 +14,8 @@ libfeature_a_SOURCES = \
   bridge/feature/group.c \
   bridge/feature/ice.c \
   bridge/feature/jingle.c \
+  bridge/feature/jingle_arrival.c \
+  bridge/feature/jingle_arrival.h \
   bridge/feature/last.c \
   bridge/feature/limits.c \
   bridge/feature/message.c \

@@ -78,6 +78,13 @@ bool caps_has(const struct available_resource *resource, const char *feature)
     return entry && entry->features && g_hash_table_contains(entry->features, feature);
 }
 
+bool caps_lacks(const struct available_resource *resource, const char *feature)
+{
+    const struct caps_entry *entry =
+        resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
+    return entry && entry->features && !g_hash_table_contains(entry->features, feature);
+}
+
 static GHashTable *features_of(const struct disco_info *info)
 {
     GHashTable *features = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

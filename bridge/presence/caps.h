@@ -32,5 +32,6 @@ typedef void (*caps_done)(GHashTable *features, void *data);
 void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
                caps_done done, void *data);
 
-/* False also as long as it is not known. */
+/* Both are false as long as it is not known. */
+bool caps_lacks(const struct available_resource *resource, const char *feature);
 bool caps_has(const struct available_resource *resource, const char *feature);

@@ -240,6 +240,25 @@ void presence_resources(const struct core *core, const struct uuid *user, const 
         contact_presences_foreach(watch_of(core)->contacts, user, tell_resources, &wanted);
 }
 
+static bool resource_lacks(const struct available_resource *resource, const char *const *features)
+{
+    while (*features && !caps_lacks(resource, *features))
+        features++;
+    return *features != NULL;
+}
+
+bool presence_lacks(const struct core *core, const struct uuid *user, const char *peer,
+                    const char *const *features)
+{
+    const struct contact_presence *contact =
+        contact_presence_find(watch_of(core)->contacts, user, peer);
+    for (guint i = 0; contact && i < contact->resources->len; i++) {
+        if (!resource_lacks(contact->resources->pdata[i], features))
+            return false;
+    }
+    return contact && contact->resources->len > 0;
+}
+
 /* ---- Stanzas --------------------------------------------------------------------------------- */
 
 /* What a contact's server told a hosted user. */

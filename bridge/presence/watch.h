@@ -30,6 +30,11 @@ void watch_remove_all(struct core *core, const struct uuid *user);
 bool watch_status(const struct core *core, const struct uuid *user, const char *jid,
                   struct status *ret_status);
 
+/* Whether PEER (bare JID), as USER sees it, is there and each of its resources is known to lack one
+ * of FEATURES (NULL at its end). False also while that is not known. */
+bool presence_lacks(const struct core *core, const struct uuid *user, const char *peer,
+                    const char *const *features);
+
 /* Calls EACH for the available full JIDs of the contact PEER (bare JID; NULL: of all contacts)
  * whose capabilities are known to contain FEATURE (NULL: for all). The set must not change
  * meanwhile. */

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls between app users and XMPP clients, with and without ringing by message; the client says what Dino's
 recordings say (tests/vectors/calls)."""
+import base64
+import hashlib
 import re
 import uuid
 from pathlib import Path
 
 import pytest
+from harness.database import database
 from harness.inbox import wait_for
 from harness.xmpp import JINGLE
 from test_calls import candidate, initiate, sdp
+from test_presence import open_socket
 
 JM = "urn:xmpp:jingle-message:0"
 RTP = "urn:xmpp:jingle:apps:rtp:1"
 RECEIPTS = "urn:xmpp:receipts"
+DISCO = "http://jabber.org/protocol/disco#info"
 ICE = "urn:xmpp:jingle:transports:ice-udp:1"
 VECTORS = Path(__file__).resolve().parents[1] / "vectors/calls"
 
@@ -36,6 +41,13 @@ def said(name, bob, alice, sid):
     text = re.sub(r"(<iq[^>]*) to='[^']*'", rf"\1 to='{alice.jid}/rest'", text)
     text = re.sub(r"(initiator|responder)='carol@[^']*'", rf"\1='{bob.jid}'", text)
     return re.sub(r"(<iq[^>]*) id='[^']*'", rf"\1 id='{uuid.uuid4()}'", text)
+
+
+def caps_presence(user):
+    """Of a client that has nothing but Jingle (XEP-0115 section 5.1)."""
+    ver = base64.b64encode(hashlib.sha1(f"client/pc//<{JINGLE}<".encode()).digest()).decode()
+    return (f"<presence to='{user.jid}'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:t' "
+            f"ver='{ver}'/></presence>")
 
 
 def jm(bob, alice, kind, sid, inside="", resource=True, id=None):
@@ -165,6 +177,48 @@ def test_bob_gives_up_and_alice_is_busy_or_declines(alice, bob, talk):
         expect_jm(bob, "reject", third)
 
 
+@pytest.mark.parametrize("lower", ["ours", "theirs"])
+def test_both_call_at_once(alice, bob, talk, lower):
+    """The lower id goes on; the other is rejected, or retracted."""
+    with alice.ws() as socket:
+        ours = initiate(alice, talk, call_type="audio")["id"]
+        theirs = ("z" if lower == "ours" else "!") + ours
+        expect_jm(bob, "propose", ours)
+        jm(bob, alice, "propose", theirs, f"<description xmlns='{RTP}' media='audio'/>", resource=False)
+        if lower == "ours":
+            rejected = expect_jm(bob, "reject", theirs).child(JM, "reject")
+            assert rejected.find(f"{{{JM}}}tie-break") is not None
+            jm(bob, alice, "proceed", ours)
+            socket.expect("call.answered", call_id=ours)
+            assert not socket.frames("call.ringing")
+        else:
+            expect_jm(bob, "retract", ours)
+            socket.expect("call.ended", call_id=ours, status="missed", reason="cancelled")
+            rung = socket.expect("call.ringing")["payload"]
+            socket.command("call.accept", call_id=rung["call_id"])
+            expect_jm(bob, "proceed", theirs)
+
+
+def test_a_peer_whose_clients_cannot_call_is_not_rung(alice, bob, talk):
+    """As long as that is known; one client that may be able is enough."""
+    bob.describes_itself = True
+    with database(alice.stack) as query:
+        query("INSERT INTO contacts (user_id, peer, to_peer) VALUES (%s, %s, true)", alice.me()["id"], bob.bare)
+    with open_socket(alice) as socket:
+        bob.send_raw(caps_presence(alice))
+        asked = bob.expect_stanza("disco#info", lambda s: s.name == "iq" and s.has(DISCO, "query")
+                                  and (s.child(DISCO, "query").get("node") or "").startswith("urn:t"))
+        bob.send_raw(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><query xmlns='{DISCO}' "
+                     f"node='{asked.child(DISCO, 'query').get('node')}'><identity category='client' type='pc'/>"
+                     f"<feature var='{JINGLE}'/></query></iq>")
+        bob.barrier(alice.jid)
+        socket.sync()
+        assert initiate(alice, talk, 409)["error_reason"] == "offline"
+        bob.send_raw(f"<presence to='{alice.jid}'/>")
+        bob.barrier(alice.jid)
+        initiate(alice, talk)
+
+
 def test_bob_calls_without_a_message_before(alice, bob, talk):
     sid = str(uuid.uuid4())
     with alice.ws() as socket:
@@ -186,6 +240,8 @@ def test_bob_calls_without_a_message_before(alice, bob, talk):
 def test_what_is_no_call_does_not_ring(alice, bob, talk):
     with alice.ws() as socket:
         jm(bob, alice, "propose", "f1", "<description xmlns='urn:xmpp:jingle:apps:file-transfer:5'/>")
+        refused = expect_jm(bob, "reject", "f1").child(JM, "reject")
+        assert refused.find(f"{{{JINGLE}}}reason/{{{JINGLE}}}unsupported-applications") is not None
         bob.send_raw(f"<message to='{alice.jid}' type='chat'><propose xmlns='{JM}' id='late'><description xmlns='{RTP}' "
                      "media='audio'/></propose><delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z'/></message>")
         bob.send_raw(said("in-changes-session-accept-in", bob, alice, "nowhere"))
