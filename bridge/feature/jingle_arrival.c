@@ -16,7 +16,8 @@
 #include "bridge/core/toggle.h"
 #include "bridge/feature/jingle_arrival.h"
 #include "bridge/xmpp/dispatch.h"
-#include "xep/0334_hints.h"
+#include "xep/jingle/candidate.h"
+#include "xep/jingle/negotiate.h"
 #include "xep/ns.h"
 
 #define RING_SECONDS 60 /* of a call from XMPP: clients there give up earlier, or never */

@@ -315,6 +315,21 @@ END $$;
 
 -- ---- Going on ------------------------------------------------------------------------------------------
 
+-- Whoever has answered a call need not be shown it as unread; nothing is said of having read. While something
+-- older is unread, it counts with that.
+CREATE FUNCTION call_count_seen(c calls) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE members m SET others_seen = said.sender_seq
+    FROM messages said, users u
+    WHERE said.id = c.message_id AND u.id = c.callee_id AND u.kind = 'hosted'
+      AND m.conversation_id = c.conversation_id AND m.user_id = c.callee_id
+      AND m.others_seen = said.sender_seq - 1;
+  IF FOUND THEN
+    PERFORM event_add('conversation.updated', 'user', c.conversation_id, c.callee_id);
+  END IF;
+END $$;
+
 -- The call has got to another state; its row is written by change_call_step().
 CREATE FUNCTION call_enter(c calls, p_before text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -324,6 +339,9 @@ BEGIN
       WHERE p.call_id = c.id AND p.user_id = c.callee_id;
     PERFORM call_tell(c, 'call.answered', u.id, jsonb_build_object('session_id', c.live #> '{callee,session}'))
       FROM users u WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind = 'hosted' ORDER BY u.id;
+    IF p_before <> 'active' THEN
+      PERFORM call_count_seen(c);
+    END IF;
   ELSE
     UPDATE call_participants p SET open = false, left_at = CASE WHEN p.joined_at IS NOT NULL THEN c.ended_at END
       WHERE p.call_id = c.id;

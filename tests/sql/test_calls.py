@@ -84,6 +84,30 @@ def test_a_call_rings_is_accepted_and_ends(db, pair):
     assert [(e["event"], e["actor"]) for e in log] == [("initiate", alice), ("accept", bob), ("end", alice)]
 
 
+def test_a_missed_call_is_unread_and_an_answered_one_is_not(db, pair):
+    alice, bob, conversation = pair
+
+    def unread(user=bob):
+        return db.get(user, conversation)["unread_count"]
+    missed = initiate(db, alice, conversation)["result"]["row"]
+    assert step(db, missed, "missed", reason="no_answer")["outcome"] == 0
+    assert (unread(), unread(alice)) == (1, 0)
+    answered = step(db, initiate(db, alice, conversation)["result"]["row"], "active", user=bob)["result"]["row"]
+    assert step(db, answered, "ended", user=bob, reason="hangup")["outcome"] == 0
+    assert unread() == 2, "what is older was not seen"
+    assert db.mark("read", user=bob, conversation=conversation)["unread"] == 0
+    before = db.head()
+    ringing = initiate(db, alice, conversation)["result"]["row"]
+    assert unread() == 1
+    answered = step(db, ringing, "active", user=bob)["result"]["row"]
+    assert unread() == 0
+    assert [p["unread_count"] for t, u, p in events(db, before) if t == "conversation.updated"] == [0]
+    assert step(db, answered, "ended", user=bob, reason="hangup")["outcome"] == 0
+    missed = initiate(db, alice, conversation)["result"]["row"]
+    assert step(db, missed, "missed", reason="no_answer")["outcome"] == 0 and unread() == 1
+    assert db.mark("read", user=bob, conversation=conversation)["unread"] == 0
+
+
 @pytest.mark.parametrize("status, reason, text", [
     ("declined", "declined", "Declined video call"), ("missed", "no_answer", "Missed video call"),
     ("failed", "unreachable", "Failed video call")])
