@@ -179,6 +179,8 @@ static void acting_tell(struct acting *acting)
         others_tell(acting);
     if (effects & CALL_RELEASE)
         held_release(call, &acting->before);
+    if (call_is_final(call->machine.state) && call_peer && call_peer->over)
+        call_peer->over(call);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

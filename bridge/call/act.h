@@ -48,6 +48,8 @@ struct call_peer {
      * machine as it was. */
     void (*told)(struct call *call, const struct call_deed *deed,
                  const struct call_machine *before);
+    /* The call is over, whoever has ended it. */
+    void (*over)(struct call *call);
 };
 void call_set_peer(const struct call_peer *peer);
 const struct call_peer *call_get_peer(void);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/account/secret.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
@@ -12,6 +13,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
+#include "bridge/presence/announce.h"
 #include "bridge/presence/watch.h"
 #include "xep/0184_receipts.h"
 #include "xep/0334_hints.h"
@@ -20,6 +22,7 @@
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/sdp.h"
 #include "xep/ns.h"
+#include "xep/presence.h"
 
 /* ---- The session ----------------------------------------------------------------------------- */
 
@@ -481,12 +484,45 @@ static void peer_told(struct call *call, const struct call_deed *deed,
     }
 }
 
+/* ---- Being seen ------------------------------------------------------------------------------ */
+
+/* Who does not see the caller's presence is shown it for the time of the call: clients look there
+ * for what the caller can do, and some ring for nobody whom they do not see. */
+static void presence_lend(struct call *call)
+{
+    const struct call_person *caller = &call->person[CALL_CALLER];
+    const struct account *account = account_find(call->core->accounts, &caller->id);
+    char conversation[UUID_TEXT_SIZE];
+    uuid_format(&call->conversation, conversation);
+    struct relation_key key = {.user = caller->jid, .peer = conversation};
+    const struct relation *relation = relation_recall(call->core, &key);
+    if (!account || !relation || relation->party[RELATION_USER].allows.shows ||
+        !announce_is_online(call->core, account))
+        return;
+    announce_to(call->core, account, call->person[CALL_CALLEE].jid, 0);
+    json_object_set_new(call->session, "seen", json_true());
+}
+
+static void presence_withdraw(struct call *call)
+{
+    g_autofree char *from = own_address(call);
+    struct presence_stanza presence = {
+        .from = from, .to = peer_address(call, true), .type = PRESENCE_UNAVAILABLE};
+    g_autoptr(xmpp_stanza_t) stanza = NULL;
+    if (!json_is_true(json_object_get(call->session, "seen")))
+        return;
+    json_object_del(call->session, "seen");
+    stanza = presence_build(&presence);
+    stanza_out(call->core, stanza);
+}
+
 static bool peer_ring(struct call *call)
 {
     struct jingle_message propose = {.kind = JM_PROPOSE,
                                      .id = call->sid,
                                      .media = JINGLE_AUDIO | (call->video ? JINGLE_VIDEO : 0u)};
     json_object_set_new(call->session, "jmi", json_true());
+    presence_lend(call);
     return jingle_message_out(call, &propose, true);
 }
 
@@ -502,7 +538,7 @@ static bool peer_may_ring(const struct core *core, const struct relation *relati
 void jingle_start(void)
 {
     static const struct call_peer peer = {
-        .may_ring = peer_may_ring, .ring = peer_ring, .told = peer_told};
+        .may_ring = peer_may_ring, .ring = peer_ring, .told = peer_told, .over = presence_withdraw};
     call_set_peer(&peer);
 }
 

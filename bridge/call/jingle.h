@@ -4,7 +4,8 @@
  *
  * call->session has: full, the peer's full JID; jmi, whether it was rung by message; local, remote:
  * descriptions of the app and of the peer as SDP; names: mid → name of a content, where the peer
- * has begun; version: of descriptions made here. */
+ * has begun; version: of descriptions made here; seen: the peer was shown the caller's presence for
+ * the call. */
 #pragma once
 
 #include "bridge/call/call.h"

@@ -83,6 +83,8 @@ def test_alice_calls_and_bob_accepts(alice, bob, talk):
         call = socket.command("call.initiate", conversation_id=talk["id"], call_type="audio")
         sid = call["id"]
         propose = expect_jm(bob, "propose", sid)
+        seen = bob.expect_presence(f"{alice.jid}/rest")  # there is no subscription; what she can do is in it
+        assert seen.type is None and seen.has("http://jabber.org/protocol/caps", "c")
         assert [d.get("media") for d in propose.child(JM, "propose")] == ["audio"] and propose.has(RECEIPTS, "request")
         jm(bob, alice, "ringing", sid)
         socket.expect("call.remote_ringing", call_id=sid)
@@ -108,6 +110,7 @@ def test_alice_calls_and_bob_accepts(alice, bob, talk):
         over = expect_action(bob, "session-terminate", sid)
         assert over.find(f"{{{JINGLE}}}reason/{{{JINGLE}}}success") is not None
         expect_jm(bob, "finish", sid)
+        bob.expect_presence(f"{alice.jid}/rest", "unavailable")
 
 
 @pytest.mark.parametrize("kind, inside, status, reason", [
@@ -119,6 +122,7 @@ def test_bob_declines(alice, bob, talk, kind, inside, status, reason):
         expect_jm(bob, "propose", call["id"])
         jm(bob, alice, kind, call["id"], inside)
         socket.expect("call.declined", call_id=call["id"], status=status, reason=reason)
+        bob.expect_presence(f"{alice.jid}/rest", "unavailable")
 
 
 def test_alice_gives_up(alice, bob, talk):
