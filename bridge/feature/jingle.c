@@ -6,21 +6,18 @@
 
 #include <string.h>
 
-#include "bridge/base/log.h"
+#include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
-#include "bridge/core/toggle.h"
 #include "bridge/feature/jingle_arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0203_delay.h"
-#include "xep/0334_hints.h"
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
