@@ -467,7 +467,10 @@ static void acting_run(struct acting *acting)
 static void acting_start(void *data)
 {
     struct acting *acting = data;
-    (acting->session ? note_write : acting_run)(acting);
+    if (acting->call->core->archive)
+        (acting->session ? note_write : acting_run)(acting);
+    else
+        acting_fail(acting, CALL_CONFLICT, ERROR_UNAVAILABLE); /* the process ends */
 }
 
 /* What is done while a step is told, and not written yet, comes after it. */
@@ -476,7 +479,7 @@ static void acting_queue(struct acting *acting)
     if (acting->call->telling)
         loop_defer(acting_start, acting);
     else
-        acting_start(acting);
+        (acting->session ? note_write : acting_run)(acting);
 }
 
 void call_act(struct call *call, const struct call_deed *deed, call_acted done, void *data)
