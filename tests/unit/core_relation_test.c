@@ -257,6 +257,8 @@ START_TEST(another_instance_forgets_too)
     bus_up(&there); /* what it said before that may have been lost */
     ck_assert_ptr_null(peek(ALICE, ROMEO));
     relations_clear(&there);
+    notices_stop(&there);
+    notices_stop(&core);
     bus_clear(&there);
     bus_clear(&core);
     accounts_free(there.accounts);
