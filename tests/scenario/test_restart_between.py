@@ -60,7 +60,7 @@ def test_what_was_in_flight_arrives_at_least_once(stack, app, xmpp, part, restar
         bob = xmpp("bob")
         if any(m.id == sent["id"] for m in bob.history(alice.me()["jid"])):
             return  # the server had it, and has kept it
-    got = bob.expect_message("in flight")
+    got = bob.expect_message("in flight", sender=alice.me()["jid"])
     assert got.id == sent["id"]
     assert alice.messages(talk)["items"][-1]["id"] == sent["id"]
 

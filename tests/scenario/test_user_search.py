@@ -35,7 +35,7 @@ def test_bad_questions(alice, q):
     assert search(alice, q, 422)["code"] == "unprocessable"
 
 
-@pytest.mark.parametrize("q", ["ab", "  a ", "%%%", "___", "\\\\\\", "'; DROP", "a&b|c:*", "***", "@@@", "@example.org", "zqx@", "a b@c",
+@pytest.mark.parametrize("q", ["ab", "  ŋ ", "%%%", "___", "\\\\\\", "'; DROP", "a&b|c:*", "***", "@@@", "@example.org", "zqx@", "a b@c",
                                "a@b@c", "☃☃☃", "a@☃", "x@-"])
 def test_odd_questions_find_nothing(alice, q):
     assert search(alice, q) == []
