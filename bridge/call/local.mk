@@ -7,6 +7,7 @@ libcall_a_SOURCES = \
   bridge/call/ice_probe.c bridge/call/ice_probe.h \
   bridge/call/jingle.c bridge/call/jingle.h \
   bridge/call/machine.c bridge/call/machine.h \
+  bridge/call/quality.c bridge/call/quality.h \
   bridge/call/signal.c bridge/call/signal.h \
   bridge/call/tell.c bridge/call/tell.h \
   bridge/call/timer.c bridge/call/timer.h

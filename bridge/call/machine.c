@@ -273,15 +273,6 @@ struct call_step call_machine_step(struct call_machine *machine, const struct ca
     return step;
 }
 
-void call_machine_init(struct call_machine *machine, const struct call_actor *caller,
-                       const struct uuid *callee)
-{
-    *machine = (struct call_machine){.moving = CALL_NOBODY, .offered = CALL_NOBODY};
-    machine->party[CALL_CALLER].user = caller->user;
-    machine->party[CALL_CALLER].device = caller->device;
-    machine->party[CALL_CALLEE].user = *callee;
-}
-
 bool call_is_final(enum call_state state)
 {
     return state >= CALL_ENDED;

@@ -119,10 +119,6 @@ struct call_step {
     enum call_side side; /* of who did it; CALL_NOBODY: the clock, or a stranger */
 };
 
-/* A call from CALLER to the user CALLEE. */
-void call_machine_init(struct call_machine *machine, const struct call_actor *caller,
-                       const struct uuid *callee);
-
 /* Does EVENT. ACTOR NULL: the bridge itself (CALL_TIMEOUT, CALL_FAIL, CALL_BUSY). REASON
  * (CALL_REASON_NONE: the usual one) says why of what ends the call. Nothing changes unless the
  * verdict is CALL_DONE. */

@@ -14,6 +14,7 @@
 #include "bridge/call/act.h"
 #include "bridge/call/call.h"
 #include "bridge/call/ice.h"
+#include "bridge/call/quality.h"
 #include "bridge/call/signal.h"
 #include "bridge/call/timer.h"
 #include "bridge/cluster/elsewhere.h"
@@ -26,7 +27,6 @@
 #include "bridge/core/relation.h"
 #include "bridge/job/job.h"
 
-#define SAMPLES_MAX 120
 #define HISTORY_MAX 50
 
 /* ---- Who asks, and by which device ----------------------------------------------------------- */
@@ -85,7 +85,23 @@ struct initiating {
     struct uuid callee; /* nil: not known */
 };
 
-/* The call as CALL (JSON text or object) with the servers for its media. */
+static void reply_json(struct request *request, unsigned status, const json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    g_auto(buffer) buf = BUFFER_INIT(text ? strlen(text) : 0);
+    if (text)
+        buffer_append_string(&buf, text);
+    free(text);
+    request_reply(request, status, &buf);
+}
+
+static void reply_nothing(struct request *request)
+{
+    g_auto(buffer) nothing = BUFFER_INIT(0);
+    request_reply(request, 204, &nothing);
+}
+
+/* CALL with the servers for its media. */
 static void reply_begun(struct request *request, unsigned status, const json_t *call,
                         const struct uuid *id, bool strangers)
 {
@@ -98,14 +114,9 @@ static void reply_begun(struct request *request, unsigned status, const json_t *
     json_t *whole = json_copy((json_t *)(guintptr)call); /* shallow; only for jansson not const */
     json_t *more = json_loadb(servers.data ? servers.data : "", servers.length, 0, NULL);
     json_object_update(whole, more);
-    char *text = json_dumps(whole, JSON_COMPACT);
     json_decref(more);
+    reply_json(request, status, whole);
     json_decref(whole);
-    g_auto(buffer) buf = BUFFER_INIT(text ? strlen(text) : 0);
-    if (text)
-        buffer_append_string(&buf, text);
-    free(text);
-    request_reply(request, status, &buf);
 }
 
 /* The callee's devices have been told, or the peer is now. */
@@ -195,11 +206,12 @@ static void relation_came(struct relation *relation, enum error_code error, void
         return;
     }
     const struct uuid *peer = &relation->party[RELATION_PEER].id;
-    struct uuid both = request->account->id; /* who calls whom, as one subject */
-    for (size_t i = 0; i < sizeof both.bytes; i++)
-        both.bytes[i] ^= (guint8)(peer->bytes[i] * 3 + 1);
+    char peer_text[UUID_TEXT_SIZE];
+    uuid_format(peer, peer_text);
+    g_autofree char *both = g_strconcat(request->account->id_text, " ", peer_text, NULL);
+    struct uuid subject = limit_subject_of(both);
     if (!request->by_key &&
-        !limiter_take(request->core->limiter, &both, LIMIT_CALLS_PEER, &request->limit)) {
+        !limiter_take(request->core->limiter, &subject, LIMIT_CALLS_PEER, &request->limit)) {
         request_fail_limited(request, LIMIT_CALLS_PEER);
         g_free(initiating);
         return;
@@ -262,16 +274,6 @@ static void doing_free(struct doing *doing)
     g_free(doing);
 }
 
-static void reply_call(struct request *request, const json_t *call)
-{
-    char *text = json_dumps(call, JSON_COMPACT);
-    g_auto(buffer) buf = BUFFER_INIT(text ? strlen(text) : 0);
-    if (text)
-        buffer_append_string(&buf, text);
-    free(text);
-    request_reply(request, 200, &buf);
-}
-
 struct showing {
     struct request *request;
     bool begun;     /* with the servers for its media */
@@ -290,7 +292,7 @@ static void call_came(const struct rows *rows, enum error_code error, void *data
     else if (showing->begun)
         reply_begun(request, 200, call, request_uuid(request, "call_id"), showing->strangers);
     else
-        reply_call(request, call);
+        reply_json(request, 200, call);
     json_decref(call);
 }
 
@@ -312,13 +314,12 @@ static void reply_done(struct request *request, enum call_event event, const jso
     bool accepts = event == CALL_ACCEPT;
     bool quiet = event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
                  event == CALL_RESTART || (event == CALL_INFO && request->operation->reply == NULL);
-    g_auto(buffer) nothing = BUFFER_INIT(0);
     if (quiet)
-        request_reply(request, 204, &nothing);
+        reply_nothing(request);
     else if (accepts && call)
         reply_begun(request, 200, call, request_uuid(request, "call_id"), strangers);
     else if (call)
-        reply_call(request, call);
+        reply_json(request, 200, call);
     else
         reply_read(request, accepts, strangers);
 }
@@ -369,8 +370,7 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
         return;
     }
     if (!signal_strip(doing, call)) {
-        g_auto(buffer) nothing = BUFFER_INIT(0);
-        request_reply(doing->request, 204, &nothing);
+        reply_nothing(doing->request);
         doing_free(doing);
         return;
     }
@@ -473,8 +473,7 @@ static void signal_send(struct request *request, const char *type)
     doing->signal = signal.json;
     doing->given = given;
     if (!signal.passes) {
-        g_auto(buffer) nothing = BUFFER_INIT(0);
-        request_reply(request, 204, &nothing);
+        reply_nothing(request);
         doing_free(doing);
         return;
     }
@@ -516,26 +515,6 @@ static const struct field state_fields[] = {
     {0},
 };
 
-/* { rtt_ms?, loss?, level? } and nothing else. */
-static bool quality_is_fine(const json_t *quality)
-{
-    size_t known = 0;
-    static const struct {
-        const char *name;
-        double most;
-    } members[] = {{"rtt_ms", 600000}, {"loss", 1}, {"level", 4}};
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        const json_t *value = json_object_get(quality, members[i].name);
-        if (!value)
-            continue;
-        if (!json_is_number(value) || json_number_value(value) < 0 ||
-            json_number_value(value) > members[i].most)
-            return false;
-        known++;
-    }
-    return json_is_object(quality) && json_object_size(quality) == known;
-}
-
 static void state_add(json_t *state, const char *name, const struct field_value *value)
 {
     if (value->present)
@@ -563,7 +542,7 @@ static void call_state(struct request *request)
     static const struct field_problem bad = {ERROR_UNPROCESSABLE, "/quality",
                                              "must have rtt_ms, loss (to 1), level (to 4) alone"};
     const json_t *quality = request_value(request, "quality")->list;
-    if (quality && !quality_is_fine(quality)) {
+    if (quality && !call_quality_is_fine(quality)) {
         request_fail_field(request, &bad);
         return;
     }
@@ -608,50 +587,6 @@ static const struct field stats_fields[] = {
     {0},
 };
 
-/* Writes the sample's time as the database reads it. False: it is none. */
-static bool time_settle(json_t *sample)
-{
-    const char *text = json_string_value(json_object_get(sample, "at"));
-    g_autoptr(GDateTime) time =
-        text && strlen(text) < 40 ? g_date_time_new_from_iso8601(text, NULL) : NULL;
-    g_autoptr(GDateTime) utc = time ? g_date_time_to_utc(time) : NULL;
-    g_autofree char *settled = utc && g_date_time_get_year(utc) >= 1970
-                                   ? g_date_time_format(utc, "%Y-%m-%dT%H:%M:%S.%fZ")
-                                   : NULL;
-    return settled && json_object_set_new(sample, "at", json_string(settled)) == 0;
-}
-
-static bool sample_is_fine(json_t *sample)
-{
-    static const struct {
-        const char *name;
-        double most;
-    } members[] = {{"rtt_ms", 600000}, {"jitter_ms", 600000}, {"loss", 1}, {"bitrate", 1e12}};
-    size_t known = 1;
-    if (!time_settle(sample))
-        return false;
-    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        const json_t *value = json_object_get(sample, members[i].name);
-        if (!value)
-            continue;
-        if (!json_is_number(value) || json_number_value(value) < 0 ||
-            json_number_value(value) > members[i].most)
-            return false;
-        known++;
-    }
-    return json_object_size(sample) == known;
-}
-
-static bool samples_are_fine(const json_t *samples)
-{
-    size_t count = json_array_size(samples);
-    for (size_t i = 0; i < count; i++) {
-        if (!sample_is_fine(json_array_get(samples, i)))
-            return false;
-    }
-    return count > 0 && count <= SAMPLES_MAX;
-}
-
 static void samples_added(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
@@ -672,9 +607,9 @@ static void call_stats(struct request *request)
     static const struct field_problem bad = {
         ERROR_UNPROCESSABLE, "/samples",
         "must be 1 to 120 of { at, rtt_ms, jitter_ms, loss (to 1), bitrate }"};
-    const json_t *samples = request_value(request, "samples")->list;
+    json_t *samples = request_value(request, "samples")->list;
     char id[UUID_TEXT_SIZE];
-    if (!samples_are_fine(samples)) {
+    if (!call_samples_settle(samples)) {
         request_fail_field(request, &bad);
         return;
     }
@@ -881,14 +816,6 @@ static const struct operation operations[] = {
 
 /* ---- Jobs ------------------------------------------------------------------------------------ */
 
-static void reap_calls(struct job *job)
-{
-    char age[24];
-    g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT,
-               job_core(job)->options->retention_calls * 86400);
-    job_reap(job, QUERY_REAP_CALLS, (const char *[]){age, "2000"});
-}
-
 static void overdue_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
@@ -910,7 +837,6 @@ static void end_overdue(struct job *job)
 
 static const struct job_kind jobs[] = {
     {.name = "call.overdue", .interval = 10, .run = end_overdue},
-    {.name = "reap.calls", .interval = 3600, .run = reap_calls},
     {0},
 };
 

@@ -71,13 +71,6 @@ bool caps_is_unknown(const struct available_resource *resource)
     return !entry || (!entry->features && may_be_asked(entry, bare));
 }
 
-bool caps_has(const struct available_resource *resource, const char *feature)
-{
-    const struct caps_entry *entry =
-        resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
-    return entry && entry->features && g_hash_table_contains(entry->features, feature);
-}
-
 bool caps_lacks(const struct available_resource *resource, const char *feature)
 {
     const struct caps_entry *entry =

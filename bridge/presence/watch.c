@@ -211,35 +211,6 @@ bool watch_status(const struct core *core, const struct uuid *user, const char *
     return contact != NULL;
 }
 
-struct wanted {
-    const char *feature;
-    void (*each)(const char *full_jid, void *data);
-    void *data;
-};
-
-static void tell_resources(struct contact_presence *contact, void *data)
-{
-    const struct wanted *wanted = data;
-    for (guint i = 0; i < contact->resources->len; i++) {
-        const struct available_resource *resource = contact->resources->pdata[i];
-        if (!wanted->feature || caps_has(resource, wanted->feature))
-            wanted->each(resource->full_jid, wanted->data);
-    }
-}
-
-void presence_resources(const struct core *core, const struct uuid *user, const char *contact,
-                        const char *feature, void (*each)(const char *full_jid, void *data),
-                        void *data)
-{
-    struct wanted wanted = {feature, each, data};
-    struct contact_presence *one =
-        contact ? contact_presence_find(watch_of(core)->contacts, user, contact) : NULL;
-    if (one)
-        tell_resources(one, &wanted);
-    else if (!contact)
-        contact_presences_foreach(watch_of(core)->contacts, user, tell_resources, &wanted);
-}
-
 static bool resource_lacks(const struct available_resource *resource, const char *const *features)
 {
     while (*features && !caps_lacks(resource, *features))

@@ -34,10 +34,3 @@ bool watch_status(const struct core *core, const struct uuid *user, const char *
  * of FEATURES (NULL at its end). False also while that is not known. */
 bool presence_lacks(const struct core *core, const struct uuid *user, const char *peer,
                     const char *const *features);
-
-/* Calls EACH for the available full JIDs of the contact PEER (bare JID; NULL: of all contacts)
- * whose capabilities are known to contain FEATURE (NULL: for all). The set must not change
- * meanwhile. */
-void presence_resources(const struct core *core, const struct uuid *user, const char *peer,
-                        const char *feature, void (*each)(const char *full_jid, void *data),
-                        void *data);

@@ -244,7 +244,8 @@ bool media_is_ice_text(const char *text, size_t least, size_t most)
                length;
 }
 
-bool media_credentials_are_good(const char *ufrag, const char *password)
+/* The credentials of RFC 8839: ufrag of 4…256, password of 22…256 ice-chars. */
+static bool credentials_are_good(const char *ufrag, const char *password)
 {
     return media_is_ice_text(ufrag, 4, 256) && media_is_ice_text(password, 22, 256);
 }
@@ -304,7 +305,7 @@ static enum media_fault content_check(const struct media_content *content)
         return MEDIA_NO_COMMON;
     if (!transport->fingerprint || transport->setup == SETUP_NONE)
         return MEDIA_NO_SECURITY;
-    if (!content->mux || !media_credentials_are_good(transport->ufrag, transport->password))
+    if (!content->mux || !credentials_are_good(transport->ufrag, transport->password))
         return MEDIA_NO_TRANSPORT;
     return MEDIA_OK;
 }

@@ -164,8 +164,6 @@ bool media_number(const char *text, size_t length, guint64 low, guint64 high, gu
 /* Token characters (RFC 4566); the characters of ufrag, password and foundation (RFC 8839). */
 bool media_is_token(const char *text);
 bool media_is_ice_text(const char *text, size_t least, size_t most);
-/* The credentials of RFC 8839: ufrag of 4…256, password of 22…256 ice-chars. */
-bool media_credentials_are_good(const char *ufrag, const char *password);
 /* Keeps a fingerprint (RFC 8122): hash in lower, value in upper case. False: it is none. */
 bool media_fingerprint_keep(struct media_description *description,
                             struct media_transport *transport, const char *hash, const char *value);
