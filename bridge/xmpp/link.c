@@ -243,7 +243,8 @@ bool link_may_send(const struct link *link, xmpp_stanza_t *stanza)
     size_t length;
     if (!guard_stanza(link->guard, stanza))
         return false;
-    g_autofree char *text = stanza_to_link_text(stanza, &length);
+    char *text = stanza_to_link_text(stanza, &length);
+    g_free(text);
     return length <= GUARD_STANZA_MAX;
 }
 
