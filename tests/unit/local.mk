@@ -9,8 +9,10 @@ transport_test_libs = libhttp.a libcore.a libaccount.a libview.a libloop.a libba
 transport_tests = \
   tests/unit/core_field_test \
   tests/unit/account_token_test \
+  tests/unit/http_body_test \
   tests/unit/http_caller_test \
   tests/unit/http_cookie_test \
+  tests/unit/http_head_test \
   tests/unit/http_route_test \
   tests/unit/http_server_test
 check_PROGRAMS += $(transport_tests)
@@ -25,8 +27,14 @@ tests_unit_http_cookie_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_cookie_test_LDADD = $(transport_test_libs)
 tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_route_test_LDADD = $(transport_test_libs)
-tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c \
-  tests/unit/http_fake_core.c tests/unit/http_fake_core.h
+http_world = tests/unit/http_world.c tests/unit/http_world.h tests/unit/http_fake_core.c tests/unit/http_fake_core.h
+tests_unit_http_body_test_SOURCES = tests/unit/http_body_test.c $(http_world)
+tests_unit_http_body_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_body_test_LDADD = $(transport_test_libs)
+tests_unit_http_head_test_SOURCES = tests/unit/http_head_test.c $(http_world)
+tests_unit_http_head_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_head_test_LDADD = $(transport_test_libs)
+tests_unit_http_server_test_SOURCES = tests/unit/http_server_test.c $(http_world)
 tests_unit_http_server_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_server_test_LDADD = $(transport_test_libs)
 # bridge/describe
