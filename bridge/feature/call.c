@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Calls of apps: begun, accepted, declined, ended, signalled, looked at. What happens in a call is
+/* Calls of apps: accepted, declined, ended, signalled, moved. What happens in a call is
  * bridge/call's; this file says how it is asked for. */
 #include "config.h"
 
 #include <string.h>
 
 #include "bridge/account/account.h"
-#include "bridge/account/limit.h"
-#include "bridge/account/subscriber.h"
 #include "bridge/archive/archive.h"
-#include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/call.h"
@@ -17,242 +14,13 @@
 #include "bridge/call/quality.h"
 #include "bridge/call/signal.h"
 #include "bridge/call/timer.h"
-#include "bridge/cluster/elsewhere.h"
 #include "bridge/core/change.h"
-#include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
-#include "bridge/core/event.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/part.h"
-#include "bridge/core/relation.h"
+#include "bridge/feature/call_begin.h"
+#include "bridge/feature/call_request.h"
 #include "bridge/job/job.h"
-
-#define HISTORY_MAX 50
-
-/* ---- Who asks, and by which device ----------------------------------------------------------- */
-
-/* The only socket of the account that was let in by the same credential; nil: there is none, or
- * several. */
-static struct uuid only_session(const struct request *request)
-{
-    const GPtrArray *subscribers = request->account->subscribers;
-    struct uuid session = {0};
-    for (guint i = 0; subscribers && i < subscribers->len; i++) {
-        const struct subscriber *subscriber = subscribers->pdata[i];
-        if (uuid_is_nil(&subscriber->session) ||
-            !uuid_equal(&subscriber->grant.credential, &request->grant.credential))
-            continue;
-        if (!uuid_is_nil(&session))
-            return (struct uuid){0};
-        session = subscriber->session;
-    }
-    return session;
-}
-
-/* SESSION: the socket that a REST request says it belongs to; NULL: it does not say. */
-static struct call_actor actor_of(const struct request *request, const struct uuid *session)
-{
-    struct call_actor actor = {.user = request->account->id};
-    actor.device.credential = request->grant.credential;
-    if (request->origin)
-        actor.device.session = request->origin->session;
-    else if (session)
-        actor.device.session = *session;
-    else
-        actor.device.session = only_session(request);
-    return actor;
-}
-
-/* ---- Beginning ------------------------------------------------------------------------------- */
-
-static const char *const call_types[] = {"audio", "video", "voice", NULL};
-
-static const struct field initiate_fields[] = {
-    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
-    {.name = "receiver_id",
-     .type = FIELD_USER,
-     .flags = FIELD_ONE_OF,
-     .minimum = 1,
-     .maximum = 255},
-    {.name = "call_type", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = call_types},
-    {.name = "session_id", .type = FIELD_UUID},
-    {0},
-};
-
-struct initiating {
-    struct request *request;
-    struct uuid conversation;
-    struct uuid callee; /* nil: not known */
-};
-
-static void reply_json(struct request *request, unsigned status, const json_t *json)
-{
-    char *text = json_dumps(json, JSON_COMPACT);
-    g_auto(buffer) buf = BUFFER_INIT(text ? strlen(text) : 0);
-    if (text)
-        buffer_append_string(&buf, text);
-    free(text);
-    request_reply(request, status, &buf);
-}
-
-static void reply_nothing(struct request *request)
-{
-    g_auto(buffer) nothing = BUFFER_INIT(0);
-    request_reply(request, 204, &nothing);
-}
-
-/* CALL with the servers for its media. */
-static void reply_begun(struct request *request, unsigned status, const json_t *call,
-                        const struct uuid *id, bool strangers)
-{
-    g_auto(buffer) servers = BUFFER_INIT(ICE_JSON_MAX);
-    struct json_writer json;
-    json_writer_init(&json, &servers);
-    json_begin_object(&json);
-    ice_servers_for(&json, id, ice_policy_of(request->core->options, strangers));
-    json_end_object(&json);
-    json_t *whole = json_copy((json_t *)(guintptr)call); /* shallow; only for jansson not const */
-    json_t *more = json_loadb(servers.data ? servers.data : "", servers.length, 0, NULL);
-    json_object_update(whole, more);
-    json_decref(more);
-    reply_json(request, status, whole);
-    json_decref(whole);
-}
-
-/* The callee's devices have been told, or the peer is now. */
-static void call_ring(struct call *call)
-{
-    const struct call_peer *peer = call_get_peer();
-    const struct call_person *callee = &call->person[CALL_CALLEE];
-    if (!callee->hosted) {
-        static const struct call_deed fail = {.event = CALL_FAIL};
-        if (!peer || !peer->ring || !peer->ring(call))
-            call_act(call, &fail, NULL, NULL);
-        return;
-    }
-    struct call_actor actor = {.user = callee->id};
-    struct call_deed deed = {.event = CALL_RING, .actor = &actor};
-    call_act(call, &deed, NULL, NULL); /* also of a silent one: that looks as if it rang */
-}
-
-static void call_initiated(const struct change_result *result, void *data)
-{
-    g_autofree struct initiating *initiating = data;
-    struct request *request = initiating->request;
-    const char *reason = json_string_value(json_object_get(result->json, "error_reason"));
-    if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT && reason) {
-        request_fail_reason(request, ERROR_CONFLICT, reason);
-        return;
-    }
-    if (!change_succeeded(result)) {
-        change_reply(request, 201, result);
-        return;
-    }
-    const json_t *row = json_object_get(result->json, "row");
-    bool strangers = json_is_true(json_object_get(json_object_get(row, "live"), "strangers"));
-    struct uuid id = {0};
-    uuid_parse(json_string_value(json_object_get(row, "id")), &id);
-    struct call *call = result->outcome == OUTCOME_DONE ? call_began(request->core, row) : NULL;
-    reply_begun(request, result->outcome == OUTCOME_DONE ? 201 : 200,
-                json_object_get(result->json, "call"), &id, strangers);
-    if (call)
-        call_ring(call);
-}
-
-/* Whether anybody would hear it ring. */
-static bool is_reachable(const struct core *core, const struct relation *relation)
-{
-    const struct relation_party *other = &relation->party[RELATION_PEER];
-    const struct call_peer *peer = call_get_peer();
-    if (uuid_is_nil(&other->id))
-        return true;
-    const char *domain = strchr(other->jid, '@');
-    if (!domain || strcmp(domain + 1, core->options->xmpp_domain) != 0)
-        return peer && (!peer->may_ring || peer->may_ring(core, relation));
-    const struct account *account = account_find(core->accounts, &other->id);
-    return (account && account->subscribers) || elsewhere_is_online(core, &other->id);
-}
-
-static void initiate_submit(struct initiating *initiating, bool reachable)
-{
-    struct request *request = initiating->request;
-    char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE];
-    struct uuid made;
-    struct call_actor actor = actor_of(request, request_uuid(request, "session_id"));
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    uuid_generate(&made);
-    uuid_format(&made, message);
-    uuid_format(&initiating->conversation, conversation);
-    bool video = strcmp(request_text(request, "call_type"), "video") == 0;
-    unsigned seconds = call_timer_seconds(CALL_TIMER_RING,
-                                          (unsigned)request->core->options->calls_ring_timeout, 0);
-    json_t *arguments =
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:b, s:o*}", "id", id, "message_id", message,
-                  "conversation_id", conversation, "call_type", video ? "video" : "audio", "live",
-                  call_live_new(&actor.device), "seconds", (int)seconds, "reachable", reachable,
-                  "once", change_once(request));
-    change_submit(request->core, "call_initiate", &request->account->id, arguments, call_initiated,
-                  initiating);
-}
-
-static void relation_came(struct relation *relation, enum error_code error, void *data)
-{
-    struct initiating *initiating = data;
-    struct request *request = initiating->request;
-    if (error != ERROR_NONE) {
-        request_fail(request, error, NULL);
-        g_free(initiating);
-        return;
-    }
-    const struct uuid *peer = &relation->party[RELATION_PEER].id;
-    char peer_text[UUID_TEXT_SIZE];
-    uuid_format(peer, peer_text);
-    g_autofree char *both = g_strconcat(request->account->id_text, " ", peer_text, NULL);
-    struct uuid subject = limit_subject_of(both);
-    if (!request->by_key &&
-        !limiter_take(request->core->limiter, &subject, LIMIT_CALLS_PEER, &request->limit)) {
-        request_fail_limited(request, LIMIT_CALLS_PEER);
-        g_free(initiating);
-        return;
-    }
-    initiate_submit(initiating, is_reachable(request->core, relation));
-}
-
-static void initiate_in(struct request *request, const struct uuid *conversation)
-{
-    char text[UUID_TEXT_SIZE];
-    struct initiating *initiating = g_new0(struct initiating, 1);
-    initiating->request = request;
-    initiating->conversation = *conversation;
-    uuid_format(conversation, text);
-    struct relation_key key = {.user = request->account->jid, .peer = text};
-    relation_find(request->core, &key, relation_came, initiating);
-}
-
-static void initiate_opened(const struct change_result *result, void *data)
-{
-    struct request *request = data;
-    struct uuid conversation;
-    const char *id = json_string_value(json_object_get(result->json, "id"));
-    if (change_succeeded(result) && id && uuid_parse(id, &conversation))
-        initiate_in(request, &conversation);
-    else
-        change_reply(request, 200, result);
-}
-
-static void call_initiate(struct request *request)
-{
-    const struct uuid *conversation = request_uuid(request, "conversation_id");
-    const struct field_value *receiver = request_value(request, "receiver_id");
-    if (conversation) {
-        initiate_in(request, conversation);
-        return;
-    }
-    json_t *arguments = json_pack("{s:o,s:s,s:b}", "participant", field_user_json(receiver),
-                                  "field", "receiver_id", "id_only", 1);
-    conversation_submit_open(request, arguments, initiate_opened);
-}
 
 /* ---- Deeds ----------------------------------------------------------------------------------- */
 
@@ -290,9 +58,9 @@ static void call_came(const struct rows *rows, enum error_code error, void *data
     if (!call)
         request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
     else if (showing->begun)
-        reply_begun(request, 200, call, request_uuid(request, "call_id"), showing->strangers);
+        call_reply_begun(request, 200, call, request_uuid(request, "call_id"), showing->strangers);
     else
-        reply_json(request, 200, call);
+        call_reply_json(request, 200, call);
     json_decref(call);
 }
 
@@ -315,11 +83,11 @@ static void reply_done(struct request *request, enum call_event event, const jso
     bool quiet = event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
                  event == CALL_RESTART || (event == CALL_INFO && request->operation->reply == NULL);
     if (quiet)
-        reply_nothing(request);
+        call_reply_nothing(request);
     else if (accepts && call)
-        reply_begun(request, 200, call, request_uuid(request, "call_id"), strangers);
+        call_reply_begun(request, 200, call, request_uuid(request, "call_id"), strangers);
     else if (call)
-        reply_json(request, 200, call);
+        call_reply_json(request, 200, call);
     else
         reply_read(request, accepts, strangers);
 }
@@ -370,7 +138,7 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
         return;
     }
     if (!signal_strip(doing, call)) {
-        reply_nothing(doing->request);
+        call_reply_nothing(doing->request);
         doing_free(doing);
         return;
     }
@@ -383,13 +151,13 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
     call_act(call, &deed, call_was_acted, doing);
 }
 
-/* SESSION: the field that has it, see actor_of(). */
+/* SESSION: the field that has it, see call_request_actor(). */
 static struct doing *doing_new(struct request *request, enum call_event event, const char *session)
 {
     struct doing *doing = g_new0(struct doing, 1);
     doing->request = request;
     doing->event = event;
-    doing->actor = actor_of(request, request_uuid(request, session));
+    doing->actor = call_request_actor(request, request_uuid(request, session));
     return doing;
 }
 
@@ -473,7 +241,7 @@ static void signal_send(struct request *request, const char *type)
     doing->signal = signal.json;
     doing->given = given;
     if (!signal.passes) {
-        reply_nothing(request);
+        call_reply_nothing(request);
         doing_free(doing);
         return;
     }
@@ -569,57 +337,6 @@ static void call_transfer(struct request *request)
     doing_begin(doing);
 }
 
-/* ---- Reading --------------------------------------------------------------------------------- */
-
-static const struct field get_fields[] = {FIELD_ID_IN_PATH("call_id"), {0}};
-static const struct field active_fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
-static const struct field list_fields[] = {
-    FIELD_PAGE_LIMIT(HISTORY_MAX),
-    {.name = "before", .type = FIELD_UUID, .flags = FIELD_IN_QUERY},
-    {0},
-};
-
-/* ---- Statistics ------------------------------------------------------------------------------ */
-
-static const struct field stats_fields[] = {
-    FIELD_ID_IN_PATH("call_id"),
-    {.name = "samples", .type = FIELD_JSON, .flags = FIELD_REQUIRED},
-    {0},
-};
-
-static void samples_added(const struct rows *rows, enum error_code error, void *data)
-{
-    struct request *request = data;
-    const char *added = error == ERROR_NONE && rows_count(rows) == 1
-                            ? rows_text(rows, 0, CALL_SAMPLE_ADD_ADDED)
-                            : NULL;
-    g_auto(buffer) buf = BUFFER_INIT(64);
-    if (added) {
-        buffer_append_printf(&buf, "{\"added\":%s}", added);
-        request_reply(request, 200, &buf);
-    } else {
-        request_fail(request, error == ERROR_NONE ? ERROR_NOT_FOUND : error, NULL);
-    }
-}
-
-static void call_stats(struct request *request)
-{
-    static const struct field_problem bad = {
-        ERROR_UNPROCESSABLE, "/samples",
-        "must be 1 to 120 of { at, rtt_ms, jitter_ms, loss (to 1), bitrate }"};
-    json_t *samples = request_value(request, "samples")->list;
-    char id[UUID_TEXT_SIZE];
-    if (!call_samples_settle(samples)) {
-        request_fail_field(request, &bad);
-        return;
-    }
-    uuid_format(request_uuid(request, "call_id"), id);
-    char *text = json_dumps(samples, JSON_COMPACT);
-    const char *values[] = {request->account->id_text, id, text};
-    archive_query(request->core->archive, QUERY_CALL_SAMPLE_ADD, values, samples_added, request);
-    free(text);
-}
-
 /* ---- The feature ----------------------------------------------------------------------------- */
 
 #define NOT_NOW (OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(NOT_FOUND))
@@ -631,7 +348,7 @@ static const struct operation operations[] = {
      .toggle = TOGGLE_CALLS,
      .command = "call.initiate",
      .limit = LIMIT_CALLS,
-     .fields = initiate_fields,
+     .fields = call_initiate_fields,
      .handle = call_initiate,
      .flags = OPERATION_CREATES | OPERATION_ONCE,
      .reply = "CallBegun",
@@ -758,59 +475,6 @@ static const struct operation operations[] = {
      .reply = "Call",
      .errors = NOT_NOW,
      .summary = "Has the call go on at another socket of one's own, once that has accepted"},
-    {.method = "POST",
-     .path = "/api/calls/:call_id/stats",
-     .toggle = TOGGLE_CALLS,
-     .fields = stats_fields,
-     .handle = call_stats,
-     .reply = "CallSamples",
-     .summary = "Says how the media was; kept for 30 days"},
-    {.method = "GET",
-     .path = "/api/calls/:call_id/report",
-     .toggle = TOGGLE_CALLS,
-     .fields = get_fields,
-     .read = QUERY_CALL_REPORT,
-     .reply = "CallReport",
-     .summary = "How both sides found the media"},
-    {.method = "GET",
-     .path = "/api/calls/:call_id/events",
-     .toggle = TOGGLE_CALLS,
-     .fields = get_fields,
-     .read = QUERY_CALL_EVENT_LIST,
-     .flags = OPERATION_LISTS,
-     .reply = "CallEventPage",
-     .summary = "What happened in a call"},
-    {.method = "GET",
-     .path = "/api/admin/calls/:call_id/events",
-     .toggle = TOGGLE_CALLS,
-     .fields = get_fields,
-     .read = QUERY_CALL_EVENT_AUDIT,
-     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
-     .scope = "admin",
-     .reply = "CallEventPage",
-     .summary = "The same, for auditors"},
-    {.method = "GET",
-     .path = "/api/calls/active/:conversation_id",
-     .toggle = TOGGLE_CALLS,
-     .fields = active_fields,
-     .read = QUERY_CALL_ACTIVE,
-     .reply = "CallActive",
-     .summary = "The call that rings or goes on in a conversation"},
-    {.method = "GET",
-     .path = "/api/calls/:call_id",
-     .toggle = TOGGLE_CALLS,
-     .fields = get_fields,
-     .read = QUERY_CALL_GET,
-     .reply = "Call",
-     .summary = "One call"},
-    {.method = "GET",
-     .path = "/api/calls",
-     .toggle = TOGGLE_CALLS,
-     .fields = list_fields,
-     .read = QUERY_CALL_LIST,
-     .flags = OPERATION_LISTS,
-     .reply = "CallPage",
-     .summary = "The caller's calls, newest first"},
     {0},
 };
 

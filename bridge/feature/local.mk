@@ -4,6 +4,9 @@ libfeature_a_SOURCES = \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/call.c \
+  bridge/feature/call_begin.c bridge/feature/call_begin.h \
+  bridge/feature/call_history.c \
+  bridge/feature/call_request.c bridge/feature/call_request.h \
   bridge/feature/capabilities.c \
   bridge/feature/roster.c \
   bridge/feature/conversation.c \

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Roles of staff: given by the backend's key, told to the user alone, asked by what needs one."""
+import uuid
+
 from harness.daemon import run_trestle
 from harness.rest import http_request
 
@@ -22,6 +24,10 @@ def test_roles_open_what_needs_them(stack, app):
         assert (told["id"], told["staff"]) == (ids[0], ["moderator"])
         assert alice.myself()["staff"] == ["moderator"]
         assert alice.request("GET", "/api/admin/jobs").status == 403, "that is no moderator's"
+        what_happened = f"/api/admin/calls/{uuid.uuid4()}/events"
+        assert alice.request("GET", what_happened).status == 403, "nor that"
+        assert give(ids[0], ["auditor"]).status == 200
+        assert alice.request("GET", what_happened).status == 404, "an auditor may look; there is no such call"
         assert give(ids[0], ["admin"]).status == 200
         assert "items" in alice.call(200, "GET", "/api/admin/jobs")
         socket.sync()
