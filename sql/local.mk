@@ -38,7 +38,8 @@ SQL_MIGRATIONS = \
   sql/migration/0023_views.sql \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql \
-  sql/migration/0027_reactions.sql
+  sql/migration/0027_reactions.sql \
+  sql/migration/0033_rooms.sql
 SQL_TYPES = sql/type/view.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
@@ -63,6 +64,7 @@ SQL_FUNCTIONS = \
   sql/function/reap.sql \
   sql/function/relation.sql \
   sql/function/request.sql \
+  sql/function/room.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
