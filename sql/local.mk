@@ -39,6 +39,7 @@ SQL_MIGRATIONS = \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql \
   sql/migration/0027_reactions.sql \
+  sql/migration/0032_groups.sql \
   sql/migration/0033_rooms.sql
 SQL_TYPES = sql/type/view.sql
 SQL_FUNCTIONS = \

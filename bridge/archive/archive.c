@@ -14,6 +14,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/service.h"
 #include "bridge/loop/loop.h"
 
 #define PIPELINE_DEPTH 32 /* reads in flight on one connection */
@@ -565,6 +566,7 @@ struct archive *archive_new(const struct options *options,
     archive->silence_max = (options->database_statement_timeout + 2000) * 1000;
     g_queue_init(&archive->reads);
     g_queue_init(&archive->refused);
+    const char *rooms = service_domain(options, SERVICE_ROOMS);
     /* Every query is an index scan; a generic plan made while a table was empty must stay one. */
     g_autofree char *settings = g_strdup_printf(
         "-c statement_timeout=%d -c lock_timeout=%d -c synchronous_commit=on -c jit=off "
@@ -572,10 +574,10 @@ struct archive *archive_new(const struct options *options,
         "-c enable_mergejoin=off -c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
         "-c trestle.privacy_messages=%s -c trestle.privacy_presence=%s "
         "-c trestle.privacy_last_seen=%s -c trestle.privacy_profile=%s "
-        "-c trestle.privacy_receipts=%s",
+        "-c trestle.privacy_receipts=%s -c trestle.rooms_domain=%s",
         (int)options->database_statement_timeout, (int)options->database_statement_timeout,
         options->privacy_messages, options->privacy_presence, options->privacy_last_seen,
-        options->privacy_profile, options->privacy_receipts);
+        options->privacy_profile, options->privacy_receipts, rooms ? rooms : "");
     struct pq_callbacks writing = {write_connection_ready, write_connection_lost};
     archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
                                                   QUERY_MAX, &writing, archive);

@@ -104,7 +104,7 @@ CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS con
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT ROW(c.id, c.kind, NULL, c.name, c.description, NULL, (
+    SELECT ROW(c.id, c.kind, group_jid(c.room), c.name, c.description, '/api/avatars/' || c.icon_hash, (
         SELECT array_agg(ROW(user_seen(p_user, u), o.role, o.joined_at,
                              CASE WHEN o.quiet AND o.user_id <> p_user
                                   THEN told_read_seq(o.conversation_id, o.user_id)

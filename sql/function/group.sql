@@ -2,6 +2,18 @@
 -- Conversations of many. Reading and writing them is in message.sql, mark.sql and conversation.sql, where
 -- they are like all others.
 
+-- The address of the room that a group is (conversations.room); NULL: this installation has no domain for rooms.
+CREATE FUNCTION group_jid(p_room text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT p_room || '@' || nullif(current_setting('trestle.rooms_domain', true), '')
+$$;
+
+-- A name for a room that nobody guesses.
+CREATE FUNCTION group_room() RETURNS text
+LANGUAGE sql VOLATILE AS $$
+  SELECT substr(md5(gen_random_uuid()::text), 1, 16)
+$$;
+
 -- Whether p_source may make p_target a member without asking: as a message between them would pass and be shown.
 CREATE FUNCTION group_admits(p_source users, p_target users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
@@ -62,10 +74,10 @@ BEGIN
     RETURN;
   END IF;
   taken := log_advance(1 + cardinality(all_ids));
-  INSERT INTO conversations (id, kind, name, description, member_ids, member_numbers, plain, position,
-                             created_at)
+  INSERT INTO conversations (id, kind, name, description, member_ids, member_numbers, plain, room,
+                             position, created_at)
     VALUES (made, 'group', p_arguments->>'name', p_arguments->>'description', all_ids, numbers, false,
-            taken.ret_before + 1, taken.ret_stamp);
+            group_room(), taken.ret_before + 1, taken.ret_stamp);
   INSERT INTO members (conversation_id, user_id, kind, jid, number, role, grouped, joined_at)
     SELECT made, x.id, x.kind, x.jid, x.number, CASE WHEN x.id = p_user THEN 'owner' ELSE 'member' END,
            true, taken.ret_stamp

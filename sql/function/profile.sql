@@ -70,6 +70,7 @@ CREATE FUNCTION picture_release(p_hash text) RETURNS void
 LANGUAGE sql AS $$
   DELETE FROM pictures p WHERE p.hash = p_hash
     AND NOT EXISTS (SELECT FROM users u WHERE u.avatar_hash = p_hash)
+    AND NOT EXISTS (SELECT FROM conversations c WHERE c.icon_hash = p_hash)
 $$;
 
 CREATE FUNCTION picture_get(p_hash text) RETURNS TABLE (type text, image text)
