@@ -40,10 +40,14 @@ SQL_MIGRATIONS = \
   sql/migration/0026_closed.sql \
   sql/migration/0027_reactions.sql \
   sql/migration/0032_groups.sql \
-  sql/migration/0033_rooms.sql
+  sql/migration/0033_rooms.sql \
+  sql/migration/0035_archive.sql
 SQL_TYPES = sql/type/view.sql
+# Types that only functions know.
+SQL_INNER_TYPES = sql/type/archive.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
+  sql/function/archive.sql \
   sql/function/call.sql \
   sql/function/change.sql \
   sql/function/contact.sql \
@@ -73,7 +77,7 @@ SQL_FUNCTIONS = \
   sql/function/text.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
-EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TYPES) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
+EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TYPES) $(SQL_INNER_TYPES) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
 BUILT_SOURCES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def bridge/view/types.def
 CLEANFILES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def bridge/view/types.def
 
@@ -89,8 +93,8 @@ bridge/archive/migrations.def: $(SQL_MIGRATIONS) sql/local.mk scripts/gen-sql
 bridge/view/types.def: $(SQL_TYPES) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/view && cd $(srcdir) && $(PYTHON3) scripts/gen-sql types $(SQL_TYPES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
-bridge/archive/functions.def: $(SQL_TYPES) $(SQL_FUNCTIONS) sql/local.mk scripts/gen-sql
-	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_TYPES) $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+bridge/archive/functions.def: $(SQL_TYPES) $(SQL_INNER_TYPES) $(SQL_FUNCTIONS) sql/local.mk scripts/gen-sql
+	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql functions $(SQL_TYPES) $(SQL_INNER_TYPES) $(SQL_FUNCTIONS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
 
 bridge/archive/tools.def: $(SQL_TOOLS) scripts/gen-sql
 	$(AM_V_GEN)$(MKDIR_P) bridge/archive && cd $(srcdir) && $(PYTHON3) scripts/gen-sql queries $(SQL_TOOLS) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@

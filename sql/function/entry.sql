@@ -18,7 +18,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   made uuid;
   stamp timestamptz := (SELECT h.stamp FROM log_head h);
-  newest bigint := (SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation
+  newest bigint := (SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation AND m.position < p_position
                       ORDER BY m.seq DESC LIMIT 1);
 BEGIN
   made := entry_id(stamp);

@@ -1,0 +1,296 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Archives as XMPP reads them (XEP-0313): the messages and entries of one conversation, or of several, in the one
+-- order of the log. See decision 0065.
+--
+-- An archive is a window into each of its conversations (archive_window). Positions rise with seq, and an entry has
+-- the seq of the newest message then: so a place in the log is one in both indexes, of messages by seq and of entries
+-- by position.
+
+-- Whether messages of that kind are on the wire: of what the system says presences tell.
+CREATE FUNCTION archive_shows(p_kind text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT p_kind NOT IN ('system', 'call')
+$$;
+
+-- ---- Places -----------------------------------------------------------------------------------------
+
+-- The newest message of a conversation that stands in the log at p_position at the latest, or, if that is NULL, came
+-- before p_time: its seq; 0: none. Looks at some twenty messages, however many there are.
+CREATE FUNCTION archive_seq(p_conversation uuid, p_position bigint, p_time timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := 0;
+  high bigint := coalesce((SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation
+                             ORDER BY m.seq DESC LIMIT 1), 0);
+  middle bigint;
+  m record;
+BEGIN
+  WHILE low < high LOOP -- what is at low comes before, what is behind high does not
+    middle := (low + high + 1) / 2;
+    SELECT x.seq, x.position, x.created_at INTO m FROM messages x
+      WHERE x.conversation_id = p_conversation AND x.seq >= middle ORDER BY x.seq LIMIT 1;
+    IF m.position <= p_position OR (p_position IS NULL AND m.created_at < p_time) THEN
+      low := m.seq;
+    ELSE
+      high := middle - 1;
+    END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- The position up to which all entries of a conversation came before p_time, of which p_seq is archive_seq().
+CREATE FUNCTION archive_position(p_conversation uuid, p_seq bigint, p_time timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := coalesce((SELECT m.position FROM messages m
+                            WHERE m.conversation_id = p_conversation AND m.seq = p_seq), 0);
+  high bigint := coalesce((SELECT m.position FROM messages m
+                             WHERE m.conversation_id = p_conversation AND m.seq > p_seq ORDER BY m.seq LIMIT 1),
+                          (SELECT h.position + 1 FROM log_head h));
+  e record;
+BEGIN
+  WHILE low + 1 < high LOOP -- what is at low comes before, what is at high does not
+    SELECT x.position, x.created_at INTO e FROM entries x
+      WHERE x.conversation_id = p_conversation AND x.position > low AND x.position <= (low + high) / 2
+      ORDER BY x.position DESC LIMIT 1;
+    IF e.created_at >= p_time THEN
+      high := e.position;
+    ELSE
+      low := (low + high) / 2;
+    END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- NULL: there is no message or entry with that id.
+CREATE FUNCTION archive_find(p_id uuid) RETURNS archive_place
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  found archive_place;
+BEGIN
+  SELECT m.conversation_id, m.position, m.seq, true, archive_shows(m.kind) INTO found
+    FROM messages m WHERE m.id = p_id;
+  IF found.position IS NULL THEN
+    SELECT e.conversation_id, e.position, e.seq, false, true INTO found FROM entries e WHERE e.id = p_id;
+  END IF;
+  RETURN found;
+END $$;
+
+-- ---- Windows ----------------------------------------------------------------------------------------
+
+-- What a member sees who may see messages with p_low < seq <= p_high, and no entry behind p_end; NULL: no bound.
+-- What was said of messages before the first that may be seen is not for the member, either.
+CREATE FUNCTION archive_window(p_conversation uuid, p_low bigint, p_high bigint, p_end bigint) RETURNS archive_window
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  farthest CONSTANT bigint := 9223372036854775807;
+  after bigint := 0;
+  before bigint := coalesce(p_end, farthest);
+BEGIN
+  IF p_low IS NOT NULL THEN
+    after := coalesce((SELECT m.position FROM messages m WHERE m.conversation_id = p_conversation AND m.seq > p_low
+                         ORDER BY m.seq LIMIT 1), farthest);
+  END IF;
+  IF p_high IS NOT NULL THEN
+    before := least(before, (SELECT m.position FROM messages m WHERE m.conversation_id = p_conversation
+                               AND m.seq > p_high ORDER BY m.seq LIMIT 1));
+  END IF;
+  RETURN ROW(p_conversation, coalesce(p_low, 0), coalesce(p_high, farthest), after, before)::archive_window;
+END $$;
+
+CREATE FUNCTION archive_has(w archive_window, p_place archive_place) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT w.conversation_id = p_place.conversation_id
+    AND CASE WHEN p_place.is_message THEN p_place.seq > w.low AND p_place.seq <= w.high
+             ELSE p_place.position > w.after AND p_place.position <= w.before END
+$$;
+
+-- What of the window is behind that place, or before it.
+CREATE FUNCTION archive_cut(w archive_window, p_place archive_place, p_behind boolean) RETURNS archive_window
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  own CONSTANT boolean := w.conversation_id = p_place.conversation_id;
+BEGIN
+  IF p_behind THEN
+    w.low := greatest(w.low, CASE WHEN own THEN p_place.seq
+                                  ELSE archive_seq(w.conversation_id, p_place.position) END);
+    w.after := greatest(w.after, p_place.position);
+  ELSE
+    w.high := least(w.high, CASE WHEN own THEN p_place.seq - p_place.is_message::int
+                                 ELSE archive_seq(w.conversation_id, p_place.position - 1) END);
+    w.before := least(w.before, p_place.position - 1);
+  END IF;
+  RETURN w;
+END $$;
+
+-- What of the window came at p_time or later, or before it.
+CREATE FUNCTION archive_cut_time(w archive_window, p_time timestamptz, p_behind boolean) RETURNS archive_window
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  seq bigint := archive_seq(w.conversation_id, NULL, p_time);
+  place bigint := archive_position(w.conversation_id, seq, p_time);
+BEGIN
+  IF p_behind THEN
+    w.low := greatest(w.low, seq);
+    w.after := greatest(w.after, place);
+  ELSE
+    w.high := least(w.high, seq);
+    w.before := least(w.before, place);
+  END IF;
+  RETURN w;
+END $$;
+
+-- The windows as far as p_query goes, which is that of archive_keys(). NULL: it names what is not in the archive.
+CREATE FUNCTION archive_narrow(p_windows archive_window[], p_query jsonb) RETURNS archive_window[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  narrow archive_window[] := p_windows;
+  bound record;
+  place archive_place;
+BEGIN
+  FOR bound IN
+    SELECT b.side = 'after' AS behind, x::uuid AS id
+      FROM unnest('{after,before}'::text[]) b (side)
+      CROSS JOIN LATERAL jsonb_array_elements_text(p_query->b.side) x
+  LOOP
+    place := archive_find(bound.id);
+    IF NOT EXISTS (SELECT FROM unnest(p_windows) w WHERE archive_has(w, place)) THEN
+      RETURN NULL;
+    END IF;
+    narrow := ARRAY(SELECT archive_cut(w, place, bound.behind) FROM unnest(narrow) w);
+  END LOOP;
+  IF p_query ? 'start' THEN
+    narrow := ARRAY(SELECT archive_cut_time(w, to_timestamp((p_query->>'start')::numeric / 1000000), true)
+                      FROM unnest(narrow) w);
+  END IF;
+  IF p_query ? 'end' THEN
+    narrow := ARRAY(SELECT archive_cut_time(w, to_timestamp(((p_query->>'end')::numeric + 1) / 1000000), false)
+                      FROM unnest(narrow) w);
+  END IF;
+  RETURN narrow;
+END $$;
+
+-- ---- Walking ----------------------------------------------------------------------------------------
+
+-- The first p_limit messages of a window from its one end or the other; of p_sender only, unless NULL (of
+-- conversations of many). Sorting is off because a plan for any p_limit would rather sort the whole conversation than
+-- walk its index as far as needed.
+CREATE FUNCTION archive_messages(w archive_window, p_sender uuid, p_limit int, p_backward boolean)
+RETURNS TABLE (id uuid, "position" bigint, size int)
+LANGUAGE plpgsql STABLE SET enable_sort = off SET enable_bitmapscan = off AS $$
+#variable_conflict use_column
+BEGIN
+  IF p_sender IS NULL AND p_backward THEN
+    RETURN QUERY SELECT m.id, m.position, octet_length(m.body) FROM messages m
+      WHERE m.conversation_id = w.conversation_id AND m.seq > w.low AND m.seq <= w.high AND archive_shows(m.kind)
+      ORDER BY m.seq DESC LIMIT p_limit;
+  ELSIF p_sender IS NULL THEN
+    RETURN QUERY SELECT m.id, m.position, octet_length(m.body) FROM messages m
+      WHERE m.conversation_id = w.conversation_id AND m.seq > w.low AND m.seq <= w.high AND archive_shows(m.kind)
+      ORDER BY m.seq LIMIT p_limit;
+  ELSIF p_backward THEN
+    RETURN QUERY SELECT m.id, m.position, octet_length(m.body) FROM messages m
+      WHERE m.many AND m.conversation_id = w.conversation_id AND m.sender_id = p_sender
+        AND m.seq > w.low AND m.seq <= w.high AND archive_shows(m.kind)
+      ORDER BY m.seq DESC LIMIT p_limit;
+  ELSE
+    RETURN QUERY SELECT m.id, m.position, octet_length(m.body) FROM messages m
+      WHERE m.many AND m.conversation_id = w.conversation_id AND m.sender_id = p_sender
+        AND m.seq > w.low AND m.seq <= w.high AND archive_shows(m.kind)
+      ORDER BY m.seq LIMIT p_limit;
+  END IF;
+END $$;
+
+-- The same of entries.
+CREATE FUNCTION archive_entries(w archive_window, p_sender uuid, p_limit int, p_backward boolean)
+RETURNS TABLE (id uuid, "position" bigint, size int)
+LANGUAGE plpgsql STABLE SET enable_sort = off SET enable_bitmapscan = off AS $$
+#variable_conflict use_column
+BEGIN
+  IF p_sender IS NULL AND p_backward THEN
+    RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+      WHERE e.conversation_id = w.conversation_id AND e.position > w.after AND e.position <= w.before
+      ORDER BY e.position DESC LIMIT p_limit;
+  ELSIF p_sender IS NULL THEN
+    RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+      WHERE e.conversation_id = w.conversation_id AND e.position > w.after AND e.position <= w.before
+      ORDER BY e.position LIMIT p_limit;
+  ELSIF p_backward THEN
+    RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+      WHERE e.conversation_id = w.conversation_id AND e.sender_id = p_sender
+        AND e.position > w.after AND e.position <= w.before
+      ORDER BY e.position DESC LIMIT p_limit;
+  ELSE
+    RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+      WHERE e.conversation_id = w.conversation_id AND e.sender_id = p_sender
+        AND e.position > w.after AND e.position <= w.before
+      ORDER BY e.position LIMIT p_limit;
+  END IF;
+END $$;
+
+-- What of the archive those ids are, that p_narrow has. NULL: one of them is not in the archive.
+CREATE FUNCTION archive_named(p_windows archive_window[], p_narrow archive_window[], p_ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  one uuid;
+  place archive_place;
+  named uuid[] := '{}';
+BEGIN
+  FOREACH one IN ARRAY p_ids LOOP
+    place := archive_find(one);
+    IF NOT place.shown OR NOT EXISTS (SELECT FROM unnest(p_windows) w WHERE archive_has(w, place)) THEN
+      RETURN NULL;
+    ELSIF EXISTS (SELECT FROM unnest(p_narrow) w WHERE archive_has(w, place)) THEN
+      named := named || one;
+    END IF;
+  END LOOP;
+  RETURN named;
+END $$;
+
+-- A page of an archive: what p_query asks for, in the order of the log, at most p_limit, and only the first when
+-- more come to more than p_bytes. In p_query each member may be missing:
+--   after, before: arrays of ids; what is behind all of the ones and before all of the others
+--   start, end: microseconds since 1970, both included
+--   sender: a user
+--   ids: an array; nothing but those
+--   backward: the page is the last one, not the first
+-- outcome, as in change.sql: 0; 2: an id is not in the archive. ids: oldest first. more: there is something beyond
+-- the page, on the side to which it goes.
+CREATE FUNCTION archive_keys(p_windows archive_window[], p_query jsonb, p_limit int, p_bytes bigint,
+                             OUT outcome int, OUT ids uuid[], OUT more boolean)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  narrow archive_window[] := archive_narrow(p_windows, p_query);
+  backward CONSTANT boolean := coalesce((p_query->>'backward')::boolean, false);
+  sender CONSTANT uuid := p_query->>'sender';
+  named uuid[];
+BEGIN
+  outcome := CASE WHEN narrow IS NULL THEN 2 ELSE 0 END;
+  IF outcome = 0 AND p_query ? 'ids' THEN
+    named := archive_named(p_windows, narrow,
+                           ARRAY(SELECT DISTINCT x::uuid FROM jsonb_array_elements_text(p_query->'ids') x));
+    outcome := CASE WHEN named IS NULL THEN 2 ELSE 0 END;
+  END IF;
+  IF outcome > 0 THEN
+    RETURN;
+  END IF;
+  SELECT array_agg(o.id ORDER BY o.position) FILTER (WHERE o.fits), coalesce(bool_or(NOT o.fits), false)
+    INTO ids, more
+    FROM (SELECT k.id, k.position, row_number() OVER side <= p_limit
+                   AND (row_number() OVER side = 1 OR coalesce(sum(k.size) OVER side, 0) <= p_bytes) AS fits
+            FROM (SELECT f.* FROM unnest(narrow) w
+                    CROSS JOIN LATERAL (
+                      SELECT x.* FROM archive_messages(w, sender, p_limit + 1, backward) x
+                      UNION ALL
+                      SELECT x.* FROM archive_entries(w, sender, p_limit + 1, backward) x) f
+                    WHERE named IS NULL
+                  UNION ALL
+                  SELECT m.id, m.position, octet_length(m.body) FROM messages m
+                    WHERE m.id = ANY (named) AND (sender IS NULL OR m.sender_id = sender)
+                  UNION ALL
+                  SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+                    WHERE e.id = ANY (named) AND (sender IS NULL OR e.sender_id = sender)) k
+            WINDOW side AS (ORDER BY CASE WHEN backward THEN -k.position ELSE k.position END
+                            ROWS UNBOUNDED PRECEDING)) o;
+  ids := coalesce(ids, '{}');
+END $$;

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Archives as XMPP reads them: pages of messages and entries in the order of the log, by index scans alone."""
+import json
+import random
+
+import psycopg2
+import pytest
+
+from conftest import Database, new_id
+
+MESSAGES = 10_000  # in the big conversation; on every fourth follow entries
+
+
+def fill(db):
+    """A conversation of three, with all that the archive shows in the order of the log."""
+    users = [db.user(name) for name in ("alice", "bob", "carol")]
+    made = db.change("group_create", users[0], id=new_id(), name="Big", members=[{"user_id": u} for u in users[1:]])
+    conversation = made["result"]["conversation"]["id"]
+    start = db.head()
+    # A position in three is nobody's here; every message has a second of its own. The system says each hundredth.
+    db.rows("INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body, kind, many, sender_seq)"
+            " SELECT entry_id(t), %s, n, %s + 3 * n, CASE WHEN n %% 100 > 0 THEN (%s::uuid[])[n %% 3 + 1] END, t, 'text ' || n,"
+            " CASE WHEN n %% 100 > 0 THEN 'text' ELSE 'system' END, true, n / 3"
+            " FROM generate_series(1, %s) n, LATERAL (SELECT timestamptz '2026-01-01Z' + make_interval(secs => n)) s (t)",
+            conversation, start, users, MESSAGES)
+    for behind in (1, 2):
+        db.rows("INSERT INTO entries (position, id, conversation_id, seq, kind, sender_id, target, created_at, payload)"
+                " SELECT m.position + %s, entry_id(m.created_at), m.conversation_id, m.seq, 'reaction', %s, m.id,"
+                " m.created_at + make_interval(secs => 0.25 * %s), '[\"+\"]' FROM messages m WHERE m.seq %% 4 = 0 AND m.conversation_id = %s",
+                behind, users[behind], behind, conversation)
+    db.rows("UPDATE log_head SET position = %s", start + 3 * MESSAGES + 10)
+    db.rows("VACUUM ANALYZE")
+    return users, conversation
+
+
+@pytest.fixture(scope="module")
+def big(cluster, template):
+    database = Database(cluster, cluster.create(template))
+    database.users, database.conversation = fill(database)
+    database.all = database.rows(
+        "SELECT id, position, created_at, sender_id FROM (SELECT id, position, created_at, sender_id FROM messages"
+        " WHERE conversation_id = %s AND kind <> 'system' UNION ALL"
+        " SELECT id, position, created_at, sender_id FROM entries WHERE conversation_id = %s) x ORDER BY position",
+        database.conversation, database.conversation)
+    yield database
+    database.close()
+
+
+def ids(rows):
+    return [row["id"] for row in rows]
+
+
+def keys(db, conversations=None, low=None, high=None, upto=None, limit=50, size=10**9, on=None, **query):
+    row, = db.rows("SELECT k.* FROM archive_keys(ARRAY(SELECT archive_window(c, %s, %s, %s) FROM unnest(%s::uuid[]) c), %s,"
+                   " %s, %s) k", low, high, upto, conversations or [db.conversation], json.dumps(query), limit, size, on=on)
+    return row if row["outcome"] == 0 else row["outcome"]
+
+
+def walk(db, backward, **more):
+    """All pages, as a client reads them."""
+    found, page, bound = [], None, more.pop("bound", {})
+    while page is None or page["more"]:
+        if page:
+            bound = {"before": [page["ids"][0]]} if backward else {"after": [page["ids"][-1]]}
+        page = keys(db, backward=backward, **bound, **more)
+        assert page["ids"]
+        found = page["ids"] + found if backward else found + page["ids"]
+    return found
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_pages_have_everything_once_and_in_the_order_of_the_log(big, backward):
+    assert walk(big, backward, limit=97) == ids(big.all)
+    assert len(big.all) == MESSAGES - MESSAGES // 100 + MESSAGES // 2
+
+
+def test_messages_are_those_of_the_pages_of_the_api(big):
+    """REST pages have what the system says besides, and no entries."""
+    shown, cursor = [], {}
+    while True:
+        page = big.page(big.users[0], big.conversation, 100, **cursor)
+        shown = page["items"] + shown
+        if not page["has_more"]:
+            break
+        cursor = {"before": page["next"]}
+    entries = {row["id"] for row in big.rows("SELECT id FROM entries")}
+    assert [m["id"] for m in shown if m["message_type"] != "system"] == [k for k in walk(big, True, limit=100) if k not in entries]
+
+
+def test_ends_of_pages(big):
+    everything = ids(big.all)
+    assert keys(big, limit=2) == {"outcome": 0, "ids": everything[:2], "more": True}
+    assert keys(big, limit=2, backward=True) == {"outcome": 0, "ids": everything[-2:], "more": True}
+    assert keys(big, after=[everything[-3]], limit=2) == {"outcome": 0, "ids": everything[-2:], "more": False}
+    assert keys(big, before=[everything[2]], limit=2, backward=True) == {"outcome": 0, "ids": everything[:2], "more": False}
+    assert keys(big, after=[everything[-1]]) == {"outcome": 0, "ids": [], "more": False}
+    assert keys(big, before=[everything[0]], backward=True) == {"outcome": 0, "ids": [], "more": False}
+    # None is asked for: there is something, or there is not.
+    assert keys(big, limit=0) == {"outcome": 0, "ids": [], "more": True}
+    assert keys(big, limit=0, after=[everything[-1]]) == {"outcome": 0, "ids": [], "more": False}
+
+
+def test_between_any_two_places(big):
+    everything = ids(big.all)
+    chance = random.Random(5)
+    for _ in range(60):
+        low, high = sorted(chance.sample(range(len(everything)), 2))
+        backward = chance.random() < 0.5
+        bound = {"after": [everything[low]], "before": [everything[high]]}
+        between = everything[low + 1:high]
+        found = keys(big, limit=30, backward=backward, **bound)
+        assert found["ids"] == (between[-30:] if backward else between[:30]) and found["more"] == (len(between) > 30)
+    one, other, third = everything[10], everything[20], everything[30]
+    assert keys(big, after=[one, other], before=[third, everything[40]])["ids"] == everything[21:30]
+    # What the system says has a place, though it is not shown.
+    said = big.one("SELECT id FROM messages WHERE kind = 'system' AND seq = 200")
+    found = keys(big, after=[said], limit=1)["ids"] + keys(big, before=[said], limit=1, backward=True)["ids"]
+    assert [big.rows("SELECT seq FROM messages WHERE id = %s UNION ALL SELECT seq FROM entries WHERE id = %s", x, x)[0]["seq"]
+            for x in found] == [200, 199]
+
+
+def test_times_are_in_order_too(big):
+    chance = random.Random(6)
+    stamps = [int(row["created_at"].timestamp() * 1_000_000) for row in big.all]
+    for _ in range(40):
+        start, end = (chance.choice(stamps) + chance.choice((-1, 0, 1)) for _ in range(2))
+        within = [row["id"] for row, at in zip(big.all, stamps) if start <= at <= end]
+        found = keys(big, start=start, end=end, limit=40)
+        assert (found["ids"], found["more"]) == (within[:40], len(within) > 40)
+        later = [row["id"] for row, at in zip(big.all, stamps) if at >= start]
+        assert keys(big, start=start, backward=True, limit=40)["ids"] == later[-40:]
+    assert keys(big, end=0) == {"outcome": 0, "ids": [], "more": False}
+    assert keys(big, start=stamps[-1] + 1) == {"outcome": 0, "ids": [], "more": False}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_of_one_sender(big, backward):
+    own = [row["id"] for row in big.all if row["sender_id"] == big.users[1]]
+    assert walk(big, backward, sender=big.users[1], limit=500) == own
+    assert keys(big, sender=new_id()) == {"outcome": 0, "ids": [], "more": False}
+
+
+def test_by_ids(big):
+    everything = ids(big.all)
+    some = [everything[n] for n in (7000, 3, 500, 8, 3)]
+    assert keys(big, ids=some) == {"outcome": 0, "ids": [everything[n] for n in (3, 8, 500, 7000)], "more": False}
+    assert keys(big, ids=some, limit=2) == {"outcome": 0, "ids": [everything[3], everything[8]], "more": True}
+    assert keys(big, ids=some, limit=1, after=[everything[8]])["ids"] == [everything[500]]
+    assert keys(big, ids=some, limit=1, backward=True)["ids"] == [everything[7000]]
+    assert keys(big, ids=[*some, new_id()]) == 2
+    assert keys(big, ids=[big.one("SELECT id FROM messages WHERE kind = 'system' LIMIT 1")]) == 2
+
+
+def test_what_is_not_in_the_archive_is_not_found(big):
+    alice = big.users[0]
+    foreign, = big.store({"conversation": big.opened(alice, "bob")["result"]["id"], "sender": alice})
+    for stranger in (new_id(), str(foreign["id"])):
+        for bound in ("after", "before", "ids"):
+            assert keys(big, **{bound: [stranger]}) == 2
+
+
+def test_a_window(big):
+    """Who came late, or went."""
+    shown = [row for row in big.rows("SELECT id, seq, position FROM messages WHERE kind <> 'system' UNION ALL"
+                                     " SELECT id, seq, position FROM entries ORDER BY position")]
+    archived = set(ids(big.all))
+    shown = [row for row in shown if row["id"] in archived]
+    # The window begins behind 4000, to which two entries belong; it ends with 4100 and one of its two.
+    end = big.one("SELECT position FROM messages WHERE seq = 4100 AND conversation_id = %s", big.conversation) + 1
+    seen = [row["id"] for row in shown if 4000 < row["seq"] <= 4100 and row["position"] <= end]
+    window = {"low": 4000, "high": 4100, "upto": end}
+    assert walk(big, False, limit=40, **window) == walk(big, True, limit=40, **window) == seen
+    for row in (shown[0], shown[-1], next(r for r in shown if r["seq"] == 4000),
+                next(r for r in shown if r["position"] == end + 1)):
+        for bound in ("after", "before", "ids"):
+            assert keys(big, **{bound: [row["id"]]}, **window) == 2, row
+    assert keys(big, low=MESSAGES) == {"outcome": 0, "ids": [], "more": False}
+
+
+def test_texts_that_are_too_much_for_one_page(db):
+    alice, bob = db.user("alice"), db.user("bob")
+    pair = db.opened(alice, "bob")["result"]["id"]
+    sent = ids(db.store(*({"conversation": pair, "sender": bob, "body": "x" * 1000} for _ in range(10))))
+    page = keys(db, [pair], size=3500)
+    assert page == {"outcome": 0, "ids": sent[:3], "more": True}
+    assert keys(db, [pair], size=3500, backward=True)["ids"] == sent[-3:]
+    assert keys(db, [pair], size=10)["ids"] == sent[:1]
+
+
+def test_all_conversations_of_a_user_at_once(db):
+    """As the archive of an account would be read."""
+    alice = db.user("alice")
+    pairs = [db.opened(alice, jid=f"r{n}@example.org")["result"]["id"] for n in range(4)]
+    chance = random.Random(7)
+    sent = [row["id"] for _ in range(80) for row in db.store({"conversation": chance.choice(pairs), "sender": alice})]
+    for backward in (False, True):
+        assert walk(db, backward, conversations=pairs, limit=7) == sent
+    middle = sent[40]
+    assert keys(db, pairs, after=[middle], before=[sent[50]])["ids"] == sent[41:50]
+
+
+# ---- What it costs ------------------------------------------------------------------------------------------------
+
+def plans(db, statement, *values):
+    """The plans of what functions run inside of a statement."""
+    connection = db.connect(autocommit=False)
+    with connection.cursor() as cursor:
+        cursor.execute("LOAD 'auto_explain'")
+        for name, value in (("log_min_duration", "0"), ("log_nested_statements", "on"), ("log_analyze", "on"),
+                            ("log_level", "notice"), ("log_format", "json")):
+            cursor.execute(f"SET auto_explain.{name} = {value}")
+        cursor.execute("SET client_min_messages = notice")
+        del connection.notices[:]
+        cursor.execute(statement, values)
+    found = [json.loads(notice[notice.index("{"):]) for notice in connection.notices if "Query Text" in notice]
+    connection.close()
+    return found
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+BOUNDS = {"newest": {"backward": True}, "oldest": {}, "after": {"after": None}, "before": {"before": None, "backward": True},
+          "since": {"start": 1767225600000000 + 5_000_000_000}, "sender": {"sender": True},
+          "sender before": {"sender": True, "before": None, "backward": True}}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_page_is_index_scans(big, name):
+    middle = big.all[len(big.all) // 2]["id"]
+    query = {k: [middle] if v is None else v for k, v in BOUNDS[name].items()}
+    if query.pop("sender", None):
+        query["sender"] = big.users[1]
+    found = plans(big, "SELECT * FROM archive_keys(ARRAY[archive_window(%s, NULL, NULL, NULL)], %s, 50, 1000000)",
+                  big.conversation, json.dumps(query))
+    walked = 0
+    for plan in found:
+        for node in nodes(plan["Plan"]):
+            rows = node["Actual Rows"] * node["Actual Loops"]
+            assert node["Node Type"] not in ("Seq Scan", "Bitmap Heap Scan") or node["Relation Name"] == "log_head", plan
+            # Sorted is a page of each index at most.
+            assert node["Node Type"] not in ("Sort", "Incremental Sort") or rows <= 102, plan
+            if node["Node Type"] in ("Index Scan", "Index Only Scan"):
+                walked += rows + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    assert len(found) > 4 and 50 < walked < 400, walked
+
+
+def test_an_archive_is_not_written_to(big):
+    reader = big.connect(autocommit=False)
+    big.rows("SET TRANSACTION READ ONLY", on=reader)
+    assert keys(big, on=reader)["ids"]
+    with pytest.raises(psycopg2.Error):
+        big.rows("DELETE FROM entries", on=reader)
+    reader.close()
