@@ -10,6 +10,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
+#include "bridge/call/binding.h"
 #include "bridge/call/tell.h"
 #include "bridge/call/timer.h"
 #include "bridge/cluster/bus.h"
@@ -27,8 +28,8 @@ struct acting {
     struct call_deed deed;
     struct call_actor actor;
     struct call_device target;
-    json_t *signal, *state; /* references; NULL: none */
-    char *address;          /* NULL: none */
+    json_t *signal, *state, *bound; /* references; NULL: none */
+    char *address;                  /* NULL: none */
     struct call_machine before;
     struct call_step step;
     bool again; /* the row was read for it */
@@ -62,6 +63,7 @@ static void acting_end(struct acting *acting, const struct call_outcome *outcome
         acting->done(acting->call, outcome, acting->data);
     json_decref(acting->signal);
     json_decref(acting->state);
+    json_decref(acting->bound);
     json_decref(acting->arguments);
     json_decref(acting->session);
     g_free(acting->address);
@@ -423,6 +425,29 @@ static void machine_note(struct acting *acting)
         json_object_set_new(call->session, "full", json_string(acting->address));
     if (acting->step.effects & CALL_HOLD)
         signal_hold(call, acting->deed.event, acting->signal);
+    if (acting->bound) {
+        json_decref(call->bound[acting->step.side]);
+        call->bound[acting->step.side] = json_incref(acting->bound);
+    }
+}
+
+/* Ends what may not be signalled, though this is the time for it. */
+static bool signal_is_refused(struct acting *acting)
+{
+    struct call *call = acting->call;
+    enum call_event event = acting->deed.event;
+    const json_t *bound = call->bound[acting->step.side % CALL_SIDES];
+    if (event == CALL_CANDIDATE && acting->conflicts == 0 &&
+        candidate_is_one_too_many(call, acting->step.side))
+        acting_fail(acting, CALL_DONE, ERROR_RATE_LIMITED);
+    else if (event == CALL_CANDIDATE &&
+             !binding_has(bound, json_object_get(acting->signal, "data")))
+        acting_fail(acting, CALL_SAME, ERROR_NONE); /* of nobody in the call */
+    else if (acting->bound && !binding_allows(bound, acting->bound))
+        acting_fail(acting, CALL_DONE, ERROR_UNPROCESSABLE);
+    else
+        return false;
+    return true;
 }
 
 static void acting_run(struct acting *acting)
@@ -441,11 +466,8 @@ static void acting_run(struct acting *acting)
         acting_fail(acting, verdict, ERROR_NONE);
         return;
     }
-    if (deed->event == CALL_CANDIDATE && acting->conflicts == 0 &&
-        candidate_is_one_too_many(call, acting->step.side)) {
-        acting_fail(acting, verdict, ERROR_RATE_LIMITED);
+    if (signal_is_refused(acting))
         return;
-    }
     call->machine = machine;
     machine_note(acting);
     bool written = is_written(acting);
@@ -499,6 +521,8 @@ void call_act(struct call *call, const struct call_deed *deed, call_acted done, 
     /* Only read; the casts are for jansson. */
     acting->signal = json_incref((json_t *)(guintptr)deed->signal);
     acting->state = json_incref((json_t *)(guintptr)deed->state);
+    acting->bound = json_incref((json_t *)(guintptr)deed->bound);
+    acting->deed.bound = acting->bound;
     acting->done = done;
     acting->data = data;
     acting_queue(acting);

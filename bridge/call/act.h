@@ -11,6 +11,7 @@ struct call_deed {
     enum call_reason reason;        /* of what ends it; 0: the usual one */
     const struct call_actor *actor; /* NULL: the bridge */
     const json_t *signal;           /* { type, data } of an offer, answer, candidate, restart */
+    const json_t *bound;            /* by the description in it, see binding.h; NULL: nothing */
     const json_t *state;            /* of CALL_INFO: members of /state; `connecting` is set by it */
     const struct call_device *target; /* of CALL_TRANSFER */
     const char *address;              /* of the peer, full, for the session; NULL: as it is */
@@ -18,7 +19,8 @@ struct call_deed {
 
 struct call_outcome {
     enum call_verdict verdict; /* CALL_DONE, CALL_SAME: done */
-    enum error_code error;     /* unless it could be written */
+    enum error_code error;     /* unless it could be written; ERROR_UNPROCESSABLE: the description
+                                * has another key than was bound to the call */
     const json_t *call;        /* the Call as the actor sees it, if it was written; else NULL */
 };
 

@@ -49,6 +49,8 @@ void call_unref(struct call *call)
     }
     json_decref(call->held);
     json_decref(call->session);
+    for (int side = 0; side < CALL_SIDES; side++)
+        json_decref(call->bound[side]);
     g_free(call->sid);
     g_free(call);
 }
@@ -120,6 +122,9 @@ static void live_read(struct call *call, const json_t *live)
         const json_t *party = json_object_get(live, sides[side]);
         device_read(party, &machine->party[side].device);
         machine->party[side].lost = json_is_true(json_object_get(party, "lost"));
+        json_t *bound = json_object_get(party, "bound");
+        json_decref(call->bound[side]);
+        call->bound[side] = json_is_object(bound) ? json_deep_copy(bound) : NULL;
     }
     device_read(json_object_get(live, "next"), &machine->next);
     machine->moving = side_read(live, "moving");
@@ -150,6 +155,8 @@ json_t *call_live_json(const struct call *call)
     for (int side = 0; side < CALL_SIDES; side++) {
         json_t *party = device_json(&machine->party[side].device);
         json_object_set_new(party, "lost", json_boolean(machine->party[side].lost));
+        if (call->bound[side])
+            json_object_set(party, "bound", call->bound[side]);
         json_object_set_new(live, sides[side], party);
     }
     return live;

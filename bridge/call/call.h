@@ -40,6 +40,7 @@ struct call {
     gint64 due; /* wall clock: when the timer is over */
     struct call_person person[CALL_SIDES];
     struct call_machine machine;
+    json_t *bound[CALL_SIDES]; /* by the last description of an app, see binding.h; objects */
     json_t *held;    /* array of signals { type, data }: the caller's, for the callee to accept */
     json_t *session; /* object: what the XMPP side needs to go on; see jingle.h */
     GQueue waiting[CALL_SIDES];      /* struct event *: for a side whose device is away; at most

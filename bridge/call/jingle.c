@@ -10,6 +10,7 @@
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
+#include "bridge/call/trickle.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
@@ -17,7 +18,6 @@
 #include "bridge/presence/watch.h"
 #include "xep/0184_receipts.h"
 #include "xep/0334_hints.h"
-#include "xep/jingle/candidate.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/sdp.h"
@@ -294,9 +294,10 @@ static void accept_out(struct call *call, const json_t *signal)
     action_send(call, iq, false);
 }
 
-static void transport_out(struct call *call, const struct media_content *content, unsigned parts)
+void jingle_content_out(struct call *call, enum jingle_action action,
+                        const struct media_content *content, unsigned parts)
 {
-    struct jingle jingle = {.action = JINGLE_TRANSPORT_INFO, .sid = call->sid};
+    struct jingle jingle = {.action = action, .sid = call->sid};
     xmpp_stanza_t *element;
     xmpp_stanza_t *iq = action_new(call, &jingle, &element);
     content_write_one(element, content, jingle_is_initiator(call), (enum content_parts)parts);
@@ -316,36 +317,9 @@ static void restart_out(struct call *call, const json_t *signal)
         if (content->rejected)
             continue;
         g_array_set_size(content->transport.candidates, 0);
-        transport_out(call, content, CONTENT_TRANSPORT | CONTENT_FINGERPRINT);
+        jingle_content_out(call, JINGLE_TRANSPORT_INFO, content,
+                           CONTENT_TRANSPORT | CONTENT_FINGERPRINT);
     }
-}
-
-static struct media_content *content_meant(const struct media_description *local,
-                                           const json_t *data)
-{
-    const char *mid = json_string_value(json_object_get(data, "sdpMid"));
-    const json_t *index = json_object_get(data, "sdpMLineIndex");
-    gsize n = (gsize)json_integer_value(index);
-    if (mid && *mid)
-        return media_content_by_mid(local, mid);
-    return n < local->contents->len ? local->contents->pdata[n] : NULL;
-}
-
-static void candidate_out(struct call *call, const json_t *signal)
-{
-    const json_t *data = json_object_get(signal, "data");
-    const char *line = json_string_value(json_object_get(data, "candidate"));
-    g_autoptr(media_description) local = jingle_description(call, "local");
-    struct media_content *content = local ? content_meant(local, data) : NULL;
-    struct candidate candidate;
-    if (!content || content->rejected || !line || !*line ||
-        !candidate_read_line(local, line, strlen(line), &candidate) ||
-        !candidate_may_pass(&candidate, jingle_is_relayed(call)))
-        return;
-    candidate = candidate_shown(&candidate, jingle_is_relayed(call));
-    g_array_set_size(content->transport.candidates, 0);
-    media_append(content->transport.candidates, &candidate);
-    transport_out(call, content, CONTENT_TRANSPORT);
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
@@ -452,6 +426,8 @@ static void peer_told(struct call *call, const struct call_deed *deed,
                       const struct call_machine *before)
 {
     bool jmi = json_is_true(json_object_get(call->session, "jmi"));
+    if (deed->event != CALL_CANDIDATE)
+        trickle_flush(call);
     if (call_is_final(call->machine.state)) {
         end_out(call, before);
         return;
@@ -474,7 +450,7 @@ static void peer_told(struct call *call, const struct call_deed *deed,
         restart_out(call, deed->signal);
         break;
     case CALL_CANDIDATE:
-        candidate_out(call, deed->signal);
+        trickle_out(call, deed->signal);
         break;
     case CALL_INFO:
         state_out(call, deed->state);
@@ -539,10 +515,12 @@ void jingle_start(void)
 {
     static const struct call_peer peer = {
         .may_ring = peer_may_ring, .ring = peer_ring, .told = peer_told, .over = presence_withdraw};
+    trickle_start();
     call_set_peer(&peer);
 }
 
 void jingle_stop(void)
 {
     call_set_peer(NULL);
+    trickle_stop();
 }

@@ -41,6 +41,10 @@ void jingle_refuse(struct core *core, const char *own, const char *peer, const c
 /* Sends an action without contents. */
 void jingle_action_out(struct call *call, const struct jingle *jingle);
 
+/* Sends, of CONTENT, what PARTS (enum content_parts) says. */
+void jingle_content_out(struct call *call, enum jingle_action action,
+                        const struct media_content *content, unsigned parts);
+
 /* For call_set_peer(). */
 void jingle_start(void);
 void jingle_stop(void);

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcall.a
 libcall_a_SOURCES = \
   bridge/call/act.c bridge/call/act.h \
+  bridge/call/binding.c bridge/call/binding.h \
   bridge/call/call.c bridge/call/call.h \
   bridge/call/ice.c bridge/call/ice.h \
   bridge/call/ice_probe.c bridge/call/ice_probe.h \
@@ -10,5 +11,6 @@ libcall_a_SOURCES = \
   bridge/call/quality.c bridge/call/quality.h \
   bridge/call/signal.c bridge/call/signal.h \
   bridge/call/tell.c bridge/call/tell.h \
-  bridge/call/timer.c bridge/call/timer.h
+  bridge/call/timer.c bridge/call/timer.h \
+  bridge/call/trickle.c bridge/call/trickle.h
 EXTRA_DIST += bridge/call/README.md

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/call/binding.h"
 #include "bridge/call/signal.h"
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/relay_only.h"
@@ -36,7 +37,7 @@ static bool is_secured(const struct media_description *description)
 }
 
 static const char *description_read(const json_t *value, const char *type, bool relay_only,
-                                    json_t **ret)
+                                    json_t **ret, json_t **ret_bound)
 {
     const json_t *text = json_is_object(value) ? json_object_get(value, "sdp") : value;
     const char *sdp = json_string_value(text);
@@ -52,7 +53,10 @@ static const char *description_read(const json_t *value, const char *type, bool 
         return "lacks a DTLS fingerprint";
     g_autofree char *kept = relay_only ? relay_only_sdp(sdp) : NULL;
     *ret = json_pack("{s:s, s:s}", "type", type, "sdp", kept ? kept : sdp);
-    return *ret ? NULL : "is not UTF-8";
+    if (!*ret)
+        return "is not UTF-8";
+    *ret_bound = binding_of(description);
+    return NULL;
 }
 
 /* ---- Candidates ------------------------------------------------------------------------------ */
@@ -145,7 +149,7 @@ const char *signal_read(const struct signal_given *given, bool relay_only, struc
     *ret_pointer = "/type";
     if (i == G_N_ELEMENTS(types))
         return "is not one of the permitted values";
-    *ret = (struct signal){types[i].event, NULL, true};
+    *ret = (struct signal){.event = types[i].event, .passes = true};
     json_t *value = value_find(given, types[i].describes, ret_pointer);
     const char *wrong = NULL;
     json_t *data = NULL;
@@ -156,7 +160,7 @@ const char *signal_read(const struct signal_given *given, bool relay_only, struc
         ret->json = json_pack("{s:s, s:n}", "type", "ice_restart", "data");
     } else {
         wrong = description_read(value, types[i].event == CALL_ANSWER ? "answer" : "offer",
-                                 relay_only, &data);
+                                 relay_only, &data, &ret->bound);
         if (!wrong)
             ret->json = json_pack("{s:s, s:o}", "type", types[i].canonical, "data", data);
     }

@@ -18,7 +18,8 @@ struct signal_given {
 
 struct signal {
     enum call_event event;
-    json_t *json; /* { type, data } as the other side is told; owned by the caller */
+    json_t *json;  /* { type, data } as the other side is told; owned by the caller */
+    json_t *bound; /* of a description, see binding.h; owned by the caller. NULL: it is none */
     bool
         passes; /* false: it is fine, and not to be told: of a candidate that would tell too much */
 };

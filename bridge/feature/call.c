@@ -31,7 +31,7 @@ struct doing {
     enum call_reason reason;
     struct call_actor actor;
     struct call_device target;
-    json_t *signal, *state;
+    json_t *signal, *state, *bound;
     struct signal_given given; /* what the signal was read from; of the request */
 };
 
@@ -39,6 +39,7 @@ static void doing_free(struct doing *doing)
 {
     json_decref(doing->signal);
     json_decref(doing->state);
+    json_decref(doing->bound);
     g_free(doing);
 }
 
@@ -96,7 +97,10 @@ static void call_was_acted(struct call *call, const struct call_outcome *outcome
 {
     struct doing *doing = data;
     struct request *request = doing->request;
-    if (outcome->error != ERROR_NONE)
+    if (outcome->error == ERROR_UNPROCESSABLE)
+        request_fail(request, outcome->error,
+                     "a DTLS fingerprint may change only with the ICE credentials");
+    else if (outcome->error != ERROR_NONE)
         request_fail(request, outcome->error, NULL);
     else if (outcome->verdict == CALL_STRANGER)
         request_fail(request, ERROR_NOT_FOUND, NULL);
@@ -126,6 +130,7 @@ static bool signal_strip(struct doing *doing, const struct call *call)
         return true;
     json_decref(doing->signal);
     doing->signal = signal.json;
+    json_decref(signal.bound);
     return signal.passes;
 }
 
@@ -146,6 +151,7 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
                              .reason = doing->reason,
                              .actor = &doing->actor,
                              .signal = doing->signal,
+                             .bound = doing->bound,
                              .state = doing->state,
                              .target = &doing->target};
     call_act(call, &deed, call_was_acted, doing);
@@ -239,6 +245,7 @@ static void signal_send(struct request *request, const char *type)
     }
     struct doing *doing = doing_new(request, signal.event, "session_id");
     doing->signal = signal.json;
+    doing->bound = signal.bound;
     doing->given = given;
     if (!signal.passes) {
         call_reply_nothing(request);

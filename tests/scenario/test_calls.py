@@ -106,6 +106,21 @@ def test_ring_first_offer_after_the_answer(two):
     assert act(alice, call, "end")["status"] == "ended", "hanging up twice is no error"
 
 
+def test_fragments_and_keys_are_bound_to_the_call(two):
+    alice, _, at_alice, at_bella, _ = two
+    call = connected(two)
+    foreign = {**candidate(), "usernameFragment": "else"}
+    at_alice.command("call.signal", call_id=call["id"], type="ice_candidate", data=foreign)
+    at_alice.command("call.signal", call_id=call["id"], type="ice_candidate", data=candidate())
+    assert at_bella.expect("call.signal", type="ice_candidate")["payload"]["data"] == candidate(), "and not the foreign one"
+    other_key = sdp().replace("AB:AB", "AB:AC")
+    problem = act(alice, call, "signal", 422, type="offer", data=other_key)
+    assert "fingerprint" in problem["detail"]
+    at_alice.command("call.signal", call_id=call["id"], type="ice_restart", data=other_key.replace("q1Wz", "neww"))
+    at_bella.expect("call.signal", type="ice_restart")
+    act(alice, call, "end")
+
+
 def test_an_early_offer_waits(two):
     alice, bella, at_alice, at_bella, talk = two
     call = initiate(alice, talk)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/call/binding.h"
 #include "bridge/call/signal.h"
 #include "tests/unit/unit.h"
 
@@ -24,6 +25,8 @@ static const char *pointer;
 static const char *read_as(const char *type, json_t *data, bool relay_only)
 {
     struct signal_given given = {.type = type, .data = data};
+    json_decref(got.bound);
+    got = (struct signal){0};
     const char *wrong = signal_read(&given, relay_only, &got, &pointer);
     json_decref(data);
     return wrong;
@@ -33,6 +36,52 @@ static const char *told(const char *member)
 {
     return json_string_value(json_object_get(json_object_get(got.json, "data"), member));
 }
+
+START_TEST(a_key_stays_with_its_fragment)
+{
+    static const char text[] = HEAD PRINT, old[] = "AB:AB\r\n", other[] = "AB:AC\r\n";
+    g_autoptr(GString) changed = g_string_new(text), renewed = NULL;
+    g_string_replace(changed, old, other, 0);
+    renewed = g_string_new(changed->str);
+    g_string_replace(renewed, "ufrag:q1Wz", "ufrag:neww", 0);
+    ck_assert_ptr_null(read_as("offer", json_string(text), false));
+    json_t *bound = json_incref(got.bound);
+    ck_assert_uint_eq(json_object_size(bound), 1);
+    json_decref(got.json);
+    static const bool allowed[] = {true, false, true};
+    const char *const next[] = {text, changed->str, renewed->str};
+    for (size_t i = 0; i < G_N_ELEMENTS(next); i++) {
+        ck_assert_ptr_null(read_as("offer", json_string(next[i]), false));
+        ck_assert_msg(binding_allows(bound, got.bound) == allowed[i], "description %zu", i);
+        ck_assert(binding_allows(NULL, got.bound));
+        json_decref(got.json);
+    }
+    json_decref(bound);
+}
+END_TEST
+
+START_TEST(a_candidate_is_of_a_known_fragment)
+{
+    static const struct {
+        const char *fragment, *line;
+        bool known;
+    } rows[] = {{"q1Wz", HOST, true},
+                {NULL, HOST, true},
+                {"neww", HOST, false},
+                {NULL, HOST " ufrag q1Wz network-id 1", true},
+                {NULL, HOST " ufrag neww network-id 1", false},
+                {"q1Wz", HOST " ufrag neww", false}};
+    json_t *bound = json_pack("{s:s}", "q1Wz", "AB");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        json_t *data = json_pack("{s:s, s:s?}", "candidate", rows[i].line, "usernameFragment",
+                                 rows[i].fragment);
+        ck_assert_msg(binding_has(bound, data) == rows[i].known, "candidate %zu", i);
+        ck_assert(binding_has(NULL, data));
+        json_decref(data);
+    }
+    json_decref(bound);
+}
+END_TEST
 
 START_TEST(reads_every_spelling)
 {
@@ -99,5 +148,5 @@ START_TEST(tells_no_address_under_relay_only)
 }
 END_TEST
 
-UNIT_MAIN("call_signal", reads_every_spelling, refuses_what_is_none,
-          tells_no_address_under_relay_only)
+UNIT_MAIN("call_signal", a_key_stays_with_its_fragment, a_candidate_is_of_a_known_fragment,
+          reads_every_spelling, refuses_what_is_none, tells_no_address_under_relay_only)
