@@ -27,7 +27,8 @@
 #define DIALECTS(FIRST, FURTHER)                                                                   \
     FIRST(NATIVE, native, "trestle.v1")                                                            \
     FURTHER(S0, s0, "trestle.s0")                                                                  \
-    FURTHER(S1, s1, "trestle.s1")
+    FURTHER(S1, s1, "trestle.s1")                                                                  \
+    FURTHER(S3, s3, "trestle.s3")
 
 #define DIALECTS_TEXT DIALECTS(DIALECT_WORD, DIALECT_WORD_BEHIND_BAR) /* "native|…" */
 #define DIALECT_WORD(symbol, name, subprotocol) #name

@@ -8,6 +8,7 @@
 #include "bridge/account/account.h"
 #include "bridge/account/subscriber.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/options.h"
 #include "bridge/call/tell.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
@@ -39,8 +40,20 @@ static bool is_meant(const struct addressee *to, const struct subscriber *subscr
     }
 }
 
-/* How many were told. */
-static unsigned tell_here(struct core *core, const struct addressee *to, struct event *event)
+/* SIGNAL for the dialect s3 under the name of what it says, if that is wanted; NULL: it is not. */
+static struct event *signal_split(const struct core *core, const struct event *event)
+{
+    if (event->type != EVENT_CALL_SIGNAL || event->split ||
+        strcmp(core->options->calls_s3_split_signals, "on") != 0)
+        return NULL;
+    g_auto(buffer) text = BUFFER_INIT(PAYLOAD_MAX);
+    buffer_append(&text, event->payload, event->payload_length);
+    struct event *split = event_new(event->type, 0, clock_wall(), &text);
+    split->split = true;
+    return split;
+}
+
+static unsigned devices_tell(struct core *core, const struct addressee *to, struct event *event)
 {
     struct account *account = account_find(core->accounts, &to->user);
     unsigned told = 0;
@@ -55,6 +68,16 @@ static unsigned tell_here(struct core *core, const struct addressee *to, struct 
         subscriber->deliver(subscriber, event);
         told++;
     }
+    return told;
+}
+
+/* How many were told. */
+static unsigned tell_here(struct core *core, const struct addressee *to, struct event *event)
+{
+    g_autoptr(trestle_event) split = signal_split(core, event);
+    unsigned told = devices_tell(core, to, event);
+    if (split)
+        devices_tell(core, to, split);
     return told;
 }
 

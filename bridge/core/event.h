@@ -68,6 +68,7 @@ struct event {
     struct event_parties parties;
     gint64 position; /* in the log; 0 for events that are not in it (typing, presence) */
     bool active;     /* typing: whether the actor does */
+    bool split;      /* a signal once more, for dialects that name it by what it says */
     bool repeat;     /* nothing new: only for subscribers with `repeats` */
     char stamp[CLOCK_TIMESTAMP_SIZE];
     char *payload; /* JSON object, native form */

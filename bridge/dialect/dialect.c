@@ -49,6 +49,8 @@ bool dialect_write_event(const struct dialect *dialect, struct buffer *out,
                          const struct event *event, const char *epoch)
 {
     char cursor[CURSOR_TEXT_SIZE];
+    if (event->split && !dialect->splits)
+        return false;
     if (event->position > 0)
         cursor_format(epoch, event->position, cursor);
     buffer_expect(out, event->payload_length + ENVELOPE_USUAL);

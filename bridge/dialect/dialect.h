@@ -21,6 +21,8 @@ struct dialect_frame {
     gint64 user_number;
 };
 
+struct shape_rule;
+
 struct dialect {
     enum event_dialect index; /* in event->frames */
     const char *greeting;     /* the type of the frame that hello becomes */
@@ -29,9 +31,13 @@ struct dialect {
     bool (*write_event)(struct buffer *out, const struct event *event, const char *cursor);
     void (*write_frame)(struct buffer *out, const struct dialect_frame *frame);
     bool brief;   /* answers its clients' messages with BriefMessage */
+    bool splits;  /* is also told signals of calls under the name of what they say: event->split */
     bool repeats; /* its clients forget that somebody types unless they hear it every two seconds */
+    /* How its clients have the objects of the API: in replies, and its names in their requests;
+     * NULL: as they are. */
+    const struct shape_rule *rules;
     /* The type of the frame that an event becomes; NULL if there is none. */
-    const char *(*event_name)(enum event_type type);
+    const char *(*event_name)(const struct event *event);
 };
 
 #define DECLARE(symbol, name, subprotocol) extern const struct dialect dialect_##name;

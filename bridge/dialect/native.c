@@ -20,6 +20,11 @@ void dialect_write_envelope(struct buffer *out, const char *type, const struct e
     json_end_object(&json);
 }
 
+static const char *event_name(const struct event *event)
+{
+    return event_type_name(event->type);
+}
+
 static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
 {
     dialect_write_envelope(out, event_type_name(event->type), event, cursor, event->payload);
@@ -47,6 +52,6 @@ const struct dialect dialect_native = {
     .index = DIALECT_NATIVE,
     .greeting = "hello",
     .write_event = write_event,
-    .event_name = event_type_name,
+    .event_name = event_name,
     .write_frame = dialect_write_native_frame,
 };

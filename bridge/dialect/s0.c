@@ -11,14 +11,14 @@
 #include "bridge/dialect/dialect.h"
 #include "bridge/dialect/native.h"
 
-static const char *type_name(enum event_type type)
+static const char *event_name(const struct event *event)
 {
     static const char *const names[EVENT_TYPE_MAX] = {
         [EVENT_MESSAGE_NEW] = "message",         [EVENT_CALL_RINGING] = "call_request",
         [EVENT_CALL_ANSWERED] = "call_response", [EVENT_CALL_DECLINED] = "call_response",
         [EVENT_CALL_SIGNAL] = "signal", /* its frames say which */
     };
-    return names[type] ? names[type] : event_type_name(type);
+    return names[event->type] ? names[event->type] : event_type_name(event->type);
 }
 
 /* Members under the names that these clients read, beside the native ones. They take last_seen_at
@@ -111,7 +111,7 @@ static bool is_of_many(const struct event *event)
 
 static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
 {
-    const char *type = type_name(event->type);
+    const char *type = event_name(event);
     if (is_of_many(event))
         return false;
     if (event->type == EVENT_CALL_SIGNAL)
@@ -141,6 +141,6 @@ const struct dialect dialect_s0 = {
     .index = DIALECT_S0,
     .greeting = "hello",
     .write_event = write_event,
-    .event_name = type_name,
+    .event_name = event_name,
     .write_frame = dialect_write_native_frame,
 };

@@ -111,9 +111,9 @@ static const struct {
     [EVENT_PRESENCE] = {"user_online_status", make_presence},
 };
 
-static const char *event_name(enum event_type type)
+static const char *event_name(const struct event *event)
 {
-    return frames[type].name;
+    return frames[event->type].name;
 }
 
 static bool frame_append(struct buffer *out, const json_t *frame)

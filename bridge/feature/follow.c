@@ -144,7 +144,7 @@ static bool event_show(struct follower *follower, struct event *event)
         return true;
     cursor_format(core->epoch, event->position, cursor);
     return write_event(follower, event->position > 0 ? cursor : NULL,
-                       follower->dialect->event_name(event->type), text, length);
+                       follower->dialect->event_name(event), text, length);
 }
 
 static void write_hello(struct follower *follower, gint64 position)

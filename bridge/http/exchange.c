@@ -21,6 +21,7 @@
 #include "bridge/http/parameters.h"
 #include "bridge/http/reply.h"
 #include "bridge/http/server_part.h"
+#include "bridge/http/spoken.h"
 #include "bridge/http/stream.h"
 #include "bridge/http/upload.h"
 
@@ -434,6 +435,7 @@ static enum error_code read_body(struct exchange *exchange, const char **ret_det
     else if (exchange->body.length > 0)
         body_parse(exchange->body.data, exchange->body.length, &request->body, &code, ret_detail);
     drop_body(exchange);
+    spoken_read(exchange);
     return code;
 }
 

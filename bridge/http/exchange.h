@@ -113,7 +113,8 @@ struct exchange {
     char *idempotency_key; /* a copy: values may outlive the connection */
     const char *accept;    /* of a handshake: the chosen subprotocol or NULL */
     const char *dialect;
-    char *asked_dialect, *ticket; /* of the query; may be NULL */
+    char *asked_dialect, *ticket; /* of the query, or of the head; may be NULL */
+    const struct dialect *spoken; /* of the client; NULL: it did not say */
     /* the answer */
     unsigned status;
     enum error_code code; /* ERROR_NONE: not a problem */

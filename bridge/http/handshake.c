@@ -15,6 +15,7 @@
 #include "bridge/http/exchange.h"
 #include "bridge/http/handshake.h"
 #include "bridge/http/parameters.h"
+#include "bridge/http/spoken.h"
 #include "bridge/http/server_part.h"
 
 #define KEY_LENGTH 24 /* 16 bytes in base64 */
@@ -51,7 +52,7 @@ static const char *handshake_problem(const struct exchange *exchange)
 
 void handshake_check(struct exchange *exchange)
 {
-    const char *dialect = exchange->asked_dialect = parameter_text(exchange->mhd, "dialect");
+    const char *dialect = spoken_name(exchange);
     const char *fault = handshake_problem(exchange);
     if (fault)
         exchange_fail(exchange, ERROR_BAD_REQUEST, fault, NULL);

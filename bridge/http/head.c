@@ -84,6 +84,7 @@ static const struct kept {
     KEPT("Idempotency-Key", idempotency_key, NULL),
     KEPT("Last-Event-ID", last_event_id, NULL),
     KEPT("Trestle-User", on_behalf, NULL),
+    KEPT("Trestle-Dialect", dialect, NULL),
     KEPT("If-None-Match", if_none_match, ", "),
     KEPT("Cookie", cookie, "; "), /* as HTTP/2 splits it, RFC 9113 section 8.2.3 */
     KEPT("X-CSRF-Token", csrf_token, NULL),

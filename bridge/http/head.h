@@ -20,6 +20,7 @@ struct head {
     guint64 content_length; /* 0: no body, or chunked */
     bool chunked;           /* the body comes in chunks: nobody knows how long it is */
     const char *authorization, *on_behalf, *idempotency_key, *last_event_id;
+    const char *dialect; /* Trestle-Dialect */
     const char *accept, *content_type, *content_encoding, *origin, *host;
     const char *if_none_match;
     const char *cookie, *csrf_token;

@@ -13,6 +13,7 @@ libhttp_a_SOURCES = \
   bridge/http/parameters.c bridge/http/parameters.h \
   bridge/http/reply.c bridge/http/reply.h \
   bridge/http/route.c bridge/http/route.h \
+  bridge/http/spoken.c bridge/http/spoken.h \
   bridge/http/server.c bridge/http/server.h bridge/http/server_part.h \
   bridge/http/stream.c bridge/http/stream.h \
   bridge/http/upload.c bridge/http/upload.h

@@ -6,6 +6,7 @@
 
 #include "bridge/http/exchange.h"
 #include "bridge/http/parameters.h"
+#include "bridge/http/spoken.h"
 
 #define NAME_SIZE 32 /* of the name of a parameter, as far as it matters */
 
@@ -56,6 +57,8 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
     name_read(key, key_size, name);
     g_snprintf(pointer, sizeof pointer, "/%s", name);
     int index = field_index(exchange->match.operation, name, FIELD_IN_QUERY);
+    if (index < 0 && strcmp(name, DIALECT_PARAMETER) == 0)
+        return MHD_YES; /* every route has it: see spoken.c */
     if (index < 0 || exchange->texts[index]) {
         exchange_fail(exchange, ERROR_UNPROCESSABLE,
                       index < 0 ? "is not known here" : "is given twice", pointer);
@@ -108,6 +111,12 @@ bool parameters_read(struct exchange *exchange)
     }
     MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_query, exchange);
     read_last_event(exchange);
+    int dialect = field_index(match->operation, DIALECT_PARAMETER, FIELD_IN_QUERY);
+    const char *spoken = spoken_find(exchange);
+    if (spoken && dialect >= 0 && !exchange->texts[dialect]) {
+        exchange->texts[dialect] = g_strdup(spoken);
+        exchange->lengths[dialect] = strlen(spoken);
+    }
     return exchange->code == ERROR_NONE;
 }
 

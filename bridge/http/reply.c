@@ -12,6 +12,7 @@
 #include "bridge/http/exchange.h"
 #include "bridge/http/reply.h"
 #include "bridge/http/server_part.h"
+#include "bridge/http/spoken.h"
 #include "bridge/http/stream.h"
 
 #define ASKED_HEADERS_MAX 64 /* names in a preflight */
@@ -142,6 +143,7 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 {
     if (exchange->stream)
         return stream_respond(exchange->stream);
+    spoken_reply(exchange);
     bool is_array = array_is_asked(exchange);
     g_autofree char *link = is_array ? array_unwrap(exchange) : NULL;
     /* The content goes to libmicrohttpd as it is and is freed by it. */
@@ -181,7 +183,7 @@ enum MHD_Result reply_send(struct exchange *exchange)
 static char *allowed_headers(const char *asked)
 {
     GString *list = g_string_new("Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "
-                                 "Trestle-User, X-CSRF-Token");
+                                 "Trestle-Dialect, Trestle-User, X-CSRF-Token");
     g_auto(GStrv) names = g_strsplit_set(asked ? asked : "", ", \t", ASKED_HEADERS_MAX);
     for (char **name = names; *name; name++) {
         if (**name && head_is_token(*name, strlen(*name)) && !head_has_token(list->str, *name))

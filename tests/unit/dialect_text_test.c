@@ -115,6 +115,63 @@ START_TEST(s0_shows_what_its_clients_read)
 }
 END_TEST
 
+START_TEST(s3_shows_what_its_clients_read)
+{
+    expect(
+        "s3",
+        make_event(EVENT_CALL_RINGING, 5,
+                   "{\"call_id\":\"k\",\"status\":\"ringing\",\"call\":{\"id\":\"k\","
+                   "\"conversation_id\":\"c\",\"caller\":{\"id\":\"a\",\"name\":\"A\","
+                   "\"avatar_url\":null},\"started_at\":null,\"created_at\":\"t\","
+                   "\"participants\":[{\"user_id\":\"a\"}]}}"),
+        "{\"type\":\"call_ringing\",\"cursor\":\"e-5\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+        "\"callId\":\"k\",\"status\":\"ringing\",\"call\":{\"id\":\"k\",\"conversationId\":\"c\","
+        "\"caller\":{\"id\":\"a\",\"displayName\":\"A\",\"displayPictureUrl\":null},"
+        "\"startedAt\":null,\"createdAt\":\"t\",\"updatedAt\":\"t\","
+        "\"participants\":[{\"userId\":\"a\"}]}}");
+    expect("s3",
+           make_event(EVENT_MESSAGE_UPDATED, 6,
+                      "{\"id\":\"m\",\"sender_id\":\"a\",\"sender\":{\"id\":\"a\"},"
+                      "\"message_type\":\"call\",\"metadata\":{\"status\":\"ended\"}}"),
+           "{\"type\":\"message.updated\",\"cursor\":\"e-6\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+           "\"payload\":{\"id\":\"m\",\"sender_id\":null,\"sender\":null,"
+           "\"message_type\":\"system\",\"metadata\":{\"status\":\"completed\"}}}");
+    expect("s3",
+           make_event(EVENT_MESSAGE_NEW, 7, "{\"sender_id\":\"a\",\"message_type\":\"text\"}"),
+           "{\"type\":\"message.new\",\"cursor\":\"e-7\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+           "\"payload\":{\"sender_id\":\"a\",\"message_type\":\"text\"}}");
+}
+END_TEST
+
+START_TEST(s3_is_told_signals_by_two_names)
+{
+    static const struct {
+        const char *ours, *theirs, *event;
+    } cases[] = {{"offer", "offer", "sdp_offer"},
+                 {"ice_restart", "offer", "sdp_offer"},
+                 {"answer", "answer", "sdp_answer"},
+                 {"ice_candidate", "ice_candidate", "ice_candidate"}};
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        bool split = i % 2;
+        g_autofree char *payload = g_strdup_printf(
+            "{\"call_id\":\"k\",\"conversation_id\":\"c\",\"user_id\":\"a\",\"to_user_id\":\"b\","
+            "\"type\":\"%s\",\"data\":{\"sdp_mid\":\"0\"}}",
+            cases[i / 2].ours);
+        g_autofree char *wanted = g_strdup_printf(
+            "{\"type\":\"%s\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+            "\"call\":{\"id\":\"k\",\"conversationId\":\"c\"},\"signalData\":{\"callId\":\"k\","
+            "\"senderId\":\"a\",\"recipientId\":\"b\",\"type\":\"%s\",\"data\":{\"sdp_mid\":\"0\"},"
+            "\"timestamp\":\"1970-01-01T00:00:00.000Z\"}}",
+            split ? cases[i / 2].event : "signal", cases[i / 2].theirs);
+        struct event *event = make_event(EVENT_CALL_SIGNAL, 0, payload);
+        event->split = split;
+        for (size_t d = 0; split && d < DIALECT_S3; d++)
+            ck_assert_ptr_null(render(dialect_names[d], event));
+        expect("s3", event, wanted);
+    }
+}
+END_TEST
+
 /* Whatever is in it: nothing, or JSON with a type. */
 START_TEST(every_event_in_every_dialect_is_json)
 {
@@ -328,7 +385,8 @@ START_TEST(s1_is_welcomed_and_told_flat)
 END_TEST
 
 UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read, s1_hides_what_has_no_numbers,
-          s0_shows_what_its_clients_read, every_event_in_every_dialect_is_json, long_content_fits,
+          s0_shows_what_its_clients_read, s3_shows_what_its_clients_read,
+          s3_is_told_signals_by_two_names, every_event_in_every_dialect_is_json, long_content_fits,
           rendered_once_for_all_sockets, spellings_become_native, spellings_refuse_what_contradicts,
           problems_point_at_what_was_sent, flat_frames_are_their_own_payload,
           s1_is_welcomed_and_told_flat)

@@ -4,7 +4,7 @@ if ENABLE_TESTS
 EXTRA_DIST += tests/unit/unit.h
 
 # bridge/core and bridge/http
-transport_test_libs = libhttp.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+transport_test_libs = libhttp.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
   tests/unit/core_field_test \

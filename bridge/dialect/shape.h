@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Objects of view/schema.def as another dialect has them: what its clients call members and values,
+ * as rows. Which object stands where is read from schema.def. */
+#pragma once
+
+#include <jansson.h>
+
+enum shape_deed {
+    SHAPE_CAMEL,  /* every member is called in camelCase; later rules of the type name it so */
+    SHAPE_NAME,   /* MEMBER is called WORD */
+    SHAPE_VALUE,  /* MEMBER, where it is VALUE, is WORD; "a/b" is member b of a */
+    SHAPE_NULL,   /* MEMBER is null */
+    SHAPE_FIRST,  /* besides there is WORD, which is the first of "a|b|c" that is not null */
+    SHAPE_INSTEAD /* MEMBER stands in place of the object, where that is the whole */
+};
+
+struct shape_rule {
+    const char *type; /* of schema.def; NULL ends the rules, which are followed in order */
+    enum shape_deed deed;
+    const char *member, *word, *value;
+    const char *when, *is; /* only of objects whose member WHEN is the text IS; NULL: of all */
+};
+
+/* How what was shaped is written. */
+#define SHAPE_DUMP (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+
+/* VALUE (taken), which is a TYPE as in schema.def, by RULES; the caller owns the result. */
+json_t *shape_apply(const struct shape_rule *rules, const char *type, json_t *value);
+
+/* NAME as it is in camelCase, and back; the caller frees it. */
+char *shape_camel(const char *name);
+char *shape_snake(const char *name);
