@@ -25,18 +25,6 @@ struct sign_in {
     bool away, known;
 };
 
-struct account *account_ref(struct account *self)
-{
-    self->references++;
-    return self;
-}
-
-void account_unref(struct account *self)
-{
-    if (self)
-        self->references--;
-}
-
 bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
