@@ -44,7 +44,7 @@ static bool is_meant(const struct addressee *to, const struct subscriber *subscr
 static struct event *signal_split(const struct core *core, const struct event *event)
 {
     if (event->type != EVENT_CALL_SIGNAL || event->split ||
-        strcmp(core->options->calls_s3_split_signals, "on") != 0)
+        g_strcmp0(core->options->calls_s3_split_signals, "on") != 0)
         return NULL;
     g_auto(buffer) text = BUFFER_INIT(PAYLOAD_MAX);
     buffer_append(&text, event->payload, event->payload_length);

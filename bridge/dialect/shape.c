@@ -37,7 +37,7 @@ static const struct row {
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-char *shape_camel(const char *name)
+static char *name_camel(const char *name)
 {
     GString *camel = g_string_new(NULL);
     for (const char *p = name; *p; p++) {
@@ -67,7 +67,7 @@ static void members_camel(json_t *object)
     json_t *value;
     json_object_foreach(object, name, value)
     {
-        g_autofree char *camel = shape_camel(name);
+        g_autofree char *camel = name_camel(name);
         json_object_set(renamed, camel, value);
     }
     json_object_clear(object);

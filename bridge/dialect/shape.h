@@ -27,6 +27,5 @@ struct shape_rule {
 /* VALUE (taken), which is a TYPE as in schema.def, by RULES; the caller owns the result. */
 json_t *shape_apply(const struct shape_rule *rules, const char *type, json_t *value);
 
-/* NAME as it is in camelCase, and back; the caller frees it. */
-char *shape_camel(const char *name);
+/* NAME, which is in camelCase, as it is here; the caller frees it. */
 char *shape_snake(const char *name);
