@@ -52,7 +52,7 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_client_state: {{}}
-  mod_disco: {{}}
+  mod_disco: {{ extra_domains: ["{rooms}"] }}
   mod_last: {{}}
   mod_mam: {{ default: always }}
   mod_offline: {{}}

@@ -36,6 +36,7 @@ log = {{ info = "*console" }}
 
 VirtualHost "{domain}"
     http_host = "127.0.0.1"
+    disco_items = {{ {{ "{rooms}", "Rooms" }} }}
 {turn}
 Component "{app}"
     component_secret = "{secret}"
