@@ -110,6 +110,10 @@ class Chromium:
         self.run("await new Promise((good, bad) => document.head.append(Object.assign("
                  "document.createElement('script'), {src: args[0], onload: good, onerror: bad})))", name)
 
+    def get(self, url):
+        """Any page."""
+        self._driver.get(url)
+
     def _load(self, url):
         """WebDriver does not tell that a page, or its script, could not be got: it has Chromium's page of errors, or
         the page without its script. Then it is loaded again, as a person would, and how it failed is a warning."""
