@@ -41,6 +41,7 @@ SQL_MIGRATIONS = \
   sql/migration/0027_reactions.sql \
   sql/migration/0032_groups.sql \
   sql/migration/0033_rooms.sql \
+  sql/migration/0034_kept_and_planned.sql \
   sql/migration/0035_archive.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
@@ -52,6 +53,7 @@ SQL_FUNCTIONS = \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/conversation.sql \
+  sql/function/draft.sql \
   sql/function/entry.sql \
   sql/function/event.sql \
   sql/function/group.sql \
@@ -70,10 +72,12 @@ SQL_FUNCTIONS = \
   sql/function/relation.sql \
   sql/function/request.sql \
   sql/function/room.sql \
+  sql/function/scheduled.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
   sql/function/staff.sql \
+  sql/function/star.sql \
   sql/function/text.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql

@@ -200,6 +200,7 @@ struct mark_write {
     char *marker_to;        /* a displayed marker waits in the outbox; owned */
     char *marker_reference; /* owned */
     bool tells;             /* the other members may know */
+    bool marked;            /* the member has marked the conversation as unread: to be taken back */
 };
 
 /* A bounced message. */

@@ -135,6 +135,7 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     m->marker_to = binary_text(r, row, MARK_STORE_MARKER_TO);
     m->marker_reference = binary_text(r, row, MARK_STORE_MARKER_REFERENCE);
     m->tells = binary_boolean(r, row, MARK_STORE_TELLS);
+    m->marked = binary_boolean(r, row, MARK_STORE_MARKED);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
 }

@@ -98,6 +98,14 @@ static bool is_emoji(const char *text)
     return clean != NULL;
 }
 
+static bool is_clock(const char *text)
+{
+    int64_t time;
+    bool has_seconds = strlen(text) > strlen("2026-05-04T09:00");
+    g_autofree char *whole = g_strconcat(text, has_seconds ? "Z" : ":00Z", NULL);
+    return !strchr(text, '.') && xep_time_parse(whole, &time);
+}
+
 /* What is wrong with TEXT, of which the flags of FIELD say more; NULL: nothing. */
 static const char *check_shape(const struct field *field, const char *text)
 {
@@ -110,6 +118,10 @@ static const char *check_shape(const struct field *field, const char *text)
         return "is not a bare JID (name@domain)";
     if ((field->flags & FIELD_EMOJI) && !is_emoji(text))
         return "is not one emoji";
+    if ((field->flags & FIELD_TIME) && !xep_time_parse(text, &until))
+        return "is not a time (RFC 3339)";
+    if ((field->flags & FIELD_CLOCK) && !is_clock(text))
+        return "is not what a clock shows (2026-05-04T09:00)";
     if ((field->flags & FIELD_UNTIL) && strcmp(text, "forever") != 0 &&
         !xep_time_parse(text, &until))
         return "is not a time (RFC 3339), null or \"forever\"";

@@ -42,7 +42,10 @@ enum field_flag {
     FIELD_PROSE = 1 << 10,       /* likewise, in one line or several */
     FIELD_ALTERNATIVE = 1 << 11, /* at most one of the fields with this flag may be there */
     FIELD_NOT_BOUND = 1 << 12,   /* says how to answer, and is no parameter of the query */
-    FIELD_EMOJI = 1 << 13        /* FIELD_TEXT: one emoji; in a path a value, and no name */
+    FIELD_EMOJI = 1 << 13,       /* FIELD_TEXT: one emoji; in a path a value, and no name */
+    FIELD_TIME = 1 << 14,        /* FIELD_TEXT: a time of RFC 3339 */
+    FIELD_CLOCK = 1 << 15        /* FIELD_TEXT: what a clock shows, "2026-05-04T09:00", seconds
+                                    if you like */
 };
 
 struct field {

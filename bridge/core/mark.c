@@ -8,6 +8,7 @@
 #include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/event.h"
@@ -98,20 +99,56 @@ static void read_reply(struct request *request, const struct mark_write *m)
     request_reply(request, 200, &buf);
 }
 
+static void read_answer(const struct reading *reading, const struct mark_write *m,
+                        enum error_code error)
+{
+    if (!reading->request)
+        return;
+    if (error != ERROR_NONE)
+        request_fail(reading->request, error, NULL);
+    else if (outcome_error(m->write.outcome) != ERROR_NONE)
+        refusal_answer(reading->request, m->write.outcome, NULL);
+    else
+        read_reply(reading->request, m);
+}
+
+/* A conversation that was marked as unread, and is read. */
+struct unmarking {
+    struct reading *reading; /* owned */
+    struct mark_write *mark; /* owned */
+};
+
+static void unmark_done(const struct change_result *result, void *data)
+{
+    g_autofree struct unmarking *unmarking = data;
+    read_answer(unmarking->reading, unmarking->mark, result->error);
+    g_free(unmarking->reading);
+    mark_write_free(unmarking->mark);
+}
+
+static void read_unmark(struct reading *reading, struct mark_write *m)
+{
+    char conversation[UUID_TEXT_SIZE];
+    struct unmarking *unmarking = g_new0(struct unmarking, 1);
+    *unmarking = (struct unmarking){reading, m};
+    uuid_format(&m->conversation, conversation);
+    change_submit(reading->core, "conversation_update", &m->user,
+                  json_pack("{s:s, s:b}", "conversation_id", conversation, "unread", 0),
+                  unmark_done, unmarking);
+}
+
 static void read_done(struct write *write, enum error_code error)
 {
     struct mark_write *m = as_mark(write);
-    g_autofree struct reading *reading = write->data;
+    struct reading *reading = write->data;
     if (error == ERROR_NONE)
         mark_moved(reading->core, m);
-    if (reading->request) {
-        if (error != ERROR_NONE)
-            request_fail(reading->request, error, NULL);
-        else if (outcome_error(write->outcome) != ERROR_NONE)
-            refusal_answer(reading->request, write->outcome, NULL);
-        else
-            read_reply(reading->request, m);
+    if (error == ERROR_NONE && m->marked) {
+        read_unmark(reading, m);
+        return;
     }
+    read_answer(reading, m, error);
+    g_free(reading);
     mark_write_free(m);
 }
 

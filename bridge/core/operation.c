@@ -42,7 +42,7 @@ static char *text_normal(const struct field *field, const char *text)
     size_t max = field->maximum > 0 ? (size_t)field->maximum : G_MAXSIZE;
     if (field->flags & FIELD_JID)
         return jid_prepare(text);
-    if (field->flags & FIELD_UNTIL)
+    if (field->flags & (FIELD_UNTIL | FIELD_TIME))
         return time_normal(text);
     if (field->flags & FIELD_EMOJI)
         return reaction_clean(text);

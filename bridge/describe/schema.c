@@ -319,19 +319,31 @@ static void set_bounds(json_t *schema, const struct field *field, const char *lo
 
 /* What XML 1.0 can carry; surrogates that stand alone are no text in the first place. */
 #define TEXT_PATTERN "^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\uFFFE\\uFFFF]*$"
-#define UNTIL_PATTERN                                                                              \
-    "^(forever|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:"   \
-    "([0-5][0-9]|60)(\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$"
+#define DAY_PATTERN                                                                                \
+    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]"
+#define TIME_PATTERN DAY_PATTERN ":([0-5][0-9]|60)(\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+
+static const char *pattern_of(const struct field *field)
+{
+    if (field->flags & FIELD_UNTIL)
+        return "^(forever|" TIME_PATTERN ")$";
+    if (field->flags & FIELD_TIME)
+        return "^" TIME_PATTERN "$";
+    return field->flags & FIELD_CLOCK ? "^" DAY_PATTERN "(:([0-5][0-9]|60))?$" : TEXT_PATTERN;
+}
 
 static void set_text(json_t *schema, const struct field *field)
 {
     set_bounds(schema, field, "minLength", "maxLength");
-    json_object_set_new(schema, "pattern",
-                        json_string(field->flags & FIELD_UNTIL ? UNTIL_PATTERN : TEXT_PATTERN));
+    json_object_set_new(schema, "pattern", json_string(pattern_of(field)));
     if (field->flags & FIELD_JID)
         json_object_set_new(schema, "format", json_string("jid"));
     if (field->flags & FIELD_EMOJI)
         json_object_set_new(schema, "format", json_string("emoji"));
+    if (field->flags & FIELD_TIME)
+        json_object_set_new(schema, "format", json_string("date-time"));
+    if (field->flags & FIELD_CLOCK)
+        json_object_set_new(schema, "format", json_string("local-time"));
 }
 
 /* Whole numbers have 64 bits. */

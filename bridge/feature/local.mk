@@ -12,6 +12,7 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
+  bridge/feature/draft.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
   bridge/feature/group.c \
@@ -30,10 +31,12 @@ libfeature_a_SOURCES = \
   bridge/feature/request.c \
   bridge/feature/retention.c \
   bridge/feature/rooms.c \
+  bridge/feature/scheduled.c \
   bridge/feature/search.c \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \
   bridge/feature/staff.c \
+  bridge/feature/star.c \
   bridge/feature/sync.c \
   bridge/feature/throttle.c \
   bridge/feature/time.c \

@@ -104,7 +104,8 @@ static bool kind_fits(enum view_kind kind, const char *type)
         return type[0] == '[' && g_ascii_isupper(type[1]);
     if (kind == VIEW_PART)
         return g_ascii_isupper(type[0]);
-    if ((kind == VIEW_TEXT && type[0] == '=') || (kind == VIEW_JSON && type[0] == '['))
+    if ((kind == VIEW_TEXT && type[0] == '=') ||
+        (kind == VIEW_JSON && (type[0] == '[' || g_ascii_isupper(type[0]))))
         return true;
     return g_str_has_prefix(type, names[kind]);
 }

@@ -147,6 +147,9 @@ BEGIN
       THEN to_json(message_get(p_user, (e.payload::jsonb->>'message_id')::uuid))::text
     WHEN e.type = 'message.reaction' THEN to_json(reaction_event(p_user, e))::text
     WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
+    WHEN e.type = 'message.starred' THEN star_event(p_user, e)
+    WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
+    WHEN e.type = 'scheduled.updated' THEN scheduled_event(p_user, e)
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
     ELSE e.payload END;
 END $$;

@@ -41,17 +41,18 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What is known of a conversation of two. p_self, p_peer: the members as the first one sees them; p_told: how
--- far the other one may be known to have read; p_last: the newest message, if it is seen.
+-- far the other one may be known to have read; p_last: the newest message, if it is seen; p_own: how many p_self
+-- has written.
 CREATE FUNCTION conversation_facts(c conversations, mine members, theirs members, p_self user_view,
-                                   p_peer user_view, p_told bigint, p_last message_view, p_unread bigint,
-                                   p_blocked boolean) RETURNS conversation_view
+                                   p_peer user_view, p_told bigint, p_last message_view, p_own bigint,
+                                   p_unread bigint, p_blocked boolean) RETURNS conversation_view
 LANGUAGE sql STABLE AS $$
   SELECT ROW(c.id, c.kind, (p_peer).jid, (p_peer).name, NULL, (p_peer).avatar_url,
              ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq)::participant_view,
                    ROW(p_peer, theirs.role, theirs.joined_at, p_told)::participant_view],
              p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
              muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
-             c.created_at)::conversation_view
+             c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft)::conversation_view
 $$;
 
 -- A direct conversation as p_user sees it; no row when p_user is not a member. p_self is what p_user shows.
@@ -65,6 +66,7 @@ LANGUAGE sql STABLE AS $$
            CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
                 ELSE theirs.read_seq END,
            last.facts,
+           coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq ELSE last.seq - last.sender_seq END, 0),
            greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
                                      ELSE last.sender_seq END, 0) - mine.others_seen),
            c.guarded AND relation_blocks(p_user, (peer.facts).jid))
@@ -115,7 +117,8 @@ BEGIN
       CASE WHEN last.seq > mine.cleared_seq THEN message_seen(p_user, last.row, c) END, last.at,
       greatest(0, others_count(c.id, p_user) - mine.others_seen), mine.pinned_at IS NOT NULL,
       muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
-      c.created_at)::conversation_view
+      c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, p_user) END,
+      mine.draft)::conversation_view
     FROM conversations c
     JOIN members mine ON mine.conversation_id = c.id AND mine.user_id = p_user AND mine.state = 'joined'
     LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
@@ -178,7 +181,9 @@ LANGUAGE sql STABLE AS $$
         AND (p_filter <> 'unread' OR m.others_seen < (
                SELECT CASE WHEN last.many THEN others_counted(m.conversation_id, p_user, last.seq)
                            WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
-                           ELSE last.sender_seq END))
+                           ELSE last.sender_seq END)
+             OR CASE WHEN m.unread_own IS NULL THEN false
+                     ELSE m.unread_own = own_count(m.conversation_id, p_user) END)
         AND (p_text IS NULL OR EXISTS (
                SELECT FROM wanted, conversations c
                  LEFT JOIN users u ON c.kind = 'direct' AND u.id = pair_other(c.member_ids, p_user)
@@ -204,6 +209,7 @@ LANGUAGE sql STABLE AS $$
              CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
                   ELSE theirs.read_seq END,
              last.facts,
+             coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq ELSE last.seq - last.sender_seq END, 0),
              greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
                                        ELSE last.sender_seq END, 0) - mine.others_seen),
              c.guarded AND relation_blocks(p_user, (peer.facts).jid)) END
@@ -382,15 +388,15 @@ BEGIN
     RETURN;
   END IF;
   UPDATE members m SET cleared_seq = newest, hidden_seq = newest, pinned_at = NULL,
-      archived_at = NULL,
+      archived_at = NULL, unread_own = NULL, draft = NULL,
       others_seen = greatest(m.others_seen, others_count(m.conversation_id, p_user))
     WHERE m.conversation_id = mine.conversation_id AND m.user_id = p_user;
   UPDATE conversations c SET awaited = true WHERE c.id = mine.conversation_id AND NOT c.awaited;
   PERFORM event_add('conversation.removed', 'user', mine.conversation_id, p_user, result::json);
 END $$;
 
--- What the caller keeps of a conversation: pinned, archived, muted_until (a time, 'forever' or
--- null); what is absent stays.
+-- What the caller keeps of a conversation: pinned, archived, unread (marked as such), muted_until (a time,
+-- 'forever' or null); what is absent stays.
 CREATE FUNCTION change_conversation_update(p_user uuid, p_arguments jsonb, OUT outcome int,
                                            OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -415,13 +421,16 @@ BEGIN
     new.archived_at := CASE WHEN (p_arguments->>'archived')::boolean
                             THEN coalesce(old.archived_at, now()) END;
   END IF;
+  IF p_arguments ? 'unread' THEN
+    new.unread_own := CASE WHEN (p_arguments->>'unread')::boolean THEN own_count(conversation, p_user) END;
+  END IF;
   IF p_arguments ? 'muted_until' THEN
     new.muted_until := CASE muted WHEN 'forever' THEN 'infinity' ELSE muted::timestamptz END;
   END IF;
   outcome := CASE WHEN new IS DISTINCT FROM old THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     UPDATE members m SET pinned_at = new.pinned_at, archived_at = new.archived_at,
-        muted_until = new.muted_until
+        muted_until = new.muted_until, unread_own = new.unread_own
       WHERE m.conversation_id = conversation AND m.user_id = p_user;
     PERFORM conversation_event('conversation.updated', conversation, p_user);
   END IF;

@@ -10,12 +10,13 @@
 -- until the next one that may.
 -- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
 -- newest message that asked for one.
+-- marked: the member who reads has marked the conversation as unread, which is to be taken back.
 CREATE FUNCTION mark_store(p_users uuid[], p_jids text[], p_conversations uuid[],
                            p_messages uuid[], p_kinds text[])
 RETURNS TABLE (outcome int, conversation_id uuid, user_id uuid, kind text, seq bigint,
                message_id uuid, "position" bigint, at timestamptz, member_ids uuid[],
                member_numbers bigint[], direct boolean, unread bigint, marker_to text,
-               marker_reference text, tells boolean)
+               marker_reference text, tells boolean, marked boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -51,6 +52,7 @@ BEGIN
              AS refused,
            (reader.kind <> 'hosted' OR privacy_receipts(reader.privacy_receipts))
              AND (NOT c.guarded OR relation_tells(c, a.user_id)) AS tells,
+           a.kind = 'read' AND o.unread_own IS NOT NULL AS marked,
            -- Where the batch leaves the member, whichever row moves the watermark.
            greatest(o.read_seq, max(a.seq) FILTER (WHERE a.kind = 'read') OVER member) AS read_to,
            greatest(o.delivered_seq, max(a.seq) OVER member) AS delivered_to,
@@ -122,7 +124,7 @@ BEGIN
               THEN greatest(0, others_count(k.conversation_id, k.user_id) - k.others_to)
          END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
-         coalesce(k.tells, false)
+         coalesce(k.tells, false), k.marked AND NOT k.refused
     FROM marked k ORDER BY k.n;
 END $$;
 

@@ -66,6 +66,18 @@ BEGIN
       FROM messages m WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0);
 END $$;
 
+-- How many messages p_user has written.
+CREATE FUNCTION own_count(p_conversation uuid, p_user uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((
+    SELECT CASE WHEN m.sender_id = p_user THEN m.sender_seq
+                WHEN m.many THEN (SELECT x.sender_seq FROM messages x WHERE x.many AND x.conversation_id = p_conversation
+                                    AND x.sender_id = p_user ORDER BY x.seq DESC LIMIT 1)
+                ELSE m.seq - m.sender_seq END
+      FROM messages m WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0);
+END $$;
+
 -- How far all joined members but p_user have come, delivered or read: the slowest one's watermark, and when
 -- that one got there. No row: there is nobody else, or one has not begun.
 CREATE FUNCTION member_slowest(p_conversation uuid, p_user uuid, p_kind text, OUT seq bigint, OUT at timestamptz)

@@ -28,5 +28,18 @@ SELECT message_get(:caller::uuid, :message_id::uuid) AS message
 
 -- name: mark_store
 SELECT outcome, conversation_id, user_id, kind, seq, message_id, position, at, member_ids,
-       member_numbers, direct, unread, marker_to, marker_reference, tells
+       member_numbers, direct, unread, marker_to, marker_reference, tells, marked
   FROM mark_store($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[])
+
+-- name: star_page
+SELECT message, more, next
+  FROM star_page(:caller::uuid, :limit::int, :before::bigint, :conversation_id::uuid)
+
+-- name: scheduled_page
+SELECT scheduled_page(:caller::uuid, :conversation_id::uuid, :status::text, :limit::int, :after::text) AS page
+
+-- name: scheduled_due
+SELECT id FROM scheduled_due($1::int)
+
+-- name: reap_scheduled
+SELECT removed, more, payload FROM reap_scheduled($1::bigint, $2::int)

@@ -27,11 +27,12 @@ CREATE TYPE participant_view AS (
   member user_view, role text, joined_at timestamptz, last_read_seq bigint);
 
 -- participants: of two, the one who asks is the first. muted_until: a time as the API has it, or forever.
+-- marked_unread: by the one who asks, and has not been read since. draft: as the API has it.
 CREATE TYPE conversation_view AS (
   id uuid, kind text, jid text, name text, description text, icon_url text,
   participants participant_view[], last_message message_view, last_at timestamptz, unread bigint,
   pinned boolean, muted_until text, archived boolean, request text, blocked boolean,
-  created_at timestamptz);
+  created_at timestamptz, marked_unread boolean, draft jsonb);
 
 CREATE TYPE request_view AS (conversation conversation_view, subscription boolean, note text);
 

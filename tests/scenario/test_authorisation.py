@@ -10,7 +10,7 @@ import pytest
 
 from harness.bad import bad_parameters
 from harness.described import commands, operations
-from harness.matrix import CALLERS, PLAIN, THINGS, NotYet, World, everybody, members, server_key, signed_in, users
+from harness.matrix import CALLERS, PLAIN, THINGS, NotYet, World, everybody, in_an_hour, members, server_key, signed_in, users
 from harness.pictures import png
 from harness.rest import Api
 from test_calls import candidate, sdp
@@ -91,6 +91,15 @@ ROWS = {
     "POST /api/conversations/{conversation_id}/messages": members({"content": "Hello"}, blocked="refused"),
     "PUT /api/conversations/{conversation_id}/read": members({}),
     "PATCH /api/conversations/{conversation_id}": members({"pinned": True}),
+    "PUT /api/conversations/{conversation_id}/draft": members({"content": "Hel"}),
+    "DELETE /api/conversations/{conversation_id}/draft": members(),
+    "GET /api/conversations/{conversation_id}/scheduled": members(),
+    "POST /api/conversations/{conversation_id}/scheduled": members(in_an_hour, blocked="refused"),
+    "PATCH /api/scheduled/{scheduled_id}": members({"content": "Changed"}),
+    "DELETE /api/scheduled/{scheduled_id}": members(),
+    "PUT /api/messages/{message_id}/star": members(deleted="not_found", anonymous_deleted="unauthenticated"),
+    "DELETE /api/messages/{message_id}/star": members(deleted="not_found", anonymous_deleted="unauthenticated"),
+    "GET /api/messages/starred": signed_in(),
     "DELETE /api/conversations/{conversation_id}": members(),
     "GET /api/messages/conversations": signed_in(),
     "GET /api/messages/conversations/{conversation_id}": members(),
@@ -300,10 +309,10 @@ def test_socket_commands(app, stack, command, caller):
     schema = commands()[command][0]
     names = [n for n in ("conversation_id", "user_id") if n in schema["properties"]]
     names += [n for n in ("message_id", *PLAIN) if n in schema.get("required", ())]
-    names += [n for n in ("call_id",) if n in schema["properties"]]
+    names += [n for n in ("call_id", "scheduled_id") if n in schema["properties"]]
     world = World(app, stack, caller)
     got, skipped, problems = {}, [], {}
-    for name in ("call_id", "conversation_id"):
+    for name in ("call_id", "scheduled_id", "conversation_id"):
         if name in (*names, "conversation_id"):
             world.id(name, "foreign")
     with world.caller.ws() as socket, world.alice.ws() as alice, world.other.ws() as other:

@@ -313,7 +313,7 @@ def conversation_object(facts):
     users = [side["user"] for side in sides] if two else [None, None]
     at = shown_time(facts["last_at"])
     return {**{key: facts[key] for key in ("id", "jid", "name", "description", "icon_url", "pinned", "muted_until",
-                                           "archived", "request", "blocked")},
+                                           "archived", "request", "blocked", "marked_unread", "draft")},
             "type": facts["kind"], "participants": sides, "participant1": users[0], "participant2": users[1],
             "participant1_id": users[0] and users[0]["id"], "participant2_id": users[1] and users[1]["id"],
             "last_message": message_object(facts["last_message"]), "last_message_at": at,

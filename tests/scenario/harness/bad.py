@@ -31,6 +31,10 @@ def good(schema):
         return "\U0001f44d"
     if schema.get("format") == "uuid":
         return str(uuid.uuid4())
+    if schema.get("format") == "date-time":
+        return "2040-02-29T23:59:59Z"
+    if schema.get("format") == "local-time":
+        return "2040-02-29T23:59"
     return "x" * max(schema.get("minLength", 1), 1)
 
 
@@ -52,6 +56,10 @@ def allowed_values(schema):
     if schema.get("format") == "emoji":
         return ["\U0001f44d", "\u2764\ufe0f", "\U0001f1e9\U0001f1ea", "5\ufe0f\u20e3",
                 "\U0001f468\U0001f3fd\u200d\U0001f469\U0001f3fb\u200d\U0001f467\u200d\U0001f466"]
+    if schema.get("format") == "date-time":
+        return ["2040-02-29T23:59:59Z", "2040-01-01T00:00:60.123456+13:59"]
+    if schema.get("format") == "local-time":
+        return ["2040-02-29T23:59", "2040-01-01T00:00:59"]
     if "forever" in schema.get("pattern", ""):
         return ["forever", "2040-02-29T23:59:59Z", "2040-01-01T00:00:60.123456+13:59"]
     if "string" in kinds:
@@ -76,6 +84,10 @@ def texts(schema):
     found = dict(ILLEGAL)
     if schema.get("format") == "emoji":
         found |= {"a letter": "a", "two": "\U0001f44d\U0001f44d", "a word": "+1", "half a flag": "\U0001f1e9", "space": " \U0001f44d"}
+    if schema.get("format") == "date-time":
+        found |= {"no day": "2040-02-30T00:00:00Z", "no zone": "2040-01-01T00:00:00", "no time": "2040-01-01", "a word": "tomorrow"}
+    if schema.get("format") == "local-time":
+        found |= {"no day": "2041-02-29T00:00", "a zone": "2040-01-01T00:00Z", "no hour": "2040-01-01T24:00", "fraction": "2040-01-01T00:00:00.5"}
     if schema.get("minLength", 0) > 0:
         found["too short"] = "x" * (schema["minLength"] - 1)
     if "maxLength" in schema:

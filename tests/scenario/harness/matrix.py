@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who asks for what: the cast and the rows of the authorisation matrix (test_authorisation.py)."""
+import datetime
 import re
 import uuid
 
@@ -10,6 +11,11 @@ CALLERS = ("anonymous", "stranger", "ex-contact", "blocked", "member")
 PLAIN = {"emoji": "\U0001f44d"}  # fields in the path that name no thing
 THINGS = ("random", "foreign", "deleted", "own")  # own last: it may change the world
 BLOCK, HIDE = r"POST /api/users/\{\w+\}/block", r"DELETE /api/conversations/\{\w+\}"
+
+
+def in_an_hour(world, thing):
+    """The body of a message that is to be sent then."""
+    return {"content": "Hello", "scheduled_for": (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat()}
 
 
 class NotYet(Exception):
@@ -43,11 +49,13 @@ class World:
         self.alice, self.other = app("alice"), app("other")
         self.caller = Api(stack) if caller == "anonymous" else app(caller)
         self.peer = self.other if caller == "stranger" else self.alice
-        self._made, self._calls = {}, False
+        self._made, self._calls, self._plans, self._wants_plans = {}, False, {}, False
 
     def _talk(self, one, other):
         talk = one.conversation_with(participant_id=other.me()["id"])
         message = one.send(talk, "Not for strangers")
+        if self._wants_plans:
+            self._plans[talk["id"]] = one.call(201, "POST", f"/api/conversations/{talk['id']}/scheduled", in_an_hour(None, None))
         if not self._calls:
             return talk, message, None
         with other.ws():  # who has called or is called already is busy: the call is over at once
@@ -97,6 +105,9 @@ class World:
         if parameter == "call_id":
             self._calls = True
             return self.talk(thing if self.name != "anonymous" else "foreign")[2]["id"]
+        if parameter == "scheduled_id":
+            self._wants_plans = True
+            return self._plans[self.talk(thing if self.name != "anonymous" else "foreign")[0]["id"]]["id"]
         if parameter == "hash":
             return "0" * 40  # a digest is known or not: nobody owns a picture
         if parameter == "user_id":

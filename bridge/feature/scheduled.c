@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages that are to be sent later, at a moment or when the clocks of a time zone show a time.
+ * What is to be sent, and when, is a row; one job sends those that are due, one after the other.
+ * See sql/function/scheduled.sql. */
+#include "config.h"
+
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/archive/archive.h"
+#include "bridge/base/options.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/core/request.h"
+#include "bridge/job/job.h"
+#include "bridge/loop/loop.h"
+#include "xep/visible.h"
+
+/* ---- Planning -------------------------------------------------------------------------------- */
+
+#define FIELDS_OF_TIME                                                                             \
+    {.name = "scheduled_for",                                                                      \
+     .type = FIELD_TEXT,                                                                           \
+     .flags = FIELD_TIME,                                                                          \
+     .minimum = 1,                                                                                 \
+     .maximum = 40},                                                                               \
+        {.name = "local_time",                                                                     \
+         .type = FIELD_TEXT,                                                                       \
+         .flags = FIELD_CLOCK,                                                                     \
+         .minimum = 1,                                                                             \
+         .maximum = 19},                                                                           \
+    {                                                                                              \
+        .name = "time_zone", .type = FIELD_TEXT, .minimum = 1, .maximum = 64                       \
+    }
+
+static const char *const message_types[] = {"text", NULL};
+
+static const struct field add_fields[] = {
+    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "client_id",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IDEMPOTENCY,
+     .minimum = 1,
+     .maximum = 128},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
+    FIELDS_OF_TIME,
+    {0},
+};
+
+static const struct field update_fields[] = {
+    FIELD_ID_IN_PATH("scheduled_id"),
+    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
+    FIELDS_OF_TIME,
+    {0},
+};
+
+/* Whether the content, if there is one, is a text that can be sent now; if not, REQUEST was
+ * answered. */
+static bool check_content(struct request *request)
+{
+    const struct field_value *content = request_value(request, "content");
+    static const struct field_problem blank = {ERROR_UNPROCESSABLE, "/content", "shows nothing"};
+    gint64 most = request->core->options->messages_content_max;
+    if (content->present && (gint64)content->length > most)
+        request_fail_large(request, "the content is too long", most);
+    else if (content->present && !text_is_visible(content->text, content->length))
+        request_fail_field(request, &blank);
+    else
+        return true;
+    return false;
+}
+
+static void set_text(json_t *arguments, const struct request *request, const char *name)
+{
+    if (request_text(request, name))
+        json_object_set_new(arguments, name, json_string(request_text(request, name)));
+}
+
+/* What was asked for, as arguments of a change. */
+static json_t *arguments_of(const struct request *request)
+{
+    json_t *arguments = json_object();
+    set_text(arguments, request, "content");
+    set_text(arguments, request, "scheduled_for");
+    set_text(arguments, request, "local_time");
+    set_text(arguments, request, "time_zone");
+    return arguments;
+}
+
+static void set_new_id(json_t *arguments, const char *name)
+{
+    struct uuid id;
+    char text[UUID_TEXT_SIZE];
+    uuid_generate(&id);
+    uuid_format(&id, text);
+    json_object_set_new(arguments, name, json_string(text));
+}
+
+struct planning {
+    struct request *request;
+    bool reserved; /* one of LIMIT_STRANGERS, until it is known whether this counts */
+};
+
+static void scheduled_added(const struct change_result *result, void *data)
+{
+    g_autofree struct planning *planning = data;
+    bool counts = change_succeeded(result) && result->outcome == OUTCOME_DONE &&
+                  json_is_true(json_object_get(result->json, "stranger"));
+    struct request *request = planning->request;
+    if (planning->reserved && !counts)
+        limit_release(request->core->limiter, request->account, LIMIT_STRANGERS);
+    change_reply_member(request, 201, result, "scheduled");
+}
+
+static void scheduled_add(struct request *request)
+{
+    if (!check_content(request))
+        return;
+    struct planning *planning = g_new0(struct planning, 1);
+    planning->request = request;
+    json_t *arguments = arguments_of(request);
+    set_new_id(arguments, "id");
+    set_new_id(arguments, "message_id");
+    set_text(arguments, request, "conversation_id");
+    set_text(arguments, request, "client_id");
+    if (!request->by_key) {
+        planning->reserved =
+            limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS);
+        json_object_set_new(arguments, "strangers_max", json_integer(planning->reserved));
+    }
+    change_submit(request->core, "scheduled_add", &request->account->id, arguments, scheduled_added,
+                  planning);
+}
+
+static void scheduled_updated(const struct change_result *result, void *data)
+{
+    change_reply(data, 200, result);
+}
+
+static void scheduled_update(struct request *request)
+{
+    if (!check_content(request))
+        return;
+    json_t *arguments = arguments_of(request);
+    set_text(arguments, request, "scheduled_id");
+    change_submit(request->core, "scheduled_update", &request->account->id, arguments,
+                  scheduled_updated, request);
+}
+
+static const struct field cancel_fields[] = {FIELD_ID_IN_PATH("scheduled_id"), {0}};
+
+static const char *const statuses[] = {"pending", "sent", "cancelled", "failed", "all", NULL};
+
+static const struct field list_fields[] = {
+    FIELD_ID_IN_PATH("conversation_id"),
+    FIELD_PAGE_LIMIT(100),
+    {.name = "status",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY,
+     .choices = statuses,
+     .fallback = "pending"},
+    {.name = "after", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 64},
+    {0},
+};
+
+/* ---- When it is time ------------------------------------------------------------------------- */
+
+#define SENT_AT_ONCE 64 /* of which each is a transaction of its own, or shares one */
+#define ROUNDS_MAX 32   /* in one run; then others have a turn */
+
+struct sending {
+    struct job *job;
+    unsigned waiting; /* changes under way */
+    unsigned rounds;
+    bool full; /* there may be more that are due */
+    enum error_code error;
+};
+
+static void round_begin(struct sending *sending);
+
+static void sending_end(struct sending *sending, enum job_result result)
+{
+    job_end(sending->job, result, NULL,
+            result == JOB_FAILED ? error_info(sending->error)->code : NULL);
+    g_free(sending);
+}
+
+static void rest_done(const struct change_result *result, void *data)
+{
+    struct sending *sending = data;
+    sending->error = result->error;
+    sending_end(sending, result->error == ERROR_NONE ? JOB_DONE : JOB_FAILED);
+}
+
+static void round_end(struct sending *sending)
+{
+    if (sending->error != ERROR_NONE)
+        sending_end(sending, JOB_FAILED);
+    else if (sending->full && sending->rounds >= ROUNDS_MAX)
+        sending_end(sending, JOB_MORE);
+    else if (sending->full)
+        round_begin(sending);
+    else
+        change_submit(job_core(sending->job), "scheduled_rest", NULL, NULL, rest_done, sending);
+}
+
+static void message_sent(const struct change_result *result, void *data)
+{
+    struct sending *sending = data;
+    if (result->error != ERROR_NONE)
+        sending->error = result->error;
+    if (--sending->waiting == 0)
+        round_end(sending);
+}
+
+static void due_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct sending *sending = data;
+    struct core *core = job_core(sending->job);
+    gint64 most = core->options->messages_content_max;
+    sending->error = error;
+    sending->full = error == ERROR_NONE && rows_count(rows) == SENT_AT_ONCE;
+    sending->waiting = 1; /* until all have been begun */
+    for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++) {
+        sending->waiting++;
+        change_submit(core, "scheduled_send", NULL,
+                      json_pack("{s:s, s:I}", "id", rows_text(rows, row, SCHEDULED_DUE_ID),
+                                "content_max", (json_int_t)most),
+                      message_sent, sending);
+    }
+    if (--sending->waiting == 0)
+        round_end(sending);
+}
+
+static void round_begin(struct sending *sending)
+{
+    sending->rounds++;
+    const char *values[] = {G_STRINGIFY(SENT_AT_ONCE)};
+    archive_query(job_core(sending->job)->archive, QUERY_SCHEDULED_DUE, values, due_read, sending);
+    loop_wake();
+}
+
+static void send_due(struct job *job)
+{
+    struct sending *sending = g_new0(struct sending, 1);
+    sending->job = job;
+    round_begin(sending);
+}
+
+#define KEPT "2592000" /* seconds: 30 days after they are over */
+
+static void reap_scheduled(struct job *job)
+{
+    job_reap(job, QUERY_REAP_SCHEDULED, (const char *[]){KEPT, "2000"});
+}
+
+static const struct job_kind jobs[] = {
+    {.name = "scheduled.send", .lock = 30, .retry = 2, .retry_max = 60, .run = send_due},
+    {.name = "reap.scheduled", .interval = 3600, .run = reap_scheduled},
+    {0},
+};
+
+static const struct operation operations[] = {
+    {.method = "POST",
+     .path = "/api/conversations/:conversation_id/scheduled",
+     .command = "message.schedule",
+     .fields = add_fields,
+     .handle = scheduled_add,
+     .limit = LIMIT_MESSAGES,
+     .flags = OPERATION_CREATES,
+     .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
+     .reply = "Scheduled",
+     .summary = "Plans a message for later"},
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id/scheduled",
+     .fields = list_fields,
+     .read = QUERY_SCHEDULED_PAGE,
+     .flags = OPERATION_LISTS,
+     .reply = "ScheduledPage",
+     .summary = "What the caller has planned in a conversation, by time"},
+    {.method = "PATCH",
+     .path = "/api/scheduled/:scheduled_id",
+     .command = "scheduled.update",
+     .fields = update_fields,
+     .handle = scheduled_update,
+     .limit = LIMIT_MESSAGES,
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Scheduled",
+     .summary = "Changes a message that has not been sent yet"},
+    {.method = "DELETE",
+     .path = "/api/scheduled/:scheduled_id",
+     .command = "scheduled.cancel",
+     .fields = cancel_fields,
+     .change = "scheduled_cancel",
+     .errors = OPERATION_ERROR(CONFLICT),
+     .reply = "Scheduled",
+     .summary = "Has it not be sent"},
+    {0},
+};
+
+const struct feature feature_scheduled = {
+    .name = "scheduled", .operations = operations, .jobs = jobs};
