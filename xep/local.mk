@@ -61,6 +61,7 @@ libxep_a_SOURCES = \
   xep/geo_uri.c xep/geo_uri.h \
   xep/jid.c xep/jid.h \
   xep/jingle/candidate.c xep/jingle/candidate.h \
+  xep/jingle/change.c xep/jingle/change.h \
   xep/jingle/content.h xep/jingle/content_read.c xep/jingle/content_write.c \
   xep/jingle/media.c xep/jingle/media.h \
   xep/jingle/negotiate.c xep/jingle/negotiate.h \

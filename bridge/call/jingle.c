@@ -10,6 +10,7 @@
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
+#include "bridge/call/jingle_change.h"
 #include "bridge/call/trickle.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
@@ -18,6 +19,7 @@
 #include "bridge/presence/watch.h"
 #include "xep/0184_receipts.h"
 #include "xep/0334_hints.h"
+#include "xep/jingle/change.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/sdp.h"
@@ -62,6 +64,7 @@ struct media_description *jingle_description(const struct call *call, const char
 {
     const char *text = jingle_text(call, name);
     const json_t *names = json_object_get(call->session, "names");
+    const json_t *responders = json_object_get(call->session, "responders");
     enum media_fault fault;
     struct media_description *description = text ? sdp_read(text, strlen(text), &fault) : NULL;
     for (guint i = 0; description && i < description->contents->len; i++) {
@@ -70,34 +73,61 @@ struct media_description *jingle_description(const struct call *call, const char
             content->mid ? json_string_value(json_object_get(names, content->mid)) : NULL;
         if (theirs)
             content->name = media_keep_text(description, theirs);
+        content->by_responder = content->mid && json_object_get(responders, content->mid);
     }
     return description;
 }
 
+/* The object NAME of the session. */
+static json_t *session_object(struct call *call, const char *name)
+{
+    json_t *object = json_object_get(call->session, name);
+    if (!object)
+        json_object_set_new(call->session, name, object = json_object());
+    return object;
+}
+
+void jingle_name(struct call *call, const char *mid, const char *name, bool by_responder)
+{
+    json_object_del(session_object(call, "names"), mid);
+    json_object_del(session_object(call, "responders"), mid);
+    if (strcmp(mid, name) != 0)
+        json_object_set_new(session_object(call, "names"), mid, json_string(name));
+    if (by_responder)
+        json_object_set_new(session_object(call, "responders"), mid, json_true());
+}
+
 static void names_keep(struct call *call, const struct media_description *description)
 {
-    if (jingle_is_initiator(call))
-        return;
-    json_t *names = json_object();
     for (guint i = 0; i < description->contents->len; i++) {
         const struct media_content *content = description->contents->pdata[i];
         if (content->mid && content->name)
-            json_object_set_new(names, content->mid, json_string(content->name));
+            jingle_name(call, content->mid, content->name, content->by_responder);
     }
-    json_object_set_new(call->session, "names", names);
 }
 
-char *jingle_show(struct call *call, const struct media_description *description)
+char *jingle_write(struct call *call, const struct media_description *description)
 {
     struct sdp_origin origin = {.session = 1, .stream = "trestle"};
     memcpy(&origin.session, call->id.bytes, sizeof origin.session);
     origin.session >>= 2; /* browsers want a signed number */
     origin.version = (guint64)json_integer_value(json_object_get(call->session, "version")) + 1;
     json_object_set_new(call->session, "version", json_integer((json_int_t)origin.version));
-    char *text = sdp_write(description, &origin);
+    return sdp_write(description, &origin);
+}
+
+void jingle_remember(struct call *call, const struct media_description *description)
+{
+    static const struct sdp_origin origin = {.session = 1, .stream = "trestle"};
+    g_autofree char *text = sdp_write(description, &origin);
     jingle_set_text(call, "remote", text);
     names_keep(call, description);
-    return text;
+}
+
+char *jingle_show(struct call *call, const struct media_description *description)
+{
+    jingle_remember(call, description);
+    return jingle_write(call, description);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -182,33 +212,43 @@ static void message_kind_out(struct call *call, enum jingle_message_kind kind,
 struct asked {
     struct call *call; /* reference */
     bool begins;       /* it was the session-initiate */
+    char *added;       /* mid of what a content-add was about; NULL: it was none */
 };
+
+static void asked_free(struct asked *asked)
+{
+    call_unref(asked->call);
+    g_free(asked->added);
+    g_free(asked);
+}
 
 /* A session that the other side refuses, or does not know, is over. */
 static void action_answered(xmpp_stanza_t *result, void *data)
 {
-    g_autofree struct asked *asked = data;
-    g_autoptr(trestle_call) call = asked->call;
+    struct asked *asked = data;
+    struct call *call = call_peek(&asked->call->id);
     const char *type = result ? stanza_attr(result, "type") : NULL;
     static const struct call_deed fail = {.event = CALL_FAIL, .reason = CALL_REASON_UNREACHABLE};
     bool refused = g_strcmp0(type, "error") == 0;
     bool unknown = refused && stanza_child(result, "error", NS_CLIENT) &&
                    stanza_child(stanza_child(result, "error", NS_CLIENT), "item-not-found",
                                 "urn:ietf:params:xml:ns:xmpp-stanzas");
-    if (refused && (asked->begins || unknown) && !call_is_final(call->machine.state))
+    if (call && refused && (asked->begins || unknown))
         call_act(call, &fail, NULL, NULL);
+    else if (call && refused && asked->added)
+        change_not_added(call, asked->added);
+    asked_free(asked);
 }
 
-/* IQ is taken. */
-static void action_send(struct call *call, xmpp_stanza_t *iq, bool begins)
+/* IQ and ADDED are taken. */
+static void action_send(struct call *call, xmpp_stanza_t *iq, bool begins, char *added)
 {
     g_autoptr(xmpp_stanza_t) owned = iq;
     struct asked *asked = g_new0(struct asked, 1);
-    *asked = (struct asked){call_ref(call), begins};
+    *asked = (struct asked){call_ref(call), begins, added};
     if (stanza_may_ask(call->core) && stanza_ask(call->core, owned, 20, action_answered, asked))
         return;
-    call_unref(call);
-    g_free(asked);
+    asked_free(asked);
     stanza_out(call->core, owned); /* by another instance, which nobody can answer to here */
 }
 
@@ -229,12 +269,12 @@ static xmpp_stanza_t *action_new(struct call *call, const struct jingle *jingle,
 void jingle_action_out(struct call *call, const struct jingle *jingle)
 {
     xmpp_stanza_t *element;
-    action_send(call, action_new(call, jingle, &element), false);
+    action_send(call, action_new(call, jingle, &element), false, NULL);
 }
 
 /* ---- Descriptions ---------------------------------------------------------------------------- */
 
-static void fault_out(struct call *call, enum media_fault fault)
+void jingle_fail(struct call *call, enum media_fault fault)
 {
     struct call_deed fail = {.event = CALL_FAIL,
                              .reason = fault == MEDIA_NO_SECURITY ? CALL_REASON_SECURITY
@@ -244,14 +284,14 @@ static void fault_out(struct call *call, enum media_fault fault)
     call_act(call, &fail, NULL, NULL);
 }
 
-static const char *signal_sdp(const json_t *signal)
+const char *jingle_signal_sdp(const json_t *signal)
 {
     return json_string_value(json_object_get(json_object_get(signal, "data"), "sdp"));
 }
 
 static void initiate_out(struct call *call, const json_t *signal)
 {
-    const char *sdp = signal_sdp(signal);
+    const char *sdp = jingle_signal_sdp(signal);
     enum media_fault fault = MEDIA_BAD_SYNTAX;
     g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
     if (offer) {
@@ -260,7 +300,7 @@ static void initiate_out(struct call *call, const json_t *signal)
         fault = media_check(offer);
     }
     if (!offer || fault != MEDIA_OK) {
-        fault_out(call, fault);
+        jingle_fail(call, fault);
         return;
     }
     g_autofree char *own = own_address(call);
@@ -269,19 +309,19 @@ static void initiate_out(struct call *call, const json_t *signal)
     xmpp_stanza_t *iq = action_new(call, &jingle, &element);
     content_write(element, offer, true, CONTENT_ALL);
     jingle_set_text(call, "local", sdp);
-    action_send(call, iq, true);
+    action_send(call, iq, true, NULL);
 }
 
 static void accept_out(struct call *call, const json_t *signal)
 {
-    const char *sdp = signal_sdp(signal);
+    const char *sdp = jingle_signal_sdp(signal);
     enum media_fault fault = MEDIA_BAD_SYNTAX;
     g_autoptr(media_description) answer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
     g_autoptr(media_description) offer = jingle_description(call, "remote");
     if (answer && offer)
         fault = media_fit_answer(answer, offer, false);
     if (!answer || !offer || fault != MEDIA_OK) {
-        fault_out(call, fault);
+        jingle_fail(call, fault);
         return;
     }
     media_filter_candidates(answer, jingle_is_relayed(call));
@@ -291,35 +331,23 @@ static void accept_out(struct call *call, const json_t *signal)
     xmpp_stanza_t *iq = action_new(call, &jingle, &element);
     content_write(element, answer, false, CONTENT_ALL);
     jingle_set_text(call, "local", sdp);
-    action_send(call, iq, false);
+    media_settle(offer, answer);
+    jingle_remember(call, offer);
+    action_send(call, iq, false, NULL);
 }
 
-void jingle_content_out(struct call *call, enum jingle_action action,
-                        const struct media_content *content, unsigned parts)
+void jingle_content_out(struct call *call, const struct jingle *jingle,
+                        const struct media_content *content, unsigned parts,
+                        const struct media_description *group)
 {
-    struct jingle jingle = {.action = action, .sid = call->sid};
+    struct jingle said = *jingle;
     xmpp_stanza_t *element;
-    xmpp_stanza_t *iq = action_new(call, &jingle, &element);
+    said.sid = call->sid;
+    xmpp_stanza_t *iq = action_new(call, &said, &element);
+    if (group)
+        content_write_group(element, group);
     content_write_one(element, content, jingle_is_initiator(call), (enum content_parts)parts);
-    action_send(call, iq, false);
-}
-
-/* New credentials, without candidates, one content at a time (XEP-0176 section 5.8). */
-static void restart_out(struct call *call, const json_t *signal)
-{
-    const char *sdp = signal_sdp(signal);
-    if (!sdp)
-        return;
-    jingle_set_text(call, "local", sdp);
-    g_autoptr(media_description) local = jingle_description(call, "local");
-    for (guint i = 0; local && i < local->contents->len; i++) {
-        struct media_content *content = local->contents->pdata[i];
-        if (content->rejected)
-            continue;
-        g_array_set_size(content->transport.candidates, 0);
-        jingle_content_out(call, JINGLE_TRANSPORT_INFO, content,
-                           CONTENT_TRANSPORT | CONTENT_FINGERPRINT);
-    }
+    action_send(call, iq, false, said.action == JINGLE_CONTENT_ADD ? g_strdup(content->mid) : NULL);
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
@@ -402,26 +430,6 @@ static void ringing_out(struct call *call)
     stanza_out(call->core, stanza);
 }
 
-/* What was offered besides new credentials is not taken: its m-lines are rejected in the answer. */
-static void offer_reject(struct call *call, const json_t *signal)
-{
-    const char *sdp = signal_sdp(signal);
-    enum media_fault fault;
-    const char *peer = jingle_text(call, "full");
-    g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
-    g_autoptr(media_description) answer = jingle_description(call, "remote");
-    if (!peer || !offer || !answer || media_fit_answer(answer, offer, false) != MEDIA_OK)
-        return;
-    jingle_set_text(call, "local", sdp);
-    g_autofree char *text = jingle_show(call, answer);
-    struct call_actor actor = jingle_actor(call, peer);
-    json_t *told =
-        json_pack("{s:s, s:{s:s, s:s}}", "type", "answer", "data", "type", "answer", "sdp", text);
-    struct call_deed deed = {.event = CALL_ANSWER, .actor = &actor, .signal = told};
-    call_act(call, &deed, NULL, NULL);
-    json_decref(told);
-}
-
 static void peer_told(struct call *call, const struct call_deed *deed,
                       const struct call_machine *before)
 {
@@ -441,13 +449,13 @@ static void peer_told(struct call *call, const struct call_deed *deed,
             message_kind_out(call, JM_PROCEED, REASON_NONE, false);
         break;
     case CALL_OFFER:
-        (before->negotiated ? offer_reject : initiate_out)(call, deed->signal);
+        (before->negotiated ? change_offered : initiate_out)(call, deed->signal);
         break;
     case CALL_ANSWER:
-        (before->negotiated ? restart_out : accept_out)(call, deed->signal);
+        (before->negotiated ? change_answered : accept_out)(call, deed->signal);
         break;
     case CALL_RESTART:
-        restart_out(call, deed->signal);
+        change_offered(call, deed->signal);
         break;
     case CALL_CANDIDATE:
         trickle_out(call, deed->signal);

@@ -2,10 +2,11 @@
 /* A side of a call that is on XMPP: Jingle Message Initiation (XEP-0353) and Jingle (XEP-0166,
  * 0167, 0176). Stanzas are answers and deeds of a call; the machine decides.
  *
- * call->session has: full, the peer's full JID; jmi, whether it was rung by message; local, remote:
- * descriptions of the app and of the peer as SDP; names: mid → name of a content, where the peer
- * has begun; version: of descriptions made here; seen: the peer was shown the caller's presence for
- * the call. */
+ * call->session has: full, the peer's full JID; jmi, whether it was rung by message; local: the
+ * last description of the app as SDP; remote: what the peer has said of all its contents by now,
+ * likewise; names: mid → name of a content, and responders: mid → true where the responder has
+ * created it, each where it is not as usual; version: of descriptions made here; seen: the peer was
+ * shown the caller's presence for the call. See jingle_change.h for more. */
 #pragma once
 
 #include "bridge/call/call.h"
@@ -27,7 +28,13 @@ bool jingle_is_relayed(const struct call *call);
 /* The description that the session has under NAME, with the names that its contents have on XMPP;
  * NULL: none. */
 struct media_description *jingle_description(const struct call *call, const char *name);
-/* DESCRIPTION as the app is told; kept under "remote". The caller frees it. */
+/* What the content MID is called on XMPP, and whether the responder has created it. */
+void jingle_name(struct call *call, const char *mid, const char *name, bool by_responder);
+/* Keeps DESCRIPTION under "remote". */
+void jingle_remember(struct call *call, const struct media_description *description);
+/* DESCRIPTION as the app is told; the caller frees it. */
+char *jingle_write(struct call *call, const struct media_description *description);
+/* Both. */
 char *jingle_show(struct call *call, const struct media_description *description);
 
 /* Sends a JMI element to the peer: to its bare JID, or to the resource that is known. */
@@ -41,9 +48,16 @@ void jingle_refuse(struct core *core, const char *own, const char *peer, const c
 /* Sends an action without contents. */
 void jingle_action_out(struct call *call, const struct jingle *jingle);
 
-/* Sends, of CONTENT, what PARTS (enum content_parts) says. */
-void jingle_content_out(struct call *call, enum jingle_action action,
-                        const struct media_content *content, unsigned parts);
+/* Sends, of CONTENT, what PARTS (enum content_parts) says, with the action and reason of JINGLE.
+ * GROUP: the description whose BUNDLE group is told with it; NULL: none. */
+void jingle_content_out(struct call *call, const struct jingle *jingle,
+                        const struct media_content *content, unsigned parts,
+                        const struct media_description *group);
+
+/* The text of a signal { type, data: { sdp } }; NULL: it has none. */
+const char *jingle_signal_sdp(const json_t *signal);
+/* The call cannot go on with what was described. */
+void jingle_fail(struct call *call, enum media_fault fault);
 
 /* For call_set_peer(). */
 void jingle_start(void);

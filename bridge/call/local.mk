@@ -7,6 +7,7 @@ libcall_a_SOURCES = \
   bridge/call/ice.c bridge/call/ice.h \
   bridge/call/ice_probe.c bridge/call/ice_probe.h \
   bridge/call/jingle.c bridge/call/jingle.h \
+  bridge/call/jingle_change.c bridge/call/jingle_change.h \
   bridge/call/machine.c bridge/call/machine.h \
   bridge/call/quality.c bridge/call/quality.h \
   bridge/call/signal.c bridge/call/signal.h \

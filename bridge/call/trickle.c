@@ -29,10 +29,11 @@ static void trickle_free(gpointer data)
 
 static void trickle_send(const struct trickle *trickle)
 {
+    static const struct jingle info = {.action = JINGLE_TRANSPORT_INFO};
     for (guint i = 0; i < trickle->local->contents->len; i++) {
         const struct media_content *content = trickle->local->contents->pdata[i];
         if (content->transport.candidates->len > 0)
-            jingle_content_out(trickle->call, JINGLE_TRANSPORT_INFO, content, CONTENT_TRANSPORT);
+            jingle_content_out(trickle->call, &info, content, CONTENT_TRANSPORT, NULL);
     }
 }
 

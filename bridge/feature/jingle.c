@@ -11,6 +11,7 @@
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
+#include "bridge/call/jingle_change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/stanza_out.h"
@@ -19,6 +20,7 @@
 #include "bridge/xmpp/link.h"
 #include "xep/0203_delay.h"
 #include "xep/jingle/candidate.h"
+#include "xep/jingle/change.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/ns.h"
@@ -122,12 +124,14 @@ struct action {
     struct link *link;
     xmpp_stanza_t *iq; /* reference */
     char *from, *from_bare, *to_bare;
-    struct jingle jingle; /* its strings are of the stanza */
+    struct jingle jingle;           /* its strings are of the stanza */
+    struct media_description *said; /* its contents, if they were looked at; else NULL */
 };
 
 static void action_free(struct action *action)
 {
     xmpp_stanza_release(action->iq);
+    media_description_free(action->said);
     g_free(action->from);
     g_free(action->from_bare);
     g_free(action->to_bare);
@@ -228,24 +232,10 @@ static void candidates_take(struct call *call, const struct action *action,
     }
 }
 
-/* New credentials: the peer restarts ICE, or answers our restart. */
-static void restart_take(struct call *call, const struct action *action,
-                         struct media_description *remote)
+static void transports_forget(struct media_description *description)
 {
-    bool answers = call->machine.offered == call_other_side(jingle_remote_side(call));
-    for (guint i = 0; i < remote->contents->len; i++) {
-        struct media_content *content = remote->contents->pdata[i];
-        g_array_set_size(content->transport.candidates, 0);
-        if (!answers)
-            content->transport.setup = SETUP_ACTPASS;
-        else if (content->transport.setup == SETUP_ACTPASS)
-            content->transport.setup = SETUP_ACTIVE;
-    }
-    g_autofree char *sdp = jingle_show(call, remote);
-    if (answers)
-        signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
-    else
-        signal_do(call, action, CALL_RESTART, "ice_restart", description_json("offer", sdp));
+    for (guint i = 0; i < description->contents->len; i++)
+        ((struct media_content *)description->contents->pdata[i])->transport.ufrag = NULL;
 }
 
 static bool is_renewed(const struct media_transport *said, const struct media_transport *known)
@@ -265,6 +255,17 @@ static void transport_copy(struct media_description *remote, struct media_conten
     }
 }
 
+/* Of all contents that go by the transport with the fragment UFRAG. */
+static void transports_renew(struct media_description *remote, const char *ufrag,
+                             const struct media_transport *said)
+{
+    for (guint i = 0; i < remote->contents->len; i++) {
+        struct media_content *content = remote->contents->pdata[i];
+        if (g_strcmp0(content->transport.ufrag, ufrag) == 0)
+            transport_copy(remote, content, said);
+    }
+}
+
 static guint content_index(const struct media_description *description,
                            const struct media_content *content)
 {
@@ -273,33 +274,60 @@ static guint content_index(const struct media_description *description,
     return index;
 }
 
+/* What CONTENT is about in REMOTE, unless it has credentials that the peer has not told. */
+static const struct media_content *transport_find(const struct media_description *remote,
+                                                  const struct media_content *content)
+{
+    const struct media_content *known =
+        media_content_find(remote, content->name, content->by_responder);
+    const char *ufrag = content->transport.ufrag;
+    bool foreign =
+        known && ufrag && known->transport.ufrag && strcmp(ufrag, known->transport.ufrag) != 0;
+    return known && !known->rejected && !foreign ? known : NULL;
+}
+
 static void transport_take(struct call *call, const struct action *action)
 {
-    enum media_fault fault;
-    bool renewed = false;
-    g_autoptr(media_description) said =
-        content_read(jingle_element(action->iq), by_initiator(call), &fault);
-    /* Before its description has come, or ours: as we have offered. */
-    g_autoptr(media_description) remote =
-        jingle_description(call, jingle_text(call, "remote") ? "remote" : "local");
-    for (guint i = 0; said && remote && i < said->contents->len; i++) {
+    const struct media_description *said = action->said;
+    bool renewed = false, described = jingle_text(call, "remote");
+    /* Before its description has come: as we have offered. */
+    g_autoptr(media_description) remote = jingle_description(call, described ? "remote" : "local");
+    for (guint i = 0; described && remote && i < said->contents->len; i++) {
         const struct media_content *content = said->contents->pdata[i];
-        struct media_content *known = media_content_by_name(remote, content->name);
-        if (!known)
+        struct media_content *known =
+            media_content_find(remote, content->name, content->by_responder);
+        if (!known || known->rejected || !is_renewed(&content->transport, &known->transport))
             continue;
-        if (jingle_text(call, "remote") && is_renewed(&content->transport, &known->transport)) {
-            transport_copy(remote, known, &content->transport);
-            renewed = true;
-        }
+        transports_renew(remote, known->transport.ufrag, &content->transport);
+        renewed = true;
     }
     if (renewed)
-        restart_take(call, action, remote);
-    for (guint i = 0; said && remote && i < said->contents->len; i++) {
+        change_peer_restarts(call, remote);
+    if (!described && remote) /* the peer's own credentials are not known yet */
+        transports_forget(remote);
+    for (guint i = 0; remote && i < said->contents->len; i++) {
         const struct media_content *content = said->contents->pdata[i];
-        const struct media_content *known = media_content_by_name(remote, content->name);
+        const struct media_content *known = transport_find(remote, content);
         if (known)
             candidates_take(call, action, known, content_index(remote, known), &content->transport);
     }
+}
+
+/* Whoever has another key than before has to say so by new credentials. */
+static bool transport_is_sound(const struct call *call, const struct action *action)
+{
+    g_autoptr(media_description) remote = jingle_description(call, "remote");
+    for (guint i = 0; remote && i < action->said->contents->len; i++) {
+        const struct media_content *content = action->said->contents->pdata[i];
+        const struct media_content *known =
+            media_content_find(remote, content->name, content->by_responder);
+        struct media_transport said = content->transport;
+        if (known && !said.ufrag)
+            said.ufrag = known->transport.ufrag;
+        if (!media_key_is_bound(remote, &said))
+            return false;
+    }
+    return true;
 }
 
 /* ---- Other actions --------------------------------------------------------------------------- */
@@ -365,69 +393,110 @@ static void info_take(struct call *call, const struct action *action)
     json_decref(state);
 }
 
-/* Nothing is added to a session: what is offered is not taken (XEP-0166 section 7.2.2). */
-static void content_refuse(struct call *call, const struct action *action)
+static void addition_take(struct call *call, const struct action *action)
 {
-    enum media_fault fault;
-    g_autoptr(media_description) said =
-        content_read(jingle_element(action->iq), by_initiator(call), &fault);
-    g_autofree char *from =
-        g_strconcat(call->person[call_other_side(jingle_remote_side(call))].jid, "/rest", NULL);
-    char id[UUID_TEXT_SIZE];
-    struct uuid made;
-    if (!said)
-        return;
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("set", id, from, action->from);
-    struct jingle reject = {
-        .action = JINGLE_CONTENT_REJECT, .sid = call->sid, .reason = REASON_DECLINE};
-    content_write(jingle_add(iq, &reject), said, by_initiator(call), CONTENT_NAME);
-    stanza_out(call->core, iq);
+    change_peer_adds(call, action->said);
 }
 
-static const struct {
-    void (*take)(struct call *call, const struct action *action);
-    bool early; /* also while it rings */
-} takers[JINGLE_ACTIONS] = {
-    [JINGLE_SESSION_INITIATE] = {initiate_take, false},
-    [JINGLE_SESSION_ACCEPT] = {accept_take, false},
-    [JINGLE_SESSION_TERMINATE] = {terminate_take, true},
-    [JINGLE_SESSION_INFO] = {info_take, true},
-    [JINGLE_TRANSPORT_INFO] = {transport_take, true},
-    [JINGLE_CONTENT_ADD] = {content_refuse, false},
-    [JINGLE_CONTENT_MODIFY] = {NULL, false}, /* acknowledged: directions are the peer's own */
-    [JINGLE_DESCRIPTION_INFO] = {NULL, false},
+static void addition_accepted(struct call *call, const struct action *action)
+{
+    change_peer_accepts(call, action->said);
+}
+
+static void addition_rejected(struct call *call, const struct action *action)
+{
+    change_peer_rejects(call, action->said);
+}
+
+static void modification_take(struct call *call, const struct action *action)
+{
+    change_peer_modifies(call, action->said);
+}
+
+static void removal_take(struct call *call, const struct action *action)
+{
+    struct jingle over = {
+        .action = JINGLE_SESSION_TERMINATE, .sid = call->sid, .reason = REASON_SUCCESS};
+    struct call_actor actor = jingle_actor(call, action->from);
+    struct call_deed end = {.event = CALL_END, .actor = &actor};
+    if (change_peer_removes(call, action->said))
+        return;
+    jingle_action_out(call, &over);
+    call_act(call, &end, NULL, NULL);
+}
+
+/* When an action may be done. */
+enum taking {
+    TAKES_ACTIVE,
+    TAKES_EARLY,  /* also while it rings */
+    TAKES_CHANGES /* when the session goes on: both sides have described it */
 };
 
+static const struct {
+    void (*take)(struct call *call, const struct action *action); /* NULL: nothing is to be done */
+    enum taking when;
+    bool known, contents; /* contents: it has to have some */
+} takers[JINGLE_ACTIONS] = {
+    [JINGLE_SESSION_INITIATE] = {initiate_take, TAKES_ACTIVE, true, false},
+    [JINGLE_SESSION_ACCEPT] = {accept_take, TAKES_ACTIVE, true, false},
+    [JINGLE_SESSION_TERMINATE] = {terminate_take, TAKES_EARLY, true, false},
+    [JINGLE_SESSION_INFO] = {info_take, TAKES_EARLY, true, false},
+    [JINGLE_TRANSPORT_INFO] = {transport_take, TAKES_EARLY, true, true},
+    [JINGLE_CONTENT_ADD] = {addition_take, TAKES_CHANGES, true, true},
+    [JINGLE_CONTENT_ACCEPT] = {addition_accepted, TAKES_CHANGES, true, true},
+    [JINGLE_CONTENT_REJECT] = {addition_rejected, TAKES_CHANGES, true, true},
+    [JINGLE_CONTENT_MODIFY] = {modification_take, TAKES_CHANGES, true, true},
+    [JINGLE_CONTENT_REMOVE] = {removal_take, TAKES_CHANGES, true, true},
+    [JINGLE_DESCRIPTION_INFO] = {NULL, TAKES_ACTIVE, true, false},
+};
+
+/* Whether this is the time for the action. */
+static bool action_is_due(const struct call *call, enum jingle_action kind)
+{
+    bool twice = (kind == JINGLE_SESSION_INITIATE || kind == JINGLE_SESSION_ACCEPT) &&
+                 (jingle_text(call, "remote") ||
+                  (kind == JINGLE_SESSION_INITIATE) == jingle_is_initiator(call));
+    bool answers = kind == JINGLE_CONTENT_ACCEPT || kind == JINGLE_CONTENT_REJECT;
+    if (twice || (answers && !change_waits(call)) ||
+        (takers[kind].when == TAKES_CHANGES && !call->machine.negotiated))
+        return false;
+    return call->machine.state == CALL_ACTIVE ||
+           (call->machine.state == CALL_RINGING && takers[kind].when == TAKES_EARLY);
+}
+
+/* Whether its contents can be read. */
+static bool action_reads(const struct call *call, struct action *action)
+{
+    enum media_fault fault;
+    if (takers[action->jingle.action].contents)
+        action->said = content_read(jingle_element(action->iq), by_initiator(call), &fault);
+    return action->said || !takers[action->jingle.action].contents;
+}
+
 /* Whether the action may be done now; answers it either way. */
-static bool action_admit(const struct call *call, const struct action *action)
+static bool action_admit(const struct call *call, struct action *action)
 {
     enum jingle_action kind = action->jingle.action;
     struct call_actor actor = jingle_actor(call, action->from);
     enum call_side remote = jingle_remote_side(call);
+    xmpp_stanza_t *iq = action->iq, *error = NULL;
     bool own = call_device_matches(&call->machine.party[remote], &actor.device);
-    bool twice = (kind == JINGLE_SESSION_INITIATE || kind == JINGLE_SESSION_ACCEPT) &&
-                 (jingle_text(call, "remote") ||
-                  (kind == JINGLE_SESSION_INITIATE) == jingle_is_initiator(call));
-    bool now = call->machine.state == CALL_ACTIVE ||
-               (call->machine.state == CALL_RINGING && takers[kind].early);
-    bool known =
-        takers[kind].take || kind == JINGLE_CONTENT_MODIFY || kind == JINGLE_DESCRIPTION_INFO;
     if (!own || call_is_final(call->machine.state))
-        action_answer(action, jingle_build_error(action->iq, JINGLE_UNKNOWN_SESSION));
-    else if (!known)
-        action_answer(action,
-                      stanza_reply_error(action->iq, "cancel", "feature-not-implemented", NULL));
-    else if (!now || twice)
-        action_answer(action, jingle_build_error(action->iq, JINGLE_OUT_OF_ORDER));
+        error = jingle_build_error(iq, JINGLE_UNKNOWN_SESSION);
+    else if (!takers[kind].known)
+        error = stanza_reply_error(iq, "cancel", "feature-not-implemented", NULL);
+    else if (!action_is_due(call, kind))
+        error = jingle_build_error(iq, JINGLE_OUT_OF_ORDER);
     else if (kind == JINGLE_SESSION_INFO && !action->jingle.info_is_known)
-        action_answer(action, jingle_build_error(action->iq, JINGLE_UNSUPPORTED_INFO));
-    else {
-        action_answer(action, stanza_reply_result(action->iq));
-        return takers[kind].take != NULL;
-    }
-    return false;
+        error = jingle_build_error(iq, JINGLE_UNSUPPORTED_INFO);
+    else if (!action_reads(call, action))
+        error = stanza_reply_error(iq, "modify", "bad-request", NULL);
+    else if (kind == JINGLE_TRANSPORT_INFO && !transport_is_sound(call, action))
+        error = stanza_reply_error(iq, "cancel", "not-acceptable", NULL);
+    else if (kind == JINGLE_CONTENT_ADD && change_is_tied(call))
+        error = jingle_build_error(iq, JINGLE_TIE_BREAK);
+    action_answer(action, error ? error : stanza_reply_result(iq));
+    return !error && takers[kind].take;
 }
 
 static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);

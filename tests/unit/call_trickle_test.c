@@ -60,11 +60,13 @@ struct media_description *jingle_description(const struct call *call, const char
     return sdp_read(sdp, strlen(sdp), &fault);
 }
 
-void jingle_content_out(struct call *call, enum jingle_action action,
-                        const struct media_content *content, unsigned parts)
+void jingle_content_out(struct call *call, const struct jingle *jingle,
+                        const struct media_content *content, unsigned parts,
+                        const struct media_description *group)
 {
     (void)call;
-    ck_assert_int_eq(action, JINGLE_TRANSPORT_INFO);
+    ck_assert_int_eq(jingle->action, JINGLE_TRANSPORT_INFO);
+    ck_assert_ptr_null(group);
     ck_assert_uint_eq(parts, CONTENT_TRANSPORT);
     g_string_append_printf(t.sent, "%s:", content->name);
     for (guint i = 0; i < content->transport.candidates->len; i++)

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/call_vector.h"
 #include "tests/unit/unit.h"
-#include "tests/unit/xep_read.h"
 #include "xep/0166_jingle.h"
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/content.h"
@@ -18,20 +18,6 @@
 static const struct sdp_origin origin = {.session = 7, .version = 1, .stream = "call"};
 
 /* ---- Helpers --------------------------------------------------------------------------------- */
-
-static char *vector_path(const char *file)
-{
-    const char *source = g_getenv("srcdir");
-    return g_build_filename(source ? source : ".", "tests", "vectors", "calls", file, NULL);
-}
-
-static char *vector(const char *file)
-{
-    g_autofree char *path = vector_path(file);
-    char *text = NULL;
-    ck_assert_msg(g_file_get_contents(path, &text, NULL, NULL), "%s cannot be read", path);
-    return text;
-}
 
 /* Calls EACH for every vector whose name ends with SUFFIX. */
 static unsigned each_vector(const char *suffix, void (*each)(const char *file, const char *text))
@@ -49,14 +35,6 @@ static unsigned each_vector(const char *suffix, void (*each)(const char *file, c
         count++;
     }
     return count;
-}
-
-static struct media_description *read_sdp(const char *what, const char *text)
-{
-    enum media_fault fault;
-    struct media_description *description = sdp_read(text, strlen(text), &fault);
-    ck_assert_msg(description != NULL, "%s: fault %d", what, fault);
-    return description;
 }
 
 static enum media_fault fault_of(const char *text, size_t length)
@@ -246,16 +224,6 @@ START_TEST(what_xmpp_clients_say_becomes_a_description)
     ck_assert_uint_gt(each_vector(".xml", check_stanza), 15);
 }
 END_TEST
-
-static struct media_description *read_stanza_vector(const char *file, bool by_initiator)
-{
-    enum media_fault fault;
-    g_autofree char *text = vector(file);
-    g_autoptr(xmpp_stanza_t) iq = stanza_from(text);
-    struct media_description *description = content_read(jingle_element(iq), by_initiator, &fault);
-    ck_assert_ptr_nonnull(description);
-    return description;
-}
 
 START_TEST(dinos_video_call_becomes_an_offer_of_two_transports)
 {

@@ -25,6 +25,8 @@ enum content_parts {
  * when descriptions are written. */
 void content_write(xmpp_stanza_t *jingle, const struct media_description *description,
                    bool by_initiator, enum content_parts parts);
+/* The BUNDLE group alone, if there is one. */
+void content_write_group(xmpp_stanza_t *jingle, const struct media_description *description);
 /* The same for one content; without a group. */
 void content_write_one(xmpp_stanza_t *jingle, const struct media_content *content,
                        bool by_initiator, enum content_parts parts);

@@ -178,7 +178,7 @@ void content_write_one(xmpp_stanza_t *jingle, const struct media_content *conten
         write_transport(element, &content->transport, parts);
 }
 
-static void write_group(xmpp_stanza_t *jingle, const struct media_description *description)
+void content_write_group(xmpp_stanza_t *jingle, const struct media_description *description)
 {
     xmpp_stanza_t *group = NULL;
     for (guint i = 0; i < description->contents->len; i++) {
@@ -197,7 +197,7 @@ void content_write(xmpp_stanza_t *jingle, const struct media_description *descri
                    bool by_initiator, enum content_parts parts)
 {
     if (parts & CONTENT_DESCRIPTION)
-        write_group(jingle, description);
+        content_write_group(jingle, description);
     for (guint i = 0; i < description->contents->len; i++) {
         const struct media_content *content = description->contents->pdata[i];
         if (!content->rejected)

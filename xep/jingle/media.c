@@ -177,6 +177,23 @@ struct media_content *media_content_by_name(const struct media_description *desc
     return NULL;
 }
 
+struct media_content *media_content_find(const struct media_description *description,
+                                         const char *name, bool by_responder)
+{
+    struct media_content *found = NULL;
+    unsigned named = 0;
+    for (guint i = 0; i < description->contents->len; i++) {
+        struct media_content *content = description->contents->pdata[i];
+        if (g_strcmp0(content->name, name) != 0)
+            continue;
+        if (content->by_responder == by_responder)
+            return content;
+        found = content;
+        named++;
+    }
+    return named == 1 ? found : NULL;
+}
+
 void media_bundle_add(struct media_description *description, const char *mid)
 {
     if (description->bundle->len < MEDIA_CONTENTS_MAX)
@@ -298,9 +315,11 @@ const char *media_setup_name(enum media_setup setup)
 
 /* ---- Whether it is enough -------------------------------------------------------------------- */
 
-static enum media_fault content_check(const struct media_content *content)
+enum media_fault media_content_check(const struct media_content *content)
 {
     const struct media_transport *transport = &content->transport;
+    if (!content->described || content->rejected)
+        return MEDIA_NO_MEDIA;
     if (content->payloads->len == 0)
         return MEDIA_NO_COMMON;
     if (!transport->fingerprint || transport->setup == SETUP_NONE)
@@ -317,7 +336,7 @@ enum media_fault media_check(const struct media_description *description)
         const struct media_content *content = description->contents->pdata[i];
         if (content->rejected)
             continue;
-        enum media_fault fault = content->described ? content_check(content) : MEDIA_NO_MEDIA;
+        enum media_fault fault = media_content_check(content);
         if (fault != MEDIA_OK)
             return fault;
         any = true;

@@ -149,6 +149,11 @@ struct media_content *media_content_by_mid(const struct media_description *descr
 struct media_content *media_content_by_name(const struct media_description *description,
                                             const char *name);
 
+/* The content that Jingle means by NAME and creator; the creator may be wrong if the name is nobody
+ * else's. */
+struct media_content *media_content_find(const struct media_description *description,
+                                         const char *name, bool by_responder);
+
 /* Copies LENGTH bytes, without white space at both ends, into the description; NULL when they are
  * empty, longer than MEDIA_TEXT_MAX, no UTF-8, or hold a control character. */
 const char *media_keep(struct media_description *description, const char *text, size_t length);
@@ -170,5 +175,7 @@ bool media_fingerprint_keep(struct media_description *description,
 enum media_setup media_setup_parse(const char *text); /* SETUP_NONE: unknown */
 const char *media_setup_name(enum media_setup setup);
 
+/* What CONTENT lacks to be part of a session. */
+enum media_fault media_content_check(const struct media_content *content);
 /* What DESCRIPTION lacks to begin or accept a session with. */
 enum media_fault media_check(const struct media_description *description);

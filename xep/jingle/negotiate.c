@@ -108,8 +108,8 @@ static bool extension_was_offered(const struct media_content *offered,
     return false;
 }
 
-static enum media_fault fit_content(struct media_content *content,
-                                    const struct media_content *offered)
+enum media_fault media_fit_content(struct media_content *content,
+                                   const struct media_content *offered)
 {
     for (guint i = content->payloads->len; i-- > 0;) {
         if (!payload_was_offered(offered,
@@ -175,7 +175,7 @@ enum media_fault media_fit_answer(struct media_description *answer,
         content->rejected = content->rejected || offered->rejected;
         rename_content(answer, content, offered);
         if (!content->rejected)
-            fault = fit_content(content, offered);
+            fault = media_fit_content(content, offered);
         g_ptr_array_insert(answer->contents, (int)i, content);
     }
     if (fault == MEDIA_OK && used < given)

@@ -9,6 +9,10 @@
  * by telephone. Contents that are left without a payload type are rejected. */
 void media_trim_offer(struct media_description *offer);
 
+/* Leaves in CONTENT what OFFERED has, too; see media_fit_answer(). */
+enum media_fault media_fit_content(struct media_content *content,
+                                   const struct media_content *offered);
+
 /* Makes ANSWER one to OFFER: the same m-lines in the same order, with the offer's mids, names and
  * creators; only payload types (same id, name, clock rate, channels) and extensions that were
  * offered; no BUNDLE of what was not. What OFFER has and ANSWER lacks is rejected. A fault when
