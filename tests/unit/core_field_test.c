@@ -287,6 +287,84 @@ START_TEST(nesting_is_bounded)
 }
 END_TEST
 
+/* Texts that the fast way reads, and some that it must leave to jansson. */
+static const char *const plain_texts[] = {
+    "{\"a\":\"b\"}",
+    " {\t\"a\" :\r\n\"b\" , \"c\":\"\" } ",
+    "{\"\":\"\u00e9\U0001f600\"}",
+    "{\"type\":\"send\",\"id\":\"1\",\"payload\":{\"content\":\"x\",\"client_id\":\"y\"}}",
+    "{}",
+    "{\"a\":{}}",
+    "{\"a\":{\"b\":{\"c\":\"d\"}}}",
+    "{\"a\":\"\\u00e9\\n\"}",
+    "{\"a\":1,\"b\":null,\"c\":[\"d\"]}",
+    "{\"a\":\"b\",}",
+    "{\"a\":\"b\"",
+    "{\"a\":\"b\"}x",
+    "{\"a\" \"b\"}",
+    "{\"a\":\"b\" \"c\":\"d\"}",
+    "{\"a\":\"b\",\"a\":\"c\"}",
+    "{\"a\":{\"b\":\"c\",\"b\":\"d\"}}",
+    "{\"a\":\"\x01\"}",
+    "{\"a\":\"\x7f\"}",
+    "{\"a\":\"\xff\"}",
+    "{\"a\":\"b\"}\x0b",
+    "{\"0\":\"\",\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":\"\",\"7\":\"\","
+    "\"8\":\"\","
+    "\"9\":\"\",\"10\":\"\",\"11\":\"\",\"12\":\"\",\"13\":\"\",\"14\":\"\",\"15\":\"\",\"16\":"
+    "\"\"}",
+};
+
+START_TEST(plain_bodies_are_read_as_jansson_does)
+{
+    const char *text = plain_texts[_i];
+    json_t *json = NULL;
+    enum error_code code;
+    const char *detail;
+    json_t *expected = json_loads(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    bool good = body_parse(text, strlen(text), &json, &code, &detail);
+    ck_assert_int_eq(good, expected != NULL);
+    ck_assert(!good || json_equal(json, expected));
+    json_decref(json);
+    json_decref(expected);
+}
+END_TEST
+
+START_TEST(nul_after_a_plain_body_is_no_json)
+{
+    static const char text[] = "{\"a\":\"b\"}";
+    json_t *json = NULL;
+    enum error_code code;
+    const char *detail;
+    ck_assert(!body_parse(text, sizeof text, &json, &code, &detail));
+}
+END_TEST
+
+static unsigned allocations;
+
+static void *count_allocation(size_t size)
+{
+    allocations++;
+    return malloc(size);
+}
+
+/* What every message costs: the object with its table, and of each member an entry, the value and
+ * the text. */
+START_TEST(a_usual_body_takes_few_allocations)
+{
+    g_autofree char *content = g_strnfill(200, 'x');
+    g_autofree char *text = g_strdup_printf("{\"content\":\"%s\",\"client_id\":\"y\"}", content);
+    json_t *json = NULL;
+    enum error_code code;
+    const char *detail;
+    json_set_alloc_funcs(count_allocation, free);
+    ck_assert(body_parse(text, strlen(text), &json, &code, &detail));
+    json_set_alloc_funcs(malloc, free);
+    ck_assert_uint_le(allocations, 8);
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(problems_have_the_promised_shape)
 {
     struct buffer buf = BUFFER_INIT(4096);
@@ -326,6 +404,10 @@ int main(void)
     tcase_add_test(tests, long_names_are_cut_at_a_character);
     tcase_add_loop_test(tests, unreadable_bodies_are_told_apart, 0, (int)G_N_ELEMENTS(unreadable));
     tcase_add_test(tests, nesting_is_bounded);
+    tcase_add_loop_test(tests, plain_bodies_are_read_as_jansson_does, 0,
+                        (int)G_N_ELEMENTS(plain_texts));
+    tcase_add_test(tests, nul_after_a_plain_body_is_no_json);
+    tcase_add_test(tests, a_usual_body_takes_few_allocations);
     tcase_add_test(tests, problems_have_the_promised_shape);
     Suite *suite = suite_create("core_field");
     suite_add_tcase(suite, tests);
