@@ -28,6 +28,7 @@
     FIRST(NATIVE, native, "trestle.v1")                                                            \
     FURTHER(S0, s0, "trestle.s0")                                                                  \
     FURTHER(S1, s1, "trestle.s1")                                                                  \
+    FURTHER(S2, s2, "trestle.s2")                                                                  \
     FURTHER(S3, s3, "trestle.s3")
 
 #define DIALECTS_TEXT DIALECTS(DIALECT_WORD, DIALECT_WORD_BEHIND_BAR) /* "native|…" */

@@ -33,6 +33,7 @@ struct dialect {
     bool brief;   /* answers its clients' messages with BriefMessage */
     bool splits;  /* is also told signals of calls under the name of what they say: event->split */
     bool repeats; /* its clients forget that somebody types unless they hear it every two seconds */
+    unsigned invalid_status; /* HTTP's, of what is invalid; 0: as error.def has it */
     /* How its clients have the objects of the API: in replies, and its names in their requests;
      * NULL: as they are. */
     const struct shape_rule *rules;

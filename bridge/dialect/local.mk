@@ -5,6 +5,7 @@ libdialect_a_SOURCES = \
   bridge/dialect/native.c bridge/dialect/native.h \
   bridge/dialect/s0.c \
   bridge/dialect/s1.c \
+  bridge/dialect/s2.c \
   bridge/dialect/s3.c \
   bridge/dialect/shape.c bridge/dialect/shape.h \
   bridge/dialect/spelling.c bridge/dialect/spelling.h

@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/words.h"
@@ -153,7 +154,7 @@ static void object_shape(const struct shape_rule *rules, const char *name, json_
         value_shape(rules, rows[i].type, json_object_get(object, member));
     }
     for (const struct shape_rule *rule = rules; rule->type; rule++) {
-        if (strcmp(rule->type, name) == 0)
+        if (strcmp(rule->type, name) == 0 || strcmp(rule->type, SHAPE_EVERY) == 0)
             rule_follow(rule, object);
     }
 }
@@ -194,4 +195,17 @@ json_t *shape_apply(const struct shape_rule *rules, const char *type, json_t *va
         }
     }
     return value;
+}
+
+char *shape_text(const struct shape_rule *rules, const char *type, const char *text, size_t length)
+{
+    json_t *value = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
+    if (!value)
+        return NULL;
+    value = shape_apply(rules, type, value);
+    char *dumped = json_dumps(value, SHAPE_DUMP);
+    json_decref(value);
+    char *shaped = g_strdup(dumped);
+    free(dumped);
+    return shaped;
 }

@@ -14,8 +14,11 @@ enum shape_deed {
     SHAPE_INSTEAD /* MEMBER stands in place of the object, where that is the whole */
 };
 
+#define SHAPE_EVERY "*"
+
 struct shape_rule {
-    const char *type; /* of schema.def; NULL ends the rules, which are followed in order */
+    /* Of schema.def, or SHAPE_EVERY; NULL ends the rules, which are followed in order. */
+    const char *type;
     enum shape_deed deed;
     const char *member, *word, *value;
     const char *when, *is; /* only of objects whose member WHEN is the text IS; NULL: of all */
@@ -26,6 +29,9 @@ struct shape_rule {
 
 /* VALUE (taken), which is a TYPE as in schema.def, by RULES; the caller owns the result. */
 json_t *shape_apply(const struct shape_rule *rules, const char *type, json_t *value);
+
+/* The same of a text: the caller frees the result. NULL: it is no JSON. */
+char *shape_text(const struct shape_rule *rules, const char *type, const char *text, size_t length);
 
 /* NAME, which is in camelCase, as it is here; the caller frees it. */
 char *shape_snake(const char *name);

@@ -64,22 +64,40 @@ void spoken_read(struct exchange *exchange)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
+/* The other status of what is invalid, which the problem says, too. The caller frees it. */
+static char *problem_shape(struct exchange *exchange)
+{
+    unsigned status = exchange->spoken->invalid_status;
+    bool invalid =
+        exchange->code == ERROR_UNPROCESSABLE || exchange->code == ERROR_UNSUPPORTED_TYPE;
+    json_t *problem = status > 0 && invalid
+                          ? json_loadb(exchange->content, exchange->content_length, 0, NULL)
+                          : NULL;
+    if (!problem)
+        return NULL;
+    exchange->status = status;
+    json_object_set_new(problem, "status", json_integer(status));
+    char *dumped = json_dumps(problem, SHAPE_DUMP);
+    json_decref(problem);
+    char *text = g_strdup(dumped);
+    free(dumped);
+    return text;
+}
+
 void spoken_reply(struct exchange *exchange)
 {
     const struct operation *operation = exchange->request.operation;
-    if (!exchange->spoken || !exchange->spoken->rules || exchange->code != ERROR_NONE ||
-        !operation || !operation->reply || exchange->content_length == 0)
+    char *text = NULL;
+    if (!exchange->spoken || !exchange->spoken->rules || exchange->content_length == 0)
         return;
-    json_t *reply = json_loadb(exchange->content, exchange->content_length, JSON_ALLOW_NUL, NULL);
-    if (!reply)
-        return; /* no JSON */
-    reply = shape_apply(exchange->spoken->rules, operation->reply, reply);
-    char *text = json_dumps(reply, SHAPE_DUMP);
-    json_decref(reply);
+    if (exchange->code != ERROR_NONE)
+        text = problem_shape(exchange);
+    else if (operation && operation->reply)
+        text = shape_text(exchange->spoken->rules, operation->reply, exchange->content,
+                          exchange->content_length);
     if (!text)
         return;
     g_free(exchange->content);
-    exchange->content = g_strdup(text);
+    exchange->content = text;
     exchange->content_length = strlen(text);
-    free(text);
 }

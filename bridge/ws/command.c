@@ -15,6 +15,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
 #include "bridge/core/request.h"
+#include "bridge/dialect/shape.h"
 #include "bridge/dialect/spelling.h"
 #include "bridge/ws/auth.h"
 #include "bridge/ws/command.h"
@@ -209,18 +210,29 @@ static void transport_fail(struct request *request, enum error_code code, struct
     command_free(command);
 }
 
+/* JSON as the client's dialect has it; the caller frees it. NULL: as it is. */
+static char *reply_shape(const struct command *command, const struct buffer *json)
+{
+    const struct shape_rule *rules = command->socket->dialect->rules;
+    const char *type = command->request.operation->reply;
+    return rules && type && json->length > 0 ? shape_text(rules, type, json->data, json->length)
+                                             : NULL;
+}
+
 static void send_ack(struct command *command, const struct buffer *json)
 {
     const char *member = command->request.operation->ack;
     struct dialect_frame frame = {.type = "ack", .id = command->id};
-    g_auto(buffer) payload = BUFFER_INIT(json->length + 64);
+    g_autofree char *shaped = reply_shape(command, json);
+    const char *reply = shaped ? shaped : json->data;
+    g_auto(buffer) payload = BUFFER_INIT(strlen(reply ? reply : "") + 64);
     if (member && json->length > 0) {
         buffer_append_printf(&payload, "{\"%s\":", member);
-        buffer_append(&payload, json->data, json->length);
+        buffer_append_string(&payload, reply);
         buffer_append_string(&payload, "}");
         frame.payload = payload.data;
     } else if (json->length > 0) {
-        frame.payload = json->data;
+        frame.payload = reply;
     }
     socket_send_frame(command->socket, &frame);
 }

@@ -115,6 +115,33 @@ START_TEST(s0_shows_what_its_clients_read)
 }
 END_TEST
 
+START_TEST(s2_shows_what_its_clients_read)
+{
+    expect("s2",
+           make_event(EVENT_MESSAGE_NEW, 7,
+                      "{\"conversation_id\":\"c\",\"sender\":{\"id\":\"a\",\"avatar_url\":null},"
+                      "\"message_type\":\"call\",\"created_at\":\"t\"}"),
+           "{\"type\":\"message:new\",\"cursor\":\"e-7\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+           "\"payload\":{\"conversationId\":\"c\",\"sender\":{\"id\":\"a\",\"avatarUrl\":null},"
+           "\"type\":\"system\",\"createdAt\":\"t\",\"updatedAt\":\"t\"}}");
+    expect("s2", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":true}"),
+           "{\"type\":\"typing:start\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+           "\"payload\":{\"conversationId\":\"c\",\"active\":true}}");
+    expect("s2", make_event(EVENT_TYPING, 0, "{\"conversation_id\":\"c\",\"active\":false}"),
+           "{\"type\":\"typing:stop\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+           "\"payload\":{\"conversationId\":\"c\",\"active\":false}}");
+    expect(
+        "s2",
+        make_event(
+            EVENT_CONVERSATION_UPDATED, 8,
+            "{\"pinned\":true,\"archived\":false,\"unread_count\":2,"
+            "\"participants\":[{\"role\":\"owner\",\"joined_at\":\"t\"},{\"role\":\"member\"}]}"),
+        "{\"type\":\"conversation:updated\",\"cursor\":\"e-8\",\"ts\":\"1970-01-01T00:00:00.000Z\","
+        "\"payload\":{\"isPinned\":true,\"isArchived\":false,\"unreadCount\":2,"
+        "\"participants\":[{\"role\":\"admin\",\"joinedAt\":\"t\"},{\"role\":\"member\"}]}}");
+}
+END_TEST
+
 START_TEST(s3_shows_what_its_clients_read)
 {
     expect(
@@ -224,7 +251,7 @@ START_TEST(rendered_once_for_all_sockets)
     GBytes *first = text_frame_of_event(dialect_find("trestle.s1"), event, "e");
     ck_assert_ptr_eq(text_frame_of_event(dialect_find("s1"), event, "e"), first);
     ck_assert_ptr_ne(text_frame_of_event(dialect_find("s0"), event, "e"), first);
-    ck_assert_ptr_null(dialect_find("s2"));
+    ck_assert_ptr_null(dialect_find("s9"));
     ck_assert_ptr_null(dialect_find(NULL));
     event_unref(event);
 }
@@ -385,8 +412,9 @@ START_TEST(s1_is_welcomed_and_told_flat)
 END_TEST
 
 UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read, s1_hides_what_has_no_numbers,
-          s0_shows_what_its_clients_read, s3_shows_what_its_clients_read,
-          s3_is_told_signals_by_two_names, every_event_in_every_dialect_is_json, long_content_fits,
-          rendered_once_for_all_sockets, spellings_become_native, spellings_refuse_what_contradicts,
+          s0_shows_what_its_clients_read, s2_shows_what_its_clients_read,
+          s3_shows_what_its_clients_read, s3_is_told_signals_by_two_names,
+          every_event_in_every_dialect_is_json, long_content_fits, rendered_once_for_all_sockets,
+          spellings_become_native, spellings_refuse_what_contradicts,
           problems_point_at_what_was_sent, flat_frames_are_their_own_payload,
           s1_is_welcomed_and_told_flat)

@@ -18,7 +18,7 @@ class DialectSocket(Socket):
     """`dialect` None: the deployment's own. Signed in with the handshake; `greeting` is the first frame."""
 
     def __init__(self, user, dialect="s1", url=None, **options):
-        self.dialect, self.flat = dialect, dialect != "s0"
+        self.dialect, self.flat = dialect, dialect not in ("s0", "s2")
         query = f"?dialect={dialect}" if dialect else ""
         super().__init__((url or user.ws_url) + query, user.token, header=True, connect=False, **options)
         self._described = Unchecked()
@@ -28,7 +28,7 @@ class DialectSocket(Socket):
         token, self.token = self.token, None
         self._extra["Authorization"] = f"Bearer {token}"
         super().connect()
-        self.greeting = self.expect("hello" if self.dialect in ("s0", "s3") else "system")
+        self.greeting = self.expect("hello" if self.dialect in ("s0", "s2", "s3") else "system")
         return self
 
     def put(self, type, id=None, **members):
