@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/archive.sql \
   sql/query/call.sql \
   sql/query/cluster.sql \
   sql/query/contact.sql \

@@ -9,7 +9,7 @@
 
 static void print_entities(unsigned entities)
 {
-    static const char *const names[] = {"domain", "user", "client"};
+    static const char *const names[] = {"domain", "user", "client", "rooms", "room"};
     const char *separator = "";
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         if (!(entities & 1U << i))

@@ -9,6 +9,7 @@
 #define CLIENT XEP_ENTITY_CLIENT
 #define ALL (DOMAIN | USER | CLIENT)
 #define ROOMS XEP_ENTITY_ROOMS
+#define ROOM XEP_ENTITY_ROOM
 
 const struct xep_codec xep_registry[] = {
     {"0004", "2.13.2", "Data Forms", NS_DATA, "x", 0, "fields of discovery answers"},
@@ -18,6 +19,7 @@ const struct xep_codec xep_registry[] = {
     {"0030", "2.5.0", "Service Discovery", NS_DISCO_ITEMS, "query", DOMAIN | USER | ROOMS, ""},
     {"0045", "1.35.1", "Multi-User Chat", NS_MUC_USER, "x", 0, "invitations, in words"},
     {"0054", "1.3.0", "vcard-temp", NS_VCARD, "vCard", USER, "names, note, photo; read only"},
+    {"0059", "1.0", "Result Set Management", NS_RSM, "set", ROOM, "pages of archives"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB, "pubsub", 0, "items and events, read only"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#access-open", NULL, USER, ""},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#access-presence", NULL, USER, ""},
@@ -66,6 +68,8 @@ const struct xep_codec xep_registry[] = {
     {"0294", "1.1.2", "Jingle RTP Header Extensions Negotiation", NS_JINGLE_HDREXT, "rtp-hdrext",
      CLIENT, ""},
     {"0297", "1.0", "Stanza Forwarding", NS_FORWARD, "forwarded", 0, ""},
+    {"0313", "1.1.1", "Message Archive Management", NS_MAM, "query", ROOM, "archives of rooms"},
+    {"0313", "1.1.1", "Message Archive Management", NS_MAM "#extended", NULL, ROOM, ""},
     {"0319", "1.0.2", "Last User Interaction in Presence", NS_IDLE, "idle", CLIENT, ""},
     {"0320", "1.0", "Use of DTLS-SRTP in Jingle Sessions", NS_JINGLE_DTLS, "fingerprint", CLIENT,
      ""},
@@ -82,6 +86,12 @@ const struct xep_codec xep_registry[] = {
     {"0384", "0.8.3", "OMEMO Encryption", NS_OMEMO, "encrypted", 0, "said to be unreadable"},
     {"0385", "0.3.1", "Stateless Inline Media Sharing", NS_SIMS, "media-sharing", 0,
      "links, in words"},
+    {"0421", "1.0.1", "Occupant identifiers for semi-anonymous MUCs", NS_OCCUPANT, "occupant-id",
+     ROOM, ""},
+    {"0431", "0.2.0", "Full Text Search in MAM", "urn:xmpp:fulltext:0", NULL, ROOM,
+     "all words, by their beginnings"},
+    {"0441", "0.2.0", "Message Archive Management Preferences", NS_MAM, "prefs", 0,
+     "read only: rooms keep everything"},
     {"0444", "0.2.1", "Message Reactions", NS_REACTIONS, NULL, CLIENT, ""},
     {"0447", "0.3.0", "Stateless file sharing", NS_SFS, "file-sharing", 0, "links, in words"},
 };

@@ -10,6 +10,7 @@ enum {
     XEP_ENTITY_USER = 1 << 1,   /* alice@app.example.org */
     XEP_ENTITY_CLIENT = 1 << 2, /* alice@app.example.org/rest */
     XEP_ENTITY_ROOMS = 1 << 3,  /* rooms.app.example.org */
+    XEP_ENTITY_ROOM = 1 << 4,   /* team@rooms.app.example.org */
 };
 
 struct xep_codec {

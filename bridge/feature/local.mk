@@ -22,6 +22,9 @@ libfeature_a_SOURCES = \
   bridge/feature/jingle_arrival.h \
   bridge/feature/last.c \
   bridge/feature/limits.c \
+  bridge/feature/mam.c \
+  bridge/feature/mam_queue.c bridge/feature/mam_queue.h \
+  bridge/feature/mam_row.c bridge/feature/mam_row.h \
   bridge/feature/message.c \
   bridge/feature/ping.c \
   bridge/feature/subscription.c \

@@ -115,6 +115,7 @@ static void link_enter(struct link *link, enum link_state state)
     }
     if (state == LINK_UP) {
         metric_add(METRIC_LINK_CONNECTS, 1);
+        link->streams++;
         g_clear_pointer(&link->problem, g_free);
         link->last_proof = link->since;
         link->in_order = false;
@@ -676,6 +677,16 @@ bool link_is_up(const struct link *link)
 enum link_state link_state(const struct link *link)
 {
     return link->state;
+}
+
+unsigned link_stream(const struct link *link)
+{
+    return link_is_up(link) ? link->streams : 0;
+}
+
+size_t link_backlog(const struct link *link)
+{
+    return send_queue_length(&link->queue);
 }
 
 bool link_ended_in_order(const struct link *link)

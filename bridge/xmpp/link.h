@@ -75,6 +75,11 @@ bool link_ended_in_order(const struct link *link);
  * Valid until the link's state changes. */
 const char *link_problem(const struct link *link);
 
+/* A number of the connection over which stanzas flow, another one for each; 0: the link is not up.
+ */
+unsigned link_stream(const struct link *link);
+/* Bytes that wait for the server. */
+size_t link_backlog(const struct link *link);
 /* Queues one stanza; it is written at the end of the turn. False (nothing queued) when the link is
  * down, the queue is full, or the stanza is none, exceeds 512 KiB, lacks to or from, or its from is
  * not on our domain: those would cost the stream. That the text is well-formed is the serialiser's

@@ -27,7 +27,8 @@ struct barrier {
 
 struct link {
     enum link_state state;
-    gint64 since; /* when the state was entered */
+    gint64 since;     /* when the state was entered */
+    unsigned streams; /* how often it has come up */
     struct loop_watch watch;
     bool watching_output; /* EPOLLOUT is asked for: the kernel is full */
     struct stream_reader *reader;

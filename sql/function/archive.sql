@@ -228,6 +228,69 @@ BEGIN
   END IF;
 END $$;
 
+-- Of the blocks of search with positions of one bucket, in which p_beginnings (text_beginnings()) are: which messages of the
+-- conversation they hold.
+CREATE FUNCTION archive_blocks(p_conversation uuid, p_bucket bigint, p_beginnings text[])
+RETURNS TABLE (low bigint, high bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  name CONSTANT text := search_bucket(p_bucket << 16);
+  keys CONSTANT text := (SELECT string_agg(search_term(name || '.' || b), ' & ') FROM unnest(p_beginnings) b)
+                        || ' & ' || quote_literal(name || '#' || search_conversation(p_conversation));
+BEGIN
+  RETURN QUERY
+    WITH hit AS MATERIALIZED (
+      SELECT b.conversations, b.first_seqs, b.last_seqs FROM search_blocks b WHERE b.words @@ keys::tsquery)
+    SELECT said.first_seq, said.last_seq
+      FROM hit h CROSS JOIN LATERAL unnest(h.conversations, h.first_seqs, h.last_seqs)
+        AS said (conversation_id, first_seq, last_seq)
+      WHERE said.conversation_id = p_conversation;
+END $$;
+
+-- Likewise messages that hold all words of p_text, as message_search() finds them. Of what is not in blocks yet the
+-- newest 2000 are looked at.
+CREATE FUNCTION archive_words(w archive_window, p_sender uuid, p_text text, p_limit int, p_backward boolean)
+RETURNS TABLE (id uuid, "position" bigint, size int)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  terms CONSTANT text[] := text_terms(p_text);
+  beginnings CONSTANT text[] := text_beginnings(p_text);
+  newest CONSTANT bigint := least(w.high, archive_seq(w.conversation_id, 9223372036854775807));
+  indexed CONSTANT bigint := least(newest, archive_seq(w.conversation_id, (SELECT s.position FROM search_state s)));
+  first bigint := (SELECT m.position >> 16 FROM messages m WHERE m.conversation_id = w.conversation_id
+                     AND m.seq > w.low AND m.seq <= indexed ORDER BY m.seq LIMIT 1);
+  tail bigint := (SELECT (m.position >> 16) + 1 FROM messages m WHERE m.conversation_id = w.conversation_id
+                    AND m.seq = indexed); -- stands for what is not in blocks
+  bucket bigint;
+  part record;
+  missing int := CASE WHEN cardinality(terms) > 0 THEN p_limit ELSE 0 END;
+  got int;
+BEGIN
+  tail := CASE WHEN first IS NULL THEN 0 ELSE tail END;
+  first := coalesce(first, 0);
+  bucket := CASE WHEN p_backward THEN tail ELSE first END;
+  WHILE missing > 0 AND bucket >= first AND bucket <= tail LOOP
+    FOR part IN
+      SELECT greatest(b.low, w.low + 1) AS low, least(b.high, newest) AS high
+        FROM (SELECT greatest(indexed, newest - 2000) + 1 AS low, newest AS high WHERE bucket = tail
+              UNION ALL
+              SELECT x.low, x.high FROM archive_blocks(w.conversation_id, bucket, beginnings) x WHERE bucket < tail) b
+        ORDER BY CASE WHEN p_backward THEN -b.low ELSE b.low END
+    LOOP
+      EXIT WHEN missing = 0;
+      RETURN QUERY
+        SELECT m.id, m.position, octet_length(m.body) FROM messages m
+          WHERE m.conversation_id = w.conversation_id AND m.seq >= part.low AND m.seq <= part.high
+            AND archive_shows(m.kind) AND (p_sender IS NULL OR m.sender_id = p_sender) AND search_matches(m.body, terms)
+          ORDER BY CASE WHEN p_backward THEN -m.seq ELSE m.seq END LIMIT missing;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      missing := missing - got;
+    END LOOP;
+    bucket := bucket + CASE WHEN p_backward THEN -1 ELSE 1 END;
+  END LOOP;
+END $$;
+
 -- What of the archive those ids are, that p_narrow has. NULL: one of them is not in the archive.
 CREATE FUNCTION archive_named(p_windows archive_window[], p_narrow archive_window[], p_ids uuid[]) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
@@ -253,6 +316,7 @@ END $$;
 --   start, end: microseconds since 1970, both included
 --   sender: a user
 --   ids: an array; nothing but those
+--   fulltext: a text; messages that hold all its words
 --   backward: the page is the last one, not the first
 -- outcome, as in change.sql: 0; 2: an id is not in the archive. ids: oldest first. more: there is something beyond
 -- the page, on the side to which it goes.
@@ -263,6 +327,7 @@ DECLARE
   narrow archive_window[] := archive_narrow(p_windows, p_query);
   backward CONSTANT boolean := coalesce((p_query->>'backward')::boolean, false);
   sender CONSTANT uuid := p_query->>'sender';
+  words CONSTANT text := p_query->>'fulltext';
   named uuid[];
 BEGIN
   outcome := CASE WHEN narrow IS NULL THEN 2 ELSE 0 END;
@@ -280,17 +345,136 @@ BEGIN
                    AND (row_number() OVER side = 1 OR coalesce(sum(k.size) OVER side, 0) <= p_bytes) AS fits
             FROM (SELECT f.* FROM unnest(narrow) w
                     CROSS JOIN LATERAL (
-                      SELECT x.* FROM archive_messages(w, sender, p_limit + 1, backward) x
+                      SELECT x.* FROM archive_messages(w, sender, p_limit + 1, backward) x WHERE words IS NULL
                       UNION ALL
-                      SELECT x.* FROM archive_entries(w, sender, p_limit + 1, backward) x) f
+                      SELECT x.* FROM archive_entries(w, sender, p_limit + 1, backward) x WHERE words IS NULL
+                      UNION ALL
+                      SELECT x.* FROM archive_words(w, sender, words, p_limit + 1, backward) x
+                        WHERE words IS NOT NULL) f
                     WHERE named IS NULL
                   UNION ALL
                   SELECT m.id, m.position, octet_length(m.body) FROM messages m
                     WHERE m.id = ANY (named) AND (sender IS NULL OR m.sender_id = sender)
+                      AND (words IS NULL OR search_matches(m.body, text_terms(words)))
                   UNION ALL
                   SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
-                    WHERE e.id = ANY (named) AND (sender IS NULL OR e.sender_id = sender)) k
+                    WHERE e.id = ANY (named) AND (sender IS NULL OR e.sender_id = sender) AND words IS NULL) k
             WINDOW side AS (ORDER BY CASE WHEN backward THEN -k.position ELSE k.position END
                             ROWS UNBOUNDED PRECEDING)) o;
   ids := coalesce(ids, '{}');
+END $$;
+
+-- ---- Rooms ------------------------------------------------------------------------------------------
+
+-- What p_asker (a bare JID) may read of the group p_room (conversations.room): windows. outcome, as in change.sql: 0; 2: for
+-- that one there is no such room; 5: is banned from it. own: the membership.
+CREATE FUNCTION archive_room(p_room text, p_asker text, OUT outcome int, OUT c conversations, OUT own members,
+                             OUT windows archive_window[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint;
+BEGIN
+  SELECT * INTO c FROM conversations x WHERE x.room = p_room;
+  SELECT m.* INTO own FROM users u JOIN members m ON m.conversation_id = c.id AND m.user_id = u.id
+    WHERE u.jid = p_asker;
+  outcome := CASE WHEN c.id IS NULL THEN 2 WHEN own.state = 'banned' THEN 5
+                  WHEN own.state IN ('joined', 'invited') OR c.public THEN 0 ELSE 2 END;
+  IF outcome = 0 THEN
+    low := CASE WHEN own.state = 'joined' OR c.settings->>'history' IS DISTINCT FROM 'hidden'
+                THEN greatest(c.base_seq, own.cleared_seq, CASE WHEN c.settings->>'history' = 'hidden' THEN own.joined_seq END)
+                ELSE archive_seq(c.id, 9223372036854775807) END;
+    windows := ARRAY[archive_window(c.id, nullif(low, 0), NULL, NULL)];
+  END IF;
+END $$;
+
+CREATE FUNCTION archive_access(p_room text, p_asker text, OUT outcome int)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  outcome := (SELECT r.outcome FROM archive_room(p_room, p_asker) r);
+END $$;
+
+-- Where the archive begins and ends. The first row has the outcome of archive_room(); then two, or none if nothing
+-- is there. at: microseconds since 1970.
+CREATE FUNCTION archive_metadata(p_room text, p_asker text) RETURNS TABLE (outcome int, id uuid, at bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  r record;
+BEGIN
+  SELECT * INTO r FROM archive_room(p_room, p_asker);
+  RETURN QUERY SELECT r.outcome, NULL::uuid, NULL::bigint;
+  IF r.outcome = 0 THEN
+    RETURN QUERY
+      SELECT NULL::int, k.ids[1], archive_stamp(k.ids[1])
+        FROM unnest('{false,true}'::boolean[]) WITH ORDINALITY side (backward, n)
+        CROSS JOIN LATERAL archive_keys(r.windows, jsonb_build_object('backward', side.backward), 1, 1) k
+        WHERE k.ids <> '{}' ORDER BY side.n;
+  END IF;
+END $$;
+
+-- When a message or entry was stored, microseconds since 1970.
+CREATE FUNCTION archive_stamp(p_id uuid) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  SELECT (extract(epoch FROM coalesce((SELECT m.created_at FROM messages m WHERE m.id = p_id),
+                                      (SELECT e.created_at FROM entries e WHERE e.id = p_id))) * 1000000)::bigint
+$$;
+
+-- Who said it: { nick, occupant, jid }, the last if p_shows. p_address: from which that one did, if by XMPP.
+CREATE FUNCTION archive_person(c conversations, p_user uuid, p_address text, p_shows boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT jsonb_build_object(
+        'nick', coalesce(n.nick, u.name, u.username, split_part(u.jid, '@', 1)), 'occupant', n.occupant,
+        'jid', CASE WHEN p_shows THEN coalesce(p_address, u.jid || CASE u.kind WHEN 'hosted' THEN '/rest' ELSE '' END) END)
+      FROM users u LEFT JOIN nicks n ON n.user_id = u.id AND n.conversation_id = c.id
+      WHERE u.id = p_user);
+END $$;
+
+-- What with in a query of archive_page() comes to in one of archive_keys(); p_shows: whoever asks sees addresses.
+CREATE FUNCTION archive_with(c conversations, p_shows boolean, p_with jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+BEGIN
+  IF p_with IS NULL THEN
+    RETURN '{}';
+  END IF;
+  RETURN jsonb_build_object('sender', coalesce(
+    (SELECT n.user_id FROM nicks n WHERE n.conversation_id = c.id AND n.nick = p_with->>'nick'),
+    (SELECT u.id FROM users u WHERE p_shows AND u.jid = p_with->>'jid'), nobody));
+END $$;
+
+-- A page of a room's archive. The first row has the outcome, of archive_room() or archive_keys(), and more; then one for each
+-- message and entry, oldest first: at in microseconds since 1970, kind 'message' or entries.kind, and facts. p_query as
+-- archive_keys() has it, and
+--   with: { jid, nick }, of which one may be missing: a bare JID, a nick in the room
+CREATE FUNCTION archive_page(p_room text, p_asker text, p_query jsonb, p_limit int, p_bytes bigint)
+RETURNS TABLE (outcome int, more boolean, id uuid, at bigint, kind text, facts jsonb)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  r record;
+  page record;
+  shows boolean;
+BEGIN
+  SELECT * INTO r FROM archive_room(p_room, p_asker);
+  IF r.outcome > 0 THEN
+    RETURN QUERY SELECT r.outcome, NULL::boolean, NULL::uuid, NULL::bigint, NULL::text, NULL::jsonb;
+    RETURN;
+  END IF;
+  shows := NOT (r.c).public OR (r.own).role IN ('owner', 'admin');
+  SELECT * INTO page
+    FROM archive_keys(r.windows, p_query || archive_with(r.c, shows, p_query->'with'), p_limit, p_bytes);
+  RETURN QUERY SELECT page.outcome, page.more, NULL::uuid, NULL::bigint, NULL::text, NULL::jsonb;
+  RETURN QUERY
+    SELECT NULL::int, NULL::boolean, k.id, (extract(epoch FROM coalesce(m.created_at, e.created_at)) * 1000000)::bigint,
+           coalesce(e.kind, 'message'),
+           jsonb_strip_nulls(archive_person(r.c, coalesce(m.sender_id, e.sender_id), coalesce(m.sender_address, e.sender_address), shows)
+             || CASE WHEN e.id IS NULL THEN jsonb_build_object('wire', coalesce(m.foreign_id, m.id::text), 'body', m.body)
+                     ELSE jsonb_build_object('wire', coalesce(e.foreign_id, e.id::text), 'target', e.target, 'payload', e.payload) END)
+      FROM unnest(page.ids) WITH ORDINALITY k (id, n)
+      LEFT JOIN messages m ON m.id = k.id
+      LEFT JOIN entries e ON m.id IS NULL AND e.id = k.id
+      ORDER BY k.n;
 END $$;

@@ -151,6 +151,24 @@ def test_by_ids(big):
     assert keys(big, ids=[big.one("SELECT id FROM messages WHERE kind = 'system' LIMIT 1")]) == 2
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+def test_by_words(big, indexed):
+    """From the blocks of search, and from what is not in them yet; oldest first, as all pages."""
+    if indexed:
+        while big.one("SELECT search_index(20000)") > 100:
+            pass
+    shown = big.rows("SELECT m.id, seq FROM messages m WHERE conversation_id = %s AND kind <> 'system' AND m.body ~ '^text 90'"
+                     " ORDER BY seq", big.conversation)
+    shown = [row["id"] for row in shown if indexed or row["seq"] > MESSAGES - 2000]
+    for backward in (False, True):
+        assert walk(big, backward, fulltext="TEXT 90", limit=20) == shown
+    own = {row["id"] for row in big.all if row["sender_id"] == big.users[1]}
+    assert walk(big, False, fulltext="text 90", sender=big.users[1], limit=20) == [id for id in shown if id in own]
+    start = keys(big, fulltext="text 90", after=[shown[5]], before=[shown[10]])
+    assert start["ids"] == shown[6:10] and keys(big, fulltext="text 90", ids=[shown[3], big.all[0]["id"]])["ids"] == [shown[3]]
+    assert keys(big, fulltext="nowhere")["ids"] == keys(big, fulltext="-")["ids"] == []
+
+
 def test_what_is_not_in_the_archive_is_not_found(big):
     alice = big.users[0]
     foreign, = big.store({"conversation": big.opened(alice, "bob")["result"]["id"], "sender": alice})
@@ -255,3 +273,101 @@ def test_an_archive_is_not_written_to(big):
     with pytest.raises(psycopg2.Error):
         big.rows("DELETE FROM entries", on=reader)
     reader.close()
+
+
+# ---- Rooms --------------------------------------------------------------------------------------------------------
+
+ROMEO, JULIET = "romeo@example.org", "juliet@example.org"
+
+
+@pytest.fixture
+def team(db):
+    """A group of Alice's with Bob, and Romeo, who is not one of ours."""
+    alice, bob = db.user("alice"), db.user("bob")
+    made = db.change("group_create", alice, id=new_id(), name="Team", members=[{"user_id": bob}])
+    conversation = made["result"]["conversation"]["id"]
+    join(db, conversation, ROMEO)
+    db.room = db.one("SELECT room FROM conversations WHERE id = %s", conversation)
+    return alice, bob, conversation
+
+
+def join(db, conversation, jid, state="joined", seq=0):
+    user = db.one("SELECT user_remote(%s)", jid)
+    db.rows("INSERT INTO members (conversation_id, user_id, kind, jid, number, role, grouped, joined_at, state, joined_seq, left_seq)"
+            " SELECT %s, u.id, u.kind, u.jid, u.number, 'member', true, now(), %s, %s, CASE WHEN %s NOT IN ('joined', 'invited')"
+            " THEN %s::bigint END FROM users u WHERE u.id = %s"
+            " ON CONFLICT (conversation_id, user_id) DO UPDATE SET state = excluded.state, joined_seq = excluded.joined_seq,"
+            " left_seq = excluded.left_seq", conversation, state, seq, state, seq, user)
+
+
+def room(db, asker=ROMEO, name=None, limit=50, size=10**6, **query):
+    head, *rows = db.rows("SELECT * FROM archive_page(%s, %s, %s, %s, %s)", name or db.room, asker, json.dumps(query), limit, size)
+    assert rows == [] or head["outcome"] == 0
+    return head["outcome"] or rows
+
+
+def say(db, conversation, *senders):
+    return db.store(*({"conversation": conversation, "sender": sender, "body": f"text {n}"} for n, sender in enumerate(senders)))
+
+
+def test_a_member_of_a_room_reads_all_that_is_in_it(db, team):
+    alice, bob, conversation = team
+    sent = say(db, conversation, alice, bob, alice)
+    db.change("react", bob, message_id=sent[0]["id"], emoji="👍")
+    rows = room(db)
+    assert [row["id"] for row in rows[:3]] == [row["id"] for row in sent] and rows[3]["kind"] == "reaction"
+    assert [(row["kind"], row["facts"]["nick"], row["facts"].get("body"), row["facts"]["jid"]) for row in rows[:3]] == [
+        ("message", name, f"text {n}", f"{name}@app.example.org/rest") for n, name in enumerate(("alice", "bob", "alice"))]
+    assert rows[0]["facts"]["wire"] == str(sent[0]["id"]) and rows[0]["at"] == sent[0]["created_at"].timestamp() * 1_000_000
+    assert rows[3]["facts"]["target"] == str(sent[0]["id"]) and rows[3]["facts"]["payload"] == ["👍"]
+    edges = db.rows("SELECT * FROM archive_metadata(%s, %s)", db.room, ROMEO)
+    assert edges == [{"outcome": 0, "id": None, "at": None}, {"outcome": None, "id": rows[0]["id"], "at": rows[0]["at"]},
+                     {"outcome": None, "id": rows[3]["id"], "at": rows[3]["at"]}]
+    db.rows("INSERT INTO nicks (conversation_id, user_id, nick, key, occupant) VALUES (%s, %s, 'Bob', 'bob', 'o')", conversation, bob)
+    assert [row["facts"]["nick"] for row in room(db, **{"with": {"nick": "Bob"}})] == ["Bob"] * 2
+    assert [row["facts"]["nick"] for row in room(db, **{"with": {"jid": "alice@app.example.org"}})] == ["alice"] * 2
+    assert room(db, **{"with": {"nick": "nobody"}}) == room(db, **{"with": {"jid": "x@y.example"}}) == []
+
+
+def test_nobody_else_learns_that_there_is_a_room(db, team):
+    alice, _, conversation = team
+    sent, = say(db, conversation, alice)
+    for state, outcome in (("removed", 2), ("left", 2), ("banned", 5), ("invited", 0), ("joined", 0)):
+        join(db, conversation, JULIET, state)
+        found = room(db, JULIET)
+        assert (found if outcome else 0) == outcome and (outcome or len(found) == 1), state
+        access, edges = (db.rows(f"SELECT * FROM archive_{f}(%s, %s)", db.room, JULIET) for f in ("access", "metadata"))
+        assert access[0]["outcome"] == edges[0]["outcome"] == outcome and len(edges) == (1 if outcome else 3)
+        if outcome: # nor does an id that is there say more than one that is not
+            assert {room(db, JULIET, after=[i]) for i in (str(sent["id"]), new_id())} == {outcome}
+    assert room(db, "stranger@example.org") == room(db, name="nothing") == room(db, JULIET, "nothing") == 2
+    assert room(db, "alice@app.example.org") != 2 # a member is one by whatever way
+
+
+def test_history_that_is_hidden_from_who_comes_later(db, team):
+    alice, bob, conversation = team
+    sent = say(db, conversation, alice, alice, alice)
+    db.change("react", bob, message_id=sent[1]["id"], emoji="👍")
+    join(db, conversation, JULIET, seq=2)
+    assert len(room(db, JULIET)) == 4
+    db.rows("UPDATE conversations SET settings = '{\"history\": \"hidden\"}' WHERE id = %s", conversation)
+    seen = room(db, JULIET)
+    assert [row["id"] for row in seen][:1] == [sent[2]["id"]] and len(seen) == 2
+    assert room(db, JULIET, before=[str(sent[0]["id"])]) == room(db, JULIET, ids=[str(sent[1]["id"])]) == 2
+    join(db, conversation, JULIET, "invited")
+    assert room(db, JULIET) == []
+    db.change("react", bob, message_id=sent[0]["id"], emoji="👍")
+    assert room(db, JULIET) == []
+
+
+def test_addresses_are_for_those_who_may_see_them(db, team):
+    alice, _, conversation = team
+    say(db, conversation, alice)
+    assert room(db)[0]["facts"]["jid"] == "alice@app.example.org/rest"
+    db.rows("UPDATE conversations SET public = true WHERE id = %s", conversation)
+    assert "jid" not in room(db)[0]["facts"] and room(db, **{"with": {"jid": "alice@app.example.org"}}) == []
+    assert "jid" not in room(db, "stranger@example.org")[0]["facts"] # who could come in now
+    db.rows("UPDATE members SET role = 'admin' WHERE jid = %s", ROMEO)
+    assert room(db)[0]["facts"]["jid"] == "alice@app.example.org/rest"
+    join(db, conversation, JULIET, "banned")
+    assert room(db, JULIET) == 5

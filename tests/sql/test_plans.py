@@ -168,6 +168,8 @@ def calls(db):
         ("change_call_arrive", "NULL, %s", (json.dumps({"id": new_id(), "message_id": new_id(), "live": {}, "seconds": 45,
                                                         "from": "r5@example.org", "to": f"h5@{DOMAIN}", "sid": "new",
                                                         "address": "r5@example.org/x", "call_type": "audio"}),)),
+        ("archive_access", "'nothing', 'r4@example.org'", ()), ("archive_metadata", "'nothing', 'r4@example.org'", ()),
+        ("archive_page", "'nothing', 'r4@example.org', '{}', 50, 1000000", ()), # test_mam.py has one with rows
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 

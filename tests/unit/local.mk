@@ -346,6 +346,12 @@ tests_unit_feature_search_pace_test_SOURCES = tests/unit/feature_search_pace_tes
   bridge/feature/search_pace.c bridge/feature/search_pace.h
 tests_unit_feature_search_pace_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_feature_search_pace_test_LDADD = $(CHECK_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/feature_mam_queue_test
+TESTS += tests/unit/feature_mam_queue_test
+tests_unit_feature_mam_queue_test_SOURCES = tests/unit/feature_mam_queue_test.c tests/unit/unit.h \
+  bridge/feature/mam_queue.c bridge/feature/mam_queue.h
+tests_unit_feature_mam_queue_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_feature_mam_queue_test_LDADD = libloop.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS) $(GLIB_LIBS)
 
 check_PROGRAMS += tests/unit/image_picture_test
 TESTS += tests/unit/image_picture_test
