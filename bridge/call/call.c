@@ -355,10 +355,9 @@ static void row_came(const struct rows *rows, enum error_code error, void *data)
     json_t *row = text ? json_loads(text, 0, NULL) : NULL;
     struct call *call = row ? call_learn(finding->core, row) : NULL;
     if (call)
-        call_check_sides(call);
-    if (error == ERROR_NONE && !call)
-        error = ERROR_NOT_FOUND;
-    finding->found(call, error, finding->data);
+        call_check_sides(call, finding->found, finding->data);
+    else
+        finding->found(NULL, error == ERROR_NONE ? ERROR_NOT_FOUND : error, finding->data);
     json_decref(row);
 }
 

@@ -12,12 +12,14 @@
 #include "bridge/call/act.h"
 #include "bridge/call/tell.h"
 #include "bridge/call/timer.h"
+#include "bridge/cluster/ask.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/loop/loop.h"
 
 #define TICK_SECONDS 1
+#define TOPIC_DEVICE "call.device"
 #define LATER (3 * G_USEC_PER_SEC) /* for calls that another instance watches */
 
 static struct {
@@ -150,16 +152,6 @@ static void call_check(struct call *call, void *data)
         call_act(call, &timeout, NULL, NULL);
 }
 
-/* Whoever took part by a socket of the process before this one has to come back. */
-static void side_check(struct call *call, enum call_side side)
-{
-    const struct core *core = call->core;
-    const struct uuid *user = &call->person[side].id;
-    if (call->person[side].hosted && !elsewhere_is_online(core, user) &&
-        !device_is_here(call, side, account_find(core->accounts, user)))
-        side_lose(call, side);
-}
-
 void call_find_sides(struct call *call)
 {
     for (enum call_side side = 0; side < CALL_SIDES; side++) {
@@ -170,11 +162,149 @@ void call_find_sides(struct call *call)
     }
 }
 
-void call_check_sides(struct call *call)
+/* ---- Sockets of a process that is gone ------------------------------------------------------- */
+
+/* Waits for what the others say of the sockets by which the sides of a call take part. */
+struct checking {
+    struct call *call; /* reference */
+    unsigned asked;
+    call_found done;
+    void *data;
+};
+
+struct checking_side {
+    struct checking *checking;
+    enum call_side side;
+};
+
+static bool side_is_away(const struct call *call, enum call_side side)
 {
+    const struct call_person *person = &call->person[side];
+    return person->hosted && !call_is_final(call->machine.state) &&
+           !uuid_is_nil(&call->machine.party[side].device.session) &&
+           !device_is_here(call, side, account_find(call->core->accounts, &person->id));
+}
+
+/* What is known of the call may have been replaced meanwhile. */
+static void checking_end(struct checking *checking)
+{
+    struct call *now = call_peek(&checking->call->id);
+    struct call *call = now ? now : checking->call;
+    if (call->listed)
+        call_find_sides(call);
+    if (checking->done)
+        checking->done(call, ERROR_NONE, checking->data);
+    call_unref(checking->call);
+    g_free(checking);
+}
+
+static void device_told(struct core *core, enum ask_result result, void *data)
+{
+    g_autofree struct checking_side *asked = data;
+    struct checking *checking = asked->checking;
+    struct call *call = call_peek(&checking->call->id);
+    if (core->archive && call && result != ASK_YES && side_is_away(call, asked->side))
+        side_lose(call, asked->side);
+    if (--checking->asked == 0)
+        checking_end(checking);
+}
+
+static json_t *id_json(const struct uuid *id)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    return json_string(text);
+}
+
+static void device_ask(struct checking *checking, enum call_side side)
+{
+    struct call *call = checking->call;
+    struct checking_side *asked = g_new(struct checking_side, 1);
+    *asked = (struct checking_side){checking, side};
+    checking->asked++;
+    ask_others(call->core, TOPIC_DEVICE,
+               json_pack("{s:o, s:o}", "user", id_json(&call->person[side].id), "session",
+                         id_json(&call->machine.party[side].device.session)),
+               device_told, asked);
+}
+
+/* Whether the socket of a question is here. */
+static bool device_answer(struct core *core, const json_t *question)
+{
+    const char *user = json_string_value(json_object_get(question, "user"));
+    const char *session = json_string_value(json_object_get(question, "session"));
+    struct uuid id, name;
+    if (!user || !session || !uuid_parse(user, &id) || !uuid_parse(session, &name))
+        return false;
+    const struct account *account = account_find(core->accounts, &id);
+    for (guint i = 0; account && account->subscribers && i < account->subscribers->len; i++) {
+        const struct subscriber *subscriber = account->subscribers->pdata[i];
+        if (uuid_equal(&subscriber->session, &name))
+            return true;
+    }
+    return false;
+}
+
+void call_check_sides(struct call *call, call_found done, void *data)
+{
+    struct checking *checking = g_new0(struct checking, 1);
+    *checking = (struct checking){call_ref(call), 0, done, data};
+    for (enum call_side side = 0; side < CALL_SIDES; side++) {
+        if (!side_is_away(call, side) || call->machine.party[side].lost)
+            continue;
+        if (elsewhere_is_used(call->core))
+            device_ask(checking, side);
+        else
+            side_lose(call, side);
+    }
+    if (checking->asked == 0)
+        checking_end(checking);
+}
+
+/* One that takes part may have done so by an instance that is gone, and be there by another one. */
+static void sides_review(struct call *call, void *data)
+{
+    (void)data;
+    if (call->machine.state == CALL_ACTIVE || call->machine.state == CALL_RINGING)
+        call_check_sides(call, NULL, NULL);
+}
+
+static void instance_changed(struct core *core, const char *instance, bool here, void *data)
+{
+    (void)core;
+    (void)instance;
+    (void)data;
+    if (!here)
+        call_each(sides_review, NULL);
+}
+
+/* ---- The calls that are open ----------------------------------------------------------------- */
+
+/* The other instances have said who is there. Whoever took part by a socket of the process before
+ * this one has to come back. */
+static void side_check(struct call *call, enum call_side side)
+{
+    if (side_is_away(call, side) && !elsewhere_is_online(call->core, &call->person[side].id))
+        side_lose(call, side);
+}
+
+static void open_check(struct call *call, void *data)
+{
+    (void)data;
     for (enum call_side side = 0; side < CALL_SIDES; side++)
         side_check(call, side);
-    call_find_sides(call);
+    if (call->listed)
+        call_find_sides(call);
+}
+
+static void others_heard(struct core *core, void *data)
+{
+    guint count = GPOINTER_TO_UINT(data);
+    if (!core->archive)
+        return;
+    call_each(open_check, NULL);
+    if (count > 0)
+        log_info(AREA_CORE, "calls-open", "count=%u", count);
 }
 
 static void open_read(const struct rows *rows, enum error_code error, void *data)
@@ -186,13 +316,10 @@ static void open_read(const struct rows *rows, enum error_code error, void *data
     watchman.read = true;
     for (int i = 0; i < rows_count(rows); i++) {
         json_t *row = json_loads(rows_text(rows, i, CALL_OPEN_CALL), 0, NULL);
-        struct call *call = call_learn(watchman.core, row);
-        if (call)
-            call_check_sides(call);
+        call_learn(watchman.core, row);
         json_decref(row);
     }
-    if (rows_count(rows) > 0)
-        log_info(AREA_CORE, "calls-open", "count=%d", rows_count(rows));
+    elsewhere_catch_up(watchman.core, others_heard, GUINT_TO_POINTER((guint)rows_count(rows)));
 }
 
 static gboolean on_tick(gpointer data)
@@ -215,6 +342,8 @@ void call_clock_start(struct core *core)
     watchman.read = watchman.reading = false;
     watchman.timer = g_timeout_add_seconds(TICK_SECONDS, on_tick, NULL);
     elsewhere_watch(core, gone_elsewhere, NULL);
+    bus_watch_instances(core, instance_changed, NULL);
+    ask_serve(core, TOPIC_DEVICE, device_answer);
 }
 
 void call_clock_stop(void)

@@ -9,9 +9,9 @@ struct subscriber;
 
 void call_clock_start(struct core *core);
 void call_clock_stop(void);
-/* CALL was read from its row: whose socket is not there, though it took part by one, has to come
- * back. */
-void call_check_sides(struct call *call);
+/* CALL was read from its row: whose socket is nowhere, though it took part by one, has to come
+ * back. DONE (may be NULL) is called when that is known, now or later, as in call_find(). */
+void call_check_sides(struct call *call, call_found done, void *data);
 /* CALL was told by another instance: a socket that was lost may have come back here. */
 void call_find_sides(struct call *call);
 /* As in core/part.h. */

@@ -22,6 +22,8 @@
 #define DIGEST_CHARACTERS 32
 #define HEARTBEAT_MILLISECONDS 500
 #define SILENCE (3 * G_USEC_PER_SEC)
+/* A heartbeat of each, and some time on the way. */
+#define SETTLING (gint64)(HEARTBEAT_MILLISECONDS + 100) * 1000
 #define HANDLERS_MAX 64
 #define STALE (300 * G_USEC_PER_SEC) /* clocks of instances may differ so much */
 #define TOPIC_HERE "bus.here"
@@ -64,6 +66,7 @@ struct bus {
     bool joined; /* the sender, by this very message */
     const char *sender;
     gint64 heard_self;
+    gint64 came_up; /* clock_monotonic */
     guint timer;
 };
 
@@ -279,6 +282,27 @@ unsigned bus_others(const struct core *core)
     return bus_of(core) ? g_hash_table_size(bus_of(core)->instances) : 0;
 }
 
+char **bus_instance_names(const struct core *core)
+{
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer name;
+    if (bus_of(core)) {
+        g_hash_table_iter_init(&iter, bus_of(core)->instances);
+        while (g_hash_table_iter_next(&iter, &name, NULL))
+            g_ptr_array_add(names, g_strdup(name));
+    }
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
+}
+
+unsigned bus_settling(const struct core *core)
+{
+    const struct bus *bus = bus_of(core);
+    gint64 left = bus ? bus->came_up + SETTLING - clock_monotonic() : 0;
+    return left > 0 ? (unsigned)(left / 1000) + 1 : 0;
+}
+
 const char *bus_instance(const struct core *core)
 {
     return bus_of(core) ? bus_of(core)->instance : NULL;
@@ -392,7 +416,7 @@ void bus_up(struct core *core)
     GHashTableIter iter;
     gpointer known;
     bus->up = true;
-    bus->heard_self = clock_monotonic();
+    bus->heard_self = bus->came_up = clock_monotonic();
     g_hash_table_iter_init(&iter, bus->instances);
     while (g_hash_table_iter_next(&iter, NULL, &known))
         ((struct instance *)known)->when = bus->heard_self;

@@ -50,6 +50,13 @@ void bus_watch_instances(struct core *core, bus_changed changed, void *data);
 /* How many other instances are here. */
 unsigned bus_others(const struct core *core);
 
+/* Their names, ended by NULL; the caller frees them. */
+char **bus_instance_names(const struct core *core);
+
+/* In how many milliseconds every other instance that is here has been heard: 0 unless the bus has
+ * just come up. */
+unsigned bus_settling(const struct core *core);
+
 /* The name of this one, new at each start; NULL without a bus. */
 const char *bus_instance(const struct core *core);
 

@@ -11,6 +11,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/cluster/ask.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/cluster.h"
 #include "bridge/cluster/elsewhere.h"
@@ -497,6 +498,7 @@ struct cluster *cluster_new(struct core *core, void (*reached)(struct core *core
     bus_init(core, &transport);
     notices_start(core);
     fanout_init(core);
+    ask_init(core);
     elsewhere_init(core);
     log_info(AREA_MAIN, "cluster", "instance=%s links=%s", bus_instance(core),
              core->options->xmpp_links);
@@ -571,6 +573,7 @@ void cluster_free(struct cluster *cluster)
     redis_free(cluster->redis);
     notices_stop(cluster->core);
     fanout_clear(cluster->core);
+    ask_clear(cluster->core);
     elsewhere_clear(cluster->core);
     bus_clear(cluster->core);
     for (enum service service = SERVICE_USERS; service < SERVICE_MAX; service++)

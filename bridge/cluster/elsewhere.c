@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/cluster/ask.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
@@ -185,6 +186,25 @@ bool elsewhere_is_ours(const struct core *core, const struct uuid *user)
             break;
     }
     return true;
+}
+
+struct catching_up {
+    void (*done)(struct core *core, void *data);
+    void *data;
+};
+
+static void others_answered(struct core *core, enum ask_result result, void *data)
+{
+    g_autofree struct catching_up *catching_up = data;
+    (void)result;
+    catching_up->done(core, catching_up->data);
+}
+
+void elsewhere_catch_up(struct core *core, void (*done)(struct core *core, void *data), void *data)
+{
+    struct catching_up *catching_up = g_new(struct catching_up, 1);
+    *catching_up = (struct catching_up){done, data};
+    ask_others(core, TOPIC, json_object(), others_answered, catching_up);
 }
 
 void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data)

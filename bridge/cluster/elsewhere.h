@@ -29,5 +29,10 @@ typedef void (*elsewhere_changed)(struct core *core, const struct uuid *user, bo
                                   void *data);
 void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data);
 
+/* DONE is called, exactly once, later, when everything that the others have said until now has been
+ * heard, or they do not answer: after a second, a little more when this process has just started.
+ */
+void elsewhere_catch_up(struct core *core, void (*done)(struct core *core, void *data), void *data);
+
 /* ACCOUNT got its first socket here, or lost its last one: tells the others. */
 void elsewhere_tell(struct core *core, const struct account *account, bool online);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libcluster.a
 libcluster_a_SOURCES = \
+  bridge/cluster/ask.c bridge/cluster/ask.h \
   bridge/cluster/bus.c bridge/cluster/bus.h \
   bridge/cluster/cluster.c bridge/cluster/cluster.h \
   bridge/cluster/elsewhere.c bridge/cluster/elsewhere.h \

@@ -33,6 +33,7 @@ const struct field call_initiate_fields[] = {
 struct initiating {
     struct request *request;
     struct uuid conversation;
+    struct uuid callee;
 };
 
 /* The callee's devices have been told, or the peer is now. */
@@ -75,7 +76,13 @@ static void call_initiated(const struct change_result *result, void *data)
         call_ring(call);
 }
 
-/* Whether anybody would hear it ring. */
+static bool is_online(const struct core *core, const struct uuid *user)
+{
+    const struct account *account = account_find(core->accounts, user);
+    return (account && account->subscribers) || elsewhere_is_online(core, user);
+}
+
+/* Whether anybody would hear it ring, as far as is known here. */
 static bool is_reachable(const struct core *core, const struct relation *relation)
 {
     const struct relation_party *other = &relation->party[RELATION_PEER];
@@ -85,8 +92,7 @@ static bool is_reachable(const struct core *core, const struct relation *relatio
     const char *domain = strchr(other->jid, '@');
     if (!domain || strcmp(domain + 1, core->options->xmpp_domain) != 0)
         return peer && (!peer->may_ring || peer->may_ring(core, relation));
-    const struct account *account = account_find(core->accounts, &other->id);
-    return (account && account->subscribers) || elsewhere_is_online(core, &other->id);
+    return is_online(core, &other->id);
 }
 
 static void initiate_submit(struct initiating *initiating, bool reachable)
@@ -112,6 +118,18 @@ static void initiate_submit(struct initiating *initiating, bool reachable)
                   initiating);
 }
 
+/* The other instances have said who is there. */
+static void others_heard(struct core *core, void *data)
+{
+    struct initiating *initiating = data;
+    if (core->archive) {
+        initiate_submit(initiating, is_online(core, &initiating->callee));
+    } else {
+        request_fail(initiating->request, ERROR_UNAVAILABLE, NULL); /* the process ends */
+        g_free(initiating);
+    }
+}
+
 static void relation_came(struct relation *relation, enum error_code error, void *data)
 {
     struct initiating *initiating = data;
@@ -132,7 +150,12 @@ static void relation_came(struct relation *relation, enum error_code error, void
         g_free(initiating);
         return;
     }
-    initiate_submit(initiating, is_reachable(request->core, relation));
+    bool reachable = is_reachable(request->core, relation);
+    initiating->callee = *peer;
+    if (reachable || !elsewhere_is_used(request->core))
+        initiate_submit(initiating, reachable);
+    else
+        elsewhere_catch_up(request->core, others_heard, initiating);
 }
 
 static void initiate_in(struct request *request, const struct uuid *conversation)

@@ -71,11 +71,28 @@ static void offer_hold(struct call *call, const struct arrival *arrival)
         call_act(call, &deed, NULL, NULL);
 }
 
+/* The other instances have said who is there. */
+static void others_heard(struct core *core, void *data)
+{
+    g_autoptr(trestle_call) call = data;
+    struct call *now = call_peek(&call->id);
+    struct call_actor callee = {.user = call->person[CALL_CALLEE].id};
+    struct call_deed ring = {.event = CALL_RING, .actor = &callee};
+    if (core->archive && now && is_online(core, &callee.user))
+        call_act(now, &ring, NULL, NULL);
+}
+
+static void glare_learn(struct arrival *arrival, const json_t *row);
+
 /* The row says whether it rings; of one that was over at once nothing is left to go on with. */
 static void call_arrived(const struct change_result *result, void *data)
 {
     struct arrival *arrival = data;
     json_t *row = json_object_get(result->json, "row");
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT && row) {
+        glare_learn(arrival, row);
+        return;
+    }
     if (result->error != ERROR_NONE || result->outcome != OUTCOME_DONE || !row) {
         arrival_free(arrival);
         return;
@@ -93,6 +110,8 @@ static void call_arrived(const struct change_result *result, void *data)
         offer_hold(call, arrival);
         if (is_online(arrival->core, &callee.user))
             call_act(call, &ring, NULL, NULL);
+        else if (elsewhere_is_used(arrival->core))
+            elsewhere_catch_up(arrival->core, others_heard, call_ref(call));
     }
     arrival_free(arrival);
 }
@@ -128,6 +147,7 @@ static void arrival_store(struct arrival *arrival)
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i}", "id", id, "message_id", message, "from",
         arrival->from_bare, "to", arrival->to_bare, "address", arrival->from, "sid", arrival->sid,
         "call_type", arrival->video ? "video" : "audio", "live", live, "seconds", RING_SECONDS);
+    json_object_set_new(arguments, "tie", json_boolean(arrival->jmi && !arrival->settled));
     change_submit(core, "call_arrive", NULL, arguments, call_arrived, arrival);
 }
 
@@ -222,12 +242,23 @@ static void glare_settle(struct call *ours, struct arrival *arrival)
     struct call_actor caller = {ours->person[CALL_CALLER].id,
                                 ours->machine.party[CALL_CALLER].device};
     struct call_deed retract = {.event = CALL_END, .actor = &caller};
+    arrival->settled = true;
     if (!call_tie_is_ours(ours->sid, arrival->sid)) {
         call_act(ours, &retract, ours_retracted, arrival);
         return;
     }
     jingle_reply_out(arrival->core, arrival->to_bare, arrival->from, &reject);
     arrival_free(arrival);
+}
+
+/* ROW is that of a call of ours, which another instance has begun and not told yet. */
+static void glare_learn(struct arrival *arrival, const json_t *row)
+{
+    struct call *ours = call_learn(arrival->core, row);
+    if (ours)
+        glare_settle(ours, arrival);
+    else
+        arrival_free(arrival);
 }
 
 void arrival_propose(const struct stanza_context *context, const struct jingle_message *message)

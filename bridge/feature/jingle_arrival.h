@@ -18,6 +18,7 @@ struct arrival {
     json_t *names;
     char *propose; /* id of the proposal's stanza, to acknowledge; NULL */
     bool jmi, video;
+    bool settled; /* it is known which of two who call each other goes on */
     /* Called when what has become of it is stored, or nothing has; NULL: nobody waits. */
     void (*ended)(struct core *core, const char *local, const char *peer, const char *sid);
 };

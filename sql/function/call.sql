@@ -257,9 +257,10 @@ BEGIN
   result := jsonb_build_object('call', call_json(p_user, c), 'row', call_row(c)::jsonb);
 END $$;
 
--- Somebody on XMPP calls: { id, message_id, from, to (bare JIDs), address, sid, call_type, live, seconds }.
---   outcome: 0, 1 it is known, 2 nobody here, or nobody who wants to hear of it
--- result: { row }; the row's status may be declined (busy) at once, and silent says that it must not ring.
+-- Somebody on XMPP calls: { id, message_id, from, to (bare JIDs), address, sid, call_type, live, seconds, tie }.
+--   outcome: 0, 1 it is known, 2 nobody here, or nobody who wants to hear of it, 3 (only if tie) the one who is called
+--            calls the other one at the same time
+-- result: { row }, of 3 that of the call that goes the other way; the row's status may be declined (busy) at once, and silent says that it must not ring.
 CREATE FUNCTION change_call_arrive(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -273,6 +274,17 @@ BEGIN
     outcome := 1;
     result := jsonb_build_object('row', call_row(old)::jsonb);
     RETURN;
+  END IF;
+  IF (p_arguments->>'tie')::boolean THEN
+    SELECT x.* INTO old FROM users u JOIN call_participants p ON p.user_id = u.id AND p.open
+      JOIN calls x ON x.id = p.call_id
+      WHERE u.jid = p_arguments->>'to' AND x.caller_id = u.id AND x.peer = p_arguments->>'from'
+        AND x.status = 'ringing';
+    IF old.id IS NOT NULL THEN
+      outcome := 3;
+      result := jsonb_build_object('row', call_row(old)::jsonb);
+      RETURN;
+    END IF;
   END IF;
   c.id := (p_arguments->>'id')::uuid;
   c.message_id := (p_arguments->>'message_id')::uuid;

@@ -10,6 +10,7 @@
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/timer.h"
+#include "bridge/cluster/ask.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/change.h"
@@ -37,11 +38,19 @@ struct submitted {
     void *data;
 };
 
+/* A question to the other instances. */
+struct asked {
+    ask_done done;
+    void *data;
+};
+
 static struct {
     struct options options;
     struct core core;
     GQueue submitted;
     bus_handler heard; /* topic call */
+    bool others;       /* there are other instances */
+    GQueue asking;     /* struct asked */
     struct account *account[2];
     struct subscriber socket[2]; /* Alice's */
     int in_call[2];              /* -1: not told */
@@ -113,6 +122,36 @@ bool elsewhere_is_online(const struct core *core, const struct uuid *user)
 void elsewhere_watch(struct core *core, elsewhere_changed changed, void *data)
 {
     (void)core, (void)changed, (void)data;
+}
+
+void bus_watch_instances(struct core *core, bus_changed changed, void *data)
+{
+    (void)core, (void)changed, (void)data;
+}
+
+bool elsewhere_is_used(const struct core *core)
+{
+    (void)core;
+    return t.others;
+}
+
+void elsewhere_catch_up(struct core *core, void (*done)(struct core *core, void *data), void *data)
+{
+    (void)core, (void)done, (void)data;
+}
+
+void ask_serve(struct core *core, const char *topic, ask_answer served)
+{
+    (void)core, (void)topic, (void)served;
+}
+
+void ask_others(struct core *core, const char *topic, json_t *question, ask_done done, void *data)
+{
+    (void)core, (void)topic;
+    struct asked *asked = g_new0(struct asked, 1);
+    *asked = (struct asked){done, data};
+    json_decref(question);
+    g_queue_push_tail(&t.asking, asked);
 }
 
 /* ---- The world ------------------------------------------------------------------------------- */
@@ -450,8 +489,43 @@ START_TEST(socket_that_came_before_the_call_was_read_takes_over)
     hers.grant.credential = uuid_of(OTHER_TOKEN);
     g_ptr_array_add(t.account[1]->subscribers, &hers);
     socket_open(1);
-    call_check_sides(learn(row_new(CALL, 2, "active", STEP)));
+    call_check_sides(learn(row_new(CALL, 2, "active", STEP)), NULL, NULL);
     caller_is(SECOND, false);
+    write_it();
+    ck_assert_uint_eq(t.submitted.length, 0);
+}
+END_TEST
+
+static void found(struct call *call, enum error_code error, void *data)
+{
+    (void)data;
+    ck_assert(call && error == ERROR_NONE);
+    t.done++;
+}
+
+static void others_say(enum ask_result result)
+{
+    g_autofree struct asked *asked = g_queue_pop_head(&t.asking);
+    ck_assert_ptr_nonnull(asked);
+    asked->done(&t.core, result, asked->data);
+}
+
+START_TEST(socket_is_lost_only_when_no_other_instance_has_it)
+{
+    t.others = true;
+    call_check_sides(learn(row_new(CALL, 2, "active", STEP)), found, NULL);
+    ck_assert_uint_eq(t.asking.length, 2);
+    others_say(ASK_YES);
+    ck_assert_uint_eq(t.done, 0); /* one has not been told of */
+    others_say(ASK_YES);
+    ck_assert_uint_eq(t.done, 1);
+    ck_assert_uint_eq(t.submitted.length, 0);
+    struct uuid id = uuid_of(CALL);
+    call_check_sides(call_peek(&id), found, NULL);
+    others_say(ASK_NO);
+    others_say(ASK_YES);
+    ck_assert_uint_eq(t.done, 2);
+    caller_is(FIRST, true);
     write_it();
     ck_assert_uint_eq(t.submitted.length, 0);
 }
@@ -595,6 +669,7 @@ int main(void)
         callers_socket_may_be_another_one_while_it_rings,
         socket_that_came_before_the_old_one_went_takes_over,
         socket_that_came_before_the_call_was_read_takes_over,
+        socket_is_lost_only_when_no_other_instance_has_it,
         socket_here_is_found_when_another_instance_lost_its,
         loss_is_noted_on_the_row_that_is_there,
         early_offer_is_remembered,

@@ -7,10 +7,12 @@
 #include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
+#include "bridge/cluster/ask.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
+#include "bridge/loop/loop.h"
 #include "tests/unit/unit.h"
 
 static char shared[] = "shared", another[] = "another", names[3][2] = {"b", "a", "c"};
@@ -353,9 +355,117 @@ START_TEST(what_was_missed_is_told_again)
 }
 END_TEST
 
+/* ---- Questions ------------------------------------------------------------------------------- */
+
+static bool answer_even(struct core *core, const json_t *question)
+{
+    (void)core;
+    return json_integer_value(json_object_get(question, "number")) % 2 == 0;
+}
+
+static void on_asked(struct core *core, enum ask_result result, void *data)
+{
+    static const char *const words[] = {"no ", "yes ", "unknown "};
+    (void)data;
+    ck_assert_ptr_eq(core, &cores[0]);
+    g_string_append(heard, words[result]);
+}
+
+static void ask(int number)
+{
+    ask_others(&cores[0], "even", json_pack("{s:i}", "number", number), on_asked, NULL);
+}
+
+static void begin_asking(int count)
+{
+    loop_start();
+    begin(count);
+    for (int i = 0; i < count; i++) {
+        ask_init(&cores[i]);
+        ask_serve(&cores[i], "even", answer_even);
+    }
+    g_string_truncate(heard, 0);
+}
+
+static void finish_asking(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(cores); i++) {
+        if (bus_instance(&cores[i]))
+            ask_clear(&cores[i]);
+    }
+    finish();
+    loop_stop();
+}
+
+/* Until what was asked stands on the wire. */
+static void turn(void)
+{
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+}
+
+START_TEST(all_others_are_asked)
+{
+    begin_asking(2);
+    ask(2);
+    turn();
+    ck_assert_uint_eq(wire.length, 0); /* there may be others who have not been heard yet */
+    clock_advance(G_USEC_PER_SEC);
+    ck_assert_uint_eq(bus_settling(&cores[0]), 0);
+    ask(2);
+    ask(3);
+    turn();
+    expect_heard("");
+    say(1, "before it answers");
+    deliver();
+    expect_heard("before it answers yes no ");
+    finish_asking();
+}
+END_TEST
+
+START_TEST(whoever_does_not_answer_is_not_waited_for)
+{
+    begin_asking(2);
+    clock_advance(G_USEC_PER_SEC);
+    cut = true;
+    ask(2); /* cannot be sent */
+    turn();
+    expect_heard("unknown ");
+    cut = false;
+    ask(2);
+    turn();
+    bus_leave(&cores[1]);
+    GBytes *question = g_queue_pop_head(&wire); /* is lost */
+    g_bytes_unref(question);
+    deliver();
+    expect_heard("-a no ");
+    ask(2); /* nobody is left */
+    turn();
+    expect_heard("no ");
+    bus_down(&cores[0]);
+    ask(2);
+    turn();
+    expect_heard("unknown ");
+    finish_asking();
+}
+END_TEST
+
+START_TEST(what_is_asked_ends_with_the_process)
+{
+    struct core alone = {.options = &options[0]};
+    begin_asking(2);
+    ask(2);
+    finish_asking();
+    ck_assert(!bus_instance(&cores[0]));
+    ask_init(&alone);
+    ask_clear(&alone);
+}
+END_TEST
+
 UNIT_MAIN("bus", alone_nothing_happens, others_are_heard_once_and_in_order,
           who_has_another_secret_is_not_one_of_us, a_garbled_message_is_dropped,
           what_was_heard_is_not_heard_again, a_message_of_long_ago_brings_no_instance_back,
           too_large_is_not_sent, good_bye_is_final, users_elsewhere_are_known,
           users_go_with_their_instance, whoever_has_left_takes_no_place,
-          what_was_missed_is_told_again)
+          what_was_missed_is_told_again, all_others_are_asked,
+          whoever_does_not_answer_is_not_waited_for, what_is_asked_ends_with_the_process)
