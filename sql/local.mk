@@ -11,6 +11,7 @@ SQL_QUERIES = \
   sql/query/message.sql \
   sql/query/presence.sql \
   sql/query/relation.sql \
+  sql/query/room.sql \
   sql/query/search.sql \
   sql/query/session.sql \
   sql/query/user.sql
@@ -63,6 +64,7 @@ SQL_FUNCTIONS = \
   sql/function/log.sql \
   sql/function/mark.sql \
   sql/function/message.sql \
+  sql/function/nick.sql \
   sql/function/once.sql \
   sql/function/outbox.sql \
   sql/function/presence.sql \
@@ -73,6 +75,8 @@ SQL_FUNCTIONS = \
   sql/function/relation.sql \
   sql/function/request.sql \
   sql/function/room.sql \
+  sql/function/room_enter.sql \
+  sql/function/room_talk.sql \
   sql/function/scheduled.sql \
   sql/function/search.sql \
   sql/function/server_key.sql \

@@ -75,7 +75,8 @@ libxep_a_SOURCES = \
   xep/presence.c xep/presence.h \
   xep/range.c xep/range.h \
   xep/registry.c xep/registry.h \
-  xep/stanza.c xep/stanza.h xep/stanza_text.c xep/stanza_text.h \
+  xep/stanza.c xep/stanza.h xep/stanza_read.c \
+  xep/stanza_text.c xep/stanza_text.h \
   xep/stream_lexer.c xep/stream_lexer.h \
   xep/stream_reader.c xep/stream_reader.h \
   xep/time.c xep/time.h \

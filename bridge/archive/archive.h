@@ -160,6 +160,7 @@ struct message_write {
     char *from; /* bare JIDs, and the sender's full one */
     char *to;
     char *address;
+    char *room;       /* the localpart of the room that it came to; NULL: it came to a user */
     char *foreign_id; /* may be NULL */
     char *stanza;
     bool markable;
@@ -177,8 +178,8 @@ struct message_write {
     GBytes *sender_facts; /* WRITE_RECEIVE: a value of user_view; owned */
     GArray *closed_to; /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL:
                           nobody; owned */
-    GBytes *shown_facts;    /* the same of the sender as they see it; owned */
-    bool outbox;            /* a copy of this message waits in the outbox */
+    GBytes *shown_facts; /* the same of the sender as they see it; owned */
+    bool outbox; /* copies wait in the outbox: for the remote member, or without one for a room */
     gint64 outbox_position; /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;           /* it brings the conversation into a member's list */
     bool unanswered; /* WRITE_MESSAGE: the other member of a direct one has not written in it */

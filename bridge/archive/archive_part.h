@@ -23,7 +23,7 @@ struct rows {
     const PGresult *result;
 };
 
-#define ARRAYS_MAX 12 /* columns of a batch */
+#define ARRAYS_MAX 16 /* columns of a batch */
 
 /* How writes of one kind become a statement and results; see write_kinds.c. */
 struct write_codec {

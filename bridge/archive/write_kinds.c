@@ -43,6 +43,7 @@ static void encode_receive(struct write *write, struct array *a)
         clock_format(m->sent_at, sent);
     array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
     array_add_uuid(&a[11], &m->earlier);
+    array_add_text(&a[12], m->room);
 }
 
 /* The columns that both queries of messages have. */
@@ -200,10 +201,10 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        encode_message,
                        decode_message},
     [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE,
-                       12,
+                       13,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
                         ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT,
-                        ARRAY_UUID},
+                        ARRAY_UUID, ARRAY_TEXT},
                        SCALAR_NONE,
                        encode_receive,
                        decode_receive},
@@ -242,6 +243,7 @@ void message_write_free(struct message_write *m)
     g_free(m->from);
     g_free(m->to);
     g_free(m->address);
+    g_free(m->room);
     g_free(m->foreign_id);
     g_free(m->stanza);
     g_free(m->remote_jid);

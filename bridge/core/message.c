@@ -10,12 +10,14 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/member.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/refusal.h"
 #include "bridge/core/request.h"
@@ -127,8 +129,20 @@ static void publish_relation(struct core *core, const struct message_write *m)
 
 /* ---- Sending by an app ----------------------------------------------------------------------- */
 
+/* Copies for those who are in the group's room are read from the outbox. */
+static void outbox_room(struct core *core, gint64 position)
+{
+    outbox_wake_service(core->outbox, SERVICE_ROOMS, position);
+    if (core->router)
+        PARTS_TELL(core, outbox_grew, core, position);
+}
+
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
+    if (!m->remote_jid) {
+        outbox_room(core, m->write.position);
+        return;
+    }
     struct outbox_entry entry = {.position = m->write.position,
                                  .kind = "message",
                                  .from = from,
@@ -314,6 +328,14 @@ void message_send(struct request *request, const struct message_draft *draft)
 
 /* ---- Arrival by XMPP ------------------------------------------------------------------------- */
 
+bool message_is_admitted(struct core *core, const char *from)
+{
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(from);
+    return strcmp(from, core->options->xmpp_server_domain) == 0 ||
+           limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state);
+}
+
 struct arriving {
     struct core *core;
     void (*done)(enum error_code error, void *data);
@@ -340,6 +362,8 @@ static void arrival_stored(struct core *core, const struct message_write *m)
         metric_add(METRIC_MESSAGES_STORED, 1);
         publish_message(core, m, &json);
         publish_relation(core, m);
+        if (m->outbox)
+            outbox_room(core, m->write.position);
     } else {
         metric_add(METRIC_MESSAGES_DUPLICATE, 1);
     }
@@ -401,6 +425,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->from = g_strdup(arrival->from);
     m->to = g_strdup(arrival->to);
     m->address = g_strdup(arrival->address);
+    m->room = g_strdup(arrival->room);
     m->body = g_strdup(arrival->body);
     m->foreign_id = g_strdup(arrival->foreign_id);
     m->stanza = g_strdup(arrival->stanza);

@@ -40,6 +40,7 @@ struct message_arrival {
     const char *from; /* bare JIDs */
     const char *to;
     const char *address; /* full JID of the sender */
+    const char *room;    /* localpart of the room that it came to; NULL: it came to a user */
     const char *body;
     const char *foreign_id; /* the stanza's id; may be NULL */
     const char *origin_id;  /* may be NULL */
@@ -49,7 +50,11 @@ struct message_arrival {
     gint64 sent_at; /* wall clock: when its sender's side says it was sent; 0: just now */
 };
 
-/* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user,
+/* Whether the XMPP user FROM (bare JID) may send one more message just now; it is counted. */
+bool message_is_admitted(struct core *core, const char *from);
+
+/* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user, or its
+ * sender is not in the room,
  * ERROR_CONFLICT when the sender used the origin-id for another text before, or ERROR_UNAVAILABLE
  * when it could not be stored. */
 void message_arrived(struct core *core, const struct message_arrival *arrival,

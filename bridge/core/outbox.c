@@ -143,6 +143,12 @@ void outbox_wake(struct outbox *outbox, gint64 position)
     outbox_lane_wake(lane, position);
 }
 
+void outbox_wake_service(struct outbox *outbox, enum service service, gint64 position)
+{
+    if (outbox->lanes[service])
+        outbox_lane_wake(outbox->lanes[service], position);
+}
+
 void outbox_fence(struct outbox *outbox, gint64 epoch)
 {
     EACH_LANE(outbox, lane)

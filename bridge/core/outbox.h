@@ -41,6 +41,8 @@ void outbox_other_log(struct outbox *outbox);
 /* The log has got to POSITION, by a change or by another instance: there may be entries up to it.
  */
 void outbox_wake(struct outbox *outbox, gint64 position);
+/* The same of entries of SERVICE alone. */
+void outbox_wake_service(struct outbox *outbox, enum service service, gint64 position);
 /* Several instances: what is cleared from now on is cleared as the holder of this epoch. */
 void outbox_fence(struct outbox *outbox, gint64 epoch);
 
@@ -50,7 +52,9 @@ struct outbox_entry {
     gint64 position;
     int n;            /* which one of those with that position */
     const char *kind; /* of a row of struct outgoing */
-    const char *from; /* bare JID of the hosted user; NULL: not known here, read the entry */
+    /* Bare JID of the hosted user, or the address in a room; NULL: not known here, read the entry.
+     */
+    const char *from;
     const char *to;
     char id[UUID_TEXT_SIZE]; /* of the message it is about; "": none */
     const char *reference;
@@ -62,6 +66,9 @@ struct outbox_entry {
 struct outgoing {
     const char *kind;     /* outbox.kind in SQL */
     enum service service; /* by whose link it goes: the stanza is from that domain */
+    /* Entries that follow each other and differ in `to` alone are one stanza, built once. Of a
+     * message, the first alone may have a payload. */
+    bool copies;
     /* The stanza of ENTRY, or NULL: it cannot be made. An entry that is sent again has to become
      * the same stanza again, with the same id. */
     xmpp_stanza_t *(*build)(const struct outbox_entry *entry);

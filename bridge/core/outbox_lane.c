@@ -54,6 +54,8 @@ struct outbox_lane {
     unsigned stream;             /* counts streams: answers to an older one are void */
     char fence[24];              /* several instances: the epoch as text; empty: none */
     bool telling;                /* the instance that sends is told at the end of this turn */
+    xmpp_stanza_t *stanza;       /* of `first`, while a page is sent; NULL: none */
+    struct outbox_entry first;   /* borrows from the page */
     void (*drained)(void *data); /* outbox_lane_drain(); NULL: not draining */
     void *drained_data;
     guint drain_timer;
@@ -124,12 +126,48 @@ static void give_up_entry(struct outbox_lane *lane, const struct outgoing *row,
         row->refused(lane->core, entry);
 }
 
+/* ---- Copies ---------------------------------------------------------------------------------- */
+
+static void copies_end(struct outbox_lane *lane)
+{
+    if (lane->stanza)
+        xmpp_stanza_release(lane->stanza);
+    lane->stanza = NULL;
+}
+
+/* Whether ENTRY says what `first` says, perhaps to somebody else. */
+static bool is_copy(const struct outbox_lane *lane, const struct outbox_entry *entry)
+{
+    const struct outbox_entry *first = &lane->first;
+    return lane->stanza && first->position == entry->position &&
+           g_strcmp0(first->kind, entry->kind) == 0 && g_strcmp0(first->from, entry->from) == 0 &&
+           strcmp(first->id, entry->id) == 0 &&
+           g_strcmp0(first->reference, entry->reference) == 0 &&
+           ((!entry->payload && *entry->id) || g_strcmp0(first->payload, entry->payload) == 0);
+}
+
+/* The stanza of ENTRY, which is in a page; the caller owns it. */
+static xmpp_stanza_t *entry_build(struct outbox_lane *lane, const struct outgoing *row,
+                                  const struct outbox_entry *entry)
+{
+    if (!row->copies)
+        return row->build(entry);
+    if (is_copy(lane, entry)) {
+        xmpp_stanza_set_to(lane->stanza, entry->to);
+        return xmpp_stanza_clone(lane->stanza);
+    }
+    copies_end(lane);
+    lane->stanza = row->build(entry);
+    lane->first = *entry;
+    return lane->stanza ? xmpp_stanza_clone(lane->stanza) : NULL;
+}
+
 /* False: the link takes no more now. */
 static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
                       const struct outbox_entry *entry)
 {
     const struct stanza_sink *sink = &lane->core->sinks[lane->service];
-    g_autoptr(xmpp_stanza_t) stanza = row->build(entry);
+    g_autoptr(xmpp_stanza_t) stanza = entry_build(lane, row, entry);
     enum sink_result result = stanza ? sink->send(sink->link, stanza) : SINK_NEVER;
     if (result == SINK_LATER)
         return false;
@@ -181,13 +219,14 @@ static void entry_of_row(const struct rows *rows, int row, struct outbox_entry *
 /* Sends the rows of a page; false when the link took no more. */
 static bool send_rows(struct outbox_lane *lane, const struct rows *rows)
 {
-    for (int row = 0; row < rows_count(rows); row++) {
+    bool taken = true;
+    for (int row = 0; row < rows_count(rows) && taken; row++) {
         struct outbox_entry entry;
         entry_of_row(rows, row, &entry);
-        if (!send_entry(lane, &entry))
-            return false;
+        taken = send_entry(lane, &entry);
     }
-    return true;
+    copies_end(lane);
+    return taken;
 }
 
 static void page_read(const struct rows *rows, enum error_code error, void *data)
@@ -478,6 +517,7 @@ void outbox_lane_committed(struct outbox_lane *lane, const struct outbox_entry *
         lane->behind = true;
         return;
     }
+    copies_end(lane);
     if (lane->unproven >= UNPROVEN_MAX)
         lane_ping(lane);
 }

@@ -33,6 +33,9 @@ libfeature_a_SOURCES = \
   bridge/feature/receipt.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \
+  bridge/feature/room_ask.c \
+  bridge/feature/room_enter.c \
+  bridge/feature/room_talk.c \
   bridge/feature/rooms.c \
   bridge/feature/scheduled.c \
   bridge/feature/search.c \

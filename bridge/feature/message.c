@@ -252,14 +252,6 @@ static void take_text(struct core *core, const struct stanza_context *context,
     message_arrived(core, &arrived, arrival_done, arrival);
 }
 
-static bool may_write(struct core *core, const struct stanza_context *context)
-{
-    struct limit_state state;
-    struct uuid subject = limit_subject_of(context->from_bare);
-    return strcmp(context->from_bare, core->options->xmpp_server_domain) == 0 ||
-           limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state);
-}
-
 static bool on_text(const struct stanza_context *context)
 {
     struct core *core = context->data;
@@ -271,7 +263,7 @@ static bool on_text(const struct stanza_context *context)
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
         stanza_refuse(context, &too_long, why);
-    } else if (text.told == MESSAGE_TOLD && !may_write(core, context)) {
+    } else if (text.told == MESSAGE_TOLD && !message_is_admitted(core, context->from_bare)) {
         metric_add(METRIC_STANZAS_LIMITED, 1);
         stanza_refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
     } else if (text.told == MESSAGE_TOLD) {

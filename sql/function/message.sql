@@ -17,7 +17,7 @@
 -- repetition too, as long as nobody has seen to that: the first answer may have been lost.
 -- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender as
 -- they see it.
--- Rows come back in the order of the input. outbox: a copy must go to the remote member.
+-- Rows come back in the order of the input. outbox: copies must go to the remote member, or to a room.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
 -- The caller never puts two rows with the same (sender, dedupe) into one batch. With p_careful,
@@ -48,7 +48,7 @@ BEGIN
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
-           c.awaited, c.guarded, c.remote_user, c.remote_jid,
+           c.awaited, c.guarded, c.remote_user, c.remote_jid, c.occupied,
            c.remote_user IS NULL AND (c.closed OR NOT c.plain OR privacy_value(NULL, 'profile') <> 'everyone')
              AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
@@ -110,21 +110,26 @@ BEGIN
                 ELSE p.new_seq - p.new_of_first END
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
-    INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
-    SELECT p.new_position, 'message', p.sender_id, p.remote_jid, p.id, NULL
+    INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference)
+    SELECT p.new_position, 0, 'message', p.sender_id, p.remote_jid, p.id, NULL
       FROM planned p
       WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
     UNION ALL
-    SELECT p.new_position, 'received',
+    SELECT p.new_position, 0, 'received',
            pair_other(p.member_ids, p.sender_id), p_addresses[p.n],
            coalesce(p.old_id, p.id), p_foreign_ids[p.n]
       FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1) AND NOT p.held
+    UNION ALL -- to everybody who is in the room by XMPP, the sender too
+    SELECT p.new_position, row_number() OVER (PARTITION BY p.n ORDER BY o.joined_at, o.address) - 1,
+           'room_message', p.sender_id, o.address, p.id, NULL
+      FROM planned p JOIN occupants o ON o.conversation_id = p.conversation_id
+      WHERE p.outcome = 0 AND p.occupied
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
          coalesce(p.old_position, p.new_position),
          coalesce(p.old_created_at, stamp), p.conversation_id, p.sender_id, p.member_ids,
          p.member_numbers, p.kind = 'direct', p.remote_jid,
-         p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id,
+         p.outcome = 0 AND (p.occupied OR (p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id)),
          p.new_position, p.awaited AND p.outcome IN (0, 1), p.held,
          p.passage->>'events', p.unanswered,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
@@ -149,7 +154,8 @@ BEGIN
                   SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupes[k])));
 END $$;
 
--- A batch that came by XMPP: from and to are bare JIDs. Unknown senders become remote users, new
+-- A batch that came by XMPP: from and to are bare JIDs; rooms: the localpart of the room that one came to, where the
+-- sender's address must be, NULL: it came to a user. Unknown senders become remote users, new
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender as the recipient
@@ -159,7 +165,7 @@ END $$;
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
-  p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL)
+  p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL, p_rooms text[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
@@ -178,11 +184,17 @@ DECLARE
 BEGIN
   PERFORM FROM log_head FOR UPDATE;
   FOR n IN 1 .. cardinality(p_ids) LOOP
-    SELECT u.* INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
-    SELECT u.id INTO source FROM users u WHERE u.jid = p_from[n];
-    SELECT c.id, c.guarded INTO pair, asked FROM conversations c
-      WHERE c.kind = 'direct' AND c.member_ids = pair_key(source, target.id);
-    IF pair IS NULL OR asked THEN
+    IF p_rooms[n] IS NOT NULL THEN
+      SELECT c.id, o.user_id INTO pair, source FROM conversations c
+        JOIN occupants o ON o.conversation_id = c.id AND o.address = p_addresses[n]
+        WHERE c.room = p_rooms[n];
+    ELSE
+      SELECT u.* INTO target FROM users u WHERE u.jid = p_to[n] AND u.kind = 'hosted';
+      SELECT u.id INTO source FROM users u WHERE u.jid = p_from[n];
+      SELECT c.id, c.guarded INTO pair, asked FROM conversations c
+        WHERE c.kind = 'direct' AND c.member_ids = pair_key(source, target.id);
+    END IF;
+    IF p_rooms[n] IS NULL AND (pair IS NULL OR asked) THEN
       IF relation_refuses(target.id, p_from[n]) THEN
         pair := NULL;
         source := NULL;
@@ -193,7 +205,7 @@ BEGIN
     END IF;
     senders := senders || source;
     pairs := pairs || pair;
-    receipts := receipts || (p_receipts[n] AND privacy_receipts(target.privacy_receipts));
+    receipts := receipts || (p_receipts[n] AND p_rooms[n] IS NULL AND privacy_receipts(target.privacy_receipts));
     IF p_earlier[n] IS NOT NULL AND EXISTS (
         SELECT FROM messages m WHERE m.sender_id = source AND m.dedupe = p_earlier[n]
           AND m.created_at > now() - interval '10 minutes') THEN

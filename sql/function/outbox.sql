@@ -17,19 +17,25 @@ END $$;
 
 -- The next p_limit entries after (p_position, p_n), in sending order. created: a message's, microseconds
 -- since 1970. Of p_kinds only (NULL: of any), and of none of p_foreign: each link has its own kinds.
+-- payload: of copies of one message in a room that follow each other, the first alone has it.
 CREATE FUNCTION outbox_page(p_position bigint, p_n int, p_limit int, p_kinds text[] DEFAULT NULL,
                             p_foreign text[] DEFAULT '{}')
 RETURNS TABLE ("position" bigint, n int, kind text, from_jid text, to_address text, message_id uuid,
                reference text, payload text, created bigint)
 LANGUAGE sql STABLE AS $$
-  SELECT o.position, o.n, o.kind, u.jid, o.to_address, o.message_id, o.reference,
-         coalesce(o.payload, m.body), (extract(epoch FROM m.created_at) * 1000000)::bigint
-    FROM outbox o
-    JOIN users u ON u.id = o.from_user
-    LEFT JOIN messages m ON m.id = o.message_id AND o.kind = 'message'
-    WHERE (o.position, o.n) > (p_position, p_n)
-      AND (p_kinds IS NULL OR o.kind = ANY (p_kinds)) AND o.kind <> ALL (p_foreign)
-    ORDER BY o.position, o.n LIMIT p_limit
+  SELECT o.position, o.n, o.kind, coalesce(o.origin, u.jid), o.to_address, o.message_id, o.reference,
+         CASE WHEN o.payload IS NOT NULL OR o.kind = 'message' THEN coalesce(o.payload, m.body)
+              WHEN o.kind IN ('room_message', 'room_history') AND o.first
+                THEN (SELECT room_message_facts(m, c)::text FROM conversations c WHERE c.id = m.conversation_id) END,
+         (extract(epoch FROM m.created_at) * 1000000)::bigint
+    FROM (SELECT x.*, lag(x.message_id) OVER (ORDER BY x.position, x.n) IS DISTINCT FROM x.message_id AS first
+            FROM (SELECT y.* FROM outbox y
+                    WHERE (y.position, y.n) > (p_position, p_n)
+                      AND (p_kinds IS NULL OR y.kind = ANY (p_kinds)) AND y.kind <> ALL (p_foreign)
+                    ORDER BY y.position, y.n LIMIT p_limit) x) o
+    LEFT JOIN users u ON u.id = o.from_user AND o.origin IS NULL
+    LEFT JOIN messages m ON m.id = o.message_id AND o.kind IN ('message', 'room_message', 'room_history')
+    ORDER BY o.position, o.n
 $$;
 
 -- What was proven delivered up to (p_position, p_n), in the log of p_log: positions of another epoch mean

@@ -3,6 +3,7 @@
 
 ALTER TABLE conversations
   ADD occupied boolean NOT NULL DEFAULT false; -- somebody is in the room by XMPP, see occupants
+CREATE INDEX conversations_public ON conversations (room) WHERE public;
 
 -- What a room has that a group has not; made when it is needed first.
 CREATE TABLE rooms (
@@ -14,16 +15,25 @@ CREATE TABLE rooms (
   subject_at timestamptz
 );
 
--- What the room calls each of its people, hosted and remote, and by which id; kept while somebody is a member.
+-- What the room calls each of its people, hosted and remote, and by which id. Who has gone keeps it in what was said.
 CREATE TABLE nicks (
   conversation_id uuid NOT NULL REFERENCES conversations,
   user_id uuid NOT NULL REFERENCES users,
   nick text NOT NULL,
-  key text NOT NULL,                   -- nick_key(): the same of what looks the same
+  key text,                            -- nick_key(): the same of what looks the same; NULL: others may have it
   occupant text NOT NULL,              -- occupant id
   PRIMARY KEY (conversation_id, user_id)
 );
-CREATE UNIQUE INDEX nicks_key ON nicks (conversation_id, key);
+CREATE UNIQUE INDEX nicks_key ON nicks (conversation_id, key) WHERE key IS NOT NULL;
+
+-- What somebody was called before, up to that position of the log: messages of then are shown with it.
+CREATE TABLE past_nicks (
+  conversation_id uuid NOT NULL REFERENCES conversations,
+  user_id uuid NOT NULL REFERENCES users,
+  upto bigint NOT NULL,
+  nick text NOT NULL,
+  PRIMARY KEY (conversation_id, user_id, upto)
+);
 
 -- XMPP sessions that are in a room. Members of the service's own domain are in all their rooms, without a row.
 CREATE TABLE occupants (
@@ -31,7 +41,7 @@ CREATE TABLE occupants (
   address text COLLATE "C" NOT NULL,   -- full JID, as it was delivered
   user_id uuid NOT NULL REFERENCES users,
   joined_at timestamptz NOT NULL,
-  presence jsonb NOT NULL DEFAULT '{}', -- what it has shown of itself, as room_presence() passes it on
+  presence text NOT NULL,              -- what it has shown last, a stanza as it is passed on
   PRIMARY KEY (conversation_id, address)
 );
 CREATE INDEX occupants_address ON occupants (address);
@@ -39,4 +49,4 @@ CREATE INDEX occupants_address ON occupants (address);
 -- Stanzas of rooms come from a room, or from somebody in it.
 ALTER TABLE outbox
   ALTER from_user DROP NOT NULL,
-  ADD origin text;                     -- the address without its domain: room, or room/nick
+  ADD origin text;                     -- that address; NULL: the bare JID of from_user

@@ -12,7 +12,7 @@ SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, membe
        direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt
   FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                        $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
-                       $11::text[], $12::uuid[])
+                       $11::text[], $12::uuid[], $13::text[])
 
 -- name: message_fail
 SELECT outcome, id, conversation_id, sender_id, client_id, position, at

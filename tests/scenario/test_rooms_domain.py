@@ -42,14 +42,14 @@ def body():
 def test_it_says_what_it_is_and_that_no_room_is_there(stack, bob):
     rooms = stack.rooms_domain
     identities, features = bob.disco_info(rooms)
-    assert identities == {"component/generic"} and {DISCO_INFO, DISCO_ITEMS, PING} == features
-    assert not list(bob.iq(rooms, Element(f"{{{DISCO_ITEMS}}}query")).child(DISCO_ITEMS, "query"))
+    assert identities == {"conference/text"} and {DISCO_INFO, DISCO_ITEMS, PING, MUC} == features
+    assert f"team@{rooms}" not in bob.disco_items(rooms)
     bob.ping(rooms)
     assert refusal(bob, rooms, VERSION) == "service-unavailable"
     for place in (f"team@{rooms}", f"team@{rooms}/Ann"):
         assert refusal(bob, place, DISCO_INFO) == refusal(bob, place, PING, "ping") == "item-not-found"
     assert error_of(bob, send(bob, "presence", f"team@{rooms}/Bob", None, Element(f"{{{MUC}}}x"))) == "item-not-found"
-    assert error_of(bob, send(bob, "message", f"team@{rooms}", "groupchat", body())) == "item-not-found"
+    assert error_of(bob, send(bob, "message", f"team@{rooms}", "groupchat", body())) == "not-acceptable"
     assert error_of(bob, send(bob, "message", rooms, "chat", body())) == "service-unavailable"
 
 

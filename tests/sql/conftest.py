@@ -178,14 +178,14 @@ class Database:
                          " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[]) s", *columns, careful, limited,
                          on=on)
 
-    def receive(self, *arrivals, on=None):
+    def receive(self, *arrivals, rooms=None, on=None):
         rows = [arrival(**a) for a in arrivals]
         columns = [[row[key] for row in rows] for key in
                    ("id", "sender", "to", "body", "dedupe", "address", "foreign_id", "markable", "stanza",
                     "receipt", "earlier")]
         return self.rows("SELECT s.*, to_jsonb(s.sender) AS sender FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
                          " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[],"
-                         " p_earlier => %s::uuid[]) s", *columns, on=on)
+                         " p_earlier => %s::uuid[], p_rooms => %s::text[]) s", *columns, rooms, on=on)
 
     def mark(self, kind, user=None, jid=None, conversation=None, message=None, on=None):
         row, = self.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[],"
@@ -359,10 +359,10 @@ def message(conversation, sender, body="hello", client_id=None, dedupe=None, id=
 
 
 def arrival(to, sender="romeo@example.org", body="hello", dedupe=None, foreign_id="f-1", markable=False,
-            receipt=False, id=None, stanza="<message/>", earlier=None):
+            receipt=False, id=None, stanza="<message/>", earlier=None, resource="phone"):
     id = id or new_id()
     return {"earlier": earlier, "id": id, "sender": sender, "to": to, "body": body, "dedupe": dedupe or id,
-            "address": f"{sender}/phone", "foreign_id": foreign_id, "markable": markable,
+            "address": f"{sender}/{resource}", "foreign_id": foreign_id, "markable": markable,
             "stanza": stanza, "receipt": receipt}
 
 

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Entering rooms, being in them and leaving (XEP-0045 section 7). What is told to those who are in
+ * a room, the answer to entering included, waits in the outbox; sql/function/room_enter.sql
+ * decides. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/core/outbox.h"
+#include "bridge/room/groupchat.h"
+#include "bridge/room/occupant.h"
+#include "bridge/room/scene.h"
+#include "bridge/xmpp/dispatch.h"
+#include "bridge/xmpp/link.h"
+#include "xep/0045_user.h"
+#include "xep/0203_delay.h"
+#include "xep/error.h"
+
+/* ---- Arguments ------------------------------------------------------------------------------- */
+
+/* Who acts in which room, and with a place who wants to be whom. */
+static json_t *arguments_of(const struct stanza_context *context)
+{
+    g_autofree char *room = room_of_context(context);
+    const char *slash = strchr(context->to, '/');
+    return json_pack("{s:s, s:s, s:s, s:s*}", "room", room, "from", context->from_bare, "address",
+                     context->from, "nick", slash ? slash + 1 : NULL);
+}
+
+static void put_shown(json_t *arguments, const struct stanza_context *context)
+{
+    g_autofree char *shown = occupant_shown(context->stanza);
+    json_object_set_new(arguments, "stanza", json_string(shown));
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static const char not_in_room[] = "You are not in this room";
+
+struct pending {
+    struct core *core;
+    xmpp_stanza_t *stanza; /* reference: to answer with an error */
+};
+
+static struct pending *pending_new(const struct stanza_context *context)
+{
+    struct pending *pending = g_new0(struct pending, 1);
+    pending->core = context->data;
+    pending->stanza = xmpp_stanza_clone(context->stanza);
+    return pending;
+}
+
+static void stanza_refuse(struct core *core, xmpp_stanza_t *stanza, const char *type,
+                          const char *condition, const char *text)
+{
+    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, type, condition, text);
+    if (reply)
+        stanza_out(core, reply);
+}
+
+static void change_refused(struct pending *pending, const struct change_result *result)
+{
+    const struct error_info *info = error_info(ERROR_UNAVAILABLE);
+    const char *type = json_string_value(json_object_get(result->json, "type"));
+    const char *condition = json_string_value(json_object_get(result->json, "condition"));
+    const char *text = json_string_value(json_object_get(result->json, "text"));
+    if (result->error != ERROR_NONE)
+        stanza_refuse(pending->core, pending->stanza, info->type, info->condition, NULL);
+    else if (type && condition)
+        stanza_refuse(pending->core, pending->stanza, type, condition, text);
+    else if (result->outcome == OUTCOME_CONFLICT)
+        stanza_refuse(pending->core, pending->stanza, "cancel", "not-acceptable", not_in_room);
+    else
+        stanza_refuse(pending->core, pending->stanza, "cancel", "item-not-found", NULL);
+}
+
+static void presence_done(const struct change_result *result, void *data)
+{
+    g_autofree struct pending *pending = data;
+    g_autoptr(xmpp_stanza_t) stanza = pending->stanza;
+    if (!change_succeeded(result) && pending->core->archive)
+        change_refused(pending, result);
+}
+
+/* ---- Presence from XMPP ---------------------------------------------------------------------- */
+
+static json_t *history_of(const struct muc_join *join)
+{
+    json_t *history = json_object();
+    if (join->history.max_stanzas >= 0)
+        json_object_set_new(history, "max_stanzas", json_integer(join->history.max_stanzas));
+    if (join->history.max_chars >= 0)
+        json_object_set_new(history, "max_chars", json_integer(join->history.max_chars));
+    if (join->history.seconds >= 0)
+        json_object_set_new(history, "seconds", json_integer(join->history.seconds));
+    if (join->history.since_us > 0)
+        json_object_set_new(history, "since", json_integer(join->history.since_us));
+    return history;
+}
+
+/* With <x/> of muc somebody enters; without, who is in the room shows something else or wants
+ * another nick. Who thinks to be in the room without being in it is told. */
+static bool on_available(const struct stanza_context *context)
+{
+    struct muc_join join;
+    bool enters = muc_join_parse(context->stanza, &join);
+    json_t *arguments = arguments_of(context);
+    put_shown(arguments, context);
+    if (enters)
+        json_object_set_new(arguments, "history", history_of(&join));
+    change_submit(context->data, enters ? "room_enter" : "room_show", NULL, arguments,
+                  presence_done, pending_new(context));
+    return true;
+}
+
+static bool on_available_without_nick(const struct stanza_context *context)
+{
+    stanza_refuse(context->data, context->stanza, "modify", "jid-malformed",
+                  "Say as whom you enter");
+    return true;
+}
+
+static bool on_unavailable(const struct stanza_context *context)
+{
+    json_t *arguments = arguments_of(context);
+    put_shown(arguments, context);
+    change_submit(context->data, "room_leave", NULL, arguments, NULL, NULL);
+    return true;
+}
+
+/* ---- Ghosts ---------------------------------------------------------------------------------- */
+
+/* Errors after which nothing more will arrive there. */
+static const char *const gone[] = {"gone",
+                                   "internal-server-error",
+                                   "item-not-found",
+                                   "jid-malformed",
+                                   "recipient-unavailable",
+                                   "redirect",
+                                   "remote-server-not-found",
+                                   "remote-server-timeout",
+                                   "service-unavailable",
+                                   NULL};
+
+/* What came back from an address that is in a room: it is not there any more. */
+static bool on_error(const struct stanza_context *context)
+{
+    struct stanza_error error;
+    if (stanza_error_parse(context->stanza, &error) && g_strv_contains(gone, error.condition)) {
+        json_t *arguments = arguments_of(context);
+        json_object_set_new(arguments, "codes",
+                            json_pack("[i, i]", MUC_CODE_KICKED, MUC_CODE_TECHNICAL));
+        change_submit(context->data, "room_leave", NULL, arguments, NULL, NULL);
+    }
+    return true;
+}
+
+/* ---- Outgoing -------------------------------------------------------------------------------- */
+
+static xmpp_stanza_t *build_from(const struct outbox_entry *entry,
+                                 xmpp_stanza_t *(*build)(const json_t *facts,
+                                                         const struct outbox_entry *entry))
+{
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    xmpp_stanza_t *stanza = facts ? build(facts, entry) : NULL;
+    json_decref(facts);
+    return stanza;
+}
+
+static xmpp_stanza_t *presence_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    return occupant_build(facts, entry->from, entry->to);
+}
+
+static xmpp_stanza_t *build_presence(const struct outbox_entry *entry)
+{
+    return build_from(entry, presence_of);
+}
+
+static xmpp_stanza_t *message_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    return groupchat_build(facts, entry->to);
+}
+
+static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
+{
+    return build_from(entry, message_of);
+}
+
+static xmpp_stanza_t *history_message_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    return groupchat_build_history(facts, entry->to);
+}
+
+static xmpp_stanza_t *build_history(const struct outbox_entry *entry)
+{
+    return build_from(entry, history_message_of);
+}
+
+/* The subject, which every room has, if only an empty one: it ends what follows on entering. */
+static xmpp_stanza_t *subject_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    g_autofree char *id = outbox_entry_id(entry);
+    struct groupchat envelope = {.room = entry->from,
+                                 .nick = json_string_value(json_object_get(facts, "nick")),
+                                 .to = entry->to,
+                                 .id = id};
+    xmpp_stanza_t *message = groupchat_new(&envelope);
+    const char *subject = json_string_value(json_object_get(facts, "subject"));
+    muc_subject_add(message, subject ? subject : "");
+    struct delay delay = {.stamp_us = json_integer_value(json_object_get(facts, "at")),
+                          .from = entry->from};
+    if (delay.stamp_us > 0)
+        delay_add(message, &delay);
+    return message;
+}
+
+static xmpp_stanza_t *build_subject(const struct outbox_entry *entry)
+{
+    return build_from(entry, subject_of);
+}
+
+/* The room itself says that something about it has changed (section 10.2.1). */
+static xmpp_stanza_t *status_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    g_autofree char *id = outbox_entry_id(entry);
+    struct groupchat envelope = {.room = entry->from, .to = entry->to, .id = id};
+    struct muc_user user = {0};
+    const json_t *codes = json_object_get(facts, "codes");
+    for (size_t i = 0; i < json_array_size(codes); i++)
+        muc_user_put_code(&user, (uint16_t)json_integer_value(json_array_get(codes, i)));
+    xmpp_stanza_t *message = groupchat_new(&envelope);
+    muc_user_add(message, &user);
+    return message;
+}
+
+static xmpp_stanza_t *build_status(const struct outbox_entry *entry)
+{
+    return build_from(entry, status_of);
+}
+
+static const struct outgoing outgoing[] = {
+    {"room_presence", SERVICE_ROOMS, .copies = true, .build = build_presence},
+    {"room_message", SERVICE_ROOMS, .copies = true, .build = build_message},
+    {"room_history", SERVICE_ROOMS, .build = build_history},
+    {"room_subject", SERVICE_ROOMS, .build = build_subject},
+    {"room_status", SERVICE_ROOMS, .build = build_status},
+    {0},
+};
+
+static const struct stanza_handler stanzas[] = {
+    {"presence", "available", NULL, NULL, TARGET_OCCUPANT, .fallback = on_available},
+    {"presence", "available", NULL, NULL, TARGET_ROOM, .fallback = on_available_without_nick},
+    {"presence", "unavailable", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT,
+     .fallback = on_unavailable},
+    {"presence", "error", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT, .fallback = on_error},
+    {"message", "error", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT, .fallback = on_error},
+    {0},
+};
+
+const struct feature feature_room_enter = {
+    .name = "room_enter", .stanzas = stanzas, .outgoing = outgoing};

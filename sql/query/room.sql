@@ -1,0 +1,12 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Rooms.
+
+-- name: room_scene
+SELECT conversation, name, description, subject, public, moderated, affiliation, role, nick, occupants, photo
+  FROM room_scene($1::text, $2::text, $3::text)
+
+-- name: room_audience
+SELECT room, nick, occupant, address FROM room_audience($1::text, $2::text)
+
+-- name: room_public
+SELECT room, name FROM room_public()

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Groups as rooms for XMPP clients: entering, being there, talking, leaving; and what survives."""
+import uuid
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+from harness.database import database
+from harness.inbox import wait_for
+from harness.muc import DELAY, MUC, Seat, codes, item, occupant_id, stanza_id
+from harness.xmpp import CHATSTATES, DISCO_INFO, DISCO_ITEMS, MARKERS, ORIGIN_ID, PING, VERSION, XmppError
+
+
+class Group:
+    """A group of two app users, alice and ann, and who of XMPP is invited."""
+
+    def __init__(self, stack, app, *invited, public=False):
+        self.stack = stack
+        self.alice, self.ann = app("alice"), app("ann")
+        for user, name in ((self.alice, "Alice"), (self.ann, "Ann")):
+            user.call(200, "PATCH", "/api/users/me", {"name": name})
+        self.made = self.alice.call(201, "POST", "/api/groups", {"name": "Team", "description": "of ours", "members": [
+            {"user_id": self.ann.me()["id"]}]})
+        self.room = self.made["jid"]
+        self.jids = [user.me()["jid"] for user in (self.alice, self.ann)]
+        with database(stack) as query:
+            if public:
+                query("UPDATE conversations SET public = true WHERE id = %s", self.made["id"])
+        for user in invited:
+            self.invite(user)
+
+    def invite(self, user, state="invited", role="member"):
+        with database(self.stack) as query:
+            query("SELECT user_remote(%s)", user.bare)
+            query("INSERT INTO members (conversation_id, user_id, kind, jid, number, role, grouped, joined_at, state)"
+                  " SELECT %s, u.id, u.kind, u.jid, u.number, %s, true, now(), %s FROM users u WHERE u.jid = %s",
+                  self.made["id"], role, state, user.bare)
+
+    def seat(self, user, nick):
+        return Seat(user, self.room, nick)
+
+
+@pytest.fixture
+def group(stack, app, bob):
+    return Group(stack, app, bob)
+
+
+def test_entering_a_room(group, bob):
+    sent = [group.alice.send(group.made, f"earlier {n}") for n in range(3)]
+    seat = group.seat(bob, "Bob")
+    followed = seat.enter()
+    presences = [s for s in followed if s.name == "presence"]
+    messages = [s for s in followed if s.name == "message"]
+    assert followed == presences + messages
+    assert [p.sender for p in presences] == [f"{group.room}/{nick}" for nick in ("Alice", "Ann", "Bob")]
+    assert [item(p) for p in presences] == [
+        {"affiliation": "owner", "role": "moderator", "jid": f"{group.jids[0]}/rest"},
+        {"affiliation": "member", "role": "participant", "jid": f"{group.jids[1]}/rest"},
+        {"affiliation": "member", "role": "participant", "jid": bob.jid}]
+    assert [sorted(codes(p)) for p in presences] == [[], [], [100, 110, 170]]
+    assert len({occupant_id(p) for p in presences}) == 3
+    assert [(m.body, m.sender, m.id, m.type) for m in messages[:-1]] == \
+        [(s["content"], f"{group.room}/Alice", s["id"], "groupchat") for s in sent]
+    assert [stanza_id(m) for m in messages[:-1]] == [[(group.room, s["id"])] for s in sent]
+    assert all(m.has(DELAY, "delay") and occupant_id(m) == occupant_id(presences[0]) for m in messages[:-1])
+    shown = next(p for p in group.alice.conversation(group.made)["participants"] if p["user"]["jid"] == bob.bare)
+    assert shown["role"] == "member"
+    left = seat.leave()
+    assert codes(left) == [110] and item(left)["role"] == "none"
+    followed = seat.enter(maxstanzas=1)
+    assert [m.body for m in followed if m.name == "message"] == ["earlier 2", None]
+
+
+def test_everybody_hears_everybody_once_in_one_order(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    with group.alice.ws() as socket:
+        seats = [group.seat(bob, "Bob"), group.seat(carol, "Carol")]
+        for seat in seats:
+            seat.enter()
+        seats[0].see("Carol")
+        own = seats[0].say("from bob")
+        heard = [seat.hear("from bob") for seat in seats]
+        said = socket.expect("message.new", content="from bob")["payload"]
+        assert said["conversation_id"] == group.made["id"] and said["sender"]["jid"] == bob.bare
+        assert [(h.id, h.sender, stanza_id(h), h.to) for h in heard] == \
+            [(own, f"{group.room}/Bob", [(group.room, said["id"])], seat.user.jid) for seat in seats]
+        answer = group.ann.send(group.made, "from ann")
+        for seat in seats:
+            reply = seat.hear("from ann", "Ann")
+            assert (reply.id, stanza_id(reply)) == (answer["id"], [(group.room, answer["id"])])
+        texts = [f"{who} {n}" for n in range(10) for who in ("bob", "carol", "alice")]
+        for text in texts:
+            who = text.split()[0]
+            if who == "alice":
+                group.alice.send(group.made, text)
+            else:
+                seats[0 if who == "bob" else 1].say(text)
+        order = []
+        for seat in seats:
+            for text in texts:
+                seat.hear(text)
+            order.append([s.body for s in seat.user.inbox.received if s.name == "message" and s.sender.startswith(group.room)
+                          and s.body in texts])
+        assert order[0] == order[1] == [m["content"] for m in group.ann.messages(group.made, limit=100)["items"] if m["content"] in texts]
+        assert sorted(order[0]) == sorted(texts)
+
+
+def test_what_only_the_room_says_is_not_taken_from_others(group, bob):
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    extra = [Element(f"{{{ORIGIN_ID}}}stanza-id", {"by": group.room, "id": "forged"}), Element("{urn:xmpp:occupant-id:0}occupant-id", {"id": "forged"}),
+             Element(f"{{{MUC}#user}}x"), Element("{urn:example}own", {"a": "b"})]
+    SubElement(extra[2], f"{{{MUC}#user}}status", {"code": "301"})
+    seat.say("believe me", extra=extra)
+    heard = seat.hear("believe me")
+    said = group.alice.messages(group.made)["items"][-1]
+    assert stanza_id(heard) == [(group.room, said["id"])] and codes(heard) == [] and occupant_id(heard) != "forged"
+    assert heard.has("urn:example", "own"), "what else was in it is passed on"
+
+
+def test_a_repetition_is_one_message(group, bob):
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    id = seat.say("once")
+    seat.hear("once")
+    seat.say("once", id)
+    seat.say("then")
+    seat.hear("then")
+    assert [m["content"] for m in group.alice.messages(group.made)["items"]] == ["once", "then"]
+    assert sum(s.body == "once" and s.sender.startswith(group.room) for s in bob.inbox.received) == 1
+
+
+def test_who_may_not_enter(group, bob, xmpp):
+    carol = xmpp("carol")
+    seat = group.seat(carol, "Carol")
+    assert seat.refused() == "registration-required"
+    assert group.seat(bob, "alice").refused() == "conflict"
+    assert group.seat(bob, "Аlice").refused() == "conflict", "a Cyrillic letter"
+    nowhere = Seat(carol, f"nowhere@{group.stack.rooms_domain}", "Carol")
+    assert nowhere.refused() == "item-not-found"
+    assert seat.error(seat.say("from outside")) == seat.error(nowhere.say("from outside", to=nowhere.room)) == "not-acceptable"
+    assert group.seat(bob, "Bob").refused(muc=False) == "not-acceptable", "who thinks to be in the room is told"
+    assert group.alice.messages(group.made)["items"] == []
+    with database(group.stack) as query:
+        query("UPDATE members SET state = 'banned', left_seq = 0 WHERE conversation_id = %s AND jid = %s", group.made["id"], bob.bare)
+    assert group.seat(bob, "Bob").refused() == "forbidden"
+
+
+def test_presence_and_nicks(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    one.enter()
+    other.enter()
+    one.see("Carol")
+    bob.send_presence(one.place, show="dnd", status="busy")
+    seen = other.see("Bob")
+    shown = carol.expect_stanza("what bob shows", lambda s: s.sender == one.place and s.xml.findtext("{jabber:client}show") == "dnd")
+    assert shown.xml.findtext("{jabber:client}status") == "busy" and occupant_id(shown) == occupant_id(seen)
+    one.ask("Robert", muc=False)
+    gone = other.see("Bob", "unavailable")
+    assert (codes(gone), item(gone)["nick"]) == ([303], "Robert")
+    assert item(other.see("Robert"))["jid"] == bob.jid
+    one.nick = "Robert"
+    assert 110 in codes(one.see("Robert"))
+    assert one.refused("Carol", muc=False) == "conflict"
+    one.say("renamed")
+    other.hear("renamed", "Robert")
+    one.leave()
+    assert codes(other.see("Robert", "unavailable")) == []
+
+
+def test_two_sessions_of_one_user_share_a_nick(group, bob, xmpp):
+    again = xmpp("bob", resource="second")
+    one, other = group.seat(bob, "Bob"), group.seat(again, "Bobby")
+    one.enter()
+    own = [p for p in other.enter() if p.name == "presence" and 110 in codes(p)]
+    assert [(p.sender, 210 in codes(p)) for p in own] == [(f"{group.room}/Bob", True)]
+    other.say("from the second")
+    one.hear("from the second", "Bob")
+    other.nick = "Bob"
+    other.leave()
+    one.say("still here")
+    one.hear("still here")
+
+
+def test_what_rooms_answer(group, bob, xmpp):
+    carol = xmpp("carol")
+    seat = group.seat(bob, "Bob")
+    identities, features = bob.disco_info(group.room)
+    assert identities == {"conference/text"}
+    assert {MUC, f"{MUC}#stable_id", f"{MUC}#self-ping-optimization", DISCO_INFO, ORIGIN_ID, "urn:xmpp:occupant-id:0", "muc_membersonly",
+            "muc_nonanonymous", "muc_hidden", "muc_persistent", "muc_unmoderated", "muc_unsecured"} <= features
+    assert bob.disco_items(group.room) == [] and group.room not in bob.disco_items(group.stack.rooms_domain)
+    info = bob.iq(group.room, Element(f"{{{DISCO_INFO}}}query"))
+    assert "of ours" in repr(info) and "Team" in repr(info)
+    assert "Team" not in repr(carol.iq(group.room, Element(f"{{{DISCO_INFO}}}query"))), "not for strangers"
+
+    def ping(user, place, namespace=PING, name="ping"):
+        try:
+            return user.iq(place, Element(f"{{{namespace}}}{name}")).type
+        except XmppError as error:
+            return error.condition
+    assert ping(bob, seat.place) == "not-acceptable"
+    seat.enter()
+    assert ping(bob, seat.place) == "result" and ping(bob, f"{group.room}/Alice") == "service-unavailable"
+    assert ping(carol, seat.place) == "not-acceptable"
+    assert ping(bob, f"{group.room}/Alice", VERSION, "query") == "service-unavailable"
+    assert ping(bob, f"nowhere@{group.stack.rooms_domain}") == "item-not-found"
+
+
+def test_private_messages(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    assert one.error(one.say("psst", to=f"{group.room}/Alice", type="chat")) == "not-acceptable"
+    one.enter()
+    other.enter()
+    one.say("psst", to=other.place, type="chat")
+    heard = carol.expect_message("psst", one.place, type="chat")
+    assert heard.has(f"{MUC}#user", "x") and group.room not in dict(stanza_id(heard))
+    id = one.say("psst", to=f"{group.room}/Alice", type="chat")
+    refusal = bob.expect_stanza("refusal", lambda s: s.type == "error" and s.id == id)
+    assert f"Write to {group.jids[0]}" in repr(refusal)
+    assert one.error(one.say("psst", to=f"{group.room}/Nobody", type="chat")) == "item-not-found"
+    assert one.error(one.say("aloud", to=other.place)) == "bad-request"
+
+
+def test_marks_and_states_in_a_room(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    one.enter()
+    other.enter()
+    sent = group.alice.send(group.made, "read me")
+    with group.alice.ws() as socket:
+        heard = one.hear("read me")
+        assert heard.has(MARKERS, "markable")
+        one.say(None, extra=[Element(f"{{{MARKERS}}}displayed", {"id": sent["id"]})])
+        read = socket.expect("message.read", message_id=sent["id"])["payload"]
+        assert read["conversation_id"] == group.made["id"]
+    carol.expect_displayed(sent["id"])
+    one.say(None, extra=[Element(f"{{{CHATSTATES}}}composing")])
+    carol.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender == one.place)
+
+
+def test_the_subject(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    with database(group.stack) as query:
+        query("UPDATE members SET role = 'admin' WHERE conversation_id = %s AND jid = %s", group.made["id"], bob.bare)
+    one.enter()
+    other.enter()
+
+    def subject(seat, text):
+        message = Element("{jabber:client}message", {"to": group.room, "type": "groupchat", "id": uuid.uuid4().hex})
+        SubElement(message, "{jabber:client}subject").text = text
+        seat.user.send_element(message)
+        return message.get("id")
+    assert other.error(subject(other, "mine")) == "forbidden"
+    subject(one, "Lunch")
+    carol.expect_stanza("subject", lambda s: s.xml.findtext("{jabber:client}subject") == "Lunch" and s.sender == one.place)
+    other.leave()
+    last = other.enter()[-1]
+    assert last.xml.findtext("{jabber:client}subject") == "Lunch" and last.has(DELAY, "delay")
