@@ -51,6 +51,7 @@ SQL_INNER_TYPES = sql/type/archive.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
   sql/function/archive.sql \
+  sql/function/membership.sql \
   sql/function/call.sql \
   sql/function/change.sql \
   sql/function/contact.sql \

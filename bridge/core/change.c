@@ -180,7 +180,12 @@ static void change_refuse(struct request *request, const struct change_result *r
 {
     const char *pointer = json_string_value(json_object_get(result->json, "pointer"));
     const char *detail = json_string_value(json_object_get(result->json, "detail"));
+    const char *reason = json_string_value(json_object_get(result->json, "error_reason"));
     struct field_problem why = {.code = outcome_error(result->outcome), .detail = detail};
+    if (reason) {
+        request_fail_reason(request, why.code, reason);
+        return;
+    }
     g_strlcpy(why.pointer, pointer ? pointer : "", sizeof why.pointer);
     refusal_answer(request, result->outcome, &why);
 }

@@ -4,6 +4,10 @@
 
 #include "bridge/core/change.h"
 
+/* Bytes. */
+#define GROUP_NAME_MAX 256
+#define GROUP_DESCRIPTION_MAX 4096
+
 /* Makes or finds the direct conversation that ARGUMENTS (taken) of change_conversation_open() name,
  * for REQUEST's account. DONE gets REQUEST as its data; when making it is refused by the limit of
  * new conversations, REQUEST is answered and DONE is not called. */

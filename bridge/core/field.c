@@ -165,13 +165,20 @@ static const char *read_user(const struct field *field, const struct raw_value *
 
 #define USER_ID_MAX 255
 
-/* { "user_id": TEXT } and nothing else. */
+static bool is_fine_text(const json_t *json, size_t maximum)
+{
+    size_t length = json_string_length(json);
+    return json_is_string(json) && length > 0 && length <= maximum &&
+           text_is_xml_safe(json_string_value(json), length);
+}
+
+/* { "user_id": TEXT } or { "jid": ADDRESS }, and nothing else. */
 static bool is_user_entry(const json_t *entry)
 {
-    const json_t *id = json_object_get(entry, "user_id");
-    size_t length = json_string_length(id);
-    return json_is_string(id) && json_object_size(entry) == 1 && length > 0 &&
-           length <= USER_ID_MAX && text_is_xml_safe(json_string_value(id), length);
+    const json_t *jid = json_object_get(entry, "jid");
+    return json_object_size(entry) == 1 &&
+           (is_fine_text(json_object_get(entry, "user_id"), USER_ID_MAX) ||
+            (is_fine_text(jid, FIELD_USERS_JID_MAX) && is_address(json_string_value(jid))));
 }
 
 static const char *read_users(const struct field *field, const struct raw_value *raw,
@@ -184,7 +191,7 @@ static const char *read_users(const struct field *field, const struct raw_value 
     json_array_foreach(raw->json, i, entry)
     {
         if (!is_user_entry(entry))
-            return "must hold objects with a user_id";
+            return "must hold objects with a user_id or a jid";
     }
     ret_value->list = raw->json;
     return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");

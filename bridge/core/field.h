@@ -18,11 +18,14 @@ enum field_type {
     FIELD_BOOLEAN,
     FIELD_CHOICE,  /* text, one of CHOICES */
     FIELD_CHOICES, /* a list of such texts; minimum/maximum: how many */
-    FIELD_USERS,   /* a list of { user_id }, a text as of FIELD_USER; minimum/maximum: how many */
-    FIELD_JSON,    /* any JSON value, for the handler to read */
+    FIELD_USERS, /* a list of { user_id }, a text as of FIELD_USER, or { jid }, a bare address as of
+                    FIELD_JID; minimum/maximum: how many */
+    FIELD_JSON,  /* any JSON value, for the handler to read */
     FIELD_USER /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer
                 */
 };
+
+#define FIELD_USERS_JID_MAX 3071 /* bytes, as JID_MAX of xep/jid.h */
 
 enum field_flag {
     FIELD_REQUIRED = 1 << 0,

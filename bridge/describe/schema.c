@@ -388,10 +388,12 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         set_bounds(schema, field, "minItems", "maxItems");
         break;
     case FIELD_USERS:
-        schema =
-            json_pack("{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}}, s:[s], s:b}}", "type", "array", "items",
-                      "type", "object", "properties", "user_id", "type", "string", "minLength", 1,
-                      "maxLength", 255, "required", "user_id", "additionalProperties", 0);
+        schema = json_pack(
+            "{s:s, s:{s:s, s:{s:{s:s, s:i, s:i}, s:{s:s, s:i, s:i, s:s}}, s:i, s:i, s:b}}", "type",
+            "array", "items", "type", "object", "properties", "user_id", "type", "string",
+            "minLength", 1, "maxLength", 255, "jid", "type", "string", "minLength", 1, "maxLength",
+            FIELD_USERS_JID_MAX, "format", "jid", "minProperties", 1, "maxProperties", 1,
+            "additionalProperties", 0);
         set_bounds(schema, field, "minItems", "maxItems");
         break;
     case FIELD_JSON:

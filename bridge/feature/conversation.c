@@ -73,6 +73,8 @@ static const struct field show_fields[] = {FIELD_ID_IN_PATH("conversation_id"), 
 
 /* ---- Keep and hide --------------------------------------------------------------------------- */
 
+static const char *const notices[] = {"all", "mentions", "none", NULL};
+
 static const struct field keep_fields[] = {
     FIELD_ID_IN_PATH("conversation_id"),
     {.name = "pinned", .type = FIELD_BOOLEAN},
@@ -83,6 +85,19 @@ static const struct field keep_fields[] = {
      .flags = FIELD_NULLABLE | FIELD_UNTIL,
      .minimum = 1,
      .maximum = 40},
+    {.name = "notify", .type = FIELD_CHOICE, .choices = notices},
+    /* What all members of a group share. */
+    {.name = "name",
+     .type = FIELD_TEXT,
+     .flags = FIELD_LINE,
+     .minimum = 1,
+     .maximum = GROUP_NAME_MAX},
+    {.name = "description",
+     .type = FIELD_TEXT,
+     .flags = FIELD_NULLABLE | FIELD_PROSE,
+     .minimum = 1,
+     .maximum = GROUP_DESCRIPTION_MAX},
+    {.name = "settings", .type = FIELD_JSON},
     {0},
 };
 
@@ -137,8 +152,11 @@ static const struct operation operations[] = {
      .command = "conversation.update",
      .fields = keep_fields,
      .change = "conversation_update",
+     .errors = OPERATION_ERROR(FORBIDDEN),
      .reply = "Conversation",
-     .summary = "Pins, archives or mutes a conversation for the caller, or marks it as unread"},
+     .summary =
+         "Pins, archives or mutes a conversation for the caller, or marks it as unread; names, "
+         "describes or sets up a group"},
     {.method = "DELETE",
      .path = "/api/conversations/:conversation_id",
      .fields = show_fields,
@@ -172,6 +190,7 @@ static const struct operation operations[] = {
      .path = "/api/messages/conversations/:conversation_id",
      .fields = keep_fields,
      .change = "conversation_update",
+     .errors = OPERATION_ERROR(FORBIDDEN),
      .reply = "Conversation",
      .summary = "As PATCH /api/conversations/:conversation_id"},
     {.method = "DELETE",

@@ -320,7 +320,25 @@ static const struct outgoing outgoing[] = {
     {0},
 };
 
+static const struct field receipts_fields[] = {
+    FIELD_ID_IN_PATH("message_id"),
+    {.name = "limit",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 256,
+     .fallback = "256"},
+    {.name = "after", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = G_MAXINT64},
+    {0},
+};
+
 static const struct operation operations[] = {
+    {.method = "GET",
+     .path = "/api/messages/:message_id/receipts",
+     .fields = receipts_fields,
+     .read = QUERY_MESSAGE_RECEIPTS,
+     .reply = "ReceiptPage",
+     .summary = "Who has got and read a message, and when, as far as they tell"},
     {.method = "POST",
      .path = "/api/conversations/:conversation_id/messages",
      .command = "message",

@@ -69,3 +69,9 @@ void conversation_put_participant2_id(struct json_writer *json, const void *view
 {
     put_member_id(json, view, 1);
 }
+
+void conversation_put_settings(struct json_writer *json, const void *view)
+{
+    const char *settings = ((const struct conversation_view *)view)->settings;
+    json_put_raw(json, settings ? settings : "{}", settings ? strlen(settings) : 2);
+}

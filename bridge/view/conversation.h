@@ -9,4 +9,5 @@ void conversation_put_participants(struct json_writer *json, const void *view);
 void conversation_put_participant1(struct json_writer *json, const void *view);
 void conversation_put_participant2(struct json_writer *json, const void *view);
 void conversation_put_participant1_id(struct json_writer *json, const void *view);
+void conversation_put_settings(struct json_writer *json, const void *view);
 void conversation_put_participant2_id(struct json_writer *json, const void *view);

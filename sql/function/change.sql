@@ -6,7 +6,7 @@
 -- result when it is carried out again. What the daemon has to do besides is the member follows of the
 -- result, from change_follows(); it is taken off before anybody sees the result.
 --   outcome, as in bridge/archive/outcome.def: 0 done, 1 was so already, 2 not found, 3 conflict, 4 refused, 5 forbidden,
---            6 unprocessable (result: {"pointer", "detail"}), 7 strangers, 8 conversations: that limit is used up
+--            6 unprocessable (result: {"pointer", "detail"}), 7 strangers, 8 conversations: that limit is used up, 9 too early (slow mode)
 
 -- What follows a change of p_user's: p_user stands otherwise to others than before; and p_watchers (an
 -- array of bare JIDs), if the change was not carried out before, are told p_user's presence: as it is
@@ -145,6 +145,7 @@ BEGIN
     WHEN e.type = 'user.updated' THEN event_user(p_user, e)
     WHEN e.type = 'message.updated'
       THEN to_json(message_get(p_user, (e.payload::jsonb->>'message_id')::uuid))::text
+    WHEN e.type LIKE 'member.%' THEN to_json(membership_shown(p_user, e))::text
     WHEN e.type = 'message.reaction' THEN to_json(reaction_event(p_user, e))::text
     WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
     WHEN e.type = 'message.starred' THEN star_event(p_user, e)
@@ -172,7 +173,7 @@ BEGIN
 END $$;
 
 -- The message of a message.new for those who hear of it: those to whom its sender's profile is closed get
--- another sender. All other events show everybody the same.
+-- another sender. So is what conversation_told() tells; all other events show everybody the same.
 CREATE FUNCTION event_message(e events) RETURNS TABLE (shown text, users uuid[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -210,7 +211,9 @@ BEGIN
               WHERE NOT e.payload::jsonb ? 'seq'),
             event_payload(e.user_id, e, p_first))
           ELSE event_payload(e.user_id, e, p_first) END AS shown, event_audience(e) AS users
-          WHERE e.type <> 'message.new'
+          WHERE e.type <> 'message.new' AND NOT (e.audience = 'members' AND e.type LIKE 'conversation.%')
+        UNION ALL
+        SELECT g.shown, g.users FROM conversation_told(e) g WHERE e.audience = 'members' AND e.type LIKE 'conversation.%'
         UNION ALL
         SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new') p
       WHERE e.position > p_after AND p.shown IS NOT NULL);

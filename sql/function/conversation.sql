@@ -48,11 +48,11 @@ CREATE FUNCTION conversation_facts(c conversations, mine members, theirs members
                                    p_unread bigint, p_blocked boolean) RETURNS conversation_view
 LANGUAGE sql STABLE AS $$
   SELECT ROW(c.id, c.kind, (p_peer).jid, (p_peer).name, NULL, (p_peer).avatar_url,
-             ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq)::participant_view,
-                   ROW(p_peer, theirs.role, theirs.joined_at, p_told)::participant_view],
+             ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq, 'joined', NULL, NULL)::participant_view,
+                   ROW(p_peer, theirs.role, theirs.joined_at, p_told, 'joined', NULL, NULL)::participant_view],
              p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
              muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
-             c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft)::conversation_view
+             c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft, NULL, 2, mine.notify)::conversation_view
 $$;
 
 -- A direct conversation as p_user sees it; no row when p_user is not a member. p_self is what p_user shows.
@@ -101,32 +101,77 @@ LANGUAGE sql STABLE AS $$
   WHERE c.id = p_conversation AND c.kind = 'direct'
 $$;
 
--- The same of one of many, NULL when p_user is not a member.
-CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS conversation_view
+-- What is known of a group, for its member mine. p_sides: who is shown. Who is only invited is told nothing of what
+-- is said.
+CREATE FUNCTION conversation_group_facts(c conversations, mine members, p_sides participant_view[])
+RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT ROW(c.id, c.kind, group_jid(c.room), c.name, c.description, '/api/avatars/' || c.icon_hash, (
-        SELECT array_agg(ROW(user_seen(p_user, u), o.role, o.joined_at,
-                             CASE WHEN o.quiet AND o.user_id <> p_user
-                                  THEN told_read_seq(o.conversation_id, o.user_id)
-                                  ELSE o.read_seq END)::participant_view
-                         ORDER BY array_position(c.member_ids, o.user_id))
-          FROM members o JOIN users u ON u.id = o.user_id
-          WHERE o.conversation_id = c.id AND o.state = 'joined'),
-      CASE WHEN last.seq > mine.cleared_seq THEN message_seen(p_user, last.row, c) END, last.at,
-      greatest(0, others_count(c.id, p_user) - mine.others_seen), mine.pinned_at IS NOT NULL,
-      muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
-      c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, p_user) END,
-      mine.draft)::conversation_view
-    FROM conversations c
-    JOIN members mine ON mine.conversation_id = c.id AND mine.user_id = p_user AND mine.state = 'joined'
+    SELECT ROW(c.id, c.kind, group_jid(c.room), c.name, c.description, '/api/avatars/' || c.icon_hash, p_sides,
+      CASE WHEN last.seq > mine.cleared_seq THEN message_seen(mine.user_id, last.row, c) END, last.at,
+      CASE WHEN mine.state = 'joined' THEN greatest(0, others_count(c.id, mine.user_id) - mine.others_seen) ELSE 0 END,
+      mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
+      c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, mine.user_id) END,
+      mine.draft, group_settings_shown(c), cardinality(c.member_ids), mine.notify)::conversation_view
+    FROM (VALUES (1)) one
     LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
-                         WHERE m.conversation_id = c.id ORDER BY m.seq DESC LIMIT 1) newest ON true
+                         WHERE m.conversation_id = c.id AND mine.state = 'joined' ORDER BY m.seq DESC LIMIT 1) newest ON true
     CROSS JOIN LATERAL (SELECT newest.row, newest.seq,
                                CASE WHEN newest.seq > mine.cleared_seq THEN newest.created_at
-                                    ELSE c.created_at END AS at) last
-    WHERE c.id = p_conversation);
+                                    WHEN mine.state = 'joined' THEN c.created_at ELSE mine.joined_at END AS at) last);
+END $$;
+
+-- Who is shown of a group: all members, in order; of a large one those who manage it, and p_viewer. For who is only
+-- invited: that one and who asked. p_viewer NULL: as it is told to all at once, users as user_open() has them.
+CREATE FUNCTION conversation_sides(p_viewer uuid, c conversations, mine members) RETURNS participant_view[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  ids uuid[] := CASE
+    WHEN mine.state = 'invited' THEN ARRAY[mine.invited_by, p_viewer]
+    WHEN cardinality(c.member_ids) <= group_small() THEN c.member_ids
+    ELSE p_viewer || ARRAY(
+      SELECT m.user_id FROM members m
+        WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.user_id IS DISTINCT FROM p_viewer
+        ORDER BY group_rank(m.role) DESC, m.joined_at, m.number LIMIT 8) END;
+BEGIN
+  RETURN (
+    SELECT array_agg(ROW(CASE WHEN p_viewer IS NULL THEN user_open(u) ELSE user_seen(p_viewer, u) END, o.role, o.joined_at,
+                         CASE WHEN o.state <> 'joined' THEN 0
+                              WHEN o.quiet AND o.user_id IS DISTINCT FROM p_viewer
+                              THEN told_read_seq(o.conversation_id, o.user_id)
+                              ELSE o.read_seq END, o.state, to_jsonb(group_rights(c, o)), NULL)::participant_view
+                     ORDER BY array_position(c.member_ids, o.user_id), o.number)
+      FROM members o JOIN users u ON u.id = o.user_id
+      WHERE o.conversation_id = c.id AND o.user_id = ANY (ids));
+END $$;
+
+-- The same of one of many, NULL when p_user is neither a member nor asked to become one.
+CREATE FUNCTION conversation_group(p_user uuid, p_conversation uuid) RETURNS conversation_view
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT conversation_group_facts(c, mine, conversation_sides(p_user, c, mine))
+            FROM conversations c
+            JOIN members mine ON mine.conversation_id = c.id AND mine.user_id = p_user
+              AND mine.state IN ('joined', 'invited')
+            WHERE c.id = p_conversation);
+END $$;
+
+-- The group of an event as each of its members is told of it at that moment: who is in it is looked up once for all.
+CREATE FUNCTION conversation_told(e events) RETURNS TABLE (shown text, users uuid[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  c conversations := (SELECT x FROM conversations x WHERE x.id = e.conversation_id);
+  sides participant_view[] := conversation_sides(NULL, c, NULL);
+BEGIN
+  RETURN QUERY
+    SELECT to_json(conversation_group_facts(c, m, CASE
+             WHEN EXISTS (SELECT FROM unnest(sides) s WHERE (s.member).id = m.user_id) THEN sides
+             ELSE sides || ROW(user_facts(u, false), m.role, m.joined_at, m.read_seq, m.state,
+                               to_jsonb(group_rights(c, m)), NULL)::participant_view END))::text, ARRAY[m.user_id]
+      FROM members m JOIN users u ON u.id = m.user_id
+      WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind = 'hosted'
+      ORDER BY array_position(c.member_ids, m.user_id);
 END $$;
 
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS conversation_view
@@ -170,7 +215,8 @@ LANGUAGE sql STABLE AS $$
                            FROM messages x WHERE x.conversation_id = m.conversation_id
                              AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                            ORDER BY x.seq DESC LIMIT 1) last ON true
-      WHERE m.user_id = p_user AND m.state = 'joined'
+      WHERE m.user_id = p_user
+        AND (m.state = 'joined' OR (m.state = 'invited' AND p_filter = 'requests'))
         AND CASE WHEN p_filter = 'requests'
               THEN m.request = 'pending' AND (coalesce(m.hidden_seq, 0) = 0
                                               OR last.seq > m.hidden_seq)
@@ -395,8 +441,8 @@ BEGIN
   PERFORM event_add('conversation.removed', 'user', mine.conversation_id, p_user, result::json);
 END $$;
 
--- What the caller keeps of a conversation: pinned, archived, unread (marked as such), muted_until (a time,
--- 'forever' or null); what is absent stays.
+-- What the caller keeps of a conversation: pinned, archived, unread (marked as such), notify, muted_until (a time,
+-- 'forever' or null); what is absent stays. And what all members share of a group, see group_change().
 CREATE FUNCTION change_conversation_update(p_user uuid, p_arguments jsonb, OUT outcome int,
                                            OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -405,14 +451,26 @@ DECLARE
   old members;
   new members;
   muted text := p_arguments->>'muted_until';
+  shared int := 1;
 BEGIN
   SELECT * INTO old FROM members m WHERE m.conversation_id = conversation AND m.user_id = p_user
     AND m.state = 'joined';
   IF old.user_id IS NULL THEN
     outcome := 2;
     RETURN;
+  ELSIF p_arguments ?| '{name,description,settings}' AND NOT old.grouped THEN
+    outcome := 6;
+    result := '{"detail": "only a group has a name, a description and settings"}';
+    RETURN;
+  ELSIF p_arguments ?| '{name,description,settings}' THEN
+    SELECT g.outcome, g.result INTO shared, result FROM group_change(p_user, p_arguments - 'icon_hash') g;
+    IF shared > 1 THEN
+      outcome := shared;
+      RETURN;
+    END IF;
   END IF;
   new := old;
+  new.notify := coalesce(p_arguments->>'notify', old.notify);
   IF p_arguments ? 'pinned' THEN
     new.pinned_at := CASE WHEN (p_arguments->>'pinned')::boolean
                           THEN coalesce(old.pinned_at, now()) END;
@@ -430,9 +488,10 @@ BEGIN
   outcome := CASE WHEN new IS DISTINCT FROM old THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     UPDATE members m SET pinned_at = new.pinned_at, archived_at = new.archived_at,
-        muted_until = new.muted_until, unread_own = new.unread_own
+        muted_until = new.muted_until, unread_own = new.unread_own, notify = new.notify
       WHERE m.conversation_id = conversation AND m.user_id = p_user;
     PERFORM conversation_event('conversation.updated', conversation, p_user);
   END IF;
+  outcome := least(outcome, shared);
   result := to_jsonb(conversation_get(p_user, conversation));
 END $$;

@@ -198,6 +198,8 @@ BEGIN
           WHERE moved.read_position > p_position
             AND (NOT moved.quiet OR moved.user_id = p_user)) k ON k.seq > moved.cleared
       JOIN conversations c ON c.id = moved.conversation_id
+        -- Of a large group, nobody waits for those of all others.
+        AND (moved.user_id = p_user OR cardinality(c.member_ids) <= group_small())
       JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
       LIMIT p_limit + 1;
   RETURN QUERY

@@ -6,7 +6,7 @@
 -- p_conversations[n] says where). Watermarks never go back.
 --   outcome: 0 moved, 1 was there already, 2 nothing this member may mark
 -- What is said first of a message counts: a mark by XMPP that names one which has failed counts for nothing.
--- member_ids, member_numbers, direct: as in message_store. tells: the others may know of it. What may not be told has no row in marks, and the member is quiet
+-- member_ids, member_numbers, direct: as in message_store. tells: the others are to hear of it (see mark_is_told()). What may not be told has no row in marks, and the member is quiet
 -- until the next one that may.
 -- A member's read mark goes to a remote peer as a displayed marker (outbox), naming the peer's
 -- newest message that asked for one.
@@ -45,7 +45,7 @@ BEGIN
           ORDER BY x.seq DESC LIMIT 1)) m ON true
   ), reached AS MATERIALIZED (
     -- Of several marks of one member in the batch, the furthest moves the watermark.
-    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, o.conversation_id, c.member_ids,
+    SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, a.sender_id, o.conversation_id, c.member_ids,
            c.member_numbers, c.kind = 'direct' AS direct, c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
            o.user_id IS NULL OR a.missing
              OR (c.guarded AND a.user_id = c.remote_user AND NOT relation_tells(c, a.user_id))
@@ -124,8 +124,60 @@ BEGIN
               THEN greatest(0, others_count(k.conversation_id, k.user_id) - k.others_to)
          END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
-         coalesce(k.tells, false), k.marked AND NOT k.refused
+         coalesce(k.tells, false)
+           AND CASE WHEN k.direct THEN true
+                    ELSE mark_is_told(k.conversation_id, k.member_ids, p_users || k.sender_id || k.user_id, k.kind, k.seq) END, k.marked AND NOT k.refused
     FROM marked k ORDER BY k.n;
+END $$;
+
+-- Whether a mark of a group is told to the others. In a large one it would be as many events as there are members,
+-- each to all: there it is, if nobody is left who has not come that far, but for p_but. See decision 0062.
+CREATE FUNCTION mark_is_told(p_conversation uuid, p_members uuid[], p_but uuid[], p_kind text, p_seq bigint)
+RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN cardinality(p_members) <= group_small() OR NOT EXISTS (
+    SELECT FROM members o WHERE o.conversation_id = p_conversation AND o.state = 'joined'
+      AND CASE p_kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END < p_seq
+      AND NOT o.user_id = ANY (array_remove(p_but, NULL)));
+END $$;
+
+-- Who has got and read a message, and when, as far as p_user, who sees it, may know: those who were members when it
+-- was written, but for its sender. A page by number of user, after p_after. The first row has more and next, and no
+-- item; no row: there is no such message for p_user.
+CREATE FUNCTION message_receipts(p_user uuid, p_message uuid, p_limit int, p_after bigint)
+RETURNS TABLE (item receipt_view, more boolean, next text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+  numbers bigint[];
+BEGIN
+  SELECT x.* INTO m FROM messages x
+    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user AND o.state = 'joined'
+      AND x.seq > o.cleared_seq
+    WHERE x.id = p_message;
+  IF m.id IS NULL THEN
+    RETURN;
+  END IF;
+  numbers := ARRAY(
+    SELECT o.number FROM members o
+      WHERE o.conversation_id = m.conversation_id AND o.state = 'joined' AND o.joined_seq < m.seq
+        AND o.user_id IS DISTINCT FROM m.sender_id AND o.number > coalesce(p_after, 0)
+      ORDER BY o.number LIMIT p_limit + 1);
+  RETURN QUERY SELECT NULL::receipt_view, cardinality(numbers) > p_limit,
+                      CASE WHEN cardinality(numbers) > p_limit THEN numbers[p_limit]::text END;
+  RETURN QUERY
+    SELECT ROW(user_seen(p_user, u), coalesce(got.at, read.at), read.at)::receipt_view, NULL::boolean, NULL::text
+      FROM members o JOIN users u ON u.id = o.user_id
+      LEFT JOIN LATERAL (SELECT k.at FROM marks k
+                           WHERE k.conversation_id = m.conversation_id AND k.user_id = o.user_id
+                             AND k.kind = 'delivered' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1) got ON true
+      LEFT JOIN LATERAL (SELECT k.at FROM marks k
+                           WHERE k.conversation_id = m.conversation_id AND k.user_id = o.user_id
+                             AND k.kind = 'read' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1) read ON true
+      WHERE o.conversation_id = m.conversation_id AND o.number = ANY (numbers[1:p_limit])
+        AND m.failed_condition IS NULL
+      ORDER BY o.number;
 END $$;
 
 -- How far others may know that the member has read, when quiet.

@@ -118,7 +118,7 @@ BEGIN
 END $$;
 
 -- Asked for a message in a guarded conversation, before it is stored. Who writes accepts the other.
--- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused;
+-- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused (of a group: see group_pass());
 -- held: the other is not told; events: as in change_apply }.
 CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
                               p_position bigint, p_at timestamptz, p_dedupe uuid) RETURNS jsonb
@@ -133,8 +133,10 @@ DECLARE
   first messages; -- what is about to be stored, when it makes a request
 BEGIN
   SELECT * INTO c FROM conversations WHERE id = p_conversation;
-  IF NOT c.guarded OR c.kind <> 'direct' THEN
+  IF NOT c.guarded THEN
     RETURN NULL;
+  ELSIF c.kind <> 'direct' THEN
+    RETURN group_pass(c, p_sender, p_body, p_at, p_dedupe);
   END IF;
   SELECT * INTO source FROM users WHERE id = p_sender;
   SELECT * INTO target FROM users
@@ -195,7 +197,7 @@ END $$;
 CREATE FUNCTION relation_held(p_conversation uuid, p_sender uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM members m WHERE m.conversation_id = p_conversation
+  RETURN EXISTS (SELECT FROM members m WHERE m.conversation_id = p_conversation AND NOT m.grouped
                    AND m.user_id <> p_sender AND m.request IN ('pending', 'declined'));
 END $$;
 
@@ -203,7 +205,7 @@ END $$;
 CREATE FUNCTION relation_tells(c conversations, p_user uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (
+  RETURN c.kind <> 'direct' OR (
     SELECT NOT relation_blocks(a.id, b.jid) AND NOT relation_blocks(b.id, a.jid)
            AND NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
                              AND m.user_id = p_user AND m.request IN ('pending', 'declined'))
@@ -232,6 +234,15 @@ CREATE FUNCTION user_is_closed(p_viewer uuid, u users) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
+END $$;
+
+-- What everybody sees of u: of whom somebody might not see the profile, only the names.
+CREATE FUNCTION user_open(u users) RETURNS user_view
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN user_facts(u, CASE WHEN u.kind <> 'hosted' THEN u.privacy_profile IS NOT NULL
+                            ELSE privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                              OR EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id) END);
 END $$;
 
 -- What p_viewer, who knows of u, sees of u.

@@ -43,6 +43,14 @@ BEGIN
                             AND x.pending_in);
 END $$;
 
+-- Whether what waits is an invitation to a group, which p_user is asked to join.
+CREATE FUNCTION request_is_invitation(p_user uuid, p_conversation uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM members m WHERE m.conversation_id = p_conversation AND m.user_id = p_user
+                   AND m.state = 'invited');
+END $$;
+
 -- Accepts { conversation_id }: the peer may talk to the user and, if they asked, see the presence,
 -- which the user then asks for too. The result is { conversation, delivered: newest message }.
 CREATE FUNCTION change_request_accept(p_user uuid, p_arguments jsonb, OUT outcome int,
@@ -52,6 +60,10 @@ DECLARE
   found record;
   newest uuid;
 BEGIN
+  IF request_is_invitation(p_user, (p_arguments->>'conversation_id')::uuid) THEN
+    SELECT j.outcome, j.result INTO outcome, result FROM change_member_join(p_user, p_arguments) j;
+    RETURN;
+  END IF;
   SELECT * INTO found FROM request_find(p_user, (p_arguments->>'conversation_id')::uuid);
   IF (found.c).id IS NULL THEN
     outcome := 2;
@@ -84,6 +96,11 @@ DECLARE
   found record;
   own text := (SELECT u.jid FROM users u WHERE u.id = p_user);
 BEGIN
+  IF request_is_invitation(p_user, (p_arguments->>'conversation_id')::uuid) THEN
+    SELECT d.outcome, d.result INTO outcome, result
+      FROM membership_decline(p_user, (p_arguments->>'conversation_id')::uuid) d;
+    RETURN;
+  END IF;
   SELECT * INTO found FROM request_find(p_user, (p_arguments->>'conversation_id')::uuid);
   IF (found.c).id IS NULL THEN
     outcome := 2;

@@ -5,6 +5,7 @@ ALTER TABLE conversations
   ADD room text COLLATE "C",           -- of a group: its address is this at the rooms' domain, if there is one
   ADD public boolean NOT NULL DEFAULT false, -- whoever wants to may become a member
   ADD icon_hash text,                  -- one of pictures; NULL: none
+  ADD destroyed_at timestamptz,        -- NULL: it is there
   ADD settings jsonb;                  -- those that are not as group_settings() has them by default; NULL: none
 UPDATE conversations SET room = substr(md5(gen_random_uuid()::text), 1, 16) WHERE kind = 'group';
 CREATE UNIQUE INDEX conversations_room ON conversations (room) WHERE room IS NOT NULL;

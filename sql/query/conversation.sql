@@ -8,3 +8,10 @@ SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 SELECT key, rest, conversation
   FROM conversation_list(:caller::uuid, :limit::int, :before::bigint, :after::bigint, :filter::text,
                          :q::text)
+
+-- name: membership_get
+SELECT membership_get(:caller::uuid, :conversation_id::uuid, :user_id::uuid) AS member
+
+-- name: membership_page
+SELECT item, more, next
+  FROM membership_page(:caller::uuid, :conversation_id::uuid, :state::text, :q::text, :limit::int, :after::bigint)

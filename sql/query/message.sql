@@ -43,3 +43,7 @@ SELECT id FROM scheduled_due($1::int)
 
 -- name: reap_scheduled
 SELECT removed, more, payload FROM reap_scheduled($1::bigint, $2::int)
+
+-- name: message_receipts
+SELECT item, more, next
+  FROM message_receipts(:caller::uuid, :message_id::uuid, :limit::int, :after::bigint)

@@ -23,16 +23,25 @@ CREATE TYPE mark_view AS (
 CREATE TYPE failure_view AS (
   conversation_id uuid, message_id uuid, client_id text, condition text);
 
+-- permissions: what the member may do in a group, a list; last_seen_at: NULL where it is not asked for.
 CREATE TYPE participant_view AS (
-  member user_view, role text, joined_at timestamptz, last_read_seq bigint);
+  member user_view, role text, joined_at timestamptz, last_read_seq bigint, state text, permissions jsonb,
+  last_seen_at timestamptz);
 
--- participants: of two, the one who asks is the first. muted_until: a time as the API has it, or forever.
--- marked_unread: by the one who asks, and has not been read since. draft: as the API has it.
+-- participants: of two, the one who asks is the first; of many not all. muted_until: a time as the API has it, or forever.
+-- marked_unread: by the one who asks, and has not been read since. draft: as the API has it. settings: NULL: it has none.
 CREATE TYPE conversation_view AS (
   id uuid, kind text, jid text, name text, description text, icon_url text,
   participants participant_view[], last_message message_view, last_at timestamptz, unread bigint,
   pinned boolean, muted_until text, archived boolean, request text, blocked boolean,
-  created_at timestamptz, marked_unread boolean, draft jsonb);
+  created_at timestamptz, marked_unread boolean, draft jsonb, settings jsonb, member_count bigint, notify text);
+
+-- What has become of a membership; by: NULL: the system did it.
+CREATE TYPE member_view AS (
+  conversation_id uuid, member user_view, by uuid, state text, role text, permissions jsonb);
+
+-- What a member has got and read of a message, and when; NULL: not yet, or not told.
+CREATE TYPE receipt_view AS (member user_view, delivered_at timestamptz, read_at timestamptz);
 
 CREATE TYPE request_view AS (conversation conversation_view, subscription boolean, note text);
 

@@ -244,6 +244,12 @@ class Database:
     def get(self, user, conversation):
         return conversation_object(self.one("SELECT to_jsonb(conversation_get(%s, %s))", user, conversation))
 
+    def members(self, user, conversation, state=None, q=None, limit=50, after=None):
+        rows = self.rows("SELECT to_jsonb(item) AS item, more, next FROM membership_page(%s, %s, %s, %s, %s, %s)",
+                         user, conversation, state, q, limit, after)
+        return rows and {"items": [participant_object(row["item"]) for row in rows[1:]], "has_more": rows[0]["more"],
+                         "next": rows[0]["next"]}
+
     def outbox(self, after=0, limit=1000, n=0):
         return self.rows("SELECT * FROM outbox_page(%s, %s, %s)", after, n, limit)
 
@@ -302,22 +308,27 @@ def shown_time(text):
     return text and moment(datetime.datetime.fromisoformat(text))
 
 
+def participant_object(side):
+    return {"user": user_object(side["member"]), "role": side["role"], "joined_at": shown_time(side["joined_at"]),
+            "last_read_seq": side["last_read_seq"], "state": side["state"], "permissions": side["permissions"] or [],
+            "last_seen_at": shown_time(side["last_seen_at"])}
+
+
 def conversation_object(facts):
     if not facts:
         return None
-    sides = [{"user": user_object(side["member"]), "role": side["role"], "joined_at": shown_time(side["joined_at"]),
-              "last_read_seq": side["last_read_seq"]} for side in facts["participants"]]
+    sides = [participant_object(side) for side in facts["participants"]]
     two = facts["kind"] == "direct"
     if two:
         sides.sort(key=lambda side: side["user"]["id"])
     users = [side["user"] for side in sides] if two else [None, None]
     at = shown_time(facts["last_at"])
     return {**{key: facts[key] for key in ("id", "jid", "name", "description", "icon_url", "pinned", "muted_until",
-                                           "archived", "request", "blocked", "marked_unread", "draft")},
+                                           "archived", "request", "blocked", "marked_unread", "draft", "member_count", "notify")},
             "type": facts["kind"], "participants": sides, "participant1": users[0], "participant2": users[1],
             "participant1_id": users[0] and users[0]["id"], "participant2_id": users[1] and users[1]["id"],
             "last_message": message_object(facts["last_message"]), "last_message_at": at,
-            "unread_count": facts["unread"], "settings": {}, "created_at": shown_time(facts["created_at"]),
+            "unread_count": facts["unread"], "settings": facts["settings"] or {}, "created_at": shown_time(facts["created_at"]),
             "updated_at": at}
 
 

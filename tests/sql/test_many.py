@@ -182,7 +182,7 @@ def test_who_does_not_let_the_owner_in_looks_like_nobody(db):
     alice, bob, carol, dora = (db.user(name) for name in NAMES[:4])
     romeo = db.one("SELECT user_remote('romeo@example.org')")
     db.rows("INSERT INTO blocks (user_id, peer) SELECT %s, jid FROM users WHERE id = %s", bob, alice)
-    db.rows("UPDATE users SET privacy_messages = 'contacts' WHERE id = %s", carol)
+    db.rows("UPDATE users SET privacy_messages = 'nobody' WHERE id = %s", carol)
     answers = [make(db, alice, [dora, other]) for other in (bob, carol, new_id(), romeo)]
     assert [(answer["outcome"], answer["result"], answer["events"]) for answer in answers] == [(4, None, None)] * 4
     assert db.one("SELECT count(*) FROM conversations") == 0
@@ -232,12 +232,13 @@ def test_when_one_reads_on_in_silence_is_not_shown(db, five):
     assert items[later["id"]]["read_at"] is None
 
 
-@pytest.mark.parametrize("request_", ["pending", "declined"])
-def test_a_request_that_is_not_accepted_is_no_way_into_a_group(db, request_):
+@pytest.mark.parametrize("request_, outcome, state", [("pending", 0, "invited"), ("declined", 4, None)])
+def test_a_request_that_is_not_accepted_is_no_way_into_a_group(db, request_, outcome, state):
     alice, bob = db.user("alice"), db.user("bob")
     direct = db.conversation(alice, reference="bob")
     db.rows("UPDATE members SET request = %s WHERE conversation_id = %s AND user_id = %s", request_, direct, bob)
-    assert make(db, alice, [bob])["outcome"] == 4
+    assert make(db, alice, [bob])["outcome"] == outcome
+    assert [row["state"] for row in db.rows("SELECT state FROM members WHERE grouped AND user_id = %s", bob)] == [state] * (state is not None)
 
 
 def test_strangers_among_the_members_are_counted(db):

@@ -25,8 +25,9 @@ def good(schema):
     if "array" in kinds:
         return [good(schema["items"])] * max(schema.get("minItems", 0), 1)
     if "object" in kinds:
-        return {name: good(part) for name, part in schema.get("properties", {}).items()
-                if name in schema.get("required", ())}
+        parts = schema.get("properties", {})
+        wanted = schema.get("required") or list(parts)[:schema.get("minProperties", 0)]
+        return {name: good(part) for name, part in parts.items() if name in wanted}
     if schema.get("format") == "emoji":
         return "\U0001f44d"
     if schema.get("format") == "uuid":
