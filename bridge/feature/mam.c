@@ -96,22 +96,33 @@ static void tell_metadata(const struct ask *ask, const struct rows *rows, GPtrAr
     reply_take(stanzas, reply);
 }
 
+/* What the row of archive_page() has; what cannot be made a stanza is left out. */
 static xmpp_stanza_t *result_build(const struct ask *ask, const struct rows *rows, int row)
 {
-    struct mam_row entry = {.kind = rows_text(rows, row, ARCHIVE_PAGE_KIND),
-                            .id = rows_text(rows, row, ARCHIVE_PAGE_ID),
-                            .room = xmpp_stanza_get_to(ask->iq)};
-    g_autoptr(xmpp_stanza_t) stanza =
-        mam_row_build(&entry, rows_text(rows, row, ARCHIVE_PAGE_FACTS));
+    const char *id = rows_text(rows, row, ARCHIVE_PAGE_ID);
+    struct mam_row entry = {
+        .kind = rows_text(rows, row, ARCHIVE_PAGE_KIND),
+        .envelope = {.room = xmpp_stanza_get_to(ask->iq),
+                     .nick = rows_text(rows, row, ARCHIVE_PAGE_NICK),
+                     .id = rows_text(rows, row, ARCHIVE_PAGE_WIRE),
+                     .archive_id = id,
+                     .occupant_id = rows_text(rows, row, ARCHIVE_PAGE_OCCUPANT)},
+        .jid = rows_text(rows, row, ARCHIVE_PAGE_JID),
+        .body = rows_text(rows, row, ARCHIVE_PAGE_BODY),
+        .came = rows_text(rows, row, ARCHIVE_PAGE_STANZA),
+        .details = rows_text(rows, row, ARCHIVE_PAGE_DETAILS),
+    };
+    g_autoptr(xmpp_stanza_t) stanza = mam_row_build(&entry);
     if (!stanza)
         return NULL;
     struct mam_result result = {
         .query_id = ask->query_id,
-        .id = entry.id,
+        .id = id,
         .forward = {.stanza = stanza,
                     .delay = {.stamp_us = rows_integer(rows, row, ARCHIVE_PAGE_AT)},
                     .has_delay = true}};
-    xmpp_stanza_t *message = message_new(NULL, NULL, entry.room, xmpp_stanza_get_from(ask->iq));
+    xmpp_stanza_t *message =
+        message_new(NULL, NULL, xmpp_stanza_get_to(ask->iq), xmpp_stanza_get_from(ask->iq));
     mam_result_add(message, &result);
     return message;
 }

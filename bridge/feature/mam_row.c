@@ -2,77 +2,51 @@
 /* What is in the archive of a room, as a stanza. */
 #include "config.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "bridge/feature/mam_row.h"
 #include "xep/0045_user.h"
-#include "xep/0359_ids.h"
-#include "xep/0421_occupant_id.h"
 #include "xep/0444_reactions.h"
-#include "xep/message.h"
 
-static const char *fact_text(const json_t *facts, const char *name)
+static xmpp_stanza_t *message_build(const struct mam_row *row, const json_t *details)
 {
-    return json_string_value(json_object_get(facts, name));
+    (void)details;
+    return groupchat_compose(&row->envelope, row->body, row->came);
 }
 
-static bool add_message(xmpp_stanza_t *stanza, const json_t *facts)
-{
-    const char *body = fact_text(facts, "body");
-    if (body)
-        stanza_add_text(stanza, "body", NULL, body);
-    return body != NULL;
-}
-
-static bool add_reaction(xmpp_stanza_t *stanza, const json_t *facts)
+static xmpp_stanza_t *reaction_build(const struct mam_row *row, const json_t *details)
 {
     const char *emoji[REACTIONS_MAX + 1] = {NULL};
-    const json_t *set = json_object_get(facts, "payload");
-    const char *target = fact_text(facts, "target");
+    const json_t *set = json_object_get(details, "payload");
+    const char *target = json_string_value(json_object_get(details, "target"));
     if (!target)
-        return false;
+        return NULL;
     for (size_t i = 0, n = 0; i < json_array_size(set) && n < REACTIONS_MAX; i++) {
         emoji[n] = json_string_value(json_array_get(set, i));
         n += emoji[n] != NULL;
     }
+    xmpp_stanza_t *stanza = groupchat_new(&row->envelope);
     reactions_add(stanza, target, emoji);
-    return true;
+    return stanza;
 }
 
-/* What the kinds of rows add. */
 static const struct {
     const char *kind;
-    bool (*add)(xmpp_stanza_t *stanza, const json_t *facts);
-} kinds[] = {{"message", add_message}, {"reaction", add_reaction}};
+    xmpp_stanza_t *(*build)(const struct mam_row *row, const json_t *details);
+} kinds[] = {{"message", message_build}, {"reaction", reaction_build}};
 
-static void add_sender(xmpp_stanza_t *stanza, const json_t *facts)
+xmpp_stanza_t *mam_row_build(const struct mam_row *row)
 {
-    const char *occupant = fact_text(facts, "occupant");
-    const char *jid = fact_text(facts, "jid");
-    if (occupant)
-        occupant_id_add(stanza, occupant);
-    if (jid) {
-        struct muc_user user = {.has_item = true, .item = {.jid = jid}};
-        muc_user_add(stanza, &user);
-    }
-}
-
-xmpp_stanza_t *mam_row_build(const struct mam_row *row, const char *facts)
-{
-    json_t *parsed = json_loads(facts, 0, NULL);
-    const char *nick = fact_text(parsed, "nick");
-    g_autofree char *from = nick ? g_strdup_printf("%s/%s", row->room, nick) : g_strdup(row->room);
-    xmpp_stanza_t *stanza = message_new("groupchat", fact_text(parsed, "wire"), from, NULL);
-    bool known = false;
+    xmpp_stanza_t *stanza = NULL;
+    json_t *details = row->details ? json_loads(row->details, 0, NULL) : NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].kind, row->kind) == 0)
-            known = kinds[i].add(stanza, parsed);
+            stanza = kinds[i].build(row, details);
     }
-    if (known)
-        add_sender(stanza, parsed);
-    else
-        g_clear_pointer(&stanza, xmpp_stanza_release);
-    json_decref(parsed);
+    json_decref(details);
+    if (stanza && row->jid) {
+        struct muc_user user = {.has_item = true, .item = {.jid = row->jid}};
+        muc_user_add(stanza, &user);
+    }
     return stanza;
 }

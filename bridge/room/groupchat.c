@@ -55,23 +55,27 @@ static xmpp_stanza_t *message_of_app(const char *body, const char *id)
     return message;
 }
 
+xmpp_stanza_t *groupchat_compose(const struct groupchat *envelope, const char *body,
+                                 const char *came)
+{
+    if (!envelope->room || !envelope->id || (!came && !body))
+        return NULL;
+    xmpp_stanza_t *message =
+        came ? stanza_from_text(came, strlen(came)) : message_of_app(body, envelope->id);
+    if (message)
+        groupchat_seal(message, envelope);
+    return message;
+}
+
 xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to)
 {
-    const char *came = fact_text(facts, "stanza");
-    const char *body = fact_text(facts, "body");
     struct groupchat envelope = {.room = fact_text(facts, "room"),
                                  .nick = fact_text(facts, "nick"),
                                  .to = to,
                                  .id = fact_text(facts, "wire"),
                                  .archive_id = fact_text(facts, "id"),
                                  .occupant_id = fact_text(facts, "occupant")};
-    if (!envelope.room || !envelope.id || (!came && !body))
-        return NULL;
-    xmpp_stanza_t *message =
-        came ? stanza_from_text(came, strlen(came)) : message_of_app(body, envelope.id);
-    if (message)
-        groupchat_seal(message, &envelope);
-    return message;
+    return groupchat_compose(&envelope, fact_text(facts, "body"), fact_text(facts, "stanza"));
 }
 
 xmpp_stanza_t *groupchat_build_history(const json_t *facts, const char *to)

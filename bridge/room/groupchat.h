@@ -24,6 +24,10 @@ xmpp_stanza_t *groupchat_new(const struct groupchat *envelope);
 /* Puts MESSAGE, of which groupchat_strip() made a copy, into ENVELOPE. */
 void groupchat_seal(xmpp_stanza_t *message, const struct groupchat *envelope);
 
+/* The message that is BODY, of one of ours, or CAME, as it came by XMPP (then it is that one).
+ * NULL: it is neither. */
+xmpp_stanza_t *groupchat_compose(const struct groupchat *envelope, const char *body,
+                                 const char *came);
 /* The message with FACTS, as room_message_facts() in sql/function/room.sql has them; TO as in the
  * envelope. NULL: they are none. */
 xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to);

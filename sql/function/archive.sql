@@ -381,8 +381,7 @@ BEGIN
                   WHEN own.state IN ('joined', 'invited') OR c.public THEN 0 ELSE 2 END;
   IF outcome = 0 THEN
     low := CASE WHEN own.state = 'joined' OR c.settings->>'history' IS DISTINCT FROM 'hidden'
-                THEN greatest(c.base_seq, own.cleared_seq, CASE WHEN c.settings->>'history' = 'hidden' THEN own.joined_seq END)
-                ELSE archive_seq(c.id, 9223372036854775807) END;
+                THEN room_window(c, own) ELSE archive_seq(c.id, 9223372036854775807) END;
     windows := ARRAY[archive_window(c.id, nullif(low, 0), NULL, NULL)];
   END IF;
 END $$;
@@ -419,16 +418,21 @@ LANGUAGE sql STABLE AS $$
                                       (SELECT e.created_at FROM entries e WHERE e.id = p_id))) * 1000000)::bigint
 $$;
 
--- Who said it: { nick, occupant, jid }, the last if p_shows. p_address: from which that one did, if by XMPP.
-CREATE FUNCTION archive_person(c conversations, p_user uuid, p_address text, p_shows boolean) RETURNS jsonb
+-- What a room shows of somebody: what that one is called now, and whether otherwise before; the occupant id, NULL: nobody has been
+-- in the room yet; and the address of who is one of ours, else the bare JID.
+CREATE FUNCTION archive_person(c conversations, p_user uuid, OUT nick text, OUT renamed boolean, OUT occupant text,
+                               OUT jid text)
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN (
-    SELECT jsonb_build_object(
-        'nick', coalesce(n.nick, u.name, u.username, split_part(u.jid, '@', 1)), 'occupant', n.occupant,
-        'jid', CASE WHEN p_shows THEN coalesce(p_address, u.jid || CASE u.kind WHEN 'hosted' THEN '/rest' ELSE '' END) END)
-      FROM users u LEFT JOIN nicks n ON n.user_id = u.id AND n.conversation_id = c.id
-      WHERE u.id = p_user);
+  SELECT coalesce(n.nick, nick_wanted(m, u)),
+         EXISTS (SELECT FROM past_nicks p WHERE p.conversation_id = c.id AND p.user_id = u.id),
+         coalesce(n.occupant, (SELECT room_occupant_id(r, u.jid) FROM rooms r WHERE r.conversation_id = c.id)),
+         u.jid || CASE u.kind WHEN 'hosted' THEN '/rest' ELSE '' END
+    INTO nick, renamed, occupant, jid
+    FROM users u
+    LEFT JOIN nicks n ON n.conversation_id = c.id AND n.user_id = u.id
+    LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = u.id
+    WHERE u.id = p_user;
 END $$;
 
 -- What with in a query of archive_page() comes to in one of archive_keys(); p_shows: whoever asks sees addresses.
@@ -446,35 +450,53 @@ BEGIN
 END $$;
 
 -- A page of a room's archive. The first row has the outcome, of archive_room() or archive_keys(), and more; then one for each
--- message and entry, oldest first: at in microseconds since 1970, kind 'message' or entries.kind, and facts. p_query as
--- archive_keys() has it, and
+-- message and entry, oldest first: at in microseconds since 1970, kind 'message' or entries.kind, wire the id of the
+-- stanza, nick as it was then, jid for those who see it, body, stanza as it came by XMPP, and details as the kind
+-- has them. p_query as archive_keys() has it, and
 --   with: { jid, nick }, of which one may be missing: a bare JID, a nick in the room
 CREATE FUNCTION archive_page(p_room text, p_asker text, p_query jsonb, p_limit int, p_bytes bigint)
-RETURNS TABLE (outcome int, more boolean, id uuid, at bigint, kind text, facts jsonb)
+RETURNS TABLE (outcome int, more boolean, id uuid, at bigint, kind text, wire text, nick text, occupant text,
+               jid text, body text, stanza text, details jsonb)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
   r record;
-  page record;
+  c conversations;
   shows boolean;
+  verdict int;
+  beyond boolean;
+  found uuid[];
 BEGIN
   SELECT * INTO r FROM archive_room(p_room, p_asker);
-  IF r.outcome > 0 THEN
-    RETURN QUERY SELECT r.outcome, NULL::boolean, NULL::uuid, NULL::bigint, NULL::text, NULL::jsonb;
-    RETURN;
+  c := r.c;
+  verdict := r.outcome;
+  IF verdict = 0 THEN
+    shows := NOT c.public OR room_role(c, r.own) = 'moderator';
+    SELECT k.outcome, k.more, k.ids INTO verdict, beyond, found
+      FROM archive_keys(r.windows, p_query || archive_with(c, shows, p_query->'with'), p_limit, p_bytes) k;
   END IF;
-  shows := NOT (r.c).public OR (r.own).role IN ('owner', 'admin');
-  SELECT * INTO page
-    FROM archive_keys(r.windows, p_query || archive_with(r.c, shows, p_query->'with'), p_limit, p_bytes);
-  RETURN QUERY SELECT page.outcome, page.more, NULL::uuid, NULL::bigint, NULL::text, NULL::jsonb;
+  RETURN QUERY SELECT verdict, beyond, NULL::uuid, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text,
+                      NULL::text, NULL::text, NULL::text, NULL::jsonb;
   RETURN QUERY
-    SELECT NULL::int, NULL::boolean, k.id, (extract(epoch FROM coalesce(m.created_at, e.created_at)) * 1000000)::bigint,
-           coalesce(e.kind, 'message'),
-           jsonb_strip_nulls(archive_person(r.c, coalesce(m.sender_id, e.sender_id), coalesce(m.sender_address, e.sender_address), shows)
-             || CASE WHEN e.id IS NULL THEN jsonb_build_object('wire', coalesce(m.foreign_id, m.id::text), 'body', m.body)
-                     ELSE jsonb_build_object('wire', coalesce(e.foreign_id, e.id::text), 'target', e.target, 'payload', e.payload) END)
-      FROM unnest(page.ids) WITH ORDINALITY k (id, n)
-      LEFT JOIN messages m ON m.id = k.id
-      LEFT JOIN entries e ON m.id IS NULL AND e.id = k.id
-      ORDER BY k.n;
+    WITH said AS MATERIALIZED (
+      SELECT k.n, k.id, m, e, coalesce(m.sender_id, e.sender_id) AS sender
+        FROM unnest(found) WITH ORDINALITY k (id, n)
+        LEFT JOIN messages m ON m.id = k.id
+        LEFT JOIN entries e ON m.id IS NULL AND e.id = k.id
+    ), people AS MATERIALIZED (
+      SELECT d.sender, p.* FROM (SELECT DISTINCT s.sender FROM said s) d CROSS JOIN LATERAL archive_person(c, d.sender) p
+    )
+    SELECT NULL::int, NULL::boolean, s.id,
+           (extract(epoch FROM coalesce((s.m).created_at, (s.e).created_at)) * 1000000)::bigint,
+           coalesce((s.e).kind, 'message'), coalesce((s.m).foreign_id, (s.e).foreign_id, s.id::text),
+           CASE WHEN p.renamed THEN nick_at(c.id, s.sender, coalesce((s.m).position, (s.e).position)) ELSE p.nick END,
+           p.occupant, CASE WHEN shows THEN coalesce((s.m).sender_address, (s.e).sender_address, p.jid) END,
+           (s.m).body, coalesce((s.m).stanza, (s.e).stanza), archive_details(s.m, s.e)
+      FROM said s LEFT JOIN people p ON p.sender = s.sender ORDER BY s.n;
 END $$;
+
+-- What there is to say of a message besides its text; of an entry.
+CREATE FUNCTION archive_details(m messages, e entries) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN e.id IS NOT NULL THEN jsonb_build_object('target', e.target, 'payload', e.payload) END
+$$;

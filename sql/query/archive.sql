@@ -8,5 +8,5 @@ SELECT outcome FROM archive_access($1::text, $2::text)
 SELECT outcome, id, at FROM archive_metadata($1::text, $2::text)
 
 -- name: archive_page
-SELECT outcome, more, id, at, kind, facts
+SELECT outcome, more, id, at, kind, wire, nick, occupant, jid, body, stanza, details
   FROM archive_page($1::text, $2::text, $3::jsonb, $4::int, $5::bigint)

@@ -316,16 +316,16 @@ def test_a_member_of_a_room_reads_all_that_is_in_it(db, team):
     db.change("react", bob, message_id=sent[0]["id"], emoji="👍")
     rows = room(db)
     assert [row["id"] for row in rows[:3]] == [row["id"] for row in sent] and rows[3]["kind"] == "reaction"
-    assert [(row["kind"], row["facts"]["nick"], row["facts"].get("body"), row["facts"]["jid"]) for row in rows[:3]] == [
+    assert [(row["kind"], row["nick"], row["body"], row["jid"]) for row in rows[:3]] == [
         ("message", name, f"text {n}", f"{name}@app.example.org/rest") for n, name in enumerate(("alice", "bob", "alice"))]
-    assert rows[0]["facts"]["wire"] == str(sent[0]["id"]) and rows[0]["at"] == sent[0]["created_at"].timestamp() * 1_000_000
-    assert rows[3]["facts"]["target"] == str(sent[0]["id"]) and rows[3]["facts"]["payload"] == ["👍"]
+    assert rows[0]["wire"] == str(sent[0]["id"]) and rows[0]["at"] == sent[0]["created_at"].timestamp() * 1_000_000
+    assert rows[3]["details"]["target"] == str(sent[0]["id"]) and rows[3]["details"]["payload"] == ["👍"]
     edges = db.rows("SELECT * FROM archive_metadata(%s, %s)", db.room, ROMEO)
     assert edges == [{"outcome": 0, "id": None, "at": None}, {"outcome": None, "id": rows[0]["id"], "at": rows[0]["at"]},
                      {"outcome": None, "id": rows[3]["id"], "at": rows[3]["at"]}]
     db.rows("INSERT INTO nicks (conversation_id, user_id, nick, key, occupant) VALUES (%s, %s, 'Bob', 'bob', 'o')", conversation, bob)
-    assert [row["facts"]["nick"] for row in room(db, **{"with": {"nick": "Bob"}})] == ["Bob"] * 2
-    assert [row["facts"]["nick"] for row in room(db, **{"with": {"jid": "alice@app.example.org"}})] == ["alice"] * 2
+    assert [row["nick"] for row in room(db, **{"with": {"nick": "Bob"}})] == ["Bob"] * 2
+    assert [row["nick"] for row in room(db, **{"with": {"jid": "alice@app.example.org"}})] == ["alice"] * 2
     assert room(db, **{"with": {"nick": "nobody"}}) == room(db, **{"with": {"jid": "x@y.example"}}) == []
 
 
@@ -363,11 +363,11 @@ def test_history_that_is_hidden_from_who_comes_later(db, team):
 def test_addresses_are_for_those_who_may_see_them(db, team):
     alice, _, conversation = team
     say(db, conversation, alice)
-    assert room(db)[0]["facts"]["jid"] == "alice@app.example.org/rest"
+    assert room(db)[0]["jid"] == "alice@app.example.org/rest"
     db.rows("UPDATE conversations SET public = true WHERE id = %s", conversation)
-    assert "jid" not in room(db)[0]["facts"] and room(db, **{"with": {"jid": "alice@app.example.org"}}) == []
-    assert "jid" not in room(db, "stranger@example.org")[0]["facts"] # who could come in now
+    assert room(db)[0]["jid"] is None and room(db, **{"with": {"jid": "alice@app.example.org"}}) == []
+    assert room(db, "stranger@example.org")[0]["jid"] is None # who could come in now
     db.rows("UPDATE members SET role = 'admin' WHERE jid = %s", ROMEO)
-    assert room(db)[0]["facts"]["jid"] == "alice@app.example.org/rest"
+    assert room(db)[0]["jid"] == "alice@app.example.org/rest"
     join(db, conversation, JULIET, "banned")
     assert room(db, JULIET) == 5
