@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Avatars for apps: upload, removal, and the pictures themselves, whose path is their digest and
- * needs no credentials: <img> has none to give. */
+/* Avatars of users and icons of groups, for apps: upload, removal, and the pictures themselves,
+ * whose path is their digest and needs no credentials: <img> has none to give. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -22,8 +22,12 @@ static const char *const upload_types[] = {"image/png", "image/jpeg", "image/web
 
 /* ---- Upload ---------------------------------------------------------------------------------- */
 
+/* Has REQUEST's operation show the picture HASH, which is stored (NULL: none), and answers. */
+typedef void (*picture_show)(struct request *request, const char *hash);
+
 struct upload {
     struct request *request;
+    picture_show show;
     GByteArray *bytes; /* as they come */
     enum image_format format;
     char hash[PICTURE_HASH_SIZE];
@@ -46,7 +50,7 @@ static void picture_stored(const struct rows *rows, enum error_code error, void 
     struct request *request = upload->request;
     (void)rows;
     if (error == ERROR_NONE)
-        profile_change(request, json_pack("{ss}", "avatar_hash", upload->hash));
+        upload->show(request, upload->hash);
     else
         request_fail(request, error, NULL);
     upload_free(upload);
@@ -115,7 +119,7 @@ static void upload_ended(struct request *request, enum error_code error)
     request_fail_body(request, error == ERROR_NONE ? ERROR_UNAVAILABLE : error);
 }
 
-static void avatar_put(struct request *request)
+static void upload_begin(struct request *request, picture_show show)
 {
     static const struct body_reader reader = {upload_piece, upload_ended};
     enum image_format format = image_format_of(request->raw_type);
@@ -126,14 +130,53 @@ static void avatar_put(struct request *request)
         return;
     }
     struct upload *upload = g_new0(struct upload, 1);
-    *upload = (struct upload){.request = request, .bytes = g_byte_array_new(), .format = format};
+    *upload = (struct upload){
+        .request = request, .show = show, .bytes = g_byte_array_new(), .format = format};
     request->data = upload;
     request_read_body(request, &reader);
 }
 
+/* ---- Whose it is ----------------------------------------------------------------------------- */
+
+static void avatar_show(struct request *request, const char *hash)
+{
+    profile_change(request, json_pack("{ss?}", "avatar_hash", hash));
+}
+
+static void avatar_put(struct request *request)
+{
+    upload_begin(request, avatar_show);
+}
+
 static void avatar_delete(struct request *request)
 {
-    profile_change(request, json_pack("{sn}", "avatar_hash"));
+    avatar_show(request, NULL);
+}
+
+static const struct field icon_fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
+
+static void icon_changed(const struct change_result *result, void *data)
+{
+    change_reply(data, 200, result);
+}
+
+static void icon_show(struct request *request, const char *hash)
+{
+    char conversation[UUID_TEXT_SIZE];
+    uuid_format(request_uuid(request, "conversation_id"), conversation);
+    change_submit(request->core, "group_icon", &request->account->id,
+                  json_pack("{s:s, s:s?}", "conversation_id", conversation, "icon_hash", hash),
+                  icon_changed, request);
+}
+
+static void icon_put(struct request *request)
+{
+    upload_begin(request, icon_show);
+}
+
+static void icon_delete(struct request *request)
+{
+    icon_show(request, NULL);
 }
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
@@ -199,13 +242,31 @@ static const struct operation operations[] = {
      .handle = avatar_delete,
      .reply = "User",
      .summary = "Removes the avatar; the token's picture shows again"},
+    {.method = "PUT",
+     .path = "/api/conversations/:conversation_id/icon",
+     .fields = icon_fields,
+     .handle = icon_put,
+     .raw_stream = UPLOAD_MAX,
+     .limit = LIMIT_UPLOADS,
+     .toggle = TOGGLE_GROUPS,
+     .reply = "Conversation",
+     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(CONFLICT),
+     .summary = "Sets the icon of a group: a picture as an avatar is"},
+    {.method = "DELETE",
+     .path = "/api/conversations/:conversation_id/icon",
+     .fields = icon_fields,
+     .handle = icon_delete,
+     .toggle = TOGGLE_GROUPS,
+     .reply = "Conversation",
+     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(CONFLICT),
+     .summary = "Removes the icon of a group"},
     {.method = "GET",
      .path = "/api/avatars/:hash",
      .fields = get_fields,
      .handle = picture_get,
      .flags = OPERATION_ANONYMOUS,
      .reply = "image/*",
-     .summary = "The picture of an avatar_url"},
+     .summary = "The picture of an avatar_url or icon_url"},
     {0},
 };
 

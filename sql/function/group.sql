@@ -183,6 +183,9 @@ BEGIN
   INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
     VALUES (taken.ret_before + 1, 'message.new', 'members', c.id, p_actor,
             json_build_object('message_id', said, 'seq', newest + 1), taken.ret_stamp);
+  IF (SELECT x.awaited FROM conversations x WHERE x.id = c.id) THEN
+    PERFORM change_conversation_appear(NULL, jsonb_build_object('conversation_ids', jsonb_build_array(c.id)));
+  END IF;
   RETURN taken.ret_before + 1;
 END $$;
 

@@ -138,6 +138,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN cardinality(p_members) <= group_small() OR NOT EXISTS (
     SELECT FROM members o WHERE o.conversation_id = p_conversation AND o.state = 'joined'
+      AND (o.kind = 'hosted' OR o.delivered_seq > o.joined_seq)
       AND CASE p_kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END < p_seq
       AND NOT o.user_id = ANY (array_remove(p_but, NULL)));
 END $$;

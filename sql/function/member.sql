@@ -79,7 +79,7 @@ BEGIN
 END $$;
 
 -- How far all joined members but p_user have come, delivered or read: the slowest one's watermark, and when
--- that one got there. No row: there is nobody else, or one has not begun.
+-- that one got there. Of people on XMPP those who say so: many clients never do. No row: there is nobody else, or one has not begun.
 CREATE FUNCTION member_slowest(p_conversation uuid, p_user uuid, p_kind text, OUT seq bigint, OUT at timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE AS $$
@@ -96,6 +96,7 @@ BEGIN
               WHERE m.quiet AND k.conversation_id = m.conversation_id AND k.user_id = m.user_id
                 AND k.kind = p_kind
               ORDER BY k.seq DESC LIMIT 1) told ON true
-          WHERE m.conversation_id = p_conversation AND m.user_id <> p_user AND m.state = 'joined') w
+          WHERE m.conversation_id = p_conversation AND m.user_id <> p_user AND m.state = 'joined'
+            AND (m.kind = 'hosted' OR m.delivered_seq > m.joined_seq)) w
       ORDER BY w.seq, w.at DESC LIMIT 1;
 END $$;

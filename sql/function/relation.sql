@@ -570,6 +570,9 @@ BEGIN
         AND relation_blocks(p_user, (SELECT u.jid FROM users u
                                        WHERE u.id = pair_other(c.member_ids, p_user)));
     PERFORM relation_guard_all(p_user, named.ret_jid);
+    PERFORM membership_decline(p_user, m.conversation_id)
+      FROM members m JOIN users u ON u.id = m.invited_by
+      WHERE m.user_id = p_user AND m.grouped AND m.state = 'invited' AND relation_blocks(p_user, u.jid);
   END IF;
 END $$;
 

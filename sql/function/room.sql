@@ -26,7 +26,7 @@ END $$;
 CREATE FUNCTION room_may_speak(c conversations, m members) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN m.role IN ('owner', 'admin') OR coalesce(c.settings->>'who_can_send', 'everyone') <> 'admins';
+  RETURN group_may(c, m, 'send_messages');
 END $$;
 
 -- ---- Queueing ---------------------------------------------------------------------------------------

@@ -69,17 +69,10 @@ END $$;
 CREATE FUNCTION room_admit(c conversations, u users) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  taken record := log_advance(1);
+  old members := membership_of(c, u);
 BEGIN
-  INSERT INTO members AS m (conversation_id, user_id, kind, jid, number, role, grouped, joined_at, joined_seq)
-    SELECT c.id, u.id, u.kind, u.jid, u.number, 'member', true, taken.ret_stamp,
-           coalesce((SELECT max(x.seq) FROM messages x WHERE x.conversation_id = c.id), c.base_seq)
-    ON CONFLICT (conversation_id, user_id) DO UPDATE
-      SET state = 'joined', left_seq = NULL, joined_at = excluded.joined_at, joined_seq = excluded.joined_seq;
-  UPDATE conversations x
-    SET member_ids = x.member_ids || u.id, member_numbers = x.member_numbers || u.number
-    WHERE x.id = c.id AND u.id <> ALL (x.member_ids);
-  PERFORM event_add('conversation.updated', 'members', c.id, NULL);
+  PERFORM membership_change(c, old, 'joined', CASE old.state WHEN 'invited' THEN old.role ELSE 'member' END,
+                            CASE old.state WHEN 'invited' THEN old.permissions END, u.id);
 END $$;
 
 -- Whether what came from an address, to a room, finds it there.

@@ -90,6 +90,8 @@ ROWS = {
                                   foreign="refused", deleted="refused", anonymous_own="unauthenticated"),
     # Of groups, whose members and others test_groups.py has: none of these conversations is one.
     "DELETE /api/groups/{conversation_id}": members(**NO_GROUP),
+    "PUT /api/conversations/{conversation_id}/icon": members(png(), **NO_GROUP),
+    "DELETE /api/conversations/{conversation_id}/icon": members(**NO_GROUP),
     "POST /api/conversations/{conversation_id}/join": members({}, **NO_GROUP),
     "POST /api/conversations/{conversation_id}/leave": members({}, **NO_GROUP),
     "GET /api/conversations/{conversation_id}/members": members(),

@@ -126,7 +126,7 @@ def test_a_repetition_is_one_message(group, bob):
     seat.say("once", id)
     seat.say("then")
     seat.hear("then")
-    assert [m["content"] for m in group.alice.messages(group.made)["items"]] == ["once", "then"]
+    assert [m["content"] for m in group.alice.messages(group.made)["items"] if m["message_type"] == "text"] == ["once", "then"]
     assert sum(s.body == "once" and s.sender.startswith(group.room) for s in bob.inbox.received) == 1
 
 

@@ -366,6 +366,39 @@ def test_the_owner_ends_the_group_for_all(group):
     assert g.outcome("member_join", g.alice) == 2 and g.outcome("members_add", g.alice, members=[]) == 2
 
 
+def test_what_is_said_by_nobody_brings_a_hidden_group_back(group):
+    g = group
+    g.say(g.alice)
+    g.change("conversation_hide", g.bob)
+    assert g.db.conversations(g.bob)["items"] == []
+    done = g.change("conversation_update", g.alice, name="New")
+    assert [event["payload"]["last_message"]["message_type"] for event in done["events"]
+            if event["type"] == "conversation.new" and event["users"] == [g.bob]] == ["system"]
+    assert [c["name"] for c in g.db.conversations(g.bob)["items"]] == ["New"]
+
+
+def test_who_blocks_whoever_asked_has_declined(db, rooms):
+    alice, bob = (db.user(name) for name in NAMES[:2])
+    db.rows("UPDATE users SET privacy_messages = 'contacts' WHERE id = %s", bob)
+    group = make(db, alice, [bob])["result"]["conversation"]["id"]
+    done = db.change("block", bob, user_id=alice)
+    assert done["outcome"] == 0 and ("conversation.removed", {bob}) in told(done)
+    assert db.conversations(bob, filter="requests")["items"] == [] and db.get(bob, group) is None
+
+
+def test_who_never_says_what_was_read_is_not_waited_for(group):
+    g = group
+    g.change("members_add", g.alice, members=[{"jid": "romeo@example.org"}])
+    romeo = g.db.one("SELECT id FROM users WHERE jid = 'romeo@example.org'")
+    assert g.outcome("member_join", romeo) == 0
+    row = g.say(g.alice)
+    for user in g.users[1:]:
+        g.db.mark(user=user, message=row["id"], kind="read")
+    assert g.db.message(g.alice, row["id"])["status"] == "read"
+    g.db.mark(user=romeo, message=row["id"], kind="delivered")
+    assert g.db.message(g.alice, row["id"])["status"] == "delivered"
+
+
 # ---- Reading -----------------------------------------------------------------------------------------------------
 
 def test_members_are_found_for_mentions(group):
