@@ -380,8 +380,10 @@ BEGIN
   outcome := CASE WHEN c.id IS NULL THEN 2 WHEN own.state = 'banned' THEN 5
                   WHEN own.state IN ('joined', 'invited') OR c.public THEN 0 ELSE 2 END;
   IF outcome = 0 THEN
-    low := CASE WHEN own.state = 'joined' OR c.settings->>'history' IS DISTINCT FROM 'hidden'
-                THEN room_window(c, own) ELSE archive_seq(c.id, 9223372036854775807) END;
+    -- Who comes in later does not see what was said before, if that is so then.
+    low := CASE WHEN own.state = 'joined' THEN room_window(c, own)
+                WHEN group_settings(c.settings)->>'history' = 'hidden' THEN archive_seq(c.id, 9223372036854775807)
+                ELSE greatest(c.base_seq, own.cleared_seq) END;
     windows := ARRAY[archive_window(c.id, nullif(low, 0), NULL, NULL)];
   END IF;
 END $$;

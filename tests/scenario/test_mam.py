@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import pytest
 
-from harness.database import database
 from harness.inbox import run
+from harness.muc import Seat, occupant_id, stanza_id
 from harness.xmpp import CLIENT, FORWARD, MAM, RSM, Stanza, XmppError
 
 DATA = "jabber:x:data"
@@ -16,21 +16,19 @@ REACTIONS = "urn:xmpp:reactions:0"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 
 
-def become(stack, group, jid, state="joined"):
-    with database(stack) as sql:
-        user = sql("SELECT user_remote(%s)", jid)[0][0]
-        sql("INSERT INTO members (conversation_id, user_id, kind, jid, number, role, grouped, joined_at, state, left_seq)"
-            " SELECT %s, id, kind, jid, number, 'member', true, now(), %s, CASE WHEN %s NOT IN ('joined', 'invited') THEN 0 END"
-            " FROM users WHERE id = %s ON CONFLICT (conversation_id, user_id) DO UPDATE"
-            " SET state = excluded.state, left_seq = excluded.left_seq", group["id"], state, state, user)
+def invite(owner, group, user):
+    """Invites an XMPP user; returns the id by which members are named."""
+    owner.call(200, "POST", f"/api/conversations/{group['id']}/members", {"members": [{"jid": user.bare}]})
+    return next(m["user"]["id"] for m in owner.call(200, "GET", f"/api/conversations/{group['id']}/members")["items"]
+                if m["user"]["jid"] == user.bare)
 
 
 @pytest.fixture
-def team(stack, app, bob):
-    """A group of Alice's with Bella, and Bob, who has an account elsewhere."""
+def team(app, bob):
+    """A group of Alice's with Bella, into which Bob is invited, who has an account elsewhere."""
     alice, bella = app("alice"), app("bella")
     group = alice.call(201, "POST", "/api/groups", {"name": "Team", "members": [{"user_id": bella.me()["id"]}]})
-    become(stack, group, bob.bare)
+    group["bob"] = invite(alice, group, bob)
     bob._client.register_plugin("xep_0313")
     return alice, bella, group
 
@@ -77,7 +75,7 @@ def refused(client, room, *fields, **page):
 def test_pages_are_those_of_the_api(team, bob):
     alice, bella, group = team
     sent = [user.send(group, f"{n} of twelve") for n, user in enumerate([alice, bella] * 6)]
-    shown = alice.messages(group)["items"]
+    shown = [m for m in alice.messages(group)["items"] if m["message_type"] != "system"] # presences say that
     rows, complete, ends = read(bob, group["jid"])
     assert ids(rows) == [m["id"] for m in shown] == [m["id"] for m in sent]
     assert complete and ends == (sent[0]["id"], sent[-1]["id"])
@@ -98,6 +96,37 @@ def test_pages_are_those_of_the_api(team, bob):
     assert (edges["start"]["id"], edges["end"]["id"]) == (sent[0]["id"], sent[-1]["id"])
     fields = {f["var"] for f in run(bob._client["xep_0313"].get_fields(group["jid"]), 10)["fields"]}
     assert {"with", "start", "end", "before-id", "after-id", "ids"} < fields
+
+
+def test_the_archive_has_what_was_heard(team, bob):
+    """By whatever way it was said, under the nick of then, and nothing that was said to one alone."""
+    alice, _, group = team
+    seat = Seat(bob, group["jid"], "Bob")
+    seat.enter()
+    said = [seat.say("first", extra=[Element("{urn:example}extra", {"kept": "yes"})])]
+    seat.hear("first", "Bob")
+    alice.send(group, "second")
+    seat.hear("second")
+    seat.say("for nobody else", to=f"{group['jid']}/Bob", type="chat")
+    seat.ask("Bobby", muc=False)
+    seat.see("Bobby")
+    said.append(seat.say("third"))
+    heard = {m.body: m for m in bob.inbox.received if m.name == "message" and m.type == "groupchat" and m.body}
+    heard["third"] = seat.hear("third", "Bobby")
+    rows = [row[1] for row in read(bob, group["jid"])[0]]
+    assert [row.body for row in rows] == ["first", "second", "third"] and [rows[0].id, rows[2].id] == said
+    for row in rows:
+        live = heard[row.body]
+        assert (row.sender, row.id, occupant_id(row), stanza_id(row)) == (live.sender, live.id, occupant_id(live), stanza_id(live))
+        own = {tostring(child) for child in row.xml} - {tostring(child) for child in live.xml}
+        assert [fragment for fragment in own if b"muc#user" not in fragment] == [] and len(own) == 1
+        assert row.child(MUC_USER, "x")[0].get("jid") == (bob.jid if row is not rows[1] else f"{alice.me()['jid']}/rest")
+    assert rows[0].sender.endswith("/Bob") and rows[0].has("urn:example", "extra")
+    for nick in ("Bobby", "Bob"): # what somebody is called now finds what was said before
+        found = ids(read(bob, group["jid"], ("with", f"{group['jid']}/{nick}"))[0])
+        assert len(found) == (2 if nick == "Bobby" else 0)
+    _, features = bob.disco_info(group["jid"])
+    assert {MAM, f"{MAM}#extended", RSM, "urn:xmpp:fulltext:0", "urn:xmpp:sid:0", "urn:xmpp:occupant-id:0"} <= features
 
 
 def test_one_asks_for_some(team, bob):
@@ -153,13 +182,15 @@ def test_nobody_else_reads_it(stack, team, bob, xmpp):
     room, nothing = group["jid"], f"nothing@{stack.rooms_domain}"
     asked = [(query(), "set"), (query([("ids", sent["id"])]), "set"), (Element(f"{{{MAM}}}query"), "get"),
              (Element(f"{{{MAM}}}metadata"), "get"), (Element(f"{{{MAM}}}prefs"), "get")]
-    for state in (None, "removed", "left"):
-        if state:
-            become(stack, group, carol.bare, state)
+    for membership in ("stranger", "removed"):
+        if membership == "removed":
+            named = invite(alice, group, carol)
+            assert ids(read(carol, room)[0]) == [sent["id"]]
+            alice.call(200, "DELETE", f"/api/conversations/{group['id']}/members/{named}")
         for element, type in asked:
             told = answer(carol, room, element, type)
-            assert told == answer(carol, nothing, element, type) and b"item-not-found" in told
-    become(stack, group, carol.bare, "banned")
+            assert told == answer(carol, nothing, element, type) and b"item-not-found" in told, membership
+    alice.call(200, "PUT", f"/api/conversations/{group['id']}/members/{named}", {"banned": True})
     assert all(b"forbidden" in answer(carol, room, *question) for question in asked)
     assert ids(read(bob, room)[0]) == [sent["id"]]
     # Who is one of ours has no archive on XMPP, nor has anybody there.
