@@ -14,6 +14,7 @@
 #include "bridge/base/options.h"
 #include "bridge/cluster/cluster.h"
 #include "bridge/cluster/fanout.h"
+#include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/mark.h"
@@ -282,6 +283,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->past = g_strdup("");
     core->operations = features_operations();
     core->outgoing = features_outgoing();
+    content_use(features_contents());
     toggles_read(&core->toggles, options);
     core->limiter = limiter_new(options);
     core->accounts = accounts_new();

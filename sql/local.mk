@@ -41,6 +41,7 @@ SQL_MIGRATIONS = \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql \
   sql/migration/0027_reactions.sql \
+  sql/migration/0031_content.sql \
   sql/migration/0032_groups.sql \
   sql/migration/0033_rooms.sql \
   sql/migration/0034_kept_and_planned.sql \
@@ -55,6 +56,7 @@ SQL_FUNCTIONS = \
   sql/function/call.sql \
   sql/function/change.sql \
   sql/function/contact.sql \
+  sql/function/content.sql \
   sql/function/conversation.sql \
   sql/function/draft.sql \
   sql/function/entry.sql \
@@ -85,6 +87,7 @@ SQL_FUNCTIONS = \
   sql/function/staff.sql \
   sql/function/star.sql \
   sql/function/text.sql \
+  sql/function/thread.sql \
   sql/function/user.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TYPES) $(SQL_INNER_TYPES) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql

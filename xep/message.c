@@ -80,11 +80,16 @@ xmpp_stanza_t *message_build_chat(const struct message_out *message)
 {
     xmpp_stanza_t *stanza = message_new("chat", message->id, message->from, message->to);
     stanza_add_text(stanza, "body", NULL, message->body);
+    message_add_usual(stanza, message->id);
+    return stanza;
+}
+
+void message_add_usual(xmpp_stanza_t *stanza, const char *id)
+{
     chat_state_add(stanza, CHAT_STATE_ACTIVE);
-    origin_id_add(stanza, message->id);
+    origin_id_add(stanza, id);
     receipt_add_request(stanza);
     marker_add_markable(stanza);
-    return stanza;
 }
 
 xmpp_stanza_t *message_build_received(const struct message_out *message, const char *peer_id)

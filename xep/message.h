@@ -43,6 +43,8 @@ bool message_parse(xmpp_stanza_t *stanza, const char *lang, struct message_stanz
 xmpp_stanza_t *message_new(const char *type, const char *id, const char *from, const char *to);
 /* A chat message with body, active state, origin-id, receipt request and markable. */
 xmpp_stanza_t *message_build_chat(const struct message_out *message);
+/* What every message of a person has beside its text: all that, with ID. */
+void message_add_usual(xmpp_stanza_t *stanza, const char *id);
 /* A receipt for, or a displayed marker up to, the message PEER_ID; both ask to be stored. */
 xmpp_stanza_t *message_build_received(const struct message_out *message, const char *peer_id);
 xmpp_stanza_t *message_build_displayed(const struct message_out *message, const char *peer_id);

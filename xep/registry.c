@@ -56,6 +56,7 @@ const struct xep_codec xep_registry[] = {
      ""},
     {"0184", "1.4.0", "Message Delivery Receipts", NS_RECEIPTS, NULL, CLIENT, ""},
     {"0199", "2.0.1", "XMPP Ping", NS_PING, "ping", ALL | ROOMS | ROOM, ""},
+    {"0201", "1.0.1", "Best Practices for Message Threads", NULL, "thread", 0, "both ways"},
     {"0202", "2.0", "Entity Time", NS_TIME, "time", DOMAIN,
      "users' time zones are their own affair"},
     {"0203", "2.0", "Delayed Delivery", NS_DELAY, "delay", 0, ""},
@@ -93,12 +94,15 @@ const struct xep_codec xep_registry[] = {
      ROOM, "answered for those who are in a room"},
     {"0421", "1.0.1", "Occupant identifiers for semi-anonymous MUCs", NS_OCCUPANT, "occupant-id",
      ROOM, ""},
+    {"0428", "0.2.1", "Fallback Indication", NS_FALLBACK, "fallback", CLIENT, ""},
     {"0431", "0.2.0", "Full Text Search in MAM", "urn:xmpp:fulltext:0", NULL, ROOM,
      "all words, by their beginnings"},
     {"0441", "0.2.0", "Message Archive Management Preferences", NS_MAM, "prefs", 0,
      "read only: rooms keep everything"},
     {"0444", "0.2.1", "Message Reactions", NS_REACTIONS, NULL, CLIENT, ""},
     {"0447", "0.3.0", "Stateless file sharing", NS_SFS, "file-sharing", 0, "links, in words"},
+    {"0461", "0.2.0", "Message Replies", NS_REPLY, "reply", CLIENT,
+     "with a quote for who knows none"},
 };
 
 const size_t xep_registry_length = G_N_ELEMENTS(xep_registry);

@@ -156,6 +156,8 @@ struct message_write {
     char *body;
     char *client_id; /* WRITE_MESSAGE; may be NULL */
     bool limited;    /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_STRANGERS */
+    char *details;   /* what it carries besides its text: a JSON object, as message_store() and
+                        message_receive() take it; may be NULL */
     /* WRITE_RECEIVE */
     char *from; /* bare JIDs, and the sender's full one */
     char *to;
@@ -182,7 +184,9 @@ struct message_write {
     bool outbox; /* copies wait in the outbox: for the remote member, or without one for a room */
     gint64 outbox_position; /* WRITE_RECEIVE: of the receipt that waits there */
     bool awaited;           /* it brings the conversation into a member's list */
-    bool unanswered; /* WRITE_MESSAGE: the other member of a direct one has not written in it */
+    bool unanswered;    /* WRITE_MESSAGE: the other member of a direct one has not written in it */
+    GBytes *seen_facts; /* of one with details: a value of message_view, without sender; owned */
+    char *refusal;      /* why it may not carry that: { pointer, detail } or NULL; owned */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */

@@ -10,7 +10,8 @@
 #define HEADER_SIZE 20
 #define PG_EPOCH (G_GINT64_CONSTANT(946684800) * G_USEC_PER_SEC) /* 2000-01-01 */
 
-static const guint32 type_oids[] = {[ARRAY_UUID] = 2950, [ARRAY_TEXT] = 25, [ARRAY_BOOLEAN] = 16};
+static const guint32 type_oids[] = {
+    [ARRAY_UUID] = 2950, [ARRAY_TEXT] = 25, [ARRAY_BOOLEAN] = 16, [ARRAY_RARE] = 25};
 
 static void put_int32(GByteArray *bytes, gint32 value)
 {
@@ -27,11 +28,14 @@ void array_begin(struct array *array, enum array_type type)
     g_byte_array_append(array->bytes, header, sizeof header);
     array->type = type_oids[type];
     array->count = 0;
+    array->optional = type == ARRAY_RARE;
+    array->empty = true;
 }
 
 static void array_add(struct array *array, const void *bytes, size_t length)
 {
     array->count++;
+    array->empty = array->empty && !bytes;
     put_int32(array->bytes, bytes ? (gint32)length : -1);
     if (bytes)
         g_byte_array_append(array->bytes, bytes, (guint)length);
@@ -53,12 +57,15 @@ void array_add_boolean(struct array *array, bool value)
     array_add(array, &byte, 1);
 }
 
-void array_end(struct array *array)
+const GByteArray *array_end(struct array *array)
 {
+    if (array->optional && array->empty)
+        return NULL;
     /* dimensions, has-nulls flag, element type, length, lower bound */
     guint32 header[5] = {GUINT32_TO_BE(1), GUINT32_TO_BE(1), GUINT32_TO_BE(array->type),
                          GUINT32_TO_BE((guint32)array->count), GUINT32_TO_BE(1)};
     memcpy(array->bytes->data, header, sizeof header);
+    return array->bytes;
 }
 
 void array_clear(struct array *array)

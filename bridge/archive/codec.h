@@ -10,15 +10,19 @@ struct array {
     GByteArray *bytes;
     guint32 type; /* OID of the elements */
     gint32 count;
+    bool optional; /* NULL as a whole when all elements are */
+    bool empty;    /* all of them are NULL */
 };
 
-enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN };
+/* ARRAY_RARE: texts that few rows have. */
+enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_RARE };
 
 void array_begin(struct array *array, enum array_type type);
 void array_add_text(struct array *array, const char *text);
 void array_add_uuid(struct array *array, const struct uuid *id); /* nil: SQL NULL */
 void array_add_boolean(struct array *array, bool value);
-void array_end(struct array *array); /* fills in the header; bytes are ready to be sent */
+/* Fills in the header; what is to be sent, or NULL: SQL NULL. */
+const GByteArray *array_end(struct array *array);
 void array_clear(struct array *array);
 
 gint64 binary_integer(const PGresult *result, int row, int column);

@@ -23,6 +23,7 @@ static void encode_message(struct write *write, struct array *a)
     array_add_text(&a[4], m->client_id);
     array_add_uuid(&a[5], &m->dedupe);
     array_add_boolean(&a[6], m->limited);
+    array_add_text(&a[7], m->details);
 }
 
 static void encode_receive(struct write *write, struct array *a)
@@ -44,6 +45,7 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_text(&a[10], m->sent_at > 0 ? sent : NULL);
     array_add_uuid(&a[11], &m->earlier);
     array_add_text(&a[12], m->room);
+    array_add_text(&a[13], m->details);
 }
 
 /* The columns that both queries of messages have. */
@@ -84,6 +86,8 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     as_message(write)->unanswered = binary_boolean(r, row, MESSAGE_STORE_UNANSWERED);
     as_message(write)->closed_to = binary_uuids(r, row, MESSAGE_STORE_CLOSED_TO);
     as_message(write)->shown_facts = binary_bytes(r, row, MESSAGE_STORE_SHOWN);
+    as_message(write)->seen_facts = binary_bytes(r, row, MESSAGE_STORE_SEEN);
+    as_message(write)->refusal = binary_text(r, row, MESSAGE_STORE_REFUSAL);
 }
 
 static void decode_receive(struct write *write, const PGresult *r, int row)
@@ -93,6 +97,7 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
         return;
     as_message(write)->sender_facts = binary_bytes(r, row, MESSAGE_RECEIVE_SENDER);
     as_message(write)->receipt = binary_boolean(r, row, MESSAGE_RECEIVE_RECEIPT);
+    as_message(write)->seen_facts = binary_bytes(r, row, MESSAGE_RECEIVE_SEEN);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -194,17 +199,17 @@ static void decode_change(struct write *write, const PGresult *r, int row)
 
 const struct write_codec write_codecs[WRITE_KINDS] = {
     [WRITE_MESSAGE] = {QUERY_MESSAGE_STORE,
-                       7,
+                       8,
                        {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
-                        ARRAY_BOOLEAN},
+                        ARRAY_BOOLEAN, ARRAY_RARE},
                        SCALAR_CAREFUL,
                        encode_message,
                        decode_message},
     [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE,
-                       13,
+                       14,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
                         ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT,
-                        ARRAY_UUID, ARRAY_TEXT},
+                        ARRAY_UUID, ARRAY_TEXT, ARRAY_RARE},
                        SCALAR_NONE,
                        encode_receive,
                        decode_receive},
@@ -246,6 +251,9 @@ void message_write_free(struct message_write *m)
     g_free(m->room);
     g_free(m->foreign_id);
     g_free(m->stanza);
+    g_free(m->details);
+    g_free(m->refusal);
+    g_bytes_unref(m->seen_facts);
     g_free(m->remote_jid);
     g_free(m->events);
     array_free(m->members);

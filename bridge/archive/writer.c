@@ -158,6 +158,13 @@ static const struct uuid *write_dedupe(const struct write *write)
     return &((const struct message_write *)(const void *)write)->dedupe;
 }
 
+/* Whether WRITE is a message that may be about the ones before it: those have to be there. */
+static bool write_refers(const struct write *write)
+{
+    return write->kind == WRITE_RECEIVE &&
+           ((const struct message_write *)(const void *)write)->details;
+}
+
 static void batch_settled(struct batch *batch, const PGresult *result)
 {
     const struct write_codec *codec = &write_codecs[batch->kind];
@@ -267,9 +274,9 @@ static bool batch_send(struct batch *batch)
         write->sent = true;
     }
     for (int i = 0; i < codec->arrays; i++) {
-        array_end(&writer->arrays[i]);
-        values[i] = (const char *)writer->arrays[i].bytes->data;
-        lengths[i] = (int)writer->arrays[i].bytes->len;
+        const GByteArray *bytes = array_end(&writer->arrays[i]);
+        values[i] = bytes ? (const char *)bytes->data : NULL;
+        lengths[i] = bytes ? (int)bytes->len : 0;
         formats[i] = 1;
     }
     int count = archive_statements()[codec->query].parameters;
@@ -289,12 +296,13 @@ static bool batch_send(struct batch *batch)
     return true;
 }
 
-/* The number before which a batch of KIND ends: marks wait for a failure that came before them, and
- * failures for marks. */
+/* The number before which a batch of KIND ends: marks wait for a failure that came before them,
+ * failures for marks, and changes for messages from XMPP, which they may be about. */
 static guint64 batch_end(const struct writer *writer, enum write_kind kind)
 {
     const GQueue *other = kind == WRITE_MARK      ? &writer->waiting[WRITE_FAILURE]
                           : kind == WRITE_FAILURE ? &writer->waiting[WRITE_MARK]
+                          : kind == WRITE_CHANGE  ? &writer->waiting[WRITE_RECEIVE]
                                                   : NULL;
     return other && other->head ? ((const struct write *)other->head->data)->number : G_MAXUINT64;
 }
@@ -315,7 +323,8 @@ static void batch_collect(struct writer *writer, struct batch *batch)
             return;
         const struct uuid *dedupe = write_dedupe(write);
         bytes += write->size;
-        if (batch->writes.length > 0 && (write->alone || bytes > BATCH_BYTES_MAX))
+        if (batch->writes.length > 0 &&
+            (write->alone || write_refers(write) || bytes > BATCH_BYTES_MAX))
             return;
         if (dedupe && !g_hash_table_add(writer->dedupes, (gpointer)(uintptr_t)dedupe))
             return;
@@ -388,7 +397,7 @@ static size_t write_size(const struct write *write)
     if (!write_dedupe(write))
         return 0;
     const struct message_write *message = (const struct message_write *)(const void *)write;
-    return text_size(message->body) + text_size(message->stanza);
+    return text_size(message->body) + text_size(message->stanza) + text_size(message->details);
 }
 
 void writer_add(struct writer *writer, struct write *write)

@@ -5,6 +5,7 @@
 #include "bridge/core/part.h"
 #include "bridge/core/request.h"
 
+struct content;
 struct job_kind;
 struct outgoing;
 struct stanza_handler;
@@ -16,6 +17,7 @@ struct feature {
     const struct stanza_handler *stanzas; /* ended by a row without stanza; NULL: none */
     const struct job_kind *jobs;     /* bridge/job/job.h; ended by a row without name; NULL: none */
     const struct outgoing *outgoing; /* core/outbox.h; ended by a row without kind; NULL: none */
+    const struct content *contents;  /* core/content.h; ended by a row without key; NULL: none */
     /* Before the first stanza and request, and after the last callback of archive and link (both
      * are gone then); may be NULL. */
     void (*start)(struct core *core);

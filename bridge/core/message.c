@@ -37,6 +37,16 @@ static struct message_write *as_message(struct write *write)
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const struct user_view *sender)
 {
+    g_auto(view_memory) memory = {0};
+    if (m->seen_facts) { /* it carries more than a text */
+        struct message_view seen = *(const struct message_view *)view_from_bytes(
+            &view_of_message_view, m->seen_facts, &memory);
+        seen.sender = sender;
+        seen.client_id = m->client_id;
+        seen.sent_at = m->sent_at;
+        message_view_write(buf, &seen);
+        return;
+    }
     struct message_view view = {.id = m->id,
                                 .conversation_id = m->conversation,
                                 .sender_id = m->sender,
@@ -143,11 +153,12 @@ static void outbox_message(struct core *core, const struct message_write *m, con
         outbox_room(core, m->write.position);
         return;
     }
+    bool rich = m->details != NULL; /* what it carries is read from the entry */
     struct outbox_entry entry = {.position = m->write.position,
-                                 .kind = "message",
-                                 .from = from,
+                                 .kind = rich ? "content" : "message",
+                                 .from = rich ? NULL : from,
                                  .to = m->remote_jid,
-                                 .payload = m->body};
+                                 .payload = rich ? NULL : m->body};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
 }
@@ -246,6 +257,21 @@ static const struct field_problem whys[] = {
     [OUTCOME_UNPROCESSABLE] = {ERROR_UNPROCESSABLE, "/client_id", "was used for another message"},
 };
 
+/* It may not carry what it does. */
+static bool content_refused(struct request *request, const struct message_write *m)
+{
+    json_t *why = m->refusal ? json_loads(m->refusal, 0, NULL) : NULL;
+    if (!why)
+        return false;
+    struct field_problem problem = {.code = outcome_error(m->write.outcome),
+                                    .detail = json_string_value(json_object_get(why, "detail"))};
+    const char *pointer = json_string_value(json_object_get(why, "pointer"));
+    g_strlcpy(problem.pointer, pointer ? pointer : "", sizeof problem.pointer);
+    refusal_answer(request, m->write.outcome, &problem);
+    json_decref(why);
+    return true;
+}
+
 static void send_refused(struct request *request, enum write_outcome outcome)
 {
     bool more = (size_t)outcome < G_N_ELEMENTS(whys);
@@ -263,7 +289,7 @@ static void send_done(struct write *write, enum error_code error)
         send_stored(sending, m);
     else if (sending->request && error != ERROR_NONE)
         request_fail(sending->request, error, write->uncertain ? not_known : NULL);
-    else if (sending->request)
+    else if (sending->request && !content_refused(sending->request, m))
         send_refused(sending->request, write->outcome);
     account_unref(sending->account);
     message_write_free(m);
@@ -298,6 +324,16 @@ void message_origin_dedupe(const char *from, const char *to, const char *origin_
     make_dedupe("origin", (const char *[]){from, to, origin_id, NULL}, ret_digest);
 }
 
+/* JSON is taken; the caller frees the text. */
+static char *details_text(json_t *details)
+{
+    char *dumped = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    char *text = g_strdup(dumped);
+    free(dumped);
+    json_decref(details);
+    return text;
+}
+
 void message_send(struct request *request, const struct message_draft *draft)
 {
     struct sending *sending = g_new0(struct sending, 1);
@@ -313,6 +349,7 @@ void message_send(struct request *request, const struct message_draft *draft)
     m->sender = request->account->id;
     m->body = g_strdup(draft->content);
     m->client_id = g_strdup(draft->client_id);
+    m->details = details_text(draft->details);
     if (!request->by_key) {
         sending->reserved =
             limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS);
@@ -429,6 +466,7 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->body = g_strdup(arrival->body);
     m->foreign_id = g_strdup(arrival->foreign_id);
     m->stanza = g_strdup(arrival->stanza);
+    m->details = details_text(arrival->details);
     m->markable = arrival->markable;
     m->receipt = arrival->receipt && arrival->foreign_id;
     m->sent_at = arrival->sent_at;

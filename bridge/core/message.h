@@ -3,6 +3,8 @@
  * sockets and to the outbox. */
 #pragma once
 
+#include <jansson.h>
+
 #include "bridge/archive/archive.h"
 #include "bridge/base/buffer.h"
 
@@ -16,6 +18,7 @@ struct message_draft {
     const struct uuid *conversation;
     const char *content;
     const char *client_id; /* may be NULL */
+    json_t *details;       /* content.h; NULL: nothing. message_send() takes it */
     bool brief;            /* the answer is a message_write_brief() */
 };
 
@@ -45,6 +48,7 @@ struct message_arrival {
     const char *foreign_id; /* the stanza's id; may be NULL */
     const char *origin_id;  /* may be NULL */
     const char *stanza;     /* as archived */
+    json_t *details;        /* what it carries, see content_read(); taken; NULL: nothing */
     bool markable;
     bool receipt;   /* asked for */
     gint64 sent_at; /* wall clock: when its sender's side says it was sent; 0: just now */

@@ -512,8 +512,12 @@ void outbox_lane_committed(struct outbox_lane *lane, const struct outbox_entry *
         committed_among_others(lane);
         return;
     }
-    if (lane->behind || lane->reading || !entry->from || !sink_ready(lane) ||
-        !send_entry(lane, entry)) {
+    if (!entry->from) { /* it is to be read */
+        lane->behind = true;
+        read_page(lane);
+        return;
+    }
+    if (lane->behind || lane->reading || !sink_ready(lane) || !send_entry(lane, entry)) {
         lane->behind = true;
         return;
     }

@@ -2,6 +2,7 @@
 /* All features, from features.def. */
 #include "config.h"
 
+#include "bridge/core/content.h"
 #include "bridge/core/operation.h"
 #include "bridge/feature/features.h"
 #include "bridge/job/job.h"
@@ -82,6 +83,18 @@ bool features_dispatch(struct dispatch *dispatch, GError **error)
             return false;
     }
     return true;
+}
+
+const struct content *const *features_contents(void)
+{
+    static const struct content *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->contents)
+            tables[count++] = features[i]->contents;
+    }
+    tables[count] = NULL;
+    return tables;
 }
 
 const struct outgoing *const *features_outgoing(void)

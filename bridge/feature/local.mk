@@ -31,6 +31,7 @@ libfeature_a_SOURCES = \
   bridge/feature/privacy.c \
   bridge/feature/reaction.c \
   bridge/feature/receipt.c \
+  bridge/feature/reply.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \
   bridge/feature/room_ask.c \
@@ -45,6 +46,7 @@ libfeature_a_SOURCES = \
   bridge/feature/star.c \
   bridge/feature/sync.c \
   bridge/feature/throttle.c \
+  bridge/feature/thread.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
   bridge/feature/user.c \

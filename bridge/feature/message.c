@@ -13,6 +13,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
+#include "bridge/core/content.h"
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -38,44 +39,30 @@
 
 /* ---- Apps ------------------------------------------------------------------------------------ */
 
-static const char *const message_types[] = {"text", NULL};
-
 static const struct field send_fields[] = {
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
     /* the option messages.content_max bounds it */
-    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
     {.name = "client_id",
      .type = FIELD_TEXT,
      .flags = FIELD_IDEMPOTENCY,
      .minimum = 1,
      .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
+#define TRESTLE_CARRIER(KIND, type, text)
+#define TRESTLE_CARRIED CONTENT_FIELD
+#include "bridge/core/content.def"
+#undef TRESTLE_CARRIER
+#undef TRESTLE_CARRIED
     {0},
 };
 
-/* Whether the content is a text that can be sent; if not, REQUEST was answered. */
-static bool check_content(struct request *request)
-{
-    const struct field_value *content = request_value(request, "content");
-    static const struct field_problem blank = {ERROR_UNPROCESSABLE, "/content", "shows nothing"};
-    gint64 most = request->core->options->messages_content_max;
-    if ((gint64)content->length > most)
-        request_fail_large(request, "the content is too long", most);
-    else if (!text_is_visible(content->text, content->length))
-        request_fail_field(request, &blank);
-    else
-        return true;
-    return false;
-}
-
 static void message_post(struct request *request)
 {
-    if (!check_content(request))
-        return;
     struct message_draft draft = {.conversation = request_uuid(request, "conversation_id"),
-                                  .content = request_text(request, "content"),
                                   .client_id = request_text(request, "client_id")};
-    message_send(request, &draft);
+    if (content_take(request, &draft))
+        message_send(request, &draft);
 }
 
 static const struct field direct_fields[] = {
@@ -89,13 +76,18 @@ static const struct field direct_fields[] = {
      .flags = FIELD_ONE_OF,
      .minimum = 1,
      .maximum = 255}, /* another name of it */
-    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
     {.name = "client_id",
      .type = FIELD_TEXT,
      .flags = FIELD_IDEMPOTENCY,
      .minimum = 1,
      .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
+#define TRESTLE_CARRIER(KIND, type, text)
+#define TRESTLE_CARRIED CONTENT_FIELD
+#include "bridge/core/content.def"
+#undef TRESTLE_CARRIER
+#undef TRESTLE_CARRIED
     {.name = "dialect", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = dialect_names},
     {0},
 };
@@ -112,10 +104,12 @@ static const char *receiver_field(const struct request *request)
 static void direct_opened(const struct change_result *result, void *data)
 {
     struct request *request = data;
+    json_t *details = g_steal_pointer(&request->data);
     struct uuid conversation;
     const char *id = json_string_value(json_object_get(result->json, "id"));
     if (result->error != ERROR_NONE || result->outcome > OUTCOME_REPEATED || !id ||
         !uuid_parse(id, &conversation)) {
+        json_decref(details);
         change_reply(request, 200, result);
         return;
     }
@@ -124,14 +118,17 @@ static void direct_opened(const struct change_result *result, void *data)
     struct message_draft draft = {.conversation = &conversation,
                                   .content = request_text(request, "content"),
                                   .client_id = request_text(request, "client_id"),
+                                  .details = details,
                                   .brief = brief};
     message_send(request, &draft);
 }
 
 static void send_direct(struct request *request)
 {
-    if (!check_content(request))
+    struct message_draft draft = {0};
+    if (!content_take(request, &draft))
         return;
+    request->data = draft.details;
     const char *field = receiver_field(request);
     json_t *arguments =
         json_pack("{s:o,s:s,s:b}", "participant", field_user_json(request_value(request, field)),
@@ -233,6 +230,7 @@ static void take_text(struct core *core, const struct stanza_context *context,
 {
     g_autofree char *archived = arrival_text(core->options, context->stanza);
     g_autofree char *passed_on = text->from_room ? sender_of_invitation(core, context, text) : NULL;
+    const struct content_text said = {message->body, text->text};
     bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
     bool chat =
         !passed_on && message->type != MESSAGE_HEADLINE; /* of what else, no marks are owed */
@@ -242,6 +240,7 @@ static void take_text(struct core *core, const struct stanza_context *context,
                                       .body = text->text,
                                       .foreign_id = usable_id ? message->id : NULL,
                                       .origin_id = message->origin_id,
+                                      .details = passed_on ? NULL : content_read(context, &said),
                                       .stanza = archived,
                                       .markable = chat && marker_is_markable(context->stanza),
                                       .receipt = chat && receipt_is_requested(context->stanza),
@@ -294,16 +293,37 @@ static bool on_headline_to_domain(const struct stanza_context *context)
 /* ---- Outgoing -------------------------------------------------------------------------------- */
 
 /* A message that had to wait, for a link that was down, shows when it was sent (XEP-0203). */
+static void add_delay(xmpp_stanza_t *stanza, const struct outbox_entry *entry)
+{
+    const char *domain = strchr(entry->from, '@');
+    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
+    if (entry->created > 0 && clock_wall() - entry->created > WAITED)
+        delay_add(stanza, &delay);
+}
+
 static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
 {
     g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
     struct message_out message = {
         .from = from, .to = entry->to, .id = entry->id, .body = entry->payload};
     xmpp_stanza_t *stanza = message_build_chat(&message);
-    const char *domain = strchr(entry->from, '@');
-    struct delay delay = {.stamp_us = entry->created, .from = domain ? domain + 1 : NULL};
-    if (entry->created > 0 && clock_wall() - entry->created > WAITED)
-        delay_add(stanza, &delay);
+    add_delay(stanza, entry);
+    return stanza;
+}
+
+/* The same of one that carries more than a text. */
+static xmpp_stanza_t *build_content(const struct outbox_entry *entry)
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    json_t *wire = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    if (!wire)
+        return NULL;
+    static const struct content_scene between_two;
+    xmpp_stanza_t *stanza = message_new("chat", entry->id, from, entry->to);
+    content_add(stanza, &between_two, wire);
+    message_add_usual(stanza, entry->id);
+    json_decref(wire);
+    add_delay(stanza, entry);
     return stanza;
 }
 
@@ -317,6 +337,7 @@ static void message_refused(struct core *core, const struct outbox_entry *entry)
 
 static const struct outgoing outgoing[] = {
     {.kind = "message", .build = build_message, .refused = message_refused},
+    {.kind = "content", .build = build_content, .refused = message_refused},
     {0},
 };
 

@@ -22,6 +22,12 @@ void message_put_metadata(struct json_writer *json, const void *view)
     }
 }
 
+void message_put_edited(struct json_writer *json, const void *view)
+{
+    const struct message_view *message = view;
+    json_put_boolean(json, message->content && message->content->edited_at);
+}
+
 void message_put_status(struct json_writer *json, const void *view)
 {
     const struct message_view *message = view;

@@ -44,6 +44,8 @@ static const struct row {
     gsize offset;
     view_put put;
     const char *json;
+    bool inner; /* a fact of the part at PART of the object */
+    gsize part;
 } rows[] = {
 #define TRESTLE_SCHEMA(name, summary) {.kind = ROW_NONE},
 #define TRESTLE_MEMBER(name, type) {.kind = ROW_NONE},
@@ -57,6 +59,15 @@ static const struct row {
      .type = described,                                                                            \
      .view = &view_of_##of,                                                                        \
      .offset = offsetof(struct of, fact)},
+#define TRESTLE_INNER(member, described, of, at, inside, fact, missing)                            \
+    {.kind = ROW_SHOWN,                                                                            \
+     .name = member,                                                                               \
+     .type = described,                                                                            \
+     .view = &view_of_##inside,                                                                    \
+     .offset = offsetof(struct inside, fact),                                                      \
+     .json = missing,                                                                              \
+     .inner = true,                                                                                \
+     .part = offsetof(struct of, at)},
 #define TRESTLE_MADE(member, described, function)                                                  \
     {.kind = ROW_MADE, .name = member, .type = described, .put = function},
 #define TRESTLE_FIXED(member, described, value)                                                    \
@@ -68,6 +79,7 @@ static const struct row {
 #undef TRESTLE_FRAME
 #undef TRESTLE_OBJECT
 #undef TRESTLE_SHOWN
+#undef TRESTLE_INNER
 #undef TRESTLE_MADE
 #undef TRESTLE_FIXED
 };
@@ -82,6 +94,9 @@ struct step {
     const struct view_schema *other; /* of parts */
     bool optional;                   /* absent, text and all, when the fact is */
     bool list;                       /* JSON of a list */
+    const char *missing;             /* what is shown when there is no part that has the fact */
+    bool inner;                      /* the fact is in the part at PART */
+    gsize part;
 };
 
 struct view_schema {
@@ -157,6 +172,9 @@ static void schema_prepare(struct view_schema *schema, const struct row *members
         struct step step =
             row->kind == ROW_SHOWN ? step_of_fact(row) : (struct step){.put = row->put};
         step.optional = optional;
+        step.missing = row->json;
+        step.inner = row->inner;
+        step.part = row->part;
         step.length = text->len;
         step.text = g_strdup(text->str);
         g_string_truncate(text, 0);
@@ -289,6 +307,15 @@ static bool is_missing(const struct step *step, const void *fact)
     return step->kind != VIEW_UUID ? *(const void *const *)fact == NULL : uuid_is_nil(fact);
 }
 
+/* NULL: the part that it would be in is missing. */
+static const void *find_fact(const struct step *step, const void *view)
+{
+    const char *object = view;
+    if (step->inner)
+        object = *(const char *const *)(const void *)(object + step->part);
+    return object ? object + step->offset : NULL;
+}
+
 void view_write(struct json_writer *json, const struct view_schema *schema, const void *view)
 {
     const char *written = view ? *(const char *const *)view : NULL;
@@ -300,15 +327,17 @@ void view_write(struct json_writer *json, const struct view_schema *schema, cons
         buffer_append(json->buf, ",", 1);
     for (guint i = 0; i < schema->count; i++) {
         const struct step *step = &schema->steps[i];
-        const void *fact = (const char *)view + step->offset;
-        if (step->optional && !step->put && is_missing(step, fact))
+        const void *fact = find_fact(step, view);
+        if (step->optional && !step->put && (!fact || is_missing(step, fact)))
             continue;
         buffer_append(json->buf, step->text, step->length);
         json->comma = false;
         if (step->put)
             step->put(json, view);
-        else
+        else if (fact)
             put_fact(json, step, fact);
+        else
+            put_json(json, step->missing);
     }
     buffer_append_string(json->buf, schema->end);
     json->comma = true;

@@ -147,6 +147,7 @@ BEGIN
       THEN to_json(message_get(p_user, (e.payload::jsonb->>'message_id')::uuid))::text
     WHEN e.type LIKE 'member.%' THEN to_json(membership_shown(p_user, e))::text
     WHEN e.type = 'message.reaction' THEN to_json(reaction_event(p_user, e))::text
+    WHEN e.type = 'thread.updated' THEN to_json(thread_event(p_user, e))::text
     WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
     WHEN e.type = 'message.starred' THEN star_event(p_user, e)
     WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
@@ -218,6 +219,13 @@ BEGIN
         SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new') p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;
+
+-- Two of them, either of which may be NULL.
+CREATE FUNCTION event_lists(p_one text, p_other text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_one IS NOT NULL AND p_other IS NOT NULL THEN (p_one::jsonb || p_other::jsonb)::text
+              ELSE coalesce(p_one, p_other) END
+$$;
 
 -- Carries out changes, one after the other. Arguments with a member once: those that happen once. events: what each added to the log, a JSON array of
 -- { position, type, at (microseconds since 1970), payload, conversation_id, actor, peer, many, users }. follows: what

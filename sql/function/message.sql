@@ -17,6 +17,8 @@
 -- repetition too, as long as nobody has seen to that: the first answer may have been lost.
 -- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender as
 -- they see it.
+-- p_details: what messages carry besides their text, see content_accept(); NULL as a whole: nothing. seen: such a
+-- message, without its sender. refusal: why it may not carry that, { pointer, detail }.
 -- Rows come back in the order of the input. outbox: copies must go to the remote member, or to a room.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -27,22 +29,27 @@ CREATE FUNCTION message_store(
   p_ids uuid[], p_conversations uuid[], p_senders uuid[], p_bodies text[], p_client_ids text[],
   p_dedupes uuid[], p_careful boolean, p_addresses text[] DEFAULT NULL, p_foreign_ids text[] DEFAULT NULL,
   p_markables boolean[] DEFAULT NULL, p_stanzas text[] DEFAULT NULL,
-  p_receipts boolean[] DEFAULT NULL, p_limited boolean[] DEFAULT NULL)
+  p_receipts boolean[] DEFAULT NULL, p_limited boolean[] DEFAULT NULL,
+  p_details jsonb[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
                awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
-               shown user_view)
+               shown user_view, seen message_view, refusal text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   taken record;
   head bigint;
   stamp timestamptz;
+  contents jsonb[];
 BEGIN
   taken := log_advance(cardinality(p_ids));
   head := taken.ret_before;
   stamp := taken.ret_stamp;
+  IF p_details IS NOT NULL THEN
+    contents := content_accept_all(p_conversations, p_senders, p_details, p_bodies);
+  END IF;
   RETURN QUERY
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
@@ -53,15 +60,19 @@ BEGIN
              AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND old.body IS NOT DISTINCT FROM p_bodies[i.n] AS old_same,
+           old.conversation_id = c.id AND CASE
+             WHEN old.details IS NULL AND own.content IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
+             ELSE content_same(old.details, old.body, own.content, p_bodies[i.n]) END AS old_same,
+           own.content, own.content->'refused' IS NULL AS fit,
            last.seq AS last_seq, last.of_first, stranger.unanswered,
            CASE WHEN p_limited[i.n] AND stranger.unanswered AND old.id IS NULL
                 THEN relation_stranger(c.id, p_senders[i.n], p_dedupes[i.n]) ELSE false END AS limited
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
+      CROSS JOIN LATERAL (SELECT contents[i.n] AS content) own
       LEFT JOIN conversations c
         ON c.id = p_conversations[i.n] AND p_senders[i.n] = ANY (c.member_ids)
       LEFT JOIN LATERAL (
-        SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body FROM messages m
+        SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body, m.details FROM messages m
           WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
       -- Here, beside nothing volatile, it is looked up once per conversation.
@@ -78,6 +89,7 @@ BEGIN
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
                 WHEN r.limited THEN 7
+                WHEN r.old_id IS NULL AND NOT r.fit THEN (r.content->>'refused')::int
                 WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, 0)
                 WHEN r.old_same THEN 1
                 ELSE 6 END AS outcome,
@@ -87,31 +99,35 @@ BEGIN
            coalesce(r.of_first, 0)
              + count(*) FILTER (WHERE r.sender_id = r.member_ids[1]) OVER fresh AS new_of_first,
            head + r.n AS new_position
-      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL AND NOT x.limited THEN
+      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL AND NOT x.limited AND x.fit THEN
                      relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
-                                   p_dedupes[x.n])
+                                   p_dedupes[x.n], x.content)
                    END AS passage
               FROM resolved x) r
-      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL AND NOT r.limited
+      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL AND NOT r.limited AND r.fit
                          AND (r.passage IS NULL OR r.passage->>'outcome' = '0') ORDER BY r.n
                        ROWS UNBOUNDED PRECEDING)
   ), stored AS (
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
                           client_id, dedupe, sender_address, foreign_id, markable, stanza, many,
-                          sender_seq)
+                          sender_seq, kind, details, reply_to, thread_id)
     SELECT p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body,
            p_client_ids[p.n], p_dedupes[p.n], p_addresses[p.n], p_foreign_ids[p.n],
            p_markables[p.n], p_stanzas[p.n], NOT p.plain,
            -- Of two, one count tells both.
            CASE WHEN NOT p.plain
                 THEN message_sender_seq(p.conversation_id, p.sender_id, p.n,
-                                        p_conversations, p_senders, CASE WHEN p_careful THEN p_dedupes END)
+                                        p_conversations, p_senders, CASE WHEN p_careful THEN p_dedupes END,
+                                        contents)
                 WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
-                ELSE p.new_seq - p.new_of_first END
+                ELSE p.new_seq - p.new_of_first END,
+           coalesce(p.content->>'type', 'text'), p.content - '{type,reply_to,thread_id,thread}'::text[],
+           (p.content->>'reply_to')::uuid, (p.content->>'thread_id')::uuid
       FROM planned p WHERE p.outcome = 0
   ), queued AS (
     INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference)
-    SELECT p.new_position, 0, 'message', p.sender_id, p.remote_jid, p.id, NULL
+    SELECT p.new_position, 0, CASE WHEN p.content IS NULL THEN 'message' ELSE 'content' END, p.sender_id,
+           p.remote_jid, p.id, NULL
       FROM planned p
       WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
     UNION ALL
@@ -131,25 +147,46 @@ BEGIN
          p.member_numbers, p.kind = 'direct', p.remote_jid,
          p.outcome = 0 AND (p.occupied OR (p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id)),
          p.new_position, p.awaited AND p.outcome IN (0, 1), p.held,
-         p.passage->>'events', p.unanswered,
+         CASE WHEN p.outcome = 0 AND p.content ? 'thread_id'
+              THEN event_lists(p.passage->>'events', thread_follow(p.conversation_id, p.sender_id, p.content,
+                                                                   p.new_seq, p.new_position, stamp, p.held))
+              ELSE p.passage->>'events' END, p.unanswered,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
               THEN user_closed_to(p.member_ids, p.sender_id) END,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
-              THEN user_closed_facts(p.member_ids, p.sender_id) END
+              THEN user_closed_facts(p.member_ids, p.sender_id) END,
+         CASE WHEN p.content IS NOT NULL AND p.outcome < 2
+              THEN content_stored(coalesce(p.old_id, p.id), p.outcome = 0, message_fresh(
+                     p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body, p.content)) END,
+         CASE WHEN NOT p.fit AND p.outcome > 1 THEN (p.content - 'refused')::text END
     FROM planned p
     ORDER BY p.n;
 END $$;
 
+-- The columns of a message that is about to be stored.
+CREATE FUNCTION message_fresh(p_id uuid, p_conversation uuid, p_seq bigint, p_position bigint, p_sender uuid,
+                              p_at timestamptz, p_body text, p_content jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'id', p_id, 'conversation_id', p_conversation, 'seq', p_seq, 'position', p_position, 'sender_id', p_sender,
+    'created_at', p_at, 'body', p_body, 'kind', coalesce(p_content->>'type', 'text'),
+    'details', p_content - '{type,reply_to,thread_id,thread}'::text[], 'reply_to', p_content->'reply_to',
+    'thread_id', p_content->'thread_id')
+$$;
+
 -- The how many-th of its sender the p_n-th of these messages is, where the sender's messages are counted: in a
--- conversation of many. p_dedupes: those that were stored before do not count; NULL: there are none.
+-- conversation of many. p_dedupes: those that were stored before do not count; NULL: there are none. p_contents: nor do
+-- those that were refused; NULL: there are none.
 CREATE FUNCTION message_sender_seq(p_conversation uuid, p_sender uuid, p_n int, p_conversations uuid[],
-                                   p_senders uuid[], p_dedupes uuid[]) RETURNS bigint
+                                   p_senders uuid[], p_dedupes uuid[], p_contents jsonb[] DEFAULT NULL)
+RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce((SELECT m.sender_seq FROM messages m WHERE m.many AND m.conversation_id = p_conversation
                      AND m.sender_id = p_sender ORDER BY m.seq DESC LIMIT 1), 0)
     + (SELECT count(*) FROM generate_series(1, p_n) k
          WHERE p_conversations[k] = p_conversation AND p_senders[k] = p_sender
+           AND p_contents[k]->'refused' IS NULL
            AND (p_dedupes IS NULL OR NOT EXISTS (
                   SELECT FROM messages m WHERE m.sender_id = p_sender AND m.dedupe = p_dedupes[k])));
 END $$;
@@ -161,15 +198,17 @@ END $$;
 -- Further arrays and results as in message_store; sender is the sender as the recipient
 -- sees it; receipt: one waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 -- p_earlier: what p_dedupes would have been one REPETITION_PERIOD of core/message.c ago, for what is recognised
--- for that long only; such a repetition counts if the first is not older.
+-- for that long only; such a repetition counts if the first is not older. p_details: see content_arrived(); a message
+-- that has some is the first of its batch, for it may be about one that came before.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
-  p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL, p_rooms text[] DEFAULT NULL)
+  p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL, p_rooms text[] DEFAULT NULL,
+  p_details jsonb[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
-               awaited boolean, held boolean, events text, sender user_view, receipt boolean)
+               awaited boolean, held boolean, events text, sender user_view, receipt boolean, seen message_view)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -177,6 +216,9 @@ DECLARE
   pairs uuid[] := '{}';
   receipts boolean[] := '{}';
   dedupes uuid[] := p_dedupes;
+  bodies text[] := p_bodies;
+  details jsonb[];
+  carried record;
   target users;
   source uuid;
   pair uuid;
@@ -211,6 +253,11 @@ BEGIN
           AND m.created_at > now() - interval '10 minutes') THEN
       dedupes[n] := p_earlier[n];
     END IF;
+    IF p_details[n] IS NOT NULL AND pair IS NOT NULL THEN
+      carried := content_arrived((SELECT c FROM conversations c WHERE c.id = pair), p_details[n], p_bodies[n]);
+      details[n] := carried.details;
+      bodies[n] := carried.body;
+    END IF;
   END LOOP;
   RETURN QUERY
     SELECT s.outcome, s.id, s.seq, s.position, s.created_at, s.conversation_id, s.sender_id,
@@ -218,13 +265,13 @@ BEGIN
            s.awaited, s.held, s.events,
            CASE WHEN u.privacy_profile IS NULL THEN user_facts(u, false)
                 ELSE user_seen(pair_other(s.member_ids, s.sender_id), u) END,
-           receipts[s.n] AND NOT s.held
-      FROM message_store(p_ids, pairs, senders, p_bodies, NULL, dedupes, true,
-                         p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts)
+           receipts[s.n] AND NOT s.held, s.seen
+      FROM message_store(p_ids, pairs, senders, bodies, NULL, dedupes, true,
+                         p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts, NULL, details)
            WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, sender_id,
                                  member_ids, member_numbers, direct, remote_jid, outbox,
                                  outbox_position, awaited, held, events, unanswered, closed_to,
-                                 shown, n)
+                                 shown, seen, refusal, n)
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
   IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it
@@ -287,9 +334,11 @@ CREATE FUNCTION message_facts(m messages, p_viewer uuid, p_sender user_view, p_d
                               p_read timestamptz)
 RETURNS message_view
 LANGUAGE sql STABLE AS $$
-  SELECT ROW(m.id, m.client_id, m.conversation_id, m.seq, p_sender, m.sender_id, m.body, m.kind, m.metadata,
+  SELECT ROW(m.id, m.client_id, m.conversation_id, m.seq, p_sender, m.sender_id, m.body, m.kind,
+             CASE WHEN m.details IS NULL THEN m.metadata ELSE content_metadata(m, p_viewer) END,
              m.sent_at, m.failed_condition IS NOT NULL, p_delivered, p_read, m.created_at,
-             CASE WHEN m.reactions IS NOT NULL THEN reaction_shown(p_viewer, m.id, m.reactions) END)::message_view
+             CASE WHEN m.reactions IS NOT NULL THEN reaction_shown(p_viewer, m.id, m.reactions) END,
+             CASE WHEN m.details IS NOT NULL THEN content_facts(m, p_viewer) END)::message_view
 $$;
 
 -- A message as p_viewer sees it, with its sender and the recipient's marks looked up. OFFSET 0 makes a column

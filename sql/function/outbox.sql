@@ -15,6 +15,17 @@ BEGIN
       FROM unnest(p_to) WITH ORDINALITY t (address, k);
 END $$;
 
+-- What an entry of kind content or edit says of its message m, see message_wire(); NULL: it is of another kind.
+CREATE FUNCTION outbox_wire(p_kind text, p_reference text, m messages) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF m.id IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT CASE WHEN p_kind = 'edit' THEN edit_wire(m, c, p_reference) ELSE message_wire(m, c) END::text
+            FROM conversations c WHERE c.id = m.conversation_id);
+END $$;
+
 -- The next p_limit entries after (p_position, p_n), in sending order. created: a message's, microseconds
 -- since 1970. Of p_kinds only (NULL: of any), and of none of p_foreign: each link has its own kinds.
 -- payload: of copies of one message in a room that follow each other, the first alone has it.
@@ -25,6 +36,7 @@ RETURNS TABLE ("position" bigint, n int, kind text, from_jid text, to_address te
 LANGUAGE sql STABLE AS $$
   SELECT o.position, o.n, o.kind, coalesce(o.origin, u.jid), o.to_address, o.message_id, o.reference,
          CASE WHEN o.payload IS NOT NULL OR o.kind = 'message' THEN coalesce(o.payload, m.body)
+              WHEN o.kind IN ('content', 'edit') THEN outbox_wire(o.kind, o.reference, m)
               WHEN o.kind IN ('room_message', 'room_history') AND o.first
                 THEN (SELECT room_message_facts(m, c)::text FROM conversations c WHERE c.id = m.conversation_id) END,
          (extract(epoch FROM m.created_at) * 1000000)::bigint
@@ -34,7 +46,8 @@ LANGUAGE sql STABLE AS $$
                       AND (p_kinds IS NULL OR y.kind = ANY (p_kinds)) AND y.kind <> ALL (p_foreign)
                     ORDER BY y.position, y.n LIMIT p_limit) x) o
     LEFT JOIN users u ON u.id = o.from_user AND o.origin IS NULL
-    LEFT JOIN messages m ON m.id = o.message_id AND o.kind IN ('message', 'room_message', 'room_history')
+    LEFT JOIN messages m ON m.id = o.message_id
+      AND o.kind IN ('message', 'content', 'edit', 'room_message', 'room_history')
     ORDER BY o.position, o.n
 $$;
 

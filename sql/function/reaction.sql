@@ -59,14 +59,6 @@ BEGIN
         AND o.state = 'joined' AND m.seq > o.cleared_seq);
 END $$;
 
--- The id by which the other side knows the message: ours, if one of ours wrote it, else the one that it came
--- with. NULL: none, or it was never on the wire.
-CREATE FUNCTION reaction_wire_id(m messages, c conversations) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN m.sender_id = c.remote_user THEN m.foreign_id
-              WHEN m.kind NOT IN ('call', 'system') THEN m.id::text END
-$$;
-
 -- Makes p_emoji, no two of one key, the whole of what p_user says of the message; false: it was so before.
 -- Tells the members, the remote one by the outbox, and the archive. p_quiet: nobody but p_user is told.
 -- p_said: when it was said. p_came: as entry_add() has it.
@@ -104,9 +96,9 @@ BEGIN
                       json_build_object('message_id', m.id, 'seq', m.seq, 'user_id', p_user, 'emoji', one));
   END LOOP;
   PERFORM entry_add(last, c.id, 'reaction', p_user, m.id, to_jsonb(p_emoji), p_came);
-  IF c.remote_user <> p_user AND reaction_wire_id(m, c) IS NOT NULL THEN
+  IF c.remote_user <> p_user AND message_wire_id(m, c) IS NOT NULL THEN
     DELETE FROM outbox o WHERE o.kind = 'reaction' AND o.message_id = m.id AND o.from_user = p_user;
-    PERFORM outbox_add(last, 'reaction', p_user, ARRAY[c.remote_jid], m.id, reaction_wire_id(m, c),
+    PERFORM outbox_add(last, 'reaction', p_user, ARRAY[c.remote_jid], m.id, message_wire_id(m, c),
                        array_to_string(p_emoji, ' '));
   END IF;
   RETURN true;
@@ -166,10 +158,7 @@ DECLARE
   emoji text[];
   done boolean;
 BEGIN
-  SELECT x.* INTO m FROM messages x
-    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user
-      AND o.state = 'joined' AND x.seq > o.cleared_seq
-    WHERE x.id = (p_arguments->>'message_id')::uuid;
+  m := message_for(p_user, (p_arguments->>'message_id')::uuid);
   IF m.id IS NULL THEN
     outcome := 2;
     RETURN;
@@ -205,37 +194,14 @@ LANGUAGE sql AS $$
   SELECT * FROM reaction_change(p_user, p_arguments, false)
 $$;
 
--- The message that somebody on XMPP means by an id which was on the wire: ours by our id; theirs by the
--- origin-id (p_origin: messages.dedupe made of it) or, among the newest 1000, by the id that it came with.
-CREATE FUNCTION reaction_target(c conversations, p_id text, p_origin uuid) RETURNS messages
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  m messages;
-BEGIN
-  IF p_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
-    SELECT x.* INTO m FROM messages x
-      WHERE x.id = p_id::uuid AND x.conversation_id = c.id AND x.sender_id <> c.remote_user;
-  END IF;
-  IF m.id IS NULL THEN
-    SELECT x.* INTO m FROM messages x
-      WHERE x.sender_id = c.remote_user AND x.dedupe = p_origin AND x.conversation_id = c.id;
-  END IF;
-  IF m.id IS NULL THEN
-    SELECT x.* INTO m FROM (SELECT y.* FROM messages y WHERE y.conversation_id = c.id
-                              ORDER BY y.seq DESC LIMIT 1000) x
-      WHERE x.sender_id = c.remote_user AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
-  END IF;
-  RETURN m;
-END $$;
-
--- What came by XMPP from one bare JID to another: { from, to, id, origin (see reaction_target), emoji (a list,
+-- What came by XMPP from one bare JID to another: { from, to, id, origin (see message_named), emoji (a list,
 -- no two of one key), sent (RFC 3339, if it came late), came (see entry_add) }. What is not about a message
 -- between the two changes nothing, and says nothing.
 CREATE FUNCTION change_reactions_arrived(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  target uuid := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'hosted');
-  source uuid := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'from');
+  place record;
+  source uuid;
   said timestamptz := (p_arguments->>'sent')::timestamptz;
   c conversations;
   m messages;
@@ -243,12 +209,13 @@ DECLARE
   emoji text[] := ARRAY(SELECT jsonb_array_elements_text(p_arguments->'emoji'));
 BEGIN
   outcome := 2;
-  SELECT x.* INTO c FROM conversations x
-    WHERE x.kind = 'direct' AND x.member_ids = pair_key(source, target) AND x.remote_user = source;
-  IF c.id IS NULL OR (c.guarded AND relation_blocks(target, c.remote_jid)) THEN
+  place := place_of(p_arguments);
+  c := place.c;
+  source := place.source;
+  IF c.id IS NULL THEN
     RETURN;
   END IF;
-  m := reaction_target(c, p_arguments->>'id', (p_arguments->>'origin')::uuid);
+  m := message_named(c, p_arguments->>'id', (p_arguments->>'origin')::uuid);
   IF m.id IS NULL OR m.failed_condition IS NOT NULL THEN
     RETURN;
   END IF;

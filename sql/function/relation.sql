@@ -121,7 +121,8 @@ END $$;
 -- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused (of a group: see group_pass());
 -- held: the other is not told; events: as in change_apply }.
 CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
-                              p_position bigint, p_at timestamptz, p_dedupe uuid) RETURNS jsonb
+                              p_position bigint, p_at timestamptz, p_dedupe uuid,
+                              p_content jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
@@ -165,8 +166,7 @@ BEGIN
       WHERE m.conversation_id = c.id AND m.user_id = target.id;
     IF asked IS NOT NULL THEN
       first := jsonb_populate_record(NULL::messages,
-        jsonb_build_object('id', p_id, 'conversation_id', c.id, 'seq', 1, 'position', p_position,
-          'sender_id', p_sender, 'created_at', p_at, 'kind', 'text', 'body', p_body));
+        message_fresh(p_id, c.id, 1, p_position, p_sender, p_at, p_body, p_content));
       PERFORM relation_request_event(c.id, target.id, false);
     END IF;
   END IF;

@@ -3,16 +3,17 @@
 
 -- name: message_store
 SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
-       direct, remote_jid, outbox, outbox_position, awaited, held, events, unanswered, closed_to, shown
+       direct, remote_jid, outbox, outbox_position, awaited, held, events, unanswered, closed_to, shown,
+       seen, refusal
   FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-                     $8::boolean, p_limited => $7::boolean[])
+                     $9::boolean, p_limited => $7::boolean[], p_details => $8::text[]::jsonb[])
 
 -- name: message_receive
 SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
-       direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt
+       direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt, seen
   FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                        $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
-                       $11::text[], $12::uuid[], $13::text[])
+                       $11::text[], $12::uuid[], $13::text[], $14::text[]::jsonb[])
 
 -- name: message_fail
 SELECT outcome, id, conversation_id, sender_id, client_id, position, at

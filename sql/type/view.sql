@@ -6,16 +6,28 @@
 CREATE TYPE user_view AS (
   id uuid, username text, name text, avatar_url text, bio text, jid text, kind text, number bigint);
 
--- sender: NULL, as is sender_id: the system says it. delivered_at, read_at: when the recipient's
+-- What a message carries besides its text, and what was done to it. quote: { message_id, sender_id, content,
+-- message_type, deleted } of the message that it answers; NULL, as all else: nothing.
+CREATE TYPE content_view AS (
+  reply_to uuid, quote jsonb, thread_id uuid, mentions jsonb, forwarded boolean, forward_count bigint,
+  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz);
+
+-- sender: NULL, as is sender_id: the system says it. content: NULL of most. delivered_at, read_at: when the recipient's
 -- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.
 CREATE TYPE message_view AS (
   id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
   body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean,
-  delivered_at timestamptz, read_at timestamptz, created_at timestamptz, reactions jsonb);
+  delivered_at timestamptz, read_at timestamptz, created_at timestamptz, reactions jsonb,
+  content content_view);
 
 -- reactions, here and in a message: see sql/function/reaction.sql; NULL: none.
 CREATE TYPE reaction_view AS (
   message_id uuid, conversation_id uuid, user_id uuid, emoji text, added boolean, reactions jsonb);
+
+-- message_count: without the message at which it begins, which is parent.
+CREATE TYPE thread_view AS (
+  id uuid, conversation_id uuid, parent_message_id uuid, topic text, is_resolved boolean, participants jsonb,
+  message_count bigint, last_message_at timestamptz);
 
 CREATE TYPE mark_view AS (
   conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz);

@@ -52,6 +52,12 @@ START_TEST(arrays_are_postgresqls)
     array_add_boolean(&array, false);
     expect_bytes(&array, "0000000100000000000000100000000200000001"
                          "00000001010000000100");
+    array_begin(&array, ARRAY_RARE); /* NULL as a whole, while nothing has one */
+    array_add_text(&array, NULL);
+    ck_assert_ptr_null(array_end(&array));
+    array_add_text(&array, "a");
+    expect_bytes(&array, "0000000100000001000000190000000200000001"
+                         "ffffffff0000000161");
     array_clear(&array);
     array_clear(&array);
 }

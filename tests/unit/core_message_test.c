@@ -135,7 +135,8 @@ static void stop(void)
 
 static struct message_write *send_message(const char *text, const char *client_id)
 {
-    struct message_draft draft = {&conversation, text, client_id, false};
+    struct message_draft draft = {
+        .conversation = &conversation, .content = text, .client_id = client_id};
     message_send(request_new(), &draft);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
     ck_assert_ptr_nonnull(write);
@@ -185,7 +186,8 @@ END_TEST
 START_TEST(brief_answer_has_whole_numbers)
 {
     start();
-    struct message_draft draft = {&conversation, "hello", "temp-1", true};
+    struct message_draft draft = {
+        .conversation = &conversation, .content = "hello", .client_id = "temp-1", .brief = true};
     message_send(request_new(), &draft);
     struct message_write *write = (struct message_write *)(void *)fake_take_write();
     store(write, 9);
@@ -396,7 +398,7 @@ START_TEST(keys_are_per_sender_and_per_id)
     ck_assert(uuid_equal(&none->dedupe, &none->id));
     struct request *request = request_new();
     request->account = bob;
-    struct message_draft draft = {&conversation, "x", "c", false};
+    struct message_draft draft = {.conversation = &conversation, .content = "x", .client_id = "c"};
     message_send(request, &draft);
     struct message_write *bobs = (struct message_write *)(void *)fake_take_write();
     ck_assert(!uuid_equal(&one->dedupe, &bobs->dedupe));

@@ -1,0 +1,266 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What messages carry besides their text (decision 0061). messages.details is NULL of a text to which nothing
+-- was ever done; then none of this is asked.
+
+-- ---- Which message is meant -----------------------------------------------------------------------------
+
+-- The message, if p_user sees it; else a row of NULLs.
+CREATE FUNCTION message_for(p_user uuid, p_message uuid) RETURNS messages
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+BEGIN
+  SELECT x.* INTO m FROM messages x
+    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user
+      AND o.state = 'joined' AND x.seq > o.cleared_seq
+    WHERE x.id = p_message;
+  RETURN m;
+END $$;
+
+-- The id by which clients on XMPP know the message. In a room it is that of the archive; between two it is ours if
+-- one of ours wrote it, else the one that it came with. NULL: none, or it was never on the wire.
+CREATE FUNCTION message_wire_id(m messages, c conversations) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN c.kind = 'direct' AND m.sender_id = c.remote_user THEN m.foreign_id
+              WHEN m.kind NOT IN ('call', 'system') THEN m.id::text END
+$$;
+
+-- The message that somebody on XMPP means by an id which was on the wire, of the conversation c; else a row of NULLs.
+-- In a room that is the archive's. Between two it is ours by our id; theirs by the origin-id (p_origin:
+-- messages.dedupe made of it) or, among the newest 1000, by the id that it came with; and both by that of an edit.
+CREATE FUNCTION message_named(c conversations, p_id text, p_origin uuid) RETURNS messages
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+BEGIN
+  IF p_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+    SELECT x.* INTO m FROM messages x
+      WHERE x.id = p_id::uuid AND x.conversation_id = c.id
+        AND (c.kind <> 'direct' OR x.sender_id IS DISTINCT FROM c.remote_user);
+  END IF;
+  IF m.id IS NULL AND c.kind = 'direct' THEN
+    SELECT x.* INTO m FROM messages x
+      WHERE x.sender_id = c.remote_user AND x.dedupe = p_origin AND x.conversation_id = c.id;
+    IF m.id IS NULL THEN
+      SELECT x.* INTO m FROM (SELECT y.* FROM messages y WHERE y.conversation_id = c.id
+                                ORDER BY y.seq DESC LIMIT 1000) x
+        WHERE x.sender_id = c.remote_user AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
+    END IF;
+  END IF;
+  RETURN m;
+END $$;
+
+-- Where something that came by XMPP happened, and who said it: { from, to (bare JIDs), room (the localpart, if it was
+-- said to a room), came: { address, … } } as changes have it. c is a row of NULLs: nowhere; nobody is to learn why.
+CREATE FUNCTION place_of(p_arguments jsonb, OUT c conversations, OUT source uuid)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  target uuid;
+BEGIN
+  IF p_arguments->>'room' IS NOT NULL THEN
+    source := (SELECT o.user_id FROM conversations x JOIN occupants o ON o.conversation_id = x.id
+                 WHERE x.room = p_arguments->>'room' AND o.address = p_arguments #>> '{came,address}');
+    SELECT x.* INTO c FROM conversations x WHERE x.room = p_arguments->>'room' AND source = ANY (x.member_ids);
+    RETURN;
+  END IF;
+  target := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'hosted');
+  source := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'from');
+  SELECT x.* INTO c FROM conversations x
+    WHERE x.kind = 'direct' AND x.member_ids = pair_key(source, target) AND x.remote_user = source;
+  IF c.guarded AND relation_blocks(target, c.remote_jid) THEN
+    c := NULL;
+  END IF;
+END $$;
+
+-- ---- In -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION content_refused(p_pointer text, p_detail text, p_outcome int DEFAULT 6) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_build_object('refused', p_outcome, 'pointer', p_pointer, 'detail', p_detail)
+$$;
+
+-- What a message of p_sender's in p_conversation is to carry, as messages.details has it, with what stands in
+-- columns of its own: reply_to, thread_id and type (messages.kind). { refused: an outcome, pointer, detail }: it may
+-- not. NULL: p_sender is not there, or p_details is NULL. sent: tells a repetition from another message; was, of one
+-- that was a text only, what it said first.
+CREATE FUNCTION content_accept(p_conversation uuid, p_sender uuid, p_details jsonb, p_body text) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  carried jsonb := p_details;
+  o members;
+  other messages;
+BEGIN
+  SELECT * INTO o FROM members x
+    WHERE x.conversation_id = p_conversation AND x.user_id = p_sender AND x.state = 'joined';
+  IF o.user_id IS NULL OR carried IS NULL THEN
+    RETURN NULL;
+  ELSIF NOT carried ? 'sent' THEN
+    carried := carried || jsonb_build_object('sent', md5(concat(p_details, p_body)));
+  END IF;
+  IF carried ? 'reply_to' THEN
+    SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'reply_to')::uuid
+      AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
+    IF other.id IS NULL THEN
+      RETURN content_refused('/reply_to', 'is no message of this conversation');
+    ELSIF other.deleted_at IS NOT NULL THEN
+      RETURN content_refused('/reply_to', 'was deleted');
+    END IF;
+  END IF;
+  IF carried ? 'thread_id' THEN
+    SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'thread_id')::uuid
+      AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
+    IF other.id IS NULL THEN
+      RETURN content_refused('/thread_id', 'is no message of this conversation');
+    ELSIF other.thread_id IS NOT NULL THEN -- threads have no threads
+      carried := carried || jsonb_build_object('thread_id', other.thread_id);
+    ELSIF other.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM threads t WHERE t.id = other.id) THEN
+      RETURN content_refused('/thread_id', 'was deleted');
+    END IF;
+  END IF;
+  RETURN carried;
+END $$;
+
+-- The same of many; NULL as a whole when nothing carries anything.
+CREATE FUNCTION content_accept_all(p_conversations uuid[], p_senders uuid[], p_details jsonb[], p_bodies text[])
+RETURNS jsonb[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF p_details IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN ARRAY(SELECT CASE WHEN d.details IS NOT NULL
+                           THEN content_accept(p_conversations[d.n], p_senders[d.n], d.details, p_bodies[d.n]) END
+                 FROM unnest(p_details) WITH ORDINALITY d (details, n) ORDER BY d.n);
+END $$;
+
+-- Whether a message is the one that was stored before with p_old and p_old_body: what it was sent as, whatever has
+-- become of it since. p_new: as content_accept() made it.
+CREATE FUNCTION content_same(p_old jsonb, p_old_body text, p_new jsonb, p_body text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_old ? 'sent' OR p_new IS NOT NULL THEN coalesce(p_old->>'sent' = p_new->>'sent', false)
+              WHEN p_old ? 'was' THEN p_old->>'was' = md5(p_body)
+              ELSE p_old_body IS NOT DISTINCT FROM p_body END
+$$;
+
+-- What content_accept() is given of a message that came by XMPP, and what its text is then: what names something
+-- that is not there is left out. { reply: { id, origin, bare }, thread: { id, origin } }: ids as message_named()
+-- takes them; bare: the text without the quote, which is left out only if it is known what is quoted.
+CREATE FUNCTION content_arrived(c conversations, p_details jsonb, p_body text, OUT details jsonb, OUT body text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  other messages;
+  thread text := p_details #>> '{thread,id}';
+BEGIN
+  details := p_details - 'reply' - 'thread';
+  body := p_body;
+  IF p_details ? 'reply' THEN
+    other := message_named(c, p_details #>> '{reply,id}', (p_details #>> '{reply,origin}')::uuid);
+    IF other.deleted_at IS NULL AND other.id IS NOT NULL THEN
+      details := details || jsonb_build_object('reply_to', other.id);
+      body := coalesce(p_details #>> '{reply,bare}', body);
+    END IF;
+  END IF;
+  IF thread IS NOT NULL THEN
+    details := details || thread_arrived(c, thread, other);
+  END IF;
+  details := CASE WHEN details <> '{}'
+                  THEN details || jsonb_build_object('sent', md5(concat(p_details, p_body))) END;
+END $$;
+
+-- ---- Out ------------------------------------------------------------------------------------------------
+
+-- What is shown of the message p_id where another one answers it.
+CREATE FUNCTION content_quote(p_id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((
+    SELECT jsonb_build_object('message_id', m.id, 'sender_id', m.sender_id, 'content', left(m.body, 300),
+                              'message_type', m.kind, 'deleted', m.deleted_at IS NOT NULL)
+      FROM messages m WHERE m.id = p_id),
+    jsonb_build_object('message_id', p_id, 'sender_id', NULL, 'content', NULL, 'message_type', 'text',
+                       'deleted', true));
+END $$;
+
+-- What p_viewer sees of what a message carries, which has details.
+CREATE FUNCTION content_facts(m messages, p_viewer uuid) RETURNS content_view
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to) END, m.thread_id,
+             m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
+             m.edited_at, m.deleted_at, m.expires_at)::content_view;
+END $$;
+
+-- Message.metadata of such a message.
+CREATE FUNCTION content_metadata(m messages, p_viewer uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  shown jsonb := coalesce(m.metadata, '{}');
+BEGIN
+  IF m.details ? 'correction_of' THEN
+    shown := shown || jsonb_build_object('correction_of', m.details->'correction_of');
+  END IF;
+  RETURN nullif(shown, '{}');
+END $$;
+
+-- A message that carries something, as message_store() has just stored it (p_row: its columns), or did before.
+CREATE FUNCTION content_stored(p_id uuid, p_fresh boolean, p_row jsonb) RETURNS message_view
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+BEGIN
+  IF p_fresh THEN
+    m := jsonb_populate_record(NULL::messages, p_row);
+  ELSE
+    SELECT * INTO m FROM messages x WHERE x.id = p_id;
+  END IF;
+  RETURN message_facts(m, m.sender_id, NULL, NULL, NULL);
+END $$;
+
+-- Who wrote the message, as clients on XMPP call that one: a JID, in a room the address without its domain. NULL: the
+-- system.
+CREATE FUNCTION message_author(m messages, c conversations) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF c.kind <> 'direct' THEN
+    RETURN (SELECT c.room || '/' || n.nick FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.sender_id);
+  END IF;
+  RETURN coalesce(m.sender_address, (SELECT u.jid FROM users u WHERE u.id = m.sender_id));
+END $$;
+
+-- The message p_id as one that is answered on the wire: { id, to, quote: { name, text } }; NULL: it was never there.
+CREATE FUNCTION content_wire_reply(p_id uuid, c conversations) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+  name text;
+BEGIN
+  SELECT * INTO m FROM messages x WHERE x.id = p_id;
+  IF m.id IS NULL OR message_wire_id(m, c) IS NULL THEN
+    RETURN NULL;
+  END IF;
+  name := coalesce((SELECT n.nick FROM nicks n WHERE c.kind <> 'direct' AND n.conversation_id = c.id
+                      AND n.user_id = m.sender_id),
+                   (SELECT u.name FROM users u WHERE u.id = m.sender_id));
+  RETURN jsonb_strip_nulls(jsonb_build_object('id', message_wire_id(m, c), 'to', message_author(m, c), 'quote',
+    CASE WHEN m.body IS NOT NULL AND m.deleted_at IS NULL
+         THEN jsonb_build_object('name', name, 'text', left(m.body, 1000)) END));
+END $$;
+
+-- What the stanza of a message says: { id, body, reply: content_wire_reply(), thread: { id } }, and what else it
+-- carries as it stands in details. Each member is put into the stanza by the row of that key (struct content).
+CREATE FUNCTION message_wire(m messages, c conversations) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was}'::text[] || jsonb_build_object(
+    'id', m.id, 'body', m.body,
+    'reply', CASE WHEN coalesce(m.reply_to, m.thread_id) IS NOT NULL
+                  THEN content_wire_reply(coalesce(m.reply_to, m.thread_id), c) END,
+    'thread', CASE WHEN m.thread_id IS NOT NULL THEN thread_wire(m.thread_id) END));
+END $$;
+
+-- The same of an edit of it, the stanza p_stanza; replace: the id of the first version.
+CREATE FUNCTION edit_wire(m messages, c conversations, p_stanza text) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN message_wire(m, c) || jsonb_build_object('id', p_stanza, 'replace', jsonb_build_object('id', m.id));
+END $$;
