@@ -240,7 +240,7 @@ BEGIN
   END IF;
   name := coalesce((SELECT n.nick FROM nicks n WHERE c.kind <> 'direct' AND n.conversation_id = c.id
                       AND n.user_id = m.sender_id),
-                   (SELECT u.name FROM users u WHERE u.id = m.sender_id));
+                   (SELECT (user_facts(u, false)).name FROM users u WHERE u.id = m.sender_id));
   RETURN jsonb_strip_nulls(jsonb_build_object('id', message_wire_id(m, c), 'to', message_author(m, c), 'quote',
     CASE WHEN m.body IS NOT NULL AND m.deleted_at IS NULL
          THEN jsonb_build_object('name', name, 'text', left(m.body, 1000)) END));
