@@ -21,6 +21,7 @@ static const struct row {
 #define TRESTLE_OBJECT(name, view, summary) {ROW_OBJECT, name, NULL},
 #define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
 #define TRESTLE_SHOWN(name, type, view, fact) {ROW_MEMBER, name, type},
+#define TRESTLE_INNER(name, type, view, at, inside, fact, missing) {ROW_MEMBER, name, type},
 #define TRESTLE_MADE(name, type, function) {ROW_MEMBER, name, type},
 #define TRESTLE_FIXED(name, type, json) {ROW_MEMBER, name, type},
 #define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
@@ -30,6 +31,7 @@ static const struct row {
 #undef TRESTLE_OBJECT
 #undef TRESTLE_MEMBER
 #undef TRESTLE_SHOWN
+#undef TRESTLE_INNER
 #undef TRESTLE_MADE
 #undef TRESTLE_FIXED
 #undef TRESTLE_PAGE
