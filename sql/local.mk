@@ -41,6 +41,7 @@ SQL_MIGRATIONS = \
   sql/migration/0024_calls.sql \
   sql/migration/0026_closed.sql \
   sql/migration/0027_reactions.sql \
+  sql/migration/0030_call_transfer.sql \
   sql/migration/0031_content.sql \
   sql/migration/0032_groups.sql \
   sql/migration/0033_rooms.sql \
@@ -54,6 +55,7 @@ SQL_FUNCTIONS = \
   sql/function/archive.sql \
   sql/function/membership.sql \
   sql/function/call.sql \
+  sql/function/call_transfer.sql \
   sql/function/change.sql \
   sql/function/contact.sql \
   sql/function/content.sql \

@@ -28,6 +28,8 @@ struct acting {
     struct call_deed deed;
     struct call_actor actor;
     struct call_device target;
+    struct uuid guest;              /* nil: none */
+    json_t *next;                   /* reference; NULL: none */
     json_t *signal, *state, *bound; /* references; NULL: none */
     char *address;                  /* NULL: none */
     struct call_machine before;
@@ -66,6 +68,7 @@ static void acting_end(struct acting *acting, const struct call_outcome *outcome
     json_decref(acting->bound);
     json_decref(acting->arguments);
     json_decref(acting->session);
+    json_decref(acting->next);
     g_free(acting->address);
     call_unref(acting->call);
     g_free(acting);
@@ -73,7 +76,7 @@ static void acting_end(struct acting *acting, const struct call_outcome *outcome
 
 static void acting_fail(struct acting *acting, enum call_verdict verdict, enum error_code error)
 {
-    struct call_outcome outcome = {verdict, error, NULL};
+    struct call_outcome outcome = {.verdict = verdict, .error = error};
     acting_end(acting, &outcome);
 }
 
@@ -144,8 +147,8 @@ static void others_tell(const struct acting *acting)
 {
     struct call *call = acting->call;
     enum call_side side = acting->step.side;
-    if (!call->person[side].hosted)
-        return;
+    if (!call->person[side].hosted || !uuid_is_nil(&acting->guest))
+        return; /* SQL tells guests */
     if (acting->deed.event == CALL_TRANSFER) {
         json_t *payload = json_object();
         char text[UUID_TEXT_SIZE];
@@ -215,11 +218,36 @@ static void step_lost(struct acting *acting, const json_t *row)
     (acting->session ? note_again : acting_run)(acting);
 }
 
+/* The guest of this step is none: the call is as ROW says. */
+static void guest_refused(struct acting *acting, const struct change_result *result,
+                          const json_t *row)
+{
+    const char *reason = json_string_value(json_object_get(result->json, "error_reason"));
+    struct call_outcome outcome = {.verdict = CALL_CONFLICT,
+                                   .error = reason ? ERROR_NONE : outcome_error(result->outcome),
+                                   .reason = reason};
+    acting->call->writing--;
+    call_learn_instead(acting->call, row);
+    acting_end(acting, &outcome);
+}
+
+/* Nothing else but a guest is refused by what is not the row. */
+static bool is_of_guest(const struct change_result *result)
+{
+    bool reason = json_object_get(result->json, "error_reason") != NULL;
+    return result->error == ERROR_NONE && json_object_get(result->json, "row") &&
+           (result->outcome > OUTCOME_CONFLICT || (result->outcome == OUTCOME_CONFLICT && reason));
+}
+
 static void step_written(const struct change_result *result, void *data)
 {
     struct acting *acting = data;
     struct call *call = acting->call;
     const json_t *row = json_object_get(result->json, "row");
+    if (is_of_guest(result)) {
+        guest_refused(acting, result, row);
+        return;
+    }
     if (result->error == ERROR_NONE && result->outcome == OUTCOME_CONFLICT &&
         acting_waits(acting, row))
         return;
@@ -238,9 +266,14 @@ static void step_written(const struct change_result *result, void *data)
     call_settle(call);
     if (!call->listed && !call_is_final(call->machine.state))
         call_learn(call->core, row); /* in the place of what was learned meanwhile */
+    if (acting->next)
+        json_object_set(call->session, "migrated", json_object_get(acting->next, "id"));
     if (!acting->told)
         acting_tell(acting);
-    struct call_outcome outcome = {CALL_DONE, ERROR_NONE, json_object_get(result->json, "call")};
+    struct call_outcome outcome = {.verdict = CALL_DONE,
+                                   .call = json_object_get(result->json, "call")};
+    if (acting->next)
+        outcome.next = json_object_get(result->json, "next");
     acting_end(acting, &outcome);
 }
 
@@ -260,6 +293,10 @@ static void arguments_set(json_t *arguments, const struct acting *acting)
         json_object_set_new(arguments, "reason", reason);
         json_object_set(arguments, "event_reason", reason);
     }
+    if (acting->next && call_is_final(call->machine.state))
+        json_object_set(arguments, "next", acting->next);
+    if (!uuid_is_nil(&acting->guest))
+        json_object_set_new(arguments, "reachable", json_boolean(deed->reachable));
     if (deed->state && deed->actor) {
         json_t *participant = json_deep_copy(deed->state);
         json_object_set_new(participant, "user_id", json_string(actor));
@@ -285,8 +322,8 @@ static void acting_submit(struct acting *acting)
 {
     struct call *call = acting->call;
     const struct call_deed *deed = &acting->deed;
-    bool asks =
-        deed->actor && acting->step.side != CALL_NOBODY && call->person[acting->step.side].hosted;
+    enum call_side side = acting->step.side; /* of a guest it is nobody */
+    bool asks = deed->actor && (side == CALL_NOBODY || call->person[side].hosted);
     change_submit(call->core, "call_step", asks ? &deed->actor->user : NULL,
                   json_incref(acting->arguments), step_written, acting);
 }
@@ -362,8 +399,11 @@ static bool is_written(const struct acting *acting)
 }
 
 /* Whether the other side need not wait for the commit. */
-static bool is_told_at_once(enum call_event event)
+static bool is_told_at_once(const struct acting *acting)
 {
+    enum call_event event = acting->deed.event;
+    if (!uuid_is_nil(&acting->guest))
+        return false;
     return event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
            event == CALL_RESTART || event == CALL_INFO || event == CALL_RING ||
            event == CALL_TRANSFER;
@@ -417,8 +457,10 @@ static void machine_note(struct acting *acting)
 {
     struct call *call = acting->call;
     const char *connection = json_string_value(json_object_get(acting->state, "connection"));
-    if (acting->deed.event == CALL_TRANSFER)
+    if (acting->deed.event == CALL_TRANSFER) {
         call->machine.next = acting->target;
+        call->machine.guest = acting->guest;
+    }
     if (connection)
         call->machine.connecting = g_str_equal(connection, "connecting");
     if (acting->address)
@@ -473,9 +515,9 @@ static void acting_run(struct acting *acting)
     bool written = is_written(acting);
     if (written)
         acting_name(acting);
-    if (written && is_told_at_once(deed->event))
+    if (written && is_told_at_once(acting))
         call_publish_ahead(call);
-    if (is_told_at_once(deed->event) && !acting->told) {
+    if (is_told_at_once(acting) && !acting->told) {
         call->telling = true;
         acting_tell(acting);
         call->telling = false;
@@ -516,6 +558,11 @@ void call_act(struct call *call, const struct call_deed *deed, call_acted done, 
     if (deed->target)
         acting->target = *deed->target;
     acting->deed.target = NULL;
+    if (deed->guest)
+        acting->guest = *deed->guest;
+    acting->deed.guest = NULL;
+    acting->next = json_incref((json_t *)(guintptr)deed->next);
+    acting->deed.next = NULL;
     acting->address = g_strdup(deed->address);
     acting->deed.address = acting->address;
     /* Only read; the casts are for jansson. */

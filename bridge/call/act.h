@@ -14,7 +14,10 @@ struct call_deed {
     const json_t *bound;            /* by the description in it, see binding.h; NULL: nothing */
     const json_t *state;            /* of CALL_INFO: members of /state; `connecting` is set by it */
     const struct call_device *target; /* of CALL_TRANSFER */
-    const char *address;              /* of the peer, full, for the session; NULL: as it is */
+    const struct uuid *guest;         /* likewise; NULL: it goes to another device */
+    bool reachable;                   /* the guest, as far as is known */
+    const json_t *next; /* the call that is begun in place of this one: see call_pass_on() in SQL */
+    const char *address; /* of the peer, full, for the session; NULL: as it is */
 };
 
 struct call_outcome {
@@ -22,6 +25,8 @@ struct call_outcome {
     enum error_code error;     /* unless it could be written; ERROR_UNPROCESSABLE: the description
                                 * has another key than was bound to the call */
     const json_t *call;        /* the Call as the actor sees it, if it was written; else NULL */
+    const json_t *next;        /* row of the one that was begun in its place; NULL: none */
+    const char *reason;        /* of an ERROR_CONFLICT: error_reason; or NULL */
 };
 
 /* CALL is borrowed; it was read anew if that was needed. Called exactly once, now or later. */

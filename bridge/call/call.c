@@ -127,6 +127,8 @@ static void live_read(struct call *call, const json_t *live)
         call->bound[side] = json_is_object(bound) ? json_deep_copy(bound) : NULL;
     }
     device_read(json_object_get(live, "next"), &machine->next);
+    machine->guest = (struct uuid){0};
+    uuid_read(live, "guest", &machine->guest);
     machine->moving = side_read(live, "moving");
     machine->offered = side_read(live, "offered");
     json_t *held = json_object_get(live, "held");
@@ -151,6 +153,7 @@ json_t *call_live_json(const struct call *call)
         "next", device_json(&machine->next), "moving", side_json(machine->moving), "offered",
         side_json(machine->offered), "held", call->held, "offer_held", machine->held, "negotiated",
         machine->negotiated, "connecting", machine->connecting, "peer", call->session);
+    json_object_set_new(live, "guest", uuid_json(&machine->guest));
     json_object_set_new(live, "strangers", json_boolean(call->strangers));
     for (int side = 0; side < CALL_SIDES; side++) {
         json_t *party = device_json(&machine->party[side].device);

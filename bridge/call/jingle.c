@@ -354,6 +354,7 @@ void jingle_content_out(struct call *call, const struct jingle *jingle,
 
 static const enum jingle_reason reasons[CALL_REASONS] = {
     [CALL_REASON_HANGUP] = REASON_SUCCESS,
+    [CALL_REASON_TRANSFERRED] = REASON_SUCCESS,
     [CALL_REASON_CANCELLED] = REASON_CANCEL,
     [CALL_REASON_DECLINED] = REASON_DECLINE,
     [CALL_REASON_BUSY] = REASON_BUSY,
@@ -384,8 +385,12 @@ static void end_out(struct call *call, const struct call_machine *before)
         message_kind_out(call, JM_REJECT, reason, false);
     else
         terminate_out(call, reason);
+    struct jingle_message finish = {.kind = JM_FINISH,
+                                    .id = call->sid,
+                                    .reason = reason,
+                                    .migrated_to = jingle_text(call, "migrated")};
     if (before->state == CALL_ACTIVE && jmi && begun)
-        message_kind_out(call, JM_FINISH, reason, false);
+        jingle_message_out(call, &finish, false);
 }
 
 /* ---- Everything ------------------------------------------------------------------------------ */

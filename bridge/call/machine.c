@@ -14,6 +14,7 @@ enum role {
     CALLEE_OTHER = 1 << 3,
     NEXT = 1 << 4, /* the device that the call is to move to */
     BRIDGE = 1 << 5,
+    GUEST = 1 << 6, /* somebody else, who is asked to take the call over */
     ENDS = CALLER | CALLEE,
     ALL = CALLER | CALLER_OTHER | CALLEE | CALLEE_OTHER | NEXT
 };
@@ -27,7 +28,7 @@ enum guard {
 };
 
 /* What it does to the negotiation. */
-enum deed { NOTHING, KEEPS_OFFER, OFFERS, ANSWERS, ANSWERS_CALL, MOVES, MOVED };
+enum deed { NOTHING, KEEPS_OFFER, OFFERS, ANSWERS, ANSWERS_CALL, MOVES, MOVED, STAYS };
 
 #define BOTH (CALL_TELL_CALLER | CALL_TELL_CALLEE)
 #define PEER (1u << 31) /* whichever of the two did not do it */
@@ -69,6 +70,9 @@ static const struct transition {
     {CALL_ACTIVE, CALL_INFO, ENDS, ALWAYS, CALL_ACTIVE, PEER, NOTHING, 0},
     {CALL_ACTIVE, CALL_TRANSFER, ENDS, ALWAYS, CALL_ACTIVE, CALL_TELL_OTHERS, MOVES, 0},
     {CALL_ACTIVE, CALL_ACCEPT, NEXT, ALWAYS, CALL_ACTIVE, PEER | CALL_TELL_OTHERS, MOVED, 0},
+    {CALL_ACTIVE, CALL_ACCEPT, GUEST, ALWAYS, CALL_ENDED, BOTH, NOTHING, CALL_REASON_TRANSFERRED},
+    {CALL_ACTIVE, CALL_DECLINE, GUEST, ALWAYS, CALL_ACTIVE, 0, STAYS, 0},
+    {CALL_ACTIVE, CALL_PASS, ENDS, ALWAYS, CALL_ENDED, BOTH, NOTHING, CALL_REASON_TRANSFERRED},
     {CALL_ACTIVE, CALL_END, ALL, ALWAYS, CALL_ENDED, BOTH, NOTHING, CALL_REASON_HANGUP},
     {CALL_ACTIVE, CALL_FAIL, ENDS | BRIDGE, ALWAYS, CALL_FAILED, BOTH, NOTHING,
      CALL_REASON_CONNECTIVITY},
@@ -95,6 +99,7 @@ static const struct {
     [CALL_TIMER_RING] = {45, CALL_MISSED, CALL_REASON_NO_ANSWER},
     [CALL_TIMER_OFFER] = {20, CALL_FAILED, CALL_REASON_TIMEOUT},
     [CALL_TIMER_CONNECT] = {30, CALL_FAILED, CALL_REASON_CONNECTIVITY},
+    [CALL_TIMER_GUEST] = {45, CALL_ACTIVE, CALL_REASON_NONE}, /* nothing comes of it */
     [CALL_TIMER_LOST] = {30, CALL_ENDED, CALL_REASON_GONE},
     [CALL_TIMER_LONG] = {24 * 3600, CALL_ENDED, CALL_REASON_EXPIRED},
 };
@@ -134,13 +139,19 @@ enum call_side call_other_side(enum call_side side)
     return side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 }
 
+bool call_is_guest(const struct call_machine *machine, const struct uuid *user)
+{
+    return machine->state == CALL_ACTIVE && !uuid_is_nil(&machine->guest) &&
+           uuid_equal(&machine->guest, user);
+}
+
 static unsigned role_of(const struct call_machine *machine, const struct call_actor *actor,
                         enum call_side side)
 {
     if (!actor)
         return BRIDGE;
     if (side == CALL_NOBODY)
-        return 0;
+        return call_is_guest(machine, &actor->user) ? GUEST : 0;
     if (call_device_matches(&machine->party[side], &actor->device))
         return side == CALL_CALLER ? CALLER : CALLEE;
     if (machine->moving == side && devices_match(&machine->next, &actor->device, false))
@@ -165,13 +176,19 @@ static bool guard_holds(const struct call_machine *machine, enum guard guard, en
     }
 }
 
+static void moving_end(struct call_machine *machine)
+{
+    machine->moving = CALL_NOBODY;
+    machine->next = (struct call_device){0};
+    machine->guest = (struct uuid){0};
+}
+
 static void device_move(struct call_machine *machine, enum call_side side,
                         const struct call_device *device)
 {
     machine->party[side].device = *device;
     machine->party[side].lost = false;
-    machine->moving = CALL_NOBODY;
-    machine->next = (struct call_device){0};
+    moving_end(machine);
 }
 
 static void deed_do(struct call_machine *machine, enum deed deed, enum call_side side,
@@ -200,6 +217,9 @@ static void deed_do(struct call_machine *machine, enum deed deed, enum call_side
         device_move(machine, side, device);
         machine->offered = CALL_NOBODY;
         break;
+    case STAYS:
+        moving_end(machine);
+        break;
     case NOTHING:
     default:
         break;
@@ -220,11 +240,14 @@ static void state_enter(struct call_machine *machine, const struct transition *r
     enum call_timer timer = call_timer_of(machine);
     bool by_timer = row->next == CALL_STATES;
     machine->state = by_timer ? timers[timer].next : row->next;
+    if (by_timer && machine->state == CALL_ACTIVE)
+        moving_end(machine);
     if (!call_is_final(machine->state))
         return;
     enum call_reason usual = by_timer ? timers[timer].reason : row->reason;
     machine->reason = reason != CALL_REASON_NONE ? reason : usual;
-    machine->moving = machine->offered = CALL_NOBODY;
+    moving_end(machine);
+    machine->offered = CALL_NOBODY;
     machine->held = false;
 }
 
@@ -245,7 +268,7 @@ static const struct transition *transition_find(const struct call_machine *machi
 static enum call_verdict verdict_of(const struct call_machine *machine, enum call_event event,
                                     unsigned role)
 {
-    if (role == 0)
+    if (role == 0 || role == GUEST) /* who may accept or decline, and knows of nothing else */
         return CALL_STRANGER;
     for (size_t i = 0; i < G_N_ELEMENTS(repetitions); i++) {
         if (repetitions[i].state == machine->state && repetitions[i].event == event &&
@@ -288,6 +311,8 @@ enum call_timer call_timer_of(const struct call_machine *machine)
         return CALL_TIMER_NONE;
     if (machine->party[CALL_CALLER].lost || machine->party[CALL_CALLEE].lost)
         return CALL_TIMER_LOST;
+    if (!uuid_is_nil(&machine->guest))
+        return CALL_TIMER_GUEST;
     if (!machine->negotiated)
         return machine->offered == CALL_NOBODY ? CALL_TIMER_OFFER : CALL_TIMER_CONNECT;
     return machine->connecting ? CALL_TIMER_CONNECT : CALL_TIMER_LONG;
@@ -295,7 +320,7 @@ enum call_timer call_timer_of(const struct call_machine *machine)
 
 unsigned call_timer_seconds(enum call_timer timer, unsigned ring, unsigned connect)
 {
-    if (timer == CALL_TIMER_RING && ring > 0)
+    if ((timer == CALL_TIMER_RING || timer == CALL_TIMER_GUEST) && ring > 0)
         return ring;
     if (timer == CALL_TIMER_CONNECT && connect > 0)
         return connect;
@@ -332,7 +357,8 @@ static const char *const events[CALL_EVENTS] = {
     [CALL_ANSWER] = "answer",     [CALL_CANDIDATE] = "candidate",
     [CALL_RESTART] = "restart",   [CALL_TIMEOUT] = "timeout",
     [CALL_FAIL] = "fail",         [CALL_BUSY] = "busy",
-    [CALL_TRANSFER] = "transfer", [CALL_INFO] = "info"};
+    [CALL_TRANSFER] = "transfer", [CALL_PASS] = "pass",
+    [CALL_INFO] = "info"};
 
 const char *call_state_name(enum call_state state)
 {

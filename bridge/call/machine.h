@@ -38,7 +38,8 @@ enum call_event {
     CALL_TIMEOUT,  /* the timer that runs has run out */
     CALL_FAIL,     /* the media, or the way to the other side, has failed */
     CALL_BUSY,     /* the callee is in another call */
-    CALL_TRANSFER, /* to another device of the same side, which has to accept */
+    CALL_TRANSFER, /* to another device of the same side, or to a guest; which has to accept */
+    CALL_PASS,     /* on to somebody who is not asked here, but called by the one who stays */
     CALL_INFO,     /* muted, on hold, connected…: goes to the other side */
     CALL_EVENTS
 };
@@ -101,6 +102,7 @@ struct call_machine {
     enum call_reason reason;
     struct call_party party[CALL_SIDES];
     struct call_device next; /* to which `moving` wants to move */
+    struct uuid guest;       /* or who is to take the call over from it; nil: nobody */
     enum call_side moving;   /* CALL_NOBODY */
     enum call_side offered;  /* whose offer waits for an answer; CALL_NOBODY */
     bool held;               /* the caller's first offer waits for the callee to accept */
@@ -116,7 +118,7 @@ struct call_actor {
 struct call_step {
     enum call_verdict verdict;
     unsigned effects;    /* enum call_effect */
-    enum call_side side; /* of who did it; CALL_NOBODY: the clock, or a stranger */
+    enum call_side side; /* of who did it; CALL_NOBODY: the clock, the guest, or a stranger */
 };
 
 /* Does EVENT. ACTOR NULL: the bridge itself (CALL_TIMEOUT, CALL_FAIL, CALL_BUSY). REASON
@@ -128,6 +130,8 @@ struct call_step call_machine_step(struct call_machine *machine, const struct ca
 bool call_is_final(enum call_state state);
 /* Whether DEVICE is the one with which PARTY takes part, or may take its place. */
 bool call_device_matches(const struct call_party *party, const struct call_device *device);
+/* Whether USER is asked to take the call over. */
+bool call_is_guest(const struct call_machine *machine, const struct uuid *user);
 /* The side of USER; CALL_NOBODY: a stranger. */
 enum call_side call_side_of(const struct call_machine *machine, const struct uuid *user);
 enum call_side call_other_side(enum call_side side);
@@ -140,14 +144,15 @@ enum call_timer {
     CALL_TIMER_OFFER,   /* accepted, and no offer yet */
     CALL_TIMER_CONNECT, /* an offer without an answer, or media that does not flow */
     CALL_TIMER_LOST,    /* a socket is gone */
+    CALL_TIMER_GUEST,   /* somebody is asked to take the call over */
     CALL_TIMER_LONG,
     CALL_TIMERS
 };
 
 /* Which one is to run in this state. */
 enum call_timer call_timer_of(const struct call_machine *machine);
-/* How long, in seconds; RING is the option of that name for CALL_TIMER_RING, CONNECT for
- * CALL_TIMER_CONNECT. */
+/* How long, in seconds; RING is the option of that name for CALL_TIMER_RING and CALL_TIMER_GUEST,
+ * CONNECT for CALL_TIMER_CONNECT. */
 unsigned call_timer_seconds(enum call_timer timer, unsigned ring, unsigned connect);
 
 /* ---- Names ----------------------------------------------------------------------------------- */

@@ -57,6 +57,7 @@ static const struct shape_rule rules[] = {
     CAMEL("CallSignal"),
     CAMEL("CallState"),
     CAMEL("CallTransfer"),
+    CAMEL("CallOffer"),
     CAMEL("CallReport"),
     CAMEL("CallSide"),
     CAMEL("IceServers"),

@@ -20,6 +20,7 @@
 #include "bridge/core/part.h"
 #include "bridge/feature/call_begin.h"
 #include "bridge/feature/call_request.h"
+#include "bridge/feature/call_transfer.h"
 #include "bridge/job/job.h"
 
 /* ---- Deeds ----------------------------------------------------------------------------------- */
@@ -97,7 +98,11 @@ static void call_was_acted(struct call *call, const struct call_outcome *outcome
 {
     struct doing *doing = data;
     struct request *request = doing->request;
-    if (outcome->error == ERROR_UNPROCESSABLE)
+    if (outcome->reason)
+        request_fail_reason(request, ERROR_CONFLICT, outcome->reason);
+    else if (outcome->next)
+        call_reply_next(request, outcome);
+    else if (outcome->error == ERROR_UNPROCESSABLE)
         request_fail(request, outcome->error,
                      "a DTLS fingerprint may change only with the ICE credentials");
     else if (outcome->error != ERROR_NONE)
@@ -147,7 +152,9 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
         doing_free(doing);
         return;
     }
+    json_t *next = doing->event == CALL_ACCEPT ? call_next_of_guest(call, &doing->actor) : NULL;
     struct call_deed deed = {.event = doing->event,
+                             .next = next,
                              .reason = doing->reason,
                              .actor = &doing->actor,
                              .signal = doing->signal,
@@ -155,6 +162,7 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
                              .state = doing->state,
                              .target = &doing->target};
     call_act(call, &deed, call_was_acted, doing);
+    json_decref(next);
 }
 
 /* SESSION: the field that has it, see call_request_actor(). */
@@ -330,15 +338,12 @@ static void call_state(struct request *request)
 
 /* ---- Transfer -------------------------------------------------------------------------------- */
 
-static const struct field transfer_fields[] = {
-    FIELD_ID_IN_PATH("call_id"),
-    {.name = "session_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED},
-    {.name = "from_session", .type = FIELD_UUID},
-    {0},
-};
-
 static void call_transfer(struct request *request)
 {
+    if (!request_uuid(request, "session_id")) {
+        call_hand_on(request);
+        return;
+    }
     struct doing *doing = doing_new(request, CALL_TRANSFER, "from_session");
     doing->target.session = *request_uuid(request, "session_id");
     doing_begin(doing);
@@ -369,7 +374,7 @@ static const struct operation operations[] = {
      .fields = call_fields,
      .handle = call_accept,
      .reply = "CallBegun",
-     .errors = NOT_NOW,
+     .errors = NOT_NOW | OPERATION_ERROR(REFUSED),
      .summary = "Accepts a call that rings; the first device wins"},
     {.method = "POST",
      .path = "/api/calls/:call_id/answer",
@@ -377,7 +382,7 @@ static const struct operation operations[] = {
      .fields = call_fields,
      .handle = call_accept,
      .reply = "CallBegun",
-     .errors = NOT_NOW,
+     .errors = NOT_NOW | OPERATION_ERROR(REFUSED),
      .summary = "The same as accept"},
     {.method = "POST",
      .path = "/api/calls/answer",
@@ -385,21 +390,21 @@ static const struct operation operations[] = {
      .fields = call_body_fields,
      .handle = call_accept,
      .reply = "CallBegun",
-     .errors = NOT_NOW,
+     .errors = NOT_NOW | OPERATION_ERROR(REFUSED),
      .summary = "The same as accept"},
     {.method = "POST",
      .path = "/api/calls/:call_id/decline",
      .command = "call.decline",
      .fields = call_fields,
      .handle = call_decline,
-     .reply = "Call",
+     .reply = "Call|CallOffer",
      .errors = NOT_NOW,
      .summary = "Declines a call that rings"},
     {.method = "POST",
      .path = "/api/calls/decline",
      .fields = call_body_fields,
      .handle = call_decline,
-     .reply = "Call",
+     .reply = "Call|CallOffer",
      .errors = NOT_NOW,
      .summary = "The same"},
     {.method = "POST",
@@ -438,8 +443,8 @@ static const struct operation operations[] = {
     {.command = "call.respond",
      .fields = response_fields,
      .handle = call_respond,
-     .reply = "CallBegun|Call",
-     .errors = NOT_NOW,
+     .reply = "CallBegun|Call|CallOffer",
+     .errors = NOT_NOW | OPERATION_ERROR(REFUSED),
      .summary = "Accepts or declines a call"},
     {.command = "call.offer",
      .toggle = TOGGLE_CALLS,
@@ -477,11 +482,13 @@ static const struct operation operations[] = {
      .path = "/api/calls/:call_id/transfer",
      .toggle = TOGGLE_CALLS,
      .command = "call.transfer",
-     .fields = transfer_fields,
+     .fields = call_transfer_fields,
      .handle = call_transfer,
      .reply = "Call",
-     .errors = NOT_NOW,
-     .summary = "Has the call go on at another socket of one's own, once that has accepted"},
+     .errors = NOT_NOW | OPERATION_ERROR(REFUSED) | OPERATION_ERROR(FORBIDDEN) |
+               OPERATION_ERROR(NOT_AVAILABLE),
+     .summary = "Has the call go on at another socket of one's own, or hands it on to somebody "
+                "else, once that has accepted"},
     {0},
 };
 

@@ -36,8 +36,7 @@ struct initiating {
     struct uuid callee;
 };
 
-/* The callee's devices have been told, or the peer is now. */
-static void call_ring(struct call *call)
+void call_ring(struct call *call)
 {
     const struct call_peer *peer = call_get_peer();
     const struct call_person *callee = &call->person[CALL_CALLEE];

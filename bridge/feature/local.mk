@@ -7,6 +7,7 @@ libfeature_a_SOURCES = \
   bridge/feature/call_begin.c bridge/feature/call_begin.h \
   bridge/feature/call_history.c \
   bridge/feature/call_request.c bridge/feature/call_request.h \
+  bridge/feature/call_transfer.c bridge/feature/call_transfer.h \
   bridge/feature/capabilities.c \
   bridge/feature/roster.c \
   bridge/feature/conversation.c \

@@ -32,7 +32,7 @@ BEGIN
     'started_at', api_time(c.started_at), 'ended_at', api_time(c.ended_at),
     'duration_seconds', call_duration(c), 'end_reason', c.end_reason,
     'error_reason', CASE WHEN c.status = 'failed' OR c.end_reason = 'busy' THEN c.end_reason END,
-    'created_at', api_time(c.created_at), 'participants', call_participants_json(c.id));
+    'created_at', api_time(c.created_at), 'replaces', c.replaces, 'participants', call_participants_json(c.id));
 END $$;
 
 -- All that the daemon has to know to go on with it.
@@ -90,6 +90,9 @@ END $$;
 CREATE FUNCTION call_event(p_user uuid, e events) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+  IF e.type = 'call.transfer' THEN
+    RETURN call_offer_event(p_user, e);
+  END IF;
   RETURN (
     SELECT (e.payload::jsonb || jsonb_build_object(
              'call_id', c.id, 'conversation_id', c.conversation_id, 'call_type', c.call_type,
@@ -342,8 +345,9 @@ BEGIN
   END IF;
 END $$;
 
--- The call has got to another state; its row is written by change_call_step().
-CREATE FUNCTION call_enter(c calls, p_before text) RETURNS void
+-- The call has got to another state; its row is written by call_step_write(). p_next: the call that goes on in its
+-- place (see call_pass_on()), NULL: none.
+CREATE FUNCTION call_enter(c calls, p_before text, p_next jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   IF c.status = 'active' THEN
@@ -357,7 +361,9 @@ BEGIN
   ELSE
     UPDATE call_participants p SET open = false, left_at = CASE WHEN p.joined_at IS NOT NULL THEN c.ended_at END
       WHERE p.call_id = c.id;
-    PERFORM call_tell(c, CASE c.status WHEN 'declined' THEN 'call.declined' ELSE 'call.ended' END, u.id)
+    PERFORM call_tell(c, CASE c.status WHEN 'declined' THEN 'call.declined' ELSE 'call.ended' END, u.id,
+                      CASE WHEN u.id::text IN (p_next->>'caller', p_next->>'callee')
+                           THEN jsonb_build_object('next_call_id', p_next->'id') ELSE '{}' END)
       FROM users u
       WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind = 'hosted' AND NOT (c.silent AND u.id = c.callee_id)
       ORDER BY u.id;
@@ -370,33 +376,14 @@ BEGIN
     ORDER BY u.id;
 END $$;
 
--- Writes the step that the daemon has decided on: { id, version (of the row it knew), after (the step that
--- made that row, its live.step; two instances may count alike), status, reason, live,
--- seconds (of the timer; NULL: the one that runs goes on), event, actor, event_reason, participant { user_id, muted … } }. p_user, if any, has
--- to take part.
---   outcome: 0, 2 no such call, 3 the row is another one by now, or the call is over
--- result: { call, row }, as it is now
-CREATE FUNCTION change_call_step(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+-- Writes the step, if that is possible, and tells of it. p_arguments as of change_call_step().
+CREATE FUNCTION call_step_write(c calls, p_arguments jsonb) RETURNS calls
 LANGUAGE plpgsql AS $$
 DECLARE
-  c calls;
-  before text;
+  old calls := c;
   said jsonb := p_arguments->'participant';
   stamp timestamptz := date_trunc('milliseconds', clock_timestamp());
 BEGIN
-  SELECT * INTO c FROM calls x WHERE x.id = (p_arguments->>'id')::uuid
-    AND (p_user IS NULL OR p_user IN (x.caller_id, x.callee_id)) FOR UPDATE;
-  IF c.id IS NULL THEN
-    outcome := 2;
-    RETURN;
-  ELSIF c.live IS NULL OR c.version <> (p_arguments->>'version')::int
-        OR (p_arguments ? 'after' AND c.live->>'step' IS DISTINCT FROM p_arguments->>'after')
-        OR (c.status = 'active' AND p_arguments->>'status' = 'ringing') THEN
-    outcome := 3;
-    result := jsonb_build_object('row', call_row(c)::jsonb);
-    RETURN;
-  END IF;
-  before := c.status;
   c.version := c.version + 1;
   c.status := p_arguments->>'status';
   c.live := nullif(p_arguments->'live', 'null');
@@ -423,12 +410,71 @@ BEGIN
     INSERT INTO call_events (call_id, at, actor, event, reason)
       VALUES (c.id, stamp, (p_arguments->>'actor')::uuid, p_arguments->>'event', p_arguments->>'event_reason');
   END IF;
-  IF c.status <> before THEN
-    PERFORM call_enter(c, before);
+  IF c.status <> old.status THEN
+    PERFORM call_enter(c, old.status, p_arguments->'next');
+  END IF;
+  PERFORM call_offer_follow(old, c, p_arguments->>'event');
+  RETURN c;
+END $$;
+
+-- Writes the step that the daemon has decided on: { id, version (of the row it knew), after (the step that
+-- made that row, its live.step; two instances may count alike), status, reason, live,
+-- seconds (of the timer; NULL: the one that runs goes on), event, actor, event_reason, participant { user_id, muted … },
+-- reachable (of a new live.guest), next (see call_pass_on()) }. p_user, if any, has to take part, or to be the guest.
+--   outcome: 0, 2 no such call, 3 the row is another one by now, or the call is over; of a guest (result.error_reason):
+--            busy, offline, hops; 4 the guest is refused, 6 takes part
+-- result: { call, row, next (row) }, as it is now; call is what p_user sees: of a guest who accepts the next one, of one who
+-- declines the offer.
+CREATE FUNCTION change_call_step(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  c calls;
+  mover uuid;
+  guest uuid; -- who was asked before
+  asked uuid := (p_arguments #>> '{live,guest}')::uuid;
+  passed record;
+  begun jsonb; -- of the next call
+BEGIN
+  SELECT * INTO c FROM calls x WHERE x.id = (p_arguments->>'id')::uuid
+    AND (p_user IS NULL OR p_user IN (x.caller_id, x.callee_id) OR p_user::text = x.live->>'guest') FOR UPDATE;
+  IF c.id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  ELSIF c.live IS NULL OR c.version <> (p_arguments->>'version')::int
+        OR (p_arguments ? 'after' AND c.live->>'step' IS DISTINCT FROM p_arguments->>'after')
+        OR (c.status = 'active' AND p_arguments->>'status' = 'ringing') THEN
+    outcome := 3;
+    result := jsonb_build_object('row', call_row(c)::jsonb);
+    RETURN;
+  END IF;
+  guest := (c.live->>'guest')::uuid;
+  mover := CASE WHEN p_user IS DISTINCT FROM guest THEN p_user WHEN c.live->>'moving' = 'caller' THEN c.caller_id ELSE c.callee_id END;
+  IF p_arguments ? 'next' OR (asked IS NOT NULL AND asked IS DISTINCT FROM guest) THEN
+    SELECT x.outcome, x.result INTO outcome, result
+      FROM call_refuses_guest(c, mover, coalesce((p_arguments #>> '{next,guest}')::uuid, asked),
+                              coalesce((p_arguments->>'reachable')::boolean, true)) x;
+  END IF;
+  IF outcome IS NOT NULL THEN
+    result := coalesce(result, '{}') || jsonb_build_object('row', call_row(c)::jsonb);
+    RETURN;
+  ELSIF p_arguments ? 'next' THEN
+    SELECT * INTO passed FROM call_pass_on(c, p_arguments);
+    c := passed.c;
+    begun := passed.result;
+    outcome := passed.outcome;
+    IF outcome <> 0 THEN
+      result := coalesce(begun, '{}') || jsonb_build_object('row', call_row(c)::jsonb);
+      RETURN;
+    END IF;
+  ELSE
+    c := call_step_write(c, p_arguments);
   END IF;
   outcome := 0;
-  result := jsonb_build_object('row', call_row(c)::jsonb,
-                               'call', CASE WHEN p_user IS NOT NULL THEN call_json(p_user, c) END);
+  result := jsonb_build_object(
+    'row', call_row(c)::jsonb, 'next', begun->'row',
+    'call', CASE WHEN p_user IN (c.caller_id, c.callee_id) THEN call_json(p_user, c)
+                 WHEN begun IS NOT NULL THEN begun->'call'
+                 WHEN p_user IS NOT NULL THEN call_offer_json(p_user, c, mover, p_user, 'declined') END);
 END $$;
 
 -- ---- Reading -------------------------------------------------------------------------------------------
@@ -474,7 +520,7 @@ BEGIN
     'items', (SELECT coalesce(jsonb_agg(call_json(p_user, c) ORDER BY n), '[]')
                 FROM unnest(found_[1:p_limit]) WITH ORDINALITY AS x (id, conversation_id, message_id, caller_id,
                   callee_id, local_id, peer, sid, call_type, status, silent, version, live, due_at, created_at,
-                  started_at, ended_at, end_reason, n)
+                  started_at, ended_at, end_reason, replaces, n)
                 CROSS JOIN LATERAL (SELECT y FROM calls y WHERE y.id = x.id) AS k (c)),
     'has_more', cardinality(found_) > p_limit,
     'next', CASE WHEN cardinality(found_) > p_limit THEN found_[p_limit].id END)::text;

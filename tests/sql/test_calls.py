@@ -388,3 +388,98 @@ def test_an_accepted_call_does_not_ring_again_and_one_that_is_over_stays_so(db, 
         late = step(db, over, status, reason="timeout")
         assert late["outcome"] == 3 and late["result"]["row"]["status"] == "ended"
     assert db.one("SELECT end_reason FROM calls") == "hangup"
+
+
+# ---- Handed on to somebody else
+
+
+@pytest.fixture
+def three(db, pair):
+    """Alice, Bob and Carol, who all know each other; the first two are in a call, as its row is."""
+    alice, bob, conversation = pair
+    carol = db.user("carol")
+    for one, other in ((alice, bob), (alice, carol), (bob, carol)):
+        for contact, of in ((one, other), (other, one)):
+            db.rows("INSERT INTO contacts (user_id, peer, to_peer, from_peer) SELECT %s, jid, true, true FROM users WHERE id = %s", of, contact)
+    row = initiate(db, alice, conversation)["result"]["row"]
+    return alice, bob, carol, step(db, row, "active", bob, event="accept", actor=bob)["result"]["row"]
+
+
+def offer(db, row, mover, guest, **more):
+    """The mover, the callee, asks the guest."""
+    return db.change("call_step", mover, id=row["id"], version=row["version"], status="active", event="transfer", actor=mover,
+                     live={**LIVE, "moving": "callee", "guest": guest}, seconds=45, **more)
+
+
+def take(db, row, guest, other, **more):
+    """The guest accepts."""
+    return db.change("call_step", guest, id=row["id"], version=row["version"], status="ended", reason="transferred", event="accept",
+                     actor=guest, next={"id": new_id(), "message_id": new_id(), "caller": guest, "callee": other, "guest": guest,
+                                        "live": LIVE, "seconds": 45}, **more)
+
+
+def test_a_guest_takes_the_call_over(db, three):
+    alice, bob, carol, row = three
+    before = db.head()
+    offered = offer(db, row, bob, carol)
+    assert offered["outcome"] == 0 and offered["result"]["call"]["status"] == "active"
+    (type, users, payload), = events(db, before)
+    assert (type, users, payload["status"]) == ("call.transfer", [carol], "offered")
+    assert [payload[name]["id"] for name in ("from", "to", "with")] == [bob, carol, alice]
+    assert db.one("SELECT call_get(%s, %s)", carol, row["id"]) is None, "the call of the two is not hers to see"
+    before = db.head()
+    taken = take(db, offered["result"]["row"], carol, alice)
+    call = taken["result"]["call"]
+    assert taken["outcome"] == 0 and taken["result"]["row"]["status"] == "ended" and taken["result"]["next"]["id"] == call["id"]
+    assert (call["status"], call["direction"], call["replaces"]) == ("ringing", "outgoing", row["id"])
+    told = {(t, u): p for t, users, p in events(db, before) for u in users}
+    assert told["call.ended", alice]["next_call_id"] == call["id"] and told["call.ended", alice]["reason"] == "transferred"
+    assert "next_call_id" not in told["call.ended", bob] and told["call.transfer", carol]["status"] == "accepted"
+    assert told["call.ringing", alice]["call"]["replaces"] == row["id"]
+    busy = {u: db.one("SELECT call_is_busy(%s)", u) for u in (alice, bob, carol)}
+    assert busy == {alice: True, bob: False, carol: True}
+
+
+@pytest.mark.parametrize("event, status", [("decline", "declined"), ("timeout", "expired"), ("transfer", "withdrawn")])
+def test_an_offer_ends_without_a_guest(db, three, event, status):
+    alice, bob, carol, row = three
+    row = offer(db, row, bob, carol)["result"]["row"]
+    before = db.head()
+    by = {"decline": carol, "transfer": bob}.get(event)
+    done = step(db, row, "active", by, event=event, actor=by)
+    told = [(u, p["status"]) for t, users, p in events(db, before) if t == "call.transfer" for u in users]
+    assert done["outcome"] == 0 and told == [(carol, status)] + ([] if event == "transfer" else [(bob, status)])
+    if event == "decline":
+        assert done["result"]["call"]["status"] == "declined" and "participants" not in done["result"]["call"]
+    assert take(db, done["result"]["row"], carol, alice)["outcome"] == 2, "not asked any more"
+
+
+def test_who_may_not_be_handed_a_call(db, three):
+    alice, bob, carol, row = three
+    dave = db.user("dave")
+    assert offer(db, row, carol, dave)["outcome"] == 2, "she takes no part"
+    refused = [offer(db, row, bob, guest) for guest in (dave, new_id())]
+    assert [r["outcome"] for r in refused] == [4, 4] and refused[0]["result"] == refused[1]["result"]
+    assert offer(db, row, bob, alice)["outcome"] == 6
+    assert offer(db, row, bob, carol, reachable=False)["result"]["error_reason"] == "offline"
+    db.change("block", carol, user_id=alice)
+    assert offer(db, row, bob, carol)["outcome"] == 4, "she would not talk to whom she would be handed"
+    db.change("unblock", carol, user_id=alice)
+    with_carol = db.opened(carol, dave)["result"]["id"]
+    busy = initiate(db, carol, with_carol)["result"]["row"]
+    assert offer(db, row, bob, carol)["result"]["error_reason"] == "busy"
+    step(db, busy, "missed", carol, reason="cancelled")
+    row = offer(db, row, bob, carol)["result"]["row"]
+    db.change("block", alice, user_id=carol)
+    assert take(db, row, carol, alice)["outcome"] == 4
+    assert db.one("SELECT status FROM calls WHERE id = %s", row["id"]) == "active", "nothing has happened"
+
+
+def test_a_call_is_not_handed_round_for_ever(db, three):
+    alice, bob, carol, row = three
+    for n in range(5):
+        earlier = new_id()
+        db.rows("INSERT INTO calls SELECT (c).* FROM (SELECT jsonb_populate_record(c, jsonb_build_object('id', %s, 'status', 'ended', "
+                "'live', NULL, 'replaces', NULL)) AS c FROM calls c WHERE c.id = %s) x", earlier, row["id"])
+        db.rows("UPDATE calls SET replaces = %s WHERE replaces IS NULL AND id <> %s", earlier, earlier)
+    assert offer(db, row, bob, carol)["result"]["error_reason"] == "hops"

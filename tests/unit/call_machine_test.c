@@ -340,6 +340,64 @@ START_TEST(moves_to_another_device)
 }
 END_TEST
 
+/* The callee asks the stranger to take the call over. */
+static void guest_ask(void)
+{
+    begin();
+    does(SECOND, CALL_ACCEPT);
+    does(FIRST, CALL_OFFER);
+    does(SECOND, CALL_ANSWER);
+    ck_assert_int_eq(does(SECOND, CALL_TRANSFER).verdict, CALL_DONE);
+    machine.guest = actor_of(STRANGER).user; /* as who asks for it says */
+    ck_assert_int_eq(call_timer_of(&machine), CALL_TIMER_GUEST);
+}
+
+START_TEST(guest_takes_the_call_over)
+{
+    for (enum call_event event = 0; event < CALL_EVENTS; event++) {
+        guest_ask();
+        struct call_machine before = machine;
+        struct call_step step = does(STRANGER, event);
+        if (event == CALL_ACCEPT || event == CALL_DECLINE)
+            continue;
+        ck_assert_msg(step.verdict == CALL_STRANGER, "%s", call_event_name(event));
+        ck_assert_mem_eq(&machine, &before, sizeof machine);
+    }
+    guest_ask();
+    struct call_step step = does(STRANGER, CALL_ACCEPT);
+    ck_assert_uint_eq(step.effects, CALL_TELL_CALLER | CALL_TELL_CALLEE);
+    ck_assert_int_eq(machine.state, CALL_ENDED);
+    ck_assert_int_eq(machine.reason, CALL_REASON_TRANSFERRED);
+    ck_assert_int_eq(does(STRANGER, CALL_ACCEPT).verdict, CALL_STRANGER);
+}
+END_TEST
+
+START_TEST(guest_is_one_only_while_asked)
+{
+    static const struct {
+        enum person person;
+        enum call_event event;
+    } ends[] = {{STRANGER, CALL_DECLINE},
+                {PERSONS, CALL_TIMEOUT},
+                {SECOND, CALL_TRANSFER},
+                {FIRST, CALL_END}};
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        guest_ask();
+        ck_assert_int_eq(does(ends[i].person, ends[i].event).verdict, CALL_DONE);
+        if (ends[i].event == CALL_TRANSFER)
+            machine.guest = (struct uuid){0}; /* it goes to a device now */
+        ck_assert_int_eq(does(STRANGER, CALL_ACCEPT).verdict, CALL_STRANGER);
+        ck_assert_int_eq(machine.state, ends[i].event == CALL_END ? CALL_ENDED : CALL_ACTIVE);
+        if (machine.state == CALL_ACTIVE)
+            ck_assert_int_eq(call_timer_of(&machine), CALL_TIMER_LONG);
+    }
+    guest_ask();
+    ck_assert_int_eq(does(SECOND_OTHER, CALL_PASS).verdict, CALL_FORBIDDEN);
+    ck_assert_int_eq(does(FIRST, CALL_PASS).verdict, CALL_DONE);
+    ck_assert_int_eq(machine.reason, CALL_REASON_TRANSFERRED);
+}
+END_TEST
+
 START_TEST(names_and_ties)
 {
     for (enum call_state state = 0; state < CALL_STATES; state++)
@@ -354,4 +412,4 @@ END_TEST
 
 UNIT_MAIN("call_machine", walks_every_sequence, rings_then_offers, holds_an_early_offer,
           one_device_accepts, times_out, goes_on_by_another_socket, moves_to_another_device,
-          names_and_ties)
+          guest_takes_the_call_over, guest_is_one_only_while_asked, names_and_ties)
