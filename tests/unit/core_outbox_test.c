@@ -133,7 +133,17 @@ static const struct outgoing notes[] = {{.kind = "note", .build = build_note, .s
                                         {0}};
 static const struct outgoing rooms[] = {
     {.kind = "room", .service = SERVICE_ROOMS, .build = build_message}, {0}};
-static const struct outgoing *const outgoing[] = {messages, notes, rooms, NULL};
+static unsigned built; /* copies */
+
+static xmpp_stanza_t *build_copy(const struct outbox_entry *entry)
+{
+    built++;
+    return entry->payload ? build(entry, entry->id) : NULL;
+}
+
+static const struct outgoing shared[] = {{.kind = "shared", .copies = true, .build = build_copy},
+                                         {0}};
+static const struct outgoing *const outgoing[] = {messages, notes, rooms, shared, NULL};
 
 static struct options *options;
 
@@ -366,7 +376,7 @@ START_TEST(kinds_of_another_version_are_passed_over_and_kept)
     pong(true);
     ck_assert_int_eq(fake_asked(), QUERY_OUTBOX_DELIVERED);
     ck_assert_str_eq(fake_value(0), "30");
-    ck_assert_str_eq(fake_value(4), "{message,note}"); /* what is cleared */
+    ck_assert_str_eq(fake_value(4), "{message,note,shared}"); /* what is cleared */
     stop();
 }
 END_TEST
@@ -643,11 +653,55 @@ START_TEST(a_link_that_is_down_holds_up_nothing_of_another)
 }
 END_TEST
 
-UNIT_MAIN("core_outbox", a_link_that_is_down_holds_up_nothing_of_another,
-          sends_what_was_left_then_what_is_new, a_page_that_had_the_new_one_sends_it_once,
-          clears_only_what_a_ping_has_proven, what_is_not_proven_is_sent_again_with_its_id,
-          page_of_an_older_stream_is_not_sent, full_queue_keeps_order,
-          entry_without_sender_is_read_from_the_database,
+#define COPY(n, to, payload)                                                                       \
+    "10", n, "shared", "room@rooms.example.org/Ann", to, ids[0], "o", payload, NULL
+#define OTHER(n, from, to, payload) "10", n, "shared", from, to, NULL, "o", payload, NULL
+
+START_TEST(copies_are_one_stanza_to_each)
+{
+    static const char *const receivers[] = {"a@x/1", "b@x/1", "c@x/1", "d@x/1", "e@x/1", "f@x/1"};
+    start();
+    link_up();
+    built = 0;
+    answer_page(6, (const char *[]){COPY("0", "a@x/1", "text"), COPY("1", "b@x/1", NULL),
+                                    COPY("2", "c@x/1", NULL), OTHER("3", ALICE, "d@x/1", "text"),
+                                    OTHER("4", ALICE, "e@x/1", "text"),
+                                    OTHER("5", ALICE, "f@x/1", "another text")});
+    ck_assert_uint_eq(built, 3);
+    ck_assert_uint_eq(t.sent->len, 6);
+    for (guint i = 0; i < t.sent->len; i++) {
+        const char *xml = g_ptr_array_index(t.sent, i);
+        g_autofree char *to = g_strdup_printf("to='%s'", receivers[i]);
+        ck_assert_ptr_nonnull(strstr(xml, to));
+        ck_assert_ptr_nonnull(strstr(xml, i < 5 ? ">text<" : ">another text<"));
+        ck_assert_ptr_nonnull(strstr(xml, i < 3 ? "/Ann'" : ALICE));
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(copies_go_on_in_another_page)
+{
+    start();
+    link_up();
+    built = 0;
+    t.full = true;
+    answer_page(2, (const char *[]){COPY("0", "a@x/1", "text"), COPY("1", "b@x/1", NULL)});
+    ck_assert_uint_eq(t.sent->len, 0);
+    t.full = false;
+    wait_tick();
+    answer_page(2, (const char *[]){COPY("0", "a@x/1", "text"), COPY("1", "b@x/1", NULL)});
+    ck_assert_uint_eq(t.sent->len, 2);
+    ck_assert_uint_eq(built, 2);
+    stop();
+}
+END_TEST
+
+UNIT_MAIN("core_outbox", copies_are_one_stanza_to_each, copies_go_on_in_another_page,
+          a_link_that_is_down_holds_up_nothing_of_another, sends_what_was_left_then_what_is_new,
+          a_page_that_had_the_new_one_sends_it_once, clears_only_what_a_ping_has_proven,
+          what_is_not_proven_is_sent_again_with_its_id, page_of_an_older_stream_is_not_sent,
+          full_queue_keeps_order, entry_without_sender_is_read_from_the_database,
           illegal_entry_is_given_up_and_does_not_hold_up_the_rest,
           what_cannot_be_built_does_not_hold_up_the_rest,
           kinds_of_another_version_are_passed_over_and_kept,

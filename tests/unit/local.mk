@@ -236,6 +236,11 @@ tests_unit_call_act_test_SOURCES = tests/unit/call_act_test.c tests/unit/core_fa
   tests/unit/core_fake_archive.h tests/unit/unit.h
 tests_unit_call_act_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_call_act_test_LDADD = libcall.a $(core_test_libs)
+check_PROGRAMS += tests/unit/room_stanza_test
+TESTS += tests/unit/room_stanza_test
+tests_unit_room_stanza_test_SOURCES = tests/unit/room_stanza_test.c tests/unit/unit.h
+tests_unit_room_stanza_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_room_stanza_test_LDADD = libroom.a $(core_test_libs)
 fake_archive = tests/unit/core_fake_archive.c tests/unit/core_fake_archive.h tests/unit/unit.h
 core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libview.a libarchive.a libloop.a libbase.a $(XEP_LIBS) $(PQ_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
