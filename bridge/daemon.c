@@ -111,8 +111,10 @@ static void link_stanza(xmpp_stanza_t *stanza, void *data)
 static void rooms_up(void *data)
 {
     struct daemon *daemon = data;
-    if (!daemon->cluster)
+    if (!daemon->cluster) {
         outbox_link_up(daemon->core.outbox, SERVICE_ROOMS);
+        PARTS_TELL(&daemon->core, rooms_up, &daemon->core);
+    }
     cluster_link_changed(daemon->cluster);
 }
 

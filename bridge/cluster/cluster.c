@@ -20,6 +20,7 @@
 #include "bridge/cluster/notice.h"
 #include "bridge/core/core.h"
 #include "bridge/core/outbox.h"
+#include "bridge/core/part.h"
 #include "bridge/loop/redis.h"
 #include "bridge/xmpp/link.h"
 #include "bridge/xmpp/link_ping.h"
@@ -385,6 +386,8 @@ static bool review_way(struct way *way)
     if (changed && durable) {
         outbox_fence(outbox, lease_epoch(way->cluster->lease));
         outbox_link_up(outbox, way->service);
+        if (way->service == SERVICE_ROOMS)
+            PARTS_TELL(way->cluster->core, rooms_up, way->cluster->core);
     } else if (changed) {
         outbox_link_down(outbox, way->service, link_ended_in_order(way->link));
     }

@@ -18,7 +18,6 @@
 #include "bridge/xmpp/link.h"
 #include "xep/0045_user.h"
 #include "xep/0203_delay.h"
-#include "xep/error.h"
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
@@ -132,33 +131,6 @@ static bool on_unavailable(const struct stanza_context *context)
     return true;
 }
 
-/* ---- Ghosts ---------------------------------------------------------------------------------- */
-
-/* Errors after which nothing more will arrive there. */
-static const char *const gone[] = {"gone",
-                                   "internal-server-error",
-                                   "item-not-found",
-                                   "jid-malformed",
-                                   "recipient-unavailable",
-                                   "redirect",
-                                   "remote-server-not-found",
-                                   "remote-server-timeout",
-                                   "service-unavailable",
-                                   NULL};
-
-/* What came back from an address that is in a room: it is not there any more. */
-static bool on_error(const struct stanza_context *context)
-{
-    struct stanza_error error;
-    if (stanza_error_parse(context->stanza, &error) && g_strv_contains(gone, error.condition)) {
-        json_t *arguments = arguments_of(context);
-        json_object_set_new(arguments, "codes",
-                            json_pack("[i, i]", MUC_CODE_KICKED, MUC_CODE_TECHNICAL));
-        change_submit(context->data, "room_leave", NULL, arguments, NULL, NULL);
-    }
-    return true;
-}
-
 /* ---- Outgoing -------------------------------------------------------------------------------- */
 
 static xmpp_stanza_t *build_from(const struct outbox_entry *entry,
@@ -257,8 +229,6 @@ static const struct stanza_handler stanzas[] = {
     {"presence", "available", NULL, NULL, TARGET_ROOM, .fallback = on_available_without_nick},
     {"presence", "unavailable", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT,
      .fallback = on_unavailable},
-    {"presence", "error", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT, .fallback = on_error},
-    {"message", "error", NULL, NULL, TARGET_ROOM | TARGET_OCCUPANT, .fallback = on_error},
     {0},
 };
 

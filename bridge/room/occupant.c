@@ -37,6 +37,7 @@ xmpp_stanza_t *occupant_build(const json_t *facts, const char *place, const char
     user.item.nick = fact_text(facts, "nick");
     user.item.actor_nick = fact_text(facts, "actor");
     user.item.reason = fact_text(facts, "reason");
+    user.is_destroyed = json_is_object(json_object_get(facts, "destroy"));
     read_codes(facts, &user);
     xmpp_stanza_t *presence = shown ? stanza_from_text(shown, strlen(shown)) : NULL;
     if (!presence)

@@ -20,13 +20,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE WHEN m.state IS DISTINCT FROM 'joined' THEN 'none'
               WHEN m.role IN ('owner', 'admin') THEN 'moderator'
-              WHEN room_may_speak(c, m) THEN 'participant' ELSE 'visitor' END;
-END $$;
-
-CREATE FUNCTION room_may_speak(c conversations, m members) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN group_may(c, m, 'send_messages');
+              WHEN group_may(c, m, 'send_messages') THEN 'participant' ELSE 'visitor' END;
 END $$;
 
 -- ---- Queueing ---------------------------------------------------------------------------------------
@@ -177,6 +171,9 @@ BEGIN
   IF m.state IS DISTINCT FROM 'joined' AND m.state IS DISTINCT FROM 'invited' THEN
     UPDATE nicks n SET key = NULL WHERE n.conversation_id = c.id AND n.user_id = p_member.user_id;
   END IF;
+  IF m.state = 'invited' AND m.kind = 'remote' AND p_member.state IS DISTINCT FROM 'invited' THEN
+    PERFORM room_invite(p_position, c, m, p_actor, p_reason);
+  END IF;
   IF NOT c.occupied OR own.nick IS NULL THEN
     RETURN;
   END IF;
@@ -199,9 +196,37 @@ BEGIN
   END IF;
 END $$;
 
--- Tells the room that its name, description, icon or settings have changed.
+-- Asks somebody on XMPP into the room, in both ways that clients know: from the member who asks (XEP-0249), and from the
+-- room (XEP-0045 section 7.8.2).
+CREATE FUNCTION room_invite(p_position bigint, c conversations, m members, p_actor uuid, p_reason text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  actor users := (SELECT u FROM users u WHERE u.id = p_actor);
+BEGIN
+  IF group_jid(c.room) IS NULL THEN
+    RETURN;
+  END IF;
+  IF actor.kind = 'hosted' THEN
+    PERFORM outbox_add(p_position, 'invitation', p_actor, ARRAY[m.jid], NULL, group_jid(c.room), coalesce(p_reason, c.name));
+  END IF;
+  PERFORM room_tell_one(p_position, c, m.jid, 'room_invitation', jsonb_strip_nulls(jsonb_build_object(
+    'from', coalesce(actor.jid, group_jid(c.room)), 'reason', coalesce(p_reason, c.name))));
+END $$;
+
+-- Tells the room that its name, description, icon or settings have changed, or that it is no more.
 CREATE FUNCTION room_changed(p_position bigint, c conversations, p_actor uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM room_tell(p_position, c, 'room_status', NULL, '{"codes": [104]}');
+  IF c.destroyed_at IS NULL THEN
+    PERFORM room_tell(p_position, c, 'room_status', NULL, '{"codes": [104]}');
+    RETURN;
+  END IF;
+  INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
+    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1, 'room_presence',
+           o.user_id, o.address, '{"type": "unavailable", "affiliation": "none", "role": "none", "codes": [110], "destroy": {}}',
+           group_jid(c.room) || '/' || n.nick
+      FROM occupants o JOIN nicks n ON n.conversation_id = o.conversation_id AND n.user_id = o.user_id
+      WHERE o.conversation_id = c.id;
+  DELETE FROM occupants o WHERE o.conversation_id = c.id;
+  UPDATE conversations x SET occupied = false WHERE x.id = c.id;
 END $$;

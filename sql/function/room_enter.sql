@@ -59,27 +59,15 @@ END $$;
 
 -- Up to which message a member does not see what was said.
 CREATE FUNCTION room_window(c conversations, m members) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN greatest(c.base_seq, CASE WHEN c.settings->>'history' = 'hidden' THEN m.joined_seq ELSE 0 END,
-                  m.cleared_seq);
-END $$;
-
--- Makes whoever comes in for the first time a member: one who was invited, or anybody in a public room.
-CREATE FUNCTION room_admit(c conversations, u users) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-  old members := membership_of(c, u);
-BEGIN
-  PERFORM membership_change(c, old, 'joined', CASE old.state WHEN 'invited' THEN old.role ELSE 'member' END,
-                            CASE old.state WHEN 'invited' THEN old.permissions END, u.id);
-END $$;
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT greatest(c.base_seq, m.cleared_seq)
+$$;
 
 -- Whether what came from an address, to a room, finds it there.
 CREATE FUNCTION room_find(p_arguments jsonb, OUT c conversations, OUT u users, OUT m members, OUT o occupants)
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  SELECT * INTO c FROM conversations x WHERE x.room = p_arguments->>'room';
+  SELECT * INTO c FROM conversations x WHERE x.room = p_arguments->>'room' AND x.destroyed_at IS NULL;
   SELECT * INTO u FROM users x WHERE x.jid = p_arguments->>'from';
   SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = u.id;
   SELECT * INTO o FROM occupants x WHERE x.conversation_id = c.id AND x.address = p_arguments->>'address';
@@ -131,9 +119,9 @@ BEGIN
   END IF;
   IF m.state IS DISTINCT FROM 'joined' THEN
     SELECT * INTO u FROM users x WHERE x.id = u.id;
-    PERFORM room_admit(c, u);
+    m := membership_change(c, membership_of(c, u), 'joined', coalesce(CASE WHEN m.state = 'invited' THEN m.role END, 'member'),
+                           CASE WHEN m.state = 'invited' THEN m.permissions END, u.id);
     place := (log_advance(1)).ret_before + 1;
-    SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = u.id;
   END IF;
   INSERT INTO occupants AS x (conversation_id, address, user_id, joined_at, presence)
     SELECT c.id, p_arguments->>'address', u.id, h.stamp, p_arguments->>'stanza' FROM log_head h
@@ -156,16 +144,10 @@ BEGIN
   IF own >= room_sessions_each() THEN
     RETURN room_refusal('wait', 'resource-constraint', 'You are in this room too often');
   ELSIF sessions >= room_sessions_max()
-      OR (m.state IS DISTINCT FROM 'joined' AND cardinality(c.member_ids) >= room_members_max(c)) THEN
+      OR (coalesce(m.state, '') NOT IN ('joined', 'invited') AND membership_room(c) <= 0) THEN
     RETURN room_refusal('wait', 'service-unavailable', 'The room is full');
   END IF;
   RETURN NULL;
-END $$;
-
-CREATE FUNCTION room_members_max(c conversations) RETURNS int
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-  RETURN least(coalesce((c.settings->>'max_members')::int, 256), 256);
 END $$;
 
 -- What follows on entering, in the order that XEP-0045 section 7.2 has: who is there, oneself, what was said, the
@@ -199,21 +181,21 @@ BEGIN
 END $$;
 
 -- A session goes: { room, address, stanza (the presence with which it went, if it said something), codes (why, if it
--- did not itself) }. outcome 1: it was not there.
+-- did not itself: it is gone from all its rooms then) }. outcome 1: it was not there.
 CREATE FUNCTION change_room_leave(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
   o occupants;
 BEGIN
-  SELECT * INTO c FROM conversations x WHERE x.room = p_arguments->>'room';
-  SELECT * INTO o FROM occupants x WHERE x.conversation_id = c.id AND x.address = p_arguments->>'address';
   outcome := 1;
   result := '{}';
-  IF o.address IS NOT NULL THEN
+  FOR o IN SELECT x.* FROM occupants x JOIN conversations y ON y.id = x.conversation_id
+             WHERE x.address = p_arguments->>'address' AND (p_arguments ? 'codes' OR y.room = p_arguments->>'room') LOOP
     outcome := 0;
+    SELECT * INTO c FROM conversations x WHERE x.id = o.conversation_id;
     PERFORM room_goes((log_advance(1)).ret_before + 1, c, o, p_arguments);
-  END IF;
+  END LOOP;
 END $$;
 
 -- The session goes; others hear of it if it was the user's last one in the room.
@@ -304,7 +286,7 @@ BEGIN
   m := f.m;
   IF c.id IS NOT NULL THEN
     RETURN QUERY SELECT c.id, c.name, c.description, (SELECT r.subject FROM rooms r WHERE r.conversation_id = c.id),
-      c.public, coalesce(c.settings->>'who_can_send', 'everyone') = 'admins', room_affiliation(m), room_role(c, m),
+      c.public, group_settings(c.settings)->>'who_can_send' <> 'everyone', room_affiliation(m), room_role(c, m),
       CASE WHEN f.o IS NOT NULL
            THEN (SELECT n.nick FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.user_id) END,
       (SELECT count(*) FROM members x WHERE x.conversation_id = c.id AND x.state = 'joined'
@@ -314,15 +296,27 @@ BEGIN
   END IF;
 END $$;
 
--- A page of the addresses that are in rooms, with the rooms' addresses, behind p_after and p_room.
-CREATE FUNCTION room_sessions(p_after text, p_room text, p_limit int) RETURNS TABLE (address text, room text)
-LANGUAGE sql STABLE AS $$
-  SELECT o.address, group_jid(c.room) FROM occupants o JOIN conversations c ON c.id = o.conversation_id
-    WHERE (o.address, c.room) > (p_after, p_room) ORDER BY o.address, c.room LIMIT p_limit
-$$;
+-- Asks all sessions whether they are still there: each once, whatever the number of its rooms, and none while some are
+-- asked already. An error that comes back to one room takes it out of all.
+CREATE FUNCTION change_room_probe(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  outcome := 1;
+  result := '{}';
+  IF EXISTS (SELECT FROM occupants) AND NOT EXISTS (SELECT FROM outbox q WHERE q.kind = 'room_probe') THEN
+    outcome := 0;
+    INSERT INTO outbox (position, n, kind, to_address, origin)
+      SELECT taken.ret_before + 1, row_number() OVER (ORDER BY o.address) - 1, 'room_probe', o.address, o.room
+        FROM (SELECT x.address, min(group_jid(c.room)) AS room FROM occupants x
+                JOIN conversations c ON c.id = x.conversation_id
+                GROUP BY x.address) o
+        CROSS JOIN (SELECT * FROM log_advance(1)) taken;
+  END IF;
+END $$;
 
 -- The rooms that are shown to everybody, at most 1000.
 CREATE FUNCTION room_public() RETURNS TABLE (room text, name text)
 LANGUAGE sql STABLE AS $$
-  SELECT group_jid(c.room), c.name FROM conversations c WHERE c.public AND c.room IS NOT NULL ORDER BY c.room LIMIT 1000
+  SELECT group_jid(c.room), c.name FROM conversations c
+    WHERE c.public AND c.room IS NOT NULL AND c.destroyed_at IS NULL ORDER BY c.room LIMIT 1000
 $$;

@@ -14,7 +14,7 @@ BEGIN
   SELECT * INTO c FROM conversations x WHERE x.room = p_room;
   SELECT n.* INTO own FROM occupants o
     JOIN nicks n ON n.conversation_id = o.conversation_id AND n.user_id = o.user_id
-    JOIN members m ON m.conversation_id = o.conversation_id AND m.user_id = o.user_id AND room_may_speak(c, m)
+    JOIN members m ON m.conversation_id = o.conversation_id AND m.user_id = o.user_id AND group_may(c, m, 'send_messages')
     WHERE o.conversation_id = c.id AND o.address = p_address;
   RETURN QUERY
     SELECT group_jid(c.room), own.nick, own.occupant, o.address FROM occupants o

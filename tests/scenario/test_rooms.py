@@ -4,6 +4,7 @@ import uuid
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
+from harness import fault
 from harness.database import database
 from harness.inbox import wait_for
 from harness.muc import DELAY, MUC, Seat, codes, item, occupant_id, stanza_id
@@ -11,29 +12,31 @@ from harness.xmpp import CHATSTATES, DISCO_INFO, DISCO_ITEMS, MARKERS, ORIGIN_ID
 
 
 class Group:
-    """A group of two app users, alice and ann, and who of XMPP is invited."""
+    """A group of two app users, alice and ann, and those on XMPP whom alice asks to come."""
 
-    def __init__(self, stack, app, *invited, public=False):
+    def __init__(self, stack, app, *invited, **settings):
         self.stack = stack
         self.alice, self.ann = app("alice"), app("ann")
         for user, name in ((self.alice, "Alice"), (self.ann, "Ann")):
             user.call(200, "PATCH", "/api/users/me", {"name": name})
-        self.made = self.alice.call(201, "POST", "/api/groups", {"name": "Team", "description": "of ours", "members": [
-            {"user_id": self.ann.me()["id"]}]})
+        self.made = self.alice.call(201, "POST", "/api/groups", {
+            "name": "Team", "description": "of ours", "settings": settings,
+            "members": [{"user_id": self.ann.me()["id"]}, *({"jid": user.bare} for user in invited)]})
         self.room = self.made["jid"]
         self.jids = [user.me()["jid"] for user in (self.alice, self.ann)]
-        with database(stack) as query:
-            if public:
-                query("UPDATE conversations SET public = true WHERE id = %s", self.made["id"])
-        for user in invited:
-            self.invite(user)
 
-    def invite(self, user, state="invited", role="member"):
-        with database(self.stack) as query:
-            query("SELECT user_remote(%s)", user.bare)
-            query("INSERT INTO members (conversation_id, user_id, kind, jid, number, role, grouped, joined_at, state)"
-                  " SELECT %s, u.id, u.kind, u.jid, u.number, %s, true, now(), %s FROM users u WHERE u.jid = %s",
-                  self.made["id"], role, state, user.bare)
+    def invite(self, user):
+        self.alice.call(200, "POST", f"/api/conversations/{self.made['id']}/members", {"members": [{"jid": user.bare}]})
+
+    def member(self, user):
+        return next(p for p in self.alice.call(200, "GET", f"/api/conversations/{self.made['id']}/members")["items"]
+                    if p["user"]["jid"] == user.bare)
+
+    def set(self, user, **changes):
+        return self.alice.call(200, "PUT", f"/api/conversations/{self.made['id']}/members/{self.member(user)['user']['id']}", changes)
+
+    def remove(self, user):
+        self.alice.call(200, "DELETE", f"/api/conversations/{self.made['id']}/members/{self.member(user)['user']['id']}")
 
     def seat(self, user, nick):
         return Seat(user, self.room, nick)
@@ -62,8 +65,7 @@ def test_entering_a_room(group, bob):
         [(s["content"], f"{group.room}/Alice", s["id"], "groupchat") for s in sent]
     assert [stanza_id(m) for m in messages[:-1]] == [[(group.room, s["id"])] for s in sent]
     assert all(m.has(DELAY, "delay") and occupant_id(m) == occupant_id(presences[0]) for m in messages[:-1])
-    shown = next(p for p in group.alice.conversation(group.made)["participants"] if p["user"]["jid"] == bob.bare)
-    assert shown["role"] == "member"
+    assert (group.member(bob)["state"], group.member(bob)["role"]) == ("joined", "member")
     left = seat.leave()
     assert codes(left) == [110] and item(left)["role"] == "none"
     followed = seat.enter(maxstanzas=1)
@@ -140,9 +142,8 @@ def test_who_may_not_enter(group, bob, xmpp):
     assert nowhere.refused() == "item-not-found"
     assert seat.error(seat.say("from outside")) == seat.error(nowhere.say("from outside", to=nowhere.room)) == "not-acceptable"
     assert group.seat(bob, "Bob").refused(muc=False) == "not-acceptable", "who thinks to be in the room is told"
-    assert group.alice.messages(group.made)["items"] == []
-    with database(group.stack) as query:
-        query("UPDATE members SET state = 'banned', left_seq = 0 WHERE conversation_id = %s AND jid = %s", group.made["id"], bob.bare)
+    assert [m for m in group.alice.messages(group.made)["items"] if m["sender"]] == []
+    group.set(bob, banned=True)
     assert group.seat(bob, "Bob").refused() == "forbidden"
 
 
@@ -248,10 +249,10 @@ def test_the_subject(group, bob, xmpp):
     carol = xmpp("carol")
     group.invite(carol)
     one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
-    with database(group.stack) as query:
-        query("UPDATE members SET role = 'admin' WHERE conversation_id = %s AND jid = %s", group.made["id"], bob.bare)
     one.enter()
     other.enter()
+    group.set(bob, role="admin")
+    other.see("Bob", affiliation="admin", role="moderator")
 
     def subject(seat, text):
         message = Element("{jabber:client}message", {"to": group.room, "type": "groupchat", "id": uuid.uuid4().hex})
@@ -264,3 +265,114 @@ def test_the_subject(group, bob, xmpp):
     other.leave()
     last = other.enter()[-1]
     assert last.xml.findtext("{jabber:client}subject") == "Lunch" and last.has(DELAY, "delay")
+
+
+def test_who_is_added_is_asked_in(stack, app, bob):
+    group = Group(stack, app, bob)
+    direct = bob.expect_stanza("direct invitation", lambda s: s.has("jabber:x:conference", "x") and s.sender.startswith(group.jids[0]))
+    assert direct.child("jabber:x:conference", "x").get("jid") == group.room and direct.body
+    mediated = bob.expect_stanza("mediated invitation", lambda s: s.sender == group.room and s.has(f"{MUC}#user", "x"))
+    invite = mediated.child(f"{MUC}#user", "x").find(f"{{{MUC}#user}}invite")
+    assert (invite.get("from"), invite.findtext(f"{{{MUC}#user}}reason")) == (group.jids[0], "Team")
+    assert group.member(bob)["state"] == "invited"
+
+
+def test_who_is_taken_out_hears_no_more(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    one.enter()
+    other.enter()
+    group.remove(bob)
+    gone = one.see("Bob", "unavailable")
+    assert sorted(codes(gone)) == [110, 321] and item(gone)["affiliation"] == "none"
+    assert codes(other.see("Bob", "unavailable")) == [321]
+    group.alice.send(group.made, "without bob")
+    other.hear("without bob")
+    bob.barrier(group.room)
+    assert not any(s.body == "without bob" for s in bob.inbox.received)
+    assert one.error(one.say("still here?")) == "not-acceptable"
+    group.ann.call(200, "POST", f"/api/conversations/{group.made['id']}/leave", {})
+    assert item(other.see("Ann", "unavailable"))["role"] == "none"
+    group.alice.call(200, "PATCH", f"/api/conversations/{group.made['id']}", {"name": "Crew"})
+    carol.expect_stanza("104", lambda s: s.name == "message" and codes(s) == [104])
+    group.alice.call(200, "DELETE", f"/api/groups/{group.made['id']}")
+    last = other.see("Carol", "unavailable")
+    assert last.child(f"{MUC}#user", "x").find(f"{{{MUC}#user}}destroy") is not None
+    assert other.refused() == "item-not-found"
+
+
+def test_who_has_no_voice_is_told(stack, app, bob):
+    group = Group(stack, app, bob, who_can_send="admins_only")
+    seat = group.seat(bob, "Bob")
+    own, = (p for p in seat.enter() if p.name == "presence" and 110 in codes(p))
+    assert item(own)["role"] == "visitor" and "muc_moderated" in bob.disco_info(group.room)[1]
+    assert seat.error(seat.say("may I?")) == "forbidden"
+    group.set(bob, permissions=["send_messages"])
+    seat.see("Bob", role="participant")
+    seat.say("I may")
+    seat.hear("I may")
+
+
+def test_a_public_room(stack, app, bob, xmpp):
+    carol = xmpp("carol")
+    group = Group(stack, app, public=True)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    assert group.room in bob.disco_items(stack.rooms_domain)
+    assert {"muc_public", "muc_open", "muc_semianonymous"} <= bob.disco_info(group.room)[1]
+    own, = (p for p in one.enter() if p.name == "presence" and 110 in codes(p))
+    assert sorted(codes(own)) == [110, 170]
+    followed = other.enter()
+    assert [item(p).get("jid") for p in followed if p.name == "presence"] == [None, None, None, carol.jid]
+    assert "jid" not in item(one.see("Carol"))
+    one.say("hello all")
+    other.hear("hello all", "Bob")
+    assert group.member(bob)["state"] == "joined"
+
+
+def test_who_closes_the_client_is_gone(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    one.enter()
+    other.enter()
+    bob.close()
+    assert codes(other.see("Bob", "unavailable")) == []
+
+
+def occupants(stack, room):
+    with database(stack) as query:
+        return [jid for jid, in query("SELECT address FROM occupants o JOIN conversations c ON c.id = o.conversation_id"
+                                      " WHERE c.room = %s ORDER BY 1", room.partition("@")[0])]
+
+
+@pytest.mark.parametrize("part", ["bridge", "postgres"])
+def test_rooms_survive(stack, group, bob, part):
+    """A part is killed: who was in the room is there still, and gets what is said, without entering again."""
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    own = seat.say("before")
+    seat.hear("before")
+    sent = group.alice.send(group.made, "in flight")
+    stack.kill(part)
+    stack.restart(part)
+    fault.wait_ready(stack, 40)
+    assert seat.hear("in flight", "Alice").id == sent["id"]
+    after = group.ann.send(group.made, "after")
+    assert seat.hear("after", "Ann").id == after["id"]
+    seat.say("me, too")
+    seat.hear("me, too", "Bob")
+    assert [m["content"] for m in group.alice.messages(group.made)["items"] if m["sender"]] == ["before", "in flight", "after", "me, too"]
+    heard = [s.id for s in bob.inbox.received if s.sender.startswith(f"{group.room}/") and s.body]
+    assert list(dict.fromkeys(heard))[:3] == [own, sent["id"], after["id"]], "one order; what is sent again has the same id"
+
+
+def test_sessions_that_their_server_lost_are_noticed(stack, group, bob):
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    assert occupants(stack, group.room) == [bob.jid]
+    stack.kill("xmpp")
+    stack.restart("xmpp")
+    fault.wait_ready(stack, 40)
+    wait_for("the ghost is gone", lambda: occupants(stack, group.room) == [])
+    assert group.member(bob)["state"] == "joined", "as a member who is away"

@@ -141,8 +141,7 @@ def test_the_room_is_full(room):
         assert room.enter(BOB, "Bob", f"r{n}")["outcome"] == 0
     assert room.refusal(room.enter(BOB, "Bob", "more")) == ("wait", "resource-constraint")
     assert room.enter(BOB, "Bob", "r3")["outcome"] == 0 # is in it
-    room.db.rows("UPDATE conversations SET settings = '{\"max_members\": 3}'")
-    room.invite(CAROL)
+    room.db.rows("UPDATE conversations SET public = true, settings = '{\"max_members\": 3}'")
     assert room.refusal(room.enter(CAROL, "Carol")) == ("wait", "service-unavailable")
 
 
@@ -307,3 +306,50 @@ def test_app_users_come_and_go_in_the_room(room):
     room.db.rows("SELECT room_changed((log_advance(1)).ret_before + 1, c, NULL) FROM conversations c WHERE c.id = %s", room.id)
     row, = room.told()
     assert (row["kind"], row["from_jid"], row["payload"]) == ("room_status", room.jid, {"codes": [104]})
+
+
+def test_who_is_asked_whether_they_are_still_there(room):
+    assert room.db.change("room_probe", None)["outcome"] == 1, "nobody"
+    room.invite(CAROL)
+    room.enter(BOB, "Bob")
+    room.enter(CAROL, "Carol")
+    room.told()
+    assert room.db.change("room_probe", None)["outcome"] == 0
+    rows = room.db.rows("SELECT kind, to_address, from_jid FROM outbox_page(%s, 2147483647, 100)", room.seen)
+    assert [(row["kind"], row["to_address"], row["from_jid"]) for row in rows] == [("room_probe", f"{jid}/x", room.jid) for jid in (BOB, CAROL)]
+    assert room.db.change("room_probe", None)["outcome"] == 1, "they are asked"
+
+
+def test_who_is_gone_is_gone_from_all_rooms(room):
+    room.enter(BOB, "Bob")
+    other = Room.__new__(Room)
+    other.__dict__.update(room.__dict__)
+    other.id = make(room.db, room.alice, [room.ann])["result"]["conversation"]["id"]
+    other.room = room.db.one("SELECT room FROM conversations WHERE id = %s", other.id)
+    other.invite(BOB)
+    other.enter(BOB, "Bob")
+    assert room.do("room_leave", BOB, codes=[307, 333])["outcome"] == 0
+    assert not room.db.rows("SELECT FROM occupants") and not room.db.rows("SELECT FROM conversations WHERE occupied")
+
+
+def test_who_is_added_is_asked_twice_who_is_removed_is_shown_out(room):
+    """By the changes of groups, as REST, sockets and stanzas call them."""
+    room.told()
+    done = room.db.change("members_add", room.alice, conversation_id=room.id, members=[{"jid": CAROL}], domain="app.example.org")
+    assert done["outcome"] == 0, done
+    rows = room.db.rows("SELECT kind, from_jid, to_address, reference, payload FROM outbox_page(%s, 2147483647, 100)", room.seen)
+    assert [(row["kind"], row["from_jid"], row["to_address"], row["reference"]) for row in rows] == [
+        ("invitation", "alice@app.example.org", CAROL, room.jid), ("room_invitation", room.jid, CAROL, None)]
+    assert json.loads(rows[1]["payload"]) == {"from": "alice@app.example.org", "reason": "Five"}
+    room.seen = room.db.head()
+    room.enter(CAROL, "Carol")
+    room.enter(BOB, "Bob")
+    room.told()
+    carol = room.db.one("SELECT id FROM users WHERE jid = %s", CAROL)
+    assert room.db.change("member_remove", room.alice, conversation_id=room.id, user_id=carol)["outcome"] == 0
+    assert room.presences(f"{BOB}/x") == [("Carol", "unavailable", [321])]
+    room.db.rows("DELETE FROM outbox")
+    assert room.db.change("group_destroy", room.alice, conversation_id=room.id)["outcome"] == 0
+    row, = room.told()
+    assert (row["to_address"], row["payload"]["destroy"], row["payload"]["codes"]) == (f"{BOB}/x", {}, [110])
+    assert room.enter(BOB, "Bob")["outcome"] == 2 and not room.db.rows("SELECT FROM occupants")

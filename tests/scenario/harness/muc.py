@@ -93,5 +93,7 @@ class Seat:
         """The condition with which a message of that id was refused."""
         return condition(self.user.expect_stanza(f"error of {id}", lambda s: s.name == "message" and s.type == "error" and s.id == id))
 
-    def see(self, nick, type=None, timeout=None):
-        return self.user.expect_presence(f"{self.room}/{nick}", type, timeout)
+    def see(self, nick, type=None, **wanted):
+        """The next presence of NICK whose item has these attributes."""
+        return self.user.expect_stanza(f"presence of {nick} {type} {wanted}", lambda s: s.name == "presence" and s.type == type
+                                       and s.sender == f"{self.room}/{nick}" and wanted.items() <= item(s).items())
