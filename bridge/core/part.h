@@ -29,6 +29,10 @@ struct part {
     /* A message of somebody else was handed to a socket of USER. */
     void (*delivered)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                       const struct uuid *message);
+    /* USER, of a conversation of many, has read up to MESSAGE, and the other members may know. Told
+     * to the instance that has stored it. */
+    void (*member_read)(struct core *core, const struct uuid *conversation, const struct uuid *user,
+                        const struct uuid *message);
     /* How USER stands to others may have changed. */
     void (*related)(struct core *core, const struct uuid *user);
     /* The same when it was changed by this process: other instances do not know yet. */

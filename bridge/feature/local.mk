@@ -39,6 +39,7 @@ libfeature_a_SOURCES = \
   bridge/feature/room_enter.c \
   bridge/feature/room_ghost.c \
   bridge/feature/room_invite.c \
+  bridge/feature/room_mark.c \
   bridge/feature/room_talk.c \
   bridge/feature/rooms.c \
   bridge/feature/scheduled.c \

@@ -60,7 +60,7 @@ END $$;
 -- Up to which message a member does not see what was said.
 CREATE FUNCTION room_window(c conversations, m members) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT greatest(c.base_seq, m.cleared_seq)
+  SELECT greatest(c.base_seq, CASE WHEN c.settings->>'history' = 'hidden' THEN m.joined_seq ELSE 0 END, m.cleared_seq)
 $$;
 
 -- Whether what came from an address, to a room, finds it there.

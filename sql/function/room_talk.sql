@@ -21,6 +21,31 @@ BEGIN
       WHERE o.conversation_id = own.conversation_id ORDER BY o.joined_at, o.address;
 END $$;
 
+-- To whom it is shown that p_user, one of ours, has read up to p_message: all sessions in a private room, the newest
+-- message up to there that is in its archive, and an id for the stanza.
+CREATE FUNCTION room_mark(p_conversation uuid, p_user uuid, p_message uuid)
+RETURNS TABLE (room text, nick text, occupant text, address text, message uuid, id text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  c conversations;
+  own nicks;
+  target uuid;
+BEGIN
+  SELECT * INTO c FROM conversations x WHERE x.id = p_conversation AND x.occupied AND NOT x.public;
+  IF c.id IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT n.* INTO own FROM nicks n
+    JOIN members m ON m.conversation_id = n.conversation_id AND m.user_id = n.user_id AND m.kind = 'hosted' AND m.state = 'joined'
+    WHERE n.conversation_id = c.id AND n.user_id = p_user;
+  target := (SELECT x.id FROM messages x WHERE x.conversation_id = c.id AND x.sender_id IS NOT NULL
+               AND x.seq <= (SELECT y.seq FROM messages y WHERE y.id = p_message) ORDER BY x.seq DESC LIMIT 1);
+  RETURN QUERY
+    SELECT group_jid(c.room), own.nick, own.occupant, o.address, target, 'mark-' || target || '-' || left(md5(own.occupant), 8)
+      FROM occupants o WHERE o.conversation_id = own.conversation_id AND target IS NOT NULL ORDER BY o.joined_at, o.address;
+END $$;
+
 -- Sets the subject, '' takes it away: { room, from, address, subject }. Moderators may.
 CREATE FUNCTION change_room_subject(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$

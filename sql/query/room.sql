@@ -10,3 +10,6 @@ SELECT room, nick, occupant, address FROM room_audience($1::text, $2::text)
 
 -- name: room_public
 SELECT room, name FROM room_public()
+
+-- name: room_mark
+SELECT room, nick, occupant, address, message, id FROM room_mark($1::uuid, $2::uuid, $3::uuid)

@@ -241,6 +241,11 @@ def test_marks_and_states_in_a_room(group, bob, xmpp):
         read = socket.expect("message.read", message_id=sent["id"])["payload"]
         assert read["conversation_id"] == group.made["id"]
     carol.expect_displayed(sent["id"])
+    said = one.say("and me", origin=False)
+    heard = one.hear("and me")
+    group.ann.read(group.made)
+    shown = carol.expect_displayed(dict(stanza_id(heard))[group.room])
+    assert (shown.sender, shown.type, said == heard.id) == (f"{group.room}/Ann", "groupchat", True)
     one.say(None, extra=[Element(f"{{{CHATSTATES}}}composing")])
     carol.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender == one.place)
 
