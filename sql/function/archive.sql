@@ -481,24 +481,20 @@ BEGIN
                       NULL::text, NULL::text, NULL::text, NULL::jsonb;
   RETURN QUERY
     WITH said AS MATERIALIZED (
-      SELECT k.n, k.id, m, e, coalesce(m.sender_id, e.sender_id) AS sender
-        FROM unnest(found) WITH ORDINALITY k (id, n)
-        LEFT JOIN messages m ON m.id = k.id
-        LEFT JOIN entries e ON m.id IS NULL AND e.id = k.id
+      SELECT k.n, k.id, m.position, m.sender_id, m.created_at, 'message' AS kind, m.foreign_id, m.sender_address, m.body,
+             m.stanza, NULL::jsonb AS details
+        FROM unnest(found) WITH ORDINALITY k (id, n) JOIN messages m ON m.id = k.id
+      UNION ALL
+      SELECT k.n, k.id, e.position, e.sender_id, e.created_at, e.kind, e.foreign_id, e.sender_address, NULL,
+             e.stanza, jsonb_build_object('target', e.target, 'payload', e.payload)
+        FROM unnest(found) WITH ORDINALITY k (id, n) JOIN entries e ON e.id = k.id
     ), people AS MATERIALIZED (
-      SELECT d.sender, p.* FROM (SELECT DISTINCT s.sender FROM said s) d CROSS JOIN LATERAL archive_person(c, d.sender) p
+      SELECT d.sender_id, p.*
+        FROM (SELECT DISTINCT s.sender_id FROM said s) d CROSS JOIN LATERAL archive_person(c, d.sender_id) p
     )
-    SELECT NULL::int, NULL::boolean, s.id,
-           (extract(epoch FROM coalesce((s.m).created_at, (s.e).created_at)) * 1000000)::bigint,
-           coalesce((s.e).kind, 'message'), coalesce((s.m).foreign_id, (s.e).foreign_id, s.id::text),
-           CASE WHEN p.renamed THEN nick_at(c.id, s.sender, coalesce((s.m).position, (s.e).position)) ELSE p.nick END,
-           p.occupant, CASE WHEN shows THEN coalesce((s.m).sender_address, (s.e).sender_address, p.jid) END,
-           (s.m).body, coalesce((s.m).stanza, (s.e).stanza), archive_details(s.m, s.e)
-      FROM said s LEFT JOIN people p ON p.sender = s.sender ORDER BY s.n;
+    SELECT NULL::int, NULL::boolean, s.id, (extract(epoch FROM s.created_at) * 1000000)::bigint, s.kind,
+           coalesce(s.foreign_id, s.id::text),
+           CASE WHEN p.renamed THEN nick_at(c.id, s.sender_id, s.position) ELSE p.nick END, p.occupant,
+           CASE WHEN shows THEN coalesce(s.sender_address, p.jid) END, s.body, s.stanza, s.details
+      FROM said s LEFT JOIN people p ON p.sender_id = s.sender_id ORDER BY s.n;
 END $$;
-
--- What there is to say of a message besides its text; of an entry.
-CREATE FUNCTION archive_details(m messages, e entries) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN e.id IS NOT NULL THEN jsonb_build_object('target', e.target, 'payload', e.payload) END
-$$;
