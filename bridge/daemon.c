@@ -16,6 +16,7 @@
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
+#include "bridge/core/entry.h"
 #include "bridge/core/epoch.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
@@ -286,6 +287,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->operations = features_operations();
     core->outgoing = features_outgoing();
     content_use(features_contents());
+    entry_use(features_entries());
     toggles_read(&core->toggles, options);
     core->limiter = limiter_new(options);
     core->accounts = accounts_new();

@@ -6,6 +6,7 @@
 #include "bridge/core/request.h"
 
 struct content;
+struct entry_kind;
 struct job_kind;
 struct outgoing;
 struct stanza_handler;
@@ -18,6 +19,7 @@ struct feature {
     const struct job_kind *jobs;     /* bridge/job/job.h; ended by a row without name; NULL: none */
     const struct outgoing *outgoing; /* core/outbox.h; ended by a row without kind; NULL: none */
     const struct content *contents;  /* core/content.h; ended by a row without key; NULL: none */
+    const struct entry_kind *entries; /* core/entry.h; likewise */
     /* Before the first stanza and request, and after the last callback of archive and link (both
      * are gone then); may be NULL. */
     void (*start)(struct core *core);

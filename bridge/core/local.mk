@@ -7,6 +7,7 @@ libcore_a_SOURCES = \
   bridge/core/conversation.c bridge/core/conversation.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \
+  bridge/core/entry.c bridge/core/entry.h \
   bridge/core/epoch.c bridge/core/epoch.h \
   bridge/core/event.c bridge/core/event.h bridge/core/event.def \
   bridge/core/feature.h \

@@ -97,6 +97,18 @@ const struct content *const *features_contents(void)
     return tables;
 }
 
+const struct entry_kind *const *features_entries(void)
+{
+    static const struct entry_kind *tables[G_N_ELEMENTS(features)];
+    size_t count = 0;
+    for (size_t i = 0; features[i]; i++) {
+        if (features[i]->entries)
+            tables[count++] = features[i]->entries;
+    }
+    tables[count] = NULL;
+    return tables;
+}
+
 const struct outgoing *const *features_outgoing(void)
 {
     static const struct outgoing *tables[G_N_ELEMENTS(features)];

@@ -9,11 +9,12 @@ struct dispatch;
 /* All of them, NULL-terminated. */
 extern const struct feature *const features[];
 
-/* Their operation tables, outgoing stanzas, contents of messages and kinds of jobs,
- * NULL-terminated, static. */
+/* Their operation tables, outgoing stanzas, contents of messages, kinds of entries and of
+ * jobs, NULL-terminated, static. */
 const struct operation *const *features_operations(void);
 const struct outgoing *const *features_outgoing(void);
 const struct content *const *features_contents(void);
+const struct entry_kind *const *features_entries(void);
 const struct job_kind *const *features_jobs(void);
 
 /* Starts and stops them, in their order. */

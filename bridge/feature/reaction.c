@@ -11,6 +11,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "bridge/core/entry.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
@@ -165,5 +166,23 @@ static const struct outgoing outgoing[] = {
     {0},
 };
 
-const struct feature feature_reaction = {
-    .name = "reaction", .operations = operations, .stanzas = stanzas, .outgoing = outgoing};
+/* In the archive of a room: the payload is the set. */
+static bool archived_add(xmpp_stanza_t *stanza, const struct entry *entry)
+{
+    const char *emoji[REACTIONS_MAX + 1] = {NULL};
+    for (size_t i = 0, n = 0; i < json_array_size(entry->payload) && n < REACTIONS_MAX; i++) {
+        emoji[n] = json_string_value(json_array_get(entry->payload, i));
+        n += emoji[n] != NULL;
+    }
+    if (entry->target)
+        reactions_add(stanza, entry->target, emoji);
+    return entry->target != NULL;
+}
+
+static const struct entry_kind entries[] = {{"reaction", archived_add}, {0}};
+
+const struct feature feature_reaction = {.name = "reaction",
+                                         .operations = operations,
+                                         .stanzas = stanzas,
+                                         .outgoing = outgoing,
+                                         .entries = entries};
