@@ -53,6 +53,8 @@ libxep_a_SOURCES = \
   xep/0425_moderation.c xep/0425_moderation.h \
   xep/0428_fallback.c xep/0428_fallback.h \
   xep/0441_mam_preferences.c xep/0441_mam_preferences.h \
+  xep/0513_mentions.c xep/0513_mentions.h \
+  xep/json_payload.c xep/json_payload.h \
   xep/0444_reactions.c xep/0444_reactions.h \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \

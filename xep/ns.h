@@ -73,6 +73,7 @@
 #define NS_JINGLE_DTLS "urn:xmpp:jingle:apps:dtls:0"         /* 0320 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                 /* 0333 */
 #define NS_HINTS "urn:xmpp:hints"                            /* 0334 */
+#define NS_JSON "urn:xmpp:json:0"                            /* 0335 */
 #define NS_JINGLE_GROUPING "urn:xmpp:jingle:apps:grouping:0" /* 0338 */
 #define NS_JINGLE_SSMA "urn:xmpp:jingle:apps:rtp:ssma:0"     /* 0339 */
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"        /* 0353 */
@@ -101,7 +102,10 @@
 #define NS_REPLY "urn:xmpp:reply:0"                       /* 0461 */
 #define NS_EPHEMERAL "urn:xmpp:ephemeral:0"               /* 0466 */
 #define NS_CALL_INVITES "urn:xmpp:call-invites:0"         /* 0482 */
+#define NS_MENTIONS "urn:xmpp:mentions:0"                 /* 0513 */
 #define NS_DISPLAYED_SYNC "urn:xmpp:mds:displayed:0"      /* 0490 */
 
 /* The project's own: docs/namespaces.md. */
 #define NS_IN_CALL "urn:trestle:presence:0"
+#define NS_PAYLOAD "urn:trestle:payload:0"
+#define NS_POLL "urn:trestle:poll:0"

@@ -13,6 +13,8 @@
 #include "xep/0428_fallback.h"
 #include "xep/0461_reply.h"
 #include "xep/0466_ephemeral.h"
+#include "xep/0513_mentions.h"
+#include "xep/json_payload.h"
 #include "xep/message.h"
 
 static xmpp_stanza_t *message_empty(void)
@@ -258,6 +260,47 @@ static xmpp_stanza_t *rebuild_ephemeral(xmpp_stanza_t *stanza)
     return message;
 }
 
+static json_t *dump_mentions(xmpp_stanza_t *stanza)
+{
+    struct mention mentions[MENTIONS_MAX];
+    size_t count = mentions_parse(stanza, mentions);
+    json_t *all = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(all,
+                              json_pack("{soss?ss?sb}", "range", range_json(&mentions[i].range),
+                                        "occupant", mentions[i].occupant, "uri", mentions[i].uri,
+                                        "everybody", (int)mentions[i].everybody));
+    return all;
+}
+
+static xmpp_stanza_t *rebuild_mentions(xmpp_stanza_t *stanza)
+{
+    struct mention mentions[MENTIONS_MAX];
+    size_t count = mentions_parse(stanza, mentions);
+    xmpp_stanza_t *message = message_empty();
+    for (size_t i = 0; i < count; i++)
+        mention_add(message, &mentions[i]);
+    return message;
+}
+
+static json_t *dump_json_payload(xmpp_stanza_t *stanza)
+{
+    struct json_payload payload;
+    if (!json_payload_parse(stanza, &payload))
+        return NULL;
+    return json_pack("{ssss}", "type", payload.type, "json", payload.json);
+}
+
+static xmpp_stanza_t *rebuild_json_payload(xmpp_stanza_t *stanza)
+{
+    struct json_payload payload;
+    if (!json_payload_parse(stanza, &payload))
+        return NULL;
+    xmpp_stanza_t *message = message_empty();
+    json_payload_add(message, &payload);
+    return message;
+}
+
 const struct xep_codec xep_message_codecs[] = {
     {"0201", dump_thread, rebuild_thread},
     {"0308", dump_correction, rebuild_correction},
@@ -270,5 +313,7 @@ const struct xep_codec xep_message_codecs[] = {
     {"0428", dump_fallback, rebuild_fallback},
     {"0461", dump_reply, rebuild_reply},
     {"0466", dump_ephemeral, rebuild_ephemeral},
+    {"0513", dump_mentions, rebuild_mentions},
+    {"json_payload", dump_json_payload, rebuild_json_payload},
     {0},
 };
