@@ -56,22 +56,28 @@ SQL_FUNCTIONS = \
   sql/function/membership.sql \
   sql/function/call.sql \
   sql/function/call_transfer.sql \
+  sql/function/carried.sql \
   sql/function/change.sql \
+  sql/function/deadline.sql \
   sql/function/contact.sql \
   sql/function/content.sql \
   sql/function/conversation.sql \
   sql/function/draft.sql \
   sql/function/entry.sql \
   sql/function/event.sql \
+  sql/function/expiry.sql \
   sql/function/group.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
+  sql/function/location.sql \
   sql/function/log.sql \
   sql/function/mark.sql \
+  sql/function/mention.sql \
   sql/function/message.sql \
   sql/function/nick.sql \
   sql/function/once.sql \
   sql/function/outbox.sql \
+  sql/function/poll.sql \
   sql/function/presence.sql \
   sql/function/privacy.sql \
   sql/function/profile.sql \

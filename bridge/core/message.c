@@ -153,7 +153,7 @@ static void outbox_message(struct core *core, const struct message_write *m, con
         outbox_room(core, m->write.position);
         return;
     }
-    bool rich = m->details != NULL; /* what it carries is read from the entry */
+    bool rich = m->seen_facts != NULL; /* what it carries is read from the entry */
     struct outbox_entry entry = {.position = m->write.position,
                                  .kind = rich ? "content" : "message",
                                  .from = rich ? NULL : from,

@@ -19,7 +19,7 @@ struct subscriber;
 struct stream;
 struct stream_owner;
 
-#define REQUEST_VALUES_MAX 12
+#define REQUEST_VALUES_MAX 24
 
 enum operation_flag {
     OPERATION_ANONYMOUS = 1 << 0, /* needs no account */

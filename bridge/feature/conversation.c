@@ -80,6 +80,8 @@ static const struct field keep_fields[] = {
     {.name = "pinned", .type = FIELD_BOOLEAN},
     {.name = "archived", .type = FIELD_BOOLEAN},
     {.name = "unread", .type = FIELD_BOOLEAN}, /* marked as such; what was read stays read */
+    /* For all: 0, or at least 30. */
+    {.name = "disappearing_seconds", .type = FIELD_INTEGER, .maximum = 7776000},
     {.name = "muted_until",
      .type = FIELD_TEXT,
      .flags = FIELD_NULLABLE | FIELD_UNTIL,
@@ -152,7 +154,7 @@ static const struct operation operations[] = {
      .command = "conversation.update",
      .fields = keep_fields,
      .change = "conversation_update",
-     .errors = OPERATION_ERROR(FORBIDDEN),
+     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(REFUSED),
      .reply = "Conversation",
      .summary =
          "Pins, archives or mutes a conversation for the caller, or marks it as unread; names, "
@@ -190,7 +192,7 @@ static const struct operation operations[] = {
      .path = "/api/messages/conversations/:conversation_id",
      .fields = keep_fields,
      .change = "conversation_update",
-     .errors = OPERATION_ERROR(FORBIDDEN),
+     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(REFUSED),
      .reply = "Conversation",
      .summary = "As PATCH /api/conversations/:conversation_id"},
     {.method = "DELETE",

@@ -13,7 +13,14 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
+  bridge/feature/deadline.c \
+  bridge/feature/disappearing.c \
   bridge/feature/draft.c \
+  bridge/feature/edit.c \
+  bridge/feature/location.c \
+  bridge/feature/mention.c \
+  bridge/feature/payload.c \
+  bridge/feature/poll.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
   bridge/feature/group.c \

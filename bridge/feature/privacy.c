@@ -16,6 +16,7 @@ static const struct field change_fields[] = {
     {.name = "last_seen", .type = FIELD_CHOICE, .choices = tiers},
     {.name = "profile", .type = FIELD_CHOICE, .choices = profile_tiers},
     {.name = "receipts", .type = FIELD_BOOLEAN},
+    {.name = "location", .type = FIELD_CHOICE, .choices = tiers},
     {0},
 };
 

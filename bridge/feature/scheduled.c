@@ -9,11 +9,13 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
+#include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/message.h"
 #include "bridge/core/request.h"
+#include "bridge/job/due.h"
 #include "bridge/job/job.h"
-#include "bridge/loop/loop.h"
 #include "xep/visible.h"
 
 /* ---- Planning -------------------------------------------------------------------------------- */
@@ -33,17 +35,20 @@
         .name = "time_zone", .type = FIELD_TEXT, .minimum = 1, .maximum = 64                       \
     }
 
-static const char *const message_types[] = {"text", NULL};
-
 static const struct field add_fields[] = {
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
-    {.name = "content", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1},
+    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
     {.name = "client_id",
      .type = FIELD_TEXT,
      .flags = FIELD_IDEMPOTENCY,
      .minimum = 1,
      .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = message_types},
+    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
+#define TRESTLE_CARRIER(KIND, type, text)
+#define TRESTLE_CARRIED CONTENT_FIELD
+#include "bridge/core/content.def"
+#undef TRESTLE_CARRIER
+#undef TRESTLE_CARRIED
     FIELDS_OF_TIME,
     {0},
 };
@@ -115,11 +120,14 @@ static void scheduled_added(const struct change_result *result, void *data)
 
 static void scheduled_add(struct request *request)
 {
-    if (!check_content(request))
+    struct message_draft draft = {0};
+    if (!content_take(request, &draft))
         return;
     struct planning *planning = g_new0(struct planning, 1);
     planning->request = request;
     json_t *arguments = arguments_of(request);
+    if (draft.details)
+        json_object_set_new(arguments, "details", draft.details);
     set_new_id(arguments, "id");
     set_new_id(arguments, "message_id");
     set_text(arguments, request, "conversation_id");
@@ -166,86 +174,20 @@ static const struct field list_fields[] = {
 
 /* ---- When it is time ------------------------------------------------------------------------- */
 
-#define SENT_AT_ONCE 64 /* of which each is a transaction of its own, or shares one */
-#define ROUNDS_MAX 32   /* in one run; then others have a turn */
-
-struct sending {
-    struct job *job;
-    unsigned waiting; /* changes under way */
-    unsigned rounds;
-    bool full; /* there may be more that are due */
-    enum error_code error;
-};
-
-static void round_begin(struct sending *sending);
-
-static void sending_end(struct sending *sending, enum job_result result)
+static void add_limit(struct core *core, json_t *arguments)
 {
-    job_end(sending->job, result, NULL,
-            result == JOB_FAILED ? error_info(sending->error)->code : NULL);
-    g_free(sending);
-}
-
-static void rest_done(const struct change_result *result, void *data)
-{
-    struct sending *sending = data;
-    sending->error = result->error;
-    sending_end(sending, result->error == ERROR_NONE ? JOB_DONE : JOB_FAILED);
-}
-
-static void round_end(struct sending *sending)
-{
-    if (sending->error != ERROR_NONE)
-        sending_end(sending, JOB_FAILED);
-    else if (sending->full && sending->rounds >= ROUNDS_MAX)
-        sending_end(sending, JOB_MORE);
-    else if (sending->full)
-        round_begin(sending);
-    else
-        change_submit(job_core(sending->job), "scheduled_rest", NULL, NULL, rest_done, sending);
-}
-
-static void message_sent(const struct change_result *result, void *data)
-{
-    struct sending *sending = data;
-    if (result->error != ERROR_NONE)
-        sending->error = result->error;
-    if (--sending->waiting == 0)
-        round_end(sending);
-}
-
-static void due_read(const struct rows *rows, enum error_code error, void *data)
-{
-    struct sending *sending = data;
-    struct core *core = job_core(sending->job);
-    gint64 most = core->options->messages_content_max;
-    sending->error = error;
-    sending->full = error == ERROR_NONE && rows_count(rows) == SENT_AT_ONCE;
-    sending->waiting = 1; /* until all have been begun */
-    for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++) {
-        sending->waiting++;
-        change_submit(core, "scheduled_send", NULL,
-                      json_pack("{s:s, s:I}", "id", rows_text(rows, row, SCHEDULED_DUE_ID),
-                                "content_max", (json_int_t)most),
-                      message_sent, sending);
-    }
-    if (--sending->waiting == 0)
-        round_end(sending);
-}
-
-static void round_begin(struct sending *sending)
-{
-    sending->rounds++;
-    const char *values[] = {G_STRINGIFY(SENT_AT_ONCE)};
-    archive_query(job_core(sending->job)->archive, QUERY_SCHEDULED_DUE, values, due_read, sending);
-    loop_wake();
+    json_object_set_new(arguments, "content_max",
+                        json_integer(core->options->messages_content_max));
 }
 
 static void send_due(struct job *job)
 {
-    struct sending *sending = g_new0(struct sending, 1);
-    sending->job = job;
-    round_begin(sending);
+    static const struct due due = {.query = QUERY_SCHEDULED_DUE,
+                                   .change = "scheduled_send",
+                                   .argument = "id",
+                                   .add = add_limit,
+                                   .rest = "scheduled_rest"};
+    due_run(job, &due);
 }
 
 #define KEPT "2592000" /* seconds: 30 days after they are over */

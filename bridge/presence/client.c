@@ -68,6 +68,8 @@ static struct disco_info *info_make(unsigned off)
     disco_info_put_identity(info, &web);
     xep_registry_put_features(info, XEP_ENTITY_CLIENT);
     disco_info_put_feature(info, NS_IN_CALL);
+    disco_info_put_feature(info, NS_PAYLOAD);
+    disco_info_put_feature(info, NS_POLL);
     disco_info_take_form(info, software_form());
     for (size_t i = 0; off && i < G_N_ELEMENTS(switched); i++) {
         if (off & TOGGLE_BIT(switched[i].toggle))

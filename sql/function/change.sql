@@ -212,7 +212,10 @@ BEGIN
               WHERE NOT e.payload::jsonb ? 'seq'),
             event_payload(e.user_id, e, p_first))
           ELSE event_payload(e.user_id, e, p_first) END AS shown, event_audience(e) AS users
-          WHERE e.type <> 'message.new' AND NOT (e.audience = 'members' AND e.type LIKE 'conversation.%')
+          WHERE e.type <> 'message.new' AND NOT (
+            e.audience = 'members' AND (e.type LIKE 'conversation.%' OR e.type = 'message.updated'))
+        UNION ALL
+        SELECT u.shown, u.users FROM event_updated(e) u WHERE e.type = 'message.updated' AND e.audience = 'members'
         UNION ALL
         SELECT g.shown, g.users FROM conversation_told(e) g WHERE e.audience = 'members' AND e.type LIKE 'conversation.%'
         UNION ALL

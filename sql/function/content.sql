@@ -117,7 +117,7 @@ BEGIN
       RETURN content_refused('/thread_id', 'was deleted');
     END IF;
   END IF;
-  RETURN carried;
+  RETURN carried_accept(o, carried);
 END $$;
 
 -- The same of many; NULL as a whole when nothing carries anything.
@@ -145,10 +145,11 @@ $$;
 -- What content_accept() is given of a message that came by XMPP, and what its text is then: what names something
 -- that is not there is left out. { reply: { id, origin, bare }, thread: { id, origin } }: ids as message_named()
 -- takes them; bare: the text without the quote, which is left out only if it is known what is quoted.
-CREATE FUNCTION content_arrived(c conversations, p_details jsonb, p_body text, OUT details jsonb, OUT body text)
+CREATE FUNCTION content_arrived(c conversations, p_sender uuid, p_details jsonb, p_body text, OUT details jsonb, OUT body text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   other messages;
+  more record;
   thread text := p_details #>> '{thread,id}';
 BEGIN
   details := p_details - 'reply' - 'thread';
@@ -162,6 +163,11 @@ BEGIN
   END IF;
   IF thread IS NOT NULL THEN
     details := details || thread_arrived(c, thread, other);
+  END IF;
+  IF details ?| '{mentions,location}' THEN
+    more := carried_arrived(c, p_sender, details, body);
+    details := more.details;
+    body := more.body;
   END IF;
   details := CASE WHEN details <> '{}'
                   THEN details || jsonb_build_object('sent', md5(concat(p_details, p_body))) END;
@@ -187,7 +193,8 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to) END, m.thread_id,
              m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
-             m.edited_at, m.deleted_at, m.expires_at)::content_view;
+             m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int))
+    )::content_view;
 END $$;
 
 -- Message.metadata of such a message.
@@ -199,7 +206,7 @@ BEGIN
   IF m.details ? 'correction_of' THEN
     shown := shown || jsonb_build_object('correction_of', m.details->'correction_of');
   END IF;
-  RETURN nullif(shown, '{}');
+  RETURN nullif(shown || carried_metadata(m, p_viewer), '{}');
 END $$;
 
 -- A message that carries something, as message_store() has just stored it (p_row: its columns), or did before.
@@ -214,6 +221,21 @@ BEGIN
     SELECT * INTO m FROM messages x WHERE x.id = p_id;
   END IF;
   RETURN message_facts(m, m.sender_id, NULL, NULL, NULL);
+END $$;
+
+-- What follows when a message that carries something is stored, by the holder of the log: p_row: its columns, p_content
+-- as content_accept() made it, p_came: by XMPP, p_quiet: nobody but its sender is told. Yields events as
+-- change_apply() has them.
+CREATE FUNCTION content_follow(p_row jsonb, p_content jsonb, p_came boolean, p_quiet boolean) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+  m messages := jsonb_populate_record(NULL::messages, p_row);
+  told text;
+BEGIN
+  IF m.thread_id IS NOT NULL THEN
+    told := thread_follow(m.conversation_id, m.sender_id, p_content, m.seq, m.position, m.created_at, p_quiet);
+  END IF;
+  RETURN event_lists(told, carried_follow(m, p_came));
 END $$;
 
 -- Who wrote the message, as clients on XMPP call that one: a JID, in a room the address without its domain. NULL: the
@@ -251,11 +273,11 @@ END $$;
 CREATE FUNCTION message_wire(m messages, c conversations) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was}'::text[] || jsonb_build_object(
+  RETURN jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was,payload}'::text[] || jsonb_build_object(
     'id', m.id, 'body', m.body,
     'reply', CASE WHEN coalesce(m.reply_to, m.thread_id) IS NOT NULL
                   THEN content_wire_reply(coalesce(m.reply_to, m.thread_id), c) END,
-    'thread', CASE WHEN m.thread_id IS NOT NULL THEN thread_wire(m.thread_id) END));
+    'thread', CASE WHEN m.thread_id IS NOT NULL THEN thread_wire(m.thread_id) END)) || carried_wire(m, c);
 END $$;
 
 -- The same of an edit of it, the stanza p_stanza; replace: the id of the first version.

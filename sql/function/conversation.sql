@@ -52,7 +52,8 @@ LANGUAGE sql STABLE AS $$
                    ROW(p_peer, theirs.role, theirs.joined_at, p_told, 'joined', NULL, NULL)::participant_view],
              p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
              muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
-             c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft, NULL, 2, mine.notify)::conversation_view
+             c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft, NULL, 2, mine.notify,
+             coalesce(c.disappearing, 0), 0)::conversation_view
 $$;
 
 -- A direct conversation as p_user sees it; no row when p_user is not a member. p_self is what p_user shows.
@@ -113,7 +114,8 @@ BEGIN
       CASE WHEN mine.state = 'joined' THEN greatest(0, others_count(c.id, mine.user_id) - mine.others_seen) ELSE 0 END,
       mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
       c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, mine.user_id) END,
-      mine.draft, group_settings_shown(c), cardinality(c.member_ids), mine.notify)::conversation_view
+      mine.draft, group_settings_shown(c), cardinality(c.member_ids), mine.notify,
+      coalesce(c.disappearing, 0), CASE WHEN mine.state = 'joined' THEN mention_unread(mine) ELSE 0 END)::conversation_view
     FROM (VALUES (1)) one
     LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
                          WHERE m.conversation_id = c.id AND mine.state = 'joined' ORDER BY m.seq DESC LIMIT 1) newest ON true
@@ -452,11 +454,20 @@ DECLARE
   new members;
   muted text := p_arguments->>'muted_until';
   shared int := 1;
+  timed int := 1;
 BEGIN
   SELECT * INTO old FROM members m WHERE m.conversation_id = conversation AND m.user_id = p_user
     AND m.state = 'joined';
   IF old.user_id IS NULL THEN
     outcome := 2;
+    RETURN;
+  END IF;
+  IF p_arguments ? 'disappearing_seconds' THEN
+    SELECT x.outcome, x.result INTO timed, result
+      FROM expiry_refusal(conversation, old, (p_arguments->>'disappearing_seconds')::int) x;
+  END IF;
+  IF timed > 1 THEN
+    outcome := timed;
     RETURN;
   ELSIF p_arguments ?| '{name,description,settings}' AND NOT old.grouped THEN
     outcome := 6;
@@ -485,8 +496,11 @@ BEGIN
   IF p_arguments ? 'muted_until' THEN
     new.muted_until := CASE muted WHEN 'forever' THEN 'infinity' ELSE muted::timestamptz END;
   END IF;
-  outcome := CASE WHEN new IS DISTINCT FROM old THEN 0 ELSE 1 END;
-  IF outcome = 0 THEN
+  IF p_arguments ? 'disappearing_seconds' THEN
+    timed := expiry_set(conversation, old, (p_arguments->>'disappearing_seconds')::int, false);
+  END IF;
+  outcome := CASE WHEN new IS DISTINCT FROM old OR timed = 0 THEN 0 ELSE 1 END;
+  IF new IS DISTINCT FROM old THEN
     UPDATE members m SET pinned_at = new.pinned_at, archived_at = new.archived_at,
         muted_until = new.muted_until, unread_own = new.unread_own, notify = new.notify
       WHERE m.conversation_id = conversation AND m.user_id = p_user;

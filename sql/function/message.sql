@@ -63,7 +63,7 @@ BEGIN
            old.conversation_id = c.id AND CASE
              WHEN old.details IS NULL AND own.content IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
              ELSE content_same(old.details, old.body, own.content, p_bodies[i.n]) END AS old_same,
-           own.content, own.content->'refused' IS NULL AS fit,
+           expiry_content(own.content, c.disappearing) AS content, own.content->'refused' IS NULL AS fit,
            last.seq AS last_seq, last.of_first, stranger.unanswered,
            CASE WHEN p_limited[i.n] AND stranger.unanswered AND old.id IS NULL
                 THEN relation_stranger(c.id, p_senders[i.n], p_dedupes[i.n]) ELSE false END AS limited
@@ -147,9 +147,10 @@ BEGIN
          p.member_numbers, p.kind = 'direct', p.remote_jid,
          p.outcome = 0 AND (p.occupied OR (p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id)),
          p.new_position, p.awaited AND p.outcome IN (0, 1), p.held,
-         CASE WHEN p.outcome = 0 AND p.content ? 'thread_id'
-              THEN event_lists(p.passage->>'events', thread_follow(p.conversation_id, p.sender_id, p.content,
-                                                                   p.new_seq, p.new_position, stamp, p.held))
+         CASE WHEN p.outcome = 0 AND p.content IS NOT NULL
+              THEN event_lists(p.passage->>'events', content_follow(message_fresh(
+                     p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body, p.content),
+                     p.content, p_addresses[p.n] IS NOT NULL, p.held))
               ELSE p.passage->>'events' END, p.unanswered,
          CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
               THEN user_closed_to(p.member_ids, p.sender_id) END,
@@ -254,7 +255,7 @@ BEGIN
       dedupes[n] := p_earlier[n];
     END IF;
     IF p_details[n] IS NOT NULL AND pair IS NOT NULL THEN
-      carried := content_arrived((SELECT c FROM conversations c WHERE c.id = pair), p_details[n], p_bodies[n]);
+      carried := content_arrived((SELECT c FROM conversations c WHERE c.id = pair), source, p_details[n], p_bodies[n]);
       details[n] := carried.details;
       bodies[n] := carried.body;
     END IF;

@@ -26,7 +26,8 @@ LANGUAGE sql STABLE AS $$
     'presence', privacy_value(u.privacy_presence, 'presence'),
     'last_seen', privacy_value(u.privacy_last_seen, 'last_seen'),
     'receipts', privacy_receipts(u.privacy_receipts),
-    'profile', privacy_value(u.privacy_profile, 'profile'))
+    'profile', privacy_value(u.privacy_profile, 'profile'),
+    'location', privacy_value(u.privacy_location, 'location'))
 $$;
 
 CREATE FUNCTION privacy_get(p_user uuid) RETURNS text
@@ -49,13 +50,14 @@ BEGIN
   u.privacy_messages := coalesce(p_arguments->>'messages', old.privacy_messages);
   u.privacy_presence := coalesce(p_arguments->>'presence', old.privacy_presence);
   u.privacy_last_seen := coalesce(p_arguments->>'last_seen', old.privacy_last_seen);
+  u.privacy_location := coalesce(p_arguments->>'location', old.privacy_location);
   u.privacy_profile := coalesce(p_arguments->>'profile', old.privacy_profile);
   u.privacy_receipts := coalesce((p_arguments->>'receipts')::boolean, old.privacy_receipts);
   outcome := CASE WHEN u IS DISTINCT FROM old THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
     UPDATE users SET privacy_messages = u.privacy_messages, privacy_presence = u.privacy_presence,
         privacy_last_seen = u.privacy_last_seen, privacy_profile = u.privacy_profile,
-        privacy_receipts = u.privacy_receipts
+        privacy_receipts = u.privacy_receipts, privacy_location = u.privacy_location
       WHERE id = p_user;
     IF u.privacy_profile IS NOT NULL THEN -- whoever set it while an older version ran has not done this
       UPDATE conversations c SET closed = true FROM members m

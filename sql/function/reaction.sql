@@ -224,6 +224,7 @@ BEGIN
   IF said <= old.said_at THEN
     RETURN;
   END IF;
+  PERFORM poll_reacted(m, c, source, old.emoji, emoji);
   IF reaction_put(m, c, source, reaction_fitting(m, emoji), c.guarded AND relation_held(c.id, source),
                   coalesce(said, (SELECT h.stamp FROM log_head h)), p_arguments->'came') THEN
     outcome := 0;

@@ -90,7 +90,8 @@ END $$;
 CREATE FUNCTION scheduled_json(s scheduled) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('id', s.id, 'conversation_id', s.conversation_id, 'message_id', s.message_id,
-    'client_id', s.client_id, 'content', s.content, 'scheduled_for', api_time(s.due_at),
+    'client_id', s.client_id, 'content', s.content, 'message_type', coalesce(s.details->>'type', 'text'),
+    'carries', nullif(s.details - '{type}'::text[], '{}'), 'scheduled_for', api_time(s.due_at),
     'local_time', to_char(s.local_time, 'YYYY-MM-DD"T"HH24:MI:SS'), 'time_zone', s.time_zone,
     'status', s.status, 'reason', s.reason, 'created_at', api_time(s.created_at),
     'updated_at', api_time(s.updated_at))
@@ -154,13 +155,15 @@ BEGIN
   outcome := CASE WHEN old.id IS NULL THEN 0
     WHEN old.conversation_id <> (p_arguments->>'conversation_id')::uuid
       -- What was changed since cannot be compared.
-      OR (old.updated_at = old.created_at AND (old.content <> p_arguments->>'content' OR old.due_at <> p_due)) THEN 6
+      OR (old.updated_at = old.created_at AND (old.due_at <> p_due OR old.content IS DISTINCT FROM p_arguments->>'content'
+        OR old.details IS DISTINCT FROM nullif(p_arguments->'details', 'null'))) THEN 6
     ELSE 1 END;
   result := CASE outcome WHEN 1 THEN jsonb_build_object('scheduled', scheduled_json(old), 'stranger', false)
     WHEN 6 THEN '{"pointer": "/client_id", "detail": "was used for another message"}' END;
 END $$;
 
--- Plans a message: { id, message_id (both new), conversation_id, content, client_id; scheduled_for, or
+-- Plans a message: { id, message_id (both new), conversation_id, content, client_id, details (as message_store() has
+-- them); scheduled_for, or
 -- local_time and time_zone }. May p_user write there now? If not, the outcome is that of a message; what
 -- stands in the way later shows when it is time. 200 may wait in all. strangers_max: 0 if p_user may not
 -- write to strangers just now.
@@ -171,6 +174,7 @@ DECLARE
   s scheduled;
   c conversations;
   at record;
+  refused jsonb;
   stranger boolean;
   now_ timestamptz := date_trunc('milliseconds', clock_timestamp());
 BEGIN
@@ -185,6 +189,7 @@ BEGIN
   IF outcome > 0 THEN
     RETURN;
   END IF;
+  refused := content_accept(c.id, p_user, nullif(p_arguments->'details', 'null'), p_arguments->>'content');
   stranger := c.plain AND others_count(c.id, p_user) = 0;
   outcome := scheduled_refusal(p_user, c);
   IF outcome > 0 THEN
@@ -192,6 +197,9 @@ BEGIN
   ELSIF at.problem IS NOT NULL THEN
     outcome := 6;
     result := at.problem;
+  ELSIF refused ? 'refused' THEN
+    outcome := (refused->>'refused')::int;
+    result := refused - 'refused';
   ELSIF (SELECT count(*) FROM (SELECT FROM scheduled x WHERE x.user_id = p_user AND x.status = 'pending'
                                  LIMIT 200) few) = 200 THEN
     outcome := 3;
@@ -202,10 +210,11 @@ BEGIN
   IF outcome > 0 THEN
     RETURN;
   END IF;
-  INSERT INTO scheduled (id, message_id, conversation_id, user_id, client_id, content, local_time, time_zone,
-                         due_at, created_at, updated_at)
+  INSERT INTO scheduled (id, message_id, conversation_id, user_id, client_id, content, details, local_time,
+                         time_zone, due_at, created_at, updated_at)
     VALUES ((p_arguments->>'id')::uuid, (p_arguments->>'message_id')::uuid, c.id, p_user,
-            p_arguments->>'client_id', p_arguments->>'content', at.local, at.zone, at.due, now_, now_)
+            p_arguments->>'client_id', p_arguments->>'content', nullif(p_arguments->'details', 'null'), at.local,
+            at.zone, at.due, now_, now_)
     RETURNING * INTO s;
   PERFORM scheduled_told(s);
   PERFORM scheduled_alarm();
@@ -264,6 +273,11 @@ BEGIN
     RETURN;
   END IF;
   old := s;
+  IF s.content IS NULL AND said ? 'content' THEN
+    outcome := 6;
+    result := '{"pointer": "/content", "detail": "does not go with what else it is"}';
+    RETURN;
+  END IF;
   IF said ? 'scheduled_for' OR said ? 'local_time' OR said ? 'time_zone' THEN
     IF NOT said ? 'scheduled_for' AND s.local_time IS NOT NULL THEN
       said := jsonb_build_object('local_time', s.local_time, 'time_zone', s.time_zone) || said;
@@ -387,9 +401,10 @@ BEGIN
                  WHEN octet_length(s.content) > (p_arguments->>'content_max')::bigint THEN 'too_large' END;
   IF reason IS NULL THEN
     SELECT * INTO stored FROM message_store(ARRAY[s.message_id], ARRAY[s.conversation_id], ARRAY[s.user_id],
-      ARRAY[s.content], ARRAY[s.client_id], ARRAY[s.message_id], true);
+      ARRAY[s.content], ARRAY[s.client_id], ARRAY[s.message_id], true,
+      p_details => CASE WHEN s.details IS NOT NULL THEN ARRAY[s.details] END);
     reason := CASE stored.outcome WHEN 0 THEN NULL WHEN 1 THEN NULL WHEN 2 THEN 'not_found' WHEN 3 THEN 'conflict'
-                                  WHEN 5 THEN 'forbidden' WHEN 7 THEN 'rate_limited' ELSE 'refused' END;
+                                  WHEN 5 THEN 'forbidden' WHEN 6 THEN 'unprocessable' WHEN 7 THEN 'rate_limited' ELSE 'refused' END;
   END IF;
   outcome := 0;
   IF reason IS NOT NULL THEN

@@ -22,6 +22,9 @@ DECLARE
   term text;
   spaced text;
 BEGIN
+  IF p_text IS NULL THEN -- a place, a poll, what was deleted
+    RETURN false;
+  END IF;
   -- Most messages of a block are not meant, and most are ASCII, for which this says so.
   IF octet_length(p_text) = char_length(p_text)
      AND strpos(lower(p_text COLLATE "C"), ltrim(p_terms[1])) = 0 THEN

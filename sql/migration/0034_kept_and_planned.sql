@@ -42,3 +42,53 @@ CREATE UNIQUE INDEX scheduled_client ON scheduled (user_id, client_id) WHERE cli
 CREATE INDEX scheduled_waiting ON scheduled (user_id) WHERE status = 'pending';
 CREATE INDEX scheduled_user ON scheduled (user_id, conversation_id, due_at, id);
 CREATE INDEX scheduled_over ON scheduled (updated_at) WHERE status <> 'pending';
+
+-- ---- What messages carry that comes to an end -------------------------------------------------------
+
+ALTER TABLE conversations
+  ADD disappearing int;                -- seconds after which its messages go; NULL: they stay
+
+ALTER TABLE users
+  ADD privacy_location text CHECK (privacy_location IN ('everyone', 'contacts', 'nobody'));
+
+ALTER TABLE scheduled
+  ADD details jsonb,                   -- what it carries, as message_store() takes it; NULL: nothing
+  ALTER content DROP NOT NULL;
+
+-- What is to happen to messages: see sql/function/deadline.sql.
+CREATE TABLE deadlines (
+  kind text NOT NULL,
+  message_id uuid NOT NULL,
+  due_at timestamptz NOT NULL,
+  PRIMARY KEY (kind, message_id)
+);
+CREATE INDEX deadlines_due ON deadlines (due_at);
+
+-- When all were told last that a message shows something else, of those of which they are told now and then.
+CREATE TABLE retold (
+  message_id uuid PRIMARY KEY,
+  at timestamptz NOT NULL
+);
+CREATE INDEX retold_at ON retold (at);
+
+-- What has been voted in a poll.
+CREATE TABLE polls (
+  message_id uuid PRIMARY KEY,
+  summary jsonb,                       -- poll_summary() when all were told last; NULL: nobody has voted
+  closed_at timestamptz
+);
+CREATE TABLE votes (
+  message_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  options int[] NOT NULL,              -- numbers of options, from 1, rising; never empty
+  at timestamptz NOT NULL,
+  PRIMARY KEY (message_id, user_id)
+);
+
+-- Who was mentioned where, in conversations of many.
+CREATE TABLE mentioned (
+  user_id uuid NOT NULL,
+  conversation_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  PRIMARY KEY (user_id, conversation_id, seq)
+);

@@ -34,5 +34,11 @@ SELECT removed, more, payload FROM reap_pictures($1::int)
 -- name: reap_sessions
 SELECT removed, more, payload FROM reap_sessions($1::int)
 
+-- name: deadline_due
+SELECT key FROM deadline_due($1::int)
+
+-- name: reap_retold
+SELECT removed, more, payload FROM reap_retold($1::int)
+
 -- name: table_sizes
 SELECT name, size FROM table_sizes()

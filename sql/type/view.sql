@@ -46,7 +46,8 @@ CREATE TYPE conversation_view AS (
   id uuid, kind text, jid text, name text, description text, icon_url text,
   participants participant_view[], last_message message_view, last_at timestamptz, unread bigint,
   pinned boolean, muted_until text, archived boolean, request text, blocked boolean,
-  created_at timestamptz, marked_unread boolean, draft jsonb, settings jsonb, member_count bigint, notify text);
+  created_at timestamptz, marked_unread boolean, draft jsonb, settings jsonb, member_count bigint, notify text,
+  disappearing_seconds bigint, unread_mentions bigint);
 
 -- What has become of a membership; by: NULL: the system did it.
 CREATE TYPE member_view AS (

@@ -32,6 +32,7 @@ def calling(world, thing):
 
 # The caller's own call: alice is busy with the foreign one, so that it is over.
 OVER = {"own": "conflict", "deleted": "conflict", "anonymous": "unauthenticated", "anonymous_deleted": "unauthenticated"}
+NO_SUCH = {"own": "conflict", "deleted": "not_found", "anonymous": "unauthenticated", "anonymous_deleted": "unauthenticated"}
 # With nothing foreign there it rings, and only the callee can answer.
 RINGING = {"own": "conflict", "anonymous": "unauthenticated"}
 
@@ -114,6 +115,12 @@ ROWS = {
     "PUT /api/messages/{message_id}/star": members(deleted="not_found", anonymous_deleted="unauthenticated"),
     "DELETE /api/messages/{message_id}/star": members(deleted="not_found", anonymous_deleted="unauthenticated"),
     "GET /api/messages/starred": signed_in(),
+    # The caller's own message is a text.
+    "PUT /api/messages/{message_id}/location": members({"location": {"lat": 1, "lon": 2}}, **NO_SUCH),
+    "DELETE /api/messages/{message_id}/location": members(**NO_SUCH),
+    "PUT /api/messages/{message_id}/vote": members({"options": [1]}, blocked="refused", **NO_SUCH),
+    "DELETE /api/messages/{message_id}/vote": members(blocked="refused", **NO_SUCH),
+    "POST /api/messages/{message_id}/close": members(**NO_SUCH),
     "DELETE /api/conversations/{conversation_id}": members(),
     "GET /api/messages/conversations": signed_in(),
     "GET /api/messages/conversations/{conversation_id}": members(),

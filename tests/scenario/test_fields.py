@@ -11,6 +11,7 @@ from harness.bad import allowed_values, bad_documents, bad_parameters, bad_value
 from harness.database import database
 from harness.described import commands, operations
 from harness.fault import wait_for
+from harness.matrix import in_an_hour
 from harness.rest import Api, App, Backend
 
 pytestmark = pytest.mark.generated
@@ -173,19 +174,33 @@ def test_rest_refuses_bad_fields(app, stack, nothing_stored, operation):
     judge(operation, wrong)
 
 
+def only_words_say(schema):
+    """What a good body has besides, and fields whose good values depend on others."""
+    names = set(schema["properties"])
+    more, dependent = {}, set()
+    if {"content", "poll"} <= names:  # a message is a text, a place or a poll
+        more, dependent = {"content": "Hello"}, {"message_type"}
+    if {"poll", "scheduled_for"} <= names:
+        more, dependent = in_an_hour(None, None), dependent | {"scheduled_for", "local_time", "time_zone"}
+    return more, dependent
+
+
 def allowed_bodies(operation):
     """(name, body) of requests that the description permits."""
     schema = operation.body
+    more, dependent = only_words_say(schema)
     one_of = [way["required"][0] for way in schema.get("oneOf", [])]
-    base = good(schema)
+    base = {**good(schema), **more}
     for name, part in schema["properties"].items():
+        if name in dependent:
+            continue
         # Names are one line, which only people who read the description's words can know.
         for number, value in enumerate(allowed_values(part)):
             if name in ("name", "username", "bio") and isinstance(value, str) and "\t" in value:
                 continue
             first = {} if name in one_of or not one_of else {one_of[0]: allowed_values(schema["properties"][one_of[0]])[-1]}
             yield f"{name}, value {number}", {**base, **first, name: value}
-        if name not in schema["required"] and len(one_of) != 1:
+        if name not in schema["required"] and name not in more and len(one_of) != 1:
             ways = {one_of[0]: allowed_values(schema["properties"][one_of[0]])[-1]} if one_of and name != one_of[0] else {}
             if ways or not one_of:
                 yield f"{name}: null", {**base, **ways, name: None}

@@ -171,21 +171,22 @@ class Database:
 
     def store(self, *messages, careful=True, limited=None, on=None):
         """messages: dicts with conversation, sender and what differs from the defaults."""
-        rows = [message(**m) for m in messages]
+        rows = [message(**without_details(m)) for m in messages]
         columns = [[row[key] for row in rows] for key in
                    ("id", "conversation", "sender", "body", "client_id", "dedupe")]
         return self.rows("SELECT s.*, to_jsonb(s.shown) AS shown FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
-                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[]) s", *columns, careful, limited,
-                         on=on)
+                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[], p_details => %s::jsonb[]) s", *columns, careful,
+                         limited, carried(messages), on=on)
 
     def receive(self, *arrivals, rooms=None, on=None):
-        rows = [arrival(**a) for a in arrivals]
+        rows = [arrival(**without_details(a)) for a in arrivals]
         columns = [[row[key] for row in rows] for key in
                    ("id", "sender", "to", "body", "dedupe", "address", "foreign_id", "markable", "stanza",
                     "receipt", "earlier")]
         return self.rows("SELECT s.*, to_jsonb(s.sender) AS sender FROM message_receive(%s::uuid[], %s::text[], %s::text[], %s::text[],"
                          " %s::uuid[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::boolean[],"
-                         " p_earlier => %s::uuid[], p_rooms => %s::text[]) s", *columns, rooms, on=on)
+                         " p_earlier => %s::uuid[], p_rooms => %s::text[], p_details => %s::jsonb[]) s",
+                         *columns, rooms, carried(arrivals), on=on)
 
     def mark(self, kind, user=None, jid=None, conversation=None, message=None, on=None):
         row, = self.rows("SELECT * FROM mark_store(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[],"
@@ -273,6 +274,17 @@ class Database:
             connection.close()
 
 
+def without_details(row):
+    return {key: value for key, value in row.items() if key != "details"}
+
+
+def carried(rows):
+    """What rows carry besides a text, as an array of PostgreSQL."""
+    import json
+    details = [row.get("details") for row in rows]
+    return [d and json.dumps(d) for d in details] if any(details) else None
+
+
 # What is the same in every Message object.
 FIXED = {"reply_to": None, "thread_id": None, "forward_count": 0, "mentions": [],
          "is_edited": False, "edited_at": None, "deleted_at": None, "expires_at": None}
@@ -324,7 +336,8 @@ def conversation_object(facts):
     users = [side["user"] for side in sides] if two else [None, None]
     at = shown_time(facts["last_at"])
     return {**{key: facts[key] for key in ("id", "jid", "name", "description", "icon_url", "pinned", "muted_until",
-                                           "archived", "request", "blocked", "marked_unread", "draft", "member_count", "notify")},
+                                           "archived", "request", "blocked", "marked_unread", "draft", "member_count", "notify",
+                                           "disappearing_seconds", "unread_mentions")},
             "type": facts["kind"], "participants": sides, "participant1": users[0], "participant2": users[1],
             "participant1_id": users[0] and users[0]["id"], "participant2_id": users[1] and users[1]["id"],
             "last_message": message_object(facts["last_message"]), "last_message_at": at,

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Messages that disappear (XEP-0466), by a timer of their own or of their conversation. Clients are
+ * asked to do the same; none is made to. See sql/function/expiry.sql. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "bridge/core/change.h"
+#include "bridge/core/content.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/core/outbox.h"
+#include "bridge/base/options.h"
+#include "bridge/xmpp/arrival.h"
+#include "bridge/xmpp/dispatch.h"
+#include "xep/0334_hints.h"
+#include "xep/0421_occupant_id.h"
+#include "xep/0466_ephemeral.h"
+#include "xep/message.h"
+
+#define TIMER_MIN 5       /* seconds; what comes from elsewhere is brought within these */
+#define TIMER_MAX 7776000 /* 90 days */
+
+static void timer_put(xmpp_stanza_t *stanza, const struct content_scene *scene, const json_t *value)
+{
+    (void)scene;
+    ephemeral_add(stanza, (guint32)json_integer_value(value));
+}
+
+static void timer_read(const struct stanza_context *context, const struct content_text *said,
+                       json_t *details)
+{
+    guint32 seconds;
+    (void)said;
+    if (ephemeral_parse(context->stanza, &seconds) && seconds > 0)
+        json_object_set_new(details, "expires_in",
+                            json_integer(CLAMP(seconds, TIMER_MIN, TIMER_MAX)));
+}
+
+static const struct content contents[] = {
+    {.key = "expires_in", .add = timer_put, .read = timer_read},
+    {0},
+};
+
+/* ---- The timer of a conversation ------------------------------------------------------------- */
+
+/* One that is all there is: of all messages from now on. */
+static bool on_timer(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct message_stanza message;
+    guint32 seconds;
+    if (!ephemeral_parse(context->stanza, &seconds) ||
+        !message_parse(context->stanza, NULL, &message) || message.body)
+        return false;
+    g_autofree char *archived = arrival_text(core->options, context->stanza);
+    json_int_t timer = seconds > 0 ? CLAMP(seconds, TIMER_MIN, TIMER_MAX) : 0;
+    change_submit(core, "timer_arrived", NULL,
+                  json_pack("{s:s, s:s, s:I, s:{s:s, s:s*, s:s}}", "from", context->from_bare, "to",
+                            context->to_bare, "seconds", timer, "came", "address", context->from,
+                            "id", stanza_attr(context->stanza, "id"), "stanza", archived),
+                  NULL, NULL);
+    return true;
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"message", "chat|normal", "ephemeral", NS_EPHEMERAL, TARGET_USER | TARGET_RESOURCE,
+     .claim = on_timer},
+    {0},
+};
+
+/* PAYLOAD is the timer in seconds. */
+static xmpp_stanza_t *build_timer(const struct outbox_entry *entry)
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *id = outbox_entry_id(entry);
+    xmpp_stanza_t *stanza = message_new("chat", id, from, entry->to);
+    ephemeral_add(stanza, entry->payload ? (guint32)strtoul(entry->payload, NULL, 10) : 0);
+    hints_add(stanza, HINT_STORE);
+    return stanza;
+}
+
+/* The same in a room, from who has set it; REFERENCE is the occupant id. */
+static xmpp_stanza_t *build_room_timer(const struct outbox_entry *entry)
+{
+    g_autofree char *id = outbox_entry_id(entry);
+    xmpp_stanza_t *stanza = message_new("groupchat", id, entry->from, entry->to);
+    ephemeral_add(stanza, entry->payload ? (guint32)strtoul(entry->payload, NULL, 10) : 0);
+    if (entry->reference)
+        occupant_id_add(stanza, entry->reference);
+    hints_add(stanza, HINT_STORE);
+    return stanza;
+}
+
+static const struct outgoing outgoing[] = {
+    {.kind = "timer", .build = build_timer},
+    {.kind = "room_timer", .service = SERVICE_ROOMS, .copies = true, .build = build_room_timer},
+    {0},
+};
+
+const struct feature feature_disappearing = {
+    .name = "disappearing", .contents = contents, .stanzas = stanzas, .outgoing = outgoing};
