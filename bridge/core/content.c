@@ -249,7 +249,7 @@ void content_add(xmpp_stanza_t *stanza, const struct content_scene *scene, const
     }
 }
 
-json_t *content_read(const struct stanza_context *context, const struct content_text *said)
+json_t *content_of_stanza(const struct stanza_context *context, const struct content_text *said)
 {
     json_t *details = json_object();
     EACH_CONTENT(row)

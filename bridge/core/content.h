@@ -83,4 +83,4 @@ void content_add(xmpp_stanza_t *stanza, const struct content_scene *scene, const
 
 /* What the message of CONTEXT, of which SAID is the text, carries: a new reference, or NULL:
  * nothing. */
-json_t *content_read(const struct stanza_context *context, const struct content_text *said);
+json_t *content_of_stanza(const struct stanza_context *context, const struct content_text *said);

@@ -48,7 +48,7 @@ struct message_arrival {
     const char *foreign_id; /* the stanza's id; may be NULL */
     const char *origin_id;  /* may be NULL */
     const char *stanza;     /* as archived */
-    json_t *details;        /* what it carries, see content_read(); taken; NULL: nothing */
+    json_t *details;        /* what it carries, see content_of_stanza(); taken; NULL: nothing */
     bool markable;
     bool receipt;   /* asked for */
     gint64 sent_at; /* wall clock: when its sender's side says it was sent; 0: just now */
