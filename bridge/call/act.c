@@ -492,6 +492,17 @@ static bool signal_is_refused(struct acting *acting)
     return true;
 }
 
+/* Some peers are given at once what others get when they have accepted. */
+static void held_tell(struct acting *acting)
+{
+    struct call *call = acting->call;
+    if (call->person[CALL_CALLEE].hosted || !call_peer || !call_peer->held)
+        return;
+    call->telling = true;
+    call_peer->held(call, &acting->deed);
+    call->telling = false;
+}
+
 static void acting_run(struct acting *acting)
 {
     struct call *call = acting->call;
@@ -512,6 +523,8 @@ static void acting_run(struct acting *acting)
         return;
     call->machine = machine;
     machine_note(acting);
+    if ((acting->step.effects & CALL_HOLD) && acting->conflicts == 0)
+        held_tell(acting);
     bool written = is_written(acting);
     if (written)
         acting_name(acting);

@@ -55,6 +55,8 @@ struct call_peer {
      * machine as it was. */
     void (*told)(struct call *call, const struct call_deed *deed,
                  const struct call_machine *before);
+    /* DEED, an offer or candidate of our side's, is kept until the peer accepts. */
+    void (*held)(struct call *call, const struct call_deed *deed);
     /* The call is over, whoever has ended it. */
     void (*over)(struct call *call);
 };

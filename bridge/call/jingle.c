@@ -11,8 +11,10 @@
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
 #include "bridge/call/jingle_change.h"
+#include "bridge/call/tell.h"
 #include "bridge/call/trickle.h"
 #include "bridge/core/core.h"
+#include "bridge/core/event.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
 #include "bridge/presence/announce.h"
@@ -46,6 +48,11 @@ const char *jingle_text(const struct call *call, const char *name)
 void jingle_set_text(struct call *call, const char *name, const char *value)
 {
     json_object_set_new(call->session, name, json_string(value));
+}
+
+bool jingle_is_direct(const struct call *call)
+{
+    return jingle_is_initiator(call) && !json_is_true(json_object_get(call->session, "jmi"));
 }
 
 struct call_actor jingle_actor(const struct call *call, const char *address)
@@ -383,7 +390,7 @@ static void end_out(struct call *call, const struct call_machine *before)
         message_kind_out(call, JM_RETRACT, REASON_CANCEL, true);
     else if (before->state == CALL_RINGING && jmi)
         message_kind_out(call, JM_REJECT, reason, false);
-    else
+    else if (begun || !jingle_is_direct(call))
         terminate_out(call, reason);
     struct jingle_message finish = {.kind = JM_FINISH,
                                     .id = call->sid,
@@ -435,6 +442,28 @@ static void ringing_out(struct call *call)
     stanza_out(call->core, stanza);
 }
 
+/* A peer that is rung by the offer gets it, and what belongs to it, before it accepts. */
+static void peer_held(struct call *call, const struct call_deed *deed)
+{
+    size_t i;
+    const json_t *signal;
+    bool begun = jingle_text(call, "local");
+    if (!jingle_is_direct(call))
+        return;
+    if (deed->event == CALL_CANDIDATE) {
+        if (begun)
+            trickle_out(call, deed->signal);
+        return;
+    }
+    trickle_flush(call);
+    (begun ? change_offered : initiate_out)(call, deed->signal);
+    json_array_foreach(call->held, i, signal)
+    {
+        if (!begun && i > 0)
+            trickle_out(call, signal);
+    }
+}
+
 static void peer_told(struct call *call, const struct call_deed *deed,
                       const struct call_machine *before)
 {
@@ -445,6 +474,8 @@ static void peer_told(struct call *call, const struct call_deed *deed,
         end_out(call, before);
         return;
     }
+    if (before->state == CALL_RINGING && jingle_is_direct(call))
+        return; /* it has what was held */
     switch ((int)deed->event) {
     case CALL_RING:
         ringing_out(call);
@@ -454,7 +485,7 @@ static void peer_told(struct call *call, const struct call_deed *deed,
             message_kind_out(call, JM_PROCEED, REASON_NONE, false);
         break;
     case CALL_OFFER:
-        (before->negotiated ? change_offered : initiate_out)(call, deed->signal);
+        (jingle_text(call, "local") ? change_offered : initiate_out)(call, deed->signal);
         break;
     case CALL_ANSWER:
         (before->negotiated ? change_answered : accept_out)(call, deed->signal);
@@ -505,29 +536,50 @@ static void presence_withdraw(struct call *call)
     stanza_out(call->core, stanza);
 }
 
+static const char *const needed[] = {NS_JINGLE, NS_JINGLE_RTP, NS_JINGLE_ICE_UDP, NS_JINGLE_DTLS,
+                                     NULL};
+
+/* A client of the peer's that can be called, if none of its clients can be rung by a message. */
+static const char *peer_direct(const struct call *call)
+{
+    static const char *const jmi[] = {NS_JINGLE_MESSAGE, NULL};
+    const struct uuid *caller = &call->person[CALL_CALLER].id;
+    const char *callee = call->person[CALL_CALLEE].jid;
+    return presence_lacks(call->core, caller, callee, jmi)
+               ? presence_resource(call->core, caller, callee, needed)
+               : NULL;
+}
+
 static bool peer_ring(struct call *call)
 {
     struct jingle_message propose = {.kind = JM_PROPOSE,
                                      .id = call->sid,
                                      .media = JINGLE_AUDIO | (call->video ? JINGLE_VIDEO : 0u)};
-    json_object_set_new(call->session, "jmi", json_true());
+    const char *direct = peer_direct(call);
+    json_object_set_new(call->session, "jmi", json_boolean(!direct));
     presence_lend(call);
-    return jingle_message_out(call, &propose, true);
+    if (!direct)
+        return jingle_message_out(call, &propose, true);
+    jingle_set_text(call, "full", direct);
+    call_note(call, &call->machine);
+    call_tell(call, CALL_CALLER, CALL_TO_DEVICE, EVENT_CALL_OFFER_NEEDED, json_object());
+    return true;
 }
 
 /* Not where all who are there are known to be unable; who is away may be woken. */
 static bool peer_may_ring(const struct core *core, const struct relation *relation)
 {
-    static const char *const needed[] = {NS_JINGLE, NS_JINGLE_RTP, NS_JINGLE_ICE_UDP,
-                                         NS_JINGLE_DTLS, NULL};
     return !presence_lacks(core, &relation->party[RELATION_USER].id,
                            relation->party[RELATION_PEER].jid, needed);
 }
 
 void jingle_start(void)
 {
-    static const struct call_peer peer = {
-        .may_ring = peer_may_ring, .ring = peer_ring, .told = peer_told, .over = presence_withdraw};
+    static const struct call_peer peer = {.may_ring = peer_may_ring,
+                                          .ring = peer_ring,
+                                          .told = peer_told,
+                                          .held = peer_held,
+                                          .over = presence_withdraw};
     trickle_start();
     call_set_peer(&peer);
 }

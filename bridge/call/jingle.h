@@ -2,7 +2,8 @@
 /* A side of a call that is on XMPP: Jingle Message Initiation (XEP-0353) and Jingle (XEP-0166,
  * 0167, 0176). Stanzas are answers and deeds of a call; the machine decides.
  *
- * call->session has: full, the peer's full JID; jmi, whether it was rung by message; local: the
+ * call->session has: full, the peer's full JID; jmi, whether it was rung by message; early:
+ * candidates of a peer that has not accepted; local: the
  * last description of the app as SDP; remote: what the peer has said of all its contents by now,
  * likewise; names: mid → name of a content, and responders: mid → true where the responder has
  * created it, each where it is not as usual; version: of descriptions made here; seen: the peer was
@@ -16,6 +17,8 @@
 enum call_side jingle_remote_side(const struct call *call);
 /* Whether our app has begun the call, and so the session. */
 bool jingle_is_initiator(const struct call *call);
+/* Whether our app calls, and the peer is rung by the offer (no XEP-0353). */
+bool jingle_is_direct(const struct call *call);
 const char *jingle_text(const struct call *call, const char *name); /* of call->session; or NULL */
 void jingle_set_text(struct call *call, const char *name, const char *value);
 

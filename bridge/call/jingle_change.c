@@ -230,6 +230,20 @@ static void additions_name(struct call *call, const struct media_description *of
     }
 }
 
+/* The peer has not answered the first offer: its answer is to that one, which cannot be changed, so
+ * that the app finds rejected what it has added. */
+static void early_offer_take(struct call *call, const struct media_description *before)
+{
+    g_autoptr(media_description) local = jingle_description(call, "local");
+    for (guint i = 0; local && i < local->contents->len; i++) {
+        const struct media_content *content = local->contents->pdata[i];
+        const struct media_content *old = media_content_by_mid(before, content->mid);
+        if (old && !old->rejected && !content->rejected &&
+            (media_changes(old, content) & CHANGE_CREDENTIALS))
+            credentials_out(call, content);
+    }
+}
+
 void change_offered(struct call *call, const json_t *signal)
 {
     const char *sdp = jingle_signal_sdp(signal);
@@ -237,8 +251,13 @@ void change_offered(struct call *call, const json_t *signal)
     g_autoptr(media_description) offer = sdp ? sdp_read(sdp, strlen(sdp), &fault) : NULL;
     g_autoptr(media_description) before = jingle_description(call, "local");
     g_autoptr(media_description) remote = jingle_description(call, "remote");
-    if (!offer || !before || !remote)
+    if (!offer || !before)
         return;
+    if (!remote) {
+        jingle_set_text(call, "local", sdp);
+        early_offer_take(call, before);
+        return;
+    }
     additions_name(call, offer, remote);
     jingle_set_text(call, "local", sdp);
     g_autoptr(media_description) local = jingle_description(call, "local");

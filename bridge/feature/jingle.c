@@ -196,6 +196,63 @@ static void initiate_take(struct call *call, const struct action *action)
     signal_do(call, action, CALL_OFFER, "offer", description_json("offer", sdp));
 }
 
+static void coming_begin(const char *local, const char *peer, const char *sid);
+static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
+
+/* An answer that accepts, too: of a peer that was rung by the offer. */
+struct accepting {
+    struct core *core;
+    char *from, *from_bare, *to_bare, *sid;
+    json_t *answer; /* signal */
+    json_t *early;  /* candidates that came before it; NULL: none */
+};
+
+static void accepting_told(struct call *call, const struct call_outcome *outcome, void *data)
+{
+    struct accepting *accepting = data;
+    struct call_actor actor = jingle_actor(call, accepting->from);
+    struct call_deed deed = {.event = CALL_ANSWER, .actor = &actor, .signal = accepting->answer};
+    size_t i;
+    const json_t *signal;
+    bool accepted = outcome->verdict == CALL_DONE && outcome->error == ERROR_NONE;
+    if (accepted)
+        call_act(call, &deed, NULL, NULL);
+    deed.event = CALL_CANDIDATE;
+    json_array_foreach(accepting->early, i, signal)
+    {
+        deed.signal = signal;
+        if (accepted)
+            call_act(call, &deed, NULL, NULL);
+    }
+    coming_end(accepting->core, accepting->to_bare, accepting->from_bare, accepting->sid);
+    json_decref(accepting->answer);
+    json_decref(accepting->early);
+    g_free(accepting->from);
+    g_free(accepting->from_bare);
+    g_free(accepting->to_bare);
+    g_free(accepting->sid);
+    g_free(accepting);
+}
+
+/* The app hears that the call was accepted, then the answer, then what has come since. */
+static void accept_directly(struct call *call, const struct action *action, const char *sdp)
+{
+    struct call_actor actor = jingle_actor(call, action->from);
+    struct call_deed accept = {.event = CALL_ACCEPT, .actor = &actor, .address = action->from};
+    struct accepting *accepting = g_new0(struct accepting, 1);
+    *accepting = (struct accepting){.core = action->core,
+                                    .from = g_strdup(action->from),
+                                    .from_bare = g_strdup(action->from_bare),
+                                    .to_bare = g_strdup(action->to_bare),
+                                    .sid = g_strdup(call->sid)};
+    accepting->answer =
+        json_pack("{s:s, s:o}", "type", "answer", "data", description_json("answer", sdp));
+    accepting->early = json_incref(json_object_get(call->session, "early"));
+    json_object_del(call->session, "early");
+    coming_begin(action->to_bare, action->from_bare, call->sid);
+    call_act(call, &accept, accepting_told, accepting);
+}
+
 static void accept_take(struct call *call, const struct action *action)
 {
     enum media_fault fault = MEDIA_OK;
@@ -209,10 +266,29 @@ static void accept_take(struct call *call, const struct action *action)
     }
     media_filter_candidates(answer, jingle_is_relayed(call));
     g_autofree char *sdp = jingle_show(call, answer);
-    signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
+    if (call->machine.state == CALL_RINGING)
+        accept_directly(call, action, sdp);
+    else
+        signal_do(call, action, CALL_ANSWER, "answer", description_json("answer", sdp));
 }
 
 /* ---- Transports ------------------------------------------------------------------------------ */
+
+/* A candidate; of a peer that has not accepted yet it waits. */
+static void candidate_do(struct call *call, const struct action *action, json_t *data)
+{
+    json_t *early = json_object_get(call->session, "early");
+    if (call->machine.state != CALL_RINGING || !jingle_is_direct(call)) {
+        signal_do(call, action, CALL_CANDIDATE, "ice_candidate", data);
+        return;
+    }
+    if (!early)
+        json_object_set_new(call->session, "early", early = json_array());
+    if (json_array_size(early) < CALL_CANDIDATES_MAX)
+        json_array_append_new(early,
+                              json_pack("{s:s, s:O}", "type", "ice_candidate", "data", data));
+    json_decref(data);
+}
 
 static void candidates_take(struct call *call, const struct action *action,
                             const struct media_content *known, guint index,
@@ -226,9 +302,9 @@ static void candidates_take(struct call *call, const struct action *action,
         const char *ufrag = transport->ufrag ? transport->ufrag : known->transport.ufrag;
         g_autoptr(GString) line = g_string_new(NULL);
         candidate_write_line(line, candidate, ufrag);
-        signal_do(call, action, CALL_CANDIDATE, "ice_candidate",
-                  json_pack("{s:s, s:s, s:i, s:s?}", "candidate", line->str, "sdpMid", known->mid,
-                            "sdpMLineIndex", (int)index, "usernameFragment", ufrag));
+        candidate_do(call, action,
+                     json_pack("{s:s, s:s, s:i, s:s?}", "candidate", line->str, "sdpMid",
+                               known->mid, "sdpMLineIndex", (int)index, "usernameFragment", ufrag));
     }
 }
 
@@ -460,8 +536,10 @@ static bool action_is_due(const struct call *call, enum jingle_action kind)
     if (twice || (answers && !change_waits(call)) ||
         (takers[kind].when == TAKES_CHANGES && !call->machine.negotiated))
         return false;
+    bool accepts =
+        kind == JINGLE_SESSION_ACCEPT && jingle_is_direct(call) && jingle_text(call, "local");
     return call->machine.state == CALL_ACTIVE ||
-           (call->machine.state == CALL_RINGING && takers[kind].when == TAKES_EARLY);
+           (call->machine.state == CALL_RINGING && (takers[kind].when == TAKES_EARLY || accepts));
 }
 
 /* Whether its contents can be read. */
@@ -480,7 +558,9 @@ static bool action_admit(const struct call *call, struct action *action)
     struct call_actor actor = jingle_actor(call, action->from);
     enum call_side remote = jingle_remote_side(call);
     xmpp_stanza_t *iq = action->iq, *error = NULL;
-    bool own = call_device_matches(&call->machine.party[remote], &actor.device);
+    const char *full = jingle_text(call, "full");
+    bool own = call_device_matches(&call->machine.party[remote], &actor.device) &&
+               (!full || strcmp(full, action->from) == 0);
     if (!own || call_is_final(call->machine.state))
         error = jingle_build_error(iq, JINGLE_UNKNOWN_SESSION);
     else if (!takers[kind].known)
@@ -498,8 +578,6 @@ static bool action_admit(const struct call *call, struct action *action)
     action_answer(action, error ? error : stanza_reply_result(iq));
     return !error && takers[kind].take;
 }
-
-static void coming_end(struct core *core, const char *local, const char *peer, const char *sid);
 
 /* Rung without a message: the offer waits until the call is accepted. False: it is refused. */
 static bool initiate_arrive(const struct action *action)
@@ -600,6 +678,14 @@ static void coming_end(struct core *core, const char *local, const char *peer, c
     g_queue_free(queue);
 }
 
+/* What comes from now on waits until coming_end(); not if too many wait already. */
+static void coming_begin(const char *local, const char *peer, const char *sid)
+{
+    g_autofree char *key = coming_key(local, peer, sid);
+    if (!g_hash_table_contains(coming, key) && g_hash_table_size(coming) < COMING_MAX)
+        g_hash_table_insert(coming, g_steal_pointer(&key), g_queue_new());
+}
+
 /* Whether ACTION waits; a session-initiate begins that for those that follow. */
 static bool action_waits(struct action *action)
 {
@@ -609,9 +695,8 @@ static bool action_waits(struct action *action)
         g_queue_push_tail(queue, action);
         return true;
     }
-    if (!queue && action->jingle.action == JINGLE_SESSION_INITIATE &&
-        g_hash_table_size(coming) < COMING_MAX)
-        g_hash_table_insert(coming, g_steal_pointer(&key), g_queue_new());
+    if (!queue && action->jingle.action == JINGLE_SESSION_INITIATE)
+        coming_begin(action->to_bare, action->from_bare, action->jingle.sid);
     return false;
 }
 

@@ -71,11 +71,24 @@ bool caps_is_unknown(const struct available_resource *resource)
     return !entry || (!entry->features && may_be_asked(entry, bare));
 }
 
-bool caps_lacks(const struct available_resource *resource, const char *feature)
+/* NULL: not known. */
+static GHashTable *features_known(const struct available_resource *resource)
 {
     const struct caps_entry *entry =
         resource->caps_ver && table ? g_hash_table_lookup(table, resource->caps_ver) : NULL;
-    return entry && entry->features && !g_hash_table_contains(entry->features, feature);
+    return entry ? entry->features : NULL;
+}
+
+bool caps_has(const struct available_resource *resource, const char *feature)
+{
+    GHashTable *features = features_known(resource);
+    return features && g_hash_table_contains(features, feature);
+}
+
+bool caps_lacks(const struct available_resource *resource, const char *feature)
+{
+    GHashTable *features = features_known(resource);
+    return features && !g_hash_table_contains(features, feature);
 }
 
 static GHashTable *features_of(const struct disco_info *info)

@@ -32,5 +32,7 @@ typedef void (*caps_done)(GHashTable *features, void *data);
 void caps_find(struct core *core, const struct caps_place *place, const struct caps *caps,
                caps_done done, void *data);
 
+/* Whether it is known that RESOURCE has FEATURE. */
+bool caps_has(const struct available_resource *resource, const char *feature);
 /* Whether it is known that RESOURCE has no FEATURE. */
 bool caps_lacks(const struct available_resource *resource, const char *feature);

@@ -230,6 +230,26 @@ bool presence_lacks(const struct core *core, const struct uuid *user, const char
     return contact && contact->resources->len > 0;
 }
 
+static bool resource_has(const struct available_resource *resource, const char *const *features)
+{
+    while (*features && caps_has(resource, *features))
+        features++;
+    return *features == NULL;
+}
+
+const char *presence_resource(const struct core *core, const struct uuid *user, const char *peer,
+                              const char *const *features)
+{
+    const struct contact_presence *contact =
+        contact_presence_find(watch_of(core)->contacts, user, peer);
+    for (guint i = 0; contact && i < contact->resources->len; i++) {
+        const struct available_resource *resource = contact->resources->pdata[i];
+        if (resource_has(resource, features))
+            return resource->full_jid;
+    }
+    return NULL;
+}
+
 /* ---- Stanzas --------------------------------------------------------------------------------- */
 
 /* What a contact's server told a hosted user. */

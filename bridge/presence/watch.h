@@ -34,3 +34,7 @@ bool watch_status(const struct core *core, const struct uuid *user, const char *
  * of FEATURES (NULL at its end). False also while that is not known. */
 bool presence_lacks(const struct core *core, const struct uuid *user, const char *peer,
                     const char *const *features);
+/* A resource of PEER's that is known to have all FEATURES, as full JID, borrowed until the loop
+ * turns; NULL: there is none. */
+const char *presence_resource(const struct core *core, const struct uuid *user, const char *peer,
+                              const char *const *features);

@@ -133,6 +133,23 @@ def test_the_app_adds_turns_and_takes_away_a_picture(session):
     assert "m=video 0 " in session.told("answer")
 
 
+def test_what_the_app_adds_before_the_answer_is_rejected_in_it(alice, bob, talk):  # noqa: F811
+    with alice.ws() as socket:
+        session = Session(alice, bob, talk, socket)
+        session.id = session.sid = socket.command("call.initiate", conversation_id=talk["id"], call_type="audio")["id"]
+        expect_jm(bob, "propose", session.sid)
+        jm(bob, alice, "proceed", session.sid)
+        socket.expect("call.answered", call_id=session.id)
+        session.signal("offer", sdp())
+        expect_action(bob, "session-initiate", session.sid)
+        session.signal("offer", sdp(extra=video("1")))
+        session.repeat("in-changes-session-accept-in")
+        answer = session.told("answer")
+        assert "m=audio 9" in answer and "m=video 0 " in answer
+        socket.command("call.end", call_id=session.id)
+        expect_action(bob, "session-terminate", session.sid)
+
+
 @pytest.mark.parametrize("how", ["rejected", "not known"])
 def test_the_peer_takes_no_picture(session, how):
     session.placed()

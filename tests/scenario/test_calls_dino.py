@@ -21,10 +21,10 @@ def world(request):
         yield world
 
 
-def befriend(world, user):
-    """Carol and the user see each other's presence from now on; before Carol's Dino starts. Their conversation."""
+def befriend(world, user, peer="carol"):
+    """The peer and the user see each other's presence from now on; before Carol's Dino starts. Their conversation."""
     jid = user.me()["jid"]
-    with XmppUser(world.stack, "carol") as phone, user.ws() as socket:
+    with XmppUser(world.stack, peer) as phone, user.ws() as socket:
         phone.iq(None, Element("{jabber:iq:roster}query"))
         phone.send_presence(to=jid, type="subscribe")
         talk = socket.expect("request.new", subscription=True)["payload"]["conversation"]
@@ -124,3 +124,62 @@ def test_dino_calls_firefox(world, alice, carol):
         other.accept()
         other.flows()
         other.leave()
+
+
+def connected(alice, transports):
+    """Waits until so many ways are secured. Dino may send no sound in a later call."""
+    wait_for(f"{transports} transports", lambda: alice.run(
+        "return phone.peer ? (await phone.peer.arrived()).transports : 0") == transports)
+
+
+def test_the_app_user_turns_the_camera_on(alice, carol):
+    known = carol.calls()
+    alice.ring(alice.talk)
+    carol.rings(known)
+    carol.accept()
+    connected(alice, 1)
+    alice.do("upgrade")
+    connected(alice, 2)
+    wait_for("the picture to go to Dino", lambda: alice.run("return phone.peer.arrived()")["sent"]["video"] > 0)
+    alice.do("end")
+    carol.expect("the end", lambda: not carol.in_call())
+
+
+def test_dino_turns_its_camera_on(alice, carol):
+    """Which may show nothing, in a later call; the way for it is there."""
+    carol.call(alice.jid)
+    alice.until("ringing")
+    alice.accept()
+    connected(alice, 1)
+    carol.turn_camera_on(lambda: alice.run("return phone.peer.connection.getTransceivers().length") == 2)
+    connected(alice, 2)
+    assert alice.run("return phone.peer.connection.getTransceivers()[1].currentDirection") == "recvonly"
+
+
+def over(user):
+    """The user's latest call, when it is over."""
+    return wait_for("a call to be over", lambda: next(
+        (call for call in user.call(200, "GET", "/api/calls")["items"][:1] if call["ended_at"]), None))[0]
+
+
+def test_dino_gives_up(alice, carol):
+    carol.call(alice.jid)
+    alice.until("ringing")
+    carol.hang_up()
+    carol.expect("the end", lambda: not carol.in_call())
+    missed = over(alice.user)
+    assert (missed["direction"], missed["status"]) == ("incoming", "missed")
+
+
+
+def test_who_is_in_a_call_is_busy_to_dino(world, alice, carol):
+    bella = App(world.stack, "bella")
+    talk = alice.user.conversation_with(participant_id=bella.me()["id"])
+    bella.send(talk, "hello")
+    with bella.ws() as socket:
+        alice.ring(talk)
+        socket.command("call.accept", call_id=socket.expect("call.ringing")["payload"]["call_id"])
+        carol.call(alice.jid)
+        carol.expect("the end", lambda: not carol.in_call())
+        busy = over(alice.user)
+        assert (busy["status"], busy["error_reason"]) == ("declined", "busy")

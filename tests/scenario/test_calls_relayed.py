@@ -6,12 +6,14 @@ import re
 import pytest
 
 from harness.app_agent import AppAgent, connect
+from harness.dino_calls import CallingDino
 from harness.ice_peer import IcePeer
 from harness.jingle_agent import JingleAgent
 from harness.media import MediaWorld
 from harness.phone import PagePhone
 from harness.rest import App
 from harness.xmpp import XmppUser
+from test_calls_dino import befriend
 
 ADDRESS = re.compile(r"\b(?!0\.0\.0\.0|127\.0\.0\.1)\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+\b|\.local\b")
 
@@ -82,3 +84,22 @@ def test_xmpp_is_told_of_the_relay_alone(world):
         told = [line for frame in clara.socket.frames("call.signal") for line in
                 (frame["payload"]["data"].get("sdp") or frame["payload"]["data"]["candidate"]).splitlines() if "candidate:" in line]
         assert told and all(" typ relay " in line for line in told)
+
+
+def test_dino_is_called_by_the_relay_alone(request):
+    """Dino has a TURN server from its own XMPP server (XEP-0215), as the bridge has here."""
+    with MediaWorld(request.config.getoption("--server"), more="relay_only=always", announced=True) as world:
+        user = App(world.stack, "dora")
+        talk = befriend(world, user)
+        with CallingDino(world.stack, "carol") as carol:
+            phone = PagePhone(world.page(0), user)
+            phone.run("phone.policy = 'all'")
+            phone.ring(talk)
+            carol.rings()
+            carol.accept()
+            ways = phone.flows()["pairs"]
+            assert ways and all(own["type"] == "relay" or other["type"] == "relay" for own, other in ways), ways
+            lines = [line for line in told(phone) if "candidate:" in line]
+            assert lines and all(" typ relay " in line for line in lines)
+            phone.do("end")
+            carol.expect("the end", lambda: not carol.in_call())

@@ -12,6 +12,7 @@ from harness.media import MediaWorld
 from harness.phone import PagePhone
 from harness.rest import App
 from harness.xmpp import XmppUser
+from test_calls_dino import befriend
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +90,21 @@ def dave(world):
     dave.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def emma(world, dave):
-    """An app user in a page, who has written with Dave."""
+    """An app user in a page, and a contact of Dave's."""
     user = App(world.stack, "emma")
     phone = PagePhone(world.page(0), user)
-    phone.jid = user.me()["jid"]
-    phone.talk = user.conversation_with(jid=dave.bare)
-    user.send(phone.talk, "hello")
-    with XmppUser(world.stack, "dave", resource="text") as client, user.ws() as socket:
-        client.send_message(phone.jid, "hello yourself")
-        socket.expect("message.new", content="hello yourself")
-    yield phone
-    phone.leave()
+    phone.jid, phone.talk = user.me()["jid"], befriend(world, user, "dave")
+    return phone
+
+
+@pytest.fixture(autouse=True)
+def hung_up(request):
+    """No test leaves a call behind."""
+    yield
+    if "emma" in request.fixturenames:
+        request.getfixturevalue("emma").leave()
 
 
 def test_a_stock_client_calls_an_app_user(emma, dave):
@@ -113,3 +116,20 @@ def test_a_stock_client_calls_an_app_user(emma, dave):
     emma.sees()
     dave.do("end")
     assert emma.until("ended")["reason"] == "hangup"
+
+
+def test_an_app_user_calls_a_stock_client(emma, dave):
+    """Who knows no JMI is rung by the offer, as soon as it is known that it is so."""
+    dave.described_to(f"{emma.jid}/rest")
+    emma.run("await phone.chat.until('presence', { status: 'online' })")
+    dave.say(emma.jid, "it is told")
+    emma.run("await phone.chat.until('message.new', { content: 'it is told' })")
+    emma.ring(emma.talk, video=True)
+    dave.until("incoming")
+    dave.do("ring")
+    emma.until("remote_ringing")
+    dave.accept()
+    emma.sees()
+    dave.flows()
+    emma.do("end")
+    dave.until("terminated")

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls between app users and XMPP clients, with and without ringing by message; the client says what Dino's
 recordings say (tests/vectors/calls)."""
-import base64
-import hashlib
 import re
 import uuid
 from pathlib import Path
 
 import pytest
+from harness.caps import caps_of
 from harness.database import database
 from harness.inbox import wait_for
+from harness.jingle_agent import FEATURES
 from harness.xmpp import JINGLE
 from test_calls import candidate, initiate, sdp
 from test_presence import open_socket
@@ -43,11 +43,18 @@ def said(name, bob, alice, sid):
     return re.sub(r"(<iq[^>]*) id='[^']*'", rf"\1 id='{uuid.uuid4()}'", text)
 
 
-def caps_presence(user):
-    """Of a client that has nothing but Jingle (XEP-0115 section 5.1)."""
-    ver = base64.b64encode(hashlib.sha1(f"client/pc//<{JINGLE}<".encode()).digest()).decode()
-    return (f"<presence to='{user.jid}'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:t' "
-            f"ver='{ver}'/></presence>")
+def describe(bob, alice, features):
+    """Bob's client shows Alice that it has these features, and says so when it is asked (XEP-0115 section 5.1)."""
+    features = [*features, f"urn:test:{uuid.uuid4()}"]  # nobody has asked for these before
+    bob.send_raw(f"<presence to='{alice.jid}'><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:t' "
+                 f"ver='{caps_of(features)}'/></presence>")
+    asked = bob.expect_stanza("disco#info", lambda s: s.name == "iq" and s.has(DISCO, "query")
+                              and (s.child(DISCO, "query").get("node") or "").startswith("urn:t"))
+    said = "".join(f"<feature var='{feature}'/>" for feature in features)
+    bob.send_raw(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><query xmlns='{DISCO}' "
+                 f"node='{asked.child(DISCO, 'query').get('node')}'><identity category='client' type='bot' name='Test'/>{said}"
+                 "</query></iq>")
+    bob.barrier(alice.jid)
 
 
 def jm(bob, alice, kind, sid, inside="", resource=True, id=None):
@@ -209,13 +216,7 @@ def test_a_peer_whose_clients_cannot_call_is_not_rung(alice, bob, talk):
     with database(alice.stack) as query:
         query("INSERT INTO contacts (user_id, peer, to_peer) VALUES (%s, %s, true)", alice.me()["id"], bob.bare)
     with open_socket(alice) as socket:
-        bob.send_raw(caps_presence(alice))
-        asked = bob.expect_stanza("disco#info", lambda s: s.name == "iq" and s.has(DISCO, "query")
-                                  and (s.child(DISCO, "query").get("node") or "").startswith("urn:t"))
-        bob.send_raw(f"<iq type='result' id='{asked.id}' to='{asked.sender}'><query xmlns='{DISCO}' "
-                     f"node='{asked.child(DISCO, 'query').get('node')}'><identity category='client' type='pc'/>"
-                     f"<feature var='{JINGLE}'/></query></iq>")
-        bob.barrier(alice.jid)
+        describe(bob, alice, [JINGLE])
         socket.sync()
         assert initiate(alice, talk, 409)["error_reason"] == "offline"
         bob.send_raw(f"<presence to='{alice.jid}'/>")
@@ -239,6 +240,70 @@ def test_bob_calls_without_a_message_before(alice, bob, talk):
         expect_action(bob, "session-accept", sid)
         socket.command("call.end", call_id=rung["call_id"])
         expect_action(bob, "session-terminate", sid)
+
+
+@pytest.fixture
+def without_jmi(alice, bob):
+    """Alice's socket, where it is known that Bob's client calls, and cannot be rung by message."""
+    features = sorted(feature for feature in FEATURES if feature != JM)
+    bob.describes_itself = True
+    with database(alice.stack) as query:
+        query("INSERT INTO contacts (user_id, peer, to_peer) VALUES (%s, %s, true)", alice.me()["id"], bob.bare)
+    with open_socket(alice) as socket:
+        describe(bob, alice, features)
+        socket.sync()
+        yield socket
+
+
+def test_a_peer_without_messages_of_calls_rings_by_the_offer(alice, bob, talk, without_jmi):
+    socket = without_jmi
+    call = socket.command("call.initiate", conversation_id=talk["id"], call_type="audio")
+    sid = call["id"]
+    socket.expect("call.offer_needed", call_id=sid)
+    socket.command("call.signal", call_id=sid, type="ice_candidate", data=candidate())
+    socket.command("call.signal", call_id=sid, type="offer", data=sdp())
+    content = expect_action(bob, "session-initiate", sid).find(f"{{{JINGLE}}}content")
+    assert content.get("name") == "0"
+    assert expect_action(bob, "transport-info", sid).find(f".//{{{ICE}}}candidate").get("ip") == "203.0.113.7"
+    bob.send_raw(f"<iq type='set' id='r1' to='{alice.jid}/rest'><jingle xmlns='{JINGLE}' action='session-info' sid='{sid}'>"
+                 f"<ringing xmlns='{RTP[:-1]}info:1'/></jingle></iq>")
+    socket.expect("call.remote_ringing", call_id=sid)
+    early = (f"<iq type='set' id='c1' to='{alice.jid}/rest'><jingle xmlns='{JINGLE}' action='transport-info' sid='{sid}'>"
+             f"<content creator='initiator' name='0'><transport xmlns='{ICE}'><candidate component='1' foundation='1' "
+             "generation='0' id='c' ip='192.0.2.9' network='0' port='{}' priority='9' protocol='udp' type='host'/></transport>"
+             "</content></jingle></iq>")
+    bob.send_raw(early.format(4001))
+    bob.send_raw(said("in-changes-session-accept-in", bob, alice, sid))
+    bob.send_raw(early.format(4002).replace("'c1'", "'c2'"))
+    ports = [re.search(r"192.0.2.9 (\d+)", socket.expect("call.signal", type="ice_candidate")["payload"]["data"]["candidate"])[1]
+             for _ in range(2)]
+    assert ports == ["4001", "4002"], "what came before the answer has waited"
+    told = [f["payload"].get("type") for f in socket.frames("call.answered", "call.signal")]
+    assert told == [None, "answer", "ice_candidate", "ice_candidate"], told
+    socket.command("call.end", call_id=sid)
+    expect_action(bob, "session-terminate", sid)
+    assert not bob.inbox.count(lambda s: s.name == "message" and s.has(JM, "propose"))
+
+
+@pytest.mark.parametrize("who", ["declines", "gives up", "gives up early"])
+def test_a_call_by_an_offer_that_is_not_taken(alice, bob, talk, without_jmi, who):
+    socket = without_jmi
+    sid = socket.command("call.initiate", conversation_id=talk["id"], call_type="audio")["id"]
+    socket.expect("call.offer_needed", call_id=sid)
+    if who == "gives up early":
+        socket.command("call.end", call_id=sid)
+        socket.expect("call.ended", call_id=sid, status="missed")
+        return
+    socket.command("call.signal", call_id=sid, type="offer", data=sdp())
+    expect_action(bob, "session-initiate", sid)
+    if who == "gives up":
+        socket.command("call.end", call_id=sid)
+        over = expect_action(bob, "session-terminate", sid)
+        assert over.find(f"{{{JINGLE}}}reason/{{{JINGLE}}}cancel") is not None
+    else:
+        bob.send_raw(f"<iq type='set' id='t1' to='{alice.jid}/rest'><jingle xmlns='{JINGLE}' action='session-terminate' "
+                     f"sid='{sid}'><reason><decline/></reason></jingle></iq>")
+        socket.expect("call.declined", call_id=sid, reason="declined")
 
 
 def test_what_is_no_call_does_not_ring(alice, bob, talk):

@@ -258,6 +258,17 @@ START_TEST(dinos_answer_fits_the_offer_it_was_given)
 }
 END_TEST
 
+START_TEST(a_source_of_a_group_is_described)
+{
+    g_autoptr(media_description) answer =
+        read_stanza_vector("stanza-video-mute-hold-restart-session-accept-erin.xml", false);
+    g_autofree char *sdp = sdp_write(answer, &origin);
+    ck_assert_ptr_nonnull(strstr(sdp, "a=ssrc-group:FID 274980471 3186590589\r\n"));
+    ck_assert_ptr_nonnull(strstr(sdp, "a=ssrc:274980471 cname:KJ1YUw9ogyL8qDNG\r\n"));
+    ck_assert_ptr_nonnull(strstr(sdp, "a=ssrc:3186590589 cname:KJ1YUw9ogyL8qDNG\r\n"));
+}
+END_TEST
+
 START_TEST(a_chromium_answer_fits_what_it_answers)
 {
     g_autofree char *offered = vector("chromium-video-data-1-offer.sdp");
@@ -596,9 +607,9 @@ UNIT_MAIN("xep_jingle", what_browsers_say_reads_back_as_written,
           an_offer_becomes_the_stanza_of_the_specifications,
           what_xmpp_clients_say_becomes_a_description,
           dinos_video_call_becomes_an_offer_of_two_transports,
-          dinos_answer_fits_the_offer_it_was_given, a_chromium_answer_fits_what_it_answers,
-          an_answer_is_cut_to_what_was_offered, an_answer_that_does_not_answer_is_refused,
-          candidates_of_browsers_read_back_as_written,
+          dinos_answer_fits_the_offer_it_was_given, a_source_of_a_group_is_described,
+          a_chromium_answer_fits_what_it_answers, an_answer_is_cut_to_what_was_offered,
+          an_answer_that_does_not_answer_is_refused, candidates_of_browsers_read_back_as_written,
           candidates_are_read_strictly_and_told_only_when_of_use,
           a_relayed_candidate_does_not_tell_where_it_was_made,
           bad_descriptions_are_refused_with_their_reason, every_list_has_a_ceiling,

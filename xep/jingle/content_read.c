@@ -240,6 +240,23 @@ static void put_track(struct reader *reader)
     }
 }
 
+/* Some clients name a source in a group alone, where browsers want each of them described (RFC 5576
+ * section 4.2): it is one of the same sender. */
+static void put_group_sources(struct reader *reader, const struct media_source_group *group)
+{
+    for (guint i = 1; i < group->ssrcs->len; i++) {
+        guint32 ssrc = g_array_index(group->ssrcs, guint32, i);
+        struct media_source *source = media_source_find(reader->content, ssrc)
+                                          ? NULL
+                                          : media_source_add(reader->content, ssrc);
+        const struct media_source *first =
+            media_source_find(reader->content, g_array_index(group->ssrcs, guint32, 0));
+        if (source && first)
+            g_array_append_vals(source->parameters, first->parameters->data,
+                                first->parameters->len);
+    }
+}
+
 static void read_description(struct reader *reader, xmpp_stanza_t *description)
 {
     struct media_content *content = reader->content;
@@ -255,6 +272,8 @@ static void read_description(struct reader *reader, xmpp_stanza_t *description)
         }
     }
     put_track(reader);
+    for (guint i = 0; i < content->groups->len; i++)
+        put_group_sources(reader, &g_array_index(content->groups, struct media_source_group, i));
 }
 
 /* ---- The transport --------------------------------------------------------------------------- */

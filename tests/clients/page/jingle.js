@@ -11,6 +11,8 @@ class JinglePeer {
     for (const name of ["accepted", "mute", "unmute", "hold", "resumed", "ringing", "terminated"])
       this.client.jingle.on(name, (_, detail) => this.told.push([name, (detail && (detail.condition || detail.name)) || ""]));
     this.client.jingle.on("peerTrackAdded", (_, track) => Peer.prototype.play.call(this, track));
+    // Who asks what its capabilities stand for; others ask without a node.
+    this.client.on("iq:get:disco", ({ from, disco }) => disco.node && this.told.push(["described", from]));
     this.client.on("stream:error", (error) => this.told.push(["stream error", String(error.condition)]));
   }
 
@@ -53,6 +55,10 @@ class JinglePeer {
 
   ring() {
     this.session.ring();
+  }
+
+  say(jid, body) {
+    this.client.sendMessage({ to: jid, body, type: "chat" });
   }
 
   decline() {

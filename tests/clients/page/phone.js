@@ -32,7 +32,8 @@ class Phone {
     }
     if (!this.call || !payload || payload.call_id !== this.call.id)
       return;
-    if (type === "call.answered" && this.outgoing)
+    const asked = type === "call.answered" || type === "call.offer_needed";
+    if (asked && this.outgoing && !this.peer.connection.localDescription)
       this.signal("offer", { type: "offer", sdp: await this.peer.offer() });
     else if (type === "call.signal")
       await this.hear(payload);

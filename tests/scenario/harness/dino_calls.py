@@ -81,8 +81,14 @@ class CallingDino(Dino):
     def toggle_microphone(self):
         self._press(MICROPHONE)
 
-    def toggle_camera(self):
-        self._press(CAMERA)
+    def turn_camera_on(self, is_on):
+        """A click that falls upon hidden controls does nothing: it is repeated until IS_ON() says what came of it."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            self._press(CAMERA)
+            with contextlib.suppress(AssertionError):
+                return wait_for("the camera", is_on, bool, 4)
+            assert time.monotonic() < deadline, f"Dino turns no camera on: {self.desktop.log()}"
 
     def _press(self, button):
         """The controls hide while the mouse rests."""

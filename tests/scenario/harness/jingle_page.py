@@ -78,7 +78,7 @@ class JinglePage:
         return self.run("return jingle.call(args[0], args[1] || undefined)", jid, sid)
 
     def until(self, what):
-        """Waits for incoming, ringing, accepted, mute, unmute, hold, resumed or terminated; with its detail."""
+        """Waits for described, incoming, ringing, accepted, mute, unmute, hold, resumed or terminated; with its detail."""
         return self.run("return jingle.until(args[0])", what)[1]
 
     def accept(self):
@@ -87,6 +87,14 @@ class JinglePage:
     def do(self, what):
         """ring, decline, end or restart."""
         self.run("await jingle[args[0]]()", what)
+
+    def described_to(self, jid):
+        """Waits until somebody has asked what it can."""
+        while self.until("described") != jid:
+            pass
+
+    def say(self, jid, body):
+        self.run("jingle.say(...args)", jid, body)
 
     def flows(self, **wanted):
         from .peer import ENOUGH
