@@ -8,5 +8,6 @@ libdialect_a_SOURCES = \
   bridge/dialect/s2.c \
   bridge/dialect/s3.c \
   bridge/dialect/shape.c bridge/dialect/shape.h \
-  bridge/dialect/spelling.c bridge/dialect/spelling.h
+  bridge/dialect/spelling.c bridge/dialect/spelling.h \
+  bridge/dialect/words.c bridge/dialect/words.h
 EXTRA_DIST += bridge/dialect/README.md

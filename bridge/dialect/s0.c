@@ -10,6 +10,7 @@
 
 #include "bridge/dialect/dialect.h"
 #include "bridge/dialect/native.h"
+#include "bridge/dialect/words.h"
 
 static const char *event_name(const struct event *event)
 {
@@ -109,6 +110,13 @@ static bool is_of_many(const struct event *event)
     return many;
 }
 
+/* A message without a text, of which something may be said in words. */
+static bool is_speechless(const struct event *event)
+{
+    return event->type == EVENT_MESSAGE_NEW &&
+           g_strstr_len(event->payload, (gssize)event->payload_length, "\"content\":null") != NULL;
+}
+
 static bool write_event(struct buffer *out, const struct event *event, const char *cursor)
 {
     const char *type = event_name(event);
@@ -118,7 +126,8 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
         return write_signal(out, event);
     bool is_call = event->type == EVENT_CALL_RINGING || event->type == EVENT_CALL_ANSWERED ||
                    event->type == EVENT_CALL_DECLINED;
-    if (event->type != EVENT_TYPING && event->type != EVENT_PRESENCE && !is_call) {
+    bool is_silent = is_speechless(event);
+    if (event->type != EVENT_TYPING && event->type != EVENT_PRESENCE && !is_call && !is_silent) {
         dialect_write_envelope(out, type, event, cursor, event->payload);
         return true;
     }
@@ -127,7 +136,10 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
         json_decref(payload);
         return false;
     }
-    (is_call ? add_call_members : add_members)(event, payload);
+    if (is_silent)
+        json_object_set_new(payload, "content", words_of_message(payload));
+    else
+        (is_call ? add_call_members : add_members)(event, payload);
     char *text = json_dumps(payload, JSON_COMPACT);
     json_decref(payload);
     if (!text)

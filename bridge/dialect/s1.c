@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bridge/dialect/dialect.h"
+#include "bridge/dialect/words.h"
 
 static void member_copy(json_t *to, const char *name, const json_t *from, const char *member)
 {
@@ -39,8 +40,7 @@ static bool make_message(const struct event *event, const json_t *payload, json_
     json_t *message = json_object();
     json_object_set_new(frame, "message", message);
     set_number(message, "id", event->position);
-    json_t *content = json_object_get(payload, "content");
-    json_object_set(message, "content", content ? content : json_null());
+    json_object_set_new(message, "content", words_of_message(payload));
     set_number(message, "sender_id", event->parties.actor_number);
     set_number(message, "receiver_id", event->parties.peer_number);
     member_copy(message, "created_at", payload, "created_at");

@@ -81,16 +81,17 @@ BEGIN
   PERFORM message_changed(m, c);
 END $$;
 
--- The same, at most once in p_every: now, or when that is over.
+-- The same, at most once in p_every, and less often where many are told: now, or when that is over.
 CREATE FUNCTION retell(m messages, c conversations, p_every interval) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   last timestamptz := (SELECT r.at FROM retold r WHERE r.message_id = m.id);
+  every_ interval := greatest(p_every, cardinality(c.member_ids) * interval '10 milliseconds');
 BEGIN
   IF EXISTS (SELECT FROM deadlines d WHERE d.kind = 'retell' AND d.message_id = m.id) THEN
     RETURN;
-  ELSIF last + p_every > clock_timestamp() THEN
-    PERFORM deadline_set('retell', m.id, last + p_every);
+  ELSIF last + every_ > clock_timestamp() THEN
+    PERFORM deadline_set('retell', m.id, last + every_);
   ELSE
     PERFORM retell_now(m, c);
   END IF;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two bridges, one database, one Redis: whoever is connected to either of them notices nothing of it."""
+import datetime
 import itertools
 import json
 import os
@@ -601,3 +602,26 @@ def test_a_user_suspended_at_one_is_out_at_the_other(stack, app, sockets):
     assert there.request("GET", "/api/users/me").status == 403
     backend.call(200, "DELETE", f"/api/users/{user}/suspend")
     wait_for("the other instance to let the user in", lambda: there.request("GET", "/api/users/me").status == 200)
+
+
+def ahead(seconds):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+def test_what_is_due_happens_once_and_everybody_hears(app, sockets):
+    alice, bella, talk = talk_of_two(app)
+    path = f"/api/conversations/{talk['id']}"
+    watching = [sockets(user) for user in (*alice, *bella)]
+    message = alice[0].call(201, "POST", f"{path}/messages", {"poll": {"question": "Now?", "options": ["Yes", "No"], "closes_at": ahead(2)}})
+    planned = [alice[n % 2].call(201, "POST", f"{path}/scheduled", {"content": f"{n}", "scheduled_for": ahead(1 + n % 2)})["message_id"]
+               for n in range(12)]
+    bella[1].call(200, "PUT", f"/api/messages/{message['id']}/vote", {"options": [2]})
+    for socket in watching:
+        for id in planned:
+            socket.expect("message.new", id=id)
+        while not socket.expect("message.updated", id=message["id"])["payload"]["metadata"]["poll"]["closed"]:
+            pass
+        socket.sync()
+        assert sorted(f["payload"]["id"] for f in socket.frames("message.new") if f["payload"]["id"] in planned) == sorted(planned)
+    for user in (*alice, *bella):
+        assert sorted(m["id"] for m in user.messages(talk)["items"]) == sorted([message["id"], *planned])

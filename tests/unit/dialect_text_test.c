@@ -77,6 +77,40 @@ START_TEST(s1_shows_what_its_clients_read)
 }
 END_TEST
 
+static void expect_words(const char *dialect, const char *payload, const char *words)
+{
+    struct event *event = make_event(EVENT_MESSAGE_NEW, 5, payload);
+    json_t *got = render(dialect, event);
+    const json_t *inner = json_object_get(got, "payload");
+    const json_t *shown = inner ? inner : json_object_get(got, "message");
+    const json_t *content = json_object_get(shown, "content");
+    ck_assert(words ? json_is_string(content) : json_is_null(content));
+    if (words)
+        ck_assert_str_eq(json_string_value(content), words);
+    json_decref(got);
+    event_unref(event);
+}
+
+START_TEST(places_and_polls_are_words_to_who_knows_texts_alone)
+{
+    for (int i = 0; i < 2; i++) {
+        const char *dialect = i == 0 ? "s0" : "s1";
+        expect_words(
+            dialect,
+            "{\"content\":null,\"metadata\":{\"location\":{\"lat\":52.520008,\"lon\":-13}}}",
+            "geo:52.520008,-13");
+        expect_words(
+            dialect,
+            "{\"content\":null,\"metadata\":{\"poll\":{\"question\":\"Lunch?\",\"options\":"
+            "[{\"text\":\"Noon\"},{\"text\":\"One\"}]}}}",
+            "Lunch?\n1. Noon\n2. One");
+        expect_words(dialect, "{\"content\":\"Here\",\"metadata\":{\"location\":{\"lat\":1}}}",
+                     "Here");
+        expect_words(dialect, "{\"content\":null,\"metadata\":null}", NULL);
+    }
+}
+END_TEST
+
 START_TEST(s1_hides_what_has_no_numbers)
 {
     static const enum event_type types[] = {EVENT_MESSAGE_NEW, EVENT_TYPING, EVENT_PRESENCE,
@@ -411,7 +445,8 @@ START_TEST(s1_is_welcomed_and_told_flat)
 }
 END_TEST
 
-UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read, s1_hides_what_has_no_numbers,
+UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read,
+          places_and_polls_are_words_to_who_knows_texts_alone, s1_hides_what_has_no_numbers,
           s0_shows_what_its_clients_read, s2_shows_what_its_clients_read,
           s3_shows_what_its_clients_read, s3_is_told_signals_by_two_names,
           every_event_in_every_dialect_is_json, long_content_fits, rendered_once_for_all_sockets,
