@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The load generator and the limit probes; scripts/stack gives them a system to measure.
-EXTRA_DIST += tests/bench/README.md tests/bench/RESULTS.md tests/bench/run tests/bench/limit_commit
+EXTRA_DIST += tests/bench/README.md tests/bench/RESULTS.md tests/bench/run tests/bench/limit_commit tests/bench/calls
 if ENABLE_BENCH
 noinst_LIBRARIES += tests/bench/libbench.a
 tests_bench_libbench_a_SOURCES = \

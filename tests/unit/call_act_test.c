@@ -556,6 +556,33 @@ START_TEST(loss_is_noted_on_the_row_that_is_there)
 }
 END_TEST
 
+START_TEST(between_offer_and_answer_only_the_row_is_written)
+{
+    struct call_actor a = alice(), b = bella();
+    struct subscriber hers = t.socket[1];
+    hers.grant.credential = uuid_of(OTHER_TOKEN);
+    socket_open(0);
+    t.account[1]->subscribers = g_ptr_array_new();
+    g_ptr_array_add(t.account[1]->subscribers, &hers);
+    learn(row_new(CALL, 2, "active", STEP));
+    act(CALL_OFFER, &a, offer("offered"));
+    for (unsigned i = 0; i < 20; i++) {
+        act(CALL_CANDIDATE, &a, candidate());
+        act(CALL_CANDIDATE, &b, candidate());
+    }
+    act(CALL_ANSWER, &b, offer("answered"));
+    ck_assert_uint_eq(t.delivered, 42); /* before anything is written */
+    ck_assert_uint_eq(fake_questions(), 0);
+    ck_assert_uint_eq(fake_writes(), 0);
+    ck_assert_uint_eq(t.submitted.length, 2);
+    ck_assert_str_eq(asked_text("event"), "offer");
+    write_it();
+    ck_assert_str_eq(asked_text("event"), "answer");
+    write_it();
+    ck_assert_uint_eq(t.submitted.length + fake_questions(), 0);
+}
+END_TEST
+
 /* ---- A peer on XMPP -------------------------------------------------------------------------- */
 
 static void peer_told(struct call *call, const struct call_deed *deed,
@@ -670,6 +697,7 @@ int main(void)
         socket_that_came_before_the_old_one_went_takes_over,
         socket_that_came_before_the_call_was_read_takes_over,
         socket_is_lost_only_when_no_other_instance_has_it,
+        between_offer_and_answer_only_the_row_is_written,
         socket_here_is_found_when_another_instance_lost_its,
         loss_is_noted_on_the_row_that_is_there,
         early_offer_is_remembered,
