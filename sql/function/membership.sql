@@ -347,7 +347,25 @@ LANGUAGE sql IMMUTABLE AS $$
   END
 $$;
 
--- Changes { conversation_id, user_id, role, permissions, banned, reason, domain }, as far as they are there, of a
+-- The membership of the one whom { user_id } or { jid, domain } names: somebody who is in the group or was, or whom p_user
+-- knows otherwise. p_make: people elsewhere who are unknown are made.
+CREATE FUNCTION membership_named(c conversations, p_user uuid, p_arguments jsonb, p_make boolean) RETURNS members
+LANGUAGE plpgsql AS $$
+DECLARE
+  m members;
+  u users;
+BEGIN
+  SELECT x.* INTO m FROM members x WHERE x.conversation_id = c.id
+    AND CASE WHEN p_arguments ? 'jid' THEN x.jid = p_arguments->>'jid'
+             ELSE x.user_id = user_id_of(p_arguments->>'user_id') END;
+  IF m.user_id IS NULL AND p_make THEN
+    SELECT (named.ret_user).* INTO u FROM relation_named(p_user, p_arguments, true) named;
+    m := membership_of(c, u);
+  END IF;
+  RETURN m;
+END $$;
+
+-- Changes { conversation_id, user_id or jid, role, permissions, banned, reason, domain }, as far as they are there, of a
 -- member; somebody who is none is added first, or banned. A role that is given anew brings its own permissions, unless some are
 -- given with it. The result is { participant, strangers }, the latter as of change_members_add().
 CREATE FUNCTION change_member_set(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
@@ -355,16 +373,13 @@ LANGUAGE plpgsql AS $$
 DECLARE
   found_ record := group_open(p_user, (p_arguments->>'conversation_id')::uuid);
   c conversations := found_.c;
-  u users := (SELECT x FROM users x WHERE x.id = relation_refer(p_user, p_arguments->'user_id'));
   old members;
-  wanted members;
 BEGIN
   IF c.id IS NULL THEN
     outcome := 2;
     RETURN;
   END IF;
-  SELECT * INTO old FROM membership_of(c, coalesce(u, (SELECT x FROM users x JOIN members m ON m.user_id = x.id
-    AND m.conversation_id = c.id WHERE x.id = user_id_of(p_arguments->>'user_id'))));
+  old := membership_named(c, p_user, p_arguments, true);
   outcome := CASE WHEN old.user_id IS NULL THEN 2
                   ELSE membership_refusal(c, found_.mine, old, p_arguments) END;
   IF outcome IS NOT NULL THEN
@@ -442,7 +457,7 @@ END $$;
 
 -- ---- Going ----------------------------------------------------------------------------------------
 
--- Takes { conversation_id, user_id, reason } out of the group, or an invitation or a ban back. Oneself: as
+-- Takes { conversation_id, user_id or jid, reason } out of the group, or an invitation or a ban back. Oneself: as
 -- change_member_leave(). The result is { conversation_id, user_id, state }.
 CREATE FUNCTION change_member_remove(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -450,10 +465,8 @@ DECLARE
   found_ record := group_open(p_user, (p_arguments->>'conversation_id')::uuid);
   c conversations := found_.c;
   mine members := found_.mine;
-  old members;
+  old members := membership_named(found_.c, p_user, p_arguments, false);
 BEGIN
-  SELECT x.* INTO old FROM members x
-    WHERE x.conversation_id = c.id AND x.user_id = (p_arguments->>'user_id')::uuid;
   IF old.user_id IS NULL OR old.state IN ('left', 'removed') AND old.user_id <> p_user THEN
     outcome := CASE WHEN old.user_id IS NULL THEN 2 ELSE 1 END;
   ELSIF old.user_id = p_user THEN

@@ -47,8 +47,9 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE p_change
     WHEN 'conversation_open' THEN to_jsonb(conversation_get(p_user, p_object::uuid))
-    WHEN 'group_create' THEN jsonb_build_object(
-      'conversation', to_jsonb(conversation_get(p_user, p_object::uuid)), 'strangers', 0)
+    WHEN 'group_create' THEN (
+      SELECT jsonb_build_object('conversation', to_jsonb(g), 'strangers', 0)
+        FROM conversation_get(p_user, p_object::uuid) g WHERE g.id IS NOT NULL)
     WHEN 'call_initiate' THEN (
       SELECT jsonb_build_object('call', call_json(p_user, c), 'row', call_row(c)::jsonb) FROM calls c
         WHERE c.id = p_object::uuid)

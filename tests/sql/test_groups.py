@@ -251,6 +251,23 @@ def test_what_is_moderated_waits_or_is_refused(db, rooms):
     assert g.say(g.bob, "write to me@example.com")["outcome"] == 5 and g.say(g.bob, "hello. again")["outcome"] == 0
 
 
+def test_the_same_by_address_for_who_comes_by_the_room(group):
+    g = group
+    assert g.outcome("members_add", g.alice, members=[{"jid": "romeo@example.org"}]) == 0
+    romeo = g.db.one("SELECT id FROM users WHERE jid = 'romeo@example.org'")
+    g.outcome("member_join", romeo)
+    tybalt = {"jid": "tybalt@example.org"}
+    assert g.outcome("members_add", romeo, members=[tybalt]) == 5 and g.outcome("member_set", romeo, banned=True, **tybalt) == 5
+    assert g.set(g.alice, romeo, role="admin")["outcome"] == 0
+    assert g.outcome("members_add", romeo, members=[{"jid": f"frank@{DOMAIN}"}]) == 4
+    assert g.outcome("member_set", romeo, banned=True, **tybalt) == 0
+    again = g.change("members_add", romeo, members=[tybalt])
+    assert (again["outcome"], again["result"]["error_reason"]) == (3, "banned")
+    assert g.outcome("member_remove", romeo, **tybalt) == 0 and g.outcome("members_add", romeo, members=[tybalt]) == 0
+    assert g.outcome("member_remove", romeo, jid=f"bob@{DOMAIN}") == 0 and g.db.get(g.bob, g.id) is None
+    assert g.outcome("conversation_update", romeo, name="Verona") == 0
+
+
 # ---- Going and coming back ---------------------------------------------------------------------------------------
 
 def nothing_later(g, user, message):
