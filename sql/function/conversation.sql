@@ -159,13 +159,18 @@ BEGIN
             WHERE c.id = p_conversation);
 END $$;
 
--- The group of an event as each of its members is told of it at that moment: who is in it is looked up once for all.
+-- The conversation of an event as each of its members is told of it at that moment: who is in a group is looked up
+-- once for all.
 CREATE FUNCTION conversation_told(e events) RETURNS TABLE (shown text, users uuid[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = e.conversation_id);
-  sides participant_view[] := conversation_sides(NULL, c, NULL);
+  sides participant_view[] := CASE WHEN c.kind <> 'direct' THEN conversation_sides(NULL, c, NULL) END;
 BEGIN
+  IF c.kind = 'direct' THEN
+    RETURN QUERY SELECT to_json(conversation_get(id, c.id))::text, ARRAY[id] FROM unnest(event_audience(e)) id;
+    RETURN;
+  END IF;
   RETURN QUERY
     SELECT to_json(conversation_group_facts(c, m, CASE
              WHEN EXISTS (SELECT FROM unnest(sides) s WHERE (s.member).id = m.user_id) THEN sides

@@ -30,18 +30,20 @@ $$;
 
 -- All settings: p_settings, those that were made, and the others as they are by default.
 CREATE FUNCTION group_settings(p_settings jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT '{"who_can_send": "everyone", "who_can_add": "admins_only", "history": "visible", "max_members": 256}'::jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN '{"who_can_send": "everyone", "who_can_add": "admins_only", "history": "visible", "max_members": 256}'::jsonb
          || coalesce(p_settings, '{}')
          || jsonb_build_object('moderation', '{"filter": "off", "slow_mode_seconds": 0, "new_member_wait": 0}'::jsonb
-                                             || coalesce(p_settings->'moderation', '{}'))
-$$;
+                                             || coalesce(p_settings->'moderation', '{}'));
+END $$;
 
 -- The same as the API shows it.
 CREATE FUNCTION group_settings_shown(c conversations) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT group_settings(c.settings) || jsonb_build_object('public', c.public)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN group_settings(c.settings) || jsonb_build_object('public', c.public);
+END $$;
 
 -- What is wrong with p_asked, settings of a request; NULL: nothing. The pointer is into the request.
 CREATE FUNCTION group_settings_problem(p_asked jsonb) RETURNS jsonb

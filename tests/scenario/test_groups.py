@@ -7,7 +7,7 @@ import pytest
 
 from harness.dialect import DialectSocket
 from harness.pictures import png
-from harness.rest import Api
+from harness.rest import Api, Backend
 
 
 
@@ -278,6 +278,25 @@ def test_leaving_needs_a_successor_and_settings_hold(app, three):
     with clara.ws() as socket:
         bella.call(200, "DELETE", f"/api/groups/{made['id']}")
         assert socket.expect("conversation.removed")["payload"]["reason"] == "destroyed"
+
+
+def test_256_are_in_a_group(stack, app, backend):
+    owner, first, last = (app(name) for name in ("owner", "first", "last"))
+    others = [f"m-{uuid.uuid4()}" for _ in range(253)]
+    for id in others:
+        backend.call(201, "POST", "/api/users", {"external_id": id})
+    with first.ws() as at_first, last.ws() as at_last:
+        made = Backend(stack, owner.me()).call(201, "POST", "/api/groups", {
+            "name": "Everybody", "members": [{"user_id": id} for id in (first.sub, *others, last.sub)]})
+        assert made["member_count"] == 256
+        for socket, user in ((at_first, first), (at_last, last)):
+            shown = socket.expect("conversation.new")["payload"]
+            assert shown["id"] == made["id"] and user.me()["id"] in {p["user"]["id"] for p in shown["participants"]}
+        sent = owner.send(made, "hello, all")
+        for socket in (at_first, at_last):
+            socket.expect("message.new", id=sent["id"])
+    full = owner.request("POST", f"/api/conversations/{made['id']}/members", {"members": [{"user_id": app("more").me()["id"]}]})
+    assert (full.status, full.json["error_reason"]) == (409, "full")
 
 
 def test_a_group_has_an_icon(stack, three):
