@@ -33,5 +33,7 @@ struct write_codec {
     enum { SCALAR_NONE, SCALAR_CAREFUL } scalar; /* the parameter behind them */
     void (*encode)(struct write *write, struct array *arrays);
     void (*decode)(struct write *write, const PGresult *result, int row);
+    int place; /* the column with the place of a row's write in the batch; 0: it is that of the row
+                */
 };
 extern const struct write_codec write_codecs[WRITE_KINDS];

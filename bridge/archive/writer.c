@@ -165,7 +165,24 @@ static bool write_refers(const struct write *write)
            ((const struct message_write *)(const void *)write)->details;
 }
 
-static void batch_settled(struct batch *batch, const PGresult *result)
+/* Finds in ret_rows the row of each write; false: the rows are not those of the batch. */
+static bool batch_match(const struct batch *batch, const PGresult *result, int *ret_rows)
+{
+    int column = write_codecs[batch->kind].place;
+    int count = (int)batch->writes.length;
+    if (PQntuples(result) != count)
+        return false;
+    for (int row = 0; row < count; row++) {
+        gint64 place = column > 0 ? binary_integer(result, row, column) - 1 : row;
+        if (place < 0 || place >= count)
+            return false;
+        ret_rows[place] = row;
+    }
+    return true;
+}
+
+/* ROWS: of each write. */
+static void batch_settled(struct batch *batch, const PGresult *result, const int *rows)
 {
     const struct write_codec *codec = &write_codecs[batch->kind];
     struct writer *writer = batch->writer;
@@ -177,8 +194,8 @@ static void batch_settled(struct batch *batch, const PGresult *result)
         writer->callbacks->batch_begin(batch->frame.ret_before, batch->frame.ret_after,
                                        writer->data);
     struct write *write;
-    for (int row = 0; (write = pop_write(&batch->writes)); row++) {
-        codec->decode(write, result, row);
+    while ((write = pop_write(&batch->writes))) {
+        codec->decode(write, result, *rows++);
         writer->newest = MAX(writer->newest, write->position);
         write_finish(writer, write, ERROR_NONE);
     }
@@ -246,10 +263,11 @@ static void batch_done(PGresult *result, void *data)
         batch->unsettled = true;
         return;
     }
-    if (error == ERROR_NONE && PQntuples(result) != (int)batch->writes.length)
+    g_autofree int *rows = g_new0(int, batch->writes.length);
+    if (error == ERROR_NONE && !batch_match(batch, result, rows))
         error = ERROR_INTERNAL;
     if (error == ERROR_NONE)
-        batch_settled(batch, result);
+        batch_settled(batch, result, rows);
     else if (archive_is_read_only(result))
         batch_put_back(batch, false);
     else

@@ -133,14 +133,35 @@ BEGIN
                  FROM unnest(p_details) WITH ORDINALITY d (details, n) ORDER BY d.n);
 END $$;
 
+-- What of it goes into messages.details.
+CREATE FUNCTION content_details(p_content jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN p_content - '{type,reply_to,thread_id,thread}'::text[];
+END $$;
+
+-- Its results as arrays of what has a column in messages, and of what it refuses.
+CREATE FUNCTION content_columns(p_contents jsonb[], OUT kinds text[], OUT replies uuid[],
+                                OUT threads uuid[], OUT refused int[], OUT refusals text[])
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  SELECT array_agg(x.c->>'type' ORDER BY x.n),
+         array_agg((x.c->>'reply_to')::uuid ORDER BY x.n), array_agg((x.c->>'thread_id')::uuid ORDER BY x.n),
+         array_agg((x.c->>'refused')::int ORDER BY x.n),
+         array_agg(CASE WHEN x.c ? 'refused' THEN (x.c - 'refused')::text END ORDER BY x.n)
+    INTO kinds, replies, threads, refused, refusals
+    FROM unnest(p_contents) WITH ORDINALITY x (c, n);
+END $$;
+
 -- Whether a message is the one that was stored before with p_old and p_old_body: what it was sent as, whatever has
--- become of it since. p_new: as content_accept() made it.
+-- become of it since. p_new: as content_accept() made it. In PL/pgSQL, so that it becomes no part of message_store().
 CREATE FUNCTION content_same(p_old jsonb, p_old_body text, p_new jsonb, p_body text) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN p_old ? 'sent' OR p_new IS NOT NULL THEN coalesce(p_old->>'sent' = p_new->>'sent', false)
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN CASE WHEN p_old ? 'sent' OR p_new IS NOT NULL THEN coalesce(p_old->>'sent' = p_new->>'sent', false)
               WHEN p_old ? 'was' THEN p_old->>'was' = md5(p_body)
-              ELSE p_old_body IS NOT DISTINCT FROM p_body END
-$$;
+              ELSE p_old_body IS NOT DISTINCT FROM p_body END;
+END $$;
 
 -- What content_accept() is given of a message that came by XMPP, and what its text is then: what names something
 -- that is not there is left out. { reply: { id, origin, bare }, thread: { id, origin } }: ids as message_named()
@@ -209,16 +230,18 @@ BEGIN
   RETURN nullif(shown || carried_metadata(m, p_viewer), '{}');
 END $$;
 
--- A message that carries something, as message_store() has just stored it (p_row: its columns), or did before.
-CREATE FUNCTION content_stored(p_id uuid, p_fresh boolean, p_row jsonb) RETURNS message_view
+-- A message that carries something, as message_store() has just stored it, or, with p_old, did before.
+CREATE FUNCTION content_stored(p_old uuid, p_id uuid, p_conversation uuid, p_seq bigint, p_position bigint,
+                               p_sender uuid, p_at timestamptz, p_body text, p_content jsonb) RETURNS message_view
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   m messages;
 BEGIN
-  IF p_fresh THEN
-    m := jsonb_populate_record(NULL::messages, p_row);
+  IF p_old IS NULL THEN
+    m := jsonb_populate_record(NULL::messages, message_fresh(p_id, p_conversation, p_seq, p_position, p_sender,
+                                                             p_at, p_body, p_content));
   ELSE
-    SELECT * INTO m FROM messages x WHERE x.id = p_id;
+    SELECT * INTO m FROM messages x WHERE x.id = p_old;
   END IF;
   RETURN message_facts(m, m.sender_id, NULL, NULL, NULL);
 END $$;
@@ -236,6 +259,18 @@ BEGIN
     told := thread_follow(m.conversation_id, m.sender_id, p_content, m.seq, m.position, m.created_at, p_quiet);
   END IF;
   RETURN event_lists(told, carried_follow(m, p_came));
+END $$;
+
+-- The events of a message with these columns that message_store() stores: those of p_passage (of relation_pass()), and
+-- what follows.
+CREATE FUNCTION content_events(p_passage jsonb, p_id uuid, p_conversation uuid, p_seq bigint, p_position bigint,
+                               p_sender uuid, p_at timestamptz, p_body text, p_content jsonb, p_came boolean,
+                               p_quiet boolean) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN event_lists(p_passage->>'events', content_follow(
+    message_fresh(p_id, p_conversation, p_seq, p_position, p_sender, p_at, p_body, p_content), p_content, p_came,
+    p_quiet));
 END $$;
 
 -- Who wrote the message, as clients on XMPP call that one: a JID, in a room the address without its domain. NULL: the

@@ -4,10 +4,11 @@
 
 -- What a message carries, with the timer of its conversation if it has none of its own.
 CREATE FUNCTION expiry_content(p_content jsonb, p_timer int) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN p_timer IS NULL OR p_content ?| '{refused,expires_in}' THEN p_content
-              ELSE coalesce(p_content, '{}') || jsonb_build_object('expires_in', p_timer) END
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN CASE WHEN p_timer IS NULL OR p_content ?| '{refused,expires_in}' THEN p_content
+              ELSE coalesce(p_content, '{}') || jsonb_build_object('expires_in', p_timer) END;
+END $$;
 
 -- A message that disappears is stored: it cannot go sooner than a timer after that.
 CREATE FUNCTION expiry_begin(p_message uuid, p_sent timestamptz, p_seconds int) RETURNS void

@@ -19,7 +19,8 @@
 -- they see it.
 -- p_details: what messages carry besides their text, see content_accept(); NULL as a whole: nothing. seen: such a
 -- message, without its sender. refusal: why it may not carry that, { pointer, detail }.
--- Rows come back in the order of the input. outbox: copies must go to the remote member, or to a room.
+-- n: which of the input a row is about. Rows come in any order: to sort them would be a thirtieth of the work.
+-- outbox: copies must go to the remote member, or to a room.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
 -- The caller never puts two rows with the same (sender, dedupe) into one batch. With p_careful,
@@ -35,7 +36,7 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
                awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
-               shown user_view, seen message_view, refusal text)
+               shown user_view, seen message_view, refusal text, n int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -43,70 +44,84 @@ DECLARE
   head bigint;
   stamp timestamptz;
   contents jsonb[];
+  -- What is in contents, as arrays: to look for the operators of JSON would cost every batch.
+  of_kinds text[];
+  of_replies uuid[];
+  of_threads uuid[];
+  of_refused int[];
+  of_refusals text[];
 BEGIN
   taken := log_advance(cardinality(p_ids));
   head := taken.ret_before;
   stamp := taken.ret_stamp;
   IF p_details IS NOT NULL THEN
     contents := content_accept_all(p_conversations, p_senders, p_details, p_bodies);
+    SELECT * INTO of_kinds, of_replies, of_threads, of_refused, of_refusals
+      FROM content_columns(contents);
   END IF;
   RETURN QUERY
   WITH resolved AS (
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
-           c.awaited, c.guarded, c.remote_user, c.remote_jid, c.occupied,
+           c.awaited, c.guarded, c.remote_jid, c.occupied,
+           coalesce(c.remote_user <> p_senders[i.n], false) AS leaves,
            c.remote_user IS NULL AND (c.closed OR NOT c.plain OR privacy_value(NULL, 'profile') <> 'everyone')
              AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
-           old.conversation_id = c.id AND CASE
-             WHEN old.details IS NULL AND own.content IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
-             ELSE content_same(old.details, old.body, own.content, p_bodies[i.n]) END AS old_same,
-           expiry_content(own.content, c.disappearing) AS content, own.content->'refused' IS NULL AS fit,
-           last.seq AS last_seq, last.of_first, stranger.unanswered,
-           CASE WHEN p_limited[i.n] AND stranger.unanswered AND old.id IS NULL
-                THEN relation_stranger(c.id, p_senders[i.n], p_dedupes[i.n]) ELSE false END AS limited
+           coalesce(old.conversation_id = c.id AND CASE
+             WHEN old.details IS NULL AND contents[i.n] IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
+             ELSE content_same(old.details, old.body, contents[i.n], p_bodies[i.n]) END, false) AS old_same,
+           CASE WHEN c.disappearing IS NULL THEN contents[i.n]
+                ELSE expiry_content(contents[i.n], c.disappearing) END AS content,
+           of_refused[i.n] AS refused,
+           last.seq AS last_seq, stranger.unanswered,
+           -- How many the first of two members has written.
+           CASE WHEN last.sender_id = c.member_ids[1] THEN last.sender_seq
+                ELSE last.seq - last.sender_seq END AS of_first
       FROM generate_series(1, cardinality(p_ids)) AS i (n)
-      CROSS JOIN LATERAL (SELECT contents[i.n] AS content) own
-      LEFT JOIN conversations c
-        ON c.id = p_conversations[i.n] AND p_senders[i.n] = ANY (c.member_ids)
       LEFT JOIN LATERAL (
         SELECT m.id, m.seq, m.position, m.created_at, m.conversation_id, m.body, m.details FROM messages m
           WHERE p_careful AND m.sender_id = p_senders[i.n] AND m.dedupe = p_dedupes[i.n]
             AND m.dedupe IS NOT NULL) old ON true
-      -- Here, beside nothing volatile, it is looked up once per conversation.
-      -- of_first: how many the first of two members has written.
-      LEFT JOIN LATERAL (SELECT m.seq, CASE WHEN m.sender_id = c.member_ids[1] THEN m.sender_seq
-                                            ELSE m.seq - m.sender_seq END AS of_first
-                           FROM messages m WHERE m.conversation_id = c.id
+      LEFT JOIN LATERAL (SELECT m.seq, m.sender_id, m.sender_seq,
+                                m.sender_id = p_senders[i.n] AND m.sender_seq = m.seq AS alone
+                           FROM messages m
+                           WHERE m.conversation_id = p_conversations[i.n]
                            ORDER BY m.seq DESC LIMIT 1) last ON true
+      -- Last, because each join hands on all columns that it has.
+      LEFT JOIN conversations c
+        ON c.id = p_conversations[i.n] AND p_senders[i.n] = ANY (c.member_ids)
       CROSS JOIN LATERAL (
-        SELECT c.plain AND coalesce(last.of_first, 0)
-                 = CASE WHEN p_senders[i.n] = c.member_ids[1] THEN coalesce(last.seq, c.base_seq)
-                        ELSE 0 END AS unanswered) stranger
+        SELECT c.plain AND coalesce(last.alone, c.base_seq = 0) AS unanswered) stranger
   ), planned AS MATERIALIZED (
     SELECT r.*,
            CASE WHEN r.conversation_id IS NULL THEN 2
-                WHEN r.limited THEN 7
-                WHEN r.old_id IS NULL AND NOT r.fit THEN (r.content->>'refused')::int
-                WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, 0)
+                WHEN r.old_id IS NULL THEN coalesce((r.passage->>'outcome')::int, r.refused, 0)
                 WHEN r.old_same THEN 1
                 ELSE 6 END AS outcome,
+           r.conversation_id IS NOT NULL AND r.old_id IS NULL AND r.refused IS NULL
+             AND (r.passage IS NULL OR r.passage->>'outcome' = '0') AS fresh,
            coalesce((r.passage->>'held')::boolean, r.guarded AND r.old_id IS NOT NULL
                       AND relation_held(r.conversation_id, r.sender_id), false) AS held,
            coalesce(r.last_seq, r.base_seq) + row_number() OVER fresh AS new_seq,
            coalesce(r.of_first, 0)
              + count(*) FILTER (WHERE r.sender_id = r.member_ids[1]) OVER fresh AS new_of_first,
            head + r.n AS new_position
-      FROM (SELECT x.*, CASE WHEN x.guarded AND x.old_id IS NULL AND NOT x.limited AND x.fit THEN
-                     relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
-                                   p_dedupes[x.n], x.content)
+      FROM (SELECT x.*, CASE
+                     WHEN p_limited[x.n] AND x.unanswered AND x.old_id IS NULL
+                          AND relation_stranger(x.conversation_id, x.sender_id, p_dedupes[x.n])
+                       THEN '{"outcome": 7}'
+                     WHEN x.guarded AND x.old_id IS NULL AND x.refused IS NULL
+                       THEN relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
+                                          p_dedupes[x.n], x.content)
                    END AS passage
               FROM resolved x) r
-      WINDOW fresh AS (PARTITION BY r.conversation_id, r.old_id IS NULL AND NOT r.limited AND r.fit
-                         AND (r.passage IS NULL OR r.passage->>'outcome' = '0') ORDER BY r.n
-                       ROWS UNBOUNDED PRECEDING)
+      -- The same words as above: so it is computed once.
+      WINDOW fresh AS (PARTITION BY r.conversation_id, r.conversation_id IS NOT NULL AND r.old_id IS NULL AND r.refused IS NULL
+                         AND (r.passage IS NULL OR r.passage->>'outcome' = '0')
+                       ORDER BY r.n ROWS UNBOUNDED PRECEDING)
   ), stored AS (
     INSERT INTO messages (id, conversation_id, seq, position, sender_id, created_at, body,
                           client_id, dedupe, sender_address, foreign_id, markable, stanza, many,
@@ -121,59 +136,57 @@ BEGIN
                                         contents)
                 WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
                 ELSE p.new_seq - p.new_of_first END,
-           coalesce(p.content->>'type', 'text'), p.content - '{type,reply_to,thread_id,thread}'::text[],
-           (p.content->>'reply_to')::uuid, (p.content->>'thread_id')::uuid
-      FROM planned p WHERE p.outcome = 0
+           coalesce(of_kinds[p.n], 'text'),
+           CASE WHEN p.content IS NOT NULL THEN content_details(p.content) END,
+           of_replies[p.n], of_threads[p.n]
+      FROM planned p WHERE p.fresh
   ), queued AS (
-    INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference)
-    SELECT p.new_position, 0, CASE WHEN p.content IS NULL THEN 'message' ELSE 'content' END, p.sender_id,
-           p.remote_jid, p.id, NULL
+    INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)
+    -- What leaves asks for no receipt: in one scan, since to begin another costs every batch.
+    SELECT p.new_position,
+           CASE WHEN NOT p.leaves THEN 'received' WHEN p.content IS NULL THEN 'message' ELSE 'content' END,
+           CASE WHEN p.leaves THEN p.sender_id ELSE pair_other(p.member_ids, p.sender_id) END,
+           CASE WHEN p.leaves THEN p.remote_jid ELSE p_addresses[p.n] END, coalesce(p.old_id, p.id),
+           CASE WHEN p.leaves THEN NULL ELSE p_foreign_ids[p.n] END
       FROM planned p
-      WHERE p.outcome = 0 AND p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id
-    UNION ALL
-    SELECT p.new_position, 0, 'received',
-           pair_other(p.member_ids, p.sender_id), p_addresses[p.n],
-           coalesce(p.old_id, p.id), p_foreign_ids[p.n]
-      FROM planned p WHERE p_receipts[p.n] AND p.outcome IN (0, 1) AND NOT p.held
-    UNION ALL -- to everybody who is in the room by XMPP, the sender too
-    SELECT p.new_position, row_number() OVER (PARTITION BY p.n ORDER BY o.joined_at, o.address) - 1,
-           'room_message', p.sender_id, o.address, p.id, NULL
-      FROM planned p JOIN occupants o ON o.conversation_id = p.conversation_id
-      WHERE p.outcome = 0 AND p.occupied
+      WHERE CASE WHEN p.leaves THEN p.fresh
+                 ELSE p_receipts[p.n] AND (p.fresh OR p.old_same) AND NOT p.held END
   )
   SELECT p.outcome, coalesce(p.old_id, p.id), coalesce(p.old_seq, p.new_seq),
          coalesce(p.old_position, p.new_position),
          coalesce(p.old_created_at, stamp), p.conversation_id, p.sender_id, p.member_ids,
          p.member_numbers, p.kind = 'direct', p.remote_jid,
-         p.outcome = 0 AND (p.occupied OR (p.remote_user IS NOT NULL AND p.remote_user <> p.sender_id)),
-         p.new_position, p.awaited AND p.outcome IN (0, 1), p.held,
-         CASE WHEN p.outcome = 0 AND p.content IS NOT NULL
-              THEN event_lists(p.passage->>'events', content_follow(message_fresh(
-                     p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body, p.content),
-                     p.content, p_addresses[p.n] IS NOT NULL, p.held))
+         -- To everybody who is in the room by XMPP, the sender too; in a function, as most batches have none.
+         CASE WHEN NOT p.fresh THEN false
+              WHEN p.occupied THEN room_tell_message(p.new_position, p.conversation_id, p.sender_id, p.id)
+              ELSE p.leaves END,
+         p.new_position, p.awaited AND (p.fresh OR p.old_same), p.held,
+         CASE WHEN p.fresh AND p.content IS NOT NULL
+              THEN content_events(p.passage, p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id,
+                                  stamp, p.body, p.content, p_addresses[p.n] IS NOT NULL, p.held)
               ELSE p.passage->>'events' END, p.unanswered,
-         CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
+         CASE WHEN p.may_be_closed AND (p.fresh OR p.old_same) AND NOT p.held
               THEN user_closed_to(p.member_ids, p.sender_id) END,
-         CASE WHEN p.may_be_closed AND p.outcome < 2 AND NOT p.held
+         CASE WHEN p.may_be_closed AND (p.fresh OR p.old_same) AND NOT p.held
               THEN user_closed_facts(p.member_ids, p.sender_id) END,
-         CASE WHEN p.content IS NOT NULL AND p.outcome < 2
-              THEN content_stored(coalesce(p.old_id, p.id), p.outcome = 0, message_fresh(
-                     p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id, stamp, p.body, p.content)) END,
-         CASE WHEN NOT p.fit AND p.outcome > 1 THEN (p.content - 'refused')::text END
-    FROM planned p
-    ORDER BY p.n;
+         CASE WHEN p.content IS NOT NULL AND (p.fresh OR p.old_same)
+              THEN content_stored(p.old_id, p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id,
+                                  stamp, p.body, p.content) END,
+         CASE WHEN NOT (p.fresh OR p.old_same) THEN of_refusals[p.n] END, p.n
+    FROM planned p;
 END $$;
 
 -- The columns of a message that is about to be stored.
 CREATE FUNCTION message_fresh(p_id uuid, p_conversation uuid, p_seq bigint, p_position bigint, p_sender uuid,
                               p_at timestamptz, p_body text, p_content jsonb) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN jsonb_build_object(
     'id', p_id, 'conversation_id', p_conversation, 'seq', p_seq, 'position', p_position, 'sender_id', p_sender,
     'created_at', p_at, 'body', p_body, 'kind', coalesce(p_content->>'type', 'text'),
-    'details', p_content - '{type,reply_to,thread_id,thread}'::text[], 'reply_to', p_content->'reply_to',
-    'thread_id', p_content->'thread_id')
-$$;
+    'details', content_details(p_content), 'reply_to', p_content->'reply_to',
+    'thread_id', p_content->'thread_id');
+END $$;
 
 -- The how many-th of its sender the p_n-th of these messages is, where the sender's messages are counted: in a
 -- conversation of many. p_dedupes: those that were stored before do not count; NULL: there are none. p_contents: nor do
@@ -269,10 +282,7 @@ BEGIN
            receipts[s.n] AND NOT s.held, s.seen
       FROM message_store(p_ids, pairs, senders, bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts, NULL, details)
-           WITH ORDINALITY AS s (outcome, id, seq, position, created_at, conversation_id, sender_id,
-                                 member_ids, member_numbers, direct, remote_jid, outbox,
-                                 outbox_position, awaited, held, events, unanswered, closed_to,
-                                 shown, seen, refusal, n)
+           AS s
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;
   IF array_remove(p_sent, NULL) <> '{}' THEN -- rare: the way of all others has no column for it

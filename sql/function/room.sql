@@ -52,6 +52,18 @@ BEGIN
       FROM occupants o WHERE o.conversation_id = c.id;
 END $$;
 
+-- Tells them of a message that is just stored. True.
+CREATE FUNCTION room_tell_message(p_position bigint, p_conversation uuid, p_sender uuid, p_message uuid)
+RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (position, n, kind, from_user, to_address, message_id)
+    SELECT p_position, row_number() OVER (ORDER BY o.joined_at, o.address) - 1, 'room_message', p_sender,
+           o.address, p_message
+      FROM occupants o WHERE o.conversation_id = p_conversation;
+  RETURN true;
+END $$;
+
 -- The same to one session.
 CREATE FUNCTION room_tell_one(p_position bigint, c conversations, p_to text, p_kind text, p_payload jsonb)
 RETURNS void

@@ -4,7 +4,7 @@
 -- name: message_store
 SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
        direct, remote_jid, outbox, outbox_position, awaited, held, events, unanswered, closed_to, shown,
-       seen, refusal
+       seen, refusal, n
   FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
                      $9::boolean, p_limited => $7::boolean[], p_details => $8::text[]::jsonb[])
 

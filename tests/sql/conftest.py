@@ -175,8 +175,8 @@ class Database:
         columns = [[row[key] for row in rows] for key in
                    ("id", "conversation", "sender", "body", "client_id", "dedupe")]
         return self.rows("SELECT s.*, to_jsonb(s.shown) AS shown FROM message_store(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[],"
-                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[], p_details => %s::jsonb[]) s", *columns, careful,
-                         limited, carried(messages), on=on)
+                         " %s::text[], %s::uuid[], %s, p_limited => %s::boolean[], p_details => %s::jsonb[]) s ORDER BY s.n",
+                         *columns, careful, limited, carried(messages), on=on)
 
     def receive(self, *arrivals, rooms=None, on=None):
         rows = [arrival(**without_details(a)) for a in arrivals]

@@ -272,3 +272,34 @@ def test_page_cost_does_not_grow_with_the_history(db, direction):
                   "around": (None, None, middle)}[direction]
         costs.append(blocks(db, "SELECT message_page(%s, %s, 50, %s, %s, %s)", alice, conversation, *cursor))
     assert costs[1] <= costs[0] * 1.5 + 20, costs
+
+
+def nested_plans(db, statement, *values):
+    """Plans of the statements that functions run on the way, as auto_explain tells them."""
+    connection = db.connect(autocommit=False)
+    db.rows("LOAD 'auto_explain'", on=connection)
+    for name, value in {"log_min_duration": "0", "log_nested_statements": "on", "log_format": "json"}.items():
+        db.rows(f"SET auto_explain.{name} = {value}", on=connection)
+    db.rows("SET client_min_messages = log", on=connection)
+    db.rows(statement, *values, on=connection)
+    plans = [json.loads(notice[notice.index("{"):]) for notice in connection.notices if "plan:" in notice]
+    connection.rollback()
+    connection.close()
+    return plans
+
+
+def nodes(plan):
+    return [plan["Node Type"]] + [name for child in plan.get("Plans", ()) for name in nodes(child)]
+
+
+def test_to_begin_the_writing_statement_costs_little(db):
+    """Most of what a small batch costs is to begin its plan: each node and each column of it counts."""
+    alice, bob = db.user("alice"), db.user("bob")
+    conversation = db.conversation(alice, reference="bob")
+    db.store({"conversation": conversation, "sender": alice})
+    db.store({"conversation": conversation, "sender": bob}) # nothing has to be asked any more
+    plans = nested_plans(db, "SELECT * FROM message_store(ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[],"
+                         " ARRAY['x'], ARRAY['c'], ARRAY[%s]::uuid[], false)", new_id(), conversation, alice, new_id())
+    assert len(plans) == 3, [plan["Query Text"][:60] for plan in plans] # the head of the log, the rows, the call
+    writing, = (nodes(plan["Plan"]) for plan in plans if "INSERT INTO messages" in plan["Query Text"])
+    assert len(writing) <= 18 and writing.count("Sort") == 1, writing
