@@ -10,7 +10,43 @@
 
 #include "bridge/dialect/dialect.h"
 #include "bridge/dialect/native.h"
+#include "bridge/dialect/shape.h"
 #include "bridge/dialect/words.h"
+
+/* A call's message is one that says that it began, and then one that it is over; statuses are four.
+ */
+#define STATUS(object, ours, theirs)                                                               \
+    {                                                                                              \
+        .type = object, .deed = SHAPE_VALUE, .member = "status", .word = theirs, .value = ours     \
+    }
+#define STATUSES(object)                                                                           \
+    STATUS(object, "ringing", "pending"), STATUS(object, "active", "accepted"),                    \
+        STATUS(object, "missed", "ended"), STATUS(object, "failed", "ended")
+#define BEGAN(status)                                                                              \
+    {                                                                                              \
+        .type = "Message", .deed = SHAPE_VALUE, .member = "message_type", .word = "call_start",    \
+        .value = "call", .when = "metadata/status", .is = status                                   \
+    }
+
+static const struct shape_rule rules[] = {
+    STATUSES("Call"),
+    STATUSES("CallBegun"),
+    BEGAN("ringing"),
+    BEGAN("active"),
+    {.type = "Message",
+     .deed = SHAPE_VALUE,
+     .member = "message_type",
+     .word = "call_end",
+     .value = "call"},
+    {.type = NULL},
+};
+
+/* Whether it is a call's message; quotes in texts have a backslash before them. */
+static bool is_call_message(const struct event *event)
+{
+    return (event->type == EVENT_MESSAGE_NEW || event->type == EVENT_MESSAGE_UPDATED) &&
+           strstr(event->payload, "\"message_type\":\"call\"");
+}
 
 static const char *event_name(const struct event *event)
 {
@@ -19,7 +55,25 @@ static const char *event_name(const struct event *event)
         [EVENT_CALL_ANSWERED] = "call_response", [EVENT_CALL_DECLINED] = "call_response",
         [EVENT_CALL_SIGNAL] = "signal", /* its frames say which */
     };
+    if (is_call_message(event))
+        return names[EVENT_MESSAGE_NEW];
     return names[event->type] ? names[event->type] : event_type_name(event->type);
+}
+
+/* Of its changes the end alone is told, as one more message. */
+static bool write_call_message(struct buffer *out, const struct event *event, const char *cursor)
+{
+    json_t *message = json_loadb(event->payload, event->payload_length, JSON_ALLOW_NUL, NULL);
+    message = shape_apply(rules, "Message", message);
+    const char *type = json_string_value(json_object_get(message, "message_type"));
+    bool told = event->type == EVENT_MESSAGE_NEW || g_strcmp0(type, "call_end") == 0;
+    char *text = told ? json_dumps(message, SHAPE_DUMP) : NULL;
+    if (text)
+        dialect_write_envelope(out, event_name(event), event, cursor, text);
+    json_decref(message);
+    bool written = text != NULL;
+    free(text);
+    return written;
 }
 
 /* Members under the names that these clients read, beside the native ones. They take last_seen_at
@@ -124,6 +178,8 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
         return false;
     if (event->type == EVENT_CALL_SIGNAL)
         return write_signal(out, event);
+    if (is_call_message(event))
+        return write_call_message(out, event, cursor);
     bool is_call = event->type == EVENT_CALL_RINGING || event->type == EVENT_CALL_ANSWERED ||
                    event->type == EVENT_CALL_DECLINED;
     bool is_silent = is_speechless(event);
@@ -152,6 +208,7 @@ static bool write_event(struct buffer *out, const struct event *event, const cha
 const struct dialect dialect_s0 = {
     .index = DIALECT_S0,
     .greeting = "hello",
+    .rules = rules,
     .write_event = write_event,
     .event_name = event_name,
     .write_frame = dialect_write_native_frame,

@@ -108,9 +108,18 @@ static void first_add(json_t *object, const char *members, const char *name)
         json_object_set(object, name, found);
 }
 
+/* "a/b" is member b of a. */
+static const json_t *member_at(const json_t *object, const char *path)
+{
+    const char *rest = strchr(path, '/');
+    g_autofree char *first = g_strndup(path, rest ? (gsize)(rest - path) : strlen(path));
+    const json_t *found = json_object_get(object, first);
+    return rest ? member_at(found, rest + 1) : found;
+}
+
 static void rule_follow(const struct shape_rule *rule, json_t *object)
 {
-    const json_t *when = rule->when ? json_object_get(object, rule->when) : NULL;
+    const json_t *when = rule->when ? member_at(object, rule->when) : NULL;
     if (rule->when && g_strcmp0(json_string_value(when), rule->is) != 0)
         return;
     switch (rule->deed) {

@@ -21,7 +21,8 @@ struct shape_rule {
     const char *type;
     enum shape_deed deed;
     const char *member, *word, *value;
-    const char *when, *is; /* only of objects whose member WHEN is the text IS; NULL: of all */
+    const char *when,
+        *is; /* only of objects whose member WHEN (as MEMBER) is the text IS; NULL: of all */
 };
 
 /* How what was shaped is written. */

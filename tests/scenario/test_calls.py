@@ -293,8 +293,13 @@ def test_clients_of_the_first_dialect(two):
         phone.put("ice-candidate", from_user_id=alice.id, to_user_id=bella.id, call_id=call["id"],
                   ice_candidate=found["ice_candidate"])
         at_bella.expect("call.signal", type="ice_candidate", data=candidate())
+        began = phone.expect("message", message_type="call_start")["payload"]["id"]
         at_bella.command("call.end", call_id=call["id"])
         phone.expect("call.ended")
+        assert phone.expect("message", message_type="call_end")["payload"]["id"] == began
+        spoken = {"Trestle-Dialect": "s0"}
+        assert alice.call(200, "GET", "/api/calls", headers=spoken)["items"][0]["status"] == "ended"
+        assert alice.call(200, "GET", f"/api/conversations/{talk['id']}/messages", headers=spoken)["items"][-1]["message_type"] == "call_end"
         back = initiate(bella, talk, call_type="audio")
         request = phone.expect("call_request")["payload"]
         assert (request["call_id"], request["from"], request["call_type"]) == (back["id"], bella.id, "audio")

@@ -176,6 +176,28 @@ START_TEST(s2_shows_what_its_clients_read)
 }
 END_TEST
 
+START_TEST(s0_is_told_that_a_call_began_and_that_it_is_over)
+{
+    static const struct {
+        enum event_type type;
+        const char *status, *shown;
+    } cases[] = {{EVENT_MESSAGE_NEW, "ringing", "call_start"},
+                 {EVENT_MESSAGE_NEW, "declined", "call_end"},
+                 {EVENT_MESSAGE_UPDATED, "active", NULL},
+                 {EVENT_MESSAGE_UPDATED, "missed", "call_end"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *payload = g_strdup_printf(
+            "{\"message_type\":\"call\",\"metadata\":{\"status\":\"%s\"}}", cases[i].status);
+        g_autofree char *wanted =
+            g_strdup_printf("{\"type\":\"message\",\"cursor\":\"e-5\","
+                            "\"ts\":\"1970-01-01T00:00:00.000Z\",\"payload\":{"
+                            "\"message_type\":\"%s\",\"metadata\":{\"status\":\"%s\"}}}",
+                            cases[i].shown, cases[i].status);
+        expect("s0", make_event(cases[i].type, 5, payload), cases[i].shown ? wanted : NULL);
+    }
+}
+END_TEST
+
 START_TEST(s3_shows_what_its_clients_read)
 {
     expect(
@@ -448,8 +470,8 @@ END_TEST
 UNIT_MAIN("ws_dialect", s1_shows_what_its_clients_read,
           places_and_polls_are_words_to_who_knows_texts_alone, s1_hides_what_has_no_numbers,
           s0_shows_what_its_clients_read, s2_shows_what_its_clients_read,
-          s3_shows_what_its_clients_read, s3_is_told_signals_by_two_names,
-          every_event_in_every_dialect_is_json, long_content_fits, rendered_once_for_all_sockets,
-          spellings_become_native, spellings_refuse_what_contradicts,
+          s0_is_told_that_a_call_began_and_that_it_is_over, s3_shows_what_its_clients_read,
+          s3_is_told_signals_by_two_names, every_event_in_every_dialect_is_json, long_content_fits,
+          rendered_once_for_all_sockets, spellings_become_native, spellings_refuse_what_contradicts,
           problems_point_at_what_was_sent, flat_frames_are_their_own_payload,
           s1_is_welcomed_and_told_flat)
