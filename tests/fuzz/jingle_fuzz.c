@@ -14,6 +14,7 @@
 #include "xep/0215_external_services.h"
 #include "xep/0353_jingle_message.h"
 #include "xep/jingle/candidate.h"
+#include "xep/jingle/change.h"
 #include "xep/jingle/content.h"
 #include "xep/jingle/negotiate.h"
 #include "xep/jingle/relay_only.h"
@@ -70,6 +71,27 @@ static void check_relay_only(const char *text, size_t length)
     }
 }
 
+/* One side's description among the m-lines of another that has less, in another order. */
+static void check_change(const char *text, size_t length, bool answers)
+{
+    enum media_fault fault;
+    g_autoptr(media_description) remote = sdp_read(text, length, &fault);
+    g_autoptr(media_description) other = sdp_read(text, length, &fault);
+    GPtrArray *contents = other->contents;
+    if (contents->len > 1)
+        g_ptr_array_remove_index_fast(contents, contents->len / 2);
+    bool good =
+        answers ? media_answer_again(remote, other) == MEDIA_OK : media_offer_again(remote, other);
+    media_settle(remote, other);
+    if (good)
+        check_description(remote);
+    for (guint i = 0; good && i < contents->len; i++) {
+        const struct media_content *one = contents->pdata[i], *there = remote->contents->pdata[i];
+        if (strcmp(one->mid, there->mid) != 0)
+            abort();
+    }
+}
+
 static void run_sdp(const char *text, size_t length)
 {
     enum media_fault fault;
@@ -78,6 +100,8 @@ static void run_sdp(const char *text, size_t length)
     if (!description)
         return;
     check_description(description);
+    check_change(text, length, false);
+    check_change(text, length, true);
     g_autoptr(media_description) answer = sdp_read(text, length, &fault);
     media_trim_offer(description);
     media_filter_candidates(description, true);

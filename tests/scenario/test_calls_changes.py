@@ -200,6 +200,21 @@ def test_the_peer_adds_what_the_app_does_not_take(session):
     assert insecure.find(f"{{{JINGLE}}}reason/{{{JINGLE}}}security-error") is not None
 
 
+def test_both_add_at_once(session):
+    """The session's initiator, who is Bob, goes on; the app is offered his picture when its own offer is answered."""
+    session.taken()
+    session.signal("offer", session.own("actpass", video("2", ufrag="vid2")))
+    session.repeat("out-audio-mute-addvideo-hangup-content-add-in")
+    session.bob.barrier(session.alice.jid)
+    session.refuse("content-add")
+    assert "m=video 0 " in session.told("answer")
+    offer = session.told("offer")
+    assert re.findall(r"m=(\w+) (\d)", offer) == [("audio", "9"), ("video", "0"), ("video", "9")]
+    assert re.findall(r"a=mid:(\S+)", offer) == ["audio", "2", "video"]
+    session.signal("answer", session.own("active", video("2", port=0) + video("video", port=0)))
+    session.expect("content-reject")
+
+
 def test_what_does_not_belong_to_the_call_changes_nothing(session):
     session.placed()
     transport = "<content creator='initiator' name='0'><transport xmlns='{}' ufrag='{}'{}>{}</transport></content>"
