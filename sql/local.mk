@@ -46,7 +46,8 @@ SQL_MIGRATIONS = \
   sql/migration/0032_groups.sql \
   sql/migration/0033_rooms.sql \
   sql/migration/0034_kept_and_planned.sql \
-  sql/migration/0035_archive.sql
+  sql/migration/0035_archive.sql \
+  sql/migration/0036_room_admin.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql
@@ -86,6 +87,7 @@ SQL_FUNCTIONS = \
   sql/function/relation.sql \
   sql/function/request.sql \
   sql/function/room.sql \
+  sql/function/room_admin.sql \
   sql/function/room_enter.sql \
   sql/function/room_talk.sql \
   sql/function/scheduled.sql \

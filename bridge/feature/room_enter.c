@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -101,6 +102,16 @@ static json_t *history_of(const struct muc_join *join)
     return history;
 }
 
+/* Whether a room that is not there is made for who enters it. */
+static bool may_make(const struct stanza_context *context)
+{
+    const struct options *options = ((struct core *)context->data)->options;
+    const char *at = strchr(context->from_bare, '@');
+    bool ours = at && strcmp(at + 1, options->xmpp_server_domain) == 0;
+    return strcmp(options->groups_made_by_xmpp, "everybody") == 0 ||
+           (ours && strcmp(options->groups_made_by_xmpp, "server") == 0);
+}
+
 /* With <x/> of muc somebody enters; without, who is in the room shows something else or wants
  * another nick. Who thinks to be in the room without being in it is told. */
 static bool on_available(const struct stanza_context *context)
@@ -111,6 +122,8 @@ static bool on_available(const struct stanza_context *context)
     put_shown(arguments, context);
     if (enters)
         json_object_set_new(arguments, "history", history_of(&join));
+    if (enters && may_make(context))
+        json_object_set_new(arguments, "create", json_true());
     change_submit(context->data, enters ? "room_enter" : "room_show", NULL, arguments,
                   presence_done, pending_new(context));
     return true;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libroom.a
 libroom_a_SOURCES = \
+  bridge/room/demand.c bridge/room/demand.h \
   bridge/room/groupchat.c bridge/room/groupchat.h \
   bridge/room/occupant.c bridge/room/occupant.h \
   bridge/room/scene.c bridge/room/scene.h

@@ -26,6 +26,15 @@ static void read_codes(const json_t *facts, struct muc_user *user)
         muc_user_put_code(user, (uint16_t)json_integer_value(json_array_get(codes, i)));
 }
 
+/* The room is no more, and perhaps another one takes its place. */
+static void read_end(const json_t *facts, struct muc_user *user)
+{
+    const json_t *end = json_object_get(facts, "destroy");
+    user->is_destroyed = end != NULL;
+    user->destroy.jid = json_string_value(json_object_get(end, "jid"));
+    user->destroy.reason = json_string_value(json_object_get(end, "reason"));
+}
+
 xmpp_stanza_t *occupant_build(const json_t *facts, const char *place, const char *to)
 {
     const char *shown = fact_text(facts, "stanza");
@@ -37,8 +46,8 @@ xmpp_stanza_t *occupant_build(const json_t *facts, const char *place, const char
     user.item.nick = fact_text(facts, "nick");
     user.item.actor_nick = fact_text(facts, "actor");
     user.item.reason = fact_text(facts, "reason");
-    user.is_destroyed = json_is_object(json_object_get(facts, "destroy"));
     read_codes(facts, &user);
+    read_end(facts, &user);
     xmpp_stanza_t *presence = shown ? stanza_from_text(shown, strlen(shown)) : NULL;
     if (!presence)
         presence = stanza_new("presence", NULL);

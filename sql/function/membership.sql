@@ -235,7 +235,7 @@ BEGIN
               ELSE p_named END;
 END $$;
 
--- Adds { conversation_id, members: [{ user_id } or { jid }], domain, strangers_max } as change_group_create() does;
+-- Adds { conversation_id, members: [{ user_id } or { jid }], reason, domain, strangers_max } as change_group_create() does;
 -- all of them or none. Who is in already stays as they are. The result is { conversation, strangers }.
 CREATE FUNCTION change_members_add(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -269,7 +269,7 @@ BEGIN
       FROM unnest(olds) o JOIN unnest(named.ids, named.states) s (id, state) ON s.id = o.user_id;
   END IF;
   IF outcome IS NULL THEN
-    outcome := CASE WHEN membership_enter(c, olds, named.states, actor) THEN 0 ELSE 1 END;
+    outcome := CASE WHEN membership_enter(c, olds, named.states, actor, p_arguments->>'reason') THEN 0 ELSE 1 END;
     result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, c.id)), 'strangers',
                                  CASE outcome WHEN 0 THEN named.strangers ELSE 0 END);
   END IF;
@@ -277,7 +277,8 @@ END $$;
 
 -- Makes members of p_olds, each in its state of p_states or what membership_entry() makes of it; one system message
 -- says all. False: they all were.
-CREATE FUNCTION membership_enter(c conversations, p_olds members[], p_states text[], p_by users) RETURNS boolean
+CREATE FUNCTION membership_enter(c conversations, p_olds members[], p_states text[], p_by users, p_reason text)
+RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
   old members;
@@ -293,7 +294,7 @@ BEGIN
     CONTINUE WHEN old.state IN ('joined', 'invited');
     m := membership_put(c, old, state, 'member', NULL, p_by.id);
     now_ := membership_group(c.id);
-    PERFORM membership_tell(now_, old, m, p_by.id);
+    PERFORM membership_tell(now_, old, m, p_by.id, p_reason);
     IF state = 'joined' THEN
       added := added || m.user_id;
     ELSE

@@ -37,6 +37,7 @@ BEGIN
     r.conversation_id := p_conversation;
     r.inner_key := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || decode(repeat('00', 32), 'hex');
     r.outer_key := r.inner_key;
+    r.locked := false;
     FOR i IN 0 .. 63 LOOP
       r.inner_key := set_byte(r.inner_key, i, get_byte(r.inner_key, i) # 54);
       r.outer_key := set_byte(r.outer_key, i, get_byte(r.outer_key, i) # 92);

@@ -19,7 +19,7 @@ CREATE FUNCTION room_role(c conversations, m members) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN CASE WHEN m.state IS DISTINCT FROM 'joined' THEN 'none'
-              WHEN m.role IN ('owner', 'admin') THEN 'moderator'
+              WHEN group_may(c, m, 'remove_members') THEN 'moderator'
               WHEN group_may(c, m, 'send_messages') THEN 'participant' ELSE 'visitor' END;
 END $$;
 
@@ -229,16 +229,9 @@ END $$;
 CREATE FUNCTION room_changed(p_position bigint, c conversations, p_actor uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  IF c.destroyed_at IS NULL THEN
+  IF c.destroyed_at IS NOT NULL THEN
+    PERFORM room_end(p_position, c, '{}');
+  ELSE
     PERFORM room_tell(p_position, c, 'room_status', NULL, '{"codes": [104]}');
-    RETURN;
   END IF;
-  INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1, 'room_presence',
-           o.user_id, o.address, '{"type": "unavailable", "affiliation": "none", "role": "none", "codes": [110], "destroy": {}}',
-           group_jid(c.room) || '/' || n.nick
-      FROM occupants o JOIN nicks n ON n.conversation_id = o.conversation_id AND n.user_id = o.user_id
-      WHERE o.conversation_id = c.id;
-  DELETE FROM occupants o WHERE o.conversation_id = c.id;
-  UPDATE conversations x SET occupied = false WHERE x.id = c.id;
 END $$;

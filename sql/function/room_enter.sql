@@ -74,7 +74,7 @@ BEGIN
 END $$;
 
 -- Enters a room: { room (localpart), from (bare JID), address (full), nick, stanza (its presence, as it is passed
--- on), history (see room_history()) }. Who is in it already is answered anew.
+-- on), history (see room_history()), create (makes a room that is not there) }. Who is in it already is answered anew.
 CREATE FUNCTION change_room_enter(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -94,7 +94,18 @@ BEGIN
   m := f.m;
   o := f.o;
   outcome := 2;
-  IF c.id IS NULL THEN
+  IF c.id IS NULL AND (p_arguments->>'create')::boolean
+      AND NOT EXISTS (SELECT FROM conversations x WHERE x.room = p_arguments->>'room') THEN
+    c := room_make(p_arguments);
+    IF c.id IS NULL THEN
+      outcome := 5;
+      result := room_refusal('wait', 'resource-constraint', 'You own as many rooms as one may');
+      RETURN;
+    END IF;
+    codes := '[201, 110]';
+    SELECT * INTO m FROM members x WHERE x.conversation_id = c.id;
+  END IF;
+  IF c.id IS NULL OR m.role IS DISTINCT FROM 'owner' AND (room_of(c.id)).locked THEN
     RETURN;
   END IF;
   outcome := 5;

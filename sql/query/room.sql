@@ -13,3 +13,10 @@ SELECT room, name FROM room_public()
 
 -- name: room_mark
 SELECT room, nick, occupant, address, message, id FROM room_mark($1::uuid, $2::uuid, $3::uuid)
+
+-- name: room_people
+SELECT allowed, jid, nick, affiliation, role FROM room_people($1::text, $2::text, $3::text, $4::text, $5::text)
+
+-- name: room_configuration
+SELECT allowed, name, description, public, moderated, invites, members_max
+  FROM room_configuration($1::text, $2::text, $3::text)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Changes that are answered with stanzas. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/options.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/room/demand.h"
+#include "bridge/room/scene.h"
+
+struct demand {
+    struct core *core;
+    xmpp_stanza_t *stanza; /* reference */
+};
+
+static xmpp_stanza_t *demand_result(xmpp_stanza_t *stanza)
+{
+    const char *name = xmpp_stanza_get_name(stanza);
+    return strcmp(name, "iq") == 0 ? stanza_reply_result(stanza) : NULL;
+}
+
+static xmpp_stanza_t *demand_error(xmpp_stanza_t *stanza, const struct change_result *result)
+{
+    const struct error_info *unavailable = error_info(ERROR_UNAVAILABLE);
+    const char *type = json_string_value(json_object_get(result->json, "type"));
+    const char *condition = json_string_value(json_object_get(result->json, "condition"));
+    const char *text = json_string_value(json_object_get(result->json, "text"));
+    if (result->error != ERROR_NONE)
+        return stanza_reply_error(stanza, unavailable->type, unavailable->condition, NULL);
+    if (type && condition)
+        return stanza_reply_error(stanza, type, condition, text);
+    return stanza_reply_error(stanza, "cancel", "item-not-found", NULL);
+}
+
+static void demand_done(const struct change_result *result, void *data)
+{
+    g_autofree struct demand *demand = data;
+    g_autoptr(xmpp_stanza_t) stanza = demand->stanza;
+    if (!demand->core->archive)
+        return; /* going down */
+    g_autoptr(xmpp_stanza_t) reply =
+        change_succeeded(result) ? demand_result(stanza) : demand_error(stanza, result);
+    if (reply)
+        stanza_out(demand->core, reply);
+}
+
+bool room_demand(const struct stanza_context *context, const char *name, json_t *arguments)
+{
+    struct core *core = context->data;
+    struct demand *demand = g_new0(struct demand, 1);
+    g_autofree char *room = room_of_context(context);
+    demand->core = core;
+    demand->stanza = xmpp_stanza_clone(context->stanza);
+    json_t *whole = json_pack("{s:s, s:s, s:s, s:s}", "room", room, "from", context->from_bare,
+                              "address", context->from, "domain", core->options->xmpp_domain);
+    if (arguments)
+        json_object_update(whole, arguments);
+    json_decref(arguments);
+    change_submit(core, name, NULL, whole, demand_done, demand);
+    return true;
+}
+
+bool room_reject(const struct stanza_context *context, const char *type, const char *condition,
+                 const char *text)
+{
+    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(context->stanza, type, condition, text);
+    if (reply)
+        stanza_out(context->data, reply);
+    return true;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a stanza asks a room to change. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/xmpp/dispatch.h"
+
+/* Carries out change NAME (static text) with ARGUMENTS (taken; NULL: none of its own), which get
+ * who asks, in which room, and our users' domain (sql/function/room_admin.sql). Answers an IQ when
+ * it is done, and a stanza of any kind with an error when it is not. Always true, for use in a
+ * handler's return. */
+bool room_demand(const struct stanza_context *context, const char *name, json_t *arguments);
+/* Answers a stanza with an error at once; TEXT may be NULL. Always true. */
+bool room_reject(const struct stanza_context *context, const char *type, const char *condition,
+                 const char *text);
