@@ -16,7 +16,8 @@ struct due_run {
     const struct due *due;
     unsigned waiting; /* changes under way */
     unsigned rounds;
-    bool full; /* there may be more that is due */
+    unsigned done; /* in this round */
+    bool full;     /* there may be more that is due */
     enum error_code error;
 };
 
@@ -37,12 +38,14 @@ static void rest_done(const struct change_result *result, void *data)
 
 static void round_end(struct due_run *run)
 {
-    if (run->error != ERROR_NONE)
-        run_end(run, JOB_FAILED);
-    else if (run->full && run->rounds >= ROUNDS_MAX)
-        run_end(run, JOB_MORE);
-    else if (run->full)
+    /* What fails is tried again later; it must not keep back what comes behind it. */
+    bool on = run->full && run->done > 0;
+    if (on && run->rounds < ROUNDS_MAX)
         round_begin(run);
+    else if (run->error != ERROR_NONE)
+        run_end(run, JOB_FAILED);
+    else if (run->full)
+        run_end(run, JOB_MORE);
     else
         change_submit(job_core(run->job), run->due->rest, NULL, NULL, rest_done, run);
 }
@@ -50,7 +53,9 @@ static void round_end(struct due_run *run)
 static void one_done(const struct change_result *result, void *data)
 {
     struct due_run *run = data;
-    if (result->error != ERROR_NONE)
+    if (result->error == ERROR_NONE)
+        run->done++;
+    else
         run->error = result->error;
     if (--run->waiting == 0)
         round_end(run);
@@ -60,7 +65,9 @@ static void due_read(const struct rows *rows, enum error_code error, void *data)
 {
     struct due_run *run = data;
     struct core *core = job_core(run->job);
-    run->error = error;
+    if (error != ERROR_NONE)
+        run->error = error;
+    run->done = 0;
     run->full = error == ERROR_NONE && rows_count(rows) == ROUND;
     run->waiting = 1; /* until all have been begun */
     for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++) {

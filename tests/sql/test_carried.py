@@ -489,3 +489,31 @@ def test_the_timer_goes_to_xmpp_and_comes_from_there(db, romeo):
     assert db.change("timer_arrived", None, **{**came, "from": "nobody@example.org"}, seconds=60)["outcome"] == 2
     row, = db.receive({"to": f"alice@{DOMAIN}", "sender": ROMEO, "body": "bye", "foreign_id": new_id(), "details": {"expires_in": 60}})
     assert seen(romeo, row["id"])["expires_in"] == 60
+
+
+@pytest.mark.parametrize("state", ["left", "removed", "banned", "invited"])
+def test_who_is_there_no_longer_does_nothing(db, three, state):
+    """Whatever was begun before; the same as for a stranger."""
+    message, live = poll(three), str(share(three, user=1, live_until=ahead(hours=1))["id"])
+    own = poll(three, user=1)
+    gone, stranger = three.users[1], db.user("mallory")
+    db.change("star", gone, message_id=message)
+    planned = db.change("scheduled_add", gone, id=new_id(), message_id=new_id(), conversation_id=three.id, content="x",
+                        scheduled_for=ahead(hours=1))["result"]["scheduled"]["id"]
+    db.rows("UPDATE members SET state = %s, left_seq = CASE WHEN %s <> 'invited' THEN 4 END WHERE user_id = %s", state, state, gone)
+    db.rows("UPDATE conversations SET member_ids = array_remove(member_ids, %s::uuid), member_numbers = member_numbers[2:] WHERE id = %s", gone, three.id)
+    talk, head = {"conversation_id": three.id}, db.head()
+    for name, arguments in (
+            ("vote", {"message_id": message, "options": [1]}), ("vote", {"message_id": own}), ("poll_close", {"message_id": own}),
+            ("location_move", {"message_id": live, "location": BERLIN}), ("location_stop", {"message_id": live}),
+            ("star", {"message_id": own}), ("unstar", {"message_id": message}), ("draft_save", {**talk, "content": "x"}), ("draft_remove", talk),
+            ("scheduled_update", {"scheduled_id": planned, "content": "y"}), ("scheduled_cancel", {"scheduled_id": planned}),
+            ("scheduled_add", {**talk, "id": new_id(), "message_id": new_id(), "content": "x", "scheduled_for": ahead(hours=1)}),
+            ("conversation_update", {**talk, "disappearing_seconds": 60}), ("conversation_update", {**talk, "unread": True})):
+        for user in (gone, stranger):
+            done = db.change(name, user, **arguments)
+            assert (done["outcome"], done["result"], done["events"]) == (2, None, None), name
+    assert db.head() == head and db.rows("SELECT FROM star_page(%s, 9, NULL, NULL) s WHERE (s.message).id IS NOT NULL", gone) == []
+    assert db.one("SELECT scheduled_page(%s, %s, 'all', 9, NULL)", gone, three.id) is None
+    vote(three, 2, message, 2)
+    assert all(str(gone) not in users for _, users in told(vote(three, 0, message, 1)))
