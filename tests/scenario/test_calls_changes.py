@@ -28,8 +28,8 @@ class Session:
     def __init__(self, alice, bob, talk, socket):
         self.alice, self.bob, self.socket, self.talk = alice, bob, socket, talk
 
-    def placed(self):
-        """Alice has called; her m-line is "0"."""
+    def placed(self, accepted=()):
+        """Alice has called; her m-line is "0". ACCEPTED: what is otherwise in Bob's answer."""
         call = self.socket.command("call.initiate", conversation_id=self.talk["id"], call_type="audio")
         self.id = self.sid = call["id"]
         expect_jm(self.bob, "propose", self.sid)
@@ -37,8 +37,8 @@ class Session:
         self.socket.expect("call.answered", call_id=self.id)
         self.signal("offer", sdp())
         expect_action(self.bob, "session-initiate", self.sid)
-        self.bob.send_raw(said("in-changes-session-accept-in", self.bob, self.alice, self.sid))
-        self.told("answer")
+        self.repeat("in-changes-session-accept-in", accepted)
+        self.first = self.told("answer")
         return self
 
     def taken(self):
@@ -148,6 +148,22 @@ def test_what_the_app_adds_before_the_answer_is_rejected_in_it(alice, bob, talk)
         assert "m=audio 9" in answer and "m=video 0 " in answer
         socket.command("call.end", call_id=session.id)
         expect_action(bob, "session-terminate", session.sid)
+
+
+def test_a_peer_that_bundles_need_not_repeat_its_transport(session):
+    group = "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='0'/></group>"
+    session.placed([("<content ", group + "<content ")])
+    assert "a=group:BUNDLE 0\r\n" in session.first
+    ufrag = re.search(r"a=ice-ufrag:(\S+)", session.first)[1]
+    session.signal("offer", sdp(extra=video("1", ufrag="q1Wz")).replace("BUNDLE 0", "BUNDLE 0 1"))
+    added = expect_action(session.bob, "content-add", session.sid)
+    assert [c.get("name") for c in added.find("{urn:xmpp:jingle:apps:grouping:0}group")] == ["0", "1"]
+    assert added.find(f".//{{{ICE}}}transport").get("ufrag") == "q1Wz"
+    whole = said("in-changes-content-accept-in", session.bob, session.alice, session.sid)
+    transport = re.search("<transport.*</transport>", whole)[0]
+    session.repeat("in-changes-content-accept-in", [(transport, f"<transport xmlns='{ICE}'/>")])
+    answer = session.told("answer")
+    assert "a=group:BUNDLE 0 1\r\n" in answer and answer.count(f"a=ice-ufrag:{ufrag}\r\n") == 2
 
 
 @pytest.mark.parametrize("how", ["rejected", "not known"])
