@@ -19,14 +19,15 @@ $$;
 -- Whether the user has already written to that peer: who talks to somebody may be seen by them.
 -- Looks at the newest 1000 messages only, so that a flood from the peer cannot make it slow.
 CREATE FUNCTION contact_consents(p_user uuid, p_peer text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (
     SELECT FROM users peer
       JOIN conversations c ON c.kind = 'direct' AND c.member_ids = pair_key(peer.id, p_user)
       CROSS JOIN LATERAL (SELECT m.sender_id FROM messages m WHERE m.conversation_id = c.id
                             ORDER BY m.seq DESC LIMIT 1000) newest
-      WHERE peer.jid = p_peer AND newest.sender_id = p_user)
-$$;
+      WHERE peer.jid = p_peer AND newest.sender_id = p_user);
+END $$;
 
 -- Whether a request of that peer to see the user's presence needs no decision: the user has asked it,
 -- or written to it.

@@ -103,10 +103,9 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN m.role = 'owner' OR (m.role = 'admin' AND m.permissions IS NULL)
                 THEN '{send_messages,add_members,remove_members,change_settings,delete_messages}'::text[]
               WHEN m.permissions IS NOT NULL THEN m.permissions
-              ELSE CASE WHEN group_settings(c.settings)->>'who_can_send' = 'everyone'
-                        THEN '{send_messages}'::text[] ELSE '{}' END
-                   || CASE WHEN group_settings(c.settings)->>'who_can_add' = 'everyone'
-                           THEN '{add_members}'::text[] ELSE '{}' END END
+              -- As group_settings() has it, for what is not the default.
+              ELSE CASE WHEN c.settings ? 'who_can_send' THEN '{}' ELSE '{send_messages}'::text[] END
+                   || CASE WHEN c.settings ? 'who_can_add' THEN '{add_members}'::text[] ELSE '{}' END END
 $$;
 
 CREATE FUNCTION group_may(c conversations, m members, p_right text) RETURNS boolean

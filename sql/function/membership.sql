@@ -609,7 +609,7 @@ BEGIN
 END $$;
 
 -- A page of the members of a conversation, of p_state ('joined', 'invited' or 'banned', which only admins are
--- told; NULL: joined and invited), with p_text (NULL: any) in a name, by number of user, after p_after. The first
+-- told; NULL: joined and invited), with p_text (NULL: any) in a name or in what the room calls them, by number of user, after p_after. The first
 -- row has more and next, and no item; no row: p_user is not a member.
 CREATE FUNCTION membership_page(p_user uuid, p_conversation uuid, p_state text, p_text text, p_limit int, p_after bigint)
 RETURNS TABLE (item participant_view, more boolean, next text)
@@ -632,7 +632,8 @@ BEGIN
         AND (p_text IS NULL OR CASE WHEN u.kind = 'hosted' OR user_is_closed(p_user, u) IS FALSE
                THEN strpos(coalesce(u.folded, user_lines(u)), line) > 0
                ELSE strpos(text_line(split_part(u.jid, '@', 1)), line) > 0 END
-             OR strpos(text_line(m.nick), line) > 0)
+             OR EXISTS (SELECT FROM nicks n WHERE n.conversation_id = m.conversation_id AND n.user_id = m.user_id
+                          AND strpos(text_line(n.nick), line) > 0))
       ORDER BY m.number LIMIT p_limit + 1);
   RETURN QUERY SELECT NULL::participant_view, cardinality(numbers) > p_limit,
                       CASE WHEN cardinality(numbers) > p_limit THEN numbers[p_limit]::text END;

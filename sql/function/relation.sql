@@ -236,13 +236,20 @@ BEGIN
   RETURN u.id <> p_viewer AND NOT relation_profile(p_viewer, u);
 END $$;
 
+-- Whether everybody sees the profile of u.
+CREATE FUNCTION user_is_open(u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN u.kind <> 'hosted' THEN u.privacy_profile IS NULL
+              ELSE privacy_value(u.privacy_profile, 'profile') = 'everyone'
+                AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id) END;
+END $$;
+
 -- What everybody sees of u: of whom somebody might not see the profile, only the names.
 CREATE FUNCTION user_open(u users) RETURNS user_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN user_facts(u, CASE WHEN u.kind <> 'hosted' THEN u.privacy_profile IS NOT NULL
-                            ELSE privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                              OR EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id) END);
+  RETURN user_facts(u, NOT user_is_open(u));
 END $$;
 
 -- What p_viewer, who knows of u, sees of u.
@@ -258,6 +265,10 @@ END $$;
 CREATE FUNCTION user_closed_to(p_viewers uuid[], p_user uuid) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+  -- As with most: not one by one, in a group.
+  IF cardinality(p_viewers) > 2 AND (SELECT user_is_open(u) FROM users u WHERE u.id = p_user) THEN
+    RETURN NULL;
+  END IF;
   RETURN (SELECT array_agg(v.id ORDER BY v.id) FROM users v, users u
             WHERE v.id = ANY (p_viewers) AND v.id <> p_user AND u.id = p_user
               AND NOT relation_profile(v.id, u));

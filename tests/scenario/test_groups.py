@@ -98,6 +98,8 @@ def test_dialects_of_two_hear_nothing_of_many(app):
         said = alice.send(made, "in the group")
         alice.call(200, "PUT", f"/api/messages/{said['id']}/reactions/{quote('🎉')}")
         bella.read(made)
+        alice.call(200, "PATCH", f"/api/conversations/{made['id']}", {"name": "Renamed"})
+        alice.call(200, "DELETE", member_path(made, bella))
         alice.send(alice.conversation_with(participant_id=bella.sub), "for her alone")
         s0.expect("message", content="for her alone")
         s1.expect("private_message")
@@ -311,6 +313,40 @@ def test_a_group_has_an_icon(stack, three):
         assert alice.call(200, "DELETE", path)["icon_url"] is None
         socket.expect("conversation.updated", icon_url=None)
     assert Api(stack).request("GET", shown["icon_url"]).status == 404 # nobody has it any more
+
+
+def test_the_same_by_the_socket(app):
+    alice, bella, clara, dora = (app(name) for name in ("alice", "bella", "clara", "dora"))
+    ids = {user: user.me()["id"] for user in (alice, bella, clara, dora)}
+    with alice.ws() as socket, clara.ws() as at_clara:
+        made = socket.command("group.create", name="By socket", members=[{"user_id": bella.sub}], settings={"public": True})
+        at = {"conversation_id": made["id"]}
+        assert made["settings"]["public"] and made["member_count"] == 2
+        assert at_clara.command("group.join", **at)["member_count"] == 3
+        assert dora.call(200, "POST", f"/api/conversations/{made['id']}/join")["member_count"] == 4
+        assert socket.command("member.set", **at, user_id=ids[clara], role="admin")["role"] == "admin"
+        assert socket.command("member.remove", **at, user_id=ids[dora])["state"] == "removed"
+        assert socket.command("member.add", **at, members=[{"user_id": ids[dora]}])["member_count"] == 4
+        assert at_clara.command("group.leave", **at) == {**at, "reason": "left"}
+        assert bella.call(200, "GET", member_path(made, dora))["state"] == "joined"
+        assert socket.command("group.destroy", **at) == {**at, "reason": "destroyed"}
+        assert socket.refused("group.join", **at)["code"] == "not_found"
+
+
+def test_memberships_survive_a_restart(stack, app, three):
+    (alice, bella, clara), made = three
+    path = f"/api/conversations/{made['id']}"
+    with bella.ws() as socket:
+        cursor = socket.hello["cursor"]
+    alice.call(200, "PUT", member_path(made, bella), {"permissions": []})
+    alice.call(200, "DELETE", member_path(made, clara))
+    shown = bella.conversation(made)
+    stack.restart("bridge")
+    assert bella.conversation(made) == shown and clara.request("GET", path).status == 404
+    assert bella.request("POST", f"{path}/messages", {"content": "no"}).json["code"] == "forbidden"
+    with bella.ws(resume=cursor) as socket:
+        assert socket.expect("member.updated")["payload"]["permissions"] == []
+        assert socket.expect("member.removed")["payload"]["user"]["id"] == clara.me()["id"]
 
 
 def test_receipts_of_one_message(three):
