@@ -101,15 +101,39 @@ BEGIN
                    c.id, m.sender_id, json_build_object('message_id', m.id, 'seq', m.seq));
 END $$;
 
--- A message.updated of all members, as each of them sees the message.
+-- A message.updated of all members, as each of them sees the message: what is the same for all is made once, and what
+-- is the same for all who voted alike, too.
 CREATE FUNCTION event_updated(e events) RETURNS TABLE (shown text, users uuid[])
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages := (SELECT x FROM messages x WHERE x.id = (e.payload::jsonb->>'message_id')::uuid);
+  c conversations := (SELECT x FROM conversations x WHERE x.id = m.conversation_id);
+  heard uuid[] := event_audience(e);
+  -- Who sees another sender, and who is told how far all others have come.
+  apart uuid[] := coalesce(user_closed_to(heard, m.sender_id), '{}') || m.sender_id;
+  nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+  base jsonb := to_jsonb(message_facts(m, nobody, (SELECT user_facts(u, false) FROM users u WHERE u.id = m.sender_id),
+                                       NULL, NULL));
 BEGIN
+  IF m.id IS NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY
-    SELECT to_json(message_seen(u, m, c))::text, ARRAY[u]
-      FROM messages m JOIN conversations c ON c.id = m.conversation_id
-      CROSS JOIN LATERAL unnest(event_audience(e)) u
-      WHERE m.id = (e.payload::jsonb->>'message_id')::uuid;
+    WITH alike AS MATERIALIZED (
+      SELECT v.options, content_metadata(m, (array_agg(v.user_id))[1]) AS metadata FROM votes v
+        WHERE v.message_id = m.id GROUP BY v.options)
+    SELECT CASE WHEN h = ANY (apart) THEN to_json(message_seen(h, m, c))::text
+                ELSE (base || jsonb_build_object('delivered_at', d.at, 'read_at', r.at,
+                        'metadata', coalesce(a.metadata, base->'metadata'), 'reactions',
+                        CASE WHEN m.reactions IS NOT NULL THEN reaction_shown(h, m.id, m.reactions) END))::text END,
+           ARRAY[h]
+      FROM unnest(heard) h
+      LEFT JOIN votes v ON v.message_id = m.id AND v.user_id = h
+      LEFT JOIN alike a ON a.options = v.options
+      LEFT JOIN LATERAL (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = h
+                           AND k.kind = 'delivered' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1) d ON true
+      LEFT JOIN LATERAL (SELECT k.at FROM marks k WHERE k.conversation_id = c.id AND k.user_id = h
+                           AND k.kind = 'read' AND k.seq >= m.seq ORDER BY k.seq LIMIT 1) r ON true;
 END $$;
 
 -- Members on XMPP are sent what the message says now, as an edit of it (XEP-0308), behind p_position.

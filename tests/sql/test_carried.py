@@ -107,12 +107,18 @@ def test_several_where_several_may_be(db, two):
 
 def test_who_votes_is_told_at_once_and_all_others_once_a_second(db, three):
     message = poll(three)
+    three.react(2, "👍", message=message)
+    for user, kind in ((1, "delivered"), (2, "read")):
+        db.mark(kind, three.users[user], conversation=three.id)
     first = vote(three, 1, message, 1)
     assert told(first) == [*[("message.updated", [u]) for u in sorted(map(str, three.users), key=lambda u: [
         e["users"][0] for e in first["events"]].index(u))], ("message.updated", [str(three.users[1])])]
     for event in first["events"]:  # each sees what is his or hers
         mine = [o["id"] for o in event["payload"]["metadata"]["poll"]["options"] if o["me"]]
         assert mine == ([1] if event["users"] == [str(three.users[1])] else [])
+        seen_now = db.message(event["users"][0], message)
+        assert {**event["payload"], "metadata": None} == {**seen_now, "metadata": None}
+        assert event["payload"]["metadata"] == seen_now["metadata"]
     second = vote(three, 2, message, 2)
     assert told(second) == [("message.updated", [str(three.users[2])])]
     assert vote(three, 0, message, 2)["outcome"] == 0
