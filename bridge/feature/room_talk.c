@@ -10,6 +10,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
+#include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
@@ -90,6 +91,7 @@ static void take_text(const struct stanza_context *context, xmpp_stanza_t *strip
 {
     g_autofree char *room = room_of_context(context);
     g_autofree char *archived = stanza_to_text(stripped, NULL);
+    const struct content_text said = {message->body, text};
     bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
     struct message_arrival arrived = {.from = context->from_bare,
                                       .to = context->to_bare,
@@ -98,6 +100,7 @@ static void take_text(const struct stanza_context *context, xmpp_stanza_t *strip
                                       .body = text,
                                       .foreign_id = usable_id ? message->id : NULL,
                                       .origin_id = message->origin_id,
+                                      .details = content_of_stanza(context, &said),
                                       .stanza = archived,
                                       .markable = marker_is_markable(stripped)};
     message_arrived(context->data, &arrived, text_stored, said_new(context));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/service.h"
+#include "bridge/core/content.h"
 #include "bridge/room/groupchat.h"
 #include "xep/0045_user.h"
 #include "xep/0203_delay.h"
@@ -45,13 +46,32 @@ xmpp_stanza_t *groupchat_new(const struct groupchat *envelope)
     return message;
 }
 
+static void add_usual(xmpp_stanza_t *message, const char *id)
+{
+    marker_add_markable(message);
+    origin_id_add(message, id);
+}
+
 /* What an app user says. */
 static xmpp_stanza_t *message_of_app(const char *body, const char *id)
 {
     xmpp_stanza_t *message = stanza_new("message", NULL);
     stanza_add_text(message, "body", NULL, body);
-    marker_add_markable(message);
-    origin_id_add(message, id);
+    add_usual(message, id);
+    return message;
+}
+
+/* The same with what else it carries. */
+static xmpp_stanza_t *compose_content(const struct groupchat *envelope, const json_t *content)
+{
+    const char *at = envelope->room ? strchr(envelope->room, '@') : NULL;
+    struct content_scene scene = {.rooms = at ? at + 1 : NULL};
+    if (!at || !envelope->id)
+        return NULL;
+    xmpp_stanza_t *message = stanza_new("message", NULL);
+    content_add(message, &scene, content);
+    add_usual(message, envelope->id);
+    groupchat_seal(message, envelope);
     return message;
 }
 
@@ -75,6 +95,9 @@ xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to)
                                  .id = fact_text(facts, "wire"),
                                  .archive_id = fact_text(facts, "id"),
                                  .occupant_id = fact_text(facts, "occupant")};
+    const json_t *content = json_object_get(facts, "content");
+    if (content)
+        return compose_content(&envelope, content);
     return groupchat_compose(&envelope, fact_text(facts, "body"), fact_text(facts, "stanza"));
 }
 

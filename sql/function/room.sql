@@ -140,7 +140,8 @@ END $$;
 
 -- From what the stanza of a message is made, for bridge/room/message.h: { id (its id in the archive, and
 -- stanza-id), wire (the stanza's id), room (its address), nick (as it was then), occupant, body, stanza (as it
--- came, if it came by XMPP), at (microseconds since 1970) }.
+-- came, if it came by XMPP), content (message_wire(), if it is an app's and carries something), at (microseconds since
+-- 1970) }.
 CREATE FUNCTION room_message_facts(m messages, c conversations) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -148,7 +149,8 @@ BEGIN
     'id', m.id, 'wire', coalesce(m.foreign_id, m.id::text), 'room', group_jid(c.room),
     'nick', nick_at(c.id, m.sender_id, m.position),
     'occupant', (SELECT n.occupant FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.sender_id),
-    'body', m.body, 'stanza', m.stanza, 'at', (extract(epoch FROM m.created_at) * 1000000)::bigint));
+    'body', m.body, 'stanza', m.stanza,
+    'content', CASE WHEN m.stanza IS NULL AND m.details IS NOT NULL THEN message_wire(m, c) END, 'at', (extract(epoch FROM m.created_at) * 1000000)::bigint));
 END $$;
 
 -- ---- What groups tell rooms -------------------------------------------------------------------------

@@ -51,8 +51,8 @@ BEGIN
            p_to, h.id, group_jid(c.room)
       FROM (SELECT x.*, sum(octet_length(x.body) + 300) OVER (ORDER BY x.seq DESC) AS chars
               FROM messages x
-              WHERE x.conversation_id = c.id AND x.seq > room_window(c, m) AND x.body IS NOT NULL
-                AND x.sender_id IS NOT NULL AND (since IS NULL OR x.created_at >= since)
+              WHERE x.conversation_id = c.id AND x.seq > room_window(c, m) AND coalesce(x.body, x.details::text) IS NOT NULL
+                AND x.deleted_at IS NULL AND x.sender_id IS NOT NULL AND (since IS NULL OR x.created_at >= since)
               ORDER BY x.seq DESC LIMIT most) h
       WHERE p_asked->>'max_chars' IS NULL OR h.chars <= (p_asked->>'max_chars')::bigint;
 END $$;

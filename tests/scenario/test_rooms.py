@@ -10,6 +10,8 @@ from harness.inbox import wait_for
 from harness.muc import DELAY, MUC, Seat, codes, item, occupant_id, stanza_id
 from harness.xmpp import CHATSTATES, DISCO_INFO, DISCO_ITEMS, MARKERS, ORIGIN_ID, PING, VERSION, XmppError
 
+REPLY = "urn:xmpp:reply:0"
+
 
 class Group:
     """A group of two app users, alice and ann, and those on XMPP whom alice asks to come."""
@@ -247,6 +249,23 @@ def test_marks_and_states_in_a_room(group, bob, xmpp):
     assert (shown.sender, shown.type, said == heard.id) == (f"{group.room}/Ann", "groupchat", True)
     one.say(None, extra=[Element(f"{{{CHATSTATES}}}composing")])
     carol.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender == one.place)
+
+
+def test_answers_name_the_rooms_ids(group, bob):
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    seat.say("lunch?")
+    asked, = stanza_id(seat.hear("lunch?"))
+    answer = group.alice.call(201, "POST", f"/api/conversations/{group.made['id']}/messages", {"content": "at noon", "reply_to": asked[1]})
+    heard = bob.expect_stanza("the answer", lambda s: s.name == "message" and s.body and s.body.endswith("at noon"))
+    assert heard.child(REPLY, "reply").attrib == {"id": asked[1], "to": f"{group.room}/Bob"} and heard.has("urn:xmpp:fallback:0", "fallback")
+    with group.alice.ws() as socket:
+        seat.say("fine", extra=[Element(f"{{{REPLY}}}reply", {"id": answer["id"], "to": f"{group.room}/Alice"})])
+        assert socket.expect("message.new", content="fine")["payload"]["reply_to"] == answer["id"]
+    assert seat.hear("fine").child(REPLY, "reply").get("id") == answer["id"]
+    seat.leave()
+    again = [m for m in seat.enter() if m.has(REPLY, "reply")]
+    assert [m.body.rpartition("\n")[2] for m in again] == ["at noon", "fine"], "in history, too"
 
 
 def test_the_subject(group, bob, xmpp):
