@@ -62,6 +62,8 @@ libfeature_a_SOURCES = \
   bridge/feature/thread.c \
   bridge/feature/time.c \
   bridge/feature/typing.c \
+  bridge/feature/typing_group.c bridge/feature/typing_group.h \
+  bridge/feature/typing_tell.c bridge/feature/typing_tell.h \
   bridge/feature/user.c \
   bridge/feature/user_search.c \
   bridge/feature/vcard.c \

@@ -21,6 +21,8 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/relation.h"
 #include "bridge/core/typing.h"
+#include "bridge/feature/typing_group.h"
+#include "bridge/feature/typing_tell.h"
 #include "bridge/presence/hosted.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0085_chat_states.h"
@@ -28,13 +30,11 @@
 #include "xep/0334_hints.h"
 #include "xep/message.h"
 
-#define TOPIC "typing" /* on the bus */
 #define SECOND G_USEC_PER_SEC
 #define PACE SECOND
 #define SHORT_SILENCE (3 * SECOND)
 #define REPEAT (2 * SECOND)
 #define TICK_MILLISECONDS 250
-#define PAYLOAD_MAX 256
 
 static struct {
     guint timer; /* 0 while nobody types */
@@ -42,97 +42,18 @@ static struct {
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
-static bool is_wanted(const struct account *account, bool repeat)
-{
-    if (!account || !account->subscribers)
-        return false;
-    for (guint i = 0; repeat && i < account->subscribers->len; i++) {
-        const struct subscriber *subscriber = g_ptr_array_index(account->subscribers, i);
-        if (subscriber->repeats)
-            return true;
-    }
-    return !repeat;
-}
-
-/* What one app is told. */
-struct notice {
-    struct event_parties parties;
-    struct uuid to;
-    bool active;
-    bool repeat;
-};
-
-static void tell_here(struct core *core, const struct notice *notice)
-{
-    struct account *account = account_find(core->accounts, &notice->to);
-    if (!is_wanted(account, notice->repeat) || !toggle_is_on(core, TOGGLE_TYPING, &notice->to))
-        return;
-    char conversation[UUID_TEXT_SIZE], user[UUID_TEXT_SIZE];
-    uuid_format(&notice->parties.conversation, conversation);
-    uuid_format(&notice->parties.actor, user);
-    g_auto(buffer) payload = BUFFER_INIT(PAYLOAD_MAX);
-    buffer_expect(&payload, PAYLOAD_MAX);
-    struct json_writer json;
-    json_writer_init(&json, &payload);
-    json_begin_object(&json);
-    json_member_string(&json, "conversation_id", conversation);
-    json_member_string(&json, "user_id", user);
-    json_member_boolean(&json, "active", notice->active);
-    json_end_object(&json);
-    g_autoptr(trestle_event) event = event_new(EVENT_TYPING, 0, clock_wall(), &payload);
-    event->active = notice->active;
-    event->repeat = notice->repeat;
-    event->parties = notice->parties;
-    event_deliver(account, event);
-}
-
-static void tell_elsewhere(struct core *core, const struct notice *notice)
-{
-    char conversation[UUID_TEXT_SIZE], actor[UUID_TEXT_SIZE], to[UUID_TEXT_SIZE];
-    if (!bus_is_heard(core) || !elsewhere_is_online(core, &notice->to))
-        return;
-    uuid_format(&notice->parties.conversation, conversation);
-    uuid_format(&notice->parties.actor, actor);
-    uuid_format(&notice->to, to);
-    bus_publish(core, TOPIC,
-                json_pack("{s:s, s:s, s:I, s:s, s:I, s:b, s:b}", "conversation", conversation,
-                          "actor", actor, "actor_number", (json_int_t)notice->parties.actor_number,
-                          "to", to, "to_number", (json_int_t)notice->parties.peer_number, "active",
-                          notice->active, "repeat", notice->repeat));
-}
-
-static bool read_id(const json_t *message, const char *name, struct uuid *ret_id)
-{
-    const char *text = json_string_value(json_object_get(message, name));
-    return text && uuid_parse(text, ret_id);
-}
-
-static void told_by_another(struct core *core, const json_t *message, void *data)
-{
-    (void)data;
-    struct notice notice = {
-        .parties = {.actor_number = json_integer_value(json_object_get(message, "actor_number")),
-                    .peer_number = json_integer_value(json_object_get(message, "to_number"))},
-        .active = json_is_true(json_object_get(message, "active")),
-        .repeat = json_is_true(json_object_get(message, "repeat"))};
-    if (read_id(message, "conversation", &notice.parties.conversation) &&
-        read_id(message, "actor", &notice.parties.actor) && read_id(message, "to", &notice.to))
-        tell_here(core, &notice);
-}
-
 static void tell_app(struct core *core, const struct typing_change *change)
 {
     const struct relation_party *typist = &change->relation->party[change->side];
     const struct relation_party *other = &change->relation->party[!change->side];
-    struct notice notice = {.parties = {.conversation = change->relation->conversation,
-                                        .actor = typist->id,
-                                        .actor_number = typist->number,
-                                        .peer_number = other->number},
-                            .to = other->id,
-                            .active = change->active,
-                            .repeat = change->repeat};
-    tell_here(core, &notice);
-    tell_elsewhere(core, &notice);
+    struct typing_notice notice = {.parties = {.conversation = change->relation->conversation,
+                                               .actor = typist->id,
+                                               .actor_number = typist->number,
+                                               .peer_number = other->number},
+                                   .to = other->id,
+                                   .active = change->active,
+                                   .repeat = change->repeat};
+    typing_tell(core, &notice);
 }
 
 static enum chat_state state_of(const struct typing_change *change)
@@ -228,6 +149,10 @@ static void report_typing(struct request *request, struct relation *relation)
 {
     const struct uuid *asked = request_uuid(request, "conversation_id");
     unsigned side = relation_party_of(relation, &request->account->id);
+    if (asked && uuid_is_nil(&relation->conversation)) {
+        group_typing_report(request, asked, request_integer(request, "active") != 0);
+        return;
+    }
     if (side == RELATION_NEITHER || uuid_is_nil(&relation->conversation) ||
         (asked && !uuid_equal(asked, &relation->conversation))) {
         request_fail(request, ERROR_NOT_FOUND, NULL);
@@ -286,8 +211,10 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber, stru
     if (added)
         return;
     struct typing_stop stop = {.user = &account->id, .origin = subscriber, .end = TYPING_LEFT};
-    if (!account->subscribers)
+    if (!account->subscribers) {
         stop.end = TYPING_GONE;
+        group_typing_end(core, &account->id, NULL);
+    }
     typing_stop(typing_of(core), &stop, clock_monotonic());
 }
 
@@ -305,6 +232,10 @@ static void on_publishing(struct core *core, const struct event *event, const st
         relations_grew(core);
     if (event->type != EVENT_MESSAGE_NEW)
         return;
+    if (parties->many) {
+        group_typing_end(core, &parties->actor, &parties->conversation);
+        return;
+    }
     struct relation *relation = relation_of_conversation(core, &parties->conversation);
     unsigned side = relation ? relation_party_of(relation, &parties->actor) : RELATION_NEITHER;
     if (!relation)
@@ -398,7 +329,8 @@ static void live_start(struct core *core)
                                  .pace = PACE,
                                  .tell = change_tell,
                                  .data = core};
-    bus_subscribe(core, TOPIC, told_by_another, NULL);
+    typing_tell_start(core);
+    group_typing_start(core);
     part_add(core, &part, typing_new(&rules, clock_monotonic()));
 }
 
@@ -407,6 +339,7 @@ static void live_stop(struct core *core)
     if (live.timer)
         g_source_remove(live.timer);
     live.timer = 0;
+    group_typing_stop();
     typing_free(part_remove(core, &part));
 }
 
@@ -424,6 +357,7 @@ static const struct operation operations[] = {
 static const struct stanza_handler stanzas[] = {
     {"message", "chat|normal|headline", NULL, NS_CHAT_STATES, TARGET_USER | TARGET_RESOURCE,
      .observe = on_state},
+    {"message", "groupchat", NULL, NS_CHAT_STATES, TARGET_ROOM, .observe = group_typing_observe},
     {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE,
      .observe = on_unavailable},
     {0},

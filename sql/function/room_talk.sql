@@ -21,6 +21,39 @@ BEGIN
       WHERE o.conversation_id = own.conversation_id ORDER BY o.joined_at, o.address;
 END $$;
 
+-- Whom it is told that somebody types in a group: p_user in p_conversation, or who is in p_room from p_address. Each row
+-- has the typist, and one of the hosted members (but for the typist) or one session in the room; the first row has
+-- neither. No row: that one is not there.
+CREATE FUNCTION group_typing(p_conversation uuid, p_user uuid, p_room text, p_address text)
+RETURNS TABLE (conversation uuid, actor uuid, number bigint, member uuid, room text, nick text, occupant text, address text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  c conversations;
+  m members;
+  own nicks;
+BEGIN
+  IF p_room IS NULL THEN
+    SELECT * INTO c FROM conversations x WHERE x.id = p_conversation;
+  ELSE
+    SELECT * INTO c FROM conversations x WHERE x.room = p_room;
+  END IF;
+  SELECT x.* INTO m FROM members x
+    WHERE x.conversation_id = c.id AND x.state = 'joined' AND c.kind <> 'direct'
+      AND x.user_id = CASE WHEN p_room IS NULL THEN p_user
+                           ELSE (SELECT o.user_id FROM occupants o
+                                   WHERE o.conversation_id = c.id AND o.address = p_address) END;
+  IF m.user_id IS NULL OR NOT group_may(c, m, 'send_messages') THEN
+    RETURN;
+  END IF;
+  SELECT * INTO own FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.user_id;
+  RETURN QUERY SELECT c.id, m.user_id, m.number, NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::text;
+  RETURN QUERY SELECT c.id, m.user_id, m.number, x.user_id, NULL::text, NULL::text, NULL::text, NULL::text
+    FROM members x WHERE x.conversation_id = c.id AND x.state = 'joined' AND x.kind = 'hosted' AND x.user_id <> m.user_id;
+  RETURN QUERY SELECT c.id, m.user_id, m.number, NULL::uuid, group_jid(c.room), own.nick, own.occupant, o.address
+    FROM occupants o WHERE c.occupied AND o.conversation_id = c.id AND own.nick IS NOT NULL;
+END $$;
+
 -- To whom it is shown that p_user, one of ours, has read up to p_message: all sessions in a private room, the newest
 -- message up to there that is in its archive, and an id for the stanza.
 CREATE FUNCTION room_mark(p_conversation uuid, p_user uuid, p_message uuid)

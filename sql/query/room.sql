@@ -20,3 +20,7 @@ SELECT allowed, jid, nick, affiliation, role FROM room_people($1::text, $2::text
 -- name: room_configuration
 SELECT allowed, name, description, public, moderated, invites, members_max
   FROM room_configuration($1::text, $2::text, $3::text)
+
+-- name: group_typing
+SELECT conversation, actor, number, member, room, nick, occupant, address
+  FROM group_typing($1::uuid, $2::uuid, $3::text, $4::text)

@@ -251,6 +251,27 @@ def test_marks_and_states_in_a_room(group, bob, xmpp):
     carol.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender == one.place)
 
 
+def test_who_types_in_a_group_is_shown_to_all(group, bob):
+    seat = group.seat(bob, "Bob")
+    seat.enter()
+    who = group.member(bob)["user"]["id"]
+    with group.alice.ws() as alice, group.ann.ws() as ann:
+        seat.say(None, extra=[Element(f"{{{CHATSTATES}}}composing")])
+        for socket in (alice, ann):
+            socket.expect("typing", conversation_id=group.made["id"], user_id=who, active=True)
+        seat.say("typed")
+        for socket in (alice, ann):
+            socket.expect("typing", user_id=who, active=False)
+        alice.command("typing", conversation_id=group.made["id"], active=True)
+        ann.expect("typing", conversation_id=group.made["id"], user_id=group.alice.me()["id"], active=True)
+        bob.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender == f"{group.room}/Alice" and s.type == "groupchat")
+        alice.command("typing", conversation_id=group.made["id"], active=False)
+        ann.expect("typing", user_id=group.alice.me()["id"], active=False)
+        bob.expect_stanza("paused", lambda s: s.has(CHATSTATES, "paused") and s.sender == f"{group.room}/Alice")
+        alice.sync()
+        assert not any(f["type"] == "typing" and f["payload"]["user_id"] == group.alice.me()["id"] for f in alice.inbox.received)
+
+
 def test_answers_name_the_rooms_ids(group, bob):
     seat = group.seat(bob, "Bob")
     seat.enter()
