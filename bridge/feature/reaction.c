@@ -21,6 +21,7 @@
 #include "xep/0334_hints.h"
 #include "xep/0428_fallback.h"
 #include "xep/0444_reactions.h"
+#include "xep/jid.h"
 #include "xep/message.h"
 #include "xep/visible.h"
 
@@ -84,16 +85,17 @@ static void set_store(const struct stanza_context *context, const struct reactio
     char origin[UUID_TEXT_SIZE], sent[CLOCK_TIMESTAMP_SIZE];
     gint64 sent_at = arrival_sent_at(core->options, context);
     g_autofree char *archived = arrival_text(core->options, context->stanza);
+    g_autofree char *room = context->service == SERVICE_ROOMS ? jid_local(context->to_bare) : NULL;
     message_origin_dedupe(context->from_bare, context->to_bare, set->id, &digest);
     uuid_format(&digest, origin);
     clock_format(sent_at, sent);
     json_t *came = json_pack("{s:s, s:o, s:s}", "address", context->from, "id",
                              text_or_null(stanza_attr(context->stanza, "id")), "stanza", archived);
     change_submit(core, "reactions_arrived", NULL,
-                  json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "from", context->from_bare, "to",
-                            context->to_bare, "id", set->id, "origin", origin, "emoji",
-                            emoji_list(set), "sent", sent_at ? json_string(sent) : json_null(),
-                            "came", came),
+                  json_pack("{s:s, s:s, s:s*, s:s, s:s, s:o, s:o, s:o}", "from", context->from_bare,
+                            "to", context->to_bare, "room", room, "id", set->id, "origin", origin,
+                            "emoji", emoji_list(set), "sent",
+                            sent_at ? json_string(sent) : json_null(), "came", came),
                   NULL, NULL);
 }
 
@@ -144,6 +146,7 @@ static bool on_reactions(const struct stanza_context *context)
 static const struct stanza_handler stanzas[] = {
     {"message", "chat|normal", "reactions", NS_REACTIONS, TARGET_USER | TARGET_RESOURCE,
      .claim = on_reactions},
+    {"message", "groupchat", "reactions", NS_REACTIONS, TARGET_ROOM, .claim = on_reactions},
     {0},
 };
 

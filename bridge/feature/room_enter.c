@@ -176,6 +176,16 @@ static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
     return build_from(entry, message_of);
 }
 
+static xmpp_stanza_t *entry_of(const json_t *facts, const struct outbox_entry *entry)
+{
+    return groupchat_build_entry(facts, entry->from, entry->to, entry->reference);
+}
+
+static xmpp_stanza_t *build_entry(const struct outbox_entry *entry)
+{
+    return build_from(entry, entry_of);
+}
+
 static xmpp_stanza_t *history_message_of(const json_t *facts, const struct outbox_entry *entry)
 {
     return groupchat_build_history(facts, entry->to);
@@ -231,6 +241,7 @@ static xmpp_stanza_t *build_status(const struct outbox_entry *entry)
 static const struct outgoing outgoing[] = {
     {"room_presence", SERVICE_ROOMS, .copies = true, .build = build_presence},
     {"room_message", SERVICE_ROOMS, .copies = true, .build = build_message},
+    {"room_entry", SERVICE_ROOMS, .copies = true, .build = build_entry},
     {"room_history", SERVICE_ROOMS, .build = build_history},
     {"room_subject", SERVICE_ROOMS, .build = build_subject},
     {"room_status", SERVICE_ROOMS, .build = build_status},

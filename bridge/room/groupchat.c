@@ -6,6 +6,7 @@
 
 #include "bridge/base/service.h"
 #include "bridge/core/content.h"
+#include "bridge/core/entry.h"
 #include "bridge/room/groupchat.h"
 #include "xep/0045_user.h"
 #include "xep/0203_delay.h"
@@ -99,6 +100,30 @@ xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to)
     if (content)
         return compose_content(&envelope, content);
     return groupchat_compose(&envelope, fact_text(facts, "body"), fact_text(facts, "stanza"));
+}
+
+xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, const char *to,
+                                     const char *occupant_id)
+{
+    const char *slash = strchr(from, '/');
+    const char *came = fact_text(facts, "stanza");
+    const char *kind = fact_text(facts, "kind");
+    g_autofree char *room = slash ? g_strndup(from, (size_t)(slash - from)) : g_strdup(from);
+    struct groupchat envelope = {.room = room,
+                                 .nick = slash ? slash + 1 : NULL,
+                                 .to = to,
+                                 .id = fact_text(facts, "wire"),
+                                 .archive_id = fact_text(facts, "id"),
+                                 .occupant_id = occupant_id};
+    struct entry entry = {.target = fact_text(facts, "target"),
+                          .payload = json_object_get(facts, "payload")};
+    xmpp_stanza_t *message =
+        came ? stanza_from_text(came, strlen(came)) : stanza_new("message", NULL);
+    if (message && !came && (!kind || !entry_add(message, kind, &entry)))
+        g_clear_pointer(&message, xmpp_stanza_release);
+    if (message)
+        groupchat_seal(message, &envelope);
+    return message;
 }
 
 xmpp_stanza_t *groupchat_build_history(const json_t *facts, const char *to)

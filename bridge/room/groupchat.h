@@ -31,7 +31,11 @@ xmpp_stanza_t *groupchat_compose(const struct groupchat *envelope, const char *b
 /* The message with FACTS, as room_message_facts() in sql/function/room.sql has them; TO as in the
  * envelope. NULL: they are none. */
 xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to);
-/* The same as part of a room's history (XEP-0045 section 7.2.13): with a delay. */
+/* What is no message and is in the archive all the same, with FACTS of room_tell_entry() there: an
+ * edit, a reaction. FROM is room/nick, or the room. */
+xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, const char *to,
+                                     const char *occupant_id);
+/* A message as part of a room's history (XEP-0045 section 7.2.13): with a delay. */
 xmpp_stanza_t *groupchat_build_history(const json_t *facts, const char *to);
 
 /* A copy of what somebody sent to a room without what only the room may say: whom it is from, its

@@ -6,7 +6,9 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
+#include "bridge/base/service.h"
 #include "bridge/xmpp/arrival.h"
+#include "xep/0045_user.h"
 #include "xep/0203_delay.h"
 #include "xep/0359_ids.h"
 #include "xep/stanza_text.h"
@@ -29,7 +31,12 @@ gint64 arrival_sent_at(const struct options *options, const struct stanza_contex
 
 char *arrival_text(const struct options *options, xmpp_stanza_t *stanza)
 {
-    const char *const ours[] = {options->xmpp_domain, NULL};
+    const char *ours[] = {service_domain(options, SERVICE_USERS),
+                          service_domain(options, SERVICE_ROOMS), NULL};
+    const char *to = stanza_attr(stanza, "to");
     g_autoptr(xmpp_stanza_t) copy = stanza_id_strip(stanza, ours);
-    return stanza_to_text(copy, NULL);
+    if (!to || service_of(options, to) != SERVICE_ROOMS)
+        return stanza_to_text(copy, NULL);
+    g_autoptr(xmpp_stanza_t) passed_on = muc_user_strip(copy);
+    return stanza_to_text(passed_on, NULL);
 }

@@ -8,5 +8,6 @@
  * else its sender; 0: just now. */
 gint64 arrival_sent_at(const struct options *options, const struct stanza_context *context);
 
-/* STANZA as it is archived; the caller frees it. */
+/* STANZA as it is archived: without ids that only we give, and if it came to a room without what
+ * only a room says. The caller frees it. */
 char *arrival_text(const struct options *options, xmpp_stanza_t *stanza);

@@ -10,7 +10,7 @@ $$;
 
 -- Adds an entry to the archive of a conversation; yields its id. For the holder of the log: p_position is
 -- what event_add() or log_advance() gave to the event that tells it, in the same transaction. p_came: of
--- what came by XMPP, { address, id, stanza }.
+-- what came by XMPP, { address, id, stanza }. Those who are in the conversation's room are told.
 CREATE FUNCTION entry_add(p_position bigint, p_conversation uuid, p_kind text, p_sender uuid,
                           p_target uuid DEFAULT NULL, p_payload jsonb DEFAULT NULL,
                           p_came jsonb DEFAULT NULL) RETURNS uuid
@@ -27,5 +27,7 @@ BEGIN
     SELECT p_position, made, c.id, coalesce(newest, c.base_seq), p_kind, p_sender, p_target, stamp, p_payload,
            p_came->>'address', p_came->>'id', p_came->>'stanza'
       FROM conversations c WHERE c.id = p_conversation;
+  PERFORM room_tell_entry(c, e) FROM conversations c JOIN entries e ON e.position = p_position
+    WHERE c.id = p_conversation AND c.occupied;
   RETURN made;
 END $$;

@@ -153,6 +153,16 @@ BEGIN
     'content', CASE WHEN m.stanza IS NULL AND m.details IS NOT NULL THEN message_wire(m, c) END, 'at', (extract(epoch FROM m.created_at) * 1000000)::bigint));
 END $$;
 
+-- The same of what is no message, but has a place in the archive as well: { id, wire, kind, target, payload, stanza (as
+-- it came, if it came by XMPP) }.
+CREATE FUNCTION room_tell_entry(c conversations, e entries) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM room_tell(e.position, c, 'room_entry', e.sender_id, jsonb_strip_nulls(jsonb_build_object(
+    'id', e.id, 'wire', coalesce(e.foreign_id, e.id::text), 'kind', e.kind, 'target', e.target, 'stanza', e.stanza))
+    || jsonb_build_object('payload', e.payload));
+END $$;
+
 -- ---- What groups tell rooms -------------------------------------------------------------------------
 
 -- Takes p_user's sessions out of the room, after p_person was shown to all.

@@ -10,6 +10,7 @@ from harness.inbox import wait_for
 from harness.muc import DELAY, MUC, Seat, codes, item, occupant_id, stanza_id
 from harness.xmpp import CHATSTATES, DISCO_INFO, DISCO_ITEMS, MARKERS, ORIGIN_ID, PING, VERSION, XmppError
 
+REACTIONS = "urn:xmpp:reactions:0"
 REPLY = "urn:xmpp:reply:0"
 
 
@@ -287,6 +288,34 @@ def test_answers_name_the_rooms_ids(group, bob):
     seat.leave()
     again = [m for m in seat.enter() if m.has(REPLY, "reply")]
     assert [m.body.rpartition("\n")[2] for m in again] == ["at noon", "fine"], "in history, too"
+
+
+def test_reactions_in_a_room(group, bob, xmpp):
+    carol = xmpp("carol")
+    group.invite(carol)
+    one, other = group.seat(bob, "Bob"), group.seat(carol, "Carol")
+    one.enter()
+    other.enter()
+    sent = group.alice.send(group.made, "cake!")
+    one.hear("cake!")
+
+    def reactions(seat, nick, *emoji):
+        heard = seat.user.expect_stanza(f"{emoji} of {nick}", lambda s: s.has(REACTIONS, "reactions") and s.sender == f"{group.room}/{nick}")
+        found = heard.child(REACTIONS, "reactions")
+        assert (found.get("id"), [e.text for e in found]) == (sent["id"], list(emoji)) and heard.type == "groupchat"
+        assert [by for by, _ in stanza_id(heard)] == [group.room]
+        return heard
+    with group.ann.ws() as socket:
+        payload = Element(f"{{{REACTIONS}}}reactions", {"id": sent["id"]})
+        SubElement(payload, f"{{{REACTIONS}}}reaction").text = "🎉"
+        id = one.say(None, extra=[payload], origin=False)
+        assert reactions(one, "Bob", "🎉").id == id
+        reactions(other, "Bob", "🎉")
+        told = socket.expect("message.reaction", message_id=sent["id"])["payload"]
+        assert (told["emoji"], told["user_id"]) == ("🎉", group.member(bob)["user"]["id"])
+        group.ann.call(200, "PUT", f"/api/messages/{sent['id']}/reactions/%F0%9F%91%8D", {})
+        for seat in (one, other):
+            reactions(seat, "Ann", "👍")
 
 
 def test_the_subject(group, bob, xmpp):
