@@ -16,12 +16,13 @@ import pytest
 from harness import cluster
 from harness.database import database
 from harness.fault import wait_for
+from harness.muc import Seat
 from harness.rest import App, Backend
 from harness.session import Browser
 from harness.sse import EventStream
 from harness.stack import TOP, Stack
 from harness.ws import Closed
-from harness.xmpp import VERSION, XmppError
+from harness.xmpp import CHATSTATES, VERSION, XmppError
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -461,6 +462,35 @@ def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
     assert cluster.wait_holder(stack, [new]) == new
     wait_for("the link of rooms", lambda: cluster.metric(stack, new, "trestle_rooms_link_up") == 1)
     bob.ping(stack.rooms_domain)
+    wait_for("the old one has ended", lambda: f"bridge.{old}" in stack.dead())
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_room_is_served_by_whoever_has_the_link(stack, app, xmpp, end):
+    """Who is in it stays in it when the link goes to the other instance, and misses nothing."""
+    bob = xmpp("erin")
+    old = cluster.wait_holder(stack)
+    alice, ann = app("alice", 1 - old), app("ann", old)
+    group = alice.call(201, "POST", "/api/groups", {"name": "Both", "members": [{"user_id": ann.me()["id"]}, {"jid": bob.bare}]})
+    seat = Seat(bob, group["jid"], "Bob")
+    seat.enter()
+    with alice.ws() as socket:
+        for user, text in ((alice, "from there"), (ann, "from here")):
+            user.send(group, text)
+            seat.hear(text)
+        seat.say("from outside")
+        socket.expect("message.new", content="from outside")
+        socket.command("typing", conversation_id=group["id"], active=True)
+        bob.expect_stanza("composing", lambda s: s.has(CHATSTATES, "composing") and s.sender.startswith(group["jid"]))
+        os.kill(stack.pids()[f"bridge.{old}"], end)
+        stack.killed.add(f"bridge.{old}")
+        alice.send(group, "goes on")
+        seat.hear("goes on", timeout=30)
+        assert cluster.wait_holder(stack, [1 - old]) == 1 - old
+        seat.say("and back")
+        socket.expect("message.new", content="and back")
+    heard = [s.body for s in bob.inbox.received if s.body and s.sender.startswith(f"{group['jid']}/")]
+    assert list(dict.fromkeys(heard)) == ["from there", "from here", "from outside", "goes on"] + ["and back"] * ("and back" in heard)
     wait_for("the old one has ended", lambda: f"bridge.{old}" in stack.dead())
 
 

@@ -176,6 +176,9 @@ def calls(db):
                                                         "address": "r5@example.org/x", "call_type": "audio"}),)),
         ("archive_access", "'nothing', 'r4@example.org'", ()), ("archive_metadata", "'nothing', 'r4@example.org'", ()),
         ("archive_page", "'nothing', 'r4@example.org', '{}', 50, 1000000", ()), # test_mam.py has one with rows
+        ("room_scene", "'nothing', 'r4@example.org/x', 'r4@example.org'", ()), ("room_public", "", ()),
+        ("room_audience", "'nothing', 'r4@example.org/x'", ()), ("room_mark", "%s, %s, %s", (conversation, user, middle)),
+        ("group_typing", "%s, %s, NULL, NULL", (conversation, user)),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 
