@@ -44,12 +44,8 @@ libfeature_a_SOURCES = \
   bridge/feature/retention.c \
   bridge/feature/room_admin.c \
   bridge/feature/room_ask.c \
-  bridge/feature/room_enter.c \
-  bridge/feature/room_ghost.c \
   bridge/feature/room_invite.c \
-  bridge/feature/room_mark.c \
   bridge/feature/room_owner.c \
-  bridge/feature/room_talk.c \
   bridge/feature/rooms.c \
   bridge/feature/scheduled.c \
   bridge/feature/search.c \

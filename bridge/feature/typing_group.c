@@ -107,7 +107,7 @@ static void tell_all(const struct asking *asking, const struct rows *rows)
     }
 }
 
-static void answer(struct request *request, const struct rows *rows, enum error_code error)
+static void request_end(struct request *request, const struct rows *rows, enum error_code error)
 {
     g_auto(buffer) nothing = BUFFER_INIT(16);
     buffer_append_string(&nothing, "{}");
@@ -127,7 +127,7 @@ static void audience_found(const struct rows *rows, enum error_code error, void 
     if (error == ERROR_NONE && live.typists && rows_count(rows) > 0 && change_note(asking, rows))
         tell_all(asking, rows);
     if (asking->request)
-        answer(asking->request, rows, error);
+        request_end(asking->request, rows, error);
 }
 
 static void audience_ended(const struct rows *rows, enum error_code error, void *data)

@@ -100,8 +100,8 @@ BEGIN
                   m.jid || CASE WHEN m.kind = 'hosted' THEN '/rest' ELSE '' END);
 END $$;
 
--- Sends everybody in the room the presence p_person (of room_person(), and what else build_presence() in
--- bridge/feature/room.c knows) of p_user, who is called p_nick. p_jid: whose address that is; in a public room
+-- Sends everybody in the room the presence p_person (of room_person(), and what else occupant_build() in
+-- bridge/room/occupant.c knows) of p_user, who is called p_nick. p_jid: whose address that is; in a public room
 -- moderators alone see it. p_own: what p_user's own sessions are told in place of the same members.
 CREATE FUNCTION room_show(p_position bigint, c conversations, p_user uuid, p_nick text, p_person jsonb,
                           p_jid text, p_own jsonb) RETURNS void
@@ -138,7 +138,7 @@ END $$;
 
 -- ---- Messages ---------------------------------------------------------------------------------------
 
--- From what the stanza of a message is made, for bridge/room/message.h: { id (its id in the archive, and
+-- From what the stanza of a message is made, for bridge/room/groupchat.h: { id (its id in the archive, and
 -- stanza-id), wire (the stanza's id), room (its address), nick (as it was then), occupant, body, stanza (as it
 -- came, if it came by XMPP), content (message_wire(), if it is an app's and carries something), at (microseconds since
 -- 1970) }.
