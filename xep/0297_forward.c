@@ -22,13 +22,18 @@ bool forward_parse(xmpp_stanza_t *parent, struct forward *ret)
     return false;
 }
 
-void forward_add(xmpp_stanza_t *parent, xmpp_stanza_t *stanza, const struct delay *delay)
+void forward_take(xmpp_stanza_t *parent, xmpp_stanza_t *stanza, const struct delay *delay)
 {
     xmpp_stanza_t *forwarded = stanza_add(parent, "forwarded", NS_FORWARD);
     if (delay)
         delay_add(forwarded, delay);
+    stanza_take(forwarded, stanza);
+}
+
+void forward_add(xmpp_stanza_t *parent, xmpp_stanza_t *stanza, const struct delay *delay)
+{
     xmpp_stanza_t *copy = xmpp_stanza_copy(stanza);
     if (!copy)
         g_error("out of memory");
-    stanza_take(forwarded, copy);
+    forward_take(parent, copy, delay);
 }

@@ -13,5 +13,7 @@ struct forward {
 
 /* Reads the <forwarded/> inside PARENT; false without one that holds a stanza. */
 bool forward_parse(xmpp_stanza_t *parent, struct forward *ret);
-/* Adds <forwarded/> with a copy of STANZA; DELAY may be NULL. */
+/* Adds <forwarded/> with a copy of STANZA, or with STANZA itself, which is given away; DELAY may be
+ * NULL. */
 void forward_add(xmpp_stanza_t *parent, xmpp_stanza_t *stanza, const struct delay *delay);
+void forward_take(xmpp_stanza_t *parent, xmpp_stanza_t *stanza, const struct delay *delay);

@@ -19,13 +19,13 @@ bool mam_result_parse(xmpp_stanza_t *message, struct mam_result *ret)
     return true;
 }
 
-void mam_result_add(xmpp_stanza_t *message, const struct mam_result *result)
+void mam_result_take(xmpp_stanza_t *message, const struct mam_result *result)
 {
     xmpp_stanza_t *element = stanza_add(message, "result", NS_MAM);
     stanza_set(element, "queryid", result->query_id);
     stanza_set(element, "id", result->id);
-    forward_add(element, result->forward.stanza,
-                result->forward.has_delay ? &result->forward.delay : NULL);
+    forward_take(element, result->forward.stanza,
+                 result->forward.has_delay ? &result->forward.delay : NULL);
 }
 
 static bool is_flag(xmpp_stanza_t *element, const char *name, const char *word, const char *digit)

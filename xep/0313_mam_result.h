@@ -14,8 +14,8 @@ struct mam_result {
 
 /* Reads what an archive sent. Believe it only from the archive that was asked. */
 bool mam_result_parse(xmpp_stanza_t *message, struct mam_result *ret);
-/* Adds a result with a copy of the stanza, stamped. */
-void mam_result_add(xmpp_stanza_t *message, const struct mam_result *result);
+/* Adds a result with the stanza, which is given away, stamped. */
+void mam_result_take(xmpp_stanza_t *message, const struct mam_result *result);
 
 /* The end of a page. Borrowed. */
 struct mam_fin {

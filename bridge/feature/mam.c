@@ -112,7 +112,7 @@ static xmpp_stanza_t *result_build(const struct ask *ask, const struct rows *row
         .came = rows_text(rows, row, ARCHIVE_PAGE_STANZA),
         .details = rows_text(rows, row, ARCHIVE_PAGE_DETAILS),
     };
-    g_autoptr(xmpp_stanza_t) stanza = mam_row_build(&entry);
+    xmpp_stanza_t *stanza = mam_row_build(&entry);
     if (!stanza)
         return NULL;
     struct mam_result result = {
@@ -123,7 +123,7 @@ static xmpp_stanza_t *result_build(const struct ask *ask, const struct rows *row
                     .has_delay = true}};
     xmpp_stanza_t *message =
         message_new(NULL, NULL, xmpp_stanza_get_to(ask->iq), xmpp_stanza_get_from(ask->iq));
-    mam_result_add(message, &result);
+    mam_result_take(message, &result);
     return message;
 }
 

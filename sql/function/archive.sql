@@ -318,10 +318,11 @@ END $$;
 --   ids: an array; nothing but those
 --   fulltext: a text; messages that hold all its words
 --   backward: the page is the last one, not the first
--- outcome, as in change.sql: 0; 2: an id is not in the archive. ids: oldest first. more: there is something beyond
+-- outcome, as in change.sql: 0; 2: an id is not in the archive. ids: oldest first; said: which of them are
+-- messages. more: there is something beyond
 -- the page, on the side to which it goes.
 CREATE FUNCTION archive_keys(p_windows archive_window[], p_query jsonb, p_limit int, p_bytes bigint,
-                             OUT outcome int, OUT ids uuid[], OUT more boolean)
+                             OUT outcome int, OUT ids uuid[], OUT said boolean[], OUT more boolean)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   narrow archive_window[] := archive_narrow(p_windows, p_query);
@@ -339,29 +340,31 @@ BEGIN
   IF outcome > 0 THEN
     RETURN;
   END IF;
-  SELECT array_agg(o.id ORDER BY o.position) FILTER (WHERE o.fits), coalesce(bool_or(NOT o.fits), false)
-    INTO ids, more
-    FROM (SELECT k.id, k.position, row_number() OVER side <= p_limit
+  SELECT array_agg(o.id ORDER BY o.position) FILTER (WHERE o.fits),
+         array_agg(o.said ORDER BY o.position) FILTER (WHERE o.fits), coalesce(bool_or(NOT o.fits), false)
+    INTO ids, said, more
+    FROM (SELECT k.id, k.said, k.position, row_number() OVER side <= p_limit
                    AND (row_number() OVER side = 1 OR coalesce(sum(k.size) OVER side, 0) <= p_bytes) AS fits
             FROM (SELECT f.* FROM unnest(narrow) w
                     CROSS JOIN LATERAL (
-                      SELECT x.* FROM archive_messages(w, sender, p_limit + 1, backward) x WHERE words IS NULL
+                      SELECT x.*, true AS said FROM archive_messages(w, sender, p_limit + 1, backward) x WHERE words IS NULL
                       UNION ALL
-                      SELECT x.* FROM archive_entries(w, sender, p_limit + 1, backward) x WHERE words IS NULL
+                      SELECT x.*, false FROM archive_entries(w, sender, p_limit + 1, backward) x WHERE words IS NULL
                       UNION ALL
-                      SELECT x.* FROM archive_words(w, sender, words, p_limit + 1, backward) x
+                      SELECT x.*, true FROM archive_words(w, sender, words, p_limit + 1, backward) x
                         WHERE words IS NOT NULL) f
                     WHERE named IS NULL
                   UNION ALL
-                  SELECT m.id, m.position, octet_length(m.body) FROM messages m
+                  SELECT m.id, m.position, octet_length(m.body), true FROM messages m
                     WHERE m.id = ANY (named) AND (sender IS NULL OR m.sender_id = sender)
                       AND (words IS NULL OR search_matches(m.body, text_terms(words)))
                   UNION ALL
-                  SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
+                  SELECT e.id, e.position, pg_column_size(e.payload), false FROM entries e
                     WHERE e.id = ANY (named) AND (sender IS NULL OR e.sender_id = sender) AND words IS NULL) k
             WINDOW side AS (ORDER BY CASE WHEN backward THEN -k.position ELSE k.position END
                             ROWS UNBOUNDED PRECEDING)) o;
   ids := coalesce(ids, '{}');
+  said := coalesce(said, '{}');
 END $$;
 
 -- ---- Rooms ------------------------------------------------------------------------------------------
@@ -451,10 +454,33 @@ BEGIN
     (SELECT u.id FROM users u WHERE p_shows AND u.jid = p_with->>'jid'), nobody));
 END $$;
 
+-- What a message has that takes its text's place or goes with it: { deleted: { id, at, by, occupant } }, a
+-- tombstone, or { content: message_wire() }. by, and occupant: of who did it, if that was a moderator.
+CREATE FUNCTION archive_message_details(m messages, c conversations) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  e entries;
+BEGIN
+  IF m.deleted_at IS NULL THEN
+    IF m.edited_at IS NOT NULL THEN -- what it says now comes with the entry of the edit
+      SELECT v.body, coalesce(v.details, '{}') INTO m.body, m.details FROM message_versions v
+        WHERE v.message_id = m.id ORDER BY v.version LIMIT 1;
+    END IF;
+    RETURN jsonb_build_object('content', message_wire(m, c));
+  END IF;
+  SELECT x.* INTO e FROM entries x WHERE x.target = m.id AND x.kind IN ('retraction', 'moderation') LIMIT 1;
+  RETURN jsonb_build_object('deleted', jsonb_strip_nulls(jsonb_build_object(
+    'id', coalesce(e.payload->>'stanza', e.foreign_id, e.id::text),
+    'at', (extract(epoch FROM m.deleted_at) * 1000000)::bigint, 'reason', e.payload->>'reason')
+    || CASE WHEN e.kind = 'moderation' THEN (
+         SELECT jsonb_build_object('by', group_jid(c.room) || '/' || p.nick, 'occupant', p.occupant)
+           FROM archive_person(c, e.sender_id) p) ELSE '{}' END));
+END $$;
+
 -- A page of a room's archive. The first row has the outcome, of archive_room() or archive_keys(), and more; then one for each
 -- message and entry, oldest first: at in microseconds since 1970, kind 'message' or entries.kind, wire the id of the
--- stanza, nick as it was then, jid for those who see it, body, stanza as it came by XMPP, and details as the kind
--- has them. p_query as archive_keys() has it, and
+-- stanza, nick as it was then, jid for those who see it, body, stanza as it came by XMPP, and details of
+-- archive_message_details(), or of an entry { target, payload }. p_query as archive_keys() has it, and
 --   with: { jid, nick }, of which one may be missing: a bare JID, a nick in the room
 CREATE FUNCTION archive_page(p_room text, p_asker text, p_query jsonb, p_limit int, p_bytes bigint)
 RETURNS TABLE (outcome int, more boolean, id uuid, at bigint, kind text, wire text, nick text, occupant text,
@@ -468,33 +494,37 @@ DECLARE
   verdict int;
   beyond boolean;
   found uuid[];
+  said boolean[];
 BEGIN
   SELECT * INTO r FROM archive_room(p_room, p_asker);
   c := r.c;
   verdict := r.outcome;
   IF verdict = 0 THEN
     shows := NOT c.public OR room_role(c, r.own) = 'moderator';
-    SELECT k.outcome, k.more, k.ids INTO verdict, beyond, found
+    SELECT k.outcome, k.more, k.ids, k.said INTO verdict, beyond, found, said
       FROM archive_keys(r.windows, p_query || archive_with(c, shows, p_query->'with'), p_limit, p_bytes) k;
   END IF;
   RETURN QUERY SELECT verdict, beyond, NULL::uuid, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text,
                       NULL::text, NULL::text, NULL::text, NULL::jsonb;
   RETURN QUERY
-    WITH said AS MATERIALIZED (
+    WITH shown AS MATERIALIZED (
       SELECT k.n, k.id, m.position, m.sender_id, m.created_at, 'message' AS kind, m.foreign_id, m.sender_address, m.body,
-             m.stanza, NULL::jsonb AS details
-        FROM unnest(found) WITH ORDINALITY k (id, n) JOIN messages m ON m.id = k.id
+             m.stanza, CASE WHEN m.details IS NOT NULL THEN archive_message_details(m, c) END AS details
+        FROM unnest(found, said) WITH ORDINALITY k (id, said, n) JOIN messages m ON m.id = k.id
+        WHERE k.said
       UNION ALL
-      SELECT k.n, k.id, e.position, e.sender_id, e.created_at, e.kind, e.foreign_id, e.sender_address, NULL,
-             e.stanza, jsonb_build_object('target', e.target, 'payload', e.payload)
-        FROM unnest(found) WITH ORDINALITY k (id, n) JOIN entries e ON e.id = k.id
+      SELECT k.n, k.id, e.position, e.sender_id, e.created_at, e.kind,
+             coalesce(CASE jsonb_typeof(e.payload) WHEN 'object' THEN e.payload->>'stanza' END, e.foreign_id),
+             e.sender_address, NULL, e.stanza, jsonb_build_object('target', e.target, 'payload', e.payload)
+        FROM unnest(found, said) WITH ORDINALITY k (id, said, n) JOIN entries e ON e.id = k.id
+        WHERE NOT k.said
     ), people AS MATERIALIZED (
       SELECT d.sender_id, p.*
-        FROM (SELECT DISTINCT s.sender_id FROM said s) d CROSS JOIN LATERAL archive_person(c, d.sender_id) p
+        FROM (SELECT DISTINCT s.sender_id FROM shown s) d CROSS JOIN LATERAL archive_person(c, d.sender_id) p
     )
     SELECT NULL::int, NULL::boolean, s.id, (extract(epoch FROM s.created_at) * 1000000)::bigint, s.kind,
            coalesce(s.foreign_id, s.id::text),
            CASE WHEN p.renamed THEN nick_at(c.id, s.sender_id, s.position) ELSE p.nick END, p.occupant,
            CASE WHEN shows THEN coalesce(s.sender_address, p.jid) END, s.body, s.stanza, s.details
-      FROM said s LEFT JOIN people p ON p.sender_id = s.sender_id ORDER BY s.n;
+      FROM shown s LEFT JOIN people p ON p.sender_id = s.sender_id ORDER BY s.n;
 END $$;

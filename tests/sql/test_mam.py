@@ -53,6 +53,8 @@ def ids(rows):
 def keys(db, conversations=None, low=None, high=None, upto=None, limit=50, size=10**9, on=None, **query):
     row, = db.rows("SELECT k.* FROM archive_keys(ARRAY(SELECT archive_window(c, %s, %s, %s) FROM unnest(%s::uuid[]) c), %s,"
                    " %s, %s) k", low, high, upto, conversations or [db.conversation], json.dumps(query), limit, size, on=on)
+    assert row["outcome"] or len(row["said"]) == len(row["ids"])
+    row.pop("said")
     return row if row["outcome"] == 0 else row["outcome"]
 
 
@@ -327,6 +329,29 @@ def test_a_member_of_a_room_reads_all_that_is_in_it(db, team):
     assert [row["nick"] for row in room(db, **{"with": {"nick": "Bob"}})] == ["Bob"] * 2
     assert [row["nick"] for row in room(db, **{"with": {"jid": "alice@app.example.org"}})] == ["alice"] * 2
     assert room(db, **{"with": {"nick": "nobody"}}) == room(db, **{"with": {"jid": "x@y.example"}}) == []
+
+
+def test_messages_are_as_they_were_sent_and_what_was_deleted_is_a_tombstone(db, team):
+    alice, bob, conversation = team
+    sent = say(db, conversation, alice, alice, alice)
+    assert [row["details"] for row in room(db)] == [None, None, None]
+    first, second, third = (str(row["id"]) for row in sent)
+    db.rows("UPDATE messages SET body = 'newer', edited_at = now(), details = '{\"was\": \"x\"}' WHERE id = %s", first)
+    db.rows("INSERT INTO message_versions (message_id, version, wire, body, at) VALUES (%s, 0, %s, 'older', now()),"
+            " (%s, 1, 'w', 'newer', now())", first, first, first)
+    db.rows("UPDATE messages SET reply_to = %s, details = '{}' WHERE id = %s", first, second)
+    db.rows("UPDATE messages SET body = NULL, deleted_at = '2026-01-02Z', deleted_by = %s, details = '{\"was\": \"x\"}'"
+            " WHERE id = %s", bob, third)
+    db.one("SELECT entry_add(event_add('message.updated', 'user', %s, %s), %s, 'moderation', %s, %s, %s)", conversation, alice,
+           conversation, bob, third, json.dumps({"stanza": "mod-1", "reason": "spam"}))
+    rows = room(db)
+    carried = [row["details"]["content"] for row in rows[:2]]
+    assert carried[0]["body"] == "older" and "was" not in carried[0]
+    assert carried[1]["reply"]["id"] == first and carried[1]["body"] == "text 1"
+    gone = rows[2]["details"]["deleted"]
+    assert (gone["id"], gone["at"], gone["reason"], rows[2]["body"]) == ("mod-1", 1767312000000000, "spam", None)
+    assert rows[3]["kind"] == "moderation" and rows[3]["wire"] == "mod-1"
+    assert rows[3]["details"]["target"] == third and rows[3]["details"]["payload"]["reason"] == "spam"
 
 
 def test_nobody_else_learns_that_there_is_a_room(db, team):

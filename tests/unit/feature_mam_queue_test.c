@@ -13,6 +13,7 @@ static struct {
     size_t backlog;
     const char *never; /* id of a stanza that it will not take */
     GString *log;
+    GPtrArray *begun; /* jobs that wait for their answer */
 } world;
 
 static struct mam_queue *queue;
@@ -44,11 +45,13 @@ static bool way_send(void *link, xmpp_stanza_t *stanza, bool *ret_never)
 static void job_begin(struct mam_job *job)
 {
     g_string_append_printf(world.log, "begin-%s ", job->asker);
+    g_ptr_array_add(world.begun, job);
 }
 
 static void job_free(struct mam_job *job)
 {
     g_string_append_printf(world.log, "end-%s ", job->asker);
+    g_ptr_array_remove(world.begun, job);
     g_free(job->asker);
     g_free(job);
 }
@@ -57,7 +60,9 @@ static void setup(void)
 {
     const struct mam_way way = {way_stream, way_backlog, way_send, 2};
     world.stream = 1;
+    world.backlog = 0;
     world.log = g_string_new(NULL);
+    world.begun = g_ptr_array_new();
     loop_start();
     queue = mam_queue_new(&way);
 }
@@ -65,7 +70,10 @@ static void setup(void)
 static void teardown(void)
 {
     mam_queue_free(queue);
+    while (world.begun->len > 0)
+        mam_queue_answer(world.begun->pdata[0], NULL);
     loop_stop();
+    g_ptr_array_unref(world.begun);
     g_string_free(world.log, TRUE);
 }
 

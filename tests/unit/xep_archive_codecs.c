@@ -124,7 +124,8 @@ static xmpp_stanza_t *rebuild_mam_result(xmpp_stanza_t *stanza)
     xmpp_stanza_t *written = NULL;
     if (mam_result_parse(stanza, &result)) {
         written = message_new(NULL, NULL, NULL, NULL);
-        mam_result_add(written, &result);
+        result.forward.stanza = xmpp_stanza_copy(result.forward.stanza);
+        mam_result_take(written, &result);
     } else if (mam_fin_parse(stanza, &fin)) {
         written = stanza_new_iq("result", NULL, NULL, NULL);
         mam_fin_add(written, &fin);
