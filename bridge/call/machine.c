@@ -289,7 +289,7 @@ struct call_step call_machine_step(struct call_machine *machine, const struct ca
     if (!row)
         return (struct call_step){verdict_of(machine, event, role), 0, side};
     struct call_step step = {CALL_DONE, effects_of(row, side), side};
-    if (actor && machine->party[side].lost && (role & ENDS) && machine->state == CALL_ACTIVE)
+    if ((role & ENDS) && machine->party[side].lost && machine->state == CALL_ACTIVE)
         device_move(machine, side, &actor->device); /* it is there again, by another socket */
     deed_do(machine, row->deed, side, actor ? &actor->device : NULL);
     state_enter(machine, row, reason);
