@@ -48,7 +48,6 @@ def test_it_says_what_it_is_and_that_no_room_is_there(stack, bob):
     assert refusal(bob, rooms, VERSION) == "service-unavailable"
     for place in (f"team@{rooms}", f"team@{rooms}/Ann"):
         assert refusal(bob, place, DISCO_INFO) == refusal(bob, place, PING, "ping") == "item-not-found"
-    assert error_of(bob, send(bob, "presence", f"team@{rooms}/Bob", None, Element(f"{{{MUC}}}x"))) == "item-not-found"
     assert error_of(bob, send(bob, "message", f"team@{rooms}", "groupchat", body())) == "not-acceptable"
     assert error_of(bob, send(bob, "message", rooms, "chat", body())) == "service-unavailable"
 
