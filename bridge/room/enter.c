@@ -80,10 +80,11 @@ static void change_refused(struct pending *pending, const struct change_result *
 
 static void presence_done(const struct change_result *result, void *data)
 {
-    g_autofree struct pending *pending = data;
-    g_autoptr(xmpp_stanza_t) stanza = pending->stanza;
+    struct pending *pending = data;
     if (!change_succeeded(result) && pending->core->archive)
         change_refused(pending, result);
+    xmpp_stanza_release(pending->stanza);
+    g_free(pending);
 }
 
 /* ---- Presence from XMPP ---------------------------------------------------------------------- */
