@@ -104,7 +104,11 @@ static bool on_ping(const struct stanza_context *context)
  * of a private room see. */
 static void serve_nothing(struct room_call *call)
 {
-    if (call->place && !call->scene.nick)
+    bool asks = stanza_child(call->stanza, "query", NS_DISCO_INFO) ||
+                stanza_child(call->stanza, "query", NS_DISCO_ITEMS);
+    if (call->place && !call->scene.nick && asks)
+        room_refuse(call, "modify", "bad-request", "You are not in this room"); /* section 6.5 */
+    else if (call->place && !call->scene.nick)
         room_refuse(call, "cancel", "not-acceptable", "You are not in this room");
     else
         room_refuse(call, "cancel", "service-unavailable", NULL);

@@ -9,6 +9,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/outbox.h"
 #include "bridge/room/demand.h"
 #include "bridge/room/scene.h"
 #include "xep/0045_config.h"
@@ -164,9 +165,25 @@ static bool on_owner(const struct stanza_context *context)
     }
 }
 
+/* The answer to what has ended the room: behind what those who are in it are told. */
+static xmpp_stanza_t *build_result(const struct outbox_entry *entry)
+{
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    xmpp_stanza_t *result = stanza_new_iq("result", json_string_value(json_object_get(facts, "id")),
+                                          entry->from, entry->to);
+    json_decref(facts);
+    return result;
+}
+
+static const struct outgoing outgoing[] = {
+    {"room_result", SERVICE_ROOMS, .build = build_result},
+    {0},
+};
+
 static const struct stanza_handler stanzas[] = {
     {"iq", "get|set", "query", NS_MUC_OWNER, TARGET_ROOM, .claim = on_owner},
     {0},
 };
 
-const struct feature feature_room_owner = {.name = "room_owner", .stanzas = stanzas};
+const struct feature feature_room_owner = {
+    .name = "room_owner", .stanzas = stanzas, .outgoing = outgoing};

@@ -34,12 +34,18 @@ static xmpp_stanza_t *demand_error(xmpp_stanza_t *stanza, const struct change_re
     return stanza_reply_error(stanza, "cancel", "item-not-found", NULL);
 }
 
+/* The answer waits in the outbox, behind what it is to come after. */
+static bool is_answered(const struct change_result *result)
+{
+    return json_is_true(json_object_get(result->json, "answered"));
+}
+
 static void demand_done(const struct change_result *result, void *data)
 {
     g_autofree struct demand *demand = data;
     g_autoptr(xmpp_stanza_t) stanza = demand->stanza;
-    if (!demand->core->archive)
-        return; /* going down */
+    if (!demand->core->archive || is_answered(result))
+        return; /* the former: going down */
     g_autoptr(xmpp_stanza_t) reply =
         change_succeeded(result) ? demand_result(stanza) : demand_error(stanza, result);
     if (reply)
@@ -53,8 +59,9 @@ bool room_demand(const struct stanza_context *context, const char *name, json_t 
     g_autofree char *room = room_of_context(context);
     demand->core = core;
     demand->stanza = xmpp_stanza_clone(context->stanza);
-    json_t *whole = json_pack("{s:s, s:s, s:s, s:s}", "room", room, "from", context->from_bare,
-                              "address", context->from, "domain", core->options->xmpp_domain);
+    json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s*}", "room", room, "from",
+                              context->from_bare, "address", context->from, "domain",
+                              core->options->xmpp_domain, "id", stanza_attr(context->stanza, "id"));
     if (arguments)
         json_object_update(whole, arguments);
     json_decref(arguments);

@@ -252,23 +252,26 @@ BEGIN
   result := coalesce(room_outcome(outcome, result), '{}');
 END $$;
 
--- Ends the room, { reason, place (a room instead of it) }: those who are in it are told why. of: 'locked' ends it
--- only while it waits for its first configuration.
+-- Ends the room, { reason, place (a room instead of it) }: those who are in it are told why, and who asks (id: of the
+-- IQ) is answered behind that. of: 'locked' ends it only while it waits for its first configuration.
 CREATE FUNCTION change_room_destroy(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   f record;
+  place bigint;
 BEGIN
   SELECT * INTO f FROM room_find(p_arguments);
   outcome := CASE WHEN (f.c).id IS NULL THEN 2
                   WHEN (f.m).state IS DISTINCT FROM 'joined' OR (f.m).role <> 'owner' THEN 5
                   WHEN p_arguments->>'of' = 'locked' AND NOT (room_of((f.c).id)).locked THEN 1 ELSE 0 END;
   IF outcome = 0 THEN
-    PERFORM room_end((log_advance(1)).ret_before + 1, f.c, p_arguments);
+    place := (log_advance(1)).ret_before + 1;
+    PERFORM room_end(place, f.c, p_arguments);
+    PERFORM room_tell_one(place, f.c, p_arguments->>'address', 'room_result', jsonb_build_object('id', p_arguments->'id'));
     SELECT d.outcome, d.result INTO outcome, result
       FROM change_group_destroy((f.u).id, jsonb_build_object('conversation_id', (f.c).id)) d;
   END IF;
-  result := coalesce(room_outcome(outcome, result), '{}');
+  result := coalesce(room_outcome(outcome, result), jsonb_build_object('answered', outcome = 0));
 END $$;
 
 -- Tells everybody who is in the room that it is no more. Its name is not given again: clients that enter it by themselves
@@ -289,7 +292,8 @@ BEGIN
   UPDATE conversations x SET occupied = false WHERE x.id = c.id;
 END $$;
 
--- Makes the group that somebody on XMPP enters as the first: { room, from, name }. NULL: may not, for it would be one too many.
+-- Makes the group that somebody on XMPP enters as the first: { room, from }. NULL: may not, for it would be one too
+-- many. It is public, as rooms are everywhere that nobody has configured: clients that want a private one say so.
 CREATE FUNCTION room_make(p_arguments jsonb) RETURNS conversations
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -301,7 +305,8 @@ BEGIN
         AND m.state = 'joined') >= 100 THEN
     RETURN NULL;
   END IF;
-  PERFORM group_make(made, owner, jsonb_build_object('name', p_arguments->'room'), '{}', '{}');
+  PERFORM group_make(made, owner, jsonb_build_object('name', p_arguments->'room',
+    'settings', '{"public": true}'::jsonb), '{}', '{}');
   UPDATE conversations x SET room = p_arguments->>'room' WHERE x.id = made;
   PERFORM room_of(made);
   UPDATE rooms r SET locked = true WHERE r.conversation_id = made;

@@ -78,8 +78,8 @@ def room(stack, bob):
     """One that bob has made, and is in."""
     seat = Seat(bob, f"r{uuid.uuid4().hex[:12]}@{stack.rooms_domain}", "Bob")
     first = seat.enter()
-    assert sorted(codes(first[0])) == [100, 110, 170, 201] and item(first[0])["affiliation"] == "owner"
-    Manager(bob, seat.room).configure()
+    assert sorted(codes(first[0])) == [110, 170, 201] and item(first[0])["affiliation"] == "owner"
+    Manager(bob, seat.room).configure(membersonly="1")
     return seat
 
 
@@ -96,7 +96,7 @@ def test_making_and_configuring_a_room(stack, bob, xmpp, alice):
     seat.enter()
     assert Seat(carol, seat.room, "Carol").refused() == "item-not-found", "nobody enters before it is configured"
     form = manage.form()
-    assert form["membersonly"] == ["1"] and form["publicroom"] == ["0"] and form["maxusers"] == ["256"]
+    assert form["membersonly"] == ["0"] and form["publicroom"] == ["1"] and form["maxusers"] == ["256"]
     manage.configure(roomname="Books", roomdesc="What we read", moderatedroom="0", membersonly="1")
     assert Seat(carol, seat.room, "Carol").refused() == "registration-required"
     assert manage.form()["roomname"] == ["Books"]
