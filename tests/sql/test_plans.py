@@ -177,6 +177,8 @@ def calls(db):
         ("archive_access", "'nothing', 'r4@example.org'", ()), ("archive_metadata", "'nothing', 'r4@example.org'", ()),
         ("archive_page", "'nothing', 'r4@example.org', '{}', 50, 1000000", ()), # test_mam.py has one with rows
         ("room_scene", "'nothing', 'r4@example.org/x', 'r4@example.org'", ()), ("room_public", "", ()),
+        ("room_people", "'nothing', 'r4@example.org/x', 'r4@example.org', NULL, NULL", ()),
+        ("room_configuration", "'nothing', 'r4@example.org/x', 'r4@example.org'", ()),
         ("room_audience", "'nothing', 'r4@example.org/x'", ()), ("room_mark", "%s, %s, %s", (conversation, user, middle)),
         ("group_typing", "%s, %s, NULL, NULL", (conversation, user)),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
