@@ -64,9 +64,11 @@ SQL_FUNCTIONS = \
   sql/function/content.sql \
   sql/function/conversation.sql \
   sql/function/draft.sql \
+  sql/function/edit.sql \
   sql/function/entry.sql \
   sql/function/event.sql \
   sql/function/expiry.sql \
+  sql/function/forward.sql \
   sql/function/group.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
@@ -85,6 +87,7 @@ SQL_FUNCTIONS = \
   sql/function/reaction.sql \
   sql/function/reap.sql \
   sql/function/relation.sql \
+  sql/function/removal.sql \
   sql/function/request.sql \
   sql/function/room.sql \
   sql/function/room_admin.sql \

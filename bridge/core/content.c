@@ -120,6 +120,11 @@ static bool check_text(struct request *request, enum carrier kind)
            content_refuse(request, "content", "shows nothing");
 }
 
+bool content_check_text(struct request *request)
+{
+    return check_text(request, CARRIER_TEXT);
+}
+
 static const struct content *row_of(const char *key)
 {
     EACH_CONTENT(row)

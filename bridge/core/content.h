@@ -35,6 +35,8 @@ extern const char *const content_types[]; /* message_type of a send, ended by NU
  * DRAFT: its content, and its details (a new reference; NULL: nothing). False: it does not go
  * together, or is not well-formed, and REQUEST was answered. */
 bool content_take(struct request *request, struct message_draft *draft);
+/* Whether the field content of REQUEST is a text that may be sent; if not, it was answered. */
+bool content_check_text(struct request *request);
 
 /* ---- Stanzas --------------------------------------------------------------------------------- */
 

@@ -204,8 +204,9 @@ static void operation_start(struct request *request)
     if (operation->handle)
         operation->handle(request);
     else if (operation->change)
-        change_submit(request->core, operation->change, &request->account->id,
-                      arguments_of(request), change_answer, request);
+        change_submit(request->core, operation->change,
+                      request->account ? &request->account->id : NULL, arguments_of(request),
+                      change_answer, request);
     else
         read_run(request);
 }
@@ -300,7 +301,7 @@ char *operation_problem(const struct operation *operation)
         return g_strdup("is not exactly one of a read, a change and a handler");
     if (fields > REQUEST_VALUES_MAX)
         return g_strdup("has too many fields");
-    if (operation->change && !has_caller(operation))
+    if (operation->change && !has_caller(operation) && !operation->role)
         return g_strdup("changes something, and has no caller");
     return operation->read != QUERY_NONE ? read_problem(operation) : NULL;
 }

@@ -7,9 +7,9 @@
  * who asks. Each field but those with FIELD_NOT_BOUND is a parameter. Where the reply is an OBJECT
  * of view/schema.def, or a PAGE of one, it is written of the rows, see view_reply().
  *
- * A change: the arguments have each field that is present, under its name; `once`, where the
- * operation has OPERATION_ONCE and the request a key; and, where a field is a FIELD_JID, our own
- * domain as `domain`.
+ * A change, which is of nobody where a server key asks for nobody: the arguments have each field
+ * that is present, under its name; `once`, where the operation has OPERATION_ONCE and the request a
+ * key; and, where a field is a FIELD_JID, our own domain as `domain`.
  *
  * Texts are bound as they are meant: an address as addresses are compared, a name without what
  * hides in it, a time in UTC. */

@@ -21,6 +21,8 @@ libfeature_a_SOURCES = \
   bridge/feature/mention.c \
   bridge/feature/payload.c \
   bridge/feature/poll.c \
+  bridge/feature/forward.c \
+  bridge/feature/removal.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
   bridge/feature/group.c \

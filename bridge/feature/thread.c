@@ -5,12 +5,72 @@
 
 #include <string.h>
 
+#include "bridge/archive/archive.h"
 #include "bridge/core/content.h"
 #include "bridge/core/feature.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0201_thread.h"
 
 #define THREAD_ID_MAX 255
+
+/* ---- Apps ------------------------------------------------------------------------------------ */
+
+static const struct field list_fields[] = {
+    FIELD_ID_IN_PATH("conversation_id"),
+    FIELD_PAGE_LIMIT(100),
+    {.name = "before",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = G_MAXINT64},
+    {0},
+};
+
+static const struct field page_fields[] = {
+    FIELD_ID_IN_PATH("message_id"),
+    FIELD_PAGE_LIMIT(100),
+    {.name = "after", .type = FIELD_UUID, .flags = FIELD_IN_QUERY},
+    {0},
+};
+
+static const struct field update_fields[] = {
+    FIELD_ID_IN_PATH("thread_id"),
+    {.name = "topic",
+     .type = FIELD_TEXT,
+     .flags = FIELD_NULLABLE | FIELD_LINE,
+     .minimum = 1,
+     .maximum = 200},
+    {.name = "is_resolved", .type = FIELD_BOOLEAN},
+    {0},
+};
+
+static const struct operation operations[] = {
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id/threads",
+     .fields = list_fields,
+     .read = QUERY_THREAD_LIST,
+     .reply = "ThreadPage",
+     .flags = OPERATION_LISTS,
+     .summary = "Threads of a conversation, what was written last first"},
+    {.method = "GET",
+     .path = "/api/messages/:message_id/thread",
+     .fields = page_fields,
+     .read = QUERY_THREAD_PAGE,
+     .reply = "MessagePage",
+     .flags = OPERATION_LISTS,
+     .summary = "What was said in the thread of a message, oldest first"},
+    {.method = "PATCH",
+     .path = "/api/threads/:thread_id",
+     .command = "thread.update",
+     .fields = update_fields,
+     .change = "thread_update",
+     .reply = "Thread",
+     .errors = OPERATION_ERROR(FORBIDDEN),
+     .summary = "Gives a thread a topic, or says whether it is resolved"},
+    {0},
+};
+
+/* ---- XMPP ------------------------------------------------------------------------------------ */
 
 static void thread_put(xmpp_stanza_t *stanza, const struct content_scene *scene,
                        const json_t *value)
@@ -35,4 +95,5 @@ static const struct content contents[] = {
     {0},
 };
 
-const struct feature feature_thread = {.name = "thread", .contents = contents};
+const struct feature feature_thread = {
+    .name = "thread", .operations = operations, .contents = contents};

@@ -6,6 +6,7 @@ libroom_a_SOURCES = \
   bridge/room/ghost.c \
   bridge/room/groupchat.c bridge/room/groupchat.h \
   bridge/room/mark.c \
+  bridge/room/message_late.c bridge/room/message_late.h \
   bridge/room/occupant.c bridge/room/occupant.h \
   bridge/room/scene.c bridge/room/scene.h \
   bridge/room/talk.c

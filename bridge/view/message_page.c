@@ -170,9 +170,13 @@ bool message_page_write(struct buffer *buf, const struct message_page *page,
     read_messages(&reading);
     int next = cut_page(&reading, page);
     buffer_append_string(buf, "{\"items\":[");
+    bool comma = false;
     for (int row = reading.first; row < reading.end; row++) {
-        if (row > reading.first)
+        if (!reading.messages[row]->kind)
+            continue; /* the viewer has hidden it */
+        if (comma)
             buffer_append(buf, ",", 1);
+        comma = true;
         write_item(buf, &reading, row);
     }
     write_end(buf, next ? reading.messages[next] : NULL);

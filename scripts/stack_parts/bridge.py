@@ -96,7 +96,7 @@ def prepare_database(stack):
     command(stack, "bridge.0", "migrate")
     if not stack.state.get("server_key"):
         key = command(stack, "bridge.0", "token", "--server-key", "stack",
-                      "--scopes", "users,send,tickets,audit,admin").strip()
+                      "--scopes", "users,send,tickets,moderate,audit,admin").strip()
         stack.state["server_key"] = key or None
         stack.save()
 

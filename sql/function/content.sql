@@ -13,7 +13,7 @@ BEGIN
   SELECT x.* INTO m FROM messages x
     JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user
       AND o.state = 'joined' AND x.seq > o.cleared_seq
-    WHERE x.id = p_message;
+    WHERE x.id = p_message AND NOT (o.hides AND hidden_is(p_user, x.conversation_id, x.seq));
   RETURN m;
 END $$;
 
@@ -101,20 +101,20 @@ BEGIN
     SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'reply_to')::uuid
       AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
     IF other.id IS NULL THEN
-      RETURN content_refused('/reply_to', 'is no message of this conversation');
+      RETURN content_refused('/reply_to', NULL, 2);
     ELSIF other.deleted_at IS NOT NULL THEN
-      RETURN content_refused('/reply_to', 'was deleted');
+      RETURN content_refused('/reply_to', 'the message that it answers was deleted', 3);
     END IF;
   END IF;
   IF carried ? 'thread_id' THEN
     SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'thread_id')::uuid
       AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
     IF other.id IS NULL THEN
-      RETURN content_refused('/thread_id', 'is no message of this conversation');
+      RETURN content_refused('/thread_id', NULL, 2);
     ELSIF other.thread_id IS NOT NULL THEN -- threads have no threads
       carried := carried || jsonb_build_object('thread_id', other.thread_id);
     ELSIF other.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM threads t WHERE t.id = other.id) THEN
-      RETURN content_refused('/thread_id', 'was deleted');
+      RETURN content_refused('/thread_id', 'the message of the thread was deleted', 3);
     END IF;
   END IF;
   RETURN carried_accept(o, carried);
@@ -164,7 +164,8 @@ BEGIN
 END $$;
 
 -- What content_accept() is given of a message that came by XMPP, and what its text is then: what names something
--- that is not there is left out. { reply: { id, origin, bare }, thread: { id, origin } }: ids as message_named()
+-- that is not there is left out. { reply: { id, origin, bare }, thread: { id }, correction: { id, origin } }:
+-- it corrects that, if that is there; ids as message_named()
 -- takes them; bare: the text without the quote, which is left out only if it is known what is quoted.
 CREATE FUNCTION content_arrived(c conversations, p_sender uuid, p_details jsonb, p_body text, OUT details jsonb, OUT body text)
 LANGUAGE plpgsql STABLE AS $$
@@ -173,7 +174,7 @@ DECLARE
   more record;
   thread text := p_details #>> '{thread,id}';
 BEGIN
-  details := p_details - 'reply' - 'thread';
+  details := p_details - '{reply,thread,correction}'::text[];
   body := p_body;
   IF p_details ? 'reply' THEN
     other := message_named(c, p_details #>> '{reply,id}', (p_details #>> '{reply,origin}')::uuid);
@@ -181,6 +182,10 @@ BEGIN
       details := details || jsonb_build_object('reply_to', other.id);
       body := coalesce(p_details #>> '{reply,bare}', body);
     END IF;
+  END IF;
+  IF p_details ? 'correction' THEN
+    details := details || jsonb_build_object('correction_of', (
+      message_said(c, p_sender, p_details #>> '{correction,id}', (p_details #>> '{correction,origin}')::uuid)).id);
   END IF;
   IF thread IS NOT NULL THEN
     details := details || thread_arrived(c, thread, other);
@@ -319,5 +324,5 @@ END $$;
 CREATE FUNCTION edit_wire(m messages, c conversations, p_stanza text) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN message_wire(m, c) || jsonb_build_object('id', p_stanza, 'replace', jsonb_build_object('id', m.id));
+  RETURN message_wire(m, c) || jsonb_build_object('id', p_stanza, 'replace', jsonb_build_object('id', message_own_id(m)));
 END $$;

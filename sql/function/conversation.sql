@@ -85,7 +85,10 @@ LANGUAGE sql STABLE AS $$
                                                   THEN user_is_closed(p_user, u) ELSE false END AS closed
                                         OFFSET 0) k
                   WHERE u.id = theirs.user_id OFFSET 0) peer ON true
-  LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE WHEN m.seq > mine.cleared_seq THEN
+  LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE
+                         WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
+                         THEN hidden_last(p_user, c, mine.cleared_seq)
+                         WHEN m.seq > mine.cleared_seq THEN
                          -- Whatever mark reaches the newest message is the newest mark.
                          message_facts(m, p_user, CASE m.sender_id WHEN p_user THEN p_self WHEN theirs.user_id THEN peer.facts END,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
@@ -110,7 +113,9 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     SELECT ROW(c.id, c.kind, group_jid(c.room), c.name, c.description, '/api/avatars/' || c.icon_hash, p_sides,
-      CASE WHEN last.seq > mine.cleared_seq THEN message_seen(mine.user_id, last.row, c) END, last.at,
+      CASE WHEN mine.hides AND hidden_is(mine.user_id, c.id, last.seq)
+           THEN hidden_last(mine.user_id, c, mine.cleared_seq)
+           WHEN last.seq > mine.cleared_seq THEN message_seen(mine.user_id, last.row, c) END, last.at,
       CASE WHEN mine.state = 'joined' THEN greatest(0, others_count(c.id, mine.user_id) - mine.others_seen) ELSE 0 END,
       mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
       c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, mine.user_id) END,
@@ -289,7 +294,9 @@ LANGUAGE sql STABLE AS $$
                               WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                               THEN user_is_closed(p_user, u) ELSE false END AS closed OFFSET 0) k
                          WHERE u.id = theirs.user_id OFFSET 0) peer ON true
-    LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq,
+    LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE
+                         WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
+                         THEN hidden_last(p_user, c, mine.cleared_seq) ELSE
                          -- Whatever mark reaches the newest message is the newest mark.
                          message_facts(m, p_user, CASE m.sender_id WHEN p_user THEN (SELECT facts FROM own)
                                                            WHEN theirs.user_id THEN peer.facts END,
@@ -300,7 +307,7 @@ LANGUAGE sql STABLE AS $$
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
                                 WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'read')
-                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) AS facts
+                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) END AS facts
                          FROM messages m
                          WHERE m.ctid = p.place AND m.seq > mine.cleared_seq OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k

@@ -152,16 +152,5 @@ END $$;
 CREATE FUNCTION message_expire(m messages, c conversations) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE messages x SET body = NULL, details = '{}', metadata = NULL, reactions = NULL, stanza = NULL, reply_to = NULL,
-      deleted_at = date_trunc('milliseconds', clock_timestamp()), deleted_by = NULL, expires_at = NULL
-    WHERE x.id = m.id;
-  DELETE FROM reactions r WHERE r.message_id = m.id;
-  DELETE FROM votes v WHERE v.message_id = m.id;
-  DELETE FROM polls p WHERE p.message_id = m.id;
-  DELETE FROM stars s WHERE s.message_id = m.id;
-  DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq;
-  DELETE FROM message_versions v WHERE v.message_id = m.id;
-  DELETE FROM deadlines d WHERE d.message_id = m.id;
-  PERFORM event_add('message.deleted', 'members', m.conversation_id, NULL, json_build_object(
-    'conversation_id', m.conversation_id, 'message_id', m.id, 'seq', m.seq, 'by', NULL, 'reason', 'expired'));
+  PERFORM content_remove(m, c, NULL, 'expired', NULL, false);
 END $$;

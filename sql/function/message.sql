@@ -374,7 +374,7 @@ END $$;
 --   0 senders, the first row of all. direct: the members, else those who have written something on the page;
 --     without any it is p_user
 --   1 messages, without sender and marks, oldest first, at most p_limit + 1: one at the far end shows that
---     there is more
+--     there is more. Without a kind: p_user has hidden it, it holds a place only
 --   2, 3 watermarks, delivered and read, of each by rising seq: reader got to everything up to seq at that
 --     time. Those within the page, and the next ones above it. p_user's own, and those of the other
 --     member, or of the others together as in message_mark(): then reader is NULL.
@@ -389,13 +389,14 @@ DECLARE
   low bigint;
   high bigint;
   anchor bigint;
+  hides boolean;
 BEGIN
   SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation AND p_user = ANY (x.member_ids);
   SELECT o.cleared_seq + 1, greatest(o.delivered_seq, o.read_seq),
          CASE WHEN coalesce(p_before, p_after, p_around) IS NOT NULL THEN coalesce((
            SELECT m.seq FROM messages m WHERE m.id = coalesce(p_before, p_after, p_around)
-             AND m.conversation_id = p_conversation AND m.seq > o.cleared_seq), 0) END
-    INTO low, high, anchor
+             AND m.conversation_id = p_conversation AND m.seq > o.cleared_seq), 0) END, o.hides
+    INTO low, high, anchor, hides
     FROM members o WHERE o.conversation_id = c.id AND o.user_id = p_user;
   IF low IS NULL OR anchor = 0 THEN
     RETURN;
@@ -427,7 +428,9 @@ BEGIN
     END IF;
   END IF;
   RETURN QUERY
-    SELECT 1, NULL::user_view, message_facts(m, p_user, NULL, NULL, NULL), NULL::bigint, NULL::uuid, NULL::timestamptz
+    SELECT 1, NULL::user_view, CASE WHEN hides AND hidden_is(p_user, m.conversation_id, m.seq)
+                                    THEN hidden_facts(m) ELSE message_facts(m, p_user, NULL, NULL, NULL) END,
+           NULL::bigint, NULL::uuid, NULL::timestamptz
       FROM messages m
       WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
   RETURN QUERY
@@ -470,5 +473,6 @@ BEGIN
             JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
               AND o.state = 'joined'
             JOIN conversations c ON c.id = m.conversation_id
-            WHERE m.id = p_message AND m.seq > o.cleared_seq);
+            WHERE m.id = p_message AND m.seq > o.cleared_seq
+              AND NOT (o.hides AND hidden_is(p_user, m.conversation_id, m.seq)));
 END $$;

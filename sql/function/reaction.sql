@@ -112,7 +112,7 @@ DECLARE
   own users;
   other users;
 BEGIN
-  IF m.failed_condition IS NOT NULL THEN
+  IF m.failed_condition IS NOT NULL OR m.deleted_at IS NOT NULL THEN
     RETURN 3;
   ELSIF NOT c.guarded OR c.kind <> 'direct' THEN
     RETURN 0;
@@ -216,7 +216,7 @@ BEGIN
     RETURN;
   END IF;
   m := message_named(c, p_arguments->>'id', (p_arguments->>'origin')::uuid);
-  IF m.id IS NULL OR m.failed_condition IS NOT NULL THEN
+  IF m.id IS NULL OR m.failed_condition IS NOT NULL OR m.deleted_at IS NOT NULL THEN
     RETURN;
   END IF;
   SELECT * INTO old FROM reactions r WHERE r.message_id = m.id AND r.user_id = source;

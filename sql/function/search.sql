@@ -55,6 +55,7 @@ BEGIN
   IF low IS NULL THEN
     RETURN NULL;
   END IF;
+  PERFORM search_again(low);
   SELECT h.position INTO head FROM log_head h;
   high := least(head, low + p_limit);
   IF p_whole THEN
@@ -67,6 +68,22 @@ BEGIN
     PERFORM search_summarize();
   END IF;
   RETURN head - greatest(low, high);
+END $$;
+
+-- Makes anew, of what is indexed up to p_indexed, blocks in which a message has changed.
+CREATE FUNCTION search_again(p_indexed bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  stale bigint;
+BEGIN
+  FOR stale IN
+    WITH taken AS (
+      DELETE FROM search_stale s WHERE s.block IN (SELECT x.block FROM search_stale x ORDER BY x.block LIMIT 64)
+        RETURNING s.block)
+    SELECT t.block << 6 FROM taken t WHERE t.block << 6 <= p_indexed
+  LOOP
+    PERFORM search_fill(stale - 1, least(stale | 63, p_indexed), stale | 63);
+  END LOOP;
 END $$;
 
 -- Makes blocks of the messages above position p_low, up to p_high at most, in the place of those that
@@ -242,7 +259,8 @@ BEGIN
             SELECT x AS m FROM messages x
               WHERE x.conversation_id = o.conversation_id
                 AND x.seq BETWEEN greatest(said.first_seq, o.cleared_seq + 1) AND said.last_seq
-                AND x.position < below AND search_matches(x.body, terms) OFFSET 0) t
+                AND x.position < below AND search_matches(x.body, terms)
+                AND NOT (o.hides AND hidden_is(p_user, x.conversation_id, x.seq)) OFFSET 0) t
           WHERE o.request IS DISTINCT FROM 'declined'
             AND (p_conversation IS NULL OR said.conversation_id = p_conversation)
           ORDER BY (t.m).position DESC LIMIT p_limit + 1);
@@ -280,7 +298,7 @@ BEGIN
             -- No more of its messages came after that position than positions did.
             AND y.seq > greatest(o.cleared_seq, last.seq - least(2000, last.position - above))
             AND y.position > above AND y.position < p_below
-            AND search_matches(y.body, p_terms)
+            AND search_matches(y.body, p_terms) AND NOT (o.hides AND hidden_is(p_user, y.conversation_id, y.seq))
           ORDER BY y.seq DESC LIMIT p_limit) t
       WHERE o.user_id = p_user AND o.state = 'joined' AND o.request IS DISTINCT FROM 'declined'
         AND (p_conversation IS NULL OR o.conversation_id = p_conversation)

@@ -81,3 +81,93 @@ BEGIN
                     json_build_object('thread_id', thread, 'seq', p_seq));
   RETURN event_list(before);
 END $$;
+
+-- ---- What apps ask ---------------------------------------------------------------------------------------
+
+-- The threads of a conversation, what was written last first, as view_reply() has a page. p_before: a position. No row:
+-- no such conversation for p_user.
+CREATE FUNCTION thread_list(p_user uuid, p_conversation uuid, p_limit int, p_before bigint)
+RETURNS TABLE (thread thread_view, more boolean, next text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  o members;
+  found_ threads[];
+BEGIN
+  SELECT * INTO o FROM members m
+    WHERE m.conversation_id = p_conversation AND m.user_id = p_user AND m.state = 'joined';
+  IF o.user_id IS NULL THEN
+    RETURN;
+  END IF;
+  found_ := ARRAY(
+    SELECT x FROM threads x WHERE x.conversation_id = p_conversation AND (p_before IS NULL OR x.position < p_before)
+        AND EXISTS (SELECT FROM messages m WHERE m.thread_id = x.id AND m.seq > o.cleared_seq)
+      ORDER BY x.position DESC LIMIT p_limit + 1);
+  RETURN QUERY SELECT NULL::thread_view, cardinality(found_) > p_limit,
+                      CASE WHEN cardinality(found_) > p_limit THEN (found_[p_limit]).position END::text;
+  RETURN QUERY SELECT thread_facts(t), NULL::boolean, NULL::text FROM unnest(found_[1:p_limit]) t ORDER BY t.position DESC;
+END $$;
+
+-- The messages of the thread that begins at a message, or to which it belongs, oldest first, without the one at which
+-- it begins; after the message p_after. As view_reply() has a page. No row: p_user sees no such message.
+CREATE FUNCTION thread_page(p_user uuid, p_message uuid, p_limit int, p_after uuid)
+RETURNS TABLE (message message_view, more boolean, next text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  parent messages := message_for(p_user, p_message);
+  c conversations;
+  found_ messages[];
+  after_ bigint;
+BEGIN
+  IF parent.id IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT * INTO c FROM conversations x WHERE x.id = parent.conversation_id;
+  IF p_after IS NOT NULL AND (message_for(p_user, p_after)).conversation_id IS DISTINCT FROM c.id THEN
+    RETURN;
+  END IF;
+  after_ := coalesce((SELECT m.seq FROM messages m WHERE m.id = p_after), 0);
+  found_ := ARRAY(
+    SELECT x FROM messages x
+      JOIN members o ON o.conversation_id = c.id AND o.user_id = p_user
+      WHERE x.thread_id = coalesce(parent.thread_id, parent.id) AND x.seq > greatest(after_, o.cleared_seq)
+        AND NOT (o.hides AND hidden_is(p_user, c.id, x.seq))
+      ORDER BY x.seq LIMIT p_limit + 1);
+  RETURN QUERY SELECT NULL::message_view, cardinality(found_) > p_limit,
+                      CASE WHEN cardinality(found_) > p_limit THEN (found_[p_limit]).id END::text;
+  RETURN QUERY SELECT message_seen(p_user, m, c), NULL::boolean, NULL::text FROM unnest(found_[1:p_limit]) m ORDER BY m.seq;
+END $$;
+
+-- Arguments: thread_id, topic (null takes it away), is_resolved. The result is the Thread. Who may write in the
+-- conversation may.
+CREATE FUNCTION change_thread_update(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  t threads := thread_for(p_user, (p_arguments->>'thread_id')::uuid);
+  c conversations;
+  new_topic text := t.topic;
+  resolved boolean := t.is_resolved;
+BEGIN
+  IF t.id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  SELECT * INTO c FROM conversations x WHERE x.id = t.conversation_id;
+  IF c.kind <> 'direct' AND NOT coalesce((
+      SELECT group_may(c, o, 'send_messages') FROM members o
+        WHERE o.conversation_id = c.id AND o.user_id = p_user), false) THEN
+    outcome := 5;
+    RETURN;
+  END IF;
+  IF p_arguments ? 'topic' THEN
+    new_topic := p_arguments->>'topic';
+  END IF;
+  resolved := coalesce((p_arguments->>'is_resolved')::boolean, resolved);
+  outcome := CASE WHEN (new_topic, resolved) IS NOT DISTINCT FROM (t.topic, t.is_resolved) THEN 1 ELSE 0 END;
+  IF outcome = 0 THEN
+    UPDATE threads x SET topic = new_topic, is_resolved = resolved WHERE x.id = t.id RETURNING x.* INTO t;
+    PERFORM event_add('thread.updated', CASE WHEN c.guarded AND c.kind = 'direct' AND relation_held(c.id, p_user)
+                                             THEN 'user' ELSE 'members' END, c.id, p_user,
+                      json_build_object('thread_id', t.id));
+  END IF;
+  result := to_jsonb(thread_facts(t));
+END $$;

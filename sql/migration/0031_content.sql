@@ -13,6 +13,7 @@ ALTER TABLE messages
   ADD deleted_by uuid,                 -- NULL: it has expired
   ADD expires_at timestamptz;
 CREATE INDEX messages_thread ON messages (thread_id, seq) WHERE thread_id IS NOT NULL;
+CREATE INDEX messages_reply ON messages (reply_to) WHERE reply_to IS NOT NULL;
 
 -- A thread begins at a message, whose id is its own.
 CREATE TABLE threads (
@@ -39,6 +40,8 @@ CREATE TABLE message_versions (
   at timestamptz NOT NULL,             -- when it was said
   PRIMARY KEY (message_id, version)
 );
+
+CREATE INDEX message_versions_wire ON message_versions (wire);
 
 -- What was deleted for everyone, kept for moderators for a while.
 CREATE TABLE removed_content (
@@ -77,6 +80,11 @@ CREATE TABLE forwards (
   message_id uuid NOT NULL,
   count int NOT NULL,
   PRIMARY KEY (user_id, message_id)
+);
+
+-- Blocks of the search's index (position >> 6) that are to be made anew: a message in them has changed.
+CREATE TABLE search_stale (
+  block bigint PRIMARY KEY
 );
 
 -- A newer edit takes the place of one that waits.

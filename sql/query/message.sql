@@ -48,3 +48,15 @@ SELECT removed, more, payload FROM reap_scheduled($1::bigint, $2::int)
 -- name: message_receipts
 SELECT item, more, next
   FROM message_receipts(:caller::uuid, :message_id::uuid, :limit::int, :after::bigint)
+
+-- name: message_history
+SELECT message_history(:caller::uuid, :message_id::uuid) AS page
+
+-- name: thread_list
+SELECT thread, more, next FROM thread_list(:caller::uuid, :conversation_id::uuid, :limit::int, :before::bigint)
+
+-- name: thread_page
+SELECT message, more, next FROM thread_page(:caller::uuid, :message_id::uuid, :limit::int, :after::uuid)
+
+-- name: reap_removed
+SELECT removed, more, payload FROM reap_removed($1::bigint, $2::int)

@@ -24,6 +24,8 @@ CREATE TYPE message_view AS (
 CREATE TYPE reaction_view AS (
   message_id uuid, conversation_id uuid, user_id uuid, emoji text, added boolean, reactions jsonb);
 
+CREATE TYPE forwarded_view AS (items message_view[]);
+
 -- message_count: without the message at which it begins, which is parent.
 CREATE TYPE thread_view AS (
   id uuid, conversation_id uuid, parent_message_id uuid, topic text, is_resolved boolean, participants jsonb,

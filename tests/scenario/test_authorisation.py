@@ -40,6 +40,17 @@ NO_GROUP = {"own": "not_found", "deleted": "not_found", "anonymous": "unauthenti
 
 # The one table. `members(body, blocked="refused")`: what is not said follows from the kind of row; cells are
 # named by the caller (for the caller's own thing), by the thing (for every caller), or `caller_thing`.
+GONE = {"deleted": "not_found", "anonymous_deleted": "unauthenticated"}
+
+
+def forwarding(world, thing):
+    """To a group of the caller's, whoever blocks whom."""
+    if world.name == "anonymous" or thing != "own":
+        return {"conversation_ids": [str(uuid.uuid4())]}
+    return {"conversation_ids": [world.caller.call(201, "POST", "/api/groups", {"name": "matrix", "members": [
+        {"user_id": world.other.me()["id"]}]})["id"]]}
+
+
 ROWS = {
     "GET /api/capabilities": everybody(),
     "GET /api/openapi.json": everybody(),
@@ -121,6 +132,14 @@ ROWS = {
     "PUT /api/messages/{message_id}/vote": members({"options": [1]}, blocked="refused", **NO_SUCH),
     "DELETE /api/messages/{message_id}/vote": members(blocked="refused", **NO_SUCH),
     "POST /api/messages/{message_id}/close": members(**NO_SUCH),
+    "PATCH /api/messages/{message_id}": members({"content": "Changed"}, blocked="refused", **GONE),
+    "DELETE /api/messages/{message_id}": members(**GONE),
+    "GET /api/messages/{message_id}/history": members(**GONE),
+    "POST /api/messages/{message_id}/forward": members(forwarding, **GONE),
+    "GET /api/moderation/messages/{message_id}": server_key(),
+    "GET /api/conversations/{conversation_id}/threads": members(),
+    "GET /api/messages/{message_id}/thread": members(**GONE),
+    "PATCH /api/threads/{thread_id}": members({"is_resolved": True}, **GONE),
     "DELETE /api/conversations/{conversation_id}": members(),
     "GET /api/messages/conversations": signed_in(),
     "GET /api/messages/conversations/{conversation_id}": members(),
@@ -163,7 +182,8 @@ SOCKET_ITSELF = {"auth", "ping", "resume"}
 
 # Fields outside the path that name, by its id, a thing which only its members may know of → which.
 NAMING = {"conversation_id": "conversation_id", "message_id": "message_id", "before": "message_id",
-          "after": "message_id", "around": "message_id", "call_id": "call_id"}
+          "after": "message_id", "around": "message_id", "call_id": "call_id",
+          "reply_to": "message_id", "thread_id": "message_id"}
 OPAQUE = ("not_found", "refused")
 ODD_IDS = ("..", "%2e%2e%2f", "'--", "x" * 500, "%E2%98%83", "null")
 
@@ -334,9 +354,10 @@ def test_socket_commands(app, stack, command, caller):
     names = [n for n in ("conversation_id", "user_id") if n in schema["properties"] and (n, "call_id" in schema["properties"]) != ("user_id", True)]
     names += [n for n in ("message_id", *PLAIN) if n in schema.get("required", ())]
     names += [n for n in ("call_id", "scheduled_id") if n in schema["properties"]]
+    names += [n for n in ("thread_id",) if n in schema.get("required", ())]
     world = World(app, stack, caller)
     got, skipped, problems = {}, [], {}
-    for name in ("call_id", "scheduled_id", "conversation_id"):
+    for name in ("call_id", "scheduled_id", "thread_id", "conversation_id"):
         if name in (*names, "conversation_id"):
             world.id(name, "foreign")
     with world.caller.ws() as socket, world.alice.ws() as alice, world.other.ws() as other:

@@ -59,7 +59,7 @@ def test_app_users_answer_messages(app):
     assert alice.conversation(talk)["last_message"]["quote"] == quote(answer)
     elsewhere = alice.send(alice.conversation_with(participant_id=bella.me()["id"]), "Psst")
     for wrong in (elsewhere["id"], str(uuid.uuid4())):
-        assert say(bella, talk, "No", 422, reply_to=wrong)["errors"][0]["pointer"] == "/reply_to"
+        assert say(bella, talk, "No", 404, reply_to=wrong)["code"] == "not_found"
     say(bella, talk, "No", 422, reply_to="first")
     assert len(alice.messages(talk)["items"]) == 3
 

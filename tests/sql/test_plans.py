@@ -98,7 +98,9 @@ def calls(db):
         ("conversation_get", "%s, %s", (user, conversation)),
         ("conversation_list", "%s, 50, NULL, NULL, 'all', NULL", (user,)),
         ("conversation_list", "%s, 50, NULL, NULL, 'unread', 'r4'", (user,)),
-        ("message_get", "%s, %s", (user, middle)),
+        ("message_get", "%s, %s", (user, middle)), ("message_history", "%s, %s", (user, middle)),
+        ("thread_list", "%s, %s, 50, NULL", (user, conversation)),
+        ("thread_page", "%s, %s, 50, NULL", (user, middle)), ("reap_removed", "86400, 100", ()),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"
          " ARRAY['c'], ARRAY[%s]::uuid[], true", (new_id(), conversation, user, new_id())),
         ("message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['x'],"

@@ -50,12 +50,15 @@ class World:
         self.caller = Api(stack) if caller == "anonymous" else app(caller)
         self.peer = self.other if caller == "stranger" else self.alice
         self._made, self._calls, self._plans, self._wants_plans = {}, False, {}, False
+        self._wants_threads = False
 
     def _talk(self, one, other):
         talk = one.conversation_with(participant_id=other.me()["id"])
         message = one.send(talk, "Not for strangers")
         if self._wants_plans:
             self._plans[talk["id"]] = one.call(201, "POST", f"/api/conversations/{talk['id']}/scheduled", in_an_hour(None, None))
+        if self._wants_threads:
+            one.call(201, "POST", f"/api/conversations/{talk['id']}/messages", {"content": "So?", "thread_id": message["id"]})
         if not self._calls:
             return talk, message, None
         with other.ws():  # who has called or is called already is busy: the call is over at once
@@ -105,6 +108,9 @@ class World:
         if parameter == "call_id":
             self._calls = True
             return self.talk(thing if self.name != "anonymous" else "foreign")[2]["id"]
+        if parameter == "thread_id":
+            self._wants_threads = True
+            return self.talk(thing)[1]["id"]
         if parameter == "scheduled_id":
             self._wants_plans = True
             return self._plans[self.talk(thing if self.name != "anonymous" else "foreign")[0]["id"]]["id"]
