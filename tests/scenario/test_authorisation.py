@@ -145,6 +145,8 @@ ROWS = {
     "GET /api/messages/conversations/{conversation_id}": members(),
     "PATCH /api/messages/conversations/{conversation_id}": members({"archived": True}),
     "DELETE /api/messages/conversations/{conversation_id}": members(),
+    "GET /api/messages/conversations/{conversation_id}/messages": members(),
+    "POST /api/messages/conversations/{conversation_id}/messages": members({"content": "Hello"}, blocked="refused"),
     "POST /api/messages": signed_in(lambda world, thing: {"receiver_id": world.other.me()["id"], "content": "Hello"}),
     "GET /api/messages/{message_id}": members(deleted="not_found", anonymous_deleted="unauthenticated"),
     "PUT /api/messages/{message_id}/reactions/{emoji}": members(
