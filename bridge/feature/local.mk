@@ -47,6 +47,7 @@ libfeature_a_SOURCES = \
   bridge/feature/room_admin.c \
   bridge/feature/room_ask.c \
   bridge/feature/room_invite.c \
+  bridge/feature/room_moderate.c \
   bridge/feature/room_owner.c \
   bridge/feature/rooms.c \
   bridge/feature/scheduled.c \

@@ -159,32 +159,29 @@ BEGIN
   END IF;
 END $$;
 
--- A moderator asks the room for it: { from, room, id (of the archive), reason, stanza (an id for what is told), came }.
--- 2: there is no such message, or who asks is not there; 5: no moderator.
-CREATE FUNCTION change_moderation_arrived(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+-- Somebody in a room asks it for that: { room, from, address, message (its id in the archive), reason, stanza (an id for
+-- what is told) }. A refusal is as room_enter.sql has it.
+CREATE FUNCTION change_room_moderate(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  place record := place_of(p_arguments);
-  c conversations := place.c;
+  f record;
   m messages;
 BEGIN
+  SELECT * INTO f FROM room_find(p_arguments);
   outcome := 2;
-  IF c.id IS NULL THEN
+  IF (f.o).address IS NULL THEN
     RETURN;
   END IF;
-  m := message_for(place.source, (message_named(c, p_arguments->>'id', NULL)).id);
-  IF m.id IS NULL THEN
-    RETURN;
-  ELSIF NOT removal_moderates(c, place.source) THEN
-    outcome := 5;
-    RETURN;
-  ELSIF removal_refusal(m) IS NOT NULL THEN
-    outcome := 3;
-    RETURN;
-  END IF;
-  outcome := CASE WHEN m.deleted_at IS NULL THEN 0 ELSE 1 END;
+  m := message_for((f.m).user_id, (message_named(f.c, p_arguments->>'message', NULL)).id);
+  outcome := CASE
+    WHEN NOT removal_moderates(f.c, (f.m).user_id) THEN 5
+    WHEN m.id IS NULL THEN 2
+    WHEN removal_refusal(m) IS NOT NULL THEN 3
+    WHEN m.deleted_at IS NOT NULL THEN 1
+    ELSE 0 END;
+  result := coalesce(room_outcome(outcome, NULL), '{}');
   IF outcome = 0 THEN
-    PERFORM removal_put(m, c, place.source, true, p_arguments->>'reason', p_arguments->>'stanza', false);
+    PERFORM removal_put(m, f.c, (f.m).user_id, true, p_arguments->>'reason', p_arguments->>'stanza', false);
   END IF;
 END $$;
 
