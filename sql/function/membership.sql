@@ -335,14 +335,16 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Why mine may not make of old what p_arguments want, as an outcome; NULL: may. Roles are given by owners;
--- permissions of members by those above them; bans by admins who may remove.
+-- permissions of members by those above them; bans by admins who may remove. To give the role that somebody has is
+-- to take permissions back, so that this is for owners, too.
 CREATE FUNCTION membership_refusal(c conversations, mine members, old members, p_arguments jsonb) RETURNS int
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN p_arguments ? 'banned' AND (old.user_id = mine.user_id OR group_rank(mine.role) < 2
            OR NOT membership_above(mine, old) OR NOT group_may(c, mine, 'remove_members')) THEN 5
-    WHEN p_arguments ? 'role' AND mine.role <> 'owner' AND p_arguments->>'role' IS DISTINCT FROM coalesce(old.role, 'member')
-      THEN 5
+    WHEN p_arguments ? 'role' AND mine.role <> 'owner'
+        AND (p_arguments->>'role' IS DISTINCT FROM coalesce(old.role, 'member')
+             OR old.permissions IS NOT NULL AND NOT p_arguments ? 'permissions') THEN 5
     WHEN p_arguments ? 'permissions' AND (group_rank(mine.role) < 2 OR NOT membership_above(mine, old)
            OR old.user_id = mine.user_id) THEN 5
   END

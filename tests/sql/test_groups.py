@@ -214,6 +214,16 @@ def test_permissions_take_and_give(group):
     assert not g.db.one("SELECT guarded FROM conversations WHERE id = %s", g.id)
 
 
+def test_nobody_takes_back_permissions_by_a_role_but_owners(group):
+    g = group
+    g.set(g.alice, g.bob, permissions=[])
+    g.set(g.alice, g.carol, role="admin", permissions=["remove_members"])
+    assert g.set(g.bob, g.bob, role="member")["outcome"] == 5 and g.say(g.bob)["outcome"] == 5
+    assert g.set(g.carol, g.carol, role="admin")["outcome"] == 5 and g.set(g.carol, g.bob, role="member")["outcome"] == 5
+    assert g.outcome("conversation_update", g.carol, name="Mine") == 5
+    assert g.set(g.carol, g.bob, role="member", permissions=["send_messages"])["outcome"] == 0 and g.say(g.bob)["outcome"] == 0
+
+
 def test_settings_say_who_may(group):
     g = group
     done = g.change("conversation_update", g.alice, settings={"who_can_send": "admins_only", "who_can_add": "everyone"})
