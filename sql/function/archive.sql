@@ -377,7 +377,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   low bigint;
 BEGIN
-  SELECT * INTO c FROM conversations x WHERE x.room = p_room;
+  SELECT * INTO c FROM conversations x WHERE x.room = p_room AND x.destroyed_at IS NULL;
   SELECT m.* INTO own FROM users u JOIN members m ON m.conversation_id = c.id AND m.user_id = u.id
     WHERE u.jid = p_asker;
   outcome := CASE WHEN c.id IS NULL THEN 2 WHEN own.state = 'banned' THEN 5

@@ -369,6 +369,15 @@ def test_nobody_else_learns_that_there_is_a_room(db, team):
     assert room(db, "alice@app.example.org") != 2 # a member is one by whatever way
 
 
+def test_the_archive_of_a_room_ends_with_it(db, team):
+    alice, _, conversation = team
+    say(db, conversation, alice)
+    assert db.change("conversation_update", alice, conversation_id=conversation, settings={"public": True})["outcome"] == 0
+    assert room(db, "stranger@example.org") != 2
+    assert db.change("group_destroy", alice, conversation_id=conversation)["outcome"] == 0
+    assert room(db, "stranger@example.org") == room(db, ROMEO) == room(db, "alice@app.example.org") == 2
+
+
 def test_history_that_is_hidden_from_who_comes_later(db, team):
     alice, bob, conversation = team
     sent = say(db, conversation, alice, alice, alice)
