@@ -53,12 +53,12 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT encode(sha256(r.outer_key || sha256(r.inner_key || convert_to(p_jid, 'UTF8'))), 'base64')
 $$;
 
--- Whether somebody else than p_user is called so, or so that it looks the same.
+-- Whether somebody else than p_user (NULL: nobody whom we know) is called so, or so that it looks the same.
 CREATE FUNCTION nick_is_taken(p_conversation uuid, p_user uuid, p_nick text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM nicks n WHERE n.conversation_id = p_conversation AND n.key = nick_key(p_nick)
-                   AND n.user_id <> p_user);
+                   AND n.user_id IS DISTINCT FROM p_user);
 END $$;
 
 -- Calls p_user p_nick, which nobody else is called. p_position: what p_user has said before it was said under

@@ -41,3 +41,11 @@ def test_the_end_of_a_room_keeps_its_name(db):
     ended = db.change("room_destroy", None, room="books", reason="done", **{"from": BOB, "address": f"{BOB}/x"})
     assert ended["outcome"] == 0, ended
     assert db.one("SELECT count(*) FROM occupants") == 0 and make(db)["outcome"] == 2
+
+
+def test_nobody_registers_as_somebody_else(db):
+    room = Room(db, public=True)
+    assert room.enter(BOB, "Bob")["outcome"] == 0
+    for nick in ("Bob", "bob", "Alice"): # of somebody whom nobody here has heard of
+        assert room.refusal(room.do("room_register", "stranger@example.org", nick=nick)) == ("cancel", "conflict")
+    assert room.do("room_register", "stranger@example.org", nick="Sam")["outcome"] == 0
