@@ -74,13 +74,14 @@ CREATE FUNCTION mention_nicks(c conversations, p_text text) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   word CONSTANT text := '[[:alnum:]_]';
+  said CONSTANT text := lower(p_text); -- once: the text may be long, and the members many
 BEGIN
   RETURN (
     SELECT coalesce(jsonb_agg(jsonb_build_object('user_id', x.user_id, 'start', x.at - 1, 'end', x.at - 1 + length(x.nick))
                               ORDER BY x.at), '[]')
-      FROM (SELECT k.user_id, k.nick, strpos(lower(p_text), lower(k.nick)) AS at
-              FROM nicks k WHERE k.conversation_id = c.id AND length(k.nick) > 1) x
-      WHERE x.at > 0 AND substr(p_text, x.at - 1, CASE WHEN x.at > 1 THEN 1 ELSE 0 END) !~ word
+      FROM (SELECT k.user_id, k.nick, strpos(said, lower(k.nick)) AS at
+              FROM nicks k WHERE k.conversation_id = c.id AND k.key IS NOT NULL AND length(k.nick) > 1) x
+      WHERE x.at > 0 AND x.at - 1 + length(x.nick) <= length(p_text) AND substr(p_text, x.at - 1, CASE WHEN x.at > 1 THEN 1 ELSE 0 END) !~ word
         AND substr(p_text, x.at + length(x.nick), 1) !~ word);
 END $$;
 
