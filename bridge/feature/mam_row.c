@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "bridge/core/entry.h"
 #include "bridge/feature/mam_row.h"
 #include "xep/0045_user.h"
 #include "xep/0424_tombstone.h"
@@ -17,12 +16,12 @@ static const char *detail_text(const json_t *details, const char *name)
 /* In the place of a message that was deleted for everybody. */
 static xmpp_stanza_t *tombstone_build(const struct mam_row *row, const json_t *deleted)
 {
-    const char *by = detail_text(deleted, "by");
     struct tombstone tombstone = {
         .id = detail_text(deleted, "id"),
         .stamp_us = json_integer_value(json_object_get(deleted, "at")),
-        .moderated = by != NULL,
-        .moderator = {.by = by, .occupant_id = detail_text(deleted, "occupant")},
+        .moderated = json_is_true(json_object_get(deleted, "moderated")),
+        .moderator = {.by = detail_text(deleted, "by"),
+                      .occupant_id = detail_text(deleted, "occupant")},
         .reason = detail_text(deleted, "reason"),
     };
     xmpp_stanza_t *stanza = groupchat_new(&row->envelope);
@@ -44,8 +43,6 @@ static xmpp_stanza_t *content_build(const struct mam_row *row, json_t *details)
     put_text(details, "room", row->envelope.room);
     put_text(details, "nick", row->envelope.nick);
     put_text(details, "occupant", row->envelope.occupant_id);
-    put_text(details, "stanza", row->came);
-    put_text(details, "body", detail_text(json_object_get(details, "content"), "body"));
     return groupchat_build(details, NULL);
 }
 
@@ -54,19 +51,23 @@ static xmpp_stanza_t *message_build(const struct mam_row *row, json_t *details)
     const json_t *deleted = json_object_get(details, "deleted");
     if (deleted)
         return tombstone_build(row, deleted);
-    if (details)
+    if (details && !row->came)
         return content_build(row, details);
     return groupchat_compose(&row->envelope, row->body, row->came);
 }
 
-static xmpp_stanza_t *entry_build(const struct mam_row *row, const json_t *details)
+/* DETAILS, { target, payload }, become facts of room_tell_entry() in SQL. */
+static xmpp_stanza_t *entry_build(const struct mam_row *row, json_t *details)
 {
-    struct entry entry = {.target = detail_text(details, "target"),
-                          .payload = json_object_get(details, "payload")};
-    xmpp_stanza_t *stanza = groupchat_new(&row->envelope);
-    if (!entry_add(stanza, row->kind, &entry))
-        g_clear_pointer(&stanza, xmpp_stanza_release);
-    return stanza;
+    const struct groupchat *envelope = &row->envelope;
+    g_autofree char *place =
+        envelope->nick ? g_strconcat(envelope->room, "/", envelope->nick, NULL) : NULL;
+    put_text(details, "id", envelope->archive_id);
+    put_text(details, "wire", envelope->id);
+    put_text(details, "kind", row->kind);
+    put_text(details, "stanza", row->came);
+    return groupchat_build_entry(details, place ? place : envelope->room, NULL,
+                                 envelope->occupant_id);
 }
 
 xmpp_stanza_t *mam_row_build(const struct mam_row *row)

@@ -454,8 +454,8 @@ BEGIN
     (SELECT u.id FROM users u WHERE p_shows AND u.jid = p_with->>'jid'), nobody));
 END $$;
 
--- What a message has that takes its text's place or goes with it: { deleted: { id, at, by, occupant } }, a
--- tombstone, or { content: message_wire() }. by, and occupant: of who did it, if that was a moderator.
+-- What a message has that takes its text's place or goes with it: { deleted: { id, at, moderated, reason, by,
+-- occupant } }, a tombstone, or { content: message_wire() }. by, and occupant: of who did it, if that was a moderator.
 CREATE FUNCTION archive_message_details(m messages, c conversations) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -470,11 +470,9 @@ BEGIN
   END IF;
   SELECT x.* INTO e FROM entries x WHERE x.target = m.id AND x.kind IN ('retraction', 'moderation') LIMIT 1;
   RETURN jsonb_build_object('deleted', jsonb_strip_nulls(jsonb_build_object(
-    'id', coalesce(e.payload->>'stanza', e.foreign_id, e.id::text),
-    'at', (extract(epoch FROM m.deleted_at) * 1000000)::bigint, 'reason', e.payload->>'reason')
-    || CASE WHEN e.kind = 'moderation' THEN (
-         SELECT jsonb_build_object('by', group_jid(c.room) || '/' || p.nick, 'occupant', p.occupant)
-           FROM archive_person(c, e.sender_id) p) ELSE '{}' END));
+    'id', coalesce(e.foreign_id, e.id::text), 'at', (extract(epoch FROM m.deleted_at) * 1000000)::bigint,
+    'moderated', nullif(e.kind = 'moderation', false), 'reason', e.payload->'reason', 'by', e.payload->'by',
+    'occupant', e.payload->'occupant')));
 END $$;
 
 -- A page of a room's archive. The first row has the outcome, of archive_room() or archive_keys(), and more; then one for each
@@ -509,13 +507,12 @@ BEGIN
   RETURN QUERY
     WITH shown AS MATERIALIZED (
       SELECT k.n, k.id, m.position, m.sender_id, m.created_at, 'message' AS kind, m.foreign_id, m.sender_address, m.body,
-             m.stanza, CASE WHEN m.details IS NOT NULL THEN archive_message_details(m, c) END AS details
+             m.stanza, CASE WHEN m.details IS NOT NULL AND m.stanza IS NULL THEN archive_message_details(m, c) END AS details
         FROM unnest(found, said) WITH ORDINALITY k (id, said, n) JOIN messages m ON m.id = k.id
         WHERE k.said
       UNION ALL
-      SELECT k.n, k.id, e.position, e.sender_id, e.created_at, e.kind,
-             coalesce(CASE jsonb_typeof(e.payload) WHEN 'object' THEN e.payload->>'stanza' END, e.foreign_id),
-             e.sender_address, NULL, e.stanza, jsonb_build_object('target', e.target, 'payload', e.payload)
+      SELECT k.n, k.id, e.position, e.sender_id, e.created_at, e.kind, e.foreign_id, e.sender_address, NULL,
+             e.stanza, jsonb_build_object('target', e.target, 'payload', e.payload)
         FROM unnest(found, said) WITH ORDINALITY k (id, said, n) JOIN entries e ON e.id = k.id
         WHERE NOT k.said
     ), people AS MATERIALIZED (

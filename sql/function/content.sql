@@ -284,7 +284,7 @@ CREATE FUNCTION message_author(m messages, c conversations) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF c.kind <> 'direct' THEN
-    RETURN (SELECT c.room || '/' || n.nick FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.sender_id);
+    RETURN c.room || '/' || nick_at(c.id, m.sender_id, m.position);
   END IF;
   RETURN coalesce(m.sender_address, (SELECT u.jid FROM users u WHERE u.id = m.sender_id));
 END $$;
@@ -300,9 +300,9 @@ BEGIN
   IF m.id IS NULL OR message_wire_id(m, c) IS NULL THEN
     RETURN NULL;
   END IF;
-  name := coalesce((SELECT n.nick FROM nicks n WHERE c.kind <> 'direct' AND n.conversation_id = c.id
-                      AND n.user_id = m.sender_id),
-                   (SELECT (user_facts(u, false)).name FROM users u WHERE u.id = m.sender_id));
+  -- The nick of then: what is sent once more, or from the archive, is the same.
+  name := CASE WHEN c.kind <> 'direct' THEN nick_at(c.id, m.sender_id, m.position)
+               ELSE (SELECT (user_facts(u, false)).name FROM users u WHERE u.id = m.sender_id) END;
   RETURN jsonb_strip_nulls(jsonb_build_object('id', message_wire_id(m, c), 'to', message_author(m, c), 'quote',
     CASE WHEN m.body IS NOT NULL AND m.deleted_at IS NULL
          THEN jsonb_build_object('name', name, 'text', left(m.body, 1000)) END));

@@ -28,6 +28,6 @@ BEGIN
            p_came->>'address', p_came->>'id', p_came->>'stanza'
       FROM conversations c WHERE c.id = p_conversation;
   PERFORM room_tell_entry(c, e) FROM conversations c JOIN entries e ON e.position = p_position
-    WHERE c.id = p_conversation AND c.occupied;
+    WHERE c.id = p_conversation AND c.occupied AND coalesce(e.stanza, e.payload::text) IS NOT NULL; -- it says something
   RETURN made;
 END $$;

@@ -160,7 +160,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM room_tell(e.position, c, 'room_entry', e.sender_id, jsonb_strip_nulls(jsonb_build_object(
     'id', e.id, 'wire', coalesce(e.foreign_id, e.id::text), 'kind', e.kind, 'target', e.target, 'stanza', e.stanza))
-    || jsonb_build_object('payload', e.payload));
+    || jsonb_build_object('payload', e.payload), e.target);
 END $$;
 
 -- ---- What groups tell rooms -------------------------------------------------------------------------

@@ -13,6 +13,10 @@ from harness.xmpp import CLIENT, FORWARD, MAM, RSM, Stanza, XmppError
 DATA = "jabber:x:data"
 DELAY = "urn:xmpp:delay"
 REACTIONS = "urn:xmpp:reactions:0"
+REPLY = "urn:xmpp:reply:0"
+CORRECT = "urn:xmpp:message-correct:0"
+RETRACT = "urn:xmpp:message-retract:1"
+MODERATE = "urn:xmpp:message-moderate:1"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 
 
@@ -31,6 +35,13 @@ def team(app, bob):
     group["bob"] = invite(alice, group, bob)
     bob._client.register_plugin("xep_0313")
     return alice, bella, group
+
+
+def reactions(id, *emoji):
+    element = Element(f"{{{REACTIONS}}}reactions", {"id": id})
+    for one in emoji:
+        SubElement(element, f"{{{REACTIONS}}}reaction").text = one
+    return element
 
 
 def query(fields=(), page=None, flip=False, queryid="q"):
@@ -105,8 +116,10 @@ def test_the_archive_has_what_was_heard(team, bob):
     seat.enter()
     said = [seat.say("first", extra=[Element("{urn:example}extra", {"kept": "yes"})])]
     seat.hear("first", "Bob")
-    alice.send(group, "second")
-    seat.hear("second")
+    answered, = ids(read(bob, group["jid"])[0])
+    alice.call(201, "POST", f"/api/conversations/{group['id']}/messages", {"content": "second", "reply_to": answered})
+    second = bob.expect_stanza("the answer", lambda m: m.name == "message" and m.has(REPLY, "reply"))
+    assert second.child(REPLY, "reply").get("id") == answered and second.body.endswith("second")
     seat.say("for nobody else", to=f"{group['jid']}/Bob", type="chat")
     seat.ask("Bobby", muc=False)
     seat.see("Bobby")
@@ -114,12 +127,12 @@ def test_the_archive_has_what_was_heard(team, bob):
     heard = {m.body: m for m in bob.inbox.received if m.name == "message" and m.type == "groupchat" and m.body}
     heard["third"] = seat.hear("third", "Bobby")
     rows = [row[1] for row in read(bob, group["jid"])[0]]
-    assert [row.body for row in rows] == ["first", "second", "third"] and [rows[0].id, rows[2].id] == said
+    assert [row.body for row in rows] == ["first", second.body, "third"] and [rows[0].id, rows[2].id] == said
     for row in rows:
         live = heard[row.body]
         assert (row.sender, row.id, occupant_id(row), stanza_id(row)) == (live.sender, live.id, occupant_id(live), stanza_id(live))
-        own = {tostring(child) for child in row.xml} - {tostring(child) for child in live.xml}
-        assert [fragment for fragment in own if b"muc#user" not in fragment] == [] and len(own) == 1
+        own = {tostring(child) for child in row.xml} ^ {tostring(child) for child in live.xml}
+        assert len(own) == 1 and b"muc#user" in own.pop(), (row, live)
         assert row.child(MUC_USER, "x")[0].get("jid") == (bob.jid if row is not rows[1] else f"{alice.me()['jid']}/rest")
     assert rows[0].sender.endswith("/Bob") and rows[0].has("urn:example", "extra")
     for nick in ("Bobby", "Bob"): # what somebody is called now finds what was said before
@@ -127,6 +140,38 @@ def test_the_archive_has_what_was_heard(team, bob):
         assert len(found) == (2 if nick == "Bobby" else 0)
     _, features = bob.disco_info(group["jid"])
     assert {MAM, f"{MAM}#extended", RSM, "urn:xmpp:fulltext:0", "urn:xmpp:sid:0", "urn:xmpp:occupant-id:0"} <= features
+
+
+def test_what_was_done_to_messages_comes_again(team, bob):
+    """Edits, reactions, deletions, under the ids by which they were heard; and what a deleted message leaves."""
+    alice, bella, group = team
+    seat = Seat(bob, group["jid"], "Bob")
+    seat.enter()
+    first, second, third = alice.send(group, "frist"), alice.send(group, "gone"), bella.send(group, "spam")
+    alice.call(200, "PATCH", f"/api/messages/{first['id']}", {"content": "first"})
+    seat.say(None, extra=[reactions(first["id"], "🎉")], origin=False)
+    bob.expect_stanza("the set", lambda m: m.has(REACTIONS, "reactions") and m.sender == seat.place)
+    alice.call(200, "DELETE", f"/api/messages/{second['id']}", **{"for": "everyone"})
+    alice.call(200, "DELETE", f"/api/messages/{third['id']}", **{"for": "everyone", "reason": "spam"})
+    bob.expect_stanza("moderation", lambda m: m.name == "message" and m.sender == group["jid"] and m.has(RETRACT, "retract"))
+    live = [m for m in bob.inbox.received if m.name == "message" and m.type == "groupchat" and any(
+        m.has(*payload) for payload in ((CORRECT, "replace"), (REACTIONS, "reactions"), (RETRACT, "retract")))]
+    rows = [row[1] for row in read(bob, group["jid"])[0]]
+    assert [row.body for row in rows[:3]] == ["frist", None, None]
+    gone = [row.child(RETRACT, "retracted") for row in rows[1:3]]
+    assert [stone.get("id") for stone in gone] == [m.id for m in live[2:]]
+    assert [stone.find(f"{{{MODERATE}}}moderated") is not None for stone in gone] == [False, True]
+    assert len(live) == len(rows[3:]) == 4
+    for row, heard in zip(rows[3:], live):
+        assert (row.sender, row.id, row.body, stanza_id(row)) == (heard.sender, heard.id, heard.body, stanza_id(heard))
+        own = {tostring(child) for child in row.xml} ^ {tostring(child) for child in heard.xml}
+        assert len(own) == (row.sender != group["jid"]) and all(b"muc#user" in child for child in own), (row, heard)
+    replaced, said, retracted, moderated = rows[3:]
+    assert replaced.child(CORRECT, "replace").get("id") == first["id"] and replaced.body == "first"
+    assert said.child(REACTIONS, "reactions").get("id") == first["id"]
+    assert retracted.child(RETRACT, "retract").get("id") == second["id"]
+    by = moderated.child(RETRACT, "retract")
+    assert by.get("id") == third["id"] and by.find(f"{{{MODERATE}}}moderated").get("by") == live[0].sender
 
 
 def test_one_asks_for_some(team, bob):

@@ -343,14 +343,18 @@ def test_messages_are_as_they_were_sent_and_what_was_deleted_is_a_tombstone(db, 
     db.rows("UPDATE messages SET body = NULL, deleted_at = '2026-01-02Z', deleted_by = %s, details = '{\"was\": \"x\"}'"
             " WHERE id = %s", bob, third)
     db.one("SELECT entry_add(event_add('message.updated', 'user', %s, %s), %s, 'moderation', %s, %s, %s)", conversation, alice,
-           conversation, bob, third, json.dumps({"stanza": "mod-1", "reason": "spam"}))
+           conversation, None, third, json.dumps({"by": "team@rooms.example.org/bob", "occupant": "o", "reason": "spam"}))
+    db.one("SELECT entry_add(event_add('message.updated', 'user', %s, %s), %s, 'edit', %s, %s)", conversation, alice, conversation,
+           alice, first) # what has no text now
     rows = room(db)
     carried = [row["details"]["content"] for row in rows[:2]]
     assert carried[0]["body"] == "older" and "was" not in carried[0]
     assert carried[1]["reply"]["id"] == first and carried[1]["body"] == "text 1"
     gone = rows[2]["details"]["deleted"]
-    assert (gone["id"], gone["at"], gone["reason"], rows[2]["body"]) == ("mod-1", 1767312000000000, "spam", None)
-    assert rows[3]["kind"] == "moderation" and rows[3]["wire"] == "mod-1"
+    assert gone == {"id": str(rows[3]["id"]), "at": 1767312000000000, "moderated": True, "reason": "spam",
+                    "by": "team@rooms.example.org/bob", "occupant": "o"} and rows[2]["body"] is None
+    assert (rows[3]["kind"], rows[3]["wire"], rows[3]["nick"], rows[3]["jid"]) == ("moderation", gone["id"], None, None)
+    assert (rows[4]["kind"], rows[4]["details"]["payload"]) == ("edit", None)
     assert rows[3]["details"]["target"] == third and rows[3]["details"]["payload"]["reason"] == "spam"
 
 
