@@ -114,6 +114,14 @@ class Gajim:
         self.expect("the cursor in the chat's field", lambda seen: seen["chat"] and seen["chat"]["active"], jid)
         self._peer = jid
 
+    def join(self, jid, nick):
+        """Enters a room; keys go to it from now on."""
+        self.ask("join", jid=jid, nick=nick)
+        self.expect("being in it", lambda seen: seen.get("joined") and seen["chat"], jid)
+        self.desktop.focus(self.ask("click")["window"])
+        self.expect("the cursor in the chat's field", lambda seen: seen["chat"]["active"], jid)
+        self._peer = jid
+
     def leave(self):
         self.ask("leave")
 
@@ -126,6 +134,14 @@ class Gajim:
     def send(self, text):
         self.type(text)
         self.desktop.press("Return")
+
+    def correct(self, text):
+        """Replaces what was said last, which Gajim puts into the field."""
+        self.desktop.press("ctrl+Up")
+        self.expect("the old text", lambda seen: seen["chat"]["input"], self._peer)
+        self.desktop.press("ctrl+a", "BackSpace")
+        self.expect("an empty field", lambda seen: not seen["chat"]["input"], self._peer)
+        self.send(text)
 
     def set_avatar(self, data):
         self.ask("avatar", file=str(self.desktop.write("picture.png", data)))

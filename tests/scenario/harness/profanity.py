@@ -103,6 +103,14 @@ class Profanity:
         self.wait(f"title with {words}, without {without}", lambda: all(word in self.title() for word in words)
                   and not any(word in self.title() for word in without))
 
+    def people(self):
+        """The panel on the right of a room: its groups, and who is in them."""
+        lines = (line[int(self.size[0]) * 85 // 100:].strip() for line in self.screen().splitlines()[1:-2])
+        return [line for line in lines if line]
+
+    def expect_people(self, *names):
+        self.wait(f"panel with {names}", lambda: self.people() == list(names))
+
     def wait(self, what, fits, timeout=DEADLINE):
         deadline = time.monotonic() + timeout
         while not fits():

@@ -57,6 +57,17 @@ class Witness(GajimPlugin):
         app.window.present()
         return {"window": app.window.get_window().get_xid()}
 
+    def do_join(self, jid, nick):
+        """What the dialog that joins a group chat does in the end."""
+        app.window.show_add_join_groupchat(ACCOUNT, jid, nickname=nick)
+        return {}
+
+    def do_click(self):
+        """A click into the field of the open chat."""
+        app.window.get_chat_stack().get_message_input().grab_focus()
+        app.window.present()
+        return {"window": app.window.get_window().get_xid()}
+
     def do_leave(self):
         """Shows no chat any more: what comes now stays unread."""
         app.window.show_account_page(ACCOUNT)
@@ -74,13 +85,22 @@ class Witness(GajimPlugin):
 
     def do_look(self, jid=None):
         seen = {"online": ACCOUNT in app.connections and app.get_client(ACCOUNT).state.is_available}
-        if jid and seen["online"]:
-            contact = self._module("Contacts").get_contact(jid)
+        contact = self._module("Contacts").get_contact(jid) if jid and seen["online"] else None
+        if contact and contact.is_groupchat:
+            seen.update(self._room(contact), chat=self._chat(contact))
+        elif contact:
             item = self._module("Roster").get_item(contact.jid)
             seen.update(
                 show=contact.show.value, avatar=self._picture(contact), typing=str(contact.chatstate_string),
                 name=contact.name, subscription=item.subscription if item else None, chat=self._chat(contact))
         return seen
+
+    @staticmethod
+    def _room(contact):
+        """Whether Gajim is in a room, who else is, and what the room's chat says besides messages."""
+        view = app.window.get_control()._scrolled_view
+        return {"joined": contact.is_joined, "said": [row._label.get_text() for row in view.iter_rows() if hasattr(row, "_label")],
+                "people": {person.name: [person.affiliation.value, person.role.value] for person in contact.get_participants()}}
 
     @staticmethod
     def _module(name):
@@ -99,7 +119,8 @@ class Witness(GajimPlugin):
         if not control.has_active_chat() or control.contact != contact:
             return None
         view = control._scrolled_view
-        rows = [{"mine": row.kind == "outgoing", "text": row.text, "receipt": row.has_receipt,
+        rows = [{"mine": row.kind == "outgoing", "text": row.text, "who": row.name, "corrected": row._message_widget.get_text(),
+                 "receipt": row.has_receipt,
                  "displayed": row.has_displayed} for row in view.iter_rows() if row.type == "chat"]
         field = stack.get_message_input()
         return {"active": app.window.is_chat_active(ACCOUNT, contact.jid) and field.has_focus(), "rows": rows,
