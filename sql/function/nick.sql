@@ -26,6 +26,27 @@ LANGUAGE sql IMMUTABLE AS $$
     'ttttuuuuuuuuuuvvvvvvvvvvvwwwwwwwwxxxxxxxxxyyyyyyyyyyyyyzzzz'), 'rn', 'm')
 $$;
 
+-- Whether a nick can be part of an address as servers check them (stringprep's resourceprep, RFC 3920 appendix B): of
+-- one that cannot they lose what it says, or send it back. Of what is not sure, whether it can: no. Where there is a
+-- letter that is written from right to left (RFC 3454 table D.1) it begins and ends with one, and has none of the others.
+CREATE FUNCTION nick_fits(p_nick text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  letters CONSTANT text := '\u05be\u05c0\u05c3\u05d0-\u05ea\u05f0-\u05f4\u061b\u061f\u0621-\u063a\u0640-\u064a\u066d-\u066f'
+    '\u0671-\u06d5\u06e5\u06e6\u06fa-\u06fe\u0700-\u070d\u0710\u0712-\u072c\u0780-\u07a5\u07b1\ufb1d-\ufb4f\ufd50-\ufdfc\ufe70-\ufefc';
+  nick text;
+BEGIN
+  IF octet_length(p_nick) = char_length(p_nick) THEN
+    RETURN p_nick !~ '[\u0001-\u001f\u007f]';
+  END IF;
+  nick := normalize(regexp_replace(p_nick, '[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]', '', 'g'), NFKC);
+  RETURN nick <> ''
+    AND nick !~ '[\u0001-\u001f\u007f-\u009f\u06dd\u070f\u1680\u180e\u200e\u200f\u2028-\u202e\u2061-\u206f\ue000-\uf8ff\ufdd0-\ufdef\ufff9-\uffff]'
+    AND nick !~ '[\U0001d173-\U0001d17a\U000e0000-\U0010ffff]'
+    AND (nick !~ ('[' || letters || ']')
+         OR nick ~ ('^[' || letters || ']([ !-@[-`{-~\u0590-\u07ff\u2010-\u2027' || letters || ']*[' || letters || '])?$'));
+END $$;
+
 -- The facts of the room that the group is, made when nobody has asked for them before.
 CREATE FUNCTION room_of(p_conversation uuid) RETURNS rooms
 LANGUAGE plpgsql AS $$
@@ -81,11 +102,12 @@ BEGIN
 END $$;
 
 -- What p_user is called, from now on if it was not said before: p_wanted, with a number behind it if somebody
--- else is called so.
+-- else is called so, or else the local part with one.
 CREATE FUNCTION nick_give(p_position bigint, p_conversation uuid, p_user uuid, p_wanted text) RETURNS nicks
 LANGUAGE plpgsql AS $$
 DECLARE
   own nicks;
+  called text := p_wanted;
   tried text := p_wanted;
   n int := 1;
 BEGIN
@@ -95,19 +117,24 @@ BEGIN
   END IF;
   WHILE nick_is_taken(p_conversation, p_user, tried) LOOP
     n := n + 1;
-    tried := p_wanted || ' ' || n;
+    tried := called || ' ' || n;
+    IF NOT nick_fits(tried) THEN -- a number does not go behind what is written from right to left
+      called := (SELECT coalesce(u.username, split_part(u.jid, '@', 1)) FROM users u WHERE u.id = p_user);
+      called := CASE WHEN nick_fits(called || ' ' || n) THEN called ELSE '?' END;
+      tried := called || ' ' || n;
+    END IF;
   END LOOP;
   RETURN nick_set(p_position, p_conversation, p_user, tried);
 END $$;
 
--- What a member would be called in a room: as it was said, or by name.
+-- What a member would be called in a room: as it was said, or by name, of what can be a nick.
 CREATE FUNCTION nick_wanted(m members, u users) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   wanted text;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY[m.nick, u.name, u.username, split_part(u.jid, '@', 1)] LOOP
-    IF nick_key(wanted) <> '' THEN
+    IF nick_key(wanted) <> '' AND nick_fits(wanted) THEN
       RETURN wanted;
     END IF;
   END LOOP;

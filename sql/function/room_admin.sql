@@ -395,7 +395,9 @@ BEGIN
   SELECT * INTO f FROM room_find(p_arguments);
   result := CASE WHEN (f.c).id IS NULL THEN room_refusal('cancel', 'item-not-found')
                  WHEN asked IS NOT NULL THEN coalesce(room_closed_to(f.c, f.m),
-                                                      room_nick_refusal((f.c).id, (f.u).id, asked)) END;
+                                                      room_nick_refusal((f.c).id, (f.u).id, asked),
+                   CASE WHEN NOT nick_fits(asked) -- no server has looked at it yet
+                        THEN room_refusal('modify', 'not-acceptable', 'The nick cannot be part of an address') END) END;
   IF result IS NULL AND asked IS NULL THEN
     result := (SELECT room_outcome(l.outcome, l.result) FROM change_member_leave((f.u).id, jsonb_build_object(
       'conversation_id', (f.c).id)) l);

@@ -48,4 +48,6 @@ def test_nobody_registers_as_somebody_else(db):
     assert room.enter(BOB, "Bob")["outcome"] == 0
     for nick in ("Bob", "bob", "Alice"): # of somebody whom nobody here has heard of
         assert room.refusal(room.do("room_register", "stranger@example.org", nick=nick)) == ("cancel", "conflict")
+    for nick in ("محمد 2", "a\nb"):
+        assert room.refusal(room.do("room_register", "stranger@example.org", nick=nick)) == ("modify", "not-acceptable")
     assert room.do("room_register", "stranger@example.org", nick="Sam")["outcome"] == 0

@@ -89,6 +89,26 @@ def test_what_cannot_be_seen_is_no_nick(db):
     assert db.one("SELECT nick_key(%s)", " \u200b\u2060") == ""
 
 
+@pytest.mark.parametrize("nick,fits", [
+    ("Ann", True), ("a\tb", False), ("Anna 😀 2", True), ("İñtërnâtiôn", True), ("李 2", True), ("محمد", True), ("محمد علي", True),
+    ("محمد 2", False), ("محمد Ali", False), ("שרה Cohen", False), ("שרה", True), ("(שרה)", False), ("مُحَمَّد", True), ("a\u202eb", False),
+    ("a\ue000", False), ("a\u2028b", False), ("👩\u200d🚀", True), ("!", True), (" א ב", False), ("א", True)])
+def test_what_can_be_part_of_an_address(db, nick, fits):
+    assert db.one("SELECT nick_fits(%s)", nick) is fits
+
+
+def test_names_that_cannot_be_nicks_as_they_are(db):
+    users = [db.provision(name, name=called)["id"] for name, called in (
+        ("one", "محمد"), ("two", "محمد"), ("three", "שרה Cohen"), ("four", "محمد"))]
+    group = make(db, users[0], users[1:])["result"]["conversation"]["id"]
+    db.rows("SELECT nick_all(1, %s)", group)
+    nicks = {row["local"]: row["nick"] for row in db.rows(
+        "SELECT split_part(u.jid, '@', 1) AS local, n.nick FROM nicks n JOIN users u ON u.id = n.user_id")}
+    assert nicks.pop("three") == "three" and len(nicks) == 3
+    first, = (name for name, nick in nicks.items() if nick == "محمد")
+    assert all(nick == f"{name} 2" for name, nick in nicks.items() if name != first)
+
+
 def test_the_answer_to_entering_is_complete_and_in_order(room):
     sent = room.db.store(*({"conversation": room.id, "sender": room.alice, "body": f"said {n}"} for n in range(3)))
     assert room.enter(BOB, "Bob")["outcome"] == 0
