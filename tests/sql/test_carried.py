@@ -418,7 +418,7 @@ def test_and_two_after_it_was_sent_at_the_latest(db, two):
     assert at(db, message, seconds=119) == []
     assert at(db, message, seconds=121)[0]["payload"]["reason"] == "expired"
     row, = db.rows("SELECT * FROM messages WHERE id = %s", message)
-    assert (row["body"], row["details"], row["reactions"], row["deleted_by"]) == (None, {}, None, None) and row["deleted_at"]
+    assert (row["body"], [*row["details"]], row["reactions"], row["deleted_by"]) == (None, ["sent"], None, None) and row["deleted_at"]
     assert db.rows("SELECT FROM stars") == db.rows("SELECT FROM reactions") == db.rows("SELECT FROM deadlines") == []
     assert db.one("SELECT ((message_get(%s, %s)).content).quote", two.users[0], reply)["content"] is None
     assert star["outcome"] == 0 and not db.search(two.users[0], "unread")["items"]
