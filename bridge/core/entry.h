@@ -13,6 +13,7 @@ struct entry {
     const char
         *target; /* id of the message that it is about, by which the room knows it; or NULL */
     const json_t *payload; /* entries.payload */
+    const char *rooms;     /* the domain of the room */
 };
 
 /* One kind of entry; the feature that it belongs to owns the row. */

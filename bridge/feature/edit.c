@@ -149,9 +149,16 @@ static const struct outgoing outgoing[] = {
     {0},
 };
 
-/* In the archive of a room. What was deleted since, or has no text, says nothing. */
+/* In the archive of a room: a text, or what else a message carries, as it was then. What was
+ * deleted since says nothing. */
 static bool archived_add(xmpp_stanza_t *stanza, const struct entry *entry)
 {
+    const struct content_scene room = {.rooms = entry->rooms};
+    const json_t *content = json_object_get(entry->payload, "content");
+    if (content) {
+        content_add(stanza, &room, content);
+        return true;
+    }
     const char *body = json_string_value(json_object_get(entry->payload, "body"));
     const char *replaced = json_string_value(json_object_get(entry->payload, "replace"));
     if (!body || !replaced)

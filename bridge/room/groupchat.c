@@ -109,6 +109,7 @@ xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, cons
     const char *came = fact_text(facts, "stanza");
     const char *kind = fact_text(facts, "kind");
     g_autofree char *room = slash ? g_strndup(from, (size_t)(slash - from)) : g_strdup(from);
+    const char *at = strchr(room, '@');
     struct groupchat envelope = {.room = room,
                                  .nick = slash ? slash + 1 : NULL,
                                  .to = to,
@@ -116,7 +117,8 @@ xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, cons
                                  .archive_id = fact_text(facts, "id"),
                                  .occupant_id = occupant_id};
     struct entry entry = {.target = fact_text(facts, "target"),
-                          .payload = json_object_get(facts, "payload")};
+                          .payload = json_object_get(facts, "payload"),
+                          .rooms = at ? at + 1 : NULL};
     xmpp_stanza_t *message =
         came ? stanza_from_text(came, strlen(came)) : stanza_new("message", NULL);
     if (message && !came && (!kind || !entry_add(message, kind, &entry)))

@@ -32,7 +32,7 @@ BEGIN
     WHERE x.id = m.id;
   -- Ids stay: what names a version names a message that is gone.
   UPDATE message_versions v SET body = NULL, details = NULL WHERE v.message_id = m.id;
-  UPDATE entries e SET payload = e.payload - 'body', stanza = NULL WHERE e.target = m.id AND e.kind = 'edit';
+  UPDATE entries e SET payload = e.payload - '{body,content}'::text[], stanza = NULL WHERE e.target = m.id AND e.kind = 'edit';
   -- Answers have it as a quote, as they came.
   UPDATE messages x SET stanza = NULL WHERE x.reply_to = m.id AND x.stanza IS NOT NULL;
   DELETE FROM reactions r WHERE r.message_id = m.id;

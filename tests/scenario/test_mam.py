@@ -172,6 +172,15 @@ def test_what_was_done_to_messages_comes_again(team, bob):
     assert retracted.child(RETRACT, "retract").get("id") == second["id"]
     by = moderated.child(RETRACT, "retract")
     assert by.get("id") == third["id"] and by.find(f"{{{MODERATE}}}moderated").get("by") == live[0].sender
+    poll = alice.call(201, "POST", f"/api/conversations/{group['id']}/messages", {"poll": {"question": "Lunch?", "options": ["Yes", "No"]}})
+    alice.call(200, "POST", f"/api/messages/{poll['id']}/close")
+    result = bob.expect_stanza("what it came to", lambda m: m.has(CORRECT, "replace") and m.child(CORRECT, "replace").get("id") == poll["id"])
+    assert result.body == "Lunch?\n1. Yes: 0\n2. No: 0\nThe poll is closed."
+    row = read(bob, group["jid"])[0][-1][1]
+    assert (row.sender, row.id, row.body, stanza_id(row)) == (result.sender, result.id, result.body, stanza_id(result))
+    alice.call(200, "DELETE", f"/api/messages/{poll['id']}", **{"for": "everyone"})
+    rows = [row[1] for row in read(bob, group["jid"])[0]]
+    assert not any("Lunch" in (row.body or "") for row in rows) and rows[-1].has(RETRACT, "retract")
 
 
 def test_one_asks_for_some(team, bob):
