@@ -36,7 +36,7 @@ BEGIN
   IF goes <= clock_timestamp() THEN
     PERFORM message_expire(m, c);
   ELSE
-    UPDATE messages x SET expires_at = goes WHERE x.id = m.id AND x.expires_at <> goes;
+    UPDATE messages x SET expires_at = goes WHERE x.id = m.id AND x.expires_at IS DISTINCT FROM goes;
     PERFORM deadline_set('expiry', m.id, goes);
   END IF;
 END $$;

@@ -384,6 +384,11 @@ def timer(talk, seconds, user=0):
     return talk.db.change("conversation_update", talk.users[user], conversation_id=talk.id, disappearing_seconds=seconds)
 
 
+def forward(talk, message, user=0):
+    return talk.db.change("message_forward", talk.users[user], message_id=message, conversation_ids=[talk.id],
+                          ids=[new_id()], client_id=None, limited=False)["outcome"]
+
+
 def expires(talk, message, user=0):
     return talk.db.one("SELECT ((message_get(%s, %s)).content).expires_at", talk.users[user], message)
 
@@ -405,9 +410,18 @@ def test_a_message_goes_a_timer_after_it_was_read(db, two):
     assert at(db, message, seconds=61) == [] and db.page(two.users[1], two.id)["items"][-1]["content"] == "Soon gone"
     db.mark("read", two.users[1], conversation=two.id)
     assert at(db, message, seconds=100) == []  # read 50 seconds ago
+    sent, goes = (db.one(f"SELECT {at}", message) for at in (
+        "created_at FROM messages WHERE id = %s", "expires_at FROM messages WHERE id = %s"))
+    assert goes < sent + datetime.timedelta(seconds=120) and expires(two, message) == goes
     gone = at(db, message, seconds=121)
     assert [(e["type"], len(e["users"])) for e in gone] == [("message.deleted", 2)]
     assert gone[0]["payload"] == {"conversation_id": two.id, "message_id": message, "seq": 2, "by": None, "reason": "expired"}
+
+
+def test_what_disappears_is_not_forwarded(db, two):
+    message = str(say(two, {"expires_in": 60}, body="Soon gone")["id"])
+    assert forward(two, message) == forward(two, message, 1) == 3
+    assert forward(two, str(say(two, None, body="This stays")["id"])) == 0
 
 
 def test_and_two_after_it_was_sent_at_the_latest(db, two):
