@@ -242,10 +242,13 @@ void content_add(xmpp_stanza_t *stanza, const struct content_scene *scene, const
 {
     struct content_scene own = *scene;
     g_autoptr(GString) text = g_string_new(NULL);
+    /* Ahead of what has a <body/> in it: Converse takes the first one that it finds anywhere. */
+    xmpp_stanza_t *body = stanza_add(stanza, "body", NULL);
     add_leads(stanza, wire, text);
     own.shift = (unsigned)g_utf8_strlen(text->str, -1);
     append_text(wire, text);
-    stanza_add_text(stanza, "body", NULL, text->str);
+    if (text->len > 0)
+        stanza_put_text(body, text->str, text->len);
     EACH_CONTENT(row)
     {
         const json_t *value = row->add ? value_for(wire, row) : NULL;
