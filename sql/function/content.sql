@@ -27,13 +27,15 @@ $$;
 
 -- The message that somebody on XMPP means by an id which was on the wire, of the conversation c; else a row of NULLs.
 -- In a room that is the archive's. Between two it is ours by our id; theirs by the origin-id (p_origin:
--- messages.dedupe made of it) or, among the newest 1000, by the id that it came with; and both by that of an edit.
+-- messages.dedupe made of it) or, among the newest 1000, by the id that it came with. Both may be meant by that of an
+-- edit, which is how Converse knows an edited message in a room.
 CREATE FUNCTION message_named(c conversations, p_id text, p_origin uuid) RETURNS messages
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
+  uuid_form CONSTANT text := '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
   m messages;
 BEGIN
-  IF p_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+  IF p_id ~ uuid_form THEN
     SELECT x.* INTO m FROM messages x
       WHERE x.id = p_id::uuid AND x.conversation_id = c.id
         AND (c.kind <> 'direct' OR x.sender_id IS DISTINCT FROM c.remote_user);
@@ -46,6 +48,13 @@ BEGIN
                                 ORDER BY y.seq DESC LIMIT 1000) x
         WHERE x.sender_id = c.remote_user AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
     END IF;
+    IF m.id IS NULL THEN
+      SELECT x.* INTO m FROM message_versions v JOIN messages x ON x.id = v.message_id
+        WHERE v.wire = p_id AND x.conversation_id = c.id LIMIT 1;
+    END IF;
+  ELSIF m.id IS NULL AND p_id ~ uuid_form THEN
+    SELECT x.* INTO m FROM entries e JOIN messages x ON x.id = e.target
+      WHERE e.id = p_id::uuid AND e.conversation_id = c.id AND e.kind = 'edit';
   END IF;
   RETURN m;
 END $$;
