@@ -46,7 +46,15 @@ const driver = {
         const button = driver.row(jid, words).querySelector(`.chat-msg__action-${action}`);
         button.click();
     },
-    actions: (jid, words) => all('[class*=chat-msg__action-]', driver.row(jid, words)).map((one) => one.className),
+    can: (jid, words, action) => Boolean(driver.row(jid, words)?.querySelector(`.chat-msg__action-${action}`)),
+    typed: (jid) => driver.window(jid).querySelector('textarea.chat-textarea').value,
+    answers: (jid) => Boolean(driver.window(jid).querySelector('.reply-preview')),
+    // Picks one of the few that are offered at once.
+    pick(jid, words, emoji) {
+        const button = all('.reaction-item', driver.row(jid, words)).find((one) => one.innerText.trim() === emoji);
+        button?.click();
+        return Boolean(button);
+    },
     // The window that asks whether one is sure.
     async confirm() {
         for (let tries = 0; tries < 100; tries++) {

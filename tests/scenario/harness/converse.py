@@ -92,9 +92,9 @@ class Converse:
             raise AssertionError(f"{failure}; it shows: {str(shown())[-2000:]}") from None
 
     def open(self, jid):
-        """The chat with a user."""
-        self.run("await driver.open(args[0])", jid)
-        self.until(f"the chat with {jid} is open", "return !!driver.window(args[0])?.querySelector('textarea')", jid)
+        """The chat with a user; again where it stays shut, as one does whose first message is just coming."""
+        self.until(f"the chat with {jid} is open", "await driver.open(args[0]);"
+                   " return !!driver.window(args[0])?.querySelector('textarea')", jid)
 
     def join(self, jid, nick):
         """A room, entered."""
@@ -118,8 +118,23 @@ class Converse:
         return self.expect(jid, words, lambda message: words in message["text"])
 
     def act(self, jid, words, action):
-        """Presses a button of that message: edit, reply, retract, reactions…; and says yes where it asks."""
+        """Presses a button of that message: edit, reply, retract, reaction."""
         self.run("driver.act(args[0], args[1], args[2])", jid, words, action)
 
-    def confirm(self):
+    def edit(self, jid, words, better):
+        self.act(jid, words, "edit")
+        self.until(f"{words} is in the box", "return driver.typed(args[0]).includes(args[1])", jid, words)
+        self.say(jid, better)
+
+    def reply(self, jid, words, answer):
+        self.act(jid, words, "reply")
+        self.until(f"{words} is answered", "return driver.answers(args[0])", jid)
+        self.say(jid, answer)
+
+    def react(self, jid, words, emoji):
+        self.act(jid, words, "reaction")
+        self.until(f"{emoji} can be picked", "return driver.pick(args[0], args[1], args[2])", jid, words, emoji)
+
+    def retract(self, jid, words):
+        self.act(jid, words, "retract")
         self.run("await driver.confirm()")
