@@ -2,6 +2,7 @@
 """Groups as people at clients in use see them: one test for each client, by what it shows."""
 from types import SimpleNamespace
 
+from harness.dino import Dino
 from harness.gajim import Gajim
 from harness.profanity import Profanity
 from test_rooms import Group
@@ -71,3 +72,28 @@ def test_gajim_in_a_room(stack, app):
         group.remove(carol)
         gajim.expect("that she is out", lambda seen: not seen["joined"] and not seen["people"] and
                      "You have been removed from the group chat by Alice: Affiliation changed" in seen["said"], group.room)
+
+
+def test_dino_in_a_room(stack, app):
+    """Dino stores what is said in the room, but not who is there. That he is out Dave sees by what he then says."""
+    dave = account(stack, "dave")
+    group = Group(stack, app, dave)
+    group.alice.send(group.made, "Before you came")
+    with Dino(stack, "dave") as dino, group.alice.ws() as socket:
+        dino.join(group.room)
+        dino.expect("the history", lambda: dino.said(group.room) == [("Alice", "Before you came")])
+        dino.send("Hello all")
+        got = socket.expect("message.new", content="Hello all")["payload"]
+        assert got["sender"]["jid"] == dave.bare
+        dino.expect_message(group.room, True, "Hello all", "received")
+        group.ann.call(200, "PUT", f"/api/messages/{got['id']}/reactions/%F0%9F%8E%89")
+        dino.expect("Ann's reaction", lambda: dino.reactions() == [(group.jids[1], "Hello all", "🎉")])
+        dino.correct("Hello everybody")
+        assert socket.expect("message.updated", content="Hello everybody")["payload"]["id"] == got["id"]
+        sent = group.alice.send(group.made, "Lunhc?")
+        dino.expect("what Alice says", lambda: ("Alice", "Lunhc?") in dino.said(group.room))
+        edited(group, sent, "Lunch?")
+        dino.expect("both corrections", lambda: dino.corrected() == [("Hello all", "Hello everybody"), ("Lunhc?", "Lunch?")])
+        group.remove(dave)
+        dino.send("Am I out?")
+        dino.expect_message(group.room, True, "Am I out?", "error")

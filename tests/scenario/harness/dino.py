@@ -67,6 +67,27 @@ class Dino:
         window = wait_for("Dino's window", lambda: self.desktop.windows("dino-im"), bool)[-1]
         self.desktop.focus(window)
 
+    def join(self, room):
+        """Enters a room by the dialog that its address opens, with the nick that Dino chooses; keys go to it from now on."""
+        before = self.desktop.windows("dino-im")
+        self.desktop.run("dino-im", f"xmpp:{room}?join")
+        dialog, = wait_for("Dino's dialog", lambda: [w for w in self.desktop.windows("dino-im") if w not in before], bool)
+        self.desktop.focus(dialog)
+        wait_for("Dino's dialog to close", lambda: self._accept(dialog), bool)
+        self.expect("the room", lambda: self.query(
+            "SELECT 1 FROM conversation JOIN jid ON jid.id = jid_id WHERE bare_jid = ? AND active", room))
+        self.desktop.focus(self.desktop.windows("dino-im")[-1])
+
+    def _accept(self, dialog):
+        """Clicks the button in a dialog's title, on the right; returns whether the dialog is gone. It is at the upper left of the screen."""
+        self.desktop.click(450, 28)
+        return dialog not in self.desktop.windows("dino-im")
+
+    def correct(self, text):
+        """Replaces what was said last, which Dino puts into the empty field."""
+        self.desktop.press("Up", "ctrl+a")
+        self.send(text)
+
     def type(self, text):
         self.desktop.type(text)
 
@@ -89,6 +110,21 @@ class Dino:
         rows = self.query("SELECT direction, body, marked FROM message JOIN jid ON jid.id = counterpart_id "
                           "WHERE bare_jid = ? ORDER BY message.time, message.id", jid)
         return [(direction == 1, body, MARKS.get(marked, marked)) for direction, body, marked in rows]
+
+    def said(self, room):
+        """What was said in a room: (nick, text), in Dino's order. A correction is there besides what it corrects."""
+        return self.query("SELECT CASE direction WHEN 1 THEN our_resource ELSE counterpart_resource END, body "
+                          "FROM message JOIN jid ON jid.id = counterpart_id WHERE bare_jid = ? ORDER BY message.time, message.id", room)
+
+    def corrected(self):
+        """(old text, new text) of all corrections."""
+        return self.query("SELECT old.body, new.body FROM message_correction JOIN message new ON new.id = message_id "
+                          "JOIN message old ON old.stanza_id = to_stanza_id ORDER BY message_correction.id")
+
+    def reactions(self):
+        """(whose, to what text, which) of all reactions."""
+        return self.query("SELECT bare_jid, body, emojis FROM reaction JOIN jid ON jid.id = jid_id JOIN content_item ON "
+                          "content_item.id = content_item_id JOIN message ON message.id = foreign_id AND content_type = 1")
 
     def picture(self, jid):
         """The hash of somebody's picture that Dino knows and has stored."""
