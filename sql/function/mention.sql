@@ -101,7 +101,7 @@ BEGIN
   SELECT jsonb_agg(jsonb_build_object('user_id', CASE WHEN y.everybody THEN 'all' ELSE y.user_id::text END,
                                       'start', y.start_ + shift, 'end', least(y.end_ + shift, length(p_text))) ORDER BY y.n)
     INTO found_
-    FROM (SELECT x.n, (x.one->>'start')::bigint::int AS start_, least((x.one->>'end')::bigint, 100000)::int AS end_,
+    FROM (SELECT x.n, least((x.one->>'start')::bigint, 100000)::int AS start_, least((x.one->>'end')::bigint, 100000)::int AS end_,
                  x.one ? 'all' AS everybody, coalesce(
                    (SELECT m.user_id FROM members m WHERE m.conversation_id = c.id AND m.jid = x.one->>'jid'
                       AND m.state = 'joined'),

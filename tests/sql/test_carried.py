@@ -355,6 +355,7 @@ def test_mentions_on_the_wire_and_from_there(db, romeo):
             ("Alice!", "Alice!", [{"jid": alice, "start": 0, "end": 5}], [(0, 5)]),
             ("> quoted\nAlice!", "Alice!", [{"jid": alice, "start": 9, "end": 14}, {"jid": alice, "start": 2, "end": 6}], [(0, 5)]),
             ("Alice!", "Alice!", [{"jid": alice, "start": 3, "end": 4000000000}], [(3, 6)]),
+            ("Alice!", "Alice!", [{"jid": alice, "start": 4000000000, "end": 4000000001}], None),
             ("Alice!", "Alice!", [{"jid": "bob@x.example", "start": 0, "end": 5}, {"all": True, "start": 0, "end": 2}], None)):
         got = db.one("SELECT mention_arrived(c, %s, %s, %s) FROM conversations c WHERE c.id = %s", id,
                      json.dumps({"body": body, "list": list_}), text, romeo.id)
