@@ -75,7 +75,7 @@ LANGUAGE sql IMMUTABLE AS $$
        WHERE r.name IS NULL OR r.name = 'moderation'
          OR (r.words IS NOT NULL AND NOT r.words @> jsonb_build_array(s.value))
          OR (r.least IS NOT NULL AND CASE WHEN jsonb_typeof(s.value) = 'number'
-               THEN s.value::numeric <> trunc(s.value::numeric)
+               THEN s.value::text !~ '^[0-9]+$' -- 5.0 is none: it is read as an integer
                  OR s.value::numeric NOT BETWEEN r.least AND r.most ELSE true END)
        ORDER BY s.name LIMIT 1))
 $$;

@@ -243,6 +243,7 @@ def test_settings_say_who_may(group):
     ([], "/settings"), ({"who_can_send": "nobody"}, "/settings/who_can_send"), ({"max_members": 257}, "/settings/max_members"),
     ({"max_members": 2.5}, "/settings/max_members"), ({"nonsense": 1}, "/settings/nonsense"), ({"public": "yes"}, "/settings/public"),
     ({"moderation": 1}, "/settings/moderation"), ({"moderation": {"slow_mode_seconds": -1}}, "/settings/moderation/slow_mode_seconds"),
+    ({"max_members": 8.0}, "/settings/max_members"), ({"moderation": {"new_member_wait": 0.0}}, "/settings/moderation/new_member_wait"),
     ({"moderation": {"media": "none"}}, "/settings/moderation/media")])
 def test_settings_that_are_none_are_said(group, settings, pointer):
     for done in (group.change("conversation_update", group.alice, settings=settings),
