@@ -153,10 +153,12 @@ bool rows_boolean(const struct rows *rows, int row, int column)
     return *PQgetvalue(rows->result, row, column) == 't';
 }
 
-bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record)
+bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part)
 {
-    const struct record_part value = {rows_text(rows, row, column), rows_length(rows, row, column)};
-    return record_begin(&value, ret_record);
+    *ret_part = (struct record_part){rows_text(rows, row, column), 0};
+    if (ret_part->bytes)
+        ret_part->length = rows_length(rows, row, column);
+    return ret_part->bytes != NULL;
 }
 
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)

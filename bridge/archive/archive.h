@@ -79,9 +79,9 @@ bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id
 /* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
 gint64 rows_time(const struct rows *rows, int row, int column);
 
-struct record; /* see record.h */
-/* The composite value in a column of archive_query_binary(); false: SQL NULL. */
-bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record);
+struct record_part; /* see record.h */
+/* The bytes in a column of archive_query_binary(); false: SQL NULL. */
+bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part);
 
 /* The parameters of a query that names them, as "name type, name type"; else "". Static text. */
 const char *query_parameters(enum query query);

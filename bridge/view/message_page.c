@@ -34,7 +34,7 @@ static int part_of(const struct page_reading *reading, int row)
 static bool is_read_by_viewer(const struct page_reading *reading, int row)
 {
     struct uuid id;
-    return rows_uuid(reading->rows, row, MESSAGE_PAGE_READER, &id) &&
+    return rows_uuid(reading->rows, row, MESSAGE_PAGE_SENDER_ID, &id) &&
            uuid_equal(&id, reading->viewer);
 }
 
@@ -59,9 +59,8 @@ static void read_messages(struct page_reading *reading)
     reading->messages = g_new0(const struct message_view *, (gsize)rows_count(reading->rows));
     reading->first = reading->end = reading->count;
     for (; part_of(reading, reading->end) == PART_MESSAGE; reading->end++)
-        reading->messages[reading->end] =
-            view_from_row(&view_of_message_view, reading->rows, reading->end, MESSAGE_PAGE_MESSAGE,
-                          reading->memory);
+        reading->messages[reading->end] = view_from_columns(
+            &view_of_message_view, reading->rows, reading->end, MESSAGE_PAGE_ID, reading->memory);
     for (int row = rows_count(reading->rows) - 1; row >= reading->end; row--)
         reading->marks[is_read_by_viewer(reading, row)][part_of(reading, row) == PART_READ] = row;
 }
@@ -75,7 +74,7 @@ static gint64 mark_time(struct page_reading *reading, bool own, int part, gint64
             part_of(reading, *row + 1) == part && is_read_by_viewer(reading, *row + 1) == own;
         *row = more ? *row + 1 : 0;
     }
-    return *row ? rows_time(reading->rows, *row, MESSAGE_PAGE_AT) : 0;
+    return *row ? rows_time(reading->rows, *row, MESSAGE_PAGE_CREATED_AT) : 0;
 }
 
 /* NULL: the system's. */

@@ -79,11 +79,24 @@ static void record_read(const struct view_type *type, struct record *record,
 const void *view_from_row(const struct view_type *type, const struct rows *rows, int row,
                           int column, struct view_memory *memory)
 {
+    struct record_part value;
     struct record record;
-    if (!rows_record(rows, row, column, &record))
+    if (!rows_part(rows, row, column, &value) || !record_begin(&value, &record))
         return NULL;
     void *view = memory_structs(memory, type, 1);
     record_read(type, &record, memory, view);
+    return view;
+}
+
+void *view_from_columns(const struct view_type *type, const struct rows *rows, int row, int first,
+                        struct view_memory *memory)
+{
+    char *view = memory_structs(memory, type, 1);
+    struct record_part part;
+    for (unsigned i = 0; i < type->count; i++) {
+        if (rows_part(rows, row, first + (int)i, &part))
+            part_read(&type->facts[i], &part, memory, view + type->facts[i].offset);
+    }
     return view;
 }
 

@@ -9,6 +9,11 @@
 const void *view_from_row(const struct view_type *type, const struct rows *rows, int row,
                           int column, struct view_memory *memory);
 
+/* The struct whose facts are in the columns from FIRST on, as many and in the order of the type's.
+ */
+void *view_from_columns(const struct view_type *type, const struct rows *rows, int row, int first,
+                        struct view_memory *memory);
+
 /* The struct of a value of that SQL type in binary form, LENGTH bytes; NULL of NULL. */
 const void *view_from_bytes(const struct view_type *type, GBytes *bytes,
                             struct view_memory *memory);

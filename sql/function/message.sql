@@ -375,12 +375,16 @@ END $$;
 --     without any it is p_user
 --   1 messages, without sender and marks, oldest first, at most p_limit + 1: one at the far end shows that
 --     there is more. Without a kind: p_user has hidden it, it holds a place only
---   2, 3 watermarks, delivered and read, of each by rising seq: reader got to everything up to seq at that
---     time. Those within the page, and the next ones above it. p_user's own, and those of the other
---     member, or of the others together as in message_mark(): then reader is NULL.
+--   2, 3 watermarks, delivered and read, of each by rising seq: sender_id got to everything up to seq at
+--     created_at. Those within the page, and the next ones above it. p_user's own, and those of the other
+--     member, or of the others together as in message_mark(): then sender_id is NULL.
+-- What follows part is message_view: to make composite values of so many messages, and to send those, would cost a
+-- fifth of a message. message_facts() is part of the plan here, and its columns are.
 CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
                              p_after uuid, p_around uuid)
-RETURNS TABLE (part int, sender user_view, message message_view, seq bigint, reader uuid, at timestamptz)
+RETURNS TABLE (part int, id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
+               body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean, delivered_at timestamptz,
+               read_at timestamptz, created_at timestamptz, reactions jsonb, content content_view)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -427,14 +431,23 @@ BEGIN
       RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY[p_user], false);
     END IF;
   END IF;
+  IF hides THEN
+    RETURN QUERY
+      SELECT 1, (s.facts).*
+        FROM (SELECT CASE WHEN hidden_is(p_user, m.conversation_id, m.seq) THEN hidden_facts(m)
+                          ELSE message_facts(m, p_user, NULL, NULL, NULL) END AS facts
+                FROM messages m
+                WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq OFFSET 0) s;
+  ELSE
+    RETURN QUERY
+      SELECT 1, (message_facts(m, p_user, NULL, NULL, NULL)).*
+        FROM messages m
+        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
+  END IF;
   RETURN QUERY
-    SELECT 1, NULL::user_view, CASE WHEN hides AND hidden_is(p_user, m.conversation_id, m.seq)
-                                    THEN hidden_facts(m) ELSE message_facts(m, p_user, NULL, NULL, NULL) END,
-           NULL::bigint, NULL::uuid, NULL::timestamptz
-      FROM messages m
-      WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
-  RETURN QUERY
-    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::user_view, NULL::message_view, k.seq, k.user_id, k.at
+    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, NULL::text, NULL::uuid, k.seq, NULL::user_view, k.user_id,
+           NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
+           NULL::timestamptz, k.at, NULL::jsonb, NULL::content_view
       FROM (VALUES (p_user, 'delivered'), (p_user, 'read'), (other, 'delivered'), (other, 'read')) w (id, kind)
       CROSS JOIN LATERAL (
         SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
@@ -444,7 +457,9 @@ BEGIN
             AND x.kind = w.kind AND x.seq >= high ORDER BY x.seq LIMIT 1)) k;
   IF c.kind <> 'direct' THEN
     RETURN QUERY
-      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::user_view, NULL::message_view, w.seq, NULL::uuid, w.at
+      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, NULL::text, NULL::uuid, w.seq, NULL::user_view, NULL::uuid,
+             NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
+             NULL::timestamptz, w.at, NULL::jsonb, NULL::content_view
         FROM (VALUES ('delivered'), ('read')) k (kind)
         CROSS JOIN LATERAL member_slowest(c.id, p_user, k.kind) w;
   END IF;
@@ -453,12 +468,16 @@ END $$;
 -- The rows of part 0 of message_page(): p_users as p_viewer sees them. p_guarded: who blocks the other has
 -- guarded the conversation.
 CREATE FUNCTION message_senders(p_viewer uuid, p_users uuid[], p_guarded boolean)
-RETURNS TABLE (part int, sender user_view, message message_view, seq bigint, reader uuid, at timestamptz)
+RETURNS TABLE (part int, id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
+               body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean, delivered_at timestamptz,
+               read_at timestamptz, created_at timestamptz, reactions jsonb, content content_view)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    SELECT 0, user_facts(s.u, s.closed), NULL::message_view, NULL::bigint, NULL::uuid, NULL::timestamptz
+    SELECT 0, NULL::uuid, NULL::text, NULL::uuid, NULL::bigint, user_facts(s.u, s.closed), NULL::uuid,
+           NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
+           NULL::timestamptz, NULL::timestamptz, NULL::jsonb, NULL::content_view
       FROM (SELECT u, CASE WHEN p_guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                            THEN user_is_closed(p_viewer, u) ELSE false END AS closed
               FROM users u WHERE u.id = ANY (p_users) OFFSET 0) s;

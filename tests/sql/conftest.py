@@ -200,12 +200,11 @@ class Database:
 
     def page(self, user, conversation, limit=50, **cursor):
         """The page that bridge/view/message.c makes of the rows."""
-        rows = self.rows("SELECT part, to_jsonb(sender) AS sender, to_jsonb(message) AS message, seq, reader, at"
-                         " FROM message_page(%s, %s, %s, %s, %s, %s)", user, conversation, limit,
+        rows = self.rows("SELECT part, to_jsonb(p) AS message FROM message_page(%s, %s, %s, %s, %s, %s) p", user, conversation, limit,
                          cursor.get("before"), cursor.get("after"), cursor.get("around"))
         if not rows:
             return None
-        senders = {row["sender"]["id"]: row["sender"] for row in rows if row["part"] == 0}
+        senders = {row["message"]["sender"]["id"]: row["message"]["sender"] for row in rows if row["part"] == 0}
         messages = [row["message"] for row in rows if row["part"] == 1]
         more = len(messages) > limit
         forward = cursor.get("after") is not None
@@ -213,10 +212,9 @@ class Database:
             messages = messages[:limit] if forward else messages[1:]
 
         def mark(message, part):
-            at = [row["at"] for row in rows if row["part"] == part
-                  and (row["reader"] == user) == (message["sender_id"] != user)
-                  and row["seq"] >= message["seq"]]
-            return at[0].isoformat() if at else None
+            at = [to["created_at"] for to in (row["message"] for row in rows if row["part"] == part)
+                  if (to["sender_id"] == user) == (message["sender_id"] != user) and to["seq"] >= message["seq"]]
+            return at[0] if at else None
 
         items = [message_object({**message, "sender": senders.get(message["sender_id"]),
                                  "delivered_at": mark(message, 2), "read_at": mark(message, 3)})

@@ -166,21 +166,27 @@ static const char *cell(const struct rows *rows, int row, int column)
     return rows->cells[row * rows->columns + column];
 }
 
-/* Of composite cells: bytes in hexadecimal behind a backslash. Kept until the answer was given. */
-bool rows_record(const struct rows *rows, int row, int column, struct record *ret_record)
+static char *bytes_of(const char *hex)
+{
+    size_t length = strlen(hex) / 2;
+    char *bytes = g_malloc(length + 1);
+    for (size_t i = 0; i < length; i++)
+        bytes[i] =
+            (char)(g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]));
+    return bytes;
+}
+
+/* Cells read so are bytes in hexadecimal behind a backslash. Kept until the answer was given. */
+bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part)
 {
     const char *text = cell(rows, row, column);
-    struct record_part value = {0};
-    if (text) {
-        size_t length = strlen(text + 1) / 2;
-        guint8 *bytes = g_malloc(length + 1);
-        for (size_t i = 0; i < length; i++)
-            bytes[i] = (guint8)(g_ascii_xdigit_value(text[1 + 2 * i]) << 4 |
-                                g_ascii_xdigit_value(text[2 + 2 * i]));
-        g_ptr_array_add(records, bytes);
-        value = (struct record_part){(const char *)bytes, length};
-    }
-    return record_begin(&value, ret_record);
+    *ret_part = (struct record_part){0};
+    if (!text)
+        return false;
+    char *bytes = bytes_of(text + 1);
+    g_ptr_array_add(records, bytes);
+    *ret_part = (struct record_part){bytes, strlen(text + 1) / 2};
+    return true;
 }
 
 char *fake_record(const char *const *parts, unsigned count)

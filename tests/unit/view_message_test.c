@@ -11,8 +11,7 @@
 #include "tests/unit/core_fake_archive.h"
 #include "tests/unit/unit.h"
 
-#define COLUMNS 6
-#define FACTS 14 /* of message_view */
+#define COLUMNS (MESSAGE_PAGE_CONTENT + 1)
 #define ROWS_MAX 102
 
 static const char id_format[] = "018f0000-0000-7000-8000-%012d";
@@ -41,8 +40,15 @@ static char *big_endian(gint64 number)
     return fake_hex(&wire, sizeof wire);
 }
 
-/* The number-th message, of TEXT. */
-static char *message_record(int number, const char *text)
+/* The cell of bytes in hexadecimal. */
+static const char *cell_of(GPtrArray *kept, const char *hex)
+{
+    g_ptr_array_add(kept, g_strconcat("\\", hex, NULL));
+    return kept->pdata[kept->len - 1];
+}
+
+/* The row of the number-th message, of TEXT. */
+static void message_cells(const char **cells, int number, const char *text, GPtrArray *kept)
 {
     char id_text[UUID_TEXT_SIZE];
     struct uuid id;
@@ -50,10 +56,14 @@ static char *message_record(int number, const char *text)
     uuid_parse(id_text, &id);
     g_autofree char *id_bytes = fake_hex(&id, sizeof id), *seq = big_endian(number + 1);
     g_autofree char *from = fake_hex(&sender, sizeof sender), *body = fake_hex(text, strlen(text));
-    const char *const facts[FACTS] = {
-        [0] = id_bytes,           [3] = seq, [5] = from, [6] = body, [7] = "74", [10] = "00",
-        [13] = "0000000000000001"};
-    return fake_record(facts, FACTS);
+    cells[MESSAGE_PAGE_PART] = "1";
+    cells[MESSAGE_PAGE_ID] = cell_of(kept, id_bytes);
+    cells[MESSAGE_PAGE_SEQ] = cell_of(kept, seq);
+    cells[MESSAGE_PAGE_SENDER_ID] = cell_of(kept, from);
+    cells[MESSAGE_PAGE_BODY] = cell_of(kept, body);
+    cells[MESSAGE_PAGE_KIND] = "\\74";
+    cells[MESSAGE_PAGE_FAILED] = "\\00";
+    cells[MESSAGE_PAGE_CREATED_AT] = "\\0000000000000001";
 }
 
 static char *sender_record(void)
@@ -73,11 +83,8 @@ static json_t *page_of(int count, size_t size, const struct message_page *page)
     g_ptr_array_add(made_cells, sender_record());
     cells[MESSAGE_PAGE_PART] = "0";
     cells[MESSAGE_PAGE_SENDER] = made_cells->pdata[0];
-    for (int i = 0; i < count; i++) {
-        g_ptr_array_add(made_cells, message_record(i, body));
-        cells[(i + 1) * COLUMNS + MESSAGE_PAGE_PART] = "1";
-        cells[(i + 1) * COLUMNS + MESSAGE_PAGE_MESSAGE] = made_cells->pdata[i + 1];
-    }
+    for (int i = 0; i < count; i++)
+        message_cells(&cells[(i + 1) * COLUMNS], i, body, made_cells);
     struct made made = {.page = page};
     const char *const values[8] = {NULL};
     archive_query(NULL, QUERY_MESSAGE_PAGE, values, write_page, &made);
