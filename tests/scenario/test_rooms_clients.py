@@ -88,6 +88,8 @@ def test_dino_in_a_room(stack, app):
         dino.expect_message(group.room, True, "Hello all", "received")
         group.ann.call(200, "PUT", f"/api/messages/{got['id']}/reactions/%F0%9F%8E%89")
         dino.expect("Ann's reaction", lambda: dino.reactions() == [(group.jids[1], "Hello all", "🎉")])
+        dino.react_too()
+        socket.expect("message.reaction", message_id=got["id"], user_id=group.member(dave)["user"]["id"], emoji="🎉")
         dino.correct("Hello everybody")
         assert socket.expect("message.updated", content="Hello everybody")["payload"]["id"] == got["id"]
         sent = group.alice.send(group.made, "Lunhc?")

@@ -88,6 +88,18 @@ class Dino:
         self.desktop.press("Up", "ctrl+a")
         self.send(text)
 
+    def react_too(self):
+        """Clicks the reaction of another below the message said last: where it is exactly depends on fonts, so from the field upwards."""
+        def mine():
+            return [row for row in self.reactions() if row[0] == self.jid]
+        for y in [*range(330, 230, -20)] * 3:
+            self.desktop.click(380, y)
+            with contextlib.suppress(AssertionError):
+                self.expect("the own reaction", mine, timeout=1)
+                self.desktop.click(500, 350)  # back to the field
+                return
+        raise AssertionError(f"no reaction to click in Dino: {self.reactions()}")
+
     def type(self, text):
         self.desktop.type(text)
 
