@@ -172,8 +172,7 @@ def test_what_goes_out_has_what_clients_expect_and_nothing_else(alice, bob):
 FOREIGN = [("get", "jabber:iq:roster", "query"), ("set", "jabber:iq:roster", "query"), ("get", "jabber:iq:private", "query"),
            ("set", "jabber:iq:private", "query"), ("get", "jabber:iq:register", "query"),
            ("set", "jabber:iq:register", "query"), ("get", "urn:xmpp:blocking", "blocklist"),
-           ("set", "urn:xmpp:blocking", "block"), ("get", "urn:xmpp:mam:2", "query"), ("set", "urn:xmpp:mam:2", "query"),
-           ("get", "urn:xmpp:mam:2", "prefs"), ("set", "urn:xmpp:carbons:2", "enable"),
+           ("set", "urn:xmpp:blocking", "block"), ("set", "urn:xmpp:carbons:2", "enable"),
            ("get", "http://jabber.org/protocol/pubsub#owner", "pubsub"), ("get", "jabber:iq:gateway", "query"),
            ("set", "http://jabber.org/protocol/commands", "command"),
            ("set", "urn:xmpp:http:upload:0", "request"), ("set", "urn:xmpp:ping", "ping")]

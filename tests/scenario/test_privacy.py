@@ -8,7 +8,7 @@ from harness.xmpp import DISCO_INFO, MARKERS, RECEIPTS, XmppError
 
 LAST, VCARD = "jabber:iq:last", "vcard-temp"
 OPEN = {"messages": "everyone", "presence": "everyone", "last_seen": "everyone", "receipts": True,
-        "profile": "everyone"}
+        "profile": "everyone", "location": "everyone"}
 
 
 def privacy(user, status=200, **settings):
