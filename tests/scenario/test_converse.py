@@ -24,12 +24,15 @@ def say(user, talk, content, **carried):
     return user.call(201, "POST", f"/api/conversations/{talk['id']}/messages", {"content": content, **carried})
 
 
-def see_what_an_app_does(alice, carol, talk, place, theirs):
-    """THEIRS: a message of carol's. Yields one of alice's, as it was edited."""
-    ours = alice.send(talk, "Luhnc?")
-    carol.expect_text(place, "Luhnc?")
+def see_answer(alice, carol, talk, place, theirs):
     say(alice, talk, "An answer", reply_to=theirs["id"])
     carol.expect(place, "an answer and what it is to", lambda m: m["text"] == "An answer" and theirs["content"] in m["quote"])
+
+
+def see_what_an_app_does(alice, carol, talk, place):
+    """Yields a message of alice's, as it was edited."""
+    ours = alice.send(talk, "Luhnc?")
+    carol.expect_text(place, "Luhnc?")
     gone = alice.send(talk, "Soon gone")
     carol.expect_text(place, "Soon gone")
     alice.call(200, "DELETE", f"/api/messages/{gone['id']}")
@@ -38,9 +41,12 @@ def see_what_an_app_does(alice, carol, talk, place, theirs):
     edited = alice.call(200, "PATCH", f"/api/messages/{ours['id']}", {"content": "Lunch?"})
     carol.expect(place, "an edit", lambda m: m["text"] == "Lunch?" and m["edited"])
     assert not any("Luhnc?" in m["shown"] for m in carol.messages(place))
+    return edited
+
+
+def see_reaction(alice, carol, place, theirs):
     alice.call(200, "PUT", f"/api/messages/{theirs['id']}/reactions/%F0%9F%8E%89")
     carol.expect(place, "a reaction", lambda m: any("🎉" in r for r in m["reactions"]))
-    return edited
 
 
 def hear_what_a_page_does(socket, carol, place, theirs, ours):
@@ -58,13 +64,16 @@ def hear_what_a_page_does(socket, carol, place, theirs, ours):
     assert socket.expect("message.deleted", message_id=answer["id"])["payload"]["reason"] == "sender"
 
 
-def test_what_is_done_to_messages_of_two(alice, carol):
+def test_what_is_done_to_messages_of_two(stack, alice, carol):
     talk = alice.conversation_with(jid=carol.bare)
     carol.open(alice.jid)
     with alice.ws() as socket:
         carol.say(alice.jid, "Hello from a page")
         theirs = socket.expect("message.new", content="Hello from a page")["payload"]
-        ours = see_what_an_app_does(alice, carol, talk, alice.jid, theirs)
+        if stack.server != "ejabberd":  # puts the text behind what Converse takes for it: docs/known-limits.md
+            see_answer(alice, carol, talk, alice.jid, theirs)
+        ours = see_what_an_app_does(alice, carol, talk, alice.jid)
+        see_reaction(alice, carol, alice.jid, theirs)
         hear_what_a_page_does(socket, carol, alice.jid, theirs, ours)
 
 
@@ -75,7 +84,9 @@ def test_what_is_done_to_messages_of_a_room(alice, carol):
     with alice.ws() as socket:
         carol.say(room, "Hello from a page")
         theirs = socket.expect("message.new", content="Hello from a page")["payload"]
-        ours = see_what_an_app_does(alice, carol, group, room, theirs)
+        see_answer(alice, carol, group, room, theirs)
+        ours = see_what_an_app_does(alice, carol, group, room)
+        see_reaction(alice, carol, room, theirs)
         hear_what_a_page_does(socket, carol, room, theirs, ours)
         alice.call(200, "DELETE", f"/api/messages/{theirs['id']}?reason=rude")
         carol.expect(room, "what a moderator does", lambda m: m["retracted"] and "Alice" in m["shown"] and "rude" in m["shown"])
