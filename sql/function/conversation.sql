@@ -204,12 +204,15 @@ END $$;
 -- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
 --
+-- self: p_user, in the first row. Direct conversations come without what others of the page say too: their first
+-- member is self, and the sender of their last message one of the two (sender_id says which).
+--
 -- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
 -- an index scan reads all that fits on a page of the index before it yields the first row; and the
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, conversation conversation_view)
+RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view)
 LANGUAGE sql STABLE AS $$
   WITH wanted AS MATERIALIZED (
     SELECT text_line(p_text) AS line, text_fold(btrim(p_text)) AS folded,
@@ -262,8 +265,9 @@ LANGUAGE sql STABLE AS $$
               ORDER BY distance LIMIT p_limit + 1) o
       WINDOW w AS (ORDER BY o.distance ROWS UNBOUNDED PRECEDING)
   )
-  SELECT p.key, p.rest, CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id)
-           ELSE conversation_facts(c, mine, theirs, (SELECT facts FROM own), peer.facts,
+  SELECT p.key, p.rest, CASE WHEN p.k = 1 THEN (SELECT facts FROM own) END,
+         CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id)
+           ELSE conversation_facts(c, mine, theirs, NULL, peer.facts,
              CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
                   ELSE theirs.read_seq END,
              last.facts,
@@ -298,8 +302,7 @@ LANGUAGE sql STABLE AS $$
                          WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
                          THEN hidden_last(p_user, c, mine.cleared_seq) ELSE
                          -- Whatever mark reaches the newest message is the newest mark.
-                         message_facts(m, p_user, CASE m.sender_id WHEN p_user THEN (SELECT facts FROM own)
-                                                           WHEN theirs.user_id THEN peer.facts END,
+                         message_facts(m, p_user, NULL,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
                                 WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'delivered')
@@ -309,7 +312,7 @@ LANGUAGE sql STABLE AS $$
                                 WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'read')
                                 WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) END AS facts
                          FROM messages m
-                         WHERE m.ctid = p.place AND m.seq > mine.cleared_seq OFFSET 0) last ON true
+                         WHERE m.ctid = p.place AND m.seq > mine.cleared_seq AND c.kind = 'direct' OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k
 $$;
 

@@ -5,7 +5,7 @@
 SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
 -- name: conversation_list
-SELECT key, rest, conversation
+SELECT key, rest, self, conversation
   FROM conversation_list(:caller::uuid, :limit::int, :before::bigint, :after::bigint, :filter::text,
                          :q::text)
 

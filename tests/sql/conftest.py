@@ -234,9 +234,12 @@ class Database:
                 "next": rows[0]["next"]}
 
     def conversations(self, user, limit=50, before=None, after=None, filter="all", q=None):
-        rows = self.rows("SELECT key, rest, to_jsonb(conversation) AS conversation"
+        rows = self.rows("SELECT key, rest, to_jsonb(self) AS self, to_jsonb(conversation) AS conversation"
                          " FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after, filter, q)
         rest = bool(rows) and rows[-1]["rest"]
+        for row in rows:
+            if row["conversation"]["kind"] == "direct":
+                complete_pair(row["conversation"], rows[0]["self"])
         return {"items": [conversation_object(row["conversation"]) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
@@ -322,6 +325,15 @@ def participant_object(side):
     return {"user": user_object(side["member"]), "role": side["role"], "joined_at": shown_time(side["joined_at"]),
             "last_read_seq": side["last_read_seq"], "state": side["state"], "permissions": side["permissions"] or [],
             "last_seen_at": shown_time(side["last_seen_at"])}
+
+
+def complete_pair(facts, self):
+    """Adds what rows of a list leave out, as bridge/view/conversation_page.c does."""
+    facts["participants"][0]["member"] = self
+    users = {side["member"]["id"]: side["member"] for side in facts["participants"]}
+    last = facts["last_message"]
+    if last and not last["sender"]:
+        last["sender"] = users.get(last["sender_id"])
 
 
 def conversation_object(facts):
