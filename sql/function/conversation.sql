@@ -298,18 +298,19 @@ LANGUAGE sql STABLE AS $$
                               WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
                               THEN user_is_closed(p_user, u) ELSE false END AS closed OFFSET 0) k
                          WHERE u.id = theirs.user_id OFFSET 0) peer ON true
+    -- All of a conversation is looked up where it is asked for, which is rare: its columns would go through all of the plan.
     LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE
                          WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
-                         THEN hidden_last(p_user, c, mine.cleared_seq) ELSE
+                         THEN hidden_last(p_user, (SELECT x FROM conversations x WHERE x.id = c.id), mine.cleared_seq) ELSE
                          -- Whatever mark reaches the newest message is the newest mark.
                          message_facts(m, p_user, NULL,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
-                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'delivered')
+                                WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'delivered')
                                 WHEN theirs.delivered_seq >= m.seq THEN theirs.delivered_at END,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
-                                WHEN theirs.quiet THEN message_mark(c, p_user, p_user, m.seq, 'read')
+                                WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'read')
                                 WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) END AS facts
                          FROM messages m
                          WHERE m.ctid = p.place AND m.seq > mine.cleared_seq AND c.kind = 'direct' OFFSET 0) last ON true
