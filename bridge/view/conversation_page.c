@@ -30,34 +30,62 @@ static const struct user_view *user_write(const struct user_view *user, struct v
     return ret_user;
 }
 
-/* Whom the row of a conversation of two leaves out: the one who asks, and who sent the last
- * message. */
-static void pair_write(struct json_writer *json, const struct conversation_view *row,
-                       const struct user_view *self, struct view_memory *memory)
+/* The members of the conversation of two in ROW. */
+static void sides_read(const struct rows *rows, int row, struct participant_view sides[2])
 {
-    struct conversation_view conversation = *row;
-    struct participant_view sides[2];
-    struct message_view last;
-    struct user_view peer;
-    memcpy(sides, row->participants.items, sizeof sides);
-    sides[0].member = self;
-    sides[1].member = user_write(sides[1].member, memory, &peer);
-    conversation.participants.items = sides;
-    if (row->last_message && !row->last_message->sender) {
-        last = *row->last_message;
-        for (unsigned i = 0; i < G_N_ELEMENTS(sides); i++) {
-            if (sides[i].member && uuid_equal(&sides[i].member->id, &last.sender_id))
-                last.sender = sides[i].member;
-        }
-        conversation.last_message = &last;
+    static const int columns[][3] = {
+        {CONVERSATION_LIST_OWN_ROLE, CONVERSATION_LIST_OWN_JOINED, CONVERSATION_LIST_OWN_READ},
+        {CONVERSATION_LIST_PEER_ROLE, CONVERSATION_LIST_PEER_JOINED, CONVERSATION_LIST_PEER_READ}};
+    for (int i = 0; i < 2; i++) {
+        sides[i] = (struct participant_view){
+            .role = rows_text(rows, row, columns[i][0]),
+            .joined_at = rows_time(rows, row, columns[i][1]),
+            .last_read_seq = rows_integer(rows, row, columns[i][2]),
+            .state = "joined",
+        };
     }
-    view_write(json, view_schema_find("Conversation"), &conversation);
 }
 
-static bool is_pair(const struct conversation_view *conversation)
+/* The last message of the conversation of two in ROW; NULL: none is shown. */
+static const struct message_view *last_read(const struct rows *rows, int row,
+                                            const struct participant_view sides[2],
+                                            struct view_memory *memory)
 {
-    return conversation && g_strcmp0(conversation->kind, "direct") == 0 &&
-           conversation->participants.count == 2;
+    if (!rows_boolean(rows, row, CONVERSATION_LIST_SHOWN))
+        return NULL;
+    struct message_view *last =
+        view_from_columns(&view_of_message_view, rows, row, CONVERSATION_LIST_ID, memory);
+    for (int i = 0; i < 2; i++) {
+        if (sides[i].member && uuid_equal(&sides[i].member->id, &last->sender_id))
+            last->sender = sides[i].member;
+    }
+    return last;
+}
+
+/* CONVERSATION with what the row of one of two has in columns. */
+static void pair_write(struct json_writer *json, struct conversation_view conversation,
+                       const struct rows *rows, int row, const struct user_view *self,
+                       struct view_memory *memory)
+{
+    struct participant_view sides[2];
+    struct user_view peer;
+    sides_read(rows, row, sides);
+    sides[0].member = self;
+    sides[1].member =
+        user_write(view_from_row(&view_of_user_view, rows, row, CONVERSATION_LIST_PEER, memory),
+                   memory, &peer);
+    const struct message_view *last = last_read(rows, row, sides, memory);
+    conversation.participants = (struct view_list){G_N_ELEMENTS(sides), sides};
+    if (sides[1].member) {
+        conversation.jid = peer.jid;
+        conversation.name = peer.name;
+        conversation.icon_url = peer.avatar_url;
+    }
+    if (last) {
+        conversation.last_message = last;
+        conversation.last_at = last->created_at;
+    }
+    view_write(json, view_schema_find("Conversation"), &conversation);
 }
 
 static void write_items(struct json_writer *json, const struct rows *rows, bool forward,
@@ -72,11 +100,11 @@ static void write_items(struct json_writer *json, const struct rows *rows, bool 
             user_write(view_from_row(&view_of_user_view, rows, 0, CONVERSATION_LIST_SELF, memory),
                        memory, &user);
     for (int i = 0; i < count; i++) {
-        const struct conversation_view *conversation =
-            view_from_row(&view_of_conversation_view, rows, forward ? count - 1 - i : i,
-                          CONVERSATION_LIST_CONVERSATION, memory);
-        if (is_pair(conversation))
-            pair_write(json, conversation, self, memory);
+        int row = forward ? count - 1 - i : i;
+        const struct conversation_view *conversation = view_from_row(
+            &view_of_conversation_view, rows, row, CONVERSATION_LIST_CONVERSATION, memory);
+        if (conversation && g_strcmp0(conversation->kind, "direct") == 0)
+            pair_write(json, *conversation, rows, row, self, memory);
         else
             view_write(json, schema, conversation);
     }

@@ -40,17 +40,13 @@ LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN p_until = 'infinity' THEN 'forever' WHEN p_until > now() THEN api_time(p_until) END
 $$;
 
--- What is known of a conversation of two. p_self, p_peer: the members as the first one sees them; p_told: how
--- far the other one may be known to have read; p_last: the newest message, if it is seen; p_own: how many p_self
--- has written.
-CREATE FUNCTION conversation_facts(c conversations, mine members, theirs members, p_self user_view,
-                                   p_peer user_view, p_told bigint, p_last message_view, p_own bigint,
-                                   p_unread bigint, p_blocked boolean) RETURNS conversation_view
+-- What is known of a conversation of two, for its member mine. p_peer: the other one as the first sees him; p_sides:
+-- both; p_last: the newest message, if it is seen; p_own: how many the first has written.
+CREATE FUNCTION conversation_facts(c conversations, mine members, p_peer user_view, p_sides participant_view[],
+                                   p_last message_view, p_own bigint, p_unread bigint, p_blocked boolean) RETURNS conversation_view
 LANGUAGE sql STABLE AS $$
   SELECT ROW(c.id, c.kind, (p_peer).jid, (p_peer).name, NULL, (p_peer).avatar_url,
-             ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq, 'joined', NULL, NULL)::participant_view,
-                   ROW(p_peer, theirs.role, theirs.joined_at, p_told, 'joined', NULL, NULL)::participant_view],
-             p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
+             p_sides, p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
              muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
              c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft, NULL, 2, mine.notify,
              coalesce(c.disappearing, 0), 0)::conversation_view
@@ -63,9 +59,11 @@ $$;
 CREATE FUNCTION conversation_direct(p_user uuid, p_self user_view, p_conversation uuid)
 RETURNS TABLE (id uuid, object conversation_view)
 LANGUAGE sql STABLE AS $$
-  SELECT c.id, conversation_facts(c, mine, theirs, p_self, peer.facts,
-           CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
-                ELSE theirs.read_seq END,
+  SELECT c.id, conversation_facts(c, mine, peer.facts,
+           ARRAY[ROW(p_self, mine.role, mine.joined_at, mine.read_seq, 'joined', NULL, NULL)::participant_view,
+                 ROW(peer.facts, theirs.role, theirs.joined_at,
+                     CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
+                          ELSE theirs.read_seq END, 'joined', NULL, NULL)::participant_view],
            last.facts,
            coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq ELSE last.seq - last.sender_seq END, 0),
            greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
@@ -204,15 +202,21 @@ END $$;
 -- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
 --
--- self: p_user, in the first row. Direct conversations come without what others of the page say too: their first
--- member is self, and the sender of their last message one of the two (sender_id says which).
+-- self: p_user, in the first row. Composite values in composite values, and what comes again in each row, would cost a
+-- fifth of a page: of a direct conversation the members (self and peer) and the last message, if it is shown, are
+-- columns of their own, the message as message_view without its sender, who is one of the two.
 --
 -- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
 -- an index scan reads all that fits on a page of the index before it yields the first row; and the
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view)
+RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view, peer user_view,
+               own_role text, own_joined timestamptz, own_read bigint, peer_role text, peer_joined timestamptz,
+               peer_read bigint, shown boolean, id uuid, client_id text, conversation_id uuid, seq bigint,
+               sender user_view, sender_id uuid, body text, kind text, metadata jsonb, sent_at timestamptz,
+               failed boolean, delivered_at timestamptz, read_at timestamptz, created_at timestamptz,
+               reactions jsonb, content content_view)
 LANGUAGE sql STABLE AS $$
   WITH wanted AS MATERIALIZED (
     SELECT text_line(p_text) AS line, text_fold(btrim(p_text)) AS folded,
@@ -267,14 +271,17 @@ LANGUAGE sql STABLE AS $$
   )
   SELECT p.key, p.rest, CASE WHEN p.k = 1 THEN (SELECT facts FROM own) END,
          CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id)
-           ELSE conversation_facts(c, mine, theirs, NULL, peer.facts,
-             CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id)
-                  ELSE theirs.read_seq END,
-             last.facts,
+           ELSE conversation_facts(c, mine, NULL, NULL,
+             last.instead,
              coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq ELSE last.seq - last.sender_seq END, 0),
              greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
                                        ELSE last.sender_seq END, 0) - mine.others_seen),
-             c.guarded AND relation_blocks(p_user, (peer.facts).jid)) END
+             c.guarded AND relation_blocks(p_user, (peer.facts).jid)) END,
+         peer.facts, mine.role, mine.joined_at, mine.read_seq, theirs.role, theirs.joined_at,
+         CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id) ELSE theirs.read_seq END,
+         last.shown, last.id, last.client_id, last.conversation_id, last.seq, last.sender, last.sender_id, last.body,
+         last.kind, last.metadata, last.sent_at, last.failed, last.delivered_at, last.read_at, last.created_at,
+         last.reactions, last.content
     FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
             FROM nearest n
             CROSS JOIN LATERAL (SELECT n.k <= p_limit
@@ -299,11 +306,12 @@ LANGUAGE sql STABLE AS $$
                               THEN user_is_closed(p_user, u) ELSE false END AS closed OFFSET 0) k
                          WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     -- All of a conversation is looked up where it is asked for, which is rare: its columns would go through all of the plan.
-    LEFT JOIN LATERAL (SELECT m.sender_id, m.seq, m.sender_seq, CASE
-                         WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
-                         THEN hidden_last(p_user, (SELECT x FROM conversations x WHERE x.id = c.id), mine.cleared_seq) ELSE
+    LEFT JOIN LATERAL (SELECT m.sender_seq, NOT (mine.hides AND hidden_is(p_user, c.id, m.seq)) AS shown,
+                         CASE WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
+                              THEN hidden_last(p_user, (SELECT x FROM conversations x WHERE x.id = c.id),
+                                               mine.cleared_seq) END AS instead,
                          -- Whatever mark reaches the newest message is the newest mark.
-                         message_facts(m, p_user, NULL,
+                         (message_facts(m, p_user, NULL,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
                                 WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'delivered')
@@ -311,7 +319,7 @@ LANGUAGE sql STABLE AS $$
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
                                 WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'read')
-                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END) END AS facts
+                                WHEN theirs.read_seq >= m.seq THEN theirs.read_at END)).*
                          FROM messages m
                          WHERE m.ctid = p.place AND m.seq > mine.cleared_seq AND c.kind = 'direct' OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k

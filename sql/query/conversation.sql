@@ -5,7 +5,9 @@
 SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
 -- name: conversation_list
-SELECT key, rest, self, conversation
+SELECT key, rest, self, conversation, peer, own_role, own_joined, own_read, peer_role, peer_joined, peer_read,
+       shown, id, client_id, conversation_id, seq, sender, sender_id, body, kind, metadata, sent_at, failed,
+       delivered_at, read_at, created_at, reactions, content
   FROM conversation_list(:caller::uuid, :limit::int, :before::bigint, :after::bigint, :filter::text,
                          :q::text)
 

@@ -234,12 +234,12 @@ class Database:
                 "next": rows[0]["next"]}
 
     def conversations(self, user, limit=50, before=None, after=None, filter="all", q=None):
-        rows = self.rows("SELECT key, rest, to_jsonb(self) AS self, to_jsonb(conversation) AS conversation"
-                         " FROM conversation_list(%s, %s, %s, %s, %s, %s)", user, limit, before, after, filter, q)
+        rows = self.rows("SELECT key, rest, to_jsonb(l) AS row, to_jsonb(self) AS self, to_jsonb(conversation) AS conversation"
+                         " FROM conversation_list(%s, %s, %s, %s, %s, %s) l", user, limit, before, after, filter, q)
         rest = bool(rows) and rows[-1]["rest"]
         for row in rows:
             if row["conversation"]["kind"] == "direct":
-                complete_pair(row["conversation"], rows[0]["self"])
+                complete_pair(row["conversation"], rows[0]["self"], row["row"])
         return {"items": [conversation_object(row["conversation"]) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
@@ -327,13 +327,16 @@ def participant_object(side):
             "last_seen_at": shown_time(side["last_seen_at"])}
 
 
-def complete_pair(facts, self):
-    """Adds what rows of a list leave out, as bridge/view/conversation_page.c does."""
-    facts["participants"][0]["member"] = self
-    users = {side["member"]["id"]: side["member"] for side in facts["participants"]}
-    last = facts["last_message"]
-    if last and not last["sender"]:
-        last["sender"] = users.get(last["sender_id"])
+def complete_pair(facts, self, row):
+    """Adds what rows of a list have in columns, as bridge/view/conversation_page.c does."""
+    peer = row["peer"]
+    facts["participants"] = [
+        {"member": member, "role": row[f"{side}_role"], "joined_at": row[f"{side}_joined"], "last_read_seq": row[f"{side}_read"],
+         "state": "joined", "permissions": None, "last_seen_at": None} for side, member in (("own", self), ("peer", peer))]
+    facts.update(jid=peer["jid"], name=peer["name"], icon_url=peer["avatar_url"])
+    if row["shown"]:
+        sender = {user["id"]: user for user in (self, peer)}.get(row["sender_id"])
+        facts.update(last_message={**row, "sender": sender}, last_at=row["created_at"])
 
 
 def conversation_object(facts):
