@@ -16,7 +16,6 @@
 #include "bridge/core/request.h"
 #include "bridge/job/due.h"
 #include "bridge/job/job.h"
-#include "xep/visible.h"
 
 /* ---- Planning -------------------------------------------------------------------------------- */
 
@@ -59,22 +58,6 @@ static const struct field update_fields[] = {
     FIELDS_OF_TIME,
     {0},
 };
-
-/* Whether the content, if there is one, is a text that can be sent now; if not, REQUEST was
- * answered. */
-static bool check_content(struct request *request)
-{
-    const struct field_value *content = request_value(request, "content");
-    static const struct field_problem blank = {ERROR_UNPROCESSABLE, "/content", "shows nothing"};
-    gint64 most = request->core->options->messages_content_max;
-    if (content->present && (gint64)content->length > most)
-        request_fail_large(request, "the content is too long", most);
-    else if (content->present && !text_is_visible(content->text, content->length))
-        request_fail_field(request, &blank);
-    else
-        return true;
-    return false;
-}
 
 static void set_text(json_t *arguments, const struct request *request, const char *name)
 {
@@ -148,7 +131,7 @@ static void scheduled_updated(const struct change_result *result, void *data)
 
 static void scheduled_update(struct request *request)
 {
-    if (!check_content(request))
+    if (request_value(request, "content")->present && !content_check_text(request))
         return;
     json_t *arguments = arguments_of(request);
     set_text(arguments, request, "scheduled_id");

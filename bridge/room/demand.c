@@ -31,6 +31,8 @@ static xmpp_stanza_t *demand_error(xmpp_stanza_t *stanza, const struct change_re
         return stanza_reply_error(stanza, unavailable->type, unavailable->condition, NULL);
     if (type && condition)
         return stanza_reply_error(stanza, type, condition, text);
+    if (result->outcome == OUTCOME_CONFLICT)
+        return stanza_reply_error(stanza, "cancel", "not-acceptable", "You are not in this room");
     return stanza_reply_error(stanza, "cancel", "item-not-found", NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
+#include "bridge/room/demand.h"
 #include "bridge/room/groupchat.h"
 #include "bridge/room/occupant.h"
 #include "bridge/room/scene.h"
@@ -35,56 +36,6 @@ static void put_shown(json_t *arguments, const struct stanza_context *context)
 {
     g_autofree char *shown = occupant_shown(context->stanza);
     json_object_set_new(arguments, "stanza", json_string(shown));
-}
-
-/* ---- Answers --------------------------------------------------------------------------------- */
-
-static const char not_in_room[] = "You are not in this room";
-
-struct pending {
-    struct core *core;
-    xmpp_stanza_t *stanza; /* reference: to answer with an error */
-};
-
-static struct pending *pending_new(const struct stanza_context *context)
-{
-    struct pending *pending = g_new0(struct pending, 1);
-    pending->core = context->data;
-    pending->stanza = xmpp_stanza_clone(context->stanza);
-    return pending;
-}
-
-static void stanza_refuse(struct core *core, xmpp_stanza_t *stanza, const char *type,
-                          const char *condition, const char *text)
-{
-    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, type, condition, text);
-    if (reply)
-        stanza_out(core, reply);
-}
-
-static void change_refused(struct pending *pending, const struct change_result *result)
-{
-    const struct error_info *info = error_info(ERROR_UNAVAILABLE);
-    const char *type = json_string_value(json_object_get(result->json, "type"));
-    const char *condition = json_string_value(json_object_get(result->json, "condition"));
-    const char *text = json_string_value(json_object_get(result->json, "text"));
-    if (result->error != ERROR_NONE)
-        stanza_refuse(pending->core, pending->stanza, info->type, info->condition, NULL);
-    else if (type && condition)
-        stanza_refuse(pending->core, pending->stanza, type, condition, text);
-    else if (result->outcome == OUTCOME_CONFLICT)
-        stanza_refuse(pending->core, pending->stanza, "cancel", "not-acceptable", not_in_room);
-    else
-        stanza_refuse(pending->core, pending->stanza, "cancel", "item-not-found", NULL);
-}
-
-static void presence_done(const struct change_result *result, void *data)
-{
-    struct pending *pending = data;
-    if (!change_succeeded(result) && pending->core->archive)
-        change_refused(pending, result);
-    xmpp_stanza_release(pending->stanza);
-    g_free(pending);
 }
 
 /* ---- Presence from XMPP ---------------------------------------------------------------------- */
@@ -125,16 +76,12 @@ static bool on_available(const struct stanza_context *context)
         json_object_set_new(arguments, "history", history_of(&join));
     if (enters && may_make(context))
         json_object_set_new(arguments, "create", json_true());
-    change_submit(context->data, enters ? "room_enter" : "room_show", NULL, arguments,
-                  presence_done, pending_new(context));
-    return true;
+    return room_demand(context, enters ? "room_enter" : "room_show", arguments);
 }
 
 static bool on_available_without_nick(const struct stanza_context *context)
 {
-    stanza_refuse(context->data, context->stanza, "modify", "jid-malformed",
-                  "Say as whom you enter");
-    return true;
+    return room_reject(context, "modify", "jid-malformed", "Say as whom you enter");
 }
 
 static bool on_unavailable(const struct stanza_context *context)
