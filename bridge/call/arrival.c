@@ -14,7 +14,7 @@
 #include "bridge/core/relation.h"
 #include "bridge/core/stanza_out.h"
 #include "bridge/core/toggle.h"
-#include "bridge/feature/jingle_arrival.h"
+#include "bridge/call/arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/jingle/candidate.h"
 #include "xep/jingle/negotiate.h"

@@ -16,7 +16,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
-#include "bridge/room/message_late.h"
+#include "bridge/message/late.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0308_correction.h"
 #include "xep/0461_reply.h"

@@ -9,7 +9,7 @@
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/message.h"
-#include "bridge/room/message_late.h"
+#include "bridge/message/late.h"
 #include "bridge/room/groupchat.h"
 #include "bridge/room/scene.h"
 #include "bridge/xmpp/arrival.h"

@@ -14,7 +14,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
 #include "bridge/job/job.h"
-#include "bridge/room/message_late.h"
+#include "bridge/message/late.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"

@@ -18,9 +18,9 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/part.h"
-#include "bridge/feature/call_begin.h"
-#include "bridge/feature/call_request.h"
-#include "bridge/feature/call_transfer.h"
+#include "bridge/call/begin.h"
+#include "bridge/call/request.h"
+#include "bridge/call/transfer.h"
 #include "bridge/job/job.h"
 
 /* ---- Deeds ----------------------------------------------------------------------------------- */

@@ -13,8 +13,8 @@
 #include "bridge/core/conversation.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/call_begin.h"
-#include "bridge/feature/call_request.h"
+#include "bridge/call/begin.h"
+#include "bridge/call/request.h"
 
 static const char *const call_types[] = {"audio", "video", "voice", NULL};
 

@@ -9,7 +9,7 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/call/ice.h"
 #include "bridge/core/core.h"
-#include "bridge/feature/call_request.h"
+#include "bridge/call/request.h"
 
 #define CALL_JSON_MAX (64 * 1024) /* of a Call: two users, and as many participants */
 

@@ -15,7 +15,7 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/stanza_out.h"
-#include "bridge/feature/jingle_arrival.h"
+#include "bridge/call/arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/0203_delay.h"

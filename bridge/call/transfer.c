@@ -11,9 +11,9 @@
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
-#include "bridge/feature/call_begin.h"
-#include "bridge/feature/call_request.h"
-#include "bridge/feature/call_transfer.h"
+#include "bridge/call/begin.h"
+#include "bridge/call/request.h"
+#include "bridge/call/transfer.h"
 
 const struct field call_transfer_fields[] = {
     FIELD_ID_IN_PATH("call_id"),
