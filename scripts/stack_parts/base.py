@@ -232,6 +232,16 @@ class Stack:
         if account:
             os.chown(path, account.pw_uid, account.pw_gid)
 
+    def copy_tree(self, source, name, account=None):
+        """A copy of a folder below the directory: servers that run as others cannot read the checkout."""
+        target = self.path(name)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+        for path in [target, *target.rglob("*")]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            self.give(path, account)
+        return target
+
     # -- processes
 
     def process(self, name):

@@ -5,6 +5,7 @@ The Erlang node has no name: no distribution port, no cookie, no epmd. The accou
 the node after it has started, which the file `ready` tells. Mnesia writes its log seconds late; the
 node flushes it ten times a second, so that kill -9 costs it little of what it had accepted.
 """
+import os
 from pathlib import Path
 
 from . import base
@@ -39,13 +40,15 @@ listen:
     module: ejabberd_http
     request_handlers:
       "/ws": ejabberd_http_ws
-{balancing}acl:
+{api}{balancing}acl:
   local: {{ user_regexp: "" }}
   bridge: {{ server: "{app}" }}
+  unbound: {{ user: erin }}
 access_rules:
   local: {{ allow: local }}
   turn: [{{ allow: local }}, {{ allow: bridge }}]
   c2s: {{ allow: all }}
+  bound: [{{ deny: unbound }}, {{ allow: local }}]
 modules:
   mod_adhoc: {{}}
   mod_blocking: {{}}
@@ -65,7 +68,7 @@ modules:
 {turn}  mod_time: {{}}
   mod_vcard: {{}}
   mod_version: {{ show_os: false }}
-"""
+{plugin}"""
 
 # One link for each bridge. What goes to one user takes one link, so that it stays in order.
 BALANCING = """\
@@ -86,6 +89,21 @@ TURN = """\
       - {{ host: "{host}", port: {port}, type: turn, transport: udp, restricted: true }}
 """
 
+# Tests administrate by HTTP, which takes no distributed Erlang.
+API = """\
+      "/api": mod_http_api
+api_permissions:
+  "tests":
+    who: { ip: 127.0.0.1/8 }
+    what: "*"
+"""
+
+# erin may not be bound, so that a refusal can be seen.
+PLUGIN = """\
+  mod_admin_extra: {{}}
+  mod_http_api: {{}}
+  mod_trestle: {{ component: "{app}", users: bound }}
+"""
 # With nobody to ask, a message for a component that is away is answered as for any unknown domain.
 NO_DNS = """\
 {lookup, [file]}.
@@ -113,6 +131,13 @@ def library_root():
     return found[0].parents[2]
 
 
+def built_plugin():
+    found = Path(os.environ.get("TRESTLE_BUILD") or base.TOP / "build").absolute() / "plugin" / "ejabberd"
+    if not list(found.glob("*.beam")):
+        raise base.Failure(f"{found} has no plugin; configure says whether it can be compiled")
+    return found
+
+
 def balancing(stack):
     instances = stack.state["instances"]
     return BALANCING.format(app=stack.state["domains"]["app"], instances=instances) if instances > 1 else ""
@@ -122,9 +147,13 @@ def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder("xmpp/spool", account())
     domains, turn = stack.state["domains"], stack.state.get("turn")
+    plugin = stack.state.get("plugin")
+    if plugin:
+        stack.copy_tree(built_plugin(), f"{NAME}/plugin", account())
     stack.write("xmpp/ejabberd.yml", CONFIG.format(
         domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],
+        api=API if plugin else "", plugin=PLUGIN.format(app=domains["app"]) if plugin else "",
         balancing=balancing(stack), turn=TURN.format(**turn) if turn else "", **ports), account())
     accounts = ",\n               ".join(
         '{{<<"{}">>, <<"{}">>}}'.format(entry["jid"].partition("@")[0], entry["password"])
@@ -155,7 +184,7 @@ def launch(stack, ports):
     child = stack.spawn(NAME, [
         base.find_program("erl"), "+K", "true", "+P", "250000",
         "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", "-noinput",
-        "-mnesia", "dir", f'"{home / "spool"}"', "-s", "ejabberd",
+        "-pa", home / "plugin", "-mnesia", "dir", f'"{home / "spool"}"', "-s", "ejabberd",
         "-eval", f'ok = file:eval("{home / "accounts.erl"}").'], home, account(), environment(home))
     base.wait_listening(stack, NAME, child, ports.values())
     base.wait_until("ejabberd has made its accounts", (home / "ready").exists, 30)

@@ -38,6 +38,8 @@ def parse(words):
     parser.add_argument("--conf", metavar="FILE", help="more options for the bridge (INI)")
     parser.add_argument("--turn", nargs=3, metavar=("HOST", "PORT", "SECRET"),
                         help="a STUN and TURN server that the XMPP server announces (XEP-0215)")
+    parser.add_argument("--plugin", action="store_true",
+                        help="load plugin/ into the XMPP server, and let the administrator's commands in")
     parser.add_argument("--purge", action="store_true", help="stop: remove the directory afterwards")
     chosen = parser.parse_args(words)
     if chosen.command == "restart" and not chosen.part:
@@ -108,6 +110,7 @@ def new_state(chosen):
         "jwt": {"alg": "HS256", "secret": base.random_word() + base.random_word(),
                 "issuer": "trestle-stack", "audience": "trestle"},
         "turn": dict(zip(("host", "port", "secret"), chosen.turn)) if chosen.turn else None,
+        "plugin": chosen.plugin,
         "server_key": None, "extra": {}, "ports": {}, "processes": {},
     }
 
@@ -144,6 +147,7 @@ def describe(stack):
         "ws": f"ws://{base.LOOPBACK}:{first['http']}/ws" if first else None,
         "c2s": {"host": base.LOOPBACK, "port": ports["xmpp"]["c2s"], "domain": state["domains"]["server"]},
         "xmpp_ws": SERVERS[state["server"]].websocket_url(stack),
+        "plugin": state.get("plugin", False),
         "component": {"domain": state["domains"]["app"], "rooms": state["domains"]["rooms"],
                       "host": base.LOOPBACK, "port": ports["xmpp"]["component"],
                       "secret": state["secrets"]["component"]},

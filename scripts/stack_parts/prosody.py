@@ -8,6 +8,7 @@ PORTS = ["c2s", "component", "http"]
 CONFIG = """\
 -- Written by scripts/stack; a private server for trying and testing, loopback only.
 data_path = "{home}/data"
+plugin_paths = {{ "{home}/plugin" }}
 interfaces = {{ "127.0.0.1" }}
 local_interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {c2s} }}
@@ -37,7 +38,8 @@ log = {{ info = "*console" }}
 VirtualHost "{domain}"
     http_host = "127.0.0.1"
     disco_items = {{ {{ "{rooms}", "Rooms" }} }}
-{turn}
+    modules_enabled = {{ {modules} }}
+{turn}{plugin}
 Component "{app}"
     component_secret = "{secret}"
     component_conflict_resolve = "{conflict}"
@@ -49,12 +51,18 @@ Component "{rooms}"
 
 # A component is answered only if it is named, and then the server's own users have to be, too.
 TURN = """\
-    modules_enabled = {{ "external_services" }}
     external_service_access = {{ "{app}", "{domain}" }}
     external_services = {{
         {{ type = "stun", host = "{host}", port = {port}, transport = "udp" }};
         {{ type = "turn", host = "{host}", port = {port}, transport = "udp", secret = "{secret}", ttl = 600 }};
     }}
+"""
+
+
+# erin may not be bound, so that a refusal can be seen. Names without an account are for tests that make them.
+PLUGIN = """\
+    trestle_component = "{app}"
+    trestle_users = {{ "bob"; "carol"; "dave"; "frank"; "grace"; "heidi" }}
 """
 
 
@@ -66,12 +74,19 @@ def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder(f"{NAME}/certs", account())  # it looks there, and complains when there is nothing
     domains, turn = stack.state["domains"], stack.state.get("turn")
+    modules = ["external_services"] if turn else []
+    plugin = ""
+    if stack.state.get("plugin"):
+        stack.copy_tree(base.TOP / "plugin" / "prosody", f"{NAME}/plugin", account())
+        modules += ["trestle", "admin_shell"]
+        plugin = PLUGIN.format(app=domains["app"])
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],
+        modules="; ".join(f'"{name}"' for name in modules), plugin=plugin,
         turn=TURN.format(app=domains["app"], domain=domains["server"], **turn) if turn else "",
         # The instance that takes the lease takes the link, too.
-        conflict="kick_old" if stack.state["instances"] > 1 else "kick_new", **ports), account())
+        conflict="kick_old" if stack.state["instances"] > 1 or stack.state.get("plugin") else "kick_new", **ports), account())
     folder = "xmpp/data"
     for name in ("", encode(domains["server"]), "accounts"):
         folder = f"{folder}/{name}" if name else folder

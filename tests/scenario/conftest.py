@@ -43,26 +43,35 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(skip)
 
 
+def stack_of(request, *options):
+    """A stack for a fixture `running_stack`; what is still missing of it at the end is a failure of the run."""
+    global _running
+    outer, _running = _running, Stack.start("--server", request.config.getoption("--server"), *options)
+    own = _running
+    try:
+        yield own
+        own.stop()
+        reports = own.sanitizer_reports()
+        assert not reports, "the bridge's log has what no run may have:\n" + "\n".join(reports)
+    except BaseException:
+        own.stop()
+        print(f"\nthe stack's logs stay in {own.dir}", file=sys.stderr)
+        raise
+    finally:
+        _running = outer
+    own.stop(purge=True)
+
+
 @pytest.fixture(scope="session")
 def running_stack(request):
-    """The stack of this worker; what is still missing of it at the end is a failure of the run."""
+    """The stack of this worker. A module that needs another has a fixture of this name, of scope "module"."""
     global _running
     reused = request.config.getoption("--stack")
     if reused:
         _running = Stack.reuse(reused)
         yield _running
         return
-    _running = Stack.start("--server", request.config.getoption("--server"))
-    try:
-        yield _running
-        _running.stop()
-        reports = _running.sanitizer_reports()
-        assert not reports, "the bridge's log has what no run may have:\n" + "\n".join(reports)
-    except BaseException:
-        _running.stop()
-        print(f"\nthe stack's logs stay in {_running.dir}", file=sys.stderr)
-        raise
-    _running.stop(purge=True)
+    yield from stack_of(request)
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What is loaded into XMPP servers. Lua goes as it is; ejabberd's modules are compiled for the release that is here.
+prosody_trestledir = $(pkgdatadir)/prosody/mod_trestle
+dist_prosody_trestle_DATA = plugin/prosody/mod_trestle/mod_trestle.lua plugin/prosody/mod_trestle/session.lib.lua \
+  plugin/prosody/mod_trestle/uid.lib.lua
+EXTRA_DIST += plugin/README.md plugin/prosody/.luacheckrc
+
+ejabberd_sources =
+EXTRA_DIST += $(ejabberd_sources)
+
+if ENABLE_EJABBERD
+ejabberd_beams = $(ejabberd_sources:.erl=.beam)
+ejabberddir = $(pkglibdir)/ejabberd
+nodist_ejabberd_DATA = $(ejabberd_beams)
+CLEANFILES += $(ejabberd_beams)
+SUFFIXES = .erl .beam
+
+.erl.beam:
+	$(AM_V_at)$(MKDIR_P) $(@D)
+	$(AM_V_GEN)ERL_LIBS=$(EJABBERD_LIBS) $(ERLC) -Werror +debug_info -o $(@D) $<
+endif

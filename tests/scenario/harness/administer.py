@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the XMPP server's administrator does, on a stack that was started with --plugin."""
+import json
+import subprocess
+import urllib.parse
+import urllib.request
+
+
+class Prosody:
+    def __init__(self, stack):
+        self.host = stack.info["c2s"]["domain"]
+        self._config = stack.dir / "xmpp" / "prosody.cfg.lua"
+
+    def _shell(self, text):
+        done = subprocess.run(["prosodyctl", "--config", str(self._config), "shell", text], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0 and "OK:" in done.stdout, f"{text}: {done.stdout}"
+        return done.stdout
+
+    def register(self, user, password):
+        self._shell(f"user:create('{user}@{self.host}', '{password}')")
+
+    def unregister(self, user):
+        self._shell(f"user:delete('{user}@{self.host}')")
+
+    def change_password(self, user, password):
+        self._shell(f"user:password('{user}@{self.host}', '{password}')")
+
+    def kick(self, user, resource):
+        self._shell("> require 'util.session'; local s = prosody.full_sessions"
+                    f"['{user}@{self.host}/{resource}']; s:close(); return true, 'OK: closed'")
+
+    def reload_plugin(self):
+        self._shell(f"module:reload('trestle', '{self.host}')")
+
+    def unload_plugin(self):
+        self._shell(f"module:unload('trestle', '{self.host}')")
+
+    def load_plugin(self):
+        self._shell(f"module:load('trestle', '{self.host}')")
+
+
+class Ejabberd:
+    def __init__(self, stack):
+        self.host = stack.info["c2s"]["domain"]
+        self._api = f"http://{urllib.parse.urlsplit(stack.info['xmpp_ws']).netloc}/api/"
+
+    def _call(self, command, **arguments):
+        request = urllib.request.Request(self._api + command, json.dumps(arguments).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.load(reply)
+
+    def register(self, user, password):
+        self._call("register", user=user, host=self.host, password=password)
+
+    def unregister(self, user):
+        self._call("unregister", user=user, host=self.host)
+
+    def change_password(self, user, password):
+        self._call("change_password", user=user, host=self.host, newpass=password)
+
+    def kick(self, user, resource):
+        self._call("kick_session", user=user, host=self.host, resource=resource, reason="")
+
+    def reload_plugin(self):
+        self._call("restart_module", host=self.host, module="mod_trestle")
+
+
+def administer(stack):
+    return {"prosody": Prosody, "ejabberd": Ejabberd}[stack.server](stack)
