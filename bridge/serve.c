@@ -60,7 +60,6 @@ static gboolean on_hangup(gpointer data)
     renew_log(fresh);
     daemon_renew_keys(serving->daemon, fresh);
     daemon_renew_features(serving->daemon, fresh);
-    daemon_renew_pages(serving->daemon, fresh);
     return G_SOURCE_CONTINUE;
 }
 

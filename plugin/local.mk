@@ -3,6 +3,10 @@
 prosody_trestledir = $(pkgdatadir)/prosody/mod_trestle
 dist_prosody_trestle_DATA = plugin/prosody/mod_trestle/mod_trestle.lua plugin/prosody/mod_trestle/session.lib.lua \
   plugin/prosody/mod_trestle/uid.lib.lua
+prosody_storagedir = $(pkgdatadir)/prosody/mod_storage_trestle
+dist_prosody_storage_DATA = plugin/prosody/mod_storage_trestle/mod_storage_trestle.lua \
+  plugin/prosody/mod_storage_trestle/pgsql.lib.lua plugin/prosody/mod_storage_trestle/scram.lib.lua \
+  plugin/prosody/mod_storage_trestle/spool.lib.lua
 EXTRA_DIST += plugin/README.md plugin/prosody/.luacheckrc
 
 ejabberd_sources =

@@ -47,7 +47,8 @@ SQL_MIGRATIONS = \
   sql/migration/0033_rooms.sql \
   sql/migration/0034_kept_and_planned.sql \
   sql/migration/0035_archive.sql \
-  sql/migration/0036_room_admin.sql
+  sql/migration/0036_room_admin.sql \
+  sql/migration/0041_one_archive.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql
@@ -74,6 +75,7 @@ SQL_FUNCTIONS = \
   sql/function/lease.sql \
   sql/function/location.sql \
   sql/function/log.sql \
+  sql/function/mam.sql \
   sql/function/mark.sql \
   sql/function/mention.sql \
   sql/function/message.sql \

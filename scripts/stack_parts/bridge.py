@@ -94,6 +94,8 @@ def prepare_database(stack):
                           lambda ports: write_config(stack, "bridge.0", ports))
     base.note("bridge: migrating the database")
     command(stack, "bridge.0", "migrate")
+    if stack.state.get("archive"):
+        postgres.make_archive_role(stack)
     if not stack.state.get("server_key"):
         key = command(stack, "bridge.0", "token", "--server-key", "stack",
                       "--scopes", "users,send,tickets,moderate,audit,admin").strip()

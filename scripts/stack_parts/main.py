@@ -40,6 +40,8 @@ def parse(words):
                         help="a STUN and TURN server that the XMPP server announces (XEP-0215)")
     parser.add_argument("--plugin", action="store_true",
                         help="load plugin/ into the XMPP server, and let the administrator's commands in")
+    parser.add_argument("--archive", action="store_true",
+                        help="the XMPP server keeps its users' archives in the stack's PostgreSQL")
     parser.add_argument("--purge", action="store_true", help="stop: remove the directory afterwards")
     chosen = parser.parse_args(words)
     if chosen.command == "restart" and not chosen.part:
@@ -110,7 +112,7 @@ def new_state(chosen):
         "jwt": {"alg": "HS256", "secret": base.random_word() + base.random_word(),
                 "issuer": "trestle-stack", "audience": "trestle"},
         "turn": dict(zip(("host", "port", "secret"), chosen.turn)) if chosen.turn else None,
-        "plugin": chosen.plugin,
+        "plugin": chosen.plugin, "archive": chosen.archive,
         "server_key": None, "extra": {}, "ports": {}, "processes": {},
     }
 
@@ -147,7 +149,7 @@ def describe(stack):
         "ws": f"ws://{base.LOOPBACK}:{first['http']}/ws" if first else None,
         "c2s": {"host": base.LOOPBACK, "port": ports["xmpp"]["c2s"], "domain": state["domains"]["server"]},
         "xmpp_ws": SERVERS[state["server"]].websocket_url(stack),
-        "plugin": state.get("plugin", False),
+        "plugin": state.get("plugin", False), "archive": state.get("archive", False),
         "component": {"domain": state["domains"]["app"], "rooms": state["domains"]["rooms"],
                       "host": base.LOOPBACK, "port": ports["xmpp"]["component"],
                       "secret": state["secrets"]["component"]},

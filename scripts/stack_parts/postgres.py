@@ -33,7 +33,7 @@ def prepare(stack):
     home = stack.folder(NAME, account())
     if (home / "data" / "PG_VERSION").exists():
         return
-    for role in ("postgres", "trestle"):
+    for role in ("postgres", "trestle", ARCHIVE_ROLE):
         stack.state["secrets"].setdefault(role, base.random_word())
     stack.save()
     password = stack.write("postgres/superuser", stack.state["secrets"]["postgres"] + "\n", account())
@@ -118,6 +118,19 @@ def make_database(stack):
         return
     psql(stack, f"CREATE ROLE trestle LOGIN CREATEDB PASSWORD '{stack.state['secrets']['trestle']}'")
     psql(stack, "CREATE DATABASE trestle OWNER trestle")
+
+
+# What the XMPP server keeps its users' archives with.
+ARCHIVE_ROLE = "mam_stack"
+
+
+def make_archive_role(stack):
+    """The XMPP server's role, which may keep the archives of its host. Needs the schema, which the bridge's role makes."""
+    if psql(stack, f"SELECT 1 FROM pg_roles WHERE rolname = '{ARCHIVE_ROLE}'"):
+        return
+    psql(stack, f"CREATE ROLE trestle_mam; CREATE ROLE {ARCHIVE_ROLE} LOGIN IN ROLE trestle_mam"
+                f" PASSWORD '{stack.state['secrets'][ARCHIVE_ROLE]}'")
+    psql(stack, f"SELECT mam_allow('{ARCHIVE_ROLE}', '{stack.state['domains']['server']}')", "trestle")
 
 
 def stop(stack):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private Prosody 0.12 on loopback: clients, WebSocket, components; no server-to-server links."""
-from . import base
+from . import base, postgres
 
 NAME = "xmpp"
 PORTS = ["c2s", "component", "http"]
@@ -66,8 +66,19 @@ PLUGIN = """\
 """
 
 
+ARCHIVE = """\
+    storage = {{ archive = "trestle" }}
+    trestle_sql = {{ host = "127.0.0.1"; port = {port}; database = "trestle"; username = "{role}"; password = "{password}" }}
+"""
+
+
 def account():
     return base.account_for("prosody")
+
+
+def archive(stack):
+    return ARCHIVE.format(port=stack.state["ports"][postgres.NAME]["sql"], role=postgres.ARCHIVE_ROLE,
+                          password=stack.state["secrets"][postgres.ARCHIVE_ROLE])
 
 
 def prepare(stack, ports):
@@ -76,10 +87,13 @@ def prepare(stack, ports):
     domains, turn = stack.state["domains"], stack.state.get("turn")
     modules = ["external_services"] if turn else []
     plugin = ""
-    if stack.state.get("plugin"):
+    if stack.state.get("plugin") or stack.state.get("archive"):
         stack.copy_tree(base.TOP / "plugin" / "prosody", f"{NAME}/plugin", account())
+    if stack.state.get("archive"):
+        plugin = archive(stack)
+    if stack.state.get("plugin"):
         modules += ["trestle", "admin_shell"]
-        plugin = PLUGIN.format(app=domains["app"])
+        plugin += PLUGIN.format(app=domains["app"])
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],

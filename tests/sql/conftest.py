@@ -93,9 +93,16 @@ class Cluster:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+# Of XMPP servers that keep archives here: roles are there before the schema is.
+ROLES = ["CREATE ROLE trestle_mam", *(f"CREATE ROLE {role} LOGIN IN ROLE trestle_mam" for role in ("mam_one", "mam_two", "mam_none")),
+         "CREATE ROLE stranger LOGIN"]
+
+
 @pytest.fixture(scope="session")
 def cluster():
     cluster = Cluster()
+    for statement in ROLES:
+        cluster.command("psql", "-X", "-q", "-c", statement, cluster.uri("postgres"))
     yield cluster
     cluster.close()
 

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The archives of accounts on an XMPP server: what its role may do with them, and what they give back."""
+import contextlib
+import json
+import threading
+import uuid
+
+import psycopg2
+import pytest
+
+BOB, CAROL, ERIN = "bob@example.org", "carol@example.org", "erin@other.example"
+
+
+class Server:
+    """An XMPP server's connection: mam_one keeps example.org, mam_two other.example, mam_none nothing."""
+
+    def __init__(self, db, role):
+        self.connection = psycopg2.connect(db.cluster.uri(db.name).replace("postgres@", f"{role}@"))
+        self.connection.autocommit = True
+
+    def rows(self, statement, *values):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
+
+    def one(self, statement, *values):
+        return self.rows(statement, *values)[0][0]
+
+    def append(self, owner=BOB, direction="in", peer=CAROL, body="hello", id=None, stamp="2026-01-01T10:00:00Z", **more):
+        id = id or str(uuid.uuid4())
+        sender = more.pop("sender", None) or (f"{owner}/phone" if direction == "out" else f"{peer}/home")
+        return self.one("SELECT mam_append(%s, %s::uuid, %s, %s, %s, %s, %s, %s::timestamptz, %s, %s)", owner, id, direction, peer,
+                        sender, more.get("origin", "m1"), f"<message xmlns='jabber:client'><body>{body}</body></message>", stamp,
+                        more.get("kind", "chat"), more.get("nick"))
+
+    def find(self, owner=BOB, max=50, newest_first=False, **query):
+        names = ("peer", "since", "until", "after", "before", "ids")
+        return self.rows("SELECT * FROM mam_find(%s, %s, %s::timestamptz, %s::timestamptz, %s::uuid, %s::uuid, %s::uuid[], %s, %s)",
+                         owner, *(query.get(name) for name in names), max, newest_first)
+
+    def ids(self, *args, **query):
+        return [row[0] for row in self.find(*args, **query)]
+
+
+@pytest.fixture()
+def one(db):
+    db.rows("SELECT mam_allow('mam_one', 'example.org')")
+    db.rows("SELECT mam_allow('mam_two', 'other.example')")
+    server = Server(db, "mam_one")
+    yield server
+    server.connection.close()
+
+
+@contextlib.contextmanager
+def refused(code):
+    with pytest.raises(psycopg2.Error) as caught:
+        yield
+    assert caught.value.pgcode == code
+
+
+def test_a_server_reads_what_it_has_stored(one):
+    assert one.one("SELECT mam_version()") == 1
+    ids = [one.append(body=str(n), stamp=f"2026-01-01T10:00:{n:02d}Z", origin=f"m{n}") for n in range(10)]
+    found = one.find()
+    assert [row[0] for row in found] == ids and [row[1] for row in found] == sorted(row[1] for row in found)
+    assert found[3][3] == CAROL and "<body>3</body>" in found[3][5] and found[3][2].isoformat() == "2026-01-01T10:00:03+00:00"
+
+
+def test_a_uid_twice_is_one_stanza(one):
+    first = one.append()
+    assert one.append(id=first) == first and one.ids() == [first]
+
+
+def test_both_ends_hold_one_stanza(db, one):
+    id = one.append(direction="out")
+    assert one.append(owner=CAROL, peer=BOB, id=id) == id
+    assert one.ids(BOB) == one.ids(CAROL) == [id]
+    assert db.one("SELECT count(*) FROM mam_stanzas") == 1
+
+
+def test_to_oneself_is_one_stanza_held_once(one):
+    id = one.append(peer=BOB, direction="out")
+    assert one.append(peer=BOB, direction="in", sender=f"{BOB}/phone", id=id) == id and one.ids() == [id]
+
+
+def test_reused_origin_ids_are_two_stanzas(one):
+    assert one.append(origin="same", body="a") != one.append(origin="same", body="a") and len(one.ids()) == 2
+
+
+def test_a_uid_of_another_conversation_is_not_taken(db, one):
+    """Nobody gets another's text by its id, nor puts another text in its place."""
+    id = one.append(body="secret")
+    two = Server(db, "mam_two")
+    got = two.append(owner=ERIN, peer="mallory@other.example", id=id, body="mine")
+    assert got != id and "mine" in two.find(ERIN)[0][5] and two.ids(ERIN) == [got]
+    assert "secret" in one.find()[0][5]
+    two.connection.close()
+
+
+def test_pages_in_both_directions(one):
+    ids = [one.append(peer=CAROL if n % 3 else "dave@far.example", origin=f"m{n}",
+                      stamp=f"2026-01-01T10:{n // 60:02d}:{n % 60:02d}Z") for n in range(120)]
+    assert one.ids(max=7) == ids[:7] and one.ids(max=7, newest_first=True) == ids[:-8:-1]
+    seen, after = [], None
+    while page := one.ids(max=50, after=after):
+        seen, after = seen + page, page[-1]
+    assert seen == ids
+    seen, before = [], None
+    while page := one.ids(max=50, newest_first=True, before=before):
+        seen, before = seen + page, page[-1]
+    assert seen == ids[::-1]
+    dave = ids[::3]
+    assert one.ids(peer="dave@far.example", max=1000) == dave
+    assert one.ids(peer="dave@far.example/any", newest_first=True, max=5) == dave[:-6:-1]
+    assert one.ids(peer="dave@far.example", after=ids[10], before=ids[20]) == [ids[12], ids[15], ids[18]]
+    assert one.ids(after=ids[3], before=ids[6], newest_first=True) == [ids[5], ids[4]]
+    assert one.ids(since="2026-01-01T10:01:00Z", until="2026-01-01T10:01:02Z") == ids[60:63]
+    assert one.ids(since="2026-01-01T10:01:00Z", until="2026-01-01T10:01:02Z", newest_first=True, max=2) == [ids[62], ids[61]]
+    assert one.ids(ids=[ids[9], ids[2], str(uuid.uuid4())]) == [ids[2], ids[9]]
+    assert one.ids(max=0) == [] and len(one.ids(max=10**6)) == 120
+    assert one.one("SELECT mam_count(%s, NULL, NULL, NULL)", BOB) == 120
+    assert one.one("SELECT mam_count(%s, NULL, NULL, NULL, 10)", BOB) == 10
+    assert one.one("SELECT mam_count(%s, %s, '2026-01-01T10:01:00Z', NULL)", BOB, "dave@far.example") == 20
+
+
+def test_what_comes_late_is_found_by_its_time(one):
+    """A spool is replayed: the time is the true one, the place is the last."""
+    early = [one.append(stamp=f"2026-01-01T10:0{n}:00Z", origin=f"m{n}") for n in range(5)]
+    late = one.append(stamp="2026-01-01T10:02:30Z", origin="late")
+    assert one.ids() == early + [late]
+    assert one.ids(since="2026-01-01T10:02:15Z", until="2026-01-01T10:03:00Z") == [early[3], late]
+    assert one.ids(until="2026-01-01T10:02:45Z", newest_first=True) == [late, early[2], early[1], early[0]]
+    assert one.ids(since="2026-01-01T10:04:30Z") == []
+
+
+def test_unknown_cursors(one):
+    one.append()
+    for query in ({"after": str(uuid.uuid4())}, {"before": str(uuid.uuid4())}):
+        with refused("TR404"):
+            one.find(**query)
+    with refused("TR404"):
+        one.find("nobody@example.org", after=str(uuid.uuid4()))
+    assert one.find("nobody@example.org") == []
+
+
+def test_a_server_has_its_own_hosts_only(db, one):
+    id = one.append()
+    two, none, stranger = Server(db, "mam_two"), Server(db, "mam_none"), Server(db, "stranger")
+    for server in (two, none):
+        for call in (lambda: server.append(), lambda: server.find(), lambda: server.one("SELECT mam_remove(%s)", BOB),
+                     lambda: server.one("SELECT mam_trim(%s, now(), NULL, 10)", BOB), lambda: server.one("SELECT mam_is_empty(%s)", BOB),
+                     lambda: server.one("SELECT mam_count(%s, NULL, NULL, NULL)", BOB), lambda: server.find(owner=f"x@{BOB}")):
+            with refused("TR403"):
+                call()
+        assert server.one("SELECT mam_trim(NULL, now(), NULL, 10)") == 0
+        for table in ("mam_stanzas", "mam_holders", "mam_roles", "messages", "users"):
+            with refused("42501"):
+                server.rows(f"SELECT * FROM {table}")
+    with refused("42501"):
+        stranger.one("SELECT mam_version()")
+    with refused("42501"):
+        one.rows("SELECT mam_allow('mam_one', 'other.example')")
+    with refused("42501"):
+        one.rows("SELECT mam_put(NULL, NULL, false, '', '', '', '', now(), '', '')")
+    one.connection.cursor().execute("SET search_path = pg_temp, public")
+    one.connection.cursor().execute("CREATE TEMPORARY TABLE mam_roles AS SELECT 'mam_one'::text AS role, 'other.example'::text AS host")
+    with refused("TR403"):
+        one.append(owner=ERIN)
+    assert one.ids() == [id]
+    db.rows("SELECT mam_forbid('mam_one', 'example.org')")
+    with refused("TR403"):
+        one.find()
+    for server in (two, none, stranger):
+        server.connection.close()
+
+
+def test_hostile_input(one):
+    with refused("TR413"):
+        one.append(body="x" * 1048576)
+    for wrong in ({"owner": "example.org"}, {"direction": "up"}, {"peer": ""}, {"kind": "headline"}, {"peer": "x" * 4000}):
+        with refused("TR403" if "owner" in wrong else "TR400"):
+            one.append(**wrong)
+    with refused("TR400"):
+        one.append(owner="a/b@example.org")
+    with refused("TR400"):
+        one.one("SELECT mam_append(%s, NULL, 'in', %s, %s, NULL, '<message/>', now())", BOB, CAROL, CAROL)
+    quote = one.append(body="'; DROP TABLE mam_stanzas; --", peer="o'neil@example.com", nick="\\x00")
+    assert one.ids(peer="o'neil@example.com") == [quote]
+    future = one.append(stamp="2999-01-01T00:00:00Z")
+    assert one.find(ids=[future])[0][2].year < 2999
+
+
+def entry(id=None, owner=BOB, **more):
+    return {"owner": owner, "uid": id or str(uuid.uuid4()), "direction": "in", "peer": CAROL, "sender": f"{CAROL}/home", "origin": "m",
+            "stanza": "<message/>", "stamp": "2026-01-01T10:00:00.123456Z", **more}
+
+
+def many(server, entries):
+    return [row[0] for row in server.rows("SELECT * FROM mam_append_many(%s::jsonb)", json.dumps(entries))]
+
+
+def test_a_spool_is_replayed_in_order(one):
+    entries = [entry() for _ in range(20)]
+    ids = [e["uid"] for e in entries]
+    assert many(one, entries) == ids and many(one, entries) == ids and one.ids() == ids
+    mixed = [entry(), entry(owner=ERIN), entry(stanza="x" * 1048577), entry(stamp="yesterday evening"), entry(id="no uuid"), {}, entry()]
+    assert many(one, mixed) == [mixed[0]["uid"], None, None, None, None, None, mixed[-1]["uid"]]
+    assert one.ids() == ids + [mixed[0]["uid"], mixed[-1]["uid"]]
+    with refused("TR400"):
+        many(one, {"owner": BOB})
+
+
+def test_trimming_removes_the_oldest(db, one):
+    ids = [one.append(direction="out", stamp=f"2026-01-01T10:{n:02d}:00Z", origin=f"m{n}") for n in range(30)]
+    for n, id in enumerate(ids):
+        one.append(owner=CAROL, peer=BOB, id=id, stamp=f"2026-01-01T10:{n:02d}:00Z")
+    assert one.one("SELECT mam_trim(%s, '2026-01-01T10:10:00Z', NULL, 4)", BOB) == 4
+    assert one.one("SELECT mam_trim(%s, '2026-01-01T10:10:00Z', NULL, 100)", BOB) == 6
+    assert one.ids() == ids[10:] and one.ids(CAROL) == ids and db.one("SELECT count(*) FROM mam_stanzas") == 30
+    assert one.one("SELECT mam_trim(%s, NULL, 5, 100)", BOB) == 15 and one.ids() == ids[25:]
+    with refused("TR404"):
+        one.find(after=ids[3])
+    assert one.one("SELECT mam_trim(NULL, '2026-01-01T10:27:00Z', NULL, 100)") == 29
+    assert one.ids() == one.ids(CAROL) == ids[27:] and db.one("SELECT count(*) FROM mam_stanzas") == 3
+    later = one.append(stamp="2026-01-02T10:00:00Z")
+    assert one.ids(since="2026-01-01T10:29:00Z") == [ids[29], later]
+    assert one.ids(since="2025-01-01T10:29:00Z") == [*ids[27:], later]
+
+
+def test_removing(db, one):
+    ids = [one.append(peer=CAROL if n % 2 else "dave@far.example", origin=f"m{n}") for n in range(10)]
+    assert not one.one("SELECT mam_is_empty(%s)", BOB) and one.one("SELECT mam_is_empty(%s)", CAROL)
+    assert one.one("SELECT mam_remove(%s, %s)", BOB, CAROL) == 5
+    assert one.ids() == ids[::2]
+    assert one.ids(after=ids[3]) == ids[4::2], "what was removed in the middle still is a place"
+    assert one.one("SELECT mam_remove(%s)", BOB) == 5 and one.one("SELECT mam_is_empty(%s)", BOB) and one.ids() == []
+    assert db.one("SELECT count(*) FROM mam_stanzas") == 0
+    again = one.append()
+    assert one.ids() == [again]
+
+
+def test_rooms(db, one):
+    db.rows("SELECT mam_allow('mam_one', 'conference.example.org')")
+    id = one.append(owner="team@conference.example.org", peer=CAROL, sender=f"{CAROL}/home", kind="groupchat", nick="Carol")
+    assert [(row[0], row[4], row[6]) for row in one.find("team@conference.example.org")] == [(id, "Carol", "groupchat")]
+
+
+def test_a_reader_misses_nothing_that_commits_later(db, one):
+    """Whoever adds to an archive waits for who is at it: nothing appears behind what was read."""
+    slow = Server(db, "mam_one")
+    slow.connection.autocommit = False
+    first = slow.append(origin="slow")
+    done = []
+    thread = threading.Thread(target=lambda: done.append(one.append(origin="fast")))
+    thread.start()
+    reader = Server(db, "mam_one")
+    thread.join(0.3)
+    assert thread.is_alive() and reader.ids() == []
+    slow.connection.commit()
+    thread.join(10)
+    assert reader.ids() == [first, *done]
+    slow.connection.close()
+    reader.connection.close()
+
+
+def test_pages_are_index_scans(db, one):
+    db.rows("INSERT INTO mam_owners (jid, host, place, seen) VALUES (%s, 'example.org', 50000, now())", BOB)
+    db.rows("INSERT INTO mam_holders SELECT o.id, n, md5('u' || n)::uuid, 'p' || n %% 50 || '@example.net', false, false, t, t"
+            " FROM mam_owners o, generate_series(1, 50000) n, LATERAL (SELECT timestamptz '2025-01-01' + n * interval '1 minute' AS t) x")
+    db.rows("INSERT INTO mam_stanzas SELECT md5('u' || n)::uuid, now(), 'chat', 'a@b/c', %s, NULL, NULL, '<message/>'"
+            " FROM generate_series(1, 50000) n", BOB)
+    db.rows("ANALYZE mam_holders, mam_stanzas, mam_owners")
+    middle = db.one("SELECT uid::text FROM mam_holders WHERE place = 25000")
+    for query in ("NULL, NULL, NULL, NULL, NULL, NULL, 51, false", "NULL, NULL, NULL, NULL, NULL, NULL, 51, true",
+                  f"NULL, NULL, NULL, '{middle}', NULL, NULL, 51, false", f"NULL, NULL, NULL, NULL, '{middle}', NULL, 51, true",
+                  "'p7@example.net', NULL, NULL, NULL, NULL, NULL, 51, false",
+                  f"'p7@example.net', NULL, NULL, NULL, '{middle}', NULL, 51, true",
+                  "NULL, '2025-01-30T00:00:00Z', NULL, NULL, NULL, NULL, 51, false",
+                  "NULL, NULL, '2025-01-03T00:00:00Z', NULL, NULL, NULL, 51, true"):
+        call = f"SELECT * FROM mam_find('{BOB}', {query})"
+        assert len(one.rows(call)) == 51, query
+        plan = one.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}")[0]["Plan"]
+        assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 700, query
