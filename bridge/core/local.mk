@@ -3,7 +3,7 @@ noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
   bridge/core/body.c bridge/core/body.h \
   bridge/core/change.c bridge/core/change.h \
-  bridge/core/content.c bridge/core/content.h bridge/core/content.def \
+  bridge/core/content.c bridge/core/content.h bridge/core/content.def bridge/core/send_fields.def \
   bridge/core/conversation.c bridge/core/conversation.h \
   bridge/core/core.h \
   bridge/core/cursor.c bridge/core/cursor.h \

@@ -41,19 +41,7 @@
 
 static const struct field send_fields[] = {
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
-    /* the option messages.content_max bounds it */
-    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
-    {.name = "client_id",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IDEMPOTENCY,
-     .minimum = 1,
-     .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
-#define TRESTLE_CARRIER(KIND, type, text)
-#define TRESTLE_CARRIED CONTENT_FIELD
-#include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
+#include "bridge/core/send_fields.def"
     {0},
 };
 
@@ -76,18 +64,7 @@ static const struct field direct_fields[] = {
      .flags = FIELD_ONE_OF,
      .minimum = 1,
      .maximum = 255}, /* another name of it */
-    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
-    {.name = "client_id",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IDEMPOTENCY,
-     .minimum = 1,
-     .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
-#define TRESTLE_CARRIER(KIND, type, text)
-#define TRESTLE_CARRIED CONTENT_FIELD
-#include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
+#include "bridge/core/send_fields.def"
     {.name = "dialect", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = dialect_names},
     {0},
 };

@@ -36,18 +36,7 @@
 
 static const struct field add_fields[] = {
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
-    {.name = "content", .type = FIELD_TEXT, .minimum = 1},
-    {.name = "client_id",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IDEMPOTENCY,
-     .minimum = 1,
-     .maximum = 128},
-    {.name = "message_type", .type = FIELD_CHOICE, .choices = content_types},
-#define TRESTLE_CARRIER(KIND, type, text)
-#define TRESTLE_CARRIED CONTENT_FIELD
-#include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
+#include "bridge/core/send_fields.def"
     FIELDS_OF_TIME,
     {0},
 };

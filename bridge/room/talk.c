@@ -9,13 +9,13 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
-#include "bridge/core/change.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/room/demand.h"
 #include "bridge/room/groupchat.h"
 #include "bridge/room/scene.h"
 #include "bridge/xmpp/dispatch.h"
@@ -66,8 +66,7 @@ static const struct error_info too_long = {.type = "modify", .condition = "polic
 static bool refuse_now(const struct stanza_context *context, const struct error_info *info,
                        const char *text)
 {
-    stanza_refuse(context->data, context->stanza, info, text);
-    return true;
+    return room_reject(context, info->type, info->condition, text);
 }
 
 /* ---- Texts ----------------------------------------------------------------------------------- */
@@ -139,31 +138,13 @@ static void pass_silence(const struct stanza_context *context)
 
 /* ---- Subjects and private messages ----------------------------------------------------------- */
 
-static void change_done_with(const struct change_result *result, void *data)
+/* Asks the room for CHANGE with a text called MEMBER, to whom the place says. */
+static bool text_demand(const struct stanza_context *context, const char *change,
+                        const char *member, const char *value)
 {
-    struct said *said = data;
-    const char *type = json_string_value(json_object_get(result->json, "type"));
-    const char *condition = json_string_value(json_object_get(result->json, "condition"));
-    const char *text = json_string_value(json_object_get(result->json, "text"));
-    struct error_info refusal = {.type = type, .condition = condition};
-    if (result->error != ERROR_NONE)
-        stanza_refuse(said->core, said->stanza, error_info(ERROR_UNAVAILABLE), NULL);
-    else if (type && condition)
-        stanza_refuse(said->core, said->stanza, &refusal, text);
-    else if (!change_succeeded(result))
-        stanza_refuse(said->core, said->stanza, &not_acceptable, not_in_room);
-    said_free(said);
-}
-
-static void stanza_submit(const struct stanza_context *context, const char *change,
-                          const char *member, const char *value)
-{
-    g_autofree char *room = room_of_context(context);
     const char *slash = strchr(context->to, '/');
-    json_t *arguments =
-        json_pack("{s:s, s:s, s:s, s:s, s:s*}", "room", room, "from", context->from_bare, "address",
-                  context->from, member, value, "nick", slash ? slash + 1 : NULL);
-    change_submit(context->data, change, NULL, arguments, change_done_with, said_new(context));
+    return room_demand(context, change,
+                       json_pack("{s:s, s:s*}", member, value, "nick", slash ? slash + 1 : NULL));
 }
 
 /* ---- From XMPP ------------------------------------------------------------------------------- */
@@ -186,7 +167,7 @@ static bool on_groupchat(const struct stanza_context *context)
         return refuse_now(context, error_info(ERROR_RATE_LIMITED), NULL);
     }
     if (subject)
-        stanza_submit(context, "room_subject", "subject", subject);
+        text_demand(context, "room_subject", "subject", subject);
     else if (text.told == MESSAGE_TOLD)
         take_text(context, stripped, &message, text.text);
     else if (text.told == MESSAGE_BLANK)
@@ -213,7 +194,7 @@ static bool on_private(const struct stanza_context *context)
     }
     g_autoptr(xmpp_stanza_t) copy = groupchat_strip(core->options, context->stanza);
     g_autofree char *archived = stanza_to_text(copy, NULL);
-    stanza_submit(context, "room_private", "stanza", archived);
+    text_demand(context, "room_private", "stanza", archived);
     return true;
 }
 

@@ -33,23 +33,23 @@ END $$;
 -- ---- People ---------------------------------------------------------------------------------------
 
 -- Whom an item names, { jid } or { nick }; who is on XMPP and unknown here is made.
-CREATE FUNCTION room_target(c conversations, p_actor users, p_item jsonb, p_domain text) RETURNS users
+CREATE FUNCTION room_target(c conversations, p_actor users, p_item jsonb) RETURNS users
 LANGUAGE plpgsql AS $$
 BEGIN
   IF p_item ? 'jid' THEN
     RETURN (SELECT named.ret_user FROM relation_named(p_actor.id, jsonb_build_object(
-              'jid', p_item->'jid', 'domain', p_domain), true) named);
+              'jid', p_item->'jid', 'domain', p_item->'domain'), true) named);
   END IF;
   RETURN (SELECT u FROM nicks n JOIN users u ON u.id = n.user_id
             WHERE n.conversation_id = c.id AND n.nick = p_item->>'nick' AND n.key IS NOT NULL);
 END $$;
 
--- Why the item { jid or nick, affiliation or role, reason } is not carried out; NULL: it was.
-CREATE FUNCTION room_item(p_conversation uuid, p_actor users, p_item jsonb, p_domain text) RETURNS jsonb
+-- Why the item { jid or nick, affiliation or role, reason, domain } is not carried out; NULL: it was.
+CREATE FUNCTION room_item(p_conversation uuid, p_actor users, p_item jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations := membership_group(p_conversation);
-  target users := room_target(c, p_actor, p_item, p_domain);
+  target users := room_target(c, p_actor, p_item);
   mine members := membership_of(c, p_actor);
   old members := membership_of(c, target);
   bad jsonb := room_refusal('modify', 'bad-request');
@@ -57,7 +57,7 @@ BEGIN
   RETURN CASE
     WHEN mine.state IS DISTINCT FROM 'joined' THEN room_refusal('auth', 'forbidden')
     WHEN target.id IS NULL THEN room_refusal('cancel', 'item-not-found')
-    WHEN p_item ? 'affiliation' THEN room_affiliate(c, p_actor, mine, old, p_item || jsonb_build_object('domain', p_domain))
+    WHEN p_item ? 'affiliation' THEN room_affiliate(c, p_actor, mine, old, p_item)
     WHEN old.state IS DISTINCT FROM 'joined' THEN room_refusal('cancel', 'item-not-found')
     WHEN p_item->>'role' = 'none' THEN room_kick(c, mine, old, p_item->>'reason')
     WHEN p_item ? 'role' THEN room_voice(c, mine, old, p_item)
@@ -151,12 +151,13 @@ BEGIN
                        'reason', p_item->'reason'))) s);
 END $$;
 
--- Carries out { items } (see room_item()), all or none.
-CREATE FUNCTION change_room_admin(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+-- Carries out what p_list of the arguments asks for, all or none: items, see room_item(), or people, see room_bring().
+-- Members may ask.
+CREATE FUNCTION room_all(p_arguments jsonb, p_list text, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   f record;
-  item jsonb;
+  one jsonb;
   refusal text;
 BEGIN
   SELECT * INTO f FROM room_find(p_arguments);
@@ -165,13 +166,21 @@ BEGIN
   IF outcome > 0 THEN
     RETURN;
   END IF;
-  FOR item IN SELECT x FROM jsonb_array_elements(p_arguments->'items') x LOOP
-    PERFORM room_undo(room_item((f.c).id, f.u, item, p_arguments->>'domain'));
+  FOR one IN SELECT x || jsonb_build_object('domain', p_arguments->'domain')
+               FROM jsonb_array_elements(p_arguments->p_list) x LOOP
+    PERFORM room_undo(CASE p_list WHEN 'items' THEN room_item((f.c).id, f.u, one)
+                                  ELSE room_bring((f.c).id, f.u, one) END);
   END LOOP;
 EXCEPTION WHEN SQLSTATE 'TR045' THEN
   GET STACKED DIAGNOSTICS refusal = PG_EXCEPTION_DETAIL;
   outcome := 5;
   result := refusal::jsonb;
+END $$;
+
+CREATE FUNCTION change_room_admin(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  SELECT a.outcome, a.result INTO outcome, result FROM room_all(p_arguments, 'items') a;
 END $$;
 
 -- The people of a room with that affiliation, or that role of those who are there, at most 500. The first row says
@@ -301,8 +310,10 @@ DECLARE
   owner users := (SELECT u FROM users u WHERE u.id = source); -- by itself: it may have been made just now
   made uuid := gen_random_uuid();
 BEGIN
-  IF (SELECT count(*) FROM members m WHERE m.user_id = owner.id AND m.grouped AND m.role = 'owner'
-        AND m.state = 'joined') >= 100 THEN
+  -- Those that the owner has, and those that were ended in the last day: a name is not given again for a while.
+  IF (SELECT count(*) FROM members m JOIN conversations c ON c.id = m.conversation_id
+        WHERE m.user_id = owner.id AND m.grouped AND m.role = 'owner'
+          AND (m.state = 'joined' OR c.destroyed_at > clock_timestamp() - interval '1 day')) >= 100 THEN
     RETURN NULL;
   END IF;
   PERFORM group_make(made, owner, jsonb_build_object('name', p_arguments->'room',
@@ -315,29 +326,14 @@ END $$;
 
 -- ---- Invitations ----------------------------------------------------------------------------------
 
--- Invites { people: [{ jid, reason }] }: they become members who are asked. Who is one already is sent the invitation again.
 CREATE FUNCTION change_room_invite(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
-DECLARE
-  f record;
-  one jsonb;
-  refusal text;
 BEGIN
-  SELECT * INTO f FROM room_find(p_arguments);
-  outcome := CASE WHEN (f.c).id IS NULL THEN 2 WHEN (f.m).state IS DISTINCT FROM 'joined' THEN 5 ELSE 0 END;
-  result := CASE outcome WHEN 5 THEN room_refusal('auth', 'forbidden') ELSE '{}' END;
-  IF outcome > 0 THEN
-    RETURN;
-  END IF;
-  FOR one IN SELECT x FROM jsonb_array_elements(p_arguments->'people') x LOOP
-    PERFORM room_undo(room_bring((f.c).id, f.u, one || jsonb_build_object('domain', p_arguments->'domain')));
-  END LOOP;
-EXCEPTION WHEN SQLSTATE 'TR045' THEN
-  GET STACKED DIAGNOSTICS refusal = PG_EXCEPTION_DETAIL;
-  outcome := 5;
-  result := refusal::jsonb;
+  SELECT a.outcome, a.result INTO outcome, result FROM room_all(p_arguments, 'people') a;
 END $$;
 
+-- Invites { jid, reason, domain }, who becomes a member who is asked; who is one already is sent the invitation again.
+-- Why not; NULL: it is done.
 CREATE FUNCTION room_bring(p_conversation uuid, p_actor users, p_one jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -93,7 +93,7 @@ BEGIN
   SELECT * INTO f FROM room_find(p_arguments);
   c := f.c;
   m := f.m;
-  outcome := 2;
+  outcome := 3; -- is not in it
   IF (f.o).address IS NULL THEN
     RETURN;
   END IF;
@@ -127,7 +127,7 @@ DECLARE
 BEGIN
   SELECT * INTO f FROM room_find(p_arguments);
   c := f.c;
-  outcome := 2;
+  outcome := 3; -- is not in it
   IF (f.o).address IS NULL THEN
     RETURN;
   END IF;

@@ -33,6 +33,10 @@ def test_rooms_are_made_where_that_is_allowed(db):
     for n in range(99):
         assert make(db, f"r{n}")["outcome"] == 0
     assert make(db, "one-too-many")["outcome"] == 5
+    ended = db.change("room_destroy", None, room="r0", **{"from": BOB, "address": f"{BOB}/x"})
+    assert ended["outcome"] == 0 and make(db, "one-more")["outcome"] == 5, "names are used up, too"
+    db.rows("UPDATE conversations SET destroyed_at = destroyed_at - interval '25 hours' WHERE room = 'r0'")
+    assert make(db, "one-more")["outcome"] == 0
 
 
 def test_the_end_of_a_room_keeps_its_name(db):
