@@ -72,8 +72,21 @@ static json_t *item_arguments(const struct muc_item *item)
                      muc_role_name(item->role), "reason", reason);
 }
 
+/* How many of them may become members by it. */
+static size_t brought_count(const struct muc_admin *admin)
+{
+    size_t count = 0;
+    for (guint i = 0; i < admin->items->len; i++) {
+        const struct muc_item *item = &g_array_index(admin->items, struct muc_item, i);
+        count += item->jid && item->affiliation >= AFFILIATION_MEMBER;
+    }
+    return count;
+}
+
 static bool change_people(const struct stanza_context *context, const struct muc_admin *admin)
 {
+    if (!room_take_people(context, brought_count(admin)))
+        return true;
     json_t *items = json_array();
     for (guint i = 0; i < admin->items->len; i++) {
         json_t *item = item_arguments(&g_array_index(admin->items, struct muc_item, i));

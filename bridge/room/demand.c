@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "bridge/account/limit.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -77,5 +79,22 @@ bool room_reject(const struct stanza_context *context, const char *type, const c
     g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(context->stanza, type, condition, text);
     if (reply)
         stanza_out(context->data, reply);
+    return true;
+}
+
+bool room_take_people(const struct stanza_context *context, size_t count)
+{
+    struct limiter *limiter = ((struct core *)context->data)->limiter;
+    struct uuid subject = limit_subject_of(context->from_bare);
+    struct limit_state state;
+    limiter_look(limiter, &subject, LIMIT_XMPP_INVITATIONS, &state);
+    if (state.count > 0 && state.remaining < (gint64)count) {
+        const struct error_info *info = error_info(ERROR_RATE_LIMITED);
+        metric_add(METRIC_STANZAS_LIMITED, 1);
+        room_reject(context, info->type, info->condition, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        limiter_take(limiter, &subject, LIMIT_XMPP_INVITATIONS, &state);
     return true;
 }

@@ -11,6 +11,9 @@
  * it is done, and a stanza of any kind with an error when it is not. Always true, for use in a
  * handler's return. */
 bool room_demand(const struct stanza_context *context, const char *name, json_t *arguments);
+/* Takes COUNT people whom who asks brings into rooms from the limit of invitations; false: that is
+ * too many, and the stanza is answered. */
+bool room_take_people(const struct stanza_context *context, size_t count);
 /* Answers a stanza with an error at once; TEXT may be NULL. Always true. */
 bool room_reject(const struct stanza_context *context, const char *type, const char *condition,
                  const char *text);

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "bridge/account/limit.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -64,12 +66,32 @@ static bool may_make(const struct stanza_context *context)
            (ours && strcmp(options->groups_made_by_xmpp, "server") == 0);
 }
 
+/* Whether what somebody shows in a room now may be told to everybody there. */
+static bool may_show(const struct stanza_context *context)
+{
+    const struct core *core = context->data;
+    struct limit_state state;
+    g_autofree char *place = g_strconcat(context->from_bare, " ", context->to_bare, NULL);
+    struct uuid subject = limit_subject_of(place);
+    return limiter_take(core->limiter, &subject, LIMIT_XMPP_ROOM, &state);
+}
+
+/* Who enters comes back later; what is shown is left as it was. */
+static bool show_refused(const struct stanza_context *context, bool enters)
+{
+    const struct error_info *info = error_info(ERROR_RATE_LIMITED);
+    metric_add(METRIC_STANZAS_LIMITED, 1);
+    return !enters || room_reject(context, info->type, info->condition, NULL);
+}
+
 /* With <x/> of muc somebody enters; without, who is in the room shows something else or wants
  * another nick. Who thinks to be in the room without being in it is told. */
 static bool on_available(const struct stanza_context *context)
 {
     struct muc_join join;
     bool enters = muc_join_parse(context->stanza, &join);
+    if (!may_show(context))
+        return show_refused(context, enters);
     json_t *arguments = arguments_of(context);
     put_shown(arguments, context);
     if (enters)

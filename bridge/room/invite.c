@@ -16,8 +16,6 @@
 
 #define REASON_MAX 1000 /* bytes; what is longer is not passed on */
 
-/* ---- From XMPP ------------------------------------------------------------------------------- */
-
 static const char *reason_of(const char *reason)
 {
     return reason && strlen(reason) <= REASON_MAX ? reason : NULL;
@@ -28,6 +26,8 @@ static const char *reason_of(const char *reason)
 static bool invite_people(const struct stanza_context *context, const struct invitation *list,
                           size_t count)
 {
+    if (!room_take_people(context, count))
+        return true;
     json_t *people = json_array();
     for (size_t i = 0; i < count; i++) {
         g_autofree char *jid = list[i].to ? jid_prepare_bare(list[i].to) : NULL;

@@ -47,7 +47,7 @@ def settings(stack, name, ports):
         # Tests and benchmarks send as fast as they can; those of the limits set their own.
         "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",
                                         "uploads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
-                                        "xmpp_stanzas", "xmpp_archive", "xmpp_domain")},
+                                        "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "session": {"cookie_secure": "false"},
         "log": {"level": "info", "areas": "all"},
     }
