@@ -48,6 +48,7 @@ SQL_MIGRATIONS = \
   sql/migration/0034_kept_and_planned.sql \
   sql/migration/0035_archive.sql \
   sql/migration/0036_room_admin.sql \
+  sql/migration/0039_rooms_rest.sql \
   sql/migration/0041_one_archive.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.

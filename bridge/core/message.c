@@ -2,6 +2,7 @@
 /* Sending and receiving messages. */
 #include "config.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "bridge/account/account.h"
@@ -33,18 +34,40 @@ static struct message_write *as_message(struct write *write)
     return (struct message_write *)(void *)write;
 }
 
+/* As content_quote() in sql/function/content.sql has one that is not there. */
+#define QUOTE_OF_NOTHING                                                                           \
+    "{\"message_id\":\"%s\",\"sender_id\":null,\"content\":null,\"message_type\":\"text\","        \
+    "\"deleted\":true}"
+
+/* Of one that carries more than a text. BLIND: for who does not see what it answers. */
+static void write_rich_json(struct buffer *buf, const struct message_write *m,
+                            const struct user_view *sender, bool blind)
+{
+    g_auto(view_memory) memory = {0};
+    struct message_view seen = *(const struct message_view *)view_from_bytes(
+        &view_of_message_view, m->seen_facts, &memory);
+    struct content_view content;
+    g_autofree char *quote = NULL;
+    seen.sender = sender;
+    seen.client_id = m->client_id;
+    seen.sent_at = m->sent_at;
+    if (blind) {
+        char id[UUID_TEXT_SIZE];
+        content = *seen.content;
+        uuid_format(&content.reply_to, id);
+        quote = g_strdup_printf(QUOTE_OF_NOTHING, id);
+        content.quote = quote;
+        seen.content = &content;
+    }
+    message_view_write(buf, &seen);
+}
+
 /* The Message object of a message that has just been stored: nobody has got to it yet. */
 static void write_message_json(struct buffer *buf, const struct message_write *m,
                                const struct user_view *sender)
 {
-    g_auto(view_memory) memory = {0};
-    if (m->seen_facts) { /* it carries more than a text */
-        struct message_view seen = *(const struct message_view *)view_from_bytes(
-            &view_of_message_view, m->seen_facts, &memory);
-        seen.sender = sender;
-        seen.client_id = m->client_id;
-        seen.sent_at = m->sent_at;
-        message_view_write(buf, &seen);
+    if (m->seen_facts) {
+        write_rich_json(buf, m, sender, false);
         return;
     }
     struct message_view view = {.id = m->id,
@@ -95,20 +118,60 @@ static bool is_wanted(const struct core *core, const GArray *ids)
     return event_is_wanted(core, (const struct uuid *)(const void *)ids->data, ids->len);
 }
 
+/* Those of IDS who do not see what the message answers, taken out of them: almost always nobody,
+ * NULL. The caller unrefs it. */
+static GArray *blind_take(const struct message_write *m, GArray *ids)
+{
+    g_auto(view_memory) memory = {0};
+    const struct message_view *seen =
+        m->seen_facts ? view_from_bytes(&view_of_message_view, m->seen_facts, &memory) : NULL;
+    if (!seen || !seen->content || !seen->content->blind)
+        return NULL;
+    json_t *named = json_loads(seen->content->blind, 0, NULL);
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(struct uuid));
+    for (size_t i = 0; i < json_array_size(named); i++) {
+        struct uuid id;
+        if (uuid_parse(json_string_value(json_array_get(named, i)), &id) &&
+            member_ids_remove(ids, &id))
+            g_array_append_val(taken, id);
+    }
+    json_decref(named);
+    return taken;
+}
+
+/* To IDS (changed), who see SENDER. JSON: the message so, if it is written already. */
+static void publish_seen(struct core *core, const struct message_write *m, GArray *ids,
+                         const struct user_view *sender, const struct buffer *json)
+{
+    g_autoptr(GArray) blind = blind_take(m, ids);
+    if (is_wanted(core, ids)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        if (json)
+            buffer_append(&payload, json->data, json->length);
+        else
+            write_message_json(&payload, m, sender);
+        publish_to(core, m, &payload, ids);
+    }
+    if (blind && is_wanted(core, blind)) {
+        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
+        write_rich_json(&payload, m, sender, true);
+        publish_to(core, m, &payload, blind);
+    }
+}
+
 /* Those to whom the sender's profile is closed get another sender. */
 static void publish_closed(struct core *core, const struct message_write *m)
 {
-    if (m->unaccepted || !m->closed_to || !m->shown_facts || !is_wanted(core, m->closed_to))
+    if (m->unaccepted || !m->closed_to || !m->shown_facts)
         return;
-    g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
     g_auto(view_memory) memory = {0};
-    write_message_json(&payload, m, view_from_bytes(&view_of_user_view, m->shown_facts, &memory));
-    publish_to(core, m, &payload, m->closed_to);
+    publish_seen(core, m, m->closed_to,
+                 view_from_bytes(&view_of_user_view, m->shown_facts, &memory), NULL);
 }
 
-/* JSON is for everybody but those to whom the sender's profile is closed. */
+/* JSON, of SENDER, is for everybody but those to whom the sender's profile is closed. */
 static void publish_message(struct core *core, const struct message_write *m,
-                            const struct buffer *json)
+                            const struct buffer *json, const struct user_view *sender)
 {
     event_passed(core, m->write.position);
     g_autoptr(GArray) ids = member_ids(m->members);
@@ -118,11 +181,7 @@ static void publish_message(struct core *core, const struct message_write *m,
     }
     for (guint i = 0; m->closed_to && i < m->closed_to->len; i++)
         member_ids_remove(ids, &g_array_index(m->closed_to, struct uuid, i));
-    if (is_wanted(core, ids)) {
-        g_auto(buffer) payload = BUFFER_INIT(MESSAGE_JSON_MAX);
-        buffer_append(&payload, json->data, json->length);
-        publish_to(core, m, &payload, ids);
-    }
+    publish_seen(core, m, ids, sender, json);
     publish_closed(core, m);
 }
 
@@ -231,7 +290,7 @@ static void send_stored(struct sending *sending, const struct message_write *m)
     write_message_json(&json, m, &sender);
     if (m->write.outcome == OUTCOME_DONE) {
         metric_add(METRIC_MESSAGES_STORED, 1);
-        publish_message(sending->core, m, &json);
+        publish_message(sending->core, m, &json, &sender);
         publish_relation(sending->core, m);
         if (m->outbox)
             outbox_message(sending->core, m, account->jid);
@@ -395,9 +454,11 @@ static void arrival_stored(struct core *core, const struct message_write *m)
     if (m->write.outcome == OUTCOME_DONE) {
         g_auto(buffer) json = BUFFER_INIT(MESSAGE_JSON_MAX);
         g_auto(view_memory) memory = {0};
-        write_message_json(&json, m, view_from_bytes(&view_of_user_view, m->sender_facts, &memory));
+        const struct user_view *sender =
+            view_from_bytes(&view_of_user_view, m->sender_facts, &memory);
+        write_message_json(&json, m, sender);
         metric_add(METRIC_MESSAGES_STORED, 1);
-        publish_message(core, m, &json);
+        publish_message(core, m, &json, sender);
         publish_relation(core, m);
         if (m->outbox)
             outbox_room(core, m->write.position);

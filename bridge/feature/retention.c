@@ -40,6 +40,13 @@ static void reap_entries(struct job *job)
     job_reap(job, QUERY_REAP_ENTRIES, (const char *[]){job_payload(job), "2000"});
 }
 
+static void reap_groups(struct job *job)
+{
+    char age[24];
+    text_of(job_core(job)->options->retention_groups, age);
+    job_reap(job, QUERY_REAP_GROUPS, (const char *[]){age, "500"});
+}
+
 static void reap_calls(struct job *job)
 {
     char age[24];
@@ -117,6 +124,7 @@ static const struct job_kind jobs[] = {
     {.name = "reap.events", .interval = 3600, .run = reap_events},
     {.name = "reap.users", .interval = 21600, .run = reap_users},
     {.name = "reap.entries", .interval = DAY, .run = reap_entries},
+    {.name = "reap.groups", .interval = 3600, .run = reap_groups},
     {.name = "reap.calls", .interval = 3600, .run = reap_calls},
     {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
     {.name = "table.sizes", .interval = 60, .run = tables_measure},

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
 #include "bridge/core/content.h"
 #include "bridge/core/feature.h"
@@ -62,6 +63,7 @@ static const struct operation operations[] = {
     {.method = "PATCH",
      .path = "/api/threads/:thread_id",
      .command = "thread.update",
+     .limit = LIMIT_MESSAGES,
      .fields = update_fields,
      .change = "thread_update",
      .reply = "Thread",

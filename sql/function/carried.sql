@@ -110,7 +110,7 @@ DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = m.conversation_id);
   heard uuid[] := event_audience(e);
   -- Who sees another sender, and who is told how far all others have come.
-  apart uuid[] := coalesce(user_closed_to(heard, m.sender_id), '{}') || m.sender_id;
+  apart uuid[] := coalesce(user_closed_to(heard, m.sender_id), '{}') || m.sender_id || content_blind(m, heard);
   nobody CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
   base jsonb := to_jsonb(message_facts(m, nobody, (SELECT user_facts(u, false) FROM users u WHERE u.id = m.sender_id),
                                        NULL, NULL));

@@ -174,20 +174,21 @@ BEGIN
 END $$;
 
 -- The message of a message.new for those who hear of it: those to whom its sender's profile is closed get
--- another sender. So is what conversation_told() tells; all other events show everybody the same.
+-- another sender, and who does not see what it answers no quote. So is what conversation_told() tells; all other events show everybody the same.
 CREATE FUNCTION event_message(e events) RETURNS TABLE (shown text, users uuid[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   said messages;
   heard uuid[] := event_audience(e);
   closed uuid[];
+  blind uuid[];
 BEGIN
   SELECT * INTO said FROM messages m WHERE m.id = (e.payload::jsonb->>'message_id')::uuid;
   closed := coalesce(user_closed_to(heard, said.sender_id), '{}');
+  blind := coalesce(content_blind(said, heard), '{}');
   RETURN QUERY
     SELECT to_json(message_get(g.ids[1], said.id))::text, g.ids
-      FROM (VALUES (ARRAY(SELECT id FROM unnest(heard) id WHERE id <> ALL (closed))), (closed)) g (ids)
-      WHERE g.ids <> '{}';
+      FROM (SELECT array_agg(id) AS ids FROM unnest(heard) id GROUP BY id = ANY (closed), id = ANY (blind)) g;
 END $$;
 
 -- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.

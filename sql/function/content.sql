@@ -210,14 +210,18 @@ END $$;
 
 -- ---- Out ------------------------------------------------------------------------------------------------
 
--- What is shown of the message p_id where another one answers it.
-CREATE FUNCTION content_quote(p_id uuid) RETURNS jsonb
+-- What is shown of the message p_id where another one answers it, to p_viewer, a member of its conversation; NULL, or
+-- nobody there: to who sees all of it. Who does not see that message is shown one that is not there.
+CREATE FUNCTION content_quote(p_id uuid, p_viewer uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce((
     SELECT jsonb_build_object('message_id', m.id, 'sender_id', m.sender_id, 'content', left(m.body, 300),
                               'message_type', m.kind, 'deleted', m.deleted_at IS NOT NULL)
-      FROM messages m WHERE m.id = p_id),
+      FROM messages m
+      LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_viewer
+      WHERE m.id = p_id AND m.seq > coalesce(o.cleared_seq, 0)
+        AND NOT (coalesce(o.hides, false) AND hidden_is(p_viewer, m.conversation_id, m.seq))),
     jsonb_build_object('message_id', p_id, 'sender_id', NULL, 'content', NULL, 'message_type', 'text',
                        'deleted', true));
 END $$;
@@ -226,10 +230,23 @@ END $$;
 CREATE FUNCTION content_facts(m messages, p_viewer uuid) RETURNS content_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to) END, m.thread_id,
+  RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to, p_viewer) END, m.thread_id,
              m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
-             m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int))
-    )::content_view;
+             m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int)),
+             NULL)::content_view;
+END $$;
+
+-- Those of p_heard who do not see the message that m answers; NULL: nobody.
+CREATE FUNCTION content_blind(m messages, p_heard uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF m.reply_to IS NULL THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT array_agg(o.user_id) FROM messages x
+      JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = ANY (p_heard)
+      WHERE x.id = m.reply_to AND (x.seq <= o.cleared_seq OR (o.hides AND hidden_is(o.user_id, x.conversation_id, x.seq))));
 END $$;
 
 -- Message.metadata of such a message.
@@ -250,14 +267,19 @@ CREATE FUNCTION content_stored(p_old uuid, p_id uuid, p_conversation uuid, p_seq
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   m messages;
+  seen message_view;
 BEGIN
-  IF p_old IS NULL THEN
-    m := jsonb_populate_record(NULL::messages, message_fresh(p_id, p_conversation, p_seq, p_position, p_sender,
-                                                             p_at, p_body, p_content));
-  ELSE
+  IF p_old IS NOT NULL THEN
     SELECT * INTO m FROM messages x WHERE x.id = p_old;
+    RETURN message_facts(m, m.sender_id, NULL, NULL, NULL);
   END IF;
-  RETURN message_facts(m, m.sender_id, NULL, NULL, NULL);
+  m := jsonb_populate_record(NULL::messages, message_fresh(p_id, p_conversation, p_seq, p_position, p_sender,
+                                                           p_at, p_body, p_content));
+  seen := message_facts(m, m.sender_id, NULL, NULL, NULL);
+  IF m.reply_to IS NOT NULL THEN
+    seen.content.blind := to_jsonb(content_blind(m, (SELECT c.member_ids FROM conversations c WHERE c.id = p_conversation)));
+  END IF;
+  RETURN seen;
 END $$;
 
 -- What follows when a message that carries something is stored, by the holder of the log: p_row: its columns, p_content

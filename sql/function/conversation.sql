@@ -522,6 +522,10 @@ BEGIN
   END IF;
   IF p_arguments ? 'disappearing_seconds' THEN
     timed := expiry_set(conversation, old, (p_arguments->>'disappearing_seconds')::int, false);
+    IF timed > 1 THEN
+      outcome := timed;
+      RETURN;
+    END IF;
   END IF;
   outcome := CASE WHEN new IS DISTINCT FROM old OR timed = 0 THEN 0 ELSE 1 END;
   IF new IS DISTINCT FROM old THEN

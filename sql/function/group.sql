@@ -133,9 +133,20 @@ LANGUAGE sql IMMUTABLE AS $$
     OR (p_filter = 'strict' AND p_body ~* '\S@\S+\.\S|\m[a-z0-9-]+\.(com|net|org|info|io|app|me|[a-z]{2})\M')), false)
 $$;
 
+-- All that a message says in words: its text, and those of what it carries.
+CREATE FUNCTION group_words(p_body text, p_content jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN concat_ws(E'\n', p_body, CASE WHEN p_content ?| '{poll,location,payload}' THEN (
+    SELECT string_agg(t #>> '{}', E'\n')
+      FROM jsonb_path_query(jsonb_build_array(p_content->'poll', p_content->'location', p_content->'payload'),
+                            'strict $.** ? (@.type() == "string")') t) END);
+END $$;
+
 -- As relation_pass(), of a guarded group: who may not write just now is told so (outcome 5), or that it is too
 -- early (9). Admins may always, unless it was taken from them.
-CREATE FUNCTION group_pass(c conversations, p_sender uuid, p_body text, p_at timestamptz, p_dedupe uuid)
+CREATE FUNCTION group_pass(c conversations, p_sender uuid, p_body text, p_at timestamptz, p_dedupe uuid,
+                           p_content jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -149,7 +160,7 @@ BEGIN
   ELSIF group_rank(m.role) > 1 THEN
     RETURN NULL;
   ELSIF p_at < m.joined_at + make_interval(secs => (rules->>'new_member_wait')::int)
-        OR group_filtered(rules->>'filter', p_body) THEN
+        OR group_filtered(rules->>'filter', group_words(p_body, p_content)) THEN
     verdict := 5;
   ELSIF p_at < m.spoke_at + make_interval(secs => (rules->>'slow_mode_seconds')::int) THEN
     verdict := 9;

@@ -82,8 +82,20 @@ BEGIN
                    AND n.user_id IS DISTINCT FROM p_user);
 END $$;
 
+-- Whether p_user has said or done something there since being called as now.
+CREATE FUNCTION nick_was_seen(p_conversation uuid, p_user uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  since bigint := coalesce((SELECT p.upto FROM past_nicks p WHERE p.conversation_id = p_conversation AND p.user_id = p_user
+                              ORDER BY p.upto DESC LIMIT 1), 0);
+BEGIN
+  RETURN coalesce((SELECT m.position FROM messages m WHERE m.many AND m.conversation_id = p_conversation
+                     AND m.sender_id = p_user ORDER BY m.seq DESC LIMIT 1) >= since, false)
+    OR EXISTS (SELECT FROM entries e WHERE e.conversation_id = p_conversation AND e.sender_id = p_user AND e.position >= since);
+END $$;
+
 -- Calls p_user p_nick, which nobody else is called. p_position: what p_user has said before it was said under
--- the old one.
+-- the old one, which is kept if there is something.
 CREATE FUNCTION nick_set(p_position bigint, p_conversation uuid, p_user uuid, p_nick text) RETURNS nicks
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -92,6 +104,7 @@ BEGIN
   INSERT INTO past_nicks (conversation_id, user_id, upto, nick)
     SELECT n.conversation_id, n.user_id, p_position, n.nick FROM nicks n
       WHERE n.conversation_id = p_conversation AND n.user_id = p_user AND n.nick <> p_nick
+        AND nick_was_seen(p_conversation, p_user)
     ON CONFLICT DO NOTHING;
   INSERT INTO nicks AS n (conversation_id, user_id, nick, key, occupant)
     SELECT p_conversation, p_user, p_nick, nick_key(p_nick), room_occupant_id(room_of(p_conversation), u.jid)

@@ -91,6 +91,68 @@ BEGIN
   payload := CASE WHEN more THEN jsonb_build_object('after', page[cardinality(page)]) ELSE '{}' END;
 END $$;
 
+-- What was said in groups that ended more than p_seconds ago, at most p_limit messages of one of them; when there are none
+-- left, all else that is known of it. Its name may be given again then.
+CREATE FUNCTION reap_groups(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  ended uuid := (SELECT c.id FROM conversations c
+                   WHERE c.destroyed_at < clock_timestamp() - make_interval(secs => p_seconds)
+                   ORDER BY c.destroyed_at LIMIT 1);
+  said uuid[] := ARRAY(SELECT m.id FROM messages m WHERE m.conversation_id = ended ORDER BY m.seq LIMIT p_limit);
+BEGIN
+  removed := cardinality(said);
+  more := ended IS NOT NULL;
+  IF removed > 0 THEN
+    PERFORM reap_said(said);
+  ELSIF more THEN
+    PERFORM reap_group(ended);
+    removed := 1;
+  END IF;
+END $$;
+
+-- Removes messages, and what was done to them.
+CREATE FUNCTION reap_said(p_messages uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO search_stale (block) SELECT DISTINCT m.position >> 6 FROM messages m WHERE m.id = ANY (p_messages)
+    ON CONFLICT DO NOTHING;
+  DELETE FROM message_versions x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM removed_content x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM reactions x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM votes x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM polls x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM stars x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM retold x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM deadlines x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM scheduled x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM threads x WHERE x.id = ANY (p_messages);
+  DELETE FROM entries x WHERE x.target = ANY (p_messages);
+  DELETE FROM outbox x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM messages x WHERE x.id = ANY (p_messages);
+END $$;
+
+-- Removes a group in which nothing is said any more.
+CREATE FUNCTION reap_group(p_conversation uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM entries x WHERE x.conversation_id = p_conversation;
+  DELETE FROM threads x WHERE x.conversation_id = p_conversation;
+  DELETE FROM marks x WHERE x.conversation_id = p_conversation;
+  DELETE FROM hidden x WHERE x.conversation_id = p_conversation;
+  DELETE FROM mentioned x USING members m
+    WHERE m.conversation_id = p_conversation AND x.user_id = m.user_id AND x.conversation_id = p_conversation;
+  DELETE FROM scheduled x USING members m
+    WHERE m.conversation_id = p_conversation AND x.user_id = m.user_id AND x.conversation_id = p_conversation;
+  DELETE FROM events x WHERE x.conversation_id = p_conversation AND x.audience = 'members';
+  DELETE FROM occupants x WHERE x.conversation_id = p_conversation;
+  DELETE FROM past_nicks x WHERE x.conversation_id = p_conversation;
+  DELETE FROM nicks x WHERE x.conversation_id = p_conversation;
+  DELETE FROM rooms x WHERE x.conversation_id = p_conversation;
+  DELETE FROM members x WHERE x.conversation_id = p_conversation;
+  DELETE FROM conversations x WHERE x.id = p_conversation;
+END $$;
+
 -- Pictures that nobody has (any more), a day after they were stored; at most p_limit.
 CREATE FUNCTION reap_pictures(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$

@@ -137,7 +137,7 @@ BEGIN
   IF NOT c.guarded THEN
     RETURN NULL;
   ELSIF c.kind <> 'direct' THEN
-    RETURN group_pass(c, p_sender, p_body, p_at, p_dedupe);
+    RETURN group_pass(c, p_sender, p_body, p_at, p_dedupe, p_content);
   END IF;
   SELECT * INTO source FROM users WHERE id = p_sender;
   SELECT * INTO target FROM users

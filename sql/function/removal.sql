@@ -41,6 +41,7 @@ BEGIN
   DELETE FROM stars s WHERE s.message_id = m.id;
   DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq;
   DELETE FROM deadlines d WHERE d.message_id = m.id;
+  UPDATE scheduled s SET content = NULL, details = NULL WHERE s.message_id = m.id;
   DELETE FROM entries e WHERE e.target = m.id AND e.kind = 'reaction';
   DELETE FROM outbox o WHERE o.position = m.position AND o.kind IN ('message', 'content', 'room_message');
   IF c.occupied THEN
@@ -103,8 +104,7 @@ BEGIN
   END IF;
   SELECT * INTO c FROM conversations x WHERE x.id = m.conversation_id;
   IF p_arguments->>'for' = 'me' THEN
-    PERFORM hidden_put(m, p_user);
-    outcome := 0;
+    outcome := CASE WHEN hidden_put(m, p_user) THEN 0 ELSE 1 END;
     result := jsonb_build_object('message_id', m.id, 'deleted', 'me');
     RETURN;
   END IF;
@@ -187,16 +187,20 @@ END $$;
 
 -- ---- For oneself ----------------------------------------------------------------------------------------
 
--- p_user sees the message no more.
-CREATE FUNCTION hidden_put(m messages, p_user uuid) RETURNS void
+-- p_user sees the message no more. False: did not before.
+CREATE FUNCTION hidden_put(m messages, p_user uuid) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO hidden (user_id, message_id, conversation_id, seq) VALUES (p_user, m.id, m.conversation_id, m.seq)
     ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
   UPDATE members o SET hides = true WHERE o.conversation_id = m.conversation_id AND o.user_id = p_user AND NOT o.hides;
   PERFORM event_add('message.deleted', 'user', m.conversation_id, p_user,
                     json_build_object('conversation_id', m.conversation_id, 'message_id', m.id, 'seq', m.seq, 'by', p_user,
                                       'reason', 'me'));
+  RETURN true;
 END $$;
 
 -- Whether p_user, who has hidden something there (members.hides), has hidden that.

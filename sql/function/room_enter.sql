@@ -57,10 +57,11 @@ BEGIN
       WHERE p_asked->>'max_chars' IS NULL OR h.chars <= (p_asked->>'max_chars')::bigint;
 END $$;
 
--- Up to which message a member does not see what was said.
+-- Up to which message a member does not see what was said: as the API has it. Whether the history is hidden from who
+-- comes in is decided when somebody does (membership_begin()).
 CREATE FUNCTION room_window(c conversations, m members) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT greatest(c.base_seq, CASE WHEN c.settings->>'history' = 'hidden' THEN m.joined_seq ELSE 0 END, m.cleared_seq)
+  SELECT greatest(c.base_seq, m.cleared_seq)
 $$;
 
 -- Whether what came from an address, to a room, finds it there.
@@ -259,7 +260,10 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO own FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = u.id;
-  IF own.nick <> asked THEN
+  IF own.nick = asked AND o.presence = p_arguments->>'stanza' THEN
+    outcome := 1; -- said again: nobody needs to hear it
+    RETURN;
+  ELSIF own.nick <> asked THEN
     result := room_nick_refusal(c.id, u.id, asked);
     IF result IS NOT NULL THEN
       outcome := 5;

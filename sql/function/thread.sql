@@ -144,6 +144,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   t threads := thread_for(p_user, (p_arguments->>'thread_id')::uuid);
   c conversations;
+  o members;
   new_topic text := t.topic;
   resolved boolean := t.is_resolved;
 BEGIN
@@ -152,9 +153,9 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO c FROM conversations x WHERE x.id = t.conversation_id;
-  IF c.kind <> 'direct' AND NOT coalesce((
-      SELECT group_may(c, o, 'send_messages') FROM members o
-        WHERE o.conversation_id = c.id AND o.user_id = p_user), false) THEN
+  SELECT * INTO o FROM members m WHERE m.conversation_id = c.id AND m.user_id = p_user;
+  IF c.kind <> 'direct' AND (NOT group_may(c, o, 'send_messages') OR group_rank(o.role) < 2
+       AND group_filtered(group_settings(c.settings) #>> '{moderation,filter}', p_arguments->>'topic')) THEN
     outcome := 5;
     RETURN;
   END IF;

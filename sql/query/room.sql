@@ -24,3 +24,6 @@ SELECT allowed, name, description, public, moderated, invites, members_max
 -- name: group_typing
 SELECT conversation, actor, number, member, room, nick, occupant, address
   FROM group_typing($1::uuid, $2::uuid, $3::text, $4::text)
+
+-- name: reap_groups
+SELECT removed, more, payload FROM reap_groups($1::bigint, $2::int)

@@ -7,10 +7,11 @@ CREATE TYPE user_view AS (
   id uuid, username text, name text, avatar_url text, bio text, jid text, kind text, number bigint);
 
 -- What a message carries besides its text, and what was done to it. quote: { message_id, sender_id, content,
--- message_type, deleted } of the message that it answers; NULL, as all else: nothing.
+-- message_type, deleted } of the message that it answers; NULL, as all else: nothing. blind: of a message that is just
+-- stored, ids of members who do not see that one: theirs is a quote of nothing (core/message.c).
 CREATE TYPE content_view AS (
   reply_to uuid, quote jsonb, thread_id uuid, mentions jsonb, forwarded boolean, forward_count bigint,
-  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz);
+  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb);
 
 -- sender: NULL, as is sender_id: the system says it. content: NULL of most. delivered_at, read_at: when the recipient's
 -- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.

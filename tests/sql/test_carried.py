@@ -288,6 +288,14 @@ def test_when_it_cannot_be_live(db, two, until):
     assert (row["outcome"], json.loads(row["refusal"])["pointer"]) == (6, "/location")
 
 
+def test_a_place_that_is_forwarded_is_where_somebody_was(db, two, three):
+    row = say(two, {"type": "location", "location": {**BERLIN, "live_until": ahead(hours=1)}})
+    assert forward(two, row["id"]) == 0
+    shown = db.one("SELECT (message_get(%s, id)).metadata FROM messages WHERE forward_count = 1", two.users[0])["location"]
+    assert (shown["lat"], shown["live"]) == (BERLIN["lat"], False) and "live_until" not in shown
+    assert db.one("SELECT count(*) FROM deadlines WHERE kind = 'location'") == 1
+
+
 @pytest.mark.parametrize("setting, contact, outcome", [("everyone", False, 0), ("contacts", False, 5), ("contacts", True, 0), ("nobody", True, 5)])
 def test_to_whom_a_place_may_be_sent(db, two, setting, contact, outcome):
     live = str(share(two, live_until=ahead(hours=1))["id"])
@@ -497,6 +505,14 @@ def test_who_may_set_it(db, three, two):
     assert db.change("conversation_update", stranger, conversation_id=two.id, disappearing_seconds=60)["outcome"] == 2
     db.change("block", two.users[1], user_id=str(two.users[0]))
     assert timer(two, 90)["outcome"] == 4 and timer(two, 90, user=1)["outcome"] == 3
+
+
+def test_who_is_not_to_be_written_to_is_given_no_timer(db):
+    alice, bella = db.user("alice"), db.user("bella")
+    conversation = db.conversation(alice, reference=str(bella))
+    db.rows("UPDATE users SET privacy_messages = 'nobody' WHERE id = %s", bella)
+    done = db.change("conversation_update", alice, conversation_id=conversation, disappearing_seconds=60)
+    assert (done["outcome"], done["events"]) == (4, None) and db.get(alice, conversation)["disappearing_seconds"] == 0
 
 
 def test_the_timer_goes_to_xmpp_and_comes_from_there(db, romeo):

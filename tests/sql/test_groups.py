@@ -262,6 +262,25 @@ def test_what_is_moderated_waits_or_is_refused(db, rooms):
     assert g.say(g.bob, "write to me@example.com")["outcome"] == 5 and g.say(g.bob, "hello. again")["outcome"] == 0
 
 
+@pytest.mark.parametrize("details", [
+    {"type": "poll", "poll": {"question": "See https://evil.example", "options": ["a", "b"], "multiple": False, "anonymous": False}},
+    {"type": "poll", "poll": {"question": "Which?", "options": ["a", "www.evil.example"], "multiple": False, "anonymous": False}},
+    {"type": "location", "location": {"lat": 1, "lon": 2, "label": "https://evil.example"}},
+    {"payload": {"type": "x", "data": {"deep": [{"link": "https://evil.example"}]}}}])
+def test_what_is_moderated_is_all_that_a_message_says(db, rooms, details):
+    g = Group(db, moderation={"filter": "links"})
+    text = "fine" if "payload" in details else None
+    row, = db.store({"conversation": g.id, "sender": g.bob, "body": text, "details": details})
+    assert row["outcome"] == 5
+    clean = json.loads(json.dumps(details).replace("https://", "").replace("www.", ""))
+    row, = db.store({"conversation": g.id, "sender": g.bob, "body": text, "details": clean})
+    assert row["outcome"] == 0
+    thread = db.store({"conversation": g.id, "sender": g.bob, "body": "in it", "details": {"thread_id": row["id"]}})[0]
+    assert thread["outcome"] == 0
+    for topic, outcome in (("https://evil.example", 5), ("evil", 0)):
+        assert db.change("thread_update", g.bob, thread_id=row["id"], topic=topic)["outcome"] == outcome
+
+
 def test_the_same_by_address_for_who_comes_by_the_room(group):
     g = group
     assert g.outcome("members_add", g.alice, members=[{"jid": "romeo@example.org"}]) == 0

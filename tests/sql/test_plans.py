@@ -145,7 +145,7 @@ def calls(db):
         ("job_add", "'a.b', 'c', now()", ()), ("job_ensure", "'{a.b,c.d}'", ()), ("job_take", "'{a.b}', '{60}', 4", ()),
         ("job_end", "'a.b', '', 1, 60, NULL, NULL", ()), ("job_state", "", ()), ("job_list", "NULL, 50, NULL", ()),
         ("reap_events", "60, 100", ()), ("reap_users", "'{}', 60, 100", ()), ("reap_pictures", "50", ()),
-        ("reap_entries", "'{}', 20", ()),
+        ("reap_entries", "'{}', 20", ()), ("reap_groups", "60, 100", ()),
         ("star_page", "%s, 50, NULL, NULL", (user,)), ("star_page", "%s, 50, 100000, %s", (user, conversation)),
         ("scheduled_page", "%s, %s, 'pending', 50, NULL", (user, conversation)), ("scheduled_due", "64", ()),
         ("reap_scheduled", "60, 100", ()), ("deadline_due", "64", ()), ("reap_retold", "100", ()),

@@ -163,3 +163,46 @@ def test_pictures_that_nobody_has_go_after_a_day(db):
     db.rows("SELECT picture_store('has', 'image/png', '', '', 1, 1)")
     assert db.rows("SELECT removed FROM reap_pictures(100)") == [{"removed": 0}]
     assert [row["hash"] for row in db.rows("SELECT hash FROM pictures ORDER BY hash")] == ["has", "new"]
+
+
+def test_a_group_that_has_ended_goes_as_a_whole(db):
+    """What was said there goes a part at a time; another group keeps all of it."""
+    db.rows("SET trestle.rooms_domain = 'rooms.example.org'")
+    alice, bella = db.user("alice"), db.user("bella")
+    groups = [db.change("group_create", alice, id=new_id(), name="us", domain="app.example.org",
+                        members=[{"user_id": bella}, {"jid": EVE}])["result"]["conversation"]["id"] for _ in range(2)]
+    for group in groups:
+        room = db.one("SELECT room FROM conversations WHERE id = %s", group)
+        assert db.change("room_enter", None, room=room, nick="Eve", stanza="<presence/>", **{"from": EVE, "address": f"{EVE}/x"})["outcome"] == 0
+        first = None
+        for n in range(12):
+            details = {"thread_id": first, "reply_to": first} if first and n % 2 else None
+            row, = db.store({"conversation": group, "sender": (alice, bella)[n % 2], "body": f"word{n}", "details": details})
+            first = first or row["id"]
+            db.change("react", alice, message_id=row["id"], emoji="👍")
+            db.change("star", bella, message_id=row["id"])
+        db.change("message_edit", alice, message_id=first, content="edited", window=900, stanza=new_id())
+        db.change("message_delete", bella, message_id=row["id"], window=900, stanza=new_id(), **{"for": "everyone"})
+        db.change("message_delete", bella, message_id=first, window=900, stanza=new_id(), **{"for": "me"})
+        poll, = db.store({"conversation": group, "sender": alice, "body": None, "details": {"type": "poll", "poll": {
+            "question": "?", "options": ["a", "b"], "multiple": False, "anonymous": False, "closes_at": None}}})
+        db.change("vote", bella, message_id=poll["id"], options=["1"])
+        db.mark("read", user=bella, conversation=group)
+    tables = [row["table_name"] for row in db.rows("SELECT DISTINCT table_name FROM information_schema.columns"
+              " WHERE table_schema = 'public' AND column_name IN ('conversation_id', 'message_id') AND table_name NOT IN ('outbox')"
+              " AND table_name IN (SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE')")]
+
+    def sizes():
+        return {name: db.one(f"SELECT count(*) FROM {name}") for name in [*tables, "conversations"]}
+
+    both = sizes()
+    assert db.change("group_destroy", alice, conversation_id=groups[0])["outcome"] == 0
+    assert db.rows("SELECT * FROM reap_groups(3600, 5)") == [{"removed": 0, "more": False, "payload": None}]
+    rounds = 0
+    while db.rows("SELECT * FROM reap_groups(0, 5)")[0]["more"]:
+        rounds += 1
+        assert rounds < 20
+    assert rounds >= 4 and db.one("SELECT count(*) FROM conversations WHERE id = %s", groups[0]) == 0
+    left = sizes()
+    assert {name for name in both if left[name] * 2 > both[name] + 1} <= {"events"}, (both, left)
+    assert db.page(bella, groups[1]) is not None and db.one("SELECT count(*) FROM messages WHERE conversation_id = %s", groups[0]) == 0

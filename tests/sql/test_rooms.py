@@ -225,6 +225,29 @@ def test_another_nick(room):
     assert room.do("room_show", "dave@example.org", nick="Dave")["outcome"] == 3
 
 
+def test_what_is_shown_again_is_told_to_nobody(room):
+    room.enter(BOB, "Bob")
+    assert room.do("room_show", BOB, nick="Bob", stanza="<presence><show>away</show></presence>")["outcome"] == 0
+    room.told()
+    assert room.do("room_show", BOB, nick="Bob", stanza="<presence><show>away</show></presence>")["outcome"] == 1
+    assert room.told() == []
+    assert room.do("room_show", BOB, nick="Bob", stanza="<presence/>")["outcome"] == 0 and len(room.told()) == 1
+
+
+def test_a_nick_by_which_nothing_was_said_is_forgotten(room):
+    room.enter(BOB, "Bob")
+    first = room.say(BOB, "before")["id"]
+    for n in range(20):
+        assert room.do("room_show", BOB, nick=f"Bob {n}")["outcome"] == 0
+    second = room.say(BOB, "between")["id"]
+    room.do("room_show", BOB, nick="Robert")
+    assert [row["nick"] for row in room.db.rows("SELECT nick FROM past_nicks ORDER BY upto")] == ["Bob", "Bob 19"]
+    room.told()
+    room.enter(BOB, "Robert", "y")
+    assert [(row["payload"]["id"], row["payload"]["nick"]) for row in room.told(f"{BOB}/y") if row["kind"] == "room_history"] == \
+        [(first, "Bob"), (second, "Bob 19")]
+
+
 def test_everybody_gets_one_copy_in_one_order(room):
     room.invite(CAROL)
     for jid, nick, resource in ((BOB, "Bob", "x"), (CAROL, "Carol", "x"), (CAROL, "Carol", "y")):
