@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
+  sql/query/admin.sql \
   sql/query/archive.sql \
   sql/query/call.sql \
   sql/query/cluster.sql \
@@ -49,12 +50,15 @@ SQL_MIGRATIONS = \
   sql/migration/0035_archive.sql \
   sql/migration/0036_room_admin.sql \
   sql/migration/0039_rooms_rest.sql \
-  sql/migration/0041_one_archive.sql
+  sql/migration/0041_one_archive.sql \
+  sql/migration/0042_admin.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql
 SQL_FUNCTIONS = \
   sql/function/member.sql \
+  sql/function/admin.sql \
+  sql/function/audit.sql \
   sql/function/archive.sql \
   sql/function/membership.sql \
   sql/function/call.sql \

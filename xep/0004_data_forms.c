@@ -19,6 +19,8 @@ struct data_form *data_form_new(const char *type)
     struct data_form *form = g_new0(struct data_form, 1);
     form->type = type;
     form->fields = g_ptr_array_new_with_free_func(field_free);
+    form->columns = g_ptr_array_new();
+    form->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     form->owned = g_ptr_array_new_with_free_func(g_free);
     return form;
 }
@@ -28,6 +30,8 @@ void data_form_free(struct data_form *form)
     if (!form)
         return;
     g_ptr_array_unref(form->fields);
+    g_ptr_array_unref(form->columns);
+    g_ptr_array_unref(form->rows);
     g_ptr_array_unref(form->owned);
     g_free(form);
 }
@@ -82,6 +86,19 @@ void data_form_put_number(struct data_form *form, const char *var, const char *t
     data_form_put(form, var, type, text);
 }
 
+const char *data_form_own(struct data_form *form, char *text)
+{
+    g_ptr_array_add(form->owned, text);
+    return text;
+}
+
+GPtrArray *data_form_put_row(struct data_form *form)
+{
+    GPtrArray *row = g_ptr_array_new();
+    g_ptr_array_add(form->rows, row);
+    return row;
+}
+
 bool data_form_flag_parse(const char *value, bool *ret)
 {
     bool is_set = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
@@ -126,16 +143,63 @@ struct data_form *data_form_parse(xmpp_stanza_t *x)
     return form;
 }
 
+static void validate_add(xmpp_stanza_t *element, const struct data_field *field)
+{
+    xmpp_stanza_t *validate = stanza_add(element, "validate", NS_VALIDATE);
+    stanza_set(validate, "datatype", field->datatype);
+    if (!field->minimum && !field->maximum) {
+        stanza_add(validate, "basic", NS_VALIDATE);
+        return;
+    }
+    xmpp_stanza_t *range = stanza_add(validate, "range", NS_VALIDATE);
+    stanza_set(range, "min", field->minimum);
+    stanza_set(range, "max", field->maximum);
+}
+
+static void option_add(xmpp_stanza_t *element, const char *option)
+{
+    xmpp_stanza_t *choice = stanza_add(element, "option", NS_DATA);
+    stanza_set(choice, "label", option);
+    stanza_add_text(choice, "value", NS_DATA, option);
+}
+
 static void field_add(xmpp_stanza_t *x, const struct data_field *field)
 {
     xmpp_stanza_t *element = stanza_add(x, "field", NS_DATA);
     stanza_set(element, "type", field->type);
     stanza_set(element, "var", field->var);
     stanza_set(element, "label", field->label);
+    if (field->description)
+        stanza_add_text(element, "desc", NS_DATA, field->description);
+    if (field->is_required)
+        stanza_add(element, "required", NS_DATA);
+    if (field->datatype)
+        validate_add(element, field);
     for (const char *const *option = field->options; option && *option; option++)
-        stanza_add_text(stanza_add(element, "option", NS_DATA), "value", NS_DATA, *option);
+        option_add(element, *option);
     for (guint i = 0; i < field->values->len; i++)
         stanza_add_text(element, "value", NS_DATA, field->values->pdata[i]);
+}
+
+static void reported_add(xmpp_stanza_t *x, const struct data_form *form)
+{
+    xmpp_stanza_t *reported = stanza_add(x, "reported", NS_DATA);
+    for (guint i = 0; i < form->columns->len; i++) {
+        xmpp_stanza_t *column = stanza_add(reported, "field", NS_DATA);
+        stanza_set(column, "type", "text-single");
+        stanza_set(column, "var", form->columns->pdata[i]);
+        stanza_set(column, "label", form->columns->pdata[i]);
+    }
+}
+
+static void row_add(xmpp_stanza_t *x, const struct data_form *form, const GPtrArray *row)
+{
+    xmpp_stanza_t *item = stanza_add(x, "item", NS_DATA);
+    for (guint i = 0; i < MIN(row->len, form->columns->len); i++) {
+        xmpp_stanza_t *element = stanza_add(item, "field", NS_DATA);
+        stanza_set(element, "var", form->columns->pdata[i]);
+        stanza_add_text(element, "value", NS_DATA, row->pdata[i]);
+    }
 }
 
 void data_form_add(xmpp_stanza_t *parent, const struct data_form *form)
@@ -144,6 +208,12 @@ void data_form_add(xmpp_stanza_t *parent, const struct data_form *form)
     stanza_set(x, "type", form->type);
     if (form->title)
         stanza_add_text(x, "title", NS_DATA, form->title);
+    if (form->instructions)
+        stanza_add_text(x, "instructions", NS_DATA, form->instructions);
     for (guint i = 0; i < form->fields->len; i++)
         field_add(x, form->fields->pdata[i]);
+    if (form->columns->len > 0)
+        reported_add(x, form);
+    for (guint i = 0; i < form->rows->len; i++)
+        row_add(x, form, form->rows->pdata[i]);
 }

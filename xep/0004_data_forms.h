@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XEP-0004 data forms, as far as service discovery, rooms and archives need them. */
+/* XEP-0004 data forms, with the types and ranges of XEP-0122. */
 #pragma once
 
 #include "xep/stanza.h"
@@ -13,17 +13,24 @@ struct data_field {
     const char *type;  /* NULL: text-single */
     GPtrArray *values; /* const char * */
     /* Of a form to fill in, only ever written. */
-    const char *label;          /* NULL: none */
-    const char *const *options; /* what may be chosen, ended by NULL; NULL: anything */
+    const char *label;             /* NULL: none */
+    const char *description;       /* NULL: none */
+    const char *const *options;    /* what may be chosen, ended by NULL; NULL: anything */
+    const char *datatype;          /* of XEP-0122 ("xs:integer"); NULL: none */
+    const char *minimum, *maximum; /* what a value of DATATYPE may be; NULL: anything */
+    bool is_required;
 };
 
 typedef struct data_form data_form;
 struct data_form {
-    const char *type;  /* form, submit, cancel, result */
-    const char *title; /* only ever written; NULL: none */
-    bool has_more;     /* fields or values than the limits above: those are not in it */
-    GPtrArray *fields; /* struct data_field * */
-    GPtrArray *owned;  /* strings that no one else owns */
+    const char *type;         /* form, submit, cancel, result */
+    const char *title;        /* only ever written; NULL: none */
+    const char *instructions; /* likewise */
+    bool has_more;            /* fields or values than the limits above: those are not in it */
+    GPtrArray *fields;        /* struct data_field * */
+    GPtrArray *columns;       /* const char *: names of the columns of ROWS; only ever written */
+    GPtrArray *rows;          /* GPtrArray *, owned: const char *, a value for each column */
+    GPtrArray *owned;         /* strings that no one else owns */
 };
 
 struct data_form *data_form_new(const char *type);
@@ -37,6 +44,10 @@ void data_form_put_field(struct data_form *form, const char *var, const char *ty
 /* The same as data_form_put() with a number. */
 void data_form_put_number(struct data_form *form, const char *var, const char *type,
                           uint64_t number);
+/* A new row of results; its values are added in the order of the columns. Borrowed. */
+GPtrArray *data_form_put_row(struct data_form *form);
+/* TEXT, which the form owns from now on. */
+const char *data_form_own(struct data_form *form, char *text);
 /* The field VAR, borrowed, or NULL. */
 struct data_field *data_form_find(const struct data_form *form, const char *var);
 /* Its first value, or NULL. */

@@ -13,6 +13,7 @@ libxep_a_SOURCES = \
   xep/0045_register.c xep/0045_register.h \
   xep/0045_user.c xep/0045_user.h \
   xep/0045_voice.c xep/0045_voice.h \
+  xep/0050_commands.c xep/0050_commands.h \
   xep/0054_vcard.c xep/0054_vcard.h \
   xep/0059_rsm.c xep/0059_rsm.h \
   xep/0060_pubsub.c xep/0060_pubsub.h \

@@ -23,9 +23,10 @@
 #define FORM_MUC_INFO NS_MUC "#roominfo"
 #define FORM_MUC_REGISTER NS_MUC "#register"
 #define FORM_MUC_REQUEST NS_MUC "#request"
-#define NS_IBB "http://jabber.org/protocol/ibb"       /* 0047 */
-#define NS_RSM "http://jabber.org/protocol/rsm"       /* 0059 */
-#define NS_PUBSUB "http://jabber.org/protocol/pubsub" /* 0060 */
+#define NS_IBB "http://jabber.org/protocol/ibb"           /* 0047 */
+#define NS_COMMANDS "http://jabber.org/protocol/commands" /* 0050 */
+#define NS_RSM "http://jabber.org/protocol/rsm"           /* 0059 */
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub"     /* 0060 */
 #define NS_PUBSUB_EVENT NS_PUBSUB "#event"
 #define NS_PUBSUB_ERRORS NS_PUBSUB "#errors"
 #define NS_OOB "jabber:x:oob"                               /* 0066 */
@@ -43,6 +44,8 @@
 #define NS_ROSTER_OLD "jabber:x:roster"                         /* 0093 */
 #define NS_SI "http://jabber.org/protocol/si"                   /* 0095 */
 #define NS_ROSTER_EXCHANGE "http://jabber.org/protocol/rosterx" /* 0144 */
+#define NS_VALIDATE "http://jabber.org/protocol/xdata-validate" /* 0122 */
+#define NS_ADMIN "http://jabber.org/protocol/admin"             /* 0133 */
 #define NS_VCARD_UPDATE "vcard-temp:x:update"                   /* 0153 */
 #define NS_NICK "http://jabber.org/protocol/nick"               /* 0172 */
 #define NS_CAPTCHA "urn:xmpp:captcha"                           /* 0158 */

@@ -102,6 +102,19 @@ static bool accept_addresses(const struct option_info *info, const char *value)
     return true;
 }
 
+/* By their shape; whoever compares them prepares them. */
+static bool accept_jids(const struct option_info *info, const char *value)
+{
+    g_auto(GStrv) words = g_strsplit_set(value, " \t,", -1);
+    (void)info;
+    for (guint i = 0; words[i]; i++) {
+        const char *at = strchr(words[i], '@');
+        if (*words[i] && (!at || at == words[i] || !at[1] || strpbrk(at + 1, "@/")))
+            return false;
+    }
+    return true;
+}
+
 static bool accept_name(const struct option_info *info, const char *value)
 {
     static const char letters[] = G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_";
@@ -178,6 +191,9 @@ static const struct type types[OPTION_TYPE_MAX] = {
                                     "are not looked up)"},
     [OPTION_ADDRESSES] = {.accepts = accept_addresses,
                           .expected = "must be numeric addresses, separated by spaces"},
+    [OPTION_JIDS] = {.accepts = accept_jids,
+                     .expected = "must be addresses such as admin@example.org, separated by "
+                                 "spaces, without resources"},
     [OPTION_FILE] = {.accepts = accept_any},
     [OPTION_NAME] = {.accepts = accept_name,
                      .expected = "must have at most 32 letters, digits, - and _"},

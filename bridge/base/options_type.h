@@ -16,6 +16,7 @@ enum option_type {
     OPTION_DOMAIN,       /* in one spelling: U-labels in lower case, without a final dot */
     OPTION_ADDRESS,      /* numeric; localhost becomes 127.0.0.1 */
     OPTION_ADDRESSES,    /* several, numeric, separated by spaces */
+    OPTION_JIDS,         /* bare addresses of XMPP, separated by spaces */
     OPTION_FILE,         /* a path, relative to the configuration file; empty: none */
     OPTION_NAME,         /* letters, digits, - and _ */
     OPTION_ORIGINS,      /* as origin_normal() has them */

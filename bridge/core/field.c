@@ -226,6 +226,22 @@ static const char *read_choices(const struct field *field, const struct raw_valu
     return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");
 }
 
+static const char *read_texts(const struct field *field, const struct raw_value *raw,
+                              struct field_value *ret_value)
+{
+    size_t i;
+    json_t *entry;
+    if (!json_is_array(raw->json))
+        return "must be a list";
+    json_array_foreach(raw->json, i, entry)
+    {
+        if (!is_fine_text(entry, FIELD_TEXTS_EACH))
+            return "must hold texts that are not empty and not too long";
+    }
+    ret_value->list = raw->json;
+    return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");
+}
+
 static const char *read_uuid(const struct raw_value *raw, struct field_value *ret_value)
 {
     if (!raw->text)
@@ -289,6 +305,8 @@ static const char *read_value(const struct field *field, const struct raw_value 
         return read_user(field, raw, ret_value);
     case FIELD_USERS:
         return read_users(field, raw, ret_value);
+    case FIELD_TEXTS:
+        return read_texts(field, raw, ret_value);
     case FIELD_JSON:
         ret_value->list = raw->json;
         return raw->json ? NULL : "must be JSON";

@@ -20,12 +20,14 @@ enum field_type {
     FIELD_CHOICES, /* a list of such texts; minimum/maximum: how many */
     FIELD_USERS, /* a list of { user_id }, a text as of FIELD_USER, or { jid }, a bare address as of
                     FIELD_JID; minimum/maximum: how many */
+    FIELD_TEXTS, /* a list of texts of at most FIELD_TEXTS_EACH bytes; minimum/maximum: how many */
     FIELD_JSON,  /* any JSON value, for the handler to read */
     FIELD_USER /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer
                 */
 };
 
 #define FIELD_USERS_JID_MAX 3071 /* bytes, as JID_MAX of xep/jid.h */
+#define FIELD_TEXTS_EACH FIELD_USERS_JID_MAX
 
 enum field_flag {
     FIELD_REQUIRED = 1 << 0,
@@ -47,8 +49,9 @@ enum field_flag {
     FIELD_NOT_BOUND = 1 << 12,   /* says how to answer, and is no parameter of the query */
     FIELD_EMOJI = 1 << 13,       /* FIELD_TEXT: one emoji; in a path a value, and no name */
     FIELD_TIME = 1 << 14,        /* FIELD_TEXT: a time of RFC 3339 */
-    FIELD_CLOCK = 1 << 15        /* FIELD_TEXT: what a clock shows, "2026-05-04T09:00", seconds
-                                    if you like */
+    FIELD_CLOCK = 1 << 15,       /* FIELD_TEXT: what a clock shows, "2026-05-04T09:00", seconds
+                                   if you like */
+    FIELD_NOT_AUDITED = 1 << 16  /* what it says is nothing for the audit */
 };
 
 struct field {
@@ -59,6 +62,10 @@ struct field {
     const char *const *choices; /* NULL-terminated, for FIELD_CHOICE and FIELD_CHOICES */
     /* FIELD_INTEGER, FIELD_CHOICE: the value (as text) when none is given. It is not `present`. */
     const char *fallback;
+    /* How forms show it (XEP-0004, see bridge/adhoc). */
+    const char *label; /* NULL: made of the name */
+    const char *var;   /* what XEP-0133 calls it ("accountjid"); NULL: the name */
+    unsigned step;     /* on which of several forms it is asked for, from 1 on; 0: the first */
 };
 
 /* The rows that many operations have. */
@@ -79,8 +86,8 @@ struct field_value {
     size_t length;    /* of text, in bytes */
     gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1; FIELD_USER when text is NULL */
     struct uuid uuid; /* FIELD_UUID */
-    json_t *list; /* FIELD_USERS, FIELD_CHOICES: the list; FIELD_JSON: the value; borrowed from the
-                     request */
+    json_t *list;     /* FIELD_USERS, FIELD_CHOICES, FIELD_TEXTS: the list; FIELD_JSON: the value;
+                         borrowed from the     request */
 };
 
 /* The one of VALUES, which belong to FIELDS, whose field is called NAME. That there is none is a

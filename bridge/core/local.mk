@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
+  bridge/core/audit.c bridge/core/audit.h \
   bridge/core/body.c bridge/core/body.h \
   bridge/core/change.c bridge/core/change.h \
   bridge/core/content.c bridge/core/content.h bridge/core/content.def bridge/core/send_fields.def \

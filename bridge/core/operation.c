@@ -9,6 +9,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/account/account.h"
+#include "bridge/core/audit.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
@@ -65,6 +66,7 @@ static json_t *value_json(const struct field *field, const struct field_value *v
         return json_boolean(value->integer);
     case FIELD_CHOICES:
     case FIELD_USERS:
+    case FIELD_TEXTS:
     case FIELD_JSON:
         return json_incref(value->list);
     case FIELD_USER:
@@ -179,6 +181,8 @@ static json_t *arguments_of(const struct request *request)
             json_object_set_new(arguments, "domain",
                                 json_string(request->core->options->xmpp_domain));
     }
+    if (operation->audit)
+        json_object_set_new(arguments, "audit", audit_facts(request));
     json_t *once = operation->flags & OPERATION_ONCE ? change_once(request) : NULL;
     if (once)
         json_object_set_new(arguments, "once", once);
@@ -224,10 +228,28 @@ static void role_read(const struct rows *rows, enum error_code error, void *data
         request_fail(request, ERROR_FORBIDDEN, "this needs a role that the user does not have");
 }
 
+ARCHIVE_SAME_COLUMN(STAFF_HAS_HAS, AUDIT_ADMIT_ADMITTED);
+
+/* What is not audited with what it does is, before it does it; the same statement asks the role. */
+static void audit_first(struct request *request, const char *role)
+{
+    json_t *facts = audit_facts(request);
+    char *text = json_dumps(facts, JSON_COMPACT);
+    const char *values[] = {request->account ? request->account->id_text : NULL, role, text};
+    archive_query(request->core->archive, QUERY_AUDIT_ADMIT, values, role_read, request);
+    free(text);
+    json_decref(facts);
+}
+
 void operation_run(struct request *request)
 {
-    const char *role = request->operation->role;
-    if (!role || request->by_key) {
+    const struct operation *operation = request->operation;
+    const char *role = request->by_key || request->admin ? NULL : operation->role;
+    if (operation->audit && !operation->change) {
+        audit_first(request, role);
+        return;
+    }
+    if (!role) {
         operation_start(request);
         return;
     }
@@ -246,6 +268,7 @@ static bool type_fits(const struct field *field, const char *type)
                                            [FIELD_CHOICE] = {"text"},
                                            [FIELD_CHOICES] = {"jsonb"},
                                            [FIELD_USERS] = {"jsonb"},
+                                           [FIELD_TEXTS] = {"jsonb"},
                                            [FIELD_JSON] = {"jsonb"},
                                            [FIELD_USER] = {"jsonb"}};
     return g_strv_contains(types[field->type], type);

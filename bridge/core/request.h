@@ -41,6 +41,17 @@ enum operation_flag {
     OPERATION_LISTS = 1 << 7 /* the reply is { "items", … }: clients may ask for the bare array */
 };
 
+/* An operation that is a command of XEP-0050, too: its form is the field list, its result the
+ * reply. Whoever has the role that it demands may give it, and finds it in the list. */
+struct adhoc {
+    const char *node;
+    const char *name;         /* in lists */
+    const char *instructions; /* above the first form; NULL: none */
+    const char *confirm; /* what is asked once more before it is done; NULL: nothing is asked */
+    const char *const (*vars)[2]; /* members of the reply and what XEP-0133 calls them, ended by a
+                                     row of NULL; NULL: their names serve */
+};
+
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
 
 struct operation {
@@ -65,13 +76,17 @@ struct operation {
     unsigned flags;
     enum toggle toggle; /* the switch that it hangs on */
     const char *scope;  /* that a server key needs for it; NULL: "send" */
-    const char *role;  /* of staff (moderator, auditor, admin) that a user needs for it; NULL: none.
-                        * With OPERATION_SERVER_KEY: a key with SCOPE, or a user with ROLE */
-    enum limit limit;  /* which action it counts for */
-    const char *reply; /* type of the reply, see view/schema.def, or a media type ("image/png",
-                        * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
-    const char *ack;   /* member of a WebSocket ack that holds the reply; NULL: it is all of it */
-    unsigned errors;   /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
+    const char *role; /* of staff (moderator, auditor, admin) that a user needs for it; NULL: none.
+                       * With OPERATION_SERVER_KEY: a key with SCOPE, or a user with ROLE */
+    /* Under which name it stands in the audit, whoever has asked and by which door; NULL: it does
+     * not. Of a change: what became of it; of anything else: that it was asked for. */
+    const char *audit;
+    const struct adhoc *adhoc; /* NULL: it is no command of XEP-0050 */
+    enum limit limit;          /* which action it counts for */
+    const char *reply;   /* type of the reply, see view/schema.def, or a media type ("image/png",
+                          * "image/…") of one that is no JSON; "Nothing" or NULL: 204 */
+    const char *ack;     /* member of a WebSocket ack that holds the reply; NULL: it is all of it */
+    unsigned errors;     /* OPERATION_ERROR(…) | …: what else than operation_errors() derives */
     const char *summary; /* one line for the API description */
     /* REST only: the body is raw bytes, at most so many, which the handler reads with
      * request_read_body(); it is called before they arrive. 0: the body is JSON. */
@@ -110,6 +125,7 @@ struct body_reader {
 /* How an answer travels back. Called exactly once per request; afterwards the transport frees it.
  */
 struct request_transport {
+    const char *door; /* what the audit calls it: rest, socket, xmpp, shell */
     /* JSON is the body (REST) or the payload of the ack (WebSocket); its content is taken. */
     void (*reply)(struct request *request, unsigned status, struct buffer *json);
     /* PROBLEM is the RFC 9457 object, content taken. */
@@ -144,8 +160,11 @@ struct request {
     /* Header Idempotency-Key of an operation with OPERATION_ONCE; during the handler's call; or
      * NULL */
     const char *once_key;
-    bool by_cookie;           /* of a session */
-    bool by_key;              /* a server key asks */
+    bool by_cookie; /* of a session */
+    bool by_key;    /* a server key asks */
+    /* An administrator asks who is no user here: the bare address, or who is at the shell. The
+     * transport has made sure of it; whatever the operation demands, it may run. NULL: none. */
+    const char *admin;
     struct limit_state limit; /* of the last bucket that was asked */
     void *data;               /* for the handler's own use; freed by the handler */
 };

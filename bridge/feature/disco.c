@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/adhoc/caller.h"
+#include "bridge/adhoc/command.h"
+#include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/presence/client.h"
@@ -62,19 +65,93 @@ static void no_such_node(const struct stanza_context *context)
     reply_send(context, stanza_reply_error(context->stanza, "cancel", "item-not-found", NULL));
 }
 
+/* That there are commands, and which, is told to those who may give them alone (XEP-0050 section
+ * 2.2); all others get what a domain without any would say. */
+struct domain_question {
+    struct core *core;
+    xmpp_stanza_t *iq; /* reference */
+    void (*serve)(struct domain_question *question, const struct adhoc_caller *caller);
+};
+
+static void domain_answer(struct domain_question *question, xmpp_stanza_t *reply)
+{
+    g_autoptr(xmpp_stanza_t) owned = reply;
+    if (owned)
+        stanza_out(question->core, owned);
+}
+
+static void domain_refuse(struct domain_question *question)
+{
+    domain_answer(question, stanza_reply_error(question->iq, "cancel", "item-not-found", NULL));
+}
+
+static void domain_asker_found(struct adhoc_caller *caller, void *data)
+{
+    g_autofree struct domain_question *question = data;
+    g_autoptr(xmpp_stanza_t) iq = question->iq;
+    if (question->core->archive) /* else: going down */
+        question->serve(question, caller);
+    adhoc_caller_free(caller);
+}
+
+static bool domain_ask(const struct stanza_context *context,
+                       void (*serve)(struct domain_question *question,
+                                     const struct adhoc_caller *caller))
+{
+    struct domain_question *question = g_new0(struct domain_question, 1);
+    *question = (struct domain_question){context->data, xmpp_stanza_clone(context->stanza), serve};
+    if (caller_find(question->core, context->from, domain_asker_found, question))
+        return true;
+    xmpp_stanza_release(question->iq);
+    g_free(question);
+    return false;
+}
+
+static void serve_domain_info(struct domain_question *question, const struct adhoc_caller *caller)
+{
+    const char *node = wanted_node(question->iq);
+    struct disco_identity command = {"automation", "command-node", NULL, NULL};
+    bool is_list = node && strcmp(node, NS_COMMANDS) == 0;
+    bool is_somebody = caller_is_somebody(question->core, caller);
+    command.name = is_list ? "Commands" : node ? command_name(question->core, caller, node) : NULL;
+    if (node && (!is_somebody || !command.name)) {
+        domain_refuse(question);
+        return;
+    }
+    g_autoptr(disco_info) info = node ? disco_info_new(node) : domain_info();
+    if (is_list)
+        command.type = "command-list";
+    if (node) {
+        disco_info_put_identity(info, &command);
+        disco_info_put_feature(info, NS_DATA);
+    }
+    if (is_somebody)
+        disco_info_put_feature(info, NS_COMMANDS);
+    domain_answer(question, disco_info_build_result(question->iq, info));
+}
+
 static bool on_domain_info(const struct stanza_context *context)
 {
-    g_autoptr(disco_info) info = domain_info();
-    if (wanted_node(context->stanza))
-        no_such_node(context);
+    return domain_ask(context, serve_domain_info);
+}
+
+static void serve_commands(struct domain_question *question, const struct adhoc_caller *caller)
+{
+    const char *domain = question->core->options->xmpp_domain;
+    g_autoptr(GArray) items = command_items(question->core, caller, domain);
+    if (items->len == 0)
+        domain_refuse(question);
     else
-        reply_send(context, disco_info_build_result(context->stanza, info));
-    return true;
+        domain_answer(question, disco_items_build_result(question->iq, NS_COMMANDS,
+                                                         (const void *)items->data, items->len));
 }
 
 static bool on_domain_items(const struct stanza_context *context)
 {
-    if (wanted_node(context->stanza))
+    const char *node = wanted_node(context->stanza);
+    if (node && strcmp(node, NS_COMMANDS) == 0)
+        return domain_ask(context, serve_commands);
+    if (node)
         no_such_node(context);
     else
         reply_send(context, disco_items_build_result(context->stanza, NULL, NULL, 0));

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
+  bridge/feature/adhoc.c \
+  bridge/feature/admin_user.c \
+  bridge/feature/audit.c \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/capabilities.c \

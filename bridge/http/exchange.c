@@ -42,7 +42,8 @@ static void transport_reply_bytes(struct request *request, const struct reply_by
 static void transport_read_body(struct request *request, const struct body_reader *reader);
 static void transport_resume_body(struct request *request);
 
-static const struct request_transport transport = {.reply = transport_reply,
+static const struct request_transport transport = {.door = "rest",
+                                                   .reply = transport_reply,
                                                    .fail = transport_fail,
                                                    .reply_bytes = transport_reply_bytes,
                                                    .stream = transport_stream,

@@ -89,6 +89,7 @@ static const struct operation operations[] = {
      .flags = OPERATION_SERVER_KEY,
      .scope = "moderate",
      .role = "moderator",
+     .audit = "moderation.read",
      .reply = "RemovedMessage",
      .summary = "What a deleted message said; that it was read is written down"},
     {0},

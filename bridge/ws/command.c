@@ -250,6 +250,7 @@ static void transport_reply(struct request *request, unsigned status, struct buf
 }
 
 static const struct request_transport transport = {
+    .door = "socket",
     .reply = transport_reply,
     .fail = transport_fail,
 };

@@ -49,6 +49,7 @@ def settings(stack, name, ports):
                                         "uploads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "session": {"cookie_secure": "false"},
+        "admin": {"jids": "admin@" + domains["server"]},
         "log": {"level": "info", "areas": "all"},
     }
     if redis.NAME in stack.state["ports"]:

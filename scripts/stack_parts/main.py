@@ -11,7 +11,7 @@ from pathlib import Path
 from . import base, bridge, ejabberd, postgres, prosody, redis
 
 SERVERS = {"prosody": prosody, "ejabberd": ejabberd}
-USERS = ["bob", "carol", "dave", "erin"]
+USERS = ["bob", "carol", "dave", "erin", "admin"]
 
 HELP = """\
 A stack is a private PostgreSQL, XMPP server and bridge on free loopback ports, all in one directory.

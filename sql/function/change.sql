@@ -243,13 +243,19 @@ DECLARE
   before bigint;
   done record;
   follows jsonb;
+  audit jsonb; -- of those that are audited: who asks, see sql/function/audit.sql
 BEGIN
   FOR n IN 1 .. cardinality(p_names) LOOP
     SELECT h.position INTO before FROM log_head h FOR UPDATE;
-    EXECUTE CASE WHEN p_arguments[n]::jsonb ? 'once'
+    audit := p_arguments[n]::jsonb->'audit';
+    EXECUTE CASE WHEN audit IS NOT NULL AND audit_refuses(p_users[n], audit) THEN 'SELECT 5 AS outcome, NULL::jsonb AS result'
+        WHEN p_arguments[n]::jsonb ? 'once'
         THEN format('SELECT outcome, result FROM once_change(%L, $1, $2)', p_names[n])
         ELSE format('SELECT outcome, result FROM %I($1, $2)', 'change_' || p_names[n]) END
-      INTO done USING p_users[n], p_arguments[n]::jsonb;
+      INTO done USING p_users[n], p_arguments[n]::jsonb - 'audit';
+    IF audit IS NOT NULL THEN
+      PERFORM audit_change(p_users[n], audit, done.outcome, done.result);
+    END IF;
     follows := NULL;
     IF done.outcome <= 1 AND jsonb_typeof(done.result) = 'object' THEN
       follows := done.result->'follows';

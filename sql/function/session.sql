@@ -25,7 +25,7 @@ BEGIN
      OR EXISTS (SELECT FROM revoked_tokens WHERE digest = p_credential) THEN
     RETURN 1;
   END IF;
-  RETURN CASE WHEN access.suspended_at IS NOT NULL THEN 2 ELSE 0 END;
+  RETURN CASE WHEN access_is_suspended(access) THEN 2 ELSE 0 END;
 END $$;
 
 -- The same for a function that makes something of lasting effect with the credential, in the
@@ -263,24 +263,28 @@ END $$;
 -- NULL when there is no such hosted user.
 CREATE FUNCTION user_suspension_json(p_user uuid) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('user_id', u.id, 'suspended', a.suspended_at IS NOT NULL,
-                           'suspended_at', api_time(a.suspended_at), 'reason', a.suspend_reason)::text
+  SELECT json_build_object('user_id', u.id, 'suspended', access_is_suspended(a),
+                           'suspended_at', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_at) END,
+                           'until', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_until) END,
+                           'reason', CASE WHEN access_is_suspended(a) THEN a.suspend_reason END)::text
     FROM users u LEFT JOIN user_access a ON a.user_id = u.id
-    WHERE u.id = p_user AND u.kind = 'hosted'
+    WHERE u.id = p_user AND u.kind IN ('hosted', 'bound')
 $$;
 
-CREATE FUNCTION user_suspend(p_user uuid, p_reason text) RETURNS text
+-- p_until: when it ends by itself; NULL: not before it is taken back.
+CREATE FUNCTION user_suspend(p_user uuid, p_reason text, p_until timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
   IF user_suspension_json(p_user) IS NULL THEN
     RETURN NULL;
   END IF;
   PERFORM access_close(p_user);
-  INSERT INTO user_access (user_id, suspended_at, suspend_reason)
-    VALUES (p_user, clock_timestamp(), p_reason)
+  INSERT INTO user_access (user_id, suspended_at, suspend_reason, suspended_until)
+    VALUES (p_user, clock_timestamp(), p_reason, p_until)
     ON CONFLICT (user_id) DO UPDATE
-      SET suspended_at = coalesce(user_access.suspended_at, excluded.suspended_at),
-          suspend_reason = excluded.suspend_reason;
+      SET suspended_at = CASE WHEN access_is_suspended(user_access) THEN user_access.suspended_at
+                              ELSE excluded.suspended_at END,
+          suspend_reason = excluded.suspend_reason, suspended_until = excluded.suspended_until;
   PERFORM revocation_add(p_user, NULL, NULL, 'suspended');
   RETURN user_suspension_json(p_user);
 END $$;
@@ -288,6 +292,6 @@ END $$;
 CREATE FUNCTION user_restore(p_user uuid) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE user_access SET suspended_at = NULL, suspend_reason = NULL WHERE user_id = p_user;
+  UPDATE user_access SET suspended_at = NULL, suspend_reason = NULL, suspended_until = NULL WHERE user_id = p_user;
   RETURN user_suspension_json(p_user);
 END $$;

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Roles of staff.
 
--- Whether p_user has p_role. Statements that do what a role is needed for ask this themselves; the
+-- Whether p_user has p_role, and is not suspended. Statements that do what a role is needed for ask this themselves; the
 -- daemon asks it for operations that name a role.
 CREATE FUNCTION staff_has(p_user uuid, p_role text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT FROM users u WHERE u.id = p_user AND u.staff && ARRAY[p_role, 'admin'])
+     AND NOT EXISTS (SELECT FROM user_access a WHERE a.user_id = p_user AND access_is_suspended(a))
 $$;
 
 -- The User object as the user alone sees it.
@@ -15,7 +16,7 @@ LANGUAGE sql STABLE AS $$
     FROM users u WHERE u.id = p_user
 $$;
 
--- Gives the hosted user user_id these roles, and no others. The user alone is told.
+-- Gives the user user_id, hosted or bound, these roles, and no others. The user alone is told.
 CREATE FUNCTION change_staff(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -23,7 +24,7 @@ DECLARE
   old users;
 BEGIN
   SELECT * INTO old FROM users
-    WHERE id = (p_arguments->>'user_id')::uuid AND kind = 'hosted' FOR NO KEY UPDATE;
+    WHERE id = (p_arguments->>'user_id')::uuid AND kind IN ('hosted', 'bound') FOR NO KEY UPDATE;
   IF old.id IS NULL THEN
     outcome := 2;
     RETURN;

@@ -299,7 +299,7 @@ def test_a_suspended_user_is_out(stack, app, backend):
     ticket = alice.call(201, "POST", "/api/session/ticket", {})["ticket"]
     with alice.ws() as first, browser.ws() as second:
         answer = backend.call(200, "POST", f"/api/users/{user}/suspend", {"reason": "Spam"})
-        assert answer == {"user_id": user, "suspended": True, "suspended_at": answer["suspended_at"], "reason": "Spam"}
+        assert answer == {"user_id": user, "suspended": True, "suspended_at": answer["suspended_at"], "until": None, "reason": "Spam"}
         closed(first, "suspended")
         closed(second, "suspended")
     for reply in (alice.request("GET", "/api/users/me"), browser.request("GET", "/api/users/me"),

@@ -1,0 +1,170 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What administrators see of users and do to them, by whatever door. Whether they may is asked before
+-- (audit_admit(), audit_refuses()).
+
+-- The user whom p_reference names: by id, by address, or by the app's own id, in that order. NULL: nobody of ours.
+CREATE FUNCTION admin_user(p_reference text) RETURNS uuid
+LANGUAGE sql STABLE AS $$
+  SELECT u.id FROM users u
+    WHERE u.id = coalesce((SELECT x.id FROM users x WHERE x.id = user_id_of(p_reference)),
+                          (SELECT x.id FROM users x WHERE x.jid = p_reference),
+                          (SELECT x.id FROM users x WHERE x.external_id = p_reference))
+      AND u.kind IN ('hosted', 'bound')
+$$;
+
+-- Whether nobody may come in as that user now.
+CREATE FUNCTION access_is_suspended(a user_access) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(a.suspended_at IS NOT NULL AND coalesce(a.suspended_until > clock_timestamp(), true), false)
+$$;
+
+CREATE FUNCTION admin_user_json(u users) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('user_id', u.id, 'jid', u.jid, 'external_id', u.external_id, 'username', user_username(u),
+           'name', user_name(u), 'kind', u.kind, 'staff', u.staff, 'created_at', api_time(u.created_at),
+           'last_seen_at', api_time(u.last_seen_at), 'suspended', access_is_suspended(a),
+           'suspended_at', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_at) END,
+           'suspended_until', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_until) END,
+           'suspend_reason', CASE WHEN access_is_suspended(a) THEN a.suspend_reason END)
+    FROM (SELECT 1) one LEFT JOIN user_access a ON a.user_id = u.id
+$$;
+
+-- Users by address: { items, has_more, next }. p_q: what the address begins with, the app's own id, or the beginning of a
+-- word of the names; p_state: suspended, staff or all.
+CREATE FUNCTION admin_user_list(p_q text, p_state text, p_limit int, p_after text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH chosen AS (
+    (SELECT u.id, u.jid FROM users u
+      WHERE p_state = 'all' AND p_q IS NULL AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+      ORDER BY u.jid LIMIT p_limit + 1)
+    UNION
+    (SELECT u.id, u.jid FROM users u
+      WHERE p_state = 'all' AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+        AND u.jid >= lower(p_q) AND u.jid < lower(p_q) || chr(1114111) COLLATE "C"
+      ORDER BY u.jid LIMIT p_limit + 1)
+    UNION
+    (SELECT u.id, u.jid FROM users u
+      WHERE p_state = 'all' AND p_q IS NOT NULL AND u.id = admin_user(p_q) AND u.jid > coalesce(p_after, ''))
+    UNION
+    (SELECT u.id, u.jid FROM user_words w JOIN users u ON u.id = w.user_id
+      WHERE p_state = 'all' AND w.word >= lower(p_q) AND w.word < lower(p_q) || chr(1114111) COLLATE "C"
+        AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+      ORDER BY u.jid LIMIT p_limit + 1)
+    UNION
+    (SELECT u.id, u.jid FROM user_access a JOIN users u ON u.id = a.user_id
+      WHERE p_state = 'suspended' AND a.suspended_at IS NOT NULL AND access_is_suspended(a) AND u.jid > coalesce(p_after, '')
+        AND (p_q IS NULL OR starts_with(u.jid, lower(p_q)))
+      ORDER BY u.jid LIMIT p_limit + 1)
+    UNION
+    (SELECT u.id, u.jid FROM users u
+      WHERE p_state = 'staff' AND u.staff <> '{}' AND u.jid > coalesce(p_after, '')
+        AND (p_q IS NULL OR starts_with(u.jid, lower(p_q)))
+      ORDER BY u.jid LIMIT p_limit + 1)
+  ), page AS (
+    SELECT u, c.jid, row_number() OVER (ORDER BY c.jid) AS k
+      FROM (SELECT * FROM chosen ORDER BY jid LIMIT p_limit + 1) c JOIN users u ON u.id = c.id
+  )
+  SELECT json_build_object(
+    'items', coalesce(json_agg(admin_user_json(u) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+    'has_more', count(*) > p_limit,
+    'next', CASE WHEN count(*) > p_limit THEN max(jid) FILTER (WHERE k = p_limit) END)::text
+  FROM page
+$$;
+
+-- What there is of a user: numbers up to 10000, the sessions by cookie. No row: nobody of ours.
+CREATE FUNCTION admin_user_show(p_user text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT (admin_user_json(u) || jsonb_build_object(
+    'conversations', (SELECT count(*) FROM (SELECT FROM members m WHERE m.user_id = u.id AND m.state = 'joined' LIMIT 10000) x),
+    'contacts', (SELECT count(*) FROM (SELECT FROM contacts k WHERE k.user_id = u.id AND (k.to_peer OR k.from_peer) LIMIT 10000) x),
+    'blocked', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = u.id LIMIT 10000) x),
+    'blocked_by', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.peer = u.jid LIMIT 10000) x),
+    'online', EXISTS (SELECT FROM shown_online o WHERE o.user_id = u.id),
+    'sessions', coalesce((SELECT jsonb_agg(jsonb_build_object('created_at', api_time(s.created_at),
+                                                              'expires_at', api_time(s.expires_at)) ORDER BY s.created_at)
+                            FROM (SELECT * FROM sessions s WHERE s.user_id = u.id AND s.expires_at > clock_timestamp()
+                                    ORDER BY s.created_at LIMIT 100) s), '[]')))::text
+    FROM users u WHERE u.id = admin_user(p_user)
+$$;
+
+-- Who may give commands by XMPP: an account of a server that has a role here, and whoever is suspended. No row: neither.
+CREATE FUNCTION admin_by_jid(p_jid text)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, staff text, suspended boolean)
+LANGUAGE sql STABLE AS $$
+  SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number, array_to_string(u.staff, ' '),
+         access_is_suspended(a)
+    FROM users u LEFT JOIN user_access a ON a.user_id = u.id
+    WHERE u.jid = p_jid AND (u.kind = 'bound' OR a.suspended_at IS NOT NULL)
+$$;
+
+-- ---- Changes ----------------------------------------------------------------------------------------------------
+
+-- What the API says of a suspension.
+CREATE FUNCTION suspension_json(p_user uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT user_suspension_json(p_user)::jsonb
+$$;
+
+-- Lets nobody in as these users: users (references), reason, until (a time; NULL or forever: until it is taken back).
+-- { items: suspensions, missing: those who are nobody }.
+CREATE FUNCTION change_users_suspend(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  who text;
+  id uuid;
+  missing text[] := '{}';
+  done jsonb := '[]';
+BEGIN
+  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
+    id := admin_user(who);
+    IF id IS NULL THEN
+      missing := missing || who;
+    ELSE
+      done := done || user_suspend(id, p_arguments->>'reason', nullif(p_arguments->>'until', 'forever')::timestamptz)::jsonb;
+    END IF;
+  END LOOP;
+  outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
+  result := jsonb_build_object('items', done, 'missing', missing);
+END $$;
+
+CREATE FUNCTION change_users_restore(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  who text;
+  id uuid;
+  missing text[] := '{}';
+  done jsonb := '[]';
+BEGIN
+  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
+    id := admin_user(who);
+    IF id IS NULL THEN
+      missing := missing || who;
+    ELSE
+      done := done || user_restore(id)::jsonb;
+    END IF;
+  END LOOP;
+  outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
+  result := jsonb_build_object('items', done, 'missing', missing);
+END $$;
+
+-- Signs these users out everywhere.
+CREATE FUNCTION change_users_sign_out(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  who text;
+  id uuid;
+  missing text[] := '{}';
+  done text[] := '{}';
+BEGIN
+  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
+    id := admin_user(who);
+    IF id IS NULL THEN
+      missing := missing || who;
+    ELSE
+      PERFORM session_close_all(id);
+      done := done || (SELECT u.jid FROM users u WHERE u.id = id);
+    END IF;
+  END LOOP;
+  outcome := CASE WHEN done = '{}' THEN 2 ELSE 0 END;
+  result := jsonb_build_object('signed_out', done, 'missing', missing);
+END $$;

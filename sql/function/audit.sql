@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- The audit: who did what by which door. The database itself lets nobody change it (migration 0042).
+
+-- Who asked, in words. p_facts: see audit_add().
+CREATE FUNCTION audit_actor(p_user uuid, p_facts jsonb) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(p_facts->>'operator',
+                  'key ' || coalesce((SELECT k.name FROM server_keys k
+                                        WHERE left(encode(k.digest, 'hex'), 32) = replace(p_facts->>'key', '-', '')), '?'),
+                  (SELECT u.jid FROM users u WHERE u.id = p_user), '')
+$$;
+
+-- Writes a row. p_facts: { action, door, role, key, operator, request_id, address, fields }, as bridge/core/audit.c
+-- makes them; p_object: whom or what it is done to, NULL: what the fields say.
+CREATE FUNCTION audit_add(p_user uuid, p_facts jsonb, p_outcome text, p_object uuid DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  fields jsonb := p_facts->'fields';
+BEGIN
+  INSERT INTO audit (actor, actor_name, action, object, door, outcome, reason, request_id, address_hash, details)
+    VALUES (p_user, audit_actor(p_user, p_facts), p_facts->>'action',
+            coalesce(p_object, user_id_of(coalesce(fields->>'message_id', fields->>'user_id')),
+                     admin_user(coalesce(fields->>'user', CASE WHEN jsonb_array_length(fields->'users') = 1
+                                                               THEN fields->'users'->>0 END))), p_facts->>'door', p_outcome,
+            fields->>'reason', (p_facts->>'request_id')::uuid, p_facts->>'address', nullif(fields, '{}'));
+END $$;
+
+-- Whether p_user, who needs p_role for it (NULL: nobody has to be asked), may do that; if so it is written down.
+CREATE FUNCTION audit_admit(p_user uuid, p_role text, p_facts jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_role IS NOT NULL AND NOT staff_has(p_user, p_role) THEN
+    RETURN false;
+  END IF;
+  PERFORM audit_add(p_user, p_facts, 'asked');
+  RETURN true;
+END $$;
+
+-- Whether the user of a change lacks the role that it demands.
+CREATE FUNCTION audit_refuses(p_user uuid, p_facts jsonb) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT p_facts->>'role' IS NOT NULL AND NOT staff_has(p_user, p_facts->>'role')
+$$;
+
+-- Writes down what became of a change.
+CREATE FUNCTION audit_change(p_user uuid, p_facts jsonb, p_outcome int, p_result jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM audit_add(p_user, p_facts,
+    (ARRAY['done', 'unchanged', 'not_found', 'conflict', 'refused', 'forbidden', 'unprocessable'])[p_outcome + 1],
+    CASE WHEN jsonb_typeof(p_result) = 'object' THEN user_id_of(coalesce(p_result->>'user_id', p_result->>'id')) END);
+END $$;
+
+-- Rows, newest first: { items, has_more, next }. p_after is `next` of an earlier page; p_action: that one, or, with a
+-- dot at its end, all that begin so.
+CREATE FUNCTION audit_list(p_since text, p_until text, p_actor text, p_action text, p_object text,
+                           p_limit int, p_after text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH page AS (
+    SELECT a.*, row_number() OVER (ORDER BY a.id DESC) AS k FROM audit a
+      WHERE (p_after IS NULL OR a.id < CASE WHEN p_after ~ '^[0-9]{1,18}$' THEN p_after::bigint ELSE 0 END)
+        AND (p_since IS NULL OR a.at >= p_since::timestamptz) AND (p_until IS NULL OR a.at < p_until::timestamptz)
+        AND (p_actor IS NULL OR a.actor_name = p_actor)
+        AND (p_action IS NULL OR a.action = p_action OR (right(p_action, 1) = '.' AND starts_with(a.action, p_action)))
+        AND (p_object IS NULL OR a.object = user_id_of(p_object))
+      ORDER BY a.id DESC LIMIT p_limit + 1
+  )
+  SELECT json_build_object(
+    'items', coalesce(json_agg(json_build_object('id', id::text, 'at', api_time(at), 'actor', coalesce(actor_name, ''),
+        'actor_id', actor, 'action', action, 'object_id', object, 'door', coalesce(door, 'rest'),
+        'outcome', coalesce(outcome, 'done'), 'reason', reason, 'request_id', request_id, 'address_hash', address_hash,
+        'details', coalesce(details, '{}')) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+    'has_more', count(*) > p_limit,
+    'next', CASE WHEN count(*) > p_limit THEN (min(id) FILTER (WHERE k = p_limit))::text END)::text
+  FROM page
+$$;
+
+-- As reap.sql has it. A row stays for a year, whatever is asked for.
+CREATE FUNCTION reap_audit(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM audit a WHERE a.id IN (
+    SELECT x.id FROM (SELECT y.id, y.at FROM audit y ORDER BY y.id LIMIT p_limit) x
+      WHERE x.at < clock_timestamp() - make_interval(secs => greatest(p_seconds, 366 * 86400)));
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  more := removed >= p_limit;
+END $$;
