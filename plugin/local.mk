@@ -9,7 +9,8 @@ dist_prosody_storage_DATA = plugin/prosody/mod_storage_trestle/mod_storage_trest
   plugin/prosody/mod_storage_trestle/spool.lib.lua
 EXTRA_DIST += plugin/README.md plugin/prosody/.luacheckrc
 
-ejabberd_sources =
+ejabberd_sources = plugin/ejabberd/mod_trestle.erl plugin/ejabberd/mod_trestle_session.erl \
+  plugin/ejabberd/mod_trestle_uid.erl
 EXTRA_DIST += $(ejabberd_sources)
 
 if ENABLE_EJABBERD

@@ -45,9 +45,7 @@ def pytest_collection_modifyitems(config, items):
 
 def stack_of(request, *options):
     """A stack for a fixture `running_stack`; what is still missing of it at the end is a failure of the run."""
-    global _running
-    outer, _running = _running, Stack.start("--server", request.config.getoption("--server"), *options)
-    own = _running
+    own = Stack.start("--server", request.config.getoption("--server"), *options)
     try:
         yield own
         own.stop()
@@ -57,26 +55,30 @@ def stack_of(request, *options):
         own.stop()
         print(f"\nthe stack's logs stay in {own.dir}", file=sys.stderr)
         raise
-    finally:
-        _running = outer
     own.stop(purge=True)
 
 
 @pytest.fixture(scope="session")
 def running_stack(request):
     """The stack of this worker. A module that needs another has a fixture of this name, of scope "module"."""
-    global _running
     reused = request.config.getoption("--stack")
     if reused:
-        _running = Stack.reuse(reused)
-        yield _running
-        return
-    yield from stack_of(request)
+        yield Stack.reuse(reused)
+    else:
+        yield from stack_of(request)
+
+
+@pytest.fixture(scope="session")
+def plugin_stack(request):
+    """A stack whose server has the plugin and which has no bridge: a test is the component."""
+    yield from stack_of(request, "--plugin", "--instances", "0")
 
 
 @pytest.fixture
 def stack(running_stack, request):
     """The worker's stack, with every part running; a part that ends by itself fails the test."""
+    global _running
+    _running = running_stack
     for part in running_stack.dead():
         running_stack.restart(part)
     request.node.log_sizes = running_stack.log_sizes()

@@ -1,15 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the XMPP server's administrator does, on a stack that was started with --plugin."""
+import contextlib
 import json
+import re
 import subprocess
 import urllib.parse
 import urllib.request
+
+
+@contextlib.contextmanager
+def changed(config, pattern, replacement, reload):
+    """The configuration with one line in another way, read anew; it is as before afterwards."""
+    before = config.read_text()
+    after, count = re.subn(pattern, replacement, before)
+    assert count == 1
+    try:
+        config.write_text(after)
+        reload()
+        yield
+    finally:
+        config.write_text(before)
+        reload()
 
 
 class Prosody:
     def __init__(self, stack):
         self.host = stack.info["c2s"]["domain"]
         self._config = stack.dir / "xmpp" / "prosody.cfg.lua"
+
+    def nobody_but(self, user):
+        """In this context only this account may be bound."""
+        return changed(self._config, "trestle_users = .*", f'trestle_users = {{ "{user}" }}',
+                       lambda: self._shell("config:reload()"))
 
     def _shell(self, text):
         done = subprocess.run(["prosodyctl", "--config", str(self._config), "shell", text], text=True, timeout=60,
@@ -43,7 +65,13 @@ class Prosody:
 class Ejabberd:
     def __init__(self, stack):
         self.host = stack.info["c2s"]["domain"]
+        self._config = stack.dir / "xmpp" / "ejabberd.yml"
         self._api = f"http://{urllib.parse.urlsplit(stack.info['xmpp_ws']).netloc}/api/"
+
+    def nobody_but(self, user):
+        """In this context only this account may be bound."""
+        return changed(self._config, "  bound: .*", f'  bound: [{{ allow: {{ user: {user} }} }}]',
+                       lambda: self._call("reload_config"))
 
     def _call(self, command, **arguments):
         request = urllib.request.Request(self._api + command, json.dumps(arguments).encode(),

@@ -122,17 +122,17 @@ class Link:
     def hello(self, min=1, max=1):
         return self.iq(f"<hello xmlns='{BIND}' min='{min}' max='{max}'/>", "get").child(BIND, "hello")
 
-    def bind(self, user, resource=None, session=None):
-        """A bound session; the names in the answer are the prepared ones."""
+    def start_bind(self, user, resource=None):
+        """A session that is asked for; `bound` waits for the answer."""
         resource = resource or f"trestle-{uuid.uuid4().hex[:8]}"
-        session = session or BoundUser(self, user, resource)
-        self.sessions[session.user, session.resource] = session
-        answer = self.iq(f"<bind xmlns='{BIND}' user={quoteattr(user)} resource={quoteattr(resource)}/>")
-        bound = answer.child(BIND, "bound")
-        session.user, session.resource = bound.get("user"), bound.get("resource")
-        session.jid = f"{session.bare}/{session.resource}"
-        self.sessions[session.user, session.resource] = session
+        session = self.sessions[user, resource] = BoundUser(self, user, resource)
+        session.request = f"b{next(_numbers)}"
+        self.send(f"<iq type='set' id='{session.request}' from='{self.domain}' to='{self.host}'>"
+                  f"<bind xmlns='{BIND}' user={quoteattr(user)} resource={quoteattr(resource)}/></iq>")
         return session
+
+    def bind(self, user, resource=None):
+        return self.start_bind(user, resource).bound()
 
     def unbind(self, session):
         return self.iq(f"<unbind xmlns='{BIND}' user={quoteattr(session.user)} resource={quoteattr(session.resource)}/>")
@@ -165,6 +165,15 @@ class BoundUser(XmppUser):
         self.offline = []  # ids of copies of messages that went to the offline store
         self._client = None
 
+    def bound(self):
+        """The session when it is there; the names in the answer are the prepared ones."""
+        bound = self.link.answer(self.request).child(BIND, "bound")
+        self.user, self.resource = bound.get("user"), bound.get("resource")
+        self.bare = f"{self.user}@{self.link.host}"
+        self.jid = f"{self.bare}/{self.resource}"
+        self.link.sessions[self.user, self.resource] = self
+        return self
+
     def on_wrapped(self, wrapped):
         seen = Stanza(wrapped[0])
         if wrapped.get("offline") == "1":
@@ -179,7 +188,7 @@ class BoundUser(XmppUser):
         if iq.type == "get" and query is not None:
             node = f" node={quoteattr(query.get('node'))}" if query.get("node") else ""
             features = "".join(f"<feature var={quoteattr(name)}/>" for name in sorted(self.features))
-            inside = (f"<query xmlns='{DISCO_INFO}'{node}><identity category='client' type='web' name='test'/>"
+            inside = (f"<query xmlns='{DISCO_INFO}'{node}><identity category='client' type='bot' name='Test'/>"
                       f"{features}</query>")
             kind = "result"
         else:
