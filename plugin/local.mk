@@ -10,7 +10,8 @@ dist_prosody_storage_DATA = plugin/prosody/mod_storage_trestle/mod_storage_trest
 EXTRA_DIST += plugin/README.md plugin/prosody/.luacheckrc
 
 ejabberd_sources = plugin/ejabberd/mod_trestle.erl plugin/ejabberd/mod_trestle_session.erl \
-  plugin/ejabberd/mod_trestle_uid.erl
+  plugin/ejabberd/mod_trestle_uid.erl plugin/ejabberd/mod_mam_trestle.erl \
+  plugin/ejabberd/mod_mam_trestle_spool.erl plugin/ejabberd/mod_mam_trestle_worker.erl
 EXTRA_DIST += $(ejabberd_sources)
 
 if ENABLE_EJABBERD

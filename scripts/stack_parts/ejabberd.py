@@ -8,7 +8,7 @@ node flushes it ten times a second, so that kill -9 costs it little of what it h
 import os
 from pathlib import Path
 
-from . import base
+from . import base, postgres
 
 NAME = "xmpp"
 PORTS = ["c2s", "component", "http"]
@@ -57,7 +57,7 @@ modules:
   mod_client_state: {{}}
   mod_disco: {{ extra_domains: ["{rooms}"] }}
   mod_last: {{}}
-  mod_mam: {{ default: always }}
+  mod_mam: {{ default: always{archive} }}
   mod_offline: {{}}
   mod_ping: {{}}
   mod_privacy: {{}}
@@ -65,7 +65,7 @@ modules:
   mod_pubsub: {{ plugins: [flat, pep], force_node_config: {{ "eu.siacs.conversations.axolotl.*": {{ access_model: open }} }} }}
   mod_roster: {{ versioning: true }}
   mod_stream_mgmt: {{ resend_on_timeout: if_offline }}
-{turn}  mod_time: {{}}
+{archive_sql}{turn}  mod_time: {{}}
   mod_vcard: {{}}
   mod_version: {{ show_os: false }}
 {plugin}"""
@@ -119,6 +119,11 @@ ok = file:write_file("{ready}", <<>>).
 """
 
 
+ARCHIVE = """\
+  mod_mam_trestle: {{ host: "127.0.0.1", port: {port}, database: trestle, username: "{role}", password: "{password}" }}
+"""
+
+
 def account():
     return base.account_for("ejabberd")
 
@@ -147,12 +152,15 @@ def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder("xmpp/spool", account())
     domains, turn = stack.state["domains"], stack.state.get("turn")
-    plugin = stack.state.get("plugin")
-    if plugin:
+    plugin, archive = stack.state.get("plugin"), stack.state.get("archive")
+    if plugin or archive:
         stack.copy_tree(built_plugin(), f"{NAME}/plugin", account())
     stack.write("xmpp/ejabberd.yml", CONFIG.format(
         domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
         secret=stack.state["secrets"]["component"],
+        archive=", db_type: trestle" if archive else "",
+        archive_sql=ARCHIVE.format(port=stack.state["ports"][postgres.NAME]["sql"], role=postgres.ARCHIVE_ROLE,
+                                   password=stack.state["secrets"][postgres.ARCHIVE_ROLE]) if archive else "",
         api=API if plugin else "", plugin=PLUGIN.format(app=domains["app"]) if plugin else "",
         balancing=balancing(stack), turn=TURN.format(**turn) if turn else "", **ports), account())
     accounts = ",\n               ".join(

@@ -223,7 +223,7 @@ END $$;
 -- archive is an error, in p_ids it is none.
 CREATE FUNCTION mam_find(p_owner text, p_peer text, p_since timestamptz, p_until timestamptz, p_after uuid,
                          p_before uuid, p_ids uuid[], p_max int, p_newest_first boolean)
-RETURNS TABLE (uid uuid, pos bigint, stamp timestamptz, peer text, nick text, stanza text, kind text)
+RETURNS TABLE (uid uuid, pos bigint, stamp timestamptz, peer text, nick text, stanza text, kind text, sender text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -244,7 +244,7 @@ BEGIN
   END IF;
   IF p_ids IS NOT NULL THEN
     RETURN QUERY
-      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind
+      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind, s.sender
         FROM (SELECT DISTINCT i.id FROM unnest(p_ids[1:1000]) i (id)) i
         JOIN mam_holders h ON h.owner_id = o.id AND h.uid = i.id
         JOIN mam_stanzas s ON s.uid = h.uid
@@ -253,7 +253,7 @@ BEGIN
         ORDER BY CASE WHEN p_newest_first THEN -h.place ELSE h.place END LIMIT most;
   ELSIF whose IS NULL AND coalesce(p_newest_first, false) THEN
     RETURN QUERY
-      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind
+      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind, s.sender
         FROM (SELECT x.* FROM mam_holders x
                 WHERE x.owner_id = o.id AND x.place > low AND x.place < high
                   AND NOT x.gone AND x.stamp >= since AND x.stamp <= until
@@ -261,7 +261,7 @@ BEGIN
         JOIN mam_stanzas s ON s.uid = h.uid ORDER BY h.place DESC;
   ELSIF whose IS NULL THEN
     RETURN QUERY
-      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind
+      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind, s.sender
         FROM (SELECT x.* FROM mam_holders x
                 WHERE x.owner_id = o.id AND x.place > low AND x.place < high
                   AND NOT x.gone AND x.stamp >= since AND x.stamp <= until
@@ -269,7 +269,7 @@ BEGIN
         JOIN mam_stanzas s ON s.uid = h.uid ORDER BY h.place;
   ELSIF coalesce(p_newest_first, false) THEN
     RETURN QUERY
-      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind
+      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind, s.sender
         FROM (SELECT x.* FROM mam_holders x
                 WHERE x.owner_id = o.id AND x.peer = whose AND x.place > low AND x.place < high
                   AND NOT x.gone AND x.stamp >= since AND x.stamp <= until
@@ -277,7 +277,7 @@ BEGIN
         JOIN mam_stanzas s ON s.uid = h.uid ORDER BY h.place DESC;
   ELSE
     RETURN QUERY
-      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind
+      SELECT h.uid, h.place, h.stamp, h.peer, s.nick, s.stanza, s.kind, s.sender
         FROM (SELECT x.* FROM mam_holders x
                 WHERE x.owner_id = o.id AND x.peer = whose AND x.place > low AND x.place < high
                   AND NOT x.gone AND x.stamp >= since AND x.stamp <= until
