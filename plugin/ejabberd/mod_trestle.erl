@@ -94,7 +94,13 @@ sessions(Host) -> ets:match_object(table(Host), {{'_', '_'}, '_', '_', '_'}).
 
 session(Host, User, Resource) ->
     case ets:lookup(table(Host), {User, Resource}) of
-        [Session] -> Session;
+        [{_Key, Pid, _, _} = Session] ->
+            case is_process_alive(Pid) of
+                true -> Session;
+                false -> % killed, with no time to say so
+                    ets:delete_object(table(Host), Session),
+                    none
+            end;
         [] -> none
     end.
 
@@ -290,11 +296,11 @@ stanza_sized(One, Uid, Key, Host) ->
     end.
 
 stanza_checked(Packet, Uid, {User, Resource}, Host) ->
-    Own = jid:make(User, Host, Resource),
-    From = xmpp:get_from(Packet),
-    case From == undefined orelse From == Own orelse From == jid:remove_resource(Own) of
-        false -> bad(?T("The stanza is from somebody else"));
-        true -> stanza_identified(Packet, Uid)
+    case xmpp:get_from(Packet) of
+        undefined -> stanza_identified(Packet, Uid);
+        #jid{luser = User, lserver = Host, lresource = From} when From == Resource; From == <<>> ->
+            stanza_identified(Packet, Uid);
+        _ -> bad(?T("The stanza is from somebody else"))
     end.
 
 stanza_identified(Packet, false) ->

@@ -7,6 +7,7 @@
 --   trestle_stanza_limit  bytes of a stanza that it injects (c2s_stanza_size_limit, as for any client)
 
 local st = require "util.stanza";
+local async = require "util.async";
 local jid = require "util.jid";
 local new_id = require "util.id".medium;
 local stringprep = require "util.encodings".stringprep;
@@ -65,16 +66,23 @@ end
 
 -- ---- Requests
 
+-- Storage and accounts may be asked in here: a component's stream runs outside util.async, where nothing may wait.
+local requests = async.runner(function (request)
+	local event = request.event;
+	local class, condition, text = request.handler(event, event.stanza.tags[1]);
+	if class then
+		bound.send(event.origin, st.error_reply(event.stanza, class, condition, text));
+	end
+end, { error = function (_, problem) module:log("error", "A request failed: %s", problem); end });
+
 -- Answers an IQ of the component by handler(event, child), which returns an error's type, condition and text, or nothing.
 local function hook_request(kind, name, handler)
 	module:hook("iq-"..kind.."/host/"..xmlns..":"..name, function (event)
-		local origin, stanza = event.origin, event.stanza;
-		local class, condition, text = "auth", "forbidden", nil;
+		if event.stanza.attr.to ~= host then return; end -- one of its resources
 		if is_from_component(event) then
-			class, condition, text = handler(event, stanza.tags[1]);
-		end
-		if class then
-			origin.send(st.error_reply(stanza, class, condition, text));
+			requests:run({ event = event, handler = handler });
+		else
+			event.origin.send(st.error_reply(event.stanza, "auth", "forbidden"));
 		end
 		return true;
 	end);
@@ -85,8 +93,8 @@ local function archive_is_ours()
 	return hosts[host].modules.mam and driver == "trestle";
 end
 
-local function hello_tag(name)
-	local tag = st.stanza(name, {
+local function hello_tag()
+	local tag = st.stanza("hello", {
 		xmlns = xmlns, version = tostring(version), epoch = epoch, server = "prosody", plugin = "0.1",
 		archive = archive_is_ours() and "trestle" or "other",
 		sessions = tostring(bound.count()), ["max-sessions"] = tostring(sessions_max)
@@ -105,7 +113,7 @@ hook_request("get", "hello", function (event, child)
 	if version < min or version > max then
 		return "cancel", "feature-not-implemented", "Only version "..version.." is known here";
 	end
-	event.origin.send(st.reply(event.stanza):add_child(hello_tag("hello")));
+	bound.send(event.origin, st.reply(event.stanza):add_child(hello_tag()));
 end);
 
 -- The prepared user and resource that a request names, or nil. Only a bind may say them in another spelling.
@@ -151,7 +159,7 @@ hook_request("set", "bind", function (event, child)
 	if not record then
 		return class, condition, text;
 	end
-	event.origin.send(st.reply(event.stanza):tag("bound",
+	bound.send(event.origin, st.reply(event.stanza):tag("bound",
 		{ xmlns = xmlns, user = record.user, resource = record.resource }));
 end);
 
@@ -245,7 +253,7 @@ module:hook("message/host", function (event)
 	local is_error = stanza.attr.type == "error";
 	if is_error and (inject or is_from_component(event)) then
 		return true; -- nobody answers an error
-	elseif not inject then
+	elseif not inject or stanza.attr.to ~= host then
 		return;
 	end
 	local class, condition, text = "auth", "forbidden", nil;
@@ -265,7 +273,7 @@ local function hello_announce()
 	local env = hosts[component] and hosts[component].modules.component;
 	local link = env and env.session;
 	if link then
-		bound.send(link, st.message({ from = host, to = component }):add_child(hello_tag("hello")));
+		bound.send(link, st.message({ from = host, to = component }):add_child(hello_tag()));
 	end
 end
 

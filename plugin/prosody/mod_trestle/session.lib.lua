@@ -164,6 +164,7 @@ end
 
 -- Binds a prepared resource of an account that exists. The record, or nil and the error's type, condition and text.
 function bound.open(user, resource, link)
+	if lost[link] then return nil, "wait", "remote-server-timeout", "The link has gone"; end
 	local record = { link = link, waiting = 0 };
 	local session = session_new(record);
 	local ok, err = sessionmanager.make_authenticated(session, user);
