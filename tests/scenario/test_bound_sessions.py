@@ -8,7 +8,6 @@ import pytest
 from harness.administer import administer
 from harness.bound import BIND, Link
 from harness.caps import caps_of
-from harness.inbox import wait_for
 from harness.xmpp import CLIENT, DISCO_INFO, FORWARD, PING, ROSTER, VERSION, XmppError
 
 CARBONS, BLOCKING, DELAY = "urn:xmpp:carbons:2", "urn:xmpp:blocking", "urn:xmpp:delay"
@@ -103,16 +102,16 @@ def test_who_can_be_bound(link):
     assert refused(link.iq, f"<bind xmlns='{BIND}' user='bob@example.org' resource='x'/>") == "bad-request"
     bob = link.bind("BOB", "Trestle")
     assert (bob.user, bob.resource) == ("bob", "Trestle")
-    assert link.hello().get("sessions") == "1"
+    link.wait_sessions(1)
     link.unbind(bob)
     assert refused(link.unbind, bob) == "item-not-found"
-    assert link.hello().get("sessions") == "0"
+    link.wait_sessions(0)
 
 
 def test_binding_again_replaces(link, xmpp):
     carol, first = xmpp("carol"), link.bind("bob", "again").start()
     second = link.bind("bob", "again").start()
-    assert link.hello().get("sessions") == "1"
+    link.wait_sessions(1)
     carol.send_message(second.jid, "to the new one")
     assert second.expect_message("to the new one")
     assert not first.inbox.count(lambda s: s.name == "unbound" or s.body)
@@ -328,7 +327,7 @@ def test_link_lost(stack, xmpp):
     carol.ping()
     with Link(stack) as again:
         assert again.hello().get("epoch") == epoch
-        wait_for("its sessions have ended", lambda: again.hello().get("sessions") == "0")
+        again.wait_sessions(0)
         id = again.inject("bob", bob.resource, f"<presence xmlns='{CLIENT}'/>")
         assert again.refusal(id) == ("cancel", "item-not-found")
         again.bind("bob", bob.resource).start().expect_message("nobody is there")  # from the offline store
@@ -348,7 +347,7 @@ def test_sessions_belong_to_their_link(stack, xmpp):
         first.cut()
         carol.send_message(new.jid, "on the second")
         new.expect_message("on the second")
-        wait_for("one session is left", lambda: second.hello().get("sessions") == "1")
+        second.wait_sessions(1)
 
 
 def test_server_restart(stack):
@@ -409,7 +408,7 @@ def test_a_thousand_sessions(stack, xmpp):
         sessions = [link.start_bind(user, f"many-{number}") for number in range(334) for user in ("bob", "carol", "dave")]
         for session in sessions:
             session.bound()
-        assert int(link.hello().get("sessions")) == len(sessions) == 1002
+        link.wait_sessions(len(sessions))
         for session in sessions[::25]:
             dave.send_message(session.jid, session.jid)
             session.expect_message(session.jid)
@@ -418,4 +417,4 @@ def test_a_thousand_sessions(stack, xmpp):
             dave.expect_message(f"by {session.jid}", session.jid)
     dave.ping()
     with Link(stack) as again:
-        wait_for("all have ended", lambda: again.hello().get("sessions") == "0")
+        again.wait_sessions(0)

@@ -399,7 +399,7 @@ function archive:find(username, query)
 	if query.after and not is_uuid(query.after) or query.before and not is_uuid(query.before) then
 		return nil, "item-not-found";
 	end
-	local owner, total, rows, err = jid.join(username, host), nil, {}, nil;
+	local owner, total, rows, err = jid.join(username, host), nil, {};
 	local since, till = time_text(query.start), time_text(query["end"], true);
 	local session = asking;
 	if query.limit ~= 0 or query.after or query.before then -- of an id that it does not have an archive says so

@@ -11,7 +11,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 from xml.sax.saxutils import quoteattr
 
-from .inbox import DEADLINE, Inbox
+from .inbox import DEADLINE, Inbox, wait_for
 from .xmpp import CLIENT, DISCO_INFO, Stanza, XmppError, XmppUser
 
 ACCEPT = "jabber:component:accept"
@@ -121,6 +121,10 @@ class Link:
 
     def hello(self, min=1, max=1):
         return self.iq(f"<hello xmlns='{BIND}' min='{min}' max='{max}'/>", "get").child(BIND, "hello")
+
+    def wait_sessions(self, count):
+        """Until the server has so many sessions; those of a link that was cut end a moment later."""
+        wait_for(f"{count} sessions", lambda: self.hello().get("sessions") == str(count))
 
     def start_bind(self, user, resource=None):
         """A session that is asked for; `bound` waits for the answer."""
