@@ -7,6 +7,7 @@ SQL_QUERIES = \
   sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
+  sql/query/file.sql \
   sql/query/job.sql \
   sql/query/log.sql \
   sql/query/message.sql \
@@ -51,7 +52,8 @@ SQL_MIGRATIONS = \
   sql/migration/0036_room_admin.sql \
   sql/migration/0039_rooms_rest.sql \
   sql/migration/0041_one_archive.sql \
-  sql/migration/0042_admin.sql
+  sql/migration/0042_admin.sql \
+  sql/migration/0043_files.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql
@@ -74,6 +76,8 @@ SQL_FUNCTIONS = \
   sql/function/entry.sql \
   sql/function/event.sql \
   sql/function/expiry.sql \
+  sql/function/attachment.sql \
+  sql/function/file.sql \
   sql/function/forward.sql \
   sql/function/group.sql \
   sql/function/job.sql \

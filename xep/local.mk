@@ -31,6 +31,8 @@ libxep_a_SOURCES = \
   xep/0202_time.c xep/0202_time.h \
   xep/0203_delay.c xep/0203_delay.h \
   xep/0215_external_services.c xep/0215_external_services.h \
+  xep/0066_oob.c xep/0066_oob.h \
+  xep/0447_file_sharing.c xep/0447_file_sharing.h \
   xep/0249_direct_invitation.c xep/0249_direct_invitation.h \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0292_vcard4.c xep/0292_vcard4.h \

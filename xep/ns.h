@@ -97,6 +97,8 @@
 #define NS_MODERATE "urn:xmpp:message-moderate:1" /* 0425 */
 #define NS_MODERATE_OLD "urn:xmpp:message-moderate:0"
 #define NS_FALLBACK "urn:xmpp:fallback:0"                 /* 0428 */
+#define NS_THUMBS "urn:xmpp:thumbs:1"                     /* 0264 */
+#define NS_HASHES "urn:xmpp:hashes:2"                     /* 0300 */
 #define NS_FILE "urn:xmpp:file:metadata:0"                /* 0446 */
 #define NS_REACTIONS "urn:xmpp:reactions:0"               /* 0444 */
 #define NS_SFS "urn:xmpp:sfs:0"                           /* 0447 */
@@ -110,5 +112,7 @@
 
 /* The project's own: docs/namespaces.md. */
 #define NS_IN_CALL "urn:trestle:presence:0"
+#define NS_ALBUM "urn:trestle:album:0"
 #define NS_PAYLOAD "urn:trestle:payload:0"
 #define NS_POLL "urn:trestle:poll:0"
+#define NS_VOICE "urn:trestle:voice:0"

@@ -182,8 +182,10 @@ struct message_write {
                           nobody; owned */
     GBytes *shown_facts; /* the same of the sender as they see it; owned */
     bool outbox; /* copies wait in the outbox: for the remote member, or without one for a room */
-    gint64 outbox_position; /* WRITE_RECEIVE: of the receipt that waits there */
-    bool awaited;           /* it brings the conversation into a member's list */
+    /* WRITE_RECEIVE: of the receipt that waits there; WRITE_MESSAGE: of the last stanza of the
+     * message that may wait there */
+    gint64 outbox_position;
+    bool awaited;       /* it brings the conversation into a member's list */
     bool unanswered;    /* WRITE_MESSAGE: the other member of a direct one has not written in it */
     GBytes *seen_facts; /* of one with details: a value of message_view, without sender; owned */
     char *refusal;      /* why it may not carry that: { pointer, detail } or NULL; owned */

@@ -71,13 +71,26 @@ static bool check_keys(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_media_given(const struct options *options, GError **error)
+{
+    if (is_given(options->media_key) && options->media_key_file)
+        return option_refuse(error, "[media] key, key_file", "at most one of the two may be given");
+    if (options->media_store && !is_given(options->media_key) && !options->media_key_file)
+        return option_refuse(error, "[media] key_file",
+                             "must be given with store: files are encrypted");
+    if (options->media_store && !is_given(options->media_url))
+        return option_refuse(error, "[media] url", "must be given with store");
+    return true;
+}
+
 bool options_check_given(struct options *options, GError **error)
 {
     if (!check_required(options, error))
         return false;
     if (!options->xmpp_rooms_domain)
         options->xmpp_rooms_domain = g_strconcat("rooms.", options->xmpp_domain, NULL);
-    return check_secrets(options, error) && check_keys(options, error);
+    return check_secrets(options, error) && check_keys(options, error) &&
+           check_media_given(options, error);
 }
 
 static bool check_domains(const struct options *options, GError **error)
@@ -125,8 +138,20 @@ static bool check_calls(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_media(const struct options *options, GError **error)
+{
+    if (!options->media_store)
+        return true;
+    const char *url = options->media_url;
+    bool is_web = g_str_has_prefix(url, "https://") || g_str_has_prefix(url, "http://");
+    if (!is_web || strpbrk(url, " \t,"))
+        return option_refuse(error, "[media] url",
+                             "must be one address such as https://files.example.org");
+    return true;
+}
+
 bool options_check_values(struct options *options, GError **error)
 {
     return check_domains(options, error) && check_listeners(options, error) &&
-           check_auth(options, error) && check_calls(options, error);
+           check_auth(options, error) && check_calls(options, error) && check_media(options, error);
 }

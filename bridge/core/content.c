@@ -90,14 +90,20 @@ static const struct field_value *value_of(const struct request *request, const c
 static bool find_kind(struct request *request, enum carrier *ret_kind)
 {
     enum carrier kind = CARRIER_TEXT;
+    unsigned others = 0; /* what it may be as well */
     for (unsigned i = 0; i < CARRIED_MAX; i++) {
         if (carried[i].kind == CARRIER_TEXT || !value_of(request, carried[i].name)->present)
             continue;
         if (kind != CARRIER_TEXT)
             return content_refuse(request, carried[i].name, "does not go with what else it is");
         kind = carried[i].kind;
+        others = carried[i].with;
     }
     const struct field_value *type = value_of(request, "message_type");
+    for (unsigned i = 0; type->present && i < CARRIERS; i++) {
+        if ((others & CARRIED_BY_(i)) && strcmp(type->text, carriers[i].type) == 0)
+            kind = (enum carrier)i;
+    }
     if (type->present && strcmp(type->text, carriers[kind].type) != 0)
         return content_refuse(request, "message_type", "is not what it carries");
     *ret_kind = kind;

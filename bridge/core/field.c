@@ -52,7 +52,7 @@ static bool field_refuse(struct field_problem *ret_problem, const char *name, co
 
 static bool in_object(const struct field *field, const struct field_source *source)
 {
-    return source->everything_in_object || !(field->flags & (FIELD_IN_PATH | FIELD_IN_QUERY));
+    return source->everything_in_object || !(field->flags & FIELD_IN_HEAD);
 }
 
 static struct raw_value find_value(const struct field *field, const struct field_source *source)

@@ -51,7 +51,8 @@ enum field_flag {
     FIELD_TIME = 1 << 14,        /* FIELD_TEXT: a time of RFC 3339 */
     FIELD_CLOCK = 1 << 15,       /* FIELD_TEXT: what a clock shows, "2026-05-04T09:00", seconds
                                    if you like */
-    FIELD_NOT_AUDITED = 1 << 16  /* what it says is nothing for the audit */
+    FIELD_NOT_AUDITED = 1 << 16, /* what it says is nothing for the audit */
+    FIELD_IN_HEADER = 1 << 17    /* REST alone: the header of that name, with - for each _ */
 };
 
 struct field {
@@ -79,6 +80,9 @@ struct field {
         .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1,             \
         .maximum = most, .fallback = "50"                                                          \
     }
+
+/* Fields that are no member of a body. */
+#define FIELD_IN_HEAD (FIELD_IN_PATH | FIELD_IN_QUERY | FIELD_IN_HEADER)
 
 struct field_value {
     bool present;

@@ -209,10 +209,16 @@ static void outbox_room(struct core *core, gint64 position)
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
     if (!m->remote_jid) {
-        outbox_room(core, m->write.position);
+        outbox_room(core, m->outbox_position);
         return;
     }
-    bool rich = m->seen_facts != NULL; /* what it carries is read from the entry */
+    bool rich = m->seen_facts != NULL;            /* what it carries is read from the entry */
+    if (m->outbox_position > m->write.position) { /* and is more than one stanza */
+        outbox_wake_service(core->outbox, SERVICE_USERS, m->outbox_position);
+        if (core->router)
+            PARTS_TELL(core, outbox_grew, core, m->outbox_position);
+        return;
+    }
     struct outbox_entry entry = {.position = m->write.position,
                                  .kind = rich ? "content" : "message",
                                  .from = rich ? NULL : from,

@@ -63,6 +63,16 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
     request->transport->reply(request, status, json);
 }
 
+void request_add_header(struct request *request, const char *name, const char *value)
+{
+    guint count = request->headers ? g_strv_length(request->headers) : 0;
+    g_return_if_fail(count < 32);
+    request->headers = g_renew(char *, request->headers, count + 3);
+    request->headers[count] = g_strdup(name);
+    request->headers[count + 1] = g_strdup(value);
+    request->headers[count + 2] = NULL;
+}
+
 void request_watch(struct request *request, void (*left)(struct request *request))
 {
     if (request->transport->watch)

@@ -17,6 +17,7 @@ struct request;
 struct rows;
 struct subscriber;
 struct stream;
+struct stream_head;
 struct stream_owner;
 
 #define REQUEST_VALUES_MAX 24
@@ -91,6 +92,7 @@ struct operation {
     /* REST only: the body is raw bytes, at most so many, which the handler reads with
      * request_read_body(); it is called before they arrive. 0: the body is JSON. */
     size_t raw_stream;
+    const char *raw_type; /* its media type, for the description; NULL: "image/…" */
 };
 
 /* An answer that is no JSON (REST only). */
@@ -133,7 +135,7 @@ struct request_transport {
     /* NULL where only JSON travels. */
     void (*reply_bytes)(struct request *request, const struct reply_bytes *content);
     /* See stream.h. NULL: this transport has none. */
-    struct stream *(*stream)(struct request *request, const char *content_type,
+    struct stream *(*stream)(struct request *request, const struct stream_head *head,
                              const struct stream_owner *owner);
     /* See request_watch. NULL: this transport does not tell. */
     void (*watch)(struct request *request, void (*left)(struct request *request));
@@ -156,6 +158,7 @@ struct request {
     struct grant grant;      /* by what the account was let in; zero for anonymous operations */
     const char *csrf;        /* of a cookie's session, during the handler's call only; else NULL */
     guint64 address;         /* of the caller, see struct credentials */
+    char **headers;          /* see request_add_header; the transport frees it */
     char *set_cookie; /* value of a header Set-Cookie for the answer; the transport frees it */
     /* Header Idempotency-Key of an operation with OPERATION_ONCE; during the handler's call; or
      * NULL */
@@ -185,6 +188,9 @@ void request_fail(struct request *request, enum error_code code, const char *det
 void request_fail_field(struct request *request, const struct field_problem *problem);
 /* With a word for programs that says which conflict it is (error_reason). */
 void request_fail_reason(struct request *request, enum error_code code, const char *reason);
+
+/* For REST alone: the answer has the header NAME with VALUE; before it is given, at most 16. */
+void request_add_header(struct request *request, const char *name, const char *value);
 
 /* For handlers that wait for long: LEFT is called at most once, when the client has hung up. The
  * request still has to be answered. */

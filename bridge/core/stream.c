@@ -5,13 +5,20 @@
 #include "bridge/core/request.h"
 #include "bridge/core/stream.h"
 
+struct stream *request_stream_head(struct request *request, const struct stream_head *head,
+                                   const struct stream_owner *owner)
+{
+    if (request->transport->stream)
+        return request->transport->stream(request, head, owner);
+    request_fail(request, ERROR_UNPROCESSABLE, "is for HTTP only");
+    return NULL;
+}
+
 struct stream *request_stream(struct request *request, const char *content_type,
                               const struct stream_owner *owner)
 {
-    if (request->transport->stream)
-        return request->transport->stream(request, content_type, owner);
-    request_fail(request, ERROR_UNPROCESSABLE, "is for HTTP only");
-    return NULL;
+    const struct stream_head head = {.content_type = content_type, .length = -1};
+    return request_stream_head(request, &head, owner);
 }
 
 bool stream_write(struct stream *stream, const char *bytes, size_t length)

@@ -34,6 +34,17 @@ struct stream_owner {
 struct stream *request_stream(struct request *request, const char *content_type,
                               const struct stream_owner *owner);
 
+struct stream_head {
+    const char *content_type; /* static text */
+    gint64 length;            /* bytes that will be written in all; negative: nobody knows */
+    unsigned status;          /* of the answer; 0: 200 */
+};
+
+/* The same of any answer: the connection outlives one whose length is known. The owner cuts a
+ * stream that it cannot complete. */
+struct stream *request_stream_head(struct request *request, const struct stream_head *head,
+                                   const struct stream_owner *owner);
+
 /* False, and nothing is written, if BYTES are more than there is room for; when nothing waits,
  * there is room for whatever comes next. */
 bool stream_write(struct stream *stream, const char *bytes, size_t length);

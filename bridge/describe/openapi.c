@@ -10,7 +10,7 @@
 #include "bridge/describe/openapi.h"
 #include "bridge/describe/schema.h"
 
-#define IN_PARAMETERS (FIELD_IN_PATH | FIELD_IN_QUERY)
+#define IN_PARAMETERS FIELD_IN_HEAD
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
@@ -50,10 +50,27 @@ static json_t *tag_of(const struct operation *operation)
     return json_string(g_strv_length(segments) > 2 ? segments[2] : "other");
 }
 
+/* "Upload-Offset" for upload_offset. */
+static char *header_of(const char *field)
+{
+    char *name = g_strdup(field);
+    bool begins = true;
+    for (char *p = name; *p; p++) {
+        *p = *p == '_' ? '-' : begins ? g_ascii_toupper(*p) : *p;
+        begins = *p == '-';
+    }
+    return name;
+}
+
 static json_t *parameter_new(const struct field *field)
 {
     bool in_path = (field->flags & FIELD_IN_PATH) != 0;
-    return json_pack("{s:s, s:s, s:b, s:o}", "name", field->name, "in", in_path ? "path" : "query",
+    bool in_header = (field->flags & FIELD_IN_HEADER) != 0;
+    g_autofree char *name = in_header ? header_of(field->name) : g_strdup(field->name);
+    return json_pack("{s:s, s:s, s:b, s:o}", "name", name, "in",
+                     in_path     ? "path"
+                     : in_header ? "header"
+                                 : "query",
                      "required", in_path || (field->flags & FIELD_REQUIRED) != 0, "schema",
                      schema_of_field(field, false));
 }
@@ -94,7 +111,8 @@ static json_t *bytes_of(const char *media_type)
 static json_t *body_of(const struct operation *operation)
 {
     if (operation->raw_stream > 0)
-        return json_pack("{s:b, s:o}", "required", 1, "content", bytes_of("image/*"));
+        return json_pack("{s:b, s:o}", "required", 1, "content",
+                         bytes_of(operation->raw_type ? operation->raw_type : "image/*"));
     json_t *schema = schema_of_fields(operation->fields, IN_PARAMETERS);
     bool required = json_array_size(json_object_get(schema, "required")) > 0 ||
                     json_object_get(schema, "oneOf");

@@ -11,6 +11,7 @@ libfeature_a_SOURCES = \
   bridge/feature/conversation.c \
   bridge/feature/description.c \
   bridge/feature/disco.c \
+  bridge/feature/file.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
   bridge/feature/group.c \
@@ -34,6 +35,7 @@ libfeature_a_SOURCES = \
   bridge/feature/typing.c \
   bridge/feature/typing_group.c bridge/feature/typing_group.h \
   bridge/feature/typing_tell.c bridge/feature/typing_tell.h \
+  bridge/feature/upload.c \
   bridge/feature/user.c \
   bridge/feature/user_search.c \
   bridge/feature/vcard.c \

@@ -34,7 +34,7 @@
 static void transport_reply(struct request *request, unsigned status, struct buffer *json);
 static void transport_fail(struct request *request, enum error_code code, struct buffer *problem);
 
-static struct stream *transport_stream(struct request *request, const char *content_type,
+static struct stream *transport_stream(struct request *request, const struct stream_head *head,
                                        const struct stream_owner *owner);
 static void transport_watch(struct request *request, void (*left)(struct request *request));
 static void transport_reply_bytes(struct request *request, const struct reply_bytes *content);
@@ -123,6 +123,7 @@ static void exchange_destroy(struct exchange *exchange)
     g_clear_pointer(&exchange->bytes, g_bytes_unref);
     g_free(exchange->set_cookie);
     g_free(exchange->request.set_cookie);
+    g_strfreev(exchange->request.headers);
     if (!server) { /* outlived it */
         g_free(exchange);
         return;
@@ -201,14 +202,14 @@ static void transport_fail(struct request *request, enum error_code code, struct
     exchange_answered(exchange);
 }
 
-static struct stream *transport_stream(struct request *request, const char *content_type,
+static struct stream *transport_stream(struct request *request, const struct stream_head *head,
                                        const struct stream_owner *owner)
 {
     struct exchange *exchange = exchange_of(request);
     struct stream *stream = NULL;
-    exchange->status = MHD_HTTP_OK;
+    exchange->status = head->status ? head->status : MHD_HTTP_OK;
     if (exchange->mhd) {
-        exchange->stream = stream_new(exchange, content_type, owner);
+        exchange->stream = stream_new(exchange, head, owner);
         stream = stream_base(exchange->stream);
     }
     exchange_answered(exchange);

@@ -99,6 +99,22 @@ static void read_last_event(struct exchange *exchange)
     }
 }
 
+/* A header that comes twice says nothing that could be relied on: its first line counts. */
+static void read_headers(struct exchange *exchange)
+{
+    const struct field *fields = exchange->match.operation->fields;
+    for (int i = 0; fields && fields[i].name; i++) {
+        if (!(fields[i].flags & FIELD_IN_HEADER))
+            continue;
+        g_autofree char *name = g_strdelimit(g_strdup(fields[i].name), "_", '-');
+        const char *text = MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
+        if (!text)
+            continue;
+        exchange->texts[i] = g_strdup(text);
+        exchange->lengths[i] = strlen(text);
+    }
+}
+
 bool parameters_read(struct exchange *exchange)
 {
     const struct route_match *match = &exchange->match;
@@ -110,6 +126,7 @@ bool parameters_read(struct exchange *exchange)
                                              &exchange->lengths[index]);
     }
     MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_query, exchange);
+    read_headers(exchange);
     read_last_event(exchange);
     int dialect = field_index(match->operation, DIALECT_PARAMETER, FIELD_IN_QUERY);
     const char *spoken = spoken_find(exchange);

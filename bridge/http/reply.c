@@ -34,7 +34,9 @@ static void add_origin(const struct exchange *exchange, struct MHD_Response *res
     header_add(response, "Access-Control-Allow-Origin", origin);
     header_add(response, "Access-Control-Allow-Credentials", "true");
     header_add(response, "Access-Control-Expose-Headers",
-               "Link, Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+               "Link, Location, Request-Id, Retry-After, RateLimit, RateLimit-Policy, "
+               "Content-Disposition, Content-Range, ETag, Tus-Resumable, Tus-Version, "
+               "Upload-Length, Upload-Offset");
 }
 
 static void add_problem_headers(const struct exchange *exchange, struct MHD_Response *response)
@@ -152,11 +154,23 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     if (!response)
         return NULL;
     exchange->content = NULL;
-    if (exchange->status != MHD_HTTP_NO_CONTENT)
+    if (exchange->status != MHD_HTTP_NO_CONTENT && exchange->status != MHD_HTTP_NOT_MODIFIED)
         header_add(response, "Content-Type", content_type_of(exchange, is_array));
     if (link)
         header_add(response, "Link", link);
     return response;
+}
+
+/* What the handler wants. Whether it says how long the answer may be kept. */
+static bool add_own_headers(const struct exchange *exchange, struct MHD_Response *response)
+{
+    bool says = false;
+    char **headers = exchange->request.headers;
+    for (size_t i = 0; headers && headers[i] && headers[i + 1]; i += 2) {
+        header_add(response, headers[i], headers[i + 1]);
+        says = says || strcmp(headers[i], "Cache-Control") == 0;
+    }
+    return says;
 }
 
 enum MHD_Result reply_send(struct exchange *exchange)
@@ -166,8 +180,9 @@ enum MHD_Result reply_send(struct exchange *exchange)
     struct MHD_Response *response = make_response(exchange);
     if (!response)
         return MHD_NO;
-    header_add(response, "Cache-Control",
-               is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
+    if (!add_own_headers(exchange, response))
+        header_add(response, "Cache-Control",
+                   is_cacheable(exchange) ? "public, max-age=3600" : "no-store");
     header_add(response, "X-Content-Type-Options", "nosniff");
     header_add(response, "Request-Id", exchange->request.id);
     if (exchange->set_cookie)

@@ -34,7 +34,7 @@ const char *spoken_find(struct exchange *exchange)
 static bool body_has_field(const struct operation *operation, const char *name)
 {
     for (const struct field *field = operation->fields; field && field->name; field++) {
-        if (!(field->flags & (FIELD_IN_PATH | FIELD_IN_QUERY)) && strcmp(field->name, name) == 0)
+        if (!(field->flags & FIELD_IN_HEAD) && strcmp(field->name, name) == 0)
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Streams over HTTP: a response of unknown length. The connection is suspended while there is
- * nothing to send; libmicrohttpd then does not look at it, so we watch for the client's leaving
- * ourselves. */
+/* Streams over HTTP: a response whose bytes come later, of unknown length mostly. The connection is
+ * suspended while there is nothing to send; libmicrohttpd then does not look at it, so we watch for
+ * the client's leaving ourselves. */
 #include "config.h"
 
 #include <netinet/in.h>
@@ -18,13 +18,15 @@
 #include "bridge/http/server_part.h"
 #include "bridge/http/stream.h"
 
-#define BLOCK_SIZE 1024 /* bytes that libmicrohttpd keeps for each stream */
+#define BLOCK_SIZE 1024       /* bytes that libmicrohttpd keeps for each stream */
+#define FILE_BLOCK_SIZE 32768 /* the same of one that is long and soon over */
 
 struct http_stream {
     struct stream stream;
     struct exchange *exchange;
     struct stream_owner owner; /* zero once it has ended the stream */
     const char *content_type;
+    gint64 length; /* of all of it; negative: nobody knows */
     struct buffer pending;
     size_t taken;   /* bytes of pending that are written */
     GList link;     /* in server->streams */
@@ -145,7 +147,7 @@ static ssize_t read_text(void *data, uint64_t position, char *block, size_t size
     return 0;
 }
 
-struct http_stream *stream_new(struct exchange *exchange, const char *content_type,
+struct http_stream *stream_new(struct exchange *exchange, const struct stream_head *head,
                                const struct stream_owner *owner)
 {
     struct http_stream *stream = g_new0(struct http_stream, 1);
@@ -153,7 +155,8 @@ struct http_stream *stream_new(struct exchange *exchange, const char *content_ty
     stream->stream.ceiling = (size_t)exchange->server->core->options->websocket_send_buffer_max;
     stream->exchange = exchange;
     stream->owner = *owner;
-    stream->content_type = content_type;
+    stream->content_type = head->content_type;
+    stream->length = head->length;
     stream->link.data = stream;
     buffer_init(&stream->pending, stream->stream.ceiling);
     return stream;
@@ -167,13 +170,18 @@ struct stream *stream_base(struct http_stream *stream)
 struct MHD_Response *stream_respond(struct http_stream *stream)
 {
     struct exchange *exchange = stream->exchange;
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_text, stream, NULL);
+    bool known = stream->length >= 0;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        known ? (guint64)stream->length : MHD_SIZE_UNKNOWN, known ? FILE_BLOCK_SIZE : BLOCK_SIZE,
+        read_text, stream, NULL);
     if (!response)
         return NULL;
     MHD_add_response_header(response, "Content-Type", stream->content_type);
-    MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* nginx hands it on at once */
-    exchange->close = true;
+    if (!known) {
+        MHD_add_response_header(response, "X-Accel-Buffering",
+                                "no"); /* nginx hands it on at once */
+        exchange->close = true;
+    }
     g_queue_push_tail_link(&exchange->server->streams, &stream->link);
     stream->listed = true;
     metric_set(METRIC_HTTP_STREAMS, exchange->server->streams.length);

@@ -6,7 +6,7 @@
 #include "bridge/http/exchange.h"
 
 /* Streams go with their exchange; stream_free tells the owner if it has not ended it. */
-struct http_stream *stream_new(struct exchange *exchange, const char *content_type,
+struct http_stream *stream_new(struct exchange *exchange, const struct stream_head *head,
                                const struct stream_owner *owner);
 struct stream *stream_base(struct http_stream *stream);
 struct MHD_Response *stream_respond(struct http_stream *stream);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libmessage.a
 libmessage_a_SOURCES = \
+  bridge/message/attachment.c \
   bridge/message/deadline.c \
   bridge/message/disappearing.c \
   bridge/message/draft.c \

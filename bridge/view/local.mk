@@ -3,6 +3,7 @@ noinst_LIBRARIES += libview.a
 libview_a_SOURCES = \
   bridge/view/conversation.c bridge/view/conversation.h \
   bridge/view/conversation_page.c bridge/view/conversation_page.h \
+  bridge/view/file.c bridge/view/file.h \
   bridge/view/json.c bridge/view/json.h \
   bridge/view/memory.c bridge/view/memory.h \
   bridge/view/message.c bridge/view/message.h \

@@ -7,6 +7,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/words.h"
 #include "bridge/view/conversation.h"
+#include "bridge/view/file.h"
 #include "bridge/view/message.h"
 #include "bridge/view/view.h"
 

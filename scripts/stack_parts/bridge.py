@@ -5,6 +5,7 @@ They run as the calling user: the checkout may lie where nobody else can read it
 the build directory, TRESTLE_WRAPPER a command to run the daemon under, such as `valgrind -q`.
 """
 import configparser
+import hashlib
 import http.client
 import os
 import shlex
@@ -46,8 +47,10 @@ def settings(stack, name, ports):
                  "issuer": stack.state["jwt"]["issuer"], "audience": stack.state["jwt"]["audience"]},
         # Tests and benchmarks send as fast as they can; those of the limits set their own.
         "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",
-                                        "uploads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
+                                        "uploads", "upload_parts", "downloads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
+        "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),
+                  "url": f"http://{base.LOOPBACK}:{ports['http']}"},
         "session": {"cookie_secure": "false"},
         "admin": {"jids": "admin@" + domains["server"]},
         "log": {"level": "info", "areas": "all"},
@@ -75,6 +78,7 @@ def write_config(stack, name, ports):
     stack.folder("bridge")
     stack.write("bridge/component.secret", stack.state["secrets"]["component"] + "\n")
     stack.write("bridge/jwt.key", stack.state["jwt"]["secret"])
+    stack.write("bridge/media.keys", hashlib.sha256(stack.state["jwt"]["secret"].encode()).hexdigest() + "\n")
     merged = settings(stack, name, ports)
     for section, options in stack.state.get("extra", {}).items():
         merged.setdefault(section, {}).update(options)

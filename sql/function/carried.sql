@@ -9,7 +9,10 @@ DECLARE
   c conversations;
   carried jsonb := p_details;
 BEGIN
-  IF NOT carried ?| '{mentions,location,poll}' THEN
+  IF carried ? 'attachments' AND NOT carried ? 'files' THEN -- those that came by XMPP become files only now
+    carried := attachment_accept(o, carried);
+  END IF;
+  IF carried ? 'refused' OR NOT carried ?| '{mentions,location,poll}' THEN
     RETURN carried;
   END IF;
   SELECT * INTO c FROM conversations x WHERE x.id = o.conversation_id;
@@ -38,6 +41,9 @@ BEGIN
   IF p_details ? 'mentions' THEN
     mentions := mention_arrived(c, p_sender, p_details->'mentions', body);
     details := details || CASE WHEN mentions IS NULL THEN '{}' ELSE jsonb_build_object('mentions', mentions) END;
+  END IF;
+  IF p_details ? 'attachments' THEN
+    SELECT * INTO details, body FROM attachment_arrived(details);
   END IF;
   IF p_details ? 'location' THEN
     -- A text that only says where it is, is not shown beside it.

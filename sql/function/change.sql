@@ -153,6 +153,7 @@ BEGIN
     WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
     WHEN e.type = 'scheduled.updated' THEN scheduled_event(p_user, e)
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
+    WHEN e.type = 'file.updated' THEN file_event(e)
     ELSE e.payload END;
 END $$;
 

@@ -146,7 +146,7 @@ END $$;
 CREATE FUNCTION content_details(p_content jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-  RETURN p_content - '{type,reply_to,thread_id,thread}'::text[];
+  RETURN p_content - '{type,reply_to,thread_id,thread,files}'::text[];
 END $$;
 
 -- Its results as arrays of what has a column in messages, and of what it refuses.
@@ -199,7 +199,7 @@ BEGIN
   IF thread IS NOT NULL THEN
     details := details || thread_arrived(c, thread, other);
   END IF;
-  IF details ?| '{mentions,location}' THEN
+  IF details ?| '{mentions,location,attachments}' THEN
     more := carried_arrived(c, p_sender, details, body);
     details := more.details;
     body := more.body;
@@ -233,7 +233,7 @@ BEGIN
   RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to, p_viewer) END, m.thread_id,
              m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
              m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int)),
-             NULL)::content_view;
+             NULL, CASE WHEN m.details ? 'attachments' THEN attachment_views(m) END)::content_view;
 END $$;
 
 -- Those of p_heard who do not see the message that m answers; NULL: nobody.
@@ -264,7 +264,7 @@ END $$;
 -- A message that carries something, as message_store() has just stored it, or, with p_old, did before.
 CREATE FUNCTION content_stored(p_old uuid, p_id uuid, p_conversation uuid, p_seq bigint, p_position bigint,
                                p_sender uuid, p_at timestamptz, p_body text, p_content jsonb) RETURNS message_view
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql VOLATILE AS $$ -- it sees what content_follow() has just made
 DECLARE
   m messages;
   seen message_view;
@@ -293,6 +293,9 @@ DECLARE
 BEGIN
   IF m.thread_id IS NOT NULL THEN
     told := thread_follow(m.conversation_id, m.sender_id, p_content, m.seq, m.position, m.created_at, p_quiet);
+  END IF;
+  IF p_content ? 'attachments' THEN
+    PERFORM attachment_follow(m, p_content, p_came);
   END IF;
   RETURN event_lists(told, carried_follow(m, p_came));
 END $$;
@@ -343,12 +346,15 @@ END $$;
 -- carries as it stands in details. Each member is put into the stanza by the row of that key (struct content).
 CREATE FUNCTION message_wire(m messages, c conversations) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  wire jsonb;
 BEGIN
-  RETURN jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was,payload}'::text[] || jsonb_build_object(
+  wire := jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was,payload}'::text[] || jsonb_build_object(
     'id', m.id, 'body', m.body,
     'reply', CASE WHEN coalesce(m.reply_to, m.thread_id) IS NOT NULL
                   THEN content_wire_reply(coalesce(m.reply_to, m.thread_id), c) END,
     'thread', CASE WHEN m.thread_id IS NOT NULL THEN thread_wire(m.thread_id) END)) || carried_wire(m, c);
+  RETURN CASE WHEN m.details ? 'attachments' THEN attachment_wire(m, wire) ELSE wire END;
 END $$;
 
 -- The same of an edit of it, the stanza p_stanza; replace: the id of the first version.

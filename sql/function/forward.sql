@@ -5,7 +5,7 @@
 CREATE FUNCTION forward_refusal(m messages) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN m.deleted_at IS NOT NULL THEN content_refused('', 'it was deleted', 3)
-              WHEN m.kind NOT IN ('text', 'location') THEN content_refused('', 'it cannot be said again', 3)
+              WHEN m.kind NOT IN ('text', 'location', 'media', 'file', 'voice') THEN content_refused('', 'it cannot be said again', 3)
               WHEN m.details ? 'expires_in' THEN content_refused('', 'it will disappear', 3) END
 $$;
 

@@ -128,3 +128,10 @@ BEGIN
   END IF;
   SELECT s.* INTO epoch, "position", schema, functions, refusal, past FROM log_open(p_epoch, p_newest) s;
 END $$;
+
+-- Up to where the log has been taken, by this transaction, too. For the holder of the log.
+CREATE FUNCTION log_reached() RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  RETURN (SELECT h.position FROM log_head h);
+END $$;

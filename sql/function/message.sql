@@ -34,9 +34,9 @@ CREATE FUNCTION message_store(
   p_details jsonb[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
-               direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
+               direct boolean, remote_jid text, outbox boolean,
                awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
-               shown user_view, seen message_view, refusal text, n int)
+               shown user_view, seen message_view, outbox_position bigint, refusal text, n int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -160,7 +160,7 @@ BEGIN
          CASE WHEN NOT p.fresh THEN false
               WHEN p.occupied THEN room_tell_message(p.new_position, p.conversation_id, p.sender_id, p.id)
               ELSE p.leaves END,
-         p.new_position, p.awaited AND (p.fresh OR p.old_same), p.held,
+         p.awaited AND (p.fresh OR p.old_same), p.held,
          CASE WHEN p.fresh AND p.content IS NOT NULL
               THEN content_events(p.passage, p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id,
                                   stamp, p.body, p.content, p_addresses[p.n] IS NOT NULL, p.held)
@@ -172,6 +172,8 @@ BEGIN
          CASE WHEN p.content IS NOT NULL AND (p.fresh OR p.old_same)
               THEN content_stored(p.old_id, p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id,
                                   stamp, p.body, p.content) END,
+         -- What it carries may have made more stanzas, behind it.
+         CASE WHEN p.fresh AND p.content IS NOT NULL AND (p.leaves OR p.occupied) THEN log_reached() ELSE p.new_position END,
          CASE WHEN NOT (p.fresh OR p.old_same) THEN of_refusals[p.n] END, p.n
     FROM planned p;
 END $$;

@@ -32,7 +32,7 @@ BEGIN
     WHERE x.id = m.id;
   -- Ids stay: what names a version names a message that is gone.
   UPDATE message_versions v SET body = NULL, details = NULL WHERE v.message_id = m.id;
-  UPDATE entries e SET payload = e.payload - '{body,content}'::text[], stanza = NULL WHERE e.target = m.id AND e.kind = 'edit';
+  UPDATE entries e SET payload = e.payload - '{body,content}'::text[], stanza = NULL WHERE e.target = m.id AND e.kind IN ('edit', 'part');
   -- Answers have it as a quote, as they came.
   UPDATE messages x SET stanza = NULL WHERE x.reply_to = m.id AND x.stanza IS NOT NULL;
   DELETE FROM reactions r WHERE r.message_id = m.id;
@@ -47,7 +47,8 @@ BEGIN
   IF c.occupied THEN
     DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('room_history', 'room_entry');
   END IF;
-  DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind = 'edit';
+  DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('edit', 'part');
+  PERFORM attachment_forget(m.id, p_kept);
   DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind = 'reaction';
   PERFORM search_forget(m.position);
   RETURN last;

@@ -6,12 +6,20 @@
 CREATE TYPE user_view AS (
   id uuid, username text, name text, avatar_url text, bio text, jid text, kind text, number bigint);
 
+-- A file. parts: what was made of it, [{ name, type, size, width, height }]; url: where it lies, if that is elsewhere.
+CREATE TYPE file_view AS (
+  id uuid, user_id uuid, kind text, purpose text, name text, type text, size bigint, received bigint, state text, scan text,
+  width bigint, height bigint, duration bigint, waveform text, sha256 text, parts jsonb, locked boolean,
+  expires_at timestamptz, created_at timestamptz, url text);
+
+CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, file file_view);
+
 -- What a message carries besides its text, and what was done to it. quote: { message_id, sender_id, content,
 -- message_type, deleted } of the message that it answers; NULL, as all else: nothing. blind: of a message that is just
 -- stored, ids of members who do not see that one: theirs is a quote of nothing (core/message.c).
 CREATE TYPE content_view AS (
   reply_to uuid, quote jsonb, thread_id uuid, mentions jsonb, forwarded boolean, forward_count bigint,
-  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb);
+  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb, attachments file_view[]);
 
 -- sender: NULL, as is sender_id: the system says it. content: NULL of most. delivered_at, read_at: when the recipient's
 -- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.

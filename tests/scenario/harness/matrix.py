@@ -5,6 +5,7 @@ import re
 import uuid
 
 from .described import operations
+from .files import begin
 from .rest import Api, ident
 
 CALLERS = ("anonymous", "stranger", "ex-contact", "blocked", "member")
@@ -114,6 +115,14 @@ class World:
         if parameter == "scheduled_id":
             self._wants_plans = True
             return self._plans[self.talk(thing if self.name != "anonymous" else "foreign")[0]["id"]]["id"]
+        if parameter in ("upload_id", "file_id"):
+            if thing == "deleted":
+                return None
+            mine = thing == "own" and self.name != "anonymous"
+            file = begin(self.caller if mine else self.alice, b"text", "a.txt", "text/plain")["file"]
+            return file["id"]
+        if parameter in ("token", "name"):
+            return "x" # a link is known or not
         if parameter == "hash":
             return "0" * 40  # a digest is known or not: nobody owns a picture
         if parameter == "user_id":

@@ -1,0 +1,816 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Uploads: made by POST, filled by PATCH in parts (tus 1.0, so that its clients work unchanged) or
+ * by one PUT. What was answered is on the disk. A part that comes while another one does takes its
+ * place: clients come back before the network has told us that they were gone. */
+#include "config.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "bridge/account/account.h"
+#include "bridge/account/limit.h"
+#include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/file_link.h"
+#include "bridge/base/json_writer.h"
+#include "bridge/base/options.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+#include "bridge/core/feature.h"
+#include "bridge/media/inspect.h"
+#include "bridge/media/intake.h"
+#include "bridge/media/media.h"
+#include "bridge/media/type.h"
+#include "bridge/view/rows.h"
+#include "xep/name.h"
+
+#define NAME_MAX_BYTES 255
+#define PART_MAX (5LL * 1024 * 1024 * 1024)
+#define TUS_VERSION "1.0.0"
+#define PROGRESS_PERIOD (G_USEC_PER_SEC / 2)
+
+/* ---- Making one ------------------------------------------------------------------------------ */
+
+static const char *const purposes[] = {"attachment", "voice", "icon", "recording", NULL};
+
+#define TUS_FIELD                                                                                  \
+    {                                                                                              \
+        .name = "tus_resumable", .type = FIELD_TEXT, .flags = FIELD_IN_HEADER, .maximum = 32       \
+    }
+
+static const struct field create_fields[] = {
+    {.name = "filename", .type = FIELD_TEXT, .minimum = 1, .maximum = NAME_MAX_BYTES},
+    {.name = "size", .type = FIELD_INTEGER, .minimum = 1, .maximum = G_MAXINT64},
+    {.name = "mime_type", .type = FIELD_TEXT, .minimum = 1, .maximum = 255},
+    {.name = "sha256", .type = FIELD_TEXT, .minimum = 64, .maximum = 64},
+    {.name = "purpose", .type = FIELD_CHOICE, .choices = purposes},
+    {.name = "upload_length",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_HEADER,
+     .minimum = 1,
+     .maximum = G_MAXINT64},
+    {.name = "upload_metadata", .type = FIELD_TEXT, .flags = FIELD_IN_HEADER, .maximum = 4096},
+    TUS_FIELD,
+    {0},
+};
+
+/* What is to be uploaded; texts are owned. */
+struct description {
+    char *name, *type, *sha256, *purpose;
+    gint64 size;
+};
+
+static void description_clear(struct description *wanted)
+{
+    g_free(wanted->name);
+    g_free(wanted->type);
+    g_free(wanted->sha256);
+    g_free(wanted->purpose);
+}
+typedef struct description description;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(description, description_clear)
+
+static bool field_refuse(struct request *request, const char *name, const char *detail)
+{
+    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
+    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", name);
+    request_fail_field(request, &problem);
+    return false;
+}
+
+/* The value of KEY in the header Upload-Metadata, "key base64,…"; NULL: it has none, or no text. */
+static char *metadata_value(const char *header, const char *key)
+{
+    g_auto(GStrv) pairs = g_strsplit(header ? header : "", ",", -1);
+    for (size_t i = 0; pairs[i]; i++) {
+        g_auto(GStrv) pair = g_strsplit(g_strstrip(pairs[i]), " ", 2);
+        gsize length = 0;
+        if (!pair[0] || strcmp(pair[0], key) != 0 || !pair[1])
+            continue;
+        g_autofree guchar *bytes = g_base64_decode(pair[1], &length);
+        if (length == 0 || length > NAME_MAX_BYTES || memchr(bytes, '\0', length) ||
+            !g_utf8_validate((const char *)bytes, (gssize)length, NULL))
+            return NULL;
+        return g_strndup((const char *)bytes, length);
+    }
+    return NULL;
+}
+
+static char *told_text(const struct request *request, const char *field, const char *first,
+                       const char *second)
+{
+    const char *text = request_text(request, field);
+    const char *header = request_text(request, "upload_metadata");
+    if (text)
+        return g_strdup(text);
+    char *found = metadata_value(header, first);
+    return found ? found : metadata_value(header, second);
+}
+
+/* The name is shown, and is what saves are called: nothing of it is hidden, and it has no path. */
+static char *name_of(char *told_name)
+{
+    g_autofree char *name = told_name;
+    g_autofree char *clean = name ? name_clean(name, NAME_MAX_BYTES, NAME_LINE) : NULL;
+    if (!clean)
+        return NULL;
+    const char *end = strrchr(clean, '/');
+    const char *other = strrchr(end ? end + 1 : clean, '\\');
+    const char *base = other ? other + 1 : end ? end + 1 : clean;
+    return *base && strcmp(base, ".") != 0 && strcmp(base, "..") != 0 ? g_strdup(base)
+                                                                      : g_strdup("file");
+}
+
+static bool is_digest(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, "0123456789abcdefABCDEF") == 64;
+}
+
+static bool description_read(struct request *request, struct description *ret)
+{
+    gint64 size = request_integer(request, "size");
+    g_autofree char *type = told_text(request, "mime_type", "filetype", "type");
+    g_autofree char *sha256 = told_text(request, "sha256", "sha256", "sha256");
+    ret->size = size ? size : request_integer(request, "upload_length");
+    ret->name = name_of(told_text(request, "filename", "filename", "name"));
+    ret->type = media_type_plain(type ? type : "application/octet-stream");
+    ret->purpose = told_text(request, "purpose", "purpose", "purpose");
+    if (!ret->purpose)
+        ret->purpose = g_strdup("attachment");
+    if (!ret->name)
+        return field_refuse(request, "filename", "is required, as text that shows");
+    if (!ret->size)
+        return field_refuse(request, "size", "is required");
+    if (!ret->type)
+        return field_refuse(request, "mime_type", "is no media type");
+    if (sha256 && !is_digest(sha256))
+        return field_refuse(request, "sha256", "must be 64 hexadecimal digits");
+    if (!g_strv_contains(purposes, ret->purpose))
+        return field_refuse(request, "purpose", "is not known");
+    ret->sha256 = sha256 ? g_ascii_strdown(sha256, -1) : NULL;
+    return true;
+}
+
+/* Whether such a file may be, by size and type; if not, REQUEST was answered. */
+static bool description_allowed(struct request *request, const struct description *wanted)
+{
+    const struct options *options = request->core->options;
+    enum media_kind kind = media_type_kind(wanted->type);
+    gint64 most = options->media_size_max;
+    if (kind == MEDIA_IMAGE)
+        most = MIN(most, options->media_image_max);
+    if (!media_type_allowed(options->media_types, wanted->type)) {
+        g_auto(GStrv) types = g_strsplit(options->media_types, " ", -1);
+        request_fail_type(request, "files of that type are not taken here",
+                          (const char *const *)types);
+        return false;
+    }
+    if (strcmp(wanted->purpose, "voice") == 0 && kind != MEDIA_AUDIO)
+        return field_refuse(request, "mime_type", "a voice message is a sound");
+    if (wanted->size <= most)
+        return true;
+    request_fail_large(request, "the file is too large", most);
+    return false;
+}
+
+/* Whether there is a store, and the client speaks a version of tus that we do. */
+static bool upload_is_on(struct request *request)
+{
+    const char *version = request_text(request, "tus_resumable");
+    if (version)
+        request_add_header(request, "Tus-Resumable", TUS_VERSION);
+    if (!media_is_on()) {
+        request_fail(request, ERROR_NOT_AVAILABLE, "this server keeps no files");
+        return false;
+    }
+    if (!version || strcmp(version, TUS_VERSION) == 0)
+        return true;
+    request_add_header(request, "Tus-Version", TUS_VERSION);
+    request_fail(request, ERROR_PRECONDITION, "Tus-Resumable must be " TUS_VERSION);
+    return false;
+}
+
+static void put_offset(struct request *request, const char *header, gint64 number)
+{
+    char text[24];
+    g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, number);
+    request_add_header(request, header, text);
+}
+
+/* Answers with the Upload that FILE is. */
+static void upload_reply(struct request *request, unsigned status, const struct file_view *file)
+{
+    char id[UUID_TEXT_SIZE];
+    g_autofree char *url = NULL;
+    struct json_writer json;
+    g_auto(buffer) buf = BUFFER_INIT(VIEW_OBJECT_MAX);
+    uuid_format(&file->id, id);
+    url = g_strconcat("/api/uploads/", id, NULL);
+    bool ends = strcmp(file->state, "uploading") == 0 && file->created_at > 0;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_key(&json, "file");
+    view_write(&json, view_schema_find("File"), file);
+    json_member_string(&json, "upload_url", url);
+    json_member_integer(&json, "offset", file->received);
+    json_member_integer(&json, "chunk_max", PART_MAX);
+    json_member_time(
+        &json, "expires_at",
+        ends ? file->created_at + request->core->options->media_upload_time * G_USEC_PER_SEC : 0);
+    json_end_object(&json);
+    if (status == 201)
+        request_add_header(request, "Location", url);
+    put_offset(request, "Upload-Offset", file->received);
+    put_offset(request, "Upload-Length", file->size);
+    request_reply(request, status, &buf);
+}
+
+static void upload_created(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    gint64 outcome = error == ERROR_NONE ? rows_integer(rows, 0, FILE_CREATE_OUTCOME) : 0;
+    g_auto(view_memory) memory = {0};
+    if (error != ERROR_NONE)
+        request_fail(request, error, NULL);
+    else if (outcome == OUTCOME_CONFLICT)
+        request_fail(request, ERROR_CONFLICT, "100 uploads of yours are not complete yet");
+    else if (outcome != OUTCOME_DONE)
+        request_fail(request, ERROR_QUOTA,
+                     outcome == 8 ? "your files take all the room that you have"
+                                  : "there is no room left for files");
+    else
+        upload_reply(request, 201,
+                     view_from_row(&view_of_file_view, rows, 0, FILE_CREATE_FILE, &memory));
+}
+
+static json_t *create_arguments(const struct request *request, const struct description *wanted)
+{
+    const struct options *options = request->core->options;
+    struct uuid id;
+    char id_text[UUID_TEXT_SIZE];
+    guint8 key[FILE_KEY_SIZE], wrapped[FILE_KEY_WRAPPED_SIZE];
+    uuid_generate(&id);
+    uuid_format(&id, id_text);
+    g_autofree char *path = file_path_new();
+    bool made =
+        path && RAND_bytes(key, sizeof key) == 1 && vault_wrap(media_vault(), &id, key, wrapped);
+    OPENSSL_cleanse(key, sizeof key);
+    if (!made)
+        return NULL;
+    g_autofree char *key_text = g_base64_encode(wrapped, sizeof wrapped);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s*, s:s, s:s, s:s, s:I, s:I, s:I}", "id", id_text, "name",
+        wanted->name, "type", wanted->type, "kind", media_kinds[media_type_kind(wanted->type)],
+        "purpose", wanted->purpose, "size", (json_int_t)wanted->size, "sha256", wanted->sha256,
+        "key", key_text, "key_name", vault_newest(media_vault()), "path", path, "seconds",
+        (json_int_t)options->media_upload_time, "quota_user", (json_int_t)options->media_quota_user,
+        "quota_total", (json_int_t)options->media_quota_total);
+}
+
+static void upload_create(struct request *request)
+{
+    g_auto(description) wanted = {0};
+    if (!upload_is_on(request) || !description_read(request, &wanted) ||
+        !description_allowed(request, &wanted))
+        return;
+    json_t *arguments = create_arguments(request, &wanted);
+    char *text = arguments ? json_dumps(arguments, JSON_COMPACT) : NULL;
+    const char *values[] = {request->account->id_text, text};
+    if (text)
+        archive_query_binary(request->core->archive, QUERY_FILE_CREATE, values, upload_created,
+                             request);
+    else
+        request_fail(request, ERROR_UNAVAILABLE, NULL);
+    free(text);
+    json_decref(arguments);
+}
+
+/* ---- A part that comes ----------------------------------------------------------------------- */
+
+struct receiving {
+    struct core *core;
+    struct request *request; /* NULL: was answered */
+    struct request *next;    /* what comes in its place; or NULL */
+    struct account *account; /* reference */
+    struct uuid id;
+    char id_text[UUID_TEXT_SIZE];
+    bool whole; /* a PUT */
+    guint64 size;
+    gint64 turn;
+    guint8 key[FILE_KEY_SIZE];
+    char *type, *sha256;
+    struct intake *intake;
+    enum error_code ended; /* how the body ended */
+    bool settling;
+    gint64 told_at;
+};
+
+static GHashTable *receivings; /* struct uuid * → struct receiving */
+
+static void part_begin(struct request *request);
+
+static void receiving_free(struct receiving *receiving)
+{
+    struct request *next = receiving->next;
+    if (receivings && g_hash_table_lookup(receivings, &receiving->id) == receiving)
+        g_hash_table_remove(receivings, &receiving->id);
+    intake_free(receiving->intake);
+    OPENSSL_cleanse(receiving->key, sizeof receiving->key);
+    account_unref(receiving->account);
+    g_free(receiving->type);
+    g_free(receiving->sha256);
+    g_free(receiving);
+    if (next)
+        part_begin(next);
+}
+
+static void receiving_fail(struct receiving *receiving, enum error_code code, const char *detail)
+{
+    struct request *request = g_steal_pointer(&receiving->request);
+    if (request)
+        request_fail(request, code, detail);
+}
+
+static void progress_tell(struct receiving *receiving, guint64 received, const char *status)
+{
+    struct json_writer json;
+    g_auto(buffer) payload = BUFFER_INIT(1024);
+    if (!event_is_wanted(receiving->core, &receiving->account->id, 1))
+        return;
+    receiving->told_at = clock_monotonic();
+    json_writer_init(&json, &payload);
+    json_begin_object(&json);
+    json_member_string(&json, "file_id", receiving->id_text);
+    json_member_integer(&json, "progress",
+                        receiving->size ? (gint64)(received * 100 / receiving->size) : 0);
+    json_member_integer(&json, "received", (gint64)received);
+    json_member_string(&json, "status", status);
+    json_end_object(&json);
+    g_autoptr(trestle_event) event = event_new(EVENT_FILE_PROGRESS, 0, clock_wall(), &payload);
+    event_hand_out(receiving->core, event, &receiving->account->id, 1);
+}
+
+/* ---- All of it is there ---------------------------------------------------------------------- */
+
+static void part_reply(struct receiving *receiving, guint64 offset)
+{
+    struct request *request = g_steal_pointer(&receiving->request);
+    g_auto(buffer) nothing = BUFFER_INIT(16);
+    if (!request)
+        return;
+    put_offset(request, "Upload-Offset", (gint64)offset);
+    request_reply(request, 204, &nothing);
+}
+
+static void file_finished(const struct change_result *result, void *data)
+{
+    struct receiving *receiving = data;
+    if (change_succeeded(result))
+        progress_tell(receiving, receiving->size, "complete");
+    if (!receiving->request) {
+        receiving_free(receiving);
+        return;
+    }
+    if (!change_succeeded(result))
+        receiving_fail(receiving, result->error != ERROR_NONE ? result->error : ERROR_CONFLICT,
+                       result->error == ERROR_NONE ? "another part has come meanwhile" : NULL);
+    else if (receiving->whole)
+        change_reply(g_steal_pointer(&receiving->request), 200, result);
+    else
+        part_reply(receiving, receiving->size);
+    receiving_free(receiving);
+}
+
+static void file_refused(const struct change_result *result, void *data)
+{
+    (void)result;
+    receiving_free(data);
+}
+
+/* It is not what it was said to be: nothing of it is kept. */
+static void file_refuse(struct receiving *receiving, const char *field, const char *detail)
+{
+    struct request *request = g_steal_pointer(&receiving->request);
+    progress_tell(receiving, receiving->size, "error");
+    if (request)
+        field_refuse(request, field, detail);
+    change_submit(receiving->core, "file_remove", &receiving->account->id,
+                  json_pack("{s:s, s:s}", "file_id", receiving->id_text, "state", "error"),
+                  file_refused, receiving);
+}
+
+static void file_inspected(const struct inspection *found, void *data)
+{
+    struct receiving *receiving = data;
+    if (found->error != ERROR_NONE || !receiving->core->archive) {
+        receiving_fail(receiving, ERROR_UNAVAILABLE, NULL);
+        receiving_free(receiving);
+        return;
+    }
+    if (receiving->sha256 && strcmp(receiving->sha256, found->sha256) != 0) {
+        file_refuse(receiving, "sha256", "what has come has another digest");
+        return;
+    }
+    if (!media_type_fits(receiving->type, found->head, found->head_length)) {
+        file_refuse(receiving, "mime_type", "is not what the bytes are");
+        return;
+    }
+    change_submit(receiving->core, "file_finish", &receiving->account->id,
+                  json_pack("{s:s, s:I, s:s, s:s}", "id", receiving->id_text, "turn",
+                            (json_int_t)receiving->turn, "sha256", found->sha256, "state",
+                            "complete"),
+                  file_finished, receiving);
+}
+
+static void file_finish(struct receiving *receiving)
+{
+    struct inspection_plan plan = {.folder = media_folder(),
+                                   .file = receiving->id,
+                                   .key = receiving->key,
+                                   .size = receiving->size,
+                                   .done = file_inspected,
+                                   .data = receiving};
+    progress_tell(receiving, receiving->size, "processing");
+    file_inspect(&plan);
+}
+
+/* ---- What has come is kept ------------------------------------------------------------------- */
+
+static void part_kept(const struct rows *rows, enum error_code error, void *data)
+{
+    struct receiving *receiving = data;
+    guint64 offset = intake_offset(receiving->intake);
+    bool kept = error == ERROR_NONE && rows_boolean(rows, 0, FILE_KEEP_KEPT);
+    if (error != ERROR_NONE)
+        receiving_fail(receiving, error, NULL);
+    else if (!kept)
+        receiving_fail(receiving, ERROR_CONFLICT, "another part has come meanwhile");
+    if (kept && offset == receiving->size && receiving->ended != ERROR_TOO_LARGE) {
+        file_finish(receiving);
+        return;
+    }
+    if (kept && receiving->ended == ERROR_NONE && !receiving->whole)
+        part_reply(receiving, offset);
+    else if (kept && receiving->ended == ERROR_NONE)
+        receiving_fail(receiving, ERROR_UNPROCESSABLE, "the body is shorter than the file");
+    else if (receiving->request)
+        request_fail_body(g_steal_pointer(&receiving->request), receiving->ended);
+    receiving_free(receiving);
+}
+
+static void part_settled(enum error_code error, guint64 offset, void *data)
+{
+    struct receiving *receiving = data;
+    char turn[24], received[24];
+    if (error != ERROR_NONE || !receiving->core->archive) {
+        receiving_fail(receiving, error != ERROR_NONE ? error : ERROR_UNAVAILABLE,
+                       error == ERROR_QUOTA ? "the disk is full" : NULL);
+        receiving_free(receiving);
+        return;
+    }
+    g_snprintf(turn, sizeof turn, "%" G_GINT64_FORMAT, receiving->turn);
+    /* A client that asks while nobody knows how the last part ended has to send a byte again: what
+     * is all there is complete, too. */
+    g_snprintf(received, sizeof received, "%" G_GUINT64_FORMAT, MIN(offset, receiving->size - 1));
+    const char *values[] = {receiving->id_text, turn, received};
+    archive_query(receiving->core->archive, QUERY_FILE_KEEP, values, part_kept, receiving);
+}
+
+static void part_settle(struct receiving *receiving)
+{
+    if (receiving->settling)
+        return;
+    receiving->settling = true;
+    intake_settle(receiving->intake);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static size_t part_piece(struct request *request, const char *bytes, size_t length)
+{
+    struct receiving *receiving = request->data;
+    guint64 offset = intake_offset(receiving->intake);
+    if (length > receiving->size - offset) {
+        receiving->ended = ERROR_TOO_LARGE;
+        request_fail_large(g_steal_pointer(&receiving->request), "more has come than the file has",
+                           (gint64)receiving->size);
+        part_settle(receiving);
+        return length;
+    }
+    size_t taken = intake_take(receiving->intake, (const guint8 *)bytes, length);
+    if (clock_monotonic() - receiving->told_at > PROGRESS_PERIOD)
+        progress_tell(receiving, offset + taken, "uploading");
+    return taken;
+}
+
+static void part_ended(struct request *request, enum error_code error)
+{
+    struct receiving *receiving = request->data;
+    receiving->ended = error;
+    part_settle(receiving);
+}
+
+static void part_room(void *data)
+{
+    struct receiving *receiving = data;
+    if (receiving->request)
+        request_body_resume(receiving->request);
+}
+
+static void part_opened(enum error_code error, void *data)
+{
+    static const struct body_reader reader = {part_piece, part_ended};
+    struct receiving *receiving = data;
+    if (error != ERROR_NONE) {
+        receiving_fail(receiving, error, NULL);
+        receiving_free(receiving);
+    } else if (!receiving->request) { /* another one is waiting for its place */
+        receiving_free(receiving);
+    } else {
+        receiving->request->data = receiving;
+        request_read_body(receiving->request, &reader);
+    }
+}
+
+/* Why the part cannot be taken, of an upload of STATE that has RECEIVED. NULL: it can, or REQUEST
+ * was answered. */
+static enum error_code part_objection(const struct receiving *receiving, const char *state,
+                                      gint64 received, const char **ret_detail)
+{
+    gint64 offset = receiving->whole ? 0 : request_integer(receiving->request, "upload_offset");
+    if (strcmp(state, "gone") == 0)
+        return ERROR_GONE;
+    *ret_detail = "it is complete, or is not any more";
+    if (strcmp(state, "uploading") != 0)
+        return ERROR_CONFLICT;
+    *ret_detail = "Upload-Offset is not where it goes on";
+    return offset == received ? ERROR_NONE : ERROR_CONFLICT;
+}
+
+static bool key_open(struct receiving *receiving, const struct rows *rows)
+{
+    gsize length = 0;
+    const char *text = rows_text(rows, 0, FILE_OPEN_KEY);
+    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
+    return length == FILE_KEY_WRAPPED_SIZE &&
+           vault_unwrap(media_vault(), rows_text(rows, 0, FILE_OPEN_KEY_NAME), &receiving->id,
+                        wrapped, receiving->key);
+}
+
+static void part_refuse(struct receiving *receiving, enum error_code code, const char *detail,
+                        gint64 received)
+{
+    if (code == ERROR_CONFLICT)
+        put_offset(receiving->request, "Upload-Offset", received);
+    receiving_fail(receiving, code, detail);
+    receiving_free(receiving);
+}
+
+static void part_found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct receiving *receiving = data;
+    const char *detail = NULL;
+    if (error != ERROR_NONE || rows_count(rows) == 0 || !receiving->request ||
+        !receiving->core->archive) {
+        receiving_fail(receiving, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+        receiving_free(receiving);
+        return;
+    }
+    gint64 received = rows_integer(rows, 0, FILE_OPEN_RECEIVED);
+    enum error_code code =
+        part_objection(receiving, rows_text(rows, 0, FILE_OPEN_STATE), received, &detail);
+    if (code != ERROR_NONE) {
+        part_refuse(receiving, code, detail, received);
+        return;
+    }
+    if (!key_open(receiving, rows)) {
+        part_refuse(receiving, ERROR_UNAVAILABLE, "its key is not there", received);
+        return;
+    }
+    receiving->size = (guint64)rows_integer(rows, 0, FILE_OPEN_SIZE);
+    receiving->turn = rows_integer(rows, 0, FILE_OPEN_TURN);
+    receiving->type = g_strdup(rows_text(rows, 0, FILE_OPEN_TYPE));
+    receiving->sha256 = g_strdup(rows_text(rows, 0, FILE_OPEN_SHA256));
+    struct intake_plan plan = {.folder = media_folder(),
+                               .file = receiving->id,
+                               .key = receiving->key,
+                               .offset = (guint64)received,
+                               .size = receiving->size,
+                               .opened = part_opened,
+                               .room = part_room,
+                               .settled = part_settled,
+                               .data = receiving};
+    receiving->intake = intake_open(&plan);
+}
+
+/* Another one is to go on in its place. */
+static void receiving_interrupt(struct receiving *receiving)
+{
+    bool reading = receiving->request && receiving->request->data == receiving;
+    if (receiving->settling)
+        return; /* all of it has come: it ends by itself */
+    receiving_fail(receiving, ERROR_CONFLICT, "another part has come in its place");
+    receiving->ended = ERROR_CONFLICT;
+    if (reading)
+        part_settle(receiving);
+}
+
+static void part_begin(struct request *request)
+{
+    const struct uuid *id = request_uuid(request, "upload_id");
+    struct receiving *other = receivings ? g_hash_table_lookup(receivings, id) : NULL;
+    if (other && !uuid_equal(&other->account->id, &request->account->id)) {
+        request_fail(request, ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    if (!receivings || !request->core->archive || (other && other->next)) {
+        request_fail(request, other ? ERROR_CONFLICT : ERROR_UNAVAILABLE,
+                     other ? "other parts of it wait already" : NULL);
+        return;
+    }
+    if (other) {
+        other->next = request;
+        receiving_interrupt(other);
+        return;
+    }
+    struct receiving *receiving = g_new0(struct receiving, 1);
+    receiving->core = request->core;
+    receiving->request = request;
+    receiving->account = account_ref(request->account);
+    receiving->id = *id;
+    uuid_format(id, receiving->id_text);
+    receiving->whole = strcmp(request->operation->method, "PUT") == 0;
+    g_hash_table_insert(receivings, &receiving->id, receiving);
+    const char *values[] = {request->account->id_text, receiving->id_text,
+                            receiving->whole ? "true" : "false"};
+    archive_query(request->core->archive, QUERY_FILE_OPEN, values, part_found, receiving);
+}
+
+static const struct field patch_fields[] = {
+    FIELD_ID_IN_PATH("upload_id"),
+    {.name = "upload_offset",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_IN_HEADER | FIELD_REQUIRED,
+     .maximum = G_MAXINT64},
+    TUS_FIELD,
+    {0},
+};
+
+static void upload_patch(struct request *request)
+{
+    static const char type[] = "application/offset+octet-stream";
+    static const char *const types[] = {type, NULL};
+    request->data = NULL;
+    if (!upload_is_on(request))
+        return;
+    if (!request->raw_type || g_ascii_strcasecmp(request->raw_type, type) != 0)
+        request_fail_type(request, "Content-Type must be application/offset+octet-stream", types);
+    else
+        part_begin(request);
+}
+
+static const struct field put_fields[] = {FIELD_ID_IN_PATH("upload_id"), TUS_FIELD, {0}};
+
+static void upload_put(struct request *request)
+{
+    request->data = NULL;
+    if (upload_is_on(request))
+        part_begin(request);
+}
+
+/* ---- Looking, and giving up ------------------------------------------------------------------ */
+
+static void upload_found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    g_auto(view_memory) memory = {0};
+    const struct file_view *file =
+        error == ERROR_NONE && rows_count(rows) == 1
+            ? view_from_row(&view_of_file_view, rows, 0, UPLOAD_GET_FILE, &memory)
+            : NULL;
+    if (!file || !uuid_equal(&file->user_id, &request->account->id))
+        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+    else if (strcmp(file->state, "removed") == 0)
+        request_fail(request, ERROR_GONE, NULL);
+    else
+        upload_reply(request, 200, file);
+}
+
+static void upload_get(struct request *request)
+{
+    char id[UUID_TEXT_SIZE];
+    if (!upload_is_on(request))
+        return;
+    uuid_format(request_uuid(request, "upload_id"), id);
+    const char *values[] = {request->account->id_text, id};
+    archive_query_binary(request->core->archive, QUERY_UPLOAD_GET, values, upload_found, request);
+}
+
+static void upload_cancelled(const struct change_result *result, void *data)
+{
+    struct request *request = data;
+    g_auto(buffer) nothing = BUFFER_INIT(16);
+    if (change_succeeded(result))
+        request_reply(request, 204, &nothing);
+    else
+        change_reply(request, 204, result);
+}
+
+static void upload_cancel(struct request *request)
+{
+    char id[UUID_TEXT_SIZE];
+    if (!upload_is_on(request))
+        return;
+    uuid_format(request_uuid(request, "upload_id"), id);
+    struct receiving *receiving =
+        g_hash_table_lookup(receivings, request_uuid(request, "upload_id"));
+    if (receiving && uuid_equal(&receiving->account->id, &request->account->id))
+        receiving_interrupt(receiving);
+    change_submit(request->core, "file_remove", &request->account->id,
+                  json_pack("{s:s}", "file_id", id), upload_cancelled, request);
+}
+
+/* ---- The feature ----------------------------------------------------------------------------- */
+
+static void upload_start(struct core *core)
+{
+    media_start(core->options);
+    receivings = g_hash_table_new(uuid_hash, uuid_equal);
+}
+
+static void upload_stop(struct core *core)
+{
+    (void)core;
+    media_stop();
+    g_clear_pointer(&receivings, g_hash_table_unref);
+}
+
+#define UPLOAD_ERRORS                                                                              \
+    OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(GONE) | OPERATION_ERROR(QUOTA) |                   \
+        OPERATION_ERROR(PRECONDITION)
+
+static const struct operation operations[] = {
+    {.method = "POST",
+     .path = "/api/uploads",
+     .fields = create_fields,
+     .handle = upload_create,
+     .flags = OPERATION_MAKES,
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOADS,
+     .reply = "Upload",
+     .errors = UPLOAD_ERRORS,
+     .summary =
+         "Begins an upload; Upload-Length and Upload-Metadata (tus) may stand in for the body"},
+    {.method = "GET",
+     .path = "/api/uploads/:upload_id",
+     .fields = put_fields,
+     .handle = upload_get,
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOAD_PARTS,
+     .reply = "Upload",
+     .errors = UPLOAD_ERRORS,
+     .summary = "How far an upload of the caller's has come"},
+    {.method = "PATCH",
+     .path = "/api/uploads/:upload_id",
+     .fields = patch_fields,
+     .handle = upload_patch,
+     .raw_stream = PART_MAX,
+     .raw_type = "application/offset+octet-stream",
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOAD_PARTS,
+     .errors = UPLOAD_ERRORS,
+     .summary = "Goes on with an upload from Upload-Offset on (tus 1.0)"},
+    {.method = "PUT",
+     .path = "/api/uploads/:upload_id",
+     .fields = put_fields,
+     .handle = upload_put,
+     .raw_stream = PART_MAX,
+     .raw_type = "application/octet-stream",
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOAD_PARTS,
+     .reply = "File",
+     .errors = UPLOAD_ERRORS,
+     .summary = "Uploads all of a file at once"},
+    {.method = "DELETE",
+     .path = "/api/uploads/:upload_id",
+     .fields = put_fields,
+     .handle = upload_cancel,
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOAD_PARTS,
+     .errors = UPLOAD_ERRORS,
+     .summary = "Gives an upload up; nothing of it is kept"},
+    {.method = "POST",
+     .path = "/api/uploads/:upload_id/cancel",
+     .fields = put_fields,
+     .handle = upload_cancel,
+     .toggle = TOGGLE_FILES,
+     .limit = LIMIT_UPLOAD_PARTS,
+     .errors = UPLOAD_ERRORS,
+     .summary = "The same, for clients without DELETE"},
+    {0},
+};
+
+const struct feature feature_upload = {
+    .name = "upload", .operations = operations, .start = upload_start, .stop = upload_stop};

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libmedia.a
+libmedia_a_SOURCES = \
+  bridge/media/inspect.c bridge/media/inspect.h \
+  bridge/media/intake.c bridge/media/intake.h \
+  bridge/media/media.c bridge/media/media.h \
+  bridge/media/outtake.c bridge/media/outtake.h \
+  bridge/media/shelf.c bridge/media/shelf.h \
+  bridge/media/type.c bridge/media/type.h \
+  bridge/media/vault.c bridge/media/vault.h
+EXTRA_DIST += bridge/media/README.md

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include <openssl/crypto.h>
+
+#include "bridge/base/file_link.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/loop/disk.h"
+#include "bridge/media/media.h"
+#include "bridge/media/shelf.h"
+
+#define KEYS_MAX 64
+
+static struct {
+    const char *folder; /* NULL: there is no store */
+    struct vault *vault;
+} media;
+
+static void links_set(const struct options *options)
+{
+    guint8 keys[KEYS_MAX][32];
+    struct file_link_settings settings = {.url = options->media_url,
+                                          .keys = keys,
+                                          .key_count = vault_link_keys(media.vault, keys, KEYS_MAX),
+                                          .seconds = options->media_link_time};
+    file_links_set(&settings);
+    OPENSSL_cleanse(keys, sizeof keys);
+}
+
+void media_start(const struct options *options)
+{
+    g_autoptr(GError) error = NULL;
+    if (!options->media_store)
+        return;
+    if (!shelf_prepare(options->media_store)) {
+        log_error(AREA_MAIN, "no-store", "folder=%s reason=\"cannot be written\"",
+                  options->media_store);
+        return;
+    }
+    media.vault = vault_new(options->media_key, &error);
+    if (!media.vault) {
+        log_error(AREA_MAIN, "no-store", "reason=\"%s\"", error->message);
+        return;
+    }
+    media.folder = options->media_store;
+    links_set(options);
+    disk_start();
+}
+
+void media_stop(void)
+{
+    if (!media.folder)
+        return;
+    disk_stop();
+    file_links_set(NULL);
+    g_clear_pointer(&media.vault, vault_free);
+    media.folder = NULL;
+}
+
+bool media_is_on(void)
+{
+    return media.folder != NULL;
+}
+
+const char *media_folder(void)
+{
+    return media.folder;
+}
+
+const struct vault *media_vault(void)
+{
+    return media.vault;
+}

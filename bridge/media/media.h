@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The store of this process, if there is one: its folder and its keys. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "bridge/media/vault.h"
+
+struct options;
+
+/* Begins as OPTIONS say, and sets what links are signed with. Without media.store there is no
+ * store; one that cannot be used is logged, and is not there either. */
+void media_start(const struct options *options);
+void media_stop(void);
+
+bool media_is_on(void);
+const char *media_folder(void);
+const struct vault *media_vault(void);

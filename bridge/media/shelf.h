@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where files lie, as they are encrypted: a folder, in which each is called by its id and the part
+ * of it. No name that somebody gave touches the file system. All of it may wait for the disk, and
+ * is for threads (loop/disk.h); safe in several at a time. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/id.h"
+
+/* Makes FOLDER what a store needs. False: it cannot be written. */
+bool shelf_prepare(const char *folder);
+
+/* Where PART ("": itself) of FILE lies; caller frees. */
+char *shelf_path(const char *folder, const struct uuid *file, const char *part);
+
+/* Reads LENGTH bytes at OFFSET. False: they are not there. */
+bool shelf_read(const char *path, guint64 offset, guint8 *ret_bytes, size_t length);
+
+/* Opens PATH for writing, and makes its folder; -1 and errno. */
+int shelf_open(const char *path);
+/* Writes all of it, at OFFSET. ERROR_QUOTA: the disk is full. */
+enum error_code shelf_write(int fd, guint64 offset, const guint8 *bytes, size_t length);
+/* What was written, and that it is called so, is on the disk when this is back. */
+enum error_code shelf_sync(int fd, const char *path);
+/* Puts BYTES in place of what PATH was, or nothing. */
+enum error_code shelf_replace(const char *path, const guint8 *bytes, size_t length);
+/* True also when it was not there. */
+bool shelf_remove(const char *path);

@@ -1,0 +1,235 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Files: what is known of them; their bytes lie in the store (bridge/media).
+
+CREATE FUNCTION file_facts(f files) RETURNS file_view
+LANGUAGE sql STABLE AS $$
+  SELECT ROW(f.id, f.user_id, f.kind, f.purpose, f.name, f.type, f.size, f.received, f.state, f.scan, f.width, f.height,
+             f.duration, f.waveform, CASE WHEN f.state <> 'uploading' THEN f.sha256 END, f.parts, f.lock IS NOT NULL,
+             f.expires_at, f.created_at, f.url)::file_view
+$$;
+
+-- Makes room for p_size bytes of p_user's. False: there is none, of 0 the more.
+CREATE FUNCTION file_reserve(p_user uuid, p_size bigint, p_most bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO file_usage AS u (user_id, bytes) SELECT p_user, p_size WHERE p_most = 0 OR p_size <= p_most
+    ON CONFLICT (user_id) DO UPDATE SET bytes = u.bytes + p_size WHERE p_most = 0 OR u.bytes + p_size <= p_most;
+  RETURN FOUND;
+END $$;
+
+CREATE FUNCTION file_release(f files) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE file_usage u SET bytes = greatest(u.bytes - f.size, 0)
+    WHERE u.user_id IN (f.user_id, '00000000-0000-0000-0000-000000000000')
+$$;
+
+-- p_user is about to upload a file: { id, name, type, kind, size, sha256, purpose, key, key_name, path, expires_in } and
+-- quota_user, quota_total, seconds. outcome, as in change.sql: 0; 3: too many uploads are under way; 8: no room, of the
+-- user; 9: of all.
+CREATE FUNCTION file_create(p_user uuid, p_arguments jsonb, OUT outcome int, OUT file file_view)
+LANGUAGE plpgsql AS $$
+DECLARE
+  all_ CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+  f files := jsonb_populate_record(NULL::files, p_arguments);
+BEGIN
+  IF (SELECT count(*) FROM (SELECT FROM files x WHERE x.user_id = p_user AND x.state = 'uploading' AND x.due_at > now()
+                              LIMIT 100) few) >= 100 THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  outcome := 8;
+  IF NOT file_reserve(p_user, f.size, (p_arguments->>'quota_user')::bigint) THEN
+    RETURN;
+  END IF;
+  outcome := 9;
+  IF NOT file_reserve(all_, f.size, (p_arguments->>'quota_total')::bigint) THEN
+    UPDATE file_usage u SET bytes = u.bytes - f.size WHERE u.user_id = p_user;
+    RETURN;
+  END IF;
+  outcome := 0;
+  INSERT INTO files AS n (id, user_id, state, purpose, kind, name, type, size, sha256, key, key_name, path, due_at)
+    VALUES (f.id, p_user, 'uploading', f.purpose, f.kind, f.name, f.type, f.size, f.sha256, f.key, f.key_name, f.path,
+            now() + make_interval(secs => (p_arguments->>'seconds')::bigint))
+    RETURNING * INTO f;
+  file := file_facts(f);
+END $$;
+
+-- A part of the upload p_id comes: nothing of an earlier one is kept any more. p_again: from its beginning. key NULL: there
+-- is no such upload of p_user's. state: gone, if it took too long.
+CREATE FUNCTION file_open(p_user uuid, p_id uuid, p_again boolean)
+RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, kind text,
+               sha256 text, name text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    UPDATE files f SET turn = CASE WHEN f.state = 'uploading' THEN f.turn + 1 ELSE f.turn END,
+        received = CASE WHEN p_again AND f.state = 'uploading' THEN 0 ELSE f.received END
+      WHERE f.id = p_id AND f.user_id = p_user AND f.key IS NOT NULL
+      RETURNING CASE WHEN f.state = 'removed' OR (f.state = 'uploading' AND f.due_at <= now()) THEN 'gone' ELSE f.state END,
+                f.size, f.received, f.turn, f.key, f.key_name, f.type, f.kind, f.sha256, f.name;
+END $$;
+
+-- What of it is on the disk. False: another part has begun since.
+CREATE FUNCTION file_keep(p_id uuid, p_turn bigint, p_received bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE files f SET received = p_received WHERE f.id = p_id AND f.turn = p_turn AND f.state = 'uploading';
+  RETURN FOUND;
+END $$;
+
+-- All of it is there. Arguments: id, turn, sha256, state (processing or complete), scan; or problem: it is not what it was
+-- said to be. The result: the file. 3: another part has begun since.
+CREATE FUNCTION change_file_finish(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f files;
+BEGIN
+  UPDATE files x SET state = p_arguments->>'state', received = x.size, sha256 = p_arguments->>'sha256',
+      scan = p_arguments->>'scan'
+    WHERE x.id = (p_arguments->>'id')::uuid AND x.user_id = p_user AND x.state = 'uploading'
+      AND x.turn = (p_arguments->>'turn')::bigint
+    RETURNING * INTO f;
+  outcome := CASE WHEN f.id IS NULL THEN 3 ELSE 0 END;
+  IF outcome = 0 THEN
+    IF f.state = 'processing' OR f.scan = 'pending' THEN
+      PERFORM job_add('media.process', f.id::text, now());
+    END IF;
+    PERFORM event_add('file.updated', 'user', NULL, p_user, json_build_object('file_id', f.id));
+    result := to_jsonb(file_facts(f));
+  END IF;
+END $$;
+
+-- It is not what it was said to be, or nobody wants it any more: its bytes go. Arguments: file_id, state (error, or
+-- removed). Messages that have it show that it is gone. The result: the file.
+CREATE FUNCTION change_file_remove(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f files;
+  was text;
+BEGIN
+  SELECT * INTO f FROM files x WHERE x.id = (p_arguments->>'file_id')::uuid AND x.user_id = p_user AND x.url IS NULL FOR UPDATE;
+  IF f.id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  was := f.state;
+  outcome := CASE WHEN was IN ('removed', 'error') THEN 1 ELSE 0 END;
+  IF outcome = 0 THEN
+    UPDATE files x SET state = coalesce(p_arguments->>'state', 'removed'), due_at = now() WHERE x.id = f.id RETURNING * INTO f;
+    PERFORM event_add('file.updated', 'user', NULL, p_user, json_build_object('file_id', f.id));
+    PERFORM file_retell(f.id);
+  END IF;
+  result := to_jsonb(file_facts(f));
+END $$;
+
+-- Arguments: file_id, and of expires_at (or null) and lock (or null) those that change. The result: the file.
+CREATE FUNCTION change_file_update(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f files;
+BEGIN
+  SELECT * INTO f FROM files x WHERE x.id = (p_arguments->>'file_id')::uuid AND x.user_id = p_user AND x.url IS NULL FOR UPDATE;
+  outcome := CASE WHEN f.id IS NULL THEN 2 WHEN f.state IN ('removed', 'error') THEN 3 ELSE 0 END;
+  IF outcome = 0 AND (p_arguments->>'expires_at')::timestamptz <= now() THEN
+    outcome := 6;
+    result := '{"pointer": "/expires_at", "detail": "has passed"}';
+  END IF;
+  IF outcome > 0 THEN
+    RETURN;
+  END IF;
+  UPDATE files x SET
+      expires_at = CASE WHEN p_arguments ? 'expires_at' THEN (p_arguments->>'expires_at')::timestamptz ELSE x.expires_at END,
+      lock = CASE WHEN p_arguments ? 'lock' THEN p_arguments->>'lock' ELSE x.lock END
+    WHERE x.id = f.id RETURNING * INTO f;
+  UPDATE files x SET due_at = file_due_at(x) WHERE x.id = f.id AND x.state <> 'uploading';
+  PERFORM event_add('file.updated', 'user', NULL, p_user, json_build_object('file_id', f.id));
+  PERFORM file_retell(f.id);
+  result := to_jsonb(file_facts(f));
+END $$;
+
+-- When a file is removed: what a message has, when its owner wants that.
+CREATE FUNCTION file_due_at(f files) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id) THEN f.expires_at
+              ELSE least(f.due_at, f.expires_at) END
+$$;
+
+-- What file.updated tells.
+CREATE FUNCTION file_event(e events) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT to_json(file_facts(f))::text FROM files f WHERE f.id = (e.payload::jsonb->>'file_id')::uuid);
+END $$;
+
+-- The members of conversations with messages that have the file are told what it is now. For the holder of the log.
+CREATE FUNCTION file_retell(p_file uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM message_changed(m, c) FROM (
+      SELECT DISTINCT a.message_id FROM attachments a WHERE a.file_id = p_file LIMIT 100) x
+    JOIN messages m ON m.id = x.message_id JOIN conversations c ON c.id = m.conversation_id;
+END $$;
+
+-- Whether p_user sees a message that has the file.
+CREATE FUNCTION file_is_seen(p_user uuid, p_file uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM attachments a
+      JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = p_user AND o.state = 'joined'
+        AND a.seq > o.cleared_seq
+      WHERE a.file_id = p_file AND NOT (o.hides AND hidden_is(p_user, a.conversation_id, a.seq)));
+END $$;
+
+-- The file as p_user sees it, whose it is or who sees a message that has it. NULL: there is none.
+CREATE FUNCTION file_get(p_user uuid, p_file uuid) RETURNS file_view
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  f files;
+BEGIN
+  SELECT * INTO f FROM files x WHERE x.id = p_file AND (x.user_id = p_user OR file_is_seen(p_user, p_file));
+  RETURN CASE WHEN f.id IS NOT NULL THEN file_facts(f) END;
+END $$;
+
+-- What is needed to hand out the file that a link names, by p_id or by p_path. No row: there never was one, or nobody
+-- may have it. state gone: there was.
+CREATE FUNCTION file_serve(p_id uuid, p_path text)
+RETURNS TABLE (id uuid, state text, type text, name text, size bigint, key text, key_name text, parts text,
+               locked boolean, sha256 text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT f.id, CASE WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
+                      WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan ELSE f.state END,
+           f.type, f.name, f.size, f.key, f.key_name, f.parts::text, f.lock IS NOT NULL, f.sha256
+      FROM files f
+      WHERE CASE WHEN p_path IS NOT NULL THEN f.path = p_path ELSE f.id = p_id END
+        AND f.state IN ('processing', 'complete', 'removed') AND f.url IS NULL;
+END $$;
+
+-- ---- The end --------------------------------------------------------------------------------------------
+
+-- Files whose time has come, at most p_limit: from now on nobody gets them any more. parts: what else of them is in the
+-- store.
+CREATE FUNCTION file_due(p_limit int) RETURNS TABLE (id uuid, parts text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    UPDATE files f SET state = CASE WHEN f.state = 'error' THEN f.state ELSE 'removed' END
+      FROM (SELECT x.id FROM files x WHERE x.due_at <= now() ORDER BY x.due_at LIMIT p_limit FOR UPDATE SKIP LOCKED) d
+      WHERE f.id = d.id RETURNING f.id, f.parts::text;
+END $$;
+
+-- Their bytes are gone. What a message still has stays as a name.
+CREATE FUNCTION file_gone(p_ids uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM file_release(f) FROM files f WHERE f.id = ANY (p_ids) AND f.key IS NOT NULL AND f.due_at <= now();
+  DELETE FROM files f WHERE f.id = ANY (p_ids) AND f.due_at <= now()
+    AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
+  UPDATE files f SET key = NULL, key_name = NULL, path = NULL, due_at = NULL, lock = NULL, parts = '[]'
+    WHERE f.id = ANY (p_ids) AND f.due_at <= now();
+END $$;

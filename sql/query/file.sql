@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Files.
+
+-- name: file_create
+SELECT outcome, file FROM file_create($1::uuid, $2::jsonb)
+
+-- name: file_open
+SELECT state, size, received, turn, key, key_name, type, kind, sha256, name FROM file_open($1::uuid, $2::uuid, $3::boolean)
+
+-- name: file_keep
+SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept
+
+-- name: file_get
+SELECT file_get(:caller::uuid, :file_id::uuid) AS file
+
+-- name: upload_get
+SELECT file_get(:caller::uuid, :upload_id::uuid) AS file
+
+-- name: file_serve
+SELECT id, state, type, name, size, key, key_name, parts, locked, sha256 FROM file_serve($1::uuid, $2::text)
+
+-- name: file_gallery
+SELECT item, more, next
+  FROM file_gallery(:caller::uuid, :conversation_id::uuid, :kind::text, :limit::int, :before::text)
+
+-- name: file_due
+SELECT id, parts FROM file_due($1::int)
+
+-- name: file_gone
+SELECT file_gone($1::text::uuid[]) AS gone

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files: uploaded in one piece or several, had by messages, downloaded by links, seen by people on XMPP."""
+import hashlib
+import os
+import uuid
+
+from harness import pictures
+from harness.files import begin, begin_put, get, patch, upload
+from harness.xmpp import CLIENT
+
+OOB, SFS, FALLBACK = "jabber:x:oob", "urn:xmpp:sfs:0", "urn:xmpp:fallback:0"
+FILE, HASHES = "urn:xmpp:file:metadata:0", "urn:xmpp:hashes:2"
+
+
+def oob(stanza):
+    return stanza.child(OOB, "x").findtext(f"{{{OOB}}}url")
+
+
+def attach(user, talk, *files, status=201, content=None, **more):
+    text = {"content": content} if content else {}
+    return user.call(status, "POST", f"/api/conversations/{talk['id']}/messages",
+                     {"attachments": [f["id"] for f in files], "client_id": str(uuid.uuid4()), **text, **more})
+
+
+def test_a_picture_goes_to_another_app_user(app):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    data = pictures.png(320, 200)
+    with bella.ws() as socket, alice.ws() as own:
+        file = upload(alice, data)
+        assert (file["status"], file["type"], file["size"]) == ("complete", "image", len(data))
+        assert file["sha256"] == hashlib.sha256(data).hexdigest()
+        assert own.expect("file.updated")["payload"]["id"] == file["id"]
+        said = attach(alice, talk, file, content="Look")
+        assert (said["message_type"], said["content"]) == ("media", "Look")
+        seen = socket.expect("message.new")["payload"]
+        assert [f["id"] for f in seen["attachments"]] == [file["id"]]
+        reply = get(seen["attachments"][0]["download_url"])
+        assert (reply.status, reply.raw) == (200, data)
+        assert reply.headers["content-type"] == "image/png" and reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["content-disposition"].startswith("inline;")
+        assert bella.messages(talk)["items"][-1]["attachments"][0]["filename"] == "cat.png"
+        assert bella.call(200, "GET", f"/api/files/{file['id']}")["download_url"]
+        gallery = bella.call(200, "GET", f"/api/conversations/{talk['id']}/media", kind="image")
+        assert [(i["message_id"], i["file"]["id"]) for i in gallery["items"]] == [(said["id"], file["id"])]
+        assert not bella.call(200, "GET", f"/api/conversations/{talk['id']}/media", kind="video")["items"]
+    cleo = app("cleo")
+    for path in (f"/api/files/{file['id']}", f"/api/files/{uuid.uuid4()}"):
+        cleo.call(404, "GET", path)
+    attach(bella, talk, file, status=422)
+
+
+def test_parts_by_tus(app):
+    alice = app("alice")
+    data = os.urandom(200_000)
+    made = begin(alice, data, "noise.bin", "application/octet-stream", sha256=hashlib.sha256(data).hexdigest())
+    assert made["offset"] == 0 and made["upload_url"]
+    place = 0
+    for size in (1, 70_000, 65_535, 3):
+        reply = patch(alice, made, place, data[place:place + size])
+        place += size
+        assert (reply.status, reply.headers["upload-offset"], reply.headers["tus-resumable"]) == (204, str(place), "1.0.0")
+        head = alice.request("HEAD", made["upload_url"], headers={"Tus-Resumable": "1.0.0"})
+        assert (head.status, head.headers["upload-offset"], head.headers["upload-length"], head.headers["cache-control"]) \
+            == (200, str(place), "200000", "no-store")
+    wrong = patch(alice, made, 5, b"x")
+    assert (wrong.status, wrong.json["code"]) == (409, "conflict")
+    assert patch(alice, made, place, data, **{"Content-Type": "text/plain"}).status == 415
+    assert patch(alice, made, place, data, **{"Tus-Resumable": "0.2.2"}).status == 412
+    assert patch(app("bella"), made, place, data[place:]).status == 404
+    assert patch(alice, made, place, data[place:]).status == 204
+    file = alice.call(200, "GET", f"/api/files/{made['file']['id']}")
+    assert file["status"] == "complete" and get(file["download_url"]).raw == data
+    for range_, part in (("bytes=0-9", data[:10]), ("bytes=65530-65545", data[65530:65546]), ("bytes=-7", data[-7:]),
+                         ("bytes=199999-", data[-1:]), ("bytes=131072-999999", data[131072:])):
+        reply = get(file["download_url"], Range=range_)
+        assert (reply.status, reply.raw) == (206, part), range_
+    beyond = get(file["download_url"], Range="bytes=200000-")
+    assert (beyond.status, beyond.headers["content-range"]) == (416, "bytes */200000")
+    etag = get(file["download_url"], method="HEAD").headers["etag"]
+    assert get(file["download_url"], If_None_Match=etag).status == 304
+    stored, = alice.stack.dir.glob(f"bridge/files/*/{file['id']}*")
+    assert stored.stat().st_size == len(data) + 4 * 28 and data[:64] not in stored.read_bytes()
+
+
+def test_bob_sees_a_picture_and_sends_one(app, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    data = pictures.png(64, 48)
+    one, two = upload(alice, data, "first cat.png"), upload(alice, data, "second.png")
+    said = attach(alice, talk, one, two, content="Two cats")
+    got = bob.expect_stanza("the first", lambda s: s.id == said["id"] and s.name == "message")
+    url = got.body
+    assert oob(got) == url and url.endswith("/first-cat.png")
+    assert get(url).raw == data and get(url, method="HEAD").headers["content-length"] == str(len(data))
+    sharing = got.child(SFS, "file-sharing")
+    assert sharing.findtext(f"{{{FILE}}}file/{{{FILE}}}media-type") == "image/png"
+    assert got.has(FALLBACK, "fallback")
+    second = bob.expect_stanza("the second", lambda s: s.body and s.body.endswith("/second.png"))
+    assert oob(second) == second.body
+    bob.expect_message("Two cats")
+    with alice.ws() as socket:
+        link = "https://files.example.net/a/b/dog.jpg"
+        bob.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>"
+                     f"<body>{link}</body><x xmlns='{OOB}'><url>{link}</url></x></message>")
+        came = socket.expect("message.new")["payload"]
+        file, = came["attachments"]
+        assert (came["message_type"], came["content"]) == ("media", None)
+        assert (file["status"], file["remote_url"], file["url_host"], file["filename"], file["mime_type"]) \
+            == ("remote", link, "files.example.net", "dog.jpg", "image/jpeg")
+        assert file["download_url"] is None
+        bob.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>"
+                     f"<file-sharing xmlns='{SFS}'><file xmlns='{FILE}'><name>talk.ogg</name><size>4711</size>"
+                     f"<media-type>audio/ogg</media-type></file><sources><url-data xmlns='http://jabber.org/protocol/url-data' "
+                     f"target='https://files.example.net/x'/></sources></file-sharing></message>")
+        came = socket.expect("message.new")["payload"]
+        assert (came["message_type"], came["attachments"][0]["size"], came["attachments"][0]["filename"]) \
+            == ("file", 4711, "talk.ogg")
