@@ -206,8 +206,8 @@ def allowed_bodies(operation):
                 yield f"{name}: null", {**base, **ways, name: None}
 
 
-# What a description of media is, or a measurement, or a list of ids, only people can know.
-OF_ANY_JSON = ("/signal", "/stats", "/forward")
+# What a description of media is, or a measurement, or a list of ids, or which headers stand in for a body, only people can know.
+OF_ANY_JSON = ("/signal", "/stats", "/forward", "/uploads")
 
 
 @pytest.mark.parametrize("operation", [o for o in operations() if o.body and takes_json(o)
