@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bridge/adhoc/caller.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/daemon.h"
@@ -60,6 +61,7 @@ static gboolean on_hangup(gpointer data)
     renew_log(fresh);
     daemon_renew_keys(serving->daemon, fresh);
     daemon_renew_features(serving->daemon, fresh);
+    callers_read(fresh);
     return G_SOURCE_CONTINUE;
 }
 

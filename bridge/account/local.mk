@@ -5,6 +5,7 @@ libaccount_a_SOURCES = \
   bridge/account/grant.h \
   bridge/account/limit.c bridge/account/limit.h \
   bridge/account/lookup.c bridge/account/lookup.h \
+  bridge/account/mint.c bridge/account/mint.h \
   bridge/account/revocation.c bridge/account/revocation.h \
   bridge/account/secret.c bridge/account/secret.h \
   bridge/account/session.c bridge/account/session.h \

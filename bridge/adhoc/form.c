@@ -295,3 +295,52 @@ bool form_read(const struct operation *operation, unsigned number, const struct 
     json_decref(answers);
     return fine;
 }
+
+/* ---- By the shell ---------------------------------------------------------------------------- */
+
+static void texts_add(struct data_form *form, const struct field *field, const json_t *texts)
+{
+    bool is_list = field->type == FIELD_TEXTS || field->type == FIELD_CHOICES;
+    size_t count = json_is_array(texts) ? json_array_size(texts) : 1;
+    for (size_t i = 0; i < count; i++) {
+        const char *text =
+            json_string_value(json_is_array(texts) ? json_array_get(texts, i) : texts);
+        g_auto(GStrv) parts = text ? g_strsplit(text, is_list ? "," : "\n", -1) : NULL;
+        if (!is_list && !is_many(field)) {
+            data_form_put(form, var_of(field), NULL, text ? text : "");
+            continue;
+        }
+        for (guint k = 0; parts && parts[k]; k++)
+            data_form_put(form, var_of(field), NULL, data_form_own(form, g_strdup(parts[k])));
+    }
+}
+
+static const struct field *field_of_name(const struct operation *operation, const char *name)
+{
+    for (const struct field *field = operation->fields; field && field->name; field++) {
+        if (strcmp(field->name, name) == 0 || strcmp(var_of(field), name) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+bool form_read_texts(const struct operation *operation, const json_t *fields, json_t *values,
+                     struct field_problem *ret_problem)
+{
+    const char *name;
+    json_t *texts;
+    json_object_foreach((json_t *)(uintptr_t)fields, name, texts)
+    {
+        const struct field *field = field_of_name(operation, name);
+        g_autoptr(data_form) form = data_form_new("submit");
+        if (!field)
+            return problem_set(ret_problem, name, "is not known here");
+        texts_add(form, field, texts);
+        if (form->has_more)
+            return problem_set(ret_problem, name, "has too many values");
+        if (form->fields->len > 0 &&
+            !value_take(field, form->fields->pdata[0], values, ret_problem))
+            return false;
+    }
+    return true;
+}

@@ -25,5 +25,12 @@ struct data_form *form_build(const struct operation *operation, unsigned number,
 bool form_read(const struct operation *operation, unsigned number, const struct data_form *form,
                json_t *values, struct field_problem *ret_problem);
 
+/* Takes FIELDS, an object of texts and lists of texts by names of fields (NULL: none), into VALUES,
+ * as if they had been filled in; of a field that has several values, commas separate them, too.
+ * False and *ret_problem for a name that there is not. What is acceptable is still to be checked.
+ */
+bool form_read_texts(const struct operation *operation, const json_t *fields, json_t *values,
+                     struct field_problem *ret_problem);
+
 /* What people read in place of NAME ("suspend_reason": "Suspend reason"); the caller frees it. */
 char *form_label(const char *name);

@@ -5,5 +5,6 @@ libadhoc_a_SOURCES = \
   bridge/adhoc/command.c bridge/adhoc/command.h \
   bridge/adhoc/form.c bridge/adhoc/form.h \
   bridge/adhoc/result.c bridge/adhoc/result.h \
-  bridge/adhoc/session.c bridge/adhoc/session.h
+  bridge/adhoc/session.c bridge/adhoc/session.h \
+  bridge/adhoc/shell.c bridge/adhoc/shell.h
 EXTRA_DIST += bridge/adhoc/README.md

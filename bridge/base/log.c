@@ -113,6 +113,27 @@ bool log_configure(const char *level, const char *areas, const char *file)
     return true;
 }
 
+bool log_switch(const char *level, const char *areas)
+{
+    enum log_level new_level;
+    guint32 new_areas = current_areas;
+    if (!log_parse_level(level, &new_level) || (areas && !log_parse_areas(areas, &new_areas)))
+        return false;
+    current_level = new_level;
+    current_areas = new_areas;
+    return true;
+}
+
+const char *log_level_text(void)
+{
+    return level_names[current_level];
+}
+
+bool log_area_is_on(enum log_area area)
+{
+    return (current_areas & (1u << area)) != 0;
+}
+
 bool log_enabled(enum log_level level, enum log_area area)
 {
     if (level == LOG_ERROR)

@@ -41,6 +41,12 @@ enum log_area {
  * cannot be opened; the former settings then stay. */
 bool log_configure(const char *level, const char *areas, const char *file);
 
+/* Likewise level and areas (NULL: as they are) alone; the file stays as it is. */
+bool log_switch(const char *level, const char *areas);
+/* What is set. */
+const char *log_level_text(void);
+bool log_area_is_on(enum log_area area);
+
 /* The same names, for checking a configuration. False: unknown, output untouched. */
 bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x per area */
 

@@ -6,6 +6,7 @@
 #include "bridge/adhoc/caller.h"
 #include "bridge/adhoc/command.h"
 #include "bridge/adhoc/session.h"
+#include "bridge/adhoc/shell.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/xmpp/dispatch.h"
@@ -36,9 +37,19 @@ static bool on_command(const struct stanza_context *context)
     return false;
 }
 
+/* Before the loop ends. */
+static void adhoc_drain(struct core *core)
+{
+    (void)core;
+    shell_stop();
+}
+
+static const struct part adhoc_part = {.name = "adhoc", .drain = adhoc_drain};
+
 static void adhoc_start(struct core *core)
 {
     callers_read(core->options);
+    shell_start(core);
 }
 
 static void adhoc_stop(struct core *core)
@@ -53,5 +64,8 @@ static const struct stanza_handler stanzas[] = {
     {0},
 };
 
-const struct feature feature_adhoc = {
-    .name = "adhoc", .stanzas = stanzas, .start = adhoc_start, .stop = adhoc_stop};
+const struct feature feature_adhoc = {.name = "adhoc",
+                                      .part = &adhoc_part,
+                                      .stanzas = stanzas,
+                                      .start = adhoc_start,
+                                      .stop = adhoc_stop};

@@ -3,14 +3,21 @@
  * where it has one). A user is named by id, by address or by the app's own id. */
 #include "config.h"
 
+#include <string.h>
+
 #include "bridge/account/account.h"
+#include "bridge/account/mint.h"
 #include "bridge/account/revocation.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/archive/archive.h"
 
 #define USERS_MAX 100
+#define TOKEN_SECONDS_MAX 86400
+#define REPLY_MAX 65536
 
 /* Who is not let in any more is told by the time of the answer. */
 static void revoke_now(struct request *request, const struct change_result *result)
@@ -29,6 +36,60 @@ static void revoke_now(struct request *request, const struct change_result *resu
         .name = "users", .type = FIELD_TEXTS, .flags = FIELD_REQUIRED, .minimum = 1,               \
         .maximum = USERS_MAX, .label = "Users (addresses or ids)", .var = "accountjids"            \
     }
+
+/* ---- Tokens ---------------------------------------------------------------------------------- */
+
+static const struct field token_fields[] = {
+    FIELD_ONE,
+    {.name = "ttl",
+     .type = FIELD_INTEGER,
+     .minimum = 1,
+     .maximum = TOKEN_SECONDS_MAX,
+     .fallback = "600",
+     .label = "How many seconds it is good for"},
+    {0},
+};
+
+static void token_sign(struct request *request, const struct mint_claims *claims)
+{
+    const char *problem = NULL;
+    char *token = token_mint(request->core->options, claims, &problem);
+    if (!token) {
+        request_fail(request, ERROR_NOT_AVAILABLE, problem);
+        return;
+    }
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_member_string(&json, "token", token);
+    json_member_time(&json, "expires_at", clock_wall() + claims->ttl * G_USEC_PER_SEC);
+    json_end_object(&json);
+    request_reply(request, 201, &buf);
+    explicit_bzero(token, strlen(token));
+    g_free(token);
+}
+
+static void token_claims_read(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    const struct mint_claims claims = {.sub = rows_text(rows, 0, ADMIN_TOKEN_CLAIMS_EXTERNAL_ID),
+                                       .ttl = request_integer(request, "ttl")};
+    token_sign(request, &claims);
+}
+
+static void token_make(struct request *request)
+{
+    const char *values[] = {request_text(request, "user")};
+    archive_query(request->core->archive, QUERY_ADMIN_TOKEN_CLAIMS, values, token_claims_read,
+                  request);
+}
+
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 static const char *const states[] = {"all", "suspended", "staff", NULL};
 
@@ -71,7 +132,27 @@ static const struct field suspend_fields[] = {
     {0},
 };
 
+static const char *const roles[] = {"moderator", "auditor", "admin", NULL};
+
+static const struct field staff_fields[] = {
+    FIELD_ONE,
+    {.name = "roles",
+     .type = FIELD_CHOICES,
+     .choices = roles,
+     .maximum = G_N_ELEMENTS(roles) - 1,
+     .label = "Roles from now on (none: no staff any more)"},
+    {0},
+};
+
 static const struct field several_fields[] = {FIELD_SEVERAL, {0}};
+
+/* What XEP-0133 calls what the replies have. */
+static const char *const count_vars[][2] = {{"registered", "registeredusersnum"},
+                                            {"online", "onlineusersnum"},
+                                            {"suspended", "disabledusersnum"},
+                                            {NULL, NULL}};
+static const char *const last_login_vars[][2] = {
+    {"jid", "accountjid"}, {"last_seen_at", "lastlogin"}, {NULL, NULL}};
 
 static const struct operation operations[] = {
     {.method = "GET",
@@ -140,6 +221,57 @@ static const struct operation operations[] = {
      .reply = "SignedOut",
      .errors = OPERATION_ERROR(NOT_FOUND),
      .summary = "Ends all that these users have been let in by until now"},
+    {.method = "PUT",
+     .path = "/api/admin/users/:user/staff",
+     .fields = staff_fields,
+     .change = "admin_staff",
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "admin",
+     .role = "admin",
+     .audit = "user.staff",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:admin:staff",
+                                    .name = "Users: roles of staff for one"},
+     .reply = "Staff",
+     .errors = OPERATION_ERROR(NOT_FOUND),
+     .summary = "Gives a user these roles of staff, and no others"},
+    {.method = "GET",
+     .path = "/api/admin/users/:user/last-login",
+     .fields = show_fields,
+     .read = QUERY_ADMIN_LAST_LOGIN,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "admin",
+     .role = "admin",
+     .audit = "user.last_login",
+     .adhoc = &(const struct adhoc){.node = "http://jabber.org/protocol/admin#get-user-lastlogin",
+                                    .name = "Users: when one was last there",
+                                    .vars = last_login_vars},
+     .reply = "LastLogin",
+     .summary = "When a user was last there"},
+    {.method = "POST",
+     .path = "/api/admin/users/:user/token",
+     .fields = token_fields,
+     .handle = token_make,
+     .flags = OPERATION_SERVER_KEY | OPERATION_MAKES,
+     .scope = "admin",
+     .role = "admin",
+     .audit = "user.token",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:admin:token",
+                                    .name = "Users: make a token for one"},
+     .reply = "MintedToken",
+     .errors = OPERATION_ERROR(NOT_AVAILABLE),
+     .summary = "Makes a token that lets in as a user; where tokens are of HS256"},
+    {.method = "GET",
+     .path = "/api/admin/user-count",
+     .read = QUERY_ADMIN_USER_COUNT,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "admin",
+     .role = "admin",
+     .adhoc =
+         &(const struct adhoc){.node = "http://jabber.org/protocol/admin#get-registered-users-num",
+                               .name = "Users: how many",
+                               .vars = count_vars},
+     .reply = "UserCount",
+     .summary = "How many users there are"},
     {0},
 };
 

@@ -114,6 +114,7 @@ static const struct operation operations[] = {
      .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
      .scope = "admin",
      .role = "admin",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:admin:jobs", .name = "Service: jobs"},
      .reply = "JobPage",
      .summary = "What is to be done later, or now and then, by kind and key"},
     {0},

@@ -36,6 +36,7 @@ static const struct operation operations[] = {
      .path = "/api/users/:user_id/staff",
      .fields = staff_fields,
      .handle = staff_put,
+     .audit = "user.staff",
      .flags = OPERATION_SERVER_KEY,
      .scope = "admin",
      .reply = "Staff",

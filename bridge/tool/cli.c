@@ -18,6 +18,7 @@
 #include "bridge/describe/describe.h"
 #include "bridge/describe/openapi.h"
 #include "bridge/feature/features.h"
+#include "bridge/tool/admin_shell.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/cli.h"
 #include "bridge/tool/cli_print.h"
@@ -33,6 +34,7 @@ struct arguments {
     const char *config;
     int (*serve)(const struct options *options);
     struct token_request token;
+    char **words; /* behind the options; ended by NULL */
 };
 
 static int run_serve(const struct options *options, const struct arguments *arguments);
@@ -40,32 +42,48 @@ static int run_migrate(const struct options *options, const struct arguments *ar
 static int run_check(const struct options *options, const struct arguments *arguments);
 static int run_doctor(const struct options *options, const struct arguments *arguments);
 static int run_token(const struct options *options, const struct arguments *arguments);
+static int run_admin(const struct options *options, const struct arguments *arguments);
 
 enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_TOKEN = 256 };
 
 static const struct command {
     struct cli_command text;
     bool takes_token_options;
+    bool takes_words;
     int (*run)(const struct options *options, const struct arguments *arguments);
 } commands[] = {
     {{"serve",
       "Run the bridge in the foreground. SIGTERM ends it after answering what is under way, "
       "SIGHUP reads the log options and the keys of tokens again."},
      false,
+     false,
      run_serve},
     {{"migrate", "Bring the database to the schema of this version. Safe to repeat."},
      false,
+     false,
      run_migrate},
-    {{"check-config", "Read the configuration and say whether it is good."}, false, run_check},
+    {{"check-config", "Read the configuration and say whether it is good."},
+     false,
+     false,
+     run_check},
     {{"doctor",
       "Try every part (configuration, database, component link, listeners, clock, limits, "
       "token key) and say in one line each what is wrong and how to mend it."},
+     false,
      false,
      run_doctor},
     {{"token", "With --sub: print a token for an app user, signed with the HS256 key. With "
                "--server-key: create a server key and print it, once. With --revoke: end one."},
      true,
+     false,
      run_token},
+    {{"admin",
+      "COMMAND [FIELD=VALUE...]: give a command of administrators to the service that runs, at its "
+      "[admin] socket, and print the answer as JSON. Several values are separated by commas. "
+      "Without a command: list them."},
+     false,
+     true,
+     run_admin},
 };
 
 enum token_option { SUB, USERNAME, NAME, TTL, SERVER_KEY, SCOPES, REVOKE };
@@ -178,6 +196,11 @@ static int run_token(const struct options *options, const struct arguments *argu
     return token_run(options, &arguments->token);
 }
 
+static int run_admin(const struct options *options, const struct arguments *arguments)
+{
+    return admin_shell_run(options, arguments->words);
+}
+
 static bool read_ttl(const char *text, gint64 *ret_ttl)
 {
     return g_ascii_string_to_signed(text, 10, 1, TOKEN_TTL_MAX, ret_ttl, NULL);
@@ -283,7 +306,8 @@ static int parse_command(const struct command *command, int argc, char **argv,
                                optarg))
             return usage_error("--ttl must be a number of seconds from 1 to %d", TOKEN_TTL_MAX);
     }
-    if (optind < argc)
+    arguments.words = argv + optind;
+    if (optind < argc && !command->takes_words)
         return usage_error("'%s' takes no argument '%s'", command->text.name, argv[optind]);
     return run_command(command, &arguments);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "bridge/account/mint.h"
 #include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/archive/migrate.h"
@@ -242,8 +243,8 @@ static void check_file_limit(struct doctor *doctor)
 static void check_minting(struct doctor *doctor)
 {
     const char *problem = NULL;
-    struct token_request request = {.sub = "doctor", .ttl = 1};
-    g_autofree char *token = token_mint(doctor->options, &request, &problem);
+    struct mint_claims claims = {.sub = "doctor", .ttl = 1};
+    g_autofree char *token = token_mint(doctor->options, &claims, &problem);
     if (token)
         doctor_say(doctor, VERDICT_OK, "token key", "signs HS256");
     else

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libtool.a
 libtool_a_SOURCES = \
+  bridge/tool/admin_shell.c bridge/tool/admin_shell.h \
   bridge/tool/admin_sql.c bridge/tool/admin_sql.h \
   bridge/tool/cli.c bridge/tool/cli.h \
   bridge/tool/cli_print.c bridge/tool/cli_print.h \

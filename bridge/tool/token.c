@@ -3,15 +3,14 @@
  * included) reaches the database, so the printed line is the only copy. */
 #include "config.h"
 
-#include <jwt.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/account/mint.h"
 #include "bridge/base/base64url.h"
-#include "bridge/base/clock.h"
 #include "bridge/base/text.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/token.h"
@@ -59,47 +58,6 @@ const char *token_problem(const struct token_request *request)
             return "ids and names must have 1 to 255 bytes of UTF-8 without control characters";
     }
     return NULL;
-}
-
-static int add_claims(jwt_t *jwt, const struct options *options,
-                      const struct token_request *request)
-{
-    long now = (long)(clock_wall() / G_USEC_PER_SEC);
-    int failed = jwt_add_grant(jwt, "sub", request->sub);
-    failed |= jwt_add_grant_int(jwt, "iat", now);
-    failed |= jwt_add_grant_int(jwt, "exp", now + (long)request->ttl);
-    if (*options->auth_issuer)
-        failed |= jwt_add_grant(jwt, "iss", options->auth_issuer);
-    if (*options->auth_audience)
-        failed |= jwt_add_grant(jwt, "aud", options->auth_audience);
-    if (request->username)
-        failed |= jwt_add_grant(jwt, "username", request->username);
-    if (request->name)
-        failed |= jwt_add_grant(jwt, "name", request->name);
-    return failed;
-}
-
-char *token_mint(const struct options *options, const struct token_request *request,
-                 const char **ret_problem)
-{
-    if (strcmp(options->auth_algorithm, "HS256") != 0) {
-        *ret_problem = "only HS256 tokens can be made here: for RS256 and ES256 the configured key "
-                       "is the public one; whoever holds the private key makes the tokens";
-        return NULL;
-    }
-    jwt_t *jwt = NULL;
-    char *token = NULL;
-    if (jwt_new(&jwt) == 0 && add_claims(jwt, options, request) == 0 &&
-        jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)options->auth_key,
-                    (int)strlen(options->auth_key)) == 0) {
-        char *encoded = jwt_encode_str(jwt);
-        token = g_strdup(encoded);
-        free(encoded);
-    }
-    jwt_free(jwt);
-    if (!token)
-        *ret_problem = "the token could not be signed";
-    return token;
 }
 
 /* tsk_ and 32 random bytes in base64url without padding; caller frees. */
@@ -150,7 +108,9 @@ int token_run(const struct options *options, const struct token_request *request
     if (request->revoke)
         return revoke_key(options, request);
     const char *problem = NULL;
-    g_autofree char *token = token_mint(options, request, &problem);
+    const struct mint_claims claims = {request->sub, request->username, request->name,
+                                       request->ttl};
+    g_autofree char *token = token_mint(options, &claims, &problem);
     if (token)
         printf("%s\n", token);
     else

@@ -27,8 +27,3 @@ struct token_request {
 const char *token_problem(const struct token_request *request);
 /* Does it; prints the token or key on stdout and complaints on stderr. Returns the exit status. */
 int token_run(const struct options *options, const struct token_request *request);
-
-/* A signed HS256 token for the request's sub, or NULL and *ret_problem; caller frees with g_free.
- */
-char *token_mint(const struct options *options, const struct token_request *request,
-                 const char **ret_problem);

@@ -52,7 +52,7 @@ def settings(stack, name, ports):
         "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),
                   "url": f"http://{base.LOOPBACK}:{ports['http']}"},
         "session": {"cookie_secure": "false"},
-        "admin": {"jids": "admin@" + domains["server"]},
+        "admin": {"jids": "admin@" + domains["server"], "socket": stack.path("bridge", f"{name}.sock")},
         "log": {"level": "info", "areas": "all"},
     }
     if redis.NAME in stack.state["ports"]:

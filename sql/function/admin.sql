@@ -87,6 +87,30 @@ LANGUAGE sql STABLE AS $$
     FROM users u WHERE u.id = admin_user(p_user)
 $$;
 
+-- How many users there are, up to 100000 of each: { registered, online, suspended }.
+CREATE FUNCTION admin_user_count() RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object(
+    'registered', (SELECT count(*) FROM (SELECT FROM users u WHERE u.external_id IS NOT NULL LIMIT 100000) x),
+    'online', (SELECT count(*) FROM (SELECT FROM shown_online LIMIT 100000) x),
+    'suspended', (SELECT count(*) FROM (SELECT FROM user_access a WHERE a.suspended_at IS NOT NULL AND access_is_suspended(a)
+                                          LIMIT 100000) x))::text
+$$;
+
+CREATE FUNCTION admin_last_login(p_user text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('jid', u.jid, 'last_seen_at', api_time(u.last_seen_at),
+                           'online', EXISTS (SELECT FROM shown_online o WHERE o.user_id = u.id))::text
+    FROM users u WHERE u.id = admin_user(p_user)
+$$;
+
+-- What a token for the user has to say. No row: nobody of ours, or one who signs in otherwise.
+CREATE FUNCTION admin_token_claims(p_user text)
+RETURNS TABLE (external_id text, username text, name text)
+LANGUAGE sql STABLE AS $$
+  SELECT u.external_id, u.username, u.name FROM users u WHERE u.id = admin_user(p_user) AND u.external_id IS NOT NULL
+$$;
+
 -- Who may give commands by XMPP: an account of a server that has a role here, and whoever is suspended. No row: neither.
 CREATE FUNCTION admin_by_jid(p_jid text)
 RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, staff text, suspended boolean)
@@ -111,16 +135,16 @@ CREATE FUNCTION change_users_suspend(p_user uuid, p_arguments jsonb, OUT outcome
 LANGUAGE plpgsql AS $$
 DECLARE
   who text;
-  id uuid;
+  found uuid;
   missing text[] := '{}';
   done jsonb := '[]';
 BEGIN
   FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    id := admin_user(who);
-    IF id IS NULL THEN
+    found := admin_user(who);
+    IF found IS NULL THEN
       missing := missing || who;
     ELSE
-      done := done || user_suspend(id, p_arguments->>'reason', nullif(p_arguments->>'until', 'forever')::timestamptz)::jsonb;
+      done := done || user_suspend(found, p_arguments->>'reason', nullif(p_arguments->>'until', 'forever')::timestamptz)::jsonb;
     END IF;
   END LOOP;
   outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
@@ -131,16 +155,16 @@ CREATE FUNCTION change_users_restore(p_user uuid, p_arguments jsonb, OUT outcome
 LANGUAGE plpgsql AS $$
 DECLARE
   who text;
-  id uuid;
+  found uuid;
   missing text[] := '{}';
   done jsonb := '[]';
 BEGIN
   FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    id := admin_user(who);
-    IF id IS NULL THEN
+    found := admin_user(who);
+    IF found IS NULL THEN
       missing := missing || who;
     ELSE
-      done := done || user_restore(id)::jsonb;
+      done := done || user_restore(found)::jsonb;
     END IF;
   END LOOP;
   outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
@@ -152,19 +176,88 @@ CREATE FUNCTION change_users_sign_out(p_user uuid, p_arguments jsonb, OUT outcom
 LANGUAGE plpgsql AS $$
 DECLARE
   who text;
-  id uuid;
+  found uuid;
   missing text[] := '{}';
   done text[] := '{}';
 BEGIN
   FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    id := admin_user(who);
-    IF id IS NULL THEN
+    found := admin_user(who);
+    IF found IS NULL THEN
       missing := missing || who;
     ELSE
-      PERFORM session_close_all(id);
-      done := done || (SELECT u.jid FROM users u WHERE u.id = id);
+      PERFORM session_close_all(found);
+      done := done || (SELECT u.jid FROM users u WHERE u.id = found);
     END IF;
   END LOOP;
   outcome := CASE WHEN done = '{}' THEN 2 ELSE 0 END;
   result := jsonb_build_object('signed_out', done, 'missing', missing);
 END $$;
+
+-- user (a reference), roles.
+CREATE FUNCTION change_admin_staff(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid := admin_user(p_arguments->>'user');
+BEGIN
+  SELECT s.outcome, s.result INTO outcome, result FROM change_staff(p_user, jsonb_build_object(
+    'user_id', found, 'roles', coalesce(p_arguments->'roles', '[]'))) s;
+END $$;
+
+-- ---- Keys of backends -------------------------------------------------------------------------------------------
+
+CREATE FUNCTION server_key_json(k server_keys) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('name', k.name, 'scopes', k.scopes, 'created_at', api_time(k.created_at),
+                            'revoked_at', api_time(k.revoked_at))
+$$;
+
+-- At most 1000.
+CREATE FUNCTION admin_key_list() RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('items', coalesce(json_agg(server_key_json(k) ORDER BY k.name), '[]'))::text
+    FROM (SELECT * FROM server_keys ORDER BY name LIMIT 1000) k
+$$;
+
+-- name, scopes, digest (hex of the SHA-256). 3: there is one of that name.
+CREATE FUNCTION change_key_make(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM server_keys k WHERE k.name = p_arguments->>'name' AND k.revoked_at IS NULL) THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  PERFORM server_key_create(p_arguments->>'name', decode(p_arguments->>'digest', 'hex'),
+                            ARRAY(SELECT DISTINCT jsonb_array_elements_text(p_arguments->'scopes')));
+  outcome := 0;
+END $$;
+
+CREATE FUNCTION change_key_revoke(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  outcome := CASE WHEN server_key_revoke(p_arguments->>'name') THEN 0 ELSE 2 END;
+  result := (SELECT server_key_json(k) FROM server_keys k WHERE k.name = p_arguments->>'name');
+END $$;
+
+-- ---- Rooms ------------------------------------------------------------------------------------------------------
+
+-- Groups by the name of their room: { items, has_more, next }.
+CREATE FUNCTION admin_room_list(p_q text, p_limit int, p_after text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH page AS (
+    SELECT c.*, row_number() OVER (ORDER BY c.room) AS k FROM conversations c
+      WHERE c.room IS NOT NULL AND c.room > coalesce(p_after, '') AND c.destroyed_at IS NULL
+        AND (p_q IS NULL OR (c.room >= lower(p_q) AND c.room < lower(p_q) || chr(1114111) COLLATE "C"))
+      ORDER BY c.room LIMIT p_limit + 1
+  )
+  SELECT json_build_object(
+    'items', coalesce(json_agg(json_build_object('conversation_id', id, 'room', coalesce(group_jid(room), room), 'name', name,
+        'public', public, 'created_at', api_time(created_at),
+        'members', (SELECT count(*) FROM (SELECT FROM members m WHERE m.conversation_id = page.id AND m.state = 'joined'
+                                            LIMIT 10000) x),
+        'owners', (SELECT coalesce(json_agg(u.jid), '[]') FROM (
+                     SELECT m.user_id FROM members m WHERE m.conversation_id = page.id AND m.role = 'owner' LIMIT 20) o
+                     JOIN users u ON u.id = o.user_id)) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+    'has_more', count(*) > p_limit,
+    'next', CASE WHEN count(*) > p_limit THEN max(room) FILTER (WHERE k = p_limit) END)::text
+  FROM page
+$$;

@@ -19,3 +19,18 @@ SELECT admin_user_list(:q::text, :state::text, :limit::int, :after::text) AS pag
 
 -- name: admin_user_show
 SELECT admin_user_show(:user::text) AS shown
+
+-- name: admin_user_count
+SELECT admin_user_count() AS shown
+
+-- name: admin_last_login
+SELECT admin_last_login(:user::text) AS shown
+
+-- name: admin_token_claims
+SELECT external_id, username, name FROM admin_token_claims($1::text)
+
+-- name: admin_key_list
+SELECT admin_key_list() AS shown
+
+-- name: admin_room_list
+SELECT admin_room_list(:q::text, :limit::int, :after::text) AS page

@@ -316,7 +316,7 @@ def test_a_suspended_user_is_out(stack, app, backend):
     sent = bella.send(talk, "Still stored")  # who writes to them is not told
     assert backend.call(200, "POST", f"/api/users/{user}/suspend", {})["suspended_at"] == answer["suspended_at"]
     assert backend.call(200, "DELETE", f"/api/users/{user}/suspend") \
-        == {"user_id": user, "suspended": False, "suspended_at": None, "reason": None}
+        == {"user_id": user, "suspended": False, "suspended_at": None, "until": None, "reason": None}
     assert status(alice) == 200 and status(browser) == 200
     assert [m["id"] for m in alice.messages(talk)["items"]] == [sent["id"]]
 

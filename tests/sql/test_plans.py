@@ -157,6 +157,8 @@ def calls(db):
         ("admin_user_list", "'al', 'all', 50, NULL", ()), ("admin_user_list", "NULL, 'all', 50, NULL", ()),
         ("admin_user_list", "NULL, 'staff', 50, NULL", ()), ("admin_user_list", "NULL, 'suspended', 50, NULL", ()),
         ("admin_user_show", "%s::text", (user,)), ("admin_by_jid", "'admin@example.org'", ()),
+        ("admin_user_count", "", ()), ("admin_last_login", "%s::text", (user,)), ("admin_token_claims", "%s::text", (user,)),
+        ("admin_key_list", "", ()), ("admin_room_list", "NULL, 50, NULL", ()), ("admin_room_list", "'ro', 50, 'room'", ()),
         ("audit_list", "NULL, NULL, 'admin@example.org', 'user.', NULL, 50, NULL", ()),
         ("audit_admit", "%s, 'admin', '{\"action\": \"x\", \"door\": \"rest\"}'", (user,)), ("reap_audit", "31536000, 100", ()),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),

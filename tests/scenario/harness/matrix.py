@@ -9,7 +9,7 @@ from .files import begin
 from .rest import Api, ident
 
 CALLERS = ("anonymous", "stranger", "ex-contact", "blocked", "member")
-PLAIN = {"emoji": "\U0001f44d", "user": "nobody"}  # fields in the path that name no thing
+PLAIN = {"emoji": "\U0001f44d", "user": "nobody", "name": "nobody"}  # fields in the path that name no thing
 THINGS = ("random", "foreign", "deleted", "own")  # own last: it may change the world
 BLOCK, HIDE = r"POST /api/users/\{\w+\}/block", r"DELETE /api/conversations/\{\w+\}"
 

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same functions by three doors, REST, ad-hoc commands and the shell: one authorisation, one audit."""
+import json
+import uuid
+from urllib.parse import urlencode
+
+import pytest
+
+from harness.adhoc import ADMIN, OWN, Commands
+from harness.daemon import run_trestle
+from harness.inbox import wait_for
+from harness.rest import http_request
+
+
+@pytest.fixture
+def admin(xmpp):
+    return Commands(xmpp("admin"))
+
+
+@pytest.fixture
+def shell(stack):
+    def run(*words, status=0):
+        got, out, err = run_trestle("admin", "--config", stack.info["config"], *words)
+        assert got == status, (out, err)
+        return (json.loads(out) if out.startswith(("{", "[")) else out) if status == 0 else err
+    return run
+
+
+@pytest.fixture
+def key(stack, shell):
+    """A server key with the scopes admin and audit, made at the shell."""
+    made = shell("add-key", f"name=doors-{uuid.uuid4().hex[:6]}", "scopes=admin,audit")
+    return lambda method, path, body=None, **query: http_request(
+        stack.info["rest"], method, path + ("?" + urlencode(query) if query else ""), body,
+        headers={"Authorization": f"Bearer {made['key']}"})
+
+
+def test_one_user_by_three_doors(alice, admin, shell, key):
+    assert alice.request("GET", "/api/admin/users").status == 403
+    assert key("POST", "/api/admin/users/suspend", {"users": [alice.id], "reason": "a"}).json["items"][0]["suspended"]
+    assert shell("reenable-user", f"users={alice.jid}")["items"][0]["suspended"] is False
+    admin.go(ADMIN + "end-user-session", {"accountjids": [alice.jid]})
+    assert shell("user-stats", f"user={alice.jid}")["user_id"] == alice.id
+    assert key("GET", f"/api/admin/users/{alice.id}").json["jid"] == alice.jid
+    rows = key("GET", "/api/audit", object=alice.id).json["items"]
+    assert [(r["action"], r["door"], r["outcome"]) for r in rows] == [
+        ("user.show", "rest", "asked"), ("user.show", "shell", "asked"), ("user.sign_out", "xmpp", "done"),
+        ("user.restore", "shell", "done"), ("user.suspend", "rest", "done")]
+    assert rows[4]["actor"].startswith("key doors-") and rows[2]["actor"] == "admin@example.org"
+    assert rows[1]["actor"].startswith("shell ") and rows[4]["reason"] == "a"
+
+
+def test_what_the_service_says_of_itself(stack, admin, shell, key):
+    state = shell("status")
+    assert state["link"]["up"] and state["database"]["connected"] and state["domain"] == "app.example.org"
+    shown = admin.go(OWN + "status").fields
+    assert (shown["link.up"], shown["version"]) == ("true", state["version"])
+    assert key("GET", "/api/admin/status").json["version"] == state["version"]
+    wait_for("jobs are there, soon after the start",
+             lambda: {row["kind"] for row in admin.go(OWN + "jobs").rows} >= {"reap.audit", "reap.events"})
+    assert int(admin.go(ADMIN + "get-registered-users-num").fields["registeredusersnum"]) >= 0
+    assert shell("log-level", "level=debug", "areas=link,auth") == {"level": "debug", "areas": ["link", "auth"]}
+    assert admin.go(OWN + "log-level", {"level": "info", "areas": ["main", "link", "auth"]}).fields["level"] == "info"
+    shell("reload")
+    wait_for("the configuration is read again",
+             lambda: set(key("GET", "/api/admin/log").json["areas"]) >= {"main", "core", "ws"})
+
+
+def test_everybody_who_is_there_hears_an_announcement(alice, bella, admin):
+    with alice.ws() as one, bella.ws() as other:
+        admin.go(ADMIN + "announce", {"subject": "Tonight", "announcement": ["We restart", "at ten"]})
+        for socket in (one, other):
+            assert socket.expect("announcement")["payload"] == {"subject": "Tonight", "body": "We restart\nat ten"}
+
+
+def test_keys_and_tokens_made_by_command(stack, alice, admin, shell, key):
+    name = f"made-{uuid.uuid4().hex[:6]}"
+    made = admin.go(OWN + "add-key", {"name": name, "scopes": ["users"]}).fields["key"]
+    auth = {"Authorization": f"Bearer {made}"}
+    user = http_request(stack.info["rest"], "POST", "/api/users", {"external_id": name}, headers=auth)
+    assert user.status == 201
+    assert name in {row["name"] for row in admin.go(OWN + "keys").rows}
+    assert shell("revoke-key", f"name={name}")["revoked_at"]
+    assert http_request(stack.info["rest"], "POST", "/api/users", {"external_id": name}, headers=auth).status == 401
+    token = admin.go(OWN + "token", {"accountjid": alice.jid, "ttl": "60"}).fields["token"]
+    me = http_request(stack.info["rest"], "GET", "/api/users/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json["id"] == alice.id
+    made = admin.go(ADMIN + "add-user", {"external_id": f"x-{name}", "name": "Made by command"}).fields
+    assert made["name"] == "Made by command"
+    assert shell("users", f"q={made['jid']}")["items"][0]["external_id"] == f"x-{name}"
+    details = json.dumps(key("GET", "/api/audit", action="key.").json)
+    assert made["id"] not in details and "tsk_" not in details, "the audit has no secret"
+
+
+def test_roles_let_users_in_by_rest_until_they_are_gone(alice, admin):
+    assert alice.request("GET", "/api/admin/status").status == 403
+    admin.go(OWN + "staff", {"accountjid": alice.jid, "roles": ["admin"]})
+    assert alice.call(200, "GET", "/api/admin/users", q=alice.jid)["items"][0]["staff"] == ["admin"]
+    alice.call(200, "POST", "/api/admin/users/sign-out", {"users": ["nobody at all", alice.jid]})
+    admin.go(OWN + "staff", {"accountjid": alice.jid, "roles": []})
+    assert alice.request("GET", "/api/admin/users").status in (401, 403)
+
+
+def test_mistakes_at_the_shell_have_words(shell):
+    assert "no such command" in shell("nothing", status=1)
+    assert "users" in shell("disable-user", status=1)
+    assert "wrong: is not known" in shell("disable-user", "users=a", "wrong=b", status=1).replace("/", "")
+    assert "until" in shell("disable-user", "users=a", "until=tomorrow", status=1)
+    assert "no NAME=VALUE" in shell("users", "q", status=2)
+    assert "There is no such thing" in shell("user-stats", "user=nobody at all", status=1)
+    listed = shell()
+    assert "disable-user users=… [reason=…] [until=…]" in listed and "status\n" in listed
