@@ -8,6 +8,7 @@ SQL_QUERIES = \
   sql/query/contact.sql \
   sql/query/conversation.sql \
   sql/query/file.sql \
+  sql/query/guest.sql \
   sql/query/job.sql \
   sql/query/log.sql \
   sql/query/message.sql \
@@ -50,6 +51,7 @@ SQL_MIGRATIONS = \
   sql/migration/0034_kept_and_planned.sql \
   sql/migration/0035_archive.sql \
   sql/migration/0036_room_admin.sql \
+  sql/migration/0038_guests.sql \
   sql/migration/0039_rooms_rest.sql \
   sql/migration/0041_one_archive.sql \
   sql/migration/0042_admin.sql \
@@ -80,6 +82,8 @@ SQL_FUNCTIONS = \
   sql/function/file.sql \
   sql/function/forward.sql \
   sql/function/group.sql \
+  sql/function/guest.sql \
+  sql/function/guest_talk.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
   sql/function/location.sql \

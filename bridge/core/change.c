@@ -126,6 +126,8 @@ static void change_follow(struct core *core, const struct change_write *change)
     tell_watchers(core, change, follows);
     if (json_object_get(follows, "outbox"))
         wake_outbox(core, member_integer(follows, "outbox"));
+    if (json_is_true(json_object_get(follows, "guests")))
+        PARTS_TELL(core, guests_due, core);
     json_decref(follows);
 }
 

@@ -208,6 +208,10 @@ static void outbox_room(struct core *core, gint64 position)
 
 static void outbox_message(struct core *core, const struct message_write *m, const char *from)
 {
+    if (!m->direct && m->remote_jid) { /* a room elsewhere */
+        PARTS_TELL(core, guests_due, core);
+        return;
+    }
     if (!m->remote_jid) {
         outbox_room(core, m->outbox_position);
         return;

@@ -45,6 +45,8 @@ struct part {
     void (*toggled)(struct core *core); /* features were switched on or off */
     void (*link_up)(struct core *core); /* the component link was established */
     void (*link_down)(struct core *core);
+    /* Something is to be done about rooms elsewhere that our users are in. */
+    void (*guests_due)(struct core *core);
     /* The link of rooms was established, and this instance sends what goes by it. */
     void (*rooms_up)(struct core *core);
     /* The process is about to stop: what waits for events is answered, streams end. May be told

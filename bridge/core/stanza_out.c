@@ -28,6 +28,14 @@ bool stanza_ask(struct core *core, xmpp_stanza_t *iq, unsigned seconds, stanza_a
     return sink->ask && sink->ask(sink->link, iq, seconds, answer, data);
 }
 
+bool stanza_is_mine(const struct core *core)
+{
+    const struct stanza_sink *sink = &core->sinks[SERVICE_USERS];
+    if (sink->durable)
+        return sink->durable(sink->link);
+    return sink->ready && sink->ready(sink->link);
+}
+
 bool stanza_may_ask(const struct core *core)
 {
     const struct stanza_sink *sink = &core->sinks[SERVICE_USERS];

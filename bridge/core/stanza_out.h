@@ -49,5 +49,7 @@ bool stanza_out(struct core *core, xmpp_stanza_t *stanza);
  * not sent (also when too many requests are pending), ANSWER is not called. */
 bool stanza_ask(struct core *core, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer,
                 void *data);
+/* Whether this process is the one that sends what must reach XMPP by the users' link, and can. */
+bool stanza_is_mine(const struct core *core);
 /* Whether one of the users could be sent: their link is up. */
 bool stanza_may_ask(const struct core *core);

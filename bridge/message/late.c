@@ -11,6 +11,7 @@
 #include "bridge/core/message.h"
 #include "bridge/message/late.h"
 #include "bridge/room/groupchat.h"
+#include "bridge/room/guest_hear.h"
 #include "bridge/room/scene.h"
 #include "bridge/xmpp/arrival.h"
 #include "xep/0184_receipts.h"
@@ -31,7 +32,9 @@ struct message_late {
     message_text text;
     json_t *details;
     gint64 sent_at;
-    bool chat; /* between two */
+    json_t *who; /* in a room elsewhere; else NULL */
+    char *wire;  /* which calls it so; may be NULL */
+    bool chat;   /* between two */
 };
 
 static char *usable_id(const char *id)
@@ -52,18 +55,20 @@ static void late_read(struct message_late *late, const struct stanza_context *co
                       xmpp_stanza_t *shown, const struct message_stanza *message)
 {
     const struct content_text said = {message->body, late->text.text};
-    late->chat = context->target != TARGET_ROOM;
+    late->who = guest_who(context);
+    late->wire = late->who ? g_strdup(guest_wire(context)) : NULL;
+    late->chat = context->target != TARGET_ROOM && !late->who;
     late->stanza = xmpp_stanza_clone(context->stanza);
     late->from = g_strdup(context->from_bare);
     late->to = g_strdup(context->to_bare);
-    late->room = late->chat ? NULL : room_of_context(context);
+    late->room = late->chat || late->who ? NULL : room_of_context(context);
     late->archived =
         late->chat ? arrival_text(late->core->options, shown) : stanza_to_text(shown, NULL);
     late->id = usable_id(message->id);
     late->origin_id = usable_id(message->origin_id);
     late->named = late->id ? g_strdup(late->id) : random_id();
     late->details = content_of_stanza(context, &said);
-    late->sent_at = late->chat ? arrival_sent_at(late->core->options, context) : 0;
+    late->sent_at = late->chat || late->who ? arrival_sent_at(late->core->options, context) : 0;
 }
 
 struct message_late *message_late_new(const struct stanza_context *context)
@@ -71,14 +76,15 @@ struct message_late *message_late_new(const struct stanza_context *context)
     struct core *core = context->data;
     struct message_stanza message;
     g_auto(message_text) text = {0};
-    bool room = context->target == TARGET_ROOM;
+    bool elsewhere = guest_is_said(context);
+    bool room = context->target == TARGET_ROOM || elsewhere;
     g_autoptr(xmpp_stanza_t) shown =
         room ? groupchat_strip(core->options, context->stanza) : xmpp_stanza_clone(context->stanza);
     message_parse(shown, NULL, &message);
     message_text_read(shown, &message, &text);
     if (text.told != MESSAGE_TOLD || text.from_room ||
         strlen(text.text) > (gsize)core->options->messages_xmpp_content_max ||
-        !message_is_admitted(core, context->from_bare))
+        (!elsewhere && !message_is_admitted(core, context->from_bare)))
         return NULL;
     struct message_late *late = g_new0(struct message_late, 1);
     late->core = core;
@@ -102,6 +108,8 @@ static void late_free(struct message_late *late)
     g_free(late->named);
     message_text_clear(&late->text);
     json_decref(late->details);
+    json_decref(late->who);
+    g_free(late->wire);
     g_free(late);
 }
 
@@ -124,8 +132,9 @@ json_t *message_late_arguments(const struct message_late *late, const char *id)
     json_t *arguments = reference_of(late, id);
     json_t *came = json_pack("{s:s*, s:s*, s:s}", "address", stanza_attr(late->stanza, "from"),
                              "id", late->id, "stanza", late->archived);
-    json_t *others = json_pack("{s:s, s:s, s:s*, s:s, s:o}", "from", late->from, "to", late->to,
-                               "room", late->room, "stanza", late->named, "came", came);
+    json_t *others =
+        json_pack("{s:s, s:s, s:s*, s:s, s:o, s:O*}", "from", late->from, "to", late->to, "room",
+                  late->room, "stanza", late->named, "came", came, "who", late->who);
     json_object_update(arguments, others);
     json_decref(others);
     return arguments;
@@ -138,8 +147,11 @@ void message_late_corrects(struct message_late *late, const char *id)
     json_object_set_new(late->details, "correction", reference_of(late, id));
 }
 
+/* A room elsewhere has passed it on: nobody is to be told. */
 static void late_refuse(struct message_late *late, enum error_code error)
 {
+    if (late->who)
+        return;
     const struct error_info *info = error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
     g_autoptr(xmpp_stanza_t) reply =
         stanza_reply_error(late->stanza, info->type, info->condition, NULL);
@@ -169,6 +181,12 @@ static void late_store(struct message_late *late)
                                       .markable = marker_is_markable(late->stanza),
                                       .receipt = late->chat && receipt_is_requested(late->stanza),
                                       .sent_at = late->sent_at};
+    if (late->who) {
+        struct guest_message said = {arrived, late->who, late->wire};
+        guest_message_submit(late->core, &said);
+        late_free(late);
+        return;
+    }
     message_arrived(late->core, &arrived, late_stored, late);
 }
 

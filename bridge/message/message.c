@@ -21,6 +21,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/dialect/dialect.h"
+#include "bridge/room/inviter.h"
 #include "bridge/view/message_page.h"
 #include "bridge/xmpp/arrival.h"
 #include "bridge/xmpp/dispatch.h"
@@ -177,36 +178,12 @@ static void stanza_refuse(const struct stanza_context *context, const struct err
         link_send(context->link, reply);
 }
 
-/* Whether DOMAIN, whose room passes on an invitation, may speak for INVITER: it lies below the
- * inviter's own domain or is the same. */
-static bool may_speak_for(const char *domain, const char *inviter, const char *ours)
-{
-    const char *own = strchr(inviter, '@');
-    if (!own || strcmp(own + 1, ours) == 0)
-        return false;
-    gsize length = strlen(domain), own_length = strlen(own + 1);
-    return length >= own_length && strcmp(domain + length - own_length, own + 1) == 0 &&
-           (length == own_length || domain[length - own_length - 1] == '.');
-}
-
-/* Who is shown as the sender of what a room passes on: a room is nobody that one talks with. The
- * inviter, where the room's word for it is good; else the service that the room is at. */
-static char *sender_of_invitation(const struct core *core, const struct stanza_context *context,
-                                  const struct message_text *text)
-{
-    const char *at = strchr(context->from_bare, '@');
-    const char *domain = at ? at + 1 : context->from_bare;
-    g_autofree char *inviter = text->inviter ? jid_prepare_bare(text->inviter) : NULL;
-    if (inviter && may_speak_for(domain, inviter, core->options->xmpp_domain))
-        return g_steal_pointer(&inviter);
-    return g_strdup(domain);
-}
-
 static void take_text(struct core *core, const struct stanza_context *context,
                       const struct message_stanza *message, const struct message_text *text)
 {
     g_autofree char *archived = arrival_text(core->options, context->stanza);
-    g_autofree char *passed_on = text->from_room ? sender_of_invitation(core, context, text) : NULL;
+    g_autofree char *passed_on =
+        text->from_room ? inviter_of(core->options, context->from_bare, text->inviter) : NULL;
     const struct content_text said = {message->body, text->text};
     bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
     bool chat =
@@ -397,7 +374,7 @@ static const struct operation operations[] = {
 
 static const struct stanza_handler stanzas[] = {
     {"message", "error", NULL, NULL, TARGET_ANY, .fallback = on_error},
-    {"message", "groupchat", NULL, NULL, TARGET_ANY, .fallback = on_nobody},
+    {"message", "groupchat", NULL, NULL, TARGET_DOMAIN | TARGET_USER, .fallback = on_nobody},
     {"message", "chat|normal", NULL, NULL, TARGET_DOMAIN, .fallback = on_nobody},
     {"message", "headline", NULL, NULL, TARGET_DOMAIN, .fallback = on_headline_to_domain},
     {"message", NULL, NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_text},

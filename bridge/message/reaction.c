@@ -15,6 +15,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/room/guest_hear.h"
 #include "bridge/xmpp/arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
@@ -89,13 +90,14 @@ static void set_store(const struct stanza_context *context, const struct reactio
     message_origin_dedupe(context->from_bare, context->to_bare, set->id, &digest);
     uuid_format(&digest, origin);
     clock_format(sent_at, sent);
+    json_t *who = guest_who(context);
     json_t *came = json_pack("{s:s, s:o, s:s}", "address", context->from, "id",
                              text_or_null(stanza_attr(context->stanza, "id")), "stanza", archived);
     change_submit(core, "reactions_arrived", NULL,
-                  json_pack("{s:s, s:s, s:s*, s:s, s:s, s:o, s:o, s:o}", "from", context->from_bare,
-                            "to", context->to_bare, "room", room, "id", set->id, "origin", origin,
-                            "emoji", emoji_list(set), "sent",
-                            sent_at ? json_string(sent) : json_null(), "came", came),
+                  json_pack("{s:s, s:s, s:s*, s:s, s:s, s:o, s:o, s:o, s:o*}", "from",
+                            context->from_bare, "to", context->to_bare, "room", room, "id", set->id,
+                            "origin", origin, "emoji", emoji_list(set), "sent",
+                            sent_at ? json_string(sent) : json_null(), "came", came, "who", who),
                   NULL, NULL);
 }
 
@@ -104,7 +106,8 @@ static bool may_react(const struct stanza_context *context)
     struct core *core = context->data;
     struct limit_state state;
     struct uuid subject = limit_subject_of(context->from_bare);
-    if (limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state))
+    if (guest_is_said(context) ||
+        limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state))
         return true;
     metric_add(METRIC_STANZAS_LIMITED, 1);
     const struct error_info *info = error_info(ERROR_RATE_LIMITED);
@@ -146,7 +149,8 @@ static bool on_reactions(const struct stanza_context *context)
 static const struct stanza_handler stanzas[] = {
     {"message", "chat|normal", "reactions", NS_REACTIONS, TARGET_USER | TARGET_RESOURCE,
      .claim = on_reactions},
-    {"message", "groupchat", "reactions", NS_REACTIONS, TARGET_ROOM, .claim = on_reactions},
+    {"message", "groupchat", "reactions", NS_REACTIONS, TARGET_ROOM | TARGET_RESOURCE,
+     .claim = on_reactions},
     {0},
 };
 

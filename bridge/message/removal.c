@@ -15,6 +15,7 @@
 #include "bridge/core/outbox.h"
 #include "bridge/job/job.h"
 #include "bridge/message/late.h"
+#include "bridge/room/guest_hear.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
@@ -102,6 +103,8 @@ static bool on_retraction(const struct stanza_context *context)
 {
     const struct core *core = context->data;
     struct retraction retraction;
+    if (guest_is_said(context) && guest_hear_moderation(context))
+        return true;
     if (!retraction_parse(context->stanza, &retraction) || strlen(retraction.id) > FOREIGN_ID_MAX)
         return false;
     struct message_late *late = message_late_new(context);
@@ -118,8 +121,10 @@ static const struct stanza_handler stanzas[] = {
      .claim = on_retraction},
     {"message", "chat|normal", "apply-to", NS_FASTEN, TARGET_USER | TARGET_RESOURCE,
      .claim = on_retraction},
-    {"message", "groupchat", "retract", NS_RETRACT, TARGET_ROOM, .claim = on_retraction},
-    {"message", "groupchat", "apply-to", NS_FASTEN, TARGET_ROOM, .claim = on_retraction},
+    {"message", "groupchat", "retract", NS_RETRACT, TARGET_ROOM | TARGET_RESOURCE,
+     .claim = on_retraction},
+    {"message", "groupchat", "apply-to", NS_FASTEN, TARGET_ROOM | TARGET_RESOURCE,
+     .claim = on_retraction},
     {0},
 };
 

@@ -7,7 +7,14 @@ libroom_a_SOURCES = \
   bridge/room/enter.c \
   bridge/room/ghost.c \
   bridge/room/groupchat.c bridge/room/groupchat.h \
+  bridge/room/guest.c bridge/room/guest.h \
+  bridge/room/guest_enter.c bridge/room/guest_enter.h \
+  bridge/room/guest_hear.c bridge/room/guest_hear.h \
+  bridge/room/guest_history.c bridge/room/guest_history.h \
+  bridge/room/guest_invite.c \
+  bridge/room/guest_say.c bridge/room/guest_say.h \
   bridge/room/invite.c \
+  bridge/room/inviter.c bridge/room/inviter.h \
   bridge/room/mark.c \
   bridge/room/moderate.c \
   bridge/room/occupant.c bridge/room/occupant.h \

@@ -32,6 +32,8 @@ void message_put_status(struct json_writer *json, const void *view)
 {
     const struct message_view *message = view;
     const char *status = message->delivered_at ? "delivered" : "sent";
+    if (message->content && message->content->sending)
+        status = "sending";
     if (message->failed)
         status = "failed";
     else if (message->read_at)

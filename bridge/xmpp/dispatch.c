@@ -341,7 +341,30 @@ void dispatch_stanza(struct dispatch *dispatch, enum service service, struct lin
         .target = target_of(service, to),
         .link = link,
         .data = dispatch->data,
+        .dispatch = dispatch,
     };
     if (!pass_through(dispatch, &context) && iq)
         answer_error(link, stanza, "cancel", "service-unavailable");
+}
+
+void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *message,
+                       const char *archive_id)
+{
+    struct dispatch *dispatch = context->dispatch;
+    struct stanza_context inner = *context;
+    const char *from = stanza_attr(message, "from");
+    if (!from)
+        return;
+    g_autofree char *from_bare = g_strndup(from, strcspn(from, "/"));
+    inner.stanza = message;
+    inner.payload = NULL;
+    inner.type = effective_type(message);
+    inner.from = from;
+    inner.from_bare = from_bare;
+    inner.archive_id = archive_id;
+    dispatch->stanzas++;
+    if (!stanza_offer(dispatch, &inner, PHASE_OBSERVE) &&
+        !offer_payloads(dispatch, &inner, PHASE_OBSERVE) &&
+        !offer_payloads(dispatch, &inner, PHASE_CLAIM))
+        stanza_offer(dispatch, &inner, PHASE_FALLBACK);
 }

@@ -39,6 +39,8 @@ struct stanza_context {
     enum stanza_target target;
     struct link *link;
     void *data; /* the dispatcher's data: the core */
+    struct dispatch *dispatch;
+    const char *archive_id; /* it came out of an archive, which calls it so; NULL: it was sent */
 };
 
 /* A row has exactly one of the four functions, and so its phase. A stanza goes through the phases
@@ -81,3 +83,9 @@ bool dispatch_add(struct dispatch *dispatch, const char *owner, const struct sta
  * and what is not addressed to that of SERVICE. */
 void dispatch_stanza(struct dispatch *dispatch, enum service service, struct link *link,
                      xmpp_stanza_t *stanza);
+
+/* Dispatches MESSAGE, to whom CONTEXT is to, which an archive that was asked has sent in the stanza
+ * of CONTEXT under ARCHIVE_ID: as if it had come now, but that it was admitted as a part of that.
+ * For a claim. */
+void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *message,
+                       const char *archive_id);

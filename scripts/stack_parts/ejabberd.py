@@ -58,6 +58,10 @@ modules:
   mod_disco: {{ extra_domains: ["{rooms}"] }}
   mod_last: {{}}
   mod_mam: {{ default: always{archive} }}
+  mod_muc:
+    host: "conference.@HOST@"
+    access_create: all
+    default_room_options: {{ mam: true, persistent: true, allow_change_subj: true }}
   mod_offline: {{}}
   mod_ping: {{}}
   mod_privacy: {{}}

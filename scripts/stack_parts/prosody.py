@@ -47,6 +47,13 @@ Component "{app}"
 Component "{rooms}"
     component_secret = "{secret}"
     component_conflict_resolve = "{conflict}"
+
+-- The server's own rooms: for us they are elsewhere.
+Component "conference.{domain}" "muc"
+    modules_enabled = {{ "muc_mam" }}
+    muc_log_by_default = true
+    muc_room_locking = false
+    muc_room_default_persistent = true
 """
 
 # A component is answered only if it is named, and then the server's own users have to be, too.

@@ -99,10 +99,10 @@ BEGIN
     told.conversation.unread := 1;
   END IF;
   told.subscription := coalesce((e.payload::jsonb->>'subscription')::boolean, false);
-  told.note := (
+  told.note := coalesce(e.payload::jsonb->>'note', (
     SELECT k.note FROM contacts k JOIN users u ON u.jid = k.peer
       WHERE told.subscription AND k.user_id = p_user AND k.pending_in
-        AND u.id = pair_other(c.member_ids, p_user));
+        AND u.id = pair_other(c.member_ids, p_user)));
   RETURN told;
 END $$;
 
@@ -265,7 +265,9 @@ BEGIN
     IF done.outcome <= 1 THEN
       follows := nullif(jsonb_strip_nulls(coalesce(follows, '{}') || jsonb_build_object('outbox', (
         SELECT max(o.position) FROM outbox o
-          WHERE o.position > CASE WHEN done.outcome = 0 THEN before ELSE 0 END))), '{}');
+          WHERE o.position > CASE WHEN done.outcome = 0 THEN before ELSE 0 END),
+        'guests', CASE WHEN EXISTS (SELECT FROM guest_out g WHERE NOT g.sent)
+                         OR EXISTS (SELECT FROM guest_seats s WHERE s.due_at <= clock_timestamp()) THEN true END)), '{}');
     END IF;
     RETURN QUERY
       SELECT done.outcome, done.result::text, h.position, h.stamp, event_list(before), follows::text

@@ -22,6 +22,7 @@ END $$;
 CREATE FUNCTION message_wire_id(m messages, c conversations) RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN c.kind = 'direct' AND m.sender_id = c.remote_user THEN m.foreign_id
+              WHEN guest_is(c) THEN (SELECT i.wire FROM guest_ids i WHERE i.target = m.id LIMIT 1)
               WHEN m.kind NOT IN ('call', 'system') THEN m.id::text END
 $$;
 
@@ -35,6 +36,9 @@ DECLARE
   uuid_form CONSTANT text := '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
   m messages;
 BEGIN
+  IF guest_is(c) THEN
+    RETURN guest_message(c, p_id);
+  END IF;
   IF p_id ~ uuid_form THEN
     SELECT x.* INTO m FROM messages x
       WHERE x.id = p_id::uuid AND x.conversation_id = c.id
@@ -66,7 +70,10 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   target uuid;
 BEGIN
-  IF p_arguments->>'room' IS NOT NULL THEN
+  IF p_arguments ? 'who' THEN
+    SELECT p.c, p.source INTO c, source FROM guest_place(p_arguments) p;
+    RETURN;
+  ELSIF p_arguments->>'room' IS NOT NULL THEN
     source := (SELECT o.user_id FROM conversations x JOIN occupants o ON o.conversation_id = x.id
                  WHERE x.room = p_arguments->>'room' AND o.address = p_arguments #>> '{came,address}');
     SELECT x.* INTO c FROM conversations x WHERE x.room = p_arguments->>'room' AND source = ANY (x.member_ids);
@@ -233,7 +240,8 @@ BEGIN
   RETURN ROW(m.reply_to, CASE WHEN m.reply_to IS NOT NULL THEN content_quote(m.reply_to, p_viewer) END, m.thread_id,
              m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
              m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int)),
-             NULL, CASE WHEN m.details ? 'attachments' THEN attachment_views(m) END)::content_view;
+             NULL, CASE WHEN m.details ? 'attachments' THEN attachment_views(m) END,
+             coalesce((m.details->>'sending')::boolean, false))::content_view;
 END $$;
 
 -- Those of p_heard who do not see the message that m answers; NULL: nobody.
@@ -318,7 +326,7 @@ CREATE FUNCTION message_author(m messages, c conversations) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF c.kind <> 'direct' THEN
-    RETURN c.room || '/' || nick_at(c.id, m.sender_id, m.position);
+    RETURN coalesce(c.room, split_part(c.remote_jid, '@', 1)) || '/' || nick_at(c.id, m.sender_id, m.position);
   END IF;
   RETURN coalesce(m.sender_address, (SELECT u.jid FROM users u WHERE u.id = m.sender_id));
 END $$;

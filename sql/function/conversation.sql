@@ -49,7 +49,7 @@ LANGUAGE sql STABLE AS $$
              p_sides, p_last, coalesce((p_last).created_at, c.created_at), p_unread, mine.pinned_at IS NOT NULL,
              muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, p_blocked,
              c.created_at, coalesce(mine.unread_own = p_own, false), mine.draft, NULL, 2, mine.notify,
-             coalesce(c.disappearing, 0), 0)::conversation_view
+             coalesce(c.disappearing, 0), 0, NULL)::conversation_view
 $$;
 
 -- A direct conversation as p_user sees it; no row when p_user is not a member. p_self is what p_user shows.
@@ -110,7 +110,7 @@ RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT ROW(c.id, c.kind, group_jid(c.room), c.name, c.description, '/api/avatars/' || c.icon_hash, p_sides,
+    SELECT ROW(c.id, c.kind, coalesce(group_jid(c.room), c.remote_jid), c.name, c.description, '/api/avatars/' || c.icon_hash, p_sides,
       CASE WHEN mine.hides AND hidden_is(mine.user_id, c.id, last.seq)
            THEN hidden_last(mine.user_id, c, mine.cleared_seq)
            WHEN last.seq > mine.cleared_seq THEN message_seen(mine.user_id, last.row, c) END, last.at,
@@ -118,7 +118,7 @@ BEGIN
       mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
       c.created_at, CASE WHEN mine.unread_own IS NULL THEN false ELSE mine.unread_own = own_count(c.id, mine.user_id) END,
       mine.draft, group_settings_shown(c), cardinality(c.member_ids), mine.notify,
-      coalesce(c.disappearing, 0), CASE WHEN mine.state = 'joined' THEN mention_unread(mine) ELSE 0 END)::conversation_view
+      coalesce(c.disappearing, 0), CASE WHEN mine.state = 'joined' THEN mention_unread(mine) ELSE 0 END, guest_shown(c, mine))::conversation_view
     FROM (VALUES (1)) one
     LEFT JOIN LATERAL (SELECT m AS row, m.seq, m.created_at FROM messages m
                          WHERE m.conversation_id = c.id AND mine.state = 'joined' ORDER BY m.seq DESC LIMIT 1) newest ON true

@@ -158,7 +158,7 @@ BEGIN
   IF m.reply_to IS NOT NULL THEN
     body := coalesce(p_arguments->>'bare', body);
   END IF;
-  IF c.kind <> 'direct' THEN
+  IF c.kind <> 'direct' AND NOT guest_is(c) THEN
     result := edit_refusal(m, c, place.source, body, (p_arguments->>'window')::bigint);
     IF result IS NOT NULL THEN
       outcome := 5;

@@ -155,7 +155,9 @@ DECLARE
   verdict int;
 BEGIN
   SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = p_sender;
-  IF NOT group_may(c, m, 'send_messages') THEN
+  IF guest_is(c) AND (SELECT u.kind FROM users u WHERE u.id = p_sender) <> 'hosted' THEN
+    RETURN NULL; -- the room has let it pass
+  ELSIF NOT group_may(c, m, 'send_messages') THEN
     verdict := 5;
   ELSIF group_rank(m.role) > 1 THEN
     RETURN NULL;
@@ -375,6 +377,11 @@ DECLARE
   last bigint;
 BEGIN
   result := CASE WHEN c.id IS NOT NULL THEN group_settings_problem(asked) END;
+  IF guest_is(c) THEN
+    outcome := 5;
+    result := guest_closed();
+    RETURN;
+  END IF;
   outcome := CASE WHEN c.id IS NULL THEN 2
                   WHEN NOT group_may(c, found_.mine, 'change_settings') THEN 5
                   WHEN result IS NOT NULL THEN 6
@@ -441,7 +448,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
   found_ record := group_open(p_user, (p_arguments->>'conversation_id')::uuid);
 BEGIN
-  outcome := CASE WHEN (found_.c).id IS NULL THEN 2 WHEN (found_.mine).role <> 'owner' THEN 5 ELSE 0 END;
+  outcome := CASE WHEN (found_.c).id IS NULL THEN 2 WHEN guest_is(found_.c) OR (found_.mine).role <> 'owner' THEN 5 ELSE 0 END;
+  result := CASE WHEN guest_is(found_.c) THEN guest_closed() END;
   IF outcome = 0 THEN
     PERFORM group_end(found_.c, p_user);
     result := jsonb_build_object('conversation_id', (found_.c).id, 'reason', 'destroyed');

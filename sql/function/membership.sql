@@ -246,8 +246,9 @@ DECLARE
   named record;
   olds members[];
 BEGIN
-  outcome := CASE WHEN c.id IS NULL THEN 2 WHEN NOT group_may(c, found_.mine, 'add_members') THEN 5 END;
+  outcome := CASE WHEN c.id IS NULL THEN 2 WHEN guest_is(c) OR NOT group_may(c, found_.mine, 'add_members') THEN 5 END;
   IF outcome IS NOT NULL THEN
+    result := CASE WHEN guest_is(c) THEN guest_closed() END;
     RETURN;
   END IF;
   SELECT * INTO named FROM group_named(actor, p_arguments->'members', p_arguments->>'domain');
@@ -378,8 +379,9 @@ DECLARE
   c conversations := found_.c;
   old members;
 BEGIN
-  IF c.id IS NULL THEN
-    outcome := 2;
+  IF c.id IS NULL OR guest_is(c) THEN
+    outcome := CASE WHEN c.id IS NULL THEN 2 ELSE 5 END;
+    result := CASE WHEN c.id IS NOT NULL THEN guest_closed() END;
     RETURN;
   END IF;
   old := membership_named(c, p_user, p_arguments, true);
@@ -478,6 +480,10 @@ BEGIN
       RETURN;
     END IF;
     old.state := 'left';
+  ELSIF guest_is(c) THEN
+    outcome := 5;
+    result := guest_closed();
+    RETURN;
   ELSIF old.state = 'banned' THEN
     SELECT s.outcome, s.result INTO outcome, result
       FROM change_member_set(p_user, p_arguments || '{"banned": false}') s;
@@ -506,6 +512,12 @@ DECLARE
 BEGIN
   IF c.id IS NULL THEN
     outcome := 2;
+    RETURN;
+  ELSIF guest_is(c) THEN
+    outcome := 0;
+    PERFORM guest_leave(c, p_user);
+    PERFORM membership_tell(membership_group(c.id), found_.mine, membership_put(c, found_.mine, 'left', 'member', NULL, p_user), p_user);
+    result := jsonb_build_object('conversation_id', c.id, 'reason', 'left');
     RETURN;
   END IF;
   SELECT m.* INTO heir FROM members m
@@ -550,6 +562,13 @@ BEGIN
     RETURN;
   END IF;
   old := membership_of(c, (SELECT u FROM users u WHERE u.id = p_user));
+  IF guest_is(c) AND old.state = 'invited' THEN
+    SELECT s.outcome, s.result INTO outcome, result FROM guest_sit(c, p_user, p_arguments->>'nick', p_arguments->>'password') s;
+    IF outcome = 0 THEN
+      result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, c.id))) || change_follows(p_user);
+    END IF;
+    RETURN;
+  END IF;
   outcome := CASE WHEN old.state = 'joined' THEN 1
                   WHEN old.state = 'invited' THEN 0
                   WHEN NOT c.public OR old.user_id IS NULL THEN 2
@@ -578,6 +597,9 @@ BEGIN
   IF outcome = 0 THEN
     result := to_jsonb(conversation_get(p_user, c.id)) || '{"request": "declined"}';
     PERFORM membership_change(c, old, 'left', 'member', NULL, p_user);
+    IF guest_is(c) THEN
+      PERFORM guest_decline(c, p_user);
+    END IF;
   END IF;
 END $$;
 

@@ -63,7 +63,7 @@ BEGIN
     SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('start', x.one->'start', 'end', x.one->'end',
              'all', CASE WHEN x.one->>'user_id' = 'all' THEN true END,
              'jid', CASE WHEN c.kind = 'direct' OR NOT c.public THEN u.jid END,
-             'occupant', k.occupant, 'address', c.room || '/' || k.nick)) ORDER BY x.n)
+             'occupant', k.occupant, 'address', coalesce(c.room, split_part(c.remote_jid, '@', 1)) || '/' || k.nick)) ORDER BY x.n)
       FROM jsonb_array_elements(m.details->'mentions') WITH ORDINALITY x (one, n)
       LEFT JOIN users u ON x.one->>'user_id' <> 'all' AND u.id = nullif(x.one->>'user_id', 'all')::uuid
       LEFT JOIN nicks k ON c.kind <> 'direct' AND k.conversation_id = c.id AND k.user_id = u.id);

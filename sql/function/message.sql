@@ -73,7 +73,8 @@ BEGIN
            coalesce(old.conversation_id = c.id AND CASE
              WHEN old.details IS NULL AND contents[i.n] IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
              ELSE content_same(old.details, old.body, contents[i.n], p_bodies[i.n]) END, false) AS old_same,
-           CASE WHEN c.disappearing IS NULL THEN contents[i.n]
+           CASE WHEN c.remote_jid IS NOT NULL AND NOT c.plain THEN guest_content(contents[i.n], p_addresses[i.n] IS NOT NULL)
+                WHEN c.disappearing IS NULL THEN contents[i.n]
                 ELSE expiry_content(contents[i.n], c.disappearing) END AS content,
            of_refused[i.n] AS refused,
            last.seq AS last_seq, stranger.unanswered,
@@ -92,7 +93,9 @@ BEGIN
                            ORDER BY m.seq DESC LIMIT 1) last ON true
       -- Last, because each join hands on all columns that it has.
       LEFT JOIN conversations c
-        ON c.id = p_conversations[i.n] AND p_senders[i.n] = ANY (c.member_ids)
+        ON c.id = p_conversations[i.n]
+          -- Whose message a room elsewhere has passed on is up to that.
+          AND (p_senders[i.n] = ANY (c.member_ids) OR c.remote_jid IS NOT NULL AND NOT c.plain AND p_addresses[i.n] IS NOT NULL)
       CROSS JOIN LATERAL (
         SELECT c.plain AND coalesce(last.alone, c.base_seq = 0) AS unanswered) stranger
   ), planned AS MATERIALIZED (

@@ -61,7 +61,9 @@ BEGIN
         ON c.kind = 'direct' AND c.member_ids = pair_key(u.id, target)
       JOIN members m ON m.conversation_id = c.id AND m.user_id = target
       WHERE u.jid = p_jid AND (m.request IS NOT NULL OR relation_started(c)));
-  RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known);
+  RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known)
+    -- Somebody in a room elsewhere who shows no address there.
+    OR EXISTS (SELECT FROM users u WHERE u.id = target AND u.jid LIKE '%/%');
 END $$;
 
 -- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.

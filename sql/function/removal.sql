@@ -79,7 +79,7 @@ END $$;
 CREATE FUNCTION removal_moderates(c conversations, p_user uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN c.kind <> 'direct' AND coalesce((
+  RETURN c.kind <> 'direct' AND NOT guest_is(c) AND coalesce((
     SELECT group_may(c, o, 'delete_messages') FROM members o WHERE o.conversation_id = c.id AND o.user_id = p_user), false);
 END $$;
 

@@ -57,6 +57,10 @@ CREATE FUNCTION room_tell_message(p_position bigint, p_conversation uuid, p_send
 RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
+  IF (SELECT guest_is(c) FROM conversations c WHERE c.id = p_conversation) THEN
+    PERFORM guest_tell_message(p_position, p_conversation, p_sender, p_message);
+    RETURN true;
+  END IF;
   INSERT INTO outbox (position, n, kind, from_user, to_address, message_id)
     SELECT p_position, row_number() OVER (ORDER BY o.joined_at, o.address) - 1, 'room_message', p_sender,
            o.address, p_message
@@ -158,6 +162,10 @@ END $$;
 CREATE FUNCTION room_tell_entry(c conversations, e entries) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+  IF guest_is(c) THEN
+    PERFORM guest_tell_entry(e);
+    RETURN;
+  END IF;
   PERFORM room_tell(e.position, c, 'room_entry', e.sender_id, jsonb_strip_nulls(jsonb_build_object(
     'id', e.id, 'wire', coalesce(e.foreign_id, e.id::text), 'kind', e.kind, 'target', e.target, 'stanza', e.stanza))
     || jsonb_build_object('payload', e.payload), e.target);
@@ -186,6 +194,9 @@ DECLARE
   was_in boolean := coalesce(p_member.state, '') = 'joined';
   seen boolean;
 BEGIN
+  IF guest_is(c) THEN -- which says who is there by itself
+    RETURN;
+  END IF;
   SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = p_member.user_id;
   IF m.state = 'joined' AND m.kind = 'hosted' THEN
     own := nick_give(p_position, c.id, m.user_id, nick_wanted(m, (SELECT u FROM users u WHERE u.id = m.user_id)));
@@ -241,7 +252,9 @@ END $$;
 CREATE FUNCTION room_changed(p_position bigint, c conversations, p_actor uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  IF c.destroyed_at IS NOT NULL THEN
+  IF guest_is(c) THEN
+    RETURN;
+  ELSIF c.destroyed_at IS NOT NULL THEN
     PERFORM room_end(p_position, c, '{}');
   ELSE
     PERFORM room_tell(p_position, c, 'room_status', NULL, '{"codes": [104]}');

@@ -19,7 +19,7 @@ CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, 
 -- stored, ids of members who do not see that one: theirs is a quote of nothing (core/message.c).
 CREATE TYPE content_view AS (
   reply_to uuid, quote jsonb, thread_id uuid, mentions jsonb, forwarded boolean, forward_count bigint,
-  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb, attachments file_view[]);
+  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb, attachments file_view[], sending boolean);
 
 -- sender: NULL, as is sender_id: the system says it. content: NULL of most. delivered_at, read_at: when the recipient's
 -- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.
@@ -58,7 +58,7 @@ CREATE TYPE conversation_view AS (
   participants participant_view[], last_message message_view, last_at timestamptz, unread bigint,
   pinned boolean, muted_until text, archived boolean, request text, blocked boolean,
   created_at timestamptz, marked_unread boolean, draft jsonb, settings jsonb, member_count bigint, notify text,
-  disappearing_seconds bigint, unread_mentions bigint);
+  disappearing_seconds bigint, unread_mentions bigint, elsewhere jsonb);
 
 -- What has become of a membership; by: NULL: the system did it.
 CREATE TYPE member_view AS (

@@ -131,6 +131,7 @@ ROWS = {
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
     "POST /api/groups": signed_in({"name": "matrix", "members": [{"user_id": "nobody"}]}, own="refused", random="refused",
                                   foreign="refused", deleted="refused", anonymous_own="unauthenticated"),
+    "POST /api/groups/join": signed_in({"jid": "matrix@nowhere.example"}),
     # Of groups, whose members and others test_groups.py has: none of these conversations is one.
     "DELETE /api/groups/{conversation_id}": members(**NO_GROUP),
     "PUT /api/conversations/{conversation_id}/icon": members(png(), **NO_GROUP),

@@ -196,7 +196,7 @@ def allowed_bodies(operation):
             continue
         # Names are one line, which only people who read the description's words can know.
         for number, value in enumerate(allowed_values(part)):
-            if name in ("name", "username", "bio", "topic") and isinstance(value, str) and "\t" in value:
+            if name in ("name", "username", "bio", "topic", "nick") and isinstance(value, str) and "\t" in value:
                 continue
             first = {} if name in one_of or not one_of else {one_of[0]: allowed_values(schema["properties"][one_of[0]])[-1]}
             yield f"{name}, value {number}", {**base, **first, name: value}

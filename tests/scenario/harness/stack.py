@@ -54,6 +54,11 @@ class Stack:
     def rooms_domain(self):
         return self.info["component"]["rooms"]
 
+    @property
+    def conference(self):
+        """The server's own rooms, which are elsewhere for us."""
+        return f"conference.{self.info['c2s']['domain']}"
+
     def account(self, user):
         return next(a for a in self.info["accounts"] if a["jid"].partition("@")[0] == user)
 
