@@ -276,6 +276,11 @@ void archive_write(struct archive *archive, struct write *write)
     writer_add(archive->writer, write);
 }
 
+void archive_grew(struct archive *archive, const struct uuid *conversation)
+{
+    writer_forget(archive->writer, conversation);
+}
+
 /* ---- The state of the log -------------------------------------------------------------------- */
 
 ARCHIVE_SAME_COLUMN(LOG_OPEN_PAST, LOG_STATE_PAST);

@@ -136,6 +136,7 @@ struct write {
     bool sent;      /* has been sent at least once */
     bool again;     /* not for the first time now */
     bool careful;   /* may repeat an earlier one */
+    bool asking;    /* goes the long way, the short one did not do */
     bool told_late;
 };
 
@@ -172,11 +173,12 @@ struct message_write {
     gint64 sent_at; /* when it was sent, if its sender's side says so; 0: just now */
     /* results */
     gint64 seq;
-    GArray *members;  /* struct member, the sender too; owned */
-    bool direct;      /* a conversation of two */
-    char *remote_jid; /* direct: of the remote member, or NULL; owned */
-    bool unaccepted;  /* the other member has not accepted the conversation: nobody else is told */
-    char *events;     /* what else this added to the log, JSON array or NULL; owned */
+    gint64 sender_seq; /* WRITE_MESSAGE: as messages.sender_seq */
+    GArray *members;   /* struct member, the sender too; owned */
+    bool direct;       /* a conversation of two */
+    char *remote_jid;  /* direct: of the remote member, or NULL; owned */
+    bool unaccepted;   /* the other member has not accepted the conversation: nobody else is told */
+    char *events;      /* what else this added to the log, JSON array or NULL; owned */
     GBytes *sender_facts; /* WRITE_RECEIVE: a value of user_view; owned */
     GArray *closed_to; /* WRITE_MESSAGE: struct uuid: to whom the sender's profile is closed; NULL:
                           nobody; owned */
@@ -236,3 +238,6 @@ struct change_write {
 /* Queues WRITE. Answered with ERROR_UNAVAILABLE when the queue is full, or when the database stays
  * away for three seconds. */
 void archive_write(struct archive *archive, struct write *write);
+/* Somebody else than message_store() here has stored a message in CONVERSATION: another instance,
+ * or a change. Need not be told, but saves the next message a failure. */
+void archive_grew(struct archive *archive, const struct uuid *conversation);

@@ -10,8 +10,11 @@
 #define HEADER_SIZE 20
 #define PG_EPOCH (G_GINT64_CONSTANT(946684800) * G_USEC_PER_SEC) /* 2000-01-01 */
 
-static const guint32 type_oids[] = {
-    [ARRAY_UUID] = 2950, [ARRAY_TEXT] = 25, [ARRAY_BOOLEAN] = 16, [ARRAY_RARE] = 25};
+static const guint32 type_oids[] = {[ARRAY_UUID] = 2950,
+                                    [ARRAY_TEXT] = 25,
+                                    [ARRAY_BOOLEAN] = 16,
+                                    [ARRAY_INTEGER] = 20,
+                                    [ARRAY_RARE] = 25};
 
 static void put_int32(GByteArray *bytes, gint32 value)
 {
@@ -55,6 +58,12 @@ void array_add_boolean(struct array *array, bool value)
 {
     guint8 byte = value;
     array_add(array, &byte, 1);
+}
+
+void array_add_integer(struct array *array, gint64 value)
+{
+    gint64 wire = GINT64_TO_BE(value);
+    array_add(array, &wire, sizeof wire);
 }
 
 const GByteArray *array_end(struct array *array)

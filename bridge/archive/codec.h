@@ -15,12 +15,13 @@ struct array {
 };
 
 /* ARRAY_RARE: texts that few rows have. */
-enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_RARE };
+enum array_type { ARRAY_UUID, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_INTEGER, ARRAY_RARE };
 
 void array_begin(struct array *array, enum array_type type);
 void array_add_text(struct array *array, const char *text);
 void array_add_uuid(struct array *array, const struct uuid *id); /* nil: SQL NULL */
 void array_add_boolean(struct array *array, bool value);
+void array_add_integer(struct array *array, gint64 value);
 /* Fills in the header; what is to be sent, or NULL: SQL NULL. */
 const GByteArray *array_end(struct array *array);
 void array_clear(struct array *array);

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libarchive.a
 libarchive_a_SOURCES = \
   bridge/archive/archive.c bridge/archive/archive.h bridge/archive/archive_part.h \
   bridge/archive/codec.c bridge/archive/codec.h \
+  bridge/archive/heads.c bridge/archive/heads.h \
   bridge/archive/health.c bridge/archive/health.h \
   bridge/archive/migrate.c bridge/archive/migrate.h \
   bridge/archive/outcome.c bridge/archive/outcome.h bridge/archive/outcome.def \

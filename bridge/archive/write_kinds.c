@@ -83,11 +83,37 @@ static void decode_message(struct write *write, const PGresult *r, int row)
     decode_stored(write, r, row);
     if (write->outcome == OUTCOME_NOT_FOUND)
         return;
+    as_message(write)->sender_seq = binary_integer(r, row, MESSAGE_STORE_SENDER_SEQ);
     as_message(write)->unanswered = binary_boolean(r, row, MESSAGE_STORE_UNANSWERED);
     as_message(write)->closed_to = binary_uuids(r, row, MESSAGE_STORE_CLOSED_TO);
     as_message(write)->shown_facts = binary_bytes(r, row, MESSAGE_STORE_SHOWN);
     as_message(write)->seen_facts = binary_bytes(r, row, MESSAGE_STORE_SEEN);
     as_message(write)->refusal = binary_text(r, row, MESSAGE_STORE_REFUSAL);
+}
+
+static void encode_plain(struct write *write, struct array *a)
+{
+    const struct message_write *m = as_message(write);
+    array_add_uuid(&a[0], &m->own_id);
+    array_add_uuid(&a[1], &m->conversation);
+    array_add_uuid(&a[2], &m->sender);
+    array_add_text(&a[3], m->body);
+    array_add_text(&a[4], m->client_id);
+    array_add_uuid(&a[5], &m->dedupe);
+    array_add_integer(&a[6], m->seq);
+    array_add_integer(&a[7], m->sender_seq);
+}
+
+static void decode_plain(struct write *write, const PGresult *r, int row)
+{
+    struct message_write *m = as_message(write);
+    write->outcome = OUTCOME_DONE;
+    write->position = binary_integer(r, row, MESSAGE_PUT_POSITION);
+    write->at = binary_time(r, row, MESSAGE_PUT_CREATED_AT);
+    m->id = m->own_id;
+    m->outbox_position = write->position;
+    m->direct = true;
+    m->unanswered = m->sender_seq == m->seq;
 }
 
 static void decode_receive(struct write *write, const PGresult *r, int row)
@@ -144,6 +170,25 @@ static void decode_mark(struct write *write, const PGresult *r, int row)
     m->marked = binary_boolean(r, row, MARK_STORE_MARKED);
     if (!uuid_is_nil(&m->message))
         count_as_new(write);
+}
+
+static void encode_plain_mark(struct write *write, struct array *a)
+{
+    const struct mark_write *m = as_mark(write);
+    array_add_uuid(&a[0], &m->user);
+    array_add_uuid(&a[1], &m->conversation);
+    array_add_uuid(&a[2], &m->message);
+}
+
+static void decode_plain_mark(struct write *write, const PGresult *r, int row)
+{
+    struct mark_write *m = as_mark(write);
+    write->outcome = OUTCOME_DONE;
+    write->position = binary_integer(r, row, MARK_PUT_POSITION);
+    write->at = binary_time(r, row, MARK_PUT_AT);
+    m->seq = binary_integer(r, row, MARK_PUT_SEQ);
+    m->members = binary_members(r, row, MARK_PUT_MEMBER_IDS, MARK_PUT_MEMBER_NUMBERS);
+    m->direct = m->tells = true;
 }
 
 static struct failure_write *as_failure(struct write *write)
@@ -237,6 +282,38 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                       decode_change,
                       0},
 };
+
+const struct write_codec write_codecs_plain[WRITE_KINDS] = {
+    [WRITE_MESSAGE] = {QUERY_MESSAGE_PUT,
+                       8,
+                       {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
+                        ARRAY_INTEGER, ARRAY_INTEGER},
+                       SCALAR_NONE,
+                       encode_plain,
+                       decode_plain,
+                       0},
+    [WRITE_MARK] = {QUERY_MARK_PUT,
+                    3,
+                    {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID},
+                    SCALAR_NONE,
+                    encode_plain_mark,
+                    decode_plain_mark,
+                    0},
+};
+
+ARCHIVE_SAME_COLUMN(MESSAGE_PUT_ID, MARK_PUT_ID);
+
+bool write_is_put(const struct write *write, const PGresult *result, int row)
+{
+    struct uuid id;
+    binary_uuid(result, row, MESSAGE_PUT_ID, &id);
+    if (write->kind == WRITE_MESSAGE)
+        return uuid_equal(&id, &((const struct message_write *)(const void *)write)->own_id);
+    const struct mark_write *mark = (const struct mark_write *)(const void *)write;
+    struct uuid user;
+    binary_uuid(result, row, MARK_PUT_USER_ID, &user);
+    return uuid_equal(&id, &mark->message) && uuid_equal(&user, &mark->user);
+}
 
 static void array_free(GArray *array)
 {

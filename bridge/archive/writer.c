@@ -12,6 +12,7 @@
 
 #include "bridge/archive/archive_part.h"
 #include "bridge/archive/codec.h"
+#include "bridge/archive/heads.h"
 #include "bridge/archive/health.h"
 #include "bridge/archive/writer.h"
 #include "bridge/base/clock.h"
@@ -21,6 +22,7 @@
 #include "bridge/loop/loop.h"
 
 #define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
+#define PLAIN_MIN 16 /* fewer than that of what waits are no batch of their own */
 #define BATCH_BYTES_MAX                                                                            \
     (4 * 1024 * 1024) /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
@@ -31,6 +33,7 @@ struct batch {
     enum write_kind kind;
     GQueue writes;  /* struct write.link */
     bool careful;   /* some of it may have been stored before */
+    bool plain;     /* needs nothing but its rows: see write_codecs_plain */
     bool unsettled; /* was sent on a connection that broke: only an answer settles it */
     gint64 sent_at;
     struct pq_frame frame; /* with several instances: where the log stood before and after */
@@ -53,6 +56,9 @@ struct writer {
     unsigned batch_max;
     GQueue in_flight;    /* struct batch *, in sending order */
     GHashTable *dedupes; /* struct uuid *, of the batch being put together */
+    struct heads *heads;
+    bool heads_count; /* profiles are open unless somebody closes one: conversations.closed tells
+                         all */
     struct array arrays[ARRAYS_MAX];
 };
 
@@ -73,6 +79,8 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
     writer->queue_max = (unsigned)options->database_queue_max;
     writer->batch_max = (unsigned)options->database_batch_max;
     writer->dedupes = g_hash_table_new(uuid_hash, uuid_equal);
+    writer->heads = heads_new();
+    writer->heads_count = strcmp(options->privacy_profile, "everyone") == 0;
     return writer;
 }
 
@@ -107,6 +115,7 @@ gint64 writer_newest(const struct writer *writer)
 void writer_set_newest(struct writer *writer, gint64 position)
 {
     writer->newest = position;
+    heads_clear(writer->heads);
 }
 
 bool writer_is_empty(const struct writer *writer)
@@ -148,6 +157,7 @@ void writer_free(struct writer *writer)
     for (int i = 0; i < ARRAYS_MAX; i++)
         array_clear(&writer->arrays[i]);
     g_hash_table_unref(writer->dedupes);
+    heads_free(writer->heads);
     g_free(writer);
 }
 
@@ -165,9 +175,28 @@ static bool write_refers(const struct write *write)
            ((const struct message_write *)(const void *)write)->details;
 }
 
+static const struct write_codec *batch_codec(const struct batch *batch)
+{
+    return batch->plain ? &write_codecs_plain[batch->kind] : &write_codecs[batch->kind];
+}
+
+/* The same of a plain batch, whose rows come in the order of the writes; -1: has none. */
+static bool batch_match_plain(const struct batch *batch, const PGresult *result, int *ret_rows)
+{
+    int row = 0;
+    for (const GList *link = batch->writes.head; link; link = link->next) {
+        bool put = row < PQntuples(result) && write_is_put(link->data, result, row);
+        *ret_rows++ = put ? row : -1;
+        row += put;
+    }
+    return row == PQntuples(result);
+}
+
 /* Finds in ret_rows the row of each write; false: the rows are not those of the batch. */
 static bool batch_match(const struct batch *batch, const PGresult *result, int *ret_rows)
 {
+    if (batch->plain)
+        return batch_match_plain(batch, result, ret_rows);
     int column = write_codecs[batch->kind].place;
     int count = (int)batch->writes.length;
     if (PQntuples(result) != count)
@@ -181,13 +210,80 @@ static bool batch_match(const struct batch *batch, const PGresult *result, int *
     return true;
 }
 
+static struct message_write *write_message(struct write *write)
+{
+    return (struct message_write *)(void *)write;
+}
+
+/* What heads_take() has filled in counts no more. */
+static void write_unplain(struct writer *writer, struct write *write)
+{
+    struct message_write *message = write_message(write);
+    if (write->kind != WRITE_MESSAGE)
+        return;
+    heads_forget(writer->heads, &message->conversation);
+    g_clear_pointer(&message->members, g_array_unref);
+    message->seq = message->sender_seq = 0;
+}
+
+/* The batch was not stored, or nobody knows: it goes the long way next time. */
+static void batch_unplain(struct batch *batch)
+{
+    for (GList *link = batch->writes.head; batch->plain && link; link = link->next)
+        write_unplain(batch->writer, link->data);
+    batch->plain = false;
+}
+
+static void write_miss(struct writer *writer, struct write *write)
+{
+    write_unplain(writer, write);
+    if (write->kind == WRITE_MESSAGE)
+        heads_miss(writer->heads, &write_message(write)->conversation);
+    metric_add(METRIC_ARCHIVE_PLAIN_MISSES, 1);
+    write->sent = false;
+    write->asking = true;
+}
+
+/* Takes out of a plain batch what it has not stored, to go the long way, before anything else. */
+static void batch_leave(struct batch *batch, int *rows)
+{
+    GList *last = NULL, *next;
+    GQueue *waiting = &batch->writer->waiting[batch->kind];
+    int *kept = rows;
+    for (GList *link = batch->writes.head; link; link = next, rows++) {
+        struct write *write = link->data;
+        next = link->next;
+        if (*rows >= 0) {
+            *kept++ = *rows;
+            continue;
+        }
+        write_miss(batch->writer, write);
+        g_queue_unlink(&batch->writes, link);
+        if (last)
+            g_queue_insert_after_link(waiting, last, link);
+        else
+            g_queue_push_head_link(waiting, link);
+        last = link;
+    }
+}
+
+/* What a stored message says of its conversation. */
+static void write_teach(struct writer *writer, struct write *write, bool plain)
+{
+    if (write->kind == WRITE_MESSAGE && !plain && writer->heads_count)
+        heads_learn(writer->heads, write_message(write));
+    else if (write->kind == WRITE_RECEIVE && write->outcome == OUTCOME_DONE)
+        heads_forget(writer->heads, &write_message(write)->conversation);
+}
+
 /* ROWS: of each write. */
 static void batch_settled(struct batch *batch, const PGresult *result, const int *rows)
 {
-    const struct write_codec *codec = &write_codecs[batch->kind];
+    const struct write_codec *codec = batch_codec(batch);
     struct writer *writer = batch->writer;
     metric_add(METRIC_ARCHIVE_BATCHES, 1);
     metric_add(METRIC_ARCHIVE_BATCH_ROWS, batch->writes.length);
+    metric_add(METRIC_ARCHIVE_PLAIN_ROWS, batch->plain ? batch->writes.length : 0);
     metric_observe(METRIC_ARCHIVE_COMMIT, clock_monotonic() - batch->sent_at);
     health_proven(writer->health);
     if (writer->callbacks->batch_begin)
@@ -197,6 +293,7 @@ static void batch_settled(struct batch *batch, const PGresult *result, const int
     while ((write = pop_write(&batch->writes))) {
         codec->decode(write, result, *rows++);
         writer->newest = MAX(writer->newest, write->position);
+        write_teach(writer, write, batch->plain);
         write_finish(writer, write, ERROR_NONE);
     }
     if (writer->callbacks->batch_begin)
@@ -256,6 +353,7 @@ static void batch_done(PGresult *result, void *data)
     if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
         if (result)
             writer->resend_at = clock_monotonic() + RESEND_DELAY;
+        batch_unplain(batch);
         if (batch->unsettled)
             g_queue_push_head(&writer->unsettled, batch);
         else
@@ -266,6 +364,10 @@ static void batch_done(PGresult *result, void *data)
     g_autofree int *rows = g_new0(int, batch->writes.length);
     if (error == ERROR_NONE && !batch_match(batch, result, rows))
         error = ERROR_INTERNAL;
+    if (error != ERROR_NONE)
+        batch_unplain(batch);
+    else if (batch->plain)
+        batch_leave(batch, rows);
     if (error == ERROR_NONE)
         batch_settled(batch, result, rows);
     else if (archive_is_read_only(result))
@@ -278,7 +380,7 @@ static void batch_done(PGresult *result, void *data)
 static bool batch_send(struct batch *batch)
 {
     struct writer *writer = batch->writer;
-    const struct write_codec *codec = &write_codecs[batch->kind];
+    const struct write_codec *codec = batch_codec(batch);
     const char *values[ARRAYS_MAX + 1];
     int lengths[ARRAYS_MAX + 1];
     int formats[ARRAYS_MAX + 1];
@@ -361,9 +463,43 @@ static struct batch *batch_new(struct writer *writer, enum write_kind kind)
     return batch;
 }
 
+static bool write_is_plain(const struct writer *writer, struct write *write)
+{
+    if (write->careful || write->sent || write->alone || write->asking)
+        return false;
+    if (write->kind == WRITE_MARK) {
+        const struct mark_write *mark = (const struct mark_write *)(const void *)write;
+        return !mark->read && !mark->jid && !uuid_is_nil(&mark->message) &&
+               !uuid_is_nil(&mark->conversation);
+    }
+    const struct message_write *message = write_message(write);
+    return write->kind == WRITE_MESSAGE && writer->heads_count && !message->limited &&
+           !message->details && heads_know(writer->heads, message);
+}
+
+/* Makes a batch plain if it is, or if it begins with enough that are: the others wait for the next
+ * one then. */
+static void batch_choose(struct batch *batch)
+{
+    struct writer *writer = batch->writer;
+    guint plain = 0;
+    for (GList *link = batch->writes.head; link && write_is_plain(writer, link->data);
+         link = link->next)
+        plain++;
+    if (plain < MIN(batch->writes.length, PLAIN_MIN))
+        return;
+    while (batch->writes.length > plain)
+        g_queue_push_head_link(&writer->waiting[batch->kind],
+                               g_queue_pop_tail_link(&batch->writes));
+    batch->plain = true;
+    for (GList *link = batch->writes.head; link && batch->kind == WRITE_MESSAGE; link = link->next)
+        heads_take(writer->heads, write_message(link->data));
+}
+
 static void batch_unsent(struct batch *batch)
 {
     GList *link;
+    batch_unplain(batch);
     while ((link = g_queue_pop_tail_link(&batch->writes)))
         g_queue_push_head_link(&batch->writer->waiting[batch->kind], link);
     batch_free(batch);
@@ -390,6 +526,7 @@ void writer_flush(struct writer *writer)
             batch_free(batch);
             continue;
         }
+        batch_choose(batch);
         if (!batch_send(batch)) {
             batch_unsent(batch);
             return;
@@ -397,8 +534,14 @@ void writer_flush(struct writer *writer)
     }
 }
 
+void writer_forget(struct writer *writer, const struct uuid *conversation)
+{
+    heads_forget(writer->heads, conversation);
+}
+
 void writer_connected(struct writer *writer)
 {
+    heads_clear(writer->heads);
     writer_flush(writer);
 }
 

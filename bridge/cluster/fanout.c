@@ -169,7 +169,7 @@ static struct event *event_of_json(const json_t *object)
     return event;
 }
 
-static bool add_entry(struct span *span, const json_t *object)
+static bool add_entry(struct core *core, struct span *span, const json_t *object)
 {
     const json_t *to = json_object_get(object, "to");
     size_t count = json_array_size(to);
@@ -183,6 +183,8 @@ static bool add_entry(struct span *span, const json_t *object)
         if (!text || !uuid_parse(text, &audience[i]))
             return false;
     }
+    if (event->type == EVENT_MESSAGE_NEW)
+        archive_grew(core->archive, &event->parties.conversation);
     span_add(span, event, audience, (guint)count);
     return true;
 }
@@ -196,7 +198,7 @@ static void on_span(struct core *core, const json_t *message, void *data)
                                  json_integer_value(json_object_get(message, "last")));
     bool good = json_is_array(events) && span->before >= 0 && span->last > span->before;
     for (size_t i = 0; good && i < json_array_size(events); i++)
-        good = add_entry(span, json_array_get(events, i));
+        good = add_entry(core, span, json_array_get(events, i));
     if (good) {
         metric_add(METRIC_SEQUENCER_SPANS, 1);
         add_span(fanout, span);

@@ -62,8 +62,10 @@ static void publish_one(struct core *core, const json_t *row, publish_event publ
     g_autoptr(trestle_event) event =
         event_new(type, member_integer(row, "position"), member_integer(row, "at"), &payload);
     name_parties(event, row);
-    if (type == EVENT_MESSAGE_NEW)
+    if (type == EVENT_MESSAGE_NEW) {
         name_message(event, json_object_get(row, "payload"));
+        archive_grew(core->archive, &event->parties.conversation);
+    }
     const json_t *users = json_object_get(row, "users");
     g_autofree struct uuid *ids = g_new0(struct uuid, json_array_size(users) + 1);
     size_t count = 0;

@@ -19,7 +19,7 @@
 -- they see it.
 -- p_details: what messages carry besides their text, see content_accept(); NULL as a whole: nothing. seen: such a
 -- message, without its sender. refusal: why it may not carry that, { pointer, detail }.
--- n: which of the input a row is about. Rows come in any order: to sort them would be a thirtieth of the work.
+-- sender_seq: as it is stored, of a direct conversation. n: which of the input a row is about. Rows come in any order: to sort them would be a thirtieth of the work.
 -- outbox: copies must go to the remote member, or to a room.
 -- position is always the message's own; outbox_position that of the stanza which waits in the outbox,
 -- if one does: a repetition has its receipt sent anew, behind everything sent before.
@@ -36,7 +36,7 @@ RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at t
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean,
                awaited boolean, held boolean, events text, unanswered boolean, closed_to uuid[],
-               shown user_view, seen message_view, outbox_position bigint, refusal text, n int)
+               shown user_view, seen message_view, outbox_position bigint, refusal text, sender_seq bigint, n int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -177,7 +177,9 @@ BEGIN
                                   stamp, p.body, p.content) END,
          -- What it carries may have made more stanzas, behind it.
          CASE WHEN p.fresh AND p.content IS NOT NULL AND (p.leaves OR p.occupied) THEN log_reached() ELSE p.new_position END,
-         CASE WHEN NOT (p.fresh OR p.old_same) THEN of_refusals[p.n] END, p.n
+         CASE WHEN NOT (p.fresh OR p.old_same) THEN of_refusals[p.n] END,
+         CASE WHEN NOT (p.plain AND p.fresh) THEN NULL WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
+              ELSE p.new_seq - p.new_of_first END, p.n
     FROM planned p;
 END $$;
 
