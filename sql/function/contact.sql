@@ -11,10 +11,11 @@
 -- last_seen is when the user was last online, microseconds since 1970, NULL: never, or not told.
 
 CREATE FUNCTION contact_last_seen(p_user uuid) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT (extract(epoch FROM u.last_seen_at) * 1000000)::bigint FROM users u
-    WHERE u.id = p_user AND privacy_value(u.privacy_last_seen, 'last_seen') <> 'nobody'
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT (extract(epoch FROM u.last_seen_at) * 1000000)::bigint FROM users u
+            WHERE u.id = p_user AND privacy_value(u.privacy_last_seen, 'last_seen') <> 'nobody');
+END $$;
 
 -- Whether the user has already written to that peer: who talks to somebody may be seen by them.
 -- Looks at the newest 1000 messages only, so that a flood from the peer cannot make it slow.
@@ -175,18 +176,20 @@ END $$;
 
 -- The peer asks for the user's current presence.
 CREATE FUNCTION contact_probe(p_user uuid, p_peer text, OUT answer text, OUT last_seen bigint)
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN relation_blocks(p_user, p_peer) OR NOT EXISTS (
-                SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer)
-              THEN 'unsubscribed' WHEN contact_hidden(p_user) THEN 'unavailable' ELSE 'presence' END,
-         contact_last_seen(p_user)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  answer := CASE WHEN relation_blocks(p_user, p_peer) OR NOT EXISTS (
+                   SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer)
+                 THEN 'unsubscribed' WHEN contact_hidden(p_user) THEN 'unavailable' ELSE 'presence' END;
+  last_seen := contact_last_seen(p_user);
+END $$;
 
 -- Whether the user shows presence to nobody.
 CREATE FUNCTION contact_hidden(p_user uuid) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT privacy_value(u.privacy_presence, 'presence') = 'nobody' FROM users u WHERE u.id = p_user
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT privacy_value(u.privacy_presence, 'presence') = 'nobody' FROM users u WHERE u.id = p_user);
+END $$;
 
 -- For how long the user has been away (since the account was made, when never online).
 CREATE FUNCTION contact_idle(p_user uuid) RETURNS bigint

@@ -12,7 +12,7 @@ END $$;
 
 -- The names of a user to look for parts in, a line each; of an address the local part only.
 CREATE FUNCTION user_lines(u users) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT concat_ws(E'\n', text_line(u.name), text_line(split_part(u.username, '@', 1)),
                    text_line(split_part(u.jid, '@', 1)))
 $$;
@@ -49,10 +49,12 @@ END $$;
 
 -- The profile of p_user, for p_viewer. No row: no such user, or none of the viewer's business.
 CREATE FUNCTION user_get(p_viewer uuid, p_user uuid) RETURNS SETOF user_view
-LANGUAGE sql STABLE AS $$
-  SELECT user_seen(p_viewer, u) FROM users u
-    WHERE u.id = p_user AND (u.id = p_viewer OR user_visible(p_viewer, u))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY SELECT (s.seen).*
+    FROM (SELECT user_seen(p_viewer, u) AS seen FROM users u
+            WHERE u.id = p_user AND (u.id = p_viewer OR user_visible(p_viewer, u)) OFFSET 0) s;
+END $$;
 
 -- ---- Pictures ------------------------------------------------------------------------------
 

@@ -2,15 +2,16 @@
 -- Who may come in: sessions by cookie, tickets, sign-outs, suspensions. Times are microseconds since
 -- 1970, as the daemon counts them.
 
--- Clamped to the years 0001 to 9999, which the API can write.
+-- Clamped to the years 0001 to 9999, which the API can write. STABLE, as what they use is: so that they become part of
+-- the plan.
 CREATE FUNCTION time_from_microseconds(p_microseconds bigint) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT 'epoch'::timestamptz
     + greatest(least(p_microseconds, 253402300799000000), -62135596800000000) * interval '1 microsecond'
 $$;
 
 CREATE FUNCTION time_to_microseconds(t timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT (extract(epoch FROM t) * 1000000)::bigint
 $$;
 
@@ -149,16 +150,19 @@ END $$;
 CREATE FUNCTION ticket_take(p_digest uuid)
 RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, credential uuid, issued bigint, expires bigint)
-LANGUAGE sql AS $$
-  WITH taken AS (DELETE FROM tickets WHERE digest = p_digest RETURNING *)
-  SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position,
-         c.created_at, t.credential, time_to_microseconds(t.issued_at),
-         time_to_microseconds(t.session_expires_at)
-    FROM taken t
-    CROSS JOIN LATERAL user_row(t.user_id) u
-    CROSS JOIN LATERAL session_check(t.user_id, t.credential, time_to_microseconds(t.issued_at)) c
-    WHERE t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp()
-$$;
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    WITH taken AS (DELETE FROM tickets WHERE digest = p_digest RETURNING *)
+    SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position,
+           c.created_at, t.credential, time_to_microseconds(t.issued_at),
+           time_to_microseconds(t.session_expires_at)
+      FROM taken t
+      CROSS JOIN LATERAL user_row(t.user_id) u
+      CROSS JOIN LATERAL session_check(t.user_id, t.credential, time_to_microseconds(t.issued_at)) c
+      WHERE t.expires_at > clock_timestamp() AND t.session_expires_at > clock_timestamp();
+END $$;
 
 -- The same for a ticket that is still good, which stays so.
 CREATE FUNCTION ticket_find(p_digest uuid)

@@ -133,22 +133,26 @@ END $$;
 -- The beginnings that an index has of each text with the words of p_text, at most 64 characters each,
 -- sorted.
 CREATE FUNCTION text_beginnings(p_text text) RETURNS text[]
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(array_agg(DISTINCT left(g.word, 64)), '{}')
-    FROM string_to_table(text_words(p_text), ' ') run (word)
-    CROSS JOIN LATERAL string_to_table(text_grams(run.word), ' ') g (word)
-    -- The last character of a run is in a pair, too.
-    WHERE g.word <> '' AND (char_length(g.word) > 1 OR char_length(run.word) = 1)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT left(g.word, 64)), '{}')
+      FROM string_to_table(text_words(p_text), ' ') run (word)
+      CROSS JOIN LATERAL string_to_table(text_grams(run.word), ' ') g (word)
+      -- The last character of a run is in a pair, too.
+      WHERE g.word <> '' AND (char_length(g.word) > 1 OR char_length(run.word) = 1));
+END $$;
 
 -- What stands in ' ' || text_words() of a text that has words beginning with those of p_text, or, for a run
 -- of an unspaced script, that run in it.
 CREATE FUNCTION text_terms(p_text text) RETURNS text[]
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(array_agg(DISTINCT CASE WHEN word ~ text_unspaced() THEN word ELSE ' ' || left(word, 64) END),
-                  '{}')
-    FROM string_to_table(text_words(p_text), ' ') word WHERE word <> ''
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT CASE WHEN word ~ text_unspaced() THEN word ELSE ' ' || left(word, 64) END),
+                    '{}')
+      FROM string_to_table(text_words(p_text), ' ') word WHERE word <> '');
+END $$;
 
 -- The words of p_text with one space in between, to look for a part of in another such line; NULL of NULL.
 CREATE FUNCTION text_line(p_text text) RETURNS text

@@ -11,8 +11,8 @@ SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, membe
 -- The common batch: texts in conversations of two app users in which nothing has to be asked, the head of each being
 -- known. In the order of the input, with the numbers that the caller says; a number that was given out already fails
 -- the batch, as a repetition does. What is to be asked is decided here: of a conversation in which something is, nothing is stored and
--- there is no row, and the caller turns to message_store(). By itself, not in a function: a batch of one would cost a third more. With several instances
--- log_before, in its transaction, has seen to it that this looks at what was there when it got the log.
+-- there is no row, and the caller turns to message_store(). By itself, not in a function, which would be begun besides.
+-- With several instances log_before, in its transaction, has seen to it that this looks at what was there when it got the log.
 -- name: message_put
 WITH head AS (
   UPDATE log_head SET position = position + cardinality($1::uuid[]),

@@ -50,7 +50,9 @@ class Cluster:
 
     def control(self, action, *words):
         options = (f"-c listen_addresses= -c unix_socket_directories={self.dir} -c fsync=off "
-                   "-c max_connections=60 -c timezone=UTC -c autovacuum=off -c track_functions=all")
+                   "-c max_connections=60 -c timezone=UTC -c autovacuum=off -c track_functions=all "
+                   "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=all "
+                   "-c pg_stat_statements.track_planning=on -c pg_stat_statements.max=5000")
         # Its output must not be a pipe: the server would hold it open.
         with open(self.dir / "log", "ab") as log:
             subprocess.run([str(self.bin / "pg_ctl"), "-w", "-D", str(self.dir / "data"), "-o", options,

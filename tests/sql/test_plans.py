@@ -195,8 +195,8 @@ def calls(db):
 
 
 def test_every_query_is_tried(big):
-    # What change_apply costs is what the changes cost: see below. Two look at the one row of log_head.
-    tried = {name for name, _, _ in calls(big)} | {"change_apply", "log_before", "log_after"}
+    # What change_apply costs is what the changes cost: see below. Two look at the one row of log_head; test_plain.py has two.
+    tried = {name for name, _, _ in calls(big)} | {"change_apply", "log_before", "log_after", "message_put", "mark_put"}
     asked = {name for name, _ in named_queries()}
     tools = {name for name, _ in named_queries("tool")}
     assert asked - tools == {name for name in tried if not name.startswith(("change_conversation", "change_call"))}
@@ -320,3 +320,40 @@ def test_to_begin_the_writing_statement_costs_little(db):
     assert len(plans) == 3, [plan["Query Text"][:60] for plan in plans] # the head of the log, the rows, the call
     writing, = (nodes(plan["Plan"]) for plan in plans if "INSERT INTO messages" in plan["Query Text"])
     assert len(writing) <= 18 and writing.count("Sort") == 1, writing
+
+
+# Called for each message, mark, page, list, search, socket or request.
+HOT = {"message_store", "message_receive", "message_fail", "mark_store", "message_page", "message_get", "conversation_list", "conversation_get",
+       "event_resume", "relation_view", "presence_partners", "contact_announce", "contact_probe", "session_check", "session_find",
+       "ticket_find", "ticket_take", "revocation_since", "user_get", "message_search", "outbox_page", "outbox_delivered", "search_index",
+ "user_self", "group_typing", "star_page", "call_active"}
+
+
+def planned(db, connection):
+    return {row["query"]: row["plans"] for row in db.rows(
+        "SELECT query, sum(plans)::int AS plans FROM pg_stat_statements WHERE plans > 0 AND dbid ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY query", on=connection)}
+
+
+def test_no_hot_statement_is_planned_twice(big):
+    """Neither itself nor what it calls: PostgreSQL plans a function in SQL, that does not become part of its caller, in each call."""
+    big.rows("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    again = {}
+    for name, arguments, values in calls(big):
+        if name not in HOT:
+            continue
+        connection = big.connect()
+        with connection.cursor() as cursor:
+            cursor.execute(f"PREPARE hot AS SELECT * FROM {name}({cursor.mogrify(arguments or ' ', values).decode()})")
+        runs = []
+        for _ in range(3):
+            before = planned(big, big.main)
+            big.rows("BEGIN", on=connection)
+            big.rows("EXECUTE hot", on=connection)
+            big.rows("ROLLBACK", on=connection)
+            runs.append({query[:200]: plans - before.get(query, 0) for query, plans in planned(big, big.main).items()
+                         if plans > before.get(query, 0) and "pg_stat_statements" not in query})
+        connection.close()
+        if runs[2]:
+            again[f"{name}({arguments})"] = runs[2]
+    assert not again, json.dumps(again, indent=1)

@@ -81,7 +81,7 @@ static void start(void)
     const char *uri = g_getenv("TRESTLE_TEST_DATABASE");
     admin = PQconnectdb(uri);
     wait_until_alone();
-    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox CASCADE"));
+    g_free(sql("TRUNCATE users, conversations, members, messages, marks, outbox, blocks CASCADE"));
     g_free(sql("INSERT INTO users (id, kind, external_id, jid) VALUES"
                " ('00000000-0000-7000-8000-000000000001', 'hosted', 'a', 'a@app.example.org'),"
                " ('00000000-0000-7000-8000-000000000002', 'hosted', 'b', 'b@app.example.org')"));
@@ -532,6 +532,109 @@ START_TEST(batches_know_what_they_took_of_the_log)
 }
 END_TEST
 
+/* All that the short way needs was learned from the first. */
+static void begin_talk(void)
+{
+    g_free(sql("UPDATE conversations SET guarded = false, awaited = false"));
+    add("first");
+    finish_all(1);
+}
+
+START_TEST(a_known_head_needs_no_look)
+{
+    start();
+    open_archive();
+    gint64 before = metric_get(METRIC_ARCHIVE_PLAIN_ROWS);
+    begin_talk();
+    ck_assert_int_eq(metric_get(METRIC_ARCHIVE_PLAIN_ROWS), before);
+    for (int i = 0; i < 300; i++)
+        add("behind it");
+    finish_all(301);
+    ck_assert_int_eq(metric_get(METRIC_ARCHIVE_PLAIN_ROWS) - before, 300);
+    ck_assert_uint_eq(tally.stored, 301);
+    ck_assert(!tally.disorder);
+    expect_sql(
+        "SELECT count(*) = 301 AND max(seq) = 301 AND bool_and(sender_seq = seq) FROM messages",
+        "t");
+    stop();
+}
+END_TEST
+
+/* Another instance, or a change, stores in the same conversation, and nobody says so. */
+START_TEST(a_head_that_is_not_true_any_more_does_no_harm)
+{
+    start();
+    open_archive();
+    begin_talk();
+    for (int round = 0; round < 5; round++) {
+        g_free(sql("SELECT count(*) FROM message_store(ARRAY[gen_random_uuid()],"
+                   " ARRAY(SELECT id FROM conversations),"
+                   " '{00000000-0000-7000-8000-000000000002}', '{theirs}', NULL,"
+                   " ARRAY[gen_random_uuid()], false)"));
+        for (int i = 0; i < 20; i++)
+            add("ours");
+        finish_all(1 + 20 * ((unsigned)round + 1));
+    }
+    ck_assert_uint_eq(tally.stored, 101);
+    ck_assert(!tally.disorder);
+    expect_sql("SELECT count(*) = 106 AND max(seq) = 106 AND max(sender_seq) = 101 AND"
+               " count(DISTINCT (sender_id, sender_seq)) = 106 FROM messages",
+               "t");
+    stop();
+}
+END_TEST
+
+/* What is decided meanwhile counts, and who comes behind does not overtake. */
+START_TEST(a_head_decides_nothing)
+{
+    start();
+    open_archive();
+    begin_talk();
+    gint64 misses = metric_get(METRIC_ARCHIVE_PLAIN_MISSES);
+    g_free(sql("UPDATE conversations SET guarded = true"));
+    g_free(sql("INSERT INTO blocks (user_id, peer) VALUES"
+               " ('00000000-0000-7000-8000-000000000002', 'a@app.example.org')"));
+    for (int i = 0; i < 20; i++)
+        add("refused");
+    finish_all(21);
+    ck_assert_uint_eq(tally.stored, 1);
+    ck_assert_int_eq(metric_get(METRIC_ARCHIVE_PLAIN_MISSES) - misses, 20);
+    g_free(sql("DELETE FROM blocks"));
+    g_free(sql("UPDATE conversations SET guarded = false"));
+    for (int i = 0; i < 20; i++)
+        add("again");
+    finish_all(41);
+    ck_assert_uint_eq(tally.stored, 21);
+    ck_assert(!tally.disorder);
+    expect_sql("SELECT count(*) = 21 AND max(seq) = 21 FROM messages", "t");
+    stop();
+}
+END_TEST
+
+/* Those that need the long way and those that do not, by turns: the order stays. */
+START_TEST(short_and_long_ways_keep_the_order)
+{
+    start();
+    open_archive();
+    begin_talk();
+    for (int i = 0; i < 400; i++) {
+        add("short");
+        if (i % 40 == 39) {
+            add("bad \xff utf-8"); /* takes its batch to the long way, row by row */
+            add("behind it");
+        }
+        if (i % 90 == 0)
+            turn();
+    }
+    finish_all(421);
+    ck_assert_uint_eq(tally.stored, 411);
+    ck_assert_uint_eq(tally.failed, 10);
+    ck_assert(!tally.disorder);
+    expect_sql("SELECT count(*) = 411 AND max(seq) = 411 FROM messages", "t");
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     if (!g_getenv("TRESTLE_TEST_DATABASE"))
@@ -549,7 +652,11 @@ int main(void)
                                   second_address_is_tried,
                                   silent_address_is_given_up_for_the_next,
                                   large_texts_go_in_several_statements,
-                                  batches_know_what_they_took_of_the_log};
+                                  batches_know_what_they_took_of_the_log,
+                                  a_known_head_needs_no_look,
+                                  a_head_that_is_not_true_any_more_does_no_harm,
+                                  a_head_decides_nothing,
+                                  short_and_long_ways_keep_the_order};
     Suite *suite = suite_create("archive_pg");
     TCase *tcase = tcase_create("archive_pg");
     tcase_set_timeout(tcase, 120);
