@@ -35,11 +35,11 @@ struct write_codec {
     void (*decode)(struct write *write, const PGresult *result, int row);
     int place; /* the column with the place of a row's write in the batch; 0: it is that of the row
                 */
+    /* Of a short way: whether ROW is WRITE's. */
+    bool (*is_row)(const struct write *write, const PGresult *result, int row);
 };
 extern const struct write_codec write_codecs[WRITE_KINDS];
 /* The short way of those that need nothing but their row, else without a query: messages whose seq,
  * sender_seq and members are known (message_put), and delivered marks (mark_put). The result has
  * rows, in the order of the writes, of those only that were stored. */
 extern const struct write_codec write_codecs_plain[WRITE_KINDS];
-/* Whether ROW of such a result is WRITE's. */
-bool write_is_put(const struct write *write, const PGresult *result, int row);

@@ -250,7 +250,8 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        SCALAR_CAREFUL,
                        encode_message,
                        decode_message,
-                       MESSAGE_STORE_N},
+                       MESSAGE_STORE_N,
+                       NULL},
     [WRITE_RECEIVE] = {QUERY_MESSAGE_RECEIVE,
                        14,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT,
@@ -259,29 +260,49 @@ const struct write_codec write_codecs[WRITE_KINDS] = {
                        SCALAR_NONE,
                        encode_receive,
                        decode_receive,
-                       0},
+                       0,
+                       NULL},
     [WRITE_MARK] = {QUERY_MARK_STORE,
                     5,
                     {ARRAY_UUID, ARRAY_TEXT, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT},
                     SCALAR_NONE,
                     encode_mark,
                     decode_mark,
-                    0},
+                    0,
+                    NULL},
     [WRITE_FAILURE] = {QUERY_MESSAGE_FAIL,
                        3,
                        {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT},
                        SCALAR_NONE,
                        encode_failure,
                        decode_failure,
-                       0},
+                       0,
+                       NULL},
     [WRITE_CHANGE] = {QUERY_CHANGE_APPLY,
                       3,
                       {ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT},
                       SCALAR_NONE,
                       encode_change,
                       decode_change,
-                      0},
+                      0,
+                      NULL},
 };
+
+static bool is_plain_row(const struct write *write, const PGresult *result, int row)
+{
+    struct uuid id;
+    binary_uuid(result, row, MESSAGE_PUT_ID, &id);
+    return uuid_equal(&id, &((const struct message_write *)(const void *)write)->own_id);
+}
+
+static bool is_plain_mark_row(const struct write *write, const PGresult *result, int row)
+{
+    const struct mark_write *m = (const struct mark_write *)(const void *)write;
+    struct uuid message, user;
+    binary_uuid(result, row, MARK_PUT_ID, &message);
+    binary_uuid(result, row, MARK_PUT_USER_ID, &user);
+    return uuid_equal(&message, &m->message) && uuid_equal(&user, &m->user);
+}
 
 const struct write_codec write_codecs_plain[WRITE_KINDS] = {
     [WRITE_MESSAGE] = {QUERY_MESSAGE_PUT,
@@ -291,29 +312,17 @@ const struct write_codec write_codecs_plain[WRITE_KINDS] = {
                        SCALAR_NONE,
                        encode_plain,
                        decode_plain,
-                       0},
+                       0,
+                       is_plain_row},
     [WRITE_MARK] = {QUERY_MARK_PUT,
                     3,
                     {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID},
                     SCALAR_NONE,
                     encode_plain_mark,
                     decode_plain_mark,
-                    0},
+                    0,
+                    is_plain_mark_row},
 };
-
-ARCHIVE_SAME_COLUMN(MESSAGE_PUT_ID, MARK_PUT_ID);
-
-bool write_is_put(const struct write *write, const PGresult *result, int row)
-{
-    struct uuid id;
-    binary_uuid(result, row, MESSAGE_PUT_ID, &id);
-    if (write->kind == WRITE_MESSAGE)
-        return uuid_equal(&id, &((const struct message_write *)(const void *)write)->own_id);
-    const struct mark_write *mark = (const struct mark_write *)(const void *)write;
-    struct uuid user;
-    binary_uuid(result, row, MARK_PUT_USER_ID, &user);
-    return uuid_equal(&id, &mark->message) && uuid_equal(&user, &mark->user);
-}
 
 static void array_free(GArray *array)
 {

@@ -185,7 +185,7 @@ static bool batch_match_plain(const struct batch *batch, const PGresult *result,
 {
     int row = 0;
     for (const GList *link = batch->writes.head; link; link = link->next) {
-        bool put = row < PQntuples(result) && write_is_put(link->data, result, row);
+        bool put = row < PQntuples(result) && batch_codec(batch)->is_row(link->data, result, row);
         *ret_rows++ = put ? row : -1;
         row += put;
     }
