@@ -237,6 +237,7 @@ struct sending {
     struct request *request; /* NULL once it was told that the outcome is late */
     bool brief;
     bool reserved;           /* one of LIMIT_STRANGERS, until it is known whether this counts */
+    gint64 deadline;         /* until when it waits for its files; 0: it does not yet */
     struct account *account; /* reference */
 };
 
@@ -341,6 +342,70 @@ static bool content_refused(struct request *request, const struct message_write 
     return true;
 }
 
+/* ---- Files that are looked at --------------------------------------------------------------- */
+
+#define AGAIN_MILLISECONDS 200
+#define WAITING_SECONDS 60
+#define WAITING_MAX 1000
+
+static GQueue sends_waiting; /* struct message_write, not handed over */
+static guint sends_timer;
+
+static void sends_again(struct core *core)
+{
+    GQueue waiting = sends_waiting;
+    g_queue_init(&sends_waiting);
+    struct message_write *m;
+    while ((m = g_queue_pop_head(&waiting)))
+        archive_write(core->archive, &m->write);
+}
+
+static gboolean on_sends_again(gpointer data)
+{
+    sends_timer = 0;
+    sends_again(data);
+    loop_wake();
+    return G_SOURCE_REMOVE;
+}
+
+void messages_drain(struct core *core)
+{
+    if (sends_timer)
+        g_source_remove(sends_timer);
+    sends_timer = 0;
+    if (core->archive)
+        sends_again(core);
+}
+
+/* What was refused only because its files are not known to be harmless yet is tried again, for a
+ * minute: who sends need not know how long that takes, and nobody sees the message before. */
+static bool send_waits(struct sending *sending, struct message_write *m)
+{
+    gint64 now = clock_monotonic();
+    if (!sending->request || !m->refusal || !strstr(m->refusal, "\"wait\""))
+        return false;
+    if (sending->deadline == 0)
+        sending->deadline = now + WAITING_SECONDS * G_USEC_PER_SEC;
+    if (now > sending->deadline || sends_waiting.length >= WAITING_MAX)
+        return false;
+    struct message_write *again = g_new0(struct message_write, 1);
+    again->write = (struct write){
+        .kind = WRITE_MESSAGE, .done = m->write.done, .late = m->write.late, .data = sending};
+    again->id = m->own_id;
+    again->conversation = m->conversation;
+    again->sender = m->sender;
+    again->dedupe = m->dedupe;
+    again->limited = m->limited;
+    again->body = g_steal_pointer(&m->body);
+    again->client_id = g_steal_pointer(&m->client_id);
+    again->details = g_steal_pointer(&m->details);
+    g_queue_push_tail(&sends_waiting, again);
+    if (!sends_timer)
+        sends_timer = g_timeout_add(AGAIN_MILLISECONDS, on_sends_again, sending->core);
+    message_write_free(m);
+    return true;
+}
+
 static void send_refused(struct request *request, enum write_outcome outcome)
 {
     bool more = (size_t)outcome < G_N_ELEMENTS(whys);
@@ -350,6 +415,8 @@ static void send_refused(struct request *request, enum write_outcome outcome)
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
+    if (error == ERROR_NONE && send_waits(write->data, m))
+        return;
     g_autofree struct sending *sending = write->data;
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
     if (sending->reserved && !counts)

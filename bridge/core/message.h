@@ -38,6 +38,9 @@ struct message_brief {
  * commit (201; 200 for a repetition), tells the members' sockets and the remote member. */
 void message_send(struct request *request, const struct message_draft *draft);
 
+/* Sends that wait for their files are tried once more, and then no longer: before an end. */
+void messages_drain(struct core *core);
+
 /* A message that came by XMPP. Strings are borrowed. */
 struct message_arrival {
     const char *from; /* bare JIDs */

@@ -51,7 +51,7 @@ static const struct field bytes_fields[] = {
 struct handout {
     struct uuid id;
     struct file_link link;
-    const char *name, *type, *sha256;
+    const char *name, *type, *part;
     guint64 size, first, length;
     bool partial;
     char etag[120];
@@ -186,7 +186,7 @@ static void handout_send(struct request *request, struct handout *handout, const
     }
     struct outtake plan = {.folder = media_folder(),
                            .file = handout->id,
-                           .part = handout->link.part,
+                           .part = handout->part,
                            .key = key,
                            .size = handout->size,
                            .first = handout->first,
@@ -196,24 +196,27 @@ static void handout_send(struct request *request, struct handout *handout, const
     outtake_begin(request, &plan);
 }
 
-/* The part of the file that the link names, if it is not the file itself. Texts are borrowed from
- * PARTS. False: there is none. */
+/* The part of the file that the link names. Texts are borrowed from PARTS. False: there is none. In
+ * place of a picture as it came, what is the picture of it is handed out. */
 static bool part_find(const json_t *parts, struct handout *handout)
 {
     size_t i;
     const json_t *part;
+    bool whole = !handout->link.part[0];
+    handout->part = handout->link.part;
     json_array_foreach(parts, i, part)
     {
         const char *name = json_string_value(json_object_get(part, "name"));
         const char *type = json_string_value(json_object_get(part, "type"));
-        if (!name || !type || strcmp(name, handout->link.part) != 0)
+        if (!name || !type || strcmp(name, whole ? "clean" : handout->part) != 0)
             continue;
-        handout->name = name;
+        handout->part = name;
+        handout->name = whole ? handout->name : name;
         handout->type = type;
         handout->size = (guint64)json_integer_value(json_object_get(part, "size"));
         return handout->size > 0;
     }
-    return false;
+    return whole;
 }
 
 static bool key_open(const struct rows *rows, const struct uuid *id, guint8 ret_key[FILE_KEY_SIZE])
@@ -260,7 +263,7 @@ static void file_found(const struct rows *rows, enum error_code error, void *dat
     handout.type = rows_text(rows, 0, FILE_SERVE_TYPE);
     handout.size = (guint64)rows_integer(rows, 0, FILE_SERVE_SIZE);
     json_t *parts = json_loads(rows_text(rows, 0, FILE_SERVE_PARTS), 0, NULL);
-    bool there = !handout.link.part[0] || part_find(parts, &handout);
+    bool there = part_find(parts, &handout);
     const char *sha256 = rows_text(rows, 0, FILE_SERVE_SHA256);
     g_snprintf(handout.etag, sizeof handout.etag, "\"%s%s%s\"", sha256 ? sha256 : "",
                handout.link.part[0] ? "-" : "", handout.link.part);

@@ -368,7 +368,8 @@ static void file_finished(const struct change_result *result, void *data)
 {
     struct receiving *receiving = data;
     if (change_succeeded(result))
-        progress_tell(receiving, receiving->size, "complete");
+        progress_tell(receiving, receiving->size,
+                      media_type_is_rendered(receiving->type) ? "processing" : "complete");
     if (!receiving->request) {
         receiving_free(receiving);
         return;
@@ -417,10 +418,12 @@ static void file_inspected(const struct inspection *found, void *data)
         file_refuse(receiving, "mime_type", "is not what the bytes are");
         return;
     }
+    bool scanned = receiving->core->options->media_scanner != NULL;
     change_submit(receiving->core, "file_finish", &receiving->account->id,
-                  json_pack("{s:s, s:I, s:s, s:s}", "id", receiving->id_text, "turn",
+                  json_pack("{s:s, s:I, s:s, s:s, s:s*}", "id", receiving->id_text, "turn",
                             (json_int_t)receiving->turn, "sha256", found->sha256, "state",
-                            "complete"),
+                            media_type_is_rendered(receiving->type) ? "processing" : "complete",
+                            "scan", scanned ? "pending" : NULL),
                   file_finished, receiving);
 }
 
@@ -432,7 +435,6 @@ static void file_finish(struct receiving *receiving)
                                    .size = receiving->size,
                                    .done = file_inspected,
                                    .data = receiving};
-    progress_tell(receiving, receiving->size, "processing");
     file_inspect(&plan);
 }
 

@@ -7,6 +7,7 @@
 
 #include "bridge/base/image.h"
 #include "bridge/image/picture.h"
+#include "bridge/image/picture_part.h"
 
 #define JPEG_QUALITY 85
 #define PNG_LEVEL 9
@@ -74,7 +75,7 @@ static gdImagePtr frame_decode(const struct image_head *head, const char *bytes,
 }
 
 /* A copy whose sides are at most SIDE, in true colour. */
-static gdImagePtr image_scale(gdImagePtr image, int side)
+gdImagePtr picture_scale(gdImagePtr image, int side)
 {
     int width = gdImageSX(image);
     int height = gdImageSY(image);
@@ -103,7 +104,7 @@ static gdImagePtr image_turn(gdImagePtr image, unsigned orientation)
     return turned;
 }
 
-static bool is_opaque(gdImagePtr image)
+bool picture_is_opaque(gdImagePtr image)
 {
     for (int y = 0; y < gdImageSY(image); y++)
         for (int x = 0; x < gdImageSX(image); x++)
@@ -115,7 +116,7 @@ static bool is_opaque(gdImagePtr image)
 static bool image_encode(gdImagePtr image, struct picture *ret)
 {
     int length = 0;
-    if (is_opaque(image)) {
+    if (picture_is_opaque(image)) {
         ret->type = image_media_type(IMAGE_JPEG);
         ret->data = gdImageJpegPtr(image, &length, JPEG_QUALITY);
     } else {
@@ -129,7 +130,7 @@ static bool image_encode(gdImagePtr image, struct picture *ret)
 static bool encode_png(gdImagePtr image, struct picture *ret)
 {
     for (int side = PICTURE_PNG_SIDE; side >= PNG_SIDE_LEAST; side = side * 3 / 4) {
-        gdImagePtr small = image_scale(image, side);
+        gdImagePtr small = picture_scale(image, side);
         int length = 0;
         if (!small)
             return false;
@@ -145,18 +146,22 @@ static bool encode_png(gdImagePtr image, struct picture *ret)
     return false;
 }
 
-bool picture_make(const void *bytes, size_t length, struct picture *ret)
+gdImagePtr picture_decode(const void *bytes, size_t length, int side)
 {
     struct image_head head;
     if (length > G_MAXINT || !image_read_head(bytes, length, &head) || !image_is_bearable(&head))
-        return false;
+        return NULL;
     gdImagePtr image = frame_decode(&head, bytes, length);
     if (!image)
-        return false;
-    gdImagePtr scaled = image_scale(image, PICTURE_SIDE);
+        return NULL;
+    gdImagePtr scaled = picture_scale(image, side);
     gdImageDestroy(image);
-    if (scaled)
-        scaled = image_turn(scaled, head.orientation);
+    return scaled ? image_turn(scaled, head.orientation) : NULL;
+}
+
+bool picture_make(const void *bytes, size_t length, struct picture *ret)
+{
+    gdImagePtr scaled = picture_decode(bytes, length, PICTURE_SIDE);
     if (!scaled)
         return false;
     bool made = image_encode(scaled, ret) && encode_png(scaled, ret);

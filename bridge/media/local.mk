@@ -5,6 +5,9 @@ libmedia_a_SOURCES = \
   bridge/media/intake.c bridge/media/intake.h \
   bridge/media/media.c bridge/media/media.h \
   bridge/media/outtake.c bridge/media/outtake.h \
+  bridge/media/plain.c bridge/media/plain.h \
+  bridge/media/render.c bridge/media/render.h \
+  bridge/media/scan.c bridge/media/scan.h \
   bridge/media/shelf.c bridge/media/shelf.h \
   bridge/media/type.c bridge/media/type.h \
   bridge/media/vault.c bridge/media/vault.h

@@ -128,3 +128,13 @@ bool media_type_is_shown(const char *type)
     }
     return false;
 }
+
+bool media_type_is_rendered(const char *type)
+{
+    static const char *const types[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
+        if (strcmp(types[i], type) == 0)
+            return true;
+    }
+    return false;
+}

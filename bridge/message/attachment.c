@@ -13,6 +13,7 @@
 #include "bridge/core/entry.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/json_check.h"
+#include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/media/type.h"
 #include "bridge/xmpp/dispatch.h"
@@ -392,5 +393,10 @@ static const struct outgoing outgoing[] = {
 
 static const struct entry_kind entries[] = {{"part", archived_add}, {0}};
 
-const struct feature feature_attachment = {
-    .name = "attachment", .entries = entries, .outgoing = outgoing, .contents = contents};
+static const struct part part = {.name = "attachment", .drain = messages_drain};
+
+const struct feature feature_attachment = {.name = "attachment",
+                                           .part = &part,
+                                           .entries = entries,
+                                           .outgoing = outgoing,
+                                           .contents = contents};

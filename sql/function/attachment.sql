@@ -28,12 +28,14 @@ BEGIN
       RETURN content_refused('/attachments/' || one.n, 'is no file of yours');
     ELSIF f.state = 'uploading' THEN
       RETURN content_refused('/attachments/' || one.n, 'is not complete yet', 3);
+    ELSIF f.state = 'processing' AND f.kind = 'image' OR f.scan = 'pending' THEN -- its sender waits for that
+      RETURN content_refused('/attachments/' || one.n, 'is still being looked at', 3) || '{"wait": true}';
     ELSIF f.state NOT IN ('processing', 'complete', 'remote') OR f.expires_at <= now() OR f.due_at <= now() + interval '10 seconds' THEN
       RETURN content_refused('/attachments/' || one.n, 'is gone', 3);
     ELSIF f.scan = 'infected' THEN
       RETURN content_refused('/attachments/' || one.n, 'is infected');
-    ELSIF f.scan IN ('held', 'pending') THEN
-      RETURN content_refused('/attachments/' || one.n, CASE f.scan WHEN 'held' THEN 'is held back' ELSE 'is still being looked at' END, 3);
+    ELSIF f.scan = 'held' THEN
+      RETURN content_refused('/attachments/' || one.n, 'is held back', 3);
     END IF;
     found_ := found_ || f;
   END LOOP;
@@ -113,9 +115,10 @@ DECLARE
 BEGIN
   SELECT * INTO f FROM files x WHERE x.id = (m.details #>> ARRAY['attachments', (p_n - 1)::text])::uuid;
   -- What every client can show stands for what few can.
-  shown := (SELECT x FROM jsonb_array_elements(f.parts) x WHERE x->>'name' IN ('wide.jpeg', 'wide.mp4', 'wide.m4a') LIMIT 1);
+  shown := (SELECT x FROM jsonb_array_elements(f.parts) x WHERE x->>'name' IN ('wide.jpeg', 'wide.png', 'wide.mp4', 'wide.ogg') LIMIT 1);
+  shown := coalesce(shown, file_clean(f));
   RETURN jsonb_strip_nulls(jsonb_build_object(
-    'url', f.url, 'path', f.path, 'part', shown->'name', 'name', f.name, 'type', coalesce(shown->>'type', f.type),
+    'url', f.url, 'path', f.path, 'part', nullif(shown->>'name', 'clean'), 'name', f.name, 'type', coalesce(shown->>'type', f.type),
     'size', coalesce((shown->>'size')::bigint, nullif(f.size, 0)), 'kind', f.kind, 'voice', nullif(f.purpose = 'voice', false),
     'width', coalesce((shown->>'width')::int, f.width), 'height', coalesce((shown->>'height')::int, f.height), 'duration', f.duration,
     'waveform', f.waveform, 'locked', nullif(f.lock IS NOT NULL, false), 'sha256', CASE WHEN shown IS NULL THEN f.sha256 ELSE shown->>'sha256' END,

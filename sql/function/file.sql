@@ -1,10 +1,18 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Files: what is known of them; their bytes lie in the store (bridge/media).
 
+-- What is handed out in place of the file as it came: { name, type, size, width, height, sha256 }. NULL: itself.
+CREATE FUNCTION file_clean(f files) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_path_query_first(f.parts, '$[*] ? (@.name == "clean")')
+$$;
+
 CREATE FUNCTION file_facts(f files) RETURNS file_view
 LANGUAGE sql STABLE AS $$
-  SELECT ROW(f.id, f.user_id, f.kind, f.purpose, f.name, f.type, f.size, f.received, f.state, f.scan, f.width, f.height,
-             f.duration, f.waveform, CASE WHEN f.state <> 'uploading' THEN f.sha256 END, f.parts, f.lock IS NOT NULL,
+  SELECT ROW(f.id, f.user_id, f.kind, f.purpose, f.name, f.type, coalesce((file_clean(f)->>'size')::bigint, f.size), f.received,
+             f.state, f.scan, f.width, f.height, f.duration, f.waveform,
+             CASE WHEN f.state <> 'uploading' THEN coalesce(file_clean(f)->>'sha256', f.sha256) END,
+             jsonb_path_query_array(f.parts, '$[*] ? (@.name != "clean")'), f.lock IS NOT NULL,
              f.expires_at, f.created_at, f.url)::file_view
 $$;
 
@@ -203,7 +211,8 @@ BEGIN
   RETURN QUERY
     SELECT f.id, CASE WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
                       WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan ELSE f.state END,
-           f.type, f.name, f.size, f.key, f.key_name, f.parts::text, f.lock IS NOT NULL, f.sha256
+           f.type, f.name, coalesce((file_clean(f)->>'size')::bigint, f.size), f.key, f.key_name, f.parts::text,
+           f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256)
       FROM files f
       WHERE CASE WHEN p_path IS NOT NULL THEN f.path = p_path ELSE f.id = p_id END
         AND f.state IN ('processing', 'complete', 'removed') AND f.url IS NULL;
@@ -232,4 +241,38 @@ BEGIN
     AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
   UPDATE files f SET key = NULL, key_name = NULL, path = NULL, due_at = NULL, lock = NULL, parts = '[]'
     WHERE f.id = ANY (p_ids) AND f.due_at <= now();
+END $$;
+
+-- ---- What is made of files, and what is found in them -----------------------------------------------------
+
+-- The file p_id, which is to be looked at. No row: that has been done, or it is gone.
+CREATE FUNCTION file_process(p_id uuid)
+RETURNS TABLE (id uuid, user_id uuid, state text, scan text, kind text, purpose text, type text, size bigint, key text,
+               key_name text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT f.id, f.user_id, f.state, f.scan, f.kind, f.purpose, f.type, f.size, f.key, f.key_name FROM files f
+      WHERE f.id = p_id AND f.key IS NOT NULL AND (f.state = 'processing' OR (f.state = 'complete' AND f.scan = 'pending'));
+END $$;
+
+-- What was found: { id, and of these what is known: parts, width, height, duration, waveform; scan; state }.
+CREATE FUNCTION change_file_processed(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f files;
+BEGIN
+  UPDATE files x SET
+      state = coalesce(p_arguments->>'state', x.state), scan = coalesce(p_arguments->>'scan', x.scan),
+      parts = coalesce(p_arguments->'parts', x.parts), width = coalesce((p_arguments->>'width')::int, x.width),
+      height = coalesce((p_arguments->>'height')::int, x.height), duration = coalesce((p_arguments->>'duration')::int, x.duration),
+      waveform = coalesce(p_arguments->>'waveform', x.waveform),
+      due_at = CASE WHEN p_arguments->>'state' = 'error' THEN now() ELSE x.due_at END
+    WHERE x.id = (p_arguments->>'id')::uuid AND x.state IN ('processing', 'complete') RETURNING * INTO f;
+  outcome := CASE WHEN f.id IS NULL THEN 2 ELSE 0 END;
+  IF outcome = 0 THEN
+    PERFORM event_add('file.updated', 'user', NULL, f.user_id, json_build_object('file_id', f.id));
+    PERFORM file_retell(f.id);
+  END IF;
 END $$;

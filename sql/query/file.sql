@@ -28,3 +28,6 @@ SELECT id, parts FROM file_due($1::int)
 
 -- name: file_gone
 SELECT file_gone($1::text::uuid[]) AS gone
+
+-- name: file_process
+SELECT id, user_id, state, scan, kind, purpose, type, size, key, key_name FROM file_process($1::uuid)

@@ -5,6 +5,7 @@ import os
 import uuid
 
 from harness import pictures
+from harness.fault import wait_for
 from harness.files import begin, begin_put, get, patch, upload
 from harness.xmpp import CLIENT
 
@@ -28,7 +29,7 @@ def test_a_picture_goes_to_another_app_user(app):
     data = pictures.png(320, 200)
     with bella.ws() as socket, alice.ws() as own:
         file = upload(alice, data)
-        assert (file["status"], file["type"], file["size"]) == ("complete", "image", len(data))
+        assert (file["type"], file["size"]) == ("image", len(data))
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
         assert own.expect("file.updated")["payload"]["id"] == file["id"]
         said = attach(alice, talk, file, content="Look")
@@ -116,3 +117,123 @@ def test_bob_sees_a_picture_and_sends_one(app, xmpp):
         came = socket.expect("message.new")["payload"]
         assert (came["message_type"], came["attachments"][0]["size"], came["attachments"][0]["filename"]) \
             == ("file", 4711, "talk.ogg")
+
+
+def ready(user, file):
+    """The file when it has been looked at."""
+    def done():
+        now = user.call(200, "GET", f"/api/files/{file['id']}")
+        return now if now["status"] != "processing" and now["scan_status"] != "pending" else None
+    return wait_for("the file was looked at", done)[0]
+
+
+def test_pictures_are_made_smaller_and_say_nothing_else(app):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    secret = pictures.chunk(b"tEXt", b"Comment\0at home, 52.1 N 4.3 E")
+    data = pictures.png(1200, 800, extra=secret) + b"and something behind it"
+    file = upload(alice, data)
+    assert file["status"] == "processing"
+    said = attach(alice, talk, file)  # waits until it was looked at
+    shown, = said["attachments"]
+    assert (shown["status"], shown["width"], shown["height"]) == ("complete", 1200, 800)
+    parts = {p["name"]: p for p in shown["parts"]}
+    assert {f"{side}.{form}" for side in (150, 300, 600) for form in ("webp", "jpeg")} <= set(parts)
+    assert (parts["300.jpeg"]["width"], parts["300.jpeg"]["height"]) == (300, 200)
+    clean = get(shown["download_url"]).raw
+    assert clean == pictures.png(1200, 800) and shown["size"] == len(clean)
+    assert shown["sha256"] == hashlib.sha256(clean).hexdigest()
+    small = get(shown["thumbnail_url"])
+    assert small.headers["content-type"] == "image/jpeg" and small.raw[:3] == b"\xff\xd8\xff"
+    webp = get(parts["150.webp"]["url"]).raw
+    assert (webp[:4], webp[8:12]) == (b"RIFF", b"WEBP")
+    assert get(parts["150.webp"]["url"].replace("150.webp", "600.webp")).status == 404  # it is signed
+    broken = upload(alice, pictures.png(64, 64)[:-30])
+    assert ready(alice, broken)["status"] == "error"
+    attach(alice, talk, broken, status=409)
+    large = upload(alice, pictures.png(16, 16, claimed=(12000, 12000)))
+    assert ready(alice, large)["parts"] == []  # too large to be decoded, and what it is all the same
+
+
+def test_uploads_that_are_refused(app):
+    alice = app("alice")
+    svg = alice.call(415, "POST", "/api/uploads", {"filename": "x.svg", "size": 10, "mime_type": "image/svg+xml"})
+    assert svg["code"] == "unsupported_type" and "image/png" in svg["supported"]
+    large = alice.call(413, "POST", "/api/uploads", {"filename": "x.png", "size": 1 << 40, "mime_type": "image/png"})
+    assert (large["code"], large["limit"]) == ("too_large", 26214400)
+    assert alice.call(422, "POST", "/api/uploads", {"filename": "x", "size": 5, "mime_type": "nonsense"})["code"] == "unprocessable"
+    video = {"filename": "x", "size": 100 << 20, "mime_type": "video/mp4"}
+    for _ in range(10):  # of 1 GiB
+        alice.call(201, "POST", "/api/uploads", video)
+    assert alice.call(507, "POST", "/api/uploads", video)["code"] == "quota"
+    bella = app("bella")
+    lie = begin(bella, b"<html><script>alert(1)</script>", "cat.png", "image/png")
+    wrong = bella.call(422, "PUT", lie["upload_url"], b"<html><script>alert(1)</script>", {"Content-Type": "image/png"})
+    assert wrong["errors"][0]["pointer"] == "/mime_type"
+    other = begin(bella, b"abc", "a.txt", "text/plain", sha256="0" * 64)
+    assert bella.call(422, "PUT", other["upload_url"], b"abc")["errors"][0]["pointer"] == "/sha256"
+    short = begin(bella, b"abcdef", "a.txt", "text/plain")
+    assert bella.call(422, "PUT", short["upload_url"], b"abc")["code"] == "unprocessable"
+    assert bella.call(413, "PUT", short["upload_url"], b"abcdefghi")["limit"] == 6
+    path = upload(bella, b"abc", "../../etc/passwd\u202e.html", "text/html")
+    assert path["filename"] == "passwd.html"
+    reply = get(path["download_url"])
+    assert reply.headers["content-type"] == "application/octet-stream"
+    assert reply.headers["content-disposition"].startswith("attachment;")
+    assert "sandbox" in reply.headers["content-security-policy"]
+    gone = begin(bella, b"abc", "a.txt", "text/plain")
+    assert bella.request("DELETE", gone["upload_url"]).status == 204
+    assert bella.request("PUT", gone["upload_url"], b"abc").status == 410
+
+
+def test_a_connection_that_breaks_loses_nothing(app):
+    alice = app("alice")
+    data = os.urandom(300_000)
+    made = begin(alice, data, "noise.bin", "application/octet-stream")
+    first = begin_put(alice, made, data[:150_000], len(data))
+    first.sock.close()
+    def kept():
+        return int(alice.request("HEAD", made["upload_url"]).headers["upload-offset"])
+    place = wait_for("what came is kept", lambda: kept() or None)[0]
+    assert place <= 150_000
+    hanging = begin_put(alice, begin(alice, data, "b.bin", "application/octet-stream"), data[:1000], len(data))
+    assert patch(alice, made, place, data[place:]).status == 204
+    hanging.close()
+    file = alice.call(200, "GET", f"/api/files/{made['file']['id']}")
+    assert get(file["download_url"]).raw == data
+
+
+def test_a_killed_bridge_has_what_it_answered(app, stack):
+    alice = app("alice")
+    data = os.urandom(250_001)
+    whole = upload(alice, data, "a.bin", "application/octet-stream")
+    made = begin(alice, data, "noise.bin", "application/octet-stream")
+    assert patch(alice, made, 0, data[:99_999]).status == 204
+    hanging = begin_put(alice, begin(alice, data, "c.bin", "application/octet-stream"), data[:70_000], len(data))
+    stack.kill("bridge.0")
+    stack.restart("bridge.0")
+    hanging.close()
+    assert alice.request("HEAD", made["upload_url"]).headers["upload-offset"] == "99999"
+    assert patch(alice, made, 99_999, data[99_999:]).status == 204
+    for file in (whole, made["file"]):
+        assert get(alice.call(200, "GET", f"/api/files/{file['id']}")["download_url"]).raw == data
+
+
+def test_a_deleted_message_takes_its_files_along(app):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    one, two = upload(alice, b"one", "1.txt", "text/plain"), upload(alice, b"two", "2.txt", "text/plain")
+    first, second = attach(alice, talk, one, two), attach(alice, talk, two)
+    links = [get_file(bella, f)["download_url"] for f in (one, two)]
+    forwarded = bella.call(201, "POST", f"/api/messages/{second['id']}/forward", {"conversation_ids": [talk["id"]]})["items"][0]
+    assert forwarded["attachments"][0]["id"] == two["id"] and forwarded["is_forwarded"]
+    alice.call(200, "DELETE", f"/api/messages/{first['id']}", **{"for": "everyone"})
+    assert get(links[0]).status == 410 and get(links[1]).status == 200
+    bella.call(404, "GET", f"/api/files/{one['id']}")
+    alice.call(200, "DELETE", f"/api/files/{two['id']}")
+    assert get(links[1]).status == 410
+    assert bella.messages(talk)["items"][-1]["attachments"][0]["status"] == "removed"
+
+
+def get_file(user, file):
+    return user.call(200, "GET", f"/api/files/{file['id']}")

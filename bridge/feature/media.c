@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is made of files, and what is found in them. One file at a time, whoever it is of: people
+ * who chat come first. Until it is known what is in a file nobody gets it, and messages wait that
+ * have it (core/message.c). */
+#include "config.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "bridge/archive/archive.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/job/job.h"
+#include "bridge/media/media.h"
+#include "bridge/media/render.h"
+#include "bridge/media/scan.h"
+
+/* The file that is looked at. */
+struct looking {
+    struct job *job;
+    struct core *core;
+    struct uuid id;
+    guint8 key[FILE_KEY_SIZE];
+    guint64 size;
+    bool renders;
+    json_t *found; /* what change_file_processed() is told */
+};
+
+static GQueue waiting; /* struct job */
+static struct looking *current;
+
+static void next_begin(void);
+
+static void looking_end(enum job_result result, const char *code)
+{
+    struct looking *looking = g_steal_pointer(&current);
+    struct job *job = looking->job;
+    json_decref(looking->found);
+    OPENSSL_cleanse(looking->key, sizeof looking->key);
+    g_free(looking);
+    job_end(job, result, NULL, code);
+    next_begin();
+}
+
+static void file_told(const struct change_result *result, void *data)
+{
+    (void)data;
+    if (result->error == ERROR_NONE)
+        looking_end(JOB_DONE, NULL);
+    else
+        looking_end(JOB_FAILED, error_info(result->error)->code);
+}
+
+static void found_tell(void)
+{
+    if (current->core->archive)
+        change_submit(current->core, "file_processed", NULL, json_incref(current->found), file_told,
+                      NULL);
+    else
+        looking_end(JOB_FAILED, error_info(ERROR_UNAVAILABLE)->code);
+}
+
+static void file_rendered(const struct rendered *rendered, void *data)
+{
+    (void)data;
+    if (rendered->error == ERROR_NONE) {
+        json_object_update(current->found, rendered->facts);
+        json_object_set_new(current->found, "state", json_string("complete"));
+        found_tell();
+    } else if (rendered->error == ERROR_UNPROCESSABLE || rendered->error == ERROR_GONE) {
+        json_object_set_new(current->found, "state", json_string("error"));
+        found_tell();
+    } else {
+        looking_end(JOB_FAILED, error_info(rendered->error)->code);
+    }
+}
+
+static void render_begin(void)
+{
+    struct render_plan plan = {.folder = media_folder(),
+                               .file = current->id,
+                               .key = current->key,
+                               .size = current->size,
+                               .done = file_rendered};
+    picture_render(&plan);
+}
+
+static void file_scanned(enum scan_verdict verdict, const char *name, void *data)
+{
+    static const char *const verdicts[] = {"clean", "infected", "held"};
+    (void)data;
+    if (verdict == SCAN_FAILED) {
+        log_warning(AREA_MAIN, "no-scanner", "hint=\"clamd did not answer: files wait for it\"");
+        looking_end(JOB_FAILED, error_info(ERROR_UNAVAILABLE)->code);
+        return;
+    }
+    if (verdict != SCAN_CLEAN)
+        log_warning(AREA_MAIN, "file-kept-back", "verdict=%s name=\"%s\"", verdicts[verdict],
+                    name ? name : "");
+    json_object_set_new(current->found, "scan", json_string(verdicts[verdict]));
+    if (verdict == SCAN_CLEAN && current->renders) {
+        render_begin();
+        return;
+    }
+    json_object_set_new(current->found, "state", json_string("complete"));
+    found_tell();
+}
+
+static void scan_begin(void)
+{
+    struct scan_plan plan = {.socket = current->core->options->media_scanner,
+                             .folder = media_folder(),
+                             .file = current->id,
+                             .key = current->key,
+                             .size = current->size,
+                             .done = file_scanned};
+    file_scan(&plan);
+}
+
+static bool looking_read(const struct rows *rows)
+{
+    gsize length = 0;
+    const char *text = rows_text(rows, 0, FILE_PROCESS_KEY);
+    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
+    rows_uuid(rows, 0, FILE_PROCESS_ID, &current->id);
+    current->size = (guint64)rows_integer(rows, 0, FILE_PROCESS_SIZE);
+    current->renders = strcmp(rows_text(rows, 0, FILE_PROCESS_STATE), "processing") == 0;
+    current->found = json_pack("{s:s}", "id", rows_text(rows, 0, FILE_PROCESS_ID));
+    return length == FILE_KEY_WRAPPED_SIZE &&
+           vault_unwrap(media_vault(), rows_text(rows, 0, FILE_PROCESS_KEY_NAME), &current->id,
+                        wrapped, current->key);
+}
+
+static void file_read(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)data;
+    if (error != ERROR_NONE || !media_is_on()) {
+        looking_end(JOB_FAILED,
+                    error_info(error != ERROR_NONE ? error : ERROR_NOT_AVAILABLE)->code);
+        return;
+    }
+    if (rows_count(rows) == 0) {
+        looking_end(JOB_DONE, NULL);
+        return;
+    }
+    if (!looking_read(rows)) {
+        looking_end(JOB_FAILED, "no_key");
+        return;
+    }
+    const char *scan = rows_text(rows, 0, FILE_PROCESS_SCAN);
+    if (scan && strcmp(scan, "pending") == 0 && current->core->options->media_scanner)
+        scan_begin();
+    else if (current->renders)
+        render_begin();
+    else /* nobody looks any more */
+        file_scanned(SCAN_CLEAN, NULL, NULL);
+}
+
+static void next_begin(void)
+{
+    struct job *job = current ? NULL : g_queue_pop_head(&waiting);
+    if (!job)
+        return;
+    current = g_new0(struct looking, 1);
+    current->job = job;
+    current->core = job_core(job);
+    const char *values[] = {job_key(job)};
+    if (current->core->archive)
+        archive_query(current->core->archive, QUERY_FILE_PROCESS, values, file_read, NULL);
+    else
+        looking_end(JOB_FAILED, error_info(ERROR_UNAVAILABLE)->code);
+}
+
+static void process_run(struct job *job)
+{
+    g_queue_push_tail(&waiting, job);
+    next_begin();
+}
+
+/* What waits is begun again after the next start. */
+static void media_drain(struct core *core)
+{
+    struct job *job;
+    (void)core;
+    while ((job = g_queue_pop_head(&waiting)))
+        job_end(job, JOB_FAILED, NULL, error_info(ERROR_UNAVAILABLE)->code);
+    render_stop();
+}
+
+static const struct part part = {.name = "media", .drain = media_drain};
+
+static const struct job_kind jobs[] = {
+    {.name = "media.process", .lock = 3600, .retry = 2, .retry_max = 300, .run = process_run},
+    {0},
+};
+
+const struct feature feature_media = {.name = "media", .part = &part, .jobs = jobs};

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* In three steps: a thread reads the file, the program makes what it makes, a thread stores that.
+ */
+#include "config.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "bridge/base/buffer.h"
+#include "bridge/base/log.h"
+#include "bridge/loop/child.h"
+#include "bridge/loop/disk.h"
+#include "bridge/media/plain.h"
+#include "bridge/media/render.h"
+#include "bridge/media/vault.h"
+
+#define MADE_MAX (32 * 1024 * 1024) /* bytes of all parts, besides the file itself */
+#define SECONDS_MAX 60
+#define PARTS_MAX 16
+
+struct rendering {
+    struct disk_work work;
+    struct render_plan plan;
+    guint8 key[FILE_KEY_SIZE];
+    GBytes *bytes; /* the file, then what the program has made of it */
+    json_t *facts;
+    enum error_code error;
+    struct child *child;
+};
+
+static struct rendering *running; /* its program is at work */
+
+static struct rendering *rendering_of(struct disk_work *work)
+{
+    return (struct rendering *)(void *)work; /* its first member */
+}
+
+static void rendering_end(struct rendering *rendering)
+{
+    struct rendered rendered = {rendering->error, rendering->facts};
+    rendering->plan.done(&rendered, rendering->plan.data);
+    OPENSSL_cleanse(rendering->key, sizeof rendering->key);
+    g_clear_pointer(&rendering->bytes, g_bytes_unref);
+    json_decref(rendering->facts);
+    g_free(rendering);
+}
+
+/* ---- Storing --------------------------------------------------------------------------------- */
+
+struct cursor {
+    const char *at;
+    size_t left;
+};
+
+/* The next line, without its end; false: there is none. */
+static bool line_next(struct cursor *cursor, char *ret_line, size_t size)
+{
+    const char *end = memchr(cursor->at, '\n', cursor->left);
+    size_t length = end ? (size_t)(end - cursor->at) : 0;
+    if (!end || length >= size)
+        return false;
+    memcpy(ret_line, cursor->at, length);
+    ret_line[length] = '\0';
+    cursor->left -= length + 1;
+    cursor->at = end + 1;
+    return true;
+}
+
+static bool part_store(struct rendering *rendering, struct cursor *cursor, json_t *parts)
+{
+    char line[160], name[24], type[48];
+    size_t length;
+    int width, height;
+    if (!line_next(cursor, line, sizeof line) ||
+        sscanf(line, "%23[a-z0-9.] %47[a-z/] %zu %d %d", name, type, &length, &width, &height) !=
+            5 ||
+        length == 0 || length > cursor->left)
+        return false;
+    struct plain_place place = {rendering->plan.folder, rendering->plan.file, name, rendering->key};
+    rendering->error = plain_store(&place, (const guint8 *)cursor->at, length);
+    if (rendering->error != ERROR_NONE)
+        return false;
+    g_autofree char *sha256 =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)cursor->at, length);
+    json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "name", name, "type",
+                                           type, "size", (json_int_t)length, "width", width,
+                                           "height", height, "sha256", sha256));
+    cursor->at += length;
+    cursor->left -= length;
+    return true;
+}
+
+static void run_store(struct disk_work *work)
+{
+    struct rendering *rendering = rendering_of(work);
+    struct cursor cursor = {0};
+    char line[64];
+    int width, height;
+    cursor.at = g_bytes_get_data(rendering->bytes, &cursor.left);
+    if (!line_next(&cursor, line, sizeof line) ||
+        sscanf(line, "trestle-media %d %d", &width, &height) != 2) {
+        rendering->error = ERROR_UNPROCESSABLE;
+        return;
+    }
+    json_t *parts = json_array();
+    while (cursor.left > 0 && json_array_size(parts) < PARTS_MAX &&
+           part_store(rendering, &cursor, parts)) {
+    }
+    rendering->facts =
+        json_pack("{s:o, s:i, s:i}", "parts", parts, "width", width, "height", height);
+}
+
+static void store_done(struct disk_work *work)
+{
+    rendering_end(rendering_of(work));
+}
+
+/* ---- The program ----------------------------------------------------------------------------- */
+
+/* A program that died in the middle has made what it has made. */
+static void program_ended(const struct buffer *output, int status, void *data)
+{
+    struct rendering *rendering = data;
+    rendering->child = NULL;
+    running = NULL;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        log_error(AREA_MAIN, "no-media-sandbox",
+                  "hint=\"trestle-media could not take its rights away: a system call filter must "
+                  "allow seccomp and prctl\"");
+    if (output->length == 0) {
+        rendering->error = ERROR_UNPROCESSABLE;
+        rendering_end(rendering);
+        return;
+    }
+    g_clear_pointer(&rendering->bytes, g_bytes_unref);
+    rendering->bytes = g_bytes_new(output->data, output->length);
+    rendering->work = (struct disk_work){run_store, store_done};
+    disk_submit(&rendering->work);
+}
+
+static void run_read(struct disk_work *work)
+{
+    struct rendering *rendering = rendering_of(work);
+    struct plain_place place = {rendering->plan.folder, rendering->plan.file, "", rendering->key};
+    rendering->bytes = plain_read(&place, rendering->plan.size);
+}
+
+static void read_done(struct disk_work *work)
+{
+    struct rendering *rendering = rendering_of(work);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *program = child_program("trestle-media");
+    if (!rendering->bytes) {
+        rendering->error = ERROR_GONE;
+        rendering_end(rendering);
+        return;
+    }
+    struct child_plan plan = {.program = program,
+                              .input = rendering->bytes,
+                              .output_max = (size_t)rendering->plan.size + MADE_MAX,
+                              .seconds = SECONDS_MAX,
+                              .done = program_ended,
+                              .data = rendering};
+    rendering->child = child_start(&plan, &error);
+    running = rendering;
+    if (rendering->child)
+        return;
+    log_error(AREA_MAIN, "no-media-program", "error=%s", error->message);
+    running = NULL;
+    rendering->error = ERROR_UNAVAILABLE;
+    rendering_end(rendering);
+}
+
+void picture_render(const struct render_plan *plan)
+{
+    struct rendering *rendering = g_new0(struct rendering, 1);
+    rendering->work = (struct disk_work){run_read, read_done};
+    rendering->plan = *plan;
+    memcpy(rendering->key, plan->key, sizeof rendering->key);
+    disk_submit(&rendering->work);
+}
+
+void render_stop(void)
+{
+    struct rendering *rendering = g_steal_pointer(&running);
+    if (!rendering)
+        return;
+    child_kill(rendering->child);
+    rendering->error = ERROR_UNAVAILABLE;
+    rendering_end(rendering);
+}

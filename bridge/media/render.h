@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is made of a file in the store, by trestle-media: parts of it, in the store as well. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/base/error.h"
+#include "bridge/base/id.h"
+
+struct rendered {
+    enum error_code error; /* ERROR_NONE; ERROR_UNPROCESSABLE: it is no picture that can be read */
+    json_t *facts; /* { parts: [{ name, type, size, width, height, sha256 }], width, height } */
+};
+
+struct render_plan {
+    const char *folder;
+    struct uuid file;
+    const guint8 *key; /* copied */
+    guint64 size;
+    void (*done)(const struct rendered *rendered, void *data); /* once, later */
+    void *data;
+};
+
+/* Only one is at work at a time: whoever calls sees to that. */
+void picture_render(const struct render_plan *plan);
+/* What is at work ends, and is told so (ERROR_UNAVAILABLE), before the threads do. */
+void render_stop(void);
