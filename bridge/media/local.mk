@@ -3,6 +3,7 @@ noinst_LIBRARIES += libmedia.a
 libmedia_a_SOURCES = \
   bridge/media/inspect.c bridge/media/inspect.h \
   bridge/media/intake.c bridge/media/intake.h \
+  bridge/media/lock.c bridge/media/lock.h \
   bridge/media/media.c bridge/media/media.h \
   bridge/media/outtake.c bridge/media/outtake.h \
   bridge/media/plain.c bridge/media/plain.h \

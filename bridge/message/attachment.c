@@ -135,6 +135,10 @@ static char *public_url(const json_t *file)
 
 static char *file_text(const json_t *value)
 {
+    const char *name = text_of(value, "name");
+    if (json_is_true(json_object_get(value, "locked")))
+        return g_strdup_printf("%s: protected by a password, to be opened in the app",
+                               name ? name : "A file");
     char *url = public_url(value);
     return url ? url : g_strdup("A file that is gone.");
 }
@@ -167,7 +171,7 @@ static void file_put(xmpp_stanza_t *stanza, const struct content_scene *scene, c
     g_autofree char *thumbnail = part ? file_link_public(text_of(value, "path"), part, part) : NULL;
     (void)scene;
     if (!url || json_is_true(json_object_get(value, "locked")))
-        return; /* a link in a text: who opens it is told more */
+        return;
     struct shared_file file = {
         .url = url,
         .name = name,

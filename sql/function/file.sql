@@ -276,3 +276,14 @@ BEGIN
     PERFORM file_retell(f.id);
   END IF;
 END $$;
+
+-- What opens the file, for p_user, whose it is or who sees a message that has it; NULL: nothing is needed. No row: there is
+-- none for p_user.
+CREATE FUNCTION file_lock(p_user uuid, p_file uuid) RETURNS TABLE (lock text, name text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT CASE WHEN f.user_id <> p_user THEN f.lock END, f.name FROM files f
+      WHERE f.id = p_file AND f.state IN ('processing', 'complete') AND (f.user_id = p_user OR file_is_seen(p_user, p_file));
+END $$;

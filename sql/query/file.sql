@@ -31,3 +31,6 @@ SELECT file_gone($1::text::uuid[]) AS gone
 
 -- name: file_process
 SELECT id, user_id, state, scan, kind, purpose, type, size, key, key_name FROM file_process($1::uuid)
+
+-- name: file_lock
+SELECT lock, name FROM file_lock($1::uuid, $2::uuid)

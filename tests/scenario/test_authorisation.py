@@ -119,6 +119,8 @@ ROWS = {
     "POST /api/uploads/{upload_id}/cancel": members(),
     "GET /api/files/{file_id}": members(),
     "DELETE /api/files/{file_id}": members(),
+    "PATCH /api/files/{file_id}": members({"expires_at": "2999-01-01T00:00:00Z"}),
+    "POST /api/files/{file_id}/unlock": members({"password": "x"}),
     "GET /f/{token}/{name}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /api/conversations/{conversation_id}/media": members(),
     "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files: uploaded in one piece or several, had by messages, downloaded by links, seen by people on XMPP."""
+import datetime
 import hashlib
 import os
 import uuid
 
+import pytest
+
 from harness import pictures
-from harness.fault import wait_for
+from harness.clamd import EICAR, Clamd
+from harness.daemon import Daemon
 from harness.files import begin, begin_put, get, patch, upload
+from harness.inbox import wait_for
+from harness.rest import App
 from harness.xmpp import CLIENT
 
 OOB, SFS, FALLBACK = "jabber:x:oob", "urn:xmpp:sfs:0", "urn:xmpp:fallback:0"
@@ -237,3 +243,50 @@ def test_a_deleted_message_takes_its_files_along(app):
 
 def get_file(user, file):
     return user.call(200, "GET", f"/api/files/{file['id']}")
+
+
+def test_passwords_and_ends(app, xmpp):
+    alice, bella, bob = app("alice"), app("bella"), xmpp("bob")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    file = upload(alice, b"secret", "plan.txt", "text/plain")
+    before = file["download_url"]
+    locked = alice.call(200, "PATCH", f"/api/files/{file['id']}", {"password": "open sesame"})
+    assert locked["is_password_protected"] and locked["download_url"] is None
+    shown = attach(alice, talk, file)["attachments"][0]
+    assert shown["download_url"] is None
+    wrong = bella.call(403, "POST", f"/api/files/{file['id']}/unlock", {"password": "open barley"})
+    assert wrong["code"] == "forbidden"
+    link = bella.call(200, "POST", f"/api/files/{file['id']}/unlock", {"password": "open sesame"})["download_url"]
+    assert get(link).raw == b"secret"
+    app("cleo").call(404, "POST", f"/api/files/{file['id']}/unlock", {"password": "open sesame"})
+    other = alice.conversation_with(jid=bob.bare)
+    attach(alice, other, file)
+    bob.expect_message("plan.txt: protected by a password, to be opened in the app")
+    bella.call(404, "PATCH", f"/api/files/{file['id']}", {"password": None})
+    alice.call(200, "PATCH", f"/api/files/{file['id']}", {"password": None})
+    assert alice.call(422, "PATCH", f"/api/files/{file['id']}", {"expires_at": "2020-01-01T00:00:00Z"})["errors"]
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)).isoformat()
+    alice.call(200, "PATCH", f"/api/files/{file['id']}", {"expires_at": soon})
+    wait_for("it has ended", lambda: get(before).status == 410)
+    attach(alice, talk, file, status=409)
+
+
+@pytest.mark.skipif(not Clamd.program(), reason="clamd is not here")
+def test_nobody_gets_what_is_infected(stack, tmp_path):
+    clamd = Clamd(tmp_path / "clamd")
+    media = {"store": tmp_path / "files", "key": "ab" * 32, "url": "http://files.test", "scanner": clamd.socket}
+    with Daemon(stack, options={"media": media}) as daemon:
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        talk = alice.conversation_with(participant_id=bella.me()["id"])
+        waits = upload(alice, b"harmless", "a.txt", "text/plain")
+        assert waits["scan_status"] == "pending" and waits["download_url"] is None
+        clamd.start()
+        assert attach(alice, talk, waits)["attachments"][0]["scan_status"] == "clean"  # when clamd is there
+        bad = upload(alice, EICAR, "b.txt", "text/plain")
+        refused = attach(alice, talk, bad, status=422)
+        assert refused["errors"][0] == {"pointer": "/attachments/0", "detail": "is infected"}
+        assert get_file(alice, bad)["scan_status"] == "infected" and get_file(alice, bad)["download_url"] is None
+        large = upload(alice, os.urandom(2 << 20), "c.bin", "application/octet-stream")
+        assert ready(alice, large)["scan_status"] == "held"
+        attach(alice, talk, large, status=409)
+        clamd.stop()
