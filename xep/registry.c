@@ -23,7 +23,8 @@ const struct xep_codec xep_registry[] = {
     {"0045", "1.35.1", "Multi-User Chat", NS_MUC_USER, "x", 0, "invitations, in words"},
     {"0050", "1.3.0", "Ad-Hoc Commands", NS_COMMANDS, "command", 0,
      "of the domain, announced to those who may give them"},
-    {"0054", "1.3.0", "vcard-temp", NS_VCARD, "vCard", USER, "names, note, photo; read only"},
+    {"0054", "1.3.0", "vcard-temp", NS_VCARD, "vCard", USER | ROOM,
+     "names, note, photo; the photos of rooms may be set"},
     {"0059", "1.0", "Result Set Management", NS_RSM, "set", ROOM, "pages of archives"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB, "pubsub", 0, "items and events, read only"},
     {"0060", "1.30.0", "Publish-Subscribe", NS_PUBSUB "#access-open", NULL, USER, ""},
@@ -84,6 +85,7 @@ const struct xep_codec xep_registry[] = {
      "of any message"},
     {"0313", "1.1.1", "Message Archive Management", NS_MAM, "query", ROOM, "archives of rooms"},
     {"0313", "1.1.1", "Message Archive Management", NS_MAM "#extended", NULL, ROOM, ""},
+    {"0317", "0.3.1", "Hats", NS_HATS, "hats", ROOM, "of members who moderate"},
     {"0319", "1.0.2", "Last User Interaction in Presence", NS_IDLE, "idle", CLIENT, ""},
     {"0320", "1.0", "Use of DTLS-SRTP in Jingle Sessions", NS_JINGLE_DTLS, "fingerprint", CLIENT,
      ""},
@@ -124,7 +126,7 @@ const struct xep_codec xep_registry[] = {
      "both ways; what lies elsewhere is not fetched"},
     {"0461", "0.2.0", "Message Replies", NS_REPLY, "reply", CLIENT,
      "with a quote for who knows none"},
-    {"0466", "0.1.0", "Ephemeral Messages", NS_EPHEMERAL, "ephemeral", CLIENT, "both ways"},
+    {"0466", "0.1.0", "Ephemeral Messages", NS_EPHEMERAL, "ephemeral", CLIENT | ROOM, "both ways"},
     {"0513", "0.1.0", "Explicit Mentions", NS_MENTIONS, "mention", CLIENT, "both ways"},
 };
 

@@ -28,6 +28,7 @@ libfeature_a_SOURCES = \
   bridge/feature/privacy.c \
   bridge/feature/request.c \
   bridge/feature/retention.c \
+  bridge/feature/room_avatar.c \
   bridge/feature/search.c \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \

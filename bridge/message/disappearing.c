@@ -9,8 +9,9 @@
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
-#include "bridge/core/outbox.h"
 #include "bridge/base/options.h"
+#include "bridge/core/outbox.h"
+#include "bridge/room/demand.h"
 #include "bridge/xmpp/arrival.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0334_hints.h"
@@ -45,16 +46,24 @@ static const struct content contents[] = {
 /* ---- The timer of a conversation ------------------------------------------------------------- */
 
 /* One that is all there is: of all messages from now on. */
-static bool on_timer(const struct stanza_context *context)
+static bool timer_parse(const struct stanza_context *context, json_int_t *ret_seconds)
 {
-    struct core *core = context->data;
     struct message_stanza message;
     guint32 seconds;
     if (!ephemeral_parse(context->stanza, &seconds) ||
         !message_parse(context->stanza, NULL, &message) || message.body)
         return false;
+    *ret_seconds = seconds > 0 ? CLAMP(seconds, TIMER_MIN, TIMER_MAX) : 0;
+    return true;
+}
+
+static bool on_timer(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    json_int_t timer;
+    if (!timer_parse(context, &timer))
+        return false;
     g_autofree char *archived = arrival_text(core->options, context->stanza);
-    json_int_t timer = seconds > 0 ? CLAMP(seconds, TIMER_MIN, TIMER_MAX) : 0;
     change_submit(core, "timer_arrived", NULL,
                   json_pack("{s:s, s:s, s:I, s:{s:s, s:s*, s:s}}", "from", context->from_bare, "to",
                             context->to_bare, "seconds", timer, "came", "address", context->from,
@@ -63,7 +72,16 @@ static bool on_timer(const struct stanza_context *context)
     return true;
 }
 
+static bool on_room_timer(const struct stanza_context *context)
+{
+    json_int_t timer;
+    if (!timer_parse(context, &timer))
+        return false;
+    return room_demand(context, "room_timer", json_pack("{s:I}", "seconds", timer));
+}
+
 static const struct stanza_handler stanzas[] = {
+    {"message", "groupchat", "ephemeral", NS_EPHEMERAL, TARGET_ROOM, .claim = on_room_timer},
     {"message", "chat|normal", "ephemeral", NS_EPHEMERAL, TARGET_USER | TARGET_RESOURCE,
      .claim = on_timer},
     {0},
@@ -80,12 +98,16 @@ static xmpp_stanza_t *build_timer(const struct outbox_entry *entry)
     return stanza;
 }
 
-/* The same in a room, from who has set it; REFERENCE is the occupant id. */
+/* The same in a room, from who has set it; REFERENCE is the occupant id, the payload { seconds,
+ * wire (the id of the stanza, if it came as one) }. */
 static xmpp_stanza_t *build_room_timer(const struct outbox_entry *entry)
 {
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    const char *wire = json_string_value(json_object_get(facts, "wire"));
     g_autofree char *id = outbox_entry_id(entry);
-    xmpp_stanza_t *stanza = message_new("groupchat", id, entry->from, entry->to);
-    ephemeral_add(stanza, entry->payload ? (guint32)strtoul(entry->payload, NULL, 10) : 0);
+    xmpp_stanza_t *stanza = message_new("groupchat", wire ? wire : id, entry->from, entry->to);
+    ephemeral_add(stanza, (guint32)json_integer_value(json_object_get(facts, "seconds")));
+    json_decref(facts);
     if (entry->reference)
         occupant_id_add(stanza, entry->reference);
     hints_add(stanza, HINT_STORE);

@@ -42,6 +42,7 @@ static void serve_info(struct room_call *call)
     struct muc_info facts = {.name = scene->name,
                              .description = scene->description,
                              .subject = scene->subject,
+                             .avatar_hash = scene->photo,
                              .occupants = scene->occupants,
                              .max_history = HISTORY_MAX};
     g_autoptr(disco_info) info = disco_info_new(NULL);

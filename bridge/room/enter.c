@@ -213,6 +213,7 @@ static const struct outgoing outgoing[] = {
     {"room_message", SERVICE_ROOMS, .copies = true, .build = build_message},
     {"room_entry", SERVICE_ROOMS, .copies = true, .build = build_entry},
     {"room_history", SERVICE_ROOMS, .build = build_history},
+    {"room_history_entry", SERVICE_ROOMS, .build = build_entry},
     {"room_subject", SERVICE_ROOMS, .build = build_subject},
     {"room_status", SERVICE_ROOMS, .build = build_status},
     {0},

@@ -125,6 +125,10 @@ xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, cons
         g_clear_pointer(&message, xmpp_stanza_release);
     if (message)
         groupchat_seal(message, &envelope);
+    struct delay delay = {.stamp_us = json_integer_value(json_object_get(facts, "at")),
+                          .from = room};
+    if (message && delay.stamp_us > 0)
+        delay_add(message, &delay);
     return message;
 }
 

@@ -32,7 +32,7 @@ xmpp_stanza_t *groupchat_compose(const struct groupchat *envelope, const char *b
  * envelope. NULL: they are none. */
 xmpp_stanza_t *groupchat_build(const json_t *facts, const char *to);
 /* What is no message and is in the archive all the same, with FACTS of room_tell_entry() there: an
- * edit, a reaction. FROM is room/nick, or the room. */
+ * edit, a reaction. FROM is room/nick, or the room. In a history FACTS have a time, `at`, too. */
 xmpp_stanza_t *groupchat_build_entry(const json_t *facts, const char *from, const char *to,
                                      const char *occupant_id);
 /* A message as part of a room's history (XEP-0045 section 7.2.13): with a delay. */

@@ -21,5 +21,6 @@ libroom_a_SOURCES = \
   bridge/room/owner.c \
   bridge/room/scene.c bridge/room/scene.h \
   bridge/room/service.c \
-  bridge/room/talk.c
+  bridge/room/talk.c \
+  bridge/room/voice.c
 EXTRA_DIST += bridge/room/README.md

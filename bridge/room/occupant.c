@@ -6,6 +6,7 @@
 
 #include "bridge/room/occupant.h"
 #include "xep/0045_user.h"
+#include "xep/0317_hats.h"
 #include "xep/0359_ids.h"
 #include "xep/0421_occupant_id.h"
 #include "xep/presence.h"
@@ -35,6 +36,18 @@ static void read_end(const json_t *facts, struct muc_user *user)
     user->destroy.reason = json_string_value(json_object_get(end, "reason"));
 }
 
+static void add_hats(xmpp_stanza_t *presence, const json_t *hats)
+{
+    struct hat list[HATS_MAX];
+    size_t count = MIN(json_array_size(hats), HATS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *hat = json_array_get(hats, i);
+        list[i] = (struct hat){.uri = fact_text(hat, "uri"), .title = fact_text(hat, "title")};
+    }
+    if (count > 0)
+        hats_add(presence, list, count);
+}
+
 xmpp_stanza_t *occupant_build(const json_t *facts, const char *place, const char *to)
 {
     const char *shown = fact_text(facts, "stanza");
@@ -56,6 +69,7 @@ xmpp_stanza_t *occupant_build(const json_t *facts, const char *place, const char
     if (fact_text(facts, "type"))
         xmpp_stanza_set_type(presence, fact_text(facts, "type"));
     muc_user_add(presence, &user);
+    add_hats(presence, json_object_get(facts, "hats"));
     if (fact_text(facts, "occupant"))
         occupant_id_add(presence, fact_text(facts, "occupant"));
     return presence;
@@ -66,7 +80,8 @@ static bool is_not_passed_on(xmpp_stanza_t *child, const void *userdata)
 {
     (void)userdata;
     const char *ns = stanza_ns(child);
-    return strcmp(ns, NS_MUC) == 0 || strcmp(ns, NS_SID) == 0 || strcmp(ns, NS_DELAY) == 0;
+    static const char *const own[] = {NS_MUC, NS_SID, NS_DELAY, NS_HATS, NS_OCCUPANT, NULL};
+    return g_strv_contains(own, ns);
 }
 
 static char *shown_in_short(xmpp_stanza_t *presence)

@@ -44,6 +44,7 @@ static void scene_of_row(const struct rows *rows, struct room_scene *ret)
     muc_affiliation_find(rows_text(rows, 0, ROOM_SCENE_AFFILIATION), &ret->affiliation);
     muc_role_find(rows_text(rows, 0, ROOM_SCENE_ROLE), &ret->role);
     ret->nick = rows_text(rows, 0, ROOM_SCENE_NICK);
+    ret->photo = rows_text(rows, 0, ROOM_SCENE_PHOTO);
     ret->occupants = rows_integer(rows, 0, ROOM_SCENE_OCCUPANTS);
 }
 

@@ -15,8 +15,9 @@ struct core;
 struct room_scene {
     struct uuid conversation;
     const char *name, *description, *subject;
-    bool is_public; /* anybody may enter, and only moderators see who somebody is */
-    bool moderated; /* members have no voice */
+    const char *photo; /* digest of the icon */
+    bool is_public;    /* anybody may enter, and only moderators see who somebody is */
+    bool moderated;    /* members have no voice */
     enum muc_affiliation affiliation; /* of who asks */
     enum muc_role role;
     const char *nick; /* as whom the asking session is in the room; NULL: it is not */

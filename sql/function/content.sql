@@ -331,6 +331,15 @@ BEGIN
   RETURN coalesce(m.sender_address, (SELECT u.jid FROM users u WHERE u.id = m.sender_id));
 END $$;
 
+-- Whether some member of c came in behind m and is not to see it: what goes to all must not quote it.
+CREATE FUNCTION content_is_past(m messages, c conversations) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.kind <> 'direct' AND EXISTS (
+    SELECT FROM members o WHERE o.conversation_id = c.id AND o.state = 'joined' AND o.kind = 'remote'
+      AND o.joined_seq >= m.seq AND o.cleared_seq >= m.seq);
+END $$;
+
 -- The message p_id as one that is answered on the wire: { id, to, quote: { name, text } }; NULL: it was never there.
 CREATE FUNCTION content_wire_reply(p_id uuid, c conversations) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
@@ -346,7 +355,7 @@ BEGIN
   name := CASE WHEN c.kind <> 'direct' THEN nick_at(c.id, m.sender_id, m.position)
                ELSE (SELECT (user_facts(u, false)).name FROM users u WHERE u.id = m.sender_id) END;
   RETURN jsonb_strip_nulls(jsonb_build_object('id', message_wire_id(m, c), 'to', message_author(m, c), 'quote',
-    CASE WHEN m.body IS NOT NULL AND m.deleted_at IS NULL
+    CASE WHEN m.body IS NOT NULL AND m.deleted_at IS NULL AND NOT content_is_past(m, c)
          THEN jsonb_build_object('name', name, 'text', left(m.body, 1000)) END));
 END $$;
 

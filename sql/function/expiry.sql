@@ -66,8 +66,8 @@ BEGIN
 END $$;
 
 -- Messages from now on go after p_seconds, 0: they stay; o, who may, says so. p_came: it came by XMPP. 0; 1: it was
--- so; 4: the other one is not to be written to.
-CREATE FUNCTION expiry_set(p_conversation uuid, o members, p_seconds int, p_came boolean) RETURNS int
+-- so; 4: the other one is not to be written to. p_wire: the id of the stanza, if it came to a room.
+CREATE FUNCTION expiry_set(p_conversation uuid, o members, p_seconds int, p_came boolean, p_wire text DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation);
@@ -85,7 +85,7 @@ BEGIN
   IF c.kind = 'direct' AND c.remote_user IS NOT NULL AND NOT p_came THEN
     PERFORM outbox_add(place, 'timer', o.user_id, ARRAY[c.remote_jid], NULL, NULL, p_seconds::text);
   ELSIF c.kind <> 'direct' THEN
-    PERFORM room_tell(place, c, 'room_timer', o.user_id, to_jsonb(p_seconds));
+    PERFORM room_tell(place, c, 'room_timer', o.user_id, jsonb_build_object('seconds', p_seconds, 'wire', p_wire));
   END IF;
   PERFORM expiry_updated(c, o.user_id);
   RETURN 0;

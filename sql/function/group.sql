@@ -410,6 +410,9 @@ BEGIN
   PERFORM group_say_change(old, c, p_user);
   last := group_updated_event(c, p_user);
   PERFORM room_changed(last, membership_group(c.id), p_user);
+  IF old.icon_hash IS DISTINCT FROM c.icon_hash THEN
+    PERFORM room_tell(last, membership_group(c.id), 'room_photo', NULL, room_photo(c));
+  END IF;
 END $$;
 
 CREATE FUNCTION group_say_change(p_old conversations, p_new conversations, p_user uuid) RETURNS void

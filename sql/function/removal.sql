@@ -45,7 +45,7 @@ BEGIN
   DELETE FROM entries e WHERE e.target = m.id AND e.kind = 'reaction';
   DELETE FROM outbox o WHERE o.position = m.position AND o.kind IN ('message', 'content', 'room_message');
   IF c.occupied THEN
-    DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('room_history', 'room_entry');
+    DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('room_history', 'room_history_entry', 'room_entry');
   END IF;
   DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('edit', 'part');
   PERFORM attachment_forget(m.id, p_kept);

@@ -79,13 +79,20 @@ END $$;
 
 -- ---- Presences --------------------------------------------------------------------------------------
 
--- What a presence says of one of the room's people: { affiliation, role, occupant, stanza (what that one shows,
+-- What a member is besides the affiliation, as hats (XEP-0317): [{ uri, title }]; NULL: nothing.
+CREATE FUNCTION room_hats(m members) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN m.state = 'joined' AND m.role = 'member' AND m.permissions && '{remove_members,delete_messages}'
+              THEN '[{"uri": "urn:trestle:hat:moderator", "title": "Moderator"}]'::jsonb END
+$$;
+
+-- What a presence says of one of the room's people: { affiliation, role, hats, occupant, stanza (what that one shows,
 -- NULL: is just there) }. p_address: of the session that shows it; NULL: the newest.
 CREATE FUNCTION room_person(c conversations, m members, p_address text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN jsonb_strip_nulls(jsonb_build_object(
-    'affiliation', room_affiliation(m), 'role', room_role(c, m),
+    'affiliation', room_affiliation(m), 'role', room_role(c, m), 'hats', room_hats(m),
     'occupant', (SELECT n.occupant FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = m.user_id),
     'stanza', (SELECT o.presence FROM occupants o
                  WHERE o.conversation_id = c.id AND o.user_id = m.user_id
@@ -159,6 +166,14 @@ END $$;
 
 -- The same of what is no message, but has a place in the archive as well: { id, wire, kind, target, payload, stanza (as
 -- it came, if it came by XMPP) }.
+CREATE FUNCTION room_entry_facts(e entries) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+      'id', e.id, 'wire', coalesce(e.foreign_id, e.id::text), 'kind', e.kind, 'target', e.target, 'stanza', e.stanza))
+    || jsonb_build_object('payload', e.payload);
+END $$;
+
 CREATE FUNCTION room_tell_entry(c conversations, e entries) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -166,9 +181,7 @@ BEGIN
     PERFORM guest_tell_entry(e);
     RETURN;
   END IF;
-  PERFORM room_tell(e.position, c, 'room_entry', e.sender_id, jsonb_strip_nulls(jsonb_build_object(
-    'id', e.id, 'wire', coalesce(e.foreign_id, e.id::text), 'kind', e.kind, 'target', e.target, 'stanza', e.stanza))
-    || jsonb_build_object('payload', e.payload), e.target);
+  PERFORM room_tell(e.position, c, 'room_entry', e.sender_id, room_entry_facts(e), e.target);
 END $$;
 
 -- ---- What groups tell rooms -------------------------------------------------------------------------

@@ -261,6 +261,75 @@ BEGIN
   result := coalesce(room_outcome(outcome, result), '{}');
 END $$;
 
+-- Gives the room the picture { icon_hash (NULL: none) }, which is stored. Who may change the settings may.
+CREATE FUNCTION change_room_icon(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f record;
+BEGIN
+  SELECT * INTO f FROM room_find(p_arguments);
+  outcome := CASE WHEN (f.c).id IS NULL THEN 2 WHEN (f.m).state IS DISTINCT FROM 'joined' THEN 5 ELSE 0 END;
+  IF outcome = 0 THEN
+    SELECT g.outcome, g.result INTO outcome, result FROM group_change((f.u).id, jsonb_build_object(
+      'conversation_id', (f.c).id, 'icon_hash', p_arguments->'icon_hash')) g;
+  END IF;
+  result := coalesce(room_outcome(outcome, result), '{}');
+END $$;
+
+-- Somebody who has no voice asks for it: those who may give it hear of that, on XMPP by a form (section 8.6).
+CREATE FUNCTION change_room_voice_ask(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f record;
+  place bigint;
+  moderator uuid;
+BEGIN
+  SELECT * INTO f FROM room_find(p_arguments);
+  outcome := 3; -- is not in it
+  result := '{}';
+  IF (f.o).address IS NULL THEN
+    RETURN;
+  ELSIF room_role(f.c, f.m) <> 'visitor' THEN
+    outcome := 5;
+    result := room_refusal('cancel', 'not-allowed', 'You have voice');
+    RETURN;
+  END IF;
+  outcome := 0;
+  place := (log_advance(1)).ret_before + 1;
+  INSERT INTO outbox (position, n, kind, to_address, payload, origin)
+    SELECT place, row_number() OVER (ORDER BY o.joined_at, o.address) - 1, 'room_voice_form', o.address,
+           jsonb_build_object('jid', (f.u).jid, 'nick', (SELECT n.nick FROM nicks n WHERE n.conversation_id = (f.c).id
+                                                           AND n.user_id = (f.u).id))::text, group_jid((f.c).room)
+      FROM occupants o JOIN members m ON m.conversation_id = o.conversation_id AND m.user_id = o.user_id
+      WHERE o.conversation_id = (f.c).id AND group_rank(m.role) > 1 AND room_role(f.c, m) = 'moderator';
+  FOR moderator IN SELECT m.user_id FROM members m
+                     WHERE m.conversation_id = (f.c).id AND m.kind = 'hosted' AND group_rank(m.role) > 1 AND room_role(f.c, m) = 'moderator'
+                     ORDER BY group_rank(m.role) DESC, m.number LIMIT 32 LOOP
+    PERFORM event_add('member.voice_asked', 'user', (f.c).id, moderator, json_build_object(
+      'user_id', (f.u).id, 'by', (f.u).id, 'state', (f.m).state, 'role', (f.m).role,
+      'permissions', group_rights(f.c, f.m), 'seq', group_newest(f.c) + 1));
+  END LOOP;
+END $$;
+
+-- Sets when messages go (XEP-0466), { seconds, id (of the stanza) }: see expiry.sql.
+CREATE FUNCTION change_room_timer(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f record;
+BEGIN
+  SELECT * INTO f FROM room_find(p_arguments);
+  outcome := 3; -- is not in it
+  result := '{}';
+  IF (f.o).address IS NULL OR (f.m).state <> 'joined' THEN
+    RETURN;
+  END IF;
+  outcome := (expiry_refusal((f.c).id, f.m, 0)).outcome;
+  IF outcome <= 1 THEN
+    outcome := expiry_set((f.c).id, f.m, (p_arguments->>'seconds')::int, true, p_arguments->>'id');
+  END IF;
+  result := coalesce(room_outcome(outcome, NULL), '{}');
+END $$;
+
 -- Ends the room, { reason, place (a room instead of it) }: those who are in it are told why, and who asks (id: of the
 -- IQ) is answered behind that. of: 'locked' ends it only while it waits for its first configuration.
 CREATE FUNCTION change_room_destroy(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)

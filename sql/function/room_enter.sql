@@ -55,6 +55,24 @@ BEGIN
                 AND x.deleted_at IS NULL AND x.sender_id IS NOT NULL AND (since IS NULL OR x.created_at >= since)
               ORDER BY x.seq DESC LIMIT most) h
       WHERE p_asked->>'max_chars' IS NULL OR h.chars <= (p_asked->>'max_chars')::bigint;
+  PERFORM room_history_edits(p_position, c, p_to);
+END $$;
+
+-- Behind the history: what its messages say now, the last edit of each.
+CREATE FUNCTION room_history_edits(p_position bigint, c conversations, p_to text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference, payload, origin)
+    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY e.position) - 1, 'room_history_entry',
+           e.sender_id, p_to, e.target,
+           (SELECT n.occupant FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = e.sender_id),
+           (room_entry_facts(e) || jsonb_build_object('at', (extract(epoch FROM e.created_at) * 1000000)::bigint))::text,
+           group_jid(c.room) || coalesce('/' || nick_at(c.id, e.sender_id, e.position), '')
+      FROM outbox o
+      CROSS JOIN LATERAL (SELECT x.* FROM entries x WHERE x.target = o.message_id AND x.kind = 'edit'
+                            AND coalesce(x.stanza, x.payload::text) IS NOT NULL
+                            ORDER BY x.position DESC LIMIT 1) e
+      WHERE o.position = p_position AND o.kind = 'room_history' AND o.to_address = p_to;
 END $$;
 
 -- Up to which message a member does not see what was said: as the API has it. Whether the history is hidden from who
@@ -162,6 +180,12 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- Which picture the room has (XEP-0153): { hash }, '' for none.
+CREATE FUNCTION room_photo(c conversations) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_build_object('hash', coalesce(c.icon_hash, ''))
+$$;
+
 -- What follows on entering, in the order that XEP-0045 section 7.2 has: who is there, oneself, what was said, the
 -- subject; and the others are told. p_arguments: those of change_room_enter(), with codes, and new: was not there.
 CREATE FUNCTION room_welcome(p_position bigint, c conversations, m members, own nicks, p_arguments jsonb) RETURNS void
@@ -186,6 +210,9 @@ BEGIN
       FROM occupants o
       LEFT JOIN members v ON v.conversation_id = o.conversation_id AND v.user_id = o.user_id
       WHERE o.conversation_id = c.id AND (o.address = session OR (p_arguments->>'new')::boolean);
+  IF c.icon_hash IS NOT NULL THEN
+    PERFORM room_tell_one(p_position, c, session, 'room_photo', room_photo(c));
+  END IF;
   PERFORM room_history(p_position, c, m, session, coalesce(p_arguments->'history', '{}'));
   PERFORM room_tell_one(p_position, c, session, 'room_subject', jsonb_strip_nulls(jsonb_build_object(
     'subject', coalesce(r.subject, ''), 'nick', r.subject_nick,

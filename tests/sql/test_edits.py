@@ -254,6 +254,17 @@ def test_a_quote_is_for_who_sees_what_it_quotes(db):
     db.rows("UPDATE scheduled SET due_at = now() - interval '1 second'")
     shown = shown_to(db, "scheduled_send", None, id=planned["result"]["scheduled"]["id"], content_max=1000)
     assert sorted(shown) == sorted([alice, bella, cleo]) and "secret" not in shown[cleo] and "secret" in shown[alice]
+    # To a room it is not quoted once somebody is in it who has not seen it.
+    db.rows("SET trestle.rooms_domain = 'rooms.example.org'")
+
+    def wired():
+        return db.one("SELECT message_wire(m, c)->'reply' FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+                      " WHERE m.id = %s", answer["id"])
+
+    assert wired()["quote"]["text"] == "the secret word"
+    db.change("members_add", alice, conversation_id=group, members=[{"jid": ROMEO}], domain=DOMAIN)
+    db.change("member_join", db.one("SELECT id FROM users WHERE jid = %s", ROMEO), conversation_id=group)
+    assert wired()["id"] == before["id"] and "quote" not in wired()
     # Who has deleted it for oneself is not shown it again, either.
     db.change("message_delete", alice, message_id=before["id"], window=0, stanza=new_id(), **{"for": "me"})
     assert quote(db.one("SELECT to_jsonb(message_get(%s, %s))", alice, answer["id"])) == unseen
