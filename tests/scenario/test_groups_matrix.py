@@ -43,6 +43,7 @@ TABLE = {
     "PATCH /api/scheduled/{scheduled_id}": (NO_SUCH, {"content": "Changed"}),
     "DELETE /api/scheduled/{scheduled_id}": (NO_SUCH, None),
     "GET /api/conversations/{conversation_id}/threads": (ALL, None),
+    "GET /api/conversations/{conversation_id}/media": (ALL, None),
     "PATCH /api/threads/{thread_id}": (ALL, {"is_resolved": True}),
     "GET /api/messages/{message_id}": (ALL, None),
     "GET /api/messages/{message_id}/thread": (ALL, None),
