@@ -69,9 +69,12 @@ CREATE FUNCTION place_of(p_arguments jsonb, OUT c conversations, OUT source uuid
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   target uuid;
+  guest record;
 BEGIN
   IF p_arguments ? 'who' THEN
-    SELECT p.c, p.source INTO c, source FROM guest_place(p_arguments) p;
+    guest := guest_place(p_arguments);
+    c := guest.c;
+    source := guest.source;
     RETURN;
   ELSIF p_arguments->>'room' IS NOT NULL THEN
     source := (SELECT o.user_id FROM conversations x JOIN occupants o ON o.conversation_id = x.id
