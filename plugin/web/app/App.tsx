@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Component, lazy, type ReactNode, Suspense, useEffect } from "react";
+import { useStore } from "zustand";
+import { t } from "../i18n";
+import { calls, messenger, useCalls, useLanguage, useMessaging } from "./client";
+import { ConversationList } from "./conversations/ConversationList";
+import { useRoute } from "./routes";
+import { SignIn } from "./SignIn";
+import { session } from "./session";
+import { Announcer, EmptyState, LoadingSpinner, Toasts } from "./shared/small";
+import { ChatWindow } from "./thread/ChatWindow";
+
+const CallInterface = lazy(() => import("./calls/CallInterface"));
+const Settings = lazy(() => import("./settings/Settings"));
+
+/** A part that was deployed anew cannot be loaded any more: the person is told, and nothing written is lost. */
+class Boundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <EmptyState title={t("error.chunk")}>
+        <button type="button" className="primary" onClick={() => location.reload()}>
+          {t("reload")}
+        </button>
+      </EmptyState>
+    );
+  }
+}
+
+function ConnectionBanner() {
+  const connection = useMessaging((state) => state.connection);
+  const attempts = useMessaging((state) => state.attempts);
+  if (connection === "connected") return null;
+  const text =
+    connection === "connecting" && attempts === 0
+      ? "connecting"
+      : connection === "polling"
+        ? "polling"
+        : "offline";
+  return (
+    <div className="banner" role="status">
+      <span>{t(`connection.${text}`)}</span>
+      {attempts >= 5 ? (
+        <button type="button" onClick={() => messenger.socket.check()}>
+          {t("connection.again")}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function Pane() {
+  const route = useRoute();
+  if (route.name === "thread")
+    return <ChatWindow key={route.id} id={route.id} message={route.message} info={route.info} />;
+  if (route.name === "settings") return <Settings />;
+  return <EmptyState title={t("thread.none")} text={t("thread.none.text")} />;
+}
+
+function MessagingContainer() {
+  const route = useRoute();
+  const hasCall = useCalls((state) => state.incomingCall !== null || state.callStatus !== "idle");
+  useEffect(() => {
+    if (route.name !== "thread") messenger.closeThread();
+  }, [route]);
+  return (
+    <div className="frame" data-pane={route.name === "home" ? "list" : "main"}>
+      <a className="skip" href="#main">
+        {t("app.skip")}
+      </a>
+      <ConnectionBanner />
+      <ConversationList />
+      <main id="main" tabIndex={-1}>
+        <Boundary>
+          <Suspense fallback={<LoadingSpinner />}>
+            <Pane />
+          </Suspense>
+        </Boundary>
+      </main>
+      <Boundary>
+        <Suspense fallback={null}>{hasCall ? <CallInterface control={calls} /> : null}</Suspense>
+      </Boundary>
+    </div>
+  );
+}
+
+export function App() {
+  useLanguage();
+  const phase = useStore(session, (state) => state.phase);
+  return (
+    <>
+      {phase === "starting" ? (
+        <LoadingSpinner />
+      ) : phase === "signed-out" ? (
+        <SignIn />
+      ) : (
+        <MessagingContainer />
+      )}
+      <Toasts />
+      <Announcer />
+    </>
+  );
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tells of new messages when nobody looks: by the browser's notifications, by sound, and in the page's title.
+import { type Conversation, titleOf, totalUnread } from "../client";
+import type { Message } from "../client/types";
+import { t } from "../i18n";
+import { messenger } from "./client";
+import { go, threadPath } from "./routes";
+import { previewOf } from "./shared/preview";
+import { preferences } from "./stores/preferences";
+
+function isQuiet(conversation: Conversation, message: Message): boolean {
+  if (conversation.muted_until && new Date(conversation.muted_until) > new Date()) return true;
+  if (conversation.request === "pending" || conversation.notify === "none") return true;
+  const me = messenger.state.getState().me;
+  const isMentioned = (message.mentions as { user_id?: string }[]).some(
+    (mention) => mention.user_id === me?.id,
+  );
+  return conversation.notify === "mentions" && !isMentioned;
+}
+
+let audio: AudioContext | null = null;
+
+/** Two short notes; made here, so that there is no file to load. */
+export function beep(frequency = 660, times = 2): void {
+  try {
+    audio ??= new AudioContext();
+    for (let i = 0; i < times; i++) {
+      const tone = audio.createOscillator();
+      const gain = audio.createGain();
+      const start = audio.currentTime + i * 0.15;
+      tone.frequency.value = frequency * (1 + i * 0.25);
+      gain.gain.setValueAtTime(0.08, start);
+      gain.gain.exponentialRampToValueAtTime(0.001, start + 0.13);
+      tone.connect(gain).connect(audio.destination);
+      tone.start(start);
+      tone.stop(start + 0.14);
+    }
+  } catch {
+    // No sound is no harm.
+  }
+}
+
+function tell(message: Message, conversation: Conversation | undefined): void {
+  if (!conversation || message.message_type === "system" || isQuiet(conversation, message)) return;
+  const { activeConversation } = messenger.state.getState();
+  if (messenger.isLooking() && activeConversation === conversation.id) return;
+  const { notify, sound } = preferences.getState();
+  if (sound) beep();
+  if (
+    !notify ||
+    typeof Notification === "undefined" ||
+    Notification.permission !== "granted" ||
+    messenger.isLooking()
+  )
+    return;
+  const shown = new Notification(titleOf(conversation, messenger.state.getState().me), {
+    body: previewOf(message),
+    tag: conversation.id,
+    icon: "/icon.svg",
+  });
+  shown.onclick = () => {
+    window.focus();
+    go(threadPath(conversation.id));
+    shown.close();
+  };
+}
+
+export function startNotifying(): void {
+  messenger.onMessage = tell;
+  messenger.state.subscribe((state) => {
+    const unread = totalUnread(state);
+    document.title = unread > 0 ? `(${unread}) ${t("app.name")}` : t("app.name");
+    const badge = navigator as Navigator & {
+      setAppBadge?: (n: number) => Promise<void>;
+      clearAppBadge?: () => Promise<void>;
+    };
+    void (unread > 0 ? badge.setAppBadge?.(unread) : badge.clearAppBadge?.())?.catch(() => {});
+  });
+}

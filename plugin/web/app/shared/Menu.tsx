@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A menu behind a button: arrow keys, Home, End, Escape, letters; what a right click or a long press shows, the button shows.
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+
+export type MenuItem = {
+  label: string;
+  icon?: ReactNode;
+  run: () => void;
+  danger?: boolean;
+  checked?: boolean;
+};
+
+export function Menu({
+  label,
+  icon,
+  items,
+  className,
+}: {
+  label: string;
+  icon: ReactNode;
+  items: MenuItem[];
+  className?: string;
+}) {
+  const [open, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const id = useId();
+
+  useEffect(() => {
+    if (!open) return;
+    place(list.current!, button.current!);
+    list.current!.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+    const close = (event: Event) => {
+      if (!list.current?.contains(event.target as Node) && !button.current?.contains(event.target as Node))
+        setOpen(false);
+    };
+    document.addEventListener("pointerdown", close);
+    return () => document.removeEventListener("pointerdown", close);
+  }, [open]);
+
+  const closeMenu = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const all = [...list.current!.querySelectorAll<HTMLElement>("[role=menuitem]")];
+    const now = all.indexOf(document.activeElement as HTMLElement);
+    const next = nextItem(event.key, now, all);
+    if (event.key === "Escape" || event.key === "Tab") closeMenu();
+    if (next !== null) all[next]?.focus();
+    if (next !== null || event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  };
+
+  return (
+    <span className={`menu ${className ?? ""}`}>
+      <button
+        ref={button}
+        type="button"
+        className="icon"
+        aria-label={label}
+        title={label}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+      >
+        {icon}
+      </button>
+      {open ? (
+        <div ref={list} id={id} role="menu" tabIndex={-1} aria-label={label} onKeyDown={onKeyDown}>
+          {items.map((item) => (
+            <button
+              key={item.label}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              className={item.danger ? "danger" : ""}
+              onClick={() => {
+                closeMenu();
+                item.run();
+              }}
+            >
+              {item.icon}
+              {item.label}
+            </button>
+          ))}
+        </div>
+      ) : null}
+    </span>
+  );
+}
+
+function nextItem(key: string, now: number, all: HTMLElement[]): number | null {
+  const last = all.length - 1;
+  if (key === "ArrowDown") return now >= last ? 0 : now + 1;
+  if (key === "ArrowUp") return now <= 0 ? last : now - 1;
+  if (key === "Home") return 0;
+  if (key === "End") return last;
+  if (key.length !== 1 || key === " ") return null;
+  const found = all.findIndex(
+    (item, i) => i > now && item.textContent?.trim().toLowerCase().startsWith(key.toLowerCase()),
+  );
+  return found >= 0 ? found : null;
+}
+
+/** Within the window, whatever clips the button's surroundings. */
+function place(list: HTMLElement, button: HTMLElement): void {
+  const at = button.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = list;
+  const left = Math.max(8, Math.min(at.right - width, innerWidth - width - 8));
+  const below = at.bottom + height + 8 < innerHeight;
+  list.style.left = `${left}px`;
+  list.style.top = `${below ? at.bottom : Math.max(8, at.top - height)}px`;
+}

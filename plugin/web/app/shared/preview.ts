@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A message in one line: for the list, quotes and notifications.
+import type { Message, Quote } from "../../client/types";
+import { t } from "../../i18n";
+
+type Previewed = Pick<Message, "content" | "message_type" | "metadata"> & { deleted_at?: string | null };
+
+export function previewOf(message: Previewed): string {
+  if (message.deleted_at) return t("thread.deleted");
+  const metadata = message.metadata as { poll?: { question: string }; location?: { label?: string } } | null;
+  switch (message.message_type) {
+    case "poll":
+      return `📊 ${metadata?.poll?.question ?? message.content ?? ""}`;
+    case "location":
+      return `📍 ${metadata?.location?.label ?? t("message.location")}`;
+    case "call":
+      return `📞 ${message.content ?? t("message.call")}`;
+    default:
+      return message.content ?? t("message.unknown");
+  }
+}
+
+export function previewOfQuote(quote: Quote): string {
+  return quote.deleted ? t("thread.deleted") : (quote.content ?? t("message.unknown"));
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The messages, of which only those in sight are in the page. Rows stay where they are whatever arrives; at the end one
+// stays at the end until one scrolls away from it oneself.
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown } from "lucide-react";
+import {
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
+import { isOwn } from "../../client/MessagingState";
+import type { Conversation, Message } from "../../client/types";
+import { formatDay, plural, t } from "../../i18n";
+import { attempt, messenger, useMessaging } from "../client";
+import { useMessages } from "../hooks";
+import { announce } from "../shared/announce";
+import { previewOf } from "../shared/preview";
+import { EmptyState, LoadingSpinner } from "../shared/small";
+import { MessageItem } from "./MessageItem";
+import { threadRows } from "./rows";
+
+const AHEAD = 15;
+const AT_END = 80; // pixels
+
+type Properties = {
+  conversation: Conversation;
+  jumpTo: string | null;
+  onReply: (message: Message) => void;
+  onEdit: (message: Message) => void;
+};
+
+/** Where unread messages began when the conversation was opened. */
+function useUnreadLine(conversation: Conversation): number | null {
+  const [line] = useState(() => {
+    const me = messenger.state.getState().me;
+    const own = conversation.participants.find(({ user }) => user.id === me?.id);
+    return conversation.unread_count > 0 && own ? own.last_read_seq : null;
+  });
+  return line;
+}
+
+export function MessageList({ conversation, jumpTo, onReply, onEdit }: Properties) {
+  const { id } = conversation;
+  const { thread, loadOlder, loadNewer } = useMessages(id);
+  const me = useMessaging((state) => state.me);
+  const scroller = useRef<HTMLDivElement>(null);
+  const line = useUnreadLine(conversation);
+  const rows = useMemo(() => threadRows(thread.items, line), [thread.items, line]);
+  const [atEnd, setAtEnd] = useState(true);
+  const busy = useRef(false);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => (rows[index]?.kind === "message" ? 56 : 40),
+    getItemKey: (index) => rows[index]!.key,
+    overscan: 10,
+    anchorTo: "end",
+    followOnAppend: true,
+    scrollEndThreshold: AT_END,
+    paddingStart: 8,
+    paddingEnd: 8,
+  });
+  const items = virtual.getVirtualItems();
+  const first = items[0]?.index ?? 0;
+  const last = items[items.length - 1]?.index ?? 0;
+
+  const fetchMore = useCallback(async (load: () => Promise<void>) => {
+    if (busy.current) return;
+    busy.current = true;
+    await load().catch(() => {});
+    busy.current = false;
+  }, []);
+  useEffect(() => {
+    if (!thread.loaded) return;
+    if (thread.hasOlder && first < AHEAD) void fetchMore(loadOlder);
+    else if (thread.hasNewer && last > rows.length - AHEAD) void fetchMore(loadNewer);
+  }, [thread, first, last, rows.length, fetchMore, loadOlder, loadNewer]);
+
+  // Opened: at the end, or at the line where unread messages begin, or at what was jumped to.
+  const placed = useRef<string | null>(null);
+  useLayoutEffect(() => {
+    if (rows.length === 0 || placed.current === (jumpTo ?? "end")) return;
+    if (!jumpTo && !thread.loaded) {
+      virtual.scrollToEnd();
+      return;
+    }
+    const target = rows.findIndex((row) =>
+      jumpTo ? row.kind === "message" && row.message.id === jumpTo : row.kind === "unread",
+    );
+    if (jumpTo && target < 0) return;
+    placed.current = jumpTo ?? "end";
+    if (target >= 0) virtual.scrollToIndex(target, { align: jumpTo ? "center" : "start" });
+    else virtual.scrollToEnd();
+    if (jumpTo) setTimeout(() => document.getElementById(`m-${jumpTo}`)?.focus(), 100);
+  }, [rows, jumpTo, thread.loaded, virtual]);
+
+  // Read out what is new, and tell that it was seen.
+  const newest = thread.items[thread.items.length - 1];
+  const known = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (!newest || !thread.loaded) return;
+    if (known.current && known.current !== newest.id && !isOwn(newest, me)) {
+      announce(t("thread.announce", { name: newest.sender?.name ?? "", text: previewOf(newest) }));
+    }
+    known.current = newest.id;
+    if (atEnd) messenger.see(id);
+  }, [newest, thread.loaded, atEnd, id, me]);
+  useEffect(() => {
+    const look = () => {
+      if (atEnd) messenger.see(id);
+    };
+    window.addEventListener("focus", look);
+    return () => window.removeEventListener("focus", look);
+  }, [atEnd, id]);
+
+  const unread = useMessaging((state) => state.unreadCounts[id] ?? 0);
+  const toEnd = () => {
+    if (thread.hasNewer) void attempt(() => messenger.loadNewest(id)).then(() => virtual.scrollToEnd());
+    else virtual.scrollToEnd();
+  };
+
+  if (rows.length === 0) return thread.loaded ? <EmptyState title={t("thread.empty")} /> : <LoadingSpinner />;
+  return (
+    <div className="thread">
+      <div
+        ref={scroller}
+        className="scroller"
+        role="feed"
+        aria-label={t("thread.messages")}
+        aria-busy={!thread.loaded}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard (WCAG 2.1.1)
+        tabIndex={0}
+        onScroll={(event) => {
+          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+          setAtEnd(scrollHeight - scrollTop - clientHeight < AT_END && !thread.hasNewer);
+        }}
+        onKeyDown={moveFocus}
+      >
+        <div className="content" style={{ height: virtual.getTotalSize() }}>
+          {items.map((item) => {
+            const row = rows[item.index]!;
+            return (
+              <div
+                key={item.key}
+                ref={virtual.measureElement}
+                data-index={item.index}
+                className="row"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                {row.kind === "message" ? (
+                  <MessageItem
+                    message={row.message}
+                    conversation={conversation}
+                    isFirst={row.isFirst}
+                    isLast={row.isLast}
+                    position={row.number}
+                    count={thread.hasOlder || thread.hasNewer ? -1 : thread.items.length}
+                    onReply={onReply}
+                    onEdit={onEdit}
+                  />
+                ) : (
+                  <p className={`divider ${row.kind}`}>
+                    <span>{row.kind === "day" ? formatDay(row.when) : t("thread.unreadline")}</span>
+                  </p>
+                )}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {atEnd ? null : (
+        <button
+          type="button"
+          className="toend"
+          onClick={toEnd}
+          aria-label={unread > 0 ? plural("thread.new", unread) : t("thread.toend")}
+        >
+          <ArrowDown aria-hidden="true" />
+          {unread > 0 ? plural("thread.new", unread) : null}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Arrows go from message to message, as a feed has it. */
+function moveFocus(event: KeyboardEvent<HTMLDivElement>): void {
+  const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -5, PageDown: 5 }[event.key];
+  const articles = [...event.currentTarget.querySelectorAll<HTMLElement>("article")];
+  const now = articles.indexOf(document.activeElement as HTMLElement);
+  if (step === undefined || (now < 0 && event.target !== event.currentTarget)) return;
+  const next =
+    articles[now < 0 ? articles.length - 1 : Math.max(0, Math.min(articles.length - 1, now + step))];
+  if (!next || (now >= 0 && next === articles[now])) return;
+  event.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What can be done to a message. The server decides again; what it would refuse for sure is not offered.
+import { Copy, Forward, History, Info, Pencil, Star, StarOff, Trash, Trash2 } from "lucide-react";
+import { isOwn } from "../../client/MessagingState";
+import type { Conversation, Message, User } from "../../client/types";
+import { t } from "../../i18n";
+import { attempt, messenger } from "../client";
+import type { MenuItem } from "../shared/Menu";
+
+const EDIT_WITHIN = 15 * 60 * 1000;
+const DELETE_WITHIN = 60 * 60 * 1000;
+
+type What = {
+  message: Message;
+  conversation: Conversation;
+  me: User | null;
+  isStarred: boolean;
+  onEdit: (message: Message) => void;
+  onDialog: (dialog: "info" | "history" | "forward") => void;
+};
+
+function mayModerate(conversation: Conversation, me: User | null): boolean {
+  const own = conversation.participants.find(({ user }) => user.id === me?.id);
+  return (
+    conversation.type !== "direct" &&
+    (own?.role !== "member" || (own?.permissions ?? []).includes("delete_messages"))
+  );
+}
+
+export function messageActions({ message, conversation, me, isStarred, onEdit, onDialog }: What): MenuItem[] {
+  const own = isOwn(message, me);
+  const age = Date.now() - Date.parse(message.created_at);
+  const isText = message.message_type === "text";
+  const items: (MenuItem | null)[] = [
+    own && isText && age < EDIT_WITHIN
+      ? { label: t("message.edit"), icon: <Pencil />, run: () => onEdit(message) }
+      : null,
+    message.content
+      ? {
+          label: t("message.copy"),
+          icon: <Copy />,
+          run: () => void navigator.clipboard.writeText(message.content!),
+        }
+      : null,
+    { label: t("message.forward"), icon: <Forward />, run: () => onDialog("forward") },
+    {
+      label: t(isStarred ? "message.unstar" : "message.star"),
+      icon: isStarred ? <StarOff /> : <Star />,
+      run: () => void attempt(() => messenger.star(message, !isStarred)),
+    },
+    own ? { label: t("message.info"), icon: <Info />, run: () => onDialog("info") } : null,
+    message.is_edited
+      ? { label: t("message.history"), icon: <History />, run: () => onDialog("history") }
+      : null,
+    {
+      label: t("message.deleteme"),
+      icon: <Trash />,
+      danger: true,
+      run: () => void attempt(() => messenger.remove(message, "me")),
+    },
+    (own && age < DELETE_WITHIN) || mayModerate(conversation, me)
+      ? {
+          label: t("message.deleteall"),
+          icon: <Trash2 />,
+          danger: true,
+          run: () => {
+            if (confirm(t("message.delete.sure"))) void attempt(() => messenger.remove(message, "everyone"));
+          },
+        }
+      : null,
+  ];
+  return items.filter((item) => item !== null);
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The one call that there can be: what it is, and what to do about it. The server rings, WebRTCClient carries the media.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { type Clock, systemClock } from "./clock";
+import type { Messenger } from "./Messenger";
+import { Problem } from "./problem";
+import type { Call, Conversation } from "./types";
+import { MediaProblem, type Quality, WebRTCClient } from "./WebRTCClient";
+
+export type CallPhase = "idle" | "initiating" | "ringing" | "connecting" | "active" | "ended";
+
+export type CallState = {
+  activeCall: Call | null;
+  incomingCall: Call | null;
+  callStatus: CallPhase;
+  isMuted: boolean;
+  isCameraOff: boolean;
+  isSharing: boolean;
+  volume: number; // 0 to 1
+  localStream: MediaStream | null;
+  remoteStream: MediaStream | null;
+  connectionState: RTCPeerConnectionState | null;
+  remoteRinging: boolean;
+  remote: { muted: boolean; video: boolean; screen: boolean; on_hold: boolean } | null;
+  quality: Quality | null;
+  connectedAt: number | null;
+  /** Why it ended or could not begin: a key of the texts below "calls.problem". */
+  problem: string | null;
+};
+
+export type CallStore = StoreApi<CallState>;
+export type CallMaker = () => WebRTCClient;
+
+const IDLE: CallState = {
+  activeCall: null,
+  incomingCall: null,
+  callStatus: "idle",
+  isMuted: false,
+  isCameraOff: false,
+  isSharing: false,
+  volume: 1,
+  localStream: null,
+  remoteStream: null,
+  connectionState: null,
+  remoteRinging: false,
+  remote: null,
+  quality: null,
+  connectedAt: null,
+  problem: null,
+};
+
+const CONNECT_WITHIN = 10_000;
+const RECONNECT_AFTER = 5_000;
+const SHOW_END = 3_000;
+
+type Signal = { call_id: string; type: "offer" | "answer" | "ice_candidate" | "ice_restart"; data: unknown };
+type News = {
+  call_id: string;
+  reason: string | null;
+  session_id: string | null;
+  call: Call;
+  next_call_id?: string;
+};
+
+export class CallControl {
+  readonly state: CallStore = createStore<CallState>(() => IDLE);
+  private media: WebRTCClient | null = null;
+  private isCaller = false;
+  private offered = false;
+  private timer: unknown = null;
+  private retried = false;
+  private waitingSignals: Signal[] = []; // they came before the media was ready
+
+  constructor(
+    private readonly messenger: Messenger,
+    private readonly makeMedia: CallMaker = () => new WebRTCClient(),
+    private readonly clock: Clock = systemClock,
+  ) {
+    const { socket } = messenger;
+    socket.on("call.ringing", ({ payload }) => this.rings((payload as News).call));
+    socket.on("call.remote_ringing", ({ payload }) => {
+      if (this.isOurs(payload)) this.state.setState({ remoteRinging: true });
+    });
+    socket.on("call.offer_needed", ({ payload }) => {
+      if (this.isOurs(payload)) void this.offer();
+    });
+    socket.on("call.answered", ({ payload }) => void this.answered(payload as News));
+    socket.on("call.declined", ({ payload }) => this.over(payload as News));
+    socket.on("call.ended", ({ payload }) => this.over(payload as News));
+    socket.on("call.signal", ({ payload }) => void this.signalled(payload as Signal));
+    socket.on("call.state", ({ payload }) => {
+      if (this.isOurs(payload))
+        this.state.setState({
+          remote: { ...NO_STATE, ...this.state.getState().remote, ...(payload as object) },
+        });
+    });
+  }
+
+  private isOurs(payload: unknown): boolean {
+    return (payload as { call_id: string }).call_id === this.state.getState().activeCall?.id;
+  }
+
+  private get isBusy(): boolean {
+    return !["idle", "ended"].includes(this.state.getState().callStatus);
+  }
+
+  /** Calls the other one of a conversation of two. */
+  async initiate(conversation: Conversation, kind: "audio" | "video"): Promise<void> {
+    if (this.isBusy) return;
+    this.isCaller = true;
+    this.begin({ callStatus: "initiating", isCameraOff: kind === "audio" });
+    try {
+      await this.prepare(kind);
+      const begun = await this.messenger.rest.initiateCall(
+        conversation.id,
+        kind,
+        this.messenger.socket.session ?? undefined,
+      );
+      if (this.state.getState().callStatus !== "initiating") {
+        await this.messenger.rest.endCall(begun.id).catch(() => {}); // hung up meanwhile
+        return;
+      }
+      this.connect(begun as never);
+      this.state.setState({ activeCall: begun as Call, callStatus: "ringing" });
+      if (begun.status === "declined") this.finish("busy");
+    } catch (error) {
+      this.finish(reasonOf(error));
+    }
+  }
+
+  async accept(withVideo = true): Promise<void> {
+    const call = this.state.getState().incomingCall;
+    if (!call) return;
+    this.isCaller = false;
+    const kind = call.call_type === "video" && withVideo ? "video" : "audio";
+    this.begin({
+      activeCall: call,
+      incomingCall: null,
+      callStatus: "connecting",
+      isCameraOff: kind === "audio",
+    });
+    try {
+      await this.prepare(kind);
+      const begun = await this.messenger.rest.acceptCall(call.id, this.messenger.socket.session ?? undefined);
+      this.connect(begun as never);
+      this.state.setState({ activeCall: begun as Call });
+      this.expectConnection();
+      for (const signal of this.waitingSignals.splice(0)) await this.signalled(signal);
+    } catch (error) {
+      await this.messenger.rest.declineCall(call.id).catch(() => {});
+      this.finish(reasonOf(error));
+    }
+  }
+
+  async decline(): Promise<void> {
+    const call = this.state.getState().incomingCall;
+    this.state.setState({ incomingCall: null });
+    if (call) await this.messenger.rest.declineCall(call.id).catch(() => {});
+  }
+
+  async end(): Promise<void> {
+    const call = this.state.getState().activeCall;
+    this.finish(null);
+    if (call) await this.messenger.rest.endCall(call.id).catch(() => {});
+  }
+
+  toggleMute(): void {
+    const isMuted = !this.state.getState().isMuted;
+    this.media?.setMuted(isMuted);
+    this.state.setState({ isMuted });
+    this.tell({ muted: isMuted });
+  }
+
+  toggleCamera(): void {
+    const isCameraOff = !this.state.getState().isCameraOff;
+    this.media?.setCamera(!isCameraOff);
+    this.state.setState({ isCameraOff });
+    this.tell({ video: !isCameraOff });
+  }
+
+  async toggleScreen(): Promise<void> {
+    try {
+      if (this.state.getState().isSharing) await this.media?.stopScreen();
+      else await this.media?.shareScreen(() => void this.toggleScreen());
+      this.state.setState((state) => ({ isSharing: !state.isSharing }));
+      this.tell({ screen: this.state.getState().isSharing });
+    } catch (error) {
+      this.state.setState({ problem: reasonOf(error) });
+    }
+  }
+
+  setVolume(volume: number): void {
+    this.state.setState({ volume: Math.min(1, Math.max(0, volume)) });
+  }
+
+  switchDevice(kind: "audio" | "video", device: string): Promise<void> {
+    return this.media?.switchDevice(kind, device) ?? Promise.resolve();
+  }
+
+  /** What is said of an ended call goes away. */
+  dismiss(): void {
+    if (!this.isBusy) this.state.setState({ ...IDLE, incomingCall: this.state.getState().incomingCall });
+  }
+
+  // ---- The way of a call
+
+  private begin(change: Partial<CallState>): void {
+    this.stopTimer();
+    this.offered = this.retried = false;
+    this.state.setState({ ...IDLE, incomingCall: null, ...change });
+  }
+
+  private async prepare(kind: "audio" | "video"): Promise<void> {
+    const media = this.makeMedia();
+    this.media = media;
+    const localStream = await media.capture(kind);
+    if (this.media !== media) throw new Problem("ended", 409); // hung up while the browser asked
+    this.state.setState({ localStream, isCameraOff: kind === "audio" || !media.hasCamera });
+  }
+
+  private connect(servers: {
+    ice_servers: RTCIceServer[];
+    ice_transport_policy: RTCIceTransportPolicy;
+  }): void {
+    const media = this.media!;
+    media.initializeCall({
+      iceServers: servers.ice_servers,
+      iceTransportPolicy: servers.ice_transport_policy,
+    });
+    media.onIceCandidate = (candidate) => this.signal("ice_candidate", candidate.toJSON());
+    media.onRemoteStream = (remoteStream) => this.state.setState({ remoteStream });
+    media.onConnectionState = (state) => this.connectionChanged(state);
+    media.onQuality = (quality) => {
+      this.state.setState({ quality });
+      this.tell({ quality: { rtt_ms: quality.rtt_ms ?? 0, loss: quality.loss, level: quality.level } });
+    };
+  }
+
+  private async offer(): Promise<void> {
+    if (this.offered || !this.media) return;
+    this.offered = true;
+    this.signal("offer", await this.media.createOffer());
+  }
+
+  private signal(type: Signal["type"], data: unknown): void {
+    const call = this.state.getState().activeCall;
+    if (!call) return;
+    void this.messenger.socket.command("call.signal", { call_id: call.id, type, data }).catch((error) => {
+      if (error instanceof Problem && !error.isTemporary) this.fail("signalling");
+    });
+  }
+
+  private tell(state: Record<string, unknown>): void {
+    const call = this.state.getState().activeCall;
+    if (call) this.messenger.socket.tell("call.state", { call_id: call.id, ...state });
+  }
+
+  private rings(call: Call): void {
+    if (call.caller.id === this.messenger.state.getState().me?.id) return;
+    if (this.isBusy || this.state.getState().incomingCall) return; // the server has told the caller so already
+    this.waitingSignals = [];
+    this.state.setState({ incomingCall: call, problem: null });
+  }
+
+  private async answered(news: News): Promise<void> {
+    const { incomingCall } = this.state.getState();
+    if (incomingCall?.id === news.call_id && news.session_id !== this.messenger.socket.session) {
+      this.state.setState({ incomingCall: null }); // by another device
+      return;
+    }
+    if (!this.isOurs(news)) return;
+    this.state.setState({
+      activeCall: { ...this.state.getState().activeCall!, ...news.call },
+      callStatus: "connecting",
+    });
+    this.expectConnection();
+    if (this.isCaller) await this.offer().catch(() => this.fail("media"));
+  }
+
+  private async signalled(signal: Signal): Promise<void> {
+    if (this.state.getState().incomingCall?.id === signal.call_id || !this.media) {
+      this.waitingSignals.push(signal);
+      return;
+    }
+    if (!this.isOurs(signal)) return;
+    try {
+      if (signal.type === "ice_candidate")
+        await this.media.addIceCandidate(signal.data as RTCIceCandidateInit);
+      else if (signal.type === "answer")
+        await this.media.handleAnswer(signal.data as RTCSessionDescriptionInit);
+      else
+        this.signal(
+          "answer",
+          await this.media.createAnswer({ ...(signal.data as RTCSessionDescriptionInit), type: "offer" }),
+        );
+    } catch {
+      this.fail("media");
+    }
+  }
+
+  private expectConnection(): void {
+    this.stopTimer();
+    this.tell({ connection: "connecting" });
+    this.timer = this.clock.setTimeout(() => void this.tryAgain(), CONNECT_WITHIN);
+  }
+
+  private connectionChanged(state: RTCPeerConnectionState): void {
+    this.state.setState({ connectionState: state });
+    if (state === "connected") {
+      this.stopTimer();
+      this.retried = false;
+      this.state.setState((now) => ({
+        callStatus: "active",
+        connectedAt: now.connectedAt ?? this.clock.now(),
+      }));
+      this.tell({
+        connection: "connected",
+        video: !this.state.getState().isCameraOff,
+        muted: this.state.getState().isMuted,
+      });
+    } else if (state === "disconnected" && this.timer === null) {
+      this.tell({ connection: "disconnected" });
+      this.timer = this.clock.setTimeout(() => void this.tryAgain(), RECONNECT_AFTER);
+    } else if (state === "failed") void this.tryAgain();
+  }
+
+  /** One more try with new candidates, by the caller; then it is over. */
+  private async tryAgain(): Promise<void> {
+    this.stopTimer();
+    if (!this.isBusy || !this.media) return;
+    if (this.retried) {
+      this.fail("connectivity");
+      return;
+    }
+    this.retried = true;
+    this.timer = this.clock.setTimeout(() => void this.tryAgain(), CONNECT_WITHIN);
+    if (this.isCaller) this.signal("ice_restart", await this.media.restart().catch(() => null));
+  }
+
+  private fail(problem: string): void {
+    const call = this.state.getState().activeCall;
+    if (problem === "connectivity") this.tell({ connection: "failed" });
+    this.finish(problem);
+    if (call) void this.messenger.rest.endCall(call.id).catch(() => {});
+  }
+
+  private over(news: News): void {
+    const { incomingCall } = this.state.getState();
+    if (incomingCall?.id === news.call_id) this.state.setState({ incomingCall: null });
+    if (!this.isOurs(news)) return;
+    const own = ["hangup", "cancelled", "transferred", null].includes(news.reason);
+    this.finish(own ? null : news.reason);
+  }
+
+  private finish(problem: string | null): void {
+    this.stopTimer();
+    this.media?.endCall();
+    this.media = null;
+    this.waitingSignals = [];
+    const { activeCall, incomingCall, connectedAt } = this.state.getState();
+    this.state.setState({ ...IDLE, activeCall, incomingCall, connectedAt, callStatus: "ended", problem });
+    this.timer = this.clock.setTimeout(() => this.dismiss(), problem ? SHOW_END * 3 : SHOW_END);
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== null) this.clock.clearTimeout(this.timer);
+    this.timer = null;
+  }
+}
+
+const NO_STATE = { muted: false, video: true, screen: false, on_hold: false };
+
+function reasonOf(error: unknown): string {
+  if (error instanceof MediaProblem) return error.reason;
+  if (error instanceof Problem) return error.code;
+  return "failed";
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is known of conversations, their messages and the people in them. Frames, pages and the outbox change it only
+// through the functions below.
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { EMPTY, type Messages } from "./thread";
+import type { Conversation, Message, Presence, User } from "./types";
+import type { ConnectionState } from "./WebSocketClient";
+
+export type Filter = "all" | "unread" | "archived" | "requests";
+
+export type MessagingState = {
+  me: User | null;
+  connection: ConnectionState;
+  attempts: number;
+  conversations: Record<string, Conversation>;
+  /** Ids as the list shows them for each filter, so far as they were read. */
+  lists: Record<
+    Filter,
+    { ids: string[]; hasMore: boolean; loaded: boolean; loading: boolean; next: string | null }
+  >;
+  activeConversation: string | null;
+  messages: Record<string, Messages>;
+  unreadCounts: Record<string, number>;
+  typingUsers: Record<string, string[]>;
+  onlineUsers: Record<string, Presence>;
+  starred: Record<string, boolean>;
+
+  setConversations(conversations: Conversation[]): void;
+  setMessages(conversation: string, change: (thread: Messages) => Messages): void;
+  markAsRead(conversation: string): void;
+  setTyping(conversation: string, user: string, active: boolean): void;
+  setUserOnline(presence: Presence): void;
+  reset(): void;
+};
+
+export type MessagingStore = StoreApi<MessagingState>;
+
+const list = () => ({ ids: [], hasMore: true, loaded: false, loading: false, next: null });
+const initial = () => ({
+  me: null,
+  connection: "offline" as ConnectionState,
+  attempts: 0,
+  conversations: {},
+  lists: { all: list(), unread: list(), archived: list(), requests: list() },
+  activeConversation: null,
+  messages: {},
+  unreadCounts: {},
+  typingUsers: {},
+  onlineUsers: {},
+  starred: {},
+});
+
+function unread(conversation: Conversation): number {
+  return conversation.unread_count || (conversation.marked_unread ? 1 : 0);
+}
+
+export function createMessagingStore(): MessagingStore {
+  return createStore<MessagingState>((set) => ({
+    ...initial(),
+
+    setConversations: (conversations) =>
+      set((state) => {
+        const known = { ...state.conversations };
+        const unreadCounts = { ...state.unreadCounts };
+        for (const conversation of conversations) {
+          known[conversation.id] = conversation;
+          unreadCounts[conversation.id] = unread(conversation);
+        }
+        return { conversations: known, unreadCounts };
+      }),
+
+    setMessages: (conversation, change) =>
+      set((state) => {
+        const before = state.messages[conversation] ?? EMPTY;
+        const after = change(before);
+        return after === before ? state : { messages: { ...state.messages, [conversation]: after } };
+      }),
+
+    markAsRead: (id) =>
+      set((state) => {
+        const conversation = state.conversations[id];
+        if (!conversation) return state;
+        const read = { ...conversation, unread_count: 0, marked_unread: false, unread_mentions: 0 };
+        return {
+          conversations: { ...state.conversations, [id]: read },
+          unreadCounts: { ...state.unreadCounts, [id]: 0 },
+        };
+      }),
+
+    setTyping: (conversation, user, active) =>
+      set((state) => {
+        const others = (state.typingUsers[conversation] ?? []).filter((id) => id !== user);
+        return { typingUsers: { ...state.typingUsers, [conversation]: active ? [...others, user] : others } };
+      }),
+
+    setUserOnline: (presence) =>
+      set((state) => ({ onlineUsers: { ...state.onlineUsers, [presence.user_id]: presence } })),
+
+    reset: () => set(initial()),
+  }));
+}
+
+/** Whether CONVERSATION belongs into the list of FILTER. */
+export function fits(conversation: Conversation, filter: Filter): boolean {
+  const isRequest = conversation.request === "pending";
+  if (filter === "requests") return isRequest;
+  if (isRequest) return false;
+  if (filter === "archived") return conversation.archived;
+  return !conversation.archived && (filter === "all" || unread(conversation) > 0);
+}
+
+/** The order of lists: pinned ones first, then by the newest message. */
+export function compareConversations(a: Conversation, b: Conversation): number {
+  if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
+  if (a.last_message_at !== b.last_message_at) return a.last_message_at < b.last_message_at ? 1 : -1;
+  return a.id < b.id ? 1 : -1;
+}
+
+/** Of conversations that are loaded and neither muted nor archived. */
+export function totalUnread(state: MessagingState): number {
+  let sum = 0;
+  for (const conversation of Object.values(state.conversations)) {
+    if (fits(conversation, "all")) sum += unread(conversation);
+  }
+  return sum;
+}
+
+/** Who the other one is in a conversation of two. */
+export function otherOf(conversation: Conversation, me: User | null): User | null {
+  if (conversation.type !== "direct") return null;
+  const users = conversation.participants.map((participant) => participant.user);
+  return users.find((user) => user.id !== me?.id) ?? users[0] ?? null;
+}
+
+export function titleOf(conversation: Conversation, me: User | null): string {
+  const other = otherOf(conversation, me);
+  return conversation.name || other?.name || other?.username || other?.jid || "";
+}
+
+/** How far the others have read and got: for the marks below one's own messages. */
+export function readByOthers(conversation: Conversation, me: User | null): number {
+  const others = conversation.participants.filter((participant) => participant.user.id !== me?.id);
+  return others.length === 0 ? 0 : Math.min(...others.map((participant) => participant.last_read_seq));
+}
+
+export function isOwn(message: Message, me: User | null): boolean {
+  return message.sender_id !== null && message.sender_id === me?.id;
+}

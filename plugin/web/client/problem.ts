@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What went wrong, in the API's own words (RFC 9457).
+import type { Problem as ProblemObject } from "./types";
+
+export class Problem extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly retryAfter: number | null; // seconds
+  readonly detail: string | null;
+
+  constructor(code: string, status: number, detail: string | null = null, retryAfter: number | null = null) {
+    super(detail ?? code);
+    this.name = "Problem";
+    this.code = code;
+    this.status = status;
+    this.detail = detail;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same may succeed later: nothing was said about what was asked for. */
+  get isTemporary(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  static fromObject(
+    object: Partial<ProblemObject> | null,
+    status: number,
+    retryAfter: number | null = null,
+  ): Problem {
+    return new Problem(
+      object?.code ?? "unknown",
+      status,
+      object?.detail ?? object?.title ?? null,
+      retryAfter,
+    );
+  }
+}
+
+/** There was no answer at all. */
+export function unreachable(error: unknown): Problem {
+  return new Problem("unreachable", 0, error instanceof Error ? error.message : null);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The REST calls, a function each. Whoever has a session cookie needs its CSRF token; whoever has a bearer token, that.
+import { Problem, unreachable } from "./problem";
+import type * as T from "./types";
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+export type Credentials = { token?: string; csrf?: string };
+
+const TIMEOUT = 20_000; // milliseconds
+const segment = encodeURIComponent;
+
+export class Rest {
+  base: string;
+  credentials: Credentials = {};
+  /** Called when the server says that one is not signed in (any more). */
+  onSignedOut: (() => void) | null = null;
+
+  constructor(base = "") {
+    this.base = base;
+  }
+
+  private headers(hasBody: boolean): Record<string, string> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (hasBody) headers["Content-Type"] = "application/json";
+    if (this.credentials.token) headers.Authorization = `Bearer ${this.credentials.token}`;
+    if (this.credentials.csrf) headers["X-CSRF-Token"] = this.credentials.csrf;
+    return headers;
+  }
+
+  /** Throws a Problem. */
+  async request<R>(
+    method: string,
+    path: string,
+    options: {
+      body?: unknown;
+      query?: Query;
+      raw?: Blob;
+      signal?: AbortSignal;
+      timeout?: number;
+      headers?: Record<string, string>;
+    } = {},
+  ): Promise<R> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== null && value !== undefined) query.set(name, String(value));
+    }
+    const address = `${this.base}${path}${query.size > 0 ? `?${query}` : ""}`;
+    const aborter = new AbortController();
+    const timer = setTimeout(() => aborter.abort(), options.timeout ?? TIMEOUT);
+    options.signal?.addEventListener("abort", () => aborter.abort());
+    let response: Response;
+    let object: unknown = null;
+    try {
+      response = await fetch(address, {
+        method,
+        headers: { ...this.headers(options.body !== undefined), ...options.headers },
+        body: options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
+        credentials: "same-origin",
+        signal: aborter.signal,
+      });
+      const text = await response.text();
+      object = text === "" ? null : JSON.parse(text);
+    } catch (error) {
+      throw unreachable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (response.ok) return object as R;
+    const wait = response.headers.get("Retry-After");
+    if (response.status === 401) this.onSignedOut?.();
+    throw Problem.fromObject(object as T.Problem, response.status, wait ? Number(wait) : null);
+  }
+
+  // Sessions
+  signIn(what: { token: string } | { code: string }) {
+    return this.request<T.Session>("POST", "/api/session", { body: what });
+  }
+  session() {
+    return this.request<T.Session>("GET", "/api/session");
+  }
+  signOut() {
+    return this.request<null>("DELETE", "/api/session");
+  }
+  signOutEverywhere() {
+    return this.request<null>("DELETE", "/api/session/all");
+  }
+  ticket() {
+    return this.request<{ ticket: string }>("POST", "/api/session/ticket");
+  }
+  capabilities() {
+    return this.request<T.Capabilities>("GET", "/api/capabilities");
+  }
+
+  // Users
+  me() {
+    return this.request<T.Self>("GET", "/api/users/me");
+  }
+  updateMe(changes: { name?: string; bio?: string }) {
+    return this.request<T.User>("PATCH", "/api/users/me", { body: changes });
+  }
+  setAvatar(picture: Blob) {
+    return this.request<T.User>("PUT", "/api/users/me/avatar", {
+      raw: picture,
+      headers: { "Content-Type": picture.type },
+    });
+  }
+  removeAvatar() {
+    return this.request<T.User>("DELETE", "/api/users/me/avatar");
+  }
+  user(id: string) {
+    return this.request<T.User>("GET", `/api/users/${segment(id)}`);
+  }
+  searchUsers(q: string, signal?: AbortSignal) {
+    return this.request<{ items: T.User[] }>("GET", "/api/users/search", { query: { q }, signal });
+  }
+  presence(id: string) {
+    return this.request<T.Presence>("GET", `/api/users/${segment(id)}/presence`);
+  }
+  block(id: string) {
+    return this.request("POST", `/api/users/${segment(id)}/block`);
+  }
+  unblock(id: string) {
+    return this.request("DELETE", `/api/users/${segment(id)}/block`);
+  }
+  blocked(before?: string) {
+    return this.request<T.Page<T.User>>("GET", "/api/users/blocked", { query: { before } });
+  }
+  privacy() {
+    return this.request<T.Privacy>("GET", "/api/settings/privacy");
+  }
+  updatePrivacy(changes: Partial<T.Privacy>) {
+    return this.request<T.Privacy>("PATCH", "/api/settings/privacy", { body: changes });
+  }
+
+  // Conversations
+  conversations(
+    query: { filter?: string; q?: string; before?: string; limit?: number } = {},
+    signal?: AbortSignal,
+  ) {
+    return this.request<T.Page<T.Conversation>>("GET", "/api/conversations", { query, signal });
+  }
+  conversation(id: string) {
+    return this.request<T.Conversation>("GET", `/api/conversations/${segment(id)}`);
+  }
+  openConversation(whom: { participant_id: string } | { jid: string }) {
+    return this.request<T.Conversation>("POST", "/api/conversations", { body: whom });
+  }
+  updateConversation(id: string, changes: Record<string, unknown>) {
+    return this.request<T.Conversation>("PATCH", `/api/conversations/${segment(id)}`, { body: changes });
+  }
+  removeConversation(id: string) {
+    return this.request("DELETE", `/api/conversations/${segment(id)}`);
+  }
+  acceptRequest(id: string) {
+    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/accept`);
+  }
+  declineRequest(id: string) {
+    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/decline`);
+  }
+  markRead(id: string, message?: string) {
+    return this.request("PUT", `/api/conversations/${segment(id)}/read`, {
+      body: message ? { message_id: message } : {},
+    });
+  }
+  saveDraft(id: string, content: string, replyTo: string | null) {
+    return this.request("PUT", `/api/conversations/${segment(id)}/draft`, {
+      body: { content, reply_to: replyTo },
+    });
+  }
+  removeDraft(id: string) {
+    return this.request("DELETE", `/api/conversations/${segment(id)}/draft`);
+  }
+
+  // Groups
+  createGroup(group: {
+    name: string;
+    description?: string;
+    members: ({ user_id: string } | { jid: string })[];
+  }) {
+    return this.request<T.Conversation>("POST", "/api/groups", { body: group });
+  }
+  members(
+    id: string,
+    query: { q?: string; after?: string; state?: string; limit?: number } = {},
+    signal?: AbortSignal,
+  ) {
+    return this.request<T.Page<T.Participant>>("GET", `/api/conversations/${segment(id)}/members`, {
+      query,
+      signal,
+    });
+  }
+  addMembers(id: string, members: ({ user_id: string } | { jid: string })[]) {
+    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/members`, {
+      body: { members },
+    });
+  }
+  setMember(id: string, user: string, changes: { role?: string; permissions?: string[]; banned?: boolean }) {
+    return this.request<T.Participant>("PUT", `/api/conversations/${segment(id)}/members/${segment(user)}`, {
+      body: changes,
+    });
+  }
+  removeMember(id: string, user: string) {
+    return this.request("DELETE", `/api/conversations/${segment(id)}/members/${segment(user)}`);
+  }
+  joinGroup(id: string) {
+    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/join`);
+  }
+  leaveGroup(id: string, successor?: string) {
+    return this.request("POST", `/api/conversations/${segment(id)}/leave`, {
+      body: successor ? { successor } : {},
+    });
+  }
+
+  // Messages
+  messages(
+    id: string,
+    query: { before?: string; after?: string; around?: string; limit?: number } = {},
+    signal?: AbortSignal,
+  ) {
+    return this.request<T.Page<T.Message>>("GET", `/api/conversations/${segment(id)}/messages`, {
+      query,
+      signal,
+    });
+  }
+  send(id: string, message: T.Outgoing & { client_id: string }) {
+    return this.request<T.Message>("POST", `/api/conversations/${segment(id)}/messages`, { body: message });
+  }
+  message(id: string) {
+    return this.request<T.Message>("GET", `/api/messages/${segment(id)}`);
+  }
+  edit(id: string, content: string) {
+    return this.request<T.Message>("PATCH", `/api/messages/${segment(id)}`, { body: { content } });
+  }
+  remove(id: string, whom: "me" | "everyone") {
+    return this.request("DELETE", `/api/messages/${segment(id)}`, { query: { for: whom } });
+  }
+  history(id: string) {
+    return this.request<{ items: { content: string | null; created_at: string; version: number }[] }>(
+      "GET",
+      `/api/messages/${segment(id)}/history`,
+    );
+  }
+  react(id: string, emoji: string) {
+    return this.request("PUT", `/api/messages/${segment(id)}/reactions/${segment(emoji)}`);
+  }
+  unreact(id: string, emoji: string) {
+    return this.request("DELETE", `/api/messages/${segment(id)}/reactions/${segment(emoji)}`);
+  }
+  star(id: string) {
+    return this.request("PUT", `/api/messages/${segment(id)}/star`);
+  }
+  unstar(id: string) {
+    return this.request("DELETE", `/api/messages/${segment(id)}/star`);
+  }
+  starred(before?: string) {
+    return this.request<T.Page<T.Message>>("GET", "/api/messages/starred", { query: { before } });
+  }
+  forward(id: string, conversations: string[], clientId: string) {
+    return this.request("POST", `/api/messages/${segment(id)}/forward`, {
+      body: { conversation_ids: conversations, client_id: clientId },
+    });
+  }
+  receipts(id: string) {
+    return this.request<T.Page<T.Receipt>>("GET", `/api/messages/${segment(id)}/receipts`);
+  }
+  vote(id: string, options: string[]) {
+    return options.length > 0
+      ? this.request<T.Message>("PUT", `/api/messages/${segment(id)}/vote`, { body: { options } })
+      : this.request<T.Message>("DELETE", `/api/messages/${segment(id)}/vote`);
+  }
+  closePoll(id: string) {
+    return this.request<T.Message>("POST", `/api/messages/${segment(id)}/close`);
+  }
+  searchMessages(
+    query: { q: string; conversation_id?: string; before?: string; limit?: number },
+    signal?: AbortSignal,
+  ) {
+    return this.request<T.Page<T.Message>>("GET", "/api/messages/search", { query, signal });
+  }
+  schedule(
+    id: string,
+    message: T.Outgoing & {
+      client_id: string;
+      scheduled_for?: string;
+      local_time?: string;
+      time_zone?: string;
+    },
+  ) {
+    return this.request<T.Scheduled>("POST", `/api/conversations/${segment(id)}/scheduled`, {
+      body: message,
+    });
+  }
+  scheduled(id: string) {
+    return this.request<T.Page<T.Scheduled>>("GET", `/api/conversations/${segment(id)}/scheduled`, {
+      query: { status: "pending" },
+    });
+  }
+  cancelScheduled(id: string) {
+    return this.request<T.Scheduled>("DELETE", `/api/scheduled/${segment(id)}`);
+  }
+
+  // Events without a socket
+  sync(since: string | null, wait: number, signal?: AbortSignal) {
+    return this.request<{ items: T.Frame[]; cursor: string; has_more: boolean }>("GET", "/api/sync", {
+      query: { since, wait },
+      signal,
+      timeout: (wait + 15) * 1000,
+    });
+  }
+
+  // Calls
+  iceServers() {
+    return this.request<T.IceServers>("GET", "/api/calls/ice-servers");
+  }
+  initiateCall(conversation: string, callType: "audio" | "video", session?: string) {
+    return this.request<T.CallBegun>("POST", "/api/calls/initiate", {
+      body: { conversation_id: conversation, call_type: callType, session_id: session },
+    });
+  }
+  acceptCall(id: string, session?: string) {
+    return this.request<T.CallBegun>("POST", `/api/calls/${segment(id)}/accept`, {
+      body: { session_id: session },
+    });
+  }
+  declineCall(id: string, session?: string) {
+    return this.request("POST", `/api/calls/${segment(id)}/decline`, { body: { session_id: session } });
+  }
+  endCall(id: string, session?: string) {
+    return this.request<T.Call>("POST", `/api/calls/${segment(id)}/end`, { body: { session_id: session } });
+  }
+  signalCall(id: string, type: string, data: unknown, session?: string) {
+    return this.request("POST", `/api/calls/${segment(id)}/signal`, {
+      body: { type, data, session_id: session },
+    });
+  }
+  callState(id: string, state: Record<string, unknown>, session?: string) {
+    return this.request<T.Call>("POST", `/api/calls/${segment(id)}/state`, {
+      body: { ...state, session_id: session },
+    });
+  }
+  calls(before?: string) {
+    return this.request<T.Page<T.Call>>("GET", "/api/calls", { query: { before } });
+  }
+}

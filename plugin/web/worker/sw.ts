@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Keeps the page itself, so that it opens without a network. Nothing of the API is kept here: messages are in IndexedDB,
+// which signing out wipes.
+/// <reference lib="webworker" />
+declare const BUILD: string;
+const worker = self as unknown as ServiceWorkerGlobalScope;
+const CACHE = `page-${BUILD}`;
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.add("/")));
+  void worker.skipWaiting();
+});
+
+worker.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then(() => worker.clients.claim()),
+  );
+});
+
+async function fromNetworkFirst(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  try {
+    const response = await fetch(request);
+    if (response.ok) await cache.put("/", response.clone());
+    return response;
+  } catch (error) {
+    const kept = await cache.match("/");
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+async function fromCacheFirst(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(request);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request, response.clone());
+  return response;
+}
+
+worker.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== worker.location.origin) return;
+  if (url.pathname.startsWith("/assets/")) event.respondWith(fromCacheFirst(event.request));
+  else if (event.request.mode === "navigate") event.respondWith(fromNetworkFirst(event.request));
+});
