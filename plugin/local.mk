@@ -25,3 +25,22 @@ SUFFIXES = .erl .beam
 	$(AM_V_at)$(MKDIR_P) $(@D)
 	$(AM_V_GEN)ERL_LIBS=$(EJABBERD_LIBS) $(ERLC) -Werror +debug_info -o $(@D) $<
 endif
+
+# The web client. `make web` builds it, and so does `make install`, which puts it where [http] web_root can name it; where
+# npm's registry cannot be reached it is left out, and scripts/web has said so.
+.PHONY: web
+web:
+	$(srcdir)/scripts/web --out $(abs_builddir)/plugin/web
+
+if ENABLE_WEB
+install-data-hook: install-web
+install-web:
+	test -f plugin/web/index.html || $(srcdir)/scripts/web --out $(abs_builddir)/plugin/web || test $$? -eq 77
+	rm -rf "$(DESTDIR)$(pkgdatadir)/web"
+	test ! -f plugin/web/index.html || { $(MKDIR_P) "$(DESTDIR)$(pkgdatadir)/web" && \
+	  cp -R plugin/web/. "$(DESTDIR)$(pkgdatadir)/web"; }
+uninstall-hook: uninstall-web
+uninstall-web:
+	rm -rf "$(DESTDIR)$(pkgdatadir)/web"
+.PHONY: install-web uninstall-web
+endif

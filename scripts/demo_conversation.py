@@ -13,7 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "scenario"))
 
-from harness.rest import App  # noqa: E402
+from harness.rest import App, Backend, http_request  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 from harness.xmpp import XmppUser  # noqa: E402
 
@@ -82,12 +82,28 @@ def converse(stack):
     return alice, talk
 
 
+def web_links(stack, alice):
+    """[(who, link)] for two users who know each other; nothing where no client is served."""
+    rest = stack.info["rest"]
+    if http_request(rest, "GET", "/").status != 200:
+        return []
+    dora = App(stack, "dora", username="dora", name="Dora")
+    dora.send(dora.conversation_with(participant_id=alice.me()["id"]), "Hello Alice, this is Dora, in the browser.")
+    return [(user.me()["name"], f"{rest}/#code={Backend(stack, user.me()).call(201, 'POST', '/api/session/code')['code']}")
+            for user in (alice, dora)]
+
+
 def explain(stack, alice, talk):
     info = stack.info
     carol = stack.account("carol")
     token = alice.mint(ttl=24 * 3600)
     rest, host, port = info["rest"], info["c2s"]["host"], info["c2s"]["port"]
     title("The stack stays up until Ctrl-C; try it from other terminals")
+    links = web_links(stack, alice)
+    if links:
+        print(f"\n{BOLD}Web client{PLAIN} (each link signs in once; as two people, in two browsers or a private window)")
+        for who, link in links:
+            print(f"  {who:<20} {link}")
     print(f"""
 {BOLD}REST{PLAIN} (the token is alice's, good for a day)
   TOKEN={token}
