@@ -343,6 +343,13 @@ void daemon_renew_features(struct daemon *daemon, const struct options *options)
     PARTS_TELL(core, toggled, core);
 }
 
+void daemon_renew_pages(struct daemon *daemon, const struct options *options)
+{
+    g_autoptr(GError) error = NULL;
+    if (!http_server_renew_pages(daemon->http, options->http_web_root, &error))
+        log_warning(AREA_HTTP, "pages-kept", "reason=\"%s\"", error->message);
+}
+
 struct daemon *daemon_new(const struct options *options, GError **error)
 {
     g_autoptr(token_verifier) tokens = token_verifier_new(options, error);

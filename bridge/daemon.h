@@ -20,6 +20,9 @@ bool daemon_renew_keys(struct daemon *daemon, const struct options *options);
 /* Switches features on or off as OPTIONS say. */
 void daemon_renew_features(struct daemon *daemon, const struct options *options);
 
+/* Reads the web client of OPTIONS anew; the present one stays if that cannot be read. */
+void daemon_renew_pages(struct daemon *daemon, const struct options *options);
+
 /* Stops accepting, tells sockets to go away, drains at most five seconds, then calls DONE. */
 void daemon_stop(struct daemon *daemon, void (*done)(void *data), void *data);
 void daemon_free(struct daemon *daemon);

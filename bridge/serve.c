@@ -62,6 +62,7 @@ static gboolean on_hangup(gpointer data)
     daemon_renew_keys(serving->daemon, fresh);
     daemon_renew_features(serving->daemon, fresh);
     callers_read(fresh);
+    daemon_renew_pages(serving->daemon, fresh);
     return G_SOURCE_CONTINUE;
 }
 

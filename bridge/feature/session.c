@@ -18,6 +18,7 @@
 #define REPLY_MAX 65536
 #define COOKIE_NAME "trestle_session"
 #define TOPIC "revoked"
+#define CODE_PREFIX "tsc_" /* of what a session may be begun with: tickets of sockets lack it */
 
 static void reply_session(struct request *request, unsigned status, const char *csrf,
                           gint64 expires)
@@ -55,11 +56,8 @@ static char *number_text(gint64 value)
 /* ---- Beginning a session --------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {.name = "token",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED,
-     .minimum = 1,
-     .maximum = TOKEN_MAX},
+    {.name = "token", .type = FIELD_TEXT, .minimum = 1, .maximum = TOKEN_MAX},
+    {.name = "code", .type = FIELD_TEXT, .minimum = 1, .maximum = TOKEN_MAX},
     {0},
 };
 
@@ -129,7 +127,17 @@ static void open_signed_in(const struct session *session, const struct sign_in_p
 
 static void session_begin(struct request *request)
 {
-    struct credentials credentials = {.token = request_text(request, "token"),
+    const char *token = request_text(request, "token"), *code = request_text(request, "code");
+    if (!token == !code) {
+        request_fail(request, ERROR_UNPROCESSABLE, "either token or code must be given");
+        return;
+    }
+    if (code && !g_str_has_prefix(code, CODE_PREFIX)) {
+        request_fail(request, ERROR_UNAUTHENTICATED, "the code is not valid");
+        return;
+    }
+    struct credentials credentials = {.token = token ? token : code,
+                                      .kind = token ? CREDENTIAL_TOKEN : CREDENTIAL_TICKET,
                                       .address = request->address};
     struct session session;
     if (session_lookup(request->core->sessions, &credentials, &session))
@@ -155,18 +163,17 @@ static void ticket_made(const struct rows *rows, enum error_code error, void *da
     struct json_writer json;
     json_writer_init(&json, &buf);
     json_begin_object(&json);
-    json_member_string(&json, "ticket", ticket);
+    json_member_string(&json, g_str_has_prefix(ticket, CODE_PREFIX) ? "code" : "ticket", ticket);
     json_member_time(&json, "expires_at", rows_integer(rows, 0, TICKET_ADD_EXPIRES));
     json_end_object(&json);
     request_reply(request, 201, &buf);
 }
 
-/* A socket that comes by ticket ends with what the ticket was made with; of a server key's own,
+/* What is made by TICKET, which is taken, ends with what it was made with; by a server key's own,
  * which has no end, after the lifetime of a session. */
-static void ticket_make(struct request *request)
+static void ticket_add(struct request *request, char *ticket)
 {
     const struct options *options = request->core->options;
-    char *ticket = secret_new();
     if (!ticket) {
         request_fail(request, ERROR_INTERNAL, NULL);
         return;
@@ -185,6 +192,21 @@ static void ticket_make(struct request *request)
                             credential,  request->by_key ? NULL : issued,
                             expires,     lifetime};
     archive_query(request->core->archive, QUERY_TICKET_ADD, values, ticket_made, request);
+}
+
+static void ticket_make(struct request *request)
+{
+    ticket_add(request, secret_new());
+}
+
+/* For a link that signs a person in: the key's holder, and nobody else, makes it. */
+static void code_make(struct request *request)
+{
+    g_autofree char *secret = request->account ? secret_new() : NULL;
+    if (!request->account)
+        request_fail(request, ERROR_FORBIDDEN, "the header Trestle-User must name a user");
+    else
+        ticket_add(request, secret ? g_strconcat(CODE_PREFIX, secret, NULL) : NULL);
 }
 
 /* ---- Signing out ----------------------------------------------------------------------------- */
@@ -347,6 +369,13 @@ static const struct operation operations[] = {
      .scope = "tickets",
      .reply = "Ticket",
      .summary = "Makes a ticket for one WebSocket"},
+    {.method = "POST",
+     .path = "/api/session/code",
+     .handle = code_make,
+     .flags = OPERATION_MAKES | OPERATION_SERVER_KEY,
+     .scope = "tickets",
+     .reply = "Code",
+     .summary = "Makes a code for one sign-in by POST /api/session, for a link"},
     {.method = "POST",
      .path = "/api/users/:user_id/suspend",
      .fields = suspend_fields,

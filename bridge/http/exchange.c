@@ -18,6 +18,7 @@
 #include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/handshake.h"
+#include "bridge/http/page.h"
 #include "bridge/http/parameters.h"
 #include "bridge/http/reply.h"
 #include "bridge/http/server_part.h"
@@ -118,6 +119,7 @@ static void exchange_destroy(struct exchange *exchange)
     g_free(exchange->asked_dialect);
     g_free(exchange->ticket);
     g_free(exchange->content);
+    g_clear_pointer(&exchange->page, page_release);
     g_free(exchange->media_type);
     g_free(exchange->etag);
     g_clear_pointer(&exchange->bytes, g_bytes_unref);
@@ -266,7 +268,8 @@ static void find_route(struct exchange *exchange)
         return;
     }
     if (!routes_find(exchange->server->routes, exchange->head.method, exchange->head.url, match)) {
-        exchange_fail(exchange, ERROR_NOT_FOUND, NULL, NULL);
+        if (!page_find(exchange->server->pages, exchange))
+            exchange_fail(exchange, ERROR_NOT_FOUND, NULL, NULL);
         return;
     }
     exchange->request.operation = match->operation;
@@ -373,7 +376,8 @@ static enum MHD_Result head_accept(struct exchange *exchange)
     bool streams = exchange->request.operation && exchange->request.operation->raw_stream > 0;
     if (head->content_length > 0 || (streams && head->chunked))
         check_type(exchange);
-    credentials_find(exchange);
+    if (!exchange->page)
+        credentials_find(exchange);
     if (exchange->handshake)
         handshake_admit(exchange);
     if (exchange->code == ERROR_NONE && !streams && !count_body(exchange, head->content_length))
@@ -586,6 +590,8 @@ static enum MHD_Result exchange_finish(struct exchange *exchange)
         return reply_send(exchange);
     if (exchange->handshake)
         return handshake_send(exchange);
+    if (exchange->page)
+        return page_send(exchange);
     if (!exchange->request.operation)
         return reply_preflight(exchange);
     exchange->inside = true;

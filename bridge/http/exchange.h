@@ -38,6 +38,7 @@ struct http_server {
     struct core *core;
     struct routes *routes;
     struct websocket_upgrade upgrade; /* upgraded is NULL: no WebSockets */
+    struct pages *pages;              /* see page.h; NULL: none are served */
     char **origins;                   /* NULL-terminated, in their normal form */
     GArray *proxies;                  /* see caller.h */
     bool silent_proxy;       /* one did not tell the client's address, which has been logged */
@@ -126,7 +127,8 @@ struct exchange {
     struct loop_watch hangup;   /* of the connection, if watched */
     bool watched;
     void (*left)(struct request *request);
-    GBytes *bytes; /* instead of content: an answer that is no JSON */
+    struct page *page; /* a file of the web client is asked for; NULL: it is not */
+    GBytes *bytes;     /* instead of content: an answer that is no JSON */
     char *media_type, *etag;
     char *set_cookie;
     struct limit_state limit;

@@ -10,6 +10,7 @@ libhttp_a_SOURCES = \
   bridge/http/handshake.c bridge/http/handshake.h bridge/http/upgrade.h \
   bridge/http/head.c bridge/http/head.h \
   bridge/http/listener.c bridge/http/listener.h \
+  bridge/http/page.c bridge/http/page.h \
   bridge/http/parameters.c bridge/http/parameters.h \
   bridge/http/reply.c bridge/http/reply.h \
   bridge/http/route.c bridge/http/route.h \

@@ -85,8 +85,8 @@ static void reply_count(const struct exchange *exchange, unsigned status)
               operation ? operation->method : "-", operation ? operation->path : "-", status);
 }
 
-static enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
-                                   struct MHD_Response *response)
+enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
+                            struct MHD_Response *response)
 {
     if (exchange->close || exchange->server->stopping)
         header_add(response, "Connection", "close");

@@ -6,6 +6,9 @@
 
 /* Gives the answer to libmicrohttpd. */
 enum MHD_Result reply_send(struct exchange *exchange);
+/* Gives RESPONSE, which is taken, with what every answer has. */
+enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
+                            struct MHD_Response *response);
 enum MHD_Result reply_preflight(struct exchange *exchange);
 /* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the
  * middle of a body. Nothing else may have been written of this answer; the connection must end now.

@@ -25,6 +25,7 @@
 #include "bridge/http/caller.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/listener.h"
+#include "bridge/http/page.h"
 #include "bridge/http/reply.h"
 #include "bridge/http/server.h"
 #include "bridge/http/server_part.h"
@@ -351,10 +352,21 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->patience[WAIT_REFUSED] = MIN(REFUSED_PATIENCE, idle);
     server->patience[WAIT_CLIENT] = idle;
     server->patience[WAIT_REQUEST] = idle;
-    if (server_start(server, error))
+    if (http_server_renew_pages(server, options->http_web_root, error) &&
+        server_start(server, error))
         return server;
     http_server_free(server);
     return NULL;
+}
+
+bool http_server_renew_pages(struct http_server *server, const char *root, GError **error)
+{
+    struct pages *pages = NULL;
+    if (root[0] && !(pages = pages_load(root, error)))
+        return false;
+    pages_free(server->pages);
+    server->pages = pages;
+    return true;
 }
 
 static void close_listener(struct http_server *server)
@@ -428,6 +440,7 @@ void http_server_free(struct http_server *server)
     if (server->reserve >= 0)
         close(server->reserve);
     routes_free(server->routes);
+    pages_free(server->pages);
     g_strfreev(server->origins);
     g_array_unref(server->proxies);
     tally_free(server->addresses);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 struct core;
 struct http_server;
@@ -21,5 +22,9 @@ void http_server_stop(struct http_server *server, guint milliseconds, void (*don
 /* Cuts every connection. Requests whose handlers have not answered yet stay valid until they do.
  * Not from inside of a handler. NULL is fine. */
 void http_server_free(struct http_server *server);
+
+/* Serves the web client of the folder ROOT (empty: none) from now on. False and *error: what was
+ * served stays. */
+bool http_server_renew_pages(struct http_server *server, const char *root, GError **error);
 
 unsigned http_server_port(const struct http_server *server);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The files of a web client, held in memory. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "bridge/base/log.h"
+#include "bridge/http/exchange.h"
+#include "bridge/http/head.h"
+#include "bridge/http/page.h"
+#include "bridge/http/reply.h"
+
+#define FILES_MAX 4096
+#define DEPTH_MAX 8
+#define BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define IMMUTABLE_BELOW "/assets/"
+#define INDEX "/index.html"
+
+/* No inline script, no style but ours, nothing from elsewhere; scripts make no markup. The policy
+ * "trestle" is for the address of the service worker alone. */
+#define PAGE_POLICY                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "              \
+    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; "             \
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "           \
+    "require-trusted-types-for 'script'; trusted-types trestle"
+
+enum coding { CODING_BROTLI, CODING_GZIP, CODING_NONE, CODING_MAX };
+
+/* Best first; each file may lie in each of them. */
+static const struct {
+    const char *suffix, *name;
+} codings[CODING_MAX] = {
+    [CODING_BROTLI] = {".br", "br"},
+    [CODING_GZIP] = {".gz", "gzip"},
+    [CODING_NONE] = {"", NULL},
+};
+
+static const struct {
+    const char *suffix, *type;
+} types[] = {
+    {".html", "text/html; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},
+    {".json", "application/json"},
+    {".webmanifest", "application/manifest+json"},
+    {".svg", "image/svg+xml"},
+    {".png", "image/png"},
+    {".ico", "image/vnd.microsoft.icon"},
+    {".webp", "image/webp"},
+    {".woff2", "font/woff2"},
+    {".mp3", "audio/mpeg"},
+    {".ogg", "audio/ogg"},
+    {".wav", "audio/wav"},
+    {".txt", "text/plain; charset=utf-8"},
+};
+
+struct page {
+    const char *type;
+    char *etag; /* of the plain content, quoted */
+    bool immutable;
+    GBytes *content[CODING_MAX]; /* CODING_NONE is always there */
+};
+
+struct pages {
+    GHashTable *files; /* path → struct page; while loading also those with a coding's suffix */
+    size_t bytes;
+};
+
+static void page_clear(void *data)
+{
+    struct page *page = data;
+    for (size_t i = 0; i < CODING_MAX; i++)
+        g_clear_pointer(&page->content[i], g_bytes_unref);
+    g_free(page->etag);
+}
+
+void page_release(struct page *page)
+{
+    if (page)
+        g_rc_box_release_full(page, page_clear);
+}
+
+void pages_free(struct pages *pages)
+{
+    if (!pages)
+        return;
+    g_hash_table_unref(pages->files);
+    g_free(pages);
+}
+
+static const char *type_of(const char *path)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
+        if (g_str_has_suffix(path, types[i].suffix))
+            return types[i].type;
+    }
+    return "application/octet-stream";
+}
+
+static bool pages_refuse(const char *what, GError **error)
+{
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "http.web_root: %s", what);
+    return false;
+}
+
+/* Takes the file FILENAME as what is asked for as PATH (both borrowed). */
+static bool file_load(struct pages *pages, const char *filename, const char *path, GError **error)
+{
+    g_autofree char *bytes = NULL;
+    gsize length;
+    if (g_hash_table_size(pages->files) >= FILES_MAX)
+        return pages_refuse("too many files", error);
+    if (!g_file_get_contents(filename, &bytes, &length, error))
+        return false;
+    if (length > BYTES_MAX - pages->bytes)
+        return pages_refuse("the files are larger than 64 MiB together", error);
+    pages->bytes += length;
+    struct page *page = g_rc_box_new0(struct page);
+    g_autofree char *digest =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
+    page->etag = g_strdup_printf("\"%.32s\"", digest);
+    page->type = type_of(path);
+    page->immutable = g_str_has_prefix(path, IMMUTABLE_BELOW);
+    page->content[CODING_NONE] = g_bytes_new_take(g_steal_pointer(&bytes), length);
+    g_hash_table_insert(pages->files, g_strdup(path), page);
+    return true;
+}
+
+static bool folder_load(struct pages *pages, const char *folder, const char *path, unsigned depth,
+                        GError **error)
+{
+    g_autoptr(GDir) dir = depth < DEPTH_MAX ? g_dir_open(folder, 0, error) : NULL;
+    if (!dir)
+        return depth < DEPTH_MAX ? false : pages_refuse("folders lie too deep", error);
+    const char *name;
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *filename = g_build_filename(folder, name, NULL);
+        g_autofree char *below = g_strconcat(path, "/", name, NULL);
+        bool ok = true;
+        if (name[0] == '.' || g_file_test(filename, G_FILE_TEST_IS_SYMLINK))
+            continue;
+        if (g_file_test(filename, G_FILE_TEST_IS_DIR))
+            ok = folder_load(pages, filename, below, depth + 1, error);
+        else if (g_file_test(filename, G_FILE_TEST_IS_REGULAR))
+            ok = file_load(pages, filename, below, error);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Lays compressed files beside what they are made of. */
+static void pages_pair(struct pages *pages)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, pages->files);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        struct page *page = value;
+        for (size_t i = 0; i < CODING_NONE; i++) {
+            g_autofree char *name = g_strconcat(key, codings[i].suffix, NULL);
+            const struct page *other = g_hash_table_lookup(pages->files, name);
+            if (other)
+                page->content[i] = g_bytes_ref(other->content[CODING_NONE]);
+        }
+    }
+}
+
+struct pages *pages_load(const char *root, GError **error)
+{
+    struct pages *pages = g_new0(struct pages, 1);
+    pages->files =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)page_release);
+    bool ok = folder_load(pages, root, "", 0, error);
+    if (ok && !g_hash_table_contains(pages->files, INDEX))
+        ok = pages_refuse("there is no index.html", error);
+    if (!ok) {
+        pages_free(pages);
+        return NULL;
+    }
+    pages_pair(pages);
+    log_info(AREA_HTTP, "pages-loaded", "files=%u bytes=%zu", g_hash_table_size(pages->files),
+             pages->bytes);
+    return pages;
+}
+
+/* What a browser shows as a page of its own. */
+static bool is_navigation(const struct exchange *exchange)
+{
+    const char *accept = exchange->head.accept;
+    return accept && strstr(accept, "text/html") &&
+           !g_str_has_prefix(exchange->head.url, "/api/") &&
+           !g_str_has_prefix(exchange->head.url, IMMUTABLE_BELOW);
+}
+
+bool page_find(const struct pages *pages, struct exchange *exchange)
+{
+    const struct head *head = &exchange->head;
+    if (!pages || (strcmp(head->method, "GET") != 0 && strcmp(head->method, "HEAD") != 0))
+        return false;
+    struct page *page =
+        g_hash_table_lookup(pages->files, strcmp(head->url, "/") == 0 ? INDEX : head->url);
+    if (!page && is_navigation(exchange))
+        page = g_hash_table_lookup(pages->files, INDEX);
+    exchange->page = page ? g_rc_box_acquire(page) : NULL;
+    return page != NULL;
+}
+
+/* The best coding in which PAGE lies and that the client takes. Weights other than 0 are not
+ * weighed. */
+static enum coding coding_choose(const struct page *page, const char *accepted)
+{
+    g_auto(GStrv) items = g_strsplit(accepted ? accepted : "", ",", 16);
+    for (size_t i = 0; i < CODING_NONE; i++) {
+        for (char **item = items; page->content[i] && *item; item++) {
+            g_auto(GStrv) parts = g_strsplit(*item, ";", 2);
+            bool refused = parts[0] && parts[1] && strstr(parts[1], "q=0") &&
+                           !strpbrk(strstr(parts[1], "q=0"), "123456789");
+            if (parts[0] && !refused &&
+                g_ascii_strcasecmp(g_strstrip(parts[0]), codings[i].name) == 0)
+                return (enum coding)i;
+        }
+    }
+    return CODING_NONE;
+}
+
+static void bytes_release(void *data)
+{
+    g_bytes_unref(data);
+}
+
+enum MHD_Result page_send(struct exchange *exchange)
+{
+    const struct page *page = exchange->page;
+    const char *accepted =
+        MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Accept-Encoding");
+    enum coding coding = coding_choose(page, accepted);
+    bool known = exchange->head.if_none_match && strstr(exchange->head.if_none_match, page->etag);
+    gsize length;
+    GBytes *bytes = g_bytes_ref(page->content[coding]);
+    const void *data = g_bytes_get_data(bytes, &length);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        known ? 0 : length, (void *)(guintptr)data, bytes_release, bytes);
+    if (!response) {
+        g_bytes_unref(bytes);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", page->type);
+    if (codings[coding].name)
+        MHD_add_response_header(response, "Content-Encoding", codings[coding].name);
+    MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    MHD_add_response_header(response, "ETag", page->etag);
+    MHD_add_response_header(response, "Cache-Control",
+                            page->immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy", PAGE_POLICY);
+    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
+    MHD_add_response_header(response, "Permissions-Policy",
+                            "camera=(self), microphone=(self), display-capture=(self), "
+                            "geolocation=(self)");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    return reply_queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);
+}
