@@ -148,7 +148,7 @@ BEGIN
     WHEN e.type LIKE 'member.%' THEN to_json(membership_shown(p_user, e))::text
     WHEN e.type = 'message.reaction' THEN to_json(reaction_event(p_user, e))::text
     WHEN e.type = 'thread.updated' THEN to_json(thread_event(p_user, e))::text
-    WHEN e.type = 'message.new' THEN NULL -- whoever resumes finds the message itself
+    WHEN e.type IN ('message.new', 'message.failed') THEN NULL -- whoever resumes finds the message itself
     WHEN e.type = 'message.starred' THEN star_event(p_user, e)
     WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
     WHEN e.type = 'scheduled.updated' THEN scheduled_event(p_user, e)
@@ -221,7 +221,9 @@ BEGIN
         UNION ALL
         SELECT g.shown, g.users FROM conversation_told(e) g WHERE e.audience = 'members' AND e.type LIKE 'conversation.%'
         UNION ALL
-        SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new') p
+        SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new'
+        UNION ALL
+        SELECT e.payload::text, event_audience(e) WHERE e.type = 'message.failed') p
       WHERE e.position > p_after AND p.shown IS NOT NULL);
 END $$;
 

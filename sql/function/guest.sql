@@ -213,13 +213,19 @@ BEGIN
   END LOOP;
 END $$;
 
--- A message could not be said. Whoever resumes finds it by its position.
+-- A message could not be said. Who resumes finds it by its position.
 CREATE FUNCTION guest_failed(o guest_out, p_condition text) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+  place bigint;
+  m messages := (SELECT x FROM messages x WHERE x.id = o.message_id AND x.failed_condition IS NULL);
 BEGIN
-  UPDATE messages m SET failed_condition = p_condition, failed_position = (log_advance(1)).ret_before + 1,
-      details = nullif(m.details - 'sending', '{}')
-    WHERE m.id = o.message_id AND m.failed_condition IS NULL;
+  IF m.id IS NOT NULL THEN
+    place := event_add('message.failed', 'user', m.conversation_id, m.sender_id, json_build_object(
+      'conversation_id', m.conversation_id, 'message_id', m.id, 'client_id', m.client_id, 'condition', p_condition));
+    UPDATE messages x SET failed_condition = p_condition, failed_position = place, details = nullif(x.details - 'sending', '{}')
+      WHERE x.id = m.id;
+  END IF;
 END $$;
 
 -- The user is out, and not by own will: as p_state (removed or banned) says. p_why: a stanza error's condition or NULL.
@@ -315,6 +321,7 @@ DECLARE
   c conversations := f.c;
   s guest_seats := f.s;
   fresh boolean := s.state = 'entering';
+  gone uuid;
 BEGIN
   outcome := 2;
   IF s.user_id IS NULL OR s.state = 'leaving' THEN
@@ -326,6 +333,10 @@ BEGIN
       due_at = clock_timestamp() + interval '5 minutes'
     WHERE x.conversation_id = c.id AND x.user_id = s.user_id;
   PERFORM guest_nick(c.id, s.user_id, p_arguments->>'nick', p_arguments->>'occupant');
+  FOR gone IN DELETE FROM guest_occupants o WHERE o.conversation_id = c.id AND o.nick = p_arguments->>'nick'
+                RETURNING o.user_id LOOP -- the others were told earlier than the user
+    PERFORM guest_absent(c, gone, 'left', NOT (f.g).live);
+  END LOOP;
   IF fresh THEN
     UPDATE guest_rooms g SET anonymous = NOT p_arguments->'codes' @> '100' WHERE g.conversation_id = c.id;
     UPDATE guest_out o SET sent = false WHERE o.conversation_id = c.id AND o.user_id = s.user_id;
@@ -360,7 +371,7 @@ BEGIN
       WHERE x.conversation_id = s.conversation_id AND x.user_id = s.user_id;
   ELSIF why IN ('forbidden', 'registration-required', 'not-authorized', 'item-not-found', 'not-allowed', 'gone', 'conflict',
                 'jid-malformed', 'not-acceptable', 'redirect', 'feature-not-implemented')
-      OR NOT known AND s.tries > CASE WHEN why = 'remote-server-not-found' THEN 1 ELSE 4 END THEN
+      OR (NOT known AND s.tries > CASE WHEN why = 'remote-server-not-found' THEN 1 ELSE 4 END) THEN
     PERFORM guest_out_of(f.c, f.u, CASE why WHEN 'forbidden' THEN 'banned' ELSE 'removed' END, why);
   ELSE
     UPDATE guest_seats x SET error = why WHERE x.conversation_id = s.conversation_id AND x.user_id = s.user_id;
@@ -504,8 +515,11 @@ BEGIN
       WHERE s.conversation_id = c.id AND guest_is_seat(s, p_who->>'nick', p_who->>'occupant', false) LIMIT 1;
   END IF;
   IF found IS NULL THEN
-    shown := coalesce(CASE WHEN NOT EXISTS (SELECT FROM users u WHERE u.jid = shown AND u.kind = 'hosted') THEN shown END,
-                      guest_address(c, p_who->>'nick', p_who->>'occupant'));
+    SELECT u.id INTO found FROM users u WHERE u.jid = shown AND u.kind = 'hosted';
+    IF found IS NOT NULL AND guest_sits(c.id, found) THEN -- is on the way in
+      RETURN found;
+    END IF;
+    shown := CASE WHEN found IS NULL AND shown IS NOT NULL THEN shown ELSE guest_address(c, p_who->>'nick', p_who->>'occupant') END;
     found := user_remote(shown);
     IF shown LIKE '%/%' THEN
       UPDATE users u SET name = p_who->>'nick', username = p_who->>'nick' WHERE u.id = found AND u.name IS DISTINCT FROM p_who->>'nick'
@@ -534,6 +548,7 @@ DECLARE
   c conversations := f.c;
   g guest_rooms := f.g;
   who jsonb := p_arguments->'who';
+  person uuid;
   u users;
 BEGIN
   outcome := 2;
@@ -551,7 +566,8 @@ BEGIN
     RETURN;
   END IF;
   outcome := 0;
-  SELECT * INTO u FROM users x WHERE x.id = guest_person(c, g, who, true);
+  person := guest_person(c, g, who, true);
+  SELECT * INTO u FROM users x WHERE x.id = person;
   INSERT INTO guest_occupants AS o (conversation_id, nick, user_id, affiliation, role, round)
     VALUES (c.id, who->>'nick', u.id, p_arguments->>'affiliation', p_arguments->>'role', g.round)
     ON CONFLICT (conversation_id, nick) DO UPDATE

@@ -197,7 +197,6 @@ BEGIN
   DELETE FROM guest_out x WHERE x.position = o.position;
   IF o.kind = 'message' THEN
     PERFORM guest_failed(o, p_arguments->>'condition');
-    result := jsonb_build_object('failed', jsonb_build_object('message_id', o.message_id, 'user_id', o.user_id));
   END IF;
 END $$;
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Groups that are rooms of another service (the server's own): app users are asked into them, talk, read and leave."""
 import uuid
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from harness.inbox import wait_for
-from harness.muc import MUC, MUC_USER, Seat, codes
+from harness.muc import MUC, MUC_USER, Seat, stanza_id
 from harness.xmpp import CLIENT
 
 INVITATION = "jabber:x:conference"
@@ -97,3 +98,178 @@ def test_invited_in_talking_and_out(room, app):
         room.seat.see("Alice", "unavailable")
         socket.expect("conversation.removed", conversation_id=made["id"], reason="left")
         assert alice.call(200, "GET", "/api/conversations")["items"] == []
+
+
+def test_two_of_ours_are_two_occupants_and_one_group(room, app):
+    alice, ann = app("alice", name="Alice"), app("ann", name="Ann")
+    made = enter(alice, room)
+    assert enter(ann, room)["id"] == made["id"]
+    seats = [room.seat.see(nick) for nick in ("Alice", "Ann")]
+    assert len(seats) == 2
+    with alice.ws() as first, ann.ws() as other:
+        room.say("to both")
+        for socket in (first, other):
+            assert socket.expect("message.new", content="to both")
+        sent = [ann.send(made, "from Ann"), alice.send(made, "from Alice")]
+        for message, nick in zip(sent, ("Ann", "Alice")):
+            assert room.seat.hear(message["content"], nick).id == message["id"]
+        first.expect("message.new", content="from Ann")
+        for socket, message in ((other, sent[0]), (first, sent[1])):
+            assert socket.expect("message.updated", id=message["id"])["payload"]["status"] in ("sent", "delivered")
+        room.say("last")
+        for socket in (first, other):
+            socket.expect("message.new", content="last")
+            assert socket.count("message.new", content="to both") == 1
+    for user in (alice, ann):
+        assert sorted(texts(user, made)) == ["from Alice", "from Ann", "last", "to both"]
+        assert [(m["sender"]["name"], m["status"]) for m in user.messages(made)["items"] if m["content"] == "from Ann"] == [("Ann", "delivered")]
+
+
+def test_what_is_done_to_messages_goes_both_ways(room, app):
+    alice = app("alice", name="Alice")
+    made = enter(alice, room)
+    with alice.ws() as socket:
+        theirs = room.say("a first txt")
+        first = socket.expect("message.new", content="a first txt")["payload"]
+        wire = stanza_id(room.seat.hear("a first txt"))[0][1]
+        mine = alice.send(made, "from Alice")
+        own = stanza_id(room.seat.hear("from Alice"))[0][1]
+        socket.expect("message.updated", id=mine["id"])
+        # From there.
+        correction = Element("{urn:xmpp:message-correct:0}replace", {"id": theirs})
+        room.seat.say("a first text", extra=[correction])
+        assert socket.expect("message.updated", id=first["id"])["payload"]["content"] == "a first text"
+        reaction = Element("{urn:xmpp:reactions:0}reactions", {"id": own})
+        SubElement(reaction, "{urn:xmpp:reactions:0}reaction").text = "👍"
+        room.seat.say(None, extra=[reaction])
+        assert socket.expect("message.reaction", message_id=mine["id"])["payload"]["reactions"][0]["emoji"] == "👍"
+        answer = Element("{urn:xmpp:reply:0}reply", {"id": own, "to": f"{room.jid}/Alice"})
+        room.seat.say("an answer", extra=[answer])
+        assert socket.expect("message.new", content="an answer")["payload"]["reply_to"] == mine["id"]
+        # From here.
+        alice.call(200, "PUT", f"/api/messages/{first['id']}/reactions/{quote('🎉')}")
+        heard = room.owner.expect_stanza("reaction", lambda s: s.has("urn:xmpp:reactions:0", "reactions") and s.sender == f"{room.jid}/Alice")
+        assert heard.child("urn:xmpp:reactions:0", "reactions").get("id") == wire
+        alice.call(200, "PATCH", f"/api/messages/{mine['id']}", {"content": "from Alice, better"})
+        heard = room.seat.hear("from Alice, better", "Alice")
+        assert heard.child("urn:xmpp:message-correct:0", "replace").get("id") == mine["id"]
+        sent = alice.send(made, "Yes", reply_to=first["id"])
+        heard = room.owner.expect_stanza("answer", lambda s: s.has("urn:xmpp:reply:0", "reply") and s.sender == f"{room.jid}/Alice")
+        assert (heard.id, heard.child("urn:xmpp:reply:0", "reply").get("id")) == (sent["id"], wire)
+        alice.call(200, "DELETE", f"/api/messages/{mine['id']}")
+        heard = room.owner.expect_stanza("retraction", lambda s: s.has("urn:xmpp:message-retract:1", "retract") and s.sender == f"{room.jid}/Alice")
+        assert heard.child("urn:xmpp:message-retract:1", "retract").get("id") == own
+        retraction = Element("{urn:xmpp:message-retract:1}retract", {"id": wire})
+        room.seat.say("/me retracted", extra=[retraction])
+        socket.expect("message.deleted", message_id=first["id"])
+        room.say("last")
+        socket.expect("message.new", content="last")
+        assert texts(alice, made) == [None, None, "an answer", "Yes", "last"]
+
+
+def test_put_out_banned_and_destroyed(room, app):
+    users = [app(name, name=name.title()) for name in ("alice", "ann", "amy")]
+    made = [enter(user, room) for user in users][0]
+    for user in users:
+        room.seat.see(user.me()["name"])
+    for number, (user, change, reason) in enumerate(zip(users, ({"role": "none"}, {"affiliation": "outcast"}, None), ("removed", "banned", "destroyed"))):
+        with user.ws() as socket:
+            if change:
+                query = Element(f"{{{MUC}#admin}}query")
+                who = {"nick": "Alice"} if number == 0 else {"jid": user.me()["jid"]}
+                SubElement(query, f"{{{MUC}#admin}}item", {**change, **who})
+            else:
+                query = Element(f"{{{OWNER}}}query")
+                SubElement(query, f"{{{OWNER}}}destroy")
+            room.owner.iq(room.jid, query, "set")
+            assert socket.expect("conversation.removed", conversation_id=made["id"])["payload"]["reason"] == reason
+        user.call(404, "GET", f"/api/conversations/{made['id']}/messages")
+
+
+def test_what_keeps_out(room, stack, app):
+    alice = app("alice", name="Bob")
+    made = enter(alice, room)  # somebody else is called so
+    assert shown(alice, made)["elsewhere"]["nick"] == "Bob 2"
+    room.seat.see("Bob 2")
+    for jid, condition in ((f"no-{room.jid}", "item-not-found"), ("room@nowhere.example", None)):
+        with alice.ws() as socket:
+            lost = alice.call(201, "POST", "/api/groups/join", {"jid": jid})
+            if condition:
+                gone = socket.expect("conversation.removed", conversation_id=lost["id"])["payload"]
+                assert (gone["reason"], gone["condition"]) == ("removed", condition)
+    room.configure(passwordprotectedroom="1", roomsecret="sesame")
+    ann = app("ann", name="Ann")
+    with ann.ws() as socket:
+        asked = ann.call(201, "POST", "/api/groups/join", {"jid": room.jid})
+        assert socket.expect("conversation.removed", conversation_id=asked["id"])["payload"]["condition"] == "not-authorized"
+    enter(ann, room, password="sesame")
+    for change in ({"name": "Other"}, {"settings": {"public": True}}):
+        assert alice.call(403, "PATCH", f"/api/conversations/{made['id']}", change)["error_reason"] == "elsewhere"
+    assert alice.call(403, "DELETE", f"/api/groups/{made['id']}")["error_reason"] == "elsewhere"
+
+
+def test_declined(room, app):
+    alice = app("alice", name="Alice")
+    with alice.ws() as socket:
+        room.invite(alice)
+        made = socket.expect("request.new")["payload"]["conversation"]
+        alice.call(200, "POST", f"/api/conversations/{made['id']}/decline")
+        declined = room.owner.expect_stanza("declined", lambda s: s.name == "message" and s.has(MUC_USER, "x")
+                                            and s.child(MUC_USER, "x").find(f"{{{MUC_USER}}}decline") is not None)
+        assert declined.child(MUC_USER, "x").find(f"{{{MUC_USER}}}decline").get("from").partition("/")[0] == alice.me()["jid"]
+        room.ask(alice)
+        room.owner.barrier(alice.me()["jid"])
+        socket.sync()
+        assert socket.count("request.new") == 1
+    assert alice.call(200, "GET", "/api/conversations?filter=requests")["items"] == []
+
+
+def test_who_may_not_speak_is_told(room, app):
+    alice = app("alice", name="Alice")
+    made = enter(alice, room)
+    sent = alice.send(made, "with a voice")
+    room.seat.hear("with a voice")
+    room.configure(moderatedroom="1")
+    query = Element(f"{{{MUC}#admin}}query")
+    SubElement(query, f"{{{MUC}#admin}}item", {"nick": "Alice", "role": "visitor"})
+    room.owner.iq(room.jid, query, "set")
+    wait_for("no voice", lambda: "send_messages" not in next(
+        p for p in shown(alice, made)["participants"] if p["user"]["id"] == alice.me()["id"])["permissions"])
+    alice.send(made, "without", status=403)
+    assert texts(alice, made) == ["with a voice"] and sent["content"] == "with a voice"
+
+
+def test_nothing_is_lost_or_twice_over_restarts(room, stack, app):
+    alice = app("alice", name="Alice")
+    made = enter(alice, room)
+    said = []
+
+    def talk(text):
+        """From here, and from there."""
+        alice.send(made, f"Alice {text}")
+        room.say(f"Bob {text}")
+        room.seat.hear(f"Bob {text}")
+        said.extend((f"Alice {text}", f"Bob {text}"))
+
+    talk("at first")
+    stack.stop("bridge")
+    room.say("Bob meanwhile")
+    said.append("Bob meanwhile")
+    room.seat.hear("Bob meanwhile")
+    stack.restart("bridge")
+    sent = alice.send(made, "Alice before she is in again")
+    said.append("Alice before she is in again")
+    is_in(alice, made)
+    talk("after a stop")
+    stack.kill("bridge")
+    room.say("Bob after a kill")
+    said.append("Bob after a kill")
+    stack.restart("bridge")
+    talk("after a restart")
+    wait_for("all said", lambda: sorted(texts(alice, made)) == sorted(said))
+    wait_for("all heard", lambda: all(m["status"] == "sent" for m in alice.messages(made, limit=100)["items"] if m["sender_id"] == alice.me()["id"]))
+    room.say("end")
+    room.seat.hear("end")
+    heard = [s.body for s in room.owner.inbox.received if s.name == "message" and s.sender == f"{room.jid}/Alice" and s.body]
+    assert sorted(heard) == sorted(t for t in said if t.startswith("Alice"))
+    assert sent["id"] in [s.id for s in room.owner.inbox.received]
