@@ -3,6 +3,7 @@
 SQL_QUERIES = \
   sql/query/admin.sql \
   sql/query/archive.sql \
+  sql/query/bound.sql \
   sql/query/call.sql \
   sql/query/cluster.sql \
   sql/query/contact.sql \
@@ -53,6 +54,7 @@ SQL_MIGRATIONS = \
   sql/migration/0036_room_admin.sql \
   sql/migration/0038_guests.sql \
   sql/migration/0039_rooms_rest.sql \
+  sql/migration/0040_bound.sql \
   sql/migration/0041_one_archive.sql \
   sql/migration/0042_admin.sql \
   sql/migration/0043_files.sql
@@ -60,6 +62,7 @@ SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql
 SQL_FUNCTIONS = \
+  sql/function/bound.sql \
   sql/function/member.sql \
   sql/function/admin.sql \
   sql/function/audit.sql \

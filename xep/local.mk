@@ -62,6 +62,7 @@ libxep_a_SOURCES = \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \
   xep/0490_displayed_sync.c xep/0490_displayed_sync.h \
+  xep/bound.c xep/bound.h \
   xep/error.c xep/error.h \
   xep/geo_uri.c xep/geo_uri.h \
   xep/jid.c xep/jid.h \
@@ -80,6 +81,7 @@ libxep_a_SOURCES = \
   xep/presence.c xep/presence.h \
   xep/range.c xep/range.h \
   xep/registry.c xep/registry.h \
+  xep/roster.c xep/roster.h \
   xep/stanza.c xep/stanza.h xep/stanza_read.c \
   xep/stanza_text.c xep/stanza_text.h \
   xep/stream_lexer.c xep/stream_lexer.h \

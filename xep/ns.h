@@ -41,6 +41,7 @@
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"  /* 0085 */
 #define NS_VERSION "jabber:iq:version"                          /* 0092 */
 #define NS_CAPS "http://jabber.org/protocol/caps"               /* 0115 */
+#define NS_ROSTER "jabber:iq:roster"                            /* RFC 6121 */
 #define NS_ROSTER_OLD "jabber:x:roster"                         /* 0093 */
 #define NS_SI "http://jabber.org/protocol/si"                   /* 0095 */
 #define NS_ROSTER_EXCHANGE "http://jabber.org/protocol/rosterx" /* 0144 */
@@ -63,6 +64,7 @@
 #define NS_BOB "urn:xmpp:bob"                                    /* 0231 */
 #define NS_INVITATION "jabber:x:conference"                      /* 0249 */
 #define FORM_SOFTWARE "urn:xmpp:dataforms:softwareinfo"          /* 0232 */
+#define NS_BLOCKING "urn:xmpp:blocking"                          /* 0191 */
 #define NS_CARBONS "urn:xmpp:carbons:2"                          /* 0280 */
 #define NS_CORRECTION "urn:xmpp:message-correct:0"               /* 0308 */
 #define NS_MAM "urn:xmpp:mam:2"                                  /* 0313, 0441 */
@@ -116,3 +118,4 @@
 #define NS_PAYLOAD "urn:trestle:payload:0"
 #define NS_POLL "urn:trestle:poll:0"
 #define NS_VOICE "urn:trestle:voice:0"
+#define NS_BIND "urn:trestle:bind:0" /* sessions that a server binds for us */

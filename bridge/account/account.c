@@ -146,6 +146,7 @@ struct account *account_learn(struct accounts *accounts, const struct account_ro
         account = account_add(accounts, &row->id, row->jid);
     learn_user(account, row);
     account->hosted = row->hosted;
+    account->bound = row->bound;
     account->number = row->number;
     return account;
 }

@@ -22,6 +22,7 @@ struct account {
     char *json;             /* the User object as REST serves it */
     char photo[41];         /* hash of the picture in its avatar_url; "": it has none of ours */
     bool hosted;            /* has a login and is served by this bridge */
+    bool bound;             /* has a login here and a server elsewhere, see bridge/bound */
     gint64 created_at;      /* wall clock; 0 until the user has signed in */
     unsigned related;       /* counts relation_forget(): what was asked before that may be untrue */
     struct known *known;    /* remembered sessions; session.c's own */
@@ -67,6 +68,7 @@ struct account_row {
     const char *facts; /* JSON of a value of user_view */
     gint64 number;
     bool hosted;
+    bool bound;
 };
 
 /* Puts the row into memory, or refreshes what is there. */

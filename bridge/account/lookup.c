@@ -12,16 +12,36 @@ ARCHIVE_SAME_COLUMN(USER_BY_JID_NUMBER, SESSION_FIND_NUMBER);
 ARCHIVE_SAME_COLUMN(USER_CREATE_FACTS, SESSION_FIND_FACTS);
 ARCHIVE_SAME_COLUMN(USER_CREATE_NUMBER, SESSION_FIND_NUMBER);
 
-struct account *account_of_rows(struct accounts *accounts, const struct rows *rows)
+static struct account *account_of_row(struct accounts *accounts, const struct rows *rows,
+                                      bool bound)
 {
     struct account_row row = {.jid = rows_text(rows, 0, SESSION_FIND_JID),
                               .name = rows_text(rows, 0, SESSION_FIND_NAME),
                               .facts = rows_text(rows, 0, SESSION_FIND_FACTS),
                               .number = rows_integer(rows, 0, SESSION_FIND_NUMBER),
-                              .hosted = true};
+                              .hosted = !bound,
+                              .bound = bound};
     if (!rows_uuid(rows, 0, SESSION_FIND_ID, &row.id))
         return NULL;
     return account_learn(accounts, &row);
+}
+
+struct account *account_of_rows(struct accounts *accounts, const struct rows *rows)
+{
+    return account_of_row(accounts, rows, false);
+}
+
+struct account *account_of_bound(struct accounts *accounts, const struct rows *rows)
+{
+    if (rows_count(rows) != 1 || g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "bound") != 0)
+        return NULL;
+    return account_of_row(accounts, rows, true);
+}
+
+struct account *account_of_user(struct accounts *accounts, const struct rows *rows)
+{
+    struct account *account = account_of_hosted(accounts, rows);
+    return account ? account : account_of_bound(accounts, rows);
 }
 
 /* Only hosted users live here, the others are their own masters. */

@@ -14,6 +14,10 @@ struct account *account_of_rows(struct accounts *accounts, const struct rows *ro
 /* The same where the fifth column is the kind of the user; NULL also for one who does not live
  * here. */
 struct account *account_of_hosted(struct accounts *accounts, const struct rows *rows);
+/* Of one who has a login here and a server elsewhere. */
+struct account *account_of_bound(struct accounts *accounts, const struct rows *rows);
+/* Of either: of one who has a login here. */
+struct account *account_of_user(struct accounts *accounts, const struct rows *rows);
 
 /* ACCOUNT (borrowed) is NULL when there is no hosted user with that address (ERROR is ERROR_NONE),
  * or when the database is away. */

@@ -303,7 +303,7 @@ static void check_read(const struct rows *rows, enum error_code error, void *dat
 /* Takes the user of ROWS over. False: there is none, or one who does not live here. */
 static bool take_user(struct sign_in *sign_in, const struct rows *rows)
 {
-    struct account *account = account_of_hosted(sign_in->sessions->accounts, rows);
+    struct account *account = account_of_user(sign_in->sessions->accounts, rows);
     if (!account)
         return false;
     account_unref(sign_in->known->session.account); /* of an earlier check */

@@ -52,6 +52,19 @@ static bool check_secrets(const struct options *options, GError **error)
     return true;
 }
 
+/* Accounts of our own domains are hosted. */
+static bool check_bound(const struct options *options, GError **error)
+{
+    g_auto(GStrv) hosts = g_strsplit(options->bound_hosts, " ", -1);
+    for (guint i = 0; hosts[i]; i++) {
+        if (strcmp(hosts[i], options->xmpp_domain) == 0 ||
+            g_strcmp0(hosts[i], options->xmpp_rooms_domain) == 0)
+            return option_refuse(error, "[bound] hosts",
+                                 "must not name xmpp.domain or xmpp.rooms_domain");
+    }
+    return true;
+}
+
 static bool check_keys(const struct options *options, GError **error)
 {
     bool key = is_given(options->auth_key);
@@ -89,8 +102,8 @@ bool options_check_given(struct options *options, GError **error)
         return false;
     if (!options->xmpp_rooms_domain)
         options->xmpp_rooms_domain = g_strconcat("rooms.", options->xmpp_domain, NULL);
-    return check_secrets(options, error) && check_keys(options, error) &&
-           check_media_given(options, error);
+    return check_secrets(options, error) && check_bound(options, error) &&
+           check_keys(options, error) && check_media_given(options, error);
 }
 
 static bool check_domains(const struct options *options, GError **error)

@@ -79,6 +79,28 @@ static bool accept_domain(const struct option_info *info, const char *value)
            *value != '.' && value[length - 1] != '.' && strstr(value, "..") == NULL;
 }
 
+static char *spell_domains(const char *value)
+{
+    g_auto(GStrv) words = g_strsplit_set(value, " \t", -1);
+    GString *spelt = g_string_new(NULL);
+    for (guint i = 0; words[i]; i++) {
+        g_autofree char *domain = *words[i] ? spell_domain(words[i]) : NULL;
+        if (domain)
+            g_string_append_printf(spelt, "%s%s", spelt->len > 0 ? " " : "", domain);
+    }
+    return g_string_free(spelt, FALSE);
+}
+
+static bool accept_domains(const struct option_info *info, const char *value)
+{
+    g_auto(GStrv) words = g_strsplit(value, " ", -1);
+    for (guint i = 0; words[i]; i++) {
+        if (*words[i] && !accept_domain(info, words[i]))
+            return false;
+    }
+    return true;
+}
+
 /* The one name that needs no look-up, so that users of the options find only numbers. */
 static char *spell_address(const char *value)
 {
@@ -185,6 +207,9 @@ static const struct type types[OPTION_TYPE_MAX] = {
     [OPTION_DOMAIN] = {.accepts = accept_domain,
                        .spell = spell_domain,
                        .expected = "must be a domain name such as app.example.org"},
+    [OPTION_DOMAINS] = {.accepts = accept_domains,
+                        .spell = spell_domains,
+                        .expected = "must be domain names, separated by spaces"},
     [OPTION_ADDRESS] = {.accepts = accept_address,
                         .spell = spell_address,
                         .expected = "must be a numeric IPv4 or IPv6 address, or localhost (names "

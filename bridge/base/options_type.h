@@ -14,6 +14,7 @@ enum option_type {
     OPTION_RATE,         /* count/seconds, as rate_parse() has it */
     OPTION_ROLLOUT,      /* whom something is on for, as rollout_parse() has it */
     OPTION_DOMAIN,       /* in one spelling: U-labels in lower case, without a final dot */
+    OPTION_DOMAINS,      /* several, likewise, separated by single spaces */
     OPTION_ADDRESS,      /* numeric; localhost becomes 127.0.0.1 */
     OPTION_ADDRESSES,    /* several, numeric, separated by spaces */
     OPTION_JIDS,         /* bare addresses of XMPP, separated by spaces */

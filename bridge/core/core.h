@@ -26,6 +26,7 @@ struct core {
     const struct options *options;
     struct archive *archive;
     struct stanza_sink sinks[SERVICE_MAX];
+    struct stanza_sink bound; /* of accounts of other hosts, see bridge/bound; else zero */
     struct outbox *outbox;
     const struct event_router *router; /* NULL: there is no other instance */
     struct accounts *accounts;         /* those in memory */

@@ -166,8 +166,10 @@ static xmpp_stanza_t *entry_build(struct outbox_lane *lane, const struct outgoin
 static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
                       const struct outbox_entry *entry)
 {
-    const struct stanza_sink *sink = &lane->core->sinks[lane->service];
     g_autoptr(xmpp_stanza_t) stanza = entry_build(lane, row, entry);
+    const struct stanza_sink *sink = stanza && lane->core->bound.send
+                                         ? stanza_sink_of(lane->core, stanza)
+                                         : &lane->core->sinks[lane->service];
     enum sink_result result = stanza ? sink->send(sink->link, stanza) : SINK_NEVER;
     if (result == SINK_LATER)
         return false;

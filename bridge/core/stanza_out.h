@@ -26,6 +26,8 @@ struct stanza_sink {
     bool (*ready)(void *link);
     /* Queues STANZA (borrowed; its `to` may be spelt otherwise afterwards). */
     enum sink_result (*send)(void *link, xmpp_stanza_t *stanza);
+    /* The same of what is sent once, or not at all. NULL: as `send`. */
+    enum sink_result (*once)(void *link, xmpp_stanza_t *stanza);
     /* Calls done once: true when everything sent before was taken over by the server, false when
      * the link went down first. False at once (and no call) if the link is down. */
     bool (*barrier)(void *link, void (*done)(bool delivered, void *data), void *data);
@@ -51,5 +53,9 @@ bool stanza_ask(struct core *core, xmpp_stanza_t *iq, unsigned seconds, stanza_a
                 void *data);
 /* Whether this process is the one that sends what must reach XMPP by the users' link, and can. */
 bool stanza_is_mine(const struct core *core);
+/* The way of the domain that STANZA is from; of an account of another host that is used here, the
+ * way through its session there. */
+const struct stanza_sink *stanza_sink_of(const struct core *core, xmpp_stanza_t *stanza);
+
 /* Whether one of the users could be sent: their link is up. */
 bool stanza_may_ask(const struct core *core);

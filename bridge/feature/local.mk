@@ -7,6 +7,7 @@ libfeature_a_SOURCES = \
   bridge/feature/audit.c \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
+  bridge/feature/bound_account.c \
   bridge/feature/capabilities.c \
   bridge/feature/roster.c \
   bridge/feature/conversation.c \

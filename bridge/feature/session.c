@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "bridge/account/account.h"
+#include "bridge/account/lookup.h"
 #include "bridge/account/revocation.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/session.h"
@@ -11,6 +12,8 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/bound.h"
+#include "bridge/bound/login.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -19,6 +22,7 @@
 #define COOKIE_NAME "trestle_session"
 #define TOPIC "revoked"
 #define CODE_PREFIX "tsc_" /* of what a session may be begun with: tickets of sockets lack it */
+#define PASSWORD_MAX 1023
 
 static void reply_session(struct request *request, unsigned status, const char *csrf,
                           gint64 expires)
@@ -30,6 +34,8 @@ static void reply_session(struct request *request, unsigned status, const char *
     json_member_raw(&json, "user", request->account->json);
     json_member_string(&json, "csrf_token", csrf);
     json_member_time(&json, "expires_at", expires);
+    if (request->account->bound)
+        bound_state_members(&json, request->core, request->account);
     json_end_object(&json);
     request_reply(request, status, &buf);
 }
@@ -56,8 +62,22 @@ static char *number_text(gint64 value)
 /* ---- Beginning a session --------------------------------------------------------------------- */
 
 static const struct field open_fields[] = {
-    {.name = "token", .type = FIELD_TEXT, .minimum = 1, .maximum = TOKEN_MAX},
-    {.name = "code", .type = FIELD_TEXT, .minimum = 1, .maximum = TOKEN_MAX},
+    {.name = "token",
+     .type = FIELD_TEXT,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = TOKEN_MAX},
+    {.name = "code",
+     .type = FIELD_TEXT,
+     .flags = FIELD_ONE_OF,
+     .minimum = 1,
+     .maximum = TOKEN_MAX},
+    {.name = "jid",
+     .type = FIELD_TEXT,
+     .flags = FIELD_ONE_OF | FIELD_JID,
+     .minimum = 1,
+     .maximum = FIELD_USERS_JID_MAX},
+    {.name = "password", .type = FIELD_TEXT, .minimum = 1, .maximum = PASSWORD_MAX},
     {0},
 };
 
@@ -87,16 +107,10 @@ static void session_opened(const struct rows *rows, enum error_code error, void 
     reply_session(request, 201, csrf, rows_integer(rows, 0, SESSION_OPEN_EXPIRES));
 }
 
-/* The statement decides whether what was known of SESSION still holds. */
-static void open_with(struct request *request, const struct session *session)
+/* Of the account of REQUEST, with a credential that was issued at ISSUED. The statement decides
+ * whether what was known of it still holds. */
+static void session_store(struct request *request, const struct uuid *credential, gint64 issued)
 {
-    if (session->scopes) {
-        request_fail(request, ERROR_UNAUTHENTICATED, "a server key has no session");
-        return;
-    }
-    request->account = account_ref(session->account);
-    if (!request_take(request, LIMIT_REQUESTS))
-        return;
     char *secret = secret_new();
     if (!secret) {
         request_fail(request, ERROR_INTERNAL, NULL);
@@ -106,11 +120,87 @@ static void open_with(struct request *request, const struct session *session)
     struct uuid digest = secret_digest(secret);
     char digest_text[UUID_TEXT_SIZE], token[UUID_TEXT_SIZE];
     uuid_format(&digest, digest_text);
-    uuid_format(&session->grant.credential, token);
+    uuid_format(credential, token);
     g_autofree char *lifetime = number_text(request->core->options->session_lifetime);
-    g_autofree char *issued = number_text(session->grant.issued);
-    const char *values[] = {digest_text, request->account->id_text, lifetime, token, issued};
+    g_autofree char *issued_text = number_text(issued);
+    const char *values[] = {digest_text, request->account->id_text, lifetime, token, issued_text};
     archive_query(request->core->archive, QUERY_SESSION_OPEN, values, session_opened, request);
+}
+
+static void open_with(struct request *request, const struct session *session)
+{
+    if (session->scopes) {
+        request_fail(request, ERROR_UNAUTHENTICATED, "a server key has no session");
+        return;
+    }
+    request->account = account_ref(session->account);
+    if (!request_take(request, LIMIT_REQUESTS))
+        return;
+    session_store(request, &session->grant.credential, session->grant.issued);
+}
+
+/* ---- With the password of an account of another server --------------------------------------- */
+
+ARCHIVE_SAME_COLUMN(BOUND_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
+
+static void bound_signed_in(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    enum error_code code = error != ERROR_NONE ? error : ERROR_UNAUTHENTICATED;
+    const char *detail = NULL;
+    struct account *account =
+        error == ERROR_NONE ? account_of_bound(request->core->accounts, rows) : NULL;
+    if (!account || !access_is_granted(rows, SESSION_FIND_STATE, &code, &detail)) {
+        request_fail(request, code, detail);
+        return;
+    }
+    account->created_at = rows_integer(rows, 0, SESSION_FIND_CREATED_AT);
+    request->account = account_ref(account);
+    bound_account_here(request->core, account);
+    struct uuid credential;
+    uuid_generate(&credential);
+    session_store(request, &credential, clock_wall());
+}
+
+static const char wrong_password[] = "the account or its password is not right";
+
+static void password_tried(enum error_code error, void *data)
+{
+    struct request *request = data;
+    g_autofree char *jid = request_jid(request, "jid");
+    struct limit_state state;
+    struct uuid address = limit_subject(request->address);
+    if (error == ERROR_UNAUTHENTICATED && request->address != 0)
+        limiter_take(request->core->limiter, &address, LIMIT_SIGNIN, &state);
+    if (error != ERROR_NONE || !request->core->archive) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_UNAVAILABLE,
+                     error == ERROR_UNAUTHENTICATED ? wrong_password : NULL);
+        return;
+    }
+    const char *values[] = {jid};
+    archive_query(request->core->archive, QUERY_BOUND_SIGN_IN, values, bound_signed_in, request);
+}
+
+/* An account that may not come in is not even tried, and looks like a wrong password. */
+static void session_begin_with_password(struct request *request)
+{
+    static const struct field_problem missing = {ERROR_UNPROCESSABLE, "/password", "is required"};
+    g_autofree char *jid = request_jid(request, "jid");
+    const char *password = request_text(request, "password");
+    struct limit_state state;
+    struct uuid address = limit_subject(request->address);
+    limiter_look(request->core->limiter, &address, LIMIT_SIGNIN, &state);
+    if (!password) {
+        request_fail_field(request, &missing);
+    } else if (request->address != 0 && state.count > 0 && state.remaining == 0) {
+        request->limit = state;
+        request_fail(request, ERROR_RATE_LIMITED, "too many sign-ins have failed");
+    } else if (!*request->core->options->bound_hosts) {
+        request_fail(request, ERROR_NOT_AVAILABLE, "no other server's accounts are used here");
+    } else {
+        login_check(request->core, bound_may_enter(request->core, jid) ? jid : NULL, password,
+                    password_tried, request);
+    }
 }
 
 static void open_signed_in(const struct session *session, const struct sign_in_problem *problem,
@@ -128,8 +218,8 @@ static void open_signed_in(const struct session *session, const struct sign_in_p
 static void session_begin(struct request *request)
 {
     const char *token = request_text(request, "token"), *code = request_text(request, "code");
-    if (!token == !code) {
-        request_fail(request, ERROR_UNPROCESSABLE, "either token or code must be given");
+    if (!token && !code) {
+        session_begin_with_password(request);
         return;
     }
     if (code && !g_str_has_prefix(code, CODE_PREFIX)) {
@@ -214,6 +304,9 @@ static void code_make(struct request *request)
 static void end_carried_out(void *data)
 {
     struct request *request = data;
+    if (request->account->bound)
+        bound_account_left(request->core, request->account, request->data != NULL);
+    request->data = NULL;
     if (request->by_cookie)
         set_cookie(request, "", 0);
     reply_nothing(request);
@@ -251,8 +344,10 @@ static void session_end(struct request *request)
 
 static void session_end_all(struct request *request)
 {
+    static char everywhere[] = "";
     if (refuse_key(request))
         return;
+    request->data = everywhere;
     char digest[UUID_TEXT_SIZE];
     uuid_format(&request->grant.credential, digest);
     g_autofree char *expires = number_text(request->grant.expires);
@@ -338,6 +433,12 @@ static void session_start(struct core *core)
     bus_subscribe(core, TOPIC, on_revoked, NULL);
 }
 
+static void session_stop(struct core *core)
+{
+    (void)core;
+    login_stop();
+}
+
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/session",
@@ -345,8 +446,10 @@ static const struct operation operations[] = {
      .handle = session_begin,
      .flags = OPERATION_ANONYMOUS | OPERATION_SETS_COOKIE | OPERATION_MAKES,
      .reply = "Session",
-     .errors = OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN),
-     .summary = "Begins a session by cookie"},
+     .errors = OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
+               OPERATION_ERROR(NOT_AVAILABLE),
+     .summary = "Begins a session by cookie, with a token or with the password of an account "
+                "of another server"},
     {.method = "GET",
      .path = "/api/session",
      .handle = session_show,
@@ -398,4 +501,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_session = {
-    .name = "session", .operations = operations, .start = session_start};
+    .name = "session", .operations = operations, .start = session_start, .stop = session_stop};

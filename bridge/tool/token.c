@@ -20,8 +20,8 @@
 #define KEY_BYTES 32
 #define ALL_SCOPES "users,send,tickets"
 
-static const char *const known_scopes[] = {"users", "send",      "tickets", "moderate",
-                                           "audit", "analytics", "admin",   NULL};
+static const char *const known_scopes[] = {"users",     "send",  "tickets", "moderate", "audit",
+                                           "analytics", "admin", "bound",   NULL};
 
 static bool is_name(const char *text)
 {

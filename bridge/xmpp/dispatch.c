@@ -309,6 +309,20 @@ static const char *effective_type(xmpp_stanza_t *stanza)
     return g_str_equal(name, "presence") ? "available" : "";
 }
 
+/* Fills in what CONTEXT still lacks. Whether the stanza was dealt with. */
+static bool stanza_pass(struct dispatch *dispatch, struct stanza_context *context)
+{
+    context->from = stanza_attr(context->stanza, "from");
+    context->to = stanza_attr(context->stanza, "to");
+    g_autofree char *from_bare = g_strndup(context->from, strcspn(context->from, "/"));
+    g_autofree char *to_bare = g_strndup(context->to, strcspn(context->to, "/"));
+    context->from_bare = from_bare;
+    context->to_bare = to_bare;
+    context->dispatch = dispatch;
+    context->data = dispatch->data;
+    return pass_through(dispatch, context);
+}
+
 void dispatch_stanza(struct dispatch *dispatch, enum service service, struct link *link,
                      xmpp_stanza_t *stanza)
 {
@@ -326,24 +340,12 @@ void dispatch_stanza(struct dispatch *dispatch, enum service service, struct lin
         answer_error(link, stanza, "modify", "bad-request");
         return;
     }
-    const char *from = stanza_attr(stanza, "from");
-    const char *to = stanza_attr(stanza, "to");
-    g_autofree char *from_bare = g_strndup(from, strcspn(from, "/"));
-    g_autofree char *to_bare = g_strndup(to, strcspn(to, "/"));
-    struct stanza_context context = {
-        .stanza = stanza,
-        .type = type,
-        .from = from,
-        .from_bare = from_bare,
-        .to = to,
-        .to_bare = to_bare,
-        .service = service,
-        .target = target_of(service, to),
-        .link = link,
-        .data = dispatch->data,
-        .dispatch = dispatch,
-    };
-    if (!pass_through(dispatch, &context) && iq)
+    struct stanza_context context = {.stanza = stanza,
+                                     .type = type,
+                                     .service = service,
+                                     .target = target_of(service, stanza_attr(stanza, "to")),
+                                     .link = link};
+    if (!stanza_pass(dispatch, &context) && iq)
         answer_error(link, stanza, "cancel", "service-unavailable");
 }
 
@@ -367,4 +369,14 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
         !offer_payloads(dispatch, &inner, PHASE_OBSERVE) &&
         !offer_payloads(dispatch, &inner, PHASE_CLAIM))
         stanza_offer(dispatch, &inner, PHASE_FALLBACK);
+}
+
+bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza)
+{
+    struct stanza_context context = {.stanza = stanza,
+                                     .type = effective_type(stanza),
+                                     .service = outer->service,
+                                     .target = TARGET_ACCOUNT,
+                                     .link = outer->link};
+    return stanza_pass(outer->dispatch, &context);
 }

@@ -24,6 +24,9 @@ enum stanza_target {
     TARGET_ROOM = 1 << 4,     /* team@rooms.app.example.org */
     TARGET_OCCUPANT = 1 << 5, /* team@rooms.app.example.org/Ann */
     TARGET_ANY_ROOM = 7 << 3,
+    /* bob@example.org/trestle, a session at another host, see bridge/bound. Neither of the above.
+     */
+    TARGET_ACCOUNT = 1 << 6,
     TARGET_EVERY = TARGET_ANY | TARGET_ANY_ROOM
 };
 
@@ -89,3 +92,8 @@ void dispatch_stanza(struct dispatch *dispatch, enum service service, struct lin
  * For a claim. */
 void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *message,
                        const char *archive_id);
+
+/* STANZA came for the session of an account of another host, which was checked: its `from` and `to`
+ * are there and the host's word. OUTER is what it came in. False: nobody deals with it; a request
+ * is then still to be answered. */
+bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza);

@@ -150,7 +150,7 @@ DECLARE
 BEGIN
   PERFORM entry_add(p_position, c.id, 'edit', m.sender_id, m.id,
                     CASE WHEN c.kind <> 'direct' THEN jsonb_build_object('content', edit_wire(m, c, m.id::text)) END);
-  IF c.kind = 'direct' AND c.remote_user <> m.sender_id AND message_wire_id(m, c) IS NOT NULL THEN
-    PERFORM outbox_add(p_position, 'edit', m.sender_id, ARRAY[c.remote_jid], m.id, stanza::text);
+  IF conversation_reach(c, m.sender_id) IS NOT NULL AND message_wire_id(m, c) IS NOT NULL THEN
+    PERFORM outbox_add(p_position, 'edit', m.sender_id, ARRAY[conversation_reach(c, m.sender_id)], m.id, stanza::text);
   END IF;
 END $$;

@@ -39,13 +39,13 @@ BEGIN
   RETURN head + 1;
 END $$;
 
--- The hosted users who hear of an event, at most 10000. One about a message (its seq is among the facts) is
+-- The users with a login who hear of an event, at most 10000. One about a message (its seq is among the facts) is
 -- not for members who have cleared that.
 CREATE FUNCTION event_audience(e events) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF e.audience = 'user' THEN -- most of them
-    RETURN ARRAY(SELECT u.id FROM users u WHERE u.id = e.user_id AND u.kind = 'hosted');
+    RETURN ARRAY(SELECT u.id FROM users u WHERE u.id = e.user_id AND u.kind <> 'remote');
   END IF;
   RETURN ARRAY(
     SELECT u.id FROM (
@@ -59,7 +59,7 @@ BEGIN
         SELECT o.user_id FROM members m
           JOIN members o ON o.conversation_id = m.conversation_id AND o.state = 'joined'
           WHERE e.audience = 'partners' AND m.user_id = e.user_id AND m.state = 'joined') heard
-      JOIN users u ON u.id = heard.id AND u.kind = 'hosted'
+      JOIN users u ON u.id = heard.id AND u.kind <> 'remote'
       WHERE e.audience <> 'partners' OR u.id = e.user_id
         OR relation_hears(u.id, (SELECT x FROM users x WHERE x.id = e.user_id))
       LIMIT 10000);

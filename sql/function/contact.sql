@@ -274,7 +274,7 @@ BEGIN
   INSERT INTO contacts (user_id, peer, from_peer) VALUES (p_user, p_peer.jid, true)
     ON CONFLICT (user_id, peer) DO UPDATE
       SET from_peer = true, pending_in = false, updated_at = now();
-  IF p_peer.kind <> 'hosted' THEN
+  IF p_peer.kind <> 'hosted' OR bound_is(p_user) THEN
     PERFORM contact_send(p_user, p_peer.jid, 'subscribed');
   ELSIF NOT relation_blocks(p_peer.id, own) THEN
     INSERT INTO contacts (user_id, peer, to_peer) VALUES (p_peer.id, own, true)
@@ -297,7 +297,7 @@ BEGIN
   INSERT INTO contacts (user_id, peer, ask) VALUES (p_user, p_peer.jid, true)
     ON CONFLICT (user_id, peer) DO UPDATE SET ask = true, updated_at = now();
   SELECT * INTO own FROM users u WHERE u.id = p_user;
-  IF p_peer.kind <> 'hosted' THEN
+  IF p_peer.kind <> 'hosted' OR bound_is(p_user) THEN
     PERFORM contact_send(p_user, p_peer.jid, 'subscribe');
   ELSIF relation_blocks(p_peer.id, own.jid) THEN
     granted := contact_lets_in(p_peer.id, own.jid);
@@ -402,7 +402,7 @@ BEGIN
   END IF;
   outcome := 0;
   PERFORM contact_unseen(p_user, had.peer);
-  IF (named.ret_user).kind = 'hosted' THEN
+  IF (named.ret_user).kind = 'hosted' AND NOT bound_is(p_user) THEN
     UPDATE contacts c SET to_peer = false, from_peer = false, ask = false, pending_in = false,
         updated_at = now()
       WHERE c.user_id = (named.ret_user).id AND c.peer = own;

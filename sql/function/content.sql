@@ -21,7 +21,8 @@ END $$;
 -- one of ours wrote it, else the one that it came with. NULL: none, or it was never on the wire.
 CREATE FUNCTION message_wire_id(m messages, c conversations) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN c.kind = 'direct' AND m.sender_id = c.remote_user THEN m.foreign_id
+  SELECT CASE WHEN c.kind = 'direct' AND (m.foreign_id IS NOT NULL OR (m.sender_id = c.remote_user AND c.reach IS NULL))
+                THEN m.foreign_id
               WHEN guest_is(c) THEN (SELECT i.wire FROM guest_ids i WHERE i.target = m.id LIMIT 1)
               WHEN m.kind NOT IN ('call', 'system') THEN m.id::text END
 $$;
@@ -42,7 +43,7 @@ BEGIN
   IF p_id ~ uuid_form THEN
     SELECT x.* INTO m FROM messages x
       WHERE x.id = p_id::uuid AND x.conversation_id = c.id
-        AND (c.kind <> 'direct' OR x.sender_id IS DISTINCT FROM c.remote_user);
+        AND (c.kind <> 'direct' OR x.sender_id IS DISTINCT FROM c.remote_user OR c.reach IS NOT NULL);
   END IF;
   IF m.id IS NULL AND c.kind = 'direct' THEN
     SELECT x.* INTO m FROM messages x
@@ -50,7 +51,7 @@ BEGIN
     IF m.id IS NULL THEN
       SELECT x.* INTO m FROM (SELECT y.* FROM messages y WHERE y.conversation_id = c.id
                                 ORDER BY y.seq DESC LIMIT 1000) x
-        WHERE x.sender_id = c.remote_user AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
+        WHERE (x.sender_id = c.remote_user OR c.reach IS NOT NULL) AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
     END IF;
     IF m.id IS NULL THEN
       SELECT x.* INTO m FROM message_versions v JOIN messages x ON x.id = v.message_id

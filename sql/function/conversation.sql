@@ -20,12 +20,12 @@ BEGIN
   taken := log_advance(1);
   head := taken.ret_before;
   stamp := taken.ret_stamp;
-  SELECT * INTO remote FROM users WHERE id = ANY (pair) AND kind <> 'hosted';
+  SELECT x.* INTO remote FROM users one, users other, bound_remote(one, other) x WHERE one.id = pair[1] AND other.id = pair[2];
   INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid, position,
-                             created_at, awaited, guarded, closed)
+                             created_at, awaited, guarded, closed, reach)
     SELECT gen_random_uuid(), pair, ARRAY[one.number, other.number], remote.id, remote.jid, head + 1,
-           stamp, remote.id IS DISTINCT FROM p_other, true,
-           one.privacy_profile IS NOT NULL OR other.privacy_profile IS NOT NULL
+           stamp, remote.id IS DISTINCT FROM p_other OR remote.kind = 'bound', true,
+           one.privacy_profile IS NOT NULL OR other.privacy_profile IS NOT NULL, bound_reach(one, other)
       FROM users one, users other WHERE one.id = pair[1] AND other.id = pair[2]
     RETURNING id INTO ret_id;
   INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at, hidden_seq)
@@ -180,7 +180,7 @@ BEGIN
              ELSE sides || ROW(user_facts(u, false), m.role, m.joined_at, m.read_seq, m.state,
                                to_jsonb(group_rights(c, m)), NULL)::participant_view END))::text, ARRAY[m.user_id]
       FROM members m JOIN users u ON u.id = m.user_id
-      WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind = 'hosted'
+      WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind <> 'remote'
       ORDER BY array_position(c.member_ids, m.user_id);
 END $$;
 
@@ -416,7 +416,7 @@ BEGIN
       WHERE c.id = ANY (wanted) AND c.awaited
         AND o.conversation_id = c.id AND o.hidden_seq < last.seq
       RETURNING o.conversation_id, o.user_id, last.seq,
-                o.user_id IS DISTINCT FROM c.remote_user
+                (o.user_id IS DISTINCT FROM c.remote_user OR o.kind = 'bound')
                   AND (o.request IS NULL OR o.request = 'accepted') AS listens)
   SELECT CASE WHEN count(*) > 0 THEN 0 ELSE 1 END,
          array_agg(s.conversation_id) FILTER (WHERE s.listens),
@@ -425,7 +425,7 @@ BEGIN
   UPDATE conversations c SET awaited = false
     WHERE c.id = ANY (wanted) AND c.awaited AND NOT EXISTS (
       SELECT FROM members o WHERE o.conversation_id = c.id AND o.hidden_seq IS NOT NULL
-        AND o.user_id IS DISTINCT FROM c.remote_user);
+        AND (o.user_id IS DISTINCT FROM c.remote_user OR o.kind = 'bound'));
   IF appeared IS NOT NULL THEN
     taken := log_advance(cardinality(appeared));
     head := taken.ret_before;

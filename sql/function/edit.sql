@@ -96,9 +96,9 @@ BEGIN
   DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq; -- their places are not known now
   PERFORM search_forget(m.position);
   entry := entry_add(last, c.id, 'edit', p_user, m.id, jsonb_build_object('body', p_body, 'replace', message_own_id(m)), p_came);
-  IF c.remote_user <> p_user AND message_wire_id(m, c) IS NOT NULL THEN
+  IF p_came IS NULL AND conversation_reach(c, p_user) IS NOT NULL AND message_wire_id(m, c) IS NOT NULL THEN
     DELETE FROM outbox o WHERE o.kind = 'edit' AND o.message_id = m.id;
-    PERFORM outbox_add(last, 'edit', p_user, ARRAY[c.remote_jid], m.id, p_stanza);
+    PERFORM outbox_add(last, 'edit', p_user, ARRAY[conversation_reach(c, p_user)], m.id, p_stanza);
   ELSIF c.kind <> 'direct' AND p_came IS NULL THEN -- as the room has told it
     UPDATE message_versions v SET wire = entry::text WHERE v.message_id = m.id AND v.wire = p_stanza;
   END IF;

@@ -82,8 +82,8 @@ BEGIN
   END IF;
   UPDATE conversations x SET disappearing = nullif(p_seconds, 0) WHERE x.id = c.id;
   c.disappearing := nullif(p_seconds, 0);
-  IF c.kind = 'direct' AND c.remote_user IS NOT NULL AND NOT p_came THEN
-    PERFORM outbox_add(place, 'timer', o.user_id, ARRAY[c.remote_jid], NULL, NULL, p_seconds::text);
+  IF conversation_reach(c, o.user_id) IS NOT NULL AND NOT p_came THEN
+    PERFORM outbox_add(place, 'timer', o.user_id, ARRAY[conversation_reach(c, o.user_id)], NULL, NULL, p_seconds::text);
   ELSIF c.kind <> 'direct' THEN
     PERFORM room_tell(place, c, 'room_timer', o.user_id, jsonb_build_object('seconds', p_seconds, 'wire', p_wire));
   END IF;

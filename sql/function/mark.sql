@@ -46,7 +46,7 @@ BEGIN
   ), reached AS MATERIALIZED (
     -- Of several marks of one member in the batch, the furthest moves the watermark.
     SELECT a.n, a.kind, a.message_id, a.seq, a.user_id, a.sender_id, o.conversation_id, c.member_ids,
-           c.member_numbers, c.kind = 'direct' AS direct, c.remote_user, c.remote_jid, o.delivered_seq, o.read_seq,
+           c.member_numbers, c.kind = 'direct' AS direct, c.remote_user, conversation_reach(c, a.user_id) AS remote_jid, o.delivered_seq, o.read_seq,
            o.user_id IS NULL OR a.missing
              OR (c.guarded AND a.user_id = c.remote_user AND NOT relation_tells(c, a.user_id))
              AS refused,
@@ -108,9 +108,9 @@ BEGIN
       FROM reached r
       LEFT JOIN LATERAL (
         SELECT x.id, x.foreign_id FROM messages x
-          WHERE r.moved AND r.tells AND r.kind = 'read' AND r.remote_user <> r.user_id
+          WHERE r.moved AND r.tells AND r.kind = 'read' AND r.remote_jid IS NOT NULL
             AND x.conversation_id = r.conversation_id AND x.seq <= r.seq AND x.seq > r.seq - 100
-            AND x.sender_id = r.remote_user AND x.markable AND x.foreign_id IS NOT NULL
+            AND x.sender_id <> r.user_id AND x.markable AND x.foreign_id IS NOT NULL
           ORDER BY x.seq DESC LIMIT 1) peer ON true
   ), queued AS (
     INSERT INTO outbox (position, kind, from_user, to_address, message_id, reference)

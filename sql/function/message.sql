@@ -64,8 +64,11 @@ BEGIN
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
-           c.awaited, c.guarded, c.remote_jid, c.occupied,
-           coalesce(c.remote_user <> p_senders[i.n], false) AS leaves,
+           c.awaited, c.guarded, c.occupied,
+           -- What one of ours does in another server's account leaves through its session there, unless it came from there.
+           CASE WHEN c.reach IS NULL THEN coalesce(c.remote_user <> p_senders[i.n], false)
+                ELSE conversation_reach(c, p_senders[i.n]) IS NOT NULL AND p_addresses[i.n] IS NULL END AS leaves,
+           CASE WHEN c.reach IS NULL THEN c.remote_jid ELSE conversation_reach(c, p_senders[i.n]) END AS remote_jid,
            c.remote_user IS NULL AND (c.closed OR NOT c.plain OR privacy_value(NULL, 'profile') <> 'everyone')
              AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
@@ -319,8 +322,9 @@ BEGIN
   stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
-      JOIN members o ON o.conversation_id = c.id AND o.user_id = c.remote_user
-      WHERE x.id = p_ids[n] AND c.remote_jid = p_from[n] AND x.sender_id <> c.remote_user
+      JOIN members o ON o.conversation_id = c.id AND o.user_id = pair_other(c.member_ids, x.sender_id)
+      WHERE x.id = p_ids[n] AND c.kind = 'direct'
+        AND conversation_reach(c, x.sender_id) = p_from[n]
         AND (x.failed_condition IS NOT NULL OR greatest(o.delivered_seq, o.read_seq) < x.seq);
     IF m.id IS NOT NULL AND m.failed_condition IS NULL THEN
       UPDATE messages x SET failed_condition = p_conditions[n], failed_position = head + n

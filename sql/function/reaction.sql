@@ -96,9 +96,9 @@ BEGIN
                       json_build_object('message_id', m.id, 'seq', m.seq, 'user_id', p_user, 'emoji', one));
   END LOOP;
   PERFORM entry_add(last, c.id, 'reaction', p_user, m.id, to_jsonb(p_emoji), p_came);
-  IF c.remote_user <> p_user AND message_wire_id(m, c) IS NOT NULL THEN
+  IF p_came IS NULL AND conversation_reach(c, p_user) IS NOT NULL AND message_wire_id(m, c) IS NOT NULL THEN
     DELETE FROM outbox o WHERE o.kind = 'reaction' AND o.message_id = m.id AND o.from_user = p_user;
-    PERFORM outbox_add(last, 'reaction', p_user, ARRAY[c.remote_jid], m.id, message_wire_id(m, c),
+    PERFORM outbox_add(last, 'reaction', p_user, ARRAY[conversation_reach(c, p_user)], m.id, message_wire_id(m, c),
                        array_to_string(p_emoji, ' '));
   END IF;
   RETURN true;

@@ -367,7 +367,7 @@ DECLARE
   back record;
   is_live boolean;
 BEGIN
-  SELECT * INTO owner FROM users u WHERE u.jid = p_user AND u.kind = 'hosted';
+  SELECT * INTO owner FROM users u WHERE u.jid = p_user AND u.kind <> 'remote';
   IF p_peer IS NULL THEN
     SELECT * INTO peer FROM users u WHERE u.id = relation_refer(owner.id, p_reference);
   ELSIF p_peer !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
@@ -572,6 +572,7 @@ BEGIN
     SELECT to_jsonb(api_time(b.created_at)) FROM blocks b
       WHERE b.user_id = p_user AND b.peer = named.ret_jid));
   IF outcome = 0 THEN
+    PERFORM bound_block(p_user, named.ret_jid, true);
     UPDATE contacts x SET pending_in = false, updated_at = now()
       WHERE x.user_id = p_user AND x.pending_in
         AND (x.peer = named.ret_jid OR relation_domain(x.peer) = named.ret_jid);
@@ -611,6 +612,7 @@ BEGIN
   DELETE FROM blocks b WHERE b.user_id = p_user AND b.peer = named.ret_jid;
   outcome := CASE WHEN FOUND THEN 0 ELSE 1 END;
   IF outcome = 0 THEN
+    PERFORM bound_block(p_user, named.ret_jid, false);
     PERFORM relation_guard_all(p_user, named.ret_jid);
     IF (named.ret_user).kind = 'hosted' THEN
       PERFORM contact_catch_up(p_user, named.ret_user);

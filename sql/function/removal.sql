@@ -70,8 +70,8 @@ BEGIN
                     CASE WHEN NOT p_moderates THEN p_user END, m.id, jsonb_strip_nulls(jsonb_build_object(
                       'reason', p_words, 'stanza', p_stanza, 'by', group_jid(c.room) || '/' || own.nick,
                       'occupant', own.occupant)), p_came);
-  IF c.remote_user <> p_user AND message_wire_id(m, c) IS NOT NULL AND m.failed_condition IS NULL THEN
-    PERFORM outbox_add(last, 'retraction', p_user, ARRAY[c.remote_jid], m.id, message_wire_id(m, c), p_stanza);
+  IF p_came IS NULL AND conversation_reach(c, p_user) IS NOT NULL AND message_wire_id(m, c) IS NOT NULL AND m.failed_condition IS NULL THEN
+    PERFORM outbox_add(last, 'retraction', p_user, ARRAY[conversation_reach(c, p_user)], m.id, message_wire_id(m, c), p_stanza);
   END IF;
 END $$;
 

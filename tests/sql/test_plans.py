@@ -190,6 +190,10 @@ def calls(db):
         ("room_configuration", "'nothing', 'r4@example.org/x', 'r4@example.org'", ()),
         ("room_audience", "'nothing', 'r4@example.org/x'", ()), ("room_mark", "%s, %s, %s", (conversation, user, middle)),
         ("group_typing", "%s, %s, NULL, NULL", (conversation, user)),
+        ("bound_account", "'bob@example.org'", ()), ("bound_sign_in", "'bob@example.org'", ()), ("bound_link", "'me', 'bob@example.org'", ()),
+        ("bound_wanted", "NULL, 500", ()), ("bound_watch", "%s, true", (user,)), ("bound_park", "'bob@example.org', 'id', '<message/>'", ()),
+        ("bound_parked", "'bob@example.org', 0, 64", ()), ("bound_parked_sent", "ARRAY[1, 2]", ()),
+        ("bound_live", "'bob@example.org', %s, 'in', 'e@example.org', 'e@example.org/x', 'o', '<message/>', 0", (user,)),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 

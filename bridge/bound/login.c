@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A few attempts at a time; more wait in a short line. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/account/limit.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/base/options.h"
+#include "bridge/bound/login.h"
+#include "bridge/core/core.h"
+#include "bridge/loop/child.h"
+#include "bridge/loop/loop.h"
+
+#define AT_ONCE 8
+#define WAITING_MAX 64
+#define OUTPUT_MAX 256
+
+struct attempt {
+    struct core *core;
+    char *jid;
+    GBytes *input; /* NULL: it has begun, or was refused */
+    gint64 began;
+    enum error_code verdict;
+    struct child *child;
+    guint timer;
+    login_done done;
+    void *data;
+};
+
+static struct {
+    GQueue waiting;
+    GQueue running; /* those with a program, and those whose answer is held back */
+    unsigned programs;
+} work = {G_QUEUE_INIT, G_QUEUE_INIT, 0};
+
+static void next_begin(void);
+
+static void attempt_free(gpointer data)
+{
+    struct attempt *attempt = data;
+    child_kill(attempt->child);
+    if (attempt->timer)
+        g_source_remove(attempt->timer);
+    g_clear_pointer(&attempt->input, g_bytes_unref);
+    g_free(attempt->jid);
+    g_free(attempt);
+}
+
+static void input_free(gpointer data)
+{
+    GString *input = data;
+    explicit_bzero(input->str, input->len);
+    g_string_free(input, TRUE);
+}
+
+static void attempt_end(struct attempt *attempt)
+{
+    g_queue_remove(&work.running, attempt);
+    login_done done = attempt->done;
+    void *told = attempt->data;
+    enum error_code verdict = attempt->verdict;
+    attempt_free(attempt);
+    done(verdict, told);
+}
+
+static gboolean on_timer(gpointer data)
+{
+    struct attempt *attempt = data;
+    attempt->timer = 0;
+    attempt_end(attempt);
+    return G_SOURCE_REMOVE;
+}
+
+/* Failures are answered at whole seconds after the beginning. */
+static void attempt_answer(struct attempt *attempt)
+{
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(attempt->jid ? attempt->jid : "");
+    if (attempt->verdict == ERROR_NONE) {
+        attempt_end(attempt);
+        return;
+    }
+    if (attempt->verdict == ERROR_UNAUTHENTICATED && attempt->jid)
+        limiter_take(attempt->core->limiter, &subject, LIMIT_SIGNIN, &state);
+    gint64 passed = clock_monotonic() - attempt->began;
+    guint rest = (guint)((G_USEC_PER_SEC - passed % G_USEC_PER_SEC) / 1000);
+    attempt->timer = g_timeout_add(rest + 1, on_timer, attempt);
+}
+
+static void program_ended(const struct buffer *output, int status, void *data)
+{
+    struct attempt *attempt = data;
+    g_autofree char *text = g_strndup(output->data ? output->data : "", output->length);
+    (void)status;
+    attempt->child = NULL;
+    work.programs--;
+    attempt->verdict = strcmp(text, "right\n") == 0   ? ERROR_NONE
+                       : strcmp(text, "wrong\n") == 0 ? ERROR_UNAUTHENTICATED
+                                                      : ERROR_UNAVAILABLE;
+    log_info(AREA_AUTH, "login-tried", "verdict=%s",
+             attempt->verdict == ERROR_NONE              ? "right"
+             : attempt->verdict == ERROR_UNAUTHENTICATED ? "wrong"
+                                                         : "failed");
+    attempt_answer(attempt);
+    next_begin();
+}
+
+static void attempt_begin(struct attempt *attempt)
+{
+    g_autofree char *program = child_program("trestle-login");
+    g_autoptr(GBytes) input = g_steal_pointer(&attempt->input);
+    g_autoptr(GError) error = NULL;
+    const struct child_plan plan = {
+        program,       input,  OUTPUT_MAX, (unsigned)attempt->core->options->bound_login_timeout,
+        program_ended, attempt};
+    attempt->child = child_start(&plan, &error);
+    if (attempt->child) {
+        work.programs++;
+        return;
+    }
+    log_error(AREA_AUTH, "login-program", "reason=\"%s\"", error->message);
+    attempt->verdict = ERROR_UNAVAILABLE;
+    attempt_answer(attempt);
+}
+
+static void next_begin(void)
+{
+    while (work.programs < AT_ONCE && !g_queue_is_empty(&work.waiting)) {
+        struct attempt *attempt = g_queue_pop_head(&work.waiting);
+        g_queue_push_tail(&work.running, attempt);
+        attempt_begin(attempt);
+    }
+}
+
+/* "address:port" of DOMAIN in the option; *ret_port is 0 without one. Caller frees. */
+static char *server_of(const struct options *options, const char *domain, guint64 *ret_port)
+{
+    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
+    size_t length = strlen(domain);
+    *ret_port = 0;
+    for (guint i = 0; servers[i]; i++) {
+        const char *port = strrchr(servers[i], ':');
+        if (strncmp(servers[i], domain, length) != 0 || servers[i][length] != '=' || !port)
+            continue;
+        *ret_port = g_ascii_strtoull(port + 1, NULL, 10);
+        return g_strndup(servers[i] + length + 1, (gsize)(port - servers[i]) - length - 1);
+    }
+    return g_strdup("");
+}
+
+static GBytes *input_make(const struct options *options, const char *jid, const char *password)
+{
+    guint64 port;
+    g_autofree char *server = server_of(options, strchr(jid, '@') + 1, &port);
+    GString *input = g_string_sized_new(512 + strlen(password)); /* one piece, to be wiped */
+    g_string_append_printf(input, "%s\n%s\n%" G_GUINT64_FORMAT "\n%s\n%s\n", jid, server, port,
+                           strcmp(options->bound_login_tls, "none") == 0 ? "plain" : "tls",
+                           options->bound_login_ca);
+    g_string_append(input, password);
+    return g_bytes_new_with_free_func(input->str, input->len, input_free, input);
+}
+
+void login_check(struct core *core, const char *jid, const char *password, login_done done,
+                 void *data)
+{
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(jid ? jid : "");
+    struct attempt *attempt = g_new0(struct attempt, 1);
+    attempt->core = core;
+    attempt->jid = g_strdup(jid);
+    attempt->began = clock_monotonic();
+    attempt->done = done;
+    attempt->data = data;
+    limiter_look(core->limiter, &subject, LIMIT_SIGNIN, &state);
+    bool used_up = jid && state.count > 0 && state.remaining == 0;
+    if (!jid || used_up || work.waiting.length >= WAITING_MAX) {
+        attempt->verdict = !jid      ? ERROR_UNAUTHENTICATED
+                           : used_up ? ERROR_RATE_LIMITED
+                                     : ERROR_UNAVAILABLE;
+        g_queue_push_tail(&work.running, attempt);
+        attempt_answer(attempt);
+        return;
+    }
+    attempt->input = input_make(core->options, jid, password);
+    g_queue_push_tail(&work.waiting, attempt);
+    next_begin();
+}
+
+void login_stop(void)
+{
+    g_queue_clear_full(&work.waiting, attempt_free);
+    g_queue_clear_full(&work.running, attempt_free);
+    work.programs = 0;
+}

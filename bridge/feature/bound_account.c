@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Accounts of other servers: whether their session stays bound while nobody is here, and the app's
+ * own ids that let them in by token. */
+#include "config.h"
+
+#include "bridge/account/account.h"
+#include "bridge/archive/archive.h"
+#include "bridge/bound/bound.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+
+#define REPLY_MAX 4096
+
+static void reply_state(struct request *request)
+{
+    g_auto(buffer) buf = BUFFER_INIT(REPLY_MAX);
+    bound_state_write(&buf, request->core, request->account);
+    request_reply(request, 200, &buf);
+}
+
+static void reply_nothing(struct request *request)
+{
+    g_auto(buffer) buf = BUFFER_INIT(1);
+    request_reply(request, 204, &buf);
+}
+
+static bool refuse_hosted(struct request *request)
+{
+    if (!request->account->bound)
+        request_fail(request, ERROR_NOT_AVAILABLE, "the account lives here");
+    return !request->account->bound;
+}
+
+/* ---- Keeping the session --------------------------------------------------------------------- */
+
+static void watched(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    bool on = request->data != NULL;
+    request->data = NULL;
+    if (error != ERROR_NONE || !rows_boolean(rows, 0, BOUND_WATCH_WATCHED)) {
+        request_fail(request, error != ERROR_NONE ? error : ERROR_INTERNAL, NULL);
+        return;
+    }
+    bound_account_watch(request->core, request->account, on);
+    if (on)
+        reply_state(request);
+    else
+        reply_nothing(request);
+}
+
+static void watch(struct request *request, bool on)
+{
+    static char yes[] = "";
+    const char *values[] = {request->account->id_text, on ? "true" : "false"};
+    request->data = on ? yes : NULL;
+    archive_query(request->core->archive, QUERY_BOUND_WATCH, values, watched, request);
+}
+
+static void bound_begin(struct request *request)
+{
+    if (refuse_hosted(request))
+        return;
+    if (bound_state_of(request->core, request->account) == BOUND_STATE_LACKING)
+        request_fail(request, ERROR_NOT_AVAILABLE, "the account's server binds no sessions");
+    else
+        watch(request, true);
+}
+
+static void bound_end(struct request *request)
+{
+    if (!refuse_hosted(request))
+        watch(request, false);
+}
+
+/* ---- Tokens that let an account in ----------------------------------------------------------- */
+
+static const struct field link_fields[] = {
+    {.name = "external_id",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = 255},
+    {.name = "jid",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED | FIELD_JID,
+     .minimum = 1,
+     .maximum = FIELD_USERS_JID_MAX},
+    {0},
+};
+
+enum { LINK_MADE, LINK_WAS, LINK_TAKEN };
+
+static void linked(const struct rows *rows, enum error_code error, void *data)
+{
+    struct request *request = data;
+    if (error != ERROR_NONE)
+        request_fail(request, error, NULL);
+    else if (rows_integer(rows, 0, BOUND_LINK_OUTCOME) == LINK_TAKEN)
+        request_fail(request, ERROR_CONFLICT, "the id or the account is somebody else's");
+    else
+        reply_nothing(request);
+}
+
+static void bound_link(struct request *request)
+{
+    static const struct field_problem foreign = {ERROR_UNPROCESSABLE, "/jid",
+                                                 "is no account of a server in bound.hosts"};
+    g_autofree char *jid = request_jid(request, "jid");
+    if (!bound_may_enter(request->core, jid)) {
+        request_fail_field(request, &foreign);
+        return;
+    }
+    const char *values[] = {request_text(request, "external_id"), jid};
+    archive_query(request->core->archive, QUERY_BOUND_LINK, values, linked, request);
+}
+
+static const struct operation operations[] = {
+    {.method = "POST",
+     .path = "/api/bound",
+     .handle = bound_begin,
+     .reply = "AccountState",
+     .errors = OPERATION_ERROR(NOT_AVAILABLE),
+     .summary = "Keeps the session of an account of another server bound while nobody is here"},
+    {.method = "DELETE",
+     .path = "/api/bound",
+     .handle = bound_end,
+     .reply = "Nothing",
+     .errors = OPERATION_ERROR(NOT_AVAILABLE),
+     .summary = "Lets it end after the last socket"},
+    {.method = "PUT",
+     .path = "/api/bound/login",
+     .fields = link_fields,
+     .handle = bound_link,
+     .flags = OPERATION_SERVER_KEY,
+     .scope = "bound",
+     .reply = "Nothing",
+     .errors = OPERATION_ERROR(CONFLICT),
+     .summary = "Lets tokens of an id of the app's own in as an account of another server"},
+    {0},
+};
+
+const struct feature feature_bound_account = {.name = "bound_account", .operations = operations};

@@ -1,0 +1,29 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Accounts of other servers that are used here, too.
+
+-- name: bound_account
+SELECT id, jid, name, facts, kind, number, resource, watched, waiting FROM bound_account($1::text)
+
+-- name: bound_sign_in
+SELECT id, jid, name, facts, kind, number, state, position, created_at FROM bound_sign_in($1::text)
+
+-- name: bound_link
+SELECT bound_link($1::text, $2::text) AS outcome
+
+-- name: bound_wanted
+SELECT id, jid FROM bound_wanted($1::uuid, $2::int)
+
+-- name: bound_watch
+SELECT bound_watch($1::uuid, $2::boolean) AS watched
+
+-- name: bound_live
+SELECT bound_live($1::text, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::bigint) AS uid
+
+-- name: bound_park
+SELECT bound_park($1::text, $2::text, $3::text) AS parked
+
+-- name: bound_parked
+SELECT id, stanza FROM bound_parked($1::text, $2::bigint, $3::int)
+
+-- name: bound_parked_sent
+SELECT bound_parked_sent($1::bigint[]) AS cleared

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Accounts of other servers that are used here: what becomes of a user, of conversations, and where what is said goes."""
+import pytest
+
+from conftest import DOMAIN
+
+BOB, CAROL, EVE = "bob@example.org", "carol@example.org", "eve@elsewhere.example"
+
+
+def become(db, jid=BOB):
+    return db.one("SELECT bound_become(%s)", jid)
+
+
+def say(db, talk, sender, text="hi"):
+    row, = db.store({"conversation": talk, "sender": sender, "body": text})
+    return row
+
+
+def sent(db):
+    """(kind, from, to) of what waits to go out."""
+    return [(row["kind"], row["from_user"], row["to_address"])
+            for row in db.rows("SELECT kind, from_user, to_address FROM outbox ORDER BY position, n")]
+
+
+@pytest.fixture
+def bob(db):
+    return become(db)
+
+
+def test_an_account_becomes_one_user_once(db, bob):
+    assert become(db) == bob
+    assert db.rows("SELECT kind, jid FROM users WHERE id = %s", bob) == [{"kind": "bound", "jid": BOB}]
+    alice = db.user("alice")
+    assert db.one("SELECT bound_become(%s)", f"alice@{DOMAIN}") is None
+    assert db.one("SELECT kind FROM users WHERE id = %s", alice) == "hosted"
+
+
+def test_who_was_known_from_xmpp_keeps_conversations(db):
+    alice = db.user("alice")
+    talk = db.conversation(alice, jid=BOB)
+    say(db, talk, alice)
+    bob = become(db)
+    assert db.one("SELECT count(*) FROM conversation_list(%s, 50, NULL, NULL, NULL, NULL)", bob) is not None
+    # Both ways by XMPP: the account's other clients hear of it.
+    assert say(db, talk, alice)["remote_jid"] == BOB
+    assert say(db, talk, bob)["remote_jid"] == f"alice@{DOMAIN}"
+    assert sent(db)[-2:] == [("message", alice, BOB), ("message", bob, f"alice@{DOMAIN}")]
+
+
+def test_what_is_said_to_somebody_elsewhere_goes_there(db, bob):
+    talk = db.conversation(bob, jid=EVE)
+    assert say(db, talk, bob)["outbox"]
+    assert sent(db) == [("message", bob, EVE)]
+
+
+def test_two_of_them_reach_each_other_by_their_server(db, bob):
+    carol = become(db, CAROL)
+    talk = db.conversation(bob, jid=CAROL)
+    say(db, talk, bob)
+    say(db, talk, carol)
+    assert sent(db) == [("message", bob, CAROL), ("message", carol, BOB)]
+
+
+def test_what_is_done_to_messages_goes_the_same_way(db, bob):
+    alice = db.user("alice")
+    talk = db.conversation(bob, jid=f"alice@{DOMAIN}")
+    said = say(db, talk, bob)["id"]
+    db.change("react", alice, message_id=str(said), emoji="👍")
+    db.change("react", bob, message_id=str(said), emoji="👎")
+    assert sent(db)[1:] == [("reaction", alice, BOB), ("reaction", bob, f"alice@{DOMAIN}")]
+    assert {row["reference"] for row in db.outbox()[1:]} == {str(said)}
+
+
+def test_both_hear_of_what_is_stored(db, bob):
+    alice = db.user("alice")
+    talk = db.conversation(bob, jid=f"alice@{DOMAIN}")
+    said = say(db, talk, bob)
+    assert set(said["member_ids"]) == {alice, bob}
+    done = db.change("react", alice, message_id=str(said["id"]), emoji="👍")
+    assert any(set(event["users"]) == {alice, bob} for event in done["events"])
+
+
+def test_a_bounce_counts_for_whom_it_went_to(db, bob):
+    talk = db.conversation(bob, jid=CAROL)
+    become(db, CAROL)
+    said = say(db, talk, bob)["id"]
+    assert db.fail(said, EVE)["outcome"] == 2
+    assert db.fail(said, CAROL)["outcome"] == 0
+
+
+def test_stanzas_wait_once_and_in_order(db, bob):
+    for id in ("a", "b", "a", None, None):
+        db.rows("SELECT bound_park(%s, %s, %s)", BOB, id, f"<message id='{id}'/>")
+    waiting = db.rows("SELECT * FROM bound_parked(%s, 0, 10)", BOB)
+    assert [row["stanza"][13:-3] for row in waiting] == ["a", "b", "None", "None"]
+    assert db.rows("SELECT * FROM bound_wanted(NULL, 10)") == [{"id": bob, "jid": BOB}]
+    db.rows("SELECT bound_parked_sent(%s)", [row["id"] for row in waiting])
+    assert db.rows("SELECT * FROM bound_parked(%s, 0, 10)", BOB) == db.rows("SELECT * FROM bound_wanted(NULL, 10)") == []
+
+
+def test_an_own_id_of_the_app_lets_the_account_in(db):
+    assert [db.one("SELECT bound_link(%s, %s)", "app-bob", jid) for jid in (BOB, BOB, CAROL)] == [0, 1, 2]
+    db.user("alice")
+    assert db.one("SELECT bound_link('alice', %s)", CAROL) == 2
+    row, = db.rows("SELECT * FROM user_sign_in('app-bob', 'app-bob', %s, NULL, NULL, NULL, NULL, NULL)", DOMAIN)
+    assert (row["jid"], row["kind"]) == (BOB, "bound")
+
+
+def test_the_contact_list_is_the_servers(db, bob):
+    def contacts():
+        return {row["peer"]: (row["to_peer"], row["from_peer"], row["ask"])
+                for row in db.rows("SELECT * FROM contacts WHERE user_id = %s", bob)}
+
+    def roster(whole, **items):
+        return db.change("bound_roster", bob, whole=whole, items=[
+            {"jid": f"{name}@example.org", "subscription": said, "ask": said == "none"} for name, said in items.items()])
+    assert roster(True, carol="both", dave="to", erin="none")["outcome"] == 0
+    assert contacts() == {CAROL: (True, True, False), "dave@example.org": (True, False, False), "erin@example.org": (False, False, True)}
+    assert roster(True, carol="both", dave="to", erin="none")["outcome"] == 1
+    assert roster(False, dave="remove")["outcome"] == 0 and "dave@example.org" not in contacts()
+    assert roster(True, carol="from")["outcome"] == 0 and contacts() == {CAROL: (False, True, False)}
+
+
+def test_the_block_list_is_the_servers(db, bob):
+    def blocks():
+        return {row["peer"] for row in db.rows("SELECT peer FROM blocks WHERE user_id = %s", bob)}
+    db.change("bound_blocks", bob, change="list", items=[CAROL, EVE])
+    assert blocks() == {CAROL, EVE}
+    db.change("bound_blocks", bob, change="removed", items=[EVE])
+    db.change("bound_blocks", bob, change="added", items=["x@example.org"])
+    assert blocks() == {CAROL, "x@example.org"}
+    assert sent(db) == []  # what the server says is not said to it again
+    db.change("bound_blocks", bob, change="cleared", items=[])
+    assert blocks() == set()
+    db.change("block", bob, jid=CAROL, domain=DOMAIN)
+    db.change("unblock", bob, jid=CAROL, domain=DOMAIN)
+    assert sent(db) == [("block", bob, CAROL), ("unblock", bob, CAROL)]
+
+
+def test_contacts_are_asked_through_the_server(db, bob):
+    db.user("alice")
+    db.conversation(bob, jid=f"alice@{DOMAIN}")
+    db.change("contact_add", bob, jid=f"alice@{DOMAIN}", domain=DOMAIN)
+    assert [row for row in sent(db) if row[0] == "subscribe"] == [("subscribe", bob, f"alice@{DOMAIN}")]
