@@ -288,8 +288,8 @@ static xmpp_stanza_t *build_unsubscribed(const struct outbox_entry *entry)
 /* The current presence follows `subscribed`, as if it had been asked for. */
 static void subscribed_sent(struct core *core, const struct outbox_entry *entry)
 {
-    if (work.jobs >= JOBS_MAX)
-        return; /* the peer's server will probe */
+    if (work.jobs >= JOBS_MAX || service_of(core->options, entry->from) == SERVICE_MAX)
+        return; /* the peer's server will probe, or the user's own tells */
     struct job *job = job_new(core, entry->to, entry->from);
     job->type = PRESENCE_PROBE;
     job->from = g_strdup(entry->to);
@@ -300,6 +300,8 @@ static void on_watched(struct core *core, const struct uuid *user,
                        const struct change_watcher *watcher)
 {
     const struct account *account = account_find(core->accounts, user);
+    if (account && account->bound)
+        return; /* its own server tells */
     if (account && watcher->shown)
         announce_to(core, account, watcher->jid, watcher->last_seen);
     else if (account)

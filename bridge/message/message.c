@@ -373,7 +373,7 @@ static const struct operation operations[] = {
 };
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "error", NULL, NULL, TARGET_ANY, .fallback = on_error},
+    {"message", "error", NULL, NULL, TARGET_ANY | TARGET_ACCOUNT, .fallback = on_error},
     {"message", "groupchat", NULL, NULL, TARGET_DOMAIN | TARGET_USER, .fallback = on_nobody},
     {"message", "chat|normal", NULL, NULL, TARGET_DOMAIN, .fallback = on_nobody},
     {"message", "headline", NULL, NULL, TARGET_DOMAIN, .fallback = on_headline_to_domain},

@@ -31,9 +31,9 @@ static void on_marker(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal", "received", NS_RECEIPTS, TARGET_USER | TARGET_RESOURCE,
-     .observe = on_receipt},
-    {"message", "chat|normal", NULL, NS_MARKERS, TARGET_USER | TARGET_RESOURCE,
+    {"message", "chat|normal", "received", NS_RECEIPTS,
+     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT, .observe = on_receipt},
+    {"message", "chat|normal", NULL, NS_MARKERS, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
      .observe = on_marker},
     {0},
 };

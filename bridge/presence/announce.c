@@ -54,6 +54,8 @@ static struct announcer *announcer_of(const struct core *core)
 
 bool announce_is_online(const struct core *core, const struct account *account)
 {
+    if (account->bound)
+        return account->subscribers != NULL;
     return online_is_shown(announcer_of(core)->online, account) ||
            elsewhere_is_online(core, &account->id);
 }
@@ -287,6 +289,10 @@ static gboolean on_tick(gpointer data)
 static void online_changed(struct core *core, struct account *account, bool online)
 {
     struct announcer *announcer = announcer_of(core);
+    if (account->bound) { /* its own server tells its contacts */
+        user_presence_changed(core, account);
+        return;
+    }
     if (online)
         online_connected(announcer->online, account);
     else

@@ -439,10 +439,12 @@ static void watch_stop(struct core *core)
 static const struct part part = {.name = "watch", .link_up = link_up, .link_down = link_down};
 
 static const struct stanza_handler stanzas[] = {
-    {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_available},
-    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE,
+    {"presence", "available", NULL, NULL, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
+     .fallback = on_available},
+    {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
      .fallback = on_unavailable},
-    {"presence", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_error},
+    {"presence", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
+     .fallback = on_error},
     {0},
 };
 

@@ -50,7 +50,7 @@ BEGIN
            me.number
       FROM one o
       JOIN users u ON u.id = o.id
-      JOIN users me ON me.id = p_user AND me.kind = 'hosted'
+      JOIN users me ON me.id = p_user AND me.kind <> 'remote'
       LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid
       CROSS JOIN LATERAL (
         SELECT x.apart, x.contact, x.added,
