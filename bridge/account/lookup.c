@@ -31,6 +31,14 @@ struct account *account_of_rows(struct accounts *accounts, const struct rows *ro
     return account_of_row(accounts, rows, false);
 }
 
+/* Only hosted users live here, the others are their own masters. */
+static struct account *account_of_hosted(struct accounts *accounts, const struct rows *rows)
+{
+    if (rows_count(rows) != 1 || g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "hosted") != 0)
+        return NULL;
+    return account_of_rows(accounts, rows);
+}
+
 struct account *account_of_bound(struct accounts *accounts, const struct rows *rows)
 {
     if (rows_count(rows) != 1 || g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "bound") != 0)
@@ -42,14 +50,6 @@ struct account *account_of_user(struct accounts *accounts, const struct rows *ro
 {
     struct account *account = account_of_hosted(accounts, rows);
     return account ? account : account_of_bound(accounts, rows);
-}
-
-/* Only hosted users live here, the others are their own masters. */
-struct account *account_of_hosted(struct accounts *accounts, const struct rows *rows)
-{
-    if (rows_count(rows) != 1 || g_strcmp0(rows_text(rows, 0, SESSION_FIND_KIND), "hosted") != 0)
-        return NULL;
-    return account_of_rows(accounts, rows);
 }
 
 struct lookup {

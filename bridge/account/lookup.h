@@ -11,12 +11,10 @@ struct rows;
 /* The account of the single row of a user query, put into memory. Such rows are alike, whichever
  * function returns them: id, jid, name, User object, …, number. NULL: there is none. */
 struct account *account_of_rows(struct accounts *accounts, const struct rows *rows);
-/* The same where the fifth column is the kind of the user; NULL also for one who does not live
- * here. */
-struct account *account_of_hosted(struct accounts *accounts, const struct rows *rows);
-/* Of one who has a login here and a server elsewhere. */
+/* The same where the fifth column is the kind of the user: one who has a login here and a server
+ * elsewhere; NULL also for anybody else. */
 struct account *account_of_bound(struct accounts *accounts, const struct rows *rows);
-/* Of either: of one who has a login here. */
+/* The same of one who has a login here, hosted or not. */
 struct account *account_of_user(struct accounts *accounts, const struct rows *rows);
 
 /* ACCOUNT (borrowed) is NULL when there is no hosted user with that address (ERROR is ERROR_NONE),

@@ -11,8 +11,11 @@
 #include "bridge/base/json_writer.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/arrival.h"
 #include "bridge/bound/bound.h"
-#include "bridge/bound/bound_part.h"
+#include "bridge/bound/host.h"
+#include "bridge/bound/inject.h"
+#include "bridge/bound/session.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
@@ -135,7 +138,7 @@ void bound_account_watch(struct core *core, struct account *account, bool watche
         session->wanted_until = session->left = 0;
 }
 
-static void unwatched(const struct rows *rows, enum error_code error, void *data)
+static void watch_ended(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
     (void)error;
@@ -146,7 +149,7 @@ static void account_unwatch(struct core *core, const struct account *account)
 {
     const char *values[] = {account->id_text, "false"};
     if (core->archive)
-        archive_query(core->archive, QUERY_BOUND_WATCH, values, unwatched, NULL);
+        archive_query(core->archive, QUERY_BOUND_WATCH, values, watch_ended, NULL);
 }
 
 void bound_account_left(struct core *core, struct account *account, bool everywhere)
@@ -231,7 +234,7 @@ static void recovery_read(const struct rows *rows, enum error_code error, void *
     bound->recovered = count < RECOVERY_PAGE;
 }
 
-static void recover(struct bound *bound)
+static void accounts_recover(struct bound *bound)
 {
     const char *values[] = {*bound->recover_after ? bound->recover_after : NULL, G_STRINGIFY(500)};
     G_STATIC_ASSERT(RECOVERY_PAGE == 500);
@@ -246,14 +249,14 @@ static gboolean on_tick(gpointer data)
     if (!bound->core->archive)
         return G_SOURCE_CONTINUE;
     if (!bound->recovered && !bound->recovering && archive_is_up(bound->core->archive))
-        recover(bound);
+        accounts_recover(bound);
     bound_hosts_tick(bound, now);
     bound_sessions_tick(bound, now);
     bound_inject_tick(bound, now);
     return G_SOURCE_CONTINUE;
 }
 
-static void drain(struct core *core)
+static void clock_stop(struct core *core)
 {
     struct bound *bound = bound_of(core);
     if (bound && bound->tick) {
@@ -311,7 +314,7 @@ static void bound_stop(struct core *core)
     struct bound *bound = bound_of(core);
     if (!bound)
         return;
-    drain(core);
+    clock_stop(core);
     if (bound->pace)
         g_source_remove(bound->pace);
     bound_inject_close(bound);
@@ -326,7 +329,7 @@ static const struct part part = {.name = "bound",
                                  .online_changed = online_changed,
                                  .link_up = link_up,
                                  .link_down = link_down,
-                                 .drain = drain};
+                                 .drain = clock_stop};
 
 const struct feature feature_bound = {.name = "bound",
                                       .part = &part,

@@ -10,6 +10,8 @@
 #include "bridge/base/buffer.h"
 
 struct account;
+struct bound;
+struct bound_host;
 struct core;
 struct json_writer;
 
@@ -39,3 +41,8 @@ void bound_account_watch(struct core *core, struct account *account, bool watche
 void bound_account_left(struct core *core, struct account *account, bool everywhere);
 /* Its host says that nobody may use it as until now: signs it out. */
 void bound_account_ended(struct core *core, struct account *account);
+
+/* The state of all this; NULL: no host is configured. */
+struct bound *bound_of(const struct core *core);
+/* Tells the users of HOST what it has now. */
+void bound_host_tell(struct bound_host *host);

@@ -7,7 +7,9 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
-#include "bridge/bound/bound_part.h"
+#include "bridge/bound/bound.h"
+#include "bridge/bound/host.h"
+#include "bridge/bound/session.h"
 #include "bridge/core/core.h"
 
 #define HELLO_SECONDS 10

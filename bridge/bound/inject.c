@@ -16,7 +16,9 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
-#include "bridge/bound/bound_part.h"
+#include "bridge/bound/host.h"
+#include "bridge/bound/inject.h"
+#include "bridge/bound/session.h"
 #include "bridge/core/core.h"
 #include "bridge/core/mark.h"
 #include "xep/0359_ids.h"
@@ -533,6 +535,20 @@ static bool sink_ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_ans
     return session && bound_inject_ask(session, iq, seconds, answer, data);
 }
 
+/* The row that a message of a hosted user is already: the host's archive takes it under that id. */
+static void message_mark(struct core *core, xmpp_stanza_t *stanza)
+{
+    const struct bound *bound = core->bound.link;
+    const char *to = stanza_attr(stanza, "to");
+    const char *from = stanza_attr(stanza, "from");
+    const struct bound_host *host = to ? bound_host_of(bound, to) : NULL;
+    const char *id =
+        host && host->state == HOST_UP && (host->has & BOUND_HAS_UID) ? row_id(stanza) : NULL;
+    if (id && from && service_of(core->options, from) == SERVICE_USERS &&
+        !stanza_child(stanza, "uid", NS_BIND))
+        bound_uid_add(stanza, id);
+}
+
 /* ---- Start, stop, the clock ------------------------------------------------------------------ */
 
 void bound_inject_open(struct bound *bound)
@@ -544,6 +560,7 @@ void bound_inject_open(struct bound *bound)
     bound->flights->prefix = g_strdup_printf("bound-%s-", random);
     bound->asks = g_new0(struct bound_asks, 1);
     bound->asks->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, ask_free);
+    bound->core->bound_mark = message_mark;
     bound->core->bound = (struct stanza_sink){.link = bound,
                                               .ready = sink_ready,
                                               .send = sink_send,
@@ -555,6 +572,7 @@ void bound_inject_open(struct bound *bound)
 void bound_inject_close(struct bound *bound)
 {
     bound->core->bound = (struct stanza_sink){0};
+    bound->core->bound_mark = NULL;
     asks_end(bound->asks, NULL, G_MAXINT64);
     g_hash_table_unref(bound->asks->table);
     g_free(bound->asks);

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libbound.a
 libbound_a_SOURCES = \
-  bridge/bound/arrival.c \
+  bridge/bound/arrival.c bridge/bound/arrival.h \
   bridge/bound/bound.c bridge/bound/bound.h bridge/bound/bound_part.h \
-  bridge/bound/host.c \
-  bridge/bound/inject.c \
+  bridge/bound/host.c bridge/bound/host.h \
+  bridge/bound/inject.c bridge/bound/inject.h \
   bridge/bound/login.c bridge/bound/login.h \
-  bridge/bound/mirror.c \
-  bridge/bound/session.c \
+  bridge/bound/mirror.c bridge/bound/mirror.h \
+  bridge/bound/session.c bridge/bound/session.h \
   bridge/bound/uid.c bridge/bound/uid.h
 EXTRA_DIST += bridge/bound/README.md

@@ -5,8 +5,11 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "bridge/bound/bound.h"
+#include "bridge/bound/inject.h"
+#include "bridge/bound/mirror.h"
+#include "bridge/bound/session.h"
 #include "bridge/account/account.h"
-#include "bridge/bound/bound_part.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "xep/jid.h"
@@ -99,7 +102,7 @@ static void carbons_answered(xmpp_stanza_t *result, void *data)
 
 /* ---- Beginning, and what comes later --------------------------------------------------------- */
 
-static void ask(struct bound_session *session, xmpp_stanza_t *iq, stanza_answer answer)
+static void session_ask(struct bound_session *session, xmpp_stanza_t *iq, stanza_answer answer)
 {
     g_autoptr(xmpp_stanza_t) owned = iq;
     struct asked *asked = g_new0(struct asked, 1);
@@ -111,9 +114,9 @@ static void ask(struct bound_session *session, xmpp_stanza_t *iq, stanza_answer 
 
 void bound_mirror_begin(struct bound_session *session)
 {
-    ask(session, roster_build_get(), roster_answered);
-    ask(session, carbons_build_enable(), carbons_answered);
-    ask(session, blocks_build_get(), blocks_answered);
+    session_ask(session, roster_build_get(), roster_answered);
+    session_ask(session, carbons_build_enable(), carbons_answered);
+    session_ask(session, blocks_build_get(), blocks_answered);
 }
 
 bool bound_mirror_push(struct bound_session *session, xmpp_stanza_t *iq)

@@ -12,17 +12,21 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
-#include "bridge/bound/bound_part.h"
+#include "bridge/bound/host.h"
+#include "bridge/bound/inject.h"
+#include "bridge/bound/mirror.h"
+#include "bridge/bound/session.h"
 #include "bridge/core/core.h"
 #include "bridge/presence/client.h"
 #include "xep/error.h"
 #include "xep/presence.h"
 
 #define BIND_SECONDS 30
-#define RETRY G_USEC_PER_SEC                  /* after the first failure, then twice as long… */
-#define RETRY_DOUBLED_MAX 8                   /* …so many times */
-#define REFUSED_AGAIN (G_GINT64_CONSTANT(3600) * G_USEC_PER_SEC) /* the host does not let this account in */
-#define WANTED (60 * G_USEC_PER_SEC)          /* for what a request without a socket asks */
+#define RETRY G_USEC_PER_SEC /* after the first failure, then twice as long… */
+#define RETRY_DOUBLED_MAX 8  /* …so many times */
+#define REFUSED_AGAIN                                                                              \
+    (G_GINT64_CONSTANT(3600) * G_USEC_PER_SEC) /* the host does not let this account in */
+#define WANTED (60 * G_USEC_PER_SEC)           /* for what a request without a socket asks */
 #define CONFLICTS_MAX 8
 
 static void pace_start(struct bound *bound);

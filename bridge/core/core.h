@@ -27,6 +27,9 @@ struct core {
     struct archive *archive;
     struct stanza_sink sinks[SERVICE_MAX];
     struct stanza_sink bound; /* of accounts of other hosts, see bridge/bound; else zero */
+    /* Adds to STANZA, a message of one of ours, what the host that it goes to is to know; NULL:
+     * nothing. */
+    void (*bound_mark)(struct core *core, xmpp_stanza_t *stanza);
     struct outbox *outbox;
     const struct event_router *router; /* NULL: there is no other instance */
     struct accounts *accounts;         /* those in memory */

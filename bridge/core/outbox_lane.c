@@ -170,6 +170,8 @@ static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
     const struct stanza_sink *sink = stanza && lane->core->bound.send
                                          ? stanza_sink_of(lane->core, stanza)
                                          : &lane->core->sinks[lane->service];
+    if (stanza && lane->core->bound_mark)
+        lane->core->bound_mark(lane->core, stanza);
     enum sink_result result = stanza ? sink->send(sink->link, stanza) : SINK_NEVER;
     if (result == SINK_LATER)
         return false;

@@ -33,7 +33,7 @@ static bool refuse_hosted(struct request *request)
 
 /* ---- Keeping the session --------------------------------------------------------------------- */
 
-static void watched(const struct rows *rows, enum error_code error, void *data)
+static void watch_stored(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     bool on = request->data != NULL;
@@ -49,12 +49,12 @@ static void watched(const struct rows *rows, enum error_code error, void *data)
         reply_nothing(request);
 }
 
-static void watch(struct request *request, bool on)
+static void watch_store(struct request *request, bool on)
 {
     static char yes[] = "";
     const char *values[] = {request->account->id_text, on ? "true" : "false"};
     request->data = on ? yes : NULL;
-    archive_query(request->core->archive, QUERY_BOUND_WATCH, values, watched, request);
+    archive_query(request->core->archive, QUERY_BOUND_WATCH, values, watch_stored, request);
 }
 
 static void bound_begin(struct request *request)
@@ -64,13 +64,13 @@ static void bound_begin(struct request *request)
     if (bound_state_of(request->core, request->account) == BOUND_STATE_LACKING)
         request_fail(request, ERROR_NOT_AVAILABLE, "the account's server binds no sessions");
     else
-        watch(request, true);
+        watch_store(request, true);
 }
 
 static void bound_end(struct request *request)
 {
     if (!refuse_hosted(request))
-        watch(request, false);
+        watch_store(request, false);
 }
 
 /* ---- Tokens that let an account in ----------------------------------------------------------- */
@@ -91,7 +91,7 @@ static const struct field link_fields[] = {
 
 enum { LINK_MADE, LINK_WAS, LINK_TAKEN };
 
-static void linked(const struct rows *rows, enum error_code error, void *data)
+static void link_made(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     if (error != ERROR_NONE)
@@ -112,7 +112,7 @@ static void bound_link(struct request *request)
         return;
     }
     const char *values[] = {request_text(request, "external_id"), jid};
-    archive_query(request->core->archive, QUERY_BOUND_LINK, values, linked, request);
+    archive_query(request->core->archive, QUERY_BOUND_LINK, values, link_made, request);
 }
 
 static const struct operation operations[] = {
