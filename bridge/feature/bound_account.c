@@ -26,9 +26,10 @@ static void reply_nothing(struct request *request)
 
 static bool refuse_hosted(struct request *request)
 {
-    if (!request->account->bound)
+    bool hosted = !request->account->bound;
+    if (hosted)
         request_fail(request, ERROR_NOT_AVAILABLE, "the account lives here");
-    return !request->account->bound;
+    return hosted;
 }
 
 /* ---- Keeping the session --------------------------------------------------------------------- */
