@@ -61,8 +61,8 @@ ROWS = {
     "DELETE /api/session/all": signed_in(),
     "POST /api/session/ticket": signed_in({}),
     # Accounts of other servers: test_bound.py.
-    "POST /api/bound": signed_in(own="not_available"),
-    "DELETE /api/bound": signed_in(own="not_available"),
+    "POST /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),
+    "DELETE /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),
     "PUT /api/bound/login": server_key({"external_id": "matrix-bound", "jid": "bob@no-such-host.example"}),
     "GET /api/limits": signed_in(),
     "GET /api/calls/ice-servers": signed_in(),
