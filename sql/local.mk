@@ -92,6 +92,7 @@ SQL_FUNCTIONS = \
   sql/function/location.sql \
   sql/function/log.sql \
   sql/function/mam.sql \
+  sql/function/mam_import.sql \
   sql/function/mark.sql \
   sql/function/mention.sql \
   sql/function/message.sql \

@@ -23,6 +23,7 @@
 #include "bridge/tool/cli.h"
 #include "bridge/tool/cli_print.h"
 #include "bridge/tool/doctor.h"
+#include "bridge/tool/import_mam.h"
 #include "bridge/tool/migrate.h"
 #include "bridge/tool/token.h"
 
@@ -34,6 +35,7 @@ struct arguments {
     const char *config;
     int (*serve)(const struct options *options);
     struct token_request token;
+    struct import_request import;
     char **words; /* behind the options; ended by NULL */
 };
 
@@ -43,8 +45,9 @@ static int run_check(const struct options *options, const struct arguments *argu
 static int run_doctor(const struct options *options, const struct arguments *arguments);
 static int run_token(const struct options *options, const struct arguments *arguments);
 static int run_admin(const struct options *options, const struct arguments *arguments);
+static int run_import(const struct options *options, const struct arguments *arguments);
 
-enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_TOKEN = 256 };
+enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_TOKEN = 256, OPTION_IMPORT = 512 };
 
 static const struct command {
     struct cli_command text;
@@ -84,9 +87,16 @@ static const struct command {
      false,
      true,
      run_admin},
+    {{"import",
+      "Take over the archive of an account of an XMPP server, before the server keeps its archives "
+      "here. Reads it as the account does, in pages; can be stopped and repeated."},
+     false,
+     false,
+     run_import},
 };
 
 enum token_option { SUB, USERNAME, NAME, TTL, SERVER_KEY, SCOPES, REVOKE };
+enum import_option { FROM_MAM, PASSWORD_FILE, SERVER, TLS };
 
 static const struct cli_option option_texts[] = {
     {"config", "FILE",
@@ -101,6 +111,10 @@ static const struct cli_option option_texts[] = {
      "token: what the server key may do: users, send, tickets, moderate, audit, analytics, admin, "
      "separated by commas; default the first three."},
     {"revoke", "NAME", "token: make the server key of this name invalid."},
+    {"from-mam", "ADDRESS", "import: the account whose archive is read."},
+    {"password-file", "FILE", "import: its password; default: read from standard input."},
+    {"server", "HOST:PORT", "import: where its server is, if DNS does not say."},
+    {"tls", "WORD", "import: required, which is the default, or none, for a server on loopback."},
 };
 
 static const struct option long_options[] = {
@@ -113,6 +127,10 @@ static const struct option long_options[] = {
     {"server-key", required_argument, NULL, OPTION_TOKEN + SERVER_KEY},
     {"scopes", required_argument, NULL, OPTION_TOKEN + SCOPES},
     {"revoke", required_argument, NULL, OPTION_TOKEN + REVOKE},
+    {"from-mam", required_argument, NULL, OPTION_IMPORT + FROM_MAM},
+    {"password-file", required_argument, NULL, OPTION_IMPORT + PASSWORD_FILE},
+    {"server", required_argument, NULL, OPTION_IMPORT + SERVER},
+    {"tls", required_argument, NULL, OPTION_IMPORT + TLS},
     {NULL, 0, NULL, 0}};
 
 static void text_fill(struct cli_text *ret_text)
@@ -201,6 +219,30 @@ static int run_admin(const struct options *options, const struct arguments *argu
     return admin_shell_run(options, arguments->words);
 }
 
+static int run_import(const struct options *options, const struct arguments *arguments)
+{
+    return import_run(options, &arguments->import);
+}
+
+static void take_import_option(struct import_request *import, enum import_option option,
+                               const char *value)
+{
+    switch (option) {
+    case FROM_MAM:
+        import->jid = value;
+        break;
+    case PASSWORD_FILE:
+        import->password_file = value;
+        break;
+    case SERVER:
+        import->server = value;
+        break;
+    case TLS:
+        import->tls = value;
+        break;
+    }
+}
+
 static bool read_ttl(const char *text, gint64 *ret_ttl)
 {
     return g_ascii_string_to_signed(text, 10, 1, TOKEN_TTL_MAX, ret_ttl, NULL);
@@ -266,7 +308,9 @@ static struct options *load_options(const char *path, GError **error)
 
 static int run_command(const struct command *command, const struct arguments *arguments)
 {
-    const char *problem = command->takes_token_options ? token_problem(&arguments->token) : NULL;
+    const char *problem = command->takes_token_options ? token_problem(&arguments->token)
+                          : command->run == run_import ? import_problem(&arguments->import)
+                                                       : NULL;
     if (problem)
         return usage_error("%s", problem);
     g_autoptr(GError) error = NULL;
@@ -300,7 +344,12 @@ static int parse_command(const struct command *command, int argc, char **argv,
             arguments.config = optarg;
             continue;
         }
-        if (!command->takes_token_options)
+        if (option >= OPTION_IMPORT && command->run == run_import) {
+            take_import_option(&arguments.import, (enum import_option)(option - OPTION_IMPORT),
+                               optarg);
+            continue;
+        }
+        if (option >= OPTION_IMPORT || !command->takes_token_options)
             return usage_error("'%s' has no option '--%s'", command->text.name, long_name(option));
         if (!take_token_option(&arguments.token, (enum token_option)(option - OPTION_TOKEN),
                                optarg))

@@ -11,6 +11,7 @@ libtool_a_SOURCES = \
   bridge/tool/doctor_link.c \
   bridge/tool/doctor_net.c \
   bridge/tool/doctor_part.h \
+  bridge/tool/import_mam.c bridge/tool/import_mam.h \
   bridge/tool/migrate.c bridge/tool/migrate.h \
   bridge/tool/token.c bridge/tool/token.h
 EXTRA_DIST += bridge/tool/README.md

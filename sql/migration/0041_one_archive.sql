@@ -54,3 +54,11 @@ CREATE INDEX mam_holders_peer ON mam_holders (owner_id, peer, place);
 CREATE TABLE bound_queue (
   owner_id bigint PRIMARY KEY
 );
+
+-- How far archives of servers were taken over.
+CREATE TABLE mam_imports (
+  owner text COLLATE "C" PRIMARY KEY,
+  last text NOT NULL,                  -- the server's own id of the newest that was
+  count bigint NOT NULL,
+  finished_at timestamptz              -- NULL: there was more
+);

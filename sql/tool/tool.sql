@@ -31,3 +31,9 @@ SELECT datctype FROM pg_database WHERE datname = current_database()
 -- name: user_ambiguous
 SELECT count(*) FROM users u
   WHERE EXISTS (SELECT FROM users o WHERE o.id = user_id_of(u.external_id) AND o.id <> u.id)
+
+-- name: mam_import_state
+SELECT last, count, finished_at IS NOT NULL FROM mam_imports WHERE owner = $1::text
+
+-- name: mam_import
+SELECT mam_import($1::text, $2::jsonb, $3::text, $4::boolean)

@@ -281,3 +281,30 @@ def test_pages_are_index_scans(db, one):
         assert len(one.rows(call)) == 51, query
         plan = one.one(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}")[0]["Plan"]
         assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 700, query
+
+
+def imported(id, minute, owner=BOB, outgoing=False, peer=CAROL, body="old", **more):
+    stamp = 1_600_000_000_000_000 + minute * 60_000_000
+    return {"id": id, "outgoing": outgoing, "peer": peer, "sender": f"{owner}/x" if outgoing else f"{peer}/x", "origin": f"o{minute}",
+            "stanza": f"<message>{body} {minute}</message>", "stamp": stamp, **more}
+
+
+def take_over(db, owner, entries, last="z", finished=True):
+    return db.one("SELECT mam_import(%s, %s::jsonb, %s, %s)", owner, json.dumps(entries), last, finished)
+
+
+def test_an_old_archive_is_taken_over_once(db, one):
+    entries = [imported(str(n), n) for n in range(10)]
+    assert take_over(db, BOB, entries[:6], last="5", finished=False) == 6
+    assert take_over(db, BOB, entries, last="9") == 4 and take_over(db, BOB, entries) == 0
+    ids = one.ids()
+    assert len(ids) == 10 and one.find(ids=[ids[3]])[0][2].timestamp() == 1_600_000_180
+    assert db.rows("SELECT last, count, finished_at IS NOT NULL AS done FROM mam_imports") == [{"last": "z", "count": 10, "done": True}]
+    other = [imported(f"c{n}", n, owner=CAROL, peer=BOB, outgoing=True) for n in range(10)]
+    assert take_over(db, CAROL, other) == 10 and one.ids(CAROL) == ids, "both ends are one stanza"
+    differs = [imported("c99", 3, owner=CAROL, peer=BOB, outgoing=True, body="other")]
+    assert take_over(db, CAROL, differs) == 1 and one.ids(CAROL)[-1] not in ids
+    assert take_over(db, BOB, [imported("w", 1, peer=""), imported("g", 200)], last=None) == 1
+    assert one.ids(since="2020-09-13T12:30:00Z", until="2020-09-13T12:33:00Z") == ids[4:7]
+    with refused("42501"):
+        one.rows("SELECT mam_import(%s, '[]', '', true)", BOB)
