@@ -5,8 +5,9 @@
 CREATE FUNCTION audit_actor(p_user uuid, p_facts jsonb) RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT coalesce(p_facts->>'operator',
-                  'key ' || coalesce((SELECT k.name FROM server_keys k
-                                        WHERE left(encode(k.digest, 'hex'), 32) = replace(p_facts->>'key', '-', '')), '?'),
+                  CASE WHEN p_facts->>'key' IS NOT NULL THEN 'key ' || coalesce((
+                    SELECT k.name FROM server_keys k
+                      WHERE left(encode(k.digest, 'hex'), 32) = replace(p_facts->>'key', '-', '')), '?') END,
                   (SELECT u.jid FROM users u WHERE u.id = p_user), '')
 $$;
 

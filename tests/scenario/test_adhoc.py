@@ -49,3 +49,144 @@ def test_a_stranger_meets_a_domain_without_commands(xmpp, bob):
         assert (refused.value.condition, refused.value.detail, refused.value.text) == ("service-unavailable", None, None)
     admin = xmpp("admin")
     assert COMMANDS in admin.disco_info("app.example.org")[1]
+
+
+def refused(call, *args, **more):
+    with pytest.raises(Refused) as caught:
+        call(*args, **more)
+    return caught.value.condition, caught.value.detail
+
+
+def test_steps_go_back_and_forth_and_end(alice, admin):
+    first = admin.send(SUSPEND)
+    wrong = refused(admin.send, SUSPEND, "complete", first.session, {})
+    assert wrong == ("bad-request", "bad-action"), "it has another step"
+    assert refused(admin.send, SUSPEND, "prev", first.session, {}) == ("bad-request", "bad-action")
+    second = admin.send(SUSPEND, "execute", first.session, {"accountjids": [alice.jid], "reason": "Spam"})
+    assert second.actions == {"prev", "complete"} and any("Spam" in (v or "") for v in second.fields.values())
+    back = admin.send(SUSPEND, "prev", first.session)
+    assert (back.fields["accountjids"], back.fields["reason"]) == ([alice.jid], "Spam")
+    again = admin.send(SUSPEND, "next", first.session, {"accountjids": [alice.jid], "reason": "", "until": "2020-01-01T00:00:00Z"})
+    assert not any("Spam" in (v or "") for v in again.fields.values())
+    assert admin.send(SUSPEND, "cancel", first.session).status == "canceled"
+    assert refused(admin.send, SUSPEND, "execute", first.session, {}) == ("bad-request", "bad-sessionid")
+    assert alice.request("GET", "/api/users/me").status == 200, "nothing was done"
+    assert refused(admin.send, SUSPEND, "cancel") == ("bad-request", "bad-sessionid")
+    assert refused(admin.send, SUSPEND, "complete") == ("bad-request", "bad-action")
+    # Another session of the same admin, another command, and an invented one.
+    open_one = admin.send(SUSPEND)
+    assert refused(admin.send, SHOW, "execute", open_one.session, {}) == ("bad-request", "bad-sessionid")
+    assert refused(admin.send, SUSPEND, "execute", "x" * 5000, {}) == ("bad-request", "bad-sessionid")
+
+
+def test_an_abandoned_session_makes_room(admin):
+    sessions = [admin.send(SUSPEND).session for _ in range(9)]
+    assert refused(admin.send, SUSPEND, "next", sessions[0], {}) == ("bad-request", "bad-sessionid")
+    assert admin.send(SUSPEND, "cancel", sessions[8]).status == "canceled"
+
+
+WRONG = {
+    "missing": {}, "empty": {"accountjids": []}, "extra": {"accountjids": ["a@b"], "king": "1"},
+    "oversized": {"accountjids": ["a" * 4000]}, "too many": {"accountjids": [f"{n}@x" for n in range(100)] + ["a", "b"]},
+    "long": {"accountjids": ["a@b"], "reason": "x" * 1001}, "no time": {"accountjids": ["a@b"], "until": "tomorrow"},
+    "two": {"accountjids": ["a@b"], "reason": ["x", "y"]},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_form_that_is_wrong_comes_back_with_a_note(admin, what):
+    form = admin.send(SUSPEND)
+    answer = admin.send(SUSPEND, "next", form.session, WRONG[what])
+    assert (answer.status, answer.note_type, answer.actions) == ("executing", "error", {"next"}), answer
+    assert answer.note and answer.session == form.session
+    assert admin.send(SUSPEND, "cancel", form.session).status == "canceled"
+
+
+def test_types_are_named_and_held(admin):
+    form = admin.send(USERS)
+    assert form.types["state"] == "list-single" and form.options["state"] == ["all", "suspended", "staff"]
+    assert form.ranges["limit"] == ("1", "100") and form.fields["limit"] == "50"
+    for wrong in ({"limit": "many"}, {"limit": "1000"}, {"limit": "-1"}, {"state": "gone"}, {"limit": ["1", "2"]}):
+        answer = admin.send(USERS, "complete", form.session, wrong)
+        assert (answer.status, answer.note_type) == ("executing", "error"), (wrong, answer)
+    assert admin.send(USERS, "complete", form.session, {"limit": "1", "state": "all"}).status == "completed"
+    nobody = admin.send(SHOW, "complete", admin.send(SHOW).session, {"accountjid": "nobody@nowhere"})
+    assert (nobody.status, nobody.note) == ("executing", "There is no such thing")
+
+
+def test_malformed_commands(xmpp, admin):
+    import xml.etree.ElementTree as ElementTree
+    user = admin.user
+
+    def ask(xml):
+        with pytest.raises(XmppError) as caught:
+            user.iq("app.example.org", ElementTree.fromstring(xml), "set")
+        error = caught.value.stanza.child("jabber:client", "error")
+        return caught.value.condition, next((c.tag.partition("}")[2] for c in error if COMMANDS in c.tag), None)
+    head = f"<command xmlns='{COMMANDS}' node='{SUSPEND}'"
+    assert ask(f"{head} action='explode'/>") == ("bad-request", "malformed-action")
+    assert ask(f"{head}><x xmlns='jabber:x:data'/></command>") == ("bad-request", "bad-payload")
+    assert ask(f"{head}><x xmlns='jabber:x:data' type='form'/></command>") == ("bad-request", "bad-payload")
+    assert ask(f"{head}><y xmlns='urn:y'/></command>") == ("bad-request", "bad-payload")
+    assert ask(f"<command xmlns='{COMMANDS}'/>") == ("bad-request", None)
+    assert ask(f"<command xmlns='{COMMANDS}' node='{'n' * 3000}'/>") == ("item-not-found", None)
+
+
+def test_every_command_is_refused_to_everybody_else(stack, xmpp, admin, bob):
+    """Somebody else, and who only looks like an admin: the same name elsewhere, letters that look the same."""
+    stranger, nodes = Commands(bob), admin.list()
+    assert len(nodes) >= 18
+    for node in nodes:
+        for action in ("execute", "complete", "next"):
+            assert refused(stranger.send, node, action) == ("service-unavailable", None), node
+    open_one = admin.send(SUSPEND)
+    assert refused(stranger.send, SUSPEND, "next", open_one.session, {"accountjids": ["a@b"]}) == ("service-unavailable", None)
+    other = Commands(xmpp("admin"))  # another session of the same account: it has the rights, not the command
+    assert refused(other.send, SUSPEND, "next", open_one.session, {}) == ("bad-request", "bad-sessionid")
+
+
+def test_a_bridge_that_dies_in_the_middle_forgets_the_command_and_does_nothing(stack, alice, admin):
+    first = admin.send(SUSPEND)
+    admin.send(SUSPEND, "next", first.session, {"accountjids": [alice.jid]})
+    stack.kill("bridge")
+    stack.restart("bridge")
+    assert refused(admin.send, SUSPEND, "complete", first.session) == ("bad-request", "bad-sessionid")
+    assert alice.request("GET", "/api/users/me").status == 200
+    admin.go(SUSPEND, {"accountjids": [alice.jid]})
+    assert alice.request("GET", "/api/users/me").status == 403
+
+
+def account(stack, jid, **columns):
+    """A user here whose account is on the XMPP server, as an application that knows it has it."""
+    from harness.daemon import psql
+    number = psql(stack.info["database"], f"SELECT user_remote('{jid}')")
+    sets = ", ".join(f"{name} = {value}" for name, value in {"kind": "'bound'", **columns}.items())
+    psql(stack.info["database"], f"UPDATE users SET {sets} WHERE jid = '{jid}'")
+    return number
+
+
+def test_staff_with_accounts_of_a_server_have_what_their_role_has(stack, alice, xmpp, admin):
+    carol = Commands(xmpp("carol"))
+    id = account(stack, "carol@example.org")
+    try:
+        assert refused(carol.list) == ("item-not-found", None)
+        admin.go(OWN + "staff", {"accountjid": "carol@example.org", "roles": ["auditor"]})
+        assert set(carol.list()) == {OWN + "audit"}
+        assert carol.go(OWN + "audit").rows
+        assert refused(carol.send, SUSPEND) == ("item-not-found", None)
+        admin.go(OWN + "staff", {"accountjid": "carol@example.org", "roles": ["admin"]})
+        assert SUSPEND in carol.list()
+        form = carol.send(SUSPEND)
+        carol.send(SUSPEND, "next", form.session, {"accountjids": [alice.jid]})
+        admin.go(SUSPEND, {"accountjids": ["carol@example.org"]})
+        # In the middle of a command, and from then on.
+        assert refused(carol.send, SUSPEND, "complete", form.session) == ("service-unavailable", None)
+        assert refused(carol.list) == ("item-not-found", None)
+        for node in admin.list():
+            assert refused(carol.send, node) == ("service-unavailable", None), node
+        assert alice.request("GET", "/api/users/me").status == 200
+        admin.go(RESTORE, {"accountjids": ["carol@example.org"]})
+        rows = admin.go(OWN + "audit", {"actor": "carol@example.org"}).rows
+        assert [row["action"] for row in rows] == ["audit.read"] and rows[0]["actor_id"] == id
+    finally:
+        account(stack, "carol@example.org", kind="'remote'", staff="'{}'")

@@ -10,6 +10,7 @@
 #include "tests/unit/xep_codecs.h"
 #include "tests/unit/xep_read.h"
 #include "xep/0012_last.h"
+#include "xep/0050_commands.h"
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
@@ -336,23 +337,30 @@ static json_t *dump_presence(xmpp_stanza_t *stanza)
                      "priority", p.priority, "ver", p.caps.ver);
 }
 
+static json_t *dump_command(xmpp_stanza_t *stanza)
+{
+    struct command_request request = {0};
+    enum command_fault fault = command_parse(stanza, &request);
+    if (fault == COMMAND_NONE)
+        return NULL;
+    g_autoptr(data_form) form = request.form ? data_form_parse(request.form) : NULL;
+    return json_pack("{si ss ss? si sb}", "fault", (int)fault, "node", request.node, "session",
+                     request.session, "action", (int)request.action, "form", form != NULL);
+}
+
 static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},           {"0030", dump_disco},
-    {"0054", dump_vcard},          {"0060", dump_pubsub},
-    {"0084", dump_avatar},         {"0153", dump_vcard_update},
-    {"0172", dump_nick},           {"0292", dump_vcard4},
-    {"0166", dump_jingle},         {"0215", dump_services},
-    {"0353", dump_jingle_message}, {"0085", dump_chat_state},
-    {"0092", dump_version},        {"0115", dump_caps},
-    {"0184", dump_receipt},        {"0202", dump_time},
-    {"0203", dump_delay},          {"0280", dump_carbon},
-    {"0297", dump_forward},        {"0333", dump_marker},
-    {"0334", dump_hints},          {"0359", dump_ids},
-    {"0444", dump_reactions},      {"error", dump_error},
-    {"message", dump_message},     {"message_text", dump_message_text},
+    {"0012", dump_last},         {"0030", dump_disco},      {"0050", dump_command},
+    {"0054", dump_vcard},        {"0060", dump_pubsub},     {"0084", dump_avatar},
+    {"0153", dump_vcard_update}, {"0172", dump_nick},       {"0292", dump_vcard4},
+    {"0166", dump_jingle},       {"0215", dump_services},   {"0353", dump_jingle_message},
+    {"0085", dump_chat_state},   {"0092", dump_version},    {"0115", dump_caps},
+    {"0184", dump_receipt},      {"0202", dump_time},       {"0203", dump_delay},
+    {"0280", dump_carbon},       {"0297", dump_forward},    {"0333", dump_marker},
+    {"0334", dump_hints},        {"0359", dump_ids},        {"0444", dump_reactions},
+    {"error", dump_error},       {"message", dump_message}, {"message_text", dump_message_text},
     {"presence", dump_presence},
 };
 
