@@ -2,6 +2,7 @@
 # SQL text lives in sql/ only; the compiler sees it as generated tables.
 SQL_QUERIES = \
   sql/query/admin.sql \
+  sql/query/moderation.sql \
   sql/query/archive.sql \
   sql/query/bound.sql \
   sql/query/call.sql \
@@ -66,6 +67,7 @@ SQL_FUNCTIONS = \
   sql/function/member.sql \
   sql/function/admin.sql \
   sql/function/audit.sql \
+  sql/function/moderation.sql \
   sql/function/archive.sql \
   sql/function/membership.sql \
   sql/function/call.sql \

@@ -153,6 +153,7 @@ BEGIN
     WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
     WHEN e.type = 'scheduled.updated' THEN scheduled_event(p_user, e)
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
+    WHEN e.type LIKE 'moderation.%' THEN moderation_event(p_user, e)
     WHEN e.type = 'file.updated' THEN file_event(e)
     ELSE e.payload END;
 END $$;
@@ -255,7 +256,8 @@ BEGIN
         WHEN p_arguments[n]::jsonb ? 'once'
         THEN format('SELECT outcome, result FROM once_change(%L, $1, $2)', p_names[n])
         ELSE format('SELECT outcome, result FROM %I($1, $2)', 'change_' || p_names[n]) END
-      INTO done USING p_users[n], p_arguments[n]::jsonb - 'audit';
+      INTO done USING p_users[n], CASE WHEN audit IS NULL THEN p_arguments[n]::jsonb
+        ELSE p_arguments[n]::jsonb - 'audit' || jsonb_build_object('actor', audit_actor(p_users[n], audit)) END;
     IF audit IS NOT NULL THEN
       PERFORM audit_change(p_users[n], audit, done.outcome, done.result);
     END IF;

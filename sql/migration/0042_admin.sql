@@ -31,3 +31,53 @@ CREATE TRIGGER audit_keep_all BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUT
 ALTER TABLE user_access ADD suspended_until timestamptz; -- NULL: until it is taken back
 CREATE INDEX user_access_suspended ON user_access (user_id) WHERE suspended_at IS NOT NULL;
 CREATE INDEX users_staff ON users (jid) WHERE staff <> '{}';
+
+-- What users report. A row stays when what it is about is gone.
+CREATE TABLE reports (
+  id uuid PRIMARY KEY,
+  at timestamptz NOT NULL,
+  origin text NOT NULL CHECK (origin IN ('app', 'xmpp')),
+  reporter uuid,                       -- NULL: somebody on XMPP who is no user here
+  reporter_jid text NOT NULL,
+  target_type text NOT NULL CHECK (target_type IN ('message', 'user', 'conversation', 'call')),
+  target uuid NOT NULL,
+  offender uuid,                       -- NULL: it is about nobody in person
+  conversation_id uuid,
+  reason text NOT NULL CHECK (reason IN ('spam', 'harassment', 'nsfw', 'illegal', 'other')),
+  comment text,
+  evidence jsonb NOT NULL,             -- what the reporter saw then, and said of what only they can read
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'taken', 'resolved', 'dismissed')),
+  taken_by text,                       -- in words, as in the audit
+  note text,
+  closed_at timestamptz
+);
+CREATE INDEX reports_state ON reports (state, at, id);
+CREATE INDEX reports_conversation ON reports (conversation_id, at, id);
+CREATE INDEX reports_offender ON reports (offender, id);
+CREATE UNIQUE INDEX reports_once ON reports (reporter_jid, target_type, target) WHERE state IN ('open', 'taken');
+
+-- What was done about somebody.
+CREATE TABLE moderation_actions (
+  id uuid PRIMARY KEY,
+  at timestamptz NOT NULL,
+  type text NOT NULL CHECK (type IN ('warn', 'mute', 'kick', 'ban', 'delete', 'suspend')),
+  target uuid NOT NULL,                -- the user
+  message_id uuid,
+  conversation_id uuid,
+  report_id uuid,
+  actor uuid,
+  actor_name text NOT NULL,
+  reason text NOT NULL,
+  ends_at timestamptz,                 -- NULL: not by itself
+  appealable boolean NOT NULL,
+  state text NOT NULL CHECK (state IN ('done', 'active', 'ended', 'taken_back')),
+  undo jsonb NOT NULL DEFAULT '{}',    -- what was before
+  appeal text,
+  appealed_at timestamptz,
+  decision text CHECK (decision IN ('granted', 'denied')),
+  decision_note text,
+  decided_at timestamptz
+);
+CREATE INDEX moderation_actions_target ON moderation_actions (target, at, id);
+CREATE INDEX moderation_actions_at ON moderation_actions (at, id);
+CREATE INDEX moderation_actions_appeals ON moderation_actions (id) WHERE appeal IS NOT NULL AND decision IS NULL;

@@ -9,6 +9,7 @@
 #include "tests/fuzz/stanzas.h"
 #include "tests/unit/xep_codecs.h"
 #include "xep/0012_last.h"
+#include "xep/0050_commands.h"
 #include "xep/0054_vcard.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0084_avatar.h"
@@ -142,6 +143,27 @@ static void run_reactions(xmpp_stanza_t *stanza)
         abort();
 }
 
+static void run_command(xmpp_stanza_t *stanza)
+{
+    struct command_request request = {0};
+    if (command_parse(stanza, &request) != COMMAND_FINE)
+        return;
+    g_autoptr(data_form) form = request.form ? data_form_parse(request.form) : NULL;
+    struct command_answer answer = {.node = request.node,
+                                    .session = request.session,
+                                    .status = "executing",
+                                    .actions = COMMAND_PREV | COMMAND_COMPLETE,
+                                    .usual = COMMAND_COMPLETE,
+                                    .note = request.node,
+                                    .form = form};
+    g_autoptr(xmpp_stanza_t) written = command_build_result(stanza, &answer);
+    g_autoptr(xmpp_stanza_t) refused = command_build_error(stanza, "bad-action", request.session);
+    if (written)
+        check_round_trip(written);
+    if (refused)
+        check_round_trip(refused);
+}
+
 static void run_payloads(xmpp_stanza_t *stanza)
 {
     struct delay delay;
@@ -152,6 +174,7 @@ static void run_payloads(xmpp_stanza_t *stanza)
         abort();
     marker_is_markable(stanza);
     delay_parse(stanza, &delay);
+    run_command(stanza);
     hints_parse(stanza);
     run_reactions(stanza);
     carbon_parse(stanza);

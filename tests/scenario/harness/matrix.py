@@ -124,6 +124,8 @@ class World:
             return made.get("file", made)["id"]
         if parameter in ("token", "name"):
             return "x" # a link is known or not
+        if parameter in ("report_id", "action_id"):
+            return str(uuid.uuid4())  # nobody of the cast is reported, or has anything to do with it
         if parameter == "hash":
             return "0" * 40  # a digest is known or not: nobody owns a picture
         if parameter == "user_id":

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reports, what moderators of the staff do about them, and appeals; sql/function/moderation.sql
+ * does it. What moderators of a group do in their group, they do by its members' routes. */
+#include "config.h"
+
+#include "bridge/account/revocation.h"
+#include "bridge/archive/archive.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/feature.h"
+#include "bridge/job/job.h"
+
+#define OWN "urn:trestle:admin:"
+
+/* ---- Fields ---------------------------------------------------------------------------------- */
+
+static const char *const reasons[] = {"spam", "harassment", "nsfw", "illegal", "other", NULL};
+
+#define FIELD_REASON                                                                               \
+    {                                                                                              \
+        .name = "reason", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = reasons        \
+    }
+#define FIELD_COMMENT                                                                              \
+    {                                                                                              \
+        .name = "comment", .type = FIELD_TEXT, .minimum = 1, .maximum = 2000                       \
+    }
+#define FIELD_MESSAGES                                                                             \
+    {                                                                                              \
+        .name = "message_ids", .type = FIELD_TEXTS, .maximum = 20                                  \
+    }
+#define FIELD_PLAINTEXT                                                                            \
+    {                                                                                              \
+        .name = "plaintext", .type = FIELD_TEXTS, .flags = FIELD_NOT_AUDITED, .maximum = 20        \
+    }
+
+static const struct field report_fields[] = {
+    {.name = "message_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
+    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
+    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
+    {.name = "call_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
+    FIELD_REASON,
+    FIELD_COMMENT,
+    FIELD_MESSAGES,
+    FIELD_PLAINTEXT,
+    {0},
+};
+static const struct field message_report_fields[] = {
+    FIELD_ID_IN_PATH("message_id"),
+    FIELD_REASON,
+    FIELD_COMMENT,
+    FIELD_MESSAGES,
+    FIELD_PLAINTEXT,
+    {0},
+};
+
+static const char *const states[] = {"open", "taken", "resolved", "dismissed", NULL};
+
+static const struct field queue_fields[] = {
+    {.name = "state",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY,
+     .choices = states,
+     .label = "State (none: open and taken)"},
+    {.name = "conversation_id",
+     .type = FIELD_UUID,
+     .flags = FIELD_IN_QUERY,
+     .label = "Of one conversation (its id)"},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "after",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 128,
+     .label = "Go on after"},
+    {0},
+};
+static const struct field report_get_fields[] = {FIELD_ID_IN_PATH("report_id"), {0}};
+static const struct field report_state_fields[] = {
+    FIELD_ID_IN_PATH("report_id"),
+    {.name = "state", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = states},
+    {.name = "note", .type = FIELD_TEXT, .minimum = 1, .maximum = 2000},
+    {0},
+};
+
+static const char *const types[] = {"warn", "mute", "kick", "ban", "delete", "suspend", NULL};
+
+static const struct field act_fields[] = {
+    {.name = "type",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_REQUIRED,
+     .choices = types,
+     .label = "What is done"},
+    {.name = "user",
+     .type = FIELD_TEXT,
+     .minimum = 1,
+     .maximum = 3071,
+     .label = "User (address or id)",
+     .var = "accountjid"},
+    {.name = "message_id", .type = FIELD_UUID, .label = "Message that is deleted (its id)"},
+    {.name = "conversation_id",
+     .type = FIELD_UUID,
+     .label = "Group in which it is done (mute, kick, ban)"},
+    {.name = "reason",
+     .type = FIELD_TEXT,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = 1000,
+     .label = "Reason, which the user is told"},
+    {.name = "duration_seconds",
+     .type = FIELD_INTEGER,
+     .minimum = 1,
+     .maximum = 315360000,
+     .label = "For how many seconds (mute, ban, suspend; none: until it is taken back)"},
+    {.name = "appealable",
+     .type = FIELD_BOOLEAN,
+     .label = "The user may appeal (yes, if not said)"},
+    {.name = "report_id", .type = FIELD_UUID, .label = "Report that is resolved by it (its id)"},
+    {0},
+};
+static const struct field list_fields[] = {
+    {.name = "user",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 3071,
+     .label = "Of one user (address or id)"},
+    {.name = "appealed",
+     .type = FIELD_BOOLEAN,
+     .flags = FIELD_IN_QUERY,
+     .label = "Only those with an appeal that is not decided"},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "after",
+     .type = FIELD_TEXT,
+     .flags = FIELD_IN_QUERY,
+     .minimum = 1,
+     .maximum = 128,
+     .label = "Go on after"},
+    {0},
+};
+static const struct field action_fields[] = {FIELD_ID_IN_PATH("action_id"), {0}};
+static const struct field appeal_fields[] = {
+    FIELD_ID_IN_PATH("action_id"),
+    {.name = "text", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 4000},
+    {0},
+};
+
+static const char *const decisions[] = {"granted", "denied", NULL};
+
+static const struct field decide_fields[] = {
+    FIELD_ID_IN_PATH("action_id"),
+    {.name = "decision", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = decisions},
+    {.name = "note",
+     .type = FIELD_TEXT,
+     .minimum = 1,
+     .maximum = 2000,
+     .label = "What the user is told"},
+    {0},
+};
+
+/* ---- What follows ---------------------------------------------------------------------------- */
+
+/* Somebody may have been suspended, by this or by the rule of strikes. */
+static void action_done(struct request *request, const struct change_result *result)
+{
+    (void)result;
+    revocations_added(request->core->sessions, NULL, NULL);
+}
+
+static void end_done(const struct change_result *result, void *data)
+{
+    struct job *job = data;
+    bool fine = change_succeeded(result);
+    job_end(job, fine ? JOB_DONE : JOB_FAILED, NULL,
+            fine ? NULL : error_info(result->error ? result->error : ERROR_INTERNAL)->code);
+}
+
+static void action_end(struct job *job)
+{
+    change_submit(job_core(job), "moderation_end", NULL,
+                  json_pack("{s:s}", "action_id", job_key(job)), end_done, job);
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+#define BY_MODERATOR .flags = OPERATION_SERVER_KEY, .scope = "moderate", .role = "moderator"
+
+static const struct operation operations[] = {
+    {.method = "POST",
+     .path = "/api/reports",
+     .fields = report_fields,
+     .change = "report",
+     .flags = OPERATION_CREATES | OPERATION_ONCE,
+     .limit = LIMIT_REPORTS,
+     .reply = "Reported",
+     .errors = OPERATION_ERROR(NOT_FOUND),
+     .summary = "Reports a message, a user, a conversation or a call to moderators of the staff"},
+    {.method = "POST",
+     .path = "/api/messages/:message_id/report",
+     .fields = message_report_fields,
+     .change = "report",
+     .flags = OPERATION_CREATES | OPERATION_ONCE,
+     .limit = LIMIT_REPORTS,
+     .reply = "Reported",
+     .summary = "Reports a message to moderators of the staff"},
+    {.method = "GET",
+     .path = "/api/moderation/reports",
+     .fields = queue_fields,
+     .read = QUERY_REPORT_LIST,
+     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
+     .scope = "moderate",
+     .role = "moderator",
+     .audit = "report.list",
+     .adhoc = &(const struct adhoc){.node = OWN "moderation-queue", .name = "Reports: queue"},
+     .reply = "ReportPage",
+     .summary = "Reports, oldest first"},
+    {.method = "GET",
+     .path = "/api/moderation/reports/:report_id",
+     .fields = report_get_fields,
+     .read = QUERY_REPORT_GET,
+     BY_MODERATOR,
+     .audit = "report.show",
+     .adhoc = &(const struct adhoc){.node = OWN "report",
+                                    .name = "Reports: show one, with what was seen"},
+     .reply = "ReportShown",
+     .summary = "A report with its evidence, and what else there is of the one it is about"},
+    {.method = "PATCH",
+     .path = "/api/moderation/reports/:report_id",
+     .fields = report_state_fields,
+     .change = "report_state",
+     BY_MODERATOR,
+     .audit = "report.state",
+     .adhoc = &(const struct adhoc){.node = OWN "report-state",
+                                    .name = "Reports: take, resolve or dismiss one"},
+     .reply = "Report",
+     .errors = OPERATION_ERROR(CONFLICT),
+     .summary = "Takes a report, resolves or dismisses it, or opens it again"},
+    {.method = "POST",
+     .path = "/api/moderation/actions",
+     .fields = act_fields,
+     .change = "moderation_act",
+     .changed = action_done,
+     .flags = OPERATION_SERVER_KEY | OPERATION_MAKES | OPERATION_ONCE,
+     .scope = "moderate",
+     .role = "moderator",
+     .audit = "moderation.act",
+     .adhoc = &(const struct adhoc){.node = OWN "action",
+                                    .name = "Moderation: act",
+                                    .confirm = "The user is told, and who acts is written down."},
+     .reply = "ModerationAction",
+     .errors = OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(NOT_FOUND),
+     .summary = "Warns, mutes, removes, bans or suspends a user, or deletes a message"},
+    {.method = "GET",
+     .path = "/api/moderation/actions",
+     .fields = list_fields,
+     .read = QUERY_ACTION_LIST,
+     .flags = OPERATION_SERVER_KEY | OPERATION_LISTS,
+     .scope = "moderate",
+     .role = "moderator",
+     .audit = "moderation.list",
+     .adhoc = &(const struct adhoc){.node = OWN "actions",
+                                    .name = "Moderation: what was done, and appeals"},
+     .reply = "ModerationActionPage",
+     .summary = "What was done, newest first"},
+    {.method = "DELETE",
+     .path = "/api/moderation/actions/:action_id",
+     .fields = action_fields,
+     .change = "moderation_undo",
+     BY_MODERATOR,
+     .audit = "moderation.undo",
+     .adhoc = &(const struct adhoc){.node = OWN "undo", .name = "Moderation: take back an action"},
+     .reply = "ModerationAction",
+     .summary = "Takes back an action; what cannot be undone counts no more"},
+    {.method = "PATCH",
+     .path = "/api/moderation/actions/:action_id/appeal",
+     .fields = decide_fields,
+     .change = "moderation_decide",
+     BY_MODERATOR,
+     .audit = "moderation.decide",
+     .adhoc = &(const struct adhoc){.node = OWN "appeal", .name = "Moderation: decide an appeal"},
+     .reply = "ModerationAction",
+     .errors = OPERATION_ERROR(CONFLICT),
+     .summary = "Grants an appeal, which takes the action back, or denies it"},
+    {.method = "POST",
+     .path = "/api/moderation/actions/:action_id/appeal",
+     .fields = appeal_fields,
+     .change = "moderation_appeal",
+     .limit = LIMIT_REPORTS,
+     .reply = "OwnAction",
+     .errors = OPERATION_ERROR(CONFLICT),
+     .summary = "Asks for what was done about the caller to be looked at again"},
+    {.method = "GET",
+     .path = "/api/moderation/mine",
+     .read = QUERY_ACTION_OWN,
+     .reply = "OwnActions",
+     .summary = "What was done about the caller"},
+    {0},
+};
+
+static const struct job_kind jobs[] = {
+    {.name = "moderation.end", .run = action_end},
+    {0},
+};
+
+const struct feature feature_moderation = {
+    .name = "moderation", .operations = operations, .jobs = jobs};

@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- Reports, and what is done about them.
+
+-- name: report_list
+SELECT report_list(:state::text, :conversation_id::uuid, :limit::int, :after::text) AS page
+
+-- name: report_get
+SELECT report_get(:report_id::uuid) AS shown
+
+-- name: action_list
+SELECT action_list(:user::text, :appealed::boolean, :limit::int, :after::text) AS page
+
+-- name: action_own
+SELECT action_own(:caller::uuid) AS shown
