@@ -44,3 +44,19 @@ uninstall-web:
 	rm -rf "$(DESTDIR)$(pkgdatadir)/web"
 .PHONY: install-web uninstall-web
 endif
+
+# A shared object of its own: what it uses of xep is compiled once more, to be position independent.
+if ENABLE_PROFANITY
+profanitydir = $(pkglibdir)/profanity
+profanity_PROGRAMS = plugin/profanity/trestle.so
+plugin_profanity_trestle_so_SOURCES = plugin/profanity/trestle.c plugin/profanity/recent.c plugin/profanity/recent.h \
+  xep/0201_thread.c xep/0203_delay.c xep/0280_carbons.c xep/0297_forward.c xep/0308_correction.c xep/0359_ids.c xep/0422_fastening.c xep/0424_retraction.c \
+  xep/0428_fallback.c xep/0444_reactions.c xep/0461_reply.c xep/0466_ephemeral.c xep/jid.c xep/precis.c xep/range.c \
+  xep/stanza.c xep/stanza_read.c xep/stanza_text.c xep/stream_lexer.c xep/stream_reader.c \
+  xep/time.c xep/visible.c
+plugin_profanity_trestle_so_CFLAGS = $(AM_CFLAGS) -fPIC
+plugin_profanity_trestle_so_LDFLAGS = -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+plugin_profanity_trestle_so_LDADD = $(GLIB_LIBS) $(STROPHE_LIBS) $(EXPAT_LIBS) $(ICU_LIBS)
+else
+EXTRA_DIST += plugin/profanity/trestle.c plugin/profanity/recent.c plugin/profanity/recent.h
+endif
