@@ -357,7 +357,8 @@ static const struct operation operations[] = {
 static const struct stanza_handler stanzas[] = {
     {"message", "chat|normal|headline", NULL, NS_CHAT_STATES,
      TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT, .observe = on_state},
-    {"message", "groupchat", NULL, NS_CHAT_STATES, TARGET_ROOM, .observe = group_typing_observe},
+    {"message", "groupchat", NULL, NS_CHAT_STATES, TARGET_ROOM | TARGET_RESOURCE,
+     .observe = group_typing_observe},
     {"presence", "unavailable", NULL, NULL, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
      .observe = on_unavailable},
     {0},

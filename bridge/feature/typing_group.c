@@ -14,6 +14,7 @@
 #include "bridge/feature/typing_group.h"
 #include "bridge/feature/typing_tell.h"
 #include "bridge/room/groupchat.h"
+#include "bridge/room/guest_hear.h"
 #include "bridge/room/scene.h"
 #include "xep/0085_chat_states.h"
 #include "xep/0203_delay.h"
@@ -229,13 +230,14 @@ void group_typing_observe(const struct stanza_context *context)
     struct core *core = context->data;
     struct delay delay;
     enum chat_state state = chat_state_parse(context->stanza);
-    if (state == CHAT_STATE_NONE || delay_parse(context->stanza, &delay) ||
+    if (state == CHAT_STATE_NONE || context->archive_id || delay_parse(context->stanza, &delay) ||
         has_text(context->stanza)) /* a text ends it by itself */
         return;
     struct asking *asking = g_new0(struct asking, 1);
     *asking =
         (struct asking){.core = core, .active = state == CHAT_STATE_COMPOSING, .passed_on = true};
-    g_autofree char *room = room_of_context(context);
+    bool elsewhere = guest_is_said(context);
+    g_autofree char *room = elsewhere ? g_strdup(context->from_bare) : room_of_context(context);
     const char *values[] = {NULL, NULL, room, context->from};
     archive_query(core->archive, QUERY_GROUP_TYPING, values, audience_found, asking);
 }

@@ -12,6 +12,7 @@
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/mark.h"
 #include "bridge/room/groupchat.h"
 #include "bridge/room/guest.h"
 #include "bridge/room/guest_enter.h"
@@ -214,6 +215,29 @@ bool guest_hear_moderation(const struct stanza_context *context)
     return true;
 }
 
+/* ---- Marks ----------------------------------------------------------------------------------- */
+
+static void reader_found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct core *core = data;
+    struct uuid message;
+    if (error == ERROR_NONE && core->archive && rows_count(rows) > 0 &&
+        rows_uuid(rows, 0, GUEST_MARKED_MESSAGE, &message))
+        message_marked(core, rows_text(rows, 0, GUEST_MARKED_JID), &message, true);
+}
+
+/* Somebody else there has displayed a message. */
+static void on_displayed(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    const char *id, *nick = nick_of(context);
+    if (context->archive_id || !nick || marker_parse(context->stanza, &id) < MARKER_DISPLAYED ||
+        !usable_id(id))
+        return;
+    const char *values[] = {context->from_bare, nick, id};
+    archive_query(core->archive, QUERY_GUEST_MARKED, values, reader_found, core);
+}
+
 static bool on_groupchat(const struct stanza_context *context)
 {
     const struct core *core = context->data;
@@ -250,6 +274,7 @@ static bool on_bounce(const struct stanza_context *context)
 
 static const struct stanza_handler stanzas[] = {
     {"message", "groupchat", NULL, NULL, TARGET_RESOURCE, .admit = on_copy},
+    {"message", "groupchat", NULL, NS_MARKERS, TARGET_RESOURCE, .observe = on_displayed},
     {"message", "groupchat", NULL, NULL, TARGET_RESOURCE, .fallback = on_groupchat},
     {"message", "error", "error", NS_CLIENT, TARGET_RESOURCE, .claim = on_bounce},
     {0},

@@ -285,3 +285,56 @@ BEGIN
   SELECT x.* INTO m FROM guest_ids i JOIN messages x ON x.id = i.target WHERE i.conversation_id = c.id AND i.wire = p_wire;
   RETURN m;
 END $$;
+
+-- ---- What is worth something now only ---------------------------------------------------------------
+
+-- As group_typing(), when somebody else types there under p_nick.
+CREATE FUNCTION guest_typing(p_room text, p_nick text)
+RETURNS TABLE (conversation uuid, actor uuid, number bigint, member uuid, room text, nick text, occupant text, address text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  c conversations := guest_group(p_room);
+  u users;
+BEGIN
+  SELECT x.* INTO u FROM guest_occupants o JOIN users x ON x.id = o.user_id WHERE o.conversation_id = c.id AND o.nick = p_nick;
+  IF u.id IS NULL OR guest_sits(c.id, u.id) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT c.id, u.id, u.number, NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::text;
+  RETURN QUERY SELECT c.id, u.id, u.number, m.user_id, NULL::text, NULL::text, NULL::text, NULL::text
+    FROM members m WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind = 'hosted';
+END $$;
+
+-- As room_mark(): to the room, where everybody sees who is who, as the room calls the message.
+CREATE FUNCTION guest_mark(c conversations, p_user uuid, p_message uuid)
+RETURNS TABLE (room text, nick text, occupant text, address text, message text, id text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT u.jid || '/rest', NULL::text, NULL::text, c.remote_jid, i.wire, 'mark-' || x.id || '-' || left(md5(u.jid), 8)
+      FROM guest_seats s
+      JOIN users u ON u.id = s.user_id
+      JOIN guest_rooms g ON g.conversation_id = s.conversation_id AND NOT g.anonymous
+      CROSS JOIN LATERAL (SELECT y.* FROM messages y WHERE y.conversation_id = c.id AND y.sender_id IS NOT NULL
+                            AND y.seq <= (SELECT z.seq FROM messages z WHERE z.id = p_message)
+                            ORDER BY y.seq DESC LIMIT 1) x
+      JOIN guest_ids i ON i.target = x.id AND i.wire NOT LIKE 'none:%'
+      WHERE s.conversation_id = c.id AND s.user_id = p_user AND s.state = 'in' LIMIT 1;
+END $$;
+
+-- Who else there has read up to which message, when p_nick says so of p_wire; no row: nobody, or none.
+CREATE FUNCTION guest_marked(p_room text, p_nick text, p_wire text) RETURNS TABLE (jid text, message uuid)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  c conversations := guest_group(p_room);
+BEGIN
+  RETURN QUERY
+    SELECT u.jid, m.id FROM guest_occupants o
+      JOIN users u ON u.id = o.user_id
+      JOIN guest_ids i ON i.conversation_id = c.id AND i.wire = p_wire
+      JOIN messages m ON m.id = i.target
+      WHERE o.conversation_id = c.id AND o.nick = p_nick;
+END $$;

@@ -462,7 +462,8 @@ BEGIN
     SELECT x.* INTO u FROM user_find(p_reference #>> '{}') f JOIN users x ON x.id = f.id;
   END IF;
   known := relation_knows(p_user, u);
-  RETURN CASE WHEN known OR (u.kind = 'hosted' AND NOT by_number) THEN u.id END;
+  RETURN CASE WHEN u.jid LIKE '%/%' THEN NULL -- somebody in a room elsewhere who shows no address there
+              WHEN known OR (u.kind = 'hosted' AND NOT by_number) THEN u.id END;
 END $$;
 
 -- The peer that p_user's arguments name: { user_id } (see relation_refer) or { jid } (a prepared bare

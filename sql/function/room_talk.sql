@@ -35,6 +35,9 @@ DECLARE
 BEGIN
   IF p_room IS NULL THEN
     SELECT * INTO c FROM conversations x WHERE x.id = p_conversation;
+  ELSIF p_room LIKE '%@%' THEN -- elsewhere; p_address is a place there
+    RETURN QUERY SELECT t.* FROM guest_typing(p_room, substr(p_address, length(p_room) + 2)) t;
+    RETURN;
   ELSE
     SELECT * INTO c FROM conversations x WHERE x.room = p_room;
   END IF;
@@ -52,12 +55,15 @@ BEGIN
     FROM members x WHERE x.conversation_id = c.id AND x.state = 'joined' AND x.kind = 'hosted' AND x.user_id <> m.user_id;
   RETURN QUERY SELECT c.id, m.user_id, m.number, NULL::uuid, group_jid(c.room), own.nick, own.occupant, o.address
     FROM occupants o WHERE c.occupied AND o.conversation_id = c.id AND own.nick IS NOT NULL;
+  RETURN QUERY SELECT c.id, m.user_id, m.number, NULL::uuid, m.jid || '/rest', NULL::text, NULL::text, c.remote_jid
+    FROM guest_seats s -- the room passes it on
+    WHERE guest_is(c) AND s.conversation_id = c.id AND s.user_id = m.user_id AND s.state = 'in';
 END $$;
 
 -- To whom it is shown that p_user, one of ours, has read up to p_message: all sessions in a private room, the newest
 -- message up to there that is in its archive, and an id for the stanza.
 CREATE FUNCTION room_mark(p_conversation uuid, p_user uuid, p_message uuid)
-RETURNS TABLE (room text, nick text, occupant text, address text, message uuid, id text)
+RETURNS TABLE (room text, nick text, occupant text, address text, message text, id text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -68,6 +74,9 @@ BEGIN
   SELECT * INTO c FROM conversations x WHERE x.id = p_conversation AND x.occupied AND NOT x.public;
   IF c.id IS NULL THEN
     RETURN;
+  ELSIF guest_is(c) THEN
+    RETURN QUERY SELECT t.* FROM guest_mark(c, p_user, p_message) t;
+    RETURN;
   END IF;
   SELECT n.* INTO own FROM nicks n
     JOIN members m ON m.conversation_id = n.conversation_id AND m.user_id = n.user_id AND m.kind = 'hosted' AND m.state = 'joined'
@@ -75,7 +84,7 @@ BEGIN
   target := (SELECT x.id FROM messages x WHERE x.conversation_id = c.id AND x.sender_id IS NOT NULL
                AND x.seq <= (SELECT y.seq FROM messages y WHERE y.id = p_message) ORDER BY x.seq DESC LIMIT 1);
   RETURN QUERY
-    SELECT group_jid(c.room), own.nick, own.occupant, o.address, target, 'mark-' || target || '-' || left(md5(own.occupant), 8)
+    SELECT group_jid(c.room), own.nick, own.occupant, o.address, target::text, 'mark-' || target || '-' || left(md5(own.occupant), 8)
       FROM occupants o WHERE o.conversation_id = own.conversation_id AND target IS NOT NULL ORDER BY o.joined_at, o.address;
 END $$;
 

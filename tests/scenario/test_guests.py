@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 import pytest
 from harness.inbox import wait_for
 from harness.muc import MUC, MUC_USER, Seat, stanza_id
-from harness.xmpp import CLIENT
+from harness.xmpp import CHATSTATES, CLIENT, MARKERS
 
 INVITATION = "jabber:x:conference"
 OWNER = f"{MUC}#owner"
@@ -273,3 +273,82 @@ def test_nothing_is_lost_or_twice_over_restarts(room, stack, app):
     heard = [s.body for s in room.owner.inbox.received if s.name == "message" and s.sender == f"{room.jid}/Alice" and s.body]
     assert sorted(heard) == sorted(t for t in said if t.startswith("Alice"))
     assert sent["id"] in [s.id for s in room.owner.inbox.received]
+
+
+def test_typing_and_reading_pass(room, app):
+    alice = app("alice", name="Alice")
+    made = enter(alice, room)
+    bob = {p["user"]["jid"]: p["user"]["id"] for p in shown(alice, made)["participants"]}[room.owner.bare]
+    with alice.ws() as socket:
+        room.seat.say(None, extra=[Element(f"{{{CHATSTATES}}}composing")])
+        socket.expect("typing", conversation_id=made["id"], user_id=bob, active=True)
+        socket.command("typing", conversation_id=made["id"], active=True)
+        room.owner.expect_stanza("Alice types", lambda s: s.sender == f"{room.jid}/Alice" and s.has(CHATSTATES, "composing"))
+        sent = alice.send(made, "read me")
+        wire = stanza_id(room.seat.hear("read me", "Alice"))[0][1]
+        room.seat.say(None, extra=[Element(f"{{{MARKERS}}}displayed", {"id": wire})])
+        assert socket.expect("message.read", user_id=bob)["payload"]["message_id"] == sent["id"]
+        room.say("read me, too")
+        wire = stanza_id(room.seat.hear("read me, too"))[0][1]
+        socket.expect("message.new", content="read me, too")
+        alice.read(made)
+        seen = room.owner.expect_stanza("Alice has read", lambda s: s.sender == f"{room.jid}/Alice" and s.has(MARKERS, "displayed"))
+        assert seen.child(MARKERS, "displayed").get("id") == wire
+
+
+def test_people_who_show_no_address(stack, app, bob, xmpp):
+    room = Room(stack, bob, whois="moderators")
+    alice = app("alice", name="Alice")
+    carol = Seat(xmpp("carol"), room.jid, "Carol")
+    made = enter(alice, room)
+    carol.enter()
+    with alice.ws() as socket:
+        carol.say("who am I?")
+        said = socket.expect("message.new", content="who am I?")["payload"]
+        assert said["sender"]["name"] == "Carol" and carol.user.bare not in said["sender"]["jid"]
+        wait_for("Carol in the list", lambda: [p["user"]["id"] for p in alice.call(
+            200, "GET", f"/api/conversations/{made['id']}/members")["items"] if p["user"]["name"] == "Carol"] == [said["sender_id"]])
+        for path, body in (("/api/conversations", {"participant_id": said["sender_id"]}), ("/api/contacts", {"user_id": said["sender_id"]}),
+                           ("/api/groups", {"name": "x", "members": [{"user_id": said["sender_id"]}]})):
+            assert alice.request("POST", path, body).status in (403, 404, 422)
+        carol.leave()
+        socket.expect("member.removed", conversation_id=made["id"], state="left")
+        other = Seat(xmpp("dave"), room.jid, "Carol")
+        other.enter()
+        other.say("I am another")
+        again = socket.expect("message.new", content="I am another")["payload"]
+        if stack.server == "prosody":  # which gives ids to occupants (XEP-0421); else a nick is who has it
+            assert again["sender_id"] != said["sender_id"]
+
+
+def test_the_server_with_the_room_goes_away(room, stack, app):
+    alice = app("alice", name="Alice")
+    made = enter(alice, room)
+    alice.send(made, "before")
+    room.seat.hear("before")
+    stack.stop("xmpp")
+    alice.send(made, "while it is away")
+    stack.restart("xmpp")
+    room.owner.close()
+    room.owner.connect()
+    room.seat.enter()
+    room.say("back")
+    wait_for("all said", lambda: sorted(texts(alice, made)) == ["back", "before", "while it is away"])
+    wait_for("all heard", lambda: all(m["status"] != "sending" for m in alice.messages(made)["items"]))
+    room.say("end")
+    room.seat.hear("end")
+    heard = [s for s in room.owner.inbox.received if s.name == "message" and s.sender == f"{room.jid}/Alice"]
+    assert sum(s.body == "while it is away" for s in heard) == 1
+
+
+def test_one_leaves_and_the_other_hears_on(room, app):
+    alice, ann = app("alice", name="Alice"), app("ann", name="Ann")
+    made = enter(alice, room)
+    enter(ann, room)
+    alice.call(200, "POST", f"/api/conversations/{made['id']}/leave")
+    room.seat.see("Alice", "unavailable")
+    with ann.ws() as socket:
+        room.say("who hears?")
+        socket.expect("message.new", content="who hears?")
+    assert texts(ann, made) == ["who hears?"]
+    assert {p["user"]["jid"] for p in shown(ann, made)["participants"]} == {ann.me()["jid"], room.owner.bare}
