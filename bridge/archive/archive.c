@@ -129,6 +129,17 @@ const char *rows_text(const struct rows *rows, int row, int column)
     return PQgetvalue(rows->result, row, column);
 }
 
+bool rows_is_null(const struct rows *rows, int row, int column)
+{
+    return PQgetisnull(rows->result, row, column);
+}
+
+const char *rows_json(const struct rows *rows, int row, int column)
+{
+    const char *value = rows_text(rows, row, column);
+    return value ? value + 1 : NULL; /* a byte says which form follows, always 1 */
+}
+
 size_t rows_length(const struct rows *rows, int row, int column)
 {
     return (size_t)PQgetlength(rows->result, row, column);

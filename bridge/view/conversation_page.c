@@ -55,6 +55,7 @@ static const struct message_view *last_read(const struct rows *rows, int row,
         return NULL;
     struct message_view *last =
         view_from_columns(&view_of_message_view, rows, row, CONVERSATION_LIST_ID, memory);
+    rows_uuid(rows, row, CONVERSATION_LIST_DIRECT_ID, &last->conversation_id);
     for (int i = 0; i < 2; i++) {
         if (sides[i].member && uuid_equal(&sides[i].member->id, &last->sender_id))
             last->sender = sides[i].member;
@@ -62,18 +63,43 @@ static const struct message_view *last_read(const struct rows *rows, int row,
     return last;
 }
 
-/* CONVERSATION with what the row of one of two has in columns. */
-static void pair_write(struct json_writer *json, struct conversation_view conversation,
-                       const struct rows *rows, int row, const struct user_view *self,
-                       struct view_memory *memory)
+/* What is known of the conversation of two in ROW, but for its members. */
+static struct conversation_view pair_read(const struct rows *rows, int row,
+                                          struct view_memory *memory)
 {
+    struct conversation_view pair = {
+        .kind = "direct",
+        .last_message =
+            view_from_row(&view_of_message_view, rows, row, CONVERSATION_LIST_INSTEAD, memory),
+        .created_at = rows_time(rows, row, CONVERSATION_LIST_BEGUN),
+        .unread = rows_integer(rows, row, CONVERSATION_LIST_UNREAD),
+        .pinned = rows_boolean(rows, row, CONVERSATION_LIST_PINNED),
+        .muted_until = rows_text(rows, row, CONVERSATION_LIST_MUTED_UNTIL),
+        .archived = rows_boolean(rows, row, CONVERSATION_LIST_ARCHIVED),
+        .request = rows_text(rows, row, CONVERSATION_LIST_REQUEST),
+        .blocked = rows_boolean(rows, row, CONVERSATION_LIST_BLOCKED),
+        .marked_unread = rows_boolean(rows, row, CONVERSATION_LIST_MARKED_UNREAD),
+        .draft = rows_json(rows, row, CONVERSATION_LIST_DRAFT),
+        .notify = rows_text(rows, row, CONVERSATION_LIST_NOTIFY),
+        .disappearing_seconds = rows_integer(rows, row, CONVERSATION_LIST_DISAPPEARING),
+        .member_count = 2};
+    rows_uuid(rows, row, CONVERSATION_LIST_DIRECT_ID, &pair.id);
+    pair.last_at = pair.last_message ? pair.last_message->created_at : pair.created_at;
+    return pair;
+}
+
+static void pair_write(struct json_writer *json, const struct rows *rows, int row,
+                       const struct user_view *self, struct view_memory *memory)
+{
+    struct conversation_view conversation = pair_read(rows, row, memory);
     struct participant_view sides[2];
     struct user_view peer;
     sides_read(rows, row, sides);
     sides[0].member = self;
-    sides[1].member =
-        user_write(view_from_row(&view_of_user_view, rows, row, CONVERSATION_LIST_PEER, memory),
-                   memory, &peer);
+    if (!rows_is_null(rows, row, CONVERSATION_LIST_PEER_ID))
+        sides[1].member = user_write(
+            view_from_columns(&view_of_user_view, rows, row, CONVERSATION_LIST_PEER_ID, memory),
+            memory, &peer);
     const struct message_view *last = last_read(rows, row, sides, memory);
     conversation.participants = (struct view_list){G_N_ELEMENTS(sides), sides};
     if (sides[1].member) {
@@ -101,12 +127,12 @@ static void write_items(struct json_writer *json, const struct rows *rows, bool 
                        memory, &user);
     for (int i = 0; i < count; i++) {
         int row = forward ? count - 1 - i : i;
-        const struct conversation_view *conversation = view_from_row(
-            &view_of_conversation_view, rows, row, CONVERSATION_LIST_CONVERSATION, memory);
-        if (conversation && g_strcmp0(conversation->kind, "direct") == 0)
-            pair_write(json, *conversation, rows, row, self, memory);
+        if (rows_is_null(rows, row, CONVERSATION_LIST_DIRECT_ID))
+            view_write(json, schema,
+                       view_from_row(&view_of_conversation_view, rows, row,
+                                     CONVERSATION_LIST_CONVERSATION, memory));
         else
-            view_write(json, schema, conversation);
+            pair_write(json, rows, row, self, memory);
     }
 }
 

@@ -202,19 +202,23 @@ END $$;
 -- them; in the JID when it has an @, in the name as it is when it is without words. A page ends early when its texts are long. In SQL and STABLE: it becomes part of the
 -- statement that calls it, which sends row by row and holds no page in memory.
 --
--- self: p_user, in the first row. Composite values in composite values, and what comes again in each row, would cost a
--- fifth of a page: of a direct conversation the members (self and peer) and the last message, if it is shown, are
--- columns of their own, the message as message_view without its sender, who is one of the two.
+-- self: p_user, in the first row. Composite values, and what comes again in each row, would cost a fourth of a page: a
+-- group comes as conversation; of a direct conversation there are columns, from direct_id on what is known of it, as in
+-- conversation_facts(); from peer_id on the other member, as user_view; what the two of them are there; and the
+-- last message, if shown says that it is, as message_view without its sender, who is one of the two, and its conversation. instead: what is shown if it is hidden.
 --
 -- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
 -- an index scan reads all that fits on a page of the index before it yields the first row; and the
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view, peer user_view,
-               own_role text, own_joined timestamptz, own_read bigint, peer_role text, peer_joined timestamptz,
-               peer_read bigint, shown boolean, id uuid, client_id text, conversation_id uuid, seq bigint,
-               sender user_view, sender_id uuid, body text, kind text, metadata jsonb, sent_at timestamptz,
+RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view, direct_id uuid,
+               begun timestamptz, unread bigint, pinned boolean, muted_until text, archived boolean, request text,
+               blocked boolean, marked_unread boolean, draft jsonb, notify text, disappearing int,
+               instead message_view, peer_id uuid, username text, name text, avatar_url text, bio text, jid text,
+               peer_kind text, number bigint, own_role text, own_joined timestamptz, own_read bigint, peer_role text,
+               peer_joined timestamptz, peer_read bigint, shown boolean, id uuid, client_id text, conversation_id uuid,
+               seq bigint, sender user_view, sender_id uuid, body text, kind text, metadata jsonb, sent_at timestamptz,
                failed boolean, delivered_at timestamptz, read_at timestamptz, created_at timestamptz,
                reactions jsonb, content content_view)
 LANGUAGE sql STABLE AS $$
@@ -229,8 +233,7 @@ LANGUAGE sql STABLE AS $$
                     (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
              + CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 4611686018427387904 END AS key
       FROM members m
-      LEFT JOIN LATERAL (SELECT x.position, x.seq, x.sender_id, x.sender_seq, x.many,
-                                octet_length(x.body) AS size, x.ctid AS place
+      LEFT JOIN LATERAL (SELECT x.position, x.seq, octet_length(x.body) AS size, x.ctid AS place
                            FROM messages x WHERE x.conversation_id = m.conversation_id
                              AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                            ORDER BY x.seq DESC LIMIT 1) last ON true
@@ -244,9 +247,9 @@ LANGUAGE sql STABLE AS $$
                 AND (m.archived_at IS NOT NULL) = (p_filter = 'archived')
             END
         AND (p_filter <> 'unread' OR m.others_seen < (
-               SELECT CASE WHEN last.many THEN others_counted(m.conversation_id, p_user, last.seq)
-                           WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
-                           ELSE last.sender_seq END)
+               SELECT CASE WHEN x.many THEN others_counted(m.conversation_id, p_user, x.seq)
+                           WHEN x.sender_id = p_user THEN x.seq - x.sender_seq
+                           ELSE x.sender_seq END FROM messages x WHERE x.ctid = last.place)
              OR CASE WHEN m.unread_own IS NULL THEN false
                      ELSE m.unread_own = own_count(m.conversation_id, p_user) END)
         AND (p_text IS NULL OR EXISTS (
@@ -270,16 +273,22 @@ LANGUAGE sql STABLE AS $$
       WINDOW w AS (ORDER BY o.distance ROWS UNBOUNDED PRECEDING)
   )
   SELECT p.key, p.rest, CASE WHEN p.k = 1 THEN (SELECT facts FROM own) END,
-         CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id)
-           ELSE conversation_facts(c, mine, NULL, NULL,
-             last.instead,
-             coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq ELSE last.seq - last.sender_seq END, 0),
-             greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
-                                       ELSE last.sender_seq END, 0) - mine.others_seen),
-             c.guarded AND relation_blocks(p_user, (peer.facts).jid)) END,
-         peer.facts, mine.role, mine.joined_at, mine.read_seq, theirs.role, theirs.joined_at,
+         CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id) END,
+         CASE WHEN c.kind = 'direct' THEN c.id END, c.created_at,
+         greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
+                                   ELSE last.sender_seq END, 0) - mine.others_seen),
+         mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request,
+         c.guarded AND relation_blocks(p_user, peer.jid),
+         coalesce(mine.unread_own = coalesce(CASE WHEN last.sender_id = p_user THEN last.sender_seq
+                                                  ELSE last.seq - last.sender_seq END, 0), false),
+         mine.draft, mine.notify, c.disappearing, last.instead,
+         -- As user_facts().
+         peer.id, peer.username, CASE WHEN peer.closed AND peer.kind <> 'hosted' THEN peer.username ELSE peer.name END,
+         CASE WHEN NOT peer.closed THEN peer.picture END, CASE WHEN NOT peer.closed THEN peer.bio END, peer.jid, peer.kind,
+         peer.number,
+         mine.role, mine.joined_at, mine.read_seq, theirs.role, theirs.joined_at,
          CASE WHEN theirs.quiet THEN told_read_seq(theirs.conversation_id, theirs.user_id) ELSE theirs.read_seq END,
-         last.shown, last.id, last.client_id, last.conversation_id, last.seq, last.sender, last.sender_id, last.body,
+         last.shown, last.id, last.client_id, NULL::uuid, last.seq, last.sender, last.sender_id, last.body,
          last.kind, last.metadata, last.sent_at, last.failed, last.delivered_at, last.read_at, last.created_at,
          last.reactions, last.content
     FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
@@ -290,12 +299,12 @@ LANGUAGE sql STABLE AS $$
     JOIN LATERAL (SELECT x.* FROM conversations x
                     WHERE x.id = p.conversation_id OFFSET 0) c ON true
     JOIN LATERAL (SELECT m.* FROM members m WHERE m.ctid = p.member_place OFFSET 0) mine ON true
-    LEFT JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id AND c.kind = 'direct'
-                         AND m.user_id = pair_other(c.member_ids, p_user) OFFSET 0) theirs ON true
-    LEFT JOIN LATERAL (SELECT user_facts(u, k.closed) AS facts
-                         FROM users u CROSS JOIN LATERAL (
-                           -- Who blocks the other has guarded the conversation.
-                           SELECT CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
+    LEFT JOIN LATERAL (SELECT m.* FROM members m WHERE m.conversation_id = c.id
+                         AND m.user_id = CASE WHEN c.kind = 'direct' THEN pair_other(c.member_ids, p_user) END OFFSET 0) theirs ON true
+    LEFT JOIN LATERAL (SELECT u.id, user_username(u) AS username, user_name(u) AS name, user_picture(u) AS picture, u.bio,
+                         u.jid, u.kind, u.number,
+                         -- Who blocks the other has guarded the conversation.
+                         CASE WHEN u.kind <> 'hosted' -- as relation_profile(), which costs as much as the rest
                               THEN u.privacy_profile IS NOT NULL
                                 AND NOT EXISTS (SELECT FROM contacts k
                                                   WHERE k.user_id = p_user AND k.peer = u.jid
@@ -303,25 +312,23 @@ LANGUAGE sql STABLE AS $$
                                 AND NOT EXISTS (SELECT FROM shown_profiles s
                                                   WHERE s.peer_id = u.id AND s.user_id = p_user)
                               WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                              THEN user_is_closed(p_user, u) ELSE false END AS closed OFFSET 0) k
-                         WHERE u.id = theirs.user_id OFFSET 0) peer ON true
-    -- All of a conversation is looked up where it is asked for, which is rare: its columns would go through all of the plan.
+                              THEN user_is_closed(p_user, u) ELSE false END AS closed
+                         FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     LEFT JOIN LATERAL (SELECT m.sender_seq, NOT (mine.hides AND hidden_is(p_user, c.id, m.seq)) AS shown,
                          CASE WHEN mine.hides AND hidden_is(p_user, c.id, m.seq)
-                              THEN hidden_last(p_user, (SELECT x FROM conversations x WHERE x.id = c.id),
-                                               mine.cleared_seq) END AS instead,
+                              THEN hidden_last_in(p_user, c.id, mine.cleared_seq) END AS instead,
                          -- Whatever mark reaches the newest message is the newest mark.
                          (message_facts(m, p_user, NULL,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.delivered_seq >= m.seq THEN mine.delivered_at END
-                                WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'delivered')
+                                WHEN theirs.quiet THEN message_mark_in(c.id, p_user, p_user, m.seq, 'delivered')
                                 WHEN theirs.delivered_seq >= m.seq THEN theirs.delivered_at END,
                            CASE WHEN m.sender_id IS DISTINCT FROM p_user
                                 THEN CASE WHEN mine.read_seq >= m.seq THEN mine.read_at END
-                                WHEN theirs.quiet THEN message_mark((SELECT x FROM conversations x WHERE x.id = c.id), p_user, p_user, m.seq, 'read')
+                                WHEN theirs.quiet THEN message_mark_in(c.id, p_user, p_user, m.seq, 'read')
                                 WHEN theirs.read_seq >= m.seq THEN theirs.read_at END)).*
                          FROM messages m
-                         WHERE m.ctid = p.place AND m.seq > mine.cleared_seq AND c.kind = 'direct' OFFSET 0) last ON true
+                         WHERE m.ctid = CASE WHEN c.kind = 'direct' THEN p.place END AND m.seq > mine.cleared_seq OFFSET 0) last ON true
     WHERE p.fits ORDER BY p.k
 $$;
 

@@ -351,6 +351,14 @@ BEGIN
             AND k.kind = p_kind AND k.seq >= p_seq ORDER BY k.seq LIMIT 1);
 END $$;
 
+-- The same where the conversation is not at hand.
+CREATE FUNCTION message_mark_in(p_conversation uuid, p_viewer uuid, p_sender uuid, p_seq bigint, p_kind text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN message_mark((SELECT c FROM conversations c WHERE c.id = p_conversation), p_viewer, p_sender, p_seq, p_kind);
+END $$;
+
 -- What is known of a message, for p_viewer. p_delivered, p_read: when the recipient's watermarks got to it; NULL: not yet.
 CREATE FUNCTION message_facts(m messages, p_viewer uuid, p_sender user_view, p_delivered timestamptz,
                               p_read timestamptz)

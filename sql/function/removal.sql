@@ -230,6 +230,13 @@ BEGIN
   RETURN CASE WHEN m.id IS NOT NULL THEN message_seen(p_user, m, c) END;
 END $$;
 
+-- The same where the conversation is not at hand.
+CREATE FUNCTION hidden_last_in(p_user uuid, p_conversation uuid, p_cleared bigint) RETURNS message_view
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN hidden_last(p_user, (SELECT c FROM conversations c WHERE c.id = p_conversation), p_cleared);
+END $$;
+
 -- ---- For moderators -------------------------------------------------------------------------------------
 
 -- What a deleted message said, for staff: the audit has who has read that. Arguments: message_id. p_user NULL: a

@@ -5,9 +5,11 @@
 SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
 -- name: conversation_list
-SELECT key, rest, self, conversation, peer, own_role, own_joined, own_read, peer_role, peer_joined, peer_read,
-       shown, id, client_id, conversation_id, seq, sender, sender_id, body, kind, metadata, sent_at, failed,
-       delivered_at, read_at, created_at, reactions, content
+SELECT key, rest, self, conversation, direct_id, begun, unread, pinned, muted_until, archived, request, blocked,
+       marked_unread, draft, notify, disappearing, instead, peer_id, username, name, avatar_url, bio, jid, peer_kind,
+       number, own_role, own_joined, own_read, peer_role, peer_joined, peer_read, shown, id, client_id, conversation_id,
+       seq, sender, sender_id, body, kind, metadata, sent_at, failed, delivered_at, read_at, created_at, reactions,
+       content
   FROM conversation_list(:caller::uuid, :limit::int, :before::bigint, :after::bigint, :filter::text,
                          :q::text)
 

@@ -247,8 +247,7 @@ class Database:
                          " FROM conversation_list(%s, %s, %s, %s, %s, %s) l", user, limit, before, after, filter, q)
         rest = bool(rows) and rows[-1]["rest"]
         for row in rows:
-            if row["conversation"]["kind"] == "direct":
-                complete_pair(row["conversation"], rows[0]["self"], row["row"])
+            row["conversation"] = row["conversation"] or pair_facts(rows[0]["self"], row["row"])
         return {"items": [conversation_object(row["conversation"]) for row in (rows[::-1] if after is not None else rows)],
                 "has_more": rest, "next": str(rows[-1]["key"]) if rest else None}
 
@@ -336,16 +335,23 @@ def participant_object(side):
             "last_seen_at": shown_time(side["last_seen_at"])}
 
 
-def complete_pair(facts, self, row):
-    """Adds what rows of a list have in columns, as bridge/view/conversation_page.c does."""
-    peer = row["peer"]
+def pair_facts(self, row):
+    """What rows of a list have in columns, as bridge/view/conversation_page.c reads them."""
+    peer = {"id": row["peer_id"], "kind": row["peer_kind"],
+            **{key: row[key] for key in ("username", "name", "avatar_url", "bio", "jid", "number")}}
+    instead = row["instead"]
+    facts = {"id": row["direct_id"], "kind": "direct", "description": None, "created_at": row["begun"], "last_message": instead,
+             "last_at": instead["created_at"] if instead else row["begun"], "member_count": 2, "settings": None, "unread_mentions": 0,
+             "disappearing_seconds": row["disappearing"] or 0, "jid": peer["jid"], "name": peer["name"], "icon_url": peer["avatar_url"],
+             **{key: row[key] for key in ("unread", "pinned", "muted_until", "archived", "request", "blocked", "marked_unread",
+                                          "draft", "notify")}}
     facts["participants"] = [
         {"member": member, "role": row[f"{side}_role"], "joined_at": row[f"{side}_joined"], "last_read_seq": row[f"{side}_read"],
          "state": "joined", "permissions": None, "last_seen_at": None} for side, member in (("own", self), ("peer", peer))]
-    facts.update(jid=peer["jid"], name=peer["name"], icon_url=peer["avatar_url"])
     if row["shown"]:
         sender = {user["id"]: user for user in (self, peer)}.get(row["sender_id"])
-        facts.update(last_message={**row, "sender": sender}, last_at=row["created_at"])
+        facts.update(last_message={**row, "conversation_id": row["direct_id"], "sender": sender}, last_at=row["created_at"])
+    return facts
 
 
 def conversation_object(facts):
