@@ -55,6 +55,10 @@ def settings(stack, name, ports):
         "admin": {"jids": "admin@" + domains["server"], "socket": stack.path("bridge", f"{name}.sock")},
         "log": {"level": "info", "areas": "all"},
     }
+    if stack.state.get("plugin"):
+        c2s = stack.state["ports"]["xmpp"]["c2s"]
+        chosen["bound"] = {"hosts": domains["server"], "login_tls": "none", "grace": 2,
+                           "login_servers": f"{domains['server']}={base.LOOPBACK}:{c2s}"}
     if redis.NAME in stack.state["ports"]:
         chosen["cluster"] = {"redis": redis.url(stack), "instance": name.replace(".", "-")}
         if stack.state["server"] == "ejabberd":
@@ -103,7 +107,7 @@ def prepare_database(stack):
         postgres.make_archive_role(stack)
     if not stack.state.get("server_key"):
         key = command(stack, "bridge.0", "token", "--server-key", "stack",
-                      "--scopes", "users,send,tickets,moderate,audit,admin").strip()
+                      "--scopes", "users,send,tickets,moderate,audit,admin,bound").strip()
         stack.state["server_key"] = key or None
         stack.save()
 

@@ -115,18 +115,13 @@ BEGIN
 END $$;
 
 -- What the session of p_owner has heard, put into the account's archive as the server of the account does, at
--- p_stamp (microseconds since 1970). NULL: there is no archive here.
+-- p_stamp (microseconds since 1970): whoever is first. Yields the uid that stands.
 CREATE FUNCTION bound_live(p_owner text, p_uid uuid, p_direction text, p_peer text, p_sender text, p_origin text,
                            p_stanza text, p_stamp bigint) RETURNS uuid
 LANGUAGE plpgsql AS $$
-DECLARE
-  stands uuid;
 BEGIN
-  IF to_regproc('mam_put') IS NOT NULL THEN
-    EXECUTE 'SELECT mam_put(mam_owner_lock($1), $2, $3, $4, $5, $6, $7, $8, ''chat'', NULL)' INTO stands
-      USING p_owner, p_uid, p_direction = 'out', p_peer, p_sender, p_origin, p_stanza, time_from_microseconds(p_stamp);
-  END IF;
-  RETURN stands;
+  RETURN mam_put(mam_owner_lock(p_owner), p_uid, p_direction = 'out', p_peer, p_sender, p_origin, p_stanza,
+                 time_from_microseconds(p_stamp), 'chat', NULL);
 END $$;
 
 -- ---- Stanzas that wait -------------------------------------------------------------------------------

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Existing accounts in the app: Prosody and ejabberd with their module and our archive, real clients, the bridge."""
+import http.cookies
+
+import pytest
+
+from conftest import stack_of
+from harness.inbox import wait_for
+from harness.rest import Api, Backend
+from harness.ws import Socket
+from harness.xmpp import CHATSTATES, MARKERS, RECEIPTS
+
+ACCOUNTS = ("frank", "grace", "heidi")
+
+
+@pytest.fixture(scope="module")
+def running_stack(request):
+    yield from stack_of(request, "--plugin", "--archive")
+
+
+class Person(Api):
+    """An account of the server, signed in by its password as a browser would be."""
+
+    def __init__(self, stack, name):
+        super().__init__(stack)
+        account = stack.account(name)
+        self.name, self.jid = name, account["jid"]
+        reply = self.request("POST", "/api/session", {"jid": self.jid, "password": account["password"]})
+        assert reply.status == 201, reply
+        self.session = reply.json
+        cookie = http.cookies.SimpleCookie(reply.headers["set-cookie"])["trestle_session"].value
+        self._headers = {"Cookie": f"trestle_session={cookie}", "X-CSRF-Token": reply.json["csrf_token"],
+                         "Origin": self.rest}
+
+    def headers(self):
+        return getattr(self, "_headers", {})
+
+    def ws(self):
+        ticket = self.call(201, "POST", "/api/session/ticket", {})["ticket"]
+        socket = Socket(f"{self.ws_url}?ticket={ticket}")
+        socket.expect("hello")
+        return socket
+
+
+@pytest.fixture
+def bob(stack):
+    person = Person(stack, "bob")
+    with person.ws() as socket:
+        person.socket = socket
+        wait_for("the session is bound", lambda: person.call(200, "GET", "/api/session")["host_up"])
+        yield person
+
+
+@pytest.fixture
+def carol(xmpp):
+    return xmpp("carol")
+
+
+def test_a_password_lets_an_account_in_and_a_wrong_one_does_not(stack):
+    person = Person(stack, "bob")
+    assert person.me()["jid"] == "bob@example.org" and person.me()["kind"] == "bound"
+    assert person.session["features"][0] == "full" and person.session["host_up"]
+    api = Api(stack)
+    for jid, password in (("bob@example.org", "wrong"), ("nobody@example.org", "wrong"), ("bob@elsewhere.example", "wrong")):
+        reply = api.request("POST", "/api/session", {"jid": jid, "password": password})
+        assert (reply.status, reply.json["detail"]) == (401, "the account or its password is not right")
+    api.call(422, "POST", "/api/session", {"jid": "bob@example.org"})
+    api.call(422, "POST", "/api/session", {"jid": "bob@example.org", "password": "x", "token": "y"})
+    person.call(204, "DELETE", "/api/session")
+    person.call(401, "GET", "/api/users/me")
+
+
+def test_what_the_app_says_reaches_the_peer_and_the_accounts_own_client_once(bob, carol, xmpp):
+    phone = xmpp("bob")
+    phone.iq(None, phone_enable(), "set")
+    talk = bob.conversation_with("carol@example.org")
+    sent = bob.send(talk, "from the app")
+    came = carol.expect_message("from the app")
+    assert came.id == sent["id"] and came.sender.startswith("bob@example.org/trestle-")
+    own = came.xml.findall("{urn:xmpp:sid:0}stanza-id")
+    assert [int(e.get("id")) if e.get("id").isdigit() else e.get("id") for e in own if e.get("by") == "carol@example.org"] in (
+        [sent["id"]], [int(sent["id"].replace("-", ""), 16)])
+    copy = phone.expect_stanza("a carbon", lambda s: s.has("urn:xmpp:carbons:2", "sent"))
+    assert "from the app" in repr(copy)
+    carol.send_receipt(came)
+    bob.socket.expect("message.delivered", message_id=sent["id"])
+    carol.send_displayed(came)
+    bob.socket.expect("message.read", message_id=sent["id"])
+
+
+def phone_enable():
+    from xml.etree.ElementTree import Element
+    return Element("{urn:xmpp:carbons:2}enable")
+
+
+def test_what_comes_is_there_live(bob, carol):
+    carol.send_message("bob@example.org", "to the app", id="c1", receipt=True)
+    told = bob.socket.expect("message.new", content="to the app")
+    assert told["payload"]["sender"]["jid"] == "carol@example.org"
+    talk = bob.conversation_with("carol@example.org")
+    assert [m["content"] for m in bob.messages(talk)["items"]].count("to the app") == 1
+
+
+def test_what_another_client_of_the_account_says_is_an_own_message(bob, carol, xmpp):
+    phone = xmpp("bob")
+    phone.send_message("carol@example.org", "from the phone", id="p1")
+    carol.expect_message("from the phone")
+    told = bob.socket.expect("message.new", content="from the phone")
+    assert told["payload"]["sender"]["jid"] == "bob@example.org"
+
+
+def test_typing_goes_both_ways(bob, carol):
+    talk = bob.conversation_with("carol@example.org")
+    carol.send_message("bob@example.org", "hello")
+    bob.send(talk, "hello")
+    carol.expect_message("hello")
+    carol.send_raw(f"<message to='bob@example.org' type='chat'><composing xmlns='{CHATSTATES}'/></message>")
+    bob.socket.expect("typing", conversation_id=talk["id"], active=True)
+    bob.socket.command("typing", conversation_id=talk["id"], active=True)
+    carol.expect_stanza("typing", lambda s: s.name == "message" and s.has(CHATSTATES, "composing"))
+
+
+def test_a_hosted_user_and_an_account_talk_and_each_message_is_there_once(bob, alice, xmpp, app):
+    phone = xmpp("bob")
+    with alice.ws() as hers:
+        talk = bob.conversation_with(alice.jid)
+        sent = bob.send(talk, "to alice")
+        hers.expect("message.new", content="to alice", id=sent["id"])
+        back = alice.send(alice.conversation_with("bob@example.org"), "to bob")
+        phone.expect_message("to bob")
+        bob.socket.expect("message.new", content="to bob", id=back["id"])
+        bob.socket.sync()
+        hers.sync()
+        for who in (bob, alice):
+            assert [m["id"] for m in who.messages(talk)["items"]] == [sent["id"], back["id"]]
+
+
+def test_the_backend_lets_an_account_in_by_the_apps_own_id(stack, app):
+    Backend(stack).call(204, "PUT", "/api/bound/login", {"external_id": "sso-frank", "jid": "frank@example.org"})
+    from harness.rest import App
+    frank = App(stack, "sso-frank")
+    assert frank.me()["jid"] == "frank@example.org"
+    assert frank.call(200, "POST", "/api/bound")["host_up"]
+    frank.call(204, "DELETE", "/api/bound")
+
+
+__all__ = ["ACCOUNTS", "MARKERS", "RECEIPTS"]
