@@ -89,6 +89,11 @@ void bound_state_write(struct buffer *buf, const struct core *core, const struct
     json_end_object(&json);
 }
 
+static bool account_lacks(const struct core *core, const struct account *account)
+{
+    return bound_state_of(core, account) == BOUND_STATE_LACKING;
+}
+
 static void account_tell(struct core *core, struct account *account)
 {
     if (!account->subscribers || account->subscribers->len == 0)
@@ -305,6 +310,7 @@ static void bound_start(struct core *core)
     g_queue_init(&bound->queue);
     bound_hosts_open(bound);
     bound_inject_open(bound);
+    core->bound_lacks = account_lacks;
     bound->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, bound);
     part_add(core, &part, bound);
 }

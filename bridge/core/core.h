@@ -10,6 +10,7 @@
 #include "bridge/core/stanza_out.h"
 #include "bridge/core/toggle.h"
 
+struct account;
 struct accounts;
 struct archive;
 struct event_router;
@@ -30,6 +31,8 @@ struct core {
     /* Adds to STANZA, a message of one of ours, what the host that it goes to is to know; NULL:
      * nothing. */
     void (*bound_mark)(struct core *core, xmpp_stanza_t *stanza);
+    /* Whether the host of ACCOUNT, a bound one, takes nothing from it; NULL: there are none. */
+    bool (*bound_lacks)(const struct core *core, const struct account *account);
     struct outbox *outbox;
     const struct event_router *router; /* NULL: there is no other instance */
     struct accounts *accounts;         /* those in memory */

@@ -22,6 +22,8 @@ unsigned operation_errors(const struct operation *operation)
     if (!(operation->flags & OPERATION_ANONYMOUS))
         errors |= OPERATION_ERROR(UNAUTHENTICATED) | OPERATION_ERROR(FORBIDDEN) |
                   OPERATION_ERROR(NOT_FOUND); /* nobody there for a server key to act for */
+    if ((operation->flags & OPERATION_HOSTED) || operation->limit == LIMIT_MESSAGES)
+        errors |= OPERATION_ERROR(NOT_AVAILABLE);
     if (operation->toggle != TOGGLE_NONE)
         errors |= OPERATION_ERROR(NOT_AVAILABLE);
     for (const struct field *field = operation->fields; field && field->name; field++) {
@@ -187,13 +189,33 @@ static bool request_charge(struct request *request)
     return request_take(request, request->operation->limit);
 }
 
+/* What the account, whose server is another one, cannot do because of that; NULL: nothing. */
+static const char *account_lacks(const struct request *request)
+{
+    const struct core *core = request->core;
+    const struct account *account = request->account;
+    if (!account || !account->bound)
+        return NULL;
+    if (request->operation->flags & OPERATION_HOSTED)
+        return "this is for accounts that live here";
+    if (request->operation->limit == LIMIT_MESSAGES &&
+        (!core->bound_lacks || core->bound_lacks(core, account)))
+        return "the account's server binds no sessions";
+    return NULL;
+}
+
 bool request_admit(struct request *request)
 {
+    const char *lack = account_lacks(request);
     const struct account *account = request->account;
     enum toggle toggle = request->operation->toggle;
     char detail[128];
     if (!request_charge(request))
         return false;
+    if (lack) {
+        request_fail(request, ERROR_NOT_AVAILABLE, lack);
+        return false;
+    }
     if (toggle_is_on(request->core, toggle, account ? &account->id : NULL))
         return true;
     g_snprintf(detail, sizeof detail, "the feature \"%s\" is switched off", toggle_name(toggle));

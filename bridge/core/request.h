@@ -39,6 +39,7 @@ enum operation_flag {
     OPERATION_ONCE = 1 << 9, /* with the same Idempotency-Key it happens once (see change_once) */
     OPERATION_KNOWS_CALLER =
         1 << 10, /* an anonymous one that says more to whom a token shows to be a user */
+    OPERATION_HOSTED = 1 << 11, /* for users who live here: the others' own server sees to it */
     OPERATION_LISTS = 1 << 7 /* the reply is { "items", … }: clients may ask for the bare array */
 };
 

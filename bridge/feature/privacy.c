@@ -32,6 +32,7 @@ static const struct operation operations[] = {
      .change = "privacy",
      .member = "privacy",
      .reply = "Privacy",
+     .flags = OPERATION_HOSTED,
      .summary = "Changes privacy settings"},
     {0},
 };

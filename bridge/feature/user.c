@@ -102,6 +102,7 @@ static const struct operation operations[] = {
      .change = "profile",
      .changed = profile_changed,
      .reply = "User",
+     .flags = OPERATION_HOSTED,
      .summary = "Changes name and bio; null clears"},
     {.method = "GET",
      .path = "/api/users/:user_id",

@@ -339,7 +339,7 @@ BEGIN
            false, group_room(), coalesce((p_arguments #>> '{settings,public}')::boolean, false),
            group_settings_merge(NULL, coalesce(p_arguments->'settings', '{}')), taken.ret_before + 1, taken.ret_stamp;
   INSERT INTO members (conversation_id, user_id, kind, jid, number, role, state, request, grouped, joined_at, invited_by)
-    SELECT p_id, u.id, u.kind, u.jid, u.number, CASE WHEN u.id = p_owner.id THEN 'owner' ELSE 'member' END,
+    SELECT p_id, u.id, CASE WHEN u.kind = 'hosted' THEN u.kind ELSE 'remote' END, u.jid, u.number, CASE WHEN u.id = p_owner.id THEN 'owner' ELSE 'member' END,
            CASE WHEN u.id = ANY (joined) THEN 'joined' ELSE 'invited' END,
            CASE WHEN u.id = ANY (invited) THEN 'pending' END, true, taken.ret_stamp,
            CASE WHEN u.id <> p_owner.id THEN p_owner.id END

@@ -28,7 +28,7 @@ BEGIN
   IF m.user_id IS NULL AND u.id IS NOT NULL THEN
     m.conversation_id := c.id;
     m.user_id := u.id;
-    m.kind := u.kind;
+    m.kind := CASE WHEN u.kind = 'hosted' THEN u.kind ELSE 'remote' END; -- groups reach a bound one by XMPP
     m.jid := u.jid;
     m.number := u.number;
   END IF;

@@ -78,6 +78,13 @@ def test_an_account_of_another_server_is_one(world):
     backend.call(422, "PUT", "/api/bound/login", {"external_id": "another", "jid": "bob@elsewhere.example"})
 
 
+def test_what_is_for_users_who_live_here_is_refused(world):
+    _, _, user = world
+    for method, path, body in (("POST", "/api/groups", {"name": "us"}), ("PATCH", "/api/users/me", {"name": "me"}),
+                               ("PATCH", "/api/settings/privacy", {"presence": "nobody"})):
+        assert user.call(501, method, path, body)["code"] == "not_available"
+
+
 def test_a_session_begins_with_a_socket_and_ends_after_the_grace(world):
     host, _, user = world
     with user.ws():
@@ -293,6 +300,9 @@ def test_a_server_without_the_module_has_limited_accounts(running_stack):
         host.hang_up()
         host.wait_stream(2)
         wait_for("the host is known to lack it", lambda: user.request("POST", "/api/bound").status == 501)
+        talk = user.conversation_with("carol@example.org")
+        user.send(talk, "hello", status=501)
+        assert user.messages(talk)["items"] == []
         with user.ws() as socket:
             socket.sync()
             host.hello, host.archive = True, "other"
