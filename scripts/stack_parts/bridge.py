@@ -47,7 +47,7 @@ def settings(stack, name, ports):
                  "issuer": stack.state["jwt"]["issuer"], "audience": stack.state["jwt"]["audience"]},
         # Tests and benchmarks send as fast as they can; those of the limits set their own.
         "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",
-                                        "uploads", "upload_parts", "downloads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
+                                        "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),
                   "url": f"http://{base.LOOPBACK}:{ports['http']}"},

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import os
 import uuid
+from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
@@ -12,8 +13,10 @@ from harness.clamd import EICAR, Clamd
 from harness.daemon import Daemon
 from harness.files import begin, begin_put, get, patch, upload
 from harness.inbox import wait_for
+from harness.muc import Seat
 from harness.rest import App
 from harness.xmpp import CLIENT
+from test_mam import read
 
 OOB, SFS, FALLBACK = "jabber:x:oob", "urn:xmpp:sfs:0", "urn:xmpp:fallback:0"
 FILE, HASHES = "urn:xmpp:file:metadata:0", "urn:xmpp:hashes:2"
@@ -290,3 +293,31 @@ def test_nobody_gets_what_is_infected(stack, tmp_path):
         assert ready(alice, large)["scan_status"] == "held"
         attach(alice, talk, large, status=409)
         clamd.stop()
+
+
+def test_a_room_hears_files_and_its_archive_has_them(app, bob):
+    alice = app("alice")
+    group = alice.call(201, "POST", "/api/groups", {"name": "Team", "members": [{"jid": bob.bare}]})
+    bob._client.register_plugin("xep_0313")
+    seat = Seat(bob, group["jid"], "Bob")
+    seat.enter()
+    one, two = (upload(alice, b"text", name, "text/plain") for name in ("1.txt", "2.txt"))
+    said = attach(alice, group, one, two, content="Both")
+    heard = [bob.expect_stanza(what, lambda s: s.name == "message" and s.body and s.body.endswith(what))
+             for what in ("/1.txt", "/2.txt", "Both")]
+    assert [oob(s) if s.has(OOB, "x") else None for s in heard] == [heard[0].body, heard[1].body, None]
+    rows = read(bob, group["jid"])[0]
+    assert rows[0][0] == said["id"] and [s.body for _, s, _ in rows] == [s.body for s in heard]
+    assert [s.id for _, s, _ in rows] == [s.id for s in heard]
+    link = "https://files.example.net/pic.png"
+    with alice.ws() as socket:
+        extra = Element(f"{{{OOB}}}x")
+        SubElement(extra, f"{{{OOB}}}url").text = link
+        seat.say(link, extra=[extra])
+        came = socket.expect("message.new", content=None)["payload"]
+        assert came["attachments"][0]["remote_url"] == link and came["message_type"] == "media"
+        again = alice.call(201, "POST", f"/api/messages/{came['id']}/forward", {"conversation_ids": [group["id"]]})["items"][0]
+        assert again["attachments"][0]["remote_url"] == link
+    bob.expect_stanza("the forwarded one", lambda s: s.name == "message" and s.id == again["id"] and oob(s) == link)
+    alice.call(200, "DELETE", f"/api/messages/{said['id']}", **{"for": "everyone"})
+    assert not {"Both", heard[1].body} & {s.body for _, s, _ in read(bob, group["jid"])[0]}

@@ -65,7 +65,7 @@ class Daemon:
             "database": {"uri": uri}, "http": {"port": port, "admin_port": admin},
             # Tests send as fast as they can; those of the limits set their own.
             "limits": {name: 0 for name in ("requests", "messages", "strangers", "conversations", "search",
-                                            "uploads", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
+                                            "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                             "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
             "auth": {"key": jwt["secret"], "issuer": jwt["issuer"], "audience": jwt["audience"]}}
         self.process = None
