@@ -65,7 +65,12 @@ struct ice_probe *ice_probe_start(const struct ice_probe_plan *plan, GError **er
                                                          servers_free, plan->servers);
     struct ice_probe *probe = g_new0(struct ice_probe, 1);
     *probe = (struct ice_probe){plan->tell, plan->done, plan->data, NULL};
-    const struct child_plan child = {program, input, OUTPUT_MAX, SECONDS_MAX, program_ended, probe};
+    const struct child_plan child = {.program = program,
+                                     .input = input,
+                                     .output_max = OUTPUT_MAX,
+                                     .seconds = SECONDS_MAX,
+                                     .done = program_ended,
+                                     .data = probe};
     probe->child = child_start(&child, error);
     if (!probe->child)
         g_clear_pointer(&probe, g_free);

@@ -14,9 +14,11 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
+#include "bridge/media/film.h"
 #include "bridge/media/media.h"
 #include "bridge/media/render.h"
 #include "bridge/media/scan.h"
+#include "bridge/media/type.h"
 
 /* The file that is looked at. */
 struct looking {
@@ -25,7 +27,8 @@ struct looking {
     struct uuid id;
     guint8 key[FILE_KEY_SIZE];
     guint64 size;
-    bool renders;
+    bool renders, voice;
+    enum media_kind kind;
     json_t *found; /* what change_file_processed() is told */
 };
 
@@ -63,6 +66,11 @@ static void found_tell(void)
         looking_end(JOB_FAILED, error_info(ERROR_UNAVAILABLE)->code);
 }
 
+static const char *problem_of(enum error_code error)
+{
+    return error == ERROR_TOO_LARGE ? "it is too long" : "it cannot be read";
+}
+
 static void file_rendered(const struct rendered *rendered, void *data)
 {
     (void)data;
@@ -70,8 +78,10 @@ static void file_rendered(const struct rendered *rendered, void *data)
         json_object_update(current->found, rendered->facts);
         json_object_set_new(current->found, "state", json_string("complete"));
         found_tell();
-    } else if (rendered->error == ERROR_UNPROCESSABLE || rendered->error == ERROR_GONE) {
+    } else if (rendered->error == ERROR_UNPROCESSABLE || rendered->error == ERROR_GONE ||
+               rendered->error == ERROR_TOO_LARGE) {
         json_object_set_new(current->found, "state", json_string("error"));
+        json_object_set_new(current->found, "problem", json_string(problem_of(rendered->error)));
         found_tell();
     } else {
         looking_end(JOB_FAILED, error_info(rendered->error)->code);
@@ -85,7 +95,17 @@ static void render_begin(void)
                                .key = current->key,
                                .size = current->size,
                                .done = file_rendered};
-    picture_render(&plan);
+    const struct options *options = current->core->options;
+    struct film_plan film = {.render = plan,
+                             .video = current->kind == MEDIA_VIDEO,
+                             .most_seconds = current->kind == MEDIA_VIDEO
+                                                 ? options->media_video_seconds
+                                             : current->voice ? options->media_voice_seconds
+                                                              : 0};
+    if (current->kind == MEDIA_IMAGE)
+        picture_render(&plan);
+    else
+        film_render(&film);
 }
 
 static void file_scanned(enum scan_verdict verdict, const char *name, void *data)
@@ -127,6 +147,8 @@ static bool looking_read(const struct rows *rows)
     g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
     rows_uuid(rows, 0, FILE_PROCESS_ID, &current->id);
     current->size = (guint64)rows_integer(rows, 0, FILE_PROCESS_SIZE);
+    current->kind = media_type_kind(rows_text(rows, 0, FILE_PROCESS_TYPE));
+    current->voice = strcmp(rows_text(rows, 0, FILE_PROCESS_PURPOSE), "voice") == 0;
     current->renders = strcmp(rows_text(rows, 0, FILE_PROCESS_STATE), "processing") == 0;
     current->found = json_pack("{s:s}", "id", rows_text(rows, 0, FILE_PROCESS_ID));
     return length == FILE_KEY_WRAPPED_SIZE &&
@@ -188,6 +210,7 @@ static void media_drain(struct core *core)
     while ((job = g_queue_pop_head(&waiting)))
         job_end(job, JOB_FAILED, NULL, error_info(ERROR_UNAVAILABLE)->code);
     render_stop();
+    film_stop();
 }
 
 static const struct part part = {.name = "media", .drain = media_drain};

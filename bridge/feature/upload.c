@@ -352,6 +352,12 @@ static void progress_tell(struct receiving *receiving, guint64 received, const c
     event_hand_out(receiving->core, event, &receiving->account->id, 1);
 }
 
+/* Whether something is made of it. */
+static bool upload_is_rendered(const struct receiving *receiving)
+{
+    return media_type_is_rendered(receiving->type, media_has_films());
+}
+
 /* ---- All of it is there ---------------------------------------------------------------------- */
 
 static void part_reply(struct receiving *receiving, guint64 offset)
@@ -369,7 +375,7 @@ static void file_finished(const struct change_result *result, void *data)
     struct receiving *receiving = data;
     if (change_succeeded(result))
         progress_tell(receiving, receiving->size,
-                      media_type_is_rendered(receiving->type) ? "processing" : "complete");
+                      upload_is_rendered(receiving) ? "processing" : "complete");
     if (!receiving->request) {
         receiving_free(receiving);
         return;
@@ -422,8 +428,8 @@ static void file_inspected(const struct inspection *found, void *data)
     change_submit(receiving->core, "file_finish", &receiving->account->id,
                   json_pack("{s:s, s:I, s:s, s:s, s:s*}", "id", receiving->id_text, "turn",
                             (json_int_t)receiving->turn, "sha256", found->sha256, "state",
-                            media_type_is_rendered(receiving->type) ? "processing" : "complete",
-                            "scan", scanned ? "pending" : NULL),
+                            upload_is_rendered(receiving) ? "processing" : "complete", "scan",
+                            scanned ? "pending" : NULL),
                   file_finished, receiving);
 }
 

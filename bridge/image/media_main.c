@@ -4,7 +4,9 @@
  *
  * Output: "trestle-media WIDTH HEIGHT\n", then for each part "NAME TYPE LENGTH WIDTH HEIGHT\n" and
  * its bytes. The part "clean" is the picture itself without what is not the picture. Status 0 if
- * that is there; a picture that is too large to be decoded has no other. */
+ * that is there; a picture that is too large to be decoded has no other.
+ *
+ * With an argument it becomes ffmpeg or ffprobe, see tool.h. */
 #include "config.h"
 
 #include <glib.h>
@@ -16,6 +18,7 @@
 #include "bridge/image/parts.h"
 #include "bridge/image/sandbox.h"
 #include "bridge/image/scrub.h"
+#include "bridge/image/tool.h"
 
 #define INPUT_MAX (64 * 1024 * 1024)
 #define MEMORY_MAX (1024UL * 1024 * 1024)
@@ -39,12 +42,11 @@ static bool part_write(const struct part *part)
     return sandbox_write(head, strlen(head)) && sandbox_write(part->data, part->length);
 }
 
-int main(void)
+static int picture_run(void)
 {
     static const struct sandbox limits = {MEMORY_MAX, SECONDS_MAX};
     struct image_head head;
     char line[64];
-    (void)!nice(10); /* people wait for the daemon, nobody for this */
     if (!sandbox_enter(&limits, STDERR_FILENO)) {
         (void)!write(STDERR_FILENO, "trestle-media: no sandbox\n", 26);
         return 2;
@@ -65,4 +67,10 @@ int main(void)
         return 1;
     parts_make(clean->data, clean->len, part_write);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)!nice(10); /* people wait for the daemon, nobody for this */
+    return argc > 1 ? tool_run(argv[1]) : picture_run();
 }

@@ -129,21 +129,26 @@ static gboolean on_deadline(gpointer data)
 struct child *child_start(const struct child_plan *plan, GError **error)
 {
     g_autofree char *program = g_strdup(plan->program);
-    char *argv[] = {program, NULL};
+    g_autofree char *argument = g_strdup(plan->argument);
+    char *argv[] = {program, argument, NULL};
+    static const int targets[] = {3, 4};
     char *environment[] = {NULL};
     int input = -1;
     int output = -1;
     GPid pid = 0;
     /* Our descriptors are all close-on-exec; the flag spares a fork of this process. */
-    if (!g_spawn_async_with_pipes(NULL, argv, environment,
-                                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN |
-                                      G_SPAWN_CLOEXEC_PIPES | G_SPAWN_STDERR_TO_DEV_NULL,
-                                  NULL, NULL, &pid, &input, &output, NULL, error))
+    if (!g_spawn_async_with_pipes_and_fds(
+            NULL, (const char *const *)argv, (const char *const *)environment,
+            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_CLOEXEC_PIPES |
+                G_SPAWN_STDERR_TO_DEV_NULL,
+            NULL, NULL, -1, -1, -1, plan->fds, plan->fds ? targets : NULL, plan->fds ? 2 : 0, &pid,
+            &input, &output, NULL, error))
         return NULL;
     fcntl(input, F_SETFL, O_NONBLOCK);
     fcntl(output, F_SETFL, O_NONBLOCK);
     struct child *child = g_new0(struct child, 1);
-    *child = (struct child){.input_bytes = g_bytes_ref(plan->input),
+    *child = (struct child){.input_bytes =
+                                plan->input ? g_bytes_ref(plan->input) : g_bytes_new_static("", 0),
                             .done = plan->done,
                             .data = plan->data,
                             .pid = pid};

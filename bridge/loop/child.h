@@ -15,11 +15,13 @@ typedef void (*child_done)(const struct buffer *output, int status, void *data);
 
 struct child_plan {
     const char *program; /* as of child_program() */
-    GBytes *input;       /* a reference is taken */
+    GBytes *input;       /* a reference is taken; NULL: nothing */
     size_t output_max;   /* bytes */
     unsigned seconds;    /* after that it is killed */
     child_done done;     /* called once, later, unless child_kill() came first */
     void *data;
+    const char *argument; /* its first one; NULL: none */
+    const int *fds;       /* it has copies of these as 3 and 4; NULL: none */
 };
 
 /* Where our program NAME lies: beside our own, where a build has it, or where it is installed.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libmedia.a
 libmedia_a_SOURCES = \
+  bridge/media/film.c bridge/media/film.h \
   bridge/media/inspect.c bridge/media/inspect.h \
   bridge/media/intake.c bridge/media/intake.h \
   bridge/media/lock.c bridge/media/lock.h \
@@ -11,5 +12,6 @@ libmedia_a_SOURCES = \
   bridge/media/scan.c bridge/media/scan.h \
   bridge/media/shelf.c bridge/media/shelf.h \
   bridge/media/type.c bridge/media/type.h \
+  bridge/media/wave.c bridge/media/wave.h \
   bridge/media/vault.c bridge/media/vault.h
 EXTRA_DIST += bridge/media/README.md

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "bridge/base/file_link.h"
 #include "bridge/base/log.h"
@@ -15,6 +16,7 @@
 static struct {
     const char *folder; /* NULL: there is no store */
     struct vault *vault;
+    bool films;
 } media;
 
 static void links_set(const struct options *options)
@@ -44,6 +46,8 @@ void media_start(const struct options *options)
         return;
     }
     media.folder = options->media_store;
+    media.films = strcmp(options->media_ffmpeg, "on") == 0 &&
+                  g_file_test("/usr/bin/ffmpeg", G_FILE_TEST_IS_EXECUTABLE);
     links_set(options);
     disk_start();
 }
@@ -61,6 +65,11 @@ void media_stop(void)
 bool media_is_on(void)
 {
     return media.folder != NULL;
+}
+
+bool media_has_films(void)
+{
+    return media.films;
 }
 
 const char *media_folder(void)

@@ -14,5 +14,6 @@ void media_start(const struct options *options);
 void media_stop(void);
 
 bool media_is_on(void);
+bool media_has_films(void); /* ffmpeg is there, and wanted */
 const char *media_folder(void);
 const struct vault *media_vault(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "bridge/media/plain.h"
@@ -37,6 +38,26 @@ GBytes *plain_read(const struct plain_place *place, guint64 size)
         return g_byte_array_free_to_bytes(bytes);
     g_byte_array_unref(bytes);
     return NULL;
+}
+
+static bool write_bytes(const guint8 *bytes, size_t length, void *data)
+{
+    const int *fd = data;
+    while (length > 0) {
+        ssize_t count = write(*fd, bytes, length);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return false;
+        bytes += count;
+        length -= (size_t)count;
+    }
+    return true;
+}
+
+bool plain_copy(const struct plain_place *place, guint64 size, int fd)
+{
+    return segments_read(place, size, write_bytes, &fd);
 }
 
 enum error_code plain_store(const struct plain_place *place, const guint8 *data, size_t length)

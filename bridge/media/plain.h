@@ -17,5 +17,7 @@ struct plain_place {
 
 /* SIZE bytes; NULL: they are not there, or not what they were. */
 GBytes *plain_read(const struct plain_place *place, guint64 size);
+/* The same into the descriptor FD. */
+bool plain_copy(const struct plain_place *place, guint64 size, int fd);
 /* LENGTH bytes at DATA become the part, and are on the disk. */
 enum error_code plain_store(const struct plain_place *place, const guint8 *data, size_t length);

@@ -68,7 +68,8 @@ static bool line_next(struct cursor *cursor, char *ret_line, size_t size)
     return true;
 }
 
-static bool part_store(struct rendering *rendering, struct cursor *cursor, json_t *parts)
+static bool part_store(const struct render_parts_plan *plan, struct cursor *cursor, json_t *parts,
+                       enum error_code *ret_error)
 {
     char line[160], name[24], type[48];
     size_t length;
@@ -78,13 +79,14 @@ static bool part_store(struct rendering *rendering, struct cursor *cursor, json_
             5 ||
         length == 0 || length > cursor->left)
         return false;
-    struct plain_place place = {rendering->plan.folder, rendering->plan.file, name, rendering->key};
-    rendering->error = plain_store(&place, (const guint8 *)cursor->at, length);
-    if (rendering->error != ERROR_NONE)
+    const char *kept = strcmp(name, "clean") == 0 ? plan->clean : name;
+    struct plain_place place = {plan->folder, plan->file, kept, plan->key};
+    *ret_error = plain_store(&place, (const guint8 *)cursor->at, length);
+    if (*ret_error != ERROR_NONE)
         return false;
     g_autofree char *sha256 =
         g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)cursor->at, length);
-    json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "name", name, "type",
+    json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "name", kept, "type",
                                            type, "size", (json_int_t)length, "width", width,
                                            "height", height, "sha256", sha256));
     cursor->at += length;
@@ -92,24 +94,34 @@ static bool part_store(struct rendering *rendering, struct cursor *cursor, json_
     return true;
 }
 
-static void run_store(struct disk_work *work)
+json_t *render_parts_store(const struct render_parts_plan *plan, GBytes *output, json_t *parts,
+                           enum error_code *ret_error)
 {
-    struct rendering *rendering = rendering_of(work);
     struct cursor cursor = {0};
     char line[64];
     int width, height;
-    cursor.at = g_bytes_get_data(rendering->bytes, &cursor.left);
-    if (!line_next(&cursor, line, sizeof line) ||
-        sscanf(line, "trestle-media %d %d", &width, &height) != 2) {
-        rendering->error = ERROR_UNPROCESSABLE;
-        return;
-    }
-    json_t *parts = json_array();
+    cursor.at = g_bytes_get_data(output, &cursor.left);
+    if (cursor.left == 0 || !line_next(&cursor, line, sizeof line) ||
+        sscanf(line, "trestle-media %d %d", &width, &height) != 2)
+        return NULL;
     while (cursor.left > 0 && json_array_size(parts) < PARTS_MAX &&
-           part_store(rendering, &cursor, parts)) {
+           part_store(plan, &cursor, parts, ret_error)) {
     }
-    rendering->facts =
-        json_pack("{s:o, s:i, s:i}", "parts", parts, "width", width, "height", height);
+    return json_pack("{s:i, s:i}", "width", width, "height", height);
+}
+
+static void run_store(struct disk_work *work)
+{
+    struct rendering *rendering = rendering_of(work);
+    struct render_parts_plan plan = {rendering->plan.folder, rendering->plan.file, rendering->key,
+                                     "clean"};
+    json_t *parts = json_array();
+    rendering->facts = render_parts_store(&plan, rendering->bytes, parts, &rendering->error);
+    if (rendering->facts)
+        json_object_set(rendering->facts, "parts", parts);
+    else
+        rendering->error = ERROR_UNPROCESSABLE;
+    json_decref(parts);
 }
 
 static void store_done(struct disk_work *work)

@@ -2,7 +2,9 @@
 /* What is made of a file in the store, by trestle-media: parts of it, in the store as well. */
 #pragma once
 
+#include <glib.h>
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "bridge/base/error.h"
 #include "bridge/base/id.h"
@@ -20,6 +22,18 @@ struct render_plan {
     void (*done)(const struct rendered *rendered, void *data); /* once, later */
     void *data;
 };
+
+/* Stores the parts that trestle-media has said in OUTPUT, and adds them to PARTS; what is the
+ * picture itself as the part `clean`. Yields { width, height }, a new reference; NULL: it said
+ * nothing. In a thread. */
+struct render_parts_plan {
+    const char *folder;
+    struct uuid file;
+    const guint8 *key;
+    const char *clean;
+};
+json_t *render_parts_store(const struct render_parts_plan *plan, GBytes *output, json_t *parts,
+                           enum error_code *ret_error);
 
 /* Only one is at work at a time: whoever calls sees to that. */
 void picture_render(const struct render_plan *plan);

@@ -129,12 +129,13 @@ bool media_type_is_shown(const char *type)
     return false;
 }
 
-bool media_type_is_rendered(const char *type)
+bool media_type_is_rendered(const char *type, bool films)
 {
     static const char *const types[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
     for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
         if (strcmp(types[i], type) == 0)
             return true;
     }
-    return false;
+    enum media_kind kind = media_type_kind(type);
+    return films && (kind == MEDIA_VIDEO || kind == MEDIA_AUDIO);
 }

@@ -21,8 +21,8 @@ bool media_type_allowed(const char *patterns, const char *type);
 /* Whether bytes that begin with HEAD may be of TYPE: what has a known beginning must have it. */
 bool media_type_fits(const char *type, const guint8 *head, size_t length);
 
-/* Whether something is made of files of TYPE: see render.h. */
-bool media_type_is_rendered(const char *type);
+/* Whether something is made of files of TYPE: see render.h, and if FILMS film.h. */
+bool media_type_is_rendered(const char *type, bool films);
 
 /* Whether TYPE, the bytes being what it says, may be shown by browsers from our origin: pictures,
  * videos and sound, of which nothing can run. */

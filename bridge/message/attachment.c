@@ -120,7 +120,7 @@ static char *public_name(const json_t *file)
         return g_strdup("file");
     if (!ending || !type || strcmp(type_of(name), type) == 0)
         return g_strdup(name);
-    size_t length = dot && text_of(file, "part") ? (size_t)(dot - name) : strlen(name);
+    size_t length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
     return g_strdup_printf("%.*s.%s", (int)length, name, ending);
 }
 

@@ -119,8 +119,12 @@ static void program_ended(const struct buffer *output, int status, void *data)
 static bool program_start(struct job *job)
 {
     g_autoptr(GError) error = NULL;
-    struct child_plan plan = {work.program, job->bytes,    OUTPUT_MAX,
-                              SECONDS_MAX,  program_ended, job};
+    struct child_plan plan = {.program = work.program,
+                              .input = job->bytes,
+                              .output_max = OUTPUT_MAX,
+                              .seconds = SECONDS_MAX,
+                              .done = program_ended,
+                              .data = job};
     job->child = child_start(&plan, &error);
     if (!job->child)
         log_error(AREA_MAIN, "no-picture-program", "error=%s", error->message);

@@ -28,7 +28,7 @@ BEGIN
       RETURN content_refused('/attachments/' || one.n, 'is no file of yours');
     ELSIF f.state = 'uploading' THEN
       RETURN content_refused('/attachments/' || one.n, 'is not complete yet', 3);
-    ELSIF f.state = 'processing' AND f.kind = 'image' OR f.scan = 'pending' THEN -- its sender waits for that
+    ELSIF (f.state = 'processing' AND f.kind IN ('image', 'audio')) OR f.scan = 'pending' THEN -- its sender waits for that
       RETURN content_refused('/attachments/' || one.n, 'is still being looked at', 3) || '{"wait": true}';
     ELSIF f.state NOT IN ('processing', 'complete', 'remote') OR f.expires_at <= now() OR f.due_at <= now() + interval '10 seconds' THEN
       RETURN content_refused('/attachments/' || one.n, 'is gone', 3);
@@ -119,9 +119,9 @@ BEGIN
   shown := coalesce(shown, file_clean(f));
   RETURN jsonb_strip_nulls(jsonb_build_object(
     'url', f.url, 'path', f.path, 'part', nullif(shown->>'name', 'clean'), 'name', f.name, 'type', coalesce(shown->>'type', f.type),
-    'size', coalesce((shown->>'size')::bigint, nullif(f.size, 0)), 'kind', f.kind, 'voice', nullif(f.purpose = 'voice', false),
+    'size', CASE WHEN shown IS NOT NULL THEN (shown->>'size')::bigint WHEN f.state <> 'processing' THEN nullif(f.size, 0) END, 'kind', f.kind, 'voice', nullif(f.purpose = 'voice', false),
     'width', coalesce((shown->>'width')::int, f.width), 'height', coalesce((shown->>'height')::int, f.height), 'duration', f.duration,
-    'waveform', f.waveform, 'locked', nullif(f.lock IS NOT NULL, false), 'sha256', CASE WHEN shown IS NULL THEN f.sha256 ELSE shown->>'sha256' END,
+    'waveform', f.waveform, 'locked', nullif(f.lock IS NOT NULL, false), 'sha256', CASE WHEN shown IS NOT NULL THEN shown->>'sha256' WHEN f.state <> 'processing' THEN f.sha256 END,
     'thumbnail', (SELECT x FROM jsonb_array_elements(f.parts) x WHERE x->>'name' = '300.jpeg')));
 END $$;
 

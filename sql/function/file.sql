@@ -9,11 +9,11 @@ $$;
 
 CREATE FUNCTION file_facts(f files) RETURNS file_view
 LANGUAGE sql STABLE AS $$
-  SELECT ROW(f.id, f.user_id, f.kind, f.purpose, f.name, f.type, coalesce((file_clean(f)->>'size')::bigint, f.size), f.received,
+  SELECT ROW(f.id, f.user_id, f.kind, f.purpose, f.name, coalesce(file_clean(f)->>'type', f.type), coalesce((file_clean(f)->>'size')::bigint, f.size), f.received,
              f.state, f.scan, f.width, f.height, f.duration, f.waveform,
              CASE WHEN f.state <> 'uploading' THEN coalesce(file_clean(f)->>'sha256', f.sha256) END,
              jsonb_path_query_array(f.parts, '$[*] ? (@.name != "clean")'), f.lock IS NOT NULL,
-             f.expires_at, f.created_at, f.url)::file_view
+             f.expires_at, f.created_at, f.url, f.problem)::file_view
 $$;
 
 -- Makes room for p_size bytes of p_user's. False: there is none, of 0 the more.
@@ -268,6 +268,7 @@ BEGIN
       parts = coalesce(p_arguments->'parts', x.parts), width = coalesce((p_arguments->>'width')::int, x.width),
       height = coalesce((p_arguments->>'height')::int, x.height), duration = coalesce((p_arguments->>'duration')::int, x.duration),
       waveform = coalesce(p_arguments->>'waveform', x.waveform),
+      problem = coalesce(p_arguments->>'problem', x.problem),
       due_at = CASE WHEN p_arguments->>'state' = 'error' THEN now() ELSE x.due_at END
     WHERE x.id = (p_arguments->>'id')::uuid AND x.state IN ('processing', 'complete') RETURNING * INTO f;
   outcome := CASE WHEN f.id IS NULL THEN 2 ELSE 0 END;

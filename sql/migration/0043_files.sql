@@ -25,6 +25,7 @@ CREATE TABLE files (
   waveform text,                            -- base64
   parts jsonb NOT NULL DEFAULT '[]',        -- what was made of it: [{ name, type, size, width, height }]
   url text,                                 -- remote
+  problem text,                             -- why its state is error
   lock text,                                -- digest of a password
   created_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz,                   -- asked for by whose it is

@@ -10,7 +10,7 @@ CREATE TYPE user_view AS (
 CREATE TYPE file_view AS (
   id uuid, user_id uuid, kind text, purpose text, name text, type text, size bigint, received bigint, state text, scan text,
   width bigint, height bigint, duration bigint, waveform text, sha256 text, parts jsonb, locked boolean,
-  expires_at timestamptz, created_at timestamptz, url text);
+  expires_at timestamptz, created_at timestamptz, url text, problem text);
 
 CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, file file_view);
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files: uploaded in one piece or several, had by messages, downloaded by links, seen by people on XMPP."""
+import base64
 import datetime
 import hashlib
 import os
+import shutil
 import uuid
 from xml.etree.ElementTree import Element, SubElement
 
@@ -11,7 +13,7 @@ import pytest
 from harness import pictures
 from harness.clamd import EICAR, Clamd
 from harness.daemon import Daemon
-from harness.files import begin, begin_put, get, patch, upload
+from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, upload
 from harness.inbox import wait_for
 from harness.muc import Seat
 from harness.rest import App
@@ -321,3 +323,30 @@ def test_a_room_hears_files_and_its_archive_has_them(app, bob):
     bob.expect_stanza("the forwarded one", lambda s: s.name == "message" and s.id == again["id"] and oob(s) == link)
     alice.call(200, "DELETE", f"/api/messages/{said['id']}", **{"for": "everyone"})
     assert not {"Both", heard[1].body} & {s.body for _, s, _ in read(bob, group["jid"])[0]}
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
+def test_voices_and_videos(app, xmpp, tmp_path):
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    spoken = film(tmp_path, "v.webm", *SOUND, "-c:a", "libopus")
+    voice = upload(alice, spoken, "v.webm", "audio/webm;codecs=opus", purpose="voice")
+    said = attach(alice, talk, voice)
+    shown, = said["attachments"]
+    assert (said["message_type"], shown["mime_type"], shown["status"]) == ("voice", "audio/ogg", "complete")
+    assert 1900 < shown["duration_ms"] < 2200 and 0 < len(base64.b64decode(shown["waveform"])) <= 100
+    assert get(shown["download_url"]).raw[:4] == b"OggS"
+    heard = bob.expect_stanza("the voice", lambda s: s.id == said["id"] and s.name == "message")
+    assert heard.body.endswith("/v.ogg") and oob(heard) == heard.body
+    assert heard.child("urn:trestle:voice:0", "voice").get("waveform") == shown["waveform"]
+    video = upload(alice, film(tmp_path, "w.webm", *PICTURE, *SOUND, "-c:v", "libvpx", "-c:a", "libopus"), "w.webm", "video/webm")
+    made = ready(alice, video)
+    assert (made["status"], made["mime_type"], made["width"], made["height"]) == ("complete", "video/mp4", 640, 360)
+    assert get(made["download_url"]).raw[4:8] == b"ftyp" and 1900 < made["duration_ms"] < 2200
+    assert {"poster.jpeg", "300.jpeg", "600.webp"} <= {p["name"] for p in made["parts"]}
+    place = film(tmp_path, "p.mp4", *PICTURE, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-metadata", "location=+52.1000+004.3000/")
+    assert b"loci" in place
+    copied = ready(alice, upload(alice, place, "p.mp4", "video/mp4"))
+    assert b"loci" not in get(copied["download_url"]).raw and copied["status"] == "complete"
+    junk = ready(alice, upload(alice, b"\0\0\0\x18ftypmp42" + os.urandom(5000), "j.mp4", "video/mp4"))
+    assert (junk["status"], junk["problem"]) == ("error", "it cannot be read")

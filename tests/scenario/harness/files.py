@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Uploads and downloads of an app user."""
 import http.client
+import subprocess
 import urllib.parse
 
 from .rest import http_request
@@ -38,3 +39,14 @@ def begin_put(user, upload, data, promised):
         connection.putheader(name, value)
     connection.endheaders(data)
     return connection
+
+
+def film(folder, name, *options, seconds=2):
+    """The bytes of a video or sound that ffmpeg makes."""
+    path = folder / name
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *options, "-t", str(seconds), path], check=True)
+    return path.read_bytes()
+
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc=size=640x360:rate=15")
+SOUND = ("-f", "lavfi", "-i", "sine=frequency=440")

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ffmpeg and ffprobe, for what is to be known and made of sounds and videos. The file is descriptor
+ * 3; what is made goes to standard output, or to descriptor 4. */
+#pragma once
+
+/* What WHAT is for:
+ *  probe   JSON: duration, and codec, width, height of each stream
+ *  wave    its sound, 4000 samples a second of 16 bits, the machine's order
+ *  ogg     its sound as it is, in Ogg
+ *  poster  its first picture, a JPEG
+ *  copy    to 4: as it is, in MP4, without what is no sound or picture
+ *  mp4     to 4: H.264 of at most 1280 × 720 at 30 pictures a second, AAC, in MP4
+ * They can open what programs are made of, and nothing else; no network, no other process; memory,
+ * time and size have limits. Does not return but with an exit status. */
+int tool_run(const char *what);

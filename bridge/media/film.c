@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The file lies decrypted in a descriptor without a name (memfd), which no disk has, while programs
+ * look at it one after another. What one of them cannot do is left out. */
+#include "config.h"
+
+#include <math.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bridge/base/buffer.h"
+#include "bridge/base/log.h"
+#include "bridge/loop/child.h"
+#include "bridge/loop/disk.h"
+#include "bridge/media/film.h"
+#include "bridge/media/plain.h"
+#include "bridge/media/vault.h"
+#include "bridge/media/wave.h"
+
+#define SAMPLES_A_SECOND 4000
+#define PROBE_MAX (256 * 1024)
+#define SOUND_MAX (64 * 1024 * 1024)
+#define POSTER_MAX (8 * 1024 * 1024)
+#define SECONDS_MAX 60
+#define FILM_SECONDS_MAX 1800 /* of the clock; the program has less of the processor */
+
+struct filming {
+    struct disk_work work;
+    struct film_plan plan;
+    guint8 key[FILE_KEY_SIZE];
+    int fds[2]; /* the file, and what is made of it */
+    json_t *facts, *parts;
+    enum error_code error;
+    struct child *child;
+    bool copies; /* it is what clients can show already */
+    bool opus;
+    int width, height;
+    GBytes *made;
+    const char *made_type;
+};
+
+static struct filming *running; /* a program of its is at work */
+
+static struct filming *filming_of(struct disk_work *work)
+{
+    return (struct filming *)(void *)work; /* its first member */
+}
+
+static void filming_end(struct filming *filming)
+{
+    struct rendered rendered = {filming->error, filming->facts};
+    filming->plan.render.done(&rendered, filming->plan.render.data);
+    for (size_t i = 0; i < G_N_ELEMENTS(filming->fds); i++) {
+        if (filming->fds[i] >= 0)
+            close(filming->fds[i]);
+    }
+    OPENSSL_cleanse(filming->key, sizeof filming->key);
+    g_clear_pointer(&filming->made, g_bytes_unref);
+    json_decref(filming->facts);
+    g_free(filming);
+}
+
+/* ---- Programs -------------------------------------------------------------------------------- */
+
+struct step {
+    const char *argument; /* of trestle-media, see bridge/image/tool.h; NULL: a picture */
+    size_t output_max;
+    unsigned seconds;
+    /* The program has ended, well or not. */
+    void (*done)(struct filming *filming, const struct buffer *output, bool well);
+};
+
+static const struct step *current; /* of `running` */
+
+static void step_ended(const struct buffer *output, int status, void *data)
+{
+    struct filming *filming = data;
+    const struct step *step = current;
+    filming->child = NULL;
+    running = NULL;
+    step->done(filming, output, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* INPUT may be NULL. */
+static void step_begin(struct filming *filming, const struct step *step, GBytes *input)
+{
+    static const struct buffer nothing = {0};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *program = child_program("trestle-media");
+    struct child_plan plan = {.program = program,
+                              .argument = step->argument,
+                              .input = input,
+                              .fds = filming->fds,
+                              .output_max = step->output_max,
+                              .seconds = step->seconds,
+                              .done = step_ended,
+                              .data = filming};
+    lseek(filming->fds[0], 0, SEEK_SET);
+    filming->child = child_start(&plan, &error);
+    if (filming->child) {
+        current = step;
+        running = filming;
+        return;
+    }
+    log_error(AREA_MAIN, "no-media-program", "error=%s", error->message);
+    step->done(filming, &nothing, false);
+}
+
+/* ---- What is made is stored ------------------------------------------------------------------ */
+
+static json_t *part_json(const char *name, const char *type, const guint8 *data, size_t length)
+{
+    g_autofree char *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, length);
+    return json_pack("{s:s, s:s, s:I, s:s}", "name", name, "type", type, "size", (json_int_t)length,
+                     "sha256", sha256);
+}
+
+static void part_store(struct filming *filming, const char *name, const char *type,
+                       const guint8 *data, size_t length)
+{
+    struct plain_place place = {filming->plan.render.folder, filming->plan.render.file, name,
+                                filming->key};
+    if (length == 0)
+        return;
+    filming->error = plain_store(&place, data, length);
+    if (filming->error != ERROR_NONE)
+        return;
+    json_t *part = part_json(name, type, data, length);
+    if (filming->width > 0) {
+        json_object_set_new(part, "width", json_integer(filming->width));
+        json_object_set_new(part, "height", json_integer(filming->height));
+    }
+    json_array_append_new(filming->parts, part);
+}
+
+static void run_store_film(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    struct stat state;
+    if (filming->made) {
+        size_t length = 0;
+        const guint8 *data = g_bytes_get_data(filming->made, &length);
+        part_store(filming, "clean", filming->made_type, data, length);
+        return;
+    }
+    if (fstat(filming->fds[1], &state) != 0 || state.st_size <= 0)
+        return;
+    void *data = mmap(NULL, (size_t)state.st_size, PROT_READ, MAP_SHARED, filming->fds[1], 0);
+    if (data == MAP_FAILED) {
+        filming->error = ERROR_UNAVAILABLE;
+        return;
+    }
+    part_store(filming, "clean", filming->made_type, data, (size_t)state.st_size);
+    munmap(data, (size_t)state.st_size);
+}
+
+static void film_stored(struct disk_work *work)
+{
+    filming_end(filming_of(work));
+}
+
+static void film_store(struct filming *filming, const char *type)
+{
+    filming->made_type = type;
+    filming->work = (struct disk_work){run_store_film, film_stored};
+    disk_submit(&filming->work);
+}
+
+/* ---- Videos ---------------------------------------------------------------------------------- */
+
+static void film_made(struct filming *filming, const struct buffer *output, bool well)
+{
+    (void)output;
+    if (!well)
+        filming_end(filming);
+    else
+        film_store(filming, "video/mp4");
+}
+
+static void film_begin(struct filming *filming)
+{
+    static const struct step copy = {"copy", 1024, FILM_SECONDS_MAX, film_made};
+    static const struct step mp4 = {"mp4", 1024, FILM_SECONDS_MAX, film_made};
+    step_begin(filming, filming->copies ? &copy : &mp4, NULL);
+}
+
+static void run_store_poster(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    struct render_parts_plan plan = {.folder = filming->plan.render.folder,
+                                     .file = filming->plan.render.file,
+                                     .key = filming->key,
+                                     .clean = "poster.jpeg"};
+    json_decref(render_parts_store(&plan, filming->made, filming->parts, &filming->error));
+}
+
+static void poster_stored(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    g_clear_pointer(&filming->made, g_bytes_unref);
+    if (filming->error != ERROR_NONE)
+        filming_end(filming);
+    else
+        film_begin(filming);
+}
+
+static void poster_rendered(struct filming *filming, const struct buffer *output, bool well)
+{
+    (void)well;
+    filming->made = g_bytes_new(output->data, output->length);
+    filming->work = (struct disk_work){run_store_poster, poster_stored};
+    disk_submit(&filming->work);
+}
+
+static void poster_made(struct filming *filming, const struct buffer *output, bool well)
+{
+    static const struct step picture = {NULL, 2 * POSTER_MAX, SECONDS_MAX, poster_rendered};
+    if (!well || output->length == 0) {
+        film_begin(filming);
+        return;
+    }
+    g_autoptr(GBytes) poster = g_bytes_new(output->data, output->length);
+    step_begin(filming, &picture, poster);
+}
+
+/* ---- Sounds ---------------------------------------------------------------------------------- */
+
+static void ogg_made(struct filming *filming, const struct buffer *output, bool well)
+{
+    if (!well || output->length == 0) {
+        filming_end(filming);
+        return;
+    }
+    filming->made = g_bytes_new(output->data, output->length);
+    film_store(filming, "audio/ogg");
+}
+
+static void wave_made(struct filming *filming, const struct buffer *output, bool well)
+{
+    static const struct step ogg = {"ogg", SOUND_MAX, SECONDS_MAX, ogg_made};
+    size_t count = output->length / sizeof(gint16);
+    g_autofree char *drawn = NULL;
+    if (well && count > 0) {
+        g_autofree gint16 *samples = g_memdup2(output->data, count * sizeof(gint16));
+        drawn = wave_draw(samples, count);
+        json_object_set_new(filming->facts, "duration",
+                            json_integer((json_int_t)(count * 1000 / SAMPLES_A_SECOND)));
+    }
+    if (drawn)
+        json_object_set_new(filming->facts, "waveform", json_string(drawn));
+    if (filming->opus) /* in WebM, which few players of XMPP clients open */
+        step_begin(filming, &ogg, NULL);
+    else
+        filming_end(filming);
+}
+
+/* ---- What it is ------------------------------------------------------------------------------ */
+
+static bool text_is(const json_t *object, const char *name, const char *wanted)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text && strcmp(text, wanted) == 0;
+}
+
+static bool is_turned(const json_t *stream)
+{
+    const json_t *first = json_array_get(json_object_get(stream, "side_data_list"), 0);
+    json_int_t angle = json_integer_value(json_object_get(first, "rotation"));
+    return angle % 180 != 0;
+}
+
+static bool stream_is_slow(const json_t *stream)
+{
+    const char *rate = json_string_value(json_object_get(stream, "avg_frame_rate"));
+    const char *slash = rate ? strchr(rate, '/') : NULL;
+    double times = slash ? atof(rate) / MAX(atof(slash + 1), 1) : 0;
+    return times > 0 && times <= 31;
+}
+
+static void stream_read(struct filming *filming, const json_t *stream)
+{
+    filming->opus = filming->opus || text_is(stream, "codec_name", "opus");
+    if (!text_is(stream, "codec_type", "video") || filming->width > 0)
+        return;
+    json_int_t width = json_integer_value(json_object_get(stream, "width"));
+    json_int_t height = json_integer_value(json_object_get(stream, "height"));
+    bool turned = is_turned(stream);
+    filming->width = (int)CLAMP(turned ? height : width, 0, 65535);
+    filming->height = (int)CLAMP(turned ? width : height, 0, 65535);
+    filming->copies = text_is(stream, "codec_name", "h264") &&
+                      text_is(stream, "pix_fmt", "yuv420p") && MIN(width, height) <= 720 &&
+                      MAX(width, height) <= 1280 && stream_is_slow(stream);
+}
+
+/* Every sound of a video that is copied must be one that players know. */
+static bool sounds_are_known(const json_t *streams)
+{
+    size_t i;
+    const json_t *stream;
+    json_array_foreach(streams, i, stream)
+    {
+        if (text_is(stream, "codec_type", "audio") && !text_is(stream, "codec_name", "aac"))
+            return false;
+    }
+    return true;
+}
+
+/* Reads what ffprobe says; false: nothing that can be gone on with. */
+static bool probe_read(struct filming *filming, const json_t *said)
+{
+    size_t i;
+    const json_t *stream;
+    const json_t *streams = json_object_get(said, "streams");
+    const char *text =
+        json_string_value(json_object_get(json_object_get(said, "format"), "duration"));
+    double seconds = text ? g_ascii_strtod(text, NULL) : 0;
+    json_array_foreach(streams, i, stream) stream_read(filming, stream);
+    filming->copies = filming->copies && sounds_are_known(streams);
+    if (json_array_size(streams) == 0 || (filming->plan.video && filming->width == 0)) {
+        filming->error = ERROR_UNPROCESSABLE;
+        return false;
+    }
+    if (isfinite(seconds) && seconds > 0)
+        json_object_set_new(filming->facts, "duration", json_integer((json_int_t)(seconds * 1000)));
+    if (filming->plan.most_seconds > 0 && seconds > (double)filming->plan.most_seconds + 1) {
+        filming->error = ERROR_TOO_LARGE;
+        return false;
+    }
+    return true;
+}
+
+static void probe_done(struct filming *filming, const struct buffer *output, bool well)
+{
+    static const struct step wave = {"wave", SOUND_MAX, SECONDS_MAX, wave_made};
+    static const struct step poster = {"poster", POSTER_MAX, SECONDS_MAX, poster_made};
+    json_t *said = well ? json_loadb(output->data, output->length, 0, NULL) : NULL;
+    if (!said)
+        filming->error = ERROR_UNPROCESSABLE;
+    bool goes_on = said && probe_read(filming, said);
+    json_decref(said);
+    if (!goes_on) {
+        filming_end(filming);
+        return;
+    }
+    if (filming->plan.video) {
+        json_object_set_new(filming->facts, "width", json_integer(filming->width));
+        json_object_set_new(filming->facts, "height", json_integer(filming->height));
+    }
+    step_begin(filming, filming->plan.video ? &poster : &wave, NULL);
+}
+
+/* ---- The file -------------------------------------------------------------------------------- */
+
+static void run_open(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    const struct render_plan *render = &filming->plan.render;
+    struct plain_place place = {render->folder, render->file, "", filming->key};
+    filming->fds[0] = memfd_create("file", MFD_CLOEXEC);
+    filming->fds[1] = memfd_create("made", MFD_CLOEXEC);
+    if (filming->fds[0] < 0 || filming->fds[1] < 0)
+        filming->error = ERROR_UNAVAILABLE;
+    else if (!plain_copy(&place, render->size, filming->fds[0]))
+        filming->error = ERROR_GONE;
+}
+
+static void open_done(struct disk_work *work)
+{
+    static const struct step probe = {"probe", PROBE_MAX, SECONDS_MAX, probe_done};
+    struct filming *filming = filming_of(work);
+    if (filming->error != ERROR_NONE)
+        filming_end(filming);
+    else
+        step_begin(filming, &probe, NULL);
+}
+
+void film_render(const struct film_plan *plan)
+{
+    struct filming *filming = g_new0(struct filming, 1);
+    filming->plan = *plan;
+    memcpy(filming->key, plan->render.key, sizeof filming->key);
+    filming->fds[0] = filming->fds[1] = -1;
+    filming->parts = json_array();
+    filming->facts = json_pack("{s:o}", "parts", filming->parts);
+    filming->work = (struct disk_work){run_open, open_done};
+    disk_submit(&filming->work);
+}
+
+void film_stop(void)
+{
+    struct filming *filming = g_steal_pointer(&running);
+    if (!filming)
+        return;
+    child_kill(filming->child);
+    filming->error = ERROR_UNAVAILABLE;
+    filming_end(filming);
+}
