@@ -112,9 +112,13 @@ static void attempt_begin(struct attempt *attempt)
     g_autofree char *program = child_program("trestle-login");
     g_autoptr(GBytes) input = g_steal_pointer(&attempt->input);
     g_autoptr(GError) error = NULL;
-    const struct child_plan plan = {
-        program,       input,  OUTPUT_MAX, (unsigned)attempt->core->options->bound_login_timeout,
-        program_ended, attempt};
+    const struct child_plan plan = {.program = program,
+                                    .input = input,
+                                    .output_max = OUTPUT_MAX,
+                                    .seconds =
+                                        (unsigned)attempt->core->options->bound_login_timeout,
+                                    .done = program_ended,
+                                    .data = attempt};
     attempt->child = child_start(&plan, &error);
     if (attempt->child) {
         work.programs++;
