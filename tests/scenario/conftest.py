@@ -70,8 +70,8 @@ def running_stack(request):
 
 @pytest.fixture(scope="session")
 def plugin_stack(request):
-    """A stack whose server has the plugin and which has no bridge: a test is the component."""
-    yield from stack_of(request, "--plugin", "--instances", "0")
+    """A stack whose server has the plugin and our archive, and which has no bridge: a test is the component."""
+    yield from stack_of(request, "--plugin", "--archive", "--instances", "0")
 
 
 @pytest.fixture
