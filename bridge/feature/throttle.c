@@ -10,6 +10,7 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/room/guest_history.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
 #include "xep/stanza.h"
@@ -39,7 +40,7 @@ static bool may_send(struct core *core, const char *bare)
 static bool on_stanza(const struct stanza_context *context)
 {
     struct core *core = context->data;
-    if (may_send(core, context->from_bare))
+    if (guest_history_awaits(context->to_bare, context->from) || may_send(core, context->from_bare))
         return false;
     metric_add(METRIC_STANZAS_LIMITED, 1);
     const struct error_info *info = error_info(ERROR_RATE_LIMITED);

@@ -20,6 +20,7 @@ static const struct {
     {TOGGLE_TYPING, NS_CHAT_STATES},
     {TOGGLE_CALLS, NS_IN_CALL},
     {TOGGLE_REACTIONS, NS_REACTIONS},
+    {TOGGLE_GROUPS, NS_INVITATION},
 };
 
 struct variant {

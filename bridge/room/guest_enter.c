@@ -494,6 +494,17 @@ static void on_other(const struct guest_seat *seat, const struct stanza_context 
     seat_submit(seat, "guest_presence", arguments);
 }
 
+/* What others than the ear are told of others: the same, and it would use up what a room may send.
+ */
+static bool on_copy(const struct stanza_context *context)
+{
+    struct muc_user user;
+    const char *slash = strchr(context->from, '/');
+    const struct guest_seat *seat = guest_seat_find(context->to_bare, context->from_bare);
+    return seat && slash && seat->room->ear != seat && strcmp(slash + 1, seat->nick) != 0 &&
+           muc_user_parse(context->stanza, &user) && !muc_user_has_code(&user, MUC_CODE_SELF);
+}
+
 static bool on_presence(const struct stanza_context *context)
 {
     struct muc_user user;
@@ -564,6 +575,7 @@ static void guest_stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
+    {"presence", "available|unavailable", NULL, NULL, TARGET_RESOURCE, .admit = on_copy},
     {"presence", "available|unavailable", "x", NS_MUC_USER, TARGET_RESOURCE, .claim = on_presence},
     {"presence", "error", "error", NS_CLIENT, TARGET_RESOURCE, .claim = on_refused},
     {0},

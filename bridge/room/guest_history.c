@@ -224,6 +224,13 @@ void guest_history_end(struct guest_room *room)
     g_free(history);
 }
 
+bool guest_history_awaits(const char *user, const char *room)
+{
+    const struct guest_room *asked = guest_room_find(room);
+    const struct guest_history *history = asked ? asked->history : NULL;
+    return history && history->results < PAGE && strcmp(history->user, user) == 0;
+}
+
 /* ---- Results --------------------------------------------------------------------------------- */
 
 static bool is_asked(const struct stanza_context *context, const struct mam_result *result)

@@ -245,6 +245,18 @@ BEGIN
   END IF;
 END $$;
 
+-- A room that nobody of ours has ever been in, or is asked into, is forgotten: there may be none.
+CREATE FUNCTION guest_tidy(c conversations) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id)
+      AND NOT EXISTS (SELECT FROM guest_seats s WHERE s.conversation_id = c.id)
+      AND NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id AND m.kind = 'hosted'
+                        AND (m.state IN ('joined', 'invited', 'banned') OR m.request = 'declined')) THEN
+    PERFORM reap_group(c.id);
+  END IF;
+END $$;
+
 -- ---- What the program does about places -------------------------------------------------------------
 
 -- The program has a way to the rooms, and none of our users is in one, as far as is known.
@@ -373,6 +385,9 @@ BEGIN
                 'jid-malformed', 'not-acceptable', 'redirect', 'feature-not-implemented')
       OR (NOT known AND s.tries > CASE WHEN why = 'remote-server-not-found' THEN 1 ELSE 4 END) THEN
     PERFORM guest_out_of(f.c, f.u, CASE why WHEN 'forbidden' THEN 'banned' ELSE 'removed' END, why);
+    IF NOT known THEN
+      PERFORM guest_tidy(f.c);
+    END IF;
   ELSE
     UPDATE guest_seats x SET error = why WHERE x.conversation_id = s.conversation_id AND x.user_id = s.user_id;
     IF s.error IS DISTINCT FROM why THEN

@@ -145,6 +145,10 @@ DECLARE
   dedupe uuid := CASE WHEN p_arguments ? 'wire' OR p_arguments->>'id' IS NULL THEN p_id
     ELSE md5(concat_ws(' ', c.id, p_arguments->>'address', p_arguments->>'id', p_arguments->>'body'))::uuid END;
 BEGIN
+  IF NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id AND m.user_id = p_sender) THEN -- is kept as long as it is said
+    PERFORM membership_put(c, membership_of(c, (SELECT u FROM users u WHERE u.id = p_sender)), 'left', 'member', NULL, p_sender);
+    PERFORM guest_nick(c.id, p_sender, p_arguments #>> '{who,nick}', p_arguments #>> '{who,occupant}');
+  END IF;
   SELECT * INTO carried FROM content_arrived(c, p_sender, coalesce(nullif(p_arguments->'details', 'null'), '{}'), p_arguments->>'body');
   INSERT INTO guest_ids (conversation_id, wire, target) VALUES (c.id, wire, p_id);
   SELECT * INTO stored FROM message_store(ARRAY[p_id], ARRAY[c.id], ARRAY[p_sender], ARRAY[carried.body], NULL, ARRAY[dedupe],

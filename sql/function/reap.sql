@@ -129,6 +129,7 @@ BEGIN
   DELETE FROM threads x WHERE x.id = ANY (p_messages);
   DELETE FROM entries x WHERE x.target = ANY (p_messages);
   DELETE FROM outbox x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM guest_ids i WHERE i.target = ANY (p_messages);
   DELETE FROM messages x WHERE x.id = ANY (p_messages);
 END $$;
 
@@ -146,6 +147,11 @@ BEGIN
     WHERE m.conversation_id = p_conversation AND x.user_id = m.user_id AND x.conversation_id = p_conversation;
   DELETE FROM events x WHERE x.conversation_id = p_conversation AND x.audience = 'members';
   DELETE FROM occupants x WHERE x.conversation_id = p_conversation;
+  DELETE FROM guest_out x WHERE x.conversation_id = p_conversation;
+  DELETE FROM guest_ids x WHERE x.conversation_id = p_conversation;
+  DELETE FROM guest_occupants x WHERE x.conversation_id = p_conversation;
+  DELETE FROM guest_seats x WHERE x.conversation_id = p_conversation;
+  DELETE FROM guest_rooms x WHERE x.conversation_id = p_conversation;
   DELETE FROM past_nicks x WHERE x.conversation_id = p_conversation;
   DELETE FROM nicks x WHERE x.conversation_id = p_conversation;
   DELETE FROM rooms x WHERE x.conversation_id = p_conversation;
