@@ -28,10 +28,12 @@
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
 #include "xep/0444_reactions.h"
+#include "xep/bound.h"
 #include "xep/error.h"
 #include "xep/message.h"
 #include "xep/message_text.h"
 #include "xep/presence.h"
+#include "xep/roster.h"
 #include "xep/stanza_text.h"
 #include "xep/visible.h"
 #include "xep/time.h"
@@ -207,6 +209,37 @@ static void run_listed(xmpp_stanza_t *stanza, const struct xep_codec *codec)
     }
 }
 
+static void item_told(const struct roster_item *item, void *data)
+{
+    (void)data;
+    if (!item->jid || !item->subscription)
+        abort();
+}
+
+static void block_told(const char *jid, void *data)
+{
+    (void)data;
+    if (!*jid)
+        abort();
+}
+
+static void run_bound(xmpp_stanza_t *stanza)
+{
+    struct bound_hello hello;
+    struct bound_stanza wrapped;
+    struct bound_end end;
+    bound_hello_parse(stanza, &hello);
+    bound_end_parse(stanza, &end);
+    if (bound_stanza_parse(stanza, &wrapped) == BOUND_FINE) {
+        const struct bound_inject inject = {
+            .from = "app.example.org", .host = "example.org", .id = "1", .place = wrapped.place};
+        g_autoptr(xmpp_stanza_t) again = bound_inject_build(&inject, wrapped.stanza);
+        check_round_trip(again);
+    }
+    roster_parse(stanza, item_told, NULL);
+    blocks_parse(stanza, block_told, NULL);
+}
+
 static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
 {
     static const char *const domains[] = {"app.example.org", NULL};
@@ -221,6 +254,7 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
     run_payloads(stanza);
     forward_parse(stanza, &forward);
     carbon_inner(stanza);
+    run_bound(stanza);
     g_autoptr(xmpp_stanza_t) stripped = stanza_id_strip(stanza, domains);
     check_round_trip(stripped);
     if (presence_parse(stanza, &presence)) {

@@ -6,11 +6,9 @@ import pytest
 
 from conftest import stack_of
 from harness.inbox import wait_for
-from harness.rest import Api, Backend
+from harness.rest import Api, App, Backend
 from harness.ws import Socket
-from harness.xmpp import CHATSTATES, MARKERS, RECEIPTS
-
-ACCOUNTS = ("frank", "grace", "heidi")
+from harness.xmpp import CHATSTATES
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +133,46 @@ def test_a_hosted_user_and_an_account_talk_and_each_message_is_there_once(bob, a
             assert [m["id"] for m in who.messages(talk)["items"]] == [sent["id"], back["id"]]
 
 
+def subscription(person, jid):
+    return next((c["subscription"] for c in person.call(200, "GET", "/api/contacts")["items"] if c["user"]["jid"] == jid), None)
+
+
+def test_contacts_and_presence_are_the_servers(bob, xmpp):
+    dave = xmpp("dave")
+    dave.decide_subscriptions()
+    bob.call((200, 201), "POST", "/api/contacts", {"jid": dave.bare})
+    ask = dave.expect_presence("bob@example.org", "subscribe")
+    assert ask
+    dave.send_presence("bob@example.org", "subscribed")
+    wait_for("bob sees dave", lambda: subscription(bob, dave.bare) == "to")
+    bob.conversation_with(dave.bare)
+    dave_id = next(c["user"]["id"] for c in bob.call(200, "GET", "/api/contacts")["items"] if c["user"]["jid"] == dave.bare)
+    bob.socket.expect("presence", user_id=dave_id, status="online")
+    dave.close()
+    bob.socket.expect("presence", user_id=dave_id, status="offline")
+    bob.call(200, "DELETE", f"/api/contacts/{dave_id}")
+    wait_for("no contact", lambda: subscription(bob, dave.bare) in (None, "none"))
+
+
+def test_a_block_is_the_servers_both_ways(bob, xmpp):
+    from xml.etree.ElementTree import Element, SubElement
+    phone, erin = xmpp("bob"), xmpp("erin")
+    phone.iq(None, Element("{urn:xmpp:blocking}blocklist"))  # who has asked is told of changes
+    talk = bob.conversation_with(erin.bare)
+    peer = next(p["user"]["id"] for p in talk["participants"] if p["user"]["jid"] == erin.bare)
+    bob.call(200, "POST", f"/api/users/{peer}/block")
+    phone.expect_stanza("the block", lambda s: s.has("urn:xmpp:blocking", "block"))
+    change = Element("{urn:xmpp:blocking}unblock")
+    SubElement(change, "{urn:xmpp:blocking}item", {"jid": erin.bare})
+    phone.iq(None, change, "set")
+    wait_for("nobody is blocked", lambda: bob.call(200, "GET", "/api/users/blocked")["items"] == [])
+
+
 def test_the_backend_lets_an_account_in_by_the_apps_own_id(stack, app):
     Backend(stack).call(204, "PUT", "/api/bound/login", {"external_id": "sso-frank", "jid": "frank@example.org"})
-    from harness.rest import App
     frank = App(stack, "sso-frank")
     assert frank.me()["jid"] == "frank@example.org"
     assert frank.call(200, "POST", "/api/bound")["host_up"]
     frank.call(204, "DELETE", "/api/bound")
 
 
-__all__ = ["ACCOUNTS", "MARKERS", "RECEIPTS"]

@@ -248,6 +248,7 @@ core_tests = \
   tests/unit/archive_codec_test \
   tests/unit/core_account_event_test \
   tests/unit/cluster_bus_test \
+  tests/unit/bound_wire_test \
   tests/unit/core_cursor_test \
   tests/unit/cluster_fanout_test \
   tests/unit/cluster_lease_test \
@@ -312,6 +313,8 @@ tests_unit_core_account_event_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_account_event_test_LDADD = $(core_test_libs)
 tests_unit_account_limit_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_account_limit_test_LDADD = $(core_test_libs)
+tests_unit_bound_wire_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_bound_wire_test_LDADD = libbound.a $(core_test_libs)
 tests_unit_core_cursor_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_cursor_test_LDADD = $(core_test_libs)
 tests_unit_archive_codec_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
