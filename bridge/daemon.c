@@ -357,7 +357,7 @@ struct daemon *daemon_new(const struct options *options, GError **error)
         return NULL;
     log_keys(tokens);
     struct daemon *daemon = g_new0(struct daemon, 1);
-    daemon->dispatch = dispatch_new(options, &daemon->core);
+    daemon->core.dispatch = daemon->dispatch = dispatch_new(options, &daemon->core);
     if (!features_dispatch(daemon->dispatch, error)) {
         dispatch_free(daemon->dispatch);
         g_free(daemon);

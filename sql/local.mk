@@ -11,6 +11,7 @@ SQL_QUERIES = \
   sql/query/conversation.sql \
   sql/query/file.sql \
   sql/query/guest.sql \
+  sql/query/fold.sql \
   sql/query/job.sql \
   sql/query/log.sql \
   sql/query/message.sql \
@@ -85,6 +86,7 @@ SQL_FUNCTIONS = \
   sql/function/expiry.sql \
   sql/function/attachment.sql \
   sql/function/file.sql \
+  sql/function/fold.sql \
   sql/function/forward.sql \
   sql/function/group.sql \
   sql/function/guest.sql \

@@ -292,6 +292,11 @@ void archive_grew(struct archive *archive, const struct uuid *conversation)
     writer_forget(archive->writer, conversation);
 }
 
+void archive_get_progress(struct archive *archive, struct archive_progress *ret_progress)
+{
+    writer_progress(archive->writer, ret_progress);
+}
+
 /* ---- The state of the log -------------------------------------------------------------------- */
 
 ARCHIVE_SAME_COLUMN(LOG_OPEN_PAST, LOG_STATE_PAST);

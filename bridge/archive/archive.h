@@ -244,3 +244,12 @@ void archive_write(struct archive *archive, struct write *write);
 /* Somebody else than message_store() here has stored a message in CONVERSATION: another instance,
  * or a change. Need not be told, but saves the next message a failure. */
 void archive_grew(struct archive *archive, const struct uuid *conversation);
+
+/* How far writes have come, for one who has to know that all of his were carried out, whoever their
+ * done callbacks belong to. */
+struct archive_progress {
+    guint64 queued;  /* writes so far */
+    guint64 settled; /* the first so many are done, callbacks and all */
+    guint64 lost;    /* of those, how many may not have been carried out: ERROR_UNAVAILABLE */
+};
+void archive_get_progress(struct archive *archive, struct archive_progress *ret_progress);

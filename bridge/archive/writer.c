@@ -51,6 +51,7 @@ struct writer {
     gint64 resend_at; /* not before this are unsettled batches sent */
     unsigned queued;
     guint64 numbered;
+    guint64 lost; /* writes that were not carried out, or perhaps not */
     size_t queued_bytes;
     unsigned queue_max;
     unsigned batch_max;
@@ -86,6 +87,7 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
 
 static void write_finish(struct writer *writer, struct write *write, enum error_code error)
 {
+    writer->lost += error == ERROR_UNAVAILABLE;
     writer->queued--;
     writer->queued_bytes -= write->size;
     write->done(write, error);
@@ -123,8 +125,29 @@ bool writer_is_empty(const struct writer *writer)
     return writer->queued == 0 && !writer->refused.head;
 }
 
+static void progress_note(struct archive_progress *progress, const GQueue *writes)
+{
+    const struct write *first = writes->head ? writes->head->data : NULL;
+    if (first && first->number <= progress->settled)
+        progress->settled = first->number - 1;
+}
+
+void writer_progress(struct writer *writer, struct archive_progress *ret_progress)
+{
+    const GQueue *sent[] = {&writer->in_flight, &writer->unsettled};
+    *ret_progress = (struct archive_progress){
+        .queued = writer->numbered, .settled = writer->numbered, .lost = writer->lost};
+    for (int kind = 0; kind < WRITE_KINDS; kind++)
+        progress_note(ret_progress, &writer->waiting[kind]);
+    for (size_t i = 0; i < G_N_ELEMENTS(sent); i++) {
+        for (GList *link = sent[i]->head; link; link = link->next)
+            progress_note(ret_progress, &((struct batch *)link->data)->writes);
+    }
+}
+
 void writer_refuse(struct writer *writer)
 {
+    writer->lost += writer->refused.length;
     GQueue refused = writer->refused;
     struct write *write;
     g_queue_init(&writer->refused);

@@ -17,6 +17,7 @@ void writer_free(struct writer *writer); /* it must be empty */
 bool writer_is_empty(const struct writer *writer);
 void writer_fail_all(struct writer *writer); /* answers everything; its connection is gone */
 void writer_refuse(struct writer *writer);   /* answers what did not fit into the queue */
+void writer_progress(struct writer *writer, struct archive_progress *ret_progress);
 void writer_add(struct writer *writer, struct write *write);
 bool writer_is_waiting(const struct writer *writer); /* for the answer to a batch */
 /* The highest position in the log that writes were told. */

@@ -14,6 +14,7 @@
 #include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/fold.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/mirror.h"
@@ -157,6 +158,7 @@ static void message_keep(const struct heard *heard)
     const char *from = stanza_attr(heard->message, "from");
     const char *to = stanza_attr(heard->message, "to");
     const char *other = heard->outgoing ? to : from;
+    fold_wake(core);
     if (!is_worth_keeping(heard->message) || !heard_uid(heard, &uid) || !core->archive)
         return;
     const char *by[] = {session->host->domain, session->jid, NULL};

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libbound.a
 libbound_a_SOURCES = \
   bridge/bound/arrival.c bridge/bound/arrival.h \
   bridge/bound/bound.c bridge/bound/bound.h bridge/bound/bound_part.h \
+  bridge/bound/fold.c bridge/bound/fold.h \
   bridge/bound/host.c bridge/bound/host.h \
   bridge/bound/inject.c bridge/bound/inject.h \
   bridge/bound/login.c bridge/bound/login.h \

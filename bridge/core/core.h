@@ -11,6 +11,7 @@
 #include "bridge/core/toggle.h"
 
 struct account;
+struct dispatch;
 struct accounts;
 struct archive;
 struct event_router;
@@ -33,6 +34,7 @@ struct core {
     void (*bound_mark)(struct core *core, xmpp_stanza_t *stanza);
     /* Whether the host of ACCOUNT, a bound one, takes nothing from it; NULL: there are none. */
     bool (*bound_lacks)(const struct core *core, const struct account *account);
+    struct dispatch *dispatch; /* what becomes of stanzas, for those that come otherwise */
     struct outbox *outbox;
     const struct event_router *router; /* NULL: there is no other instance */
     struct accounts *accounts;         /* those in memory */

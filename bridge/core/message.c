@@ -577,7 +577,9 @@ static void make_id_dedupe(const struct message_arrival *arrival, gint64 period,
 static void arrival_dedupe(struct message_write *m, const struct message_arrival *arrival)
 {
     gint64 period = clock_wall() / REPETITION_PERIOD;
-    if (arrival->origin_id && strlen(arrival->origin_id) >= UNIQUE_ID_MIN) {
+    if (arrival->uid) {
+        m->dedupe = m->id;
+    } else if (arrival->origin_id && strlen(arrival->origin_id) >= UNIQUE_ID_MIN) {
         message_origin_dedupe(arrival->from, arrival->to, arrival->origin_id, &m->dedupe);
     } else if (arrival->foreign_id && strlen(arrival->foreign_id) >= UNIQUE_ID_MIN) {
         make_id_dedupe(arrival, period, &m->dedupe);
@@ -596,7 +598,10 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     arriving->data = data;
     struct message_write *m = g_new0(struct message_write, 1);
     m->write = (struct write){.kind = WRITE_RECEIVE, .done = arrival_done, .data = arriving};
-    uuid_generate(&m->id);
+    if (arrival->uid)
+        m->id = *arrival->uid;
+    else
+        uuid_generate(&m->id);
     m->from = g_strdup(arrival->from);
     m->to = g_strdup(arrival->to);
     m->address = g_strdup(arrival->address);

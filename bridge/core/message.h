@@ -46,7 +46,9 @@ struct message_arrival {
     const char *from; /* bare JIDs */
     const char *to;
     const char *address; /* full JID of the sender */
-    const char *room;    /* localpart of the room that it came to; NULL: it came to a user */
+    /* localpart of the room that it came to; NULL: it came to a user; "": it is out of the archive
+     * of an account elsewhere */
+    const char *room;
     const char *body;
     const char *foreign_id; /* the stanza's id; may be NULL */
     const char *origin_id;  /* may be NULL */
@@ -55,6 +57,8 @@ struct message_arrival {
     bool markable;
     bool receipt;   /* asked for */
     gint64 sent_at; /* wall clock: when its sender's side says it was sent; 0: just now */
+    /* The id that it is to have, by which a repetition is known; NULL: a new one. */
+    const struct uuid *uid;
 };
 
 /* Whether the XMPP user FROM (bare JID) may send one more message just now; it is counted. */

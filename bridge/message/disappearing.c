@@ -65,9 +65,10 @@ static bool on_timer(const struct stanza_context *context)
         return false;
     g_autofree char *archived = arrival_text(core->options, context->stanza);
     change_submit(core, "timer_arrived", NULL,
-                  json_pack("{s:s, s:s, s:I, s:{s:s, s:s*, s:s}}", "from", context->from_bare, "to",
-                            context->to_bare, "seconds", timer, "came", "address", context->from,
-                            "id", stanza_attr(context->stanza, "id"), "stanza", archived),
+                  json_pack("{s:s, s:s, s:s*, s:I, s:{s:s, s:s*, s:s}}", "from", context->from_bare,
+                            "to", context->to_bare, "room", context->filed ? "" : NULL, "seconds",
+                            timer, "came", "address", context->from, "id",
+                            stanza_attr(context->stanza, "id"), "stanza", archived),
                   NULL, NULL);
     return true;
 }
@@ -82,8 +83,8 @@ static bool on_room_timer(const struct stanza_context *context)
 
 static const struct stanza_handler stanzas[] = {
     {"message", "groupchat", "ephemeral", NS_EPHEMERAL, TARGET_ROOM, .claim = on_room_timer},
-    {"message", "chat|normal", "ephemeral", NS_EPHEMERAL, TARGET_USER | TARGET_RESOURCE,
-     .claim = on_timer},
+    {"message", "chat|normal", "ephemeral", NS_EPHEMERAL,
+     TARGET_USER | TARGET_RESOURCE | TARGET_FILED, .claim = on_timer},
     {0},
 };
 

@@ -111,8 +111,8 @@ static bool on_correction(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal", "replace", NS_CORRECTION, TARGET_USER | TARGET_RESOURCE,
-     .claim = on_correction},
+    {"message", "chat|normal", "replace", NS_CORRECTION,
+     TARGET_USER | TARGET_RESOURCE | TARGET_FILED, .claim = on_correction},
     {"message", "groupchat", "replace", NS_CORRECTION, TARGET_ROOM | TARGET_RESOURCE,
      .claim = on_correction},
     {0},

@@ -32,9 +32,11 @@ struct message_late {
     message_text text;
     json_t *details;
     gint64 sent_at;
-    json_t *who; /* in a room elsewhere; else NULL */
-    char *wire;  /* which calls it so; may be NULL */
-    bool chat;   /* between two */
+    json_t *who;     /* in a room elsewhere; else NULL */
+    char *wire;      /* which calls it so; may be NULL */
+    bool chat;       /* between two */
+    bool filed;      /* out of an archive: nobody is told */
+    struct uuid uid; /* if so, its id */
 };
 
 static char *usable_id(const char *id)
@@ -61,7 +63,12 @@ static void late_read(struct message_late *late, const struct stanza_context *co
     late->stanza = xmpp_stanza_clone(context->stanza);
     late->from = g_strdup(context->from_bare);
     late->to = g_strdup(context->to_bare);
-    late->room = late->chat || late->who ? NULL : room_of_context(context);
+    late->filed = context->filed != NULL;
+    if (context->filed)
+        late->uid = context->filed->uid;
+    late->room = late->filed               ? g_strdup("")
+                 : late->chat || late->who ? NULL
+                                           : room_of_context(context);
     late->archived =
         late->chat ? arrival_text(late->core->options, shown) : stanza_to_text(shown, NULL);
     late->id = usable_id(message->id);
@@ -84,7 +91,7 @@ struct message_late *message_late_new(const struct stanza_context *context)
     message_text_read(shown, &message, &text);
     if (text.told != MESSAGE_TOLD || text.from_room ||
         strlen(text.text) > (gsize)core->options->messages_xmpp_content_max ||
-        (!elsewhere && !message_is_admitted(core, context->from_bare)))
+        (!elsewhere && !context->filed && !message_is_admitted(core, context->from_bare)))
         return NULL;
     struct message_late *late = g_new0(struct message_late, 1);
     late->core = core;
@@ -153,6 +160,8 @@ static void late_refuse(struct message_late *late, enum error_code error)
     if (late->who)
         return;
     const struct error_info *info = error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
+    if (late->filed)
+        return;
     g_autoptr(xmpp_stanza_t) reply =
         stanza_reply_error(late->stanza, info->type, info->condition, NULL);
     if (reply)
@@ -180,7 +189,8 @@ static void late_store(struct message_late *late)
                                       .details = json_incref(late->details),
                                       .markable = marker_is_markable(late->stanza),
                                       .receipt = late->chat && receipt_is_requested(late->stanza),
-                                      .sent_at = late->sent_at};
+                                      .sent_at = late->sent_at,
+                                      .uid = late->filed ? &late->uid : NULL};
     if (late->who) {
         struct guest_message said = {arrived, late->who, late->wire};
         guest_message_submit(late->core, &said);

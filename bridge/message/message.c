@@ -158,7 +158,7 @@ static void arrival_done(enum error_code error, void *data)
 {
     g_autofree struct arrival *arrival = data;
     g_autoptr(xmpp_stanza_t) stanza = arrival->stanza;
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE || !arrival->link)
         return;
     /* To an unknown user the answer is what RFC 6121 section 8.5.1 says; it tells nothing more. */
     const struct error_info *info = error_info(error == ERROR_NOT_FOUND ? ERROR_REFUSED : error);
@@ -174,7 +174,7 @@ static void stanza_refuse(const struct stanza_context *context, const struct err
 {
     g_autoptr(xmpp_stanza_t) reply =
         stanza_reply_error(context->stanza, info->type, info->condition, text);
-    if (reply)
+    if (reply && context->link)
         link_send(context->link, reply);
 }
 
@@ -200,6 +200,10 @@ static void take_text(struct core *core, const struct stanza_context *context,
                                       .markable = chat && marker_is_markable(context->stanza),
                                       .receipt = chat && receipt_is_requested(context->stanza),
                                       .sent_at = arrival_sent_at(core->options, context)};
+    if (context->filed) {
+        arrived.uid = &context->filed->uid;
+        arrived.room = "";
+    }
     struct arrival *arrival = g_new0(struct arrival, 1);
     arrival->link = context->link;
     arrival->stanza = xmpp_stanza_clone(context->stanza);
@@ -217,7 +221,8 @@ static bool on_text(const struct stanza_context *context)
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
         stanza_refuse(context, &too_long, why);
-    } else if (text.told == MESSAGE_TOLD && !message_is_admitted(core, context->from_bare)) {
+    } else if (text.told == MESSAGE_TOLD && !context->filed &&
+               !message_is_admitted(core, context->from_bare)) {
         metric_add(METRIC_STANZAS_LIMITED, 1);
         stanza_refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
     } else if (text.told == MESSAGE_TOLD) {
@@ -377,6 +382,7 @@ static const struct stanza_handler stanzas[] = {
     {"message", "groupchat", NULL, NULL, TARGET_DOMAIN | TARGET_USER, .fallback = on_nobody},
     {"message", "chat|normal", NULL, NULL, TARGET_DOMAIN, .fallback = on_nobody},
     {"message", "headline", NULL, NULL, TARGET_DOMAIN, .fallback = on_headline_to_domain},
+    {"message", "chat|normal|headline", NULL, NULL, TARGET_FILED, .fallback = on_text},
     {"message", NULL, NULL, NULL, TARGET_USER | TARGET_RESOURCE, .fallback = on_text},
     {0},
 };

@@ -86,7 +86,9 @@ static void set_store(const struct stanza_context *context, const struct reactio
     char origin[UUID_TEXT_SIZE], sent[CLOCK_TIMESTAMP_SIZE];
     gint64 sent_at = arrival_sent_at(core->options, context);
     g_autofree char *archived = arrival_text(core->options, context->stanza);
-    g_autofree char *room = context->service == SERVICE_ROOMS ? jid_local(context->to_bare) : NULL;
+    g_autofree char *room = context->filed                      ? g_strdup("")
+                            : context->service == SERVICE_ROOMS ? jid_local(context->to_bare)
+                                                                : NULL;
     message_origin_dedupe(context->from_bare, context->to_bare, set->id, &digest);
     uuid_format(&digest, origin);
     clock_format(sent_at, sent);
@@ -106,7 +108,7 @@ static bool may_react(const struct stanza_context *context)
     struct core *core = context->data;
     struct limit_state state;
     struct uuid subject = limit_subject_of(context->from_bare);
-    if (guest_is_said(context) ||
+    if (guest_is_said(context) || context->filed ||
         limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state))
         return true;
     metric_add(METRIC_STANZAS_LIMITED, 1);
@@ -147,8 +149,8 @@ static bool on_reactions(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal", "reactions", NS_REACTIONS, TARGET_USER | TARGET_RESOURCE,
-     .claim = on_reactions},
+    {"message", "chat|normal", "reactions", NS_REACTIONS,
+     TARGET_USER | TARGET_RESOURCE | TARGET_FILED, .claim = on_reactions},
     {"message", "groupchat", "reactions", NS_REACTIONS, TARGET_ROOM | TARGET_RESOURCE,
      .claim = on_reactions},
     {0},

@@ -3,6 +3,9 @@
  * (XEP-0333). A text beside it is a message. And what they are told of theirs, likewise. */
 #include "config.h"
 
+#include <string.h>
+
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
@@ -13,11 +16,48 @@
 #include "xep/0333_markers.h"
 #include "xep/message.h"
 
+#define FOREIGN_ID_MAX 255
+
+struct filed_mark {
+    struct core *core;
+    char *from;
+    bool read;
+};
+
+static void filed_found(const struct change_result *result, void *data)
+{
+    g_autofree struct filed_mark *mark = data;
+    g_autofree char *from = mark->from;
+    struct uuid id;
+    const char *text = json_string_value(json_object_get(result->json, "message_id"));
+    if (result->error == ERROR_NONE && text && uuid_parse(text, &id))
+        message_marked(mark->core, from, &id, mark->read);
+}
+
+/* Out of an archive, either side may have said it, and the id OF is that of a stanza. */
+static void filed_mark(const struct stanza_context *context, const char *of, bool read)
+{
+    struct uuid digest;
+    char origin[UUID_TEXT_SIZE];
+    if (!*of || strlen(of) > FOREIGN_ID_MAX)
+        return;
+    struct filed_mark *mark = g_new0(struct filed_mark, 1);
+    *mark = (struct filed_mark){context->data, g_strdup(context->from_bare), read};
+    message_origin_dedupe(context->from_bare, context->to_bare, of, &digest);
+    uuid_format(&digest, origin);
+    change_submit(context->data, "mark_filed", NULL,
+                  json_pack("{s:s, s:s, s:s, s:s}", "from", context->from_bare, "to",
+                            context->to_bare, "id", of, "origin", origin),
+                  filed_found, mark);
+}
+
 static void on_receipt(const struct stanza_context *context)
 {
     struct uuid id;
     const char *of = receipt_parse(context->stanza);
-    if (of && uuid_parse(of, &id))
+    if (of && context->filed)
+        filed_mark(context, of, false);
+    else if (of && uuid_parse(of, &id))
         message_marked(context->data, context->from_bare, &id, false);
 }
 
@@ -26,15 +66,17 @@ static void on_marker(const struct stanza_context *context)
     struct uuid id;
     const char *of;
     enum marker marker = marker_parse(context->stanza, &of);
-    if (marker != MARKER_NONE && uuid_parse(of, &id))
+    if (marker != MARKER_NONE && context->filed)
+        filed_mark(context, of, marker != MARKER_RECEIVED);
+    else if (marker != MARKER_NONE && uuid_parse(of, &id))
         message_marked(context->data, context->from_bare, &id, marker != MARKER_RECEIVED);
 }
 
 static const struct stanza_handler stanzas[] = {
     {"message", "chat|normal", "received", NS_RECEIPTS,
-     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT, .observe = on_receipt},
-    {"message", "chat|normal", NULL, NS_MARKERS, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
-     .observe = on_marker},
+     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT | TARGET_FILED, .observe = on_receipt},
+    {"message", "chat|normal", NULL, NS_MARKERS,
+     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT | TARGET_FILED, .observe = on_marker},
     {0},
 };
 

@@ -117,9 +117,9 @@ static bool on_retraction(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal", "retract", NS_RETRACT, TARGET_USER | TARGET_RESOURCE,
+    {"message", "chat|normal", "retract", NS_RETRACT, TARGET_USER | TARGET_RESOURCE | TARGET_FILED,
      .claim = on_retraction},
-    {"message", "chat|normal", "apply-to", NS_FASTEN, TARGET_USER | TARGET_RESOURCE,
+    {"message", "chat|normal", "apply-to", NS_FASTEN, TARGET_USER | TARGET_RESOURCE | TARGET_FILED,
      .claim = on_retraction},
     {"message", "groupchat", "retract", NS_RETRACT, TARGET_ROOM | TARGET_RESOURCE,
      .claim = on_retraction},

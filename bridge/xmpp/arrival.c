@@ -26,6 +26,8 @@ gint64 arrival_sent_at(const struct options *options, const struct stanza_contex
                               "",
                               NULL};
     gint64 stamp;
+    if (context->filed)
+        return context->filed->stamp < clock_wall() - SENT_LATE ? context->filed->stamp : 0;
     return delay_choose(context->stanza, by, clock_wall() - SENT_LATE, &stamp) ? stamp : 0;
 }
 

@@ -380,3 +380,14 @@ bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza)
                                      .link = outer->link};
     return stanza_pass(outer->dispatch, &context);
 }
+
+void dispatch_filed(struct dispatch *dispatch, xmpp_stanza_t *stanza,
+                    const struct stanza_filed *filed)
+{
+    struct stanza_context context = {.stanza = stanza,
+                                     .type = effective_type(stanza),
+                                     .service = SERVICE_USERS,
+                                     .target = TARGET_FILED,
+                                     .filed = filed};
+    stanza_pass(dispatch, &context);
+}

@@ -8,6 +8,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "bridge/base/id.h"
 #include "bridge/base/service.h"
 
 struct dispatch;
@@ -27,7 +28,15 @@ enum stanza_target {
     /* bob@example.org/trestle, a session at another host, see bridge/bound. Neither of the above.
      */
     TARGET_ACCOUNT = 1 << 6,
+    /* Out of the archive of such an account, to or from it. */
+    TARGET_FILED = 1 << 7,
     TARGET_EVERY = TARGET_ANY | TARGET_ANY_ROOM
+};
+
+/* What an archive knows of a stanza. */
+struct stanza_filed {
+    struct uuid uid; /* the id that it has there */
+    gint64 stamp;    /* wall clock: when it was said */
 };
 
 struct stanza_context {
@@ -40,8 +49,9 @@ struct stanza_context {
     const char *to_bare;
     enum service service; /* whose link it came by */
     enum stanza_target target;
-    struct link *link;
-    void *data; /* the dispatcher's data: the core */
+    struct link *link;                /* NULL: it came by none, and nobody is answered */
+    const struct stanza_filed *filed; /* of TARGET_FILED, else NULL */
+    void *data;                       /* the dispatcher's data: the core */
     struct dispatch *dispatch;
     const char *archive_id; /* it came out of an archive, which calls it so; NULL: it was sent */
 };
@@ -97,3 +107,7 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
  * are there and the host's word. OUTER is what it came in. False: nobody deals with it; a request
  * is then still to be answered. */
 bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza);
+
+/* STANZA, a message with `from` and `to`, is out of the archive of such an account. */
+void dispatch_filed(struct dispatch *dispatch, xmpp_stanza_t *stanza,
+                    const struct stanza_filed *filed);

@@ -50,6 +50,7 @@ BEGIN
     FROM members m, users one, users other
     WHERE m.user_id = u.id AND NOT m.grouped AND c.id = m.conversation_id AND c.kind = 'direct'
       AND one.id = c.member_ids[1] AND other.id = c.member_ids[2];
+  PERFORM fold_begin(p_jid);
   RETURN u.id;
 END $$;
 

@@ -72,7 +72,11 @@ DECLARE
   target uuid;
   guest record;
 BEGIN
-  IF p_arguments ? 'who' THEN
+  IF p_arguments->>'room' = '' THEN -- out of the archive of an account elsewhere
+    source := (SELECT f.source FROM fold_place(p_arguments->>'from', p_arguments->>'to') f);
+    c := (SELECT f.c FROM fold_place(p_arguments->>'from', p_arguments->>'to') f);
+    RETURN;
+  ELSIF p_arguments ? 'who' THEN
     guest := guest_place(p_arguments);
     c := guest.c;
     source := guest.source;

@@ -108,7 +108,7 @@ BEGIN
       FROM reached r
       LEFT JOIN LATERAL (
         SELECT x.id, x.foreign_id FROM messages x
-          WHERE r.moved AND r.tells AND r.kind = 'read' AND r.remote_jid IS NOT NULL
+          WHERE r.moved AND r.tells AND r.kind = 'read' AND r.remote_jid IS NOT NULL AND p_jids[r.n] IS NULL -- it was not said by XMPP
             AND x.conversation_id = r.conversation_id AND x.seq <= r.seq AND x.seq > r.seq - 100
             AND x.sender_id <> r.user_id AND x.markable AND x.foreign_id IS NOT NULL
           ORDER BY x.seq DESC LIMIT 1) peer ON true

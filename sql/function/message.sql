@@ -216,7 +216,7 @@ BEGIN
 END $$;
 
 -- A batch that came by XMPP: from and to are bare JIDs; rooms: the localpart of the room that one came to, where the
--- sender's address must be, NULL: it came to a user. Unknown senders become remote users, new
+-- sender's address must be, NULL: it came to a user, empty: it is out of the archive of an account elsewhere. Unknown senders become remote users, new
 -- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender as the recipient
@@ -250,7 +250,9 @@ DECLARE
 BEGIN
   PERFORM FROM log_head FOR UPDATE;
   FOR n IN 1 .. cardinality(p_ids) LOOP
-    IF p_rooms[n] IS NOT NULL THEN
+    IF p_rooms[n] = '' THEN
+      SELECT f.source, f.pair INTO source, pair FROM fold_pair(p_from[n], p_to[n]) f;
+    ELSIF p_rooms[n] IS NOT NULL THEN
       SELECT c.id, o.user_id INTO pair, source FROM conversations c
         JOIN occupants o ON o.conversation_id = c.id AND o.address = p_addresses[n]
         WHERE c.room = p_rooms[n];
@@ -272,6 +274,9 @@ BEGIN
     senders := senders || source;
     pairs := pairs || pair;
     receipts := receipts || (p_receipts[n] AND p_rooms[n] IS NULL AND privacy_receipts(target.privacy_receipts));
+    IF p_dedupes[n] = p_ids[n] THEN -- an id that somebody else may have given it
+      dedupes[n] := coalesce((SELECT m.dedupe FROM messages m WHERE m.id = p_ids[n]), p_dedupes[n]);
+    END IF;
     IF p_earlier[n] IS NOT NULL AND EXISTS (
         SELECT FROM messages m WHERE m.sender_id = source AND m.dedupe = p_earlier[n]
           AND m.created_at > now() - interval '10 minutes') THEN
