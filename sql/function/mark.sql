@@ -126,18 +126,21 @@ BEGIN
          END,
          CASE WHEN k.peer_id IS NOT NULL THEN k.remote_jid END, k.foreign_id,
          coalesce(k.tells, false)
-           AND CASE WHEN k.direct THEN true
-                    ELSE mark_is_told(k.conversation_id, k.member_ids, p_users || k.sender_id || k.user_id, k.kind, k.seq) END, k.marked AND NOT k.refused
+           AND CASE WHEN k.direct OR cardinality(k.member_ids) <= group_small() THEN true
+                    -- Of several in the batch it is the last one after whom nobody is left.
+                    ELSE mark_is_told(k.conversation_id, k.kind, k.seq, k.sender_id || ARRAY(
+                           SELECT r.user_id FROM reached r
+                             WHERE r.n <= k.n AND r.conversation_id = k.conversation_id AND r.seq >= k.seq
+                               AND (r.kind = k.kind OR k.kind = 'delivered'))) END, k.marked AND NOT k.refused
     FROM marked k ORDER BY k.n;
 END $$;
 
--- Whether a mark of a group is told to the others. In a large one it would be as many events as there are members,
--- each to all: there it is, if nobody is left who has not come that far, but for p_but. See decision 0062.
-CREATE FUNCTION mark_is_told(p_conversation uuid, p_members uuid[], p_but uuid[], p_kind text, p_seq bigint)
-RETURNS boolean
+-- Whether a mark of a large group is told to the others. Each would be as many events as there are members, each to all:
+-- it is told if nobody is left who has not come that far, but for p_but. See decision 0062.
+CREATE FUNCTION mark_is_told(p_conversation uuid, p_kind text, p_seq bigint, p_but uuid[]) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN cardinality(p_members) <= group_small() OR NOT EXISTS (
+  RETURN NOT EXISTS (
     SELECT FROM members o WHERE o.conversation_id = p_conversation AND o.state = 'joined'
       AND (o.kind = 'hosted' OR o.delivered_seq > o.joined_seq)
       AND CASE p_kind WHEN 'read' THEN o.read_seq ELSE o.delivered_seq END < p_seq

@@ -115,6 +115,13 @@ def test_256_are_made_at_once_and_told_once_each(db, rooms):
     row, = db.store({"conversation": made["id"], "sender": users[0]})
     tells = [db.mark(user=user, message=row["id"], kind="read")["tells"] for user in users[1:256]]
     assert not any(tells[:-1]) and tells[-1]
+    # The same of a batch, in which only the last is the one.
+    row, = db.store({"conversation": made["id"], "sender": users[0]})
+    for first in range(1, 256, 64):
+        readers = users[first:min(first + 64, 256)]
+        told = [mark["tells"] for mark in db.rows("SELECT tells FROM mark_store(%s::uuid[], NULL, NULL, %s::uuid[], %s)", readers,
+                                                  [row["id"]] * len(readers), ["read"] * len(readers))]
+        assert told == [False] * (len(readers) - 1) + [first + 64 > 255]
     pages = [db.members(users[7], made["id"], limit=100)]
     while pages[-1]["has_more"]:
         pages.append(db.members(users[7], made["id"], limit=100, after=int(pages[-1]["next"])))
