@@ -104,8 +104,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What is known of a group, for its member mine. p_sides: who is shown. Who is only invited is told nothing of what
--- is said.
-CREATE FUNCTION conversation_group_facts(c conversations, mine members, p_sides participant_view[])
+-- is said. p_last: the newest message, if all see it alike who have not got it yet.
+CREATE FUNCTION conversation_group_facts(c conversations, mine members, p_sides participant_view[],
+                                         p_last message_view DEFAULT NULL)
 RETURNS conversation_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -113,6 +114,8 @@ BEGIN
     SELECT ROW(c.id, c.kind, coalesce(group_jid(c.room), c.remote_jid), c.name, c.description, '/api/avatars/' || c.icon_hash, p_sides,
       CASE WHEN mine.hides AND hidden_is(mine.user_id, c.id, last.seq)
            THEN hidden_last(mine.user_id, c, mine.cleared_seq)
+           WHEN last.seq > mine.cleared_seq AND (p_last).id = (last.row).id
+             AND greatest(mine.delivered_seq, mine.read_seq) < last.seq THEN p_last
            WHEN last.seq > mine.cleared_seq THEN message_seen(mine.user_id, last.row, c) END, last.at,
       CASE WHEN mine.state = 'joined' THEN greatest(0, others_count(c.id, mine.user_id) - mine.others_seen) ELSE 0 END,
       mine.pinned_at IS NOT NULL, muted_text(mine.muted_until), mine.archived_at IS NOT NULL, mine.request, false,
@@ -162,26 +165,42 @@ BEGIN
             WHERE c.id = p_conversation);
 END $$;
 
--- The conversation of an event as each of its members is told of it at that moment: who is in a group is looked up
--- once for all.
+-- The newest message, if nobody in particular says it, as all see it who have not got it yet; NULL: somebody does.
+CREATE FUNCTION conversation_said(c conversations) RETURNS message_view
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  m messages;
+BEGIN
+  SELECT x.* INTO m FROM messages x WHERE x.conversation_id = c.id ORDER BY x.seq DESC LIMIT 1;
+  RETURN CASE WHEN m.id IS NOT NULL AND m.sender_id IS NULL THEN message_facts(m, NULL, NULL, NULL, NULL) END;
+END $$;
+
+-- The conversation of an event as each of its members is told of it at that moment: who is in a group is looked up,
+-- and written, once for all.
 CREATE FUNCTION conversation_told(e events) RETURNS TABLE (shown text, users uuid[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = e.conversation_id);
   sides participant_view[] := CASE WHEN c.kind <> 'direct' THEN conversation_sides(NULL, c, NULL) END;
+  people uuid[] := ARRAY(SELECT (s.member).id FROM unnest(sides) s);
+  written text := to_json(sides)::text;
+  said message_view := CASE WHEN c.kind <> 'direct' THEN conversation_said(c) END;
+  place CONSTANT text := '"participants":null'; -- no text before it has that: quotes in texts have a backslash
 BEGIN
   IF c.kind = 'direct' THEN
     RETURN QUERY SELECT to_json(conversation_get(id, c.id))::text, ARRAY[id] FROM unnest(event_audience(e)) id;
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT to_json(conversation_group_facts(c, m, CASE
-             WHEN EXISTS (SELECT FROM unnest(sides) s WHERE (s.member).id = m.user_id) THEN sides
-             ELSE sides || ROW(user_facts(u, false), m.role, m.joined_at, m.read_seq, m.state,
-                               to_jsonb(group_rights(c, m)), NULL)::participant_view END))::text, ARRAY[m.user_id]
-      FROM members m JOIN users u ON u.id = m.user_id
-      WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind <> 'remote'
-      ORDER BY array_position(c.member_ids, m.user_id);
+    SELECT overlay(t.own PLACING '"participants":' || CASE
+             WHEN t.user_id = ANY (people) THEN written
+             ELSE left(written, -1) || ',' || to_json(ROW(user_facts(t.u, false), (t.m).role, (t.m).joined_at, (t.m).read_seq,
+                    (t.m).state, to_jsonb(group_rights(c, t.m)), NULL)::participant_view)::text || ']' END
+             FROM strpos(t.own, place) FOR length(place)), ARRAY[t.user_id]
+      FROM (SELECT m, u, m.user_id, to_json(conversation_group_facts(c, m, NULL, said))::text AS own
+              FROM members m JOIN users u ON u.id = m.user_id
+              WHERE m.conversation_id = c.id AND m.state = 'joined' AND m.kind <> 'remote'
+              ORDER BY array_position(c.member_ids, m.user_id) OFFSET 0) t;
 END $$;
 
 CREATE FUNCTION conversation_get(p_user uuid, p_conversation uuid) RETURNS conversation_view
