@@ -303,7 +303,7 @@ BEGIN
       FROM occupants o JOIN members m ON m.conversation_id = o.conversation_id AND m.user_id = o.user_id
       WHERE o.conversation_id = (f.c).id AND group_rank(m.role) > 1 AND room_role(f.c, m) = 'moderator';
   FOR moderator IN SELECT m.user_id FROM members m
-                     WHERE m.conversation_id = (f.c).id AND m.kind = 'hosted' AND group_rank(m.role) > 1 AND room_role(f.c, m) = 'moderator'
+                     WHERE m.conversation_id = (f.c).id AND m.kind <> 'remote' AND group_rank(m.role) > 1 AND room_role(f.c, m) = 'moderator'
                      ORDER BY group_rank(m.role) DESC, m.number LIMIT 32 LOOP
     PERFORM event_add('member.voice_asked', 'user', (f.c).id, moderator, json_build_object(
       'user_id', (f.u).id, 'by', (f.u).id, 'state', (f.m).state, 'role', (f.m).role,
