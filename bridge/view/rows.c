@@ -94,8 +94,13 @@ void *view_from_columns(const struct view_type *type, const struct rows *rows, i
     char *view = memory_structs(memory, type, 1);
     struct record_part part;
     for (unsigned i = 0; i < type->count; i++) {
-        if (rows_part(rows, row, first + (int)i, &part))
-            part_read(&type->facts[i], &part, memory, view + type->facts[i].offset);
+        const struct view_fact *fact = &type->facts[i];
+        if (!rows_part(rows, row, first + (int)i, &part))
+            continue;
+        if (fact->kind == VIEW_TEXT) /* a column ends with a zero, and lasts as long as the rows */
+            *(const char **)(void *)(view + fact->offset) = part.bytes;
+        else
+            part_read(fact, &part, memory, view + fact->offset);
     }
     return view;
 }

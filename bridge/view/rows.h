@@ -10,7 +10,7 @@ const void *view_from_row(const struct view_type *type, const struct rows *rows,
                           int column, struct view_memory *memory);
 
 /* The struct whose facts are in the columns from FIRST on, as many and in the order of the type's.
- */
+ * Its texts are those of ROWS. */
 void *view_from_columns(const struct view_type *type, const struct rows *rows, int row, int first,
                         struct view_memory *memory);
 

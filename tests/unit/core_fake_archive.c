@@ -175,7 +175,7 @@ static const char *cell(const struct rows *rows, int row, int column)
 static char *bytes_of(const char *hex)
 {
     size_t length = strlen(hex) / 2;
-    char *bytes = g_malloc(length + 1);
+    char *bytes = g_malloc0(length + 1); /* as libpq has them */
     for (size_t i = 0; i < length; i++)
         bytes[i] =
             (char)(g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]));
