@@ -22,6 +22,11 @@ static void write_limits(struct json_writer *json, const struct options *options
     json_member_integer(json, "page_items", 100);
     json_member_integer(json, "resume_events", options->websocket_resume_max);
     json_member_integer(json, "heartbeat_seconds", options->websocket_heartbeat);
+    /* 0: there are no files here. */
+    gint64 most = options->media_store ? options->media_size_max : 0;
+    json_member_integer(json, "file_bytes", most);
+    json_member_integer(json, "image_bytes", MIN(most, options->media_image_max));
+    json_member_integer(json, "message_files", most ? 10 : 0);
     json_end_object(json);
 }
 

@@ -24,6 +24,7 @@ libfeature_a_SOURCES = \
   bridge/feature/mam_queue.c bridge/feature/mam_queue.h \
   bridge/feature/mam_row.c bridge/feature/mam_row.h \
   bridge/feature/media.c \
+  bridge/feature/media_care.c \
   bridge/feature/moderation.c \
   bridge/feature/ping.c \
   bridge/feature/subscription.c \

@@ -162,8 +162,8 @@ BEGIN
     place := (log_advance(1)).ret_before + 1;
     wire := attachment_part(m, n);
     made := entry_add(place, c.id, 'part', m.sender_id, m.id, jsonb_build_object('content', wire));
-    IF c.kind = 'direct' AND c.remote_user <> m.sender_id THEN
-      PERFORM outbox_add(place, 'part', m.sender_id, ARRAY[c.remote_jid], m.id, made::text, wire::text);
+    IF conversation_reach(c, m.sender_id) IS NOT NULL THEN
+      PERFORM outbox_add(place, 'part', m.sender_id, ARRAY[conversation_reach(c, m.sender_id)], m.id, made::text, wire::text);
     END IF;
   END LOOP;
 END $$;

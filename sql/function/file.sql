@@ -288,3 +288,37 @@ BEGIN
     SELECT CASE WHEN f.user_id <> p_user THEN f.lock END, f.name FROM files f
       WHERE f.id = p_file AND f.state IN ('processing', 'complete') AND (f.user_id = p_user OR file_is_seen(p_user, p_file));
 END $$;
+
+-- ---- Keys, and room ---------------------------------------------------------------------------------------
+
+-- Files whose keys another master key than p_newest has encrypted.
+CREATE FUNCTION file_old_keys(p_newest text, p_limit int) RETURNS TABLE (id uuid, key text, key_name text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    (SELECT f.id, f.key, f.key_name FROM files f WHERE f.key_name < p_newest ORDER BY f.key_name LIMIT p_limit)
+    UNION ALL
+    (SELECT f.id, f.key, f.key_name FROM files f WHERE f.key_name > p_newest ORDER BY f.key_name LIMIT p_limit)
+    LIMIT p_limit;
+END $$;
+
+-- Their keys, encrypted by p_newest: how many.
+CREATE FUNCTION file_rewrap(p_ids uuid[], p_keys text[], p_newest text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  renewed bigint;
+BEGIN
+  UPDATE files f SET key = x.key, key_name = p_newest FROM unnest(p_ids, p_keys) x (id, key)
+    WHERE f.id = x.id AND f.key IS NOT NULL;
+  GET DIAGNOSTICS renewed = ROW_COUNT;
+  RETURN renewed;
+END $$;
+
+-- What the files of p_user take; NULL: all.
+CREATE FUNCTION file_used(p_user uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT u.bytes FROM file_usage u
+                     WHERE u.user_id = coalesce(p_user, '00000000-0000-0000-0000-000000000000')), 0);
+END $$;

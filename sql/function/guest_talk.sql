@@ -28,7 +28,7 @@ BEGIN
   INSERT INTO guest_out (position, conversation_id, user_id, wire, kind, message_id, payload)
     SELECT e.position, e.conversation_id, u.id, e.id::text, e.kind, e.target, e.payload FROM users u
       WHERE u.id = e.sender_id AND u.kind = 'hosted' AND e.sender_address IS NULL AND e.target IS NOT NULL
-        AND e.kind IN ('edit', 'reaction', 'retraction');
+        AND e.kind IN ('edit', 'reaction', 'retraction', 'part');
   IF e.kind = 'retraction' THEN -- what was not sent need not be
     DELETE FROM guest_out o WHERE o.message_id = e.target AND o.kind <> 'retraction' AND NOT o.sent;
   END IF;

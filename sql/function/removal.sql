@@ -73,6 +73,27 @@ BEGIN
   IF p_came IS NULL AND conversation_reach(c, p_user) IS NOT NULL AND message_wire_id(m, c) IS NOT NULL AND m.failed_condition IS NULL THEN
     PERFORM outbox_add(last, 'retraction', p_user, ARRAY[conversation_reach(c, p_user)], m.id, message_wire_id(m, c), p_stanza);
   END IF;
+  IF m.details ? 'attachments' THEN
+    PERFORM removal_parts(m, c, p_user, CASE WHEN p_moderates THEN 'moderation' ELSE 'retraction' END, jsonb_strip_nulls(
+      jsonb_build_object('reason', p_words, 'by', group_jid(c.room) || '/' || own.nick, 'occupant', own.occupant)));
+  END IF;
+END $$;
+
+-- The further stanzas of a message with files (entries of kind part) are taken back on XMPP as well, by entries of p_kind.
+CREATE FUNCTION removal_parts(m messages, c conversations, p_user uuid, p_kind text, p_payload jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  part uuid;
+  place bigint;
+  made uuid;
+BEGIN
+  FOR part IN SELECT e.id FROM entries e WHERE e.target = m.id AND e.kind = 'part' ORDER BY e.position LOOP
+    place := (log_advance(1)).ret_before + 1;
+    made := entry_add(place, c.id, p_kind, CASE WHEN p_kind = 'retraction' THEN p_user END, part, p_payload);
+    IF c.kind = 'direct' AND conversation_reach(c, p_user) IS NOT NULL THEN
+      PERFORM outbox_add(place, 'retraction', p_user, ARRAY[conversation_reach(c, p_user)], m.id, part::text, made::text);
+    END IF;
+  END LOOP;
 END $$;
 
 -- Whether p_user may take away what others say in c.

@@ -34,3 +34,12 @@ SELECT id, user_id, state, scan, kind, purpose, type, size, key, key_name FROM f
 
 -- name: file_lock
 SELECT lock, name FROM file_lock($1::uuid, $2::uuid)
+
+-- name: file_old_keys
+SELECT id, key, key_name FROM file_old_keys($1::text, $2::int)
+
+-- name: file_rewrap
+SELECT file_rewrap($1::text::uuid[], $2::text::text[], $3::text) AS count
+
+-- name: file_used
+SELECT file_used($1::uuid) AS bytes

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bridge/base/image.h"
+#include "bridge/image/scrub.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,6 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         head.frame_x >= head.width || head.frame_y >= head.height)
         abort();
     image_is_bearable(&head);
+    g_autoptr(GByteArray) clean = image_scrub(data, size);
+    if (clean &&
+        (!image_read_head(clean->data, clean->len, &shorter) || shorter.width != head.width ||
+         shorter.height != head.height || shorter.orientation != head.orientation))
+        abort();
     if (size > 0 && image_read_head(data, size - 1, &shorter) && shorter.width != head.width)
         abort();
     return 0;

@@ -29,7 +29,7 @@ tests_fuzz_name_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_name_fuzz_LDADD = $(XEP_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/image_fuzz
-tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c bridge/image/scrub.c bridge/image/scrub.h $(FUZZ_MAIN)
 tests_fuzz_image_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_image_fuzz_LDADD = libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
 

@@ -21,7 +21,7 @@ from harness.xmpp import CLIENT
 from test_mam import read
 
 OOB, SFS, FALLBACK = "jabber:x:oob", "urn:xmpp:sfs:0", "urn:xmpp:fallback:0"
-FILE, HASHES = "urn:xmpp:file:metadata:0", "urn:xmpp:hashes:2"
+FILE, RETRACT = "urn:xmpp:file:metadata:0", "urn:xmpp:message-retract:1"
 
 
 def oob(stanza):
@@ -235,6 +235,7 @@ def test_a_deleted_message_takes_its_files_along(app):
     talk = alice.conversation_with(participant_id=bella.me()["id"])
     one, two = upload(alice, b"one", "1.txt", "text/plain"), upload(alice, b"two", "2.txt", "text/plain")
     first, second = attach(alice, talk, one, two), attach(alice, talk, two)
+    assert alice.call(200, "GET", "/api/limits")["storage"] == {"used_bytes": 6, "limit_bytes": 1 << 30}
     links = [get_file(bella, f)["download_url"] for f in (one, two)]
     forwarded = bella.call(201, "POST", f"/api/messages/{second['id']}/forward", {"conversation_ids": [talk["id"]]})["items"][0]
     assert forwarded["attachments"][0]["id"] == two["id"] and forwarded["is_forwarded"]
@@ -323,6 +324,8 @@ def test_a_room_hears_files_and_its_archive_has_them(app, bob):
     bob.expect_stanza("the forwarded one", lambda s: s.name == "message" and s.id == again["id"] and oob(s) == link)
     alice.call(200, "DELETE", f"/api/messages/{said['id']}", **{"for": "everyone"})
     assert not {"Both", heard[1].body} & {s.body for _, s, _ in read(bob, group["jid"])[0]}
+    for stanza in heard:  # each of the three is taken back
+        bob.expect_stanza("a retraction", lambda s: s.has(RETRACT, "retract") and s.child(RETRACT, "retract").get("id") == stanza.id)
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")

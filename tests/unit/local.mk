@@ -364,9 +364,17 @@ tests_unit_feature_mam_queue_test_LDADD = libloop.a libbase.a $(XEP_LIBS) $(CRYP
 check_PROGRAMS += tests/unit/image_picture_test
 TESTS += tests/unit/image_picture_test
 tests_unit_image_picture_test_SOURCES = tests/unit/image_picture_test.c tests/unit/unit.h \
-  bridge/image/picture.c bridge/image/picture.h
+  bridge/image/picture.c bridge/image/picture.h bridge/image/picture_part.h
 tests_unit_image_picture_test_CFLAGS = $(AM_CFLAGS) $(GD_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_image_picture_test_LDADD = libbase.a $(GD_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/image_scrub_test tests/unit/media_file_test
+TESTS += tests/unit/image_scrub_test tests/unit/media_file_test
+tests_unit_image_scrub_test_SOURCES = tests/unit/image_scrub_test.c tests/unit/unit.h bridge/image/scrub.c bridge/image/scrub.h
+tests_unit_image_scrub_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_image_scrub_test_LDADD = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+tests_unit_media_file_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_media_file_test_LDADD = libmedia.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+  $(CHECK_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += tests/vectors/pictures
 check_PROGRAMS += tests/unit/profile_picture_test
 TESTS += tests/unit/profile_picture_test
