@@ -10,6 +10,14 @@
 
 static const struct field fields[] = {FIELD_ID_IN_PATH("conversation_id"), {0}};
 
+/* The latter of an invitation to a room elsewhere. */
+static const struct field accept_fields[] = {
+    FIELD_ID_IN_PATH("conversation_id"),
+    {.name = "nick", .type = FIELD_TEXT, .flags = FIELD_LINE, .minimum = 1, .maximum = 255},
+    {.name = "password", .type = FIELD_TEXT, .minimum = 1, .maximum = 1000},
+    {0},
+};
+
 /* What had come counts as delivered. */
 static void request_accepted(struct request *request, const struct change_result *result)
 {
@@ -23,7 +31,7 @@ static void request_accepted(struct request *request, const struct change_result
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/conversations/:conversation_id/accept",
-     .fields = fields,
+     .fields = accept_fields,
      .change = "request_accept",
      .member = "conversation",
      .changed = request_accepted,

@@ -281,16 +281,26 @@ static void seat_leave(struct guest_seat *seat)
     seat_lose(seat);
 }
 
+/* Whether another one than SEAT, which is not in the room, listens or could. */
+static bool ear_elsewhere(struct guest_seat *seat)
+{
+    struct guest_room *room = seat->room;
+    seat->state = GUEST_OUT;
+    if (room->ear == seat)
+        room->ear = NULL;
+    ear_choose(room);
+    return room->ear != NULL;
+}
+
 /* ---- What is due ----------------------------------------------------------------------------- */
 
 static void seat_act(struct guest_seat *seat, const char *state)
 {
-    struct guest_room *room = seat->room;
     if (strcmp(state, "leaving") == 0)
         seat_leave(seat);
     else if (strcmp(state, "in") == 0)
         seat_ping(seat);
-    else if (!room->ear || room->ear == seat)
+    else if (!ear_elsewhere(seat))
         ear_begin(seat);
     else
         seat_enter(seat);
@@ -371,6 +381,14 @@ static void rooms_settle(struct guests *guests)
     }
 }
 
+/* Other instances, too, store what is to be said. */
+static void guests_look(struct guests *guests)
+{
+    places_take(guests);
+    if (guests->core->router)
+        guest_say_all(guests);
+}
+
 static gboolean on_turn(gpointer data)
 {
     struct guests *guests = data;
@@ -380,7 +398,7 @@ static gboolean on_turn(gpointer data)
     else if (mine && !guests->up)
         guests_begin(guests);
     else if (mine)
-        places_take(guests);
+        guests_look(guests);
     rooms_settle(guests);
     return G_SOURCE_CONTINUE;
 }

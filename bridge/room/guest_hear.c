@@ -217,25 +217,28 @@ bool guest_hear_moderation(const struct stanza_context *context)
 
 /* ---- Marks ----------------------------------------------------------------------------------- */
 
-static void reader_found(const struct rows *rows, enum error_code error, void *data)
+static void reader_found(const struct change_result *result, void *data)
 {
     struct core *core = data;
     struct uuid message;
-    if (error == ERROR_NONE && core->archive && rows_count(rows) > 0 &&
-        rows_uuid(rows, 0, GUEST_MARKED_MESSAGE, &message))
-        message_marked(core, rows_text(rows, 0, GUEST_MARKED_JID), &message, true);
+    const char *jid = json_string_value(json_object_get(result->json, "jid"));
+    const char *id = json_string_value(json_object_get(result->json, "message"));
+    if (core->archive && jid && id && uuid_parse(id, &message))
+        message_marked(core, jid, &message, true);
 }
 
 /* Somebody else there has displayed a message. */
 static void on_displayed(const struct stanza_context *context)
 {
     struct core *core = context->data;
-    const char *id, *nick = nick_of(context);
-    if (context->archive_id || !nick || marker_parse(context->stanza, &id) < MARKER_DISPLAYED ||
-        !usable_id(id))
+    const char *id;
+    if (context->archive_id || !nick_of(context) ||
+        marker_parse(context->stanza, &id) < MARKER_DISPLAYED || !usable_id(id))
         return;
-    const char *values[] = {context->from_bare, nick, id};
-    archive_query(core->archive, QUERY_GUEST_MARKED, values, reader_found, core);
+    change_submit(core, "guest_displayed", NULL,
+                  json_pack("{s:s, s:s, s:o}", "room", context->from_bare, "wire", id, "who",
+                            guest_who(context)),
+                  reader_found, core);
 }
 
 static bool on_groupchat(const struct stanza_context *context)

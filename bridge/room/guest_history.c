@@ -78,7 +78,8 @@ static void newest_set(struct guest_history *history, const char *id)
 static void history_done(struct guest_room *room)
 {
     struct guest_history *history = room->history;
-    if (room->again && history->newest) {
+    bool answers = history->tries < TRIES_MAX;
+    if (answers && room->again && history->newest) {
         room->again = false;
         history->mode = MODE_ON;
         page_ask(history);

@@ -157,6 +157,18 @@ static const struct stanza_handler stanzas[] = {
 
 /* ---- To XMPP --------------------------------------------------------------------------------- */
 
+/* The room is to pass on that the user asks somebody, the reference; the payload is why. */
+static xmpp_stanza_t *build_invitation(const struct outbox_entry *entry)
+{
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *id = outbox_entry_id(entry);
+    struct invitation asked = {
+        .kind = INVITATION_INVITE, .to = entry->reference, .reason = entry->payload};
+    xmpp_stanza_t *message = message_new(NULL, id, from, entry->to);
+    invitations_add(message, &asked, 1);
+    return message;
+}
+
 /* The room is told that the user does not come, and tells who has asked: the reference. */
 static xmpp_stanza_t *build_declined(const struct outbox_entry *entry)
 {
@@ -170,6 +182,7 @@ static xmpp_stanza_t *build_declined(const struct outbox_entry *entry)
 
 static const struct outgoing outgoing[] = {
     {.kind = "guest_declined", .build = build_declined},
+    {.kind = "guest_invitation", .build = build_invitation},
     {0},
 };
 

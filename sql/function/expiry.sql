@@ -51,7 +51,10 @@ DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation);
 BEGIN
   outcome := 1;
-  IF p_seconds BETWEEN 1 AND 29 THEN
+  IF guest_is(c) THEN
+    outcome := 5;
+    result := guest_closed();
+  ELSIF p_seconds BETWEEN 1 AND 29 THEN
     outcome := 6;
     result := '{"pointer": "/disappearing_seconds", "detail": "is too small: 30 at least, or 0"}';
   ELSIF c.kind <> 'direct' AND NOT group_may(c, o, 'change_settings') THEN

@@ -125,6 +125,30 @@ BEGIN
                     json_build_object('subscription', false, 'note', left(p_arguments->>'reason', 1000)));
 END $$;
 
+-- The user asks others into the room, which passes it on, if the user may: { members, domain, reason, strangers_max } as of
+-- change_members_add().
+CREATE FUNCTION guest_invite(c conversations, p_by users, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record := group_named(p_by, p_arguments->'members', p_arguments->>'domain');
+BEGIN
+  outcome := named.outcome;
+  result := named.problem;
+  IF outcome IS NULL AND NOT EXISTS (SELECT FROM guest_seats s WHERE s.conversation_id = c.id AND s.user_id = p_by.id AND s.state = 'in') THEN
+    outcome := 3;
+    result := '{"detail": "you are not in the room yet"}';
+  ELSIF outcome IS NULL AND named.strangers > (p_arguments->>'strangers_max')::int THEN
+    outcome := 7;
+  END IF;
+  IF outcome IS NOT NULL THEN
+    RETURN;
+  END IF;
+  outcome := 0;
+  PERFORM outbox_add((log_advance(1)).ret_before + 1, 'guest_invitation', p_by.id, ARRAY[c.remote_jid], NULL, u.jid, p_arguments->>'reason')
+    FROM users u WHERE u.id = ANY (named.ids);
+  result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_by.id, c.id)), 'strangers', named.strangers);
+END $$;
+
 -- The user does not come: who asked by way of the room is told by it.
 CREATE FUNCTION guest_decline(c conversations, p_user uuid) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -269,14 +293,19 @@ BEGIN
 END $$;
 
 -- The places about which something is to be done now, at most p_limit: they come again later, unless it has been done by
--- then. state: entering: enter the room; in: ask whether one is there still; leaving: say so.
+-- then. state: entering: enter the room; in: ask whether one is there still; leaving: say so. Who has said something a
+-- minute ago that did not come back is not there, whatever the room answers.
 CREATE FUNCTION guest_take(p_limit int)
 RETURNS TABLE (state text, jid text, room text, nick text, password text, heard_at bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    UPDATE guest_seats s SET tries = CASE s.state WHEN 'in' THEN 0 ELSE s.tries + 1 END,
+    UPDATE guest_seats s SET state = CASE WHEN s.state = 'in' AND EXISTS (
+          SELECT FROM guest_out o JOIN messages m ON m.id = o.message_id
+            WHERE o.conversation_id = s.conversation_id AND o.user_id = s.user_id AND o.sent
+              AND m.created_at < clock_timestamp() - interval '1 minute') THEN 'entering' ELSE s.state END,
+        tries = CASE s.state WHEN 'in' THEN 0 ELSE s.tries + 1 END,
         due_at = CASE WHEN s.state = 'in' THEN clock_timestamp() + interval '5 minutes'
                       WHEN s.state = 'leaving' AND s.tries > 4 THEN NULL
                       ELSE clock_timestamp() + make_interval(secs => least(3600, 15 * 2 ^ least(s.tries, 10))) END

@@ -328,17 +328,17 @@ BEGIN
       WHERE s.conversation_id = c.id AND s.user_id = p_user AND s.state = 'in' LIMIT 1;
 END $$;
 
--- Who else there has read up to which message, when p_nick says so of p_wire; no row: nobody, or none.
-CREATE FUNCTION guest_marked(p_room text, p_nick text, p_wire text) RETURNS TABLE (jid text, message uuid)
-LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
+-- Somebody else there has displayed a message: { room, who, wire }. The result says who has read which: { jid, message }. A change,
+-- so that it comes behind the message.
+CREATE FUNCTION change_guest_displayed(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
 DECLARE
-  c conversations := guest_group(p_room);
+  c conversations := guest_group(p_arguments->>'room');
 BEGIN
-  RETURN QUERY
-    SELECT u.jid, m.id FROM guest_occupants o
-      JOIN users u ON u.id = o.user_id
-      JOIN guest_ids i ON i.conversation_id = c.id AND i.wire = p_wire
-      JOIN messages m ON m.id = i.target
-      WHERE o.conversation_id = c.id AND o.nick = p_nick;
+  SELECT jsonb_build_object('jid', u.jid, 'message', i.target) INTO result
+    FROM guest_occupants o
+    JOIN users u ON u.id = o.user_id
+    JOIN guest_ids i ON i.conversation_id = c.id AND i.wire = p_arguments->>'wire'
+    WHERE o.conversation_id = c.id AND o.nick = p_arguments #>> '{who,nick}';
+  outcome := CASE WHEN result IS NULL THEN 2 ELSE 1 END;
 END $$;

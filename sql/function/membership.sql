@@ -246,9 +246,12 @@ DECLARE
   named record;
   olds members[];
 BEGIN
-  outcome := CASE WHEN c.id IS NULL THEN 2 WHEN guest_is(c) OR NOT group_may(c, found_.mine, 'add_members') THEN 5 END;
+  IF guest_is(c) THEN
+    SELECT i.outcome, i.result INTO outcome, result FROM guest_invite(c, actor, p_arguments) i;
+    RETURN;
+  END IF;
+  outcome := CASE WHEN c.id IS NULL THEN 2 WHEN NOT group_may(c, found_.mine, 'add_members') THEN 5 END;
   IF outcome IS NOT NULL THEN
-    result := CASE WHEN guest_is(c) THEN guest_closed() END;
     RETURN;
   END IF;
   SELECT * INTO named FROM group_named(actor, p_arguments->'members', p_arguments->>'domain');

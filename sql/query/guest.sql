@@ -12,6 +12,3 @@ SELECT jid, room, wire, kind, target, payload FROM guest_say($1::int)
 
 -- name: guest_archive
 SELECT newest, archived, heard_at FROM guest_archive($1::text)
-
--- name: guest_marked
-SELECT jid, message FROM guest_marked($1::text, $2::text, $3::text)

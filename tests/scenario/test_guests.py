@@ -253,9 +253,10 @@ def test_nothing_is_lost_or_twice_over_restarts(room, stack, app):
 
     talk("at first")
     stack.stop("bridge")
-    room.say("Bob meanwhile")
-    said.append("Bob meanwhile")
-    room.seat.hear("Bob meanwhile")
+    for number in range(60):  # more than a page of an archive
+        room.say(f"Bob meanwhile {number}")
+        said.append(f"Bob meanwhile {number}")
+    room.seat.hear("Bob meanwhile 59")
     stack.restart("bridge")
     sent = alice.send(made, "Alice before she is in again")
     said.append("Alice before she is in again")
@@ -267,6 +268,8 @@ def test_nothing_is_lost_or_twice_over_restarts(room, stack, app):
     stack.restart("bridge")
     talk("after a restart")
     wait_for("all said", lambda: sorted(texts(alice, made)) == sorted(said))
+    order = [text for text in texts(alice, made) if text.startswith("Bob")]
+    assert order == [text for text in said if text.startswith("Bob")]
     wait_for("all heard", lambda: all(m["status"] == "sent" for m in alice.messages(made, limit=100)["items"] if m["sender_id"] == alice.me()["id"]))
     room.say("end")
     room.seat.hear("end")
@@ -352,3 +355,17 @@ def test_one_leaves_and_the_other_hears_on(room, app):
         socket.expect("message.new", content="who hears?")
     assert texts(ann, made) == ["who hears?"]
     assert {p["user"]["jid"] for p in shown(ann, made)["participants"]} == {ann.me()["jid"], room.owner.bare}
+
+
+def test_asking_others_in_and_as_whom(room, stack, app, xmpp):
+    room.configure(passwordprotectedroom="1", roomsecret="sesame", allowinvites="1")
+    alice, ann, carol = app("alice", name="Alice"), app("ann", name="Ann"), xmpp("carol")
+    made = enter(alice, room, password="sesame", nick="Queen")
+    assert shown(alice, made)["elsewhere"]["nick"] == "Queen"
+    with ann.ws() as socket:
+        alice.call(200, "POST", f"/api/conversations/{made['id']}/members", {"members": [{"user_id": ann.me()["id"]}, {"jid": carol.bare}]})
+        assert socket.expect("request.new")["payload"]["conversation"]["id"] == made["id"]
+        ann.call(200, "POST", f"/api/conversations/{made['id']}/accept", {"nick": "Princess", "password": "sesame"})
+        room.seat.see("Princess")
+    carol.expect_stanza("the invitation", lambda s: s.name == "message" and s.sender == room.jid and s.has(MUC_USER, "x"))
+    is_in(ann, made)
