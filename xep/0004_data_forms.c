@@ -19,8 +19,6 @@ struct data_form *data_form_new(const char *type)
     struct data_form *form = g_new0(struct data_form, 1);
     form->type = type;
     form->fields = g_ptr_array_new_with_free_func(field_free);
-    form->columns = g_ptr_array_new();
-    form->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     form->owned = g_ptr_array_new_with_free_func(g_free);
     return form;
 }
@@ -30,8 +28,6 @@ void data_form_free(struct data_form *form)
     if (!form)
         return;
     g_ptr_array_unref(form->fields);
-    g_ptr_array_unref(form->columns);
-    g_ptr_array_unref(form->rows);
     g_ptr_array_unref(form->owned);
     g_free(form);
 }
@@ -90,13 +86,6 @@ const char *data_form_own(struct data_form *form, char *text)
 {
     g_ptr_array_add(form->owned, text);
     return text;
-}
-
-GPtrArray *data_form_put_row(struct data_form *form)
-{
-    GPtrArray *row = g_ptr_array_new();
-    g_ptr_array_add(form->rows, row);
-    return row;
 }
 
 bool data_form_flag_parse(const char *value, bool *ret)
@@ -181,27 +170,6 @@ static void field_add(xmpp_stanza_t *x, const struct data_field *field)
         stanza_add_text(element, "value", NS_DATA, field->values->pdata[i]);
 }
 
-static void reported_add(xmpp_stanza_t *x, const struct data_form *form)
-{
-    xmpp_stanza_t *reported = stanza_add(x, "reported", NS_DATA);
-    for (guint i = 0; i < form->columns->len; i++) {
-        xmpp_stanza_t *column = stanza_add(reported, "field", NS_DATA);
-        stanza_set(column, "type", "text-single");
-        stanza_set(column, "var", form->columns->pdata[i]);
-        stanza_set(column, "label", form->columns->pdata[i]);
-    }
-}
-
-static void row_add(xmpp_stanza_t *x, const struct data_form *form, const GPtrArray *row)
-{
-    xmpp_stanza_t *item = stanza_add(x, "item", NS_DATA);
-    for (guint i = 0; i < MIN(row->len, form->columns->len); i++) {
-        xmpp_stanza_t *element = stanza_add(item, "field", NS_DATA);
-        stanza_set(element, "var", form->columns->pdata[i]);
-        stanza_add_text(element, "value", NS_DATA, row->pdata[i]);
-    }
-}
-
 void data_form_add(xmpp_stanza_t *parent, const struct data_form *form)
 {
     xmpp_stanza_t *x = stanza_add(parent, "x", NS_DATA);
@@ -212,8 +180,4 @@ void data_form_add(xmpp_stanza_t *parent, const struct data_form *form)
         stanza_add_text(x, "instructions", NS_DATA, form->instructions);
     for (guint i = 0; i < form->fields->len; i++)
         field_add(x, form->fields->pdata[i]);
-    if (form->columns->len > 0)
-        reported_add(x, form);
-    for (guint i = 0; i < form->rows->len; i++)
-        row_add(x, form, form->rows->pdata[i]);
 }

@@ -28,8 +28,6 @@ struct data_form {
     const char *instructions; /* likewise */
     bool has_more;            /* fields or values than the limits above: those are not in it */
     GPtrArray *fields;        /* struct data_field * */
-    GPtrArray *columns;       /* const char *: names of the columns of ROWS; only ever written */
-    GPtrArray *rows;          /* GPtrArray *, owned: const char *, a value for each column */
     GPtrArray *owned;         /* strings that no one else owns */
 };
 
@@ -44,8 +42,6 @@ void data_form_put_field(struct data_form *form, const char *var, const char *ty
 /* The same as data_form_put() with a number. */
 void data_form_put_number(struct data_form *form, const char *var, const char *type,
                           uint64_t number);
-/* A new row of results; its values are added in the order of the columns. Borrowed. */
-GPtrArray *data_form_put_row(struct data_form *form);
 /* TEXT, which the form owns from now on. */
 const char *data_form_own(struct data_form *form, char *text);
 /* The field VAR, borrowed, or NULL. */

@@ -127,6 +127,23 @@ static void field_put(struct data_form *form, const struct field *field, const j
     value_put(form, field, json_object_get(values, field->name));
 }
 
+/* VALUE as people read it; the caller frees it. */
+static char *value_text(const json_t *value)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (json_is_string(value))
+        return g_strdup(json_string_value(value));
+    if (json_is_boolean(value))
+        return g_strdup(json_is_true(value) ? "yes" : "no");
+    if (json_is_integer(value))
+        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *one = json_string_value(json_array_get(value, i));
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", one ? one : "?");
+    }
+    return g_strdup(text->str);
+}
+
 /* What is going to be done, once more. */
 static void confirm_put(struct data_form *form, const struct operation *operation,
                         const json_t *values)
@@ -138,11 +155,8 @@ static void confirm_put(struct data_form *form, const struct operation *operatio
     json_object_foreach((json_t *)(uintptr_t)values, name, value)
     {
         g_autofree char *label = form_label(name);
-        char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        char *line = json_is_string(value)
-                         ? g_strdup_printf("%s: %s", label, json_string_value(value))
-                         : g_strdup_printf("%s: %s", label, dump);
-        free(dump);
+        g_autofree char *text = value_text(value);
+        char *line = g_strdup_printf("%s: %s", label, text);
         char *var = g_strdup_printf("confirm-%u", ++count);
         data_form_put(form, data_form_own(form, var), "fixed", data_form_own(form, line));
     }

@@ -10,8 +10,7 @@
 #include "bridge/adhoc/result.h"
 #include "bridge/core/request.h"
 
-#define ROWS_MAX 100
-#define COLUMNS_MAX 24
+#define ITEMS_MAX 100
 #define DEPTH_MAX 3
 
 /* What XEP-0133 calls the member NAME. */
@@ -55,39 +54,47 @@ static const char *scalar_text(struct data_form *form, const json_t *value)
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-static bool is_table(const json_t *value)
+static bool is_list(const json_t *value)
 {
     return json_is_array(value) && json_is_object(json_array_get(value, 0));
 }
 
-static void columns_put(struct data_form *form, const json_t *row)
+/* By what people know an item: the first of these members that it has. */
+static const char *item_label(struct data_form *form, const json_t *item, size_t number)
+{
+    static const char *const names[] = {"jid",    "name", "room",         "kind",
+                                        "action", "type", "offender_jid", NULL};
+    for (size_t i = 0; names[i]; i++) {
+        const char *text = json_string_value(json_object_get(item, names[i]));
+        if (text)
+            return data_form_own(form, g_strdup_printf("%zu. %s", number, text));
+    }
+    return data_form_own(form, g_strdup_printf("%zu.", number));
+}
+
+/* "suspended: false", a line for each member that says something. */
+static void item_put(struct data_form *form, const char *list, size_t number, const json_t *item)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)row, name, value)
+    const char *var = data_form_own(form, g_strdup_printf("%s-%zu", list, number));
+    data_form_put_field(form, var, "text-multi");
+    data_form_find(form, var)->label = item_label(form, item, number);
+    json_object_foreach((json_t *)(uintptr_t)item, name, value)
     {
-        if (form->columns->len < COLUMNS_MAX)
-            g_ptr_array_add(form->columns, (gpointer)(uintptr_t)name);
+        const char *text = scalar_text(form, value);
+        if (!text || !*text || strcmp(text, "[]") == 0)
+            continue;
+        g_autofree char *line = g_strdup_printf("%s: %s", name, text);
+        g_strdelimit(line, "\r\n", ' ');
+        data_form_put(form, var, NULL, data_form_own(form, g_strdup(line)));
     }
 }
 
-static void row_put(struct data_form *form, const json_t *row)
+static void items_put(struct data_form *form, const char *list, const json_t *items)
 {
-    GPtrArray *cells = data_form_put_row(form);
-    for (guint i = 0; i < form->columns->len; i++) {
-        const json_t *value = json_object_get(row, form->columns->pdata[i]);
-        const char *text = value ? scalar_text(form, value) : NULL;
-        g_ptr_array_add(cells, (gpointer)(uintptr_t)(text ? text : ""));
-    }
-}
-
-static void table_put(struct data_form *form, const json_t *rows)
-{
-    if (form->columns->len > 0)
-        return; /* a form has one table */
-    columns_put(form, json_array_get(rows, 0));
-    for (size_t i = 0; i < MIN(json_array_size(rows), ROWS_MAX); i++)
-        row_put(form, json_array_get(rows, i));
+    for (size_t i = 0; i < MIN(json_array_size(items), ITEMS_MAX); i++)
+        item_put(form, list, i + 1, json_array_get(items, i));
 }
 
 /* ---- Objects --------------------------------------------------------------------------------- */
@@ -132,10 +139,10 @@ static void object_put(struct data_form *form, const struct operation *operation
     {
         const char *var = *prefix ? data_form_own(form, g_strconcat(prefix, ".", name, NULL))
                                   : var_of(operation, name);
-        if (form->fields->len >= DATA_FORM_FIELDS_MAX)
+        if (form->fields->len >= 2 * DATA_FORM_FIELDS_MAX)
             return;
-        if (is_table(value))
-            table_put(form, value);
+        if (is_list(value))
+            items_put(form, var, value);
         else if (json_is_array(value))
             texts_put(form, var, value);
         else if (json_is_object(value) && depth < DEPTH_MAX)

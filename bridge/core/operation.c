@@ -9,12 +9,14 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/account/account.h"
+#include "bridge/account/revocation.h"
 #include "bridge/core/audit.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
 #include "bridge/core/request.h"
 #include "bridge/core/request_row.h"
+#include "bridge/view/json.h"
 #include "bridge/view/rows.h"
 #include "xep/0444_reactions.h"
 #include "xep/jid.h"
@@ -189,6 +191,31 @@ static json_t *arguments_of(const struct request *request)
     return arguments;
 }
 
+/* An answer that is ready, and waits. */
+struct held_answer {
+    struct request *request;
+    unsigned status;
+    struct buffer json;
+};
+
+static void held_send(void *data)
+{
+    g_autofree struct held_answer *held = data;
+    request_reply(held->request, held->status, &held->json);
+}
+
+/* Whoever is let in no more is let go of before RESULT is told. */
+static void revoke_first(struct request *request, unsigned status,
+                         const struct change_result *result)
+{
+    struct held_answer *held = g_new0(struct held_answer, 1);
+    held->request = request;
+    held->status = result->outcome == OUTCOME_DONE ? status : 200;
+    buffer_init(&held->json, VIEW_OBJECT_MAX);
+    view_json(&held->json, request->operation->reply, result->json);
+    revocations_added(request->core->sessions, held_send, held);
+}
+
 static void change_answer(const struct change_result *result, void *data)
 {
     struct request *request = data;
@@ -196,7 +223,9 @@ static void change_answer(const struct change_result *result, void *data)
     unsigned status = operation->flags & (OPERATION_CREATES | OPERATION_MAKES) ? 201 : 200;
     if (change_succeeded(result) && operation->changed)
         operation->changed(request, result);
-    if (operation->member)
+    if (change_succeeded(result) && (operation->flags & OPERATION_REVOKES))
+        revoke_first(request, status, result);
+    else if (operation->member)
         change_reply_member(request, status, result, operation->member);
     else
         change_reply(request, status, result);

@@ -40,6 +40,8 @@ enum operation_flag {
     OPERATION_KNOWS_CALLER =
         1 << 10, /* an anonymous one that says more to whom a token shows to be a user */
     OPERATION_HOSTED = 1 << 11, /* for users who live here: the others' own server sees to it */
+    OPERATION_REVOKES =
+        1 << 12, /* a change that signs somebody out: who it is has been let go of by the answer */
     OPERATION_LISTS = 1 << 7 /* the reply is { "items", … }: clients may ask for the bare array */
 };
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "bridge/account/account.h"
-#include "bridge/account/revocation.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/session.h"
 #include "bridge/archive/archive.h"
@@ -313,12 +312,6 @@ static void key_make(struct request *request)
                   key_made, request);
 }
 
-static void key_revoked(struct request *request, const struct change_result *result)
-{
-    (void)result;
-    revocations_added(request->core->sessions, NULL, NULL);
-}
-
 /* ---- Rooms ----------------------------------------------------------------------------------- */
 
 static const struct field room_fields[] = {
@@ -411,8 +404,9 @@ static const struct operation operations[] = {
      .path = "/api/admin/keys/:name",
      .fields = revoke_fields,
      .change = "key_revoke",
-     .changed = key_revoked,
-     BY_ADMIN,
+     .flags = OPERATION_SERVER_KEY | OPERATION_REVOKES,
+     .scope = "admin",
+     .role = "admin",
      .audit = "key.revoke",
      .adhoc = &(const struct adhoc){.node = OWN "revoke-key",
                                     .name = "Keys of backends: revoke one",

@@ -7,10 +7,8 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/mint.h"
-#include "bridge/account/revocation.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
-#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/archive/archive.h"
@@ -18,13 +16,6 @@
 #define USERS_MAX 100
 #define TOKEN_SECONDS_MAX 86400
 #define REPLY_MAX 65536
-
-/* Who is not let in any more is told by the time of the answer. */
-static void revoke_now(struct request *request, const struct change_result *result)
-{
-    (void)result;
-    revocations_added(request->core->sessions, NULL, NULL);
-}
 
 #define FIELD_ONE                                                                                  \
     {                                                                                              \
@@ -182,8 +173,7 @@ static const struct operation operations[] = {
      .path = "/api/admin/users/suspend",
      .fields = suspend_fields,
      .change = "users_suspend",
-     .changed = revoke_now,
-     .flags = OPERATION_SERVER_KEY,
+     .flags = OPERATION_SERVER_KEY | OPERATION_REVOKES,
      .scope = "admin",
      .role = "admin",
      .audit = "user.suspend",
@@ -211,8 +201,7 @@ static const struct operation operations[] = {
      .path = "/api/admin/users/sign-out",
      .fields = several_fields,
      .change = "users_sign_out",
-     .changed = revoke_now,
-     .flags = OPERATION_SERVER_KEY,
+     .flags = OPERATION_SERVER_KEY | OPERATION_REVOKES,
      .scope = "admin",
      .role = "admin",
      .audit = "user.sign_out",

@@ -3,7 +3,6 @@
  * does it. What moderators of a group do in their group, they do by its members' routes. */
 #include "config.h"
 
-#include "bridge/account/revocation.h"
 #include "bridge/archive/archive.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -159,13 +158,6 @@ static const struct field decide_fields[] = {
 
 /* ---- What follows ---------------------------------------------------------------------------- */
 
-/* Somebody may have been suspended, by this or by the rule of strikes. */
-static void action_done(struct request *request, const struct change_result *result)
-{
-    (void)result;
-    revocations_added(request->core->sessions, NULL, NULL);
-}
-
 static void end_done(const struct change_result *result, void *data)
 {
     struct job *job = data;
@@ -238,8 +230,8 @@ static const struct operation operations[] = {
      .path = "/api/moderation/actions",
      .fields = act_fields,
      .change = "moderation_act",
-     .changed = action_done,
-     .flags = OPERATION_SERVER_KEY | OPERATION_MAKES | OPERATION_ONCE,
+     .flags = OPERATION_SERVER_KEY | OPERATION_MAKES | OPERATION_ONCE |
+              OPERATION_REVOKES, /* by it, or by the rule of strikes */
      .scope = "moderate",
      .role = "moderator",
      .audit = "moderation.act",

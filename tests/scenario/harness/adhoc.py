@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ad-hoc commands as an XMPP client gives them, by slixmpp's own plugins (xep_0050, xep_0004)."""
 import asyncio
+import re
 
 from slixmpp.exceptions import IqError
 
@@ -27,7 +28,7 @@ class Refused(AssertionError):
 
 class Answer:
     """`status`, `session`, `actions` (the usual one is `usual`), `note`, `note_type`, `fields` (name: value, or a list of
-    a multi), `types`, `required`, `options`, `ranges`, `rows` (dicts)."""
+    a multi), `types`, `required`, `options`, `ranges`, `rows` (dicts, of the lists in the answer)."""
 
     def __init__(self, iq):
         command = iq.xml.find(f"{{{COMMANDS}}}command")
@@ -54,8 +55,8 @@ class Answer:
             range = field.find(f"{VALIDATE}validate/{VALIDATE}range")
             if range is not None:
                 self.ranges[name] = (range.get("min"), range.get("max"))
-        for item in self.form.findall(f"{DATA}item"):
-            self.rows.append({f.get("var"): f.findtext(f"{DATA}value") for f in item})
+        self.rows = [dict(line.split(": ", 1) for line in values)
+                     for name, values in self.fields.items() if re.search(r"-[0-9]+$", name or "") and isinstance(values, list)]
 
     def __repr__(self):
         return f"{self.status} {self.note_type} {self.note!r} {self.fields} {self.rows}"

@@ -81,7 +81,66 @@ class Witness(GajimPlugin):
         self._module("UserAvatar").set_avatar(avatar, public=True)
         return {}
 
+    def do_commands(self, jid):
+        """What the menu entry "Execute Command" does."""
+        from gajim.gtk.adhoc import AdHocCommands
+        self._commands = AdHocCommands(ACCOUNT, jid)
+        return {}
+
+    def do_choose(self, name):
+        """A click on the command of that name in the list, and one on the button below it."""
+        page = self._commands.get_page("commands")
+        row = next(row for row in page._store if row[0] == name)
+        page._treeview.get_selection().select_iter(row.iter)
+        self._commands._buttons["execute"][0].clicked()
+        return {}
+
+    def do_fill(self, var, value):
+        """What typing into a field of the form does."""
+        widget = self._commands.get_page("stage")._dataform_widget
+        field = widget.get_form()[var]
+        if isinstance(value, list):
+            field.values = value
+        else:
+            field.value = value
+        widget.validate()
+        return {}
+
+    def do_press_button(self, name):
+        """A click on a button of the dialog, if it can be pressed."""
+        button = self._commands._buttons[name][0]
+        assert button.get_visible() and button.get_sensitive(), f"{name} cannot be pressed"
+        button.clicked()
+        return {}
+
+    def do_close_commands(self):
+        self._commands.destroy()
+        return {}
+
     # -- seeing
+
+    def do_dialog(self):
+        """The page of the dialog of commands, the texts on it, and the buttons that can be pressed."""
+        from gi.repository import Gtk
+        stack, texts = self._commands._ui.stack, []
+
+        def walk(widget):
+            if not widget.get_visible():
+                return
+            if isinstance(widget, Gtk.Label):
+                texts.append(widget.get_text())
+            elif isinstance(widget, Gtk.Entry):
+                texts.append(widget.get_text())
+            elif isinstance(widget, Gtk.TextView):
+                buffer = widget.get_buffer()
+                texts.append(buffer.get_text(*buffer.get_bounds(), False))
+            elif isinstance(widget, Gtk.TreeView) and widget.get_model():
+                texts.extend(str(cell) for row in widget.get_model() for cell in row)
+            if isinstance(widget, Gtk.Container):
+                widget.forall(walk)
+        walk(stack.get_visible_child())
+        return {"page": stack.get_visible_child_name(), "texts": texts, "buttons": [
+            name for name, (button, _) in self._commands._buttons.items() if button.get_visible() and button.get_sensitive()]}
 
     def do_look(self, jid=None):
         seen = {"online": ACCOUNT in app.connections and app.get_client(ACCOUNT).state.is_available}
