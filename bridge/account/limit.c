@@ -29,9 +29,17 @@ struct subjects {
     gint64 swept_at;
 };
 
+/* What a user has in place of the rates of all. */
+struct own_rates {
+    struct uuid id;
+    bool has[LIMIT_MAX];
+    struct rate rates[LIMIT_MAX];
+};
+
 struct limiter {
     struct rate rates[LIMIT_MAX];
     gint64 young_age; /* microseconds */
+    GHashTable *own;  /* struct uuid * → struct own_rates *, which holds its key; NULL: none */
     /* Apart, so that a flood of strange addresses cannot push out what is known of users. */
     struct subjects users, addresses, peers;
 };
@@ -49,6 +57,14 @@ static const struct {
 const char *limit_name(enum limit limit)
 {
     return infos[limit].name;
+}
+
+enum limit limit_find(const char *name)
+{
+    enum limit limit = 0;
+    while (limit < LIMIT_MAX && strcmp(infos[limit].name, name) != 0)
+        limit++;
+    return limit;
 }
 
 enum limit_whose limit_whose(enum limit limit)
@@ -86,6 +102,7 @@ void limiter_free(struct limiter *limiter)
 {
     if (!limiter)
         return;
+    limiter_override_none(limiter);
     g_hash_table_unref(limiter->users.table);
     g_hash_table_unref(limiter->addresses.table);
     g_hash_table_unref(limiter->peers.table);
@@ -152,10 +169,38 @@ static void state_fill(const struct rate *rate, enum limit limit, gint64 full_in
                                       .next_in = room >= unit ? 0 : unit - room};
 }
 
-static const struct rate *rate_of(const struct limiter *limiter, enum limit limit)
+void limiter_override_none(struct limiter *limiter)
 {
-    return limiter && limit < LIMIT_MAX && limiter->rates[limit].count > 0 ? &limiter->rates[limit]
-                                                                           : NULL;
+    if (limiter)
+        g_clear_pointer(&limiter->own, g_hash_table_unref);
+}
+
+void limiter_override(struct limiter *limiter, const struct uuid *id, enum limit limit,
+                      const struct rate *rate)
+{
+    if (!limiter || limit >= LIMIT_MAX)
+        return;
+    if (!limiter->own)
+        limiter->own = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, g_free);
+    struct own_rates *own = g_hash_table_lookup(limiter->own, id);
+    if (!own) {
+        own = g_new0(struct own_rates, 1);
+        own->id = *id;
+        g_hash_table_insert(limiter->own, &own->id, own);
+    }
+    own->has[limit] = true;
+    own->rates[limit] = *rate;
+}
+
+/* The rate that ID is held to; NULL: none. */
+static const struct rate *rate_of(const struct limiter *limiter, const struct uuid *id,
+                                  enum limit limit)
+{
+    if (!limiter || limit >= LIMIT_MAX)
+        return NULL;
+    const struct own_rates *own = limiter->own ? g_hash_table_lookup(limiter->own, id) : NULL;
+    const struct rate *rate = own && own->has[limit] ? &own->rates[limit] : &limiter->rates[limit];
+    return rate->count > 0 ? rate : NULL;
 }
 
 static struct subjects *map_of(struct limiter *limiter, enum limit limit)
@@ -168,7 +213,7 @@ static struct subjects *map_of(struct limiter *limiter, enum limit limit)
 bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit limit,
                   struct limit_state *ret_state)
 {
-    const struct rate *rate = rate_of(limiter, limit);
+    const struct rate *rate = rate_of(limiter, id, limit);
     *ret_state = (struct limit_state){.limit = limit};
     if (!rate)
         return true;
@@ -188,7 +233,7 @@ bool limiter_take(struct limiter *limiter, const struct uuid *id, enum limit lim
 /* Gives back one that was taken. */
 static void limiter_give(struct limiter *limiter, const struct uuid *id, enum limit limit)
 {
-    const struct rate *rate = rate_of(limiter, limit);
+    const struct rate *rate = rate_of(limiter, id, limit);
     struct subject *subject = rate ? g_hash_table_lookup(map_of(limiter, limit)->table, id) : NULL;
     if (subject)
         subject->full_at[limit] -= unit_of(rate);
@@ -197,7 +242,7 @@ static void limiter_give(struct limiter *limiter, const struct uuid *id, enum li
 void limiter_look(struct limiter *limiter, const struct uuid *id, enum limit limit,
                   struct limit_state *ret_state)
 {
-    const struct rate *rate = rate_of(limiter, limit);
+    const struct rate *rate = rate_of(limiter, id, limit);
     *ret_state = (struct limit_state){.limit = limit, .remaining = 1};
     if (!rate)
         return;

@@ -37,6 +37,15 @@ struct limiter;
 struct limiter *limiter_new(const struct options *options);
 void limiter_free(struct limiter *limiter); /* NULL is fine */
 
+/* SUBJECT has RATE in place of what the options say; a count of 0: no limit. Of limits of users. */
+struct rate;
+void limiter_override(struct limiter *limiter, const struct uuid *subject, enum limit limit,
+                      const struct rate *rate);
+/* Nobody has any more. */
+void limiter_override_none(struct limiter *limiter);
+/* The limit called NAME; LIMIT_MAX: there is none. */
+enum limit limit_find(const char *name);
+
 /* The name of LIMIT in configuration and API. */
 const char *limit_name(enum limit limit);
 /* Whom it is counted for. */

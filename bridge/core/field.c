@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/base/rate.h"
 #include "bridge/base/text.h"
 #include "bridge/core/field.h"
 #include "xep/0444_reactions.h"
@@ -120,6 +121,9 @@ static const char *check_shape(const struct field *field, const char *text)
         return "is not one emoji";
     if ((field->flags & FIELD_TIME) && !xep_time_parse(text, &until))
         return "is not a time (RFC 3339)";
+    struct rate rate;
+    if ((field->flags & FIELD_RATE) && !rate_parse(text, &rate))
+        return "is no rate, such as 300/60, or 0 for none";
     if ((field->flags & FIELD_CLOCK) && !is_clock(text))
         return "is not what a clock shows (2026-05-04T09:00)";
     if ((field->flags & FIELD_UNTIL) && strcmp(text, "forever") != 0 &&

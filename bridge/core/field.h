@@ -52,7 +52,8 @@ enum field_flag {
     FIELD_CLOCK = 1 << 15,       /* FIELD_TEXT: what a clock shows, "2026-05-04T09:00", seconds
                                    if you like */
     FIELD_NOT_AUDITED = 1 << 16, /* what it says is nothing for the audit */
-    FIELD_IN_HEADER = 1 << 17    /* REST alone: the header of that name, with - for each _ */
+    FIELD_IN_HEADER = 1 << 17,   /* REST alone: the header of that name, with - for each _ */
+    FIELD_RATE = 1 << 18 /* FIELD_TEXT: how many in how many seconds, as base/rate.h has it */
 };
 
 struct field {

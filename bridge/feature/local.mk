@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libfeature.a
 libfeature_a_SOURCES = \
   bridge/feature/adhoc.c \
+  bridge/feature/admin_limit.c \
   bridge/feature/admin_service.c \
   bridge/feature/admin_user.c \
   bridge/feature/audit.c \

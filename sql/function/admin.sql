@@ -204,6 +204,46 @@ BEGIN
     'user_id', found, 'roles', coalesce(p_arguments->'roles', '[]'))) s;
 END $$;
 
+-- ---- Limits -----------------------------------------------------------------------------------------------------
+
+-- Limits that users have of their own, at most 10000.
+CREATE FUNCTION admin_limits() RETURNS TABLE (user_id uuid, name text, rate text)
+LANGUAGE sql STABLE AS $$
+  SELECT l.user_id, l.name, l.rate FROM user_limits l ORDER BY l.user_id, l.name LIMIT 10000
+$$;
+
+CREATE FUNCTION admin_limits_json(p_user uuid) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('jid', u.jid, 'items', coalesce((
+           SELECT jsonb_agg(jsonb_build_object('name', l.name, 'rate', l.rate) ORDER BY l.name) FROM user_limits l
+             WHERE l.user_id = u.id), '[]'))
+    FROM users u WHERE u.id = p_user
+$$;
+
+CREATE FUNCTION admin_limits_of(p_user text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT admin_limits_json(u.id)::text FROM users u WHERE u.id = admin_user(p_user)
+$$;
+
+-- user (a reference), limit, rate; without a rate: as the configuration has it.
+CREATE FUNCTION change_admin_limit(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid := admin_user(p_arguments->>'user');
+BEGIN
+  outcome := CASE WHEN found IS NULL THEN 2 WHEN NOT p_arguments ? 'rate' THEN 0
+                  WHEN (SELECT count(*) FROM (SELECT FROM user_limits LIMIT 10000) x) >= 10000 THEN 3 ELSE 0 END;
+  IF outcome <> 0 THEN
+    RETURN;
+  ELSIF p_arguments ? 'rate' THEN
+    INSERT INTO user_limits (user_id, name, rate) VALUES (found, p_arguments->>'limit', p_arguments->>'rate')
+      ON CONFLICT (user_id, name) DO UPDATE SET rate = excluded.rate;
+  ELSE
+    DELETE FROM user_limits l WHERE l.user_id = found AND l.name = p_arguments->>'limit';
+  END IF;
+  result := admin_limits_json(found);
+END $$;
+
 -- ---- Keys of backends -------------------------------------------------------------------------------------------
 
 CREATE FUNCTION server_key_json(k server_keys) RETURNS jsonb

@@ -81,3 +81,11 @@ CREATE TABLE moderation_actions (
 CREATE INDEX moderation_actions_target ON moderation_actions (target, at, id);
 CREATE INDEX moderation_actions_at ON moderation_actions (at, id);
 CREATE INDEX moderation_actions_appeals ON moderation_actions (id) WHERE appeal IS NOT NULL AND decision IS NULL;
+
+-- Limits of a user in place of those of the configuration.
+CREATE TABLE user_limits (
+  user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  name text NOT NULL,                  -- as [limits] has it
+  rate text NOT NULL,                  -- likewise: count/seconds, or 0 for none
+  PRIMARY KEY (user_id, name)
+);

@@ -34,3 +34,9 @@ SELECT admin_key_list() AS shown
 
 -- name: admin_room_list
 SELECT admin_room_list(:q::text, :limit::int, :after::text) AS page
+
+-- name: admin_limits
+SELECT user_id, name, rate FROM admin_limits()
+
+-- name: admin_limits_of
+SELECT admin_limits_of(:user::text) AS shown

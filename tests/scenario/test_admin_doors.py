@@ -101,6 +101,20 @@ def test_roles_let_users_in_by_rest_until_they_are_gone(alice, admin):
     assert alice.request("GET", "/api/admin/users").status in (401, 403)
 
 
+def test_a_user_gets_limits_of_their_own(alice, bella, admin, shell):
+    assert admin.go(OWN + "set-limit", {"accountjid": alice.jid, "limit": "search", "rate": "2/3600"}).rows == [
+        {"name": "search", "rate": "2/3600"}]
+    search = lambda who: who.request("GET", "/api/users/search", q="nobody at all").status
+    wait_for("the limit", lambda: search(alice) == 429)
+    assert search(bella) == 200
+    form = admin.send(OWN + "set-limit")
+    for rate in ("many", "1/0", "-1/5", "5"):
+        answer = admin.send(OWN + "set-limit", "complete", form.session, {"accountjid": alice.jid, "limit": "search", "rate": rate})
+        assert (answer.status, answer.note_type) == ("executing", "error"), rate
+    assert shell("set-limit", f"user={alice.jid}", "limit=search")["items"] == []
+    wait_for("no limit any more", lambda: search(alice) == 200)
+
+
 def test_mistakes_at_the_shell_have_words(shell):
     assert "no such command" in shell("nothing", status=1)
     assert "users" in shell("disable-user", status=1)

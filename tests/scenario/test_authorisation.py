@@ -97,6 +97,8 @@ ROWS = {
     "POST /api/admin/users/{user}/token": server_key({}),
     "PUT /api/admin/users/{user}/staff": server_key({"roles": []}),
     "GET /api/admin/user-count": server_key(),
+    "GET /api/admin/users/{user}/limits": server_key(),
+    "PUT /api/admin/users/{user}/limits": server_key({"limit": "messages"}),
     "GET /api/admin/status": server_key(),
     "GET /api/admin/log": server_key(),
     "PUT /api/admin/log": server_key({"level": "info"}),

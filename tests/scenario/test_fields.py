@@ -180,6 +180,8 @@ def only_words_say(schema):
     more, dependent = {}, set()
     if {"content", "poll"} <= names:  # a message is a text, a place or a poll
         more, dependent = {"content": "Hello"}, {"message_type"}
+    if {"limit", "rate"} <= names:
+        dependent = {"rate"}
     if {"type", "appealable"} <= names:  # who is moderated, and where, depends on how
         more, dependent = {"user": "nobody at all"}, {"type", "user", "duration_seconds"}
     if {"poll", "scheduled_for"} <= names:

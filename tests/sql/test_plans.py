@@ -158,7 +158,7 @@ def calls(db):
         ("admin_user_list", "NULL, 'staff', 50, NULL", ()), ("admin_user_list", "NULL, 'suspended', 50, NULL", ()),
         ("admin_user_show", "%s::text", (user,)), ("admin_by_jid", "'admin@example.org'", ()),
         ("admin_user_count", "", ()), ("admin_last_login", "%s::text", (user,)), ("admin_token_claims", "%s::text", (user,)),
-        ("admin_key_list", "", ()), ("admin_room_list", "NULL, 50, NULL", ()), ("admin_room_list", "'ro', 50, 'room'", ()),
+        ("admin_key_list", "", ()), ("admin_limits", "", ()), ("admin_limits_of", "%s::text", (user,)), ("admin_room_list", "NULL, 50, NULL", ()), ("admin_room_list", "'ro', 50, 'room'", ()),
         ("report_list", "NULL, NULL, 50, NULL", ()), ("report_list", "'resolved', md5('c')::uuid, 50, NULL", ()),
         ("report_get", "md5('r')::uuid", ()), ("action_list", "NULL, NULL, 50, NULL", ()), ("action_list", "NULL, true, 50, NULL", ()),
         ("action_list", "%s::text, NULL, 50, NULL", (user,)), ("action_own", "%s", (user,)),
