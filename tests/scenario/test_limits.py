@@ -272,7 +272,7 @@ def test_the_defaults_let_people_work(stack):
         assert rates == {"requests": (100, 60), "messages": (300, 60), "strangers": (50, 3600),
                          "conversations": (10, 86400), "search": (30, 60), "uploads": (60, 3600), "typing": (120, 60),
                          "calls": (10, 60), "signals": (300, 60), "reactions": (120, 60),
-                         "drafts": (120, 60), "groups": (60, 60)}
+                         "drafts": (120, 60), "groups": (60, 60), "reports": (60, 3600)}
 
 
 @pytest.mark.parametrize("value", ["100", "x", "100/0", "-1/60", "1/60/2", "", "1000001/60"])
