@@ -54,6 +54,13 @@ static void reap_calls(struct job *job)
     job_reap(job, QUERY_REAP_CALLS, (const char *[]){age, "2000"});
 }
 
+static void reap_archives(struct job *job)
+{
+    char age[24];
+    text_of(job_core(job)->options->retention_server_archives, age);
+    job_reap(job, QUERY_REAP_ARCHIVES, (const char *[]){job_payload(job), age, "2000"});
+}
+
 static void reap_pictures(struct job *job)
 {
     job_reap(job, QUERY_REAP_PICTURES, (const char *[]){"50"});
@@ -127,6 +134,7 @@ static const struct job_kind jobs[] = {
     {.name = "reap.entries", .interval = DAY, .run = reap_entries},
     {.name = "reap.groups", .interval = 3600, .run = reap_groups},
     {.name = "reap.calls", .interval = 3600, .run = reap_calls},
+    {.name = "reap.archives", .interval = 3600, .run = reap_archives},
     {.name = "reap.pictures", .interval = 3600, .run = reap_pictures},
     {.name = "table.sizes", .interval = 60, .run = tables_measure},
     {0},

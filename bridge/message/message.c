@@ -178,6 +178,20 @@ static void stanza_refuse(const struct stanza_context *context, const struct err
         link_send(context->link, reply);
 }
 
+/* The id that the archive of an account elsewhere, which is one with ours, has given the message:
+ * its host says so, and to nobody else's messages. */
+static bool uid_of_host(const struct core *core, const struct stanza_context *context,
+                        struct uuid *ret_uid)
+{
+    xmpp_stanza_t *said = stanza_child(context->stanza, "uid", NS_BIND);
+    const char *id = said ? stanza_attr(said, "id") : NULL;
+    const char *at = strchr(context->from_bare, '@');
+    if (!id || !at)
+        return false;
+    g_auto(GStrv) hosts = g_strsplit(core->options->bound_hosts, " ", -1);
+    return g_strv_contains((const char *const *)hosts, at + 1) && uuid_parse(id, ret_uid);
+}
+
 static void take_text(struct core *core, const struct stanza_context *context,
                       const struct message_stanza *message, const struct message_text *text)
 {
@@ -200,6 +214,9 @@ static void take_text(struct core *core, const struct stanza_context *context,
                                       .markable = chat && marker_is_markable(context->stanza),
                                       .receipt = chat && receipt_is_requested(context->stanza),
                                       .sent_at = arrival_sent_at(core->options, context)};
+    struct uuid uid;
+    if (!context->filed && uid_of_host(core, context, &uid))
+        arrived.uid = &uid;
     if (context->filed) {
         arrived.uid = &context->filed->uid;
         arrived.room = "";

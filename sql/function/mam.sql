@@ -40,6 +40,22 @@ BEGIN
   END LOOP;
 END $$;
 
+-- What is wrong with the roles, for the doctor; NULL: nothing. p_hosts: whose accounts are used here.
+CREATE FUNCTION mam_check(p_hosts text[]) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT string_agg(x.problem, '; ' ORDER BY x.problem) FROM (
+    SELECT format('the role %s, which keeps the archives of %s, does not exist', m.role, m.host) AS problem
+      FROM mam_roles m WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.role)
+    UNION ALL
+    SELECT format('the role %s may not call the functions, SELECT mam_grant() lets it', m.role)
+      FROM (SELECT DISTINCT y.role FROM mam_roles y) m JOIN pg_roles r ON r.rolname = m.role
+      JOIN pg_proc f ON f.proname = 'mam_append' AND f.pronamespace = current_schema()::regnamespace
+      WHERE NOT has_function_privilege(r.oid, f.oid, 'EXECUTE')
+    UNION ALL
+    SELECT format('no role keeps the archives of %s, so apps do not see what its other clients say: SELECT mam_allow(''ROLE'', ''%s'')', h, h)
+      FROM unnest(p_hosts) h WHERE NOT EXISTS (SELECT FROM mam_roles m WHERE m.host = h)) x
+$$;
+
 -- The host of an archive, if it is one that whoever is connected may keep.
 CREATE FUNCTION mam_host(p_owner text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
@@ -376,6 +392,27 @@ BEGIN
     removed := removed + one;
   END LOOP;
   RETURN removed;
+END $$;
+
+-- What archives hold that was said more than p_seconds ago (0: nothing); at most p_limit. Looks at 100 archives, behind that of the
+-- payload. As in reap.sql.
+CREATE FUNCTION reap_archives(p_payload jsonb, p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  o mam_owners;
+  done bigint := coalesce((p_payload->>'after')::bigint, 0);
+  last bigint := 0;
+BEGIN
+  removed := 0;
+  IF p_seconds > 0 THEN
+    FOR o IN SELECT x.* FROM mam_owners x WHERE x.id > done ORDER BY x.id LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
+      EXIT WHEN removed >= p_limit;
+      removed := removed + mam_trim_one(o, clock_timestamp() - make_interval(secs => p_seconds), NULL, p_limit - removed::int);
+      last := CASE WHEN removed < p_limit THEN o.id ELSE last END;
+    END LOOP;
+  END IF;
+  more := removed >= p_limit OR last > done;
+  payload := CASE WHEN more THEN jsonb_build_object('after', greatest(last, done)) ELSE '{}' END;
 END $$;
 
 -- Empties an archive (p_peer NULL: the account is gone), or of what was said with one peer; then a tombstone stays

@@ -28,6 +28,9 @@ SELECT removed, more, payload FROM reap_users($1::jsonb, $2::bigint, $3::int)
 -- name: reap_entries
 SELECT removed, more, payload FROM reap_entries($1::jsonb, $2::int)
 
+-- name: reap_archives
+SELECT removed, more, payload FROM reap_archives($1::jsonb, $2::bigint, $3::int)
+
 -- name: reap_pictures
 SELECT removed, more, payload FROM reap_pictures($1::int)
 

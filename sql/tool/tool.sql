@@ -37,3 +37,6 @@ SELECT last, count, finished_at IS NOT NULL FROM mam_imports WHERE owner = $1::t
 
 -- name: mam_import
 SELECT mam_import($1::text, $2::jsonb, $3::text, $4::boolean)
+
+-- name: mam_check
+SELECT mam_check(string_to_array(nullif($1::text, ''), ' '))

@@ -181,6 +181,29 @@ def test_history_is_read(stack, xmpp, phone):
     assert talk(app, dave.bare)["unread_count"] == 1
 
 
+def test_with_a_user_of_our_own(stack, bob, phone, alice):
+    """Both ends are in the app, and one of them has a phone: each message is one, whoever is told of it first."""
+    from_phone, from_alice, from_app = unique("phone"), unique("alice"), unique("app")
+    phone.send_message(alice.jid, from_phone[0])
+    first, = shown(bob, alice.jid, *from_phone)
+    heard, = shown(alice, phone.bare, *from_phone)
+    assert heard["id"] == first["id"]
+    second = alice.send(talk(alice, phone.bare), from_alice[0])
+    phone.expect_message(from_alice[0])
+    third = bob.send(talk(bob, alice.jid), from_app[0])
+    bodies = [*from_phone, *from_alice, *from_app]
+    for app, peer in ((bob, alice.jid), (alice, phone.bare)):
+        assert [m["id"] for m in shown(app, peer, *bodies)] == [first["id"], second["id"], third["id"]]
+
+    def archived():
+        ids, texts = everything(phone)
+        return {plain(ids[n]) for n, text in enumerate(texts) if text in bodies}
+    wait_for("the archive has them under the same ids", lambda: archived() == {first["id"], second["id"], third["id"]})
+    with database(stack) as sql:
+        wait_for("all is folded", lambda: sql("SELECT count(*) FROM bound_queue") == [(0,)])
+        assert sql("SELECT count(*) FROM messages WHERE body = ANY (%s)", bodies) == [(3,)]
+
+
 def test_what_cannot_be_folded_stays_in_the_archive(stack, bob, phone, carol):
     body, broken = unique("fine")[0], unique("broken")[0]
     with database(stack) as sql:

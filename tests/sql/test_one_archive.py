@@ -308,3 +308,78 @@ def test_an_old_archive_is_taken_over_once(db, one):
     assert one.ids(since="2020-09-13T12:30:00Z", until="2020-09-13T12:33:00Z") == ids[4:7]
     with refused("42501"):
         one.rows("SELECT mam_import(%s, '[]', '', true)", BOB)
+
+
+def folded(db, limit=64):
+    return db.rows("SELECT * FROM fold_page(0, 'app.example.org', %s, 1000000)", limit)
+
+
+def test_what_is_folded_is_noted(db, one):
+    early = one.append(origin="early")
+    assert folded(db) == [], "nobody uses that account here"
+    db.rows("SELECT bound_link('bob', %s)", BOB)
+    later = one.append(origin="later", direction="out")
+    one.append(owner=CAROL, peer=BOB, id=later, direction="in")
+    rows = folded(db)
+    assert [(row["uid"], row["owner"], row["outgoing"], row["known"], row["history"]) for row in rows] == [
+        (early, BOB, False, False, True), (later, BOB, True, False, True)]
+    assert [row["uid"] for row in folded(db, 1)] == [early]
+    db.rows("SELECT fold_done(%s, %s)", rows[0]["owner_id"], rows[0]["place"])
+    assert [row["uid"] for row in folded(db)] == [later]
+    db.rows("SELECT fold_done(%s, %s)", rows[1]["owner_id"], rows[1]["place"])
+    assert folded(db) == [] and db.one("SELECT count(*) FROM bound_queue") == 0
+    newest = one.append(origin="newest", stamp="2999-01-01T00:00:00Z")
+    row, = folded(db)
+    assert row["uid"] == newest and not row["history"]
+
+
+def test_what_is_not_for_folding(db, one):
+    db.rows("SELECT bound_link('bob', %s)", BOB)
+    one.append(peer=BOB, direction="out", sender=f"{BOB}/x")
+    one.append(peer="nobody@app.example.org", direction="out")
+    one.append(kind="groupchat")
+    stays = one.append()
+    one.append(peer="dave@far.example", origin="gone")
+    one.one("SELECT mam_remove(%s, 'dave@far.example')", BOB)
+    assert [(row["uid"] == stays, row["known"]) for row in folded(db)] == [(False, True)] * 3 + [(True, False), (False, True)]
+
+
+def receive_filed(db, id, sender, to, body="hello"):
+    row, = db.rows("SELECT outcome, id, conversation_id, outbox FROM message_receive(ARRAY[%s]::uuid[], ARRAY[%s], ARRAY[%s], ARRAY[%s],"
+                   " ARRAY[%s]::uuid[], ARRAY[%s || '/x'], ARRAY['m1'], ARRAY[true], ARRAY['<message/>'], ARRAY[true], p_rooms => ARRAY[''])",
+                   id, sender, to, body, id, sender)
+    return row
+
+
+def test_a_filed_message_is_stored_once(db):
+    db.rows("SELECT bound_link('bob', %s)", BOB)
+    bob = db.one("SELECT id FROM users WHERE jid = %s", BOB)
+    heard, said = str(uuid.uuid4()), str(uuid.uuid4())
+    first = receive_filed(db, heard, CAROL, BOB)
+    assert (first["outcome"], first["id"], first["outbox"]) == (0, heard, False)
+    assert receive_filed(db, heard, CAROL, BOB)["outcome"] == 1
+    second = receive_filed(db, said, BOB, CAROL)
+    assert (second["outcome"], second["conversation_id"], second["outbox"]) == (0, first["conversation_id"], False)
+    assert db.outbox() == [], "it has gone where it goes"
+    assert [m["id"] for m in db.page(bob, first["conversation_id"])["items"]] == [heard, said]
+    assert receive_filed(db, str(uuid.uuid4()), CAROL, ERIN)["outcome"] == 2, "neither uses this service"
+    assert receive_filed(db, str(uuid.uuid4()), BOB, BOB)["outcome"] == 2
+
+
+def test_old_things_are_removed(db, one):
+    for owner in (BOB, CAROL):
+        one.append(owner=owner, stamp="2020-01-01T00:00:00Z", origin="old")
+        one.append(owner=owner, stamp="2999-01-01T00:00:00Z", origin="new")
+    assert db.rows("SELECT * FROM reap_archives('{}', 0, 100)") == [{"removed": 0, "more": False, "payload": {}}]
+    row, = db.rows("SELECT * FROM reap_archives('{}', 86400, 1)")
+    assert row["removed"] == 1 and row["more"]
+    row, = db.rows("SELECT * FROM reap_archives(%s, 86400, 100)", json.dumps(row["payload"]))
+    assert row["removed"] == 1 and len(one.ids(BOB)) == len(one.ids(CAROL)) == 1
+
+
+def test_what_the_doctor_says(db, one):
+    assert db.one("SELECT mam_check('{example.org}')") is None and db.one("SELECT mam_check(NULL)") is None
+    assert "no role keeps the archives of else.example" in db.one("SELECT mam_check('{example.org,else.example}')")
+    db.rows("SELECT mam_allow('mam_gone', 'gone.example')")
+    db.rows("SELECT mam_allow('stranger', 'strange.example')")
+    assert "mam_gone" in db.one("SELECT mam_check(NULL)") and "stranger" not in db.one("SELECT mam_check(NULL)")

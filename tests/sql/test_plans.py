@@ -197,7 +197,7 @@ def calls(db):
         ("bound_wanted", "NULL, 500", ()), ("bound_watch", "%s, true", (user,)), ("bound_park", "'bob@example.org', 'id', '<message/>'", ()),
         ("bound_parked", "'bob@example.org', 0, 64", ()), ("bound_parked_sent", "ARRAY[1, 2]", ()),
         ("bound_live", "'bob@example.org', %s, 'in', 'e@example.org', 'e@example.org/x', 'o', '<message/>', 0", (user,)),
-        ("fold_page", "0, 'app.example.org', 64, 1000000", ()), ("fold_done", "1, 1", ()),
+        ("reap_archives", "'{}', 60, 100", ()), ("fold_page", "0, 'app.example.org', 64, 1000000", ()), ("fold_done", "1, 1", ()),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 
