@@ -374,6 +374,7 @@ export class Messenger {
       thread_id: item.message.thread_id ?? null,
       reactions: [],
       mentions: item.message.mentions ?? [],
+      attachments: [],
       is_edited: false,
       edited_at: null,
       deleted_at: null,
