@@ -42,12 +42,13 @@ export function explain(error: unknown): string {
   return has(key) ? t(key) : t("error.other", { code: error.code });
 }
 
-/** Runs what a person asked for; what goes wrong is told, with a button to try again. */
+/** Runs what a person asked for; what goes wrong is told, with a button to try again where that may help. */
 export async function attempt<T>(run: () => Promise<T>): Promise<T | undefined> {
   try {
     return await run();
   } catch (error) {
-    showToast(explain(error), { label: t("retry"), run: () => void attempt(run) });
+    const again = { label: t("retry"), run: () => void attempt(run) };
+    showToast(explain(error), error instanceof Problem && error.isTemporary ? again : undefined);
     return undefined;
   }
 }

@@ -3,6 +3,7 @@
 // is taken off the address at once.
 import { createStore } from "zustand/vanilla";
 import { Problem } from "../client/problem";
+import type { User } from "../client/types";
 import { explain, messenger, queries } from "./client";
 import { go } from "./routes";
 
@@ -18,13 +19,43 @@ function fromAddress(): { code: string } | { token: string } | null {
   return code ? { code } : { token: token! };
 }
 
+// Who was signed in last: with the cookie and what IndexedDB has, enough to begin without a server.
+const LAST = "trestle-user";
+
+function remember(user: User | null): void {
+  try {
+    if (user) localStorage.setItem(LAST, JSON.stringify(user));
+    else localStorage.removeItem(LAST);
+  } catch {
+    // A private window: it cannot begin without a server, that is all.
+  }
+}
+
+function remembered(): User | null {
+  try {
+    return JSON.parse(localStorage.getItem(LAST) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+function signedIn(user: User): void {
+  remember(user);
+  session.setState({ phase: "signed-in", problem: null });
+}
+
 export async function signInByPage(): Promise<void> {
   const given = fromAddress();
   try {
-    await messenger.signIn(given ?? undefined);
-    session.setState({ phase: "signed-in", problem: null });
+    signedIn(await messenger.signIn(given ?? undefined));
   } catch (error) {
     if (given && (await signedInAlready())) return;
+    const user = remembered();
+    if (!given && user && error instanceof Problem && error.isTemporary) {
+      await messenger.signInLater(user);
+      signedIn(user);
+      return;
+    }
     const expected = error instanceof Problem && error.status === 401;
     session.setState({
       phase: "signed-out",
@@ -36,8 +67,7 @@ export async function signInByPage(): Promise<void> {
 // A link that was followed twice: the session that it began is there.
 async function signedInAlready(): Promise<boolean> {
   try {
-    await messenger.signIn();
-    session.setState({ phase: "signed-in", problem: null });
+    signedIn(await messenger.signIn());
     return true;
   } catch {
     return false;
@@ -46,8 +76,7 @@ async function signedInAlready(): Promise<boolean> {
 
 export async function signInBy(code: string): Promise<void> {
   try {
-    await messenger.signIn(code.includes(".") ? { token: code } : { code });
-    session.setState({ phase: "signed-in", problem: null });
+    signedIn(await messenger.signIn(code.includes(".") ? { token: code } : { code }));
   } catch (error) {
     const refused = error instanceof Problem && [401, 422].includes(error.status);
     session.setState({ phase: "signed-out", problem: refused ? "link" : explain(error) });
@@ -56,6 +85,7 @@ export async function signInBy(code: string): Promise<void> {
 
 messenger.onSignedOut = () => {
   queries.clear();
+  remember(null);
   go("/", true);
   session.setState({ phase: "signed-out", problem: null });
 };

@@ -85,6 +85,11 @@ export class Messenger {
     return me as User;
   }
 
+  /** Without a server: shows what is kept of USER, who was signed in before, and connects as soon as that is possible. */
+  async signInLater(user: User): Promise<void> {
+    await this.begin(user);
+  }
+
   private async begin(me: User, token?: string): Promise<void> {
     this.store = this.options.store ?? (await openStore(me.id, () => this.clock.now()));
     this.state.setState({ me });
@@ -96,6 +101,25 @@ export class Messenger {
     await this.loadList("all", true).catch((error) => {
       if (!(error instanceof Problem && error.isTemporary)) throw error;
     });
+  }
+
+  private get isSignedIn(): boolean {
+    return !!(this.rest.credentials.token || this.rest.credentials.csrf);
+  }
+
+  /** The page began without a server: what it could not ask for then, it asks for now. */
+  private async finishSignIn(): Promise<void> {
+    try {
+      const session = await this.rest.session();
+      this.rest.credentials = { csrf: session.csrf_token ?? undefined };
+      this.state.setState({ me: session.user });
+      this.outbox.setOpen(true);
+      await this.loadList("all", true);
+      const { activeConversation } = this.state.getState();
+      if (activeConversation) await this.openThread(activeConversation);
+    } catch {
+      // 401 has signed out by itself; after anything else the connection will be lost and come back.
+    }
   }
 
   async signOut(everywhere = false): Promise<void> {
@@ -130,8 +154,10 @@ export class Messenger {
 
   private connectionChanged(connection: WebSocketClient["state"], attempts: number): void {
     this.state.setState({ connection, attempts });
-    this.outbox.setOpen(connection === "connected" || connection === "polling");
     if (connection === "offline") this.state.setState({ typingUsers: {} });
+    const open = connection === "connected" || connection === "polling";
+    if (open && !this.isSignedIn) void this.finishSignIn();
+    else this.outbox.setOpen(open);
   }
 
   // ---- The list

@@ -95,7 +95,7 @@ export class Rest {
   me() {
     return this.request<T.Self>("GET", "/api/users/me");
   }
-  updateMe(changes: { name?: string; bio?: string }) {
+  updateMe(changes: { name?: string; bio?: string | null }) {
     return this.request<T.User>("PATCH", "/api/users/me", { body: changes });
   }
   setAvatar(picture: Blob) {

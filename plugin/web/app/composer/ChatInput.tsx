@@ -49,7 +49,7 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   }, [text]);
   useEffect(() => {
     if (mode.kind === "edit") setText(mode.message.content ?? "");
-    if (mode.kind !== "new" || matchMedia("(pointer: fine)").matches) field.current?.focus();
+    if (mode.kind !== "new" || !matchMedia("(pointer: coarse)").matches) field.current?.focus();
   }, [mode]);
 
   const clear = () => {
@@ -80,7 +80,7 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing || event.keyCode === 229 || query !== null) return;
-    if (event.key === "Enter" && !event.shiftKey && matchMedia("(pointer: fine)").matches) {
+    if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
       event.preventDefault();
       submit();
     } else if (event.key === "Escape" && mode.kind !== "new") clear();
@@ -110,82 +110,84 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   };
 
   return (
-    <form
-      className="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        submit();
-      }}
-    >
-      {mode.kind !== "new" ? (
-        <div className="mode">
-          <span className="text">
-            <strong>
-              {mode.kind === "edit"
-                ? t("composer.editing")
-                : t("composer.replying", { name: mode.message.sender?.name ?? "" })}
-            </strong>
-            <bdi className="preview">{previewOf(mode.message)}</bdi>
-          </span>
-          <IconButton label={t("cancel")} onClick={clear}>
-            <X />
+    <>
+      <form
+        className="composer"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        {mode.kind !== "new" ? (
+          <div className="mode">
+            <span className="text">
+              <strong>
+                {mode.kind === "edit"
+                  ? t("composer.editing")
+                  : t("composer.replying", { name: mode.message.sender?.name ?? "" })}
+              </strong>
+              <bdi className="preview">{previewOf(mode.message)}</bdi>
+            </span>
+            <IconButton label={t("cancel")} onClick={clear}>
+              <X />
+            </IconButton>
+          </div>
+        ) : null}
+        {query !== null ? (
+          <MentionList
+            conversation={conversation}
+            query={query}
+            onChoose={choose}
+            onClose={() => setQuery(null)}
+            field={field}
+          />
+        ) : null}
+        <div className="line">
+          <Menu
+            label={t("composer.more")}
+            icon={<Plus />}
+            items={[
+              { label: t("composer.poll"), icon: <BarChart3 />, run: () => setDialog("poll") },
+              { label: t("composer.location"), icon: <MapPin />, run: () => sendLocation(conversation.id) },
+              { label: t("composer.schedule"), icon: <CalendarClock />, run: () => setDialog("schedule") },
+            ]}
+          />
+          <textarea
+            ref={field}
+            rows={1}
+            dir="auto"
+            value={text}
+            aria-label={t("composer.label", { name })}
+            placeholder={t("composer.placeholder")}
+            aria-invalid={isTooLong || undefined}
+            onChange={(event) => onChange(event.target.value, event.target.selectionStart)}
+            onKeyDown={onKeyDown}
+            onBlur={() => messenger.stopTyping()}
+          />
+          <IconButton label={t("composer.emoji")} onClick={() => setDialog("emoji")}>
+            <Smile />
           </IconButton>
+          <button
+            type="submit"
+            className="icon send"
+            aria-label={t("composer.send")}
+            title={t("composer.send")}
+            disabled={!text.trim() || isTooLong}
+            onPointerDown={() => {
+              press.current = setTimeout(() => setDialog("schedule"), LONG_PRESS);
+            }}
+            onPointerUp={() => press.current && clearTimeout(press.current)}
+            onPointerLeave={() => press.current && clearTimeout(press.current)}
+          >
+            <SendHorizontal aria-hidden="true" />
+          </button>
         </div>
-      ) : null}
-      {query !== null ? (
-        <MentionList
-          conversation={conversation}
-          query={query}
-          onChoose={choose}
-          onClose={() => setQuery(null)}
-          field={field}
-        />
-      ) : null}
-      <div className="line">
-        <Menu
-          label={t("composer.more")}
-          icon={<Plus />}
-          items={[
-            { label: t("composer.poll"), icon: <BarChart3 />, run: () => setDialog("poll") },
-            { label: t("composer.location"), icon: <MapPin />, run: () => sendLocation(conversation.id) },
-            { label: t("composer.schedule"), icon: <CalendarClock />, run: () => setDialog("schedule") },
-          ]}
-        />
-        <textarea
-          ref={field}
-          rows={1}
-          dir="auto"
-          value={text}
-          aria-label={t("composer.label", { name })}
-          placeholder={t("composer.placeholder")}
-          aria-invalid={isTooLong || undefined}
-          onChange={(event) => onChange(event.target.value, event.target.selectionStart)}
-          onKeyDown={onKeyDown}
-          onBlur={() => messenger.stopTyping()}
-        />
-        <IconButton label={t("composer.emoji")} onClick={() => setDialog("emoji")}>
-          <Smile />
-        </IconButton>
-        <button
-          type="submit"
-          className="icon send"
-          aria-label={t("composer.send")}
-          title={t("composer.send")}
-          disabled={!text.trim() || isTooLong}
-          onPointerDown={() => {
-            press.current = setTimeout(() => setDialog("schedule"), LONG_PRESS);
-          }}
-          onPointerUp={() => press.current && clearTimeout(press.current)}
-          onPointerLeave={() => press.current && clearTimeout(press.current)}
-        >
-          <SendHorizontal aria-hidden="true" />
-        </button>
-      </div>
-      {isTooLong ? (
-        <p role="alert" className="problem">
-          {t("composer.toolong")}
-        </p>
-      ) : null}
+        {isTooLong ? (
+          <p role="alert" className="problem">
+            {t("composer.toolong")}
+          </p>
+        ) : null}
+      </form>
       <Suspense fallback={null}>
         {dialog === "emoji" ? (
           <EmojiPicker
@@ -208,7 +210,7 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
           />
         ) : null}
       </Suspense>
-    </form>
+    </>
   );
 }
 

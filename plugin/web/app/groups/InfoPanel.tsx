@@ -237,7 +237,12 @@ function GroupSettings({ conversation }: { conversation: Conversation }) {
   const [description, setDescription] = useState(conversation.description ?? "");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void attempt(() => messenger.updateConversation(conversation.id, { name: name.trim(), description }));
+    void attempt(() =>
+      messenger.updateConversation(conversation.id, {
+        name: name.trim(),
+        description: description.trim() || null,
+      }),
+    );
   };
   return (
     <form onSubmit={submit}>

@@ -53,7 +53,7 @@ function UserProfile() {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void attempt(async () => {
-      keep(await messenger.rest.updateMe({ name: name.trim(), bio }));
+      keep(await messenger.rest.updateMe({ name: name.trim(), bio: bio.trim() || null }));
       showToast(t("settings.saved"));
     });
   };

@@ -144,9 +144,9 @@ function QuotedMessage({ message, conversation }: { message: Message; conversati
     <button
       type="button"
       className="quote"
-      aria-label={t("message.quoted", { name: sender })}
       onClick={() => go(threadPath(conversation.id, quote.message_id), true)}
     >
+      <span className="hidden">{t("message.quoted")}</span>
       <bdi className="sender">{sender}</bdi>
       <bdi className="preview">{previewOfQuote(quote)}</bdi>
     </button>

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web client, as people see it: two browsers, and somebody in an XMPP client."""
+import pytest
+
+from harness.inbox import wait_for
+from harness.rest import App
+from harness.web import Page, built
+
+
+@pytest.fixture(scope="module")
+def running_stack(request, tmp_path_factory):
+    from conftest import stack_of
+    conf = tmp_path_factory.mktemp("web") / "web.ini"
+    conf.write_text(f"[http]\nweb_root={built()}\n[session]\ncookie_secure=false\n")
+    yield from stack_of(request, "--conf", conf)
+
+
+@pytest.fixture(scope="module")
+def people(running_stack):
+    """Alice and Bella, who know each other and nobody else."""
+    alice, bella = (App(running_stack, name.lower(), username=name.lower(), name=name) for name in ("Alice Adams", "Bella Brown"))
+    bella.send(bella.conversation_with(participant_id=alice.me()["id"]), "Hello Alice, this is Bella.")
+    return alice, bella
+
+
+@pytest.fixture(scope="module")
+def pages(running_stack, people):
+    with Page(running_stack, people[0]) as alice, Page(running_stack, people[1]) as bella:
+        yield alice.sign_in(), bella.sign_in()
+
+
+@pytest.fixture
+def alice(stack, pages):
+    return pages[0]
+
+
+@pytest.fixture
+def bella(stack, pages):
+    return pages[1]
+
+
+def both_open(alice, bella):
+    alice.open("Bella Brown")
+    bella.open("Alice Adams")
+
+
+def test_a_link_signs_in_once(stack, people, alice):
+    assert alice.run("return location.hash + location.search") == ""
+    link = alice.link()
+    alice.driver.get("about:blank")
+    alice.driver.get(stack.info["rest"] + "/")
+    alice.shows(".item", "Bella Brown")
+    with Page(stack, people[0]) as other:
+        other.driver.get(link)
+        other.shows(".list h1", "Conversations")
+        other.driver.delete_all_cookies()
+        other.driver.get("about:blank")
+        other.driver.get(link)
+        other.shows("[role=alert]", "not valid")
+
+
+def test_two_browsers_talk(alice, bella):
+    both_open(alice, bella)
+    bella.write(".composer textarea", "Is anybody")
+    alice.shows("p.typing", "Bella Brown is typing")
+    bella.write(".composer textarea", " there?\n")
+    alice.shows("article .body", "Is anybody there?")
+    alice.shows_not("p.typing", "typing")
+    alice.say("Yes, I am")
+    bella.shows("article .body", "Yes, I am")
+    alice.shows("article.own .mark.read")
+    alice.shows(".item.active .preview", "Yes, I am")
+
+
+def test_somebody_on_xmpp_is_no_different(stack, xmpp, people, alice):
+    with xmpp("bob") as bob:
+        bob.send_message(people[0].me()["jid"], "From my own client")
+        alice.shows(".item", "bob")
+        alice.open("bob")
+        alice.shows("article .body", "From my own client")
+        alice.say("From the browser")
+        got = bob.expect_message("From the browser")
+        assert got.sender.startswith(people[0].me()["jid"])
+        alice.shows("article.own [aria-label=Delivered], article.own [aria-label=Read]")
+
+
+def test_what_can_be_done_to_a_message(alice, bella):
+    both_open(alice, bella)
+    alice.say("Frist words")
+    alice.act("Frist words", "Edit")
+    alice.write(".composer textarea", "First words\n", clear=True)
+    bella.shows("article", "edited")
+    bella.shows("article .body", "First words")
+    bella.until("the reply is begun", "const a = [...document.querySelectorAll('article')].find((e) => e.innerText.includes("
+                "'First words')); a.querySelector('button[aria-label=Reply]').click(); return true")
+    bella.say("Second thoughts")
+    alice.shows("article .quote", "First words")
+    alice.press("article:has(.quote) button", "React")
+    alice.click("dialog.emoji button", "thumbs up")
+    bella.shows(".reactions button", "👍")
+    bella.press(".reactions button", "👍")
+    alice.shows(".reactions button", "2 people")
+    bella.driver.execute_script("window.confirm = () => true")
+    bella.act("Second thoughts", "Delete for everyone")
+    alice.shows("article", "This message was deleted")
+
+
+def test_a_poll_and_votes(alice, bella):
+    both_open(alice, bella)
+    alice.click(".composer .menu > button")
+    alice.click("[role=menuitem]", "Poll")
+    alice.write("dialog label:nth-of-type(1) input", "Tea or coffee?")
+    for number, text in ((2, "Tea"), (3, "Coffee")):
+        alice.write(f"dialog label:nth-of-type({number}) input", text)
+    alice.click("dialog button[type=submit]")
+    bella.click(".poll .option", "Coffee")
+    alice.shows(".poll .option", "1 vote")
+    bella.shows(".poll .option[aria-pressed=true]", "Coffee")
+
+
+def test_a_group_with_somebody_on_xmpp(stack, xmpp, people, alice, bella):
+    with xmpp("carol") as carol:
+        alice.click("button[aria-label='New conversation']")
+        alice.click("dialog button", "New group")
+        alice.write("dialog label:nth-of-type(1) input", "Hikers")
+        alice.write("dialog .picker input", "Bella")
+        alice.click("dialog .found", "Bella Brown")
+        alice.write("dialog .picker input", carol.bare, clear=True)
+        alice.click("dialog .found", carol.bare)
+        alice.click("dialog button[type=submit]")
+        alice.shows(".chatheader .name", "Hikers")
+        alice.say("Who comes on Sunday?")
+        bella.open("Hikers")
+        bella.shows("article .sender", "Alice Adams")
+        bella.write(".composer textarea", "I do, @Al")
+        bella.shows(".mentions [role=option]", "Alice Adams")
+        bella.keys("\ue007")
+        bella.write(".composer textarea", "too\n")
+        alice.shows("article .mention.me", "@Alice Adams")
+        alice.click("button[aria-label='About this conversation']")
+        alice.shows(".info .people li", "Invited")
+        alice.keys("\ue00c")
+        alice.shows_not(".info")
+
+
+def test_what_is_written_without_a_server_arrives_once_and_in_order(stack, alice, bella):
+    both_open(alice, bella)
+    stack.stop("bridge.0")
+    try:
+        alice.shows(".banner")
+        for text in ("one", "two", "three"):
+            alice.say(f"{text} of three")
+        alice.shows("article.queued")
+        alice.driver.refresh()
+        alice.shows("article.queued .body", "three of three")
+    finally:
+        stack.restart("bridge.0")
+    for page in (alice, bella):
+        page.until("it is connected again", "window.dispatchEvent(new Event('online'));"
+                   " return !document.querySelector('.banner')", timeout=40)
+    bella.shows("article .body", "three of three")
+    assert [text for text in bella.articles() if text.endswith("of three")] == [f"{n} of three" for n in ("one", "two", "three")]
+    alice.shows_not("article.queued, article.sending, article.failed")
+
+
+def test_a_call_between_two_browsers(alice, bella):
+    both_open(alice, bella)
+    alice.click(".chatheader button[aria-label='Video call']")
+    bella.shows(".ringing", "Alice Adams is calling")
+    bella.click(".ringing .answer")
+    for page in (alice, bella):
+        page.shows(".call .about", "In call", timeout=30)
+        page.until("the other's picture moves", "const v = document.querySelector('.call .remote');"
+                   " return v.videoWidth > 0 && v.currentTime > 0.5")
+    alice.click(".call button[aria-label=Mute]")
+    bella.shows(".peermuted", "Alice Adams is muted")
+    assert alice.axe() == []
+    bella.click(".call button[aria-label='Hang up']")
+    for page in (alice, bella):
+        page.shows_not(".call")
+        page.shows("article .body", "Video call")
+    assert alice.run("return (await navigator.mediaDevices.enumerateDevices()).length") > 0
+
+
+def test_a_call_that_is_declined(alice, bella):
+    both_open(alice, bella)
+    alice.click(".chatheader button[aria-label='Voice call']")
+    bella.click(".ringing .decline")
+    alice.shows(".call", "has declined")
+    alice.click(".call button", "Close")
+    alice.shows_not(".call")
+
+
+HOSTILE = ['<img src=x onerror="window.hacked=1">', "<script>window.hacked=1</script>", "javascript:window.hacked=1",
+           "data:text/html,<script>window.hacked=1</script>", "https://example.org/\"onmouseover=\"window.hacked=1",
+           "‮gnp.exe", "x" * 20000, "&lt;b&gt;", "{{constructor.constructor('window.hacked=1')()}}", "<svg/onload=window.hacked=1>"]
+
+
+def test_hostile_texts_and_names_are_shown_as_they_are(stack, people, alice):
+    mallory = App(stack, "mallory", username="mallory", name='<img src=x onerror="window.hacked=1">')
+    talk = mallory.conversation_with(participant_id=people[0].me()["id"])
+    for text in HOSTILE:
+        mallory.send(talk, text)
+    alice.open("<img src=x")
+    for text in HOSTILE:
+        alice.until(f"{text[:40]!r} is shown", "return [...document.querySelectorAll('article .body')].some((e) =>"
+                    " e.textContent === args[0])", text)
+    links = alice.run("return [...document.querySelectorAll('article .body a')].map((a) => [a.href, a.rel, a.target])")
+    assert links and all(href.startswith("https://") and "noopener" in rel and target == "_blank" for href, rel, target in links)
+    assert alice.run("return [window.hacked ?? null, document.querySelectorAll('article img').length]") == [None, 0]
+    assert alice.violations() == []
+
+
+def test_every_screen_is_accessible(alice):
+    alice.open("Bella Brown")
+    assert alice.axe() == []
+    alice.click("button[aria-label='About this conversation']")
+    alice.shows(".info h2")
+    assert alice.axe() == []
+    alice.click(".info button[aria-label=Close]")
+    alice.click("button[aria-label='New conversation']")
+    alice.shows("dialog[open]")
+    assert alice.axe() == []
+    alice.keys("\ue00c")
+    alice.shows_not("dialog")
+    assert "New conversation" in alice.focused()
+    alice.click("button[aria-label=Settings]")
+    alice.shows(".settings h2", "Privacy")
+    assert alice.axe() == []
+    alice.run("document.querySelector('.settings select option[value=dark]').parentElement.id = 'theme'")
+    for theme in ("dark", "contrast", "light"):
+        alice.run("const s = document.getElementById('theme'); const set = Object.getOwnPropertyDescriptor(HTMLSelectElement."
+                  "prototype, 'value').set; set.call(s, args[0]); s.dispatchEvent(new Event('change', {bubbles: true}))", theme)
+        alice.until(f"the theme {theme}", "return document.documentElement.dataset.theme === args[0]", theme)
+        assert alice.axe() == [], theme
+    alice.click(".settings button[aria-label=Back]")
+
+
+def test_by_keyboard_alone(alice, bella):
+    both_open(alice, bella)
+    alice.run("document.querySelector('.skip').focus()")
+    for _ in range(40):
+        if alice.focused().startswith("Message to"):
+            break
+        alice.keys("\ue004")
+    alice.keys("By keyboard", "\ue007")
+    bella.shows("article .body", "By keyboard")
+    alice.run("document.querySelector('[role=feed]').focus()")
+    alice.keys("\ue013")
+    assert "By keyboard" in alice.focused()
+    for _ in range(4):
+        if "Actions" in alice.focused():
+            break
+        alice.keys("\ue004")
+    assert "Actions" in alice.focused()
+    alice.keys("\ue007")
+    alice.shows("[role=menu]")
+    alice.keys("\ue015", "\ue00c")
+    alice.shows_not("[role=menu]")
+    assert "Actions" in alice.focused()
+
+
+def test_settings_reach_the_others(alice, bella):
+    both_open(alice, bella)
+    alice.click("button[aria-label=Settings]")
+    alice.write(".settings form input", "Alice Archer", clear=True)
+    alice.click(".settings form button[type=submit]")
+    bella.shows(".chatheader .name", "Alice Archer")
+    alice.write(".settings form input", "Alice Adams", clear=True)
+    alice.click(".settings form button[type=submit]")
+    bella.shows(".chatheader .name", "Alice Adams")
+
+
+def test_signing_out_leaves_nothing(stack, people):
+    with Page(stack, people[1]) as page:
+        page.sign_in().open("Alice Adams")
+        page.shows("article")
+        page.click("button[aria-label=Settings]")
+        page.click(".settings button", "Sign out")
+        page.shows("h1", "Sign in")
+        databases = page.run("const all = []; for (const { name } of await indexedDB.databases()) { const db = await new Promise((r) =>"
+                             " { const q = indexedDB.open(name); q.onsuccess = () => r(q.result) });"
+                             " for (const s of db.objectStoreNames) all.push(await new Promise((r) => { const q ="
+                             " db.transaction(s).objectStore(s).count(); q.onsuccess = () => r(q.result) })); db.close() } return all")
+        assert sum(databases) == 0, databases
+        page.driver.refresh()
+        page.shows("h1", "Sign in")
+        assert wait_for("nobody is in", lambda: page.run("return (await fetch('/api/session')).status") == 401)
