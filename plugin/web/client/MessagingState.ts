@@ -134,7 +134,7 @@ export function otherOf(conversation: Conversation, me: User | null): User | nul
 
 export function titleOf(conversation: Conversation, me: User | null): string {
   const other = otherOf(conversation, me);
-  return conversation.name || other?.name || other?.username || other?.jid || "";
+  return other?.name || conversation.name || other?.username || other?.jid || "";
 }
 
 /** How far the others have read and got: for the marks below one's own messages. */
