@@ -91,6 +91,14 @@ static bool check_media_given(const struct options *options, GError **error)
     if (options->media_store && !is_given(options->media_key) && !options->media_key_file)
         return option_refuse(error, "[media] key_file",
                              "must be given with store: files are encrypted");
+    if (is_given(options->media_s3_secret) && options->media_s3_secret_file)
+        return option_refuse(error, "[media] s3_secret, s3_secret_file",
+                             "at most one of the two may be given");
+    bool secret = is_given(options->media_s3_secret) || options->media_s3_secret_file;
+    if (is_given(options->media_s3_url) &&
+        (!options->media_store || !is_given(options->media_s3_key) || !secret))
+        return option_refuse(error, "[media] s3_url",
+                             "wants store, s3_key and s3_secret_file, too");
     if (options->media_store && !is_given(options->media_url))
         return option_refuse(error, "[media] url", "must be given with store");
     return true;

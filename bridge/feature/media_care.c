@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the store needs now and then: keys of files that an old master key has encrypted are
- * encrypted by the newest one, so that the old one can go; and what files take is measured. */
+ * encrypted by the newest one, so that the old one can go; files go where they stay; and what they
+ * take is measured. */
 #include "config.h"
 
+#include <jansson.h>
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
@@ -11,7 +14,9 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
+#include "bridge/loop/disk.h"
 #include "bridge/media/media.h"
+#include "bridge/media/shelf.h"
 
 #define AT_ONCE 200
 
@@ -98,8 +103,118 @@ static void bytes_count(struct job *job)
                   job);
 }
 
+/* ---- Where files lie ------------------------------------------------------------------------- */
+
+/* Files that are complete, on their way to where they stay: a picture as it came goes, when there
+ * is what is the picture of it; the rest goes to the bucket, if there is one. */
+struct moving {
+    struct disk_work work;
+    struct job *job;
+    GPtrArray *gone, *kept; /* paths */
+    GString *ids;           /* "{id,…}" */
+    guint count;
+    bool failed;
+};
+
+#define MOVED_AT_ONCE 20
+
+static struct moving *moving_of(struct disk_work *work)
+{
+    return (struct moving *)(void *)work; /* its first member */
+}
+
+static void moving_end(struct moving *moving, enum error_code error)
+{
+    bool more = moving->count >= MOVED_AT_ONCE;
+    job_finish(moving->job, error != ERROR_NONE ? JOB_FAILED : more ? JOB_MORE : JOB_DONE, error);
+    g_ptr_array_unref(moving->gone);
+    g_ptr_array_unref(moving->kept);
+    g_string_free(moving->ids, TRUE);
+    g_free(moving);
+}
+
+static void moves_noted(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)rows;
+    moving_end(data, error);
+}
+
+/* What is in the bucket is nowhere else. */
+static void run_move(struct disk_work *work)
+{
+    struct moving *moving = moving_of(work);
+    for (guint i = 0; i < moving->kept->len && !moving->failed; i++)
+        moving->failed = !shelf_move(g_ptr_array_index(moving->kept, i));
+    for (guint i = 0; i < moving->gone->len && !moving->failed; i++)
+        moving->failed = !shelf_remove(g_ptr_array_index(moving->gone, i));
+}
+
+static void files_moved(struct disk_work *work)
+{
+    struct moving *moving = moving_of(work);
+    struct core *core = job_core(moving->job);
+    const char *values[] = {moving->ids->str};
+    if (moving->failed || !core->archive)
+        moving_end(moving, ERROR_UNAVAILABLE);
+    else
+        archive_query(core->archive, QUERY_FILE_MOVED, values, moves_noted, moving);
+}
+
+static void add_paths(struct moving *moving, const struct uuid *id, const char *parts_text)
+{
+    json_t *parts = parts_text ? json_loads(parts_text, 0, NULL) : NULL;
+    bool has_clean = false;
+    size_t i;
+    const json_t *part;
+    json_array_foreach(parts, i, part)
+    {
+        const char *name = json_string_value(json_object_get(part, "name"));
+        if (name)
+            g_ptr_array_add(moving->kept, shelf_path(media_folder(), id, name));
+        has_clean = has_clean || (name && strcmp(name, "clean") == 0);
+    }
+    g_ptr_array_add(has_clean ? moving->gone : moving->kept, shelf_path(media_folder(), id, ""));
+    json_decref(parts);
+}
+
+static void unmoved_found(const struct rows *rows, enum error_code error, void *data)
+{
+    struct job *job = data;
+    guint count = error == ERROR_NONE && media_is_on() ? (guint)rows_count(rows) : 0;
+    if (count == 0) {
+        job_finish(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, error);
+        return;
+    }
+    struct moving *moving = g_new0(struct moving, 1);
+    moving->work = (struct disk_work){run_move, files_moved};
+    moving->job = job;
+    moving->count = count;
+    moving->gone = g_ptr_array_new_with_free_func(g_free);
+    moving->kept = g_ptr_array_new_with_free_func(g_free);
+    moving->ids = g_string_new("{");
+    for (guint row = 0; row < count; row++) {
+        struct uuid id;
+        if (rows_uuid(rows, (int)row, FILE_UNMOVED_ID, &id))
+            add_paths(moving, &id, rows_text(rows, (int)row, FILE_UNMOVED_PARTS));
+        g_string_append_printf(moving->ids, "%s%s", row > 0 ? "," : "",
+                               rows_text(rows, (int)row, FILE_UNMOVED_ID));
+    }
+    g_string_append_c(moving->ids, '}');
+    disk_submit(&moving->work);
+}
+
+static void files_move(struct job *job)
+{
+    if (media_is_on())
+        archive_query(job_core(job)->archive, QUERY_FILE_UNMOVED,
+                      (const char *[]){G_STRINGIFY(MOVED_AT_ONCE)}, unmoved_found, job);
+    else
+        job_finish(job, JOB_DONE, ERROR_NONE);
+}
+
 static const struct job_kind jobs[] = {
     {.name = "media.keys", .interval = 3600, .run = keys_renew},
+    {.name = "media.move", .interval = 30, .lock = 3600, .run = files_move},
     {.name = "media.bytes", .interval = 60, .run = bytes_count},
     {0},
 };

@@ -8,6 +8,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/loop/disk.h"
+#include "bridge/media/bucket.h"
 #include "bridge/media/media.h"
 #include "bridge/media/shelf.h"
 
@@ -49,6 +50,11 @@ void media_start(const struct options *options)
     media.films = strcmp(options->media_ffmpeg, "on") == 0 &&
                   g_file_test("/usr/bin/ffmpeg", G_FILE_TEST_IS_EXECUTABLE);
     links_set(options);
+    if (options->media_s3_url && *options->media_s3_url) {
+        struct bucket_settings bucket = {options->media_s3_url, options->media_s3_region,
+                                         options->media_s3_key, options->media_s3_secret};
+        bucket_set(&bucket);
+    }
     disk_start();
 }
 
@@ -58,6 +64,7 @@ void media_stop(void)
         return;
     disk_stop();
     file_links_set(NULL);
+    bucket_set(NULL);
     g_clear_pointer(&media.vault, vault_free);
     media.folder = NULL;
 }

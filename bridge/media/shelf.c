@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/media/bucket.h"
 #include "bridge/media/shelf.h"
 
 bool shelf_prepare(const char *folder)
@@ -38,11 +39,21 @@ static bool read_all(int fd, guint64 offset, guint8 *bytes, size_t length)
     return true;
 }
 
+/* What it is called in the bucket: as in the folder. Borrowed from PATH. */
+static const char *object_name(const char *path)
+{
+    const char *last = strrchr(path, '/');
+    while (last > path && *--last != '/') {
+    }
+    return *last == '/' ? last + 1 : last;
+}
+
 bool shelf_read(const char *path, guint64 offset, guint8 *ret_bytes, size_t length)
 {
     int fd = g_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd < 0)
-        return false;
+        return errno == ENOENT && bucket_is_set() &&
+               bucket_read(object_name(path), offset, ret_bytes, length);
     bool done = read_all(fd, offset, ret_bytes, length);
     close(fd);
     return done;
@@ -110,5 +121,14 @@ enum error_code shelf_replace(const char *path, const guint8 *bytes, size_t leng
 
 bool shelf_remove(const char *path)
 {
-    return g_unlink(path) == 0 || errno == ENOENT;
+    bool gone = g_unlink(path) == 0 || errno == ENOENT;
+    return (!bucket_is_set() || bucket_remove(object_name(path))) && gone;
+}
+
+bool shelf_move(const char *path)
+{
+    if (!bucket_is_set() || g_access(path, F_OK) != 0)
+        return true; /* it was moved before */
+    return bucket_put(object_name(path), path) == ERROR_NONE &&
+           (g_unlink(path) == 0 || errno == ENOENT);
 }

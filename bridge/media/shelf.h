@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where files lie, as they are encrypted: a folder, in which each is called by its id and the part
- * of it. No name that somebody gave touches the file system. All of it may wait for the disk, and
- * is for threads (loop/disk.h); safe in several at a time. */
+ * of it, and perhaps a bucket behind that (bucket.h). No name that somebody gave touches the file
+ * system. All of it may wait for the disk, and is for threads (loop/disk.h); safe in several at a
+ * time. */
 #pragma once
 
 #include <glib.h>
@@ -27,5 +28,7 @@ enum error_code shelf_write(int fd, guint64 offset, const guint8 *bytes, size_t 
 enum error_code shelf_sync(int fd, const char *path);
 /* Puts BYTES in place of what PATH was, or nothing. */
 enum error_code shelf_replace(const char *path, const guint8 *bytes, size_t length);
-/* True also when it was not there. */
+/* Takes it away, from the bucket as well. True also when it was not there. */
 bool shelf_remove(const char *path);
+/* Moves it to the bucket, if there is one. */
+bool shelf_move(const char *path);

@@ -322,3 +322,20 @@ BEGIN
   RETURN coalesce((SELECT u.bytes FROM file_usage u
                      WHERE u.user_id = coalesce(p_user, '00000000-0000-0000-0000-000000000000')), 0);
 END $$;
+
+-- ---- Where files lie --------------------------------------------------------------------------------------
+
+-- Files that are complete and may have to go elsewhere, with what was made of them.
+CREATE FUNCTION file_unmoved(p_limit int) RETURNS TABLE (id uuid, parts text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT f.id, f.parts::text FROM files f
+    WHERE NOT f.moved AND f.state = 'complete' AND (f.scan IS NULL OR f.scan <> 'pending') AND f.key IS NOT NULL
+    ORDER BY f.id LIMIT p_limit;
+END $$;
+
+CREATE FUNCTION file_moved(p_ids uuid[]) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE files f SET moved = true WHERE f.id = ANY (p_ids)
+$$;

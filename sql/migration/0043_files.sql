@@ -25,6 +25,7 @@ CREATE TABLE files (
   waveform text,                            -- base64
   parts jsonb NOT NULL DEFAULT '[]',        -- what was made of it: [{ name, type, size, width, height }]
   url text,                                 -- remote
+  moved boolean NOT NULL DEFAULT false,     -- it lies where it stays
   problem text,                             -- why its state is error
   lock text,                                -- digest of a password
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -34,6 +35,8 @@ CREATE TABLE files (
 CREATE INDEX files_user ON files (user_id, id);
 CREATE INDEX files_due ON files (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX files_key ON files (key_name, id) WHERE key_name IS NOT NULL;
+
+CREATE INDEX files_unmoved ON files (id) WHERE NOT moved AND state = 'complete';
 
 CREATE TABLE attachments (
   message_id uuid NOT NULL,

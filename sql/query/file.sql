@@ -43,3 +43,9 @@ SELECT file_rewrap($1::text::uuid[], $2::text::text[], $3::text) AS count
 
 -- name: file_used
 SELECT file_used($1::uuid) AS bytes
+
+-- name: file_unmoved
+SELECT id, parts FROM file_unmoved($1::int)
+
+-- name: file_moved
+SELECT file_moved($1::text::uuid[]) AS moved

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import http.client
 import os
 import shutil
 import uuid
@@ -10,13 +11,14 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
-from harness import pictures
+from harness import pictures, tus
 from harness.clamd import EICAR, Clamd
 from harness.daemon import Daemon
 from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, upload
 from harness.inbox import wait_for
 from harness.muc import Seat
 from harness.rest import App
+from harness.s3 import S3
 from harness.xmpp import CLIENT
 from test_mam import read
 
@@ -353,3 +355,41 @@ def test_voices_and_videos(app, xmpp, tmp_path):
     assert b"loci" not in get(copied["download_url"]).raw and copied["status"] == "complete"
     junk = ready(alice, upload(alice, b"\0\0\0\x18ftypmp42" + os.urandom(5000), "j.mp4", "video/mp4"))
     assert (junk["status"], junk["problem"]) == ("error", "it cannot be read")
+
+
+def test_a_stock_tus_client_works_unchanged(app, tmp_path):
+    alice = app("alice")
+    path = tmp_path / "noise.bin"
+    path.write_bytes(os.urandom(700_000))
+    said = tus.upload(alice, path)
+    assert said["cut"] and said["progress"] == 100
+    file = get_file(alice, {"id": said["url"].rpartition("/")[2]})
+    assert (file["status"], file["filename"]) == ("complete", "noise.bin")
+    assert get(file["download_url"]).raw == path.read_bytes()
+
+
+@pytest.mark.long  # jobs come round every half minute
+@pytest.mark.skipif(not S3.program(), reason="moto_server is not here")
+def test_complete_files_lie_in_a_bucket(stack, tmp_path):
+    bucket = S3().start()
+    media = {"store": tmp_path / "files", "key": "ab" * 32, "url": "http://files.test", "s3_url": bucket.address,
+             "s3_key": "id", "s3_secret": "secret"}
+    with Daemon(stack, options={"media": media}) as daemon:
+        alice = App(daemon, "alice")
+        data, picture = os.urandom(400_000), pictures.png(300, 200, extra=pictures.chunk(b"tEXt", b"a\0where it was"))
+        file, shown = upload(alice, data, "a.bin", "application/octet-stream"), upload(alice, picture)
+        shown = ready(alice, shown)
+        name = f"{file['id'][-2:]}/{file['id']}"
+        wait_for("it has gone to the bucket", lambda: name in bucket.names() and not list(tmp_path.glob("files/*/*")), 60)
+        assert bucket.get(name)[12:76] != data[:64] and len(bucket.get(name)) == len(data) + 7 * 28
+        assert f"{shown['id'][-2:]}/{shown['id']}" not in bucket.names()  # the picture as it came is nowhere
+        def local(file):
+            return file["download_url"].replace("http://files.test", daemon.info["rest"])
+        assert get(local(get_file(alice, file))).raw == data
+        assert get(local(get_file(alice, file)), Range="bytes=399990-").raw == data[-10:]
+        assert get(local(shown)).raw == pictures.png(300, 200)
+        alice.call(200, "DELETE", f"/api/files/{file['id']}")
+        wait_for("it is gone from the bucket", lambda: name not in bucket.names(), 90)
+        bucket.stop()
+        with pytest.raises(http.client.IncompleteRead):
+            get(local(shown))

@@ -373,7 +373,7 @@ tests_unit_image_scrub_test_SOURCES = tests/unit/image_scrub_test.c tests/unit/u
 tests_unit_image_scrub_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_image_scrub_test_LDADD = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 tests_unit_media_file_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_media_file_test_LDADD = libmedia.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+tests_unit_media_file_test_LDADD = libmedia.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) \
   $(CHECK_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += tests/vectors/pictures
 check_PROGRAMS += tests/unit/profile_picture_test
