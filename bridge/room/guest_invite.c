@@ -17,6 +17,7 @@
 #include "bridge/room/inviter.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
+#include "xep/0045_admin.h"
 #include "xep/0045_invitation.h"
 #include "xep/0249_direct_invitation.h"
 #include "xep/jid.h"
@@ -169,6 +170,27 @@ static xmpp_stanza_t *build_invitation(const struct outbox_entry *entry)
     return message;
 }
 
+/* The room is asked to change what somebody may do there, by the payload: { nick or jid, role or
+ * affiliation, reason }. It tells by presences that it has. */
+static xmpp_stanza_t *build_manage(const struct outbox_entry *entry)
+{
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *id = outbox_entry_id(entry);
+    struct muc_item item = {.nick = json_string_value(json_object_get(facts, "nick")),
+                            .jid = json_string_value(json_object_get(facts, "jid")),
+                            .reason = json_string_value(json_object_get(facts, "reason"))};
+    xmpp_stanza_t *iq = NULL;
+    if (muc_role_find(json_string_value(json_object_get(facts, "role")), &item.role) &&
+        muc_affiliation_find(json_string_value(json_object_get(facts, "affiliation")),
+                             &item.affiliation)) {
+        iq = stanza_new_iq("set", id, from, entry->to);
+        muc_admin_add(iq, &item, 1);
+    }
+    json_decref(facts);
+    return iq;
+}
+
 /* The room is told that the user does not come, and tells who has asked: the reference. */
 static xmpp_stanza_t *build_declined(const struct outbox_entry *entry)
 {
@@ -182,6 +204,7 @@ static xmpp_stanza_t *build_declined(const struct outbox_entry *entry)
 
 static const struct outgoing outgoing[] = {
     {.kind = "guest_declined", .build = build_declined},
+    {.kind = "guest_manage", .build = build_manage},
     {.kind = "guest_invitation", .build = build_invitation},
     {0},
 };

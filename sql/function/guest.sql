@@ -281,6 +281,30 @@ BEGIN
   END IF;
 END $$;
 
+-- p_user has somebody put out of the room, or (p_bans) banned: the room is asked, and tells by presences what it has done.
+-- p_bans NULL: what is wanted is not to be had. Outcome, as of a change: 5: not yours to ask for.
+CREATE FUNCTION guest_manage(c conversations, p_user uuid, p_target members, p_bans boolean, p_reason text) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+  s guest_seats;
+  nick_ text := coalesce((SELECT x.nick FROM guest_seats x WHERE x.conversation_id = c.id AND x.user_id = p_target.user_id AND x.state = 'in'),
+                         (SELECT o.nick FROM guest_occupants o WHERE o.conversation_id = c.id AND o.user_id = p_target.user_id LIMIT 1));
+BEGIN
+  SELECT * INTO s FROM guest_seats x WHERE x.conversation_id = c.id AND x.user_id = p_user AND x.state = 'in';
+  IF p_target.user_id IS NULL THEN
+    RETURN 2;
+  ELSIF p_bans IS NULL OR s.role IS DISTINCT FROM 'moderator' OR p_target.user_id = p_user
+      OR p_bans AND (s.affiliation NOT IN ('owner', 'admin') OR p_target.jid LIKE '%/%') THEN
+    RETURN 5;
+  ELSIF NOT p_bans AND nick_ IS NULL THEN
+    RETURN 1;
+  END IF;
+  PERFORM outbox_add((log_advance(1)).ret_before + 1, 'guest_manage', p_user, ARRAY[c.remote_jid], NULL, NULL, jsonb_strip_nulls(
+    CASE WHEN p_bans THEN jsonb_build_object('jid', p_target.jid, 'affiliation', 'outcast') ELSE jsonb_build_object('nick', nick_, 'role', 'none') END
+    || jsonb_build_object('reason', p_reason))::text);
+  RETURN 0;
+END $$;
+
 -- ---- What the program does about places -------------------------------------------------------------
 
 -- The program has a way to the rooms, and none of our users is in one, as far as is known.

@@ -382,9 +382,15 @@ DECLARE
   c conversations := found_.c;
   old members;
 BEGIN
-  IF c.id IS NULL OR guest_is(c) THEN
-    outcome := CASE WHEN c.id IS NULL THEN 2 ELSE 5 END;
-    result := CASE WHEN c.id IS NOT NULL THEN guest_closed() END;
+  IF c.id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  ELSIF guest_is(c) THEN
+    old := membership_named(c, p_user, p_arguments, false);
+    outcome := guest_manage(c, p_user, old, CASE WHEN p_arguments @> '{"banned": true}' AND NOT p_arguments ?| '{role,permissions}'
+                                                      THEN true END, p_arguments->>'reason');
+    result := CASE WHEN outcome > 2 THEN guest_closed() ELSE jsonb_build_object(
+      'participant', to_jsonb(membership_get(p_user, c.id, old.user_id)), 'strangers', 0) END;
     RETURN;
   END IF;
   old := membership_named(c, p_user, p_arguments, true);
@@ -484,9 +490,11 @@ BEGIN
     END IF;
     old.state := 'left';
   ELSIF guest_is(c) THEN
-    outcome := 5;
-    result := guest_closed();
-    RETURN;
+    outcome := guest_manage(c, p_user, old, false, p_arguments->>'reason');
+    IF outcome > 1 THEN
+      result := guest_closed();
+      RETURN;
+    END IF;
   ELSIF old.state = 'banned' THEN
     SELECT s.outcome, s.result INTO outcome, result
       FROM change_member_set(p_user, p_arguments || '{"banned": false}') s;

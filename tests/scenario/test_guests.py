@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from harness.inbox import wait_for
-from harness.muc import MUC, MUC_USER, Seat, stanza_id
+from harness.muc import MUC, MUC_USER, Seat, codes, stanza_id
 from harness.xmpp import CHATSTATES, CLIENT, MARKERS
 
 INVITATION = "jabber:x:conference"
@@ -369,3 +369,27 @@ def test_asking_others_in_and_as_whom(room, stack, app, xmpp):
         room.seat.see("Princess")
     carol.expect_stanza("the invitation", lambda s: s.name == "message" and s.sender == room.jid and s.has(MUC_USER, "x"))
     is_in(ann, made)
+
+
+def test_who_manages_the_room_puts_people_out(room, app, xmpp):
+    alice, carol = app("alice", name="Alice"), Seat(xmpp("carol"), room.jid, "Carol")
+    made = enter(alice, room)
+    carol.enter()
+    wait_for("Carol to be there", lambda: len(shown(alice, made)["participants"]) == 3)
+    them = {p["user"]["jid"]: p["user"]["id"] for p in shown(alice, made)["participants"]}
+    path = f"/api/conversations/{made['id']}/members"
+    assert alice.call(403, "DELETE", f"{path}/{them[carol.user.bare]}")["error_reason"] == "elsewhere"
+    query = Element(f"{{{MUC}#admin}}query")
+    SubElement(query, f"{{{MUC}#admin}}item", {"jid": alice.me()["jid"], "affiliation": "owner"})
+    room.owner.iq(room.jid, query, "set")
+    wait_for("Alice an owner", lambda: [p["role"] for p in shown(alice, made)["participants"] if p["user"]["id"] == alice.me()["id"]] == ["owner"])
+    with alice.ws() as socket:
+        alice.call(200, "DELETE", f"{path}/{them[carol.user.bare]}")
+        assert 307 in codes(carol.see("Carol", "unavailable"))
+        socket.expect("member.removed", conversation_id=made["id"], state="removed")
+        carol.enter()
+        socket.expect("member.added", conversation_id=made["id"])
+        alice.call(200, "PUT", f"{path}/{them[carol.user.bare]}", {"banned": True})
+        assert 301 in codes(carol.see("Carol", "unavailable"))
+        socket.expect("member.removed", conversation_id=made["id"], state="banned")
+    assert alice.call(403, "PUT", f"{path}/{them[room.owner.bare]}", {"role": "member"})["error_reason"] == "elsewhere"

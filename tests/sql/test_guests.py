@@ -216,8 +216,9 @@ def test_the_api_decides_nothing_there(den):
     den.person("Eve", "e1")
     eve = den.db.one("SELECT user_id FROM guest_occupants")
     den.hear("Eve", "hers", "w1", "e1")
-    for change, more in (("member_set", {"user_id": eve, "role": "admin"}),
-                         ("member_remove", {"user_id": eve}), ("group_destroy", {}), ("conversation_update", {"name": "Other"}), ("conversation_update", {"disappearing_seconds": 60})):
+    for change, more in (("member_set", {"user_id": eve, "role": "admin"}), ("member_set", {"user_id": eve, "banned": True}),
+                         ("member_set", {"user_id": eve, "banned": False}), ("member_set", {"user_id": eve, "permissions": []}),
+                         ("group_destroy", {}), ("conversation_update", {"name": "Other"}), ("conversation_update", {"disappearing_seconds": 60})):
         done = den.db.change(change, den.alice, conversation_id=den.id, domain="app.example.org", **more)
         assert (done["outcome"], done["result"]["error_reason"]) == (5, "elsewhere"), change
     hers = den.db.page(den.alice, den.id)["items"][0]["id"]
