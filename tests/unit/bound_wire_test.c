@@ -108,11 +108,10 @@ START_TEST(what_is_injected_has_no_sender_and_its_id)
     const struct bound_inject inject = {"app.example.org", "example.org", "j1", {"bob", "r"}, UID};
     g_autoptr(xmpp_stanza_t) message = bound_inject_build(&inject, inner);
     g_autofree char *text = stanza_to_link_text(message, NULL);
-    ck_assert_str_eq(text,
-                     "<message from=\"app.example.org\" id=\"j1\" to=\"example.org\">"
-                     "<inject resource=\"r\" uid=\"" UID "\" user=\"bob\" "
-                     "xmlns=\"urn:trestle:bind:0\"><message id=\"m\" to=\"carol@example.org\" "
-                     "xmlns=\"jabber:client\"><body>hi</body></message></inject></message>");
+    ck_assert_str_eq(text, "<message from='app.example.org' id='j1' to='example.org'>"
+                           "<inject xmlns='urn:trestle:bind:0' resource='r' uid='" UID "' "
+                           "user='bob'><message xmlns='jabber:client' id='m' "
+                           "to='carol@example.org'><body>hi</body></message></inject></message>");
     ck_assert_str_eq(stanza_attr(inner, "from"), "bob@example.org/rest");
 }
 END_TEST
