@@ -6,10 +6,16 @@
 #include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/bound/bound.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/xmpp/dispatch.h"
+#include "xep/0172_nick.h"
+#include "xep/name.h"
+#include "xep/presence.h"
 
 #define REPLY_MAX 4096
+#define NOTE_MAX 1000 /* bytes kept of what comes with a request */
 
 static void reply_state(struct request *request)
 {
@@ -116,6 +122,54 @@ static void bound_link(struct request *request)
     archive_query(request->core->archive, QUERY_BOUND_LINK, values, link_made, request);
 }
 
+/* ---- Who wants to see an account's presence -------------------------------------------------- */
+
+struct asking {
+    struct core *core;
+    char *user, *peer; /* bare JIDs */
+};
+
+/* Who was asked before is let in at once. */
+static void asking_stored(const struct change_result *result, void *data)
+{
+    g_autofree struct asking *asking = data;
+    g_autofree char *user = asking->user;
+    g_autofree char *peer = asking->peer;
+    const char *answer = json_string_value(json_object_get(result->json, "answer"));
+    if (!change_succeeded(result) || g_strcmp0(answer, "subscribed") != 0)
+        return;
+    const struct presence_stanza presence = {.from = user, .to = peer, .type = PRESENCE_SUBSCRIBED};
+    g_autoptr(xmpp_stanza_t) stanza = presence_build(&presence);
+    stanza_out(asking->core, stanza);
+}
+
+/* Everything else about subscriptions is told by the contact list. */
+static bool on_subscribe(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct presence_stanza presence;
+    const struct account *account = account_find_jid(core->accounts, context->to_bare);
+    if (!account || !presence_parse(context->stanza, &presence))
+        return true;
+    xmpp_stanza_t *nick = stanza_child(context->stanza, "nick", NS_NICK);
+    const char *called = nick ? nick_parse(nick) : NULL;
+    g_autofree char *name = called ? name_clean(called, NAME_BYTES_MAX, NAME_LINE) : NULL;
+    g_autofree char *note =
+        presence.status ? name_clean(presence.status, NOTE_MAX, NAME_PROSE) : NULL;
+    struct asking *asking = g_new0(struct asking, 1);
+    *asking = (struct asking){core, g_strdup(context->to_bare), g_strdup(context->from_bare)};
+    change_submit(core, "contact_stanza", &account->id,
+                  json_pack("{s:s, s:s, s:s*, s:s*}", "type", "subscribe", "peer",
+                            context->from_bare, "note", note, "nick", name),
+                  asking_stored, asking);
+    return true;
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"presence", "subscribe", NULL, NULL, TARGET_ACCOUNT, .fallback = on_subscribe},
+    {0},
+};
+
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/bound",
@@ -141,4 +195,5 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_bound_account = {.name = "bound_account", .operations = operations};
+const struct feature feature_bound_account = {
+    .name = "bound_account", .operations = operations, .stanzas = stanzas};

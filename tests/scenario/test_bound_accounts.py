@@ -154,6 +154,21 @@ def test_contacts_and_presence_are_the_servers(bob, xmpp):
     wait_for("no contact", lambda: subscription(bob, dave.bare) in (None, "none"))
 
 
+def test_who_asks_to_see_an_account_waits_for_the_app(bob, xmpp):
+    erin = xmpp("erin")
+    erin.decide_subscriptions()
+    erin.send_presence("bob@example.org", "subscribe")
+
+    def asked():
+        return next((c["user"]["id"] for c in bob.call(200, "GET", "/api/contacts")["items"]
+                     if c["user"]["jid"] == erin.bare and c["pending"]), None)
+    erin_id, _ = wait_for("erin asks", asked)
+    bob.call((200, 201), "POST", "/api/contacts", {"user_id": erin_id})
+    wait_for("erin is let in", lambda: subscription(bob, erin.bare) == "from")
+    erin.send_presence("bob@example.org", "unsubscribe")
+    bob.call(200, "DELETE", f"/api/contacts/{erin_id}")
+
+
 def test_a_block_is_the_servers_both_ways(bob, xmpp):
     from xml.etree.ElementTree import Element, SubElement
     phone, erin = xmpp("bob"), xmpp("erin")
