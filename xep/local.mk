@@ -47,6 +47,7 @@ libxep_a_SOURCES = \
   xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
   xep/0372_references.c xep/0372_references.h \
+  xep/0377_reporting.c xep/0377_reporting.h \
   xep/0402_bookmarks.c xep/0402_bookmarks.h \
   xep/0410_self_ping.c xep/0410_self_ping.h \
   xep/0421_occupant_id.c xep/0421_occupant_id.h \

@@ -88,7 +88,9 @@
 #define NS_EME "urn:xmpp:eme:0"                              /* 0380 */
 #define NS_OMEMO_OLD "eu.siacs.conversations.axolotl"        /* 0384 */
 #define NS_OMEMO "urn:xmpp:omemo:2"
-#define NS_PGP "jabber:x:encrypted"             /* 0027 */
+#define NS_PGP "jabber:x:encrypted"         /* 0027 */
+#define NS_REPORTING "urn:xmpp:reporting:1" /* 0377 */
+#define NS_JID "urn:xmpp:jid:0"
 #define NS_SIMS "urn:xmpp:sims:1"               /* 0385 */
 #define NS_BOOKMARKS "urn:xmpp:bookmarks:1"     /* 0402 */
 #define NS_MIX_MISC "urn:xmpp:mix:misc:0"       /* 0407 */

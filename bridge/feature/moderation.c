@@ -3,13 +3,21 @@
  * does it. What moderators of a group do in their group, they do by its members' routes. */
 #include "config.h"
 
+#include <string.h>
+
+#include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
+#include "bridge/xmpp/dispatch.h"
+#include "xep/0377_reporting.h"
+#include "xep/jid.h"
+#include "xep/name.h"
 
 #define OWN "urn:trestle:admin:"
+#define COMMENT_MAX 2000
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
@@ -172,6 +180,61 @@ static void action_end(struct job *job)
                   json_pack("{s:s}", "action_id", job_key(job)), end_done, job);
 }
 
+/* ---- From XMPP ------------------------------------------------------------------------------- */
+
+static const char *reason_of(const struct abuse_report *report)
+{
+    if (strcmp(report->reason, "spam") == 0)
+        return "spam";
+    return strcmp(report->reason, "abuse") == 0 ? "harassment" : "other";
+}
+
+static json_t *report_arguments(const struct stanza_context *context,
+                                const struct abuse_report *report, const char *offender)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < report->id_count; i++)
+        json_array_append_new(ids, json_string(report->ids[i]));
+    g_autofree char *text = report->text ? name_clean(report->text, COMMENT_MAX, NAME_PROSE) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s*, s:o}", "from", context->from_bare, "offender", offender,
+                     "reason", reason_of(report), "comment", text, "ids", ids);
+}
+
+static bool reply_send(const struct stanza_context *context, xmpp_stanza_t *reply)
+{
+    g_autoptr(xmpp_stanza_t) owned = reply;
+    if (owned)
+        stanza_out(context->data, owned);
+    return true;
+}
+
+/* Whether there is such a user is not told: the answer is the same. */
+static bool on_report(const struct stanza_context *context)
+{
+    struct core *core = context->data;
+    struct abuse_report report;
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(context->from_bare);
+    if (!abuse_report_parse(context->stanza, &report))
+        return false;
+    g_autofree char *offender = jid_prepare_bare(report.jid);
+    const struct error_info *limited = error_info(ERROR_RATE_LIMITED);
+    bool is_iq = strcmp(xmpp_stanza_get_name(context->stanza), "iq") == 0;
+    if (!limiter_take(core->limiter, &subject, LIMIT_REPORTS, &state))
+        return reply_send(
+            context, stanza_reply_error(context->stanza, limited->type, limited->condition, NULL));
+    if (offender)
+        change_submit(core, "report_arrived", NULL, report_arguments(context, &report, offender),
+                      NULL, NULL);
+    return is_iq ? reply_send(context, stanza_reply_result(context->stanza)) : true;
+}
+
+static const struct stanza_handler stanzas[] = {
+    {"iq", "set", "block", NS_BLOCKING, TARGET_DOMAIN, .claim = on_report},
+    {"message", "normal|chat|headline", "report", NS_REPORTING, TARGET_DOMAIN, .claim = on_report},
+    {0},
+};
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 #define BY_MODERATOR .flags = OPERATION_SERVER_KEY, .scope = "moderate", .role = "moderator"
@@ -294,4 +357,4 @@ static const struct job_kind jobs[] = {
 };
 
 const struct feature feature_moderation = {
-    .name = "moderation", .operations = operations, .jobs = jobs};
+    .name = "moderation", .operations = operations, .stanzas = stanzas, .jobs = jobs};

@@ -27,6 +27,7 @@
 #include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
+#include "xep/0377_reporting.h"
 #include "xep/0444_reactions.h"
 #include "xep/bound.h"
 #include "xep/error.h"
@@ -168,6 +169,7 @@ static void run_command(xmpp_stanza_t *stanza)
 
 static void run_payloads(xmpp_stanza_t *stanza)
 {
+    struct abuse_report report;
     struct delay delay;
     const char *id = NULL;
     if ((marker_parse(stanza, &id) != MARKER_NONE) != (id != NULL))
@@ -177,6 +179,7 @@ static void run_payloads(xmpp_stanza_t *stanza)
     marker_is_markable(stanza);
     delay_parse(stanza, &delay);
     run_command(stanza);
+    abuse_report_parse(stanza, &report);
     hints_parse(stanza);
     run_reactions(stanza);
     carbon_parse(stanza);

@@ -8,6 +8,8 @@ from harness.adhoc import OWN, Commands
 from harness.daemon import psql
 from harness.inbox import wait_for
 
+DOMAIN = "app.example.org"
+
 
 @pytest.fixture
 def admin(xmpp):
@@ -139,3 +141,27 @@ def test_moderators_do_not_judge_staff(app, stack, mona):
     psql(stack.info["database"], f"UPDATE users SET staff = '{{admin}}' WHERE id = '{boss.me()['id']}'")
     assert mona.request("POST", "/api/moderation/actions", {"type": "warn", "user": boss.me()["id"], "reason": "x"}).status == 403
     assert boss.request("POST", "/api/moderation/actions", {"type": "warn", "user": mona.id, "reason": "x"}).status == 201
+
+
+@pytest.mark.parametrize("way", ["block", "message"])
+def test_somebody_on_xmpp_reports_a_user(alice, bob, mona, way):
+    from xml.etree.ElementTree import fromstring
+    talk = alice.call((200, 201), "POST", "/api/conversations", {"jid": bob.bare})
+    sent = alice.send(talk, "Buy my coins, Bob")
+    got = bob.expect_message("Buy my coins, Bob", alice.jid)
+    report = (f"<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>%s"
+              f"<stanza-id xmlns='urn:xmpp:sid:0' by='{alice.jid}' id='{got.id}'/><text>Never again</text></report>")
+    with mona.ws() as staff:
+        if way == "block":
+            bob.iq(DOMAIN, fromstring(f"<block xmlns='urn:xmpp:blocking'><item jid='{alice.jid}'>{report % ''}</item></block>"), "set")
+        else:
+            passed_on = report % f"<jid xmlns='urn:xmpp:jid:0'>{alice.jid}</jid>"
+            bob.send_raw(f"<message to='{DOMAIN}'>{passed_on}</message>")
+        told = staff.expect("moderation.report", target_id=sent["id"])["payload"]
+    assert (told["origin"], told["reporter_jid"], told["reason"], told["comment"], told["offender_id"]) == (
+        "xmpp", bob.bare, "spam", "Never again", alice.id)
+    whole = mona.call(200, "GET", f"/api/moderation/reports/{told['id']}")
+    assert whole["evidence"]["messages"][-1]["content"] == "Buy my coins, Bob"
+    # Of nobody: the same answer, and nothing stored.
+    nobody = f"<block xmlns='urn:xmpp:blocking'><item jid='nobody@{DOMAIN}'>{report % ''}</item></block>"
+    assert bob.iq(DOMAIN, fromstring(nobody), "set").type == "result"

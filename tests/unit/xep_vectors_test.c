@@ -30,6 +30,7 @@
 #include "xep/0334_hints.h"
 #include "xep/0353_jingle_message.h"
 #include "xep/0359_ids.h"
+#include "xep/0377_reporting.h"
 #include "xep/0444_reactions.h"
 #include "xep/error.h"
 #include "xep/message.h"
@@ -337,6 +338,15 @@ static json_t *dump_presence(xmpp_stanza_t *stanza)
                      "priority", p.priority, "ver", p.caps.ver);
 }
 
+static json_t *dump_report(xmpp_stanza_t *stanza)
+{
+    struct abuse_report report;
+    if (!abuse_report_parse(stanza, &report))
+        return NULL;
+    return json_pack("{ss ss ss? si}", "jid", report.jid, "reason", report.reason, "text",
+                     report.text, "ids", (int)report.id_count);
+}
+
 static json_t *dump_command(xmpp_stanza_t *stanza)
 {
     struct command_request request = {0};
@@ -352,15 +362,20 @@ static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},         {"0030", dump_disco},      {"0050", dump_command},
-    {"0054", dump_vcard},        {"0060", dump_pubsub},     {"0084", dump_avatar},
-    {"0153", dump_vcard_update}, {"0172", dump_nick},       {"0292", dump_vcard4},
-    {"0166", dump_jingle},       {"0215", dump_services},   {"0353", dump_jingle_message},
-    {"0085", dump_chat_state},   {"0092", dump_version},    {"0115", dump_caps},
-    {"0184", dump_receipt},      {"0202", dump_time},       {"0203", dump_delay},
-    {"0280", dump_carbon},       {"0297", dump_forward},    {"0333", dump_marker},
-    {"0334", dump_hints},        {"0359", dump_ids},        {"0444", dump_reactions},
-    {"error", dump_error},       {"message", dump_message}, {"message_text", dump_message_text},
+    {"0012", dump_last},           {"0030", dump_disco},
+    {"0050", dump_command},        {"0377", dump_report},
+    {"0054", dump_vcard},          {"0060", dump_pubsub},
+    {"0084", dump_avatar},         {"0153", dump_vcard_update},
+    {"0172", dump_nick},           {"0292", dump_vcard4},
+    {"0166", dump_jingle},         {"0215", dump_services},
+    {"0353", dump_jingle_message}, {"0085", dump_chat_state},
+    {"0092", dump_version},        {"0115", dump_caps},
+    {"0184", dump_receipt},        {"0202", dump_time},
+    {"0203", dump_delay},          {"0280", dump_carbon},
+    {"0297", dump_forward},        {"0333", dump_marker},
+    {"0334", dump_hints},          {"0359", dump_ids},
+    {"0444", dump_reactions},      {"error", dump_error},
+    {"message", dump_message},     {"message_text", dump_message_text},
     {"presence", dump_presence},
 };
 
