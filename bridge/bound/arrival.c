@@ -145,8 +145,9 @@ static bool heard_uid(const struct heard *heard, struct uuid *ret_uid)
 static void live_done(const struct rows *rows, enum error_code error, void *data)
 {
     (void)rows;
-    (void)data;
-    if (error != ERROR_NONE) /* the host's archive has it, or the sender's client */
+    if (error == ERROR_NONE)
+        fold_wake(data);
+    else /* the host's archive has it, or the sender's client */
         log_info(AREA_STANZA, "bound-live-lost", "code=%s", error_info(error)->code);
 }
 
@@ -174,7 +175,7 @@ static void message_keep(const struct heard *heard)
     const char *values[] = {session->jid, id,   heard->outgoing ? "out" : "in",
                             peer,         from, origin ? origin : stanza_attr(kept, "id"),
                             text,         time};
-    archive_query(core->archive, QUERY_BOUND_LIVE, values, live_done, NULL);
+    archive_query(core->archive, QUERY_BOUND_LIVE, values, live_done, core);
 }
 
 /* A copy of what another client of the account has sent or got. */

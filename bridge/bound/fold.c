@@ -33,12 +33,10 @@
 
 #define PAGE "64"
 #define PAGE_BYTES "2097152"
-#define TICK 5                /* milliseconds, while there is something to do */
-#define IDLE (G_USEC_PER_SEC) /* between looks when there was nothing */
-#define HURRY                                                                                      \
-    (100 * 1000) /* after a wake, for as long as ALERT, since what woke it may be                  \
-                  * there a moment before its row is */
-#define ALERT (2 * G_USEC_PER_SEC)
+#define TICK 5                     /* milliseconds, while there is something to do */
+#define IDLE (G_USEC_PER_SEC)      /* between looks when there was nothing */
+#define HURRY (50 * 1000)          /* the same for a while after a wake: its row may be late */
+#define ALERT (2 * G_USEC_PER_SEC) /* that while */
 
 enum fold_state {
     FOLD_IDLE,     /* until `at` */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The XMPP server's own archive, kept in Trestle's PostgreSQL: what its users' clients read, and what is when PostgreSQL is away."""
+import subprocess
 import time
 import uuid
 
@@ -9,6 +10,7 @@ from harness import fault
 from harness.database import database
 from harness.inbox import wait_for
 from harness.mam import everything, page, query
+from harness.stack import TOP
 from harness.xmpp import MAM, XmppError
 from xml.etree.ElementTree import Element, SubElement
 
@@ -235,3 +237,44 @@ def test_bridge_away_and_archive_there(stack, bob, carol):
     finally:
         stack.restart("bridge")
         fault.wait_ready(stack)
+
+
+SPOOL = """
+package.path = "/usr/lib/prosody/?.lua"
+package.cpath = "/usr/lib/prosody/?.so"
+local logged = {}
+module = { log = function (_, level, text) logged[#logged + 1] = level end }
+local chunk = assert(loadfile(arg[1]))
+local new = chunk().new
+local path = arg[2]
+
+local spool = new(path, 1000)
+assert(spool:is_empty())
+local count = 0
+while spool:add({ n = count + 1, text = ("x"):rep(50) }) do count = count + 1 end
+assert(count > 5 and count < 20, "a full one takes no more, and keeps the oldest")
+assert(#spool:peek(3) == 3 and spool:peek(3)[1].n == 1, "what was not taken is read again")
+spool:taken()
+assert(spool:peek(1)[1].n == 4)
+
+local file = io.open(path, "ab")
+file:write('{"n": 99, "torn')
+file:close()
+spool = new(path, 1000000)
+assert(spool:add({ n = 100 }))
+local entries = spool:peek(1000)
+assert(#entries == count + 1 and entries[#entries].n == 100 and #logged == 1, "a torn line costs itself alone")
+spool:taken()
+assert(spool:is_empty() and not io.open(path), "an empty one is no file")
+assert(spool:add({ n = 101 }) and spool:peek(9)[1].n == 101)
+"""
+
+
+def test_the_spool_of_prosody(stack, tmp_path):
+    if stack.server != "prosody":
+        pytest.skip("is Prosody's")
+    script = tmp_path / "spool.lua"
+    script.write_text(SPOOL)
+    done = subprocess.run(["lua5.4", script, TOP / "plugin/prosody/mod_storage_trestle/spool.lib.lua", tmp_path / "spool.json"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
