@@ -133,8 +133,8 @@ static bool heard_uid(const struct heard *heard, struct uuid *ret_uid)
     bool kept = session->host->archives;
     bool hidden = hints_parse(heard->message) & (HINT_NO_STORE | HINT_NO_PERMANENT_STORE);
     const char *id = own ? own : stanza_attr(heard->message, "id");
-    if ((kept && (heard->outgoing || message_has_body(heard->message))) || hidden)
-        return false; /* the host keeps it under an id that was not told, or nobody is to */
+    if ((kept && message_has_body(heard->message)) || hidden)
+        return false; /* the account wants it kept nowhere, or its sender does */
     if (id)
         uid_of_text(session->jid, stanza_attr(heard->message, "from"), id, ret_uid);
     else
