@@ -9,6 +9,30 @@
 #include "bridge/base/file_link.h"
 #include "bridge/view/file.h"
 
+/* What is not known is null. */
+static void put_known(struct json_writer *json, gint64 number)
+{
+    if (number > 0)
+        json_put_integer(json, number);
+    else
+        json_put_null(json);
+}
+
+void file_put_width(struct json_writer *json, const void *view)
+{
+    put_known(json, ((const struct file_view *)view)->width);
+}
+
+void file_put_height(struct json_writer *json, const void *view)
+{
+    put_known(json, ((const struct file_view *)view)->height);
+}
+
+void file_put_duration(struct json_writer *json, const void *view)
+{
+    put_known(json, ((const struct file_view *)view)->duration);
+}
+
 static bool is_handed_out(const struct file_view *file)
 {
     bool there = file->state &&

@@ -5,6 +5,9 @@
 
 #include "bridge/view/view.h"
 
+void file_put_width(struct json_writer *json, const void *view);
+void file_put_height(struct json_writer *json, const void *view);
+void file_put_duration(struct json_writer *json, const void *view);
 void file_put_download_url(struct json_writer *json, const void *view);
 void file_put_thumbnail_url(struct json_writer *json, const void *view);
 void file_put_parts(struct json_writer *json, const void *view);

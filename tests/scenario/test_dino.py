@@ -4,7 +4,9 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from harness.dino import Dino
+from harness.files import upload
 from harness.pictures import png
+from test_files import attach
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,21 @@ def test_a_reaction_in_dino(alice, carol):
         alice.call(200, "PUT", f"/api/messages/{theirs['id']}/reactions/%F0%9F%8E%89")
         carol.expect("the reaction", lambda: any("🎉" in emojis for emojis, in carol.query(
             "SELECT emojis FROM reaction JOIN jid ON jid.id = jid_id WHERE bare_jid = ?", alice.jid)))
+
+
+def test_a_picture_of_a_message_is_shown(app, alice, carol, xmpp):
+    """Carol knows Alice, or Dino would ask before it fetches anything."""
+    phone = xmpp("carol")
+    phone.iq(None, Element("{jabber:iq:roster}query"))
+    with alice.ws() as socket:
+        phone.send_presence(to=alice.jid, type="subscribe")
+        request = socket.expect("request.new", subscription=True)["payload"]["conversation"]
+        talk = alice.call(200, "POST", f"/api/conversations/{request['id']}/accept")
+        carol.expect("her in its roster", lambda: carol.query(
+            "SELECT 1 FROM roster WHERE jid = ? AND subscription IN ('to', 'both')", alice.jid))
+        # Not to the chat with her: the spinner that is drawn there starves what fetches the file.
+        carol.open(app("bella").me()["jid"])
+        data = png(200, 150)
+        attach(alice, talk, upload(alice, data, "cat picture.png"), content="Look!")
+        carol.expect("the picture", lambda: carol.file(alice.jid) == ("cat-picture.png", "image/png", data))
+        carol.expect_message(alice.jid, False, "Look!")

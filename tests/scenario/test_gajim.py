@@ -3,9 +3,12 @@
 import secrets
 
 import pytest
+from harness.files import upload
 from harness.gajim import Gajim
+from harness.inbox import wait_for
 from harness.pictures import png
 from harness.rest import Api
+from test_files import attach
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,13 @@ def test_text_both_ways_in_order_and_the_same_history(alice, bob):
         me = alice.me()["id"]
         assert [(row["text"], row["mine"]) for row in shown] == [
             (m["content"], m["sender_id"] != me) for m in alice.messages(talk)["items"]]
+
+
+def test_a_picture_of_a_message_is_shown(alice, bob):
+    with alice.ws() as socket:
+        talk = befriend(alice, bob, socket)
+        bob.open(alice.jid)
+        data = png(200, 150)
+        attach(alice, talk, upload(alice, data, "cat picture.png"), content="Look!")
+        bob.expect_row(alice.jid, "Look!")
+        wait_for("the picture that Gajim shows", lambda: bob.file("cat-picture") == data)

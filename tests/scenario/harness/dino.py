@@ -138,6 +138,13 @@ class Dino:
         return self.query("SELECT bare_jid, body, emojis FROM reaction JOIN jid ON jid.id = jid_id JOIN content_item ON "
                           "content_item.id = content_item_id JOIN message ON message.id = foreign_id AND content_type = 1")
 
+    def file(self, jid):
+        """(name, type, bytes) of the file that came last from somebody and that Dino has fetched and shows; None: there is none."""
+        rows = self.query("SELECT file_name, mime_type, path FROM file_transfer JOIN jid ON jid.id = counterpart_id "
+                          "WHERE bare_jid = ? AND state = 0 ORDER BY file_transfer.id DESC LIMIT 1", jid)
+        found = [path for _, _, name in rows for path in self.desktop.home.glob(f"*/dino/files/{name}")]
+        return (*rows[0][:2], found[0].read_bytes()) if found else None
+
     def picture(self, jid):
         """The hash of somebody's picture that Dino knows and has stored."""
         rows = self.query("SELECT hash FROM contact_avatar JOIN jid ON jid.id = jid_id WHERE bare_jid = ?", jid)

@@ -18,10 +18,10 @@ PLUGIN = "trestle_witness"
 MANIFEST = {"name": "Witness", "short_name": PLUGIN, "version": "1.0.0", "platforms": ["linux"],
             "description": "Tells the tests what Gajim shows", "authors": ["Trestle"], "homepage": "",
             "config_dialog": False, "requirements": ["gajim>=1.7,<1.9"]}
-# Nothing that a person did not do (away by itself), nothing that leaves the machine.
+# Nothing that a person did not do (away by itself), nothing that leaves the machine but for pictures that somebody sends.
 SETTINGS = {"autoaway": False, "autoxa": False, "check_for_update": False, "last_update_check": "2000-01-01 00:00",
             "sounds_on": False, "show_notifications": False, "show_trayicon": False, "use_keyring": False,
-            "plugins_update_check": False, "plugins_repository_enabled": False, "enable_file_preview": False,
+            "plugins_update_check": False, "plugins_repository_enabled": False, "enable_file_preview": True,
             "show_main_window_on_startup": "always", "confirm_on_window_delete": False, "use_speller": False}
 TABLES = """\
 CREATE TABLE settings (name TEXT UNIQUE, settings TEXT);
@@ -147,6 +147,12 @@ class Gajim:
         self.ask("avatar", file=str(self.desktop.write("picture.png", data)))
 
     # -- seeing
+
+    def file(self, name):
+        """The bytes of a picture that Gajim has fetched and has made a preview of; None: it has not."""
+        fetched = list(self.desktop.home.glob(f"data/gajim/downloads/{name}_*"))
+        shown = list(self.desktop.home.glob(f"cache/gajim/downloads.thumb/{name}_*"))
+        return fetched[0].read_bytes() if fetched and shown else None
 
     def look(self, jid=None):
         return self.ask("look", **({"jid": jid} if jid else {}))
