@@ -51,9 +51,12 @@ END $$;
 -- the user's conversations is asked.
 CREATE FUNCTION event_heard(p_user uuid, p_position bigint, p_limit int) RETURNS SETOF events
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  added bigint := (SELECT count(*) FROM (SELECT FROM events x WHERE x.position > p_position LIMIT 1001) few);
 BEGIN
-  IF (SELECT count(*) FROM (SELECT FROM events x WHERE x.position > p_position LIMIT 1001) few)
-     <= 1000 THEN
+  IF added = 0 THEN
+    RETURN;
+  ELSIF added <= 1000 THEN
     RETURN QUERY
       SELECT x.* FROM events x
         WHERE x.position > p_position
@@ -154,8 +157,13 @@ BEGIN
     IF cardinality(heard) > p_limit THEN -- there may be more behind them, and some may tell nothing
       cut := (SELECT max(e.position) FROM unnest(heard) e);
     END IF;
-    heard := event_shown(p_user, heard, p_bytes);
-    cut := least(cut, event_cut(unseen.conversations, unseen.seqs, heard, p_bytes));
+    IF heard <> '{}' THEN
+      heard := event_shown(p_user, heard, p_bytes);
+    END IF;
+    -- Most who come back have missed little: what they have not is not asked for.
+    IF heard <> '{}' OR unseen.conversations <> '{}' THEN
+      cut := least(cut, event_cut(unseen.conversations, unseen.seqs, heard, p_bytes));
+    END IF;
   END IF;
   RETURN QUERY
     SELECT h.position, CASE WHEN unseen.missed > p_limit THEN 'resync' END,
@@ -166,18 +174,20 @@ BEGIN
   IF unseen.missed > p_limit THEN
     RETURN;
   END IF;
-  RETURN QUERY
-    SELECT m.position, 'message.new'::text, m.created_at, NULL::text, message_seen(p_user, m, c),
-           NULL::mark_view, NULL::failure_view, m.conversation_id, m.id, m.sender_id,
-           member_number(c.member_ids, c.member_numbers, m.sender_id),
-           member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id), NOT c.plain
-      FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
-      JOIN conversations c ON c.id = u.id
-      -- As in event_cut().
-      CROSS JOIN LATERAL (SELECT x.* FROM messages x
-                            WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
-      WHERE cut IS NULL OR m.position <= cut
-      ORDER BY m.position DESC;
+  IF unseen.conversations <> '{}' THEN
+    RETURN QUERY
+      SELECT m.position, 'message.new'::text, m.created_at, NULL::text, message_seen(p_user, m, c),
+             NULL::mark_view, NULL::failure_view, m.conversation_id, m.id, m.sender_id,
+             member_number(c.member_ids, c.member_numbers, m.sender_id),
+             member_peer_number(c.plain, c.member_ids, c.member_numbers, m.sender_id), NOT c.plain
+        FROM unnest(unseen.conversations, unseen.seqs) u (id, seq)
+        JOIN conversations c ON c.id = u.id
+        -- As in event_cut().
+        CROSS JOIN LATERAL (SELECT x.* FROM messages x
+                              WHERE x.conversation_id = u.id AND x.seq >= u.seq OFFSET 0) m
+        WHERE cut IS NULL OR m.position <= cut
+        ORDER BY m.position DESC;
+  END IF;
   RETURN QUERY
     SELECT k.position, k.type, k.at, NULL::text, NULL::message_view,
            ROW(moved.conversation_id, moved.user_id, x.id, k.seq, k.at)::mark_view, NULL::failure_view,
@@ -202,21 +212,25 @@ BEGIN
         AND (moved.user_id = p_user OR cardinality(c.member_ids) <= group_small())
       JOIN messages x ON x.conversation_id = moved.conversation_id AND x.seq = k.seq
       LIMIT p_limit + 1;
-  RETURN QUERY
-    SELECT f.failed_position, 'message.failed'::text, h.stamp, NULL::text, NULL::message_view,
-           NULL::mark_view, ROW(f.conversation_id, f.id, f.client_id, f.failed_condition)::failure_view,
-           f.conversation_id, f.id, NULL::uuid,
-           member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
-           member_number(c.member_ids, c.member_numbers, p_user), NOT c.plain
-      FROM messages f JOIN conversations c ON c.id = f.conversation_id
-        JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
-          AND mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
-      WHERE f.sender_id = p_user AND f.failed_position > p_position
-      ORDER BY f.failed_position LIMIT p_limit + 1;
-  RETURN QUERY
-    SELECT e.position, e.type, e.at, e.payload::text, NULL::message_view, NULL::mark_view,
-           NULL::failure_view, e.conversation_id, NULL::uuid, NULL::uuid,
-           t.actor, t.peer, t.many
-      FROM unnest(heard) e CROSS JOIN LATERAL event_parties(e) t
-      WHERE cut IS NULL OR e.position <= cut;
+  IF EXISTS (SELECT FROM messages f WHERE f.sender_id = p_user AND f.failed_position > p_position) THEN
+    RETURN QUERY
+      SELECT f.failed_position, 'message.failed'::text, h.stamp, NULL::text, NULL::message_view,
+             NULL::mark_view, ROW(f.conversation_id, f.id, f.client_id, f.failed_condition)::failure_view,
+             f.conversation_id, f.id, NULL::uuid,
+             member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
+             member_number(c.member_ids, c.member_numbers, p_user), NOT c.plain
+        FROM messages f JOIN conversations c ON c.id = f.conversation_id
+          JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
+            AND mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
+        WHERE f.sender_id = p_user AND f.failed_position > p_position
+        ORDER BY f.failed_position LIMIT p_limit + 1;
+  END IF;
+  IF heard <> '{}' THEN
+    RETURN QUERY
+      SELECT e.position, e.type, e.at, e.payload::text, NULL::message_view, NULL::mark_view,
+             NULL::failure_view, e.conversation_id, NULL::uuid, NULL::uuid,
+             t.actor, t.peer, t.many
+        FROM unnest(heard) e CROSS JOIN LATERAL event_parties(e) t
+        WHERE cut IS NULL OR e.position <= cut;
+  END IF;
 END $$;

@@ -37,8 +37,8 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
     const GOptionEntry entries[] = {
         {"stack", 's', 0, G_OPTION_ARG_FILENAME, &arguments->stack,
          "JSON that scripts/stack prints", "FILE"},
-        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload, "w1, w1b, w2, w9 or w11",
-         "NAME"},
+        {"workload", 'w', 0, G_OPTION_ARG_STRING, &arguments->workload,
+         "w1, w1b, w2, w9, w10 or w11", "NAME"},
         {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments->rate,
          "messages per second, by a fixed schedule", "N"},
         {"peak", 0, 0, G_OPTION_ARG_NONE, &arguments->peak,
@@ -56,7 +56,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
          "N"},
         {"conversations", 'k', 0, G_OPTION_ARG_INT, &arguments->conversations,
          "conversations (10000)", "N"},
-        {"idle", 0, 0, G_OPTION_ARG_INT, &arguments->idle, "w9: idle sockets (10000)", "N"},
+        {"idle", 0, 0, G_OPTION_ARG_INT, &arguments->idle, "w9, w10: idle sockets (10000)", "N"},
         {"idle-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &arguments->idle_seconds,
          "w9: time to watch them (65)", "N"},
         {"cache", 0, 0, G_OPTION_ARG_FILENAME, &arguments->cache,
@@ -86,10 +86,10 @@ static bool in_range(const char *name, int value, int most)
 /* Everything that can be said before anything is touched. */
 static bool validate(const struct arguments *arguments)
 {
-    static const char *const known[] = {"w1", "w1b", "w2", "w9", "w11", NULL};
+    static const char *const known[] = {"w1", "w1b", "w2", "w9", "w10", "w11", NULL};
     const char *name = arguments->workload;
     if (arguments->stack == NULL || name == NULL || !g_strv_contains(known, name)) {
-        fprintf(stderr, "--stack and --workload (w1, w1b, w2, w9, w11) are needed\n");
+        fprintf(stderr, "--stack and --workload (w1, w1b, w2, w9, w10, w11) are needed\n");
         return false;
     }
     bool sized = in_range("connections", arguments->connections, CONNECTIONS_MAX) &&
@@ -105,7 +105,7 @@ static bool validate(const struct arguments *arguments)
     bool rated = arguments->rate > 0;
     bool modes = strcmp(name, "w1") == 0
                      ? rated + (arguments->peak != 0) + (arguments->closed != 0) == 1
-                     : rated == (strcmp(name, "w1b") != 0 && strcmp(name, "w11") != 0);
+                     : rated == (strcmp(name, "w2") == 0 || strcmp(name, "w9") == 0);
     if (!modes)
         fprintf(stderr, "w1 takes one of --rate, --peak, --closed; w2 and w9 take --rate\n");
     return modes;
@@ -134,6 +134,8 @@ static json_t *run(const struct arguments *arguments, struct workload *workload)
         return workload_typing(workload);
     if (strcmp(name, "w9") == 0)
         return workload_idle(workload);
+    if (strcmp(name, "w10") == 0)
+        return workload_storm(workload);
     return arguments->peak ? workload_peak(workload) : workload_send(workload);
 }
 

@@ -10,6 +10,7 @@
 #include "tests/bench/schedule.h"
 
 #define HANDSHAKES_MAX 64
+#define STORM_MAX 512 /* of them while all come back at once */
 #define STALL_NS 15000000000u
 #define PER_ADDRESS 20000u        /* sockets per source address: well below the port range */
 #define FIRST_ADDRESS 0x7f000002u /* 127.0.0.2 */
@@ -21,12 +22,30 @@ static bool is_type(const char *text, size_t length, const char *type)
            memcmp(field.value, type, field.length) == 0;
 }
 
+static void take_greeting(struct receivers *receivers, struct ws_client *client, const char *text,
+                          size_t length)
+{
+    struct scan_field cursor = {.key = "cursor", .depth = 2};
+    client->greeted = true;
+    if (scan_json(text, length, &cursor, 1) && cursor.length < sizeof receivers->cursor)
+        g_snprintf(receivers->cursor, sizeof receivers->cursor, "%.*s", (int)cursor.length,
+                   cursor.value);
+    if (!receivers->resumes) {
+        receivers->opened++;
+        return;
+    }
+    g_autofree char *resume = g_strdup_printf(
+        "{\"type\":\"resume\",\"id\":\"1\",\"payload\":{\"cursor\":\"%s\"}}", receivers->resumes);
+    ws_send_text(client, resume, strlen(resume));
+}
+
 static void take_text(struct ws_client *client, const char *text, size_t length)
 {
     static const char pong[] = "{\"type\":\"pong\"}";
     struct receivers *receivers = client->owner;
     if (!client->greeted && is_type(text, length, "hello")) {
-        client->greeted = true;
+        take_greeting(receivers, client, text, length);
+    } else if (receivers->resumes && is_type(text, length, "resumed")) {
         receivers->opened++;
     } else if (is_type(text, length, "ping")) {
         ws_send_text(client, pong, sizeof pong - 1);
@@ -59,10 +78,20 @@ struct receivers *receivers_new(struct engine *engine, const struct ws_target *t
                                 const char *(*token_of)(void *context, unsigned index),
                                 void *context)
 {
+    return receivers_resumed(engine, target, count, token_of, context, NULL);
+}
+
+struct receivers *receivers_resumed(struct engine *engine, const struct ws_target *target,
+                                    unsigned count,
+                                    const char *(*token_of)(void *context, unsigned index),
+                                    void *context, const char *cursor)
+{
+    unsigned most = cursor ? STORM_MAX : HANDSHAKES_MAX;
     struct receivers *receivers = g_new0(struct receivers, 1);
     receivers->engine = engine;
     receivers->target = target;
     receivers->count = count;
+    receivers->resumes = cursor;
     receivers->clients = g_new0(struct ws_client, count);
     for (unsigned i = 0; i < count; i++)
         receivers->clients[i].source.fd = -1;
@@ -71,7 +100,7 @@ struct receivers *receivers_new(struct engine *engine, const struct ws_target *t
     uint64_t progress = now_ns();
     while (receivers->opened < count) {
         bool fine = receivers->lost == 0;
-        for (; fine && started < count && started - receivers->opened < HANDSHAKES_MAX; started++)
+        for (; fine && started < count && started - receivers->opened < most; started++)
             fine = open_one(receivers, started, token_of(context, started));
         engine_wait(engine, now_ns() + 10000000u);
         if (receivers->opened > seen) {

@@ -10,8 +10,10 @@ struct receivers {
     const struct ws_target *target;
     unsigned count;
     struct ws_client *clients;
-    unsigned opened; /* greeted so far */
-    unsigned lost;   /* closed by the server since */
+    unsigned opened;     /* greeted so far; with a cursor: resumed */
+    char cursor[64];     /* of the last greeting */
+    const char *resumes; /* the cursor that each resumes from, or NULL */
+    unsigned lost;       /* closed by the server since */
     uint16_t last_close_code;
     void (*text)(void *context, const char *text, size_t length); /* may be NULL */
     void *context;
@@ -23,6 +25,11 @@ struct receivers *receivers_new(struct engine *engine, const struct ws_target *t
                                 unsigned count,
                                 const char *(*token_of)(void *context, unsigned index),
                                 void *context);
+/* The same, and each resumes from CURSOR (borrowed): a storm of those who come back. */
+struct receivers *receivers_resumed(struct engine *engine, const struct ws_target *target,
+                                    unsigned count,
+                                    const char *(*token_of)(void *context, unsigned index),
+                                    void *context, const char *cursor);
 void receivers_free(struct receivers *receivers); /* closes them in good manner */
 
 /* Lets the loop run for NANOSECONDS: answers pings, drains frames. */

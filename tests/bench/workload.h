@@ -26,4 +26,5 @@ json_t *workload_peak(struct workload *workload);   /* W1: the highest rate with
 json_t *workload_single(struct workload *workload); /* W1b; wants a drive with one connection */
 json_t *workload_deliver(struct workload *workload); /* W2 */
 json_t *workload_idle(struct workload *workload);    /* W9 */
+json_t *workload_storm(struct workload *workload);   /* W10 */
 json_t *workload_typing(struct workload *workload);  /* W11; wants as many conversations as users */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* W9: many idle WebSockets: their memory, their heartbeats, and whether W2 notices them. */
+/* W9: many idle WebSockets: their memory, their heartbeats, and whether W2 notices them.
+ * W10: as many that come back at once, each with a cursor. */
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,4 +123,35 @@ json_t *workload_idle(struct workload *workload)
     }
     json_object_set_new(root, "valid", json_boolean(valid));
     return root;
+}
+
+json_t *workload_storm(struct workload *workload)
+{
+    struct receivers *idle = open_idle(workload);
+    if (idle == NULL)
+        return NULL;
+    char cursor[sizeof idle->cursor];
+    g_strlcpy(cursor, idle->cursor, sizeof cursor);
+    receivers_free(idle);
+    receivers_idle(&(struct receivers){.engine = workload->engine}, SETTLE_NS);
+    struct idle_users users = {.stack = workload->stack};
+    struct cpu_sample before = cpu_take(workload->cpu);
+    struct receivers *back = receivers_resumed(workload->engine, &workload->stack->ws,
+                                               workload->idle, idle_token, &users, cursor);
+    struct cpu_sample after = cpu_take(workload->cpu);
+    g_free(users.token);
+    if (back == NULL)
+        return NULL;
+    double span = (double)(after.at - before.at) / 1e9;
+    double cost[CPU_ROLE_MAX];
+    for (int role = 0; role < CPU_ROLE_MAX; role++)
+        cost[role] = (double)(after.ns[role] - before.ns[role]) / 1e3 / workload->idle;
+    printf("W10: %u sockets back and resumed in %.2f s: %.0f/s; CPU us each: bridge %.0f, postgres"
+           " %.0f, generator %.0f\n",
+           workload->idle, span, workload->idle / span, cost[CPU_BRIDGE], cost[CPU_POSTGRES],
+           cost[CPU_GENERATOR]);
+    receivers_free(back);
+    return json_pack("{s:s,s:i,s:f,s:f,s:f,s:b}", "name", "W10", "sockets", (int)workload->idle,
+                     "rate", workload->idle / span, "bridge_us", cost[CPU_BRIDGE], "postgres_us",
+                     cost[CPU_POSTGRES], "valid", 1);
 }
