@@ -69,13 +69,16 @@ static const char *text_bounded(const char *text, size_t most)
 
 static void invitation_keep(const struct stanza_context *context, const struct asked *asked)
 {
+    struct message_stanza message;
     struct waiting *waiting = g_new0(struct waiting, 1);
     waiting->core = context->data;
     waiting->stanza = xmpp_stanza_clone(context->stanza);
-    json_t *arguments = json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*}", "room", asked->room, "to",
-                                  context->to_bare, "inviter", asked->inviter, "by_room",
-                                  asked->by_room, "reason", text_bounded(asked->reason, REASON_MAX),
-                                  "password", text_bounded(asked->password, PASSWORD_MAX));
+    message_parse(context->stanza, NULL, &message);
+    json_t *arguments =
+        json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*}", "room", asked->room, "to", context->to_bare,
+                  "inviter", asked->inviter, "by_room", asked->by_room, "reason",
+                  text_bounded(asked->reason ? asked->reason : message.body, REASON_MAX),
+                  "password", text_bounded(asked->password, PASSWORD_MAX));
     change_submit(context->data, "guest_invited", NULL, arguments, invitation_kept, waiting);
 }
 

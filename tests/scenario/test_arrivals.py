@@ -47,7 +47,7 @@ def error_of(server, id):
 
 def contents(app):
     return {talk["jid"]: [m["content"] for m in app.messages(talk)["items"]]
-            for filter in ("all", "requests") for talk in app.conversations(filter=filter)["items"]}
+            for filter in ("all", "requests") for talk in app.conversations(filter=filter)["items"] if talk["type"] == "direct"}
 
 
 def ident_of(app, talk, seq):
@@ -92,10 +92,11 @@ def test_occupants_of_a_room_are_nobody_that_one_talks_with(world):
     send(server, app.jid, "<subject>Down</subject><body>at noon</body>", "example.org", "type='headline'")
     settle(server, app)
     assert contents(app) == {
-        "carol@example.org": ["last"], "example.org": ["Down\nat noon"],
-        "bob@example.org": ["come in\nInvitation to the room team@rooms.example.org by bob@example.org"],
-        "rooms.evil.example": ["come in\nInvitation to the room team@rooms.evil.example by boss@example.org"],
-        "rooms.app.example.org": [f"come in\nInvitation to the room team@rooms.app.example.org by {app.jid}"]}
+        "carol@example.org": ["last"], "example.org": ["Down\nat noon"]}
+    asked = {c["jid"]: {p["user"]["jid"] for p in c["participants"]} - {app.jid}
+             for c in app.conversations(filter="requests")["items"] if c["type"] == "group"}
+    assert asked == {"team@rooms.example.org": {"bob@example.org"}, "team@rooms.evil.example": {"rooms.evil.example"},
+                     "team@rooms.app.example.org": {"rooms.app.example.org"}}, "whose word is good"
 
 
 def test_repetitions_are_of_one_resource(world):
