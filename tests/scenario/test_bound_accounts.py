@@ -8,7 +8,10 @@ from conftest import stack_of
 from harness.inbox import wait_for
 from harness.rest import Api, App, Backend
 from harness.ws import Socket
-from harness.xmpp import CHATSTATES
+from harness.xmpp import CHATSTATES, MARKERS
+
+CORRECT = "urn:xmpp:message-correct:0"
+REACTIONS = "urn:xmpp:reactions:0"
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +134,66 @@ def test_a_hosted_user_and_an_account_talk_and_each_message_is_there_once(bob, a
         hers.sync()
         for who in (bob, alice):
             assert [m["id"] for m in who.messages(talk)["items"]] == [sent["id"], back["id"]]
+
+
+def test_what_is_done_to_messages_goes_both_ways(bob, carol):
+    talk = bob.conversation_with("carol@example.org")
+    sent = bob.send(talk, "helo")
+    came = carol.expect_message("helo")
+    edited = bob.call(200, "PATCH", f"/api/messages/{sent['id']}", {"content": "hello"})
+    assert edited["content"] == "hello"
+    correction = carol.expect_message("hello")
+    assert correction.child(CORRECT, "replace").get("id") == sent["id"] and correction.sender == came.sender
+    bob.call(200, "PUT", f"/api/messages/{sent['id']}/reactions/%F0%9F%91%8D")
+    carol.expect_stanza("a reaction", lambda s: s.has(REACTIONS, "reactions") and s.child(REACTIONS, "reactions").get("id") == sent["id"])
+    carol.send_raw(f"<message to='bob@example.org' type='chat' id='r1'><reactions xmlns='{REACTIONS}' id='{sent['id']}'>"
+                   "<reaction>👎</reaction></reactions><store xmlns='urn:xmpp:hints'/></message>")
+    bob.socket.expect("message.reaction", message_id=sent["id"], emoji="👎")
+    carol.send_message("bob@example.org", "wrnog", id="w1")
+    wrong = bob.socket.expect("message.new", content="wrnog")["payload"]
+    carol.send_raw(f"<message to='bob@example.org' type='chat' id='w2'><body>wrong</body><replace xmlns='{CORRECT}' id='w1'/></message>")
+    bob.socket.expect("message.updated", id=wrong["id"], content="wrong")
+
+
+def test_what_the_phone_has_read_is_read_in_the_app(bob, carol, xmpp):
+    phone = xmpp("bob")
+    phone.iq(None, phone_enable(), "set")
+    carol.send_message("bob@example.org", "read me", id="rm1", markable=True)
+    told = bob.socket.expect("message.new", content="read me")["payload"]
+    phone.expect_stanza("the message, or a copy", lambda s: "read me" in repr(s))
+    phone.send_raw(f"<message to='carol@example.org' type='chat' id='d1'><displayed xmlns='{MARKERS}' id='rm1'/>"
+                   "<store xmlns='urn:xmpp:hints'/></message>")
+    bob.socket.expect("message.read", message_id=told["id"], user_id=bob.me()["id"])
+
+
+def test_what_was_said_while_the_bridge_or_the_server_was_away_is_there_once(stack, bob, carol, xmpp):
+    phone = xmpp("bob")
+    bob.call(200, "POST", "/api/bound")
+    talk = bob.conversation_with("carol@example.org")
+    stack.kill("bridge")
+    carol.send_message("bob@example.org", "bridge away")
+    phone.expect_message("bridge away")
+    phone.send_message("carol@example.org", "from the phone, bridge away")
+    stack.restart("bridge")
+
+    def contents():
+        reply = bob.request("GET", f"/api/conversations/{talk['id']}/messages")
+        return [m["content"] for m in reply.json["items"]] if reply.status == 200 else []
+    wait_for("both are there", lambda: {"bridge away", "from the phone, bridge away"} <= set(contents()))
+    bob.send(talk, "after the bridge")
+    carol.expect_message("after the bridge")
+    stack.kill("xmpp")
+    wait_for("the host is away", lambda: not bob.call(200, "GET", "/api/session")["host_up"])
+    sent = bob.send(talk, "server away")
+    stack.restart("xmpp")
+    again = xmpp("carol")
+    wait_for("the host is back", lambda: bob.call(200, "GET", "/api/session")["host_up"], 60)
+    history = [m for m in wait_for("it is in the archive", lambda: [
+        m for m in again.history("bob@example.org") if "server away" in repr(m)], 60)[0]]
+    assert len(history) == 1 and sent["id"]
+    for text in ("bridge away", "from the phone, bridge away", "after the bridge", "server away"):
+        assert contents().count(text) == 1
+    bob.call(204, "DELETE", "/api/bound")
 
 
 def subscription(person, jid):
