@@ -174,7 +174,7 @@ static void store_done(const struct rows *rows, enum error_code error, void *dat
         return;
     struct bound_session *session = bound_session_find(bound, store->jid);
     if (session) {
-        session->storing--;
+        session->storing -= session->storing > 0; /* it may be a new one of that account */
         session->waiting = true;
     }
     bound->flights->storing--;

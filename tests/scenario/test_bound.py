@@ -16,6 +16,7 @@ from harness.watch import metrics
 
 DISCO = "http://jabber.org/protocol/disco#info"
 RECEIPTS = "urn:xmpp:receipts"
+SID = "urn:xmpp:sid:0"
 
 
 @contextlib.contextmanager
@@ -125,6 +126,50 @@ def test_what_an_app_sends_is_injected_under_its_id(world):
                         f"id='{lost['id']}'><error type='cancel'><service-unavailable "
                         "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
         socket.expect("message.failed", message_id=lost["id"])
+
+
+def message(user, id, inside, sender="carol@example.org/x"):
+    return (f"<message xmlns='jabber:client' from='{sender}' to='{user.jid}' type='chat' id='{id}'>{inside}</message>")
+
+
+def contents(user, talk):
+    return [m["content"] for m in user.messages(talk)["items"]]
+
+
+def test_what_comes_is_there_once_however_often_it_comes(world):
+    host, _, user = world
+    uid = uuid.uuid4()
+    with user.ws() as socket:
+        host.expect_injected("presence", presence_of(user, 0))
+        # The same id in both spellings; one that somebody else gave is none.
+        for spelt in (str(uid), str(uid.int)):
+            host.to_session(user.name, message(user, "m1", f"<body>hi</body><stanza-id xmlns='{SID}' by='{user.jid}' id='{spelt}'/>"
+                                               f"<stanza-id xmlns='{SID}' by='example.org' id='{uuid.uuid4()}'/>"))
+        told = socket.expect("message.new", content="hi")["payload"]
+        assert told["id"] == str(uid) and told["sender"]["jid"] == "carol@example.org"
+        host.to_session(user.name, message(user, "m2", f"<body>there</body><stanza-id xmlns='{SID}' by='{user.jid}' id='{uuid.uuid4()}'/>"))
+        socket.expect("message.new", content="there")
+        assert contents(user, told["conversation_id"]) in (["hi", "there"], ["there", "hi"])
+
+
+def test_without_an_archive_of_ours_what_is_heard_is_kept(running_stack):
+    with make_world(running_stack, archive="other") as (host, daemon):
+        user = sign_in(daemon, "bob")
+        with user.ws() as socket:
+            host.expect_injected("presence", presence_of(user, 0))
+            for _ in range(2):
+                host.to_session("bob", message(user, "m1", "<body>hi</body>"))
+            talk = socket.expect("message.new", content="hi")["payload"]["conversation_id"]
+            own = (f"<message xmlns='jabber:client' from='{user.jid}' to='{user.jid}/x' type='chat'><sent xmlns='urn:xmpp:carbons:2'>"
+                   "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' to='carol@example.org' type='chat' id='p1' "
+                   f"from='{user.jid}/phone'><body>from the phone</body></message></forwarded></sent></message>")
+            for _ in range(2):
+                host.to_session("bob", own)
+            told = socket.expect("message.new", content="from the phone")["payload"]
+            assert told["sender"]["jid"] == user.jid and told["conversation_id"] == talk
+            host.to_session("bob", message(user, "m2", "<body>last</body>"))
+            socket.expect("message.new", content="last")
+            assert sorted(contents(user, talk)) == ["from the phone", "hi", "last"]
 
 
 def test_without_a_socket_a_message_waits_for_its_session_and_keeps_order(world):

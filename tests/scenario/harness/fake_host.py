@@ -27,11 +27,11 @@ class Injected(Stanza):
 class FakeHost(FakeXmpp):
     component = "app.example.org"
 
-    def __init__(self, **options):
+    def __init__(self, archive="trestle", **options):
         super().__init__(**options)
         self.injected = Inbox("fake host")
         self.asked = Inbox("fake host, requests")
-        self.epoch, self.archive, self.has = "e1", "trestle", ("bind", "uid", "password-changed")
+        self.epoch, self.archive, self.has = "e1", archive, ("bind", "uid", "password-changed")
         self.hello = True       # False: as a server without the module
         self.refuse = {}        # user → condition of the next bind
         self.bound = {}         # user → resource
