@@ -64,7 +64,8 @@ static void row_take(struct search *search, const struct rows *rows)
     struct account_row row = {.jid = rows_text(rows, 0, ADMIN_BY_JID_JID),
                               .name = rows_text(rows, 0, ADMIN_BY_JID_NAME),
                               .facts = rows_text(rows, 0, ADMIN_BY_JID_FACTS),
-                              .number = rows_integer(rows, 0, ADMIN_BY_JID_NUMBER)};
+                              .number = rows_integer(rows, 0, ADMIN_BY_JID_NUMBER),
+                              .bound = true};
     caller->is_suspended = rows_boolean(rows, 0, ADMIN_BY_JID_SUSPENDED);
     if (strcmp(rows_text(rows, 0, ADMIN_BY_JID_KIND), "bound") != 0 ||
         !rows_uuid(rows, 0, ADMIN_BY_JID_ID, &row.id))

@@ -68,6 +68,7 @@ static const struct operation operations[] = {
      .path = "/api/users/blocked",
      .fields = list_fields,
      .read = QUERY_RELATION_BLOCKED,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:block", .name = "Mine: whom I block"},
      .reply = "BlockedPage",
      .flags = OPERATION_LISTS,
      .summary = "Whom the user blocks, newest first"},

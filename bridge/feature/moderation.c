@@ -346,6 +346,8 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/moderation/mine",
      .read = QUERY_ACTION_OWN,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:moderation",
+                                    .name = "Mine: what moderators have done about me"},
      .reply = "OwnActions",
      .summary = "What was done about the caller"},
     {0},

@@ -24,6 +24,8 @@ static const struct operation operations[] = {
     {.method = "GET",
      .path = "/api/settings/privacy",
      .read = QUERY_PRIVACY_GET,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:settings",
+                                    .name = "Mine: who may reach me and what they see"},
      .reply = "Privacy",
      .summary = "Who may reach the user and what they see"},
     {.method = "PATCH",
