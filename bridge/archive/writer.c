@@ -21,8 +21,9 @@
 #include "bridge/base/options.h"
 #include "bridge/loop/loop.h"
 
-#define MARKS_MAX 64 /* in one batch: marks do more work each, and messages wait behind them */
-#define PLAIN_MIN 16 /* fewer than that of what waits are no batch of their own */
+#define MARKS_MAX 64   /* in one batch: marks do more work each, and messages wait behind them */
+#define CHANGES_MAX 16 /* likewise: one of a large group may take tens of milliseconds */
+#define PLAIN_MIN 16   /* fewer than that of what waits are no batch of their own */
 #define BATCH_BYTES_MAX                                                                            \
     (4 * 1024 * 1024) /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
@@ -455,8 +456,9 @@ static guint64 batch_end(const struct writer *writer, enum write_kind kind)
 static void batch_collect(struct writer *writer, struct batch *batch)
 {
     GQueue *waiting = &writer->waiting[batch->kind];
-    unsigned most =
-        batch->kind == WRITE_MARK ? MIN(writer->batch_max, MARKS_MAX) : writer->batch_max;
+    unsigned most = MIN(writer->batch_max, batch->kind == WRITE_MARK     ? MARKS_MAX
+                                           : batch->kind == WRITE_CHANGE ? CHANGES_MAX
+                                                                         : G_MAXUINT);
     size_t bytes = 0;
     guint64 end = batch_end(writer, batch->kind);
     g_hash_table_remove_all(writer->dedupes);

@@ -12,10 +12,20 @@
 #include "bridge/room/demand.h"
 #include "bridge/room/scene.h"
 
+/* Where all who are in a room are told, a change takes a while, and what waits too long for the
+ * database is refused: when many come at once they wait here. */
+#define UNDER_WAY_MAX 16
+#define WAITING_MAX 4096
+
 struct demand {
     struct core *core;
     xmpp_stanza_t *stanza; /* reference */
+    const char *name;
+    json_t *arguments; /* while it waits */
 };
+
+static unsigned under_way;
+static GQueue waiting = G_QUEUE_INIT; /* struct demand * */
 
 static xmpp_stanza_t *demand_result(xmpp_stanza_t *stanza)
 {
@@ -44,10 +54,22 @@ static bool is_answered(const struct change_result *result)
     return json_is_true(json_object_get(result->json, "answered"));
 }
 
+static void demand_drop(gpointer data)
+{
+    struct demand *demand = data;
+    xmpp_stanza_release(demand->stanza);
+    json_decref(demand->arguments);
+    g_free(demand);
+}
+
+static void demand_next(struct core *core);
+
 static void demand_done(const struct change_result *result, void *data)
 {
     g_autofree struct demand *demand = data;
     g_autoptr(xmpp_stanza_t) stanza = demand->stanza;
+    under_way--;
+    demand_next(demand->core);
     if (!demand->core->archive || is_answered(result))
         return; /* the former: going down */
     g_autoptr(xmpp_stanza_t) reply =
@@ -56,9 +78,26 @@ static void demand_done(const struct change_result *result, void *data)
         stanza_out(demand->core, reply);
 }
 
+static void demand_next(struct core *core)
+{
+    if (!core->archive) /* going down */
+        g_queue_clear_full(&waiting, demand_drop);
+    while (under_way < UNDER_WAY_MAX && waiting.length > 0) {
+        struct demand *demand = g_queue_pop_head(&waiting);
+        under_way++;
+        change_submit(core, demand->name, NULL, g_steal_pointer(&demand->arguments), demand_done,
+                      demand);
+    }
+}
+
 bool room_demand(const struct stanza_context *context, const char *name, json_t *arguments)
 {
     struct core *core = context->data;
+    const struct error_info *full = error_info(ERROR_UNAVAILABLE);
+    if (waiting.length >= WAITING_MAX) {
+        json_decref(arguments);
+        return room_reject(context, full->type, full->condition, NULL);
+    }
     struct demand *demand = g_new0(struct demand, 1);
     g_autofree char *room = room_of_context(context);
     demand->core = core;
@@ -69,7 +108,10 @@ bool room_demand(const struct stanza_context *context, const char *name, json_t 
     if (arguments)
         json_object_update(whole, arguments);
     json_decref(arguments);
-    change_submit(core, name, NULL, whole, demand_done, demand);
+    demand->name = name;
+    demand->arguments = whole;
+    g_queue_push_tail(&waiting, demand);
+    demand_next(core);
     return true;
 }
 

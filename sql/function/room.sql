@@ -25,7 +25,7 @@ END $$;
 
 -- ---- Queueing ---------------------------------------------------------------------------------------
 
--- Behind what p_position has already.
+-- Behind what p_position has already. Of many rows it is asked once: (SELECT room_next()).
 CREATE FUNCTION room_next(p_position bigint) RETURNS int
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -46,7 +46,7 @@ BEGIN
   END IF;
   SELECT * INTO own FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = p_user;
   INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
            p_kind, p_user, o.address, p_message, own.occupant, p_payload::text,
            group_jid(c.room) || coalesce('/' || own.nick, '')
       FROM occupants o WHERE o.conversation_id = c.id;
@@ -119,7 +119,7 @@ CREATE FUNCTION room_show(p_position bigint, c conversations, p_user uuid, p_nic
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
            'room_presence', p_user, o.address,
            (CASE WHEN o.user_id = p_user THEN p_person || p_own ELSE p_person END
             || CASE WHEN NOT c.public OR o.user_id = p_user OR room_role(c, m) = 'moderator'
@@ -130,21 +130,27 @@ BEGIN
       WHERE o.conversation_id = c.id;
 END $$;
 
--- Sends p_to, a session of p_viewer's, the presences of all others who are there.
+-- Sends p_to, a session of p_viewer's, the presences of all others who are there: as room_person() and room_address() have
+-- them, in one go over the sessions, for a room fills up at once.
 CREATE FUNCTION room_show_others(p_position bigint, c conversations, p_viewer members, p_to text) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+  sees boolean := NOT c.public OR room_role(c, p_viewer) = 'moderator';
+  room text := group_jid(c.room) || '/';
 BEGIN
   INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY n.nick) - 1,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY n.nick) - 1,
            'room_presence', m.user_id, p_to,
-           (room_person(c, m) || CASE WHEN NOT c.public OR room_role(c, p_viewer) = 'moderator'
-                                      THEN jsonb_build_object('jid', room_address(c, m)) ELSE '{}' END)::text,
-           group_jid(c.room) || '/' || n.nick
+           jsonb_strip_nulls(jsonb_build_object(
+             'affiliation', room_affiliation(m), 'role', room_role(c, m), 'hats', room_hats(m), 'occupant', n.occupant,
+             'stanza', newest.presence, 'jid', CASE WHEN sees THEN coalesce(
+               newest.address, m.jid || CASE WHEN m.kind = 'hosted' THEN '/rest' ELSE '' END) END))::text, room || n.nick
       FROM members m
       JOIN nicks n ON n.conversation_id = m.conversation_id AND n.user_id = m.user_id
+      LEFT JOIN (SELECT DISTINCT ON (o.user_id) o.user_id, o.address, o.presence FROM occupants o
+                   WHERE o.conversation_id = c.id ORDER BY o.user_id, o.joined_at DESC) newest ON newest.user_id = m.user_id
       WHERE m.conversation_id = c.id AND m.user_id <> p_viewer.user_id AND m.state = 'joined'
-        AND (m.kind = 'hosted' OR EXISTS (SELECT FROM occupants o
-                                            WHERE o.conversation_id = c.id AND o.user_id = m.user_id));
+        AND (m.kind = 'hosted' OR newest.address IS NOT NULL);
 END $$;
 
 -- ---- Messages ---------------------------------------------------------------------------------------

@@ -358,7 +358,7 @@ CREATE FUNCTION room_end(p_position bigint, c conversations, p_arguments jsonb) 
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY o.joined_at, o.address) - 1,
            'room_presence', o.user_id, o.address,
            jsonb_build_object('type', 'unavailable', 'affiliation', 'none', 'role', 'none', 'codes', '[110]'::jsonb,
              'destroy', jsonb_strip_nulls(jsonb_build_object('reason', p_arguments->'reason', 'jid', p_arguments->'place')))::text,

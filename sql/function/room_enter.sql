@@ -47,7 +47,7 @@ DECLARE
     to_timestamp((p_asked->>'since')::float8 / 1000000));
 BEGIN
   INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY h.seq) - 1, 'room_history', h.sender_id,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY h.seq) - 1, 'room_history', h.sender_id,
            p_to, h.id, group_jid(c.room)
       FROM (SELECT x.*, sum(octet_length(x.body) + 300) OVER (ORDER BY x.seq DESC) AS chars
               FROM messages x
@@ -63,7 +63,7 @@ CREATE FUNCTION room_history_edits(p_position bigint, c conversations, p_to text
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO outbox (position, n, kind, from_user, to_address, message_id, reference, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY e.position) - 1, 'room_history_entry',
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY e.position) - 1, 'room_history_entry',
            e.sender_id, p_to, e.target,
            (SELECT n.occupant FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = e.sender_id),
            (room_entry_facts(e) || jsonb_build_object('at', (extract(epoch FROM e.created_at) * 1000000)::bigint))::text,
@@ -197,7 +197,7 @@ DECLARE
 BEGIN
   PERFORM room_show_others(p_position, c, m, session);
   INSERT INTO outbox (position, n, kind, from_user, to_address, payload, origin)
-    SELECT p_position, room_next(p_position) + row_number() OVER (ORDER BY o.address = session DESC, o.joined_at) - 1,
+    SELECT p_position, (SELECT room_next(p_position)) + row_number() OVER (ORDER BY o.address = session DESC, o.joined_at) - 1,
            'room_presence', m.user_id, o.address,
            ((person || CASE
               WHEN o.address = session THEN jsonb_build_object('codes', CASE WHEN c.public THEN '[170]'::jsonb
