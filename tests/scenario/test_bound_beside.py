@@ -8,6 +8,8 @@ import pytest
 from conftest import stack_of
 from harness import fault
 from harness.administer import administer
+from harness.dino import Dino
+from harness.gajim import Gajim
 from harness.inbox import wait_for
 from harness.mam import everything, page
 from harness.profanity import Profanity
@@ -223,3 +225,26 @@ def test_profanity_beside_the_app(stack, bob, carol):
         screen.expect(back)
         bob.socket.expect("message.new", content=back)
     wait_for("all, once", lambda: [m[1] for m in shown(bob, carol.bare, said, typed, back)] == [said, typed, back])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("client", [Dino, Gajim])
+def test_a_desktop_client_beside_the_app(stack, bob, carol, client):
+    said, back, typed = words("app"), words("carol"), words("desktop")
+    talk = bob.conversation_with(carol.bare)
+    with client(stack, "bob") as desktop:
+        desktop.open(carol.bare)
+        bob.send(talk, said)
+        carol.expect_message(said)
+        carol.send_message(bob.jid, back)
+        bob.socket.expect("message.new", content=back)
+        if client is Dino:
+            desktop.expect_message(carol.bare, True, said)
+            desktop.expect_message(carol.bare, False, back)
+        else:
+            desktop.expect_row(carol.bare, said)
+            desktop.expect_row(carol.bare, back)
+        desktop.send(typed)
+        carol.expect_message(typed)
+        bob.socket.expect("message.new", content=typed)
+    wait_for("all, once", lambda: [m[1] for m in shown(bob, carol.bare, said, back, typed)] == [said, back, typed])
