@@ -171,6 +171,7 @@ def test_messages_go_on_while_postgres_is_hung(stack, bob, carol, xmpp, readable
     assert everything(bob)[1][-6:] == bodies
 
 
+@pytest.mark.long # what is shorter shows the same, too
 def test_messages_go_on_while_postgres_is_down(stack, bob, carol, readable):
     bodies = unique("down", 20)
     stack.stop("postgres")
@@ -228,6 +229,7 @@ def query_iq():
     return iq
 
 
+@pytest.mark.long # what is shorter shows the same, too
 def test_bridge_away_and_archive_there(stack, bob, carol):
     body, = unique("without")
     stack.stop("bridge")
