@@ -139,7 +139,7 @@ async function test() {
   });
   const run = spawnSync(
     process.execPath,
-    ["--test", ...files.map((name) => join(out, name.replace(/\.ts$/, ".mjs")))],
+    ["--test", "--test-reporter=tap", ...files.map((name) => join(out, name.replace(/\.ts$/, ".mjs")))],
     { stdio: "inherit" },
   );
   process.exitCode = run.status ?? 1;
