@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The web client, as people see it: two browsers, and somebody in an XMPP client."""
+import struct
+import zlib
+
 import pytest
 
 from harness.inbox import wait_for
@@ -37,6 +40,16 @@ def alice(stack, pages):
 @pytest.fixture
 def bella(stack, pages):
     return pages[1]
+
+
+def png(width, height):
+    """A picture with something in it."""
+    rows = b"".join(b"\0" + bytes(value % 256 for x in range(width) for value in (x, y, x * y)) for y in range(height))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def both_open(alice, bella):
@@ -141,6 +154,41 @@ def test_a_group_with_somebody_on_xmpp(stack, xmpp, people, alice, bella):
         alice.shows(".info .people li", "Invited")
         alice.keys("\ue00c")
         alice.shows_not(".info")
+
+
+def test_pictures_go_and_are_looked_at(stack, tmp_path, people, alice, bella):
+    both_open(alice, bella)
+    names = [tmp_path / f"holiday {n}.png" for n in range(3)]
+    for n, name in enumerate(names):
+        name.write_bytes(png(400 + n, 300))
+    alice.driver.execute_script("document.querySelector('.composer input[type=file]').style.display = 'block'")
+    alice.driver.find_element("css selector", ".composer input[type=file]").send_keys("\n".join(map(str, names)))
+    alice.until("all are uploaded", "return document.querySelectorAll('.attached li.complete').length === 3")
+    alice.write(".composer textarea", "Three pictures\n")
+    bella.until("the pictures are shown", "const all = [...document.querySelectorAll('article .media img')];"
+                " return all.length === 3 && all.every((e) => e.complete && e.naturalWidth > 0)")
+    bella.shows("article .body", "Three pictures")
+    bella.click("article .media")
+    bella.until("the whole picture", "return document.querySelector('dialog.viewer img')?.naturalWidth === 400")
+    bella.keys("\ue014")
+    bella.until("the next picture", "return document.querySelector('dialog.viewer img')?.naturalWidth === 401")
+    bella.keys("\ue00c")
+    bella.shows_not("dialog")
+    bella.click("button[aria-label='About this conversation']")
+    bella.until("the gallery", "return document.querySelectorAll('.gallery img').length === 3")
+    bella.keys("\ue00c")
+    assert bella.violations() == [] and alice.violations() == []
+
+
+def test_a_voice_message(alice, bella):
+    both_open(alice, bella)
+    alice.click(".composer button[aria-label='Voice message']")
+    alice.until("two seconds", "return document.querySelector('.recorder [role=timer]')?.innerText >= '0:02'")
+    alice.click(".recorder button[aria-label='Keep the recording']")
+    alice.shows(".attached li.complete")
+    alice.click(".composer button[aria-label=Send]")
+    bella.click("article .voice button")
+    bella.until("it is played", "return document.querySelector('article .voice audio').currentTime > 0.3")
 
 
 def test_what_is_written_without_a_server_arrives_once_and_in_order(stack, alice, bella):

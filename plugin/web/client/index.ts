@@ -10,5 +10,6 @@ export { Rest } from "./rest";
 export { MemoryStore, openStore, type Queued, type Store } from "./store";
 export * from "./thread";
 export type * from "./types";
+export { Upload, type UploadState } from "./Upload";
 export { MediaProblem, type Quality, WebRTCClient } from "./WebRTCClient";
 export { type ConnectionState, WebSocketClient } from "./WebSocketClient";

@@ -299,6 +299,29 @@ export class Rest {
     return this.request<T.Scheduled>("DELETE", `/api/scheduled/${segment(id)}`);
   }
 
+  // Files
+  makeUpload(file: { filename: string; size: number; mime_type: string; purpose?: "attachment" | "voice" }) {
+    return this.request<T.UploadRoom>("POST", "/api/uploads", { body: file });
+  }
+  file(id: string) {
+    return this.request<T.File>("GET", `/api/files/${segment(id)}`);
+  }
+  removeFile(id: string) {
+    return this.request("DELETE", `/api/files/${segment(id)}`);
+  }
+  media(id: string, query: { kind: "image" | "video" | "voice" | "file"; before?: string; limit?: number }) {
+    return this.request<T.Page<{ message_id: string; seq: number; file: T.File }>>(
+      "GET",
+      `/api/conversations/${segment(id)}/media`,
+      { query },
+    );
+  }
+
+  /** For requests that are made elsewhere: who is signed in. */
+  authorize(): Record<string, string> {
+    return this.headers(false);
+  }
+
   // Events without a socket
   sync(since: string | null, wait: number, signal?: AbortSignal) {
     return this.request<{ items: T.Frame[]; cursor: string; has_more: boolean }>("GET", "/api/sync", {

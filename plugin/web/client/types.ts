@@ -21,6 +21,8 @@ export type Call = Schemas["Call"];
 export type CallBegun = Schemas["CallBegun"];
 export type CallParticipant = Schemas["CallParticipant"];
 export type IceServers = Schemas["IceServers"];
+export type File = Schemas["File"];
+export type UploadRoom = Schemas["Upload"];
 export type Capabilities = Schemas["Capabilities"];
 export type Problem = Schemas["Problem"];
 export type Page<T> = { items: T[]; has_more: boolean; next: string | null };
@@ -28,9 +30,10 @@ export type Page<T> = { items: T[]; has_more: boolean; next: string | null };
 /** What a send may carry beside its text. */
 export type Outgoing = {
   content?: string;
-  message_type?: "text" | "location" | "poll";
+  message_type?: "text" | "location" | "poll" | "voice";
   reply_to?: string;
   thread_id?: string;
+  attachments?: string[]; // ids of files, at most ten
   mentions?: { user_id: string; start: number; end: number }[];
   poll?: { question: string; options: string[]; multiple?: boolean; anonymous?: boolean };
   location?: { lat: number; lon: number; accuracy?: number; label?: string };

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { BarChart3, CalendarClock, MapPin, Plus, SendHorizontal, Smile, X } from "lucide-react";
+import {
+  BarChart3,
+  CalendarClock,
+  MapPin,
+  Mic,
+  Paperclip,
+  Plus,
+  SendHorizontal,
+  Smile,
+  X,
+} from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { titleOf } from "../../client/MessagingState";
 import type { Conversation } from "../../client/types";
@@ -10,13 +20,16 @@ import { previewOf } from "../shared/preview";
 import { IconButton } from "../shared/small";
 import { showToast } from "../stores/toasts";
 import type { ComposerMode } from "../thread/ChatWindow";
+import { AttachmentRow } from "./AttachmentRow";
 import { suspiciousLink } from "./links";
 import { MentionList } from "./MentionList";
 import { type Mentioned, mentionQuery, mentionsIn } from "./mentions";
+import { useAttachments } from "./useAttachments";
 import { useDraft } from "./useDraft";
 
 const EmojiPicker = lazy(() => import("./EmojiPicker"));
 const PollDialog = lazy(() => import("./PollDialog"));
+const VoiceRecorder = lazy(() => import("./VoiceRecorder"));
 const ScheduleDialog = lazy(() => import("./ScheduleDialog"));
 const CONTENT_MAX = 65_536; // bytes
 const LINES = 5;
@@ -34,8 +47,10 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   const [text, setText] = useState("");
   const [mentioned, setMentioned] = useState<Mentioned[]>([]);
   const [query, setQuery] = useState<string | null>(null);
-  const [dialog, setDialog] = useState<"emoji" | "poll" | "schedule" | null>(null);
+  const [dialog, setDialog] = useState<"emoji" | "poll" | "schedule" | "voice" | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  const files = useAttachments();
   const press = useRef<ReturnType<typeof setTimeout> | null>(null);
   const draft = useDraft(conversation, mode, text, setText);
   const name = titleOf(conversation, me);
@@ -55,26 +70,32 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   const clear = () => {
     setText("");
     setMentioned([]);
+    files.clear();
     draft.clear();
     onDone();
   };
   const isTooLong = new TextEncoder().encode(text).length > CONTENT_MAX;
-  const outgoing = () => ({
-    content: text.trim(),
-    reply_to: mode.kind === "reply" ? mode.message.id : undefined,
-    mentions: mentionsIn(text.trim(), mentioned),
-  });
+  const outgoing = () => {
+    const mentions = mentionsIn(text.trim(), mentioned);
+    const ids = files.items.map(({ upload }) => upload.file!.id);
+    return {
+      content: text.trim() || undefined,
+      reply_to: mode.kind === "reply" ? mode.message.id : undefined,
+      mentions: mentions.length > 0 ? mentions : undefined,
+      attachments: ids.length > 0 ? ids : undefined,
+    };
+  };
+  const canSend = (text.trim() !== "" || files.items.length > 0) && files.isReady && !isTooLong;
   const submit = () => {
     const content = text.trim();
-    if (!content || isTooLong) return;
+    if (!canSend) return;
     const suspicious = suspiciousLink(content);
     if (suspicious && !confirm(t("composer.link", { host: suspicious }))) return;
     if (mode.kind === "edit") {
       const { message } = mode;
       if (content !== message.content) void attempt(() => messenger.edit(message, content));
     } else {
-      const { mentions, ...rest } = outgoing();
-      messenger.send(conversation.id, mentions.length > 0 ? { ...rest, mentions } : rest);
+      messenger.send(conversation.id, outgoing());
     }
     clear();
   };
@@ -113,6 +134,11 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
     <>
       <form
         className="composer"
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={(event) => {
+          event.preventDefault();
+          files.add(event.dataTransfer.files);
+        }}
         onSubmit={(event) => {
           event.preventDefault();
           submit();
@@ -142,11 +168,37 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
             field={field}
           />
         ) : null}
+        {files.items.length > 0 ? (
+          <AttachmentRow items={files.items} onRemove={files.remove} onRetry={files.retry} />
+        ) : null}
+        <input
+          ref={picker}
+          type="file"
+          multiple
+          className="hidden"
+          tabIndex={-1}
+          aria-label={t("composer.files")}
+          onChange={(event) => {
+            files.add(event.target.files ?? []);
+            event.target.value = "";
+          }}
+        />
+        {dialog === "voice" ? (
+          <Suspense fallback={null}>
+            <VoiceRecorder
+              onDone={(recording) => {
+                setDialog(null);
+                if (recording) files.add([recording], "voice");
+              }}
+            />
+          </Suspense>
+        ) : null}
         <div className="line">
           <Menu
             label={t("composer.more")}
             icon={<Plus />}
             items={[
+              { label: t("composer.files"), icon: <Paperclip />, run: () => picker.current?.click() },
               { label: t("composer.poll"), icon: <BarChart3 />, run: () => setDialog("poll") },
               { label: t("composer.location"), icon: <MapPin />, run: () => sendLocation(conversation.id) },
               { label: t("composer.schedule"), icon: <CalendarClock />, run: () => setDialog("schedule") },
@@ -163,7 +215,15 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
             onChange={(event) => onChange(event.target.value, event.target.selectionStart)}
             onKeyDown={onKeyDown}
             onBlur={() => messenger.stopTyping()}
+            onPaste={(event) => {
+              if (event.clipboardData.files.length === 0) return;
+              event.preventDefault();
+              files.add(event.clipboardData.files);
+            }}
           />
+          <IconButton label={t("composer.voice")} onClick={() => setDialog("voice")}>
+            <Mic />
+          </IconButton>
           <IconButton label={t("composer.emoji")} onClick={() => setDialog("emoji")}>
             <Smile />
           </IconButton>
@@ -172,7 +232,7 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
             className="icon send"
             aria-label={t("composer.send")}
             title={t("composer.send")}
-            disabled={!text.trim() || isTooLong}
+            disabled={!canSend}
             onPointerDown={() => {
               press.current = setTimeout(() => setDialog("schedule"), LONG_PRESS);
             }}

@@ -70,6 +70,7 @@ export default function InfoPanel({
         ) : (
           <Group conversation={conversation} />
         )}
+        <Gallery conversation={conversation} />
         <Starred conversation={conversation} />
       </div>
     </aside>
@@ -261,6 +262,34 @@ function GroupSettings({ conversation }: { conversation: Conversation }) {
       </label>
       <button type="submit">{t("save")}</button>
     </form>
+  );
+}
+
+function Gallery({ conversation }: { conversation: Conversation }) {
+  const { id } = conversation;
+  const found = useQuery({
+    queryKey: ["media", id, conversation.last_message_at],
+    queryFn: () => messenger.rest.media(id, { kind: "image", limit: 24 }),
+    retry: false,
+  });
+  const items = found.data?.items ?? [];
+  if (items.length === 0) return null;
+  return (
+    <section>
+      <h3>{t("info.gallery")}</h3>
+      <div className="gallery">
+        {items.map(({ message_id, file }) => (
+          <button
+            key={file.id}
+            type="button"
+            aria-label={file.filename}
+            onClick={() => go(threadPath(id, message_id))}
+          >
+            <img src={file.thumbnail_url ?? file.download_url ?? undefined} alt="" loading="lazy" />
+          </button>
+        ))}
+      </div>
+    </section>
   );
 }
 

@@ -3,7 +3,8 @@
 import type { Message, Quote } from "../../client/types";
 import { t } from "../../i18n";
 
-type Previewed = Pick<Message, "content" | "message_type" | "metadata"> & { deleted_at?: string | null };
+type Previewed = Pick<Message, "content" | "message_type" | "metadata"> &
+  Partial<Pick<Message, "deleted_at" | "attachments">>;
 
 export function previewOf(message: Previewed): string {
   if (message.deleted_at) return t("thread.deleted");
@@ -15,6 +16,10 @@ export function previewOf(message: Previewed): string {
       return `📍 ${metadata?.location?.label ?? t("message.location")}`;
     case "call":
       return `📞 ${message.content ?? t("message.call")}`;
+    case "media":
+    case "file":
+    case "voice":
+      return fileText(message);
     default:
       return message.content ?? t("message.unknown");
   }
@@ -22,4 +27,17 @@ export function previewOf(message: Previewed): string {
 
 export function previewOfQuote(quote: Quote): string {
   return quote.deleted ? t("thread.deleted") : (quote.content ?? t("message.unknown"));
+}
+
+function fileText(message: Previewed): string {
+  const [first] = message.attachments ?? [];
+  const kind =
+    message.message_type === "voice"
+      ? "voice"
+      : first?.type === "image" || first?.type === "video"
+        ? first.type
+        : "file";
+  const sign = { voice: "🎤", image: "🖼", video: "🎬", file: "📎" }[kind];
+  const words = message.content ?? (kind === "file" ? first?.filename : null) ?? t(`preview.${kind}`);
+  return `${sign} ${words}`;
 }

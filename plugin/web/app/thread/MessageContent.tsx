@@ -20,6 +20,7 @@ export const MessageContent = memo(function MessageContent({ message }: { messag
   if (message.message_type === "poll" && metadata.poll)
     return <Poll message={message} poll={metadata.poll} />;
   if (message.message_type === "location" && metadata.location) return <Location place={metadata.location} />;
+  if (!message.content && message.attachments?.length) return null;
   const text = message.content ?? t("message.unknown");
   const isOnlyEmoji =
     /^(\p{Extended_Pictographic}|\p{Emoji_Component}|\u200d|\ufe0f|\s){1,12}$/u.test(text) &&

@@ -21,6 +21,7 @@ import { Menu } from "../shared/Menu";
 import { previewOf, previewOfQuote } from "../shared/preview";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
+import { Attachments } from "./Attachments";
 import { messageActions } from "./actions";
 import { MessageContent } from "./MessageContent";
 
@@ -103,6 +104,7 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
             </p>
           ) : null}
           {message.quote ? <QuotedMessage message={message} conversation={conversation} /> : null}
+          {message.attachments?.length && !message.deleted_at ? <Attachments message={message} /> : null}
           <MessageContent message={message} />
           <Footer message={message} own={own} isStarred={isStarred} />
           {message.pending === "failed" ? <Failed message={message} /> : null}
