@@ -19,7 +19,8 @@ export class Problem extends Error {
 
   /** Whether the same may succeed later: nothing was said about what was asked for. */
   get isTemporary(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    const isFinal = this.status === 501 || this.status === 507;
+    return this.status === 0 || this.status === 429 || (this.status >= 500 && !isFinal);
   }
 
   static fromObject(

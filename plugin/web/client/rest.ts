@@ -260,6 +260,11 @@ export class Rest {
       body: { conversation_ids: conversations, client_id: clientId },
     });
   }
+  report(message: string, reason: string, comment: string | null) {
+    return this.request("POST", "/api/reports", {
+      body: { message_id: message, reason, comment: comment ?? undefined },
+    });
+  }
   receipts(id: string) {
     return this.request<T.Page<T.Receipt>>("GET", `/api/messages/${segment(id)}/receipts`);
   }

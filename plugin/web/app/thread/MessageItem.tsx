@@ -43,7 +43,7 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
   const { message, conversation, isFirst, isLast, position, count, onReply, onEdit } = properties;
   const me = useMessaging((state) => state.me);
   const isStarred = useMessaging((state) => state.starred[message.id] ?? false);
-  const [dialog, setDialog] = useState<"react" | "info" | "history" | "forward" | null>(null);
+  const [dialog, setDialog] = useState<"react" | "info" | "history" | "forward" | "report" | null>(null);
   const own = isOwn(message, me);
   const label = `${own ? t("you") : (message.sender?.name ?? "")}: ${previewOf(message)}, ${formatTime(message.created_at)}`;
 

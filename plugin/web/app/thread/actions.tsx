@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What can be done to a message. The server decides again; what it would refuse for sure is not offered.
-import { Copy, Forward, History, Info, Pencil, Star, StarOff, Trash, Trash2 } from "lucide-react";
+import { Copy, Flag, Forward, History, Info, Pencil, Star, StarOff, Trash, Trash2 } from "lucide-react";
 import { isOwn } from "../../client/MessagingState";
 import type { Conversation, Message, User } from "../../client/types";
 import { t } from "../../i18n";
@@ -16,7 +16,7 @@ type What = {
   me: User | null;
   isStarred: boolean;
   onEdit: (message: Message) => void;
-  onDialog: (dialog: "info" | "history" | "forward") => void;
+  onDialog: (dialog: "info" | "history" | "forward" | "report") => void;
 };
 
 function mayModerate(conversation: Conversation, me: User | null): boolean {
@@ -52,6 +52,7 @@ export function messageActions({ message, conversation, me, isStarred, onEdit, o
     message.is_edited
       ? { label: t("message.history"), icon: <History />, run: () => onDialog("history") }
       : null,
+    own ? null : { label: t("message.report"), icon: <Flag />, run: () => onDialog("report") },
     {
       label: t("message.deleteme"),
       icon: <Trash />,
