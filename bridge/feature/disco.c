@@ -88,9 +88,9 @@ static void domain_refuse(struct domain_question *question)
 static void domain_asker_found(struct adhoc_caller *caller, void *data)
 {
     g_autofree struct domain_question *question = data;
-    g_autoptr(xmpp_stanza_t) iq = question->iq;
     if (question->core->archive) /* else: going down */
         question->serve(question, caller);
+    xmpp_stanza_release(question->iq);
     adhoc_caller_free(caller);
 }
 
