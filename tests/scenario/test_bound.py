@@ -337,6 +337,30 @@ def test_after_the_link_was_lost_or_the_module_loaded_anew_all_are_bound_again_a
         wait_for("20 sessions", lambda: len(host.bound) == 20)
 
 
+@pytest.mark.long
+def test_five_hundred_sessions_are_bound_again_in_their_pace_after_a_restart(running_stack):
+    with make_world(running_stack, {"bound": {"rate": 50}}) as (host, daemon):
+        users = [sign_in(daemon, f"m{n}") for n in range(500)]
+        for user in users:
+            user.call(200, "POST", "/api/bound")
+        wait_for("500 sessions", lambda: len(host.bound) == 500, 60)
+        host.bound.clear()
+        daemon.process.kill()
+        daemon.process.wait()
+        daemon.start()
+        daemon.wait_ready()
+        _, took = wait_for("500 sessions again", lambda: len(host.bound) == 500, 60)
+        assert took > 5  # 50 a second, and not at once
+        assert count(daemon, "trestle_bound_sessions") == 500
+        for user in users[::50]:
+            talk = user.conversation_with("carol@example.org")
+            user.send(talk, f"here is {user.name}")
+            host.expect_injected(user.name, lambda s, user=user: s.user == user.name and s.body == f"here is {user.name}")
+        # The test has killed it.
+        daemon.terminate()
+        daemon.start()
+
+
 def test_a_server_without_the_module_has_limited_accounts(running_stack):
     fake = make_world(running_stack)
     with fake as (host, daemon):
