@@ -52,6 +52,7 @@ TABLE = {
     "PATCH /api/messages/{message_id}": (NOBODY, {"content": "Changed"}),
     "DELETE /api/messages/{message_id}": (MANAGE, None),
     "POST /api/messages/{message_id}/forward": (ALL, lambda cast, user: {"conversation_ids": [cast.own(user)]}),
+    "POST /api/messages/{message_id}/report": (ALL, {"reason": "spam"}),
     "PUT /api/messages/{message_id}/star": (ALL, None),
     "DELETE /api/messages/{message_id}/star": (ALL, None),
     "PUT /api/messages/{message_id}/reactions/{emoji}": (ALL, None),
