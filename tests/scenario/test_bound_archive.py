@@ -97,6 +97,7 @@ def test_the_id_of_the_components_user_is_the_archives(link, bob):
 
 def test_carbons_have_the_archives_id(link, bob, carol, xmpp):
     phone, out, back = xmpp("bob"), words(), words()
+    bob.expect_presence(phone.jid)
     phone.send_message(carol.bare, out)
     carol.expect_message(out)
     carol.send_message(phone.jid, back)
@@ -116,6 +117,7 @@ def test_what_nobody_reads_has_the_archives_id(link, carol):
 
 def test_a_message_to_oneself_has_one_id(link, bob, xmpp):
     phone, uid, body = xmpp("bob"), new_uid(), words()
+    bob.expect_presence(phone.jid)
     bob.send_message(bob.bare, body, uid=uid)
     assert live_id(phone.expect_message(body).xml, bob.bare) == uid
     assert set(plain(id) for id, text in zip(*everything(bob)) if text == body) == {uid}

@@ -194,7 +194,9 @@ def test_after_the_server_was_away_the_account_is_bound_again(stack, bob, xmpp):
     wait_for("the session is bound", lambda: bob.call(200, "GET", "/api/session")["host_up"])
     carol.send_message(bob.jid, back)
     bob.socket.expect("message.new", content=back)
-    agree(bob, phone, carol.bare, outbox, back)
+    wait_for("the archive is open", lambda: is_open(phone), 40)
+    wait_for("it has both, with the app's ids", lambda: sorted(kept(phone, outbox, back))
+             == sorted(m[:2] for m in shown(bob, carol.bare, outbox, back)))  # in the order in which it took them
 
 
 def test_a_deleted_account_is_signed_out(stack, xmpp):
