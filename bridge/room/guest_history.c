@@ -107,7 +107,8 @@ static void page_again(struct guest_room *room)
         history_done(room);
         return;
     }
-    history->timer = g_timeout_add_seconds(RETRY_SECONDS << history->tries, on_retry, history);
+    history->timer =
+        g_timeout_add_seconds((guint)RETRY_SECONDS << history->tries, on_retry, history);
 }
 
 /* What was here last is not in the archive any more: on from its time. */

@@ -122,8 +122,8 @@ class Page:
 
     def act(self, words, label):
         """An item of the menu of the message that has the words."""
-        self.until(f"a message with {words!r}", "const a = [...document.querySelectorAll('article')].find((e) => e.innerText.includes("
-                   "args[0])); a?.querySelector('.menu > button')?.click(); return !!a", words)
+        self.until(f"the menu of {words!r}", "const b = [...document.querySelectorAll('article')].find((e) => e.innerText.includes("
+                   "args[0]))?.querySelector('.menu > button'); b?.click(); return !!b", words)
         self.click("[role=menuitem]", label)
 
     def articles(self):
