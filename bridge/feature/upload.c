@@ -696,7 +696,7 @@ static void upload_found(const struct rows *rows, enum error_code error, void *d
     g_auto(view_memory) memory = {0};
     const struct file_view *file =
         error == ERROR_NONE && rows_count(rows) == 1
-            ? view_from_row(&view_of_file_view, rows, 0, UPLOAD_GET_FILE, &memory)
+            ? view_from_row(&view_of_file_view, rows, 0, FILE_GET_FILE, &memory)
             : NULL;
     if (!file || !uuid_equal(&file->user_id, &request->account->id))
         request_fail(request, error != ERROR_NONE ? error : ERROR_NOT_FOUND, NULL);
@@ -713,7 +713,7 @@ static void upload_get(struct request *request)
         return;
     uuid_format(request_uuid(request, "upload_id"), id);
     const char *values[] = {request->account->id_text, id};
-    archive_query_binary(request->core->archive, QUERY_UPLOAD_GET, values, upload_found, request);
+    archive_query_binary(request->core->archive, QUERY_FILE_GET, values, upload_found, request);
 }
 
 static void upload_cancelled(const struct change_result *result, void *data)

@@ -207,15 +207,22 @@ RETURNS TABLE (id uuid, state text, type text, name text, size bigint, key text,
                locked boolean, sha256 text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
+DECLARE
+  f files;
 BEGIN
+  IF p_path IS NOT NULL THEN
+    SELECT x.* INTO f FROM files x WHERE x.path = p_path;
+  ELSE
+    SELECT x.* INTO f FROM files x WHERE x.id = p_id;
+  END IF;
+  IF f.state NOT IN ('processing', 'complete', 'removed') OR f.id IS NULL OR f.url IS NOT NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY
     SELECT f.id, CASE WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
                       WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan ELSE f.state END,
            f.type, f.name, coalesce((file_clean(f)->>'size')::bigint, f.size), f.key, f.key_name, f.parts::text,
-           f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256)
-      FROM files f
-      WHERE CASE WHEN p_path IS NOT NULL THEN f.path = p_path ELSE f.id = p_id END
-        AND f.state IN ('processing', 'complete', 'removed') AND f.url IS NULL;
+           f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256);
 END $$;
 
 -- ---- The end --------------------------------------------------------------------------------------------

@@ -13,9 +13,6 @@ SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept
 -- name: file_get
 SELECT file_get(:caller::uuid, :file_id::uuid) AS file
 
--- name: upload_get
-SELECT file_get(:caller::uuid, :upload_id::uuid) AS file
-
 -- name: file_serve
 SELECT id, state, type, name, size, key, key_name, parts, locked, sha256 FROM file_serve($1::uuid, $2::text)
 

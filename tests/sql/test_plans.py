@@ -198,6 +198,14 @@ def calls(db):
         ("bound_parked", "'bob@example.org', 0, 64", ()), ("bound_parked_sent", "ARRAY[1, 2]", ()),
         ("bound_live", "'bob@example.org', %s, 'in', 'e@example.org', 'e@example.org/x', 'o', '<message/>', 0", (user,)),
         ("reap_archives", "'{}', 60, 100", ()), ("fold_page", "0, 'app.example.org', 64, 1000000", ()), ("fold_done", "1, 1", ()),
+        ("file_create", "%s, %s", (user, json.dumps({"id": new_id(), "name": "a", "type": "text/plain", "kind": "file", "purpose": "attachment",
+         "size": 1, "key": "k", "key_name": "n", "path": "p", "quota_user": 9, "quota_total": 0, "seconds": 60}))),
+        ("file_open", "%s, %s, false", (user, new_id())), ("file_keep", "%s, 1, 1", (new_id(),)), ("file_get", "%s, %s", (user, new_id())),
+        ("file_serve", "%s, NULL", (new_id(),)), ("file_serve", "NULL, 'path'", ()), ("file_lock", "%s, %s", (user, new_id())),
+        ("file_gallery", "%s, %s, NULL, 50, NULL", (user, conversation)), ("file_gallery", "%s, %s, 'image', 50, '100.1'", (user, conversation)),
+        ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]", (new_id(),)),
+        ("file_old_keys", "'name', 100", ()), ("file_rewrap", "'{}', '{}', 'name'", ()), ("file_used", "%s", (user,)),
+        ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 
