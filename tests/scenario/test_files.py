@@ -393,3 +393,24 @@ def test_complete_files_lie_in_a_bucket(stack, tmp_path):
         bucket.stop()
         with pytest.raises(http.client.IncompleteRead):
             get(local(shown))
+
+
+def test_the_later_of_two_parts_goes_on(app):
+    """A phone comes back before its old connection has died: what came by that is kept, and it is told where to go on."""
+    alice, bella = app("alice"), app("bella")
+    data = os.urandom(200_000)
+    made = begin(alice, data, "a.bin", "application/octet-stream")
+    old = begin_put(alice, made, data[:90_000], len(data))
+    assert patch(bella, made, 0, data).status == 404  # nobody else ends it
+
+    def come_back():
+        reply = patch(alice, made, 0, data)
+        return reply if reply.headers["upload-offset"] != "0" else None
+    reply = wait_for("the bytes that came before", come_back)[0]
+    if reply.status == 409:
+        place = int(reply.headers["upload-offset"])
+        assert 0 < place <= 90_000
+        assert patch(alice, made, place, data[place:]).status == 204
+    assert get(get_file(alice, made["file"])["download_url"]).raw == data
+    old.close()
+    assert patch(alice, made, 0, b"x").status == 409
