@@ -11,19 +11,6 @@
 
 #define SANITIZED_SECONDS_MAX 60
 
-#if defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED                                                                                  \
-    0 /* a sanitizer needs more memory and more system calls than we want to allow                 \
-       */
-#endif
-
 static bool set_limit(__rlimit_resource_t resource, rlim_t most)
 {
     struct rlimit value = {most, most};

@@ -5,6 +5,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#if defined __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED                                                                                  \
+    0 /* a sanitizer needs more memory and more system calls than we want to allow                 \
+       */
+#endif
+
 struct sandbox {
     size_t memory;    /* bytes */
     unsigned seconds; /* of the processor */

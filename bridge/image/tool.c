@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bridge/image/sandbox.h"
 #include "bridge/image/tool.h"
 
 #define FFMPEG "/usr/bin/ffmpeg"
@@ -208,7 +209,8 @@ int tool_run(const char *what)
             continue;
         close_range(5, ~0U, 0);
         bool limited = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limit(RLIMIT_CORE, 0) &&
-                       set_limit(RLIMIT_CPU, SECONDS_MAX) && set_limit(RLIMIT_AS, MEMORY_MAX) &&
+                       set_limit(RLIMIT_CPU, SECONDS_MAX) &&
+                       (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX)) &&
                        set_limit(RLIMIT_FSIZE, FILE_MAX);
         if (limited)
             files_forbid();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* GLib's pool of threads, and a source of GLib's for what is done: the loop's epoll set has ended
- * already when the last works are told. */
+/* Threads of our own, which end before disk_stop() is back, and with them what libraries keep for
+ * each; and a source of GLib's for what is done, since the loop's epoll set has ended already when
+ * the last works are told. */
 #include "config.h"
 
 #include <glib.h>
@@ -9,15 +10,18 @@
 #include "bridge/loop/disk.h"
 #include "bridge/loop/loop.h"
 
-#define THREADS_MAX 4
+#define THREADS 4
 
 static struct {
-    GThreadPool *threads;
+    GThread *threads[THREADS];
+    GAsyncQueue *waiting; /* struct disk_work; NULL: nothing is taken */
     GMutex lock;
     GQueue done; /* struct disk_work, under the lock */
     guint source;
     bool stopping;
 } disk;
+
+static struct disk_work last; /* ends the thread that gets it */
 
 static void tell_done(void)
 {
@@ -37,15 +41,12 @@ static gboolean on_done(gpointer data)
 {
     (void)data;
     tell_done();
-    if (!disk.stopping)
-        loop_wake();
+    loop_wake();
     return G_SOURCE_REMOVE;
 }
 
-static void run_work(gpointer data, gpointer userdata)
+static void work_run(struct disk_work *work)
 {
-    struct disk_work *work = data;
-    (void)userdata;
     work->run(work);
     g_mutex_lock(&disk.lock);
     g_queue_push_tail(&disk.done, work);
@@ -54,37 +55,44 @@ static void run_work(gpointer data, gpointer userdata)
     g_mutex_unlock(&disk.lock);
 }
 
+static gpointer thread_run(gpointer data)
+{
+    GAsyncQueue *waiting = data;
+    struct disk_work *work;
+    while ((work = g_async_queue_pop(waiting)) != &last)
+        work_run(work);
+    return NULL;
+}
+
 void disk_start(void)
 {
     disk.stopping = false;
-    if (!disk.threads)
-        disk.threads = g_thread_pool_new(run_work, NULL, THREADS_MAX, FALSE, NULL);
+    disk.waiting = g_async_queue_new();
+    for (size_t i = 0; i < THREADS; i++)
+        disk.threads[i] = g_thread_new("disk", thread_run, disk.waiting);
 }
 
 void disk_stop(void)
 {
-    if (!disk.threads)
+    if (!disk.waiting)
         return;
-    /* What is told may submit more. */
-    while (true) {
-        g_thread_pool_free(g_steal_pointer(&disk.threads), FALSE, TRUE);
-        g_mutex_lock(&disk.lock);
-        guint source = disk.source;
-        bool more = disk.done.length > 0;
-        disk.source = 0;
-        disk.stopping = true;
-        g_mutex_unlock(&disk.lock);
-        if (source)
-            g_source_remove(source);
-        if (!more)
-            break;
-        disk.threads = g_thread_pool_new(run_work, NULL, THREADS_MAX, FALSE, NULL);
-        tell_done();
-    }
+    for (size_t i = 0; i < THREADS; i++)
+        g_async_queue_push(disk.waiting, &last);
+    for (size_t i = 0; i < THREADS; i++)
+        g_thread_join(g_steal_pointer(&disk.threads[i]));
+    if (disk.source)
+        g_source_remove(disk.source);
+    disk.source = 0;
+    disk.stopping = true;
+    tell_done(); /* what that submits is done at once */
+    g_clear_pointer(&disk.waiting, g_async_queue_unref);
 }
 
 void disk_submit(struct disk_work *work)
 {
-    g_return_if_fail(disk.threads);
-    g_thread_pool_push(disk.threads, work, NULL);
+    g_return_if_fail(disk.waiting);
+    if (disk.stopping)
+        work_run(work);
+    else
+        g_async_queue_push(disk.waiting, work);
 }
