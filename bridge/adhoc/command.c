@@ -193,7 +193,7 @@ static void operation_begin(struct core *core, const struct adhoc_caller *caller
                                 .operation = session->operation,
                                 .core = core,
                                 .body = json_incref(session->values)};
-    if (caller->is_operator)
+    if (caller->is_operator && session->operation->role)
         request->admin = running->admin = g_strdup(caller->bare);
     else
         request->account = account_ref(caller->account);

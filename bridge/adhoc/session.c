@@ -38,6 +38,13 @@ static void sessions_prune(void)
     }
 }
 
+/* Whether two addresses are of one account: a resource more is no more room. */
+static bool is_same_account(const char *one, const char *other)
+{
+    size_t length = strcspn(one, "/");
+    return length == strcspn(other, "/") && strncmp(one, other, length) == 0;
+}
+
 static void owner_make_room(const char *owner)
 {
     GHashTableIter iter;
@@ -47,7 +54,7 @@ static void owner_make_room(const char *owner)
     g_hash_table_iter_init(&iter, sessions);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct adhoc_session *session = value;
-        if (strcmp(session->owner, owner) != 0 || session->is_running)
+        if (!is_same_account(session->owner, owner) || session->is_running)
             continue;
         count++;
         if (!oldest || session->touched < oldest->touched)

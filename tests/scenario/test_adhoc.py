@@ -165,6 +165,19 @@ def account(stack, jid, **columns):
     return number
 
 
+def test_an_operator_with_an_account_here_has_what_users_have(stack, admin):
+    before = set(admin.list())
+    account(stack, "admin@example.org")
+    try:
+        own = set(admin.list()) - before
+        assert own and all(node.startswith("urn:trestle:user:") for node in own)
+        assert admin.go("urn:trestle:user:settings").fields["messages"] == "everyone"
+        assert admin.go("urn:trestle:user:block").status == admin.go("urn:trestle:user:moderation").status == "completed"
+        assert admin.go(USERS, {"q": "nobody"}).status == "completed"
+    finally:
+        account(stack, "admin@example.org", kind="'remote'")
+
+
 def test_staff_with_accounts_of_a_server_have_what_their_role_has(stack, alice, xmpp, admin):
     carol = Commands(xmpp("carol"))
     id = account(stack, "carol@example.org")
