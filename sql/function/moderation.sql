@@ -307,6 +307,18 @@ BEGIN
     VALUES (a.actor_name, 'moderation.suspend', p_target.id, 'system', 'done', a.reason);
 END $$;
 
+-- Suspends until p_until (NULL: for good). False: somebody has suspended p_target for that long or longer, which stays.
+CREATE FUNCTION moderation_suspend(p_target uuid, p_reason text, p_until timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM user_access a WHERE a.user_id = p_target AND access_is_suspended(a)
+               AND coalesce(a.suspended_until, 'infinity') >= coalesce(p_until, 'infinity')) THEN
+    RETURN false;
+  END IF;
+  PERFORM user_suspend(p_target, p_reason, p_until);
+  RETURN true;
+END $$;
+
 -- Arguments: type, user (a reference) or message_id, conversation_id, reason, duration_seconds, appealable, report_id; actor: who does it, in words.
 CREATE FUNCTION change_moderation_act(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -350,6 +362,8 @@ BEGIN
   END IF;
   SELECT x.* INTO c FROM conversations x WHERE x.id = a.conversation_id;
   a.undo := '{}';
+  a.at := clock_timestamp();
+  a.ends_at := a.at + make_interval(secs => (p_arguments->>'duration_seconds')::int);
   outcome := 0;
   CASE a.type
     WHEN 'delete' THEN
@@ -358,8 +372,7 @@ BEGIN
         PERFORM removal_put(m, c, p_user, true, p_arguments->>'reason', gen_random_uuid()::text, false);
       END IF;
     WHEN 'suspend' THEN
-      PERFORM user_suspend(target.id, p_arguments->>'reason',
-                           clock_timestamp() + make_interval(secs => (p_arguments->>'duration_seconds')::int));
+      outcome := CASE WHEN moderation_suspend(target.id, p_arguments->>'reason', a.ends_at) THEN 0 ELSE 3 END;
     WHEN 'warn' THEN
       NULL;
     ELSE
@@ -371,14 +384,12 @@ BEGIN
     RETURN;
   END IF;
   a.id := gen_random_uuid();
-  a.at := clock_timestamp();
   a.target := target.id;
   a.message_id := m.id;
   a.report_id := (p_arguments->>'report_id')::uuid;
   a.actor := p_user;
   a.actor_name := p_arguments->>'actor';
   a.reason := p_arguments->>'reason';
-  a.ends_at := a.at + make_interval(secs => (p_arguments->>'duration_seconds')::int);
   a.appealable := coalesce((p_arguments->>'appealable')::boolean, true);
   a.state := CASE WHEN a.type IN ('mute', 'ban', 'suspend') THEN 'active' ELSE 'done' END;
   PERFORM action_put(a);
@@ -386,6 +397,27 @@ BEGIN
     WHERE r.id = a.report_id AND r.state IN ('open', 'taken');
   PERFORM moderation_strike(target);
   result := action_json(a);
+END $$;
+
+-- Ends the suspension that a is, unless another one has taken its place, as an administrator's. Another action's that was
+-- shorter and still goes on is in force again.
+CREATE FUNCTION moderation_restore(a moderation_actions) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  other moderation_actions;
+BEGIN
+  IF NOT EXISTS (SELECT FROM user_access x WHERE x.user_id = a.target AND x.suspended_until IS NOT DISTINCT FROM a.ends_at
+                   AND x.suspend_reason IS NOT DISTINCT FROM a.reason) THEN
+    RETURN;
+  END IF;
+  SELECT * INTO other FROM moderation_actions x
+    WHERE x.target = a.target AND x.id <> a.id AND x.type = 'suspend' AND x.state = 'active'
+    ORDER BY x.ends_at DESC NULLS FIRST LIMIT 1;
+  IF other.id IS NULL THEN
+    PERFORM user_restore(a.target);
+  ELSE
+    UPDATE user_access x SET suspended_until = other.ends_at, suspend_reason = other.reason WHERE x.user_id = a.target;
+  END IF;
 END $$;
 
 -- Takes back what an action has done and still does.
@@ -398,10 +430,7 @@ BEGIN
   IF a.state <> 'active' THEN
     RETURN;
   ELSIF a.type = 'suspend' THEN
-    IF NOT EXISTS (SELECT FROM moderation_actions x WHERE x.target = a.target AND x.id <> a.id AND x.type = 'suspend'
-                     AND x.state = 'active') THEN
-      PERFORM user_restore(a.target);
-    END IF;
+    PERFORM moderation_restore(a);
   ELSIF a.type = 'ban' AND m.state = 'banned' THEN
     PERFORM membership_change(c, m, 'removed', 'member', NULL, p_by, NULL);
   ELSIF a.type = 'mute' AND m.state = 'joined' AND to_jsonb(m.permissions) = a.undo->'muted' THEN
@@ -422,6 +451,13 @@ BEGIN
   RETURN a;
 END $$;
 
+-- Whether p_user may take back or judge what a does: not one's own matter, and that of staff is for administrators.
+CREATE FUNCTION action_forbids(p_user uuid, a moderation_actions) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT p_user IS NOT NULL AND (a.target = p_user
+    OR (NOT staff_has(p_user, 'admin') AND EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.staff <> '{}')))
+$$;
+
 -- action_id. What is done and over (a kick, a deletion) stays, but counts no more.
 CREATE FUNCTION change_moderation_undo(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -429,7 +465,7 @@ DECLARE
   a moderation_actions;
 BEGIN
   SELECT * INTO a FROM moderation_actions x WHERE x.id = (p_arguments->>'action_id')::uuid FOR UPDATE;
-  outcome := CASE WHEN a.id IS NULL THEN 2 WHEN a.state = 'taken_back' THEN 1 ELSE 0 END;
+  outcome := CASE WHEN a.id IS NULL THEN 2 WHEN action_forbids(p_user, a) THEN 5 WHEN a.state = 'taken_back' THEN 1 ELSE 0 END;
   IF outcome = 0 THEN
     a := action_end(a, 'taken_back', p_user);
   END IF;
@@ -479,7 +515,7 @@ DECLARE
   a moderation_actions;
 BEGIN
   SELECT * INTO a FROM moderation_actions x WHERE x.id = (p_arguments->>'action_id')::uuid FOR UPDATE;
-  outcome := CASE WHEN a.id IS NULL THEN 2 WHEN a.decision = p_arguments->>'decision' THEN 1
+  outcome := CASE WHEN a.id IS NULL THEN 2 WHEN action_forbids(p_user, a) THEN 5 WHEN a.decision = p_arguments->>'decision' THEN 1
                   WHEN a.appeal IS NULL OR a.decision IS NOT NULL THEN 3 ELSE 0 END;
   IF outcome = 0 THEN
     UPDATE moderation_actions x SET decision = p_arguments->>'decision', decision_note = p_arguments->>'note',

@@ -111,3 +111,32 @@ def test_what_an_action_needs(db, cast):
     assert act(db, boss, type="delete", message_id=new_id())[0] == 2 and act(db, boss, type="warn", user="nobody")[0] == 2
     remote = db.one("SELECT user_remote('romeo@example.org')")
     assert act(db, boss, type="suspend", user=str(remote))[0] == 6 and act(db, boss, type="warn", user=str(remote))[0] == 0
+
+
+def test_nobody_judges_their_own_matter(db, cast):
+    alice, bob, boss = cast
+    db.rows("UPDATE users SET staff = '{moderator}' WHERE id IN (%s, %s)", alice, bob)
+    against = act(db, boss, type="warn", user=alice)[1]["id"]
+    assert change(db, "moderation_appeal", alice, action_id=against, text="No")[0] == 0
+    for judge in (alice, bob):  # a moderator is no judge of another one, either
+        assert change(db, "moderation_undo", judge, action_id=against)[0] == 5
+        assert change(db, "moderation_decide", judge, action_id=against, decision="granted")[0] == 5
+    assert change(db, "moderation_decide", boss, action_id=against, decision="granted")[0] == 0
+
+
+def test_a_short_suspension_ends_no_longer_one(db, cast):
+    alice, bob, boss = cast
+    db.rows("UPDATE users SET staff = '{moderator}' WHERE id = %s", bob)
+
+    def until():
+        return db.one("SELECT coalesce(suspended_until, 'infinity') = 'infinity' FROM user_access WHERE user_id = %s", alice)
+
+    short = act(db, bob, type="suspend", user=alice, duration_seconds=60)[1]["id"]
+    longer = act(db, bob, type="suspend", user=alice, duration_seconds=3600)[1]["id"]
+    assert change(db, "moderation_undo", bob, action_id=longer)[0] == 0
+    assert db.one("SELECT x.suspended_until = a.ends_at FROM user_access x JOIN moderation_actions a ON a.target = x.user_id "
+                  "WHERE a.id = %s", short)
+    assert suspend(db, boss, alice)[0] == 0 and until(), "an administrator's, for good"
+    assert act(db, bob, type="suspend", user=alice, duration_seconds=60)[0] == 3
+    assert change(db, "moderation_end", None, action_id=short)[0] == 0
+    assert db.one("SELECT access_state(%s, NULL, now())", alice) == 2 and until()
