@@ -49,7 +49,8 @@ enum fold_state {
 struct filed {
     struct stanza_filed known;
     gint64 place;
-    char *stanza;    /* NULL: there is nothing to fold */
+    char *stanza; /* NULL: there is nothing to fold */
+    bool is_outgoing;
     bool is_history; /* somebody else said it before the account was used here */
 };
 
@@ -126,6 +127,19 @@ static bool stanza_refers(xmpp_stanza_t *message)
     return false;
 }
 
+/* Whether the server that keeps the archive may say that. It speaks for the archive's owner alone:
+ * nobody else hears or says anything by it, and what users of our own say is known here. */
+static bool stanza_is_believed(const struct fold *fold, const struct filed *filed,
+                               xmpp_stanza_t *stanza)
+{
+    const char *from = stanza_attr(stanza, "from");
+    const char *own = filed->is_outgoing ? from : stanza_attr(stanza, "to");
+    g_autofree char *sender = jid_prepare_bare(from);
+    const char *at = sender ? strchr(sender, '@') : NULL;
+    return jid_same_bare(own, fold->owner) &&
+           (!at || strcmp(at + 1, fold->core->options->xmpp_domain) != 0);
+}
+
 /* NULL: it cannot be read as a message between two. The archive keeps it as it is. */
 static xmpp_stanza_t *stanza_of(const struct fold *fold, const struct filed *filed)
 {
@@ -139,7 +153,7 @@ static xmpp_stanza_t *stanza_of(const struct fold *fold, const struct filed *fil
     if (usable && !stanza_attr(stanza, "to"))
         stanza_set(stanza, "to", fold->owner);
     if (usable && jid_is_valid(stanza_attr(stanza, "from")) &&
-        jid_is_valid(stanza_attr(stanza, "to")))
+        jid_is_valid(stanza_attr(stanza, "to")) && stanza_is_believed(fold, filed, stanza))
         return g_steal_pointer(&stanza);
     uuid_format(&filed->known.uid, id);
     log_info(AREA_STANZA, "not-folded", "archive=%s id=%s", fold->owner, id);
@@ -246,8 +260,8 @@ static void filed_add(struct fold *fold, const struct rows *rows, int row)
     if (!rows_boolean(rows, row, FOLD_PAGE_KNOWN) &&
         rows_uuid(rows, row, FOLD_PAGE_UID, &filed->known.uid)) {
         filed->stanza = g_strdup(rows_text(rows, row, FOLD_PAGE_STANZA));
-        filed->is_history = rows_boolean(rows, row, FOLD_PAGE_HISTORY) &&
-                            !rows_boolean(rows, row, FOLD_PAGE_OUTGOING);
+        filed->is_outgoing = rows_boolean(rows, row, FOLD_PAGE_OUTGOING);
+        filed->is_history = rows_boolean(rows, row, FOLD_PAGE_HISTORY) && !filed->is_outgoing;
     }
     g_ptr_array_add(fold->page, filed);
 }

@@ -109,6 +109,10 @@ BEGIN
                  OR octet_length(p_peer) NOT BETWEEN 1 AND 3071 OR octet_length(p_sender) NOT BETWEEN 1 AND 3071, true) THEN
     code := 'TR400';
     detail := 'direction, peer, sender, kind and stanza are needed';
+  ELSIF p_direction = 'out' AND p_kind = 'chat' AND split_part(p_sender, '/', 1) <> p_owner THEN
+    -- Under another's name, the uid would be that of another's message, and open it.
+    code := 'TR400';
+    detail := 'the sender of what goes out is the owner';
   END IF;
 END $$;
 

@@ -214,3 +214,17 @@ def test_what_cannot_be_folded_stays_in_the_archive(stack, bob, phone, carol):
     carol.send_message(phone.bare, body)
     shown(bob, carol.bare, body)
     assert not any(broken in (m["content"] or "") for m in messages(bob, carol.bare))
+
+
+def test_an_archive_speaks_for_its_owner_alone(stack, bob, phone, carol, alice):
+    """A server can write down what it likes; nothing comes of it in others' names."""
+    fine, forged = unique("fine")[0], unique("forged")[0]
+    carol.send_message(phone.bare, fine)
+    shown(bob, carol.bare, fine)
+    with database(stack) as sql:
+        for outgoing, sender, to in ((False, alice.jid, phone.bare), (False, phone.bare, alice.jid), (True, carol.bare, phone.bare)):
+            stanza = f"<message xmlns='jabber:client' from='{sender}' to='{to}' type='chat'><body>{forged}</body></message>"
+            sql("SELECT mam_put(mam_owner_lock(%s), gen_random_uuid(), %s, %s, %s, NULL, %s, now(), 'chat', NULL)",
+                phone.bare, outgoing, to if outgoing else sender, sender, stanza)
+        wait_for("all is folded", lambda: sql("SELECT count(*) FROM bound_queue") == [(0,)])
+        assert sql("SELECT count(*) FROM messages WHERE body = %s", forged) == [(0,)]

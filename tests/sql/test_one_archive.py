@@ -97,6 +97,18 @@ def test_a_uid_of_another_conversation_is_not_taken(db, one):
     two.connection.close()
 
 
+def test_nobody_opens_what_others_said(db, one):
+    two = Server(db, "mam_two")
+    try:
+        said = two.append(owner=ERIN, direction="out", peer="frank@third.example", body="secret")
+        with refused("TR400"):
+            one.append(direction="out", peer="frank@third.example", sender=f"{ERIN}/phone", id=said)
+        one.append(direction="in", peer=ERIN, sender=f"{ERIN}/phone", id=said)
+        assert all("secret" not in row[5] for row in one.find())
+    finally:
+        two.connection.close()
+
+
 def test_pages_in_both_directions(one):
     ids = [one.append(peer=CAROL if n % 3 else "dave@far.example", origin=f"m{n}",
                       stamp=f"2026-01-01T10:{n // 60:02d}:{n % 60:02d}Z") for n in range(120)]
