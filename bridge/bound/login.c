@@ -166,19 +166,34 @@ static GBytes *input_make(const struct options *options, const char *jid, const 
     return g_bytes_new_with_free_func(input->str, input->len, input_free, input);
 }
 
+static gint64 queue_count(const GQueue *queue, const char *jid)
+{
+    gint64 count = 0;
+    for (const GList *link = queue->head; link; link = link->next)
+        count += g_strcmp0(((const struct attempt *)link->data)->jid, jid) == 0;
+    return count;
+}
+
+/* What is under way may fail, too: who tries many passwords at once has no more of them. */
+static bool is_used_up(struct core *core, const char *jid)
+{
+    struct limit_state state;
+    struct uuid subject = limit_subject_of(jid);
+    limiter_look(core->limiter, &subject, LIMIT_SIGNIN, &state);
+    return state.count > 0 &&
+           state.remaining <= queue_count(&work.waiting, jid) + queue_count(&work.running, jid);
+}
+
 void login_check(struct core *core, const char *jid, const char *password, login_done done,
                  void *data)
 {
-    struct limit_state state;
-    struct uuid subject = limit_subject_of(jid ? jid : "");
+    bool used_up = jid && is_used_up(core, jid);
     struct attempt *attempt = g_new0(struct attempt, 1);
     attempt->core = core;
     attempt->jid = g_strdup(jid);
     attempt->began = clock_monotonic();
     attempt->done = done;
     attempt->data = data;
-    limiter_look(core->limiter, &subject, LIMIT_SIGNIN, &state);
-    bool used_up = jid && state.count > 0 && state.remaining == 0;
     if (!jid || used_up || work.waiting.length >= WAITING_MAX) {
         attempt->verdict = !jid      ? ERROR_UNAUTHENTICATED
                            : used_up ? ERROR_RATE_LIMITED
