@@ -26,7 +26,8 @@
 #define SOUND_MAX (64 * 1024 * 1024)
 #define POSTER_MAX (8 * 1024 * 1024)
 #define SECONDS_MAX 60
-#define FILM_SECONDS_MAX 1800 /* of the clock; the program has less of the processor */
+#define DURATION_MAX (G_MAXINT32 / 1000) /* seconds; who says more is not believed */
+#define FILM_SECONDS_MAX 1800            /* of the clock; the program has less of the processor */
 
 struct filming {
     struct disk_work work;
@@ -324,7 +325,7 @@ static bool probe_read(struct filming *filming, const json_t *said)
         filming->error = ERROR_UNPROCESSABLE;
         return false;
     }
-    if (isfinite(seconds) && seconds > 0)
+    if (isfinite(seconds) && seconds > 0 && seconds < DURATION_MAX)
         json_object_set_new(filming->facts, "duration", json_integer((json_int_t)(seconds * 1000)));
     if (filming->plan.most_seconds > 0 && seconds > (double)filming->plan.most_seconds + 1) {
         filming->error = ERROR_TOO_LARGE;
