@@ -60,6 +60,7 @@ ROWS = {
     "DELETE /api/session": signed_in(),
     "DELETE /api/session/all": signed_in(),
     "POST /api/session/ticket": signed_in({}),
+    "POST /api/session/code": server_key({}),
     # Accounts of other servers: test_bound.py.
     "POST /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),
     "DELETE /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),

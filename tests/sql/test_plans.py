@@ -206,6 +206,7 @@ def calls(db):
         ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
         ("file_old_keys", "'name', 100", ()), ("file_rewrap", "'{}', '{}', 'name'", ()), ("file_used", "%s", (user,)),
         ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()),
+        ("guest_reset", "", ()), ("guest_take", "20", ()), ("guest_archive", "'room@elsewhere.example'", ()), ("guest_say", "20", ()),
         ("lease_take", "'link', 'me', 6000", ()), ("lease_release", "'link', 'me', 1", ()),
     ]
 
