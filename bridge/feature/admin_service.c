@@ -245,8 +245,8 @@ static void announcement_make(struct request *request)
 
 /* ---- Keys of backends ------------------------------------------------------------------------ */
 
-static const char *const scopes[] = {"users", "send",      "tickets", "moderate",
-                                     "audit", "analytics", "admin",   NULL};
+static const char *const scopes[] = {"users",     "send",  "tickets", "moderate", "audit",
+                                     "analytics", "admin", "bound",   NULL};
 
 static const struct field key_fields[] = {
     {.name = "name",

@@ -49,7 +49,7 @@ const char *token_problem(const struct token_request *request)
     if (!request->server_key && request->scopes)
         return "--scopes goes with --server-key";
     if (request->scopes && !are_scopes(request->scopes))
-        return "--scopes knows users, send, tickets, moderate, audit, analytics and admin, "
+        return "--scopes knows users, send, tickets, moderate, audit, analytics, admin and bound, "
                "separated by commas";
     const char *names[] = {request->sub, request->username, request->name, request->server_key,
                            request->revoke};

@@ -75,10 +75,12 @@ def test_everybody_who_is_there_hears_an_announcement(alice, bella, admin):
 
 def test_keys_and_tokens_made_by_command(stack, alice, admin, shell, key):
     name = f"made-{uuid.uuid4().hex[:6]}"
-    made = admin.go(OWN + "add-key", {"name": name, "scopes": ["users"]}).fields["key"]
+    made = admin.go(OWN + "add-key", {"name": name, "scopes": ["users", "bound"]}).fields["key"]
     auth = {"Authorization": f"Bearer {made}"}
     user = http_request(stack.info["rest"], "POST", "/api/users", {"external_id": name}, headers=auth)
     assert user.status == 201
+    linked = http_request(stack.info["rest"], "PUT", "/api/bound/login", {}, headers=auth)
+    assert linked.status != 403, "the key has the scope"
     assert name in {row["name"] for row in admin.go(OWN + "keys").rows}
     assert shell("revoke-key", f"name={name}")["revoked_at"]
     assert http_request(stack.info["rest"], "POST", "/api/users", {"external_id": name}, headers=auth).status == 401
