@@ -211,6 +211,15 @@ def test_what_is_written_without_a_server_arrives_once_and_in_order(stack, alice
     alice.shows_not("article.queued, article.sending, article.failed")
 
 
+def test_what_is_opened_from_the_page_does_not_become_it(stack, alice):
+    alice.until("the worker is at work", "return !!navigator.serviceWorker.controller")
+    alice.driver.get(f"{stack.info['rest']}/icon.svg")
+    kept = "return caches.match('/').then((kept) => kept.headers.get('content-type'))"
+    assert alice.driver.execute_script(kept) == "text/html; charset=utf-8"
+    alice.driver.get(stack.info["rest"])
+    alice.shows(".list h1", "Conversations")
+
+
 def test_a_call_between_two_browsers(alice, bella):
     both_open(alice, bella)
     alice.click(".chatheader button[aria-label='Video call']")

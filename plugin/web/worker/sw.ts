@@ -20,11 +20,16 @@ worker.addEventListener("activate", (event) => {
   );
 });
 
+/** Files that people send are opened by navigating, too. */
+function isPage(response: Response): boolean {
+  return (response.headers.get("Content-Type") ?? "").startsWith("text/html");
+}
+
 async function fromNetworkFirst(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put("/", response.clone());
+    if (response.ok && isPage(response)) await cache.put("/", response.clone());
     return response;
   } catch (error) {
     const kept = await cache.match("/");
