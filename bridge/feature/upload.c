@@ -532,7 +532,8 @@ static void part_opened(enum error_code error, void *data)
     static const struct body_reader reader = {part_piece, part_ended};
     struct receiving *receiving = data;
     if (error != ERROR_NONE) {
-        receiving_fail(receiving, error, NULL);
+        receiving_fail(receiving, error,
+                       error == ERROR_CONFLICT ? "another part of it is coming elsewhere" : NULL);
         receiving_free(receiving);
     } else if (!receiving->request) { /* another one is waiting for its place */
         receiving_free(receiving);

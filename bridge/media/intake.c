@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <openssl/crypto.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "bridge/loop/disk.h"
@@ -99,6 +101,13 @@ static bool read_whole(struct intake *intake, guint64 index)
            segment_open(&place, intake->sealed, length + SEGMENT_EXTRA, intake->filling);
 }
 
+/* Another instance that shares the folder may have the file, too: what it still writes must not
+ * change what has been looked at since. Where nothing can be locked, nobody shares. */
+static bool is_held_elsewhere(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 static void run_open(struct disk_work *work)
 {
     struct intake *intake = intake_of(work);
@@ -106,6 +115,8 @@ static void run_open(struct disk_work *work)
     intake->fd = shelf_open(intake->path);
     if (intake->fd < 0)
         intake->error = ERROR_UNAVAILABLE;
+    else if (is_held_elsewhere(intake->fd))
+        intake->error = ERROR_CONFLICT;
     else if (intake->filled > 0 && !read_tail(intake, index, intake->filled) &&
              !read_whole(intake, index))
         intake->error = ERROR_GONE;

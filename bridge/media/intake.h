@@ -19,7 +19,8 @@ struct intake_plan {
     const guint8 *key; /* FILE_KEY_SIZE bytes, copied */
     guint64 offset;    /* where it goes on */
     guint64 size;      /* of the whole file */
-    /* Once, later: it goes on, or what was there before cannot be read. */
+    /* Once, later: it goes on, or what was there before cannot be read (ERROR_GONE), or somebody
+     * else writes the file (ERROR_CONFLICT), which nobody can until this one is freed. */
     void (*opened)(enum error_code error, void *data);
     /* intake_take() takes more. */
     void (*room)(void *data);

@@ -210,6 +210,32 @@ static enum error_code bytes_take(const char *folder, const struct uuid *file, G
     return taking.error;
 }
 
+static void idle_opened(enum error_code error, void *data)
+{
+    *(enum error_code *)data = error;
+    g_main_context_wakeup(NULL);
+}
+
+START_TEST(one_writes_a_file_at_a_time)
+{
+    g_autofree char *folder = g_dir_make_tmp("trestle-media-XXXXXX", NULL);
+    g_autoptr(GBytes) all = g_bytes_new_static("hello", 5);
+    enum error_code opened = ERROR_MAX;
+    struct intake_plan plan = {
+        .folder = folder, .key = key, .size = 5, .opened = idle_opened, .data = &opened};
+    uuid_generate(&plan.file);
+    disk_start();
+    struct intake *first = intake_open(&plan);
+    while (opened == ERROR_MAX)
+        g_main_context_iteration(NULL, TRUE);
+    ck_assert_int_eq(opened, ERROR_NONE);
+    ck_assert_int_eq(bytes_take(folder, &plan.file, all, 0, 5), ERROR_CONFLICT);
+    intake_free(first);
+    ck_assert_int_eq(bytes_take(folder, &plan.file, all, 0, 5), ERROR_NONE);
+    disk_stop();
+}
+END_TEST
+
 static void inspected(const struct inspection *found, void *data)
 {
     *(struct inspection *)data = *found;
@@ -259,4 +285,4 @@ END_TEST
 
 UNIT_MAIN("media_file", a_segment_opens_at_its_place_alone, the_last_key_wraps_and_all_unwrap,
           types_are_what_bytes_say, links_are_ours_and_end, a_sound_is_drawn_in_few_bytes,
-          a_file_goes_on_wherever_it_stopped)
+          one_writes_a_file_at_a_time, a_file_goes_on_wherever_it_stopped)
