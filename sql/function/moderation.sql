@@ -136,7 +136,7 @@ BEGIN
 END $$;
 
 -- Somebody on XMPP reports one of ours (XEP-0377): from (bare), offender (bare), reason, comment, ids (of messages, as that
--- one's client knows them).
+-- one's client knows them). At most 100 about one user wait for moderators from people to whom that user has said nothing.
 CREATE FUNCTION change_report_arrived(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -155,6 +155,10 @@ BEGIN
       AND (jsonb_array_length(p_arguments->'ids') = 0
            OR x.id IN (SELECT user_id_of(i) FROM jsonb_array_elements_text(p_arguments->'ids') i))
       ORDER BY x.seq DESC LIMIT 1;
+  END IF;
+  IF m.id IS NULL AND (SELECT count(*) FROM (SELECT FROM reports x WHERE x.offender = offender.id AND x.origin = 'xmpp'
+      AND x.target_type = 'user' AND x.state IN ('open', 'taken') LIMIT 100) n) >= 100 THEN
+    RETURN; -- whoever runs a server has as many addresses as wanted
   END IF;
   SELECT p.outcome, p.result INTO outcome, result FROM report_put(reporter.id, p_arguments->>'from', 'xmpp',
     CASE WHEN m.id IS NULL THEN 'user' ELSE 'message' END, coalesce(m.id, offender.id), offender.id, c.id,

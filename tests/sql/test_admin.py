@@ -140,3 +140,14 @@ def test_a_short_suspension_ends_no_longer_one(db, cast):
     assert act(db, bob, type="suspend", user=alice, duration_seconds=60)[0] == 3
     assert change(db, "moderation_end", None, action_id=short)[0] == 0
     assert db.one("SELECT access_state(%s, NULL, now())", alice) == 2 and until()
+
+
+def test_strangers_fill_no_queue(db, cast):
+    def report(n, offender="alice"):
+        return change(db, "report_arrived", None, **{"from": f"{n}@many.example"}, offender=f"{offender}@app.example.org", reason="spam", ids=[])[0]
+
+    assert [report(n) for n in range(102)] == [0] * 100 + [2] * 2
+    assert report(0, "bob") == 0
+    first = db.one("SELECT id FROM reports WHERE reporter_jid = '0@many.example' AND offender = %s", cast[0])
+    assert change(db, "report_state", cast[2], report_id=first, state="dismissed", actor="boss")[0] == 0
+    assert [report(n) for n in (200, 201)] == [0, 2]
