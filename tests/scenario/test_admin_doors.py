@@ -94,6 +94,31 @@ def test_keys_and_tokens_made_by_command(stack, alice, admin, shell, key):
     assert made["id"] not in details and "tsk_" not in details, "the audit has no secret"
 
 
+def test_each_command_is_a_route(alice, key):
+    """What the other tests do by command or at the shell, a backend does by REST."""
+    def asked(status, method, path, body=None):
+        reply = key(method, f"/api/admin/{path}", body)
+        assert reply.status == status, (method, path, reply)
+        return reply.json
+    user, name = f"users/{alice.id}", f"rest-{uuid.uuid4().hex[:6]}"
+    assert asked(201, "POST", "keys", {"name": name, "scopes": ["users"]})["key"].startswith("tsk_")
+    assert name in {row["name"] for row in asked(200, "GET", "keys")["items"]}
+    assert asked(200, "DELETE", f"keys/{name}")["revoked_at"]
+    assert isinstance(asked(200, "GET", "rooms")["items"], list) and asked(200, "GET", "user-count")
+    assert asked(200, "GET", f"{user}/last-login") is not None
+    assert asked(200, "PUT", f"{user}/limits", {"limit": "search", "rate": "9/60"})["items"] == [{"name": "search", "rate": "9/60"}]
+    assert asked(200, "GET", f"{user}/limits")["items"] == [{"name": "search", "rate": "9/60"}]
+    assert asked(200, "PUT", f"{user}/staff", {"roles": ["moderator"]})["staff"] == ["moderator"]
+    assert asked(200, "PUT", f"{user}/staff", {"roles": []})["staff"] == []
+    assert asked(201, "POST", f"{user}/token", {"ttl": 60})["token"]
+    assert asked(200, "POST", "users/suspend", {"users": [alice.id]})["items"][0]["suspended"]
+    assert asked(200, "POST", "users/restore", {"users": [alice.id]})["items"][0]["suspended"] is False
+    asked(204, "POST", "announcements", {"body": "By REST"})
+    asked(204, "POST", "reload")
+    level = asked(200, "GET", "log")
+    assert asked(200, "PUT", "log", {"level": level["level"], "areas": level["areas"]}) == level
+
+
 def test_roles_let_users_in_by_rest_until_they_are_gone(alice, admin):
     assert alice.request("GET", "/api/admin/status").status == 403
     admin.go(OWN + "staff", {"accountjid": alice.jid, "roles": ["admin"]})

@@ -210,8 +210,9 @@ def allowed_bodies(operation):
                 yield f"{name}: null", {**base, **ways, name: None}
 
 
-# What a description of media is, or a measurement, or a list of ids, or which headers stand in for a body, only people can know.
-OF_ANY_JSON = ("/signal", "/stats", "/forward", "/uploads")
+# What a description of media is, or a measurement, or a list of ids, or which headers stand in for a body, or whose server is known here,
+# or what is asked for beside what, only people can know.
+OF_ANY_JSON = ("/signal", "/stats", "/forward", "/uploads", "/session", "/bound/login")
 
 
 @pytest.mark.parametrize("operation", [o for o in operations() if o.body and takes_json(o)

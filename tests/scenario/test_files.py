@@ -36,6 +36,17 @@ def attach(user, talk, *files, status=201, content=None, **more):
                      {"attachments": [f["id"] for f in files], "client_id": str(uuid.uuid4()), **text, **more})
 
 
+def test_an_upload_that_is_given_up_leaves_nothing(app):
+    alice = app("alice")
+    for given_up in ("DELETE", "POST"):
+        made = begin(alice, b"x" * 100, "a.txt", "text/plain")
+        path = made["upload_url"] + ("/cancel" if given_up == "POST" else "")
+        alice.call(204, given_up, path)
+        assert alice.request("HEAD", made["upload_url"]).status in (404, 410)
+        left = alice.request("GET", f"/api/files/{made['file']['id']}")
+        assert left.status == 404 or left.json["status"] in ("error", "removed"), left
+
+
 def test_a_picture_goes_to_another_app_user(app):
     alice, bella = app("alice"), app("bella")
     talk = alice.conversation_with(participant_id=bella.me()["id"])

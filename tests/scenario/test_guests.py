@@ -193,7 +193,7 @@ def test_what_keeps_out(room, stack, app):
     room.seat.see("Bob 2")
     for jid, condition in ((f"no-{room.jid}", "item-not-found"), ("room@nowhere.example", None)):
         with alice.ws() as socket:
-            lost = alice.call(201, "POST", "/api/groups/join", {"jid": jid})
+            lost = socket.command("group.enter", jid=jid)
             if condition:
                 gone = socket.expect("conversation.removed", conversation_id=lost["id"])["payload"]
                 assert (gone["reason"], gone["condition"]) == ("removed", condition)

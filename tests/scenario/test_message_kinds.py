@@ -45,15 +45,19 @@ def test_what_says_nothing_is_no_message(alice, bob):
 
 def test_what_has_no_body_is_shown_in_words(alice, bob):
     """All kinds are in tests/vectors/xep/message_text."""
-    shown = {"<x xmlns='jabber:x:oob'><url>https://files.example.org/cat.jpg</url></x>": "https://files.example.org/cat.jpg",
-             "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>AA==</payload></encrypted>":
+    shown = {"<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>AA==</payload></encrypted>":
              "This message is encrypted (OMEMO) and cannot be read here.",
              "<subject>only a subject</subject>": "only a subject"}
+    file = "<x xmlns='jabber:x:oob'><url>https://files.example.org/cat.jpg</url></x>"
     with alice.ws() as socket:
         for inside, text in shown.items():
             asked = send(bob, alice.jid, inside + f"<request xmlns='{RECEIPTS}'/>", type="chat")
             assert socket.expect("message.new")["payload"]["content"] == text
             bob.expect_receipt(asked)
+        asked = send(bob, alice.jid, file + f"<request xmlns='{RECEIPTS}'/>", type="chat")
+        message = socket.expect("message.new")["payload"]
+        assert (message["content"], message["attachments"][0]["remote_url"]) == (None, "https://files.example.org/cat.jpg")
+        bob.expect_receipt(asked)
 
 
 def test_a_headline_is_shown_and_owes_nothing(alice, bob):

@@ -7,7 +7,7 @@
 -- between the two hooks, or the driver sees another message's.
 --
 -- Elements that only this plugin or the archive may write are removed first: <uid/> from everybody but the component, and
--- <stanza-id/> that claims to be by the owner of the archive, of which mod_mam 0.12 removes only one copy's.
+-- <stanza-id/> that claims to be by an account of this host, of which mod_mam 0.12 removes only the owner's in one copy.
 
 local st = require "util.stanza";
 local jid = require "util.jid";
@@ -26,19 +26,25 @@ function uid.parse(text)
 	end
 end
 
-local function tag_is_foreign(tag, owner)
+local function tag_is_foreign(tag, is_archived)
 	if tag.name == "uid" then
 		return tag.attr.xmlns == xmlns;
 	end
-	return owner and tag.name == "stanza-id" and tag.attr.xmlns == xmlns_sid and tag.attr.by and jid.prep(tag.attr.by) == owner;
+	if not is_archived or tag.name ~= "stanza-id" or tag.attr.xmlns ~= xmlns_sid then
+		return false;
+	end
+	local by = jid.prep(tag.attr.by);
+	return by ~= nil and jid.host(by) == host;
 end
 
--- The stanza without <uid/> and without <stanza-id by=owner/>; the same table if it has none. Others may hold the old one.
-local function stanza_cleaned(stanza, owner)
+-- The stanza without <uid/> and, if it is going to be archived, without any <stanza-id/> by an account of this host: both
+-- ends may have one row, so that what the sender's copy keeps is read by the receiver, too. The same table if it has
+-- none. Others may hold the old one.
+local function stanza_cleaned(stanza, is_archived)
 	for _, tag in ipairs(stanza.tags) do
-		if tag_is_foreign(tag, owner) then
+		if tag_is_foreign(tag, is_archived) then
 			return st.clone(stanza):maptags(function (each)
-				if not tag_is_foreign(each, owner) then return each; end
+				if not tag_is_foreign(each, is_archived) then return each; end
 			end);
 		end
 	end
@@ -61,7 +67,7 @@ end
 function uid.hook_host(is_component, taken)
 	local function message_sent(event)
 		local origin = event.origin;
-		event.stanza = stanza_cleaned(event.stanza, origin.username and origin.username.."@"..host);
+		event.stanza = stanza_cleaned(event.stanza, true);
 		event.trestle_uid = taken(origin);
 		current_set(event);
 	end
@@ -72,8 +78,7 @@ function uid.hook_host(is_component, taken)
 			local given = stanza:get_child("uid", xmlns);
 			event.trestle_uid = given and uid.parse(given.attr.id);
 		end
-		local to = stanza.attr.to or stanza.attr.from;
-		event.stanza = stanza_cleaned(stanza, to and jid.bare(to));
+		event.stanza = stanza_cleaned(stanza, true);
 		current_set(event);
 	end
 

@@ -9,7 +9,7 @@ import time
 import urllib.parse
 import uuid
 
-from .described import check_reply
+from .described import check_reply, note_file
 from .ws import Socket
 
 
@@ -56,6 +56,8 @@ def http_request(base, method, path, body=None, headers=None, timeout=30):
         connection.close()
     if address.path == "" and path.startswith("/api/") and "Trestle-Dialect" not in headers:
         check_reply(method, path, reply)
+    elif path.startswith("/f/"):
+        note_file(method, path, reply)
     return reply
 
 
