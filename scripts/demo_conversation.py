@@ -101,9 +101,10 @@ def explain(stack, alice, talk):
     title("The stack stays up until Ctrl-C; try it from other terminals")
     links = web_links(stack, alice)
     if links:
-        print(f"\n{BOLD}Web client{PLAIN} (each link signs in once; as two people, in two browsers or a private window)")
+        print(f"\n{BOLD}Web client{PLAIN} (each link signs in once, within five minutes; as two people, in two browsers or a private window)")
         for who, link in links:
             print(f"  {who:<20} {link}")
+        print(f"  another code         curl -s -X POST -H 'Authorization: Bearer {info['server_key']}' -H 'Trestle-User: alice' {rest}/api/session/code")
     print(f"""
 {BOLD}REST{PLAIN} (the token is alice's, good for a day)
   TOKEN={token}
