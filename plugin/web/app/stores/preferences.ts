@@ -19,9 +19,17 @@ function read(): Preferences {
 
 export const preferences = createStore<Preferences>(read);
 
+const dark = typeof matchMedia === "undefined" ? null : matchMedia("(prefers-color-scheme: dark)");
+dark?.addEventListener("change", applyTheme);
+
+function applyTheme(): void {
+  const { theme } = preferences.getState();
+  document.documentElement.dataset.theme = theme === "system" ? (dark?.matches ? "dark" : "light") : theme;
+}
+
 export async function applyPreferences(): Promise<void> {
-  const { theme, language } = preferences.getState();
-  document.documentElement.dataset.theme = theme;
+  const { language } = preferences.getState();
+  applyTheme();
   const code = language ?? preferred(navigator.languages);
   await setLanguage(code);
   document.documentElement.lang = code;
