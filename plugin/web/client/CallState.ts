@@ -52,6 +52,7 @@ const IDLE: CallState = {
 const CONNECT_WITHIN = 10_000;
 const RECONNECT_AFTER = 5_000;
 const SHOW_END = 3_000;
+const WAITING_MAX = 128; // signals
 
 type Signal = { call_id: string; type: "offer" | "answer" | "ice_candidate" | "ice_restart"; data: unknown };
 type News = {
@@ -69,7 +70,8 @@ export class CallControl {
   private offered = false;
   private timer: unknown = null;
   private retried = false;
-  private waitingSignals: Signal[] = []; // they came before the media was ready
+  private isReady = false; // there is a connection that signals can be about
+  private waitingSignals: Signal[] = []; // they came before that: the socket may be faster than the answer to accept
 
   constructor(
     private readonly messenger: Messenger,
@@ -122,6 +124,7 @@ export class CallControl {
       }
       this.connect(begun as never);
       this.state.setState({ activeCall: begun as Call, callStatus: "ringing" });
+      await this.takeWaiting();
       if (begun.status === "declined") this.finish("busy");
     } catch (error) {
       this.finish(reasonOf(error));
@@ -145,7 +148,7 @@ export class CallControl {
       this.connect(begun as never);
       this.state.setState({ activeCall: begun as Call });
       this.expectConnection();
-      for (const signal of this.waitingSignals.splice(0)) await this.signalled(signal);
+      await this.takeWaiting();
     } catch (error) {
       await this.messenger.rest.declineCall(call.id).catch(() => {});
       this.finish(reasonOf(error));
@@ -206,7 +209,7 @@ export class CallControl {
 
   private begin(change: Partial<CallState>): void {
     this.stopTimer();
-    this.offered = this.retried = false;
+    this.offered = this.retried = this.isReady = false;
     this.state.setState({ ...IDLE, incomingCall: null, ...change });
   }
 
@@ -277,9 +280,14 @@ export class CallControl {
     if (this.isCaller) await this.offer().catch(() => this.fail("media"));
   }
 
+  private async takeWaiting(): Promise<void> {
+    this.isReady = true;
+    for (const signal of this.waitingSignals.splice(0)) await this.signalled(signal);
+  }
+
   private async signalled(signal: Signal): Promise<void> {
-    if (this.state.getState().incomingCall?.id === signal.call_id || !this.media) {
-      this.waitingSignals.push(signal);
+    if (!this.isReady || !this.media) {
+      if (this.waitingSignals.length < WAITING_MAX) this.waitingSignals.push(signal);
       return;
     }
     if (!this.isOurs(signal)) return;
@@ -356,6 +364,7 @@ export class CallControl {
     this.stopTimer();
     this.media?.endCall();
     this.media = null;
+    this.isReady = false;
     this.waitingSignals = [];
     const { activeCall, incomingCall, connectedAt } = this.state.getState();
     this.state.setState({ ...IDLE, activeCall, incomingCall, connectedAt, callStatus: "ended", problem });

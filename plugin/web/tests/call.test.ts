@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import assert from "node:assert/strict";
+import test from "node:test";
+import { CallControl } from "../client/CallState";
+import type { Messenger } from "../client/Messenger";
+import type { WebRTCClient } from "../client/WebRTCClient";
+import { FakeClock, settle } from "./support";
+
+const CALL = {
+  id: "call",
+  caller: { id: "other", name: "Other" },
+  callee: { id: "me", name: "Me" },
+  call_type: "video",
+  status: "ringing",
+  ice_servers: [],
+  ice_transport_policy: "all",
+};
+
+/** A call control whose server, socket and media are here. */
+function control() {
+  const clock = new FakeClock();
+  const listeners = new Map<string, (frame: { payload: unknown }) => void>();
+  const log: string[] = [];
+  let accept: (call: unknown) => void = () => {};
+  const media = {
+    isOpen: false,
+    hasCamera: true,
+    capture: async () => ({}),
+    initializeCall: () => {
+      media.isOpen = true;
+    },
+    createAnswer: async () => {
+      if (!media.isOpen) throw new Error("there is no call");
+      log.push("answer made");
+      return { type: "answer", sdp: "" };
+    },
+    addIceCandidate: async () => void log.push("candidate taken"),
+    endCall: () => {},
+    setMuted: () => {},
+  };
+  const messenger = {
+    state: { getState: () => ({ me: { id: "me" } }) },
+    socket: {
+      session: "s1",
+      on: (type: string, listener: (frame: { payload: unknown }) => void) => listeners.set(type, listener),
+      command: async (_: string, payload: { type: string }) => void log.push(`${payload.type} sent`),
+      tell: () => {},
+    },
+    rest: {
+      acceptCall: () => new Promise((resolve) => (accept = resolve)),
+      declineCall: async () => void log.push("declined"),
+      endCall: async () => void log.push("ended"),
+    },
+  };
+  const calls = new CallControl(
+    messenger as unknown as Messenger,
+    () => media as unknown as WebRTCClient,
+    clock,
+  );
+  const say = (type: string, payload: unknown) => listeners.get(type)!({ payload });
+  return { calls, say, log, clock, accepted: () => accept({ ...CALL, status: "active" }) };
+}
+
+test("an offer that is faster than the answer to accept waits for the connection", async () => {
+  const { calls, say, log, accepted } = control();
+  say("call.ringing", { call: CALL });
+  void calls.accept();
+  await settle();
+  say("call.signal", { call_id: "call", type: "offer", data: { sdp: "" } });
+  say("call.signal", { call_id: "call", type: "ice_candidate", data: {} });
+  await settle();
+  assert.deepEqual(log, []);
+  accepted();
+  await settle();
+  assert.deepEqual(log, ["answer made", "answer sent", "candidate taken"]);
+  assert.equal(calls.state.getState().callStatus, "connecting");
+});
+
+test("a call that does not connect is tried once more, then over", async () => {
+  const { calls, say, log, clock, accepted } = control();
+  say("call.ringing", { call: CALL });
+  void calls.accept();
+  await settle();
+  accepted();
+  await clock.pass(19_999);
+  assert.equal(calls.state.getState().callStatus, "connecting");
+  await clock.pass(1);
+  assert.equal(calls.state.getState().problem, "connectivity");
+  assert.ok(log.includes("ended"));
+});
+
+test("another device's answer ends the ringing here", () => {
+  const { calls, say } = control();
+  say("call.ringing", { call: CALL });
+  assert.equal(calls.state.getState().incomingCall?.id, "call");
+  say("call.answered", { call_id: "call", session_id: "s2", call: CALL });
+  assert.equal(calls.state.getState().incomingCall, null);
+  assert.equal(calls.state.getState().callStatus, "idle");
+});
