@@ -23,7 +23,8 @@ return all.%s((e) => !args[1] || `${e.innerText} ${e.getAttribute('aria-label') 
 
 def built():
     """The folder of the built client; skips the test where it cannot be had."""
-    out = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "plugin" / "web"
+    mine = f"web-{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"  # each worker's own: a stack reads it again when it is restarted
+    out = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "plugin" / mine
     done = subprocess.run([TOP / "scripts" / "web", "--out", out], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=280)
     if done.returncode == 77:
