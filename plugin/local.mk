@@ -26,19 +26,26 @@ SUFFIXES = .erl .beam
 	$(AM_V_GEN)ERL_LIBS=$(EJABBERD_LIBS) $(ERLC) -Werror +debug_info -o $(@D) $<
 endif
 
+EXTRA_DIST += scripts/web plugin/web/.npmrc plugin/web/README.md plugin/web/app plugin/web/biome.json plugin/web/build.mjs plugin/web/client plugin/web/i18n \
+  plugin/web/package-lock.json plugin/web/package.json plugin/web/tests plugin/web/tsconfig.json plugin/web/worker
+
 # The web client. `make web` builds it, and so does `make install`, which puts it where [http] web_root can name it; where
 # npm's registry cannot be reached it is left out, and scripts/web has said so.
 .PHONY: web
 web:
-	$(srcdir)/scripts/web --out $(abs_builddir)/plugin/web
+	$(srcdir)/scripts/web --out $(abs_builddir)/plugin/web/dist
 
 if ENABLE_WEB
+# Sources that are younger than what was built of them.
+web_is_younger = `find $(srcdir)/plugin/web $(srcdir)/docs/openapi.json $(srcdir)/docs/asyncapi.json \( -name node_modules -o -name dist -o -name .building \) \
+  -prune -o -type f -newer plugin/web/dist/index.html -print`
 install-data-hook: install-web
 install-web:
-	test -f plugin/web/index.html || $(srcdir)/scripts/web --out $(abs_builddir)/plugin/web || test $$? -eq 77
+	{ test -f plugin/web/dist/index.html && test -z "$(web_is_younger)"; } || \
+	  $(srcdir)/scripts/web --out $(abs_builddir)/plugin/web/dist || test $$? -eq 77
 	rm -rf "$(DESTDIR)$(pkgdatadir)/web"
-	test ! -f plugin/web/index.html || { $(MKDIR_P) "$(DESTDIR)$(pkgdatadir)/web" && \
-	  cp -R plugin/web/. "$(DESTDIR)$(pkgdatadir)/web"; }
+	test ! -f plugin/web/dist/index.html || { $(MKDIR_P) "$(DESTDIR)$(pkgdatadir)/web" && \
+	  cp -R plugin/web/dist/. "$(DESTDIR)$(pkgdatadir)/web"; }
 uninstall-hook: uninstall-web
 uninstall-web:
 	rm -rf "$(DESTDIR)$(pkgdatadir)/web"
