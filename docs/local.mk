@@ -2,7 +2,7 @@
 # The manual page, the sample and the descriptions of the API are what the program prints;
 # `make docs-update` writes them anew after one of the tables they come from changed, and `make check` fails when they differ.
 dist_man_MANS = docs/trestle.1
-dist_doc_DATA = CHANGELOG.md README.md docs/api.md docs/openapi.json docs/asyncapi.json \
+dist_doc_DATA = CHANGELOG.md README.md docs/admin.md docs/api.md docs/openapi.json docs/asyncapi.json \
   docs/architecture.md docs/bound-sessions.md docs/known-limits.md docs/namespaces.md docs/operations.md docs/servers.md docs/xeps.md
 exampledir = $(docdir)/examples
 dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
