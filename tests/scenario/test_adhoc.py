@@ -2,7 +2,9 @@
 """Administration by ad-hoc commands (XEP-0050), as slixmpp gives them: who sees them, what they do, what they refuse."""
 import pytest
 
-from harness.adhoc import ADMIN, COMMANDS, DATA, OWN, Commands, Refused
+from harness.adhoc import ADMIN, COMMANDS, OWN, Commands, Refused
+from harness.daemon import Daemon
+from harness.fake_xmpp import FakeXmpp
 from harness.xmpp import XmppError
 
 SUSPEND, RESTORE, SHOW, USERS = ADMIN + "disable-user", ADMIN + "reenable-user", ADMIN + "user-stats", OWN + "users"
@@ -133,7 +135,7 @@ def test_malformed_commands(xmpp, admin):
 
 
 def test_every_command_is_refused_to_everybody_else(stack, xmpp, admin, bob):
-    """Somebody else, and who only looks like an admin: the same name elsewhere, letters that look the same."""
+    """A stranger, for each command and action; and another session of the admin, for a command that is under way."""
     stranger, nodes = Commands(bob), admin.list()
     assert len(nodes) >= 18
     for node in nodes:
@@ -143,6 +145,20 @@ def test_every_command_is_refused_to_everybody_else(stack, xmpp, admin, bob):
     assert refused(stranger.send, SUSPEND, "next", open_one.session, {"accountjids": ["a@b"]}) == ("service-unavailable", None)
     other = Commands(xmpp("admin"))  # another session of the same account: it has the rights, not the command
     assert refused(other.send, SUSPEND, "next", open_one.session, {}) == ("bad-request", "bad-sessionid")
+
+
+def test_who_only_looks_like_an_admin_is_nobody(running_stack):
+    """The same name elsewhere, a letter that looks the same, a domain below; however an address is spelt, it is the same one."""
+    with FakeXmpp() as server, Daemon(running_stack, server.port, {"admin": {"jids": "admin@example.org"}},
+                                      secret=server.secret):
+        def listed(sender):
+            server.send(f"<iq type='get' id='{sender}' from='{sender}/x' to='app.example.org'><query xmlns='http://jabber.org/protocol/"
+                        f"disco#items' node='{COMMANDS}'/></iq>")
+            return server.expect(f"the answer to {sender}", lambda s: s.name == "iq" and s.id == sender).type
+        server.wait_stream()
+        assert [listed(jid) for jid in ("admin@example.org", "ADMIN@example.org")] == ["result", "result"]
+        for jid in ("admin@example.com", "\u0430dmin@example.org", "admin@sub.example.org", "admin@example.org.example.com", "admin"):
+            assert listed(jid) == "error", jid
 
 
 def test_a_bridge_that_dies_in_the_middle_forgets_the_command_and_does_nothing(stack, alice, admin):
