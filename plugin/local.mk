@@ -7,7 +7,7 @@ prosody_storagedir = $(pkgdatadir)/prosody/mod_storage_trestle
 dist_prosody_storage_DATA = plugin/prosody/mod_storage_trestle/mod_storage_trestle.lua \
   plugin/prosody/mod_storage_trestle/pgsql.lib.lua plugin/prosody/mod_storage_trestle/scram.lib.lua \
   plugin/prosody/mod_storage_trestle/spool.lib.lua
-EXTRA_DIST += plugin/README.md plugin/prosody/.luacheckrc
+EXTRA_DIST += plugin/README.md plugin/profanity/README.md plugin/prosody/.luacheckrc
 
 ejabberd_sources = plugin/ejabberd/mod_trestle.erl plugin/ejabberd/mod_trestle_session.erl \
   plugin/ejabberd/mod_trestle_uid.erl plugin/ejabberd/mod_mam_trestle.erl \
