@@ -25,3 +25,10 @@ xmpp_stanza_t *carbon_inner(xmpp_stanza_t *message)
     xmpp_stanza_t *copy = find_copy(message);
     return copy && forward_parse(copy, &forward) ? forward.stanza : NULL;
 }
+
+xmpp_stanza_t *carbons_build_enable(void)
+{
+    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, NULL, NULL);
+    stanza_add(iq, "enable", NS_CARBONS);
+    return iq;
+}

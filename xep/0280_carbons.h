@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XEP-0280 message carbons: recognising copies, real or forged. */
+/* XEP-0280 message carbons: asking for copies, and recognising them, real or forged. */
 #pragma once
 
 #include "xep/stanza.h"
@@ -15,3 +15,5 @@ enum carbon {
 enum carbon carbon_parse(xmpp_stanza_t *message);
 /* The copied message, borrowed; NULL when the copy is empty. */
 xmpp_stanza_t *carbon_inner(xmpp_stanza_t *message);
+/* The request, without addresses, by which a client of an account asks for copies. */
+xmpp_stanza_t *carbons_build_enable(void);

@@ -28,13 +28,6 @@ xmpp_stanza_t *blocks_build_set(bool block, const char *jid)
     return iq;
 }
 
-xmpp_stanza_t *carbons_build_enable(void)
-{
-    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, NULL, NULL);
-    stanza_add(iq, "enable", NS_CARBONS);
-    return iq;
-}
-
 bool roster_parse(xmpp_stanza_t *iq, void (*tell)(const struct roster_item *item, void *data),
                   void *data)
 {

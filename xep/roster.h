@@ -13,13 +13,11 @@ struct roster_item {
     bool ask;                 /* the account has asked and waits */
 };
 
-/* Requests without addresses. TYPE is "get" or "set". */
+/* Requests without addresses. */
 xmpp_stanza_t *roster_build_get(void);
 xmpp_stanza_t *blocks_build_get(void);
 /* Blocks JID, or lets it in again. */
 xmpp_stanza_t *blocks_build_set(bool block, const char *jid);
-/* Asks for carbons (XEP-0280). */
-xmpp_stanza_t *carbons_build_enable(void);
 
 /* Calls TELL for each item of IQ, a result or a push; false when it holds no list. */
 bool roster_parse(xmpp_stanza_t *iq, void (*tell)(const struct roster_item *item, void *data),

@@ -12,6 +12,7 @@
 #include "bridge/account/account.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "xep/0280_carbons.h"
 #include "xep/jid.h"
 #include "xep/roster.h"
 
