@@ -68,12 +68,12 @@ void bound_state_members(struct json_writer *json, const struct core *core,
     const struct bound *bound = bound_of(core);
     const struct bound_host *host = bound ? bound_host_of(bound, account->jid) : NULL;
     enum bound_state state = bound_state_of(core, account);
-    bool full = state == BOUND_STATE_FULL || (host && host->epoch && host->archives);
+    bool served = state != BOUND_STATE_LACKING; /* then it has a host */
     json_member_boolean(json, "host_up", state >= BOUND_STATE_LIMITED);
     json_key(json, "features");
     json_begin_array(json);
-    json_put_string(json, full && state != BOUND_STATE_LACKING ? "full" : "limited");
-    for (size_t i = 0; host && state != BOUND_STATE_LACKING && i < G_N_ELEMENTS(abilities); i++) {
+    json_put_string(json, served && host->archives ? "full" : "limited");
+    for (size_t i = 0; served && i < G_N_ELEMENTS(abilities); i++) {
         if (host->has & abilities[i].has)
             json_put_string(json, abilities[i].name);
     }

@@ -11,7 +11,6 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
-#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/fold.h"
 #include "bridge/cluster/bus.h"

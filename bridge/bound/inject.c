@@ -232,11 +232,12 @@ static void rows_cleared(const struct rows *rows, enum error_code error, void *d
         log_info(AREA_CORE, "bound-rows-not-cleared", "code=%s", error_info(error)->code);
 }
 
-static void rows_clear(struct bound *bound, const GString *rows)
+/* ROWS: their numbers, with commas between them; perhaps none. */
+static void rows_clear(struct bound *bound, const char *rows)
 {
-    g_autofree char *list = g_strdup_printf("{%s}", rows->str);
+    g_autofree char *list = g_strdup_printf("{%s}", rows);
     const char *values[] = {list};
-    if (rows->len > 0 && bound->core->archive)
+    if (*rows && bound->core->archive)
         archive_query(bound->core->archive, QUERY_BOUND_PARKED_SENT, values, rows_cleared, NULL);
 }
 
@@ -261,7 +262,7 @@ static void flights_land(struct bound *bound)
                                    flight->row);
         g_hash_table_iter_remove(&iter);
     }
-    rows_clear(bound, rows);
+    rows_clear(bound, rows->str);
     g_string_free(rows, TRUE);
 }
 
@@ -321,11 +322,9 @@ static void flight_refused(struct bound *bound, const struct flight *flight, con
     log_warning(AREA_LINK, "bound-stanza-refused", "condition=%s", condition);
     if (flight->to && flight->stanza_id && uuid_parse(flight->stanza_id, &id))
         message_failed(bound->core, flight->to, &id, condition);
-    if (flight->row > 0) {
-        g_autofree char *list = g_strdup_printf("{%" G_GINT64_FORMAT "}", flight->row);
-        const char *values[] = {list};
-        archive_query(bound->core->archive, QUERY_BOUND_PARKED_SENT, values, rows_cleared, NULL);
-    }
+    g_autofree char *row = g_strdup_printf("%" G_GINT64_FORMAT, flight->row);
+    if (flight->row > 0)
+        rows_clear(bound, row);
 }
 
 void bound_inject_failed(struct bound_host *host, const char *id, xmpp_stanza_t *stanza)
