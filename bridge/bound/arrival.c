@@ -28,7 +28,6 @@
 #include "xep/0199_ping.h"
 #include "xep/0203_delay.h"
 #include "xep/0280_carbons.h"
-#include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
 #include "xep/jid.h"
@@ -241,6 +240,15 @@ static void take_stanza(const struct stanza_context *context, struct bound_sessi
         dispatch_account(context, stanza);
 }
 
+/* A host whose module has begun only now says so, unasked: it is asked at once. */
+static bool take_hello(struct bound_host *host, xmpp_stanza_t *message)
+{
+    bool said = stanza_child(message, "hello", NS_BIND) != NULL;
+    if (said)
+        bound_host_doubt(host);
+    return said;
+}
+
 /* The session that PLACE names; NULL: there is none, and the wrapper was dropped. */
 static struct bound_session *session_named(struct bound_host *host, const struct bound_place *place)
 {
@@ -286,7 +294,7 @@ static bool on_wrapper(const struct stanza_context *context)
     struct bound_stanza wrapped;
     enum bound_fault fault = bound_stanza_parse(context->stanza, &wrapped);
     if (fault == BOUND_NONE)
-        return take_end(host, context->stanza);
+        return take_end(host, context->stanza) || take_hello(host, context->stanza);
     struct bound_session *session =
         fault == BOUND_FINE ? session_named(host, &wrapped.place) : NULL;
     if (session)

@@ -378,3 +378,6 @@ def test_a_server_without_the_module_has_limited_accounts(running_stack):
             host.hang_up()
             host.wait_stream(3)
             socket.expect("account.state", host_up=True, features=["limited", "bind", "uid", "password_changed"])
+            host.archive = "trestle"
+            host.announce()
+            socket.expect("account.state", host_up=True, features=["full", "bind", "uid", "password_changed"])

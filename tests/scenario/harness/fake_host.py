@@ -95,6 +95,10 @@ class FakeHost(FakeXmpp):
         self.send(f"<message from='{self.domain}' to='{self.component}'><unbound xmlns='{BIND}' user='{user}' "
                   f"resource='{resource}' reason='{reason}'/></message>")
 
+    def announce(self):
+        """Says hello unasked, as a module does that is loaded while the link is up."""
+        self.send(f"<message from='{self.domain}' to='{self.component}'>{self._hello(None)}</message>")
+
     def expect_bound(self, user, timeout=None):
         """Until the bridge has bound USER; the request."""
         return self.asked.expect(f"bind of {user}", lambda s: s.has(BIND, "bind") and s.child(BIND, "bind").get("user") == user,
