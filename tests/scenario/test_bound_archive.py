@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 import pytest
 from harness.bound import BIND, Link
 from harness.inbox import wait_for
-from harness.mam import everything, page
+from harness.mam import everything, page, plain
 from harness.xmpp import CLIENT, FORWARD, XmppError
 
 SID, CARBONS = "urn:xmpp:sid:0", "urn:xmpp:carbons:2"
@@ -40,11 +40,6 @@ def carol(xmpp):
 @pytest.fixture
 def bob(link, carol):
     return link.bind("bob").start()
-
-
-def plain(id):
-    """ejabberd spells ids as the decimal number."""
-    return str(uuid.UUID(int=int(id))) if id.isdigit() else id
 
 
 def live_id(message, owner):

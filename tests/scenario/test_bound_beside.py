@@ -11,7 +11,7 @@ from harness.administer import administer
 from harness.dino import Dino
 from harness.gajim import Gajim
 from harness.inbox import wait_for
-from harness.mam import everything, page
+from harness.mam import everything, page, plain
 from harness.profanity import Profanity
 from harness.xmpp import XmppError
 from test_bound_accounts import Person
@@ -57,10 +57,6 @@ def is_open(client):
 
 def words(what):
     return f"{what} {uuid.uuid4().hex[:8]}"
-
-
-def plain(id):
-    return str(uuid.UUID(int=int(id))) if id.isdigit() else id
 
 
 def shown(person, peer, *texts):

@@ -9,7 +9,7 @@ from conftest import stack_of
 from harness import fault
 from harness.database import database
 from harness.inbox import wait_for
-from harness.mam import everything, page
+from harness.mam import everything, page, plain
 from harness.rest import App
 from harness.xmpp import CLIENT, MARKERS, XmppError
 
@@ -52,10 +52,6 @@ def bob(stack, phone):
     with database(stack) as sql:
         sql("SELECT bound_link('bob-in-the-app', %s)", phone.bare)
     return App(stack, "bob-in-the-app")
-
-
-def plain(id):
-    return str(uuid.UUID(int=int(id))) if id.isdigit() else id
 
 
 def unique(word, count=1):

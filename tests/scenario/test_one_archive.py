@@ -9,7 +9,7 @@ from conftest import stack_of
 from harness import fault
 from harness.database import database
 from harness.inbox import wait_for
-from harness.mam import everything, page, query
+from harness.mam import everything, page, plain, query
 from harness.stack import TOP
 from harness.xmpp import MAM, XmppError
 from xml.etree.ElementTree import Element, SubElement
@@ -50,11 +50,6 @@ def shown_id(stanza, by):
     """The stanza-id that the archive of `by` has given; as the UUID that it is."""
     id = next(e.get("id") for e in stanza.xml.iter(f"{{{SID}}}stanza-id") if e.get("by") == by)
     return plain(id)
-
-
-def plain(id):
-    """ejabberd spells ids as the decimal number."""
-    return str(uuid.UUID(int=int(id))) if id.isdigit() else id
 
 
 def talk(sender, receiver, *bodies):

@@ -194,10 +194,9 @@ class BoundUser(XmppUser):
             features = "".join(f"<feature var={quoteattr(name)}/>" for name in sorted(self.features))
             inside = (f"<query xmlns='{DISCO_INFO}'{node}><identity category='client' type='bot' name='Test'/>"
                       f"{features}</query>")
-            kind = "result"
         else:
-            kind, inside = "result", ""
-        self.send_raw(f"<iq xmlns='{CLIENT}' type='{kind}' id={quoteattr(iq.id)}{to}>{inside}</iq>")
+            inside = ""
+        self.send_raw(f"<iq xmlns='{CLIENT}' type='result' id={quoteattr(iq.id)}{to}>{inside}</iq>")
 
     def send_raw(self, xml):
         self.link.inject(self.user, self.resource, xml, self.uid)

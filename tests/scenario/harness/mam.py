@@ -25,6 +25,11 @@ def query(fields=(), page=None, flip=False, queryid="q"):
     return element
 
 
+def plain(id):
+    """The UUID that an id of an archive is; ejabberd spells it as the decimal number."""
+    return str(uuid.UUID(int=int(id))) if id.isdigit() else id
+
+
 class Page:
     def __init__(self, results, fin):
         self.ids = [r.get("id") for r in results]
