@@ -109,7 +109,7 @@ static const struct cli_option option_texts[] = {
     {"server-key", "NAME", "token: create a server key with this name."},
     {"scopes", "LIST",
      "token: what the server key may do: users, send, tickets, moderate, audit, analytics, admin, "
-     "separated by commas; default the first three."},
+     "bound, separated by commas; default the first three."},
     {"revoke", "NAME", "token: make the server key of this name invalid."},
     {"from-mam", "ADDRESS", "import: the account whose archive is read."},
     {"password-file", "FILE", "import: its password; default: read from standard input."},
