@@ -2,14 +2,19 @@
 -- What administrators see of users and do to them, by whatever door. Whether they may is asked before
 -- (audit_admit(), audit_refuses()).
 
--- The user whom p_reference names: by id, by address, or by the app's own id, in that order. NULL: nobody of ours.
-CREATE FUNCTION admin_user(p_reference text) RETURNS uuid
+-- The user whom p_reference names, wherever they are at home: by id, by address, or by the app's own id, in that order.
+CREATE FUNCTION user_named(p_reference text) RETURNS users
 LANGUAGE sql STABLE AS $$
-  SELECT u.id FROM users u
+  SELECT u FROM users u
     WHERE u.id = coalesce((SELECT x.id FROM users x WHERE x.id = user_id_of(p_reference)),
                           (SELECT x.id FROM users x WHERE x.jid = p_reference),
                           (SELECT x.id FROM users x WHERE x.external_id = p_reference))
-      AND u.kind IN ('hosted', 'bound')
+$$;
+
+-- The id of the one of ours whom p_reference names; NULL: nobody of ours.
+CREATE FUNCTION admin_user(p_reference text) RETURNS uuid
+LANGUAGE sql STABLE AS $$
+  SELECT u.id FROM user_named(p_reference) u WHERE u.kind IN ('hosted', 'bound')
 $$;
 
 -- Whether nobody may come in as that user now.
@@ -124,10 +129,15 @@ $$;
 
 -- ---- Changes ----------------------------------------------------------------------------------------------------
 
--- What the API says of a suspension.
-CREATE FUNCTION suspension_json(p_user uuid) RETURNS jsonb
+-- Whom the references p_users name, in their order; missing: the references that name nobody.
+CREATE FUNCTION admin_users_named(p_users jsonb, OUT found uuid[], OUT missing text[])
 LANGUAGE sql STABLE AS $$
-  SELECT user_suspension_json(p_user)::jsonb
+  WITH named AS MATERIALIZED (
+    SELECT who, k, admin_user(who) AS id FROM jsonb_array_elements_text(p_users) WITH ORDINALITY x (who, k)
+  )
+  SELECT coalesce(array_agg(id ORDER BY k) FILTER (WHERE id IS NOT NULL), '{}'),
+         coalesce(array_agg(who ORDER BY k) FILTER (WHERE id IS NULL), '{}')
+    FROM named
 $$;
 
 -- Lets nobody in as these users: users (references), reason, until (a time; NULL or forever: until it is taken back).
@@ -135,63 +145,39 @@ $$;
 CREATE FUNCTION change_users_suspend(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  who text;
-  found uuid;
-  missing text[] := '{}';
-  done jsonb := '[]';
+  named record;
+  ending timestamptz := nullif(p_arguments->>'until', 'forever')::timestamptz;
 BEGIN
-  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    found := admin_user(who);
-    IF found IS NULL THEN
-      missing := missing || who;
-    ELSE
-      done := done || user_suspend(found, p_arguments->>'reason', nullif(p_arguments->>'until', 'forever')::timestamptz)::jsonb;
-    END IF;
-  END LOOP;
-  outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
-  result := jsonb_build_object('items', done, 'missing', missing);
+  SELECT * INTO named FROM admin_users_named(p_arguments->'users');
+  outcome := CASE WHEN named.found = '{}' THEN 2 ELSE 0 END;
+  result := (SELECT jsonb_build_object('missing', named.missing, 'items',
+                      coalesce(jsonb_agg(user_suspend(x.id, p_arguments->>'reason', ending)::jsonb ORDER BY x.k), '[]'))
+               FROM unnest(named.found) WITH ORDINALITY x (id, k));
 END $$;
 
 CREATE FUNCTION change_users_restore(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  who text;
-  found uuid;
-  missing text[] := '{}';
-  done jsonb := '[]';
+  named record;
 BEGIN
-  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    found := admin_user(who);
-    IF found IS NULL THEN
-      missing := missing || who;
-    ELSE
-      done := done || user_restore(found)::jsonb;
-    END IF;
-  END LOOP;
-  outcome := CASE WHEN done = '[]' THEN 2 ELSE 0 END;
-  result := jsonb_build_object('items', done, 'missing', missing);
+  SELECT * INTO named FROM admin_users_named(p_arguments->'users');
+  outcome := CASE WHEN named.found = '{}' THEN 2 ELSE 0 END;
+  result := (SELECT jsonb_build_object('missing', named.missing, 'items',
+                      coalesce(jsonb_agg(user_restore(x.id)::jsonb ORDER BY x.k), '[]'))
+               FROM unnest(named.found) WITH ORDINALITY x (id, k));
 END $$;
 
 -- Signs these users out everywhere.
 CREATE FUNCTION change_users_sign_out(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  who text;
-  found uuid;
-  missing text[] := '{}';
-  done text[] := '{}';
+  named record;
 BEGIN
-  FOR who IN SELECT jsonb_array_elements_text(p_arguments->'users') LOOP
-    found := admin_user(who);
-    IF found IS NULL THEN
-      missing := missing || who;
-    ELSE
-      PERFORM session_close_all(found);
-      done := done || (SELECT u.jid FROM users u WHERE u.id = found);
-    END IF;
-  END LOOP;
-  outcome := CASE WHEN done = '{}' THEN 2 ELSE 0 END;
-  result := jsonb_build_object('signed_out', done, 'missing', missing);
+  SELECT * INTO named FROM admin_users_named(p_arguments->'users');
+  PERFORM session_close_all(id) FROM unnest(named.found) id;
+  outcome := CASE WHEN named.found = '{}' THEN 2 ELSE 0 END;
+  result := (SELECT jsonb_build_object('missing', named.missing, 'signed_out', coalesce(jsonb_agg(u.jid ORDER BY x.k), '[]'))
+               FROM unnest(named.found) WITH ORDINALITY x (id, k) JOIN users u ON u.id = x.id);
 END $$;
 
 -- user (a reference), roles.

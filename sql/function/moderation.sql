@@ -241,15 +241,6 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT jsonb_build_object('pointer', p_pointer, 'detail', p_detail)
 $$;
 
--- The user whom p_reference names, wherever they are at home.
-CREATE FUNCTION moderation_user(p_reference text) RETURNS users
-LANGUAGE sql STABLE AS $$
-  SELECT u FROM users u
-    WHERE u.id = coalesce((SELECT x.id FROM users x WHERE x.id = user_id_of(p_reference)),
-                          (SELECT x.id FROM users x WHERE x.jid = p_reference),
-                          (SELECT x.id FROM users x WHERE x.external_id = p_reference))
-$$;
-
 -- Does to a member what p_type says; yields what was before, NULL: it cannot be done (to the last owner, to whom it was done).
 CREATE FUNCTION moderation_member(p_type text, c conversations, old members, p_by uuid, p_reason text) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -275,7 +266,16 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Stores an action, and says so: to the one it concerns, and to staff.
+-- Tells the one whom a concerns, if they are one of ours.
+CREATE FUNCTION action_tell(p_type text, a moderation_actions) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind = 'hosted') THEN
+    PERFORM event_add(p_type, 'user', NULL, a.target, json_build_object('action_id', a.id));
+  END IF;
+END $$;
+
+-- Stores an action, and says so to the one it concerns.
 CREATE FUNCTION action_put(a moderation_actions) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -283,9 +283,7 @@ BEGIN
   IF a.ends_at IS NOT NULL THEN
     PERFORM job_add('moderation.end', a.id::text, a.ends_at);
   END IF;
-  IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind = 'hosted') THEN
-    PERFORM event_add('moderation.action', 'user', NULL, a.target, json_build_object('action_id', a.id));
-  END IF;
+  PERFORM action_tell('moderation.action', a);
 END $$;
 
 -- Suspends who has had too many actions lately, as the setting trestle.strikes has it (count/days/days; 0: never).
@@ -340,7 +338,7 @@ BEGIN
     SELECT u.* INTO target FROM users u WHERE u.id = m.sender_id;
     a.conversation_id := m.conversation_id;
   ELSE
-    target := moderation_user(p_arguments->>'user');
+    target := user_named(p_arguments->>'user');
     a.conversation_id := (p_arguments->>'conversation_id')::uuid;
   END IF;
   IF a.type = 'delete' AND NOT p_arguments ? 'message_id' THEN
@@ -449,9 +447,7 @@ BEGIN
   PERFORM action_undo(a, p_by);
   UPDATE moderation_actions x SET state = p_state WHERE x.id = a.id RETURNING * INTO a;
   DELETE FROM jobs j WHERE j.kind = 'moderation.end' AND j.key = a.id::text AND p_state = 'taken_back';
-  IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind = 'hosted') THEN
-    PERFORM event_add('moderation.action', 'user', NULL, a.target, json_build_object('action_id', a.id));
-  END IF;
+  PERFORM action_tell('moderation.action', a);
   RETURN a;
 END $$;
 
@@ -527,9 +523,7 @@ BEGIN
     IF a.decision = 'granted' AND a.state <> 'taken_back' THEN
       a := action_end(a, 'taken_back', p_user);
     END IF;
-    IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind = 'hosted') THEN
-      PERFORM event_add('moderation.appeal', 'user', NULL, a.target, json_build_object('action_id', a.id));
-    END IF;
+    PERFORM action_tell('moderation.appeal', a);
   END IF;
   IF outcome <= 1 THEN
     result := action_json(a);
@@ -541,7 +535,7 @@ CREATE FUNCTION action_list(p_user text, p_appealed boolean, p_limit int, p_afte
 LANGUAGE sql STABLE AS $$
   WITH chosen AS (
     SELECT a AS c, a.at, a.id FROM moderation_actions a
-      WHERE (p_user IS NULL OR a.target = (moderation_user(p_user)).id)
+      WHERE (p_user IS NULL OR a.target = (user_named(p_user)).id)
         AND (p_appealed IS NOT TRUE OR (a.appeal IS NOT NULL AND a.decision IS NULL))
         AND (p_after IS NULL OR (a.at, a.id) < (time_from_microseconds(split_part(p_after, ' ', 1)::bigint),
                                                 user_id_of(split_part(p_after, ' ', 2))))
