@@ -81,6 +81,19 @@ struct field {
         .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .minimum = 1,             \
         .maximum = most, .fallback = "50"                                                          \
     }
+/* Where the page before ended: its `next`, at most MOST bytes. */
+#define FIELD_PAGE_AFTER(most)                                                                     \
+    {                                                                                              \
+        .name = "after", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1,                \
+        .maximum = most, .label = "Go on after"                                                    \
+    }
+
+/* One user, as staff name them: by id, by address or by the app's own id. */
+#define FIELD_NAMED_USER                                                                           \
+    {                                                                                              \
+        .name = "user", .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_IN_PATH, .minimum = 1, \
+        .maximum = FIELD_USERS_JID_MAX, .label = "User (address or id)", .var = "accountjid"       \
+    }
 
 /* Fields that are no member of a body. */
 #define FIELD_IN_HEAD (FIELD_IN_PATH | FIELD_IN_QUERY | FIELD_IN_HEADER)

@@ -322,12 +322,7 @@ static const struct field room_fields[] = {
      .maximum = 255,
      .label = "Beginning of the room's address"},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = 1023,
-     .label = "Go on after"},
+    FIELD_PAGE_AFTER(1023),
     {0},
 };
 

@@ -17,11 +17,6 @@
 #define TOKEN_SECONDS_MAX 86400
 #define REPLY_MAX 65536
 
-#define FIELD_ONE                                                                                  \
-    {                                                                                              \
-        .name = "user", .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_IN_PATH, .minimum = 1, \
-        .maximum = 3071, .label = "User (address or id)", .var = "accountjid"                      \
-    }
 #define FIELD_SEVERAL                                                                              \
     {                                                                                              \
         .name = "users", .type = FIELD_TEXTS, .flags = FIELD_REQUIRED, .minimum = 1,               \
@@ -31,7 +26,7 @@
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
 static const struct field token_fields[] = {
-    FIELD_ONE,
+    FIELD_NAMED_USER,
     {.name = "ttl",
      .type = FIELD_INTEGER,
      .minimum = 1,
@@ -98,16 +93,11 @@ static const struct field list_fields[] = {
      .fallback = "all",
      .label = "Which users"},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = 3071,
-     .label = "Go on after"},
+    FIELD_PAGE_AFTER(3071),
     {0},
 };
 
-static const struct field show_fields[] = {FIELD_ONE, {0}};
+static const struct field show_fields[] = {FIELD_NAMED_USER, {0}};
 
 static const struct field suspend_fields[] = {
     FIELD_SEVERAL,
@@ -126,7 +116,7 @@ static const struct field suspend_fields[] = {
 static const char *const roles[] = {"moderator", "auditor", "admin", NULL};
 
 static const struct field staff_fields[] = {
-    FIELD_ONE,
+    FIELD_NAMED_USER,
     {.name = "roles",
      .type = FIELD_CHOICES,
      .choices = roles,

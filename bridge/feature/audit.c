@@ -31,12 +31,7 @@ static const struct field list_fields[] = {
      .maximum = 64,
      .label = "To whom or what (an id)"},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = 64,
-     .label = "Go on after"},
+    FIELD_PAGE_AFTER(64),
     {0},
 };
 

@@ -23,19 +23,11 @@
 
 static const char *const reasons[] = {"spam", "harassment", "nsfw", "illegal", "other", NULL};
 
-#define FIELD_REASON                                                                               \
-    {                                                                                              \
-        .name = "reason", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = reasons        \
-    }
-#define FIELD_COMMENT                                                                              \
-    {                                                                                              \
-        .name = "comment", .type = FIELD_TEXT, .minimum = 1, .maximum = 2000                       \
-    }
-#define FIELD_MESSAGES                                                                             \
-    {                                                                                              \
-        .name = "message_ids", .type = FIELD_TEXTS, .maximum = 20                                  \
-    }
-#define FIELD_PLAINTEXT                                                                            \
+/* What every report says, whatever it is about. */
+#define FIELDS_OF_REPORT                                                                           \
+    {.name = "reason", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = reasons},         \
+        {.name = "comment", .type = FIELD_TEXT, .minimum = 1, .maximum = COMMENT_MAX},             \
+        {.name = "message_ids", .type = FIELD_TEXTS, .maximum = 20},                               \
     {                                                                                              \
         .name = "plaintext", .type = FIELD_TEXTS, .flags = FIELD_NOT_AUDITED, .maximum = 20        \
     }
@@ -45,18 +37,12 @@ static const struct field report_fields[] = {
     {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
     {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
     {.name = "call_id", .type = FIELD_UUID, .flags = FIELD_ONE_OF},
-    FIELD_REASON,
-    FIELD_COMMENT,
-    FIELD_MESSAGES,
-    FIELD_PLAINTEXT,
+    FIELDS_OF_REPORT,
     {0},
 };
 static const struct field message_report_fields[] = {
     FIELD_ID_IN_PATH("message_id"),
-    FIELD_REASON,
-    FIELD_COMMENT,
-    FIELD_MESSAGES,
-    FIELD_PLAINTEXT,
+    FIELDS_OF_REPORT,
     {0},
 };
 
@@ -73,12 +59,7 @@ static const struct field queue_fields[] = {
      .flags = FIELD_IN_QUERY,
      .label = "Of one conversation (its id)"},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = 128,
-     .label = "Go on after"},
+    FIELD_PAGE_AFTER(128),
     {0},
 };
 static const struct field report_get_fields[] = {FIELD_ID_IN_PATH("report_id"), {0}};
@@ -136,12 +117,7 @@ static const struct field list_fields[] = {
      .flags = FIELD_IN_QUERY,
      .label = "Only those with an appeal that is not decided"},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = 128,
-     .label = "Go on after"},
+    FIELD_PAGE_AFTER(128),
     {0},
 };
 static const struct field action_fields[] = {FIELD_ID_IN_PATH("action_id"), {0}};

@@ -109,7 +109,7 @@ static void tables_measure(struct job *job)
 static const struct field list_fields[] = {
     {.name = "kind", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 64},
     FIELD_PAGE_LIMIT(100),
-    {.name = "after", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 512},
+    FIELD_PAGE_AFTER(512),
     {0},
 };
 

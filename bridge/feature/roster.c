@@ -21,11 +21,7 @@
 
 static const struct field list_fields[] = {
     FIELD_PAGE_LIMIT(100),
-    {.name = "after",
-     .type = FIELD_TEXT,
-     .flags = FIELD_IN_QUERY,
-     .minimum = 1,
-     .maximum = CURSOR_MAX},
+    FIELD_PAGE_AFTER(CURSOR_MAX),
     {0},
 };
 

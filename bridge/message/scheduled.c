@@ -140,7 +140,7 @@ static const struct field list_fields[] = {
      .flags = FIELD_IN_QUERY,
      .choices = statuses,
      .fallback = "pending"},
-    {.name = "after", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 64},
+    FIELD_PAGE_AFTER(64),
     {0},
 };
 
