@@ -18,29 +18,20 @@
 static guint timer;
 static bool is_first;
 
-/* Of users, as base/limits.def has them. */
+/* Those that are counted for a user. */
+#define NAME_USER(name) #name,
+#define NAME_KEY(name)
+#define NAME_ADDRESS(name)
+#define NAME_PEER(name)
 static const char *const names[] = {
-    "requests", "messages",  "strangers", "conversations", "search", "uploads", "typing", "calls",
-    "signals",  "reactions", "drafts",    "groups",        "frames", "reports", NULL};
+#define TRESTLE_LIMIT(symbol, name, fallback, whose, text) NAME_##whose(name)
+#include "bridge/base/limits.def"
+#undef TRESTLE_LIMIT
+    NULL};
 
-static const struct field show_fields[] = {
-    {.name = "user",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 3071,
-     .label = "User (address or id)",
-     .var = "accountjid"},
-    {0},
-};
+static const struct field show_fields[] = {FIELD_NAMED_USER, {0}};
 static const struct field put_fields[] = {
-    {.name = "user",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 3071,
-     .label = "User (address or id)",
-     .var = "accountjid"},
+    FIELD_NAMED_USER,
     {.name = "limit", .type = FIELD_CHOICE, .flags = FIELD_REQUIRED, .choices = names},
     {.name = "rate",
      .type = FIELD_TEXT,
