@@ -23,6 +23,17 @@ char *secret_new(void)
     return text;
 }
 
+char *server_key_new(void)
+{
+    char *secret = secret_new();
+    if (!secret)
+        return NULL;
+    char *key = g_strconcat(SERVER_KEY_PREFIX, secret, NULL);
+    OPENSSL_cleanse(secret, strlen(secret));
+    g_free(secret);
+    return key;
+}
+
 bool secret_is_possible(const char *text, size_t length)
 {
     if (length != SECRET_LENGTH)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Secrets that the bridge makes itself (cookies, tickets), and what is kept of them. */
+/* Secrets that the bridge makes itself (cookies, tickets, server keys), and what is kept of them.
+ */
 #pragma once
 
 #include <glib.h>
@@ -8,9 +9,12 @@
 #include "bridge/base/id.h"
 
 #define SECRET_LENGTH 43 /* 32 random bytes in base64url */
+#define SERVER_KEY_PREFIX "tsk_"
 
 /* A new secret; caller frees. NULL: the system has no randomness. */
 char *secret_new(void);
+/* A new server key, likewise: the prefix and a secret. */
+char *server_key_new(void);
 
 /* Whether TEXT looks like one of ours. */
 bool secret_is_possible(const char *text, size_t length);

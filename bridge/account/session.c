@@ -21,7 +21,6 @@
 #include "xep/name.h"
 
 #define SESSIONS_MAX 65536
-#define SERVER_KEY_PREFIX "tsk_"
 #define SERVER_KEY_MEMORY (5 * G_USEC_PER_SEC) /* a revoked key works no longer than this */
 
 #define REMARK_INTERVAL                                                                            \

@@ -296,15 +296,12 @@ static void key_made(const struct change_result *result, void *data)
 /* Only the SHA-256 of its whole text reaches the database, so that the answer is the only copy. */
 static void key_make(struct request *request)
 {
-    char *secret = secret_new();
-    if (!secret) {
+    char *key = server_key_new();
+    if (!key) {
         request_fail(request, ERROR_INTERNAL, NULL);
         return;
     }
-    char *key = g_strconcat("tsk_", secret, NULL);
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
-    explicit_bzero(secret, strlen(secret));
-    g_free(secret);
     request->data = key;
     change_submit(request->core, "key_make", request->account ? &request->account->id : NULL,
                   json_pack("{s:s, s:O, s:s}", "name", request_text(request, "name"), "scopes",

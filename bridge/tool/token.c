@@ -3,21 +3,18 @@
  * included) reaches the database, so the printed line is the only copy. */
 #include "config.h"
 
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bridge/account/mint.h"
-#include "bridge/base/base64url.h"
+#include "bridge/account/secret.h"
 #include "bridge/base/text.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/token.h"
 
 #define NAME_MAX_BYTES 255
-#define KEY_PREFIX "tsk_"
-#define KEY_BYTES 32
 #define ALL_SCOPES "users,send,tickets"
 
 static const char *const known_scopes[] = {"users",     "send",  "tickets", "moderate", "audit",
@@ -60,23 +57,10 @@ const char *token_problem(const struct token_request *request)
     return NULL;
 }
 
-/* tsk_ and 32 random bytes in base64url without padding; caller frees. */
-static char *make_key(void)
-{
-    guint8 random[KEY_BYTES];
-    if (RAND_bytes(random, sizeof random) != 1)
-        return NULL;
-    g_autofree char *base64 = base64url_encode(random, sizeof random);
-    explicit_bzero(random, sizeof random);
-    char *key = g_strconcat(KEY_PREFIX, base64, NULL);
-    explicit_bzero(base64, strlen(base64));
-    return key;
-}
-
 static int create_key(const struct options *options, const struct token_request *request)
 {
     guint8 hash[SHA256_DIGEST_LENGTH];
-    char *key = make_key();
+    char *key = server_key_new();
     if (!key) {
         fputs("trestle: no randomness from the system\n", stderr);
         return EXIT_FAILURE;
