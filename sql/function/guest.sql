@@ -537,6 +537,19 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT c.remote_jid || '/' || coalesce(p_occupant, p_nick)
 $$;
 
+-- Who is kept under such an address has that nick as a name.
+CREATE FUNCTION guest_call(p_user uuid, p_nick text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  called users;
+BEGIN
+  UPDATE users u SET name = p_nick, username = p_nick
+    WHERE u.id = p_user AND u.jid LIKE '%/%' AND u.name IS DISTINCT FROM p_nick RETURNING * INTO called;
+  IF called.id IS NOT NULL THEN
+    PERFORM user_words_update(called);
+  END IF;
+END $$;
+
 -- Whether a place of that nick, or occupant id, is that user's. p_past: it was said some time ago, when the nick may have
 -- been another's.
 CREATE FUNCTION guest_is_seat(s guest_seats, p_nick text, p_occupant text, p_past boolean) RETURNS boolean
@@ -576,7 +589,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
   found uuid := CASE WHEN NOT p_here THEN guest_known(c, g, p_who) END;
   shown text := CASE WHEN NOT g.anonymous THEN p_who->>'jid' END;
-  made users;
 BEGIN
   IF found IS NULL AND p_here THEN -- a nick that somebody else had
     SELECT s.user_id INTO found FROM guest_seats s
@@ -589,13 +601,7 @@ BEGIN
     END IF;
     shown := CASE WHEN found IS NULL AND shown IS NOT NULL THEN shown ELSE guest_address(c, p_who->>'nick', p_who->>'occupant') END;
     found := user_remote(shown);
-    IF shown LIKE '%/%' THEN
-      UPDATE users u SET name = p_who->>'nick', username = p_who->>'nick' WHERE u.id = found AND u.name IS DISTINCT FROM p_who->>'nick'
-        RETURNING * INTO made;
-      IF made.id IS NOT NULL THEN
-        PERFORM user_words_update(made);
-      END IF;
-    END IF;
+    PERFORM guest_call(found, p_who->>'nick');
   END IF;
   RETURN found;
 END $$;
@@ -662,7 +668,7 @@ BEGIN
       ON CONFLICT (conversation_id, nick) DO UPDATE SET user_id = excluded.user_id, round = excluded.round;
     IF NOT guest_sits(c.id, o.user_id) THEN
       PERFORM guest_nick(c.id, o.user_id, p_arguments->>'nick', NULL);
-      UPDATE users u SET name = p_arguments->>'nick', username = p_arguments->>'nick' WHERE u.id = o.user_id AND u.jid LIKE '%/%';
+      PERFORM guest_call(o.user_id, p_arguments->>'nick');
     END IF;
   ELSE
     PERFORM guest_absent(c, o.user_id, CASE WHEN codes @> '301' THEN 'banned' WHEN codes @> '307' OR codes @> '321' THEN 'removed'

@@ -143,6 +143,16 @@ def test_people_come_and_go_by_address(db):
     assert den.members() == {"alice@app.example.org": "member"}
 
 
+def test_who_is_renamed_is_found_by_the_new_name(den):
+    den.person("Eve", "e1")
+    den.person("Eve", "e1", type="unavailable", codes=[303], nick="Ada")
+
+    def found(text):
+        return [m["user"]["name"] for m in den.db.members(den.alice, den.id, q=text)["items"]]
+
+    assert found("ada") == ["Ada"] and found("eve") == []
+
+
 def test_who_was_not_told_again_has_gone(den):
     den.person("Eve", "e1")
     den.person("Fay", "f1")
