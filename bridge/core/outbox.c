@@ -35,6 +35,11 @@ char *outbox_entry_id(const struct outbox_entry *entry)
     return g_strdup_printf("%s-%" G_GINT64_FORMAT, entry->kind, entry->position);
 }
 
+char *outbox_entry_from(const struct outbox_entry *entry)
+{
+    return g_strconcat(entry->from, "/rest", NULL);
+}
+
 static bool has_kinds(const struct core *core, enum service service)
 {
     for (const struct outgoing *const *table = core->outgoing; table && *table; table++) {

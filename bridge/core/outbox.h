@@ -84,6 +84,9 @@ const struct outgoing *outbox_find_kind(const struct core *core, const char *kin
 /* An id for the stanza of ENTRY, "KIND-position", that stays the same when it is sent again. The
  * caller frees it. */
 char *outbox_entry_id(const struct outbox_entry *entry);
+/* The full JID of the hosted user that ENTRY is from: always the same resource, for clients take
+ * what is about a message (an edit) from its sender's full JID alone. The caller frees it. */
+char *outbox_entry_from(const struct outbox_entry *entry);
 
 /* ENTRY was committed, the only one of its position. It is sent at once when everything before it
  * has been, else in its turn; of several instances, by the one that sends the outbox. */

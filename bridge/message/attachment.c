@@ -205,7 +205,7 @@ static void album_put(xmpp_stanza_t *stanza, const struct content_scene *scene, 
 static xmpp_stanza_t *build_part(const struct outbox_entry *entry)
 {
     static const struct content_scene between_two;
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     json_t *wire = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
     if (!wire)
         return NULL;

@@ -91,7 +91,7 @@ static const struct stanza_handler stanzas[] = {
 /* PAYLOAD is the timer in seconds. */
 static xmpp_stanza_t *build_timer(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     xmpp_stanza_t *stanza = message_new("chat", id, from, entry->to);
     ephemeral_add(stanza, entry->payload ? (guint32)strtoul(entry->payload, NULL, 10) : 0);

@@ -133,7 +133,7 @@ static const struct content contents[] = {
 /* The whole message again, as it is now. REFERENCE is the stanza's own id. */
 static xmpp_stanza_t *build_edit(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     static const struct content_scene between_two;
     json_t *wire = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
     if (!wire)

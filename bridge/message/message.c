@@ -280,7 +280,7 @@ static void add_delay(xmpp_stanza_t *stanza, const struct outbox_entry *entry)
 
 static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     struct message_out message = {
         .from = from, .to = entry->to, .id = entry->id, .body = entry->payload};
     xmpp_stanza_t *stanza = message_build_chat(&message);
@@ -291,7 +291,7 @@ static xmpp_stanza_t *build_message(const struct outbox_entry *entry)
 /* The same of one that carries more than a text. */
 static xmpp_stanza_t *build_content(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     json_t *wire = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
     if (!wire)
         return NULL;

@@ -160,7 +160,7 @@ static const struct stanza_handler stanzas[] = {
  */
 static xmpp_stanza_t *build_reaction(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     const char *payload = entry->payload ? entry->payload : "";
     g_auto(GStrv) emoji = g_strsplit(payload, " ", -1);

@@ -87,7 +87,7 @@ static xmpp_stanza_t *receipt_build(const struct outbox_entry *entry,
                                     xmpp_stanza_t *(*make)(const struct message_out *message,
                                                            const char *peer_id))
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     struct message_out message = {.from = from, .to = entry->to, .id = id};
     return make(&message, entry->reference);

@@ -151,7 +151,7 @@ static void add_moderation(xmpp_stanza_t *stanza, const struct moderation *moder
 /* REFERENCE is the id by which the peer knows the message, PAYLOAD that of the stanza. */
 static xmpp_stanza_t *build_retraction(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     xmpp_stanza_t *stanza = message_new("chat", entry->payload, from, entry->to);
     add_retraction(stanza, entry->reference);
     origin_id_add(stanza, entry->payload);

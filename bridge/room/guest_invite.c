@@ -164,7 +164,7 @@ static const struct stanza_handler stanzas[] = {
 /* The room is to pass on that the user asks somebody, the reference; the payload is why. */
 static xmpp_stanza_t *build_invitation(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     struct invitation asked = {
         .kind = INVITATION_INVITE, .to = entry->reference, .reason = entry->payload};
@@ -178,7 +178,7 @@ static xmpp_stanza_t *build_invitation(const struct outbox_entry *entry)
 static xmpp_stanza_t *build_manage(const struct outbox_entry *entry)
 {
     json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     struct muc_item item = {.nick = json_string_value(json_object_get(facts, "nick")),
                             .jid = json_string_value(json_object_get(facts, "jid")),
@@ -197,7 +197,7 @@ static xmpp_stanza_t *build_manage(const struct outbox_entry *entry)
 /* The room is told that the user does not come, and tells who has asked: the reference. */
 static xmpp_stanza_t *build_declined(const struct outbox_entry *entry)
 {
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *id = outbox_entry_id(entry);
     struct invitation declined = {.kind = INVITATION_DECLINE, .to = entry->reference};
     xmpp_stanza_t *message = message_new(NULL, id, from, entry->to);

@@ -70,7 +70,7 @@ static xmpp_stanza_t *build_direct(const struct outbox_entry *entry)
     if (!entry->reference)
         return NULL;
     g_autofree char *id = outbox_entry_id(entry);
-    g_autofree char *from = g_strconcat(entry->from, "/rest", NULL);
+    g_autofree char *from = outbox_entry_from(entry);
     g_autofree char *text = g_strconcat("Invitation to the room ", entry->reference, NULL);
     struct direct_invitation invitation = {.room = entry->reference, .reason = entry->payload};
     xmpp_stanza_t *message = message_new(NULL, id, from, entry->to);
