@@ -70,16 +70,17 @@ CREATE FUNCTION place_of(p_arguments jsonb, OUT c conversations, OUT source uuid
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   target uuid;
-  guest record;
+  place record;
 BEGIN
   IF p_arguments->>'room' = '' THEN -- out of the archive of an account elsewhere
-    source := (SELECT f.source FROM fold_place(p_arguments->>'from', p_arguments->>'to') f);
-    c := (SELECT f.c FROM fold_place(p_arguments->>'from', p_arguments->>'to') f);
+    place := fold_place(p_arguments->>'from', p_arguments->>'to');
+    c := place.c;
+    source := place.source;
     RETURN;
   ELSIF p_arguments ? 'who' THEN
-    guest := guest_place(p_arguments);
-    c := guest.c;
-    source := guest.source;
+    place := guest_place(p_arguments);
+    c := place.c;
+    source := place.source;
     RETURN;
   ELSIF p_arguments->>'room' IS NOT NULL THEN
     source := (SELECT o.user_id FROM conversations x JOIN occupants o ON o.conversation_id = x.id
