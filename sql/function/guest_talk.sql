@@ -245,7 +245,7 @@ BEGIN
   END IF;
 END $$;
 
--- A moderator there has taken a message away: { id (the room's), reason, by (a nick) }; or a user asks for that.
+-- A moderator there has taken a message away: { id (the room's), reason, by (a nick) }.
 CREATE FUNCTION change_guest_moderated(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE

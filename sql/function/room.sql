@@ -170,8 +170,7 @@ BEGIN
     'content', CASE WHEN m.stanza IS NULL AND m.details IS NOT NULL THEN message_wire(m, c) END, 'at', (extract(epoch FROM m.created_at) * 1000000)::bigint));
 END $$;
 
--- The same of what is no message, but has a place in the archive as well: { id, wire, kind, target, payload, stanza (as
--- it came, if it came by XMPP) }.
+-- What an entry says on its way to a room: { id, wire, kind, target, payload, stanza (as it came, if it came by XMPP) }.
 CREATE FUNCTION room_entry_facts(e entries) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -180,6 +179,7 @@ BEGIN
     || jsonb_build_object('payload', e.payload);
 END $$;
 
+-- The same of what is no message, but has a place in the archive as well: its facts.
 CREATE FUNCTION room_tell_entry(c conversations, e entries) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
