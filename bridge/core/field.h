@@ -105,7 +105,7 @@ struct field_value {
     gint64 integer;   /* FIELD_INTEGER; FIELD_BOOLEAN as 0 or 1; FIELD_USER when text is NULL */
     struct uuid uuid; /* FIELD_UUID */
     json_t *list;     /* FIELD_USERS, FIELD_CHOICES, FIELD_TEXTS: the list; FIELD_JSON: the value;
-                         borrowed from the     request */
+                         borrowed from the request */
 };
 
 /* The one of VALUES, which belong to FIELDS, whose field is called NAME. That there is none is a
