@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "bridge/account/account.h"
 #include "bridge/account/limit.h"
 #include "bridge/call/act.h"
 #include "bridge/call/jingle.h"
+#include "bridge/call/tell.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -36,12 +36,6 @@ static void arrival_free(struct arrival *arrival)
     json_decref(arrival->offer);
     json_decref(arrival->names);
     g_free(arrival);
-}
-
-static bool is_online(const struct core *core, const struct uuid *user)
-{
-    const struct account *account = account_find(core->accounts, user);
-    return (account && account->subscribers) || elsewhere_is_online(core, user);
 }
 
 static void busy_say(struct call *call)
@@ -78,7 +72,7 @@ static void others_heard(struct core *core, void *data)
     struct call *now = call_peek(&call->id);
     struct call_actor callee = {.user = call->person[CALL_CALLEE].id};
     struct call_deed ring = {.event = CALL_RING, .actor = &callee};
-    if (core->archive && now && is_online(core, &callee.user))
+    if (core->archive && now && call_is_heard(core, &callee.user))
         call_act(now, &ring, NULL, NULL);
 }
 
@@ -108,7 +102,7 @@ static void call_arrived(const struct change_result *result, void *data)
         struct call_actor callee = {.user = call->person[CALL_CALLEE].id};
         struct call_deed ring = {.event = CALL_RING, .actor = &callee};
         offer_hold(call, arrival);
-        if (is_online(arrival->core, &callee.user))
+        if (call_is_heard(arrival->core, &callee.user))
             call_act(call, &ring, NULL, NULL);
         else if (elsewhere_is_used(arrival->core))
             elsewhere_catch_up(arrival->core, others_heard, call_ref(call));

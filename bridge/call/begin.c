@@ -8,6 +8,7 @@
 #include "bridge/account/limit.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
+#include "bridge/call/tell.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/change.h"
 #include "bridge/core/conversation.h"
@@ -75,12 +76,6 @@ static void call_initiated(const struct change_result *result, void *data)
         call_ring(call);
 }
 
-static bool is_online(const struct core *core, const struct uuid *user)
-{
-    const struct account *account = account_find(core->accounts, user);
-    return (account && account->subscribers) || elsewhere_is_online(core, user);
-}
-
 /* Whether anybody would hear it ring, as far as is known here. */
 static bool is_reachable(const struct core *core, const struct relation *relation)
 {
@@ -91,7 +86,7 @@ static bool is_reachable(const struct core *core, const struct relation *relatio
     const char *domain = strchr(other->jid, '@');
     if (!domain || strcmp(domain + 1, core->options->xmpp_domain) != 0)
         return peer && (!peer->may_ring || peer->may_ring(core, relation));
-    return is_online(core, &other->id);
+    return call_is_heard(core, &other->id);
 }
 
 static void initiate_submit(struct initiating *initiating, bool reachable)
@@ -122,7 +117,7 @@ static void others_heard(struct core *core, void *data)
 {
     struct initiating *initiating = data;
     if (core->archive) {
-        initiate_submit(initiating, is_online(core, &initiating->callee));
+        initiate_submit(initiating, call_is_heard(core, &initiating->callee));
     } else {
         request_fail(initiating->request, ERROR_UNAVAILABLE, NULL); /* the process ends */
         g_free(initiating);

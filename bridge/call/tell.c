@@ -185,6 +185,12 @@ void call_tell_waiting(struct call *call, enum call_side side)
     }
 }
 
+bool call_is_heard(const struct core *core, const struct uuid *user)
+{
+    const struct account *account = account_find(core->accounts, user);
+    return (account && account->subscribers) || elsewhere_is_online(core, user);
+}
+
 void call_tell_start(struct core *core)
 {
     bus_subscribe(core, TOPIC, told_by_another, NULL);

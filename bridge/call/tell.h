@@ -20,4 +20,7 @@ void call_tell(struct call *call, enum call_side side, enum call_audience audien
 /* What has waited for the device of SIDE is told to it, if it is there. */
 void call_tell_waiting(struct call *call, enum call_side side);
 
+/* Whether USER has an app connected, here or at another instance as far as is known here. */
+bool call_is_heard(const struct core *core, const struct uuid *user);
+
 void call_tell_start(struct core *core);

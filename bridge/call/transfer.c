@@ -8,6 +8,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/base/options.h"
+#include "bridge/call/tell.h"
 #include "bridge/cluster/elsewhere.h"
 #include "bridge/core/core.h"
 #include "bridge/core/relation.h"
@@ -134,12 +135,6 @@ static void handing_acted(struct call *call, const struct call_outcome *outcome,
     handing_free(handing);
 }
 
-static bool is_online(const struct core *core, const struct uuid *user)
-{
-    const struct account *account = account_find(core->accounts, user);
-    return (account && account->subscribers) || elsewhere_is_online(core, user);
-}
-
 /* The other instances have said who is there. */
 static void guest_ask(struct core *core, void *data)
 {
@@ -147,7 +142,7 @@ static void guest_ask(struct core *core, void *data)
     struct call_deed deed = {.event = CALL_TRANSFER,
                              .actor = &handing->actor,
                              .guest = &handing->guest,
-                             .reachable = is_online(core, &handing->guest)};
+                             .reachable = call_is_heard(core, &handing->guest)};
     if (core->archive)
         call_act(handing->call, &deed, handing_acted, handing);
     else
@@ -206,7 +201,7 @@ static void guest_came(struct relation *relation, enum error_code error, void *d
         handing_fail(handing, ERROR_NOT_AVAILABLE);
     else if (!guest->hosted)
         guest_call(handing, side);
-    else if (is_online(core, &guest->id) || !elsewhere_is_used(core))
+    else if (call_is_heard(core, &guest->id) || !elsewhere_is_used(core))
         guest_ask(core, handing);
     else
         elsewhere_catch_up(core, guest_ask, handing);
