@@ -50,7 +50,7 @@ def test_one_user_by_three_doors(alice, admin, shell, key):
     assert rows[1]["actor"].startswith("shell ") and rows[4]["reason"] == "a"
 
 
-def test_what_the_service_says_of_itself(stack, admin, shell, key):
+def test_what_the_service_says_of_itself(stack, alice, admin, shell, key):
     state = shell("status")
     assert state["link"]["up"] and state["database"]["connected"] and state["domain"] == "app.example.org"
     shown = admin.go(OWN + "status").fields
@@ -58,7 +58,7 @@ def test_what_the_service_says_of_itself(stack, admin, shell, key):
     assert key("GET", "/api/admin/status").json["version"] == state["version"]
     wait_for("jobs are there, soon after the start",
              lambda: {row["kind"] for row in admin.go(OWN + "jobs").rows} >= {"reap.audit", "reap.events"})
-    assert int(admin.go(ADMIN + "get-registered-users-num").fields["registeredusersnum"]) >= 0
+    assert int(admin.go(ADMIN + "get-registered-users-num").fields["registeredusersnum"]) >= 1, alice.jid
     assert shell("log-level", "level=debug", "areas=link,auth") == {"level": "debug", "areas": ["link", "auth"]}
     assert admin.go(OWN + "log-level", {"level": "info", "areas": ["main", "link", "auth"]}).fields["level"] == "info"
     shell("reload")
