@@ -266,11 +266,11 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Tells the one whom a concerns, if they are one of ours.
+-- Tells the one whom a concerns, if they can sign in here.
 CREATE FUNCTION action_tell(p_type text, a moderation_actions) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind = 'hosted') THEN
+  IF EXISTS (SELECT FROM users u WHERE u.id = a.target AND u.kind <> 'remote') THEN
     PERFORM event_add(p_type, 'user', NULL, a.target, json_build_object('action_id', a.id));
   END IF;
 END $$;

@@ -113,6 +113,14 @@ def test_what_an_action_needs(db, cast):
     assert act(db, boss, type="suspend", user=str(remote))[0] == 6 and act(db, boss, type="warn", user=str(remote))[0] == 0
 
 
+@pytest.mark.parametrize("kind, told", [("hosted", 1), ("bound", 1), ("remote", 0)])
+def test_who_can_sign_in_is_told_of_an_action(db, cast, kind, told):
+    target = str(db.one("SELECT user_remote('romeo@example.org')"))
+    db.rows("UPDATE users SET kind = %s, username = 'romeo' WHERE id = %s", kind, target)
+    assert act(db, cast[2], type="warn", user=target)[0] == 0
+    assert db.one("SELECT count(*) FROM events WHERE type = 'moderation.action' AND user_id = %s", target) == told
+
+
 def test_nobody_judges_their_own_matter(db, cast):
     alice, bob, boss = cast
     db.rows("UPDATE users SET staff = '{moderator}' WHERE id IN (%s, %s)", alice, bob)
