@@ -73,14 +73,6 @@ static const struct {
 #undef TRESTLE_CARRIED
 };
 
-static bool content_refuse(struct request *request, const char *name, const char *detail)
-{
-    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
-    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", name);
-    request_fail_field(request, &problem);
-    return false;
-}
-
 static const struct field_value *value_of(const struct request *request, const char *name)
 {
     return field_value(request->operation->fields, request->values, name);
@@ -95,7 +87,8 @@ static bool find_kind(struct request *request, enum carrier *ret_kind)
         if (carried[i].kind == CARRIER_TEXT || !value_of(request, carried[i].name)->present)
             continue;
         if (kind != CARRIER_TEXT)
-            return content_refuse(request, carried[i].name, "does not go with what else it is");
+            return request_refuse_field(request, carried[i].name,
+                                        "does not go with what else it is");
         kind = carried[i].kind;
         others = carried[i].with;
     }
@@ -105,7 +98,7 @@ static bool find_kind(struct request *request, enum carrier *ret_kind)
             kind = (enum carrier)i;
     }
     if (type->present && strcmp(type->text, carriers[kind].type) != 0)
-        return content_refuse(request, "message_type", "is not what it carries");
+        return request_refuse_field(request, "message_type", "is not what it carries");
     *ret_kind = kind;
     return true;
 }
@@ -115,15 +108,16 @@ static bool check_text(struct request *request, enum carrier kind)
     const struct field_value *content = value_of(request, "content");
     gint64 most = request->core->options->messages_content_max;
     if (!content->present)
-        return carriers[kind].text != NEEDED || content_refuse(request, "content", "is required");
+        return carriers[kind].text != NEEDED ||
+               request_refuse_field(request, "content", "is required");
     if (carriers[kind].text == NEVER)
-        return content_refuse(request, "content", "does not go with what else it is");
+        return request_refuse_field(request, "content", "does not go with what else it is");
     if ((gint64)content->length > most) {
         request_fail_large(request, "the content is too long", most);
         return false;
     }
     return text_is_visible(content->text, content->length) ||
-           content_refuse(request, "content", "shows nothing");
+           request_refuse_field(request, "content", "shows nothing");
 }
 
 bool content_check_text(struct request *request)
@@ -165,7 +159,7 @@ static bool take_one(struct request *request, unsigned index, enum carrier kind,
     if (!value->present)
         return true;
     if (!(carried[index].with & CARRIED_BY_(kind)))
-        return content_refuse(request, name, "does not go with what else it is");
+        return request_refuse_field(request, name, "does not go with what else it is");
     json_t *json = carried_json(value, carried[index].type);
     const struct content *row = row_of(name);
     if (row && row->take) {
@@ -187,7 +181,7 @@ static bool take_one(struct request *request, unsigned index, enum carrier kind,
 
 bool content_take(struct request *request, struct message_draft *draft)
 {
-    enum carrier kind;
+    enum carrier kind = CARRIER_TEXT;
     if (!find_kind(request, &kind) || !check_text(request, kind))
         return false;
     json_t *details = NULL;

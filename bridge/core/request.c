@@ -129,6 +129,14 @@ void request_fail_field(struct request *request, const struct field_problem *pro
                                              .pointer = problem->pointer});
 }
 
+bool request_refuse_field(struct request *request, const char *name, const char *detail)
+{
+    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
+    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", name);
+    request_fail_field(request, &problem);
+    return false;
+}
+
 void request_fail_reason(struct request *request, enum error_code code, const char *reason)
 {
     problem_answer(request, (struct problem){.code = code, .detail = reason, .reason = reason});

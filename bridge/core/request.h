@@ -189,6 +189,8 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
 void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
+/* Answers with what is wrong (DETAIL) with the field NAME, ERROR_UNPROCESSABLE. Always false. */
+bool request_refuse_field(struct request *request, const char *name, const char *detail);
 /* With a word for programs that says which conflict it is (error_reason). */
 void request_fail_reason(struct request *request, enum error_code code, const char *reason);
 

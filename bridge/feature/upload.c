@@ -72,14 +72,6 @@ static void description_clear(struct description *wanted)
 typedef struct description description;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(description, description_clear)
 
-static bool field_refuse(struct request *request, const char *name, const char *detail)
-{
-    struct field_problem problem = {.code = ERROR_UNPROCESSABLE, .detail = detail};
-    g_snprintf(problem.pointer, sizeof problem.pointer, "/%s", name);
-    request_fail_field(request, &problem);
-    return false;
-}
-
 /* The value of KEY in the header Upload-Metadata, "key base64,…"; NULL: it has none, or no text. */
 static char *metadata_value(const char *header, const char *key)
 {
@@ -140,15 +132,15 @@ static bool description_read(struct request *request, struct description *ret)
     if (!ret->purpose)
         ret->purpose = g_strdup("attachment");
     if (!ret->name)
-        return field_refuse(request, "filename", "is required, as text that shows");
+        return request_refuse_field(request, "filename", "is required, as text that shows");
     if (!ret->size)
-        return field_refuse(request, "size", "is required");
+        return request_refuse_field(request, "size", "is required");
     if (!ret->type)
-        return field_refuse(request, "mime_type", "is no media type");
+        return request_refuse_field(request, "mime_type", "is no media type");
     if (sha256 && !is_digest(sha256))
-        return field_refuse(request, "sha256", "must be 64 hexadecimal digits");
+        return request_refuse_field(request, "sha256", "must be 64 hexadecimal digits");
     if (!g_strv_contains(purposes, ret->purpose))
-        return field_refuse(request, "purpose", "is not known");
+        return request_refuse_field(request, "purpose", "is not known");
     ret->sha256 = sha256 ? g_ascii_strdown(sha256, -1) : NULL;
     return true;
 }
@@ -168,7 +160,7 @@ static bool description_allowed(struct request *request, const struct descriptio
         return false;
     }
     if (strcmp(wanted->purpose, "voice") == 0 && kind != MEDIA_AUDIO)
-        return field_refuse(request, "mime_type", "a voice message is a sound");
+        return request_refuse_field(request, "mime_type", "a voice message is a sound");
     if (wanted->size <= most)
         return true;
     request_fail_large(request, "the file is too large", most);
@@ -402,7 +394,7 @@ static void file_refuse(struct receiving *receiving, const char *field, const ch
     struct request *request = g_steal_pointer(&receiving->request);
     progress_tell(receiving, receiving->size, "error");
     if (request)
-        field_refuse(request, field, detail);
+        request_refuse_field(request, field, detail);
     change_submit(receiving->core, "file_remove", &receiving->account->id,
                   json_pack("{s:s, s:s}", "file_id", receiving->id_text, "state", "error"),
                   file_refused, receiving);
