@@ -12,10 +12,7 @@
 #include "bridge/account/account.h"
 #include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
-#include "bridge/base/clock.h"
 #include "bridge/base/file_link.h"
-#include "bridge/base/log.h"
-#include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -221,12 +218,8 @@ static bool part_find(const json_t *parts, struct handout *handout)
 
 static bool key_open(const struct rows *rows, const struct uuid *id, guint8 ret_key[FILE_KEY_SIZE])
 {
-    gsize length = 0;
-    const char *text = rows_text(rows, 0, FILE_SERVE_KEY);
-    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
-    return length == FILE_KEY_WRAPPED_SIZE &&
-           vault_unwrap(media_vault(), rows_text(rows, 0, FILE_SERVE_KEY_NAME), id, wrapped,
-                        ret_key);
+    return media_key_open(id, rows_text(rows, 0, FILE_SERVE_KEY_NAME),
+                          rows_text(rows, 0, FILE_SERVE_KEY), ret_key);
 }
 
 /* Why nobody gets it now; ERROR_NONE: who has the link does. */

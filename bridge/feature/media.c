@@ -142,18 +142,14 @@ static void scan_begin(void)
 
 static bool looking_read(const struct rows *rows)
 {
-    gsize length = 0;
-    const char *text = rows_text(rows, 0, FILE_PROCESS_KEY);
-    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
     rows_uuid(rows, 0, FILE_PROCESS_ID, &current->id);
     current->size = (guint64)rows_integer(rows, 0, FILE_PROCESS_SIZE);
     current->kind = media_type_kind(rows_text(rows, 0, FILE_PROCESS_TYPE));
     current->voice = strcmp(rows_text(rows, 0, FILE_PROCESS_PURPOSE), "voice") == 0;
     current->renders = strcmp(rows_text(rows, 0, FILE_PROCESS_STATE), "processing") == 0;
     current->found = json_pack("{s:s}", "id", rows_text(rows, 0, FILE_PROCESS_ID));
-    return length == FILE_KEY_WRAPPED_SIZE &&
-           vault_unwrap(media_vault(), rows_text(rows, 0, FILE_PROCESS_KEY_NAME), &current->id,
-                        wrapped, current->key);
+    return media_key_open(&current->id, rows_text(rows, 0, FILE_PROCESS_KEY_NAME),
+                          rows_text(rows, 0, FILE_PROCESS_KEY), current->key);
 }
 
 static void file_read(const struct rows *rows, enum error_code error, void *data)

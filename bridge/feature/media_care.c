@@ -38,11 +38,9 @@ static char *key_renew(const struct rows *rows, int row)
 {
     guint8 key[FILE_KEY_SIZE], fresh[FILE_KEY_WRAPPED_SIZE];
     struct uuid id;
-    gsize length = 0;
-    g_autofree guchar *wrapped = g_base64_decode(rows_text(rows, row, FILE_OLD_KEYS_KEY), &length);
-    bool done = rows_uuid(rows, row, FILE_OLD_KEYS_ID, &id) && length == FILE_KEY_WRAPPED_SIZE &&
-                vault_unwrap(media_vault(), rows_text(rows, row, FILE_OLD_KEYS_KEY_NAME), &id,
-                             wrapped, key) &&
+    bool done = rows_uuid(rows, row, FILE_OLD_KEYS_ID, &id) &&
+                media_key_open(&id, rows_text(rows, row, FILE_OLD_KEYS_KEY_NAME),
+                               rows_text(rows, row, FILE_OLD_KEYS_KEY), key) &&
                 vault_wrap(media_vault(), &id, key, fresh);
     OPENSSL_cleanse(key, sizeof key);
     return done ? g_base64_encode(fresh, sizeof fresh) : NULL;

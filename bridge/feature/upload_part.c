@@ -311,12 +311,8 @@ static enum error_code part_objection(const struct receiving *receiving, const c
 
 static bool key_open(struct receiving *receiving, const struct rows *rows)
 {
-    gsize length = 0;
-    const char *text = rows_text(rows, 0, FILE_OPEN_KEY);
-    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
-    return length == FILE_KEY_WRAPPED_SIZE &&
-           vault_unwrap(media_vault(), rows_text(rows, 0, FILE_OPEN_KEY_NAME), &receiving->id,
-                        wrapped, receiving->key);
+    return media_key_open(&receiving->id, rows_text(rows, 0, FILE_OPEN_KEY_NAME),
+                          rows_text(rows, 0, FILE_OPEN_KEY), receiving->key);
 }
 
 static void part_refuse(struct receiving *receiving, enum error_code code, const char *detail,

@@ -88,3 +88,12 @@ const struct vault *media_vault(void)
 {
     return media.vault;
 }
+
+bool media_key_open(const struct uuid *file, const char *name, const char *text,
+                    guint8 ret_key[FILE_KEY_SIZE])
+{
+    gsize length = 0;
+    g_autofree guchar *wrapped = g_base64_decode(text ? text : "", &length);
+    return length == FILE_KEY_WRAPPED_SIZE &&
+           vault_unwrap(media.vault, name, file, wrapped, ret_key);
+}

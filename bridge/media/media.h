@@ -2,6 +2,7 @@
 /* The store of this process, if there is one: its folder and its keys. */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
 
 #include "bridge/media/vault.h"
@@ -17,3 +18,8 @@ bool media_is_on(void);
 bool media_has_films(void); /* ffmpeg is there, and wanted */
 const char *media_folder(void);
 const struct vault *media_vault(void);
+
+/* The key of FILE, of which the database has TEXT, encrypted by the master key NAME. False: it is
+ * not there (NULL), or cannot be decrypted. */
+bool media_key_open(const struct uuid *file, const char *name, const char *text,
+                    guint8 ret_key[FILE_KEY_SIZE]);
