@@ -31,7 +31,7 @@ LANGUAGE sql AS $$
     WHERE u.user_id IN (f.user_id, '00000000-0000-0000-0000-000000000000')
 $$;
 
--- p_user is about to upload a file: { id, name, type, kind, size, sha256, purpose, key, key_name, path, expires_in } and
+-- p_user is about to upload a file: { id, name, type, kind, size, sha256, purpose, key, key_name, path } and
 -- quota_user, quota_total, seconds. outcome, as in change.sql: 0; 3: too many uploads are under way; 8: no room, of the
 -- user; 9: of all.
 CREATE FUNCTION file_create(p_user uuid, p_arguments jsonb, OUT outcome int, OUT file file_view)
@@ -65,8 +65,7 @@ END $$;
 -- A part of the upload p_id comes: nothing of an earlier one is kept any more. p_again: from its beginning. key NULL: there
 -- is no such upload of p_user's. state: gone, if it took too long.
 CREATE FUNCTION file_open(p_user uuid, p_id uuid, p_again boolean)
-RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, kind text,
-               sha256 text, name text)
+RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, sha256 text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -75,7 +74,7 @@ BEGIN
         received = CASE WHEN p_again AND f.state = 'uploading' THEN 0 ELSE f.received END
       WHERE f.id = p_id AND f.user_id = p_user AND f.key IS NOT NULL
       RETURNING CASE WHEN f.state = 'removed' OR (f.state = 'uploading' AND f.due_at <= now()) THEN 'gone' ELSE f.state END,
-                f.size, f.received, f.turn, f.key, f.key_name, f.type, f.kind, f.sha256, f.name;
+                f.size, f.received, f.turn, f.key, f.key_name, f.type, f.sha256;
 END $$;
 
 -- What of it is on the disk. False: another part has begun since.
@@ -86,8 +85,8 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- All of it is there. Arguments: id, turn, sha256, state (processing or complete), scan; or problem: it is not what it was
--- said to be. The result: the file. 3: another part has begun since.
+-- All of it is there. Arguments: id, turn, sha256, state (processing or complete), scan. The result: the file. 3: another
+-- part has begun since.
 CREATE FUNCTION change_file_finish(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -254,13 +253,12 @@ END $$;
 
 -- The file p_id, which is to be looked at. No row: that has been done, or it is gone.
 CREATE FUNCTION file_process(p_id uuid)
-RETURNS TABLE (id uuid, user_id uuid, state text, scan text, kind text, purpose text, type text, size bigint, key text,
-               key_name text)
+RETURNS TABLE (id uuid, state text, scan text, purpose text, type text, size bigint, key text, key_name text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    SELECT f.id, f.user_id, f.state, f.scan, f.kind, f.purpose, f.type, f.size, f.key, f.key_name FROM files f
+    SELECT f.id, f.state, f.scan, f.purpose, f.type, f.size, f.key, f.key_name FROM files f
       WHERE f.id = p_id AND f.key IS NOT NULL AND (f.state = 'processing' OR (f.state = 'complete' AND f.scan = 'pending'));
 END $$;
 

@@ -5,7 +5,7 @@
 SELECT outcome, file FROM file_create($1::uuid, $2::jsonb)
 
 -- name: file_open
-SELECT state, size, received, turn, key, key_name, type, kind, sha256, name FROM file_open($1::uuid, $2::uuid, $3::boolean)
+SELECT state, size, received, turn, key, key_name, type, sha256 FROM file_open($1::uuid, $2::uuid, $3::boolean)
 
 -- name: file_keep
 SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept
@@ -27,7 +27,7 @@ SELECT id, parts FROM file_due($1::int)
 SELECT file_gone($1::text::uuid[]) AS gone
 
 -- name: file_process
-SELECT id, user_id, state, scan, kind, purpose, type, size, key, key_name FROM file_process($1::uuid)
+SELECT id, state, scan, purpose, type, size, key, key_name FROM file_process($1::uuid)
 
 -- name: file_lock
 SELECT lock, name FROM file_lock($1::uuid, $2::uuid)
