@@ -2,7 +2,7 @@
 import { Component, lazy, type ReactNode, Suspense, useEffect } from "react";
 import { useStore } from "zustand";
 import { t } from "../i18n";
-import { calls, messenger, useCalls, useLanguage, useMessaging } from "./client";
+import { messenger, useCalls, useLanguage, useMessaging } from "./client";
 import { ConversationList } from "./conversations/ConversationList";
 import { useRoute } from "./routes";
 import { SignIn } from "./SignIn";
@@ -82,7 +82,7 @@ function MessagingContainer() {
         </Boundary>
       </main>
       <Boundary>
-        <Suspense fallback={null}>{hasCall ? <CallInterface control={calls} /> : null}</Suspense>
+        <Suspense fallback={null}>{hasCall ? <CallInterface /> : null}</Suspense>
       </Boundary>
     </div>
   );

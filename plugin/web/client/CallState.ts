@@ -381,6 +381,6 @@ const NO_STATE = { muted: false, video: true, screen: false, on_hold: false };
 
 function reasonOf(error: unknown): string {
   if (error instanceof MediaProblem) return error.reason;
-  if (error instanceof Problem) return error.code;
+  if (error instanceof Problem) return error.reason ?? error.code;
   return "failed";
 }

@@ -137,12 +137,6 @@ export function titleOf(conversation: Conversation, me: User | null): string {
   return other?.name || conversation.name || other?.username || other?.jid || "";
 }
 
-/** How far the others have read and got: for the marks below one's own messages. */
-export function readByOthers(conversation: Conversation, me: User | null): number {
-  const others = conversation.participants.filter((participant) => participant.user.id !== me?.id);
-  return others.length === 0 ? 0 : Math.min(...others.map((participant) => participant.last_read_seq));
-}
-
 export function isOwn(message: Message, me: User | null): boolean {
   return message.sender_id !== null && message.sender_id === me?.id;
 }

@@ -510,7 +510,6 @@ export class Messenger {
   private take(frame: Frame): void {
     const handler = this.handlers[frame.type];
     handler?.(frame.payload as never);
-    if (frame.cursor) void this.store.saveFact("cursor", frame.cursor).catch(() => {});
   }
 
   private readonly handlers: Record<string, (payload: never) => void> = {

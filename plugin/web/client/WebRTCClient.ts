@@ -32,7 +32,6 @@ const VIDEO: MediaTrackConstraints = {
   height: { ideal: 480 },
   frameRate: { ideal: 15 },
 };
-const GATHERING_MAX = 5_000;
 const STATISTICS_EVERY = 2_000;
 
 export class WebRTCClient {
@@ -276,5 +275,3 @@ export function qualityLevel(rtt: number | null, loss: number): Quality["level"]
   if (loss > 0.01 || (rtt ?? 0) > 200) return 3;
   return 4;
 }
-
-export { GATHERING_MAX };

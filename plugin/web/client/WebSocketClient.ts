@@ -22,7 +22,7 @@ export class WebSocketClient {
   state: ConnectionState = "offline";
   /** How many tries to connect have failed in a row. */
   attempts = 0;
-  /** What to resume from; kept by the caller over restarts. */
+  /** What to resume from when the socket comes back. */
   cursor: string | null = null;
   /** Of the socket, as calls name it; null while there is none. */
   session: string | null = null;

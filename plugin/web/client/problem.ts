@@ -7,6 +7,8 @@ export class Problem extends Error {
   readonly status: number;
   readonly retryAfter: number | null; // seconds
   readonly detail: string | null;
+  /** Of a call that cannot be: "busy", "offline" … (error_reason). */
+  reason: string | null = null;
 
   constructor(code: string, status: number, detail: string | null = null, retryAfter: number | null = null) {
     super(detail ?? code);
@@ -28,12 +30,10 @@ export class Problem extends Error {
     status: number,
     retryAfter: number | null = null,
   ): Problem {
-    return new Problem(
-      object?.code ?? "unknown",
-      status,
-      object?.detail ?? object?.title ?? null,
-      retryAfter,
-    );
+    const detail = object?.detail ?? object?.title ?? null;
+    const problem = new Problem(object?.code ?? "unknown", status, detail, retryAfter);
+    problem.reason = object?.error_reason ?? null;
+    return problem;
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What IndexedDB keeps for a user: messages that are not sent yet, the place in the log, and the newest messages of
+// What IndexedDB keeps for a user: messages that are not sent yet, and the newest messages of
 // conversations, so that they are there at once and without a network. Everything goes when the user signs out.
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { Conversation, Message, Outgoing } from "./types";
@@ -31,8 +31,8 @@ export interface Store {
   remove(clientId: string): Promise<void>;
   saveThread(conversation: string, messages: Message[]): Promise<void>;
   thread(conversation: string): Promise<Message[] | null>;
-  saveFact(name: "cursor" | "conversations", value: unknown): Promise<void>;
-  fact<T>(name: "cursor" | "conversations"): Promise<T | null>;
+  saveFact(name: "conversations", value: unknown): Promise<void>;
+  fact<T>(name: "conversations"): Promise<T | null>;
   wipe(): Promise<void>;
 }
 

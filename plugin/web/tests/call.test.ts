@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { CallControl } from "../client/CallState";
 import type { Messenger } from "../client/Messenger";
+import { Problem } from "../client/problem";
 import type { WebRTCClient } from "../client/WebRTCClient";
 import { FakeClock, settle } from "./support";
 
@@ -47,6 +48,7 @@ function control() {
       tell: () => {},
     },
     rest: {
+      initiateCall: async (): Promise<unknown> => CALL,
       acceptCall: () => new Promise((resolve) => (accept = resolve)),
       declineCall: async () => void log.push("declined"),
       endCall: async () => void log.push("ended"),
@@ -58,7 +60,7 @@ function control() {
     clock,
   );
   const say = (type: string, payload: unknown) => listeners.get(type)!({ payload });
-  return { calls, say, log, clock, accepted: () => accept({ ...CALL, status: "active" }) };
+  return { calls, messenger, say, log, clock, accepted: () => accept({ ...CALL, status: "active" }) };
 }
 
 test("an offer that is faster than the answer to accept waits for the connection", async () => {
@@ -87,6 +89,15 @@ test("a call that does not connect is tried once more, then over", async () => {
   await clock.pass(1);
   assert.equal(calls.state.getState().problem, "connectivity");
   assert.ok(log.includes("ended"));
+});
+
+test("why a call cannot be is said in the server's words", async () => {
+  const { calls, messenger } = control();
+  messenger.rest.initiateCall = async () => {
+    throw Problem.fromObject({ code: "conflict", error_reason: "offline" } as never, 409);
+  };
+  await calls.initiate({ id: "talk" } as never, "audio");
+  assert.equal(calls.state.getState().problem, "offline");
 });
 
 test("another device's answer ends the ringing here", () => {

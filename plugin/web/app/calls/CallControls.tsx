@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Mic, MicOff, MonitorOff, MonitorUp, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { CallControl } from "../../client/CallState";
 import { t } from "../../i18n";
-import { attempt, useCalls } from "../client";
+import { attempt, calls, useCalls } from "../client";
+import { useCallEnd, useCallSignal } from "../hooks";
 import { Menu } from "../shared/Menu";
 import { IconButton } from "../shared/small";
 
-export function CallControls({ control, isVideo }: { control: CallControl; isVideo: boolean }) {
+export function CallControls({ isVideo }: { isVideo: boolean }) {
+  const { toggleMute, toggleCamera, toggleScreen } = useCallSignal();
+  const end = useCallEnd();
   const isMuted = useCalls((state) => state.isMuted);
   const isCameraOff = useCalls((state) => state.isCameraOff);
   const isSharing = useCalls((state) => state.isSharing);
@@ -15,11 +17,7 @@ export function CallControls({ control, isVideo }: { control: CallControl; isVid
   const devices = useDevices();
   return (
     <div className="controls" role="toolbar" aria-label={t("calls.active")}>
-      <IconButton
-        label={t(isMuted ? "calls.unmute" : "calls.mute")}
-        pressed={isMuted}
-        onClick={() => control.toggleMute()}
-      >
+      <IconButton label={t(isMuted ? "calls.unmute" : "calls.mute")} pressed={isMuted} onClick={toggleMute}>
         {isMuted ? <MicOff /> : <Mic />}
       </IconButton>
       {isVideo ? (
@@ -27,14 +25,14 @@ export function CallControls({ control, isVideo }: { control: CallControl; isVid
           <IconButton
             label={t(isCameraOff ? "calls.camera.on" : "calls.camera.off")}
             pressed={isCameraOff}
-            onClick={() => control.toggleCamera()}
+            onClick={toggleCamera}
           >
             {isCameraOff ? <VideoOff /> : <Video />}
           </IconButton>
           <IconButton
             label={t(isSharing ? "calls.screen.stop" : "calls.screen")}
             pressed={isSharing}
-            onClick={() => void control.toggleScreen()}
+            onClick={() => void toggleScreen()}
           >
             {isSharing ? <MonitorOff /> : <MonitorUp />}
           </IconButton>
@@ -48,7 +46,7 @@ export function CallControls({ control, isVideo }: { control: CallControl; isVid
           max="1"
           step="0.05"
           value={volume}
-          onChange={(event) => control.setVolume(Number(event.target.value))}
+          onChange={(event) => calls.setVolume(Number(event.target.value))}
         />
       </label>
       {devices.length > 0 ? (
@@ -59,12 +57,12 @@ export function CallControls({ control, isVideo }: { control: CallControl; isVid
             label: device.label,
             run: () =>
               void attempt(() =>
-                control.switchDevice(device.kind === "audioinput" ? "audio" : "video", device.deviceId),
+                calls.switchDevice(device.kind === "audioinput" ? "audio" : "video", device.deviceId),
               ),
           }))}
         />
       ) : null}
-      <IconButton label={t("calls.end")} className="hangup" onClick={() => void control.end()}>
+      <IconButton label={t("calls.end")} className="hangup" onClick={() => void end()}>
         <PhoneOff />
       </IconButton>
     </div>

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Phone, PhoneOff, Video } from "lucide-react";
 import { useEffect, useId, useRef } from "react";
-import type { CallControl } from "../../client/CallState";
 import type { Call } from "../../client/types";
 import { t } from "../../i18n";
+import { useCallAnswer, useCallDecline } from "../hooks";
 import { beep } from "../notify";
 import { UserAvatar } from "../shared/UserAvatar";
 import { preferences } from "../stores/preferences";
 
 const RING_EVERY = 2_000;
 
-export function RingingWindow({ call, control }: { call: Call; control: CallControl }) {
+export function RingingWindow({ call }: { call: Call }) {
+  const accept = useCallAnswer();
+  const decline = useCallDecline();
   const heading = useId();
   const answer = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -28,17 +30,17 @@ export function RingingWindow({ call, control }: { call: Call; control: CallCont
       <h2 id={heading}>{t("calls.ringing", { name: caller.name })}</h2>
       <p>{t(isVideo ? "calls.kind.video" : "calls.kind.audio")}</p>
       <div className="buttons">
-        <button ref={answer} type="button" className="answer" onClick={() => void control.accept(isVideo)}>
+        <button ref={answer} type="button" className="answer" onClick={() => void accept(isVideo)}>
           {isVideo ? <Video aria-hidden="true" /> : <Phone aria-hidden="true" />}
           {t("calls.answer")}
         </button>
         {isVideo ? (
-          <button type="button" onClick={() => void control.accept(false)}>
+          <button type="button" onClick={() => void accept(false)}>
             <Phone aria-hidden="true" />
             {t("calls.answer.audio")}
           </button>
         ) : null}
-        <button type="button" className="decline" onClick={() => void control.decline()}>
+        <button type="button" className="decline" onClick={() => void decline()}>
           <PhoneOff aria-hidden="true" />
           {t("calls.decline")}
         </button>

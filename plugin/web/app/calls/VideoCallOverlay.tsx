@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Maximize2, MicOff, Minimize2, PictureInPicture2, Signal } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { CallControl, CallState } from "../../client/CallState";
+import type { CallState } from "../../client/CallState";
 import { has, t } from "../../i18n";
-import { useCalls, useMessaging } from "../client";
+import { calls, useCalls, useMessaging } from "../client";
+import { useActiveCall } from "../hooks";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
 import { CallControls } from "./CallControls";
@@ -48,14 +49,14 @@ function statusText(state: CallState, name: string): string {
   }
 }
 
-export function VideoCallOverlay({ control }: { control: CallControl }) {
+export function VideoCallOverlay() {
   const state = useCalls((now) => now);
   const me = useMessaging((now) => now.me);
   const [small, setSmall] = useState(false);
   const remote = usePlayed<HTMLVideoElement>(state.remoteStream, state.volume);
   const local = usePlayed<HTMLVideoElement>(state.localStream, 0);
   const duration = useDuration(state.connectedAt, state.callStatus === "active");
-  const call = state.activeCall;
+  const call = useActiveCall();
   const peer = call ? (call.caller.id === me?.id ? call.callee : call.caller) : null;
   const name = peer?.name ?? "";
   const hasRemoteVideo =
@@ -111,11 +112,11 @@ export function VideoCallOverlay({ control }: { control: CallControl }) {
         </span>
       </div>
       {isOver ? (
-        <button type="button" onClick={() => control.dismiss()}>
+        <button type="button" onClick={() => calls.dismiss()}>
           {t("close")}
         </button>
       ) : (
-        <CallControls control={control} isVideo={call?.call_type === "video"} />
+        <CallControls isVideo={call?.call_type === "video"} />
       )}
     </section>
   );
