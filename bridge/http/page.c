@@ -7,7 +7,6 @@
 
 #include "bridge/base/log.h"
 #include "bridge/http/exchange.h"
-#include "bridge/http/head.h"
 #include "bridge/http/page.h"
 #include "bridge/http/reply.h"
 
@@ -24,6 +23,19 @@
     "media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; "             \
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "           \
     "require-trusted-types-for 'script'; trusted-types trestle"
+
+/* Of every page. */
+static const struct {
+    const char *name, *value;
+} headers[] = {
+    {"Vary", "Accept-Encoding"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", PAGE_POLICY},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Permissions-Policy",
+     "camera=(self), microphone=(self), display-capture=(self), geolocation=(self)"},
+    {"Referrer-Policy", "no-referrer"},
+};
 
 enum coding { CODING_BROTLI, CODING_GZIP, CODING_NONE, CODING_MAX };
 
@@ -236,7 +248,7 @@ enum MHD_Result page_send(struct exchange *exchange)
     const char *accepted =
         MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Accept-Encoding");
     enum coding coding = coding_choose(page, accepted);
-    bool known = exchange->head.if_none_match && strstr(exchange->head.if_none_match, page->etag);
+    bool known = reply_is_known(exchange, page->etag);
     gsize length;
     GBytes *bytes = g_bytes_ref(page->content[coding]);
     const void *data = g_bytes_get_data(bytes, &length);
@@ -247,18 +259,12 @@ enum MHD_Result page_send(struct exchange *exchange)
         return MHD_NO;
     }
     MHD_add_response_header(response, "Content-Type", page->type);
-    if (codings[coding].name)
-        MHD_add_response_header(response, "Content-Encoding", codings[coding].name);
-    MHD_add_response_header(response, "Vary", "Accept-Encoding");
     MHD_add_response_header(response, "ETag", page->etag);
     MHD_add_response_header(response, "Cache-Control",
                             page->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Content-Security-Policy", PAGE_POLICY);
-    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-    MHD_add_response_header(response, "Permissions-Policy",
-                            "camera=(self), microphone=(self), display-capture=(self), "
-                            "geolocation=(self)");
-    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    if (codings[coding].name)
+        MHD_add_response_header(response, "Content-Encoding", codings[coding].name);
+    for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)
+        MHD_add_response_header(response, headers[i].name, headers[i].value);
     return reply_queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);
 }

@@ -100,19 +100,18 @@ enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
     return result;
 }
 
-/* Whether the client says that it has what ETAG names: tags are quoted, "*" is any. */
-static bool client_has(const struct exchange *exchange)
+bool reply_is_known(const struct exchange *exchange, const char *etag)
 {
     const char *list = exchange->head.if_none_match;
     if (!list)
         return false;
-    return strcmp(list, "*") == 0 || strstr(list, exchange->etag);
+    return strcmp(list, "*") == 0 || strstr(list, etag);
 }
 
 /* What is named by its digest never changes. Browsers must take it for what it is called. */
 static enum MHD_Result send_bytes(struct exchange *exchange)
 {
-    bool known = client_has(exchange);
+    bool known = reply_is_known(exchange, exchange->etag);
     GBytes *bytes = g_steal_pointer(&exchange->bytes);
     size_t length = 0;
     const void *data = g_bytes_get_data(bytes, &length);

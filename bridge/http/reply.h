@@ -10,6 +10,9 @@ enum MHD_Result reply_send(struct exchange *exchange);
 enum MHD_Result reply_queue(struct exchange *exchange, unsigned status,
                             struct MHD_Response *response);
 enum MHD_Result reply_preflight(struct exchange *exchange);
+/* Whether the client says (If-None-Match) that it has what ETAG, which is quoted, names; "*" is
+ * any. */
+bool reply_is_known(const struct exchange *exchange, const char *etag);
 /* Writes a problem to the connection itself, past libmicrohttpd, which takes no answer in the
  * middle of a body. Nothing else may have been written of this answer; the connection must end now.
  */
