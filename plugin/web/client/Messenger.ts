@@ -20,6 +20,7 @@ import type { Conversation, Frame, Message, Outgoing, Presence, Session, User } 
 import { type SocketMaker, WebSocketClient } from "./WebSocketClient";
 
 const PAGE = 50;
+const OPEN_WITHIN = 1_500; // how long the first list waits for the connection
 const TYPING_SHOWN = 15_000; // a side that vanished while it typed
 const TYPING_AFTER = 300;
 const TYPING_EVERY = 3_000;
@@ -48,6 +49,8 @@ export class Messenger {
   isLooking: () => boolean = () => true;
 
   private readonly clock: Clock;
+  private isRead = false; // the list was read since there is a connection
+  private onOpen: (() => void) | null = null;
   private readonly typingTimers = new Map<string, unknown>();
   private readonly catching = new Map<string, Promise<void>>();
   private ownTyping: { conversation: string; timer: unknown; told: number | null } | null = null;
@@ -97,9 +100,24 @@ export class Messenger {
     const cached = await this.store.fact<CachedConversations>("conversations").catch(() => null);
     if (cached) this.showList("all", cached.items, { hasMore: true, next: null, loaded: false });
     await this.outbox.restore();
+    this.isRead = false;
     this.socket.connect(token);
-    await this.loadList("all", true).catch((error) => {
-      if (!(error instanceof Problem && error.isTemporary)) throw error;
+    await this.whenOpen(OPEN_WITHIN);
+    if (!this.isRead) {
+      await this.loadList("all", true).catch((error) => {
+        if (!(error instanceof Problem && error.isTemporary)) throw error;
+      });
+    }
+  }
+
+  /** Until there is a connection, or for so many milliseconds. */
+  private whenOpen(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.setTimeout(resolve, milliseconds);
+      this.onOpen = () => {
+        this.clock.clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -107,18 +125,24 @@ export class Messenger {
     return !!(this.rest.credentials.token || this.rest.credentials.csrf);
   }
 
-  /** The page began without a server: what it could not ask for then, it asks for now. */
-  private async finishSignIn(): Promise<void> {
+  /** The first connection: what is read from here on and the events behind it leave no gap. A page that began without a
+   * server finishes signing in, too. */
+  private async read(): Promise<void> {
+    this.isRead = true;
     try {
-      const session = await this.rest.session();
-      this.rest.credentials = { csrf: session.csrf_token ?? undefined };
-      this.state.setState({ me: session.user });
+      if (!this.isSignedIn) {
+        const session = await this.rest.session();
+        this.rest.credentials = { csrf: session.csrf_token ?? undefined };
+        this.state.setState({ me: session.user });
+      }
       this.outbox.setOpen(true);
       await this.loadList("all", true);
       const { activeConversation } = this.state.getState();
       if (activeConversation) await this.openThread(activeConversation);
     } catch {
-      // 401 has signed out by itself; after anything else the connection will be lost and come back.
+      this.isRead = false; // 401 has signed out by itself; after anything else the connection will be lost and come back
+    } finally {
+      this.onOpen?.();
     }
   }
 
@@ -156,7 +180,7 @@ export class Messenger {
     this.state.setState({ connection, attempts });
     if (connection === "offline") this.state.setState({ typingUsers: {} });
     const open = connection === "connected" || connection === "polling";
-    if (open && !this.isSignedIn) void this.finishSignIn();
+    if (open && !this.isRead) void this.read();
     else this.outbox.setOpen(open);
   }
 

@@ -4,7 +4,7 @@ import test from "node:test";
 import { CallControl } from "../client/CallState";
 import type { Messenger } from "../client/Messenger";
 import { Problem } from "../client/problem";
-import type { WebRTCClient } from "../client/WebRTCClient";
+import { WebRTCClient } from "../client/WebRTCClient";
 import { FakeClock, settle } from "./support";
 
 const CALL = {
@@ -107,4 +107,16 @@ test("another device's answer ends the ringing here", () => {
   say("call.answered", { call_id: "call", session_id: "s2", call: CALL });
   assert.equal(calls.state.getState().incomingCall, null);
   assert.equal(calls.state.getState().callStatus, "idle");
+});
+
+test("camera and microphone are given back when a call ends", () => {
+  const stopped: string[] = [];
+  const stream = (kind: string) =>
+    ({ getTracks: () => [{ stop: () => stopped.push(kind) }] }) as unknown as MediaStream;
+  const media = new WebRTCClient(new FakeClock());
+  media.localStream = stream("own");
+  media.remoteStream = stream("other");
+  media.endCall();
+  assert.deepEqual(stopped, ["own", "other"]);
+  assert.equal(media.localStream, null);
 });

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Messenger } from "../client/Messenger";
+import { MemoryStore } from "../client/store";
+import type { Conversation } from "../client/types";
+import { FakeClock, FakeSocket, message, settle } from "./support";
+
+const TALK = {
+  id: "talk",
+  type: "direct",
+  participants: [],
+  last_message: message(1),
+  last_message_at: message(1).created_at,
+  unread_count: 0,
+  pinned: false,
+  archived: false,
+  request: null,
+} as unknown as Conversation;
+
+/** A client whose server answers from here; `asked` has the requests in their order. */
+function client() {
+  const clock = new FakeClock();
+  const sockets: FakeSocket[] = [];
+  const asked: string[] = [];
+  const answers: Record<string, unknown> = {
+    "GET /api/users/me": { id: "me", name: "Me" },
+    "GET /api/session": { user: { id: "me", name: "Me" }, csrf_token: "csrf", expires_at: "" },
+    "GET /api/conversations": { items: [TALK], has_more: false, next: null },
+  };
+  globalThis.fetch = (async (address: string, init: RequestInit) => {
+    const what = `${init.method} ${address.split("?")[0]}`;
+    asked.push(what);
+    return Response.json(answers[what] ?? { items: [], has_more: false, next: null });
+  }) as typeof fetch;
+  const messenger = new Messenger({
+    clock,
+    store: new MemoryStore(),
+    makeSocket: (address) => {
+      sockets.push(new FakeSocket(address));
+      return sockets.at(-1) as unknown as WebSocket;
+    },
+  });
+  const turn = async () => {
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await settle();
+    }
+  };
+  return { messenger, clock, sockets, asked, turn };
+}
+
+const lists = (asked: string[]) => asked.filter((what) => what === "GET /api/conversations").length;
+
+test("the list is read behind the connection, so that nothing is missed between them", async () => {
+  const { messenger, sockets, asked, turn } = client();
+  const done = messenger.useToken("token");
+  await turn();
+  assert.equal(lists(asked), 0);
+  sockets[0]!.hello();
+  await done;
+  assert.equal(lists(asked), 1);
+  assert.deepEqual(messenger.state.getState().lists.all.ids, ["talk"]);
+});
+
+test("without a connection the list comes all the same, and again once there is one", async () => {
+  const { messenger, clock, sockets, asked, turn } = client();
+  const done = messenger.useToken("token");
+  await turn();
+  await clock.pass(1_500);
+  await done;
+  assert.equal(lists(asked), 1);
+  sockets[0]!.hello();
+  await turn();
+  assert.equal(lists(asked), 2);
+});
+
+test("a page that began without a server signs in when there is one", async () => {
+  const { messenger, clock, sockets, asked, turn } = client();
+  const offline = globalThis.fetch;
+  globalThis.fetch = (async () => {
+    throw new TypeError("network");
+  }) as typeof fetch;
+  const done = messenger.signInLater({ id: "me", name: "Me" } as never);
+  await turn();
+  await clock.pass(1_500);
+  await done;
+  messenger.send("talk", { content: "Hello" });
+  await turn();
+  globalThis.fetch = offline;
+  sockets[0]!.hello();
+  await turn();
+  assert.deepEqual(asked.slice(0, 2), ["GET /api/session", "GET /api/conversations"]);
+  assert.equal(messenger.rest.credentials.csrf, "csrf");
+  assert.ok(sockets[0]!.last("message"), "what was written is sent");
+});
+
+test("a new message moves its conversation, counts, and is told once", async () => {
+  const { messenger, sockets } = client();
+  const done = messenger.useToken("token");
+  await settle();
+  await new Promise((resolve) => setImmediate(resolve));
+  await settle();
+  sockets[0]!.hello();
+  await done;
+  const told: string[] = [];
+  messenger.onMessage = (new_) => told.push(new_.id);
+  for (let i = 0; i < 2; i++) sockets[0]!.say("message.new", message(2), { cursor: "c-2" });
+  const state = messenger.state.getState();
+  assert.equal(state.unreadCounts.talk, 1);
+  assert.equal(state.conversations.talk!.last_message!.id, "m2");
+  assert.deepEqual(told, ["m2"]);
+});
