@@ -4,14 +4,13 @@
 #include <glib.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bridge/image/sandbox.h"
 
 #define SANITIZED_SECONDS_MAX 60
 
-static bool set_limit(__rlimit_resource_t resource, rlim_t most)
+bool sandbox_limit(__rlimit_resource_t resource, rlim_t most)
 {
     struct rlimit value = {most, most};
     return setrlimit(resource, &value) == 0;
@@ -19,9 +18,9 @@ static bool set_limit(__rlimit_resource_t resource, rlim_t most)
 
 static bool limit_all(const struct sandbox *limits)
 {
-    return set_limit(RLIMIT_CORE, 0) &&
-           set_limit(RLIMIT_CPU, SANITIZED ? SANITIZED_SECONDS_MAX : limits->seconds) &&
-           (SANITIZED || set_limit(RLIMIT_AS, limits->memory));
+    return sandbox_limit(RLIMIT_CORE, 0) &&
+           sandbox_limit(RLIMIT_CPU, SANITIZED ? SANITIZED_SECONDS_MAX : limits->seconds) &&
+           (SANITIZED || sandbox_limit(RLIMIT_AS, limits->memory));
 }
 
 /* Memory, the pipes and the end; anything else kills the process. */

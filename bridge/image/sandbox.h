@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 #if defined __SANITIZE_ADDRESS__
 #define SANITIZED 1
@@ -27,6 +28,9 @@ struct sandbox {
  * are left, and to use memory: whatever else is tried kills the process. False: it could not be
  * done. Under a sanitizer, which needs more, there are hardly any limits. */
 bool sandbox_enter(const struct sandbox *limits, unsigned last);
+
+/* Of RESOURCE this process has MOST from now on, and cannot ask for more. */
+bool sandbox_limit(__rlimit_resource_t resource, rlim_t most);
 
 /* All of LENGTH bytes to standard output. */
 bool sandbox_write(const void *bytes, size_t length);

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -81,12 +80,6 @@ static const struct {
       "mp4",
       OUTPUT}},
 };
-
-static bool set_limit(__rlimit_resource_t resource, rlim_t most)
-{
-    struct rlimit value = {most, most};
-    return setrlimit(resource, &value) == 0;
-}
 
 /* What is beneath PATH may be read and run. */
 static void landlock_allow(int ruleset, const char *path, guint64 rights)
@@ -208,10 +201,10 @@ int tool_run(const char *what)
         if (strcmp(tools[i].name, what) != 0)
             continue;
         close_range(5, ~0U, 0);
-        bool limited = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limit(RLIMIT_CORE, 0) &&
-                       set_limit(RLIMIT_CPU, SECONDS_MAX) &&
-                       (SANITIZED || set_limit(RLIMIT_AS, MEMORY_MAX)) &&
-                       set_limit(RLIMIT_FSIZE, FILE_MAX);
+        bool limited = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                       sandbox_limit(RLIMIT_CORE, 0) && sandbox_limit(RLIMIT_CPU, SECONDS_MAX) &&
+                       (SANITIZED || sandbox_limit(RLIMIT_AS, MEMORY_MAX)) &&
+                       sandbox_limit(RLIMIT_FSIZE, FILE_MAX);
         if (limited)
             files_forbid();
         if (!limited || !calls_forbid())
