@@ -363,7 +363,7 @@ static void add_paths(GPtrArray *paths, const struct uuid *id, const char *parts
     size_t i;
     const json_t *part;
     g_ptr_array_add(paths, shelf_path(media_folder(), id, ""));
-    g_ptr_array_add(paths, shelf_path(media_folder(), id, "tail"));
+    g_ptr_array_add(paths, shelf_path(media_folder(), id, SHELF_TAIL));
     json_array_foreach(parts, i, part)
     {
         const char *name = json_string_value(json_object_get(part, "name"));

@@ -76,7 +76,7 @@ void file_inspect(const struct inspection_plan *plan)
     struct inspecting *inspecting = g_new0(struct inspecting, 1);
     inspecting->work = (struct disk_work){run_inspect, inspect_done};
     inspecting->path = shelf_path(plan->folder, &plan->file, "");
-    inspecting->tail_path = shelf_path(plan->folder, &plan->file, "tail");
+    inspecting->tail_path = shelf_path(plan->folder, &plan->file, SHELF_TAIL);
     memcpy(inspecting->key, plan->key, sizeof inspecting->key);
     inspecting->size = plan->size;
     inspecting->done = plan->done;

@@ -13,7 +13,6 @@
 #include "bridge/media/intake.h"
 #include "bridge/media/shelf.h"
 
-#define TAIL_PART "tail"
 #define TAIL_HEAD 8 /* bytes before a segment that is not whole: its index */
 
 struct intake {
@@ -85,7 +84,7 @@ static bool read_tail(struct intake *intake, guint64 index, size_t length)
         size < TAIL_HEAD + SEGMENT_EXTRA + length || size > TAIL_HEAD + SEGMENT_SLOT)
         return false;
     memcpy(&found, content, sizeof found);
-    struct segment_place place = place_of(intake, TAIL_PART, index);
+    struct segment_place place = place_of(intake, SHELF_TAIL, index);
     return GUINT64_FROM_BE(found) == index &&
            segment_open(&place, (const guint8 *)content + TAIL_HEAD, size - TAIL_HEAD,
                         intake->filling);
@@ -136,7 +135,7 @@ struct intake *intake_open(const struct intake_plan *plan)
     memcpy(intake->key, plan->key, sizeof intake->key);
     intake->fd = -1;
     intake->path = shelf_path(plan->folder, &plan->file, "");
-    intake->tail_path = shelf_path(plan->folder, &plan->file, TAIL_PART);
+    intake->tail_path = shelf_path(plan->folder, &plan->file, SHELF_TAIL);
     intake->offset = plan->offset;
     intake->filled = (size_t)(plan->offset % SEGMENT_SIZE);
     intake->filling = g_malloc(SEGMENT_SIZE);
@@ -219,7 +218,7 @@ static enum error_code tail_write(struct intake *intake)
 {
     guint64 index = intake->offset / SEGMENT_SIZE;
     guint64 head = GUINT64_TO_BE(index);
-    struct segment_place place = place_of(intake, TAIL_PART, index);
+    struct segment_place place = place_of(intake, SHELF_TAIL, index);
     memcpy(intake->sealed, &head, sizeof head);
     if (!segment_seal(&place, intake->filling, intake->filled, intake->sealed + TAIL_HEAD))
         return ERROR_UNAVAILABLE;

@@ -14,6 +14,9 @@
 /* Makes FOLDER what a store needs. False: it cannot be written. */
 bool shelf_prepare(const char *folder);
 
+/* The part that lies beside a file while it comes in (intake.h). */
+#define SHELF_TAIL "tail"
+
 /* Where PART ("": itself) of FILE lies; caller frees. */
 char *shelf_path(const char *folder, const struct uuid *file, const char *part);
 
