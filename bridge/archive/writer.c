@@ -204,7 +204,7 @@ static const struct write_codec *batch_codec(const struct batch *batch)
     return batch->plain ? &write_codecs_plain[batch->kind] : &write_codecs[batch->kind];
 }
 
-/* The same of a plain batch, whose rows come in the order of the writes; -1: has none. */
+/* As batch_match(), of a plain batch, whose rows come in the order of the writes; -1: has none. */
 static bool batch_match_plain(const struct batch *batch, const PGresult *result, int *ret_rows)
 {
     int row = 0;
