@@ -80,17 +80,16 @@ BEGIN
                  JOIN files f ON f.id = x.id::uuid ORDER BY x.n);
 END $$;
 
--- The message is gone: so are its files that no other message has, when moderators may not look at them any more. p_kept:
--- they may, for a while.
-CREATE FUNCTION attachment_forget(p_message uuid, p_kept boolean) RETURNS void
+-- The messages are gone: so are their files that no other message has.
+CREATE FUNCTION attachment_forget(p_messages uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   lost uuid[];
 BEGIN
-  WITH gone AS (DELETE FROM attachments a WHERE a.message_id = p_message RETURNING a.file_id)
+  WITH gone AS (DELETE FROM attachments a WHERE a.message_id = ANY (p_messages) RETURNING a.file_id)
     SELECT array_agg(g.file_id) INTO lost FROM gone g;
   UPDATE files f SET state = 'removed', due_at = now()
-    WHERE f.id = ANY (lost) AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id AND a.message_id <> p_message);
+    WHERE f.id = ANY (lost) AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
 END $$;
 
 -- ---- XMPP -----------------------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ BEGIN
   DELETE FROM threads x WHERE x.id = ANY (p_messages);
   DELETE FROM entries x WHERE x.target = ANY (p_messages);
   DELETE FROM outbox x WHERE x.message_id = ANY (p_messages);
+  PERFORM attachment_forget(p_messages);
   DELETE FROM guest_ids i WHERE i.target = ANY (p_messages);
   DELETE FROM messages x WHERE x.id = ANY (p_messages);
 END $$;

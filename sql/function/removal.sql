@@ -48,7 +48,7 @@ BEGIN
     DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('room_history', 'room_history_entry', 'room_entry');
   END IF;
   DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind IN ('edit', 'part');
-  PERFORM attachment_forget(m.id, p_kept);
+  PERFORM attachment_forget(ARRAY[m.id]);
   DELETE FROM outbox o WHERE o.message_id = m.id AND o.kind = 'reaction';
   PERFORM search_forget(m.position);
   RETURN last;

@@ -187,6 +187,11 @@ def test_a_group_that_has_ended_goes_as_a_whole(db):
         poll, = db.store({"conversation": group, "sender": alice, "body": None, "details": {"type": "poll", "poll": {
             "question": "?", "options": ["a", "b"], "multiple": False, "anonymous": False, "closes_at": None}}})
         db.change("vote", bella, message_id=poll["id"], options=["1"])
+        file = new_id()
+        db.rows("INSERT INTO files (id, user_id, state, purpose, kind, name, type, size) VALUES"
+                " (%s, %s, 'complete', 'attachment', 'file', 'a.txt', 'text/plain', 1)", file, alice)
+        row, = db.store({"conversation": group, "sender": alice, "body": None, "details": {"attachments": [file]}})
+        assert row["outcome"] == 0
         db.mark("read", user=bella, conversation=group)
     tables = [row["table_name"] for row in db.rows("SELECT DISTINCT table_name FROM information_schema.columns"
               " WHERE table_schema = 'public' AND column_name IN ('conversation_id', 'message_id') AND table_name NOT IN ('outbox')"
@@ -205,4 +210,5 @@ def test_a_group_that_has_ended_goes_as_a_whole(db):
     assert rounds >= 4 and db.one("SELECT count(*) FROM conversations WHERE id = %s", groups[0]) == 0
     left = sizes()
     assert {name for name in both if left[name] * 2 > both[name] + 1} <= {"events"}, (both, left)
+    assert [row["count"] for row in db.rows("SELECT count(*) FROM files GROUP BY state = 'removed' AND due_at <= now()")] == [1, 1]
     assert db.page(bella, groups[1]) is not None and db.one("SELECT count(*) FROM messages WHERE conversation_id = %s", groups[0]) == 0
