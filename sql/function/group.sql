@@ -15,12 +15,7 @@ LANGUAGE sql VOLATILE AS $$
   SELECT substr(md5(gen_random_uuid()::text), 1, 16)
 $$;
 
--- How many members a group may have at most, and with how many all of them are shown and told of each other's marks.
-CREATE FUNCTION group_members_max() RETURNS int
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT 256
-$$;
-
+-- With how many members at most all of them are shown and told of each other's marks.
 CREATE FUNCTION group_small() RETURNS int
 LANGUAGE sql IMMUTABLE AS $$
   SELECT 32

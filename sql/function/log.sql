@@ -7,17 +7,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
 
--- The same, and any text, as JSON; NULL is null. What serves many objects is concatenated from
--- these: json_build_object costs several times as much.
+-- The same as JSON; NULL is null.
 CREATE FUNCTION json_time(t timestamptz) RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT coalesce('"' || to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"',
                   'null')
-$$;
-
-CREATE FUNCTION json_text(t text) RETURNS text
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce(to_json(t)::text, 'null')
 $$;
 
 -- Gives out COUNT positions and the time they get; the caller holds the log until it commits.
