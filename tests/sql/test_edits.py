@@ -68,8 +68,8 @@ def arrives(talk, name, id, sender=ROMEO, to="alice", **more):
 def test_an_edit_keeps_its_place_and_what_was_said(three):
     later = three.say("later", sender=1)
     done = edit(three, 0, "hi there")
-    assert done["outcome"] == 0 and told(done) == [("message.updated", [str(u)]) for u in three.users] or \
-        sorted(u for _, users in told(done) for u in users) == sorted(map(str, three.users))
+    assert done["outcome"] == 0 and {type for type, _ in told(done)} == {"message.updated"}
+    assert sorted(u for _, users in told(done) for u in users) == sorted(map(str, three.users))
     assert seen(three, 1) == {"content": "hi there", "edited": True, "deleted": False}
     assert history(three, 2) == ["hi", "hi there"] and edit(three, 0, "hi there")["outcome"] == 1
     assert [m["id"] for m in three.db.page(three.users[1], three.id)["items"]][-2:] == [three.message, later]

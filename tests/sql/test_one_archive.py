@@ -266,7 +266,8 @@ def test_a_reader_misses_nothing_that_commits_later(db, one):
     thread = threading.Thread(target=lambda: done.append(one.append(origin="fast")))
     thread.start()
     reader = Server(db, "mam_one")
-    thread.join(0.3)
+    while thread.is_alive() and not db.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        pass
     assert thread.is_alive() and reader.ids() == []
     slow.connection.commit()
     thread.join(10)
