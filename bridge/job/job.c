@@ -33,6 +33,7 @@ struct jobs {
     unsigned running;
     bool asking;
     bool left;
+    bool freed;                 /* but jobs are running: the last one takes it with it */
     gint64 ensure_at, state_at; /* clock_monotonic: when it is time again */
 };
 
@@ -64,12 +65,15 @@ const char *job_payload(const struct job *job)
 
 static void job_free(struct job *job)
 {
-    job->jobs->running--;
-    metric_set(METRIC_JOBS_RUNNING, job->jobs->running);
+    struct jobs *jobs = job->jobs;
+    jobs->running--;
+    metric_set(METRIC_JOBS_RUNNING, jobs->running);
     g_free(job->key);
     g_free(job->payload);
     g_free(job->lock);
     g_free(job);
+    if (jobs->freed && jobs->running == 0)
+        g_free(jobs);
 }
 
 static void end_written(const struct rows *rows, enum error_code error, void *data)
@@ -302,5 +306,7 @@ void jobs_free(struct jobs *jobs)
     g_free(jobs->names);
     g_free(jobs->steady);
     g_free(jobs->locks);
-    g_free(jobs);
+    jobs->freed = true;
+    if (jobs->running == 0)
+        g_free(jobs);
 }

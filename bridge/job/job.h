@@ -57,7 +57,8 @@ void job_add(struct core *core, const char *kind, const char *key, gint64 wall, 
 struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds);
 /* Begins nothing any more, and lets another instance. */
 void jobs_leave(struct jobs *jobs);
-/* After the archive was freed. NULL is fine. */
+/* After the archive was freed. What still runs, in a thread of the disk for one, may end later,
+ * while CORE is there. NULL is fine. */
 void jobs_free(struct jobs *jobs);
 
 /* Begins what is due; the runner's own timer calls it once a second. */

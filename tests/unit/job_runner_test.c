@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
@@ -208,6 +209,20 @@ START_TEST(without_a_database_nothing_is_begun_and_no_end_is_lost)
 }
 END_TEST
 
+START_TEST(what_ends_after_the_runner_ends_quietly)
+{
+    start_with(false);
+    tick_first();
+    answer_one("test.once", "1");
+    struct job *job = g_ptr_array_steal_index(begun, 0);
+    stop();
+    ck_assert_str_eq(job_key(job), "key");
+    ck_assert_ptr_eq(job_core(job), &core);
+    job_end(job, JOB_DONE, NULL, NULL);
+    ck_assert_int_eq(metric_get(METRIC_JOBS_RUNNING), 0);
+}
+END_TEST
+
 static void answer_lease(bool held)
 {
     while (fake_asked() == QUERY_MAX) {
@@ -242,4 +257,5 @@ END_TEST
 UNIT_MAIN("jobs", a_job_that_is_due_is_run, a_failed_run_is_tried_later_and_later_up_to_a_ceiling,
           so_many_run_at_a_time, what_a_statement_says_of_its_work_counts,
           without_a_database_nothing_is_begun_and_no_end_is_lost,
+          what_ends_after_the_runner_ends_quietly,
           of_several_instances_the_holder_of_the_lease_runs_them)
