@@ -44,9 +44,10 @@ static bool check_picture(const char *name)
                       memcmp(again->data, clean->data, clean->len) == 0,
                   "%s", name);
     /* What stands behind the end is no part of it. */
+    static const guint8 behind[] = "PK\3\4 another file";
     g_autoptr(GByteArray) longer = g_byte_array_new();
     g_byte_array_append(longer, data, (guint)length);
-    g_byte_array_append(longer, (const guint8 *)"PK\3\4 another file", 19);
+    g_byte_array_append(longer, behind, sizeof behind);
     g_autoptr(GByteArray) cut = image_scrub(longer->data, longer->len);
     ck_assert_msg(cut && !holds(cut, "another file"), "%s", name);
     /* Whatever is missing of it, nothing is read beyond it. */
