@@ -327,18 +327,39 @@ def test_settings_reach_the_others(alice, bella):
     bella.shows(".chatheader .name", "Alice Adams")
 
 
+KEPT = ("const all = []; for (const { name } of await indexedDB.databases()) { const db = await new Promise((r) => {"
+        " const q = indexedDB.open(name); q.onsuccess = () => r(q.result) }); for (const s of db.objectStoreNames)"
+        " all.push(await new Promise((r) => { const q = db.transaction(s).objectStore(s).count(); q.onsuccess = () => r(q.result) }));"
+        " db.close() } return all.reduce((a, b) => a + b, 0) + Object.keys(localStorage).filter((k) => k.includes('user')).length")
+
+
 def test_signing_out_leaves_nothing(stack, people):
     with Page(stack, people[1]) as page:
         page.sign_in().open("Alice Adams")
         page.shows("article")
+        assert page.run(KEPT) > 0
         page.click("button[aria-label=Settings]")
         page.click(".settings button", "Sign out")
         page.shows("h1", "Sign in")
-        databases = page.run("const all = []; for (const { name } of await indexedDB.databases()) { const db = await new Promise((r) =>"
-                             " { const q = indexedDB.open(name); q.onsuccess = () => r(q.result) });"
-                             " for (const s of db.objectStoreNames) all.push(await new Promise((r) => { const q ="
-                             " db.transaction(s).objectStore(s).count(); q.onsuccess = () => r(q.result) })); db.close() } return all")
-        assert sum(databases) == 0, databases
+        assert page.run(KEPT) == 0
         page.driver.refresh()
         page.shows("h1", "Sign in")
         assert wait_for("nobody is in", lambda: page.run("return (await fetch('/api/session')).status") == 401)
+
+
+@pytest.mark.parametrize("open_meanwhile", [True, False])
+def test_a_session_that_ends_elsewhere_leaves_nothing(stack, people, open_meanwhile):
+    name = f"Ending {open_meanwhile}"
+    guest = App(stack, name.lower().replace(" ", ""), username=name.lower().replace(" ", ""), name=name)
+    guest.send(guest.conversation_with(participant_id=people[0].me()["id"]), "Hello")
+    with Page(stack, guest) as page:
+        page.sign_in().open("Alice Adams")
+        page.shows("article")
+        page.until("it is kept", KEPT)
+        if not open_meanwhile:
+            page.driver.get(f"{stack.info['rest']}/api/capabilities")
+        guest.call(204, "DELETE", "/api/session/all")
+        if not open_meanwhile:
+            page.driver.get(stack.info["rest"])
+        page.shows("h1", "Sign in")
+        wait_for("nothing is kept", lambda: page.run(KEPT) == 0)

@@ -3,6 +3,7 @@
 // is taken off the address at once.
 import { createStore } from "zustand/vanilla";
 import { Problem } from "../client/problem";
+import { forgetStore } from "../client/store";
 import type { User } from "../client/types";
 import { explain, messenger, queries } from "./client";
 import { go } from "./routes";
@@ -39,8 +40,15 @@ function remembered(): User | null {
   }
 }
 
+/** What was kept for who was here before, and is not here now, goes. */
+function forgetRemembered(now: User | null): void {
+  const before = remembered();
+  if (before && before.id !== now?.id) void forgetStore(before.id);
+  remember(now);
+}
+
 function signedIn(user: User): void {
-  remember(user);
+  forgetRemembered(user);
   session.setState({ phase: "signed-in", problem: null });
 }
 
@@ -57,6 +65,7 @@ export async function signInByPage(): Promise<void> {
       return;
     }
     const expected = error instanceof Problem && error.status === 401;
+    if (expected) forgetRemembered(null);
     session.setState({
       phase: "signed-out",
       problem: given && expected ? "link" : expected ? null : explain(error),

@@ -2,9 +2,10 @@
 // The one call that there can be: what it is, and what to do about it. The server rings, WebRTCClient carries the media.
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { type Clock, systemClock } from "./clock";
+import { otherOf } from "./MessagingState";
 import type { Messenger } from "./Messenger";
 import { Problem } from "./problem";
-import type { Call, Conversation } from "./types";
+import type { Call, Conversation, User } from "./types";
 import { MediaProblem, type Quality, WebRTCClient } from "./WebRTCClient";
 
 export type CallPhase = "idle" | "initiating" | "ringing" | "connecting" | "active" | "ended";
@@ -12,6 +13,8 @@ export type CallPhase = "idle" | "initiating" | "ringing" | "connecting" | "acti
 export type CallState = {
   activeCall: Call | null;
   incomingCall: Call | null;
+  /** Who the call is with, from before it begins until what is said of its end goes away. */
+  peer: User | null;
   callStatus: CallPhase;
   isMuted: boolean;
   isCameraOff: boolean;
@@ -34,6 +37,7 @@ export type CallMaker = () => WebRTCClient;
 const IDLE: CallState = {
   activeCall: null,
   incomingCall: null,
+  peer: null,
   callStatus: "idle",
   isMuted: false,
   isCameraOff: false,
@@ -110,7 +114,8 @@ export class CallControl {
   async initiate(conversation: Conversation, kind: "audio" | "video"): Promise<void> {
     if (this.isBusy) return;
     this.isCaller = true;
-    this.begin({ callStatus: "initiating", isCameraOff: kind === "audio" });
+    const peer = otherOf(conversation, this.messenger.state.getState().me);
+    this.begin({ peer, callStatus: "initiating", isCameraOff: kind === "audio" });
     try {
       await this.prepare(kind);
       const begun = await this.messenger.rest.initiateCall(
@@ -138,6 +143,7 @@ export class CallControl {
     const kind = call.call_type === "video" && withVideo ? "video" : "audio";
     this.begin({
       activeCall: call,
+      peer: call.caller,
       incomingCall: null,
       callStatus: "connecting",
       isCameraOff: kind === "audio",
@@ -366,8 +372,16 @@ export class CallControl {
     this.media = null;
     this.isReady = false;
     this.waitingSignals = [];
-    const { activeCall, incomingCall, connectedAt } = this.state.getState();
-    this.state.setState({ ...IDLE, activeCall, incomingCall, connectedAt, callStatus: "ended", problem });
+    const { activeCall, incomingCall, peer, connectedAt } = this.state.getState();
+    this.state.setState({
+      ...IDLE,
+      activeCall,
+      incomingCall,
+      peer,
+      connectedAt,
+      callStatus: "ended",
+      problem,
+    });
     this.timer = this.clock.setTimeout(() => this.dismiss(), problem ? SHOW_END * 3 : SHOW_END);
   }
 

@@ -60,14 +60,14 @@ export class Messenger {
   constructor(private readonly options: MessengerOptions = {}) {
     this.clock = options.clock ?? systemClock;
     this.rest = new Rest(options.api ?? "");
-    this.rest.onSignedOut = () => this.signedOut();
+    this.rest.onSignedOut = () => void this.signedOut();
     const address = socketAddress(options.api ?? "");
     this.socket = new WebSocketClient(address, this.rest, this.clock, options.makeSocket);
     this.outbox = this.makeOutbox();
     this.socket.onMessage((frame) => this.take(frame));
     this.socket.onState = (connection, attempts) => this.connectionChanged(connection, attempts);
     this.socket.onResync = () => void this.readAnew();
-    this.socket.onSignedOut = () => this.signedOut();
+    this.socket.onSignedOut = () => void this.signedOut();
   }
 
   // ---- Signing in and out
@@ -148,26 +148,35 @@ export class Messenger {
 
   async signOut(everywhere = false): Promise<void> {
     await (everywhere ? this.rest.signOutEverywhere() : this.rest.signOut());
-    await this.store.wipe().catch(() => {});
-    this.signedOut();
+    await this.signedOut();
   }
 
-  private signedOut(): void {
+  /** Whatever ended the session: nothing of it stays, in memory or kept. */
+  private async signedOut(): Promise<void> {
     if (!this.state.getState().me) return;
     this.socket.disconnect();
     this.socket.cursor = null;
     this.state.getState().reset();
     this.rest.credentials = {};
+    const { store } = this;
+    this.store = new MemoryStore();
+    this.outbox.setOpen(false);
+    this.outbox = this.makeOutbox();
     this.onSignedOut?.();
+    await store.wipe().catch(() => {});
   }
 
   private makeOutbox(): Outbox {
-    return new Outbox(
+    const outbox: Outbox = new Outbox(
       (conversation, message) => this.transmit(conversation, message),
       this.store,
-      (item, state, message) => this.outboxSays(item, state, message),
+      (item, state, message) => {
+        // One of a session that is over has nothing to say any more.
+        if (outbox === this.outbox) this.outboxSays(item, state, message);
+      },
       this.clock,
     );
+    return outbox;
   }
 
   private transmit(conversation: string, message: Outgoing & { client_id: string }): Promise<Message> {

@@ -33,6 +33,7 @@ export interface Store {
   thread(conversation: string): Promise<Message[] | null>;
   saveFact(name: "conversations", value: unknown): Promise<void>;
   fact<T>(name: "conversations"): Promise<T | null>;
+  /** Everything goes, and nothing is taken any more. */
   wipe(): Promise<void>;
 }
 
@@ -69,7 +70,9 @@ class Database implements Store {
     return ((await this.db.get("facts", name)) as T | undefined) ?? null;
   }
   async wipe() {
-    await Promise.all([this.db.clear("outbox"), this.db.clear("threads"), this.db.clear("facts")]);
+    const done = [this.db.clear("outbox"), this.db.clear("threads"), this.db.clear("facts")];
+    this.db.close(); // what is under way ends first
+    await Promise.all(done);
   }
 }
 
@@ -78,23 +81,24 @@ export class MemoryStore implements Store {
   private items = new Map<string, Queued>();
   private threads = new Map<string, Message[]>();
   private facts = new Map<string, unknown>();
+  private ended = false;
   async queued() {
     return [...this.items.values()].sort((a, b) => a.order - b.order);
   }
   async put(item: Queued) {
-    this.items.set(item.client_id, { ...item });
+    if (!this.ended) this.items.set(item.client_id, { ...item });
   }
   async remove(clientId: string) {
     this.items.delete(clientId);
   }
   async saveThread(conversation: string, messages: Message[]) {
-    this.threads.set(conversation, messages.slice(-MESSAGES_MAX));
+    if (!this.ended) this.threads.set(conversation, messages.slice(-MESSAGES_MAX));
   }
   async thread(conversation: string) {
     return this.threads.get(conversation) ?? null;
   }
   async saveFact(name: string, value: unknown) {
-    this.facts.set(name, value);
+    if (!this.ended) this.facts.set(name, value);
   }
   async fact<T>(name: string) {
     return ((this.facts.get(name) as T | undefined) ?? null) as T | null;
@@ -103,7 +107,14 @@ export class MemoryStore implements Store {
     this.items.clear();
     this.threads.clear();
     this.facts.clear();
+    this.ended = true;
   }
+}
+
+/** What was kept for USER is gone, whether or not anybody is signed in. */
+export async function forgetStore(user: string): Promise<void> {
+  const store = await openStore(user);
+  await store.wipe().catch(() => {});
 }
 
 export async function openStore(user: string, now: () => number = Date.now): Promise<Store> {

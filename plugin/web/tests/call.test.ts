@@ -96,8 +96,10 @@ test("why a call cannot be is said in the server's words", async () => {
   messenger.rest.initiateCall = async () => {
     throw Problem.fromObject({ code: "conflict", error_reason: "offline" } as never, 409);
   };
-  await calls.initiate({ id: "talk" } as never, "audio");
+  const participants = [{ user: { id: "me", name: "Me" } }, { user: { id: "other", name: "Other" } }];
+  await calls.initiate({ id: "talk", type: "direct", participants } as never, "audio");
   assert.equal(calls.state.getState().problem, "offline");
+  assert.equal(calls.state.getState().peer?.name, "Other", "who it is about is said, too");
 });
 
 test("another device's answer ends the ringing here", () => {

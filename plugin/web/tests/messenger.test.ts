@@ -33,9 +33,10 @@ function client() {
     asked.push(what);
     return Response.json(answers[what] ?? { items: [], has_more: false, next: null });
   }) as typeof fetch;
+  const store = new MemoryStore();
   const messenger = new Messenger({
     clock,
-    store: new MemoryStore(),
+    store,
     makeSocket: (address) => {
       sockets.push(new FakeSocket(address));
       return sockets.at(-1) as unknown as WebSocket;
@@ -47,7 +48,7 @@ function client() {
       await settle();
     }
   };
-  return { messenger, clock, sockets, asked, turn };
+  return { messenger, clock, sockets, store, asked, turn };
 }
 
 const lists = (asked: string[]) => asked.filter((what) => what === "GET /api/conversations").length;
@@ -111,3 +112,30 @@ test("a new message moves its conversation, counts, and is told once", async () 
   assert.equal(state.conversations.talk!.last_message!.id, "m2");
   assert.deepEqual(told, ["m2"]);
 });
+
+for (const how of ["request", "socket"]) {
+  test(`a session that the ${how} finds expired leaves nothing behind`, async () => {
+    const { messenger, sockets, store, turn } = client();
+    const done = messenger.useToken("token");
+    await turn();
+    sockets[0]!.hello();
+    await done;
+    let told = 0;
+    messenger.onSignedOut = () => told++;
+    await store.saveThread("talk", [message(1)]);
+    globalThis.fetch = (async () =>
+      Response.json({ code: "unauthorized", status: 401 }, { status: 401 })) as typeof fetch;
+    sockets[0]!.break(how === "socket" ? 4401 : 1006);
+    if (how === "request") {
+      messenger.outbox.setOpen(true);
+      messenger.send("talk", { content: "A secret" });
+    }
+    await turn();
+    assert.equal(told, 1);
+    assert.deepEqual(await store.queued(), []);
+    assert.equal(await store.thread("talk"), null);
+    assert.equal(await store.fact("conversations"), null);
+    assert.deepEqual(messenger.state.getState().messages, {});
+    assert.equal(messenger.state.getState().me, null);
+  });
+}

@@ -3,7 +3,7 @@ import { Maximize2, MicOff, Minimize2, PictureInPicture2, Signal } from "lucide-
 import { useEffect, useRef, useState } from "react";
 import type { CallState } from "../../client/CallState";
 import { has, t } from "../../i18n";
-import { calls, useCalls, useMessaging } from "../client";
+import { calls, useCalls } from "../client";
 import { useActiveCall } from "../hooks";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
@@ -51,14 +51,13 @@ function statusText(state: CallState, name: string): string {
 
 export function VideoCallOverlay() {
   const state = useCalls((now) => now);
-  const me = useMessaging((now) => now.me);
   const [small, setSmall] = useState(false);
   const remote = usePlayed<HTMLVideoElement>(state.remoteStream, state.volume);
   const local = usePlayed<HTMLVideoElement>(state.localStream, 0);
   const duration = useDuration(state.connectedAt, state.callStatus === "active");
   const call = useActiveCall();
-  const peer = call ? (call.caller.id === me?.id ? call.callee : call.caller) : null;
-  const name = peer?.name ?? "";
+  const { peer } = state;
+  const name = peer?.name || peer?.username || peer?.jid || "";
   const hasRemoteVideo =
     (state.remoteStream?.getVideoTracks().length ?? 0) > 0 && state.remote?.video !== false;
   const isOver = state.callStatus === "ended";
