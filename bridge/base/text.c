@@ -31,6 +31,11 @@ bool text_is_xml_safe(const char *text, size_t length)
     return true;
 }
 
+const char *text_bounded(const char *text, size_t most)
+{
+    return text && *text && strnlen(text, most + 1) <= most ? text : NULL;
+}
+
 bool text_equal_constant_time(const char *a, const char *b)
 {
     size_t length = strlen(a);

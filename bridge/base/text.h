@@ -10,6 +10,9 @@
 /* Whether the LENGTH bytes at TEXT are valid UTF-8 made of XML Chars only. */
 bool text_is_xml_safe(const char *text, size_t length);
 
+/* TEXT if it has 1 to MOST bytes; else NULL, as of NULL. */
+const char *text_bounded(const char *text, size_t most);
+
 /* Compares two secrets in time that depends on their lengths alone. */
 bool text_equal_constant_time(const char *a, const char *b);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/text.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/room/demand.h"
@@ -13,8 +14,6 @@
 #include "xep/0045_admin.h"
 #include "xep/0045_register.h"
 #include "xep/jid.h"
-
-#define REASON_MAX 1000 /* bytes; what is longer is not passed on */
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
@@ -64,12 +63,12 @@ static void serve_people(struct room_call *call)
 static json_t *item_arguments(const struct muc_item *item)
 {
     g_autofree char *jid = item->jid ? jid_prepare_bare(item->jid) : NULL;
-    const char *reason = item->reason && strlen(item->reason) <= REASON_MAX ? item->reason : NULL;
     if ((item->jid && !jid) || (!item->jid && !item->nick) || (!item->affiliation && !item->role))
         return NULL;
     return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}", "jid", jid, "nick", jid ? NULL : item->nick,
                      "affiliation", muc_affiliation_name(item->affiliation), "role",
-                     muc_role_name(item->role), "reason", reason);
+                     muc_role_name(item->role), "reason",
+                     text_bounded(item->reason, ROOM_REASON_MAX));
 }
 
 /* How many of them may become members by it. */

@@ -115,12 +115,19 @@ bool room_demand(const struct stanza_context *context, const char *name, json_t 
     return true;
 }
 
+void room_reject_later(struct core *core, xmpp_stanza_t *stanza, const struct error_info *info,
+                       const char *text)
+{
+    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, info->type, info->condition, text);
+    if (reply)
+        stanza_out(core, reply);
+}
+
 bool room_reject(const struct stanza_context *context, const char *type, const char *condition,
                  const char *text)
 {
-    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(context->stanza, type, condition, text);
-    if (reply)
-        stanza_out(context->data, reply);
+    const struct error_info info = {.type = type, .condition = condition};
+    room_reject_later(context->data, context->stanza, &info, text);
     return true;
 }
 

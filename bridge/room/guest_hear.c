@@ -8,11 +8,13 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/core/change.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/mark.h"
+#include "bridge/room/demand.h"
 #include "bridge/room/groupchat.h"
 #include "bridge/room/guest.h"
 #include "bridge/room/guest_enter.h"
@@ -31,7 +33,6 @@
 #include "xep/stanza_text.h"
 
 #define ID_MAX 255
-#define REASON_MAX 1000
 
 /* ---- Who and what ---------------------------------------------------------------------------- */
 
@@ -68,7 +69,7 @@ json_t *guest_who(const struct stanza_context *context)
 
 static const char *usable_id(const char *id)
 {
-    return id && *id && strlen(id) <= ID_MAX ? id : NULL;
+    return text_bounded(id, ID_MAX);
 }
 
 const char *guest_wire(const struct stanza_context *context)
@@ -204,9 +205,7 @@ bool guest_hear_moderation(const struct stanza_context *context)
         !usable_id(moderation.id))
         return false;
     const char *by = moderation.moderator.by ? strchr(moderation.moderator.by, '/') : NULL;
-    const char *reason = moderation.reason;
-    if (reason && (!*reason || strlen(reason) > REASON_MAX))
-        reason = NULL;
+    const char *reason = text_bounded(moderation.reason, ROOM_REASON_MAX);
     change_submit(context->data, "guest_moderated", NULL,
                   json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "room", context->from_bare, "to",
                             context->to_bare, "id", moderation.id, "reason", reason, "by",

@@ -9,11 +9,13 @@
 #include "bridge/account/limit.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/room/demand.h"
 #include "bridge/room/inviter.h"
 #include "bridge/xmpp/dispatch.h"
 #include "bridge/xmpp/link.h"
@@ -23,7 +25,6 @@
 #include "xep/jid.h"
 #include "xep/message.h"
 
-#define REASON_MAX 1000   /* bytes */
 #define PASSWORD_MAX 1000 /* bytes */
 
 /* ---- From XMPP ------------------------------------------------------------------------------- */
@@ -42,14 +43,6 @@ struct waiting {
     xmpp_stanza_t *stanza; /* reference */
 };
 
-static void stanza_refuse(struct core *core, xmpp_stanza_t *stanza, enum error_code error)
-{
-    const struct error_info *info = error_info(error);
-    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, info->type, info->condition, NULL);
-    if (reply)
-        stanza_out(core, reply);
-}
-
 static void invitation_kept(const struct change_result *result, void *data)
 {
     g_autofree struct waiting *waiting = data;
@@ -57,14 +50,9 @@ static void invitation_kept(const struct change_result *result, void *data)
     if (!waiting->core->archive)
         return;
     if (result->error != ERROR_NONE)
-        stanza_refuse(waiting->core, stanza, ERROR_UNAVAILABLE);
+        room_reject_later(waiting->core, stanza, error_info(ERROR_UNAVAILABLE), NULL);
     else if (!change_succeeded(result)) /* as an unknown user answers */
-        stanza_refuse(waiting->core, stanza, ERROR_REFUSED);
-}
-
-static const char *text_bounded(const char *text, size_t most)
-{
-    return text && *text && strlen(text) <= most ? text : NULL;
+        room_reject_later(waiting->core, stanza, error_info(ERROR_REFUSED), NULL);
 }
 
 static void invitation_keep(const struct stanza_context *context, const struct asked *asked)
@@ -77,7 +65,7 @@ static void invitation_keep(const struct stanza_context *context, const struct a
     json_t *arguments =
         json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*}", "room", asked->room, "to", context->to_bare,
                   "inviter", asked->inviter, "by_room", asked->by_room, "reason",
-                  text_bounded(asked->reason ? asked->reason : message.body, REASON_MAX),
+                  text_bounded(asked->reason ? asked->reason : message.body, ROOM_REASON_MAX),
                   "password", text_bounded(asked->password, PASSWORD_MAX));
     change_submit(context->data, "guest_invited", NULL, arguments, invitation_kept, waiting);
 }
@@ -88,7 +76,7 @@ static bool is_admitted(const struct stanza_context *context)
     if (message_is_admitted(context->data, context->from_bare))
         return true;
     metric_add(METRIC_STANZAS_LIMITED, 1);
-    stanza_refuse(context->data, context->stanza, ERROR_RATE_LIMITED);
+    room_reject_later(context->data, context->stanza, error_info(ERROR_RATE_LIMITED), NULL);
     return false;
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "bridge/base/text.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
 #include "bridge/room/demand.h"
@@ -13,13 +14,6 @@
 #include "xep/0249_direct_invitation.h"
 #include "xep/jid.h"
 #include "xep/message.h"
-
-#define REASON_MAX 1000 /* bytes; what is longer is not passed on */
-
-static const char *reason_of(const char *reason)
-{
-    return reason && strlen(reason) <= REASON_MAX ? reason : NULL;
-}
 
 /* ---- From XMPP ------------------------------------------------------------------------------- */
 
@@ -35,8 +29,8 @@ static bool invite_people(const struct stanza_context *context, const struct inv
             json_decref(people);
             return room_reject(context, "modify", "jid-malformed", NULL);
         }
-        json_array_append_new(
-            people, json_pack("{s:s, s:s*}", "jid", jid, "reason", reason_of(list[i].reason)));
+        json_array_append_new(people, json_pack("{s:s, s:s*}", "jid", jid, "reason",
+                                                text_bounded(list[i].reason, ROOM_REASON_MAX)));
     }
     return room_demand(context, "room_invite", json_pack("{s:o}", "people", people));
 }
@@ -52,8 +46,9 @@ static bool on_mediated(const struct stanza_context *context)
     if (more)
         return room_reject(context, "modify", "policy-violation", "Too many at once");
     if (list[0].kind == INVITATION_DECLINE)
-        return room_demand(context, "room_decline",
-                           json_pack("{s:s*}", "reason", reason_of(list[0].reason)));
+        return room_demand(
+            context, "room_decline",
+            json_pack("{s:s*}", "reason", text_bounded(list[0].reason, ROOM_REASON_MAX)));
     return invite_people(context, list, count);
 }
 

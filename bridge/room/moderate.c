@@ -4,23 +4,21 @@
 
 #include <string.h>
 
+#include "bridge/base/text.h"
 #include "bridge/core/feature.h"
 #include "bridge/room/demand.h"
 #include "xep/0425_moderation.h"
 
 #define ID_MAX 255
-#define REASON_MAX 1000 /* bytes; what is longer is not passed on */
 
 static json_t *moderation_arguments(const struct moderation *moderation)
 {
-    const char *reason = moderation->reason;
     struct uuid stanza;
     char id[UUID_TEXT_SIZE];
     uuid_generate(&stanza);
     uuid_format(&stanza, id);
-    if (reason && (!*reason || strlen(reason) > REASON_MAX))
-        reason = NULL;
-    return json_pack("{s:s, s:s*, s:s}", "message", moderation->id, "reason", reason, "stanza", id);
+    return json_pack("{s:s, s:s*, s:s}", "message", moderation->id, "reason",
+                     text_bounded(moderation->reason, ROOM_REASON_MAX), "stanza", id);
 }
 
 static bool on_moderation(const struct stanza_context *context)

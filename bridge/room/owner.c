@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/archive/archive.h"
+#include "bridge/base/text.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/outbox.h"
@@ -19,7 +20,6 @@
 
 #define NAME_MAX_BYTES 256 /* as groups have them in the API */
 #define DESCRIPTION_MAX_BYTES 4096
-#define REASON_MAX 1000
 #define MEMBERS_MAX 256
 
 /* ---- The form -------------------------------------------------------------------------------- */
@@ -137,8 +137,7 @@ static bool submit_form(const struct stanza_context *context, const struct data_
 
 static bool destroy_room(const struct stanza_context *context, const struct muc_destroy *request)
 {
-    const char *reason =
-        request->reason && strlen(request->reason) <= REASON_MAX ? request->reason : NULL;
+    const char *reason = text_bounded(request->reason, ROOM_REASON_MAX);
     g_autofree char *place = request->jid ? jid_prepare_bare(request->jid) : NULL;
     return room_demand(context, "room_destroy",
                        json_pack("{s:s*, s:s*}", "reason", reason, "place", place));

@@ -9,6 +9,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -52,14 +53,6 @@ static void said_free(struct said *said)
     g_free(said);
 }
 
-static void stanza_refuse(struct core *core, xmpp_stanza_t *stanza, const struct error_info *info,
-                          const char *text)
-{
-    g_autoptr(xmpp_stanza_t) reply = stanza_reply_error(stanza, info->type, info->condition, text);
-    if (reply)
-        stanza_out(core, reply);
-}
-
 static const struct error_info not_acceptable = {.type = "cancel", .condition = "not-acceptable"};
 static const struct error_info too_long = {.type = "modify", .condition = "policy-violation"};
 
@@ -75,11 +68,11 @@ static void text_stored(enum error_code error, void *data)
 {
     struct said *said = data;
     if (error == ERROR_NOT_FOUND)
-        stanza_refuse(said->core, said->stanza, &not_acceptable, not_in_room);
+        room_reject_later(said->core, said->stanza, &not_acceptable, not_in_room);
     else if (error == ERROR_FORBIDDEN)
-        stanza_refuse(said->core, said->stanza, error_info(error), "You have no voice here");
+        room_reject_later(said->core, said->stanza, error_info(error), "You have no voice here");
     else if (error != ERROR_NONE)
-        stanza_refuse(said->core, said->stanza, error_info(error), NULL);
+        room_reject_later(said->core, said->stanza, error_info(error), NULL);
     said_free(said);
 }
 
@@ -91,13 +84,12 @@ static void take_text(const struct stanza_context *context, xmpp_stanza_t *strip
     g_autofree char *room = room_of_context(context);
     g_autofree char *archived = stanza_to_text(stripped, NULL);
     const struct content_text said = {message->body, text};
-    bool usable_id = message->id && *message->id && strlen(message->id) <= FOREIGN_ID_MAX;
     struct message_arrival arrived = {.from = context->from_bare,
                                       .to = context->to_bare,
                                       .address = context->from,
                                       .room = room,
                                       .body = text,
-                                      .foreign_id = usable_id ? message->id : NULL,
+                                      .foreign_id = text_bounded(message->id, FOREIGN_ID_MAX),
                                       .origin_id = message->origin_id,
                                       .details = content_of_stanza(context, &said),
                                       .stanza = archived,
@@ -123,7 +115,7 @@ static void silence_addressed(const struct rows *rows, enum error_code error, vo
         stanza_out(said->core, copy);
     }
     if (count == 0 && error == ERROR_NONE)
-        stanza_refuse(said->core, said->stanza, &not_acceptable, not_in_room);
+        room_reject_later(said->core, said->stanza, &not_acceptable, not_in_room);
     said_free(said);
 }
 

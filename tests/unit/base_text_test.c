@@ -120,6 +120,15 @@ START_TEST(secrets_compare)
 }
 END_TEST
 
+START_TEST(what_is_too_long_is_none)
+{
+    ck_assert_str_eq(text_bounded("four", 4), "four");
+    ck_assert_ptr_null(text_bounded("fives", 4));
+    ck_assert_ptr_null(text_bounded("", 4));
+    ck_assert_ptr_null(text_bounded(NULL, 4));
+}
+END_TEST
+
 START_TEST(distances)
 {
     ck_assert_uint_eq(text_distance("port", "port"), 0);
@@ -157,4 +166,4 @@ END_TEST
 
 UNIT_MAIN("text", bytes_have_one_spelling_in_base64url, good_text, bad_sequences,
           control_characters, every_code_point, looks_no_further_than_its_length, secrets_compare,
-          distances)
+          distances, what_is_too_long_is_none)
