@@ -57,12 +57,14 @@ class Seat:
         return id
 
     def enter(self, **history):
-        """Returns what followed, up to the subject: presences, then messages."""
+        """Returns what the room says to who is in it, up to the subject: presences, then messages. An invitation may come
+        at any time."""
         mark = len(self.user.inbox.received)
         self.ask(**history)
         self.user.expect_stanza(f"subject of {self.room}", lambda s: s.name == "message" and s.sender.startswith(self.room)
                                 and s.has(CLIENT, "subject") and s.body is None)
-        return [s for s in self.user.inbox.received[mark:] if s.sender.partition("/")[0] == self.room]
+        return [s for s in self.user.inbox.received[mark:] if s.sender.partition("/")[0] == self.room
+                and (s.name == "presence" or s.type in ("groupchat", "error"))]
 
     def refused(self, nick=None, muc=True):
         """The condition with which entering is refused."""
