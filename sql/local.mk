@@ -59,10 +59,11 @@ SQL_MIGRATIONS = \
   sql/migration/0040_bound.sql \
   sql/migration/0041_one_archive.sql \
   sql/migration/0042_admin.sql \
-  sql/migration/0043_files.sql
+  sql/migration/0043_files.sql \
+  sql/migration/0046_links.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
-SQL_INNER_TYPES = sql/type/archive.sql
+SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql
 SQL_FUNCTIONS = \
   sql/function/bound.sql \
   sql/function/member.sql \
@@ -88,6 +89,7 @@ SQL_FUNCTIONS = \
   sql/function/file.sql \
   sql/function/fold.sql \
   sql/function/forward.sql \
+  sql/function/gallery.sql \
   sql/function/group.sql \
   sql/function/guest.sql \
   sql/function/guest_talk.sql \

@@ -285,7 +285,7 @@ static void bytes_get(struct request *request)
 
 static const struct field file_fields[] = {FIELD_ID_IN_PATH("file_id"), {0}};
 
-static const char *const gallery_kinds[] = {"image", "video", "voice", "file", NULL};
+static const char *const gallery_kinds[] = {"image", "video", "voice", "file", "link", NULL};
 
 static const struct field gallery_fields[] = {
     FIELD_ID_IN_PATH("conversation_id"),
@@ -444,7 +444,8 @@ static const struct operation operations[] = {
      .flags = OPERATION_LISTS,
      .toggle = TOGGLE_FILES,
      .reply = "GalleryPage",
-     .summary = "The files of a conversation's messages, the newest first"},
+     .summary = "The files of a conversation's messages, or with kind=link the links in them, the "
+                "newest first"},
     {0},
 };
 

@@ -166,35 +166,3 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
-
--- ---- Galleries ------------------------------------------------------------------------------------------
-
--- Files of the messages of a conversation that p_user sees, the newest first; p_kind: image, video, voice or file. The
--- first row has more and next. p_before: next of an earlier page. No row: there is no such conversation for p_user.
-CREATE FUNCTION file_gallery(p_user uuid, p_conversation uuid, p_kind text, p_limit int, p_before text)
-RETURNS TABLE (item gallery_view, more boolean, next text)
-LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
-DECLARE
-  o members;
-  from_seq bigint := coalesce(split_part(p_before, '.', 1)::bigint, 9223372036854775807);
-  from_n int := coalesce(nullif(split_part(p_before, '.', 2), '')::int, 0);
-BEGIN
-  SELECT * INTO o FROM members x WHERE x.conversation_id = p_conversation AND x.user_id = p_user AND x.state = 'joined';
-  IF o.user_id IS NULL THEN
-    RETURN;
-  END IF;
-  RETURN QUERY
-    WITH page AS MATERIALIZED (
-      SELECT a.*, row_number() OVER (ORDER BY a.seq DESC, a.n DESC) AS k FROM attachments a
-        WHERE a.conversation_id = p_conversation AND (a.seq, a.n) < (from_seq, from_n) AND a.seq > o.cleared_seq
-          AND (p_kind IS NULL OR a.kind = p_kind)
-          AND NOT (o.hides AND hidden_is(p_user, a.conversation_id, a.seq))
-        ORDER BY a.seq DESC, a.n DESC LIMIT p_limit + 1)
-    SELECT NULL::gallery_view, count(*) > p_limit,
-           CASE WHEN count(*) > p_limit THEN (SELECT p.seq || '.' || p.n FROM page p WHERE p.k = p_limit) END
-      FROM page
-    UNION ALL
-    (SELECT ROW(p.message_id, p.conversation_id, p.seq, file_facts(f))::gallery_view, NULL, NULL
-       FROM page p JOIN files f ON f.id = p.file_id WHERE p.k <= p_limit ORDER BY p.k);
-END $$;

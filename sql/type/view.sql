@@ -12,7 +12,8 @@ CREATE TYPE file_view AS (
   width bigint, height bigint, duration bigint, waveform text, sha256 text, parts jsonb, locked boolean,
   expires_at timestamptz, created_at timestamptz, url text, problem text);
 
-CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, file file_view);
+-- What a message has: a file, or a link.
+CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, file file_view, url text);
 
 -- What a message carries besides its text, and what was done to it. quote: { message_id, sender_id, content,
 -- message_type, deleted } of the message that it answers; NULL, as all else: nothing. blind: of a message that is just

@@ -190,3 +190,21 @@ def test_what_is_for_the_owner_alone_is_refused_as_for_nobody(stack, alice, bob,
         error = caught.value.stanza.child(CLIENT, "error")
         answers.add((caught.value.condition, error.get("type")))
     assert answers == {("service-unavailable", "cancel")}
+
+
+def test_links_of_a_conversation_are_listed(alice, bob):
+    talk = alice.conversation_with(jid=bob.bare)
+    path = f"/api/conversations/{talk['id']}/media"
+    sent = alice.send(talk, "See https://a.example/1 and https://a.example/2.")
+    alice.send(talk, "no link")
+    with alice.ws() as socket:
+        send(bob, alice.jid, "<body>mine: http://b.example/x?y=1&amp;z=2</body>", type="chat")
+        came = socket.expect("message.new", content="mine: http://b.example/x?y=1&z=2")["payload"]
+    first = alice.call(200, "GET", path, kind="link", limit=2)
+    assert [(i["message_id"], i["url"], "file" in i) for i in first["items"]] == [
+        (came["id"], "http://b.example/x?y=1&z=2", False), (sent["id"], "https://a.example/2", False)] and first["has_more"]
+    rest = alice.call(200, "GET", path, kind="link", before=first["next"])
+    assert [i["url"] for i in rest["items"]] == ["https://a.example/1"] and not rest["has_more"]
+    assert alice.call(200, "GET", path)["items"] == [], "files only"
+    for wrong in ("x", "1.x", "99999999999999999999.1", "1.99999999999"):
+        alice.call(422, "GET", path, kind="link", before=wrong)
