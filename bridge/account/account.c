@@ -139,6 +139,12 @@ static void learn_user(struct account *account, const struct account_row *row)
     json_decref(facts);
 }
 
+void account_set_resource(struct account *account, const char *resource)
+{
+    g_free(account->full_jid);
+    account->full_jid = g_strconcat(account->jid, "/", resource, NULL);
+}
+
 struct account *account_learn(struct accounts *accounts, const struct account_row *row)
 {
     struct account *account = account_find(accounts, &row->id);

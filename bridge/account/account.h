@@ -14,18 +14,18 @@ struct account {
     int references;
     struct uuid id;
     char id_text[UUID_TEXT_SIZE];
-    struct uuid own_id;     /* digest of the app's own id; nil: not known here */
-    char *jid;              /* bare JID */
-    gint64 number;          /* users.number: the id for clients that want whole numbers */
-    char *full_jid;         /* the one stable resource: jid "/rest" */
-    char *name;             /* display name; may be NULL */
-    char *json;             /* the User object as REST serves it */
-    char photo[41];         /* hash of the picture in its avatar_url; "": it has none of ours */
-    bool hosted;            /* has a login and is served by this bridge */
-    bool bound;             /* has a login here and a server elsewhere, see bridge/bound */
-    gint64 created_at;      /* wall clock; 0 until the user has signed in */
-    unsigned related;       /* counts relation_forget(): what was asked before that may be untrue */
-    struct known *known;    /* remembered sessions; session.c's own */
+    struct uuid own_id;  /* digest of the app's own id; nil: not known here */
+    char *jid;           /* bare JID */
+    gint64 number;       /* users.number: the id for clients that want whole numbers */
+    char *full_jid;      /* the one stable resource: jid "/rest"; that of the session elsewhere */
+    char *name;          /* display name; may be NULL */
+    char *json;          /* the User object as REST serves it */
+    char photo[41];      /* hash of the picture in its avatar_url; "": it has none of ours */
+    bool hosted;         /* has a login and is served by this bridge */
+    bool bound;          /* has a login here and a server elsewhere, see bridge/bound */
+    gint64 created_at;   /* wall clock; 0 until the user has signed in */
+    unsigned related;    /* counts relation_forget(): what was asked before that may be untrue */
+    struct known *known; /* remembered sessions; session.c's own */
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
 };
 
@@ -73,3 +73,5 @@ struct account_row {
 
 /* Puts the row into memory, or refreshes what is there. */
 struct account *account_learn(struct accounts *accounts, const struct account_row *row);
+/* By which resource it is in XMPP from now on. */
+void account_set_resource(struct account *account, const char *resource);

@@ -103,10 +103,11 @@ static bool is_state(xmpp_stanza_t *child)
     const char *ns = stanza_ns(child);
     return strcmp(ns, NS_CHAT_STATES) == 0 || strcmp(ns, NS_HINTS) == 0 ||
            strcmp(ns, NS_DELAY) == 0 || strcmp(ns, NS_SID) == 0 ||
+           strcmp(ns, NS_JINGLE_MESSAGE) == 0 || stanza_is(child, "request", NS_RECEIPTS) ||
            stanza_is(child, "thread", NS_CLIENT);
 }
 
-/* Whether there is something in MESSAGE beside chat states. */
+/* Whether there is something in MESSAGE beside chat states and the ringing of calls. */
 static bool is_worth_keeping(xmpp_stanza_t *message)
 {
     for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
@@ -193,7 +194,9 @@ static void take_carbon(const struct stanza_context *context, struct bound_sessi
     }
     struct heard heard = {.session = session, .message = inner, .outgoing = outgoing};
     message_keep(&heard);
-    if (!outgoing)
+    if (outgoing)
+        dispatch_sent(context, inner);
+    else
         dispatch_account(context, inner);
 }
 

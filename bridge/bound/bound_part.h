@@ -66,6 +66,7 @@ struct bound_session {
     bool shown;     /* presence was sent */
     bool attentive; /* with a priority that draws messages */
     gint64 after;   /* of the waiting stanzas: the last one sent */
+    GQueue soon;    /* struct soon *: sent once, as soon as it is bound; bounded */
 };
 
 struct bound {

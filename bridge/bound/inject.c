@@ -29,6 +29,8 @@
 #define ASKS_MAX 20000
 #define STORES_MAX 10000 /* stanzas on their way into the database */
 #define PAGE 64          /* waiting stanzas read at once */
+#define SOON_MAX 32
+#define SOON (10 * G_USEC_PER_SEC)
 
 /* A stanza that has to arrive, sent, whose fate is not known yet. */
 struct flight {
@@ -155,6 +157,50 @@ bool bound_inject_once(struct bound_session *session, xmpp_stanza_t *stanza)
         return false;
     g_autofree char *id = wrapper_id(session->bound);
     return wrapper_send(session, stanza, id) == SINK_SENT;
+}
+
+/* ---- What is sent once, to a session that is about to be bound ------------------------------- */
+
+struct soon {
+    xmpp_stanza_t *stanza;
+    gint64 until; /* monotonic: after that nobody wants it any more */
+};
+
+static void soon_free(gpointer data)
+{
+    struct soon *soon = data;
+    xmpp_stanza_release(soon->stanza);
+    g_free(soon);
+}
+
+/* Somebody has only just come, and does something at once. Presence is made anew at that moment. */
+static bool soon_keep(struct bound_session *session, xmpp_stanza_t *stanza)
+{
+    if (session->state == SESSION_BOUND || session->host->state == HOST_ABSENT ||
+        session->soon.length >= SOON_MAX || strcmp(stanza_name(stanza), "presence") == 0)
+        return false;
+    struct soon *soon = g_new0(struct soon, 1);
+    soon->stanza = xmpp_stanza_copy(stanza);
+    soon->until = clock_monotonic() + SOON;
+    g_queue_push_tail(&session->soon, soon);
+    bound_session_want(session);
+    return true;
+}
+
+void bound_inject_soon(struct bound_session *session)
+{
+    struct soon *soon;
+    gint64 now = clock_monotonic();
+    while (session->state == SESSION_BOUND && (soon = g_queue_pop_head(&session->soon))) {
+        if (now < soon->until)
+            bound_inject_once(session, soon->stanza);
+        soon_free(soon);
+    }
+}
+
+void bound_inject_forget(struct bound_session *session)
+{
+    g_queue_clear_full(&session->soon, soon_free);
 }
 
 /* ---- Waiting in the database ----------------------------------------------------------------- */
@@ -428,12 +474,12 @@ bool bound_inject_ask(struct bound_session *session, xmpp_stanza_t *iq, unsigned
                       stanza_answer answer, void *data)
 {
     GHashTable *table = session->bound->asks->table;
-    if (session->state != SESSION_BOUND || g_hash_table_size(table) >= ASKS_MAX)
+    if (g_hash_table_size(table) >= ASKS_MAX)
         return false;
     struct ask *ask = g_new0(struct ask, 1);
     ask->id = random_hex(12);
     xmpp_stanza_set_id(iq, ask->id);
-    if (!bound_inject_once(session, iq)) {
+    if (!bound_inject_once(session, iq) && !soon_keep(session, iq)) {
         ask_free(ask);
         return false;
     }
@@ -523,7 +569,8 @@ static enum sink_result sink_once(void *link, xmpp_stanza_t *stanza)
     struct bound_session *session = session_of(bound, stanza);
     if (!session)
         return SINK_NEVER;
-    return bound_inject_once(session, stanza) ? SINK_SENT : SINK_LATER;
+    return bound_inject_once(session, stanza) || soon_keep(session, stanza) ? SINK_SENT
+                                                                            : SINK_LATER;
 }
 
 static bool sink_ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_answer answer,

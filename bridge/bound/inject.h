@@ -8,6 +8,11 @@ void bound_inject_open(struct bound *bound);
 void bound_inject_close(struct bound *bound);
 /* Sends STANZA (borrowed) once, or not at all. */
 bool bound_inject_once(struct bound_session *session, xmpp_stanza_t *stanza);
+/* SESSION is bound: what was to be sent once, and has waited for that, seconds at most, goes out.
+ */
+void bound_inject_soon(struct bound_session *session);
+/* That is dropped. */
+void bound_inject_forget(struct bound_session *session);
 /* Sends IQ (borrowed, get or set; a random id is set) and calls ANSWER once, later, with the
  * answer, or NULL. */
 bool bound_inject_ask(struct bound_session *session, xmpp_stanza_t *iq, unsigned seconds,

@@ -36,6 +36,7 @@ static void pace_start(struct bound *bound);
 void bound_session_free(gpointer data)
 {
     struct bound_session *session = data;
+    bound_inject_forget(session);
     account_unref(session->account);
     g_free(session->jid);
     g_free(session->local);
@@ -59,6 +60,7 @@ static void session_name(struct bound_session *session)
                             ? g_strdup(session->base)
                             : g_strdup_printf("%s-%u", session->base, session->attempt + 1);
     session->full_jid = g_strconcat(session->jid, "/", session->resource, NULL);
+    account_set_resource(session->account, session->resource);
 }
 
 ARCHIVE_SAME_COLUMN(BOUND_ACCOUNT_NUMBER, SESSION_FIND_NUMBER);
@@ -131,6 +133,7 @@ struct bound_session *bound_session_get(struct bound *bound, const char *jid)
     session->local = g_strndup(jid, (gsize)(at - jid));
     session->state = SESSION_AWAY;
     session->left = clock_monotonic();
+    g_queue_init(&session->soon);
     g_hash_table_replace(bound->sessions, session->jid, session);
     session_load(session);
     return session;
@@ -177,6 +180,7 @@ static void session_set_away(struct bound_session *session)
     if (session->state != SESSION_LOADING)
         session->state = SESSION_AWAY;
     session->shown = session->attentive = session->stale = false;
+    bound_inject_forget(session);
     bound_inject_abandon(session);
 }
 
@@ -237,6 +241,7 @@ static void session_bound(struct bound_session *session)
     metric_add(METRIC_BOUND_BINDS, 1);
     bound_mirror_begin(session);
     session_show(session, session->online);
+    bound_inject_soon(session);
     session->waiting = true;
     bound_inject_resume(session);
 }

@@ -36,6 +36,7 @@ struct acting {
     struct call_step step;
     bool again; /* the row was read for it */
     bool told;
+    bool forked;       /* before */
     json_t *arguments; /* of the change */
     int base;          /* the version of the row that is to become another */
     struct uuid after; /* the step that made that row */
@@ -147,7 +148,7 @@ static void others_tell(const struct acting *acting)
 {
     struct call *call = acting->call;
     enum call_side side = acting->step.side;
-    if (!call->person[side].hosted || !uuid_is_nil(&acting->guest))
+    if ((!call->person[side].hosted && !acting->forked) || !uuid_is_nil(&acting->guest))
         return; /* SQL tells guests */
     if (acting->deed.event == CALL_TRANSFER) {
         json_t *payload = json_object();
@@ -167,6 +168,16 @@ static void others_tell(const struct acting *acting)
     call_tell(call, side, CALL_TO_OTHERS, EVENT_CALL_ENDED, payload);
 }
 
+/* What an app does that others of its account's clients would do. */
+static void shared_tell(const struct acting *acting)
+{
+    struct call *call = acting->call;
+    bool by_app = acting->step.side == CALL_CALLEE && call->person[CALL_CALLEE].hosted &&
+                  acting->before.state == CALL_RINGING && call->machine.state != CALL_RINGING;
+    if (by_app && !acting->deed.elsewhere && call_peer && call_peer->shared)
+        call_peer->shared(call, &acting->deed);
+}
+
 static void acting_tell(struct acting *acting)
 {
     struct call *call = acting->call;
@@ -175,11 +186,13 @@ static void acting_tell(struct acting *acting)
     for (enum call_side side = 0; side < CALL_SIDES; side++) {
         if (!(effects & (side == CALL_CALLER ? CALL_TELL_CALLER : CALL_TELL_CALLEE)))
             continue;
+        bool peer = !call->person[side].hosted || (acting->forked && side == CALL_CALLEE);
         if (call->person[side].hosted)
             side_tell(acting, side);
-        else if (call_peer && call_peer->told && side != acting->step.side)
+        if (peer && call_peer && call_peer->told && side != acting->step.side)
             call_peer->told(call, &acting->deed, &acting->before);
     }
+    shared_tell(acting);
     if (effects & CALL_TELL_OTHERS)
         others_tell(acting);
     if (effects & CALL_RELEASE)
@@ -465,6 +478,9 @@ static void machine_note(struct acting *acting)
         call->machine.connecting = g_str_equal(connection, "connecting");
     if (acting->address)
         json_object_set_new(call->session, "full", json_string(acting->address));
+    acting->forked |= call->forked;
+    if (call->forked && acting->deed.event == CALL_ACCEPT)
+        call_choose(call, acting->address != NULL);
     if (acting->step.effects & CALL_HOLD)
         signal_hold(call, acting->deed.event, acting->signal);
     if (acting->bound) {

@@ -18,6 +18,7 @@ struct call_deed {
     bool reachable;                   /* the guest, as far as is known */
     const json_t *next; /* the call that is begun in place of this one: see call_pass_on() in SQL */
     const char *address; /* of the peer, full, for the session; NULL: as it is */
+    bool elsewhere;      /* another client of the account did it, and has told the peer */
 };
 
 struct call_outcome {
@@ -57,6 +58,9 @@ struct call_peer {
                  const struct call_machine *before);
     /* DEED, an offer or candidate of our side's, is kept until the peer accepts. */
     void (*held)(struct call *call, const struct call_deed *deed);
+    /* DEED was done by the app of an account of another server that is called: its other clients
+     * are told. */
+    void (*shared)(struct call *call, const struct call_deed *deed);
     /* The call is over, whoever has ended it. */
     void (*over)(struct call *call);
 };

@@ -43,6 +43,8 @@ static void busy_say(struct call *call)
     struct jingle_message reject = {.kind = JM_REJECT, .id = call->sid, .reason = REASON_BUSY};
     struct jingle terminate = {
         .action = JINGLE_SESSION_TERMINATE, .sid = call->sid, .reason = REASON_BUSY};
+    if (jingle_is_shared(call->core, call->person[CALL_CALLEE].jid))
+        return; /* another client rings */
     if (json_is_true(json_object_get(call->session, "jmi")))
         jingle_message_out(call, &reject, false);
     else
@@ -148,13 +150,15 @@ static void arrival_store(struct arrival *arrival)
 /* The addressee is not to have calls: as one whose clients know nothing of them. */
 static void arrival_refuse(const struct arrival *arrival)
 {
-    g_autofree char *from = g_strconcat(arrival->to_bare, "/rest", NULL);
+    g_autofree char *from = jingle_own_address(arrival->core, arrival->to_bare);
     struct jingle_message reject = {
         .kind = JM_REJECT, .id = arrival->sid, .reason = REASON_UNSUPPORTED_APPLICATIONS};
     struct jingle terminate = {.action = JINGLE_SESSION_TERMINATE,
                                .sid = arrival->sid,
                                .reason = REASON_UNSUPPORTED_APPLICATIONS};
     g_autoptr(xmpp_stanza_t) stanza = NULL;
+    if (arrival->jmi && jingle_is_shared(arrival->core, arrival->to_bare))
+        return; /* another client of the account is for calls */
     if (arrival->jmi) {
         jingle_reply_out(arrival->core, arrival->to_bare, arrival->from, &reject);
         return;
@@ -255,16 +259,36 @@ static void glare_learn(struct arrival *arrival, const json_t *row)
         arrival_free(arrival);
 }
 
-void arrival_propose(const struct stanza_context *context, const struct jingle_message *message)
+static void arrival_meet(struct arrival *arrival)
 {
-    struct arrival *arrival = arrival_new(context, message->id);
     struct glare glare = {arrival, NULL};
-    arrival->jmi = true;
-    arrival->video = message->media & JINGLE_VIDEO;
-    arrival->propose = g_strdup(stanza_attr(context->stanza, "id"));
     call_each(glare_find, &glare);
     if (glare.ours)
         glare_settle(glare.ours, arrival);
     else
         arrival_submit(arrival);
+}
+
+/* What an app proposes to an account of another server comes back by the account's session. */
+static void own_looked_for(struct call *call, enum error_code error, void *data)
+{
+    struct arrival *arrival = data;
+    if (call || error != ERROR_NOT_FOUND)
+        arrival_free(arrival);
+    else
+        arrival_meet(arrival);
+}
+
+void arrival_propose(const struct stanza_context *context, const struct jingle_message *message)
+{
+    struct arrival *arrival = arrival_new(context, message->id);
+    arrival->jmi = true;
+    arrival->video = message->media & JINGLE_VIDEO;
+    arrival->propose = g_strdup(stanza_attr(context->stanza, "id"));
+    struct call_name own = {
+        .local = context->from_bare, .peer = context->to_bare, .sid = message->id};
+    if (context->target == TARGET_ACCOUNT)
+        call_find(arrival->core, &own, own_looked_for, arrival);
+    else
+        arrival_meet(arrival);
 }

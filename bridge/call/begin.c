@@ -41,12 +41,15 @@ void call_ring(struct call *call)
 {
     const struct call_peer *peer = call_get_peer();
     const struct call_person *callee = &call->person[CALL_CALLEE];
-    if (!callee->hosted) {
+    bool by_peer = !callee->hosted || call->forked;
+    bool heard = callee->hosted && (!call->forked || call_is_heard(call->core, &callee->id));
+    if (by_peer && (!peer || !peer->ring || !peer->ring(call)) && !heard) {
         static const struct call_deed fail = {.event = CALL_FAIL};
-        if (!peer || !peer->ring || !peer->ring(call))
-            call_act(call, &fail, NULL, NULL);
+        call_act(call, &fail, NULL, NULL);
         return;
     }
+    if (!heard)
+        return; /* a client there will say when it rings */
     struct call_actor actor = {.user = callee->id};
     struct call_deed deed = {.event = CALL_RING, .actor = &actor};
     call_act(call, &deed, NULL, NULL); /* also of a silent one: that looks as if it rang */
@@ -84,9 +87,11 @@ static bool is_reachable(const struct core *core, const struct relation *relatio
     if (uuid_is_nil(&other->id))
         return true;
     const char *domain = strchr(other->jid, '@');
+    if (call_is_heard(core, &other->id))
+        return true;
     if (!domain || strcmp(domain + 1, core->options->xmpp_domain) != 0)
         return peer && (!peer->may_ring || peer->may_ring(core, relation));
-    return call_is_heard(core, &other->id);
+    return false;
 }
 
 static void initiate_submit(struct initiating *initiating, bool reachable)

@@ -63,7 +63,7 @@ static char *session_key(const char *local, const char *peer, const char *sid)
 static char *session_key_of(const struct call *call)
 {
     enum call_side remote = call->person[CALL_CALLER].hosted ? CALL_CALLEE : CALL_CALLER;
-    if (call->person[remote].hosted)
+    if (call->person[remote].hosted && !call->forked)
         return NULL;
     return session_key(call->person[call_other_side(remote)].jid, call->person[remote].jid,
                        call->sid);
@@ -143,6 +143,7 @@ static void live_read(struct call *call, const json_t *live)
     call->session = json_is_object(session) ? json_deep_copy(session) : json_object();
     call->last_step = (struct uuid){0};
     uuid_read(live, "step", &call->last_step);
+    call->by = g_intern_string(json_string_value(json_object_get(live, "by")));
 }
 
 json_t *call_live_json(const struct call *call)
@@ -155,6 +156,8 @@ json_t *call_live_json(const struct call *call)
         machine->negotiated, "connecting", machine->connecting, "peer", call->session);
     json_object_set_new(live, "guest", uuid_json(&machine->guest));
     json_object_set_new(live, "strangers", json_boolean(call->strangers));
+    if (call->by)
+        json_object_set_new(live, "by", json_string(call->by));
     for (int side = 0; side < CALL_SIDES; side++) {
         json_t *party = device_json(&machine->party[side].device);
         json_object_set_new(party, "lost", json_boolean(machine->party[side].lost));
@@ -205,6 +208,7 @@ static bool row_read(struct call *call, const json_t *row)
     uuid_format(&call->id, call->id_text);
     call->video = g_strcmp0(json_string_value(json_object_get(row, "call_type")), "video") == 0;
     call->silent = json_is_true(json_object_get(row, "silent"));
+    call->forked = json_is_true(json_object_get(row, "forked"));
     call->version = (int)json_integer_value(json_object_get(row, "version"));
     call->ahead = json_is_true(json_object_get(row, "ahead"));
     call->due = json_integer_value(json_object_get(row, "due"));
@@ -312,6 +316,17 @@ struct call *call_learn_instead(struct call *call, const json_t *row)
 void call_forget(struct call *call)
 {
     table_remove(call);
+}
+
+void call_choose(struct call *call, bool on_xmpp)
+{
+    g_autofree char *key = on_xmpp ? NULL : session_key_of(call);
+    call->forked = false;
+    call->by = on_xmpp ? "xmpp" : "app";
+    if (on_xmpp)
+        call->person[CALL_CALLEE].hosted = false;
+    if (key && call->listed && g_hash_table_lookup(calls.by_session, key) == call)
+        g_hash_table_remove(calls.by_session, key);
 }
 
 void call_settle(struct call *call)
@@ -442,12 +457,12 @@ void call_publish_ahead(const struct call *call)
         return;
     uuid_format(&call->conversation, conversation);
     json_t *row =
-        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:i, s:b, s:I, s:s, s:o}", "id",
+        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:b, s:i, s:b, s:I, s:s, s:o}", "id",
                   call->id_text, "conversation_id", conversation, "sid", call->sid,
                   sides[CALL_CALLER], person_json(&call->person[CALL_CALLER]), sides[CALL_CALLEE],
                   person_json(&call->person[CALL_CALLEE]), "call_type",
-                  call->video ? "video" : "audio", "silent", call->silent, "version",
-                  call->version + 1, "ahead", true, "due", (json_int_t)call->due, "status",
-                  call_state_name(call->machine.state), "live", call_live_json(call));
+                  call->video ? "video" : "audio", "silent", call->silent, "forked", call->forked,
+                  "version", call->version + 1, "ahead", true, "due", (json_int_t)call->due,
+                  "status", call_state_name(call->machine.state), "live", call_live_json(call));
     bus_publish(call->core, TOPIC, row);
 }

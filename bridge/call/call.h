@@ -18,7 +18,7 @@ struct core;
 struct call_person {
     struct uuid id;
     char *jid;   /* bare */
-    bool hosted; /* else on XMPP */
+    bool hosted; /* in an app, else on XMPP */
 };
 
 struct call {
@@ -30,6 +30,9 @@ struct call {
     bool video;
     bool silent;           /* the callee is not told before it is over */
     bool strangers;        /* the callee does not know the caller: see [calls] relay_only */
+    bool forked;           /* it rings at an account of another server: in its app, and at its
+                            * clients, which are told as a peer is */
+    const char *by;        /* which of them has answered: "app", "xmpp"; else NULL */
     bool listed;           /* is in the table: not over, as far as is known here */
     bool ahead;            /* what is known is a step that another instance is writing */
     bool telling;          /* a step is told that is not on its way to the row yet */
@@ -64,6 +67,8 @@ struct call *call_learn(struct core *core, const json_t *row);
 struct call *call_learn_instead(struct call *call, const json_t *row);
 /* What is known of it here may be untrue: the next one who asks reads the row. */
 void call_forget(struct call *call);
+/* Of those at whom a forked call rings one has answered: the app, or a client ON_XMPP. */
+void call_choose(struct call *call, bool on_xmpp);
 /* Out of the table, if it is over. */
 void call_settle(struct call *call);
 

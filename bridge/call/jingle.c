@@ -139,10 +139,21 @@ char *jingle_show(struct call *call, const struct media_description *description
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
+char *jingle_own_address(const struct core *core, const char *jid)
+{
+    const struct account *account = account_find_jid(core->accounts, jid);
+    return account ? g_strdup(account->full_jid) : g_strconcat(jid, "/rest", NULL);
+}
+
+bool jingle_is_shared(const struct core *core, const char *jid)
+{
+    return service_of(core->options, jid) == SERVICE_MAX;
+}
+
 static char *own_address(const struct call *call)
 {
     enum call_side own = call_other_side(jingle_remote_side(call));
-    return g_strconcat(call->person[own].jid, "/rest", NULL);
+    return jingle_own_address(call->core, call->person[own].jid);
 }
 
 static const char *peer_address(const struct call *call, bool bare)
@@ -172,7 +183,7 @@ bool jingle_message_out(struct call *call, const struct jingle_message *message,
 void jingle_reply_out(struct core *core, const char *own, const char *peer,
                       const struct jingle_message *message)
 {
-    g_autofree char *from = g_strconcat(own, "/rest", NULL);
+    g_autofree char *from = jingle_own_address(core, own);
     g_autoptr(xmpp_stanza_t) stanza = stanza_new("message", NS_CLIENT);
     stanza_set(stanza, "type", "chat");
     stanza_set(stanza, "from", from);
@@ -202,6 +213,8 @@ static void refusing_known(struct relation *relation, enum error_code error, voi
 
 void jingle_refuse(struct core *core, const char *own, const char *peer, const char *sid)
 {
+    if (jingle_is_shared(core, own))
+        return; /* another client may know how */
     struct refusing *refusing = g_new0(struct refusing, 1);
     g_autofree char *bare = g_strndup(peer, strcspn(peer, "/"));
     struct relation_key key = {.user = own, .peer = bare};
@@ -464,6 +477,28 @@ static void peer_held(struct call *call, const struct call_deed *deed)
     }
 }
 
+/* Whether the peer is told that the call is over; not of what leaves it ringing at others. */
+static bool ending_is_told(const struct call *call, const struct call_deed *deed,
+                           const struct call_machine *before)
+{
+    const char *own = call->person[call_other_side(jingle_remote_side(call))].jid;
+    bool rings_on = before->state == CALL_RINGING && deed->event == CALL_TIMEOUT &&
+                    !jingle_is_initiator(call) && jingle_is_shared(call->core, own);
+    return !deed->elsewhere && !rings_on;
+}
+
+/* Those that ring, too, stop (XEP-0353 section 3.3 and 3.4). */
+static void peer_shared(struct call *call, const struct call_deed *deed)
+{
+    const char *own = call->person[CALL_CALLEE].jid;
+    bool accepts = deed->event == CALL_ACCEPT;
+    struct jingle_message message = {.kind = accepts ? JM_ACCEPT : JM_REJECT,
+                                     .id = call->sid,
+                                     .reason = accepts ? REASON_NONE : REASON_DECLINE};
+    if (jingle_is_shared(call->core, own) && json_is_true(json_object_get(call->session, "jmi")))
+        jingle_reply_out(call->core, own, own, &message);
+}
+
 static void peer_told(struct call *call, const struct call_deed *deed,
                       const struct call_machine *before)
 {
@@ -471,7 +506,8 @@ static void peer_told(struct call *call, const struct call_deed *deed,
     if (deed->event != CALL_CANDIDATE)
         trickle_flush(call);
     if (call_is_final(call->machine.state)) {
-        end_out(call, before);
+        if (ending_is_told(call, deed, before))
+            end_out(call, before);
         return;
     }
     if (before->state == CALL_RINGING && jingle_is_direct(call))
@@ -555,7 +591,7 @@ static bool peer_ring(struct call *call)
     struct jingle_message propose = {.kind = JM_PROPOSE,
                                      .id = call->sid,
                                      .media = JINGLE_AUDIO | (call->video ? JINGLE_VIDEO : 0u)};
-    const char *direct = peer_direct(call);
+    const char *direct = call->forked ? NULL : peer_direct(call);
     json_object_set_new(call->session, "jmi", json_boolean(!direct));
     presence_lend(call);
     if (!direct)
@@ -579,6 +615,7 @@ void jingle_start(void)
                                           .ring = peer_ring,
                                           .told = peer_told,
                                           .held = peer_held,
+                                          .shared = peer_shared,
                                           .over = presence_withdraw};
     trickle_start();
     call_set_peer(&peer);

@@ -62,6 +62,12 @@ const char *jingle_signal_sdp(const json_t *signal);
 /* The call cannot go on with what was described. */
 void jingle_fail(struct call *call, enum media_fault fault);
 
+/* The address by which the user with bare JID is in calls; newly allocated. */
+char *jingle_own_address(const struct core *core, const char *jid);
+/* Whether other clients, of which nothing is known here, are that user's, too: it is an account of
+ * another server. */
+bool jingle_is_shared(const struct core *core, const char *jid);
+
 /* For call_set_peer(). */
 void jingle_start(void);
 void jingle_stop(void);

@@ -58,6 +58,7 @@ static const struct transition {
     {CALL_RINGING, CALL_INFO, CALLER, ALWAYS, CALL_RINGING, 0, NOTHING, 0},
     {CALL_RINGING, CALL_BUSY, CALLEE | BRIDGE, ALWAYS, CALL_DECLINED, BOTH, NOTHING,
      CALL_REASON_BUSY},
+    {CALL_RINGING, CALL_TAKE, CALLEE, ALWAYS, CALL_ENDED, BOTH, NOTHING, CALL_REASON_ELSEWHERE},
     {CALL_RINGING, CALL_TIMEOUT, BRIDGE, ALWAYS, CALL_MISSED, BOTH, NOTHING, CALL_REASON_NO_ANSWER},
     {CALL_RINGING, CALL_FAIL, CALLER | CALLEE | BRIDGE, ALWAYS, CALL_FAILED, BOTH, NOTHING,
      CALL_REASON_UNREACHABLE},
@@ -358,7 +359,7 @@ static const char *const events[CALL_EVENTS] = {
     [CALL_RESTART] = "restart",   [CALL_TIMEOUT] = "timeout",
     [CALL_FAIL] = "fail",         [CALL_BUSY] = "busy",
     [CALL_TRANSFER] = "transfer", [CALL_PASS] = "pass",
-    [CALL_INFO] = "info"};
+    [CALL_INFO] = "info",         [CALL_TAKE] = "taken"};
 
 const char *call_state_name(enum call_state state)
 {

@@ -41,6 +41,7 @@ enum call_event {
     CALL_TRANSFER, /* to another device of the same side, or to a guest; which has to accept */
     CALL_PASS,     /* on to somebody who is not asked here, but called by the one who stays */
     CALL_INFO,     /* muted, on hold, connected…: goes to the other side */
+    CALL_TAKE,     /* a client of the callee's that is none of these devices has answered */
     CALL_EVENTS
 };
 

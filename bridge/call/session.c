@@ -6,12 +6,14 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/options.h"
 #include "bridge/call/act.h"
 #include "bridge/call/ice.h"
 #include "bridge/call/jingle.h"
 #include "bridge/call/jingle_change.h"
+#include "bridge/call/tell.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/core/stanza_out.h"
@@ -43,7 +45,9 @@ static void peer_deed_run(struct call *call, enum error_code error, void *data)
 {
     struct peer_deed *deed = data;
     (void)error;
-    if (call && !call_is_final(call->machine.state)) {
+    bool rings_on = call && call->forked && deed->event == CALL_FAIL &&
+                    call_is_heard(deed->core, &call->person[CALL_CALLEE].id);
+    if (call && !call_is_final(call->machine.state) && !rings_on) {
         struct call_actor actor = jingle_actor(call, deed->from);
         struct call_deed done = {
             .event = deed->event, .reason = deed->reason, .actor = &actor, .state = deed->state};
@@ -66,6 +70,56 @@ static void peer_does(const struct stanza_context *context, const char *sid, enu
     call_find(context->data, &name, peer_deed_run, deed);
 }
 
+/* ---- Other clients of an account of another server ------------------------------------------- */
+
+/* What one of them has done with a call that rings in the app, too. The peer has heard it. Of a
+ * call that an app here makes, who has answered tells the caller. */
+static void other_client_does(struct call *call, const struct peer_deed *deed)
+{
+    struct call_actor actor = {.user = call->person[CALL_CALLEE].id};
+    struct call_deed done = {.event = deed->event, .actor = &actor, .elsewhere = true};
+    actor.device = jingle_actor(call, deed->from).device;
+    if (call->machine.state == CALL_RINGING && !jingle_is_initiator(call) &&
+        call->person[CALL_CALLEE].hosted)
+        call_act(call, &done, NULL, NULL);
+}
+
+static void other_client_run(struct call *call, enum error_code error, void *data)
+{
+    struct peer_deed *deed = data;
+    (void)error;
+    if (call)
+        other_client_does(call, deed);
+    g_free(deed->from);
+    g_free(deed);
+}
+
+/* A copy of what it has told the peer, or what it tells all clients of the account. */
+static void on_other_client(const struct stanza_context *context,
+                            const struct jingle_message *message)
+{
+    static const enum call_event events[JM_KINDS] = {
+        [JM_PROCEED] = CALL_TAKE, [JM_ACCEPT] = CALL_TAKE, [JM_REJECT] = CALL_DECLINE};
+    struct core *core = context->data;
+    const struct account *account = account_find_jid(core->accounts, context->from_bare);
+    struct peer_deed deed = {core, NULL, events[message->kind], 0, NULL};
+    if (deed.event == 0 || !account)
+        return;
+    if (context->target == TARGET_SENT) {
+        struct call_name name = {
+            .local = context->from_bare, .peer = context->to_bare, .sid = message->id};
+        deed.from = g_strdup(context->from);
+        call_find(core, &name, other_client_run, g_memdup2(&deed, sizeof deed));
+        return;
+    }
+    struct call *call = call_of_user(&account->id);
+    g_autofree char *from = deed.from = g_strdup(context->from);
+    if (call && strcmp(call->sid, message->id) == 0)
+        other_client_does(call, &deed);
+}
+
+/* ---- Every message --------------------------------------------------------------------------- */
+
 static bool on_message(const struct stanza_context *context)
 {
     struct jingle_message message;
@@ -75,6 +129,10 @@ static bool on_message(const struct stanza_context *context)
     if (!jingle_message_parse(context->stanza, &message) ||
         stanza_child(context->stanza, "delay", NS_DELAY))
         return true; /* what is late does not ring */
+    if (context->target == TARGET_SENT || strcmp(context->from_bare, context->to_bare) == 0) {
+        on_other_client(context, &message);
+        return true;
+    }
     switch (message.kind) {
     case JM_PROPOSE:
         if (message.media & JINGLE_AUDIO)
@@ -589,7 +647,7 @@ static bool initiate_arrive(const struct action *action)
         fault = media_check(offer);
     action_answer(action, stanza_reply_result(action->iq));
     if (!offer || fault != MEDIA_OK) {
-        g_autofree char *from = g_strconcat(action->to_bare, "/rest", NULL);
+        g_autofree char *from = jingle_own_address(action->core, action->to_bare);
         g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("set", action->jingle.sid, from, action->from);
         terminate.reason = jingle_reason_find(media_fault_reason(fault));
         jingle_add(iq, &terminate);
@@ -736,10 +794,11 @@ static void calls_hush(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal|headline", NULL, NS_JINGLE_MESSAGE, TARGET_USER | TARGET_RESOURCE,
-     .claim = on_message},
-    {"message", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE, .observe = on_error},
-    {"iq", "set", "jingle", NS_JINGLE, TARGET_RESOURCE, .claim = on_action},
+    {"message", "chat|normal|headline", NULL, NS_JINGLE_MESSAGE,
+     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT | TARGET_SENT, .claim = on_message},
+    {"message", "error", NULL, NULL, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
+     .observe = on_error},
+    {"iq", "set", "jingle", NS_JINGLE, TARGET_RESOURCE | TARGET_ACCOUNT, .claim = on_action},
     {0},
 };
 

@@ -206,7 +206,7 @@ static const char *account_lacks(const struct request *request)
         return NULL;
     if (request->operation->flags & OPERATION_HOSTED)
         return "this is for accounts that live here";
-    if (request->operation->limit == LIMIT_MESSAGES &&
+    if ((request->operation->limit == LIMIT_MESSAGES || request->operation->limit == LIMIT_CALLS) &&
         (!core->bound_lacks || core->bound_lacks(core, account)))
         return "the account's server binds no sessions";
     return NULL;

@@ -23,12 +23,6 @@ static const struct {
     {TOGGLE_GROUPS, NS_INVITATION},
 };
 
-/* Accounts of other servers are called at their own clients. */
-#define NO_CALLS (1u << 31)
-static const char *const of_calls[] = {
-    NS_JINGLE_MESSAGE,      NS_JINGLE,         NS_JINGLE_RTP,  NS_JINGLE_RTP ":audio",
-    NS_JINGLE_RTP ":video", NS_JINGLE_ICE_UDP, NS_JINGLE_DTLS, NS_IN_CALL};
-
 struct variant {
     struct caps caps;
     char *ver;
@@ -52,7 +46,7 @@ static struct data_form *software_form(void)
 
 static unsigned off_of(const struct core *core, const struct account *account)
 {
-    unsigned off = account->bound ? NO_CALLS : 0;
+    unsigned off = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(switched); i++) {
         if (!toggle_is_on(core, switched[i].toggle, &account->id))
             off |= TOGGLE_BIT(switched[i].toggle);
@@ -78,8 +72,6 @@ static struct disco_info *info_make(unsigned off)
     disco_info_put_feature(info, NS_PAYLOAD);
     disco_info_put_feature(info, NS_POLL);
     disco_info_take_form(info, software_form());
-    for (size_t i = 0; (off & NO_CALLS) && i < G_N_ELEMENTS(of_calls); i++)
-        info_drop_feature(info, of_calls[i]);
     for (size_t i = 0; off && i < G_N_ELEMENTS(switched); i++) {
         if (off & TOGGLE_BIT(switched[i].toggle))
             info_drop_feature(info, switched[i].ns);

@@ -371,14 +371,25 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
         stanza_offer(dispatch, &inner, PHASE_FALLBACK);
 }
 
-bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza)
+static bool session_dispatch(const struct stanza_context *outer, xmpp_stanza_t *stanza,
+                             enum stanza_target target)
 {
     struct stanza_context context = {.stanza = stanza,
                                      .type = effective_type(stanza),
                                      .service = outer->service,
-                                     .target = TARGET_ACCOUNT,
+                                     .target = target,
                                      .link = outer->link};
     return stanza_pass(outer->dispatch, &context);
+}
+
+bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza)
+{
+    return session_dispatch(outer, stanza, TARGET_ACCOUNT);
+}
+
+void dispatch_sent(const struct stanza_context *outer, xmpp_stanza_t *stanza)
+{
+    session_dispatch(outer, stanza, TARGET_SENT);
 }
 
 void dispatch_filed(struct dispatch *dispatch, xmpp_stanza_t *stanza,

@@ -30,6 +30,8 @@ enum stanza_target {
     TARGET_ACCOUNT = 1 << 6,
     /* Out of the archive of such an account, to or from it. */
     TARGET_FILED = 1 << 7,
+    /* From such an account: a copy of what another of its clients has sent. */
+    TARGET_SENT = 1 << 8,
     TARGET_EVERY = TARGET_ANY | TARGET_ANY_ROOM
 };
 
@@ -107,6 +109,8 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
  * are there and the host's word. OUTER is what it came in. False: nobody deals with it; a request
  * is then still to be answered. */
 bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza);
+/* Likewise; another client of the account has sent it. */
+void dispatch_sent(const struct stanza_context *outer, xmpp_stanza_t *stanza);
 
 /* STANZA, a message with `from` and `to`, is out of the archive of such an account. */
 void dispatch_filed(struct dispatch *dispatch, xmpp_stanza_t *stanza,

@@ -35,7 +35,23 @@ BEGIN
     'created_at', api_time(c.created_at), 'replaces', c.replaces, 'participants', call_participants_json(c.id));
 END $$;
 
+-- Whether u, who takes part, is told of it in an app. An account of another server that calls by one of its own clients is not.
+CREATE FUNCTION call_is_here(c calls, u users) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT u.kind = 'hosted' OR u.kind = 'bound' AND (u.id = c.callee_id OR u.id = c.local_id)
+$$;
+
+-- Whether an app calls an account of another server that has one, too.
+CREATE FUNCTION call_is_forked(c calls) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN c.peer IS NOT NULL AND c.local_id = c.caller_id
+    AND EXISTS (SELECT FROM users u WHERE u.id = c.callee_id AND u.kind = 'bound');
+END $$;
+
 -- All that the daemon has to know to go on with it.
+-- hosted: the side is in an app. forked: it rings at an account of another server, in its app and at its clients; once one of
+-- those has answered, live.by says which kind it is.
 CREATE FUNCTION call_row(c calls) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -43,9 +59,11 @@ BEGIN
     'id', c.id, 'conversation_id', c.conversation_id, 'sid', c.sid, 'call_type', c.call_type,
     'status', c.status, 'silent', c.silent, 'version', c.version, 'live', c.live, 'reason', c.end_reason,
     'due', (extract(epoch FROM c.due_at) * 1000000)::bigint,
-    'caller', (SELECT jsonb_build_object('id', u.id, 'jid', u.jid, 'hosted', u.kind = 'hosted')
+    'forked', call_is_forked(c) AND NOT coalesce(c.live ? 'by', false),
+    'caller', (SELECT jsonb_build_object('id', u.id, 'jid', u.jid, 'hosted', call_is_here(c, u))
                  FROM users u WHERE u.id = c.caller_id),
-    'callee', (SELECT jsonb_build_object('id', u.id, 'jid', u.jid, 'hosted', u.kind = 'hosted')
+    'callee', (SELECT jsonb_build_object('id', u.id, 'jid', u.jid, 'hosted', call_is_here(c, u)
+                                           AND NOT (call_is_forked(c) AND coalesce(c.live->>'by' = 'xmpp', false)))
                  FROM users u WHERE u.id = c.callee_id))::text;
 END $$;
 
@@ -62,7 +80,8 @@ LANGUAGE sql STABLE AS $$
   SELECT CASE c.status WHEN 'missed' THEN format('Missed %s call', c.call_type)
                        WHEN 'declined' THEN format('Declined %s call', c.call_type)
                        WHEN 'failed' THEN format('Failed %s call', c.call_type)
-                       WHEN 'ended' THEN format('%s call - %s', initcap(c.call_type), call_clock(call_duration(c)))
+                       WHEN 'ended' THEN CASE WHEN c.started_at IS NULL THEN format('%s call, answered elsewhere', initcap(c.call_type))
+                         ELSE format('%s call - %s', initcap(c.call_type), call_clock(call_duration(c))) END
                        ELSE format('%s call', initcap(c.call_type)) END
 $$;
 
@@ -78,7 +97,7 @@ END $$;
 
 -- ---- Telling -------------------------------------------------------------------------------------------
 
--- Tells a hosted user; p_facts: besides what call_event() shows.
+-- Tells somebody who is here; p_facts: besides what call_event() shows.
 CREATE FUNCTION call_tell(c calls, p_type text, p_user uuid, p_facts jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -122,7 +141,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO calls SELECT c.*;
   INSERT INTO call_participants (call_id, user_id, open, joined_at, video)
-    SELECT c.id, u.id, u.kind = 'hosted' AND (u.id = c.caller_id OR p_callee_open) AND c.live IS NOT NULL,
+    SELECT c.id, u.id, call_is_here(c, u) AND (u.id = c.caller_id OR p_callee_open) AND c.live IS NOT NULL,
            CASE WHEN u.id = c.caller_id THEN c.created_at END,
            u.id = c.caller_id AND c.call_type = 'video'
       FROM users u WHERE u.id IN (c.caller_id, c.callee_id);
@@ -242,15 +261,15 @@ BEGIN
   DELETE FROM outbox o WHERE o.message_id = c.message_id; -- the peer is called, not written to
   c.created_at := stored.created_at;
   c.due_at := c.created_at + make_interval(secs => (p_arguments->>'seconds')::int);
-  c.silent := stored.held AND target.kind = 'hosted';
+  c.silent := stored.held AND target.kind <> 'remote';
   c.live := call_live(c);
-  IF target.kind = 'hosted' AND NOT c.silent AND call_is_busy(target.id) THEN
+  IF target.kind <> 'remote' AND NOT c.silent AND call_is_busy(target.id) THEN
     c := call_over(c, 'declined', 'busy');
   END IF;
   PERFORM call_begin(c, stored.position, stored.held, NOT c.silent);
   IF c.status = 'declined' THEN
     PERFORM call_tell(c, 'call.declined', p_user);
-  ELSIF target.kind = 'hosted' AND NOT c.silent THEN
+  ELSIF target.kind <> 'remote' AND NOT c.silent THEN
     PERFORM call_tell(c, 'call.ringing', c.callee_id);
   END IF;
   IF stored.awaited THEN
@@ -299,7 +318,8 @@ BEGIN
   c.live := p_arguments->'live';
   SELECT * INTO stored FROM message_receive(ARRAY[c.message_id], ARRAY[c.peer], ARRAY[p_arguments->>'to'],
     ARRAY[call_text(c)], ARRAY[c.id], ARRAY[p_arguments->>'address'], ARRAY[c.sid], ARRAY[false],
-    ARRAY[NULL::text], ARRAY[false]);
+    ARRAY[NULL::text], ARRAY[false], NULL, NULL,
+    CASE WHEN EXISTS (SELECT FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'bound') THEN ARRAY[''] END);
   IF stored.outcome <> 0 THEN
     outcome := 2;
     RETURN;
@@ -337,7 +357,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE members m SET others_seen = said.sender_seq
     FROM messages said, users u
-    WHERE said.id = c.message_id AND u.id = c.callee_id AND u.kind = 'hosted'
+    WHERE said.id = c.message_id AND u.id = c.callee_id AND call_is_here(c, u)
       AND m.conversation_id = c.conversation_id AND m.user_id = c.callee_id
       AND m.others_seen = said.sender_seq - 1;
   IF FOUND THEN
@@ -354,25 +374,28 @@ BEGIN
     UPDATE call_participants p SET joined_at = c.started_at
       WHERE p.call_id = c.id AND p.user_id = c.callee_id;
     PERFORM call_tell(c, 'call.answered', u.id, jsonb_build_object('session_id', c.live #> '{callee,session}'))
-      FROM users u WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind = 'hosted' ORDER BY u.id;
+      FROM users u WHERE u.id IN (c.caller_id, c.callee_id) AND call_is_here(c, u) ORDER BY u.id;
     IF p_before <> 'active' THEN
       PERFORM call_count_seen(c);
     END IF;
   ELSE
+    IF c.started_at IS NULL AND c.end_reason = 'answered_elsewhere' THEN
+      PERFORM call_count_seen(c);
+    END IF;
     UPDATE call_participants p SET open = false, left_at = CASE WHEN p.joined_at IS NOT NULL THEN c.ended_at END
       WHERE p.call_id = c.id;
     PERFORM call_tell(c, CASE c.status WHEN 'declined' THEN 'call.declined' ELSE 'call.ended' END, u.id,
                       CASE WHEN u.id::text IN (p_next->>'caller', p_next->>'callee')
                            THEN jsonb_build_object('next_call_id', p_next->'id') ELSE '{}' END)
       FROM users u
-      WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind = 'hosted' AND NOT (c.silent AND u.id = c.callee_id)
+      WHERE u.id IN (c.caller_id, c.callee_id) AND call_is_here(c, u) AND NOT (c.silent AND u.id = c.callee_id)
       ORDER BY u.id;
   END IF;
   PERFORM call_note(c);
   PERFORM event_add('message.updated', 'user', c.conversation_id, u.id,
                     json_build_object('message_id', c.message_id))
     FROM users u
-    WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind = 'hosted' AND NOT (c.silent AND u.id = c.callee_id)
+    WHERE u.id IN (c.caller_id, c.callee_id) AND u.kind <> 'remote' AND NOT (c.silent AND u.id = c.callee_id)
     ORDER BY u.id;
 END $$;
 

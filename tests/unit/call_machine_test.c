@@ -270,6 +270,20 @@ START_TEST(one_device_accepts)
 }
 END_TEST
 
+START_TEST(another_client_answers)
+{
+    begin();
+    ck_assert_int_eq(does(SECOND, CALL_TAKE).verdict, CALL_DONE);
+    ck_assert_int_eq(machine.state, CALL_ENDED);
+    ck_assert_int_eq(machine.reason, CALL_REASON_ELSEWHERE);
+    begin();
+    ck_assert_int_eq(does(FIRST, CALL_TAKE).verdict, CALL_CONFLICT);
+    ck_assert_int_eq(does(SECOND_OTHER, CALL_ACCEPT).verdict, CALL_DONE);
+    ck_assert_int_eq(does(SECOND, CALL_TAKE).verdict, CALL_FORBIDDEN); /* it was slower */
+    ck_assert_int_eq(machine.state, CALL_ACTIVE);
+}
+END_TEST
+
 START_TEST(times_out)
 {
     static const struct {
@@ -411,5 +425,6 @@ START_TEST(names_and_ties)
 END_TEST
 
 UNIT_MAIN("call_machine", walks_every_sequence, rings_then_offers, holds_an_early_offer,
-          one_device_accepts, times_out, goes_on_by_another_socket, moves_to_another_device,
-          guest_takes_the_call_over, guest_is_one_only_while_asked, names_and_ties)
+          one_device_accepts, another_client_answers, times_out, goes_on_by_another_socket,
+          moves_to_another_device, guest_takes_the_call_over, guest_is_one_only_while_asked,
+          names_and_ties)
