@@ -12,6 +12,8 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/bound.h"
+#include "bridge/bound/host.h"
 #include "bridge/cluster/cluster.h"
 #include "bridge/cluster/fanout.h"
 #include "bridge/core/content.h"
@@ -259,6 +261,14 @@ static bool knows_dialect(const char *name)
     return dialect_find(name) != NULL;
 }
 
+static void hosts_write(struct json_writer *json, void *data)
+{
+    const struct daemon *daemon = data;
+    const struct bound *bound = bound_of(&daemon->core);
+    if (bound)
+        bound_hosts_write(bound, json);
+}
+
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
     struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols,
@@ -266,7 +276,8 @@ static bool open_listeners(struct daemon *daemon, GError **error)
                                         .admits = socket_admits,
                                         .upgraded = socket_upgraded,
                                         .data = daemon};
-    struct http_probe probe = {ready_parts, refresh_metrics, daemon};
+    struct http_probe probe = {
+        .parts = ready_parts, .refresh = refresh_metrics, .hosts = hosts_write, .data = daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
     if (!daemon->admin)
         return false;

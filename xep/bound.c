@@ -8,6 +8,7 @@
 
 #define BIND_VERSION "1"
 #define SESSIONS_MAX 1000000000
+#define BYTES_MAX (UINT64_C(1) << 50)
 
 xmpp_stanza_t *bound_hello_build(const char *from, const char *to)
 {
@@ -37,6 +38,12 @@ static unsigned has_parse(xmpp_stanza_t *hello)
     return has;
 }
 
+static const char *attr_or_empty(xmpp_stanza_t *element, const char *name)
+{
+    const char *value = stanza_attr(element, name);
+    return value ? value : "";
+}
+
 bool bound_hello_parse(xmpp_stanza_t *iq, struct bound_hello *ret)
 {
     const char *type = stanza_attr(iq, "type");
@@ -45,11 +52,17 @@ bool bound_hello_parse(xmpp_stanza_t *iq, struct bound_hello *ret)
         g_strcmp0(stanza_attr(hello, "version"), BIND_VERSION) != 0)
         return false;
     const char *epoch = stanza_attr(hello, "epoch");
-    const char *archive = stanza_attr(hello, "archive");
     if (!epoch || !*epoch)
         return false;
-    struct bound_hello said = {
-        .epoch = epoch, .archive = archive ? archive : "", .has = has_parse(hello)};
+    struct bound_hello said = {.epoch = epoch,
+                               .archive = attr_or_empty(hello, "archive"),
+                               .server = attr_or_empty(hello, "server"),
+                               .plugin = attr_or_empty(hello, "plugin"),
+                               .users = attr_or_empty(hello, "users"),
+                               .archive_problem = attr_or_empty(hello, "archive-problem"),
+                               .has = has_parse(hello)};
+    stanza_attr_number(hello, "archive-waiting", BYTES_MAX, &said.archive_waiting);
+    stanza_attr_number(hello, "sessions", SESSIONS_MAX, &said.sessions);
     stanza_attr_number(hello, "max-sessions", SESSIONS_MAX, &said.max_sessions);
     *ret = said;
     return true;

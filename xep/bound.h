@@ -18,8 +18,14 @@ enum bound_has {
 
 /* Borrowed from the stanza. */
 struct bound_hello {
-    const char *epoch;     /* another one: no session of an earlier one exists */
-    const char *archive;   /* "trestle", "other"; "" when it does not say */
+    const char *epoch;           /* another one: no session of an earlier one exists */
+    const char *archive;         /* "trestle", "other"; "" when it does not say */
+    const char *server;          /* name of the server; "", as those below, when it does not say */
+    const char *plugin;          /* version of its module */
+    const char *users;           /* whom it lets be bound: "all", "some", "none" */
+    const char *archive_problem; /* why the archive cannot be used right now */
+    uint64_t archive_waiting;    /* bytes that wait for it */
+    uint64_t sessions;
     unsigned has;          /* of enum bound_has */
     uint64_t max_sessions; /* 0: it does not say */
 };

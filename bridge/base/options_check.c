@@ -53,14 +53,34 @@ static bool check_secrets(const struct options *options, GError **error)
 }
 
 /* Accounts of our own domains are hosted. */
+/* Whether passwords of HOST are tried at an address of this machine. */
+static bool login_is_local(const struct options *options, const char *host)
+{
+    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
+    size_t length = strlen(host);
+    for (guint i = 0; servers[i]; i++) {
+        if (strncmp(servers[i], host, length) != 0 || servers[i][length] != '=')
+            continue;
+        const char *server = servers[i] + length + 1;
+        return g_str_has_prefix(server, "127.") || g_str_has_prefix(server, "[::1]:") ||
+               g_str_has_prefix(server, "localhost:");
+    }
+    return false;
+}
+
 static bool check_bound(const struct options *options, GError **error)
 {
+    bool plain = strcmp(options->bound_login_tls, "none") == 0;
     g_auto(GStrv) hosts = g_strsplit(options->bound_hosts, " ", -1);
     for (guint i = 0; hosts[i]; i++) {
         if (strcmp(hosts[i], options->xmpp_domain) == 0 ||
             g_strcmp0(hosts[i], options->xmpp_rooms_domain) == 0)
             return option_refuse(error, "[bound] hosts",
                                  "must not name xmpp.domain or xmpp.rooms_domain");
+        if (plain && *hosts[i] && !login_is_local(options, hosts[i]))
+            return option_refuse(error, "[bound] login_tls",
+                                 "none is for servers that [bound] login_servers has on loopback "
+                                 "(example.org=127.0.0.1:5222): passwords would be readable");
     }
     return true;
 }

@@ -23,9 +23,12 @@ struct bound_host {
     struct bound *bound;
     char *domain;
     enum host_state state;
-    char *epoch;        /* of the module; NULL: never heard */
-    unsigned has;       /* of enum bound_has */
-    bool archives;      /* its archive is ours */
+    char *epoch;                                     /* of the module; NULL: never heard */
+    unsigned has;                                    /* of enum bound_has */
+    bool archives;                                   /* its archive is ours */
+    char *server, *plugin, *users, *archive_problem; /* as of struct bound_hello; NULL: none yet */
+    uint64_t archive_waiting;
+    char *refusal;      /* the condition with which it refused hello; NULL: it did not */
     bool asking;        /* hello is out */
     unsigned failures;  /* hellos in a row that came to nothing */
     gint64 ask_at;      /* monotonic: when to say hello again */

@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/json_writer.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/session.h"
 #include "bridge/core/core.h"
+#include "xep/error.h"
 
 #define HELLO_SECONDS 10
+#define TEXT_MAX 256                        /* of what a host says of itself */
 #define AGAIN (60 * G_USEC_PER_SEC)         /* to a host that is up */
 #define FAILED_AGAIN (5 * G_USEC_PER_SEC)   /* after the first failure, then twice as long… */
 #define FAILED_AGAIN_MAX 6                  /* …so many times */
@@ -36,6 +39,11 @@ void bound_host_free(gpointer data)
     struct bound_host *host = data;
     g_free(host->domain);
     g_free(host->epoch);
+    g_free(host->server);
+    g_free(host->plugin);
+    g_free(host->users);
+    g_free(host->archive_problem);
+    g_free(host->refusal);
     g_free(host);
 }
 
@@ -46,6 +54,26 @@ struct bound_host *bound_host_of(const struct bound *bound, const char *address)
     const char *domain = at ? at + 1 : address;
     g_autofree char *name = g_strndup(domain, bare - (size_t)(domain - address));
     return g_hash_table_lookup(bound->hosts, name);
+}
+
+static void text_keep(char **place, const char *text)
+{
+    g_free(*place);
+    *place = g_strndup(text, TEXT_MAX);
+}
+
+static void host_note(struct bound_host *host, const struct bound_hello *hello)
+{
+    bool fine = !host->archive_problem || !*host->archive_problem;
+    if (fine != (*hello->archive_problem == '\0'))
+        log_warning(AREA_LINK, fine ? "bound-archive-away" : "bound-archive-back",
+                    "host=%s reason=\"%.*s\"", host->domain, TEXT_MAX, hello->archive_problem);
+    text_keep(&host->server, hello->server);
+    text_keep(&host->plugin, hello->plugin);
+    text_keep(&host->users, hello->users);
+    text_keep(&host->archive_problem, hello->archive_problem);
+    host->archive_waiting = hello->archive_waiting;
+    g_clear_pointer(&host->refusal, g_free);
 }
 
 static void host_up(struct bound_host *host, const struct bound_hello *hello)
@@ -60,6 +88,7 @@ static void host_up(struct bound_host *host, const struct bound_hello *hello)
         log_info(AREA_LINK, "bound-host-up", "host=%s archive=%s", host->domain,
                  archives ? "trestle" : "other");
     }
+    host_note(host, hello);
     host->state = HOST_UP;
     host->has = hello->has;
     host->archives = archives;
@@ -87,6 +116,13 @@ static void host_away(struct bound_host *host, enum host_state state)
     bound_host_tell(host);
 }
 
+static void host_absent(struct bound_host *host, xmpp_stanza_t *answer)
+{
+    struct stanza_error error;
+    text_keep(&host->refusal, stanza_error_parse(answer, &error) ? error.condition : "");
+    host_away(host, HOST_ABSENT);
+}
+
 static void hello_answered(xmpp_stanza_t *result, void *data)
 {
     struct bound_host *host = data;
@@ -97,7 +133,7 @@ static void hello_answered(xmpp_stanza_t *result, void *data)
     else if (bound_hello_parse(result, &hello))
         host_up(host, &hello);
     else
-        host_away(host, HOST_ABSENT);
+        host_absent(host, result);
 }
 
 static void host_ask(struct bound_host *host)
@@ -107,6 +143,37 @@ static void host_ask(struct bound_host *host)
     host->asking = stanza_ask(core, iq, HELLO_SECONDS, hello_answered, host);
     if (!host->asking)
         host->ask_at = clock_monotonic() + FAILED_AGAIN;
+}
+
+static void host_write(const struct bound_host *host, struct json_writer *json)
+{
+    static const char *const states[] = {
+        [HOST_UNKNOWN] = "away", [HOST_ABSENT] = "absent", [HOST_UP] = "up"};
+    json_begin_object(json);
+    json_member_string(json, "host", host->domain);
+    json_member_string(json, "state", states[host->state]);
+    if (host->state == HOST_ABSENT)
+        json_member_string(json, "refusal", host->refusal ? host->refusal : "");
+    if (host->state == HOST_UP) {
+        json_member_string(json, "server", host->server);
+        json_member_string(json, "plugin", host->plugin);
+        json_member_string(json, "users", host->users);
+        json_member_string(json, "archive", host->archives ? "trestle" : "other");
+        json_member_string(json, "archive_problem", host->archive_problem);
+        json_member_integer(json, "archive_waiting", (gint64)host->archive_waiting);
+        json_member_integer(json, "sessions", host->count);
+        json_member_integer(json, "sessions_max", host->count_max);
+    }
+    json_end_object(json);
+}
+
+void bound_hosts_write(const struct bound *bound, struct json_writer *json)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, bound->hosts);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        host_write(value, json);
 }
 
 void bound_hosts_tick(struct bound *bound, gint64 now)

@@ -6,7 +6,7 @@ libbound_a_SOURCES = \
   bridge/bound/fold.c bridge/bound/fold.h \
   bridge/bound/host.c bridge/bound/host.h \
   bridge/bound/inject.c bridge/bound/inject.h \
-  bridge/bound/login.c bridge/bound/login.h \
+  bridge/bound/login.c bridge/bound/login.h bridge/bound/login_program.c bridge/bound/login_program.h \
   bridge/bound/mirror.c bridge/bound/mirror.h \
   bridge/bound/session.c bridge/bound/session.h \
   bridge/bound/uid.c bridge/bound/uid.h

@@ -9,13 +9,13 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/login.h"
+#include "bridge/bound/login_program.h"
 #include "bridge/core/core.h"
 #include "bridge/loop/child.h"
 #include "bridge/loop/loop.h"
 
 #define AT_ONCE 8
 #define WAITING_MAX 64
-#define OUTPUT_MAX 256
 
 struct attempt {
     struct core *core;
@@ -46,13 +46,6 @@ static void attempt_free(gpointer data)
     g_clear_pointer(&attempt->input, g_bytes_unref);
     g_free(attempt->jid);
     g_free(attempt);
-}
-
-static void input_free(gpointer data)
-{
-    GString *input = data;
-    explicit_bzero(input->str, input->len);
-    g_string_free(input, TRUE);
 }
 
 static void attempt_end(struct attempt *attempt)
@@ -93,16 +86,18 @@ static void program_ended(const struct buffer *output, int status, void *data)
 {
     struct attempt *attempt = data;
     g_autofree char *text = g_strndup(output->data ? output->data : "", output->length);
+    struct login_result result;
     (void)status;
     attempt->child = NULL;
     work.programs--;
-    attempt->verdict = strcmp(text, "right\n") == 0   ? ERROR_NONE
-                       : strcmp(text, "wrong\n") == 0 ? ERROR_UNAUTHENTICATED
-                                                      : ERROR_UNAVAILABLE;
-    log_info(AREA_AUTH, "login-tried", "verdict=%s",
-             attempt->verdict == ERROR_NONE              ? "right"
-             : attempt->verdict == ERROR_UNAUTHENTICATED ? "wrong"
-                                                         : "failed");
+    login_result_read(text, &result);
+    attempt->verdict = result.verdict;
+    if (result.verdict == ERROR_UNAVAILABLE)
+        log_warning(AREA_AUTH, "login-failed", "host=%s reason=%s detail=\"%s\"",
+                    strchr(attempt->jid, '@') + 1, result.word, result.detail);
+    else
+        log_info(AREA_AUTH, "login-tried", "verdict=%s mechanism=%s",
+                 result.verdict == ERROR_NONE ? "right" : "wrong", result.word);
     attempt_answer(attempt);
     next_begin();
 }
@@ -114,7 +109,7 @@ static void attempt_begin(struct attempt *attempt)
     g_autoptr(GError) error = NULL;
     const struct child_plan plan = {.program = program,
                                     .input = input,
-                                    .output_max = OUTPUT_MAX,
+                                    .output_max = LOGIN_OUTPUT_MAX,
                                     .seconds =
                                         (unsigned)attempt->core->options->bound_login_timeout,
                                     .done = program_ended,
@@ -136,34 +131,6 @@ static void next_begin(void)
         g_queue_push_tail(&work.running, attempt);
         attempt_begin(attempt);
     }
-}
-
-/* "address:port" of DOMAIN in the option; *ret_port is 0 without one. Caller frees. */
-static char *server_of(const struct options *options, const char *domain, guint64 *ret_port)
-{
-    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
-    size_t length = strlen(domain);
-    *ret_port = 0;
-    for (guint i = 0; servers[i]; i++) {
-        const char *port = strrchr(servers[i], ':');
-        if (strncmp(servers[i], domain, length) != 0 || servers[i][length] != '=' || !port)
-            continue;
-        *ret_port = g_ascii_strtoull(port + 1, NULL, 10);
-        return g_strndup(servers[i] + length + 1, (gsize)(port - servers[i]) - length - 1);
-    }
-    return g_strdup("");
-}
-
-static GBytes *input_make(const struct options *options, const char *jid, const char *password)
-{
-    guint64 port;
-    g_autofree char *server = server_of(options, strchr(jid, '@') + 1, &port);
-    GString *input = g_string_sized_new(512 + strlen(password)); /* one piece, to be wiped */
-    g_string_append_printf(input, "%s\n%s\n%" G_GUINT64_FORMAT "\n%s\n%s\n", jid, server, port,
-                           strcmp(options->bound_login_tls, "none") == 0 ? "plain" : "tls",
-                           options->bound_login_ca);
-    g_string_append(input, password);
-    return g_bytes_new_with_free_func(input->str, input->len, input_free, input);
 }
 
 static gint64 queue_count(const GQueue *queue, const char *jid)
@@ -202,7 +169,7 @@ void login_check(struct core *core, const char *jid, const char *password, login
         attempt_answer(attempt);
         return;
     }
-    attempt->input = input_make(core->options, jid, password);
+    attempt->input = login_input_new(core->options, jid, password);
     g_queue_push_tail(&work.waiting, attempt);
     next_begin();
 }

@@ -61,12 +61,27 @@ static unsigned write_metrics(struct http_admin *admin, struct buffer *buf)
     return MHD_HTTP_OK;
 }
 
+static unsigned write_hosts(struct http_admin *admin, struct buffer *buf)
+{
+    struct json_writer json;
+    json_writer_init(&json, buf);
+    json_begin_object(&json);
+    json_key(&json, "hosts");
+    json_begin_array(&json);
+    if (admin->probe.hosts)
+        admin->probe.hosts(&json, admin->probe.data);
+    json_end_array(&json);
+    json_end_object(&json);
+    return MHD_HTTP_OK;
+}
+
 static const struct page {
     const char *path, *type;
     unsigned (*write)(struct http_admin *admin, struct buffer *buf);
 } pages[] = {
     {"/livez", "application/json", write_livez},
     {"/readyz", "application/json", write_readyz},
+    {"/hosts", "application/json", write_hosts},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", write_metrics},
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The admin listener: /livez, /readyz, /metrics, without authentication, for operators and their
- * probes only. */
+/* The admin listener: /livez, /readyz, /metrics, /hosts, without authentication, for operators and
+ * their probes only. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
+struct json_writer;
 struct options;
 struct http_admin;
 
@@ -20,6 +21,9 @@ struct http_probe {
     const struct http_part *(*parts)(void *data);
     /* Before /metrics is written: the time to set gauges. May be NULL. */
     void (*refresh)(void *data);
+    /* What is known of the hosts whose accounts are used here, added to an open array. May be NULL.
+     */
+    void (*hosts)(struct json_writer *json, void *data);
     void *data;
 };
 

@@ -163,21 +163,6 @@ static void check_users(struct doctor *doctor, PGconn *connection)
             count);
 }
 
-/* Of XMPP servers that keep their archives here. */
-static void check_archives(struct doctor *doctor, PGconn *connection)
-{
-    const char *values[] = {doctor->options->bound_hosts};
-    g_autoptr(PGresult) result =
-        PQexecParams(connection, tool_query_text(TOOL_MAM_CHECK), 1, NULL, values, NULL, NULL, 0);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        return; /* the schema is another, which was said */
-    if (!PQgetisnull(result, 0, 0))
-        doctor_say(doctor, VERDICT_WARN, "archives", "%s", PQgetvalue(result, 0, 0));
-    else if (*doctor->options->bound_hosts)
-        doctor_say(doctor, VERDICT_OK, "archives", "kept here for %s",
-                   doctor->options->bound_hosts);
-}
-
 static void check_database(struct doctor *doctor)
 {
     char *problem = NULL;
@@ -201,7 +186,7 @@ static void check_database(struct doctor *doctor)
         check_writing(doctor, connection);
     check_clock(doctor, connection);
     check_users(doctor, connection);
-    check_archives(doctor, connection);
+    doctor_check_archives(doctor, connection);
     doctor_note_holder(doctor, connection);
 }
 
@@ -295,6 +280,7 @@ int doctor_run(const struct options *options)
     check_database(&doctor);
     doctor_check_cluster(&doctor);
     doctor_check_link(&doctor);
+    doctor_check_logins(&doctor);
     g_free(doctor.holder);
     check_listener(&doctor, (struct listener){"api port", options->http_listen, options->http_port,
                                               "[http] listen and port"});

@@ -38,6 +38,7 @@ struct probe {
     struct link *link;
     GMainLoop *loop;
     guint timer;
+    char **host; /* of [bound] hosts: the next one to be asked */
 };
 
 /* ---- What was found -------------------------------------------------------------------------- */
@@ -133,11 +134,43 @@ static void probe_end(struct probe *probe)
     g_main_loop_quit(probe->loop);
 }
 
+static void host_ask(struct probe *probe);
+
+static void on_hello_answer(xmpp_stanza_t *result, void *data)
+{
+    struct probe *probe = data;
+    struct bound_hello hello;
+    struct stanza_error error = {.condition = ""};
+    const char *host = *probe->host++;
+    if (result && bound_hello_parse(result, &hello))
+        doctor_explain_host(probe->doctor, host, &hello, NULL);
+    else if (result && stanza_error_parse(result, &error))
+        doctor_explain_host(probe->doctor, host, NULL, error.condition);
+    else
+        doctor_explain_host(probe->doctor, host, NULL, result ? "no hello" : NULL);
+    host_ask(probe);
+}
+
+/* The next of [bound] hosts; after the last one all is done. */
+static void host_ask(struct probe *probe)
+{
+    while (*probe->host && !**probe->host)
+        probe->host++;
+    if (!*probe->host) {
+        probe_end(probe);
+        return;
+    }
+    g_autoptr(xmpp_stanza_t) hello =
+        bound_hello_build(probe->doctor->options->xmpp_domain, *probe->host);
+    if (!link_request(probe->link, hello, PATIENCE_SECONDS, on_hello_answer, probe))
+        on_hello_answer(NULL, probe);
+}
+
 static void on_ping_answer(xmpp_stanza_t *result, void *data)
 {
     struct probe *probe = data;
     explain_ping(probe->doctor, result);
-    probe_end(probe);
+    host_ask(probe);
 }
 
 static void on_up(void *data)
@@ -210,6 +243,8 @@ static bool probe_run(struct doctor *doctor, enum service service)
     struct probe probe = {.doctor = doctor,
                           .aim = &aims[service],
                           .domain = service_domain(doctor->options, service)};
+    g_auto(GStrv) hosts = g_strsplit(doctor->options->bound_hosts, " ", -1);
+    probe.host = hosts;
     probe.loop = g_main_loop_new(NULL, FALSE);
     probe.timer = g_timeout_add_seconds(PATIENCE_SECONDS, on_patience, &probe);
     loop_start();
@@ -240,11 +275,12 @@ void doctor_check_link(struct doctor *doctor)
     if (doctor->running && doctor->link_up) {
         doctor_say(doctor, VERDICT_OK, PART, "trestle is running and has the link");
         look_at_rooms(doctor);
+        doctor_look_at_hosts(doctor);
         return;
     }
     if (doctor->holder) { /* a handshake could take the link away from it */
         doctor_say(doctor, VERDICT_OK, PART, "the instance %s has it", doctor->holder);
-        return;
+        return; /* and knows the hosts */
     }
     log_configure("error", "all", NULL); /* the findings say it all */
     if (probe_run(doctor, SERVICE_USERS) && service_domain(doctor->options, SERVICE_ROOMS))

@@ -7,6 +7,7 @@
 
 #include "bridge/base/options.h"
 #include "bridge/tool/admin_sql.h"
+#include "xep/bound.h"
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 
@@ -31,6 +32,15 @@ void doctor_check_link(struct doctor *doctor);
 /* Several instances: Redis; and who holds the link, to be known before it is tried. */
 void doctor_check_cluster(struct doctor *doctor);
 void doctor_note_holder(struct doctor *doctor, PGconn *connection);
+
+/* Hosts whose accounts are used here: what the daemon that runs knows of them; one that HELLO is
+ * from, or that answered with the error CONDITION (both NULL: not at all); what the database says
+ * of their archives; whether passwords can be tried there. */
+void doctor_look_at_hosts(struct doctor *doctor);
+void doctor_explain_host(struct doctor *doctor, const char *host, const struct bound_hello *hello,
+                         const char *condition);
+void doctor_check_archives(struct doctor *doctor, PGconn *connection);
+void doctor_check_logins(struct doctor *doctor);
 
 /* Every STUN and TURN server of [calls], as a call would use it. */
 void doctor_check_ice(struct doctor *doctor);

@@ -6,7 +6,7 @@ libtool_a_SOURCES = \
   bridge/tool/cli.c bridge/tool/cli.h \
   bridge/tool/cli_print.c bridge/tool/cli_print.h \
   bridge/tool/doctor.c bridge/tool/doctor.h \
-  bridge/tool/doctor_cluster.c \
+  bridge/tool/doctor_bound.c bridge/tool/doctor_cluster.c \
   bridge/tool/doctor_ice.c \
   bridge/tool/doctor_link.c \
   bridge/tool/doctor_net.c \

@@ -50,7 +50,7 @@ start_link(Host, Opts) ->
 %% Of the supervisor.
 init([Host, Opts]) ->
     Workers = mod_mam_trestle_spool:prepare(Host, gen_mod:get_opt(pool, Opts), gen_mod:get_opt(timeout, Opts)),
-    Pool = [#{id => Worker, start => {mod_mam_trestle_worker, start_link, [Worker, Opts]}} || Worker <- Workers],
+    Pool = [#{id => Worker, start => {mod_mam_trestle_worker, start_link, [Worker, Host, Opts]}} || Worker <- Workers],
     {ok, {#{strategy => one_for_one, intensity => 100, period => 10},
           [#{id => spool, start => {mod_mam_trestle_spool, start_link, [Host, Opts]}} | Pool]}}.
 

@@ -5,7 +5,7 @@
 -module(mod_mam_trestle_spool).
 -behaviour(gen_server).
 
--export([prepare/3, start_link/2, append/2, ask/5, remove/2]).
+-export([prepare/3, start_link/2, append/2, ask/5, remove/2, note_problem/2, state/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -include_lib("ejabberd/include/logger.hrl").
@@ -21,7 +21,26 @@ prepare(Host, Count, Timeout) ->
     Workers = [binary_to_atom(<<"mod_mam_trestle_", (integer_to_binary(N))/binary, "_", Host/binary>>, utf8)
                || N <- lists:seq(1, Count)],
     persistent_term:put(?KEY(Host), #{workers => list_to_tuple(Workers), timeout => Timeout, spooling => atomics:new(1, [])}),
+    ets:new(table(Host), [named_table, public]), % of the supervisor
+    note_problem(Host, <<"not connected yet">>),
     Workers.
+
+table(Host) ->
+    gen_mod:get_module_proc(Host, mod_mam_trestle_state).
+
+%% Why connections to PostgreSQL cannot be used; none: they can.
+note_problem(Host, Problem) ->
+    Before = ets:lookup(table(Host), problem),
+    ets:insert(table(Host), {problem, Problem}),
+    Before /= [] andalso Before /= [{problem, Problem}] andalso mod_trestle:archive_changed(Host).
+
+%% {Problem, bytes that wait}.
+state(Host) ->
+    Problem = try ets:lookup_element(table(Host), problem, 2) catch error:badarg -> <<"not started">> end,
+    case persistent_term:get(?KEY(Host), undefined) of
+        #{spooling := Flag} -> {Problem, atomics:get(Flag, 1)};
+        undefined -> {<<"not started">>, 0}
+    end.
 
 start_link(Host, Opts) ->
     gen_server:start_link({local, name(Host)}, ?MODULE, {Host, Opts}, []).
@@ -99,7 +118,7 @@ mended(State) ->
 %% Whoever adds is told whether there is something in the file.
 note(#{host := Host, size := Size, offset := Offset} = State) ->
     #{spooling := Flag} = persistent_term:get(?KEY(Host)),
-    atomics:put(Flag, 1, case Size > Offset of true -> 1; false -> 0 end),
+    atomics:put(Flag, 1, max(Size - Offset, 0)),
     State.
 
 handle_call({add, Entry}, _From, #{path := Path, size := Size, max := Max} = State) ->

@@ -12,7 +12,7 @@
 -export([start/2, stop/1, reload/3, depends/2, mod_options/1, mod_opt_type/1, mod_doc/0]).
 -export([start_link/1, init/1]).
 -export([decode_iq_subel/1, process_iq/1, process_message/1, offline_message/1, remove_user/2,
-         config_reloaded/0]).
+         config_reloaded/0, archive_changed/1]).
 
 -include_lib("p1_xmpp/include/xmpp.hrl").
 -include_lib("ejabberd/include/logger.hrl").
@@ -173,17 +173,31 @@ hello(_Min, _Max, Host) ->
 
 hello_element(Host) ->
     [{epoch, Epoch}] = ets:lookup(table(Host), epoch),
-    Archive = case gen_mod:is_loaded(Host, mod_mam) andalso mod_mam_opt:db_type(Host) of
-                  trestle -> <<"trestle">>;
-                  _ -> <<"other">>
-              end,
+    {Archive, State} = case gen_mod:is_loaded(Host, mod_mam) andalso mod_mam_opt:db_type(Host) of
+                           trestle -> {<<"trestle">>, archive_state(Host)};
+                           _ -> {<<"other">>, []}
+                       end,
     #xmlel{name = <<"hello">>,
            attrs = [{<<"xmlns">>, ?NS_TRESTLE}, {<<"version">>, integer_to_binary(?VERSION)}, {<<"epoch">>, Epoch},
                     {<<"server">>, <<"ejabberd">>}, {<<"plugin">>, <<"0.1">>}, {<<"archive">>, Archive},
                     {<<"sessions">>, integer_to_binary(count(Host))},
-                    {<<"max-sessions">>, integer_to_binary(option(Host, max_sessions))}],
+                    {<<"max-sessions">>, integer_to_binary(option(Host, max_sessions))},
+                    {<<"users">>, users_kind(option(Host, users))} | State],
            children = [#xmlel{name = <<"has">>, children = [{xmlcdata, Has}]} ||
                           Has <- [<<"bind">>, <<"uid">>, <<"offline-copy">>]]}.
+
+%% How the backend of the archive is: what is wrong, and how many bytes wait.
+archive_state(Host) ->
+    {Problem, Waiting} = case gen_mod:is_loaded(Host, mod_mam_trestle) of
+                             true -> mod_mam_trestle_spool:state(Host);
+                             false -> {<<"mod_mam_trestle is not among the modules">>, 0}
+                         end,
+    [{<<"archive-problem">>, Problem} || Problem /= none] ++ [{<<"archive-waiting">>, integer_to_binary(Waiting)} || Waiting > 0].
+
+%% Whom the rule lets in, as far as a name or the rule itself says it.
+users_kind(none) -> <<"none">>;
+users_kind(all) -> <<"all">>;
+users_kind(_) -> <<"some">>.
 
 %% An unsolicited hello: a bridge whose link stood before this module need not ask again and again.
 announce(Host) ->
@@ -193,6 +207,10 @@ announce(Host) ->
                                                sub_els = [hello_element(Host)]});
         false -> ok
     end.
+
+%% The archive went away or is back.
+archive_changed(Host) ->
+    gen_mod:is_loaded(Host, ?MODULE) andalso announce(Host).
 
 %% The prepared names of an element: {LUser, LResource}, or error.
 names(El) ->

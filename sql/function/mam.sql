@@ -23,6 +23,12 @@ LANGUAGE sql AS $$
   DELETE FROM mam_roles WHERE role = p_role AND host = lower(p_host)
 $$;
 
+-- What roles that keep archives may call, and nothing else.
+CREATE FUNCTION mam_called() RETURNS text[]
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT '{mam_version,mam_try,mam_append,mam_append_many,mam_find,mam_count,mam_trim,mam_remove,mam_is_empty}'::text[]
+$$;
+
 -- Gives the role trestle_mam, or without one all that were allowed, what they may call. For the owner.
 CREATE FUNCTION mam_grant() RETURNS void
 LANGUAGE plpgsql AS $$
@@ -31,10 +37,9 @@ DECLARE
 BEGIN
   FOR one IN
     SELECT f.oid::regprocedure AS called, r.rolname
-      FROM unnest('{mam_version,mam_append,mam_append_many,mam_find,mam_count,mam_trim,mam_remove,mam_is_empty}'::text[]) name
-      JOIN pg_proc f ON f.proname = name AND f.pronamespace = current_schema()::regnamespace
-      CROSS JOIN pg_roles r
-      WHERE r.rolname = 'trestle_mam' OR r.rolname IN (SELECT m.role FROM mam_roles m)
+      FROM pg_proc f CROSS JOIN pg_roles r
+      WHERE f.proname = ANY (mam_called()) AND f.pronamespace = current_schema()::regnamespace
+        AND (r.rolname = 'trestle_mam' OR r.rolname IN (SELECT m.role FROM mam_roles m))
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', one.called, one.rolname);
   END LOOP;
@@ -43,14 +48,30 @@ END $$;
 -- What is wrong with the roles, for the doctor; NULL: nothing. p_hosts: whose accounts are used here.
 CREATE FUNCTION mam_check(p_hosts text[]) RETURNS text
 LANGUAGE sql STABLE AS $$
+  WITH held AS (SELECT r.oid, r.rolname, r.rolcanlogin FROM pg_roles r WHERE r.rolname IN (SELECT m.role FROM mam_roles m))
   SELECT string_agg(x.problem, '; ' ORDER BY x.problem) FROM (
     SELECT format('the role %s, which keeps the archives of %s, does not exist', m.role, m.host) AS problem
       FROM mam_roles m WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = m.role)
     UNION ALL
-    SELECT format('the role %s may not call the functions, SELECT mam_grant() lets it', m.role)
-      FROM (SELECT DISTINCT y.role FROM mam_roles y) m JOIN pg_roles r ON r.rolname = m.role
-      JOIN pg_proc f ON f.proname = 'mam_append' AND f.pronamespace = current_schema()::regnamespace
-      WHERE NOT has_function_privilege(r.oid, f.oid, 'EXECUTE')
+    SELECT format('the role %s may not call %s, SELECT mam_grant() lets it', r.rolname, string_agg(f.proname, ', ' ORDER BY f.proname))
+      FROM held r JOIN pg_proc f ON f.proname = ANY (mam_called()) AND f.pronamespace = current_schema()::regnamespace
+      WHERE NOT has_function_privilege(r.oid, f.oid, 'EXECUTE') GROUP BY r.rolname
+    UNION ALL
+    SELECT format('the role %s may not sign in: ALTER ROLE %I LOGIN PASSWORD ''…''', r.rolname, r.rolname)
+      FROM held r WHERE NOT r.rolcanlogin
+    UNION ALL
+    SELECT format('the role %s may not connect to this database: GRANT CONNECT ON DATABASE %I TO %I', r.rolname, current_database(), r.rolname)
+      FROM held r WHERE NOT has_database_privilege(r.oid, current_database(), 'CONNECT')
+    UNION ALL
+    SELECT format('the role %s may not use the schema: GRANT USAGE ON SCHEMA %I TO %I', r.rolname, current_schema(), r.rolname)
+      FROM held r WHERE NOT has_schema_privilege(r.oid, current_schema()::regnamespace::oid, 'USAGE')
+    UNION ALL
+    SELECT format('the role %s may read tables here: take one that owns nothing and is no superuser', r.rolname)
+      FROM held r WHERE has_table_privilege(r.oid, 'users'::regclass::oid, 'SELECT')
+    UNION ALL
+    SELECT format('transactions of the role %s only read: ALTER ROLE %I RESET default_transaction_read_only', r.rolname, r.rolname)
+      FROM held r JOIN pg_db_role_setting s ON s.setrole = r.oid CROSS JOIN unnest(s.setconfig) c
+      WHERE c = 'default_transaction_read_only=on'
     UNION ALL
     SELECT format('no role keeps the archives of %s, so apps do not see what its other clients say: SELECT mam_allow(''ROLE'', ''%s'')', h, h)
       FROM unnest(p_hosts) h WHERE NOT EXISTS (SELECT FROM mam_roles m WHERE m.host = h)) x
@@ -63,7 +84,7 @@ DECLARE
   domain CONSTANT text := split_part(p_owner, '@', 2);
 BEGIN
   IF NOT EXISTS (SELECT FROM mam_roles r WHERE r.role = session_user AND r.host = domain) THEN
-    RAISE EXCEPTION USING ERRCODE = 'TR403', MESSAGE = format('%s keeps no archive of %s', session_user, domain);
+    RAISE EXCEPTION USING ERRCODE = 'TR403', MESSAGE = format('%s keeps no archive of %s: SELECT mam_allow(''%s'', ''%s'') lets it', session_user, domain, session_user, domain);
   END IF;
   RETURN domain;
 END $$;
@@ -74,6 +95,17 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   PERFORM mam_host(p_owner);
   RETURN (SELECT o FROM mam_owners o WHERE o.jid = p_owner);
+END $$;
+
+-- What a server tries when it has connected: an error says why it cannot keep archives of p_host. Nothing stays of what is written.
+CREATE FUNCTION mam_try(p_host text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  nobody CONSTANT text := format('%s@%s', gen_random_uuid(), lower(p_host));
+BEGIN
+  PERFORM mam_host(nobody);
+  PERFORM mam_owner_lock(nobody);
+  DELETE FROM mam_owners o WHERE o.jid = nobody;
 END $$;
 
 -- ---- Adding -----------------------------------------------------------------------------------------

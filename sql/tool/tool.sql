@@ -38,5 +38,11 @@ SELECT last, count, finished_at IS NOT NULL FROM mam_imports WHERE owner = $1::t
 -- name: mam_import
 SELECT mam_import($1::text, $2::jsonb, $3::text, $4::boolean)
 
+-- When the newest of what is kept of each of the hosts was said.
+-- name: mam_newest
+SELECT h, to_char(max(o.seen) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+  FROM unnest(string_to_array(nullif($1::text, ''), ' ')) h LEFT JOIN mam_owners o ON o.host = h AND o.seen > '-infinity'
+  GROUP BY h ORDER BY h
+
 -- name: mam_check
 SELECT mam_check(string_to_array(nullif($1::text, ''), ' '))

@@ -396,3 +396,34 @@ def test_what_the_doctor_says(db, one):
     db.rows("SELECT mam_allow('mam_gone', 'gone.example')")
     db.rows("SELECT mam_allow('stranger', 'strange.example')")
     assert "mam_gone" in db.one("SELECT mam_check(NULL)") and "stranger" not in db.one("SELECT mam_check(NULL)")
+
+
+ROLE_FAULTS = [
+    ("ALTER ROLE faulty NOLOGIN", "the role faulty may not sign in: ALTER ROLE faulty LOGIN"),
+    ("REVOKE EXECUTE ON FUNCTION mam_find FROM faulty; REVOKE EXECUTE ON FUNCTION mam_trim FROM faulty", "may not call mam_find, mam_trim, SELECT mam_grant()"),
+    ("GRANT SELECT ON users TO faulty", "the role faulty may read tables here"),
+    ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "may not use the schema: GRANT USAGE ON SCHEMA public TO faulty"),
+    ("ALTER ROLE faulty SET default_transaction_read_only = on", "transactions of the role faulty only read"),
+]
+
+
+@pytest.mark.parametrize("fault, said", ROLE_FAULTS, ids=[said for _, said in ROLE_FAULTS])
+def test_a_role_with_a_fault(db, fault, said):
+    db.rows("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'faulty') THEN CREATE ROLE faulty LOGIN; END IF; END $$")
+    try:
+        db.rows("SELECT mam_allow('faulty', 'example.org')")
+        assert db.one("SELECT mam_check('{example.org}')") is None
+        db.rows(fault)
+        assert said in db.one("SELECT mam_check('{example.org}')")
+    finally:
+        db.rows("GRANT USAGE ON SCHEMA public TO PUBLIC; ALTER ROLE faulty RESET ALL; DROP OWNED BY faulty; DROP ROLE faulty")
+
+
+def test_a_server_tries_whether_it_can_keep_archives(db, one):
+    one.one("SELECT mam_try('example.org')")
+    assert db.one("SELECT count(*) FROM mam_owners WHERE jid LIKE '%%-%%@example.org'") == 0, "nothing stays"
+    with refused("TR403"):
+        one.one("SELECT mam_try('other.example')")
+    one.connection.cursor().execute("SET default_transaction_read_only = on")
+    with refused("25006"):
+        one.one("SELECT mam_try('example.org')")

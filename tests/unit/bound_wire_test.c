@@ -32,13 +32,18 @@ START_TEST(a_hello_is_read)
 {
     g_autoptr(xmpp_stanza_t) iq = stanza_of(
         "<iq xmlns='jabber:client' type='result'><hello xmlns='urn:trestle:bind:0' version='1' "
-        "epoch='k3v9' archive='trestle' max-sessions='10' later='x'><has>bind</has><has>uid</has>"
+        "epoch='k3v9' archive='trestle' max-sessions='10' later='x' users='some' "
+        "archive-problem='no role' archive-waiting='4711'><has>bind</has><has>uid</has>"
         "<has>offline-copy</has><has>something-new</has><other/></hello></iq>");
     struct bound_hello hello;
     ck_assert(bound_hello_parse(iq, &hello));
     ck_assert_str_eq(hello.epoch, "k3v9");
     ck_assert_str_eq(hello.archive, "trestle");
     ck_assert_uint_eq(hello.max_sessions, 10);
+    ck_assert_str_eq(hello.users, "some");
+    ck_assert_str_eq(hello.server, "");
+    ck_assert_str_eq(hello.archive_problem, "no role");
+    ck_assert_uint_eq(hello.archive_waiting, 4711);
     ck_assert_uint_eq(hello.has, BOUND_HAS_BIND | BOUND_HAS_UID | BOUND_HAS_OFFLINE_COPY);
 }
 END_TEST

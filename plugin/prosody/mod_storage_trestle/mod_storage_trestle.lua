@@ -26,6 +26,9 @@ local new_spool = module:require "spool".new;
 
 local host = module.host;
 local current = module:shared("/*/trestle/current"); -- of mod_trestle: host, uid and event of the message under way
+local archives = module:shared("/*/trestle/archives"); -- for mod_trestle's hello: host → how its archive is
+local state = { problem = "not connected yet"; waiting = 0 };
+archives[host] = state;
 
 local VERSION = 1; -- of the SQL functions
 local TICK = 0.5;
@@ -43,6 +46,7 @@ local measure_spool = module:measure("spool_bytes", "amount");
 
 local statements = {
 	version = "SELECT mam_version()";
+	try = "SELECT mam_try($1)";
 	append = "SELECT mam_append($1, $2::uuid, $3, $4, $5, $6, $7, $8::timestamptz, $9)";
 	append_many = "SELECT * FROM mam_append_many($1::jsonb)";
 	find = "SELECT uid, floor(extract(epoch FROM stamp))::bigint, peer, stanza"
@@ -60,12 +64,18 @@ local first_unconfirmed, last_unconfirmed = 1, 0;
 local replaying, sync_planned, unloaded = false, false, false;
 local replay, open_link;
 
+local function spool_note()
+	state.waiting = spool.size;
+	measure_spool(spool.size);
+end
+spool_note();
+
 local function entry_spool(entry)
 	local ok, err = spool:add(entry);
 	if not ok then
 		module:log("error", "A stanza of %s is lost to the archive: %s", entry.owner, err);
 	end
-	measure_spool(spool.size);
+	spool_note();
 end
 
 -- All that is not confirmed goes to the spool, in order; its late confirmation changes nothing.
@@ -95,12 +105,22 @@ local function link_end(reason)
 	end
 end
 
+-- mod_trestle says hello again when what is wrong is another.
+local function state_tell(problem)
+	local before = state.problem;
+	state.problem = problem;
+	if problem ~= before then
+		module:fire_event("trestle-archive-changed");
+	end
+end
+
 local function on_lost(client, reason)
 	if link.client ~= client then return; end
 	if link.ready or link.attempts == 0 then
 		module:log("warn", "No archive in PostgreSQL for now, messages are kept in the spool: %s", reason);
 	end
 	link.client, link.ready, replaying = nil, false, false;
+	state_tell(tostring(reason));
 	unconfirmed_spool();
 	if unloaded then return; end
 	link.attempts = link.attempts + 1;
@@ -117,11 +137,17 @@ local function on_ready(client)
 			return client:close(err and err.message
 				or ("the functions are of version %s, this plugin is for %d"):format(tostring(version), VERSION));
 		end
-		if link.attempts > 0 then
-			module:log("info", "The archive in PostgreSQL is back");
-		end
-		link.ready, link.attempts = true, 0;
-		replay();
+		client:query("try", { n = 1, host }, function (_, refusal)
+			if client ~= link.client then return; end
+			if refusal then return client:close(refusal.message); end
+			if link.attempts > 0 then
+				module:log("info", "The archive in PostgreSQL is back");
+			end
+			link.ready, link.attempts = true, 0;
+			state_tell(nil);
+			replay();
+		end);
+		client:sync();
 	end);
 	client:sync();
 end
@@ -165,7 +191,7 @@ local function replay_done(rows, err, entries)
 		end
 	end
 	spool:taken();
-	measure_spool(spool.size);
+	spool_note();
 	return replay();
 end
 

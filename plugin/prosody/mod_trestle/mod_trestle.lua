@@ -18,6 +18,7 @@ local xmlns = "urn:trestle:bind:0";
 local version = 1;
 local depth_max = 64;
 local hosts, host = prosody.hosts, module.host;
+local archives = module:shared("/*/trestle/archives"); -- of mod_storage_trestle
 local component = jid.prep(module:get_option_string("trestle_component"));
 local users, sessions_max, stanza_limit;
 
@@ -93,10 +94,25 @@ local function archive_is_ours()
 	return hosts[host].modules.mam and driver == "trestle";
 end
 
+-- How the driver of the archive is, if it has told: what is wrong, and how many bytes wait.
+local function archive_state()
+	local state = archive_is_ours() and archives[host];
+	if not state then return; end
+	return state.problem and state.problem:sub(1, 200), state.waiting > 0 and ("%d"):format(state.waiting) or nil;
+end
+
+-- Whom the rule lets in: all, some, none.
+local function users_kind()
+	if users == "all" then return "all"; end
+	return type(users) == "table" and next(users) ~= nil and "some" or "none";
+end
+
 local function hello_tag()
+	local problem, waiting = archive_state();
 	local tag = st.stanza("hello", {
 		xmlns = xmlns, version = tostring(version), epoch = epoch, server = "prosody", plugin = "0.1",
-		archive = archive_is_ours() and "trestle" or "other",
+		archive = archive_is_ours() and "trestle" or "other", users = users_kind(),
+		["archive-problem"] = problem, ["archive-waiting"] = waiting,
 		sessions = tostring(bound.count()), ["max-sessions"] = tostring(sessions_max)
 	});
 	for _, what in ipairs { "bind", "uid", "offline-copy", "password-changed" } do
@@ -276,6 +292,8 @@ local function hello_announce()
 		bound.send(link, st.message({ from = host, to = component }):add_child(hello_tag()));
 	end
 end
+
+module:hook("trestle-archive-changed", hello_announce);
 
 local function component_watch()
 	local context = module:context(component);

@@ -33,6 +33,8 @@ class FakeHost(FakeXmpp):
         self.asked = Inbox("fake host, requests")
         self.epoch, self.archive, self.has = "e1", archive, ("bind", "uid", "password-changed")
         self.hello = True       # False: as a server without the module
+        self.refusal = None     # the condition with which it refuses hello
+        self.more = ""          # attributes of hello
         self.refuse = {}        # user → condition of the next bind
         self.bound = {}         # user → resource
         self.roster = {}        # user → items as XML
@@ -56,9 +58,11 @@ class FakeHost(FakeXmpp):
                   "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>") + "</iq>")
 
     def _hello(self, _):
+        if self.refusal:
+            return f"<error type='auth'><{self.refusal} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
         has = "".join(f"<has>{one}</has>" for one in self.has)
         return (f"<hello xmlns='{BIND}' version='1' epoch='{self.epoch}' archive='{self.archive}' sessions='0' "
-                f"max-sessions='1000'>{has}</hello>")
+                f"max-sessions='1000' {self.more}>{has}</hello>")
 
     def _bind(self, request):
         user = request.get("user")

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TLS for clients that insist on it: offers STARTTLS in front of the stack's plain port, then passes bytes on."""
 import asyncio
+import datetime
 import ssl
-import subprocess
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from .inbox import run
 
@@ -12,25 +16,46 @@ HEADER = ("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:strea
 PROCEED = b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 
 
-class StartTls:
-    """Listens from `open` to `close`; `certificate` is what the client has to trust."""
+def certificate_make(folder, domain, expired=False):
+    """Makes tls.key and tls.crt in `folder`, signed by itself: (key, certificate)."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.utcnow()
+    name, until = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, domain)]), now + datetime.timedelta(days=-1 if expired else 2)
+    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=3)).not_valid_after(until)
+                   .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
+                   .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+                   .sign(key, hashes.SHA256()))
+    paths = folder / "tls.key", folder / "tls.crt"
+    paths[0].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    paths[1].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return paths
 
-    def __init__(self, c2s, folder, address, port=5222):
-        self._c2s, self._address, self._port = c2s, address, port
-        key, certificate = folder / "tls.key", folder / "tls.crt"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "2", "-subj", f"/CN={c2s['domain']}", "-addext", f"subjectAltName=DNS:{c2s['domain']}",
-                        "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+
+class StartTls:
+    """Listens from `open` to `close`; `certificate` is what the client has to trust. Port 0: a free one, in `port`."""
+
+    def __init__(self, c2s, folder, address, port=5222, name=None, expired=False):
+        """name: whom the certificate is for, if not for the server."""
+        self._c2s, self._address, self.port = c2s, address, port
+        key, certificate = certificate_make(folder, name or c2s["domain"], expired)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self.certificate = certificate.read_text()
         self._server, self._tasks = None, set()
 
+    def __enter__(self):
+        self.open()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def open(self):
         run(self._open())
 
     async def _open(self):
-        self._server = await asyncio.start_server(self._serve, self._address, self._port)
+        self._server = await asyncio.start_server(self._serve, self._address, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader, writer):
         self._tasks.add(asyncio.current_task())
@@ -48,7 +73,7 @@ class StartTls:
             await writer.start_tls(self._context)
             inner = await asyncio.open_connection(self._c2s["host"], self._c2s["port"])
             await asyncio.gather(self._pass(reader, inner[1]), self._pass(inner[0], writer))
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
             writer.close()
         finally:
             self._tasks.discard(asyncio.current_task())
