@@ -3,7 +3,7 @@
 # `make docs-update` writes them anew after one of the tables they come from changed, and `make check` fails when they differ.
 dist_man_MANS = docs/trestle.1
 dist_doc_DATA = CHANGELOG.md README.md docs/admin.md docs/api.md docs/openapi.json docs/asyncapi.json \
-  docs/architecture.md docs/bound-sessions.md docs/known-limits.md docs/namespaces.md docs/operations.md docs/servers.md docs/xeps.md
+  docs/architecture.md docs/alerts.yml docs/grafana.json docs/bound-sessions.md docs/known-limits.md docs/namespaces.md docs/operations.md docs/servers.md docs/xeps.md
 exampledir = $(docdir)/examples
 dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
 EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh docs/README.md docs/decisions \

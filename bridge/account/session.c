@@ -15,6 +15,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/loop/loop.h"
 #include "xep/jid.h"
@@ -179,6 +180,7 @@ static void note_failure(const struct sign_in *sign_in, enum error_code error)
 {
     struct limiter *limiter = sign_in->sessions->limiter;
     struct limit_state state;
+    metric_add(METRIC_SIGNIN_FAILED, 1);
     const struct session *session = &sign_in->known->session;
     /* It is known whose attempt that was: it counts as a request. */
     if (session->scopes)

@@ -583,6 +583,7 @@ struct archive *archive_new(const struct options *options,
                             const struct archive_callbacks *callbacks, void *data)
 {
     struct archive *archive = g_new0(struct archive, 1);
+    pq_set_slow(options->database_slow_ms * 1000);
     archive->callbacks = *callbacks;
     archive->data = data;
     archive->reads_max = (unsigned)options->database_queue_max;

@@ -9,6 +9,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/cluster/bus.h"
@@ -28,9 +29,10 @@
 #define CHUNK_BYTES (256 * 1024) /* of payloads in one message on the bus */
 #define AUDIENCE_MAX 10000
 #define TICK_MILLISECONDS 250
-#define TICKS_CONNECTED 4 /* between two looks at the head of the log */
-#define TICKS_ALONE 1     /* the same while Redis is away */
-#define READS_MAX 4       /* accounts that are filled at a time */
+#define EVENT_AGE_MAX (600 * G_USEC_PER_SEC) /* of what another instance says to have taken */
+#define TICKS_CONNECTED 4                    /* between two looks at the head of the log */
+#define TICKS_ALONE 1                        /* the same while Redis is away */
+#define READS_MAX 4                          /* accounts that are filled at a time */
 
 enum fill_state { FILL_WAITS = 1, FILL_DONE };
 
@@ -93,15 +95,17 @@ static json_t *entry_json(const struct span_entry *entry)
     const struct event *event = entry->event;
     const struct event_parties *parties = &event->parties;
     json_t *audience = json_array();
+    gint64 age = event->accepted > 0 ? clock_monotonic() - event->accepted : 0;
     for (guint i = 0; i < entry->count; i++)
         json_array_append_new(audience, uuid_json(&entry->audience[i]));
-    return json_pack("{s:s, s:I, s:s, s:s%, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "type",
+    return json_pack("{s:s, s:I, s:s, s:s%, s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:I}", "type",
                      event_type_name(event->type), "position", (json_int_t)event->position, "stamp",
                      event->stamp, "payload", event->payload, event->payload_length, "to", audience,
                      "conversation", uuid_json(&parties->conversation), "message",
                      uuid_json(&parties->message), "actor", uuid_json(&parties->actor),
                      "actor_number", (json_int_t)parties->actor_number, "peer_number",
-                     (json_int_t)parties->peer_number, "many", parties->many);
+                     (json_int_t)parties->peer_number, "many", parties->many, "age",
+                     (json_int_t)age);
 }
 
 static void publish_chunk(struct core *core, gint64 before, gint64 last, json_t *events)
@@ -159,6 +163,8 @@ static struct event *event_of_json(const json_t *object)
         return NULL;
     struct event *event = event_new(event_type_from_name(type), position, 0, &buf);
     struct event_parties *parties = &event->parties;
+    gint64 age = json_integer_value(json_object_get(object, "age"));
+    event->accepted = age > 0 && age < EVENT_AGE_MAX ? clock_monotonic() - age : 0;
     g_strlcpy(event->stamp, stamp, sizeof event->stamp);
     json_uuid(object, "conversation", &parties->conversation);
     json_uuid(object, "message", &parties->message);

@@ -67,6 +67,7 @@ struct event {
     enum event_type type;
     struct event_parties parties;
     gint64 position; /* in the log; 0 for events that are not in it (typing, presence) */
+    gint64 accepted; /* clock_monotonic: when what it tells came here; 0: that does not count */
     bool active;     /* typing: whether the actor does */
     bool split;      /* a signal once more, for dialects that name it by what it says */
     bool repeat;     /* nothing new: only for subscribers with `repeats` */

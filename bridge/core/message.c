@@ -108,6 +108,7 @@ static void publish_to(struct core *core, const struct message_write *m, struct 
 {
     g_autoptr(trestle_event) event =
         event_new(EVENT_MESSAGE_NEW, m->write.position, m->write.at, json);
+    event->accepted = m->write.queued;
     const struct member_scene scene = {m->members, m->direct, m->conversation, m->id, m->sender};
     event->parties = member_parties(&scene);
     event_publish(core, event, (const struct uuid *)(const void *)ids->data, ids->len);
@@ -227,7 +228,8 @@ static void outbox_message(struct core *core, const struct message_write *m, con
                                  .kind = rich ? "content" : "message",
                                  .from = rich ? NULL : from,
                                  .to = m->remote_jid,
-                                 .payload = rich ? NULL : m->body};
+                                 .payload = rich ? NULL : m->body,
+                                 .accepted = m->write.queued};
     uuid_format(&m->id, entry.id);
     outbox_committed(core->outbox, &entry);
 }

@@ -59,7 +59,8 @@ struct outbox_entry {
     char id[UUID_TEXT_SIZE]; /* of the message it is about; "": none */
     const char *reference;
     const char *payload;
-    gint64 created; /* of that message, wall clock; 0: just now */
+    gint64 created;  /* of that message, wall clock; 0: just now */
+    gint64 accepted; /* clock_monotonic: when it came here; 0: that is not known */
 };
 
 /* One kind of stanza that must arrive; the feature that it belongs to owns the row. */

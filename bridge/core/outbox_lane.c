@@ -162,6 +162,21 @@ static xmpp_stanza_t *entry_build(struct outbox_lane *lane, const struct outgoin
     return lane->stanza ? xmpp_stanza_clone(lane->stanza) : NULL;
 }
 
+static bool entry_is_message(const struct outbox_entry *entry)
+{
+    return strcmp(entry->kind, "message") == 0 || strcmp(entry->kind, "content") == 0 ||
+           strcmp(entry->kind, "room_message") == 0;
+}
+
+/* Microseconds since its message came here; read from the log, by the clocks of the database and of
+ * this machine. */
+static gint64 entry_age(const struct outbox_entry *entry)
+{
+    if (entry->accepted > 0)
+        return clock_monotonic() - entry->accepted;
+    return entry->created > 0 ? MAX(clock_wall() - entry->created, 0) : 0;
+}
+
 /* False: the link takes no more now. */
 static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
                       const struct outbox_entry *entry)
@@ -179,7 +194,10 @@ static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
         give_up_entry(lane, row, entry);
     else if (row->sent)
         row->sent(lane->core, entry);
-    metric_add(METRIC_OUTBOX_RESENT, place_compare(place_of(entry), lane->ever_sent) <= 0);
+    bool again = place_compare(place_of(entry), lane->ever_sent) <= 0;
+    metric_add(METRIC_OUTBOX_RESENT, again);
+    if (!again && result == SINK_SENT && entry_is_message(entry))
+        metric_observe_of(METRIC_DELIVERY, "xmpp", entry_age(entry));
     lane->unproven++;
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
 #include "bridge/core/request.h"
 #include "xep/jid.h"
@@ -113,6 +114,8 @@ static void problem_answer(struct request *request, struct problem problem)
 {
     g_auto(buffer) text = BUFFER_INIT(PROBLEM_MAX);
     problem.request_id = request->id;
+    if (request->operation && request->operation->limit == LIMIT_MESSAGES)
+        metric_add_of(METRIC_MESSAGES_FAILED, error_info(problem.code)->code, 1);
     problem_write(&text, &problem);
     request->transport->fail(request, problem.code, &text);
 }

@@ -143,8 +143,11 @@ static bool event_show(struct follower *follower, struct event *event)
     if (!text)
         return true;
     cursor_format(core->epoch, event->position, cursor);
-    return write_event(follower, event->position > 0 ? cursor : NULL,
-                       follower->dialect->event_name(event), text, length);
+    bool shown = write_event(follower, event->position > 0 ? cursor : NULL,
+                             follower->dialect->event_name(event), text, length);
+    if (shown && event->accepted > 0)
+        metric_observe_of(METRIC_DELIVERY, "stream", clock_monotonic() - event->accepted);
+    return shown;
 }
 
 static void write_hello(struct follower *follower, gint64 position)

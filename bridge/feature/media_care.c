@@ -7,10 +7,12 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "bridge/archive/archive.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
+#include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
@@ -95,10 +97,52 @@ static void bytes_counted(const struct rows *rows, enum error_code error, void *
     job_finish(data, error != ERROR_NONE ? JOB_FAILED : JOB_DONE, error);
 }
 
+/* Asking a file system may take as long as it takes. */
+struct measuring {
+    struct disk_work work;
+    struct job *job;
+    struct statvfs found;
+    bool done;
+};
+
+static struct measuring *measuring_of(struct disk_work *work)
+{
+    return (struct measuring *)(void *)work; /* its first member */
+}
+
+static void run_measure(struct disk_work *work)
+{
+    struct measuring *measuring = measuring_of(work);
+    measuring->done = statvfs(media_folder(), &measuring->found) == 0;
+}
+
+static void disk_measured(struct disk_work *work)
+{
+    g_autofree struct measuring *measuring = measuring_of(work);
+    struct job *job = measuring->job;
+    const struct statvfs *found = &measuring->found;
+    const struct core *core = job_core(job);
+    metric_set(METRIC_MEDIA_QUOTA, core->options->media_quota_total);
+    if (measuring->done) {
+        metric_set(METRIC_MEDIA_DISK, (gint64)(found->f_blocks * found->f_frsize));
+        metric_set(METRIC_MEDIA_DISK_FREE, (gint64)(found->f_bavail * found->f_frsize));
+    }
+    if (core->archive)
+        archive_query(core->archive, QUERY_FILE_USED, (const char *[]){NULL}, bytes_counted, job);
+    else
+        job_finish(job, JOB_DONE, ERROR_NONE);
+}
+
 static void bytes_count(struct job *job)
 {
-    archive_query(job_core(job)->archive, QUERY_FILE_USED, (const char *[]){NULL}, bytes_counted,
-                  job);
+    if (!media_is_on()) {
+        job_finish(job, JOB_DONE, ERROR_NONE);
+        return;
+    }
+    struct measuring *measuring = g_new0(struct measuring, 1);
+    measuring->work = (struct disk_work){run_measure, disk_measured};
+    measuring->job = job;
+    disk_submit(&measuring->work);
 }
 
 /* ---- Where files lie ------------------------------------------------------------------------- */

@@ -77,13 +77,21 @@ static const struct {
     const char *table;
     enum metric metric;
 } sizes[] = {
-    {"users", METRIC_ROWS_USERS},       {"conversations", METRIC_ROWS_CONVERSATIONS},
-    {"messages", METRIC_ROWS_MESSAGES}, {"marks", METRIC_ROWS_MARKS},
-    {"events", METRIC_ROWS_EVENTS},     {"entries", METRIC_ROWS_ENTRIES},
-    {"outbox", METRIC_ROWS_OUTBOX},     {"contacts", METRIC_ROWS_CONTACTS},
-    {"blocks", METRIC_ROWS_BLOCKS},     {"sessions", METRIC_ROWS_SESSIONS},
-    {"tickets", METRIC_ROWS_TICKETS},   {"revocations", METRIC_ROWS_REVOCATIONS},
-    {"pictures", METRIC_ROWS_PICTURES}, {"jobs", METRIC_ROWS_JOBS},
+    {"users", METRIC_ROWS_USERS},
+    {"conversations", METRIC_ROWS_CONVERSATIONS},
+    {"messages", METRIC_ROWS_MESSAGES},
+    {"marks", METRIC_ROWS_MARKS},
+    {"events", METRIC_ROWS_EVENTS},
+    {"entries", METRIC_ROWS_ENTRIES},
+    {"outbox", METRIC_ROWS_OUTBOX},
+    {"contacts", METRIC_ROWS_CONTACTS},
+    {"blocks", METRIC_ROWS_BLOCKS},
+    {"sessions", METRIC_ROWS_SESSIONS},
+    {"tickets", METRIC_ROWS_TICKETS},
+    {"revocations", METRIC_ROWS_REVOCATIONS},
+    {"pictures", METRIC_ROWS_PICTURES},
+    {"jobs", METRIC_ROWS_JOBS},
+    {"outbox_oldest", METRIC_OUTBOX_OLDEST},
 };
 
 static void sizes_read(const struct rows *rows, enum error_code error, void *data)

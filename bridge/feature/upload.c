@@ -12,6 +12,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/file_link.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -202,11 +203,18 @@ static void upload_reply(struct request *request, unsigned status, const struct 
     request_reply(request, status, &buf);
 }
 
+static void error_count(enum error_code code)
+{
+    metric_add_of(METRIC_UPLOADS, error_info(code)->code, 1);
+}
+
 static void upload_created(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
     gint64 outcome = error == ERROR_NONE ? rows_integer(rows, 0, FILE_CREATE_OUTCOME) : 0;
     g_auto(view_memory) memory = {0};
+    if (error == ERROR_NONE && outcome != OUTCOME_DONE)
+        error_count(outcome == OUTCOME_CONFLICT ? ERROR_CONFLICT : ERROR_QUOTA);
     if (error != ERROR_NONE)
         request_fail(request, error, NULL);
     else if (outcome == OUTCOME_CONFLICT)

@@ -10,6 +10,7 @@
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -58,6 +59,7 @@ struct receiving {
     enum error_code ended; /* how the body ended */
     bool settling;
     gint64 told_at;
+    gint64 created; /* wall clock, of the database */
 };
 
 static GHashTable *receivings; /* struct uuid * → struct receiving */
@@ -80,6 +82,7 @@ static void receiving_free(struct receiving *receiving)
 static void receiving_fail(struct receiving *receiving, enum error_code code, const char *detail)
 {
     struct request *request = g_steal_pointer(&receiving->request);
+    metric_add_of(METRIC_UPLOADS, error_info(code)->code, 1);
     if (request)
         request_fail(request, code, detail);
 }
@@ -124,9 +127,13 @@ static void part_reply(struct receiving *receiving, guint64 offset)
 static void file_finished(const struct change_result *result, void *data)
 {
     struct receiving *receiving = data;
-    if (change_succeeded(result))
+    if (change_succeeded(result)) {
+        metric_add_of(METRIC_UPLOADS, "completed", 1);
+        metric_add(METRIC_UPLOAD_BYTES, (gint64)receiving->size);
+        metric_observe(METRIC_UPLOAD_SECONDS, MAX(clock_wall() - receiving->created, 0));
         progress_tell(receiving, receiving->size,
                       upload_is_rendered(receiving) ? "processing" : "complete");
+    }
     if (!receiving->request) {
         receiving_free(receiving);
         return;
@@ -151,6 +158,7 @@ static void file_refused(const struct change_result *result, void *data)
 static void file_refuse(struct receiving *receiving, const char *field, const char *detail)
 {
     struct request *request = g_steal_pointer(&receiving->request);
+    metric_add_of(METRIC_UPLOADS, error_info(ERROR_UNPROCESSABLE)->code, 1);
     progress_tell(receiving, receiving->size, "error");
     if (request)
         request_refuse_field(request, field, detail);
@@ -347,6 +355,7 @@ static void part_found(const struct rows *rows, enum error_code error, void *dat
     }
     receiving->size = (guint64)rows_integer(rows, 0, FILE_OPEN_SIZE);
     receiving->turn = rows_integer(rows, 0, FILE_OPEN_TURN);
+    receiving->created = rows_integer(rows, 0, FILE_OPEN_CREATED);
     receiving->type = g_strdup(rows_text(rows, 0, FILE_OPEN_TYPE));
     receiving->sha256 = g_strdup(rows_text(rows, 0, FILE_OPEN_SHA256));
     struct intake_plan plan = {.folder = media_folder(),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bridge/base/error.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
@@ -68,11 +69,13 @@ void handshake_check(struct exchange *exchange)
 void handshake_admit(struct exchange *exchange)
 {
     const struct websocket_upgrade *upgrade = &exchange->server->upgrade;
-    if (exchange->code != ERROR_NONE || !upgrade->admits)
-        return;
-    enum error_code code = upgrade->admits(upgrade->data, exchange->credentials.address);
+    enum error_code code = ERROR_NONE;
+    if (exchange->code == ERROR_NONE && upgrade->admits)
+        code = upgrade->admits(upgrade->data, exchange->credentials.address);
     if (code != ERROR_NONE)
         exchange_fail(exchange, code, "too many sockets that have not signed in", NULL);
+    if (exchange->code != ERROR_NONE)
+        metric_add_of(METRIC_WS_REFUSED, error_info(exchange->code)->code, 1);
 }
 
 static void choose_dialect(struct exchange *exchange)
@@ -113,6 +116,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
                                                 exchange->dialect};
         server->upgrade.upgraded(server->upgrade.data, &handshake);
     } else {
+        metric_add_of(METRIC_WS_REFUSED, "no_descriptor", 1);
         server_note_starved(server);
     }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);

@@ -52,6 +52,7 @@ void server_want_run(struct http_server *server)
 
 void server_note_starved(struct http_server *server)
 {
+    metric_add(METRIC_DESCRIPTORS_LACKING, 1);
     if (!server->starved)
         log_warning(AREA_HTTP, "no-descriptor",
                     "connections=%" G_GINT64_FORMAT " sockets=%" G_GINT64_FORMAT,
@@ -344,6 +345,7 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->accepting = (struct loop_watch){.fd = -1, .ready = on_accepting};
     server->serving = (struct loop_watch){.fd = -1, .ready = on_serving};
     server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    metric_set(METRIC_CONNECTIONS_MAX, options->http_connections_max);
     gint64 idle = options->http_idle_timeout * G_USEC_PER_SEC;
     gint64 body = MAX(BODY_PATIENCE, options->http_body_max / BODY_RATE * G_USEC_PER_SEC);
     server->patience[WAIT_HEAD] = MIN(HEAD_PATIENCE, idle);

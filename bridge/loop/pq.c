@@ -34,6 +34,8 @@ struct running {
     pq_done done;
     void *data;
     struct pq_frame *frame; /* NULL: none */
+    const char *name;       /* of the statement */
+    gint64 sent;            /* clock_monotonic */
     int step;               /* of the frame: results seen */
     bool failed;            /* `result` is an error: what follows does not matter */
     PGresult *result;
@@ -75,6 +77,12 @@ static struct {
 } said;
 
 static gint cancels;
+static gint64 slow; /* microseconds; 0: no statement is */
+
+void pq_set_slow(gint64 microseconds)
+{
+    slow = microseconds;
+}
 
 static void connect_start(struct pq_connection *c);
 static void connection_lost(struct pq_connection *c);
@@ -294,11 +302,23 @@ static void connection_prepared(struct pq_connection *c)
         c->callbacks.ready(c, c->data);
 }
 
+static void request_measure(const struct running *request)
+{
+    gint64 taken = clock_monotonic() - request->sent;
+    metric_observe_of(METRIC_QUERY, request->name, taken);
+    if (slow == 0 || taken < slow)
+        return;
+    metric_add(METRIC_QUERY_SLOW, 1);
+    log_warning(AREA_ARCHIVE, "slow-query", "query=%s ms=%" G_GINT64_FORMAT, request->name,
+                taken / 1000);
+}
+
 static void request_finished(struct pq_connection *c)
 {
     struct running *request = g_queue_pop_head(&c->running);
     if (!request)
         return;
+    request_measure(request);
     request->done(request->result, request->data);
     PQclear(request->result);
     g_free(request);
@@ -596,6 +616,8 @@ bool pq_connection_send_framed(struct pq_connection *c, int statement,
     request->done = done;
     request->data = data;
     request->frame = frame;
+    request->name = c->statements[statement].name;
+    request->sent = clock_monotonic();
     if (c->running.length == 0)
         c->heard = clock_monotonic();
     g_queue_push_tail(&c->running, request);

@@ -24,6 +24,10 @@ struct pq_values {
     int result_format; /* 0 text, 1 binary */
 };
 
+/* Statements that take MICROSECONDS or more are logged by name, never with their values. 0: none.
+ */
+void pq_set_slow(gint64 microseconds);
+
 struct pq_connection;
 
 struct pq_callbacks {

@@ -9,7 +9,6 @@
 #include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
-#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/cursor.h"
@@ -28,6 +27,7 @@ struct sign_in {
 static void sign_in_refuse(struct ws_socket *socket, const char *id, enum error_code code,
                            const char *detail)
 {
+    socket_refused(socket, error_info(code)->code);
     socket_fail(socket, id, code, detail, NULL);
     if (code == ERROR_UNAVAILABLE || code == ERROR_RATE_LIMITED)
         socket_close(socket, CLOSE_TRY_LATER, error_info(code)->code);
@@ -79,7 +79,6 @@ static void accept_session(struct ws_socket *socket, const struct session *sessi
         return;
     }
     if (socket_is_one_too_many(socket, session->account)) {
-        metric_add(METRIC_WS_REFUSED, 1);
         sign_in_refuse(socket, id, ERROR_RATE_LIMITED, "too many of your sockets are open already");
         return;
     }

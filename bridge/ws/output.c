@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/ws/output.h"
 
@@ -49,11 +50,11 @@ static void make_room(struct output *output)
     output->items = g_renew(struct output_item, output->items, output->capacity);
 }
 
-void output_push(struct output *output, GBytes *bytes, gint64 position)
+void output_push(struct output *output, GBytes *bytes, gint64 position, gint64 accepted)
 {
     make_room(output);
     output->items[output->first + output->count++] =
-        (struct output_item){.bytes = g_bytes_ref(bytes), .position = position};
+        (struct output_item){g_bytes_ref(bytes), position, accepted};
     output->bytes += frame_weight(bytes);
     metric_add(METRIC_WS_FRAMES_OUT, 1);
 }
@@ -116,6 +117,8 @@ static void output_consume(struct output *output, gsize length, gint64 *ret_posi
             return;
         }
         length -= rest;
+        if (item->accepted > 0)
+            metric_observe_of(METRIC_DELIVERY, "websocket", clock_monotonic() - item->accepted);
         output->bytes -= frame_weight(item->bytes);
         g_bytes_unref(item->bytes);
         output->written = 0;

@@ -8,6 +8,7 @@
 struct output_item {
     GBytes *bytes;
     gint64 position; /* of the event in the log; OUTPUT_EPHEMERAL, OUTPUT_CONTROL */
+    gint64 accepted; /* clock_monotonic: when what it tells came here; 0: that does not count */
 };
 
 #define OUTPUT_EPHEMERAL 0  /* an event that may be dropped */
@@ -29,7 +30,7 @@ void output_clear(struct output *output);
 bool output_fits(const struct output *output, GBytes *bytes, gsize ceiling);
 
 /* Takes a reference of BYTES. */
-void output_push(struct output *output, GBytes *bytes, gint64 position);
+void output_push(struct output *output, GBytes *bytes, gint64 position, gint64 accepted);
 
 /* Both never drop a frame that has been written in part. */
 void output_drop_ephemeral(struct output *output);

@@ -98,8 +98,6 @@ enum error_code ws_server_admit(const struct ws_server *server, guint64 address)
         code = ERROR_RATE_LIMITED;
     else if (server->unsigned_count >= options->http_connections_max / 2)
         code = ERROR_UNAVAILABLE;
-    if (code != ERROR_NONE)
-        metric_add(METRIC_WS_REFUSED, 1);
     return code;
 }
 

@@ -121,9 +121,42 @@ static void socket_unsubscribe(struct ws_socket *socket)
     socket->subscribed = false;
 }
 
+void socket_refused(struct ws_socket *socket, const char *reason)
+{
+    if (!socket->told)
+        metric_add_of(METRIC_WS_REFUSED, reason, 1);
+    socket->told = true;
+}
+
+/* The codes that are counted by name; peers may send others. */
+static const char *close_text(guint16 code)
+{
+    static const struct {
+        guint16 code;
+        const char *text;
+    } codes[] = {{0, "1006"},    {1000, "1000"}, {1001, "1001"}, {1002, "1002"}, {1003, "1003"},
+                 {1005, "1005"}, {1007, "1007"}, {1008, "1008"}, {1009, "1009"}, {1011, "1011"},
+                 {1013, "1013"}, {4401, "4401"}, {4408, "4408"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (codes[i].code == code)
+            return codes[i].text;
+    }
+    return "other";
+}
+
+/* Every socket counts once as opened or as refused, and those that were opened once as closed. */
+static void socket_count_end(struct ws_socket *socket)
+{
+    if (socket->opened)
+        metric_add_of(METRIC_WS_CLOSED, close_text(socket->close), 1);
+    else
+        socket_refused(socket, "left");
+}
+
 void socket_destroy(struct ws_socket *socket)
 {
     struct ws_server *server = socket->server;
+    socket_count_end(socket);
     if (socket->state != SOCKET_DEAD)
         loop_remove(&socket->watch);
     socket->state = SOCKET_DEAD;
@@ -183,7 +216,7 @@ static void close_slow(struct ws_socket *socket)
     socket_close(socket, CLOSE_TRY_LATER, NULL);
 }
 
-void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position)
+void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint64 accepted)
 {
     if (!can_send(socket))
         return;
@@ -200,7 +233,7 @@ void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position)
             return;
         }
     }
-    output_push(&socket->output, frame, position);
+    output_push(&socket->output, frame, position, accepted);
     socket_mark(socket);
 }
 
@@ -208,7 +241,7 @@ void socket_send_event(struct ws_socket *socket, struct event *event)
 {
     GBytes *frame = text_frame_of_event(socket->dialect, event, socket->server->core->epoch);
     if (frame)
-        socket_send(socket, frame, MAX(event->position, OUTPUT_EPHEMERAL));
+        socket_send(socket, frame, MAX(event->position, OUTPUT_EPHEMERAL), event->accepted);
 }
 
 void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *frame)
@@ -217,7 +250,7 @@ void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *fra
         return;
     g_autoptr(GBytes) bytes = text_frame_of(socket->dialect, frame);
     if (bytes)
-        socket_send(socket, bytes, OUTPUT_CONTROL);
+        socket_send(socket, bytes, OUTPUT_CONTROL, 0);
 }
 
 void socket_fail(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
@@ -295,8 +328,9 @@ void socket_close(struct ws_socket *socket, enum close_code code, const char *re
         cursor_format(socket->server->core->epoch, socket_newest_position(socket), cursor);
     replay_cancel(socket);
     g_autoptr(GBytes) frame = frame_make_close(code, reason ? reason : cursor);
-    output_push(&socket->output, frame, OUTPUT_CONTROL);
+    output_push(&socket->output, frame, OUTPUT_CONTROL, 0);
     socket->state = SOCKET_CLOSING;
+    socket->close = (guint16)code;
     socket->pauses = 0;
     set_deadline(socket, clock_monotonic() + CLOSE_TIMEOUT);
     log_debug(AREA_WS, "close", "code=%d", (int)code);
@@ -360,7 +394,7 @@ static void handle_frame(struct ws_socket *socket, const struct frame *frame)
     case FRAME_PING:
         if (control_frame_allowed(socket)) {
             g_autoptr(GBytes) pong = frame_make(FRAME_PONG, frame->data, frame->length);
-            socket_send(socket, pong, OUTPUT_CONTROL);
+            socket_send(socket, pong, OUTPUT_CONTROL, 0);
         }
         break;
     case FRAME_PONG:
@@ -530,7 +564,7 @@ static void socket_heartbeat(struct ws_socket *socket, gint64 now)
     }
     if (!socket->heard_message) {
         g_autoptr(GBytes) ping = frame_make(FRAME_PING, NULL, 0);
-        socket_send(socket, ping, OUTPUT_CONTROL);
+        socket_send(socket, ping, OUTPUT_CONTROL, 0);
         socket->missed++;
     }
     socket->heard = false;
@@ -558,9 +592,11 @@ void socket_deadline(struct ws_socket *socket)
 {
     switch (socket->state) {
     case SOCKET_GREETING:
+        socket_refused(socket, "timeout");
         socket_close(socket, CLOSE_UNAUTHENTICATED, "not authenticated in time");
         break;
     case SOCKET_AUTHENTICATING:
+        socket_refused(socket, "unavailable");
         socket_close(socket, CLOSE_TRY_LATER, "unavailable");
         break;
     case SOCKET_OPEN:
@@ -592,6 +628,8 @@ void socket_open(struct ws_socket *socket, struct account *account, const struct
     struct core *core = socket->server->core;
     gint64 interval = in_seconds(core->options->websocket_heartbeat);
     socket->state = SOCKET_OPEN;
+    socket->told = socket->opened = true;
+    metric_add(METRIC_WS_OPENED, 1);
     socket_count(socket, false);
     socket->subscriber.grant = *grant;
     uuid_generate(&socket->subscriber.session);

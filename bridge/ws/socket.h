@@ -92,6 +92,9 @@ struct ws_socket {
     bool heard : 1, heard_message : 1; /* since the last heartbeat */
     bool close_received : 1, shut : 1;
     bool going_away : 1; /* close with 1001 once nothing is pending */
+    bool opened : 1;     /* has signed in */
+    bool told : 1;       /* whether it came in was counted */
+    guint16 close;       /* code of the close frame, whosever; 0: there was none */
 };
 
 /* Owned by the server until it is destroyed. Takes FD. NULL if it cannot be watched. */
@@ -103,9 +106,12 @@ void socket_unref(struct ws_socket *socket);
 /* Bytes that came with the handshake. */
 void socket_receive(struct ws_socket *socket, const char *bytes, size_t length);
 
+/* It did not come to sign in, because of REASON (static), which counts if it is the first. */
+void socket_refused(struct ws_socket *socket, const char *reason);
+
 /* Queues a ready frame (a reference is taken), or closes the slow reader. Nothing happens if the
- * socket is not for sending any more. POSITION as in struct output_item. */
-void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position);
+ * socket is not for sending any more. POSITION and ACCEPTED as in struct output_item. */
+void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint64 accepted);
 void socket_send_event(struct ws_socket *socket, struct event *event);
 void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *frame);
 

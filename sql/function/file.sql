@@ -65,7 +65,8 @@ END $$;
 -- A part of the upload p_id comes: nothing of an earlier one is kept any more. p_again: from its beginning. key NULL: there
 -- is no such upload of p_user's. state: gone, if it took too long.
 CREATE FUNCTION file_open(p_user uuid, p_id uuid, p_again boolean)
-RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, sha256 text)
+RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, sha256 text,
+               created bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -74,7 +75,8 @@ BEGIN
         received = CASE WHEN p_again AND f.state = 'uploading' THEN 0 ELSE f.received END
       WHERE f.id = p_id AND f.user_id = p_user AND f.key IS NOT NULL
       RETURNING CASE WHEN f.state = 'removed' OR (f.state = 'uploading' AND f.due_at <= now()) THEN 'gone' ELSE f.state END,
-                f.size, f.received, f.turn, f.key, f.key_name, f.type, f.sha256;
+                f.size, f.received, f.turn, f.key, f.key_name, f.type, f.sha256,
+                (extract(epoch FROM f.created_at) * 1000000)::bigint;
 END $$;
 
 -- What of it is on the disk. False: another part has begun since.

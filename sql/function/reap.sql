@@ -207,8 +207,15 @@ BEGIN
   more := more OR count >= p_limit;
 END $$;
 
--- How many rows the tables have, as far as PostgreSQL knows without counting.
+-- How many rows the tables have, as far as PostgreSQL knows without counting; and, as outbox_oldest, for how many seconds
+-- the first stanza of the outbox has waited, by the time of the message or event that it came with.
 CREATE FUNCTION table_sizes() RETURNS TABLE (name text, size bigint)
 LANGUAGE sql STABLE AS $$
   SELECT relname::text, n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema()
+  UNION ALL
+  SELECT 'outbox_oldest', greatest(extract(epoch FROM clock_timestamp() - f.at), 0)::bigint
+    FROM (SELECT coalesce((SELECT m.created_at FROM messages m WHERE m.id = o.message_id),
+                          (SELECT e.at FROM events e WHERE e.position = o.position), clock_timestamp()) AS at
+            FROM (SELECT message_id, position FROM outbox ORDER BY position, n LIMIT 1) o
+          UNION ALL SELECT clock_timestamp() LIMIT 1) f
 $$;

@@ -5,7 +5,7 @@
 SELECT outcome, file FROM file_create($1::uuid, $2::jsonb)
 
 -- name: file_open
-SELECT state, size, received, turn, key, key_name, type, sha256 FROM file_open($1::uuid, $2::uuid, $3::boolean)
+SELECT state, size, received, turn, key, key_name, type, sha256, created FROM file_open($1::uuid, $2::uuid, $3::boolean)
 
 -- name: file_keep
 SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept
