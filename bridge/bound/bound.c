@@ -16,6 +16,7 @@
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/session.h"
+#include "bridge/bound/waiting.h"
 #include "bridge/core/core.h"
 #include "bridge/core/event.h"
 #include "bridge/core/feature.h"
@@ -341,5 +342,6 @@ const struct feature feature_bound = {.name = "bound",
                                       .part = &part,
                                       .stanzas = bound_stanzas,
                                       .outgoing = outgoing,
+                                      .jobs = bound_jobs,
                                       .start = bound_start,
                                       .stop = bound_stop};

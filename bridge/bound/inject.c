@@ -19,6 +19,7 @@
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/session.h"
+#include "bridge/bound/waiting.h"
 #include "bridge/core/core.h"
 #include "bridge/core/mark.h"
 #include "xep/0359_ids.h"
@@ -209,7 +210,6 @@ static void store_begin(struct bound *bound, GQueue *queue);
 
 static void store_done(const struct rows *rows, enum error_code error, void *data)
 {
-    (void)rows;
     struct store *store = data;
     struct bound *bound = bound_of(store->core);
     GQueue *queue = bound ? g_hash_table_lookup(bound->flights->stores, store->jid) : NULL;
@@ -218,6 +218,8 @@ static void store_done(const struct rows *rows, enum error_code error, void *dat
     store->failed = error != ERROR_NONE; /* the tick begins again */
     if (store->failed)
         return;
+    if (!rows_boolean(rows, 0, BOUND_PARK_PARKED))
+        bound_waiting_failed(store->core, store->text, "resource-constraint");
     struct bound_session *session = bound_session_find(bound, store->jid);
     if (session) {
         session->storing -= session->storing > 0; /* it may be a new one of that account */
@@ -237,7 +239,9 @@ static void store_done(const struct rows *rows, enum error_code error, void *dat
 static void store_begin(struct bound *bound, GQueue *queue)
 {
     struct store *store = g_queue_peek_head(queue);
-    const char *values[] = {store->jid, store->stanza_id, store->text};
+    char most[24];
+    g_snprintf(most, sizeof most, "%" G_GINT64_FORMAT, bound->core->options->bound_waiting_max);
+    const char *values[] = {store->jid, store->stanza_id, store->text, most};
     archive_query(bound->core->archive, QUERY_BOUND_PARK, values, store_done, store);
 }
 

@@ -9,5 +9,6 @@ libbound_a_SOURCES = \
   bridge/bound/login.c bridge/bound/login.h bridge/bound/login_program.c bridge/bound/login_program.h \
   bridge/bound/mirror.c bridge/bound/mirror.h \
   bridge/bound/session.c bridge/bound/session.h \
-  bridge/bound/uid.c bridge/bound/uid.h
+  bridge/bound/uid.c bridge/bound/uid.h \
+  bridge/bound/waiting.c bridge/bound/waiting.h
 EXTRA_DIST += bridge/bound/README.md

@@ -127,12 +127,37 @@ END $$;
 
 -- ---- Stanzas that wait -------------------------------------------------------------------------------
 
-CREATE FUNCTION bound_park(p_jid text, p_stanza_id text, p_stanza text) RETURNS void
-LANGUAGE sql AS $$
-  INSERT INTO bound_outbox (user_id, stanza_id, stanza)
-    SELECT u.id, p_stanza_id, p_stanza FROM users u WHERE u.jid = p_jid AND u.kind = 'bound'
-    ON CONFLICT DO NOTHING
-$$;
+-- False: so many, p_most, wait for the account already. One that waits may come again.
+CREATE FUNCTION bound_park(p_jid text, p_stanza_id text, p_stanza text, p_most int) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  account CONSTANT uuid := (SELECT u.id FROM users u WHERE u.jid = p_jid AND u.kind = 'bound');
+BEGIN
+  IF account IS NOT NULL AND NOT EXISTS (SELECT FROM bound_outbox o WHERE o.user_id = account AND o.stanza_id = p_stanza_id) THEN
+    IF (SELECT count(*) FROM (SELECT FROM bound_outbox o WHERE o.user_id = account LIMIT p_most) x) >= p_most THEN
+      RETURN false;
+    END IF;
+    INSERT INTO bound_outbox (user_id, stanza_id, stanza) VALUES (account, p_stanza_id, p_stanza) ON CONFLICT DO NOTHING;
+  END IF;
+  RETURN true;
+END $$;
+
+-- What has waited for longer than p_seconds, at most p_limit: yields what is still to be counted as bounced, and removes what is, or
+-- is no message, or is a day older.
+CREATE FUNCTION bound_expired(p_seconds bigint, p_limit int) RETURNS TABLE (id bigint, stanza text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  old CONSTANT timestamptz := clock_timestamp() - make_interval(secs => p_seconds);
+BEGIN
+  DELETE FROM bound_outbox o
+    WHERE o.id IN (
+      SELECT x.id FROM bound_outbox x
+        LEFT JOIN messages m ON m.id = CASE WHEN x.stanza_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN x.stanza_id::uuid END
+        WHERE x.created_at < old AND (m.id IS NULL OR m.failed_condition IS NOT NULL OR x.created_at < old - interval '1 day')
+        ORDER BY x.created_at LIMIT p_limit);
+  RETURN QUERY SELECT x.id, x.stanza FROM bound_outbox x WHERE x.created_at < old ORDER BY x.created_at LIMIT p_limit;
+END $$;
 
 CREATE FUNCTION bound_parked(p_jid text, p_after bigint, p_limit int) RETURNS TABLE (id bigint, stanza text)
 LANGUAGE sql STABLE AS $$

@@ -20,7 +20,10 @@ SELECT bound_watch($1::uuid, $2::boolean) AS watched
 SELECT bound_live($1::text, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::bigint) AS uid
 
 -- name: bound_park
-SELECT bound_park($1::text, $2::text, $3::text) AS parked
+SELECT bound_park($1::text, $2::text, $3::text, $4::int) AS parked
+
+-- name: bound_expired
+SELECT id, stanza FROM bound_expired($1::bigint, $2::int)
 
 -- name: bound_parked
 SELECT id, stanza FROM bound_parked($1::text, $2::bigint, $3::int)

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from harness.daemon import Daemon, run_trestle
+from harness.daemon import Daemon, psql, run_trestle
 from harness.fake_host import BIND, BLOCKING, ROSTER, FakeHost
 from harness.inbox import wait_for
 from harness.rest import App, Backend
@@ -260,6 +260,27 @@ def test_a_message_on_its_way_into_a_session_that_is_gone_goes_into_the_next(wor
         host.expect_bound(user.name)
         came = host.expect_injected("the second", lambda s: s.body == "after" and s.user == user.name)
         assert came.uid == sent["id"]
+
+
+def test_what_waits_for_a_session_ends_as_failed_where_it_is_too_much_or_too_old(running_stack):
+    with make_world(running_stack, {"bound": {"waiting_max": 10}}) as (host, daemon):
+        user = sign_in(daemon, "bob")
+        host.refuse["bob"] = "not-allowed"
+        with user.ws() as socket:
+            host.expect_bound("bob")
+            talk = user.conversation_with("carol@example.org")
+            sent = [user.send(talk, f"n{n}")["id"] for n in range(12)]
+            failed = [socket.expect("message.failed", message_id=id)["payload"] for id in sent[10:]]
+            assert {each["xmpp_condition"] for each in failed} == {"resource-constraint"}
+            # A week later nobody waits for the rest any more.
+            uri = daemon.info["database"]
+            psql(uri, "UPDATE bound_outbox SET created_at = created_at - interval '14 days 1 hour'")
+            psql(uri, "UPDATE jobs SET due_at = now() WHERE kind = 'reap.bound'")
+            for id in sent[:10]:
+                assert socket.expect("message.failed", message_id=id)["payload"]["xmpp_condition"] == "remote-server-timeout"
+            psql(uri, "UPDATE jobs SET due_at = now() WHERE kind = 'reap.bound'")
+            wait_for("nothing waits", lambda: psql(uri, "SELECT count(*) FROM bound_outbox") == "0")
+            assert not host.injected.count(lambda s: s.body)
 
 
 def test_a_changed_password_ends_what_was_signed_in(world):

@@ -90,12 +90,37 @@ def test_a_bounce_counts_for_whom_it_went_to(db, bob):
 
 def test_stanzas_wait_once_and_in_order(db, bob):
     for id in ("a", "b", "a", None, None):
-        db.rows("SELECT bound_park(%s, %s, %s)", BOB, id, f"<message id='{id}'/>")
+        db.rows("SELECT bound_park(%s, %s, %s, 10)", BOB, id, f"<message id='{id}'/>")
     waiting = db.rows("SELECT * FROM bound_parked(%s, 0, 10)", BOB)
     assert [row["stanza"][13:-3] for row in waiting] == ["a", "b", "None", "None"]
     assert db.rows("SELECT * FROM bound_wanted(NULL, 10)") == [{"id": bob, "jid": BOB}]
     db.rows("SELECT bound_parked_sent(%s)", [row["id"] for row in waiting])
     assert db.rows("SELECT * FROM bound_parked(%s, 0, 10)", BOB) == db.rows("SELECT * FROM bound_wanted(NULL, 10)") == []
+
+
+def test_what_waits_has_a_ceiling_for_each_account(db, bob):
+    become(db, CAROL)
+    def park(jid, id):
+        return db.one("SELECT bound_park(%s, %s, '<message/>', 2)", jid, id)
+    assert [park(BOB, id) for id in ("a", "b", "c", "b", None)] == [True, True, False, True, False]
+    assert park(CAROL, "c") and park("nobody@example.org", "c")
+    assert db.one("SELECT count(*) FROM bound_outbox") == 3
+
+
+def test_what_has_waited_for_too_long_ends_when_its_message_counts_as_failed(db, bob):
+    talk = db.conversation(bob, jid=CAROL)
+    said = str(say(db, talk, bob)["id"])
+    def expired():
+        return [row["stanza"] for row in db.rows("SELECT * FROM bound_expired(3600, 10)")]
+    for id in (said, "a-mark", "new"):
+        db.rows("SELECT bound_park(%s, %s, %s, 10)", BOB, id, f"<message id='{id}'/>")
+    assert expired() == []
+    db.rows("UPDATE bound_outbox SET created_at = now() - interval '2 hours' WHERE stanza_id <> 'new'")
+    assert expired() == expired() == [f"<message id='{said}'/>"], "what is no message has gone"
+    assert db.fail(said, CAROL)["outcome"] == 0
+    assert expired() == [] and db.one("SELECT string_agg(stanza_id, ' ') FROM bound_outbox") == "new"
+    db.rows("UPDATE bound_outbox SET stanza_id = %s, created_at = now() - interval '26 hours'", str(say(db, talk, bob)["id"]))
+    assert expired() == [] and db.one("SELECT count(*) FROM bound_outbox") == 0
 
 
 def test_an_own_id_of_the_app_lets_the_account_in(db):
