@@ -13,19 +13,84 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(array_agg(reaction_key(e.emoji)), '{}') FROM unnest(p_emoji) e (emoji)
 $$;
 
--- messages.reactions, made anew: the first that came is the first, and is shown as it came. users: of each
--- emoji at most 100, the first.
+-- Of how many users of an emoji the ids are shown, when a message has p_kinds different ones.
+CREATE FUNCTION reaction_named_max(p_kinds int) RETURNS int
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT greatest(4, least(100, 200 / greatest(p_kinds, 1)))
+$$;
+
+-- An element of messages.reactions, made anew: { emoji, count, users, since }, where the first that came is the first, and
+-- is shown as it came. since: the position of that. NULL: nobody says it.
+CREATE FUNCTION reaction_group(p_message uuid, p_key text, p_named int) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object(
+             'emoji', (array_agg(e.emoji ORDER BY e.since, r.user_id))[1], 'count', count(*),
+             'users', to_jsonb((array_agg(r.user_id ORDER BY e.since, r.user_id))[1:p_named]), 'since', min(e.since)) END
+      FROM reactions r CROSS JOIN LATERAL unnest(r.emoji, r.since) e (emoji, since)
+      WHERE r.message_id = p_message AND reaction_key(e.emoji) = p_key);
+END $$;
+
+-- messages.reactions, made anew.
 CREATE FUNCTION reaction_summary(p_message uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
-    SELECT jsonb_agg(jsonb_build_object('emoji', g.emoji, 'count', g.count, 'users', to_jsonb(g.users[1:100]))
-                     ORDER BY g.since, g.emoji)
+    SELECT reaction_sorted(array_agg(jsonb_build_object('emoji', g.emoji, 'count', g.count, 'users', to_jsonb(g.users[1:g.named]),
+                                                        'since', g.since)))
       FROM (SELECT (array_agg(e.emoji ORDER BY e.since, r.user_id))[1] AS emoji, count(*) AS count,
-                   array_agg(r.user_id ORDER BY e.since, r.user_id) AS users, min(e.since) AS since
+                   array_agg(r.user_id ORDER BY e.since, r.user_id) AS users, min(e.since) AS since,
+                   reaction_named_max((count(*) OVER ())::int) AS named
               FROM reactions r CROSS JOIN LATERAL unnest(r.emoji, r.since) e (emoji, since)
               WHERE r.message_id = p_message GROUP BY reaction_key(e.emoji)) g);
 END $$;
+
+-- Those groups, the first that came first; NULL: there are none.
+CREATE FUNCTION reaction_sorted(p_groups jsonb[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_agg(g ORDER BY (g->>'since')::bigint, g->>'emoji') FROM unnest(p_groups) g
+$$;
+
+-- messages.reactions when p_user says p_one as well (from p_since on), or no longer. What many say costs as little as what
+-- few do, but for the first ones who take it back.
+CREATE FUNCTION reaction_counted(p_message uuid, p_reactions jsonb, p_user uuid, p_one text, p_since bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  groups jsonb[] := ARRAY(SELECT g FROM jsonb_array_elements(p_reactions) g);
+  n int;
+  g jsonb;
+  named int;
+BEGIN
+  SELECT x.n INTO n FROM unnest(groups) WITH ORDINALITY x (g, n) WHERE reaction_key(x.g->>'emoji') = reaction_key(p_one);
+  named := reaction_named_max(cardinality(groups) + CASE WHEN n IS NULL THEN 1 ELSE 0 END);
+  g := groups[n];
+  IF p_since IS NULL AND (g->'users' ? p_user::text OR (g->>'count')::int < 2) THEN
+    g := reaction_group(p_message, reaction_key(p_one), named);
+  ELSIF p_since IS NULL THEN
+    g := jsonb_set(g, '{count}', to_jsonb((g->>'count')::int - 1));
+  ELSIF n IS NULL THEN
+    g := jsonb_build_object('emoji', p_one, 'count', 1, 'users', jsonb_build_array(p_user), 'since', p_since);
+  ELSE
+    IF jsonb_array_length(g->'users') < named AND jsonb_array_length(g->'users') = (g->>'count')::int THEN -- all are named
+      g := jsonb_set(g, '{users}', g->'users' || to_jsonb(p_user));
+    END IF;
+    g := jsonb_set(g, '{count}', to_jsonb((g->>'count')::int + 1));
+  END IF;
+  groups := CASE WHEN n IS NULL THEN groups || g WHEN g IS NULL THEN groups[:n - 1] || groups[n + 1:]
+                 ELSE groups[:n - 1] || g || groups[n + 1:] END;
+  RETURN reaction_sorted(ARRAY(
+    SELECT CASE WHEN jsonb_array_length(x->'users') > named
+                THEN jsonb_set(x, '{users}', jsonb_path_query_array(x->'users', '$[0 to $last]', jsonb_build_object('last', named - 1)))
+                ELSE x END
+      FROM unnest(groups) x));
+END $$;
+
+-- messages.reactions as all see it.
+CREATE FUNCTION reaction_plain(p_reactions jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_agg(g - 'since' ORDER BY n) FROM jsonb_array_elements(p_reactions) WITH ORDINALITY x (g, n)
+$$;
 
 -- p_reactions, those of the message, as p_viewer sees them: with me, whether p_viewer is one of them. Never
 -- NULL.
@@ -36,7 +101,7 @@ DECLARE
                                   WHERE r.message_id = p_message AND r.user_id = p_viewer));
 BEGIN
   RETURN coalesce((
-    SELECT jsonb_agg(g.reaction || jsonb_build_object('me', reaction_key(g.reaction->>'emoji') = ANY (mine))
+    SELECT jsonb_agg((g.reaction - 'since') || jsonb_build_object('me', reaction_key(g.reaction->>'emoji') = ANY (mine))
                      ORDER BY g.n)
       FROM jsonb_array_elements(p_reactions) WITH ORDINALITY g (reaction, n)), '[]');
 END $$;
@@ -52,7 +117,7 @@ BEGIN
     SELECT ROW(m.id, m.conversation_id, f.user_id, f.emoji,
                reaction_key(f.emoji) = ANY (reaction_keys((
                  SELECT r.emoji FROM reactions r WHERE r.message_id = m.id AND r.user_id = f.user_id))),
-               m.reactions)::reaction_view
+               reaction_plain(m.reactions))::reaction_view
       FROM (SELECT (facts->>'user_id')::uuid AS user_id, facts->>'emoji' AS emoji) f
       JOIN messages m ON m.id = (facts->>'message_id')::uuid
       JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
@@ -73,6 +138,7 @@ DECLARE
   first bigint := (SELECT h.position + 1 FROM log_head h);
   last bigint;
   one text;
+  summary jsonb := m.reactions;
 BEGIN
   SELECT * INTO old FROM reactions r WHERE r.message_id = m.id AND r.user_id = p_user;
   old_keys := reaction_keys(old.emoji);
@@ -90,7 +156,13 @@ BEGIN
   IF changed = '{}' THEN
     RETURN false;
   END IF;
-  UPDATE messages x SET reactions = reaction_summary(m.id) WHERE x.id = m.id;
+  FOREACH one IN ARRAY changed LOOP
+    summary := reaction_counted(m.id, summary, p_user, one, CASE WHEN reaction_key(one) = ANY (new_keys) THEN first END);
+  END LOOP;
+  -- What is from before there was since is made anew.
+  UPDATE messages x SET reactions = CASE WHEN jsonb_path_exists(summary, '$[*] ? (!exists(@.since))') THEN reaction_summary(m.id)
+                                         ELSE summary END
+    WHERE x.id = m.id;
   FOREACH one IN ARRAY changed LOOP
     last := event_add('message.reaction', CASE WHEN p_quiet THEN 'user' ELSE 'members' END, c.id, p_user,
                       json_build_object('message_id', m.id, 'seq', m.seq, 'user_id', p_user, 'emoji', one));

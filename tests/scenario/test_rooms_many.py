@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rooms with many in them, with much in them, and with parts that are killed: nobody misses anything, nobody sees a thing
 twice, all see one order."""
+import json
 import random
 import threading
+import time
+import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
@@ -269,6 +275,119 @@ def test_more_reactions_than_anybody_has(group, bob):
     shown = group.alice.call(200, "GET", f"/api/messages/{said['id']}")["reactions"]
     assert 0 < len(shown) <= 20 and all(one["count"] == 1 for one in shown)
 
+
+class Many:
+    """A room with people of other servers in it by XMPP, and app users, none of whom is held back by a limit."""
+    LIMITS = {name: "1000000/60" for name in ("reactions", "xmpp_messages", "xmpp_stanzas", "xmpp_domain", "requests")}
+
+    def __init__(self, server, daemon, apps, sessions):
+        self.server = server
+        self.alice, *self.users = (App(daemon, f"app{n}") for n in range(apps))
+        self.group = self.alice.call(201, "POST", "/api/groups", {"name": "Many", "settings": {"public": True}, "members": [
+            {"user_id": user.me()["id"]} for user in self.users]})
+        self.room, self.people = self.group["jid"], [f"p{n}@s{n % 2}.example/x" for n in range(sessions)]
+        for n, address in enumerate(self.people):
+            server.enter(self.room, address, f"P {n}")
+
+    def everybody(self, doing):
+        """doing(user, n) of each app user, at the same time."""
+        with ThreadPoolExecutor(16) as pool:
+            for done in [pool.submit(doing, user, n) for n, user in enumerate(self.users)]:
+                done.result()
+
+    def say(self, address, inside):
+        self.server.send(f"<message from='{address}' to='{self.room}' type='groupchat' id='{uuid.uuid4()}'>{inside}</message>")
+
+
+@pytest.fixture
+def many(running_stack):
+    conf = {"xmpp": {"rooms_domain": ROOMS}, "limits": Many.LIMITS}
+    with TwoLinks() as server, Daemon(running_stack, server.port, conf, secret=server.secret) as daemon:
+        server.wait_stream(2)
+        wait_for("both links", lambda: http_request(daemon.info["admin"], "GET", "/readyz").json["parts"].get("rooms_link") == "up")
+        yield Many(server, daemon, 100, 20)
+
+
+@contextmanager
+def others_talk(daemon_of):
+    """Two who are not in the room talk all the while; each answer comes to its question."""
+    one, two = App(daemon_of, "one"), App(daemon_of, "two")
+    talk = one.conversation_with(participant_id=two.me()["id"])
+    over, said = threading.Event(), []
+
+    def talking():
+        with two.ws() as socket:
+            while not over.is_set():
+                said.append(one.send(talk, f"talk {len(said)}")["content"])
+                socket.expect("message.new", content=said[-1])
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(talking)
+        yield said
+        over.set()
+        done.result()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_ten_thousand_reactions_to_one_message(many):
+    """By 99 app users and 20 on XMPP, each of whom puts twenty and takes some back; nobody else is kept waiting."""
+    emoji = [chr(0x1F600 + n) for n in range(50)]
+    said = many.alice.send(many.group, "like it?")
+
+    def react(user, n):
+        for k in range(20):
+            path = f"/api/messages/{said['id']}/reactions/{quote(emoji[(n + k) % 50])}"
+            for method in ("PUT", "DELETE", "PUT", "DELETE", "PUT"):
+                user.call(200, method, path)
+
+    with many.alice.ws() as socket, others_talk(many.alice.stack) as talked:
+        for n, address in enumerate(many.people):
+            for k in range(1, 21):
+                set_ = "".join(f"<reaction>{emoji[(n + j) % 50]}</reaction>" for j in range(k))
+                many.say(address, f"<reactions xmlns='{REACTIONS}' id='{said['id']}'>{set_}</reactions>")
+        many.everybody(react)
+        wait_for("all that was said on XMPP, too", lambda: sum(
+            r["count"] for r in many.alice.call(200, "GET", f"/api/messages/{said['id']}")["reactions"]) == 119 * 20, 120)
+        assert len(talked) > 10
+        many.alice.send(many.group, "done")
+        socket.expect("message.new", timeout=120, content="done")
+        frames = [f for f in socket.inbox.received if f["type"] == "message.reaction"]
+        assert len(frames) >= 99 * 100 and max(len(json.dumps(f)) for f in frames[-500:]) < 20_000
+    page = many.alice.messages(many.group)["items"]
+    assert len(json.dumps(page)) < 60_000
+    shown = next(m for m in page if m["id"] == said["id"])["reactions"]
+    assert len(shown) == 50 and sum(one["count"] for one in shown) == 119 * 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_poll_with_as_many_votes_a_second_as_there_can_be(many):
+    """Who votes is told at once; all others about once a second, and at the end what it came to."""
+    poll = many.alice.send(many.group, None, poll={"question": "Lunch?", "options": ["a", "b", "c"]})
+    began = time.monotonic()
+
+    def vote(user, n):
+        for k in range(50):
+            user.call(200, "PUT", f"/api/messages/{poll['id']}/vote", {"options": [(n + k) % 3 + 1]})
+
+    def result():
+        return many.alice.call(200, "GET", f"/api/messages/{poll['id']}")["metadata"]["poll"]
+
+    with many.alice.ws() as socket, others_talk(many.alice.stack) as talked:
+        for k in range(50):
+            for n, address in enumerate(many.people):
+                many.say(address, f"<reactions xmlns='{REACTIONS}' id='{poll['id']}'><reaction>{(n + k) % 3 + 1}\ufe0f\u20e3</reaction></reactions>")
+        many.everybody(vote)
+        took = time.monotonic() - began
+        wait_for("all that was voted on XMPP, too", lambda: result()["voters"] == 119, 120)
+        expected = Counter((n + 49) % 3 for n in range(99)) + Counter((n + 49) % 3 for n in range(20))
+        wait_for("the last votes", lambda: [o["votes"] for o in result()["options"]] == [expected[n] for n in range(3)], 120)
+        assert len(talked) > 10
+        took = time.monotonic() - began
+        many.alice.send(many.group, "done")
+        socket.expect("message.new", timeout=120, content="done")
+        told = [f for f in socket.inbox.received if f["type"] == "message.updated"]
+        assert 1 <= len(told) <= took + 2, (len(told), took, "at most one a second, whatever number of votes")
 
 @pytest.fixture
 def group(stack, app, bob):

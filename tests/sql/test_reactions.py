@@ -2,6 +2,7 @@
 """Reactions: who may react to what, what everybody sees of it, what goes out and what comes in."""
 import hashlib
 import json
+import random
 import uuid
 
 import pytest
@@ -328,3 +329,59 @@ def test_a_page_shows_the_reactions_that_whoever_resumes_is_told(db, two):
     # Whom "me" is, the event leaves to whoever reads it.
     assert [{key: one[key] for key in one if key != "me"} for one in said["reactions"]] == told
     assert [one["emoji"] for one in told] == ["\U0001f44d", "\u2764\ufe0f"]
+
+
+# ---- Many ----------------------------------------------------------------------------------------------------------
+
+def crowd(db, talk, count):
+    """COUNT users more in the conversation."""
+    db.rows("INSERT INTO users (id, number, kind, external_id, jid) SELECT gen_random_uuid(), user_number(), 'hosted', 'crowd' || n,"
+            " 'crowd' || n || '@app.example.org' FROM generate_series(1, %s) n", count)
+    db.rows("INSERT INTO members (conversation_id, user_id, joined_at, kind, jid, number) SELECT %s, id, now(), kind, jid, number"
+            " FROM users WHERE external_id LIKE 'crowd%%'", talk.id)
+    return [row["id"] for row in db.rows("SELECT id FROM users WHERE external_id LIKE 'crowd%%' ORDER BY number")]
+
+
+def test_what_is_counted_one_by_one_is_what_is_counted_anew(db, two):
+    """Whoever puts and takes back what in whatever order: numbers, order and the ones named first are those of the rows."""
+    chance, emoji = random.Random(2026), ["👍", "🎉", "❤️", "❤", "🦊"]
+    users = crowd(db, two, 12)
+    for _ in range(150):
+        two.react(chance.choice(users), chance.choice(emoji), added=chance.random() < 0.6)
+        stored, anew = db.rows("SELECT reactions, reaction_summary(id) AS anew FROM messages WHERE id = %s", two.message)[0].values()
+        assert stored == anew
+    for user in users: # and to the end
+        for one in emoji:
+            two.react(user, one, added=False)
+    assert db.one("SELECT reactions FROM messages WHERE id = %s", two.message) is None
+
+
+def test_ten_thousand_reactions_to_one_message_stay_small(db, two):
+    """5,120 at a time is what 256 people with 20 each come to; pages and events are as long as some messages."""
+    users = crowd(db, two, 500)
+    db.rows("INSERT INTO reactions SELECT %s, u.id, array_agg(chr((128512 + (k + u.n * 7) %% 50)::int)), array_agg(u.n * 20 + k), now()"
+            " FROM unnest(%s::uuid[]) WITH ORDINALITY u (id, n), generate_series(0, 19) k GROUP BY u.id", two.message, users)
+    db.rows("UPDATE messages SET reactions = reaction_summary(id) WHERE id = %s", two.message)
+    assert sum(count for _, count, _ in two.seen()) == 10_000 and len(two.seen()) == 50
+    page = json.dumps(db.page(two.users[0], two.id)["items"])
+    assert len(page) < 20_000
+    for user, added in ((two.users[0], True), (users[0], False), (users[499], False)):
+        one, = db.rows("SELECT g->>'emoji' AS emoji FROM messages m, jsonb_array_elements(m.reactions) g WHERE m.id = %s"
+                       " AND (%s OR g->>'emoji' = ANY ((SELECT r.emoji FROM reactions r WHERE r.user_id = %s)::text[])) LIMIT 1",
+                       two.message, added, user)
+        done = two.react(user, one["emoji"], added)
+        assert done["outcome"] == 0
+        event, = done["events"]
+        assert len(json.dumps(event["payload"])) < 20_000 and event["payload"]["reactions"][0].keys() == {"emoji", "count", "users"}
+    assert sum(count for _, count, _ in two.seen()) == 9_999
+
+
+def test_reactions_from_before_are_counted_anew(db, two):
+    """As 0.x stored them: without since."""
+    two.react(0, "👍")
+    two.react(1, "🎉")
+    db.rows("UPDATE messages SET reactions = reaction_plain(reactions) WHERE id = %s", two.message)
+    two.react(1, "👍")
+    assert two.seen() == [("👍", 2, True), ("🎉", 1, False)]
+    stored, anew = db.rows("SELECT reactions, reaction_summary(id) AS anew FROM messages WHERE id = %s", two.message)[0].values()
+    assert stored == anew
