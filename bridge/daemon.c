@@ -154,6 +154,13 @@ static enum sink_result sink_send(void *link, xmpp_stanza_t *stanza)
     return link_may_send(link, stanza) ? SINK_LATER : SINK_NEVER;
 }
 
+static enum sink_result sink_copy(void *link, xmpp_stanza_t *stanza)
+{
+    if (link_send_copy(link, stanza))
+        return SINK_SENT;
+    return link_may_send(link, stanza) ? SINK_LATER : SINK_NEVER;
+}
+
 static bool sink_barrier(void *link, void (*done)(bool delivered, void *data), void *data)
 {
     return link_barrier(link, done, data);
@@ -179,6 +186,7 @@ static void open_link(struct daemon *daemon, struct link_callbacks *callbacks)
     core->sinks[callbacks->service] = (struct stanza_sink){.link = link,
                                                            .ready = sink_ready,
                                                            .send = sink_send,
+                                                           .copy = sink_copy,
                                                            .barrier = sink_barrier,
                                                            .may_ask = sink_may_ask,
                                                            .ask = sink_ask};

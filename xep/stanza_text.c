@@ -65,12 +65,21 @@ static const char *byte_replacement(const char *p, const char *end, bool attribu
     return is_xml_char(c) ? NULL : "\xef\xbf\xbd";
 }
 
+/* Bytes that may not be copied without a look: nearly all of most texts is of the others. */
+static const bool looked_at[256] = {[0x00 ... 0x1f] = true, ['"'] = true, ['&'] = true,
+                                    ['\''] = true,          ['<'] = true, ['>'] = true,
+                                    [0x80 ... 0xff] = true};
+
 static void append_escaped(GString *out, const char *text, bool attribute)
 {
     const char *end = text + strlen(text);
     const char *copied = text;
     for (const char *p = text; p < end;) {
         size_t length;
+        if (!looked_at[(unsigned char)*p]) {
+            p++;
+            continue;
+        }
         const char *instead = byte_replacement(p, end, attribute, &length);
         if (instead) {
             g_string_append_len(out, copied, p - copied);
@@ -159,7 +168,9 @@ static char *stanza_serialise(xmpp_stanza_t *stanza, struct level outside, size_
             top->next = xmpp_stanza_get_next(node);
             append_node(out, levels, node);
         } else {
-            g_string_append_printf(out, "</%s>", top->name);
+            g_string_append(out, "</");
+            g_string_append(out, top->name);
+            g_string_append_c(out, '>');
             g_array_set_size(levels, levels->len - 1);
         }
     }
@@ -177,4 +188,25 @@ char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length)
 {
     return stanza_serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = NS_COMPONENT},
                             ret_length);
+}
+
+/* In no attribute there are two quotes of its own kind in a row but where it is empty, and what is
+ * first in the text is the root's. */
+char *stanza_to_link_text_without_to(xmpp_stanza_t *stanza, size_t *ret_length, size_t *ret_place)
+{
+    static const char empty[] = " to=''";
+    const char *own = xmpp_stanza_get_to(stanza);
+    g_autofree char *to = g_strdup(own ? own : "");
+    stanza_set(stanza, "to", "");
+    char *text = stanza_to_link_text(stanza, ret_length);
+    stanza_set(stanza, "to", to);
+    const char *found = strstr(text, empty);
+    g_assert(found);
+    *ret_place = (size_t)(found - text) + sizeof empty - 2;
+    return text;
+}
+
+void stanza_append_attribute_value(GString *out, const char *value)
+{
+    append_escaped(out, value, true);
 }

@@ -2,6 +2,7 @@
 /* Stanzas as text. */
 #pragma once
 
+#include <glib.h>
 #include <strophe.h>
 #include <stddef.h>
 
@@ -11,3 +12,9 @@ char *stanza_to_text(xmpp_stanza_t *stanza, size_t *ret_length);
 /* Serialises for a component stream, whose default namespace is NS_COMPONENT: content that is in
  * NS_CLIENT goes out without a declaration, forwarded NS_CLIENT stanzas deeper inside with one. */
 char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length);
+
+/* The same with the attribute `to` empty; its value belongs at RET_PLACE. For copies that differ in
+ * nothing else. */
+char *stanza_to_link_text_without_to(xmpp_stanza_t *stanza, size_t *ret_length, size_t *ret_place);
+/* Appends VALUE as it stands between the quotes of an attribute. */
+void stanza_append_attribute_value(GString *out, const char *value);

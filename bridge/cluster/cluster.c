@@ -150,11 +150,9 @@ static bool sink_durable(void *data)
     return way_is_up(way) && lease_is_held(way->cluster->lease) && !way->cluster->leaving;
 }
 
-static enum sink_result sink_send(void *data, xmpp_stanza_t *stanza)
+/* Hands over what the own link does not take. */
+static enum sink_result sink_otherwise(struct way *way, xmpp_stanza_t *stanza)
 {
-    struct way *way = data;
-    if (may_use_link(way) && link_send(way->link, stanza))
-        return SINK_SENT;
     if (!link_may_send(way->link, stanza))
         return SINK_NEVER;
     if (may_use_link(way) || !may_hand_over(way))
@@ -166,6 +164,22 @@ static enum sink_result sink_send(void *data, xmpp_stanza_t *stanza)
                     json_pack("{s:s%, s:i}", "xml", xml, length, "service", (int)way->service));
     metric_add(METRIC_BUS_STANZAS, sent);
     return sent ? SINK_SENT : SINK_LATER;
+}
+
+static enum sink_result sink_send(void *data, xmpp_stanza_t *stanza)
+{
+    struct way *way = data;
+    if (may_use_link(way) && link_send(way->link, stanza))
+        return SINK_SENT;
+    return sink_otherwise(way, stanza);
+}
+
+static enum sink_result sink_copy(void *data, xmpp_stanza_t *stanza)
+{
+    struct way *way = data;
+    if (may_use_link(way) && link_send_copy(way->link, stanza))
+        return SINK_SENT;
+    return sink_otherwise(way, stanza);
 }
 
 static bool sink_barrier(void *data, void (*done)(bool delivered, void *data), void *done_data)
@@ -533,6 +547,7 @@ void cluster_start(struct cluster *cluster, struct link *const *links)
             core->sinks[service] = (struct stanza_sink){.link = way,
                                                         .ready = sink_ready,
                                                         .send = sink_send,
+                                                        .copy = sink_copy,
                                                         .barrier = sink_barrier,
                                                         .durable = sink_durable,
                                                         .may_ask = sink_may_ask,

@@ -187,7 +187,9 @@ static bool hand_over(struct outbox_lane *lane, const struct outgoing *row,
                                          : &lane->core->sinks[lane->service];
     if (stanza && lane->core->bound_mark)
         lane->core->bound_mark(lane->core, stanza);
-    enum sink_result result = stanza ? sink->send(sink->link, stanza) : SINK_NEVER;
+    enum sink_result (*send)(void *link, xmpp_stanza_t *stanza) =
+        row->copies && sink->copy ? sink->copy : sink->send;
+    enum sink_result result = stanza ? send(sink->link, stanza) : SINK_NEVER;
     if (result == SINK_LATER)
         return false;
     if (result == SINK_NEVER)

@@ -26,6 +26,9 @@ struct stanza_sink {
     bool (*ready)(void *link);
     /* Queues STANZA (borrowed; its `to` may be spelt otherwise afterwards). */
     enum sink_result (*send)(void *link, xmpp_stanza_t *stanza);
+    /* The same of one of several copies, of the same object as the one before but for its `to`.
+     * NULL: as `send`. */
+    enum sink_result (*copy)(void *link, xmpp_stanza_t *stanza);
     /* The same of what is sent once, or not at all. NULL: as `send`. */
     enum sink_result (*once)(void *link, xmpp_stanza_t *stanza);
     /* Calls done once: true when everything sent before was taken over by the server, false when

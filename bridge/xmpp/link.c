@@ -53,6 +53,7 @@ static void link_destroy(struct link *link)
     pending_iq_free(link->pending);
     guard_free(link->guard);
     labels_free(link->labels);
+    copies_clear(&link->copies);
     send_queue_clear(&link->queue);
     g_free(link->problem);
     g_free(link->ping_from);
@@ -178,6 +179,7 @@ static void write_queue(struct link *link)
 static void on_turn_end(void *data)
 {
     struct link *link = data;
+    copies_clear(&link->copies);
     if (!link->watching_output && send_queue_length(&link->queue) > 0)
         write_queue(link);
 }
@@ -190,7 +192,8 @@ static bool queue_bytes(struct link *link, const char *bytes, size_t length, siz
     return true;
 }
 
-static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
+/* Whether STANZA may go out now; its address is as the server spells it then. */
+static bool stanza_prepare(struct link *link, xmpp_stanza_t *stanza)
 {
     if (!link_is_up(link))
         return false;
@@ -201,8 +204,11 @@ static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
     g_autofree char *theirs = labels_leave(link->labels, xmpp_stanza_get_to(stanza));
     if (theirs)
         xmpp_stanza_set_to(stanza, theirs);
-    size_t length;
-    g_autofree char *text = stanza_to_link_text(stanza, &length);
+    return true;
+}
+
+static bool queue_text(struct link *link, const char *text, size_t length, size_t extra)
+{
     if (length > GUARD_STANZA_MAX) {
         log_error(AREA_LINK, "send-refused", "reason=\"too large\" bytes=%zu", length);
         return false;
@@ -214,9 +220,27 @@ static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
     return true;
 }
 
+static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
+{
+    size_t length;
+    if (!stanza_prepare(link, stanza))
+        return false;
+    g_autofree char *text = stanza_to_link_text(stanza, &length);
+    return queue_text(link, text, length, extra);
+}
+
 bool link_send(struct link *link, xmpp_stanza_t *stanza)
 {
     return queue_stanza(link, stanza, 0);
+}
+
+bool link_send_copy(struct link *link, xmpp_stanza_t *stanza)
+{
+    size_t length;
+    if (!stanza_prepare(link, stanza))
+        return false;
+    const char *text = copies_text(&link->copies, stanza, &length);
+    return queue_text(link, text, length, 0);
 }
 
 bool link_send_text(struct link *link, const char *xml, size_t length)

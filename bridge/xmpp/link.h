@@ -85,6 +85,9 @@ size_t link_backlog(const struct link *link);
  * not on our domain: those would cost the stream. That the text is well-formed is the serialiser's
  * promise (xep/stanza_text.c); it is not read again. */
 bool link_send(struct link *link, xmpp_stanza_t *stanza);
+/* The same of one of several copies: if the one before was of the same object, nothing of it but
+ * its attribute `to` is another. */
+bool link_send_copy(struct link *link, xmpp_stanza_t *stanza);
 /* Whether link_send could ever take STANZA: tells a full queue from a bad stanza. */
 bool link_may_send(const struct link *link, xmpp_stanza_t *stanza);
 /* Queues a stanza as XML text that came from elsewhere, from another instance: it is parsed as a

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bridge/loop/loop.h"
+#include "bridge/xmpp/copies.h"
 #include "bridge/xmpp/guard.h"
 #include "bridge/xmpp/link.h"
 #include "bridge/xmpp/pending_iq.h"
@@ -34,6 +35,7 @@ struct link {
     struct stream_reader *reader;
     bool feeding; /* inside the reader: it must not be freed now */
     struct send_queue queue;
+    struct copies copies; /* of this turn */
     struct guard *guard;
     struct labels *labels;
     struct pending_iq *pending;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libxmpp.a
 libxmpp_a_SOURCES = \
   bridge/xmpp/arrival.c bridge/xmpp/arrival.h \
+  bridge/xmpp/copies.c bridge/xmpp/copies.h \
   bridge/xmpp/dispatch.c bridge/xmpp/dispatch.h \
   bridge/xmpp/guard.c bridge/xmpp/guard.h \
   bridge/xmpp/labels.c bridge/xmpp/labels.h \

@@ -116,6 +116,11 @@ tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xmpp_dispatch_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/xmpp_copies_test
+TESTS += tests/unit/xmpp_copies_test
+tests_unit_xmpp_copies_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_xmpp_copies_test_LDADD = libxmpp.a libbase.a $(XEP_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/xmpp_labels_test
 TESTS += tests/unit/xmpp_labels_test
 tests_unit_xmpp_labels_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

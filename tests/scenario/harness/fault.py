@@ -27,7 +27,9 @@ def metric(stack, name):
 
 
 def is_ready(stack):
-    return admin(stack, "/readyz")[0] == 200
+    """With the rooms, where the instance serves them: it is ready without."""
+    status, body = admin(stack, "/readyz")
+    return status == 200 and body["parts"].get("rooms_link", "up") == "up"
 
 
 def wait_ready(stack, timeout=DEADLINE):
