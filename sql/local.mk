@@ -13,6 +13,7 @@ SQL_QUERIES = \
   sql/query/guest.sql \
   sql/query/fold.sql \
   sql/query/job.sql \
+  sql/query/link.sql \
   sql/query/log.sql \
   sql/query/message.sql \
   sql/query/presence.sql \
@@ -60,7 +61,8 @@ SQL_MIGRATIONS = \
   sql/migration/0041_one_archive.sql \
   sql/migration/0042_admin.sql \
   sql/migration/0043_files.sql \
-  sql/migration/0046_links.sql
+  sql/migration/0046_links.sql \
+  sql/migration/0054_fetch.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql
@@ -95,6 +97,7 @@ SQL_FUNCTIONS = \
   sql/function/guest_talk.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
+  sql/function/link.sql \
   sql/function/location.sql \
   sql/function/log.sql \
   sql/function/mam.sql \

@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
   bridge/base/buffer.c bridge/base/buffer.h \
   bridge/base/clock.c bridge/base/clock.h \
   bridge/base/error.c bridge/base/error.h bridge/base/error.def \
+  bridge/base/fetch.c bridge/base/fetch.h \
   bridge/base/file_link.c bridge/base/file_link.h \
   bridge/base/ice_uri.c bridge/base/ice_uri.h \
   bridge/base/id.c bridge/base/id.h \

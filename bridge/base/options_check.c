@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/base/fetch.h"
 #include "bridge/base/error.h"
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
@@ -121,6 +122,10 @@ static bool check_media_given(const struct options *options, GError **error)
                              "wants store, s3_key and s3_secret_file, too");
     if (options->media_store && !is_given(options->media_url))
         return option_refuse(error, "[media] url", "must be given with store");
+    if (!fetch_list_is_good(options->fetch_allow))
+        return option_refuse(
+            error, "[fetch] allow",
+            "must be numeric addresses, with a port or without, separated by spaces");
     return true;
 }
 

@@ -18,6 +18,11 @@ libfeature_a_SOURCES = \
   bridge/feature/file_change.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \
+  bridge/feature/foreign_avatar.c \
+  bridge/feature/foreign_file.c \
+  bridge/feature/foreign_link.c \
+  bridge/feature/foreign_page.c bridge/feature/foreign_page.h \
+  bridge/feature/foreign_picture.c bridge/feature/foreign_picture.h \
   bridge/feature/group.c \
   bridge/feature/last.c \
   bridge/feature/limits.c \

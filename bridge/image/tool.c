@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Landlock for files, seccomp for the rest: both outlast the exec. Where the kernel has no Landlock
- * the rest has to do. */
+/* A wall for files, seccomp for the rest: both outlast the exec. */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib.h>
-#include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bridge/image/sandbox.h"
 #include "bridge/image/tool.h"
+#include "bridge/image/wall.h"
 
 #define FFMPEG "/usr/bin/ffmpeg"
 #define FFPROBE "/usr/bin/ffprobe"
@@ -81,38 +78,9 @@ static const struct {
       OUTPUT}},
 };
 
-/* What is beneath PATH may be read and run. */
-static void landlock_allow(int ruleset, const char *path, guint64 rights)
-{
-    struct landlock_path_beneath_attr rule = {.allowed_access = rights};
-    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-    if (rule.parent_fd < 0)
-        return;
-    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    close(rule.parent_fd);
-}
-
-#define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-
-static void files_forbid(void)
-{
-    static const char *const paths[] = {"/usr", "/lib", "/lib64", "/bin"};
-    struct landlock_ruleset_attr all = {
-        .handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | READING |
-                             LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                             LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                             LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                             LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                             LANDLOCK_ACCESS_FS_MAKE_SYM};
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
-    if (ruleset < 0)
-        return;
-    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
-        landlock_allow(ruleset, paths[i], LANDLOCK_ACCESS_FS_EXECUTE | READING);
-    landlock_allow(ruleset, "/etc/ld.so.cache", LANDLOCK_ACCESS_FS_READ_FILE);
-    syscall(SYS_landlock_restrict_self, ruleset, 0);
-    close(ruleset);
-}
+/* What programs are made of. */
+static const char *const program_files[] = {
+    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", NULL};
 
 /* Anything else fails, as if there were no right to it. */
 static bool calls_forbid(void)
@@ -193,9 +161,16 @@ static bool calls_forbid(void)
     return done;
 }
 
+static int wall_run(void)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && wall_build(program_files) ? 0 : 1;
+}
+
 int tool_run(const char *what)
 {
     static char *const nothing[] = {NULL};
+    if (strcmp(what, "wall") == 0)
+        return wall_run();
     for (size_t i = 0; i < G_N_ELEMENTS(tools); i++) {
         const char *const *arguments = tools[i].arguments;
         if (strcmp(tools[i].name, what) != 0)
@@ -206,7 +181,7 @@ int tool_run(const char *what)
                        (SANITIZED || sandbox_limit(RLIMIT_AS, MEMORY_MAX)) &&
                        sandbox_limit(RLIMIT_FSIZE, FILE_MAX);
         if (limited)
-            files_forbid();
+            wall_build(program_files);
         if (!limited || !calls_forbid())
             return 2;
         execve(arguments[0], (char *const *)(guintptr)arguments, nothing);

@@ -4,6 +4,7 @@
 #pragma once
 
 /* What WHAT is for:
+ *  wall    nothing; status 0: files can be kept from what is run
  *  probe   JSON: duration, and codec, width, height of each stream
  *  wave    its sound, 4000 samples a second of 16 bits, the machine's order
  *  ogg     its sound as it is, in Ogg

@@ -391,8 +391,36 @@ void film_render(const struct film_plan *plan)
     disk_submit(&filming->work);
 }
 
+/* ---- Whether files are kept from it ---------------------------------------------------------- */
+
+static struct child *checking;
+
+static void wall_checked(const struct buffer *output, int status, void *data)
+{
+    (void)output;
+    (void)data;
+    checking = NULL;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        log_warning(
+            AREA_MAIN, "no-landlock",
+            "hint=\"this kernel has no Landlock, or a system call filter forbids it: a broken "
+            "ffmpeg could read what this user can\"");
+}
+
+void film_wall_check(void)
+{
+    g_autofree char *program = child_program("trestle-media");
+    struct child_plan plan = {.program = program,
+                              .argument = "wall",
+                              .output_max = 64,
+                              .seconds = SECONDS_MAX,
+                              .done = wall_checked};
+    checking = child_start(&plan, NULL);
+}
+
 void film_stop(void)
 {
+    child_kill(g_steal_pointer(&checking));
     struct filming *filming = g_steal_pointer(&running);
     if (!filming)
         return;

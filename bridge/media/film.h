@@ -15,3 +15,6 @@ struct film_plan {
 
 void film_render(const struct film_plan *plan);
 void film_stop(void);
+
+/* Says in the log if nothing keeps ffmpeg from files (Landlock). */
+void film_wall_check(void);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += libmedia.a
 libmedia_a_SOURCES = \
+  bridge/media/adopt.c bridge/media/adopt.h \
   bridge/media/bucket.c bridge/media/bucket.h \
+  bridge/media/fetch.c bridge/media/fetch.h \
   bridge/media/film.c bridge/media/film.h \
   bridge/media/inspect.c bridge/media/inspect.h \
   bridge/media/intake.c bridge/media/intake.h \

@@ -9,6 +9,7 @@
 #include "bridge/base/options.h"
 #include "bridge/loop/disk.h"
 #include "bridge/media/bucket.h"
+#include "bridge/media/film.h"
 #include "bridge/media/media.h"
 #include "bridge/media/shelf.h"
 
@@ -56,6 +57,8 @@ void media_start(const struct options *options)
         bucket_set(&bucket);
     }
     disk_start();
+    if (media.films)
+        film_wall_check();
 }
 
 void media_stop(void)

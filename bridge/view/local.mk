@@ -9,6 +9,7 @@ libview_a_SOURCES = \
   bridge/view/message.c bridge/view/message.h \
   bridge/view/message_page.c bridge/view/message_page.h \
   bridge/view/rows.c bridge/view/rows.h \
+  bridge/view/preview.c bridge/view/preview.h \
   bridge/view/schema.def \
   bridge/view/view.c bridge/view/view.h
 EXTRA_DIST += bridge/view/README.md

@@ -9,6 +9,7 @@
 #include "bridge/view/conversation.h"
 #include "bridge/view/file.h"
 #include "bridge/view/message.h"
+#include "bridge/view/preview.h"
 #include "bridge/view/view.h"
 
 #define WRITTEN_MAX (1024 * 1024) /* far more than a user has */

@@ -58,6 +58,10 @@ BEGIN
         FROM jsonb_to_recordset(p_content->'files') x (id uuid, purpose text, kind text, name text, type text, size bigint,
                sha256 text, width int, height int, duration int, waveform text, url text)
       ON CONFLICT (id) DO NOTHING;
+    IF current_setting('trestle.files', true) = 'fetch' THEN
+      PERFORM job_add('file.fetch', f.id::text, now()) FROM jsonb_array_elements_text(p_content->'attachments') x (id)
+        JOIN files f ON f.id = x.id::uuid AND f.state = 'remote' AND f.problem IS NULL;
+    END IF;
   END IF;
   INSERT INTO attachments (message_id, n, file_id, conversation_id, seq, kind)
     SELECT m.id, x.n, f.id, m.conversation_id, m.seq,
@@ -90,6 +94,7 @@ BEGIN
     SELECT array_agg(g.file_id) INTO lost FROM gone g;
   UPDATE files f SET state = 'removed', due_at = now()
     WHERE f.id = ANY (lost) AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
+  PERFORM link_forget(p_messages);
 END $$;
 
 -- ---- XMPP -----------------------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ BEGIN
   IF carried ? 'attachments' AND NOT carried ? 'files' THEN -- those that came by XMPP become files only now
     carried := attachment_accept(o, carried);
   END IF;
+  IF carried ? 'link_preview' THEN
+    carried := link_accept(o, carried);
+  END IF;
   IF carried ? 'refused' OR NOT carried ?| '{mentions,location,poll}' THEN
     RETURN carried;
   END IF;
@@ -71,6 +74,9 @@ BEGIN
   END IF;
   IF m.details ? 'expires_in' THEN
     PERFORM expiry_begin(m.id, m.created_at, (m.details->>'expires_in')::int);
+  END IF;
+  IF m.details ? 'link_preview' THEN
+    PERFORM link_follow(m);
   END IF;
   IF p_came AND m.reply_to IS NOT NULL THEN
     PERFORM poll_answered(m.reply_to, m.sender_id, m.body);

@@ -250,7 +250,8 @@ BEGIN
              m.details->'mentions', coalesce((m.details->>'forwarded')::boolean, false), m.forward_count,
              m.edited_at, m.deleted_at, coalesce(m.expires_at, expiry_latest(m.created_at, (m.details->>'expires_in')::int)),
              NULL, CASE WHEN m.details ? 'attachments' THEN attachment_views(m) END,
-             coalesce((m.details->>'sending')::boolean, false))::content_view;
+             coalesce((m.details->>'sending')::boolean, false),
+             CASE WHEN m.details ? 'link_preview' THEN link_shown(m) END)::content_view;
 END $$;
 
 -- Those of p_heard who do not see the message that m answers; NULL: nobody.

@@ -91,8 +91,11 @@ BEGIN
     VALUES (m.id, version + 1, p_stanza, p_body, NULL, stamp);
   UPDATE messages x SET body = p_body, edited_at = stamp,
       details = CASE WHEN m.details IS NULL THEN jsonb_build_object('was', md5(m.body))
-                     ELSE m.details - 'mentions' END
+                     ELSE m.details - '{mentions,link_preview}'::text[] END
     WHERE x.id = m.id;
+  IF m.details ? 'link_preview' THEN -- it was of what was said before
+    PERFORM link_forget(ARRAY[m.id]);
+  END IF;
   DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq; -- their places are not known now
   PERFORM search_forget(m.position);
   entry := entry_add(last, c.id, 'edit', p_user, m.id, jsonb_build_object('body', p_body, 'replace', message_own_id(m)), p_came);

@@ -216,7 +216,7 @@ BEGIN
   ELSE
     SELECT x.* INTO f FROM files x WHERE x.id = p_id;
   END IF;
-  IF f.state NOT IN ('processing', 'complete', 'removed') OR f.id IS NULL OR f.url IS NOT NULL THEN
+  IF f.state NOT IN ('processing', 'complete', 'removed') OR f.id IS NULL OR (f.url IS NOT NULL AND f.key IS NULL) THEN
     RETURN;
   END IF;
   RETURN QUERY
@@ -283,6 +283,48 @@ BEGIN
     PERFORM event_add('file.updated', 'user', NULL, f.user_id, json_build_object('file_id', f.id));
     PERFORM file_retell(f.id);
   END IF;
+END $$;
+
+-- The file that lies elsewhere and is to be fetched from there. No row: it is not, or not any more.
+CREATE FUNCTION file_remote(p_id uuid) RETURNS TABLE (url text, type text, size bigint, sha256 text)
+LANGUAGE sql STABLE AS $$
+  SELECT f.url, f.type, f.size, f.sha256 FROM files f WHERE f.id = p_id AND f.state = 'remote' AND f.problem IS NULL
+$$;
+
+-- It lies here now: { id, key, key_name, size, sha256, type, kind, state, scan } and quota_user, quota_total, as of
+-- file_create(); or it cannot: { id, problem }.
+CREATE FUNCTION change_file_fetched(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  all_ CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
+  f files;
+  problem_ text := p_arguments->>'problem';
+BEGIN
+  SELECT * INTO f FROM files x WHERE x.id = (p_arguments->>'id')::uuid AND x.state = 'remote' FOR UPDATE;
+  outcome := CASE WHEN f.id IS NULL THEN 1 ELSE 0 END;
+  IF outcome > 0 THEN
+    RETURN;
+  END IF;
+  IF problem_ IS NULL AND NOT file_reserve(f.user_id, (p_arguments->>'size')::bigint, (p_arguments->>'quota_user')::bigint) THEN
+    problem_ := 'there is no room for it';
+  ELSIF problem_ IS NULL AND NOT file_reserve(all_, (p_arguments->>'size')::bigint, (p_arguments->>'quota_total')::bigint) THEN
+    UPDATE file_usage u SET bytes = u.bytes - (p_arguments->>'size')::bigint WHERE u.user_id = f.user_id;
+    problem_ := 'there is no room for it';
+  END IF;
+  IF problem_ IS NOT NULL THEN -- what came of it, if anything, goes with the row
+    UPDATE files x SET problem = problem_ WHERE x.id = f.id;
+  ELSE
+    UPDATE files x SET key = p_arguments->>'key', key_name = p_arguments->>'key_name', size = (p_arguments->>'size')::bigint,
+        received = (p_arguments->>'size')::bigint, sha256 = p_arguments->>'sha256', type = p_arguments->>'type',
+        kind = p_arguments->>'kind', state = p_arguments->>'state', scan = p_arguments->>'scan'
+      WHERE x.id = f.id RETURNING * INTO f;
+    UPDATE attachments a SET kind = CASE WHEN f.purpose = 'voice' THEN 'voice' WHEN f.kind = 'audio' THEN 'file' ELSE f.kind END
+      WHERE a.file_id = f.id;
+    IF f.state = 'processing' OR f.scan = 'pending' THEN
+      PERFORM job_add('media.process', f.id::text, now());
+    END IF;
+  END IF;
+  PERFORM file_retell(f.id);
 END $$;
 
 -- What opens the file, for p_user, whose it is or who sees a message that has it; NULL: nothing is needed. No row: there is

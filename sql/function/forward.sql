@@ -32,7 +32,7 @@ BEGIN
     RETURN;
   END IF;
   details := coalesce(m.details, '{}') - '{sent,was,mentions,correction_of,scheduled_id}'::text[]
-      #- '{location,live_until}' #- '{location,moved_at}' #- '{location,ended_at}' -- where it was, not where somebody is
+      #- '{location,live_until}' #- '{location,moved_at}' #- '{location,ended_at}' #- '{link_preview,image_file_id}' -- where it was, not where somebody is
     || jsonb_build_object('forwarded', true, 'forwards', coalesce(m.forward_count, 0) + 1);
   IF m.kind <> 'text' THEN
     details := details || jsonb_build_object('type', m.kind);

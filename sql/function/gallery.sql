@@ -33,7 +33,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN ARRAY(SELECT ROW(a.message_id, a.seq, a.n, a.file_id, NULL)::gallery_item FROM attachments a
                  WHERE a.conversation_id = o.conversation_id AND (a.seq, a.n) < (p_seq, p_n) AND a.seq > o.cleared_seq
-                   AND (p_kind IS NULL OR a.kind = p_kind)
+                   AND a.kind = coalesce(p_kind, a.kind) AND a.kind <> 'preview'
                    AND NOT (o.hides AND hidden_is(o.user_id, a.conversation_id, a.seq))
                  ORDER BY a.seq DESC, a.n DESC LIMIT p_limit);
 END $$;

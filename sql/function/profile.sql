@@ -67,12 +67,20 @@ LANGUAGE sql AS $$
     ON CONFLICT (hash) DO UPDATE SET stored_at = now() -- it is wanted: see reap_pictures()
 $$;
 
+-- Whether the picture is a copy that somebody is shown: of a user's, or of what a page has.
+CREATE FUNCTION picture_is_shown(p_hash text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM users u WHERE u.avatar_copy = p_hash AND u.avatar_copy > '')
+      OR EXISTS (SELECT FROM link_previews l WHERE l.image_hash = p_hash)
+      OR EXISTS (SELECT FROM message_pictures m WHERE m.image_hash = p_hash)
+$$;
+
 -- Removes a picture that nobody has any more.
 CREATE FUNCTION picture_release(p_hash text) RETURNS void
 LANGUAGE sql AS $$
   DELETE FROM pictures p WHERE p.hash = p_hash
     AND NOT EXISTS (SELECT FROM users u WHERE u.avatar_hash = p_hash)
-    AND NOT EXISTS (SELECT FROM conversations c WHERE c.icon_hash = p_hash)
+    AND NOT EXISTS (SELECT FROM conversations c WHERE c.icon_hash = p_hash) AND NOT picture_is_shown(p_hash)
 $$;
 
 CREATE FUNCTION picture_get(p_hash text) RETURNS TABLE (type text, image text)

@@ -167,7 +167,7 @@ BEGIN
   DELETE FROM pictures p WHERE p.hash IN (
     SELECT x.hash FROM pictures x WHERE x.stored_at < clock_timestamp() - interval '1 day'
         AND NOT EXISTS (SELECT FROM users u WHERE u.avatar_hash = x.hash)
-        AND NOT EXISTS (SELECT FROM conversations c WHERE c.icon_hash = x.hash)
+        AND NOT EXISTS (SELECT FROM conversations c WHERE c.icon_hash = x.hash) AND NOT picture_is_shown(x.hash)
       LIMIT p_limit FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := removed >= p_limit;

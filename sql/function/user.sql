@@ -3,7 +3,7 @@
 
 CREATE FUNCTION user_picture(u users) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT coalesce('/api/avatars/' || u.avatar_hash, u.avatar_url)
+  SELECT coalesce('/api/avatars/' || coalesce(u.avatar_hash, nullif(u.avatar_copy, '')), CASE WHEN u.avatar_copy IS NULL THEN u.avatar_url END)
 $$;
 
 -- What a user is called: clients take both for texts, so whoever has neither is called by the address.
@@ -67,6 +67,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
   u users;
   made boolean := false;
+  before text; -- where the picture was
+  old_copy text;
   wanted text := coalesce(p_localpart, 'u' || substr(md5(p_external_id), 1, 12));
 BEGIN
   SELECT * INTO u FROM users WHERE users.external_id = p_external_id;
@@ -85,6 +87,8 @@ BEGIN
       wanted := left(coalesce(p_localpart, 'u'), 48) || '-' || substr(md5(random()::text), 1, 8);
     END IF;
   END LOOP;
+  before := CASE WHEN NOT made THEN u.avatar_url END;
+  old_copy := u.avatar_copy;
   IF (p_username IS NOT NULL AND p_username IS DISTINCT FROM u.username)
      OR (p_name IS NOT NULL AND p_name IS DISTINCT FROM u.name AND NOT u.own_name)
      OR (p_avatar_url IS NOT NULL AND p_avatar_url IS DISTINCT FROM u.avatar_url) THEN
@@ -95,6 +99,11 @@ BEGIN
     PERFORM user_words_update(u);
   ELSIF made THEN
     PERFORM user_words_update(u);
+  END IF;
+  IF u.avatar_url LIKE 'http%' AND current_setting('trestle.pictures', true) = 'fetch'
+     AND (u.avatar_copy IS NULL OR (p_avatar_url IS NOT NULL AND p_avatar_url IS DISTINCT FROM before)) THEN
+    UPDATE users SET avatar_copy = '' WHERE users.id = u.id RETURNING * INTO u; -- nobody is told where it lies
+    PERFORM picture_release(old_copy), job_add('avatar.fetch', u.id::text, now());
   END IF;
   RETURN QUERY SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, made, u.number;
 END $$;

@@ -44,5 +44,8 @@ SELECT file_used($1::uuid) AS bytes
 -- name: file_unmoved
 SELECT id, parts FROM file_unmoved($1::int)
 
+-- name: file_remote
+SELECT url, type, size, sha256 FROM file_remote($1::uuid)
+
 -- name: file_moved
 SELECT file_moved($1::text::uuid[]) AS moved

@@ -15,12 +15,15 @@ CREATE TYPE file_view AS (
 -- What a message has: a file, or a link.
 CREATE TYPE gallery_view AS (message_id uuid, conversation_id uuid, seq bigint, file file_view, url text);
 
+CREATE TYPE preview_view AS (
+  url text, title text, description text, site text, image_hash text, file file_view);
+
 -- What a message carries besides its text, and what was done to it. quote: { message_id, sender_id, content,
 -- message_type, deleted } of the message that it answers; NULL, as all else: nothing. blind: of a message that is just
 -- stored, ids of members who do not see that one: theirs is a quote of nothing (core/message.c).
 CREATE TYPE content_view AS (
   reply_to uuid, quote jsonb, thread_id uuid, mentions jsonb, forwarded boolean, forward_count bigint,
-  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb, attachments file_view[], sending boolean);
+  edited_at timestamptz, deleted_at timestamptz, expires_at timestamptz, blind jsonb, attachments file_view[], sending boolean, preview preview_view);
 
 -- sender: NULL, as is sender_id: the system says it. content: NULL of most. delivered_at, read_at: when the recipient's
 -- watermarks got to it, whether it failed or not. sent_at: long before, as the sender's side says.

@@ -143,6 +143,7 @@ ROWS = {
     "PATCH /api/files/{file_id}": members({"expires_at": "2999-01-01T00:00:00Z"}),
     "POST /api/files/{file_id}/unlock": members({"password": "x"}),
     "GET /f/{token}/{name}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
+    "POST /api/links/preview": signed_in({"url": "https://a.example/"}, own="not_available"),
     "GET /api/conversations/{conversation_id}/media": members(),
     "GET /api/avatars/{hash}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /api/users/search": signed_in({"q": "strangers"}),

@@ -63,6 +63,7 @@ base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \
   tests/unit/base_buffer_test \
   tests/unit/base_error_clock_test \
+  tests/unit/base_fetch_test \
   tests/unit/base_ice_uri_test \
   tests/unit/base_id_test \
   tests/unit/base_json_writer_test \
@@ -79,6 +80,8 @@ tests_unit_base_buffer_test_LDADD = $(base_test_libs)
 tests_unit_base_error_clock_test_SOURCES = tests/unit/base_error_clock_test.c tests/unit/unit.h
 tests_unit_base_error_clock_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_error_clock_test_LDADD = $(base_test_libs)
+tests_unit_base_fetch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_fetch_test_LDADD = $(base_test_libs)
 tests_unit_base_ice_uri_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_ice_uri_test_LDADD = $(base_test_libs)
 tests_unit_base_id_test_SOURCES = tests/unit/base_id_test.c tests/unit/unit.h
