@@ -166,10 +166,13 @@ bool rows_boolean(const struct rows *rows, int row, int column)
 
 bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part)
 {
-    *ret_part = (struct record_part){rows_text(rows, row, column), 0};
-    if (ret_part->bytes)
-        ret_part->length = rows_length(rows, row, column);
-    return ret_part->bytes != NULL;
+    size_t length = rows_length(rows, row, column); /* of NULL: 0 */
+    if (length == 0 && PQgetisnull(rows->result, row, column)) {
+        *ret_part = (struct record_part){0};
+        return false;
+    }
+    *ret_part = (struct record_part){PQgetvalue(rows->result, row, column), length};
+    return true;
 }
 
 bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)

@@ -47,7 +47,7 @@ void buffer_expect(struct buffer *buf, size_t more)
     buffer_grow(buf, MIN(more, buf->ceiling - buf->length));
 }
 
-bool buffer_append(struct buffer *buf, const void *bytes, size_t length)
+bool buffer_append_growing(struct buffer *buf, const void *bytes, size_t length)
 {
     if (!buffer_grow(buf, length))
         return false;

@@ -24,6 +24,8 @@ void clock_advance(gint64 microseconds)
     clock_shift += microseconds;
 }
 
+#define SECONDS_A_DAY G_GINT64_CONSTANT(86400)
+
 /* Exactly COUNT digits, which end before END. */
 static void put_digits(char *end, int count, int number)
 {
@@ -32,18 +34,15 @@ static void put_digits(char *end, int count, int number)
 }
 
 /* Pages hold hundreds of times: printing costs several times as much as this. */
-static void put_second(gint64 second, char ret_text[CLOCK_TIMESTAMP_SIZE])
+static void put_day(gint64 day, char ret_text[CLOCK_TIMESTAMP_SIZE])
 {
-    time_t seconds = (time_t)second;
+    time_t seconds = (time_t)(day * SECONDS_A_DAY);
     struct tm parts;
     gmtime_r(&seconds, &parts);
     memcpy(ret_text, "0000-00-00T00:00:00.000Z", CLOCK_TIMESTAMP_SIZE);
     put_digits(ret_text + 4, 4, parts.tm_year + 1900);
     put_digits(ret_text + 7, 2, parts.tm_mon + 1);
     put_digits(ret_text + 10, 2, parts.tm_mday);
-    put_digits(ret_text + 13, 2, parts.tm_hour);
-    put_digits(ret_text + 16, 2, parts.tm_min);
-    put_digits(ret_text + 19, 2, parts.tm_sec);
 }
 
 gint64 clock_clamp(gint64 wall)
@@ -54,15 +53,19 @@ gint64 clock_clamp(gint64 wall)
 void clock_format(gint64 wall, char ret_text[CLOCK_TIMESTAMP_SIZE])
 {
     static gint64 last;
-    static char text[CLOCK_TIMESTAMP_SIZE]; /* of that second */
+    static char text[CLOCK_TIMESTAMP_SIZE]; /* of that day, at midnight */
     wall = clock_clamp(wall);
-    gint64 rest = wall % G_USEC_PER_SEC;
+    gint64 rest = wall % (SECONDS_A_DAY * G_USEC_PER_SEC);
     if (rest < 0)
-        rest += G_USEC_PER_SEC;
-    gint64 second = (wall - rest) / G_USEC_PER_SEC;
-    if (!text[0] || second != last)
-        put_second(second, text);
-    last = second;
+        rest += SECONDS_A_DAY * G_USEC_PER_SEC;
+    gint64 day = (wall - rest) / (SECONDS_A_DAY * G_USEC_PER_SEC);
+    int seconds = (int)(rest / G_USEC_PER_SEC);
+    if (!text[0] || day != last)
+        put_day(day, text);
+    last = day;
     memcpy(ret_text, text, sizeof text);
-    put_digits(ret_text + 23, 3, (int)(rest / 1000));
+    put_digits(ret_text + 13, 2, seconds / 3600);
+    put_digits(ret_text + 16, 2, seconds / 60 % 60);
+    put_digits(ret_text + 19, 2, seconds % 60);
+    put_digits(ret_text + 23, 3, (int)(rest / 1000 % 1000));
 }

@@ -66,23 +66,32 @@ bool uuid_parse(const char *text, struct uuid *ret_id)
     return true;
 }
 
-static void format_hex(const guint8 *bytes, size_t length, char *ret_text)
+/* The eight digits of four bytes; pages hold hundreds of ids. */
+static void format_word(const guint8 *bytes, char ret_text[8])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < length; i++) {
-        ret_text[2 * i] = digits[bytes[i] >> 4];
-        ret_text[2 * i + 1] = digits[bytes[i] & 15];
-    }
+    const guint64 each = G_GUINT64_CONSTANT(0x0101010101010101);
+    guint32 wire;
+    memcpy(&wire, bytes, sizeof wire);
+    guint64 digits = GUINT32_FROM_BE(wire); /* from here on spread, to one in each byte */
+    digits = (digits << 16 | digits) & G_GUINT64_CONSTANT(0x0000ffff0000ffff);
+    digits = (digits << 8 | digits) & G_GUINT64_CONSTANT(0x00ff00ff00ff00ff);
+    digits = (digits << 4 | digits) & (each * 0x0f);
+    guint64 letters = (digits + each * 6) >> 4 & each;
+    digits = GUINT64_TO_BE(digits + each * '0' + letters * ('a' - '0' - 10));
+    memcpy(ret_text, &digits, sizeof digits);
 }
 
 void uuid_format(const struct uuid *id, char ret_text[UUID_TEXT_SIZE])
 {
-    static const struct {
-        int from, length, at;
-    } groups[] = {{0, 4, 0}, {4, 2, 9}, {6, 2, 14}, {8, 2, 19}, {10, 6, 24}};
-    memset(ret_text, '-', UUID_TEXT_SIZE - 1);
-    for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
-        format_hex(id->bytes + groups[i].from, (size_t)groups[i].length, ret_text + groups[i].at);
+    char middle[16];
+    format_word(id->bytes, ret_text);
+    format_word(id->bytes + 4, middle);
+    format_word(id->bytes + 8, middle + 8);
+    format_word(id->bytes + 12, ret_text + 28);
+    for (int group = 0; group < 4; group++) {
+        ret_text[8 + 5 * group] = '-';
+        memcpy(ret_text + 9 + 5 * group, middle + 4 * group, 4);
+    }
     ret_text[UUID_TEXT_SIZE - 1] = '\0';
 }
 
@@ -109,7 +118,10 @@ char *random_hex(size_t bytes)
     g_autofree guint8 *raw = g_malloc(bytes);
     random_bytes(raw, bytes);
     char *text = g_malloc(2 * bytes + 1);
-    format_hex(raw, bytes, text);
+    for (size_t i = 0; i < bytes; i++) {
+        text[2 * i] = "0123456789abcdef"[raw[i] >> 4];
+        text[2 * i + 1] = "0123456789abcdef"[raw[i] & 15];
+    }
     text[2 * bytes] = '\0';
     return text;
 }

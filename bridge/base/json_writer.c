@@ -73,6 +73,25 @@ static const char *short_escape(unsigned char c)
     }
 }
 
+/* Eight bytes, each the same. */
+#define EACH(byte) (G_GUINT64_CONSTANT(0x0101010101010101) * (byte))
+/* The highest bit of each byte of WORD that is less than LIMIT, which is at most 0x80. What a
+ * borrow from a byte before adds says that such a byte is there. */
+#define LESS(word, limit) (((word)-EACH(limit)) & ~(word)&EACH(0x80))
+
+/* The first byte from P on that does not stand in a string as it is; END: there is none. */
+static const char *find_escaped(const char *p, const char *end)
+{
+    for (guint64 word; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if (LESS(word, 0x20) | LESS(word ^ EACH('"'), 1) | LESS(word ^ EACH('\\'), 1))
+            break;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 void json_put_string(struct json_writer *json, const char *text)
 {
     if (!text) {
@@ -81,11 +100,9 @@ void json_put_string(struct json_writer *json, const char *text)
     }
     value_begins(json);
     buffer_append(json->buf, "\"", 1);
-    const char *run = text;
-    for (const char *p = text; *p; p++) {
+    const char *run = text, *end = text + strlen(text);
+    for (const char *p = find_escaped(run, end); p < end; p = find_escaped(run, end)) {
         unsigned char c = (unsigned char)*p;
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
         const char *escape = short_escape(c);
         buffer_append(json->buf, run, (size_t)(p - run));
         if (escape)
@@ -94,7 +111,7 @@ void json_put_string(struct json_writer *json, const char *text)
             buffer_append_printf(json->buf, "\\u%04x", c);
         run = p + 1;
     }
-    buffer_append_string(json->buf, run);
+    buffer_append(json->buf, run, (size_t)(end - run));
     buffer_append(json->buf, "\"", 1);
 }
 
@@ -126,7 +143,7 @@ void json_put_integer(struct json_writer *json, gint64 value)
 void json_put_boolean(struct json_writer *json, bool value)
 {
     value_begins(json);
-    buffer_append_string(json->buf, value ? "true" : "false");
+    buffer_append(json->buf, value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_put_time(struct json_writer *json, gint64 wall)

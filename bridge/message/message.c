@@ -127,6 +127,7 @@ static bool page_write(struct buffer *json, const struct request *request, const
 {
     const struct field_value *around = request_value(request, "around");
     struct message_page page = {.viewer = request->account->id,
+                                .conversation = request_value(request, "conversation_id")->uuid,
                                 .forward = request_value(request, "after")->present,
                                 .limit = (int)request_integer(request, "limit"),
                                 .around = around->uuid};

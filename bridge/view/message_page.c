@@ -7,74 +7,83 @@
 #include "bridge/view/message.h"
 #include "bridge/view/message_page.h"
 
-/* What MESSAGE_PAGE_PART says. */
-enum { PART_SENDER, PART_MESSAGE, PART_DELIVERED, PART_READ };
-
 struct page_reading {
     const struct rows *rows;
-    const struct uuid *viewer;
+    const struct message_page *page;
     struct view_memory *memory;
-    const struct message_view **messages; /* by row; NULL: the row is none */
-    struct user_view *senders;            /* as written */
-    int sender;     /* the sender of the message at work; most have the one before */
-    int count;      /* how many senders there are: so many rows from the first */
-    int first, end; /* rows of messages, from the oldest */
+    struct message_view *messages; /* by row */
+    struct user_view *senders;     /* as written */
+    int sender;                    /* the sender of the message at work; most have the one before */
+    int count;                     /* how many senders there are */
+    int first, end;                /* rows of messages, from the oldest */
+    const struct reach_view *marks;
+    int mark_count;
     /* While messages are walked from the oldest: by reader (is it the viewer?) and kind, the next
-     * row of a watermark that may reach the message. */
-    int marks[2][2];
+     * watermark that may reach the message; -1: none does. */
+    int reached[2][2];
 };
 
-static int part_of(const struct page_reading *reading, int row)
-{
-    return row < rows_count(reading->rows)
-               ? (int)rows_integer(reading->rows, row, MESSAGE_PAGE_PART)
-               : -1;
-}
-
-static bool is_read_by_viewer(const struct page_reading *reading, int row)
-{
-    struct uuid id;
-    return rows_uuid(reading->rows, row, MESSAGE_PAGE_SENDER_ID, &id) &&
-           uuid_equal(&id, reading->viewer);
-}
-
-static void read_senders(struct page_reading *reading)
+static void read_senders(struct page_reading *reading, const struct view_list *senders)
 {
     const struct view_schema *schema = view_schema_find("User");
-    while (part_of(reading, reading->count) == PART_SENDER)
-        reading->count++;
-    reading->senders = g_new0(struct user_view, (gsize)reading->count);
-    for (int row = 0; row < reading->count; row++) {
-        const struct user_view *user = view_from_row(&view_of_user_view, reading->rows, row,
-                                                     MESSAGE_PAGE_SENDER, reading->memory);
-        if (!user)
-            continue;
-        reading->senders[row] = *user;
-        reading->senders[row].written = view_written(schema, user, reading->memory);
+    reading->count = (int)senders->count;
+    reading->senders = g_new0(struct user_view, senders->count);
+    for (int i = 0; i < reading->count; i++) {
+        reading->senders[i] = ((const struct user_view *)senders->items)[i];
+        reading->senders[i].written = view_written(schema, &reading->senders[i], reading->memory);
     }
+}
+
+static void read_marks(struct page_reading *reading, const struct view_list *marks)
+{
+    reading->marks = marks->items;
+    reading->mark_count = (int)marks->count;
+    memset(reading->reached, -1, sizeof reading->reached);
+    for (int i = reading->mark_count - 1; i >= 0; i--)
+        reading->reached[reading->marks[i].own][reading->marks[i].read] = i;
+}
+
+static void read_message(const struct page_reading *reading, int row)
+{
+    const struct rows *rows = reading->rows;
+    struct message_view *message = &reading->messages[row];
+    rows_uuid(rows, row, MESSAGE_PAGE_ID, &message->id);
+    rows_uuid(rows, row, MESSAGE_PAGE_SENDER_ID, &message->sender_id);
+    message->conversation_id = reading->page->conversation;
+    message->client_id = rows_text(rows, row, MESSAGE_PAGE_CLIENT_ID);
+    message->seq = rows_integer(rows, row, MESSAGE_PAGE_SEQ);
+    message->body = rows_text(rows, row, MESSAGE_PAGE_BODY);
+    message->kind = rows_text(rows, row, MESSAGE_PAGE_KIND);
+    message->metadata = rows_json(rows, row, MESSAGE_PAGE_METADATA);
+    message->sent_at = rows_time(rows, row, MESSAGE_PAGE_SENT_AT);
+    message->failed = rows_boolean(rows, row, MESSAGE_PAGE_FAILED);
+    message->created_at = rows_time(rows, row, MESSAGE_PAGE_CREATED_AT);
+    message->reactions = rows_json(rows, row, MESSAGE_PAGE_REACTIONS);
+    message->content =
+        view_from_row(&view_of_content_view, rows, row, MESSAGE_PAGE_CONTENT, reading->memory);
 }
 
 static void read_messages(struct page_reading *reading)
 {
-    reading->messages = g_new0(const struct message_view *, (gsize)rows_count(reading->rows));
-    reading->first = reading->end = reading->count;
-    for (; part_of(reading, reading->end) == PART_MESSAGE; reading->end++)
-        reading->messages[reading->end] = view_from_columns(
-            &view_of_message_view, reading->rows, reading->end, MESSAGE_PAGE_ID, reading->memory);
-    for (int row = rows_count(reading->rows) - 1; row >= reading->end; row--)
-        reading->marks[is_read_by_viewer(reading, row)][part_of(reading, row) == PART_READ] = row;
+    int count = rows_count(reading->rows);
+    if (rows_is_null(reading->rows, 0, MESSAGE_PAGE_ID))
+        count = 0; /* the head alone */
+    reading->messages = g_new0(struct message_view, (gsize)count);
+    for (int row = 0; row < count; row++)
+        read_message(reading, row);
+    reading->end = count;
 }
 
 /* When the reader got to SEQ; 0: not yet. Later calls ask for the same or a higher one. */
-static gint64 mark_time(struct page_reading *reading, bool own, int part, gint64 seq)
+static gint64 mark_time(struct page_reading *reading, bool own, bool read, gint64 seq)
 {
-    int *row = &reading->marks[own][part == PART_READ];
-    while (*row && rows_integer(reading->rows, *row, MESSAGE_PAGE_SEQ) < seq) {
-        bool more =
-            part_of(reading, *row + 1) == part && is_read_by_viewer(reading, *row + 1) == own;
-        *row = more ? *row + 1 : 0;
+    int *at = &reading->reached[own][read];
+    while (*at >= 0 && reading->marks[*at].seq < seq) {
+        const struct reach_view *next = &reading->marks[*at + 1];
+        bool more = *at + 1 < reading->mark_count && next->own == own && next->read == read;
+        *at = more ? *at + 1 : -1;
     }
-    return *row ? rows_time(reading->rows, *row, MESSAGE_PAGE_CREATED_AT) : 0;
+    return *at >= 0 ? reading->marks[*at].at : 0;
 }
 
 /* NULL: the system's. */
@@ -92,12 +101,13 @@ static const struct user_view *sender_of(struct page_reading *reading, const str
 
 static void write_item(struct buffer *buf, struct page_reading *reading, int row)
 {
-    struct message_view message = *reading->messages[row];
-    message.sender = sender_of(reading, &message.sender_id);
-    bool own = !uuid_equal(&message.sender_id, reading->viewer); /* others': the viewer has read */
-    message.delivered_at = mark_time(reading, own, PART_DELIVERED, message.seq);
-    message.read_at = mark_time(reading, own, PART_READ, message.seq);
-    message_view_write(buf, &message);
+    struct message_view *message = &reading->messages[row];
+    message->sender = sender_of(reading, &message->sender_id);
+    /* Others': the viewer has read. */
+    bool own = !uuid_equal(&message->sender_id, &reading->page->viewer);
+    message->delivered_at = mark_time(reading, own, false, message->seq);
+    message->read_at = mark_time(reading, own, true, message->seq);
+    message_view_write(buf, message);
 }
 
 static void write_end(struct buffer *buf, const struct message_view *next)
@@ -115,15 +125,16 @@ static void write_end(struct buffer *buf, const struct message_view *next)
 
 static gsize text_of(const struct page_reading *reading, int row)
 {
-    const char *body = reading->messages[row]->body;
+    const char *body = reading->messages[row].body;
     return body ? strlen(body) : 0;
 }
 
 /* The row that must be on the page: where it begins to be read, or the message it is around. */
-static int row_to_keep(const struct page_reading *reading, const struct message_page *page)
+static int row_to_keep(const struct page_reading *reading)
 {
+    const struct message_page *page = reading->page;
     for (int row = reading->first; !uuid_is_nil(&page->around) && row < reading->end; row++) {
-        if (uuid_equal(&reading->messages[row]->id, &page->around))
+        if (uuid_equal(&reading->messages[row].id, &page->around))
             return row;
     }
     return page->forward ? reading->first : reading->end - 1;
@@ -143,42 +154,48 @@ static void fit_texts(struct page_reading *reading, int kept)
     reading->end = end;
 }
 
-/* Drops what is too much; yields the row that the next page continues with, 0: there is no more. */
-static int cut_page(struct page_reading *reading, const struct message_page *page)
+/* Drops what is too much; yields the message that the next page continues with, NULL: there is no
+ * more. */
+static const struct message_view *cut_page(struct page_reading *reading)
 {
+    const struct message_page *page = reading->page;
     int oldest = reading->first, newest = reading->end - 1;
     if (newest < oldest)
-        return 0;
+        return NULL;
     if (newest - oldest >= page->limit)
         *(page->forward ? &reading->end : &reading->first) += page->forward ? -1 : 1;
-    fit_texts(reading, row_to_keep(reading, page));
+    fit_texts(reading, row_to_keep(reading));
     bool more = page->forward ? reading->end <= newest : reading->first > oldest;
     if (!more)
-        return 0;
-    return page->forward ? reading->end - 1 : reading->first;
+        return NULL;
+    return &reading->messages[page->forward ? reading->end - 1 : reading->first];
 }
 
 bool message_page_write(struct buffer *buf, const struct message_page *page,
                         const struct rows *rows)
 {
     g_auto(view_memory) memory = {0};
-    struct page_reading reading = {.rows = rows, .viewer = &page->viewer, .memory = &memory};
-    if (part_of(&reading, 0) != PART_SENDER)
+    struct page_reading reading = {.rows = rows, .page = page, .memory = &memory};
+    const struct page_view *head = NULL;
+    if (rows_count(rows) > 0)
+        head = view_from_row(&view_of_page_view, rows, 0, MESSAGE_PAGE_HEAD, &memory);
+    if (!head)
         return false;
-    read_senders(&reading);
+    read_senders(&reading, &head->senders);
+    read_marks(&reading, &head->marks);
     read_messages(&reading);
-    int next = cut_page(&reading, page);
+    const struct message_view *next = cut_page(&reading);
     buffer_append_string(buf, "{\"items\":[");
     bool comma = false;
     for (int row = reading.first; row < reading.end; row++) {
-        if (!reading.messages[row]->kind)
+        if (!reading.messages[row].kind)
             continue; /* the viewer has hidden it */
         if (comma)
             buffer_append(buf, ",", 1);
         comma = true;
         write_item(buf, &reading, row);
     }
-    write_end(buf, next ? reading.messages[next] : NULL);
+    write_end(buf, next);
     g_free(reading.messages);
     g_free(reading.senders);
     return true;

@@ -9,6 +9,7 @@
 
 struct message_page {
     struct uuid viewer; /* who asks */
+    struct uuid conversation;
     int limit;
     bool forward;       /* next continues with newer messages, not with older ones */
     struct uuid around; /* a message that the page must hold; nil: none */

@@ -99,6 +99,11 @@ struct step {
     const char *missing;             /* what is shown when there is no part that has the fact */
     bool inner;                      /* the fact is in the part at PART */
     gsize part;
+    /* Of the first of several in the same part: what all of them are shown as when that is missing.
+     */
+    char *absent;
+    gsize absent_length;
+    guint absent_count;
 };
 
 struct view_schema {
@@ -107,9 +112,11 @@ struct view_schema {
     struct step *steps;
     guint count;
     char *end; /* what follows the last value */
+    gsize end_length;
 };
 
 static GPtrArray *schemas; /* struct view_schema *, for the life of the program */
+static GHashTable *by_name;
 
 /* Which of the types of schema.def show a fact of that kind. */
 static bool kind_fits(enum view_kind kind, const char *type)
@@ -157,6 +164,29 @@ static struct step step_of_fact(const struct row *row)
     g_error("schema.def: %s shows no fact of %s", row->name, row->view->name);
 }
 
+static bool is_absent_with(const struct step *step, const struct step *first)
+{
+    return step->inner && !step->optional && step->part == first->part;
+}
+
+static void absent_prepare(struct view_schema *schema)
+{
+    for (guint i = 0; i < schema->count; i++) {
+        struct step *first = &schema->steps[i];
+        g_autoptr(GString) text = g_string_new(NULL);
+        guint next = i;
+        for (; next < schema->count && is_absent_with(&schema->steps[next], first); next++)
+            g_string_append_printf(text, "%s%s", schema->steps[next].text,
+                                   schema->steps[next].missing);
+        if (next == i)
+            continue;
+        first->absent_count = next - i;
+        first->absent_length = text->len;
+        first->absent = g_strdup(text->str);
+        i = next - 1;
+    }
+}
+
 /* MEMBERS: the rows after that of the object. */
 static void schema_prepare(struct view_schema *schema, const struct row *members)
 {
@@ -184,20 +214,24 @@ static void schema_prepare(struct view_schema *schema, const struct row *members
     }
     g_string_append_c(text, '}');
     schema->end = g_strdup(text->str);
+    schema->end_length = text->len;
     schema->count = steps->len;
     schema->steps = (struct step *)(void *)g_array_steal(steps, NULL);
+    absent_prepare(schema);
 }
 
 /* Any may be a part of any other: all are there before the first is prepared. */
 static void schemas_prepare(void)
 {
     schemas = g_ptr_array_new();
+    by_name = g_hash_table_new(g_str_hash, g_str_equal);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rows[i].kind != ROW_OBJECT)
             continue;
         struct view_schema *schema = g_new0(struct view_schema, 1);
         *schema = (struct view_schema){.name = rows[i].name, .type = rows[i].view};
         g_ptr_array_add(schemas, schema);
+        g_hash_table_insert(by_name, g_strdup(schema->name), schema);
     }
     guint next = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -210,7 +244,7 @@ const struct view_schema *view_schema_find(const char *name)
 {
     if (!schemas)
         schemas_prepare();
-    return schema_of_part(name);
+    return g_hash_table_lookup(by_name, name);
 }
 
 const struct view_schema *view_page_item(const char *name)
@@ -330,6 +364,11 @@ void view_write(struct json_writer *json, const struct view_schema *schema, cons
     for (guint i = 0; i < schema->count; i++) {
         const struct step *step = &schema->steps[i];
         const void *fact = find_fact(step, view);
+        if (!fact && step->absent) {
+            buffer_append(json->buf, step->absent, step->absent_length);
+            i += step->absent_count - 1;
+            continue;
+        }
         if (step->optional && !step->put && (!fact || is_missing(step, fact)))
             continue;
         buffer_append(json->buf, step->text, step->length);
@@ -341,7 +380,7 @@ void view_write(struct json_writer *json, const struct view_schema *schema, cons
         else
             put_json(json, step->missing);
     }
-    buffer_append_string(json->buf, schema->end);
+    buffer_append(json->buf, schema->end, schema->end_length);
     json->comma = true;
 }
 

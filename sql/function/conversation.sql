@@ -214,7 +214,7 @@ BEGIN
 END $$;
 
 -- The user's conversations, pinned ones first, then by most recent activity; with p_after in the
--- opposite order. key is what p_before and p_after of the next page are; rest: there is more.
+-- opposite order. key is what p_before and p_after of the next page are; rest: there is more behind this one.
 --   p_filter: 'all' (neither archived nor a request), 'unread' (those of them with unread
 --   messages), 'archived', 'requests' (requests that wait for an answer)
 -- p_text (NULL: any) is in the peer's name, username or the local part of the JID, as text_line() has
@@ -245,7 +245,8 @@ LANGUAGE sql STABLE AS $$
     SELECT text_line(p_text) AS line, text_fold(btrim(p_text)) AS folded,
            strpos(p_text, '@') > 0 AS address
   ), own AS MATERIALIZED (
-    SELECT user_facts(u, false) AS facts FROM users u WHERE u.id = p_user
+    -- usual: who sees profiles whose owners have not said it; to ask the settings costs as much as a look-up.
+    SELECT user_facts(u, false) AS facts, privacy_value(NULL, 'profile') AS usual FROM users u WHERE u.id = p_user
   ), mine AS (
     SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
            coalesce(last.position,
@@ -285,7 +286,7 @@ LANGUAGE sql STABLE AS $$
                                              ELSE text_line(split_part(u.jid, '@', 1)) END, wanted.line) > 0
                               OR wanted.address AND strpos(text_fold(u.jid), wanted.folded) > 0 END))
   ), nearest AS (
-    SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total
+    SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total, lead(true, 1, false) OVER w AS rest
       FROM (SELECT x.*, CASE WHEN p_after IS NULL THEN -x.key ELSE x.key END AS distance FROM mine x
               WHERE (p_before IS NULL OR x.key < p_before) AND (p_after IS NULL OR x.key > p_after)
               ORDER BY distance LIMIT p_limit + 1) o
@@ -310,11 +311,9 @@ LANGUAGE sql STABLE AS $$
          last.shown, last.id, last.client_id, NULL::uuid, last.seq, last.sender, last.sender_id, last.body,
          last.kind, last.metadata, last.sent_at, last.failed, last.delivered_at, last.read_at, last.created_at,
          last.reactions, last.content
-    FROM (SELECT n.*, f.fits, bool_or(NOT f.fits) OVER () AS rest
-            FROM nearest n
-            CROSS JOIN LATERAL (SELECT n.k <= p_limit
-                                  AND (n.k = 1 OR n.total <= 4000000) AS fits) f
-            ORDER BY n.k OFFSET 0) p
+    FROM (SELECT n.* FROM nearest n -- all that fit are before all that do not
+            WHERE n.k <= p_limit AND (n.k = 1 OR n.total <= 4000000)
+            ORDER BY n.distance OFFSET 0) p
     JOIN LATERAL (SELECT x.* FROM conversations x
                     WHERE x.id = p.conversation_id OFFSET 0) c ON true
     JOIN LATERAL (SELECT m.* FROM members m WHERE m.ctid = p.member_place OFFSET 0) mine ON true
@@ -330,7 +329,7 @@ LANGUAGE sql STABLE AS $$
                                                     AND (k.to_peer OR k.from_peer OR k.pending_in))
                                 AND NOT EXISTS (SELECT FROM shown_profiles s
                                                   WHERE s.peer_id = u.id AND s.user_id = p_user)
-                              WHEN c.guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                              WHEN c.guarded OR coalesce(u.privacy_profile, (SELECT usual FROM own)) <> 'everyone'
                               THEN user_is_closed(p_user, u) ELSE false END AS closed
                          FROM users u WHERE u.id = theirs.user_id OFFSET 0) peer ON true
     LEFT JOIN LATERAL (SELECT m.sender_seq, NOT (mine.hides AND hidden_is(p_user, c.id, m.seq)) AS shown,
@@ -348,7 +347,7 @@ LANGUAGE sql STABLE AS $$
                                 WHEN theirs.read_seq >= m.seq THEN theirs.read_at END)).*
                          FROM messages m
                          WHERE m.ctid = CASE WHEN c.kind = 'direct' THEN p.place END AND m.seq > mine.cleared_seq OFFSET 0) last ON true
-    WHERE p.fits ORDER BY p.k
+    ORDER BY p.distance
 $$;
 
 -- ---- Changes --------------------------------------------------------------------------------------

@@ -393,119 +393,92 @@ BEGIN
               FROM (VALUES (1)) one LEFT JOIN users u ON u.id = m.sender_id OFFSET 0) s);
 END $$;
 
--- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
--- no such conversation for this user, or the message is not in it. By part:
---   0 senders, the first row of all. direct: the members, else those who have written something on the page;
---     without any it is p_user
---   1 messages, without sender and marks, oldest first, at most p_limit + 1: one at the far end shows that
---     there is more. Without a kind: p_user has hidden it, it holds a place only
---   2, 3 watermarks, delivered and read, of each by rising seq: sender_id got to everything up to seq at
---     created_at. Those within the page, and the next ones above it. p_user's own, and those of the other
---     member, or of the others together as in message_mark(): then sender_id is NULL.
--- What follows part is message_view: to make composite values of so many messages, and to send those, would cost a
--- fifth of a message. message_facts() is part of the plan here, and its columns are.
-CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
-                             p_after uuid, p_around uuid)
-RETURNS TABLE (part int, id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
-               body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean, delivered_at timestamptz,
-               read_at timestamptz, created_at timestamptz, reactions jsonb, content content_view)
+-- Whom message_page() shows of a conversation of many: who has written something, else p_user.
+CREATE FUNCTION message_writers(p_user uuid, p_conversation uuid, p_low bigint, p_high bigint) RETURNS uuid[]
 LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
-DECLARE
-  c conversations;
-  other uuid;
-  low bigint;
-  high bigint;
-  anchor bigint;
-  hides boolean;
 BEGIN
-  SELECT x.* INTO c FROM conversations x WHERE x.id = p_conversation AND p_user = ANY (x.member_ids);
-  SELECT o.cleared_seq + 1, greatest(o.delivered_seq, o.read_seq),
-         CASE WHEN coalesce(p_before, p_after, p_around) IS NOT NULL THEN coalesce((
-           SELECT m.seq FROM messages m WHERE m.id = coalesce(p_before, p_after, p_around)
-             AND m.conversation_id = p_conversation AND m.seq > o.cleared_seq), 0) END, o.hides
-    INTO low, high, anchor, hides
-    FROM members o WHERE o.conversation_id = c.id AND o.user_id = p_user;
-  IF low IS NULL OR anchor = 0 THEN
-    RETURN;
-  END IF;
-  -- Without gaps, seq says where the page begins and ends.
-  IF p_after IS NOT NULL THEN
-    low := anchor + 1;
-    high := low + p_limit;
-  ELSIF p_before IS NOT NULL THEN
-    high := anchor - 1;
-  ELSIF p_around IS NOT NULL THEN
-    -- Half a page on each side; a cursor continues with before or after.
-    high := anchor + (p_limit - 1) / 2;
-  ELSE
-    -- From the watermark on: an index scan reads all that fits on a page before it yields the first.
-    high := (SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation AND m.seq >= high
-               ORDER BY m.seq DESC LIMIT 1);
-  END IF;
-  low := greatest(low, high - p_limit);
-  IF c.kind = 'direct' THEN
-    other := pair_other(c.member_ids, p_user);
-    RETURN QUERY SELECT * FROM message_senders(p_user, c.member_ids, c.guarded);
-  ELSE
-    RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY(
-      SELECT DISTINCT m.sender_id FROM messages m
-        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high), true);
-    IF NOT FOUND THEN
-      RETURN QUERY SELECT * FROM message_senders(p_user, ARRAY[p_user], false);
-    END IF;
-  END IF;
-  IF hides THEN
-    RETURN QUERY
-      SELECT 1, (s.facts).*
-        FROM (SELECT CASE WHEN hidden_is(p_user, m.conversation_id, m.seq) THEN hidden_facts(m)
-                          ELSE message_facts(m, p_user, NULL, NULL, NULL) END AS facts
-                FROM messages m
-                WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq OFFSET 0) s;
-  ELSE
-    RETURN QUERY
-      SELECT 1, (message_facts(m, p_user, NULL, NULL, NULL)).*
-        FROM messages m
-        WHERE m.conversation_id = p_conversation AND m.seq BETWEEN low AND high ORDER BY m.seq;
-  END IF;
-  RETURN QUERY
-    SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, NULL::text, NULL::uuid, k.seq, NULL::user_view, k.user_id,
-           NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
-           NULL::timestamptz, k.at, NULL::jsonb, NULL::content_view
-      FROM (VALUES (p_user, 'delivered'), (p_user, 'read'), (other, 'delivered'), (other, 'read')) w (id, kind)
-      CROSS JOIN LATERAL (
-        SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
-            AND x.kind = w.kind AND x.seq >= low AND x.seq < high
-        UNION ALL
-        (SELECT x.* FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
-            AND x.kind = w.kind AND x.seq >= high ORDER BY x.seq LIMIT 1)) k;
-  IF c.kind <> 'direct' THEN
-    RETURN QUERY
-      SELECT CASE k.kind WHEN 'read' THEN 3 ELSE 2 END, NULL::uuid, NULL::text, NULL::uuid, w.seq, NULL::user_view, NULL::uuid,
-             NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
-             NULL::timestamptz, w.at, NULL::jsonb, NULL::content_view
-        FROM (VALUES ('delivered'), ('read')) k (kind)
-        CROSS JOIN LATERAL member_slowest(c.id, p_user, k.kind) w;
-  END IF;
+  RETURN coalesce((SELECT array_agg(DISTINCT m.sender_id) FROM messages m
+                     WHERE m.conversation_id = p_conversation AND m.seq BETWEEN p_low AND p_high
+                       AND m.sender_id IS NOT NULL), ARRAY[p_user]);
 END $$;
 
--- The rows of part 0 of message_page(): p_users as p_viewer sees them. p_guarded: who blocks the other has
--- guarded the conversation.
-CREATE FUNCTION message_senders(p_viewer uuid, p_users uuid[], p_guarded boolean)
-RETURNS TABLE (part int, id uuid, client_id text, conversation_id uuid, seq bigint, sender user_view, sender_id uuid,
-               body text, kind text, metadata jsonb, sent_at timestamptz, failed boolean, delivered_at timestamptz,
-               read_at timestamptz, created_at timestamptz, reactions jsonb, content content_view)
+-- How far the others of a group have come together, for message_page().
+CREATE FUNCTION message_slowest(p_user uuid, p_conversation uuid) RETURNS reach_view[]
 LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
 BEGIN
-  RETURN QUERY
-    SELECT 0, NULL::uuid, NULL::text, NULL::uuid, NULL::bigint, user_facts(s.u, s.closed), NULL::uuid,
-           NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::boolean, NULL::timestamptz,
-           NULL::timestamptz, NULL::timestamptz, NULL::jsonb, NULL::content_view
-      FROM (SELECT u, CASE WHEN p_guarded OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
-                           THEN user_is_closed(p_viewer, u) ELSE false END AS closed
-              FROM users u WHERE u.id = ANY (p_users) OFFSET 0) s;
+  RETURN ARRAY(SELECT ROW(false, k.kind = 'read', w.seq, w.at)::reach_view
+                 FROM (VALUES ('delivered'), ('read')) k (kind)
+                 CROSS JOIN LATERAL member_slowest(p_conversation, p_user, k.kind) w);
 END $$;
+
+-- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
+-- no such conversation for this user, or the message is not in it. Messages oldest first, at most p_limit + 1: one at
+-- the far end shows that there is more. Without an id: there are none. Without a kind: p_user has hidden it, it holds
+-- a place only. head: in the first row, what is known of all:
+--   senders: the members of a direct conversation, else those who have written something on the page;
+--     without any it is p_user
+--   marks: watermarks by side and kind, of each by rising seq: everything up to seq was got to at that time. Those
+--     within the page, and the next one above it. own: p_user's, else those of the other member, or of the others
+--     together as in message_mark().
+-- Columns, as to make composite values of so many messages, and to send those, would cost a fifth of a message. In SQL
+-- and STABLE, as conversation_list(): it becomes part of the statement that calls it, and each row is sent as it is
+-- found. To begin the plan is half of what a page costs, and each column of each of its parts counts there: that is why
+-- head is a value in the first row, and not rows of their own.
+CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
+                             p_after uuid, p_around uuid)
+RETURNS TABLE (head page_view, id uuid, client_id text, seq bigint, sender_id uuid, body text, kind text, metadata jsonb,
+               sent_at timestamptz, failed boolean, created_at timestamptz, reactions jsonb, content content_view)
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN m.seq IS NULL OR m.seq = p.first THEN ROW(
+             ARRAY(SELECT user_facts(s.u, s.closed)
+                     FROM (SELECT u, -- Who blocks the other has guarded the conversation.
+                                  CASE WHEN p.guarded OR NOT p.direct
+                                         OR privacy_value(u.privacy_profile, 'profile') <> 'everyone'
+                                       THEN user_is_closed(p_user, u) ELSE false END AS closed
+                             FROM users u
+                             WHERE u.id = ANY (CASE WHEN p.direct THEN p.member_ids
+                                                    ELSE message_writers(p_user, p_conversation, p.low, p.high) END)
+                             OFFSET 0) s),
+             ARRAY(SELECT ROW(w.own, w.kind = 'read', k.seq, k.at)::reach_view
+                     FROM (VALUES (true, p_user, 'delivered', p.delivered), (true, p_user, 'read', p.read),
+                                  (false, p.other, 'delivered', NULL), (false, p.other, 'read', NULL)) w (own, id, kind, seq)
+                     CROSS JOIN LATERAL (
+                       SELECT x.seq, x.at FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
+                           AND x.kind = w.kind AND x.seq >= p.low AND x.seq < p.high
+                       UNION ALL
+                       (SELECT x.seq, x.at FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
+                           AND x.kind = w.kind AND x.seq >= p.high ORDER BY x.seq LIMIT 1)) k
+                     WHERE CASE WHEN w.own THEN w.seq >= p.low ELSE p.direct END) -- no mark is above the watermark
+               || CASE WHEN NOT p.direct THEN message_slowest(p_user, p_conversation) END)::page_view END,
+         m.id, m.client_id, m.seq, m.sender_id, m.body,
+         CASE WHEN p.hides AND hidden_is(p_user, p_conversation, m.seq) THEN NULL ELSE m.kind END,
+         m.metadata, m.sent_at, m.failed, m.created_at, m.reactions, m.content
+    FROM (SELECT h.*, greatest(h.lowest, h.high - p_limit) AS low, -- without gaps, seq says where a page ends
+                 (SELECT x.seq FROM messages x WHERE x.conversation_id = p_conversation
+                    AND x.seq BETWEEN greatest(h.lowest, h.high - p_limit) AND h.high ORDER BY x.seq LIMIT 1) AS first
+            FROM (SELECT c.kind = 'direct' AS direct, c.member_ids, c.guarded, pair_other(c.member_ids, p_user) AS other,
+                         o.hides, o.delivered_seq AS delivered, o.read_seq AS read,
+                         CASE WHEN p_after IS NOT NULL THEN a.seq + 1 ELSE o.cleared_seq + 1 END AS lowest,
+                         CASE WHEN p_after IS NOT NULL THEN a.seq + 1 + p_limit
+                              WHEN p_before IS NOT NULL THEN a.seq - 1
+                              -- Half a page on each side; a cursor continues with before or after.
+                              WHEN p_around IS NOT NULL THEN a.seq + (p_limit - 1) / 2
+                              -- From the watermark on: an index scan reads all that fits on a page before it yields the first.
+                              ELSE (SELECT x.seq FROM messages x WHERE x.conversation_id = p_conversation
+                                      AND x.seq >= greatest(o.delivered_seq, o.read_seq)
+                                      ORDER BY x.seq DESC LIMIT 1) END AS high
+                    FROM members o
+                    JOIN conversations c ON c.id = o.conversation_id
+                    LEFT JOIN messages a ON a.id = coalesce(p_before, p_after, p_around)
+                      AND a.conversation_id = p_conversation AND a.seq > o.cleared_seq
+                    WHERE o.conversation_id = p_conversation AND o.user_id = p_user AND p_user = ANY (c.member_ids)
+                      AND (a.seq IS NOT NULL OR coalesce(p_before, p_after, p_around) IS NULL)
+                    OFFSET 0) h
+            OFFSET 0) p
+    LEFT JOIN LATERAL (SELECT f.* FROM messages x CROSS JOIN LATERAL (SELECT (message_facts(x, p_user, NULL, NULL, NULL)).*) f
+                         WHERE x.conversation_id = p_conversation AND x.seq BETWEEN p.low AND p.high
+                         ORDER BY x.seq) m ON true
+$$;
 
 -- One message as p_user sees it. NULL: there is none for him.
 CREATE FUNCTION message_get(p_user uuid, p_message uuid) RETURNS message_view

@@ -232,13 +232,6 @@ BEGIN
   RETURN EXISTS (SELECT FROM hidden h WHERE h.conversation_id = p_conversation AND h.user_id = p_user AND h.seq = p_seq);
 END $$;
 
--- What stands for such a message on a page, which counts it.
-CREATE FUNCTION hidden_facts(m messages) RETURNS message_view
-LANGUAGE sql STABLE AS $$
-  SELECT jsonb_populate_record(NULL::message_view, jsonb_build_object(
-    'id', m.id, 'conversation_id', m.conversation_id, 'seq', m.seq))
-$$;
-
 -- The newest message that p_user has not hidden, of the last 1000.
 CREATE FUNCTION hidden_last(p_user uuid, c conversations, p_cleared bigint) RETURNS message_view
 LANGUAGE plpgsql STABLE AS $$

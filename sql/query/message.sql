@@ -40,8 +40,7 @@ SELECT outcome, id, conversation_id, sender_id, client_id, position, at
   FROM message_fail($1::uuid[], $2::text[], $3::text[])
 
 -- name: message_page
-SELECT part, id, client_id, conversation_id, seq, sender, sender_id, body, kind, metadata, sent_at, failed,
-       delivered_at, read_at, created_at, reactions, content
+SELECT head, id, client_id, seq, sender_id, body, kind, metadata, sent_at, failed, created_at, reactions, content
   FROM message_page(:caller::uuid, :conversation_id::uuid, :limit::int, :before::uuid, :after::uuid,
                     :around::uuid)
 

@@ -47,6 +47,12 @@ CREATE TYPE thread_view AS (
 CREATE TYPE mark_view AS (
   conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz);
 
+-- How far a reader has come, and when, for the messages of a page: the one who asks (own), or the other side.
+CREATE TYPE reach_view AS (own boolean, read boolean, seq bigint, at timestamptz);
+
+-- What the messages of a page have in common, see message_page().
+CREATE TYPE page_view AS (senders user_view[], marks reach_view[]);
+
 CREATE TYPE failure_view AS (
   conversation_id uuid, message_id uuid, client_id text, condition text);
 

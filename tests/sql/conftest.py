@@ -209,24 +209,26 @@ class Database:
 
     def page(self, user, conversation, limit=50, **cursor):
         """The page that bridge/view/message.c makes of the rows."""
-        rows = self.rows("SELECT part, to_jsonb(p) AS message FROM message_page(%s, %s, %s, %s, %s, %s) p", user, conversation, limit,
+        rows = self.rows("SELECT to_jsonb(p) AS message FROM message_page(%s, %s, %s, %s, %s, %s) p", user, conversation, limit,
                          cursor.get("before"), cursor.get("after"), cursor.get("around"))
         if not rows:
             return None
-        senders = {row["message"]["sender"]["id"]: row["message"]["sender"] for row in rows if row["part"] == 0}
-        messages = [row["message"] for row in rows if row["part"] == 1]
+        assert [row["message"]["head"] is not None for row in rows] == [True] + [False] * (len(rows) - 1)
+        head = rows[0]["message"]["head"]
+        senders = {sender["id"]: sender for sender in head["senders"]}
+        messages = [{**row["message"], "conversation_id": conversation} for row in rows if row["message"]["id"]]
         more = len(messages) > limit
         forward = cursor.get("after") is not None
         if more:
             messages = messages[:limit] if forward else messages[1:]
 
-        def mark(message, part):
-            at = [to["created_at"] for to in (row["message"] for row in rows if row["part"] == part)
-                  if (to["sender_id"] == user) == (message["sender_id"] != user) and to["seq"] >= message["seq"]]
+        def mark(message, read):
+            at = [to["at"] for to in head["marks"]
+                  if to["read"] == read and to["own"] == (message["sender_id"] != user) and to["seq"] >= message["seq"]]
             return at[0] if at else None
 
         items = [message_object({**message, "sender": senders.get(message["sender_id"]),
-                                 "delivered_at": mark(message, 2), "read_at": mark(message, 3)})
+                                 "delivered_at": mark(message, False), "read_at": mark(message, True)})
                  for message in messages]
         return {"items": items, "has_more": more,
                 "next": items[-1 if forward else 0]["id"] if more else None}

@@ -39,6 +39,34 @@ START_TEST(every_kind_of_value)
 }
 END_TEST
 
+/* Texts are looked through eight bytes at a time. */
+START_TEST(escaped_wherever_it_stands)
+{
+    static const unsigned char special[] = {'"',  '\\', 0x01, 0x1f, 0x20, 0x21,
+                                            0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff};
+    for (size_t s = 0; s < sizeof special; s++) {
+        for (size_t at = 0; at < 20; at++) {
+            g_auto(buffer) buf = BUFFER_INIT(100);
+            g_autoptr(GString) expected = g_string_new("\"");
+            struct json_writer json;
+            char text[] = "\x80zzzzzzzzzzzzzzzzzz\xff";
+            text[at] = (char)special[s];
+            for (const char *p = text; *p; p++) {
+                if ((unsigned char)*p < 0x20)
+                    g_string_append_printf(expected, "\\u%04x", (unsigned)*p);
+                else
+                    g_string_append_printf(expected, "%s%c", *p == '"' || *p == '\\' ? "\\" : "",
+                                           *p);
+            }
+            g_string_append_c(expected, '"');
+            json_writer_init(&json, &buf);
+            json_put_string(&json, text);
+            ck_assert_str_eq(buf.data, expected->str);
+        }
+    }
+}
+END_TEST
+
 START_TEST(every_control_character_is_escaped)
 {
     for (int c = 1; c < 0x20; c++) {
@@ -109,5 +137,6 @@ START_TEST(times)
 }
 END_TEST
 
-UNIT_MAIN("json_writer", every_kind_of_value, times, every_control_character_is_escaped,
-          quotes_and_backslashes_cannot_end_a_string, empty_string, too_much_is_one_flag_at_the_end)
+UNIT_MAIN("json_writer", every_kind_of_value, times, escaped_wherever_it_stands,
+          every_control_character_is_escaped, quotes_and_backslashes_cannot_end_a_string,
+          empty_string, too_much_is_one_flag_at_the_end)

@@ -239,6 +239,16 @@ const char *rows_text(const struct rows *rows, int row, int column)
     return cell(rows, row, column);
 }
 
+bool rows_is_null(const struct rows *rows, int row, int column)
+{
+    return !cell(rows, row, column);
+}
+
+const char *rows_json(const struct rows *rows, int row, int column)
+{
+    return cell(rows, row, column);
+}
+
 size_t rows_length(const struct rows *rows, int row, int column)
 {
     const char *text = cell(rows, row, column);

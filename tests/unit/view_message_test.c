@@ -34,43 +34,37 @@ static void write_page(const struct rows *rows, enum error_code error, void *dat
 
 static const struct uuid sender = {{1}};
 
-static char *big_endian(gint64 number)
+static const char *keep(GPtrArray *kept, char *cell)
 {
-    guint64 wire = GUINT64_TO_BE((guint64)number);
-    return fake_hex(&wire, sizeof wire);
-}
-
-/* The cell of bytes in hexadecimal. */
-static const char *cell_of(GPtrArray *kept, const char *hex)
-{
-    g_ptr_array_add(kept, g_strconcat("\\", hex, NULL));
-    return kept->pdata[kept->len - 1];
+    g_ptr_array_add(kept, cell);
+    return cell;
 }
 
 /* The row of the number-th message, of TEXT. */
 static void message_cells(const char **cells, int number, const char *text, GPtrArray *kept)
 {
-    char id_text[UUID_TEXT_SIZE];
-    struct uuid id;
-    g_snprintf(id_text, sizeof id_text, id_format, number);
-    uuid_parse(id_text, &id);
-    g_autofree char *id_bytes = fake_hex(&id, sizeof id), *seq = big_endian(number + 1);
-    g_autofree char *from = fake_hex(&sender, sizeof sender), *body = fake_hex(text, strlen(text));
-    cells[MESSAGE_PAGE_PART] = "1";
-    cells[MESSAGE_PAGE_ID] = cell_of(kept, id_bytes);
-    cells[MESSAGE_PAGE_SEQ] = cell_of(kept, seq);
-    cells[MESSAGE_PAGE_SENDER_ID] = cell_of(kept, from);
-    cells[MESSAGE_PAGE_BODY] = cell_of(kept, body);
-    cells[MESSAGE_PAGE_KIND] = "\\74";
-    cells[MESSAGE_PAGE_FAILED] = "\\00";
-    cells[MESSAGE_PAGE_CREATED_AT] = "\\0000000000000001";
+    char *from = g_malloc(UUID_TEXT_SIZE);
+    uuid_format(&sender, from);
+    cells[MESSAGE_PAGE_ID] = keep(kept, g_strdup_printf(id_format, number));
+    cells[MESSAGE_PAGE_SEQ] = keep(kept, g_strdup_printf("%d", number + 1));
+    cells[MESSAGE_PAGE_SENDER_ID] = keep(kept, from);
+    cells[MESSAGE_PAGE_BODY] = text;
+    cells[MESSAGE_PAGE_KIND] = "t";
+    cells[MESSAGE_PAGE_FAILED] = "f";
+    cells[MESSAGE_PAGE_CREATED_AT] = "1";
 }
 
-static char *sender_record(void)
+/* Of one sender, and without marks. */
+static char *head_record(void)
 {
     g_autofree char *id = fake_hex(&sender, sizeof sender);
     const char *const facts[] = {id, NULL, NULL, NULL, NULL, NULL, NULL, "0000000000000001"};
-    return fake_record(facts, G_N_ELEMENTS(facts));
+    g_autofree char *user = fake_record(facts, G_N_ELEMENTS(facts));
+    /* An array of one dimension: flags, type, count, lower bound, length. */
+    g_autofree char *senders = g_strdup_printf("0000000100000000000000000000000100000001%08x%s",
+                                               (guint32)strlen(user + 1) / 2, user + 1);
+    const char *const parts[] = {senders, NULL};
+    return fake_record(parts, G_N_ELEMENTS(parts));
 }
 
 /* A page of COUNT messages 0, 1, 2 … of SIZE bytes each, all of them backslashes. */
@@ -80,15 +74,14 @@ static json_t *page_of(int count, size_t size, const struct message_page *page)
     g_autofree char *body = g_strnfill(size, '\\');
     g_autoptr(GPtrArray) made_cells = g_ptr_array_new_with_free_func(g_free);
     memset(cells, 0, sizeof cells);
-    g_ptr_array_add(made_cells, sender_record());
-    cells[MESSAGE_PAGE_PART] = "0";
-    cells[MESSAGE_PAGE_SENDER] = made_cells->pdata[0];
     for (int i = 0; i < count; i++)
-        message_cells(&cells[(i + 1) * COLUMNS], i, body, made_cells);
+        message_cells(&cells[i * COLUMNS], i, body, made_cells);
+    g_ptr_array_add(made_cells, head_record());
+    cells[MESSAGE_PAGE_HEAD] = made_cells->pdata[made_cells->len - 1];
     struct made made = {.page = page};
     const char *const values[8] = {NULL};
     archive_query(NULL, QUERY_MESSAGE_PAGE, values, write_page, &made);
-    fake_answer(count + 1, COLUMNS, cells);
+    fake_answer(MAX(count, 1), COLUMNS, cells);
     return made.json;
 }
 
