@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The conversation that scripts/demo shows, on a running stack: demo_conversation.py DIR [--once].
+"""The conversation that scripts/demo shows, on a running stack: demo_conversation.py DIR [--once] [--bound].
 
 It uses the clients of the scenario tests; each step ends when it was seen or fails after a deadline.
 """
@@ -17,16 +17,8 @@ from harness.rest import App, Backend, http_request  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 from harness.xmpp import XmppUser  # noqa: E402
 
-BOLD, PLAIN = "\033[1m", "\033[0m"
-
-
-def title(text):
-    print(f"\n{BOLD}== {text}{PLAIN}", flush=True)
-
-
-def show(who, text):
-    print(f"   {who:<18} {text}", flush=True)
-
+import demo_bound  # noqa: E402
+from demo_parts import BOLD, PLAIN, show, title  # noqa: E402
 
 def sign_in(stack):
     title("1. alice, a user of the app, signs in with a token of the app")
@@ -142,14 +134,15 @@ def main():
         signal.signal(sign, signal.default_int_handler)
     stack = Stack.reuse(sys.argv[1])
     started = time.monotonic()
+    bound = "--bound" in sys.argv
     try:
-        alice, talk = converse(stack)
+        user, talk = demo_bound.converse(stack) if bound else converse(stack)
     except Exception as error:  # a demonstration shows what went wrong, not where in the code
         print(f"\n{BOLD}This step was not seen:{PLAIN} {error}", file=sys.stderr)
         return 1
     title(f"Every step was seen, in {time.monotonic() - started:.1f} s")
     if "--once" not in sys.argv:
-        explain(stack, alice, talk)
+        (demo_bound.explain if bound else explain)(stack, user, talk)
         try:
             signal.pause()
         except KeyboardInterrupt:

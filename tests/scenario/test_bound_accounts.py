@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Existing accounts in the app: Prosody and ejabberd with their module and our archive, real clients, the bridge."""
-import http.cookies
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
 from conftest import stack_of
+from harness.account import Person
 from harness.inbox import wait_for
 from harness.rest import Api, App, Backend
-from harness.ws import Socket
 from harness.xmpp import CHATSTATES, MARKERS
 
 CORRECT = "urn:xmpp:message-correct:0"
@@ -18,30 +17,6 @@ REACTIONS = "urn:xmpp:reactions:0"
 @pytest.fixture(scope="module")
 def running_stack(request):
     yield from stack_of(request, "--plugin", "--archive")
-
-
-class Person(Api):
-    """An account of the server, signed in by its password as a browser would be."""
-
-    def __init__(self, stack, name):
-        super().__init__(stack)
-        account = stack.account(name)
-        self.name, self.jid = name, account["jid"]
-        reply = self.request("POST", "/api/session", {"jid": self.jid, "password": account["password"]})
-        assert reply.status == 201, reply
-        self.session = reply.json
-        cookie = http.cookies.SimpleCookie(reply.headers["set-cookie"])["trestle_session"].value
-        self._headers = {"Cookie": f"trestle_session={cookie}", "X-CSRF-Token": reply.json["csrf_token"],
-                         "Origin": self.rest}
-
-    def headers(self):
-        return getattr(self, "_headers", {})
-
-    def ws(self):
-        ticket = self.call(201, "POST", "/api/session/ticket", {})["ticket"]
-        socket = Socket(f"{self.ws_url}?ticket={ticket}")
-        socket.expect("hello")
-        return socket
 
 
 @pytest.fixture
