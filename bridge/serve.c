@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <glib-unix.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -70,6 +71,9 @@ int serve_run(const struct options *options)
 {
     g_autoptr(GError) error = NULL;
     struct serving serving = {.options = options};
+    /* Many small blocks and a large one, over and over: each large one made malloc gather the small
+     * free ones first, a tenth of all work where stanzas or rows are many. */
+    mallopt(M_MXFAST, 0);
     serving.daemon = daemon_new(options, &error);
     if (!serving.daemon) {
         fprintf(stderr, "trestle: %s\n", error->message);

@@ -154,10 +154,9 @@ static void append_node(GString *out, GArray *levels, xmpp_stanza_t *node)
     }
 }
 
-static char *stanza_serialise(xmpp_stanza_t *stanza, struct level outside, size_t *ret_length)
+static void append_stanza(GString *out, xmpp_stanza_t *stanza, struct level outside)
 {
     g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
-    GString *out = g_string_sized_new(512);
 
     g_array_append_val(levels, outside);
     append_node(out, levels, stanza);
@@ -174,6 +173,14 @@ static char *stanza_serialise(xmpp_stanza_t *stanza, struct level outside, size_
             g_array_set_size(levels, levels->len - 1);
         }
     }
+}
+
+static const struct level on_link = {.ns = NS_CLIENT, .shown = NS_COMPONENT};
+
+static char *stanza_serialise(xmpp_stanza_t *stanza, struct level outside, size_t *ret_length)
+{
+    GString *out = g_string_sized_new(512);
+    append_stanza(out, stanza, outside);
     if (ret_length)
         *ret_length = out->len;
     return g_string_free(out, FALSE);
@@ -186,8 +193,12 @@ char *stanza_to_text(xmpp_stanza_t *stanza, size_t *ret_length)
 
 char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length)
 {
-    return stanza_serialise(stanza, (struct level){.ns = NS_CLIENT, .shown = NS_COMPONENT},
-                            ret_length);
+    return stanza_serialise(stanza, on_link, ret_length);
+}
+
+void stanza_append_link_text(GString *out, xmpp_stanza_t *stanza)
+{
+    append_stanza(out, stanza, on_link);
 }
 
 /* In no attribute there are two quotes of its own kind in a row but where it is empty, and what is

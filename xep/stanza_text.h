@@ -12,6 +12,8 @@ char *stanza_to_text(xmpp_stanza_t *stanza, size_t *ret_length);
 /* Serialises for a component stream, whose default namespace is NS_COMPONENT: content that is in
  * NS_CLIENT goes out without a declaration, forwarded NS_CLIENT stanzas deeper inside with one. */
 char *stanza_to_link_text(xmpp_stanza_t *stanza, size_t *ret_length);
+/* The same at the end of OUT. */
+void stanza_append_link_text(GString *out, xmpp_stanza_t *stanza);
 
 /* The same with the attribute `to` empty; its value belongs at RET_PLACE. For copies that differ in
  * nothing else. */

@@ -41,6 +41,7 @@
 #define READ_TIME (5 * MILLISECOND) /* … and most time, looked at after each slice */
 
 #define REQUESTS_MAX 10000
+#define TEXT_KEPT 65536 /* bytes for stanzas that are kept from turn to turn */
 
 static const char *const state_names[LINK_STATE_MAX] = {
     "waiting", "connecting", "opening", "authenticating", "up", "closed",
@@ -54,6 +55,7 @@ static void link_destroy(struct link *link)
     guard_free(link->guard);
     labels_free(link->labels);
     copies_clear(&link->copies);
+    g_string_free(link->text, TRUE);
     send_queue_clear(&link->queue);
     g_free(link->problem);
     g_free(link->ping_from);
@@ -180,6 +182,10 @@ static void on_turn_end(void *data)
 {
     struct link *link = data;
     copies_clear(&link->copies);
+    if (link->text->allocated_len > TEXT_KEPT) {
+        g_string_free(link->text, TRUE);
+        link->text = g_string_new(NULL);
+    }
     if (!link->watching_output && send_queue_length(&link->queue) > 0)
         write_queue(link);
 }
@@ -222,11 +228,11 @@ static bool queue_text(struct link *link, const char *text, size_t length, size_
 
 static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
 {
-    size_t length;
     if (!stanza_prepare(link, stanza))
         return false;
-    g_autofree char *text = stanza_to_link_text(stanza, &length);
-    return queue_text(link, text, length, extra);
+    g_string_truncate(link->text, 0);
+    stanza_append_link_text(link->text, stanza);
+    return queue_text(link, link->text->str, link->text->len, extra);
 }
 
 bool link_send(struct link *link, xmpp_stanza_t *stanza)
@@ -629,6 +635,7 @@ struct link *link_new(const struct options *options, const struct link_callbacks
     link->guard = guard_new(link->domain);
     link->labels = labels_new();
     link->pending = pending_iq_new(REQUESTS_MAX + PROBES_MAX);
+    link->text = g_string_new(NULL);
     send_queue_init(&link->queue, (size_t)options->xmpp_send_queue_max);
     g_queue_init(&link->probes);
     loop_at_turn_end(on_turn_end, link);

@@ -36,6 +36,7 @@ struct link {
     bool feeding; /* inside the reader: it must not be freed now */
     struct send_queue queue;
     struct copies copies; /* of this turn */
+    GString *text;        /* of the stanza that is being queued */
     struct guard *guard;
     struct labels *labels;
     struct pending_iq *pending;
