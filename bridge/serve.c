@@ -40,7 +40,7 @@ static gboolean on_terminate(gpointer data)
 
 static void renew_log(const struct options *options)
 {
-    if (log_configure(options->log_level, options->log_areas, options->log_file))
+    if (options_use_log(options))
         log_info(AREA_CONFIG, "log-reloaded", "level=%s areas=%s", options->log_level,
                  options->log_areas);
 }

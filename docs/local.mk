@@ -5,7 +5,7 @@ dist_man_MANS = docs/trestle.1
 dist_doc_DATA = CHANGELOG.md README.md docs/admin.md docs/api.md docs/openapi.json docs/asyncapi.json \
   docs/architecture.md docs/alerts.yml docs/grafana.json docs/bound-sessions.md docs/known-limits.md docs/namespaces.md docs/operations.md docs/servers.md docs/xeps.md
 exampledir = $(docdir)/examples
-dist_example_DATA = docs/trestle.ini.sample docs/trestle.service
+dist_example_DATA = docs/trestle.ini.sample docs/trestle.service docs/trestle.logrotate
 EXTRA_DIST += .clang-format .editorconfig CONTRIBUTING.md LICENSE autogen.sh docs/README.md docs/decisions \
   sql/README.md tests/unit/README.md bridge/archive/README.md bridge/core/README.md \
   bridge/http/README.md bridge/loop/README.md bridge/xmpp/README.md

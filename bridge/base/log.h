@@ -10,14 +10,16 @@
  * not fit is taken back, or at least ended before the next. Programs ignore SIGPIPE.
  *
  * Of one kind (EVENT), LOG_BURST lines are written at once and then five a second, but for the
- * level debug: strangers can cause some of them. The next one that is written says before it how
- * many of its kind were held back. */
+ * level debug: strangers can cause some of them. Of the level error, the first LOG_ERRORS_WHOLE of
+ * a kind in a minute are, and then one of a hundred. The next one that is written says before it
+ * how many of its kind were held back. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
 #define LOG_BURST 50
+#define LOG_ERRORS_WHOLE 10
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
@@ -47,10 +49,26 @@ bool log_switch(const char *level, const char *areas);
 const char *log_level_text(void);
 bool log_area_is_on(enum log_area area);
 
+/* A further file (NULL or empty: none), opened anew at each call: FILE_ACCESS has the lines of
+ * log_access(), FILE_ERRORS those of the level error once more. False (with a line on stderr): it
+ * cannot be opened, and the former one stays. */
+enum log_extra { LOG_ACCESS, LOG_ERRORS, LOG_EXTRAS };
+bool log_extra_file(enum log_extra extra, const char *file);
+
+/* From now on what looks like a UUID is written as "id-" and a digest of it by KEY, but for the ids
+ * of requests; NULL: as it is. The same id is the same text as long as the key is. */
+void log_hash_ids(const char *key);
+/* ID (UUID) as it stands in the log. The caller frees it. */
+char *log_id_text(const char *id);
+
 /* The same names, for checking a configuration. False: unknown, output untouched. */
 bool log_parse_areas(const char *list, guint32 *ret_areas); /* bit 1 << AREA_x per area */
 
 bool log_enabled(enum log_level level, enum log_area area);
+
+/* One line a request or socket, into the access file alone, without areas, levels or limits. */
+bool log_access_is_on(void);
+void log_access(const char *event, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* EVENT is a fixed word with dashes, static; FORMAT yields `key=value key="quoted value"` pairs, or
  * is NULL. */

@@ -482,10 +482,20 @@ struct options *options_load(const char *path, GError **error)
          (options->xmpp_rooms_secret && !options->xmpp_rooms_secret_file) ||
          (options->auth_key && !options->auth_key_file) ||
          (options->calls_turn_secret && !options->calls_turn_secret_file) ||
+         (options->log_ids_key && !options->log_ids_key_file) ||
          holds_password(options->database_uri) || holds_password(options->cluster_redis));
     if (inline_secret && (mode & S_IROTH))
         log_warning(AREA_CONFIG, "secrets-readable",
                     "detail=\"the configuration file holds a secret and every user of this machine "
                     "can read it; chmod o-r it\"");
     return options;
+}
+
+bool options_use_log(const struct options *options)
+{
+    bool hash = strcmp(options->log_ids, "hash") == 0;
+    log_hash_ids(hash ? options->log_ids_key : NULL);
+    bool good = log_configure(options->log_level, options->log_areas, options->log_file);
+    good = log_extra_file(LOG_ACCESS, options->log_access_file) && good;
+    return log_extra_file(LOG_ERRORS, options->log_error_file) && good;
 }

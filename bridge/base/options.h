@@ -39,3 +39,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(trestle_options, options_free)
 
 /* A regular file of at most MAXIMUM bytes without NUL, NUL-terminated; caller frees with g_free. */
 char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GError **error);
+
+/* The log as OPTIONS want it; files are opened anew. False (with a line on stderr): some of it
+ * stays as it was. */
+bool options_use_log(const struct options *options);

@@ -129,14 +129,26 @@ static bool check_media_given(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_log(const struct options *options, GError **error)
+{
+    bool key = is_given(options->log_ids_key), file = options->log_ids_key_file != NULL;
+    if (key && file)
+        return option_refuse(error, "[log] ids_key, ids_key_file",
+                             "at most one of the two may be given");
+    if (strcmp(options->log_ids, "hash") == 0 && !key && !file)
+        return option_refuse(error, "[log] ids_key_file", "must be given with ids = hash");
+    return true;
+}
+
 bool options_check_given(struct options *options, GError **error)
 {
     if (!check_required(options, error))
         return false;
     if (!options->xmpp_rooms_domain)
         options->xmpp_rooms_domain = g_strconcat("rooms.", options->xmpp_domain, NULL);
-    return check_secrets(options, error) && check_bound(options, error) &&
-           check_keys(options, error) && check_media_given(options, error);
+    return check_log(options, error) && check_secrets(options, error) &&
+           check_bound(options, error) && check_keys(options, error) &&
+           check_media_given(options, error);
 }
 
 static bool check_domains(const struct options *options, GError **error)

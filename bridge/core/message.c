@@ -10,6 +10,7 @@
 #include "bridge/archive/write_kinds.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/core/change.h"
@@ -295,6 +296,30 @@ static void write_brief(struct buffer *buf, const struct message_write *m)
     message_write_brief(buf, &brief);
 }
 
+/* Never what it says. */
+static void log_sent(const struct message_write *m)
+{
+    bool access = log_access_is_on();
+    if (!access && !log_enabled(LOG_INFO, AREA_CORE))
+        return;
+    g_auto(view_memory) memory = {0};
+    const struct message_view *seen =
+        m->seen_facts ? view_from_bytes(&view_of_message_view, m->seen_facts, &memory) : NULL;
+    bool media = seen && seen->content && seen->content->attachments.count > 0;
+    char id[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE], sender[UUID_TEXT_SIZE];
+    uuid_format(&m->id, id);
+    uuid_format(&m->conversation, conversation);
+    uuid_format(&m->sender, sender);
+    char text[256];
+    g_snprintf(
+        text, sizeof text,
+        "message=%s conversation=%s user=%s type=%s has_media=%s latency_ms=%" G_GINT64_FORMAT, id,
+        conversation, sender, seen ? seen->kind : "text", media ? "true" : "false",
+        (clock_monotonic() - m->write.queued) / 1000);
+    log_info(AREA_CORE, "message-sent", "%s", text);
+    log_access("message-sent", "%s", text);
+}
+
 static void send_stored(struct sending *sending, const struct message_write *m)
 {
     struct account *account = sending->account;
@@ -303,6 +328,7 @@ static void send_stored(struct sending *sending, const struct message_write *m)
     write_message_json(&json, m, &sender);
     if (m->write.outcome == OUTCOME_DONE) {
         metric_add(METRIC_MESSAGES_STORED, 1);
+        log_sent(m);
         publish_message(sending->core, m, &json, &sender);
         publish_relation(sending->core, m);
         if (m->outbox)

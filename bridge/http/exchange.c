@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
@@ -79,6 +80,8 @@ static struct exchange *exchange_new(struct http_server *server, struct MHD_Conn
 /* What a handler may hold on to ends with its answer. */
 static void release_request(struct exchange *exchange)
 {
+    if (exchange->request.account)
+        exchange->user = exchange->request.account->id;
     g_clear_pointer(&exchange->request.account, account_unref);
     g_clear_pointer(&exchange->request.body, json_decref);
     for (size_t i = 0; i < REQUEST_VALUES_MAX; i++)
@@ -606,6 +609,7 @@ static enum MHD_Result exchange_finish(struct exchange *exchange)
 void *exchange_begin(void *data, const char *uri, struct MHD_Connection *mhd)
 {
     struct exchange *exchange = exchange_new(data, mhd);
+    exchange->began = clock_monotonic();
     exchange->head.target_length = uri ? strlen(uri) : 0;
     return exchange;
 }

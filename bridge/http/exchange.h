@@ -97,10 +97,12 @@ struct exchange {
     struct MHD_Connection *mhd; /* NULL once the connection has gone */
     struct connection *connection;
     enum exchange_state state;
-    bool inside;    /* libmicrohttpd is calling us: no need to resume */
-    bool close;     /* do not keep the connection */
-    bool handshake; /* a WebSocket is asked for */
-    bool coded;     /* refused for its Content-Encoding */
+    gint64 began;     /* clock_monotonic */
+    struct uuid user; /* of whom the request was, once it is answered; nil: nobody's */
+    bool inside;      /* libmicrohttpd is calling us: no need to resume */
+    bool close;       /* do not keep the connection */
+    bool handshake;   /* a WebSocket is asked for */
+    bool coded;       /* refused for its Content-Encoding */
     struct head head;
     struct route_match match;
     struct buffer body;

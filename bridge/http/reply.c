@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/array.h"
@@ -81,6 +82,14 @@ static void reply_count(const struct exchange *exchange, unsigned status)
     if (status >= 400)
         metric_add(METRIC_HTTP_ERRORS, 1);
     const struct operation *operation = exchange->request.operation;
+    char user[UUID_TEXT_SIZE] = "-";
+    if (!uuid_is_nil(&exchange->user))
+        uuid_format(&exchange->user, user);
+    if (log_access_is_on())
+        log_access("request", "request=%s method=%s path=%s status=%u user=%s ms=%" G_GINT64_FORMAT,
+                   exchange->request.id, operation ? operation->method : exchange->head.method,
+                   operation ? operation->path : "-", status, user,
+                   (clock_monotonic() - exchange->began) / 1000);
     log_debug(AREA_HTTP, "answered", "request=%s method=%s path=%s status=%u", exchange->request.id,
               operation ? operation->method : "-", operation ? operation->path : "-", status);
 }

@@ -46,6 +46,7 @@ static int run_doctor(const struct options *options, const struct arguments *arg
 static int run_token(const struct options *options, const struct arguments *arguments);
 static int run_admin(const struct options *options, const struct arguments *arguments);
 static int run_import(const struct options *options, const struct arguments *arguments);
+static int run_log_id(const struct options *options, const struct arguments *arguments);
 
 enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_TOKEN = 256, OPTION_IMPORT = 512 };
 
@@ -87,6 +88,10 @@ static const struct command {
      false,
      true,
      run_admin},
+    {{"log-id", "ID...: print each id as it stands in a log with [log] ids = hash."},
+     false,
+     true,
+     run_log_id},
     {{"import",
       "Take over the archive of an account of an XMPP server, before the server keeps its archives "
       "here. Reads it as the account does, in pages; can be stopped and repeated."},
@@ -167,14 +172,9 @@ static void raise_file_limit(const struct options *options)
                     (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
-static bool start_log(const struct options *options)
-{
-    return log_configure(options->log_level, options->log_areas, options->log_file);
-}
-
 static int run_serve(const struct options *options, const struct arguments *arguments)
 {
-    if (!start_log(options))
+    if (!options_use_log(options))
         return EXIT_FAILURE;
     raise_file_limit(options);
     return arguments->serve(options);
@@ -183,7 +183,7 @@ static int run_serve(const struct options *options, const struct arguments *argu
 static int run_migrate(const struct options *options, const struct arguments *arguments)
 {
     (void)arguments;
-    return start_log(options) ? migrate_run(options) : EXIT_FAILURE;
+    return options_use_log(options) ? migrate_run(options) : EXIT_FAILURE;
 }
 
 /* The key files belong to the configuration; they are read as `serve` reads them. */
@@ -222,6 +222,21 @@ static int run_admin(const struct options *options, const struct arguments *argu
 static int run_import(const struct options *options, const struct arguments *arguments)
 {
     return import_run(options, &arguments->import);
+}
+
+static int run_log_id(const struct options *options, const struct arguments *arguments)
+{
+    if (strcmp(options->log_ids, "hash") != 0) {
+        fprintf(stderr, "trestle: [log] ids is not hash: ids stand in the log as they are\n");
+        return EXIT_FAILURE;
+    }
+    log_hash_ids(options->log_ids_key);
+    for (char **word = arguments->words; *word; word++) {
+        g_autofree char *text = log_id_text(*word);
+        printf("%s\n", text);
+    }
+    log_hash_ids(NULL);
+    return EXIT_SUCCESS;
 }
 
 static void take_import_option(struct import_request *import, enum import_option option,

@@ -114,20 +114,6 @@ void socket_unref(struct ws_socket *socket)
         g_free(socket);
 }
 
-static void socket_unsubscribe(struct ws_socket *socket)
-{
-    if (socket->subscribed)
-        subscriber_remove(socket->server->core, &socket->subscriber);
-    socket->subscribed = false;
-}
-
-void socket_refused(struct ws_socket *socket, const char *reason)
-{
-    if (!socket->told)
-        metric_add_of(METRIC_WS_REFUSED, reason, 1);
-    socket->told = true;
-}
-
 /* The codes that are counted by name; peers may send others. */
 static const char *close_text(guint16 code)
 {
@@ -144,13 +130,51 @@ static const char *close_text(guint16 code)
     return "other";
 }
 
+static void socket_log_end(const struct ws_socket *socket)
+{
+    const char *user = socket->subscriber.account->id_text;
+    char session[UUID_TEXT_SIZE];
+    uuid_format(&socket->subscriber.session, session);
+    gint64 seconds = (clock_monotonic() - socket->opened_at) / G_USEC_PER_SEC;
+    log_info(AREA_WS, "client-disconnected", "user=%s session=%s code=%s seconds=%" G_GINT64_FORMAT,
+             user, session, close_text(socket->close), seconds);
+    log_access("disconnected", "user=%s session=%s code=%s seconds=%" G_GINT64_FORMAT, user,
+               session, close_text(socket->close), seconds);
+}
+
+static void socket_unsubscribe(struct ws_socket *socket)
+{
+    if (socket->subscribed) {
+        socket_log_end(socket);
+        subscriber_remove(socket->server->core, &socket->subscriber);
+    }
+    socket->subscribed = false;
+}
+
+void socket_refused(struct ws_socket *socket, const char *reason)
+{
+    if (!socket->told)
+        metric_add_of(METRIC_WS_REFUSED, reason, 1);
+    socket->told = true;
+}
+
 /* Every socket counts once as opened or as refused, and those that were opened once as closed. */
 static void socket_count_end(struct ws_socket *socket)
 {
-    if (socket->opened)
-        metric_add_of(METRIC_WS_CLOSED, close_text(socket->close), 1);
-    else
+    if (!socket->opened) {
         socket_refused(socket, "left");
+        return;
+    }
+    metric_add_of(METRIC_WS_CLOSED, close_text(socket->close), 1);
+}
+
+static void socket_log_open(const struct ws_socket *socket)
+{
+    char session[UUID_TEXT_SIZE];
+    const char *user = socket->subscriber.account->id_text;
+    uuid_format(&socket->subscriber.session, session);
+    log_info(AREA_WS, "client-connected", "user=%s session=%s", user, session);
+    log_access("connected", "user=%s session=%s", user, session);
 }
 
 void socket_destroy(struct ws_socket *socket)
@@ -384,6 +408,7 @@ static void handle_frame(struct ws_socket *socket, const struct frame *frame)
     switch (frame->opcode) {
     case FRAME_TEXT:
         metric_add(METRIC_WS_FRAMES_IN, 1);
+        log_debug(AREA_WS, "frame", "bytes=%zu", frame->length);
         socket->heard_message = true;
         command_receive(socket, frame->data, frame->length);
         break;
@@ -636,6 +661,8 @@ void socket_open(struct ws_socket *socket, struct account *account, const struct
     socket->position = socket->live_from = event_position(core, account);
     socket->subscribed = true;
     subscriber_add(core, &socket->subscriber, account);
+    socket->opened_at = clock_monotonic();
+    socket_log_open(socket);
     /* Sockets that came in the same moment are pinged at different ones. */
     socket->heartbeat_due =
         clock_monotonic() + interval / 2 + (gint64)(g_random_double() * (double)interval / 2);

@@ -73,7 +73,8 @@ struct ws_socket {
     struct frame_reader *reader; /* only while a message is incomplete or reading is paused */
     struct replay *replay;       /* only while a resume is under way */
     struct output output;
-    guint64 address; /* see struct credentials; counted in server->addresses until it signs in */
+    guint64 address;  /* see struct credentials; counted in server->addresses until it signs in */
+    gint64 opened_at; /* clock_monotonic: when it signed in */
     gint64 heartbeat_due;  /* clock_monotonic; keeps its phase */
     gint64 position;       /* everything up to here was written */
     gint64 live_from;      /* events above it that were sent came live, not by a replay */

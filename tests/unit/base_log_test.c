@@ -251,7 +251,91 @@ START_TEST(of_one_kind_so_many_lines_are_written)
 }
 END_TEST
 
-UNIT_MAIN("log", a_full_disk_leaves_whole_lines, of_one_kind_so_many_lines_are_written,
-          lines_are_key_value_pairs, levels_and_areas_select, a_value_cannot_start_a_line,
-          a_long_line_is_cut, bad_settings_leave_the_former, a_full_disk_loses_lines_only,
-          a_closed_pipe_loses_lines_only, a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
+static void err_often(void)
+{
+    for (int i = 1; i <= 310; i++)
+        log_error(AREA_AUTH, "broken", "number=%d", i);
+    clock_advance(61 * G_USEC_PER_SEC);
+    log_error(AREA_AUTH, "broken", "number=311");
+}
+
+START_TEST(errors_are_sampled)
+{
+    g_autofree char *text = logged("info", "all", err_often);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    /* ten, three that say how many were held before each of three more, and the next minute's */
+    ck_assert_uint_eq(g_strv_length(lines), 10 + 3 * 2 + 1 + 1);
+    ck_assert(g_str_has_suffix(lines[9], "number=10"));
+    ck_assert(g_str_has_suffix(lines[10], "event=log-lines-held kind=broken lines=99"));
+    ck_assert(g_str_has_suffix(lines[11], "number=110"));
+    ck_assert(g_str_has_suffix(lines[16], "number=311"));
+}
+END_TEST
+
+#define USER "11111111-2222-4333-8444-5555555555ff"
+
+static void log_ids(void)
+{
+    log_info(AREA_CORE, "seen", "user=%s request=%s to=x%s end=1", USER, USER, USER);
+}
+
+START_TEST(ids_are_hashed_but_those_of_requests)
+{
+    g_autofree char *plain = logged("info", "all", log_ids);
+    ck_assert_ptr_nonnull(strstr(plain, "user=" USER " request=" USER));
+    log_hash_ids("a key");
+    g_autofree char *hashed = logged("info", "all", log_ids);
+    g_autofree char *id = log_id_text(USER);
+    g_autofree char *upper = log_id_text("11111111-2222-4333-8444-5555555555FF");
+    g_autofree char *line = g_strdup_printf("user=%s request=" USER " to=x%s end=1\n", id, id);
+    log_hash_ids("another key");
+    g_autofree char *other = log_id_text(USER);
+    log_hash_ids(NULL);
+    ck_assert_msg(g_str_has_suffix(hashed, line), "%s", hashed);
+    ck_assert_str_eq(id, upper);
+    ck_assert(g_str_has_prefix(id, "id-") && strlen(id) == 35);
+    ck_assert_str_ne(id, other);
+    g_autofree char *none = log_id_text("no id");
+    ck_assert_str_eq(none, "no id");
+}
+END_TEST
+
+START_TEST(access_and_errors_have_files_of_their_own)
+{
+    char folder[] = "/tmp/trestle-log-XXXXXX";
+    ck_assert_ptr_nonnull(g_mkdtemp(folder));
+    g_autofree char *access = g_build_filename(folder, "access", NULL);
+    g_autofree char *errors = g_build_filename(folder, "errors", NULL);
+    ck_assert(!log_access_is_on());
+    log_access("nobody", "hears=%d", 1);
+    ck_assert(log_extra_file(LOG_ACCESS, access) && log_extra_file(LOG_ERRORS, errors));
+    ck_assert(!log_extra_file(LOG_ACCESS, "/nonexistent/folder/log"));
+    ck_assert(log_access_is_on());
+    for (int i = 0; i < 200; i++)
+        log_access("request", "number=%d", i);
+    g_autofree char *text = logged("info", "all", log_one_of_each);
+    /* Whoever rotates moves the file away: it is made anew, and nothing goes to the old one. */
+    g_autofree char *old = g_strconcat(access, ".1", NULL);
+    ck_assert_int_eq(g_rename(access, old), 0);
+    ck_assert(log_extra_file(LOG_ACCESS, access));
+    log_access("request", "number=%d", 200);
+    ck_assert(log_extra_file(LOG_ACCESS, NULL) && log_extra_file(LOG_ERRORS, NULL));
+    g_autofree char *all = NULL, *newest = NULL, *wrong = NULL;
+    ck_assert(g_file_get_contents(old, &all, NULL, NULL));
+    ck_assert(g_file_get_contents(access, &newest, NULL, NULL));
+    ck_assert(g_file_get_contents(errors, &wrong, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(all, "\n", -1);
+    ck_assert_uint_eq(g_strv_length(lines), 201);
+    ck_assert(g_str_has_suffix(newest, "event=request number=200\n"));
+    ck_assert(strstr(wrong, "an-error") && strstr(wrong, "http-error") &&
+              !strstr(wrong, "a-warning"));
+    g_unlink(access), g_unlink(errors), g_unlink(old), g_rmdir(folder);
+}
+END_TEST
+
+UNIT_MAIN("log", errors_are_sampled, ids_are_hashed_but_those_of_requests,
+          access_and_errors_have_files_of_their_own, a_full_disk_leaves_whole_lines,
+          of_one_kind_so_many_lines_are_written, lines_are_key_value_pairs, levels_and_areas_select,
+          a_value_cannot_start_a_line, a_long_line_is_cut, bad_settings_leave_the_former,
+          a_full_disk_loses_lines_only, a_closed_pipe_loses_lines_only,
+          a_sleeping_reader_stops_nothing_and_learns_of_the_loss)
