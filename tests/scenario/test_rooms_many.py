@@ -322,8 +322,10 @@ def others_talk(daemon_of):
                 socket.expect("message.new", content=said[-1])
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(talking)
-        yield said
-        over.set()
+        try:
+            yield said
+        finally:
+            over.set()
         done.result()
 
 
@@ -361,25 +363,27 @@ def test_ten_thousand_reactions_to_one_message(many):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_poll_with_as_many_votes_a_second_as_there_can_be(many):
-    """Who votes is told at once; all others about once a second, and at the end what it came to."""
+    """Who votes is told at once; all others about once a second, and at the end what it came to. Where it is too much it is
+    refused for now, and others go on."""
     poll = many.alice.send(many.group, None, poll={"question": "Lunch?", "options": ["a", "b", "c"]})
     began = time.monotonic()
 
     def vote(user, n):
-        for k in range(50):
-            user.call(200, "PUT", f"/api/messages/{poll['id']}/vote", {"options": [(n + k) % 3 + 1]})
+        for k in range(25):
+            while user.request("PUT", f"/api/messages/{poll['id']}/vote", {"options": [(n + k) % 3 + 1]}).status == 503:
+                pass
 
     def result():
         return many.alice.call(200, "GET", f"/api/messages/{poll['id']}")["metadata"]["poll"]
 
     with many.alice.ws() as socket, others_talk(many.alice.stack) as talked:
-        for k in range(50):
+        for k in range(25):
             for n, address in enumerate(many.people):
                 many.say(address, f"<reactions xmlns='{REACTIONS}' id='{poll['id']}'><reaction>{(n + k) % 3 + 1}\ufe0f\u20e3</reaction></reactions>")
         many.everybody(vote)
         took = time.monotonic() - began
         wait_for("all that was voted on XMPP, too", lambda: result()["voters"] == 45, 120)
-        expected = Counter((n + 49) % 3 for n in range(40)) + Counter((n + 49) % 3 for n in range(5))
+        expected = Counter((n + 24) % 3 for n in [*range(40), *range(5)])
         wait_for("the last votes", lambda: [o["votes"] for o in result()["options"]] == [expected[n] for n in range(3)], 120)
         assert len(talked) > 10
         took = time.monotonic() - began
