@@ -62,6 +62,7 @@ SQL_MIGRATIONS = \
   sql/migration/0042_admin.sql \
   sql/migration/0043_files.sql \
   sql/migration/0046_links.sql \
+  sql/migration/0051_spam.sql \
   sql/migration/0054_fetch.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
@@ -123,6 +124,7 @@ SQL_FUNCTIONS = \
   sql/function/room_talk.sql \
   sql/function/scheduled.sql \
   sql/function/search.sql \
+  sql/function/spam.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
   sql/function/staff.sql \

@@ -603,14 +603,18 @@ struct archive *archive_new(const struct options *options,
         "-c trestle.privacy_last_seen=%s -c trestle.privacy_profile=%s "
         "-c trestle.privacy_location=%s -c trestle.privacy_receipts=%s "
         "-c trestle.rooms_domain=%s -c trestle.strikes=%d/%d/%d -c trestle.pictures=%s "
-        "-c trestle.files=%s",
+        "-c trestle.files=%s -c trestle.spam=%s/%d/%d/%d/%d/%d/%s/%s/%d",
         (int)options->database_statement_timeout, (int)options->database_statement_timeout,
         options->privacy_messages, options->privacy_presence, options->privacy_last_seen,
         options->privacy_profile, options->privacy_location, options->privacy_receipts,
         rooms ? rooms : "", (int)options->moderation_strikes, (int)options->moderation_strike_days,
         (int)options->moderation_strike_suspension,
         strcmp(options->fetch_pictures, "on") == 0 ? "fetch" : "",
-        strcmp(options->fetch_files, "on") == 0 && options->media_store ? "fetch" : "");
+        strcmp(options->fetch_files, "on") == 0 && options->media_store ? "fetch" : "",
+        options->spam_checks, (int)options->spam_filter_at, (int)options->spam_block_at,
+        (int)options->spam_links, (int)options->spam_repeats, (int)options->spam_verify_reports,
+        options->spam_hook_url && *options->spam_hook_url ? "ask" : "no",
+        options->spam_hook_failure, (int)options->spam_restrict_after);
     struct pq_callbacks writing = {write_connection_ready, write_connection_lost};
     archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
                                                   QUERY_MAX, &writing, archive);

@@ -162,6 +162,7 @@ struct message_write {
     bool limited;    /* WRITE_MESSAGE: not to strangers; outcome OUTCOME_STRANGERS */
     char *details;   /* what it carries besides its text: a JSON object, as message_store() and
                         message_receive() take it; may be NULL */
+    char *verdict;   /* what the hook said of it, as spam_pass() takes it; NULL: it was not asked */
     /* WRITE_RECEIVE */
     char *from; /* bare JIDs, and the sender's full one */
     char *to;
@@ -193,7 +194,8 @@ struct message_write {
     bool awaited;       /* it brings the conversation into a member's list */
     bool unanswered;    /* WRITE_MESSAGE: the other member of a direct one has not written in it */
     GBytes *seen_facts; /* of one with details: a value of message_view, without sender; owned */
-    char *refusal;      /* why it may not carry that: { pointer, detail } or NULL; owned */
+    char *refusal;      /* why it may not carry that: { pointer, detail }; of OUTCOME_ASKED, what
+                           the hook is asked; or NULL; owned */
 };
 
 /* A watermark. The member is USER, or the user with bare JID when that is set. */

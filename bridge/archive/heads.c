@@ -4,8 +4,9 @@
 
 #include "bridge/archive/heads.h"
 
-#define HEADS_MAX 32768 /* conversations, about 150 bytes each */
-#define MISSES_MAX 3    /* after so many, a conversation is not tried again while it is in memory */
+#define HEADS_MAX 32768   /* conversations, about 150 bytes each */
+#define STRANGER_DEPTH 10 /* as spam_depth() has it */
+#define MISSES_MAX 3 /* after so many, a conversation is not tried again while it is in memory */
 
 struct head {
     struct uuid conversation;
@@ -76,6 +77,8 @@ void heads_miss(struct heads *heads, const struct uuid *conversation)
  */
 static bool message_is_plain(const struct message_write *m)
 {
+    if (m->unanswered && m->seq <= STRANGER_DEPTH) /* it is looked at, see spam_judges() */
+        return false;
     bool timed = m->seen_facts && !m->details; /* it disappears */
     return m->direct && m->members && m->members->len == 2 && m->sender_seq > 0 && !m->remote_jid &&
            !m->awaited && !m->unaccepted && !m->closed_to && !timed;

@@ -24,6 +24,7 @@ static void encode_message(struct write *write, struct array *a)
     array_add_uuid(&a[5], &m->dedupe);
     array_add_boolean(&a[6], m->limited);
     array_add_text(&a[7], m->details);
+    array_add_text(&a[8], m->verdict);
 }
 
 static void encode_receive(struct write *write, struct array *a)
@@ -46,6 +47,7 @@ static void encode_receive(struct write *write, struct array *a)
     array_add_uuid(&a[11], &m->earlier);
     array_add_text(&a[12], m->room);
     array_add_text(&a[13], m->details);
+    array_add_text(&a[14], m->verdict);
 }
 
 /* The columns that both queries of messages have. */
@@ -124,6 +126,7 @@ static void decode_receive(struct write *write, const PGresult *r, int row)
     as_message(write)->sender_facts = binary_bytes(r, row, MESSAGE_RECEIVE_SENDER);
     as_message(write)->receipt = binary_boolean(r, row, MESSAGE_RECEIVE_RECEIPT);
     as_message(write)->seen_facts = binary_bytes(r, row, MESSAGE_RECEIVE_SEEN);
+    as_message(write)->refusal = binary_text(r, row, MESSAGE_RECEIVE_REFUSAL);
 }
 
 /* What was there already may be the work of an earlier attempt whose answer was lost: nobody has
@@ -244,18 +247,18 @@ static void decode_change(struct write *write, const PGresult *r, int row)
 
 const struct write_codec write_codecs[WRITE_KINDS] = {
     [WRITE_MESSAGE] = {.query = QUERY_MESSAGE_STORE,
-                       .arrays = 8,
+                       .arrays = 9,
                        .types = {ARRAY_UUID, ARRAY_UUID, ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT,
-                                 ARRAY_UUID, ARRAY_BOOLEAN, ARRAY_RARE},
+                                 ARRAY_UUID, ARRAY_BOOLEAN, ARRAY_RARE, ARRAY_RARE},
                        .scalar = SCALAR_CAREFUL,
                        .encode = encode_message,
                        .decode = decode_message,
                        .place = MESSAGE_STORE_N},
     [WRITE_RECEIVE] = {.query = QUERY_MESSAGE_RECEIVE,
-                       .arrays = 14,
+                       .arrays = 15,
                        .types = {ARRAY_UUID, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_UUID,
                                  ARRAY_TEXT, ARRAY_TEXT, ARRAY_BOOLEAN, ARRAY_TEXT, ARRAY_BOOLEAN,
-                                 ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT, ARRAY_RARE},
+                                 ARRAY_TEXT, ARRAY_UUID, ARRAY_TEXT, ARRAY_RARE, ARRAY_RARE},
                        .encode = encode_receive,
                        .decode = decode_receive},
     [WRITE_MARK] = {.query = QUERY_MARK_STORE,
@@ -326,6 +329,7 @@ void message_write_free(struct message_write *m)
     g_free(m->foreign_id);
     g_free(m->stanza);
     g_free(m->details);
+    g_free(m->verdict);
     g_free(m->refusal);
     g_bytes_unref(m->seen_facts);
     g_free(m->remote_jid);
@@ -335,6 +339,36 @@ void message_write_free(struct message_write *m)
     g_bytes_unref(m->sender_facts);
     g_bytes_unref(m->shown_facts);
     g_free(m);
+}
+
+struct message_write *message_write_again(struct message_write *m)
+{
+    struct message_write *again = g_new0(struct message_write, 1);
+    again->write = (struct write){
+        .kind = m->write.kind, .done = m->write.done, .late = m->write.late, .data = m->write.data};
+    again->id = m->own_id;
+    if (m->write.kind == WRITE_MESSAGE) {
+        again->conversation = m->conversation;
+        again->sender = m->sender;
+    }
+    again->dedupe = m->dedupe;
+    again->earlier = m->earlier;
+    again->limited = m->limited;
+    again->markable = m->markable;
+    again->receipt = m->receipt;
+    again->sent_at = m->sent_at;
+    again->body = g_steal_pointer(&m->body);
+    again->client_id = g_steal_pointer(&m->client_id);
+    again->details = g_steal_pointer(&m->details);
+    again->verdict = g_steal_pointer(&m->verdict);
+    again->from = g_steal_pointer(&m->from);
+    again->to = g_steal_pointer(&m->to);
+    again->address = g_steal_pointer(&m->address);
+    again->room = g_steal_pointer(&m->room);
+    again->foreign_id = g_steal_pointer(&m->foreign_id);
+    again->stanza = g_steal_pointer(&m->stanza);
+    message_write_free(m);
+    return again;
 }
 
 void mark_write_free(struct mark_write *m)

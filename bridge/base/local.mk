@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
   bridge/base/base64url.c bridge/base/base64url.h \
+  bridge/base/breaker.c bridge/base/breaker.h \
   bridge/base/buffer.c bridge/base/buffer.h \
   bridge/base/clock.c bridge/base/clock.h \
   bridge/base/error.c bridge/base/error.h bridge/base/error.def \
@@ -23,5 +24,6 @@ libbase_a_SOURCES = \
   bridge/base/service.c bridge/base/service.h \
   bridge/base/tally.c bridge/base/tally.h \
   bridge/base/text.c bridge/base/text.h \
+  bridge/base/webhook.c bridge/base/webhook.h \
   bridge/base/wheel.c bridge/base/wheel.h \
   bridge/base/words.h

@@ -105,6 +105,21 @@ static bool check_keys(const struct options *options, GError **error)
     return true;
 }
 
+static bool check_spam(const struct options *options, GError **error)
+{
+    const char *url = options->spam_hook_url;
+    if (is_given(options->spam_hook_secret) && options->spam_hook_secret_file)
+        return option_refuse(error, "[spam] hook_secret, hook_secret_file",
+                             "at most one of the two may be given");
+    if (is_given(url) && !g_str_has_prefix(url, "https://") && !g_str_has_prefix(url, "http://"))
+        return option_refuse(error, "[spam] hook_url", "must begin with https:// or http://");
+    if (is_given(url) && !is_given(options->spam_hook_secret) && !options->spam_hook_secret_file)
+        return option_refuse(error, "[spam] hook_url", "wants hook_secret_file, too");
+    if (options->spam_filter_at > options->spam_block_at)
+        return option_refuse(error, "[spam] filter_at", "must not be above block_at");
+    return true;
+}
+
 static bool check_media_given(const struct options *options, GError **error)
 {
     if (is_given(options->media_key) && options->media_key_file)
@@ -120,6 +135,8 @@ static bool check_media_given(const struct options *options, GError **error)
         (!options->media_store || !is_given(options->media_s3_key) || !secret))
         return option_refuse(error, "[media] s3_url",
                              "wants store, s3_key and s3_secret_file, too");
+    if (!check_spam(options, error))
+        return false;
     if (options->media_store && !is_given(options->media_url))
         return option_refuse(error, "[media] url", "must be given with store");
     if (!fetch_list_is_good(options->fetch_allow))

@@ -9,6 +9,8 @@
  * hidden from contacts. */
 #define PRIVACY_PROFILE_TIERS(FIRST, FURTHER) FIRST("everyone") FURTHER("contacts")
 #define PRIVACY_TIERS(FIRST, FURTHER) PRIVACY_PROFILE_TIERS(FIRST, FURTHER) FURTHER("nobody")
+#define PRIVACY_MESSAGE_TIERS(FIRST, FURTHER)                                                      \
+    PRIVACY_TIERS(FIRST, FURTHER) FURTHER("friends") FURTHER("following")
 
 /* LIST, of rows with one word, as the literal "one|other", and as the initialiser of an array that
  * NULL ends. */

@@ -14,6 +14,7 @@ struct account;
 struct dispatch;
 struct accounts;
 struct archive;
+struct message_judge;
 struct event_router;
 struct operation;
 struct limiter;
@@ -41,6 +42,7 @@ struct core {
     struct sessions *sessions;         /* how they come in */
     struct relations *relations;       /* how users stand to others, bounded */
     struct limiter *limiter;           /* NULL: no limits */
+    const struct message_judge *judge; /* core/message.h; NULL: nobody is asked about messages */
     struct toggles toggles;            /* which features are on */
     char *epoch;                       /* of the log; changes when another server goes on with it */
     char *past;                        /* epochs that have ended, see cursor_accept() */

@@ -13,6 +13,7 @@ libcore_a_SOURCES = \
   bridge/core/event.c bridge/core/event.h bridge/core/event.def \
   bridge/core/feature.h \
   bridge/core/field.c bridge/core/field.h \
+  bridge/core/hook.c bridge/core/hook.h \
   bridge/core/json_check.c bridge/core/json_check.h \
   bridge/core/mark.c bridge/core/mark.h \
   bridge/core/member.c bridge/core/member.h \

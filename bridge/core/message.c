@@ -358,7 +358,8 @@ static const struct field_problem whys[] = {
 /* It may not carry what it does. */
 static bool content_refused(struct request *request, const struct message_write *m)
 {
-    json_t *why = m->refusal ? json_loads(m->refusal, 0, NULL) : NULL;
+    json_t *why =
+        m->refusal && m->write.outcome != OUTCOME_ASKED ? json_loads(m->refusal, 0, NULL) : NULL;
     if (!why)
         return false;
     struct field_problem problem = {.code = outcome_error(m->write.outcome),
@@ -416,21 +417,9 @@ static bool send_waits(struct sending *sending, struct message_write *m)
         sending->deadline = now + WAITING_SECONDS * G_USEC_PER_SEC;
     if (now > sending->deadline || sends_waiting.length >= WAITING_MAX)
         return false;
-    struct message_write *again = g_new0(struct message_write, 1);
-    again->write = (struct write){
-        .kind = WRITE_MESSAGE, .done = m->write.done, .late = m->write.late, .data = sending};
-    again->id = m->own_id;
-    again->conversation = m->conversation;
-    again->sender = m->sender;
-    again->dedupe = m->dedupe;
-    again->limited = m->limited;
-    again->body = g_steal_pointer(&m->body);
-    again->client_id = g_steal_pointer(&m->client_id);
-    again->details = g_steal_pointer(&m->details);
-    g_queue_push_tail(&sends_waiting, again);
+    g_queue_push_tail(&sends_waiting, message_write_again(m));
     if (!sends_timer)
         sends_timer = g_timeout_add(AGAIN_MILLISECONDS, on_sends_again, sending->core);
-    message_write_free(m);
     return true;
 }
 
@@ -440,10 +429,25 @@ static void send_refused(struct request *request, enum write_outcome outcome)
     refusal_answer(request, outcome, more ? &whys[outcome] : NULL);
 }
 
+/* Writes it, unless it has to wait until somebody has been asked about others. */
+static void message_submit(struct core *core, struct message_write *m)
+{
+    if (!core->judge || !core->judge->holds(core, m))
+        archive_write(core->archive, &m->write);
+}
+
+/* Whether somebody is asked about it first. */
+static bool is_asked(struct core *core, struct write *write, enum error_code error)
+{
+    return error == ERROR_NONE && write->outcome == OUTCOME_ASKED && core->judge &&
+           core->judge->takes(core, as_message(write));
+}
+
 static void send_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
-    if (error == ERROR_NONE && send_waits(write->data, m))
+    struct core *core = ((struct sending *)write->data)->core;
+    if (is_asked(core, write, error) || (error == ERROR_NONE && send_waits(write->data, m)))
         return;
     g_autofree struct sending *sending = write->data;
     bool counts = error == ERROR_NONE && write->outcome == OUTCOME_DONE && m->unanswered;
@@ -518,13 +522,15 @@ void message_send(struct request *request, const struct message_draft *draft)
         sending->reserved =
             limit_reserve(request->core->limiter, request->account, LIMIT_STRANGERS);
         m->limited = !sending->reserved;
+    } else {
+        m->verdict = g_strdup("{\"trusted\":true}");
     }
     if (draft->client_id)
         make_dedupe("client", (const char *[]){request->account->id_text, draft->client_id, NULL},
                     &m->dedupe);
     else
         m->dedupe = m->id; /* lets the writer repeat a batch whose answer was lost */
-    archive_write(request->core->archive, &m->write);
+    message_submit(request->core, m);
 }
 
 /* ---- Arrival by XMPP ------------------------------------------------------------------------- */
@@ -578,6 +584,8 @@ static void arrival_stored(struct core *core, const struct message_write *m)
 static void arrival_done(struct write *write, enum error_code error)
 {
     struct message_write *m = as_message(write);
+    if (is_asked(((struct arriving *)write->data)->core, write, error))
+        return;
     g_autofree struct arriving *arriving = write->data;
     if (error == ERROR_NONE)
         error = outcome_error(write->outcome);
@@ -642,5 +650,5 @@ void message_arrived(struct core *core, const struct message_arrival *arrival,
     m->receipt = arrival->receipt && arrival->foreign_id;
     m->sent_at = arrival->sent_at;
     arrival_dedupe(m, arrival);
-    archive_write(core->archive, &m->write);
+    message_submit(core, m);
 }

@@ -34,6 +34,16 @@ struct message_brief {
     bool read;
 };
 
+/* Who is asked about messages before they are stored; see bridge/message/judge.h. */
+struct message_judge {
+    /* Whether WRITE, which is about to be written, waits behind others of its conversation: it is
+     * the judge's then. */
+    bool (*holds)(struct core *core, struct message_write *write);
+    /* Whether WRITE, which came back with OUTCOME_ASKED, waits for the answer: likewise. Its `done`
+     * is called, now or of one that goes on in its place, as if it had not come back before. */
+    bool (*takes)(struct core *core, struct message_write *write);
+};
+
 /* Stores the message of REQUEST's account, answers REQUEST with the Message object after the
  * commit (201; 200 for a repetition), tells the members' sockets and the remote member. */
 void message_send(struct request *request, const struct message_draft *draft);

@@ -41,6 +41,7 @@ libfeature_a_SOURCES = \
   bridge/feature/search.c \
   bridge/feature/search_pace.c bridge/feature/search_pace.h \
   bridge/feature/session.c \
+  bridge/feature/spam.c \
   bridge/feature/staff.c \
   bridge/feature/sync.c \
   bridge/feature/throttle.c \

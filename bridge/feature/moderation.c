@@ -70,7 +70,8 @@ static const struct field report_state_fields[] = {
     {0},
 };
 
-static const char *const types[] = {"warn", "mute", "kick", "ban", "delete", "suspend", NULL};
+static const char *const types[] = {"warn",   "mute",    "kick",     "ban",
+                                    "delete", "suspend", "restrict", NULL};
 
 static const struct field act_fields[] = {
     {.name = "type",
@@ -98,7 +99,7 @@ static const struct field act_fields[] = {
      .type = FIELD_INTEGER,
      .minimum = 1,
      .maximum = 315360000,
-     .label = "For how many seconds (mute, ban, suspend; none: until it is taken back)"},
+     .label = "For how many seconds (mute, ban, suspend, restrict; none: until it is taken back)"},
     {.name = "appealable",
      .type = FIELD_BOOLEAN,
      .label = "The user may appeal (yes, if not said)"},
@@ -279,7 +280,7 @@ static const struct operation operations[] = {
                                     .confirm = "The user is told, and who acts is written down."},
      .reply = "ModerationAction",
      .errors = OPERATION_ERROR(CONFLICT) | OPERATION_ERROR(NOT_FOUND),
-     .summary = "Warns, mutes, removes, bans or suspends a user, or deletes a message"},
+     .summary = "Warns, mutes, removes, bans, suspends or restricts a user, or deletes a message"},
     {.method = "GET",
      .path = "/api/moderation/actions",
      .fields = list_fields,

@@ -8,10 +8,13 @@
 #include "bridge/core/feature.h"
 
 static const char *const tiers[] = WORDS_ARRAY(PRIVACY_TIERS);
+#define MESSAGE_WORDS(FIRST, FURTHER)                                                              \
+    PRIVACY_MESSAGE_TIERS(FIRST, FURTHER) FURTHER("requests") FURTHER("no_one") /* other names */
+static const char *const message_tiers[] = WORDS_ARRAY(MESSAGE_WORDS);
 static const char *const profile_tiers[] = WORDS_ARRAY(PRIVACY_PROFILE_TIERS);
 
 static const struct field change_fields[] = {
-    {.name = "messages", .type = FIELD_CHOICE, .choices = tiers},
+    {.name = "messages", .type = FIELD_CHOICE, .choices = message_tiers},
     {.name = "presence", .type = FIELD_CHOICE, .choices = tiers},
     {.name = "last_seen", .type = FIELD_CHOICE, .choices = tiers},
     {.name = "profile", .type = FIELD_CHOICE, .choices = profile_tiers},

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libloop.a
 libloop_a_SOURCES = \
   bridge/loop/child.c bridge/loop/child.h \
   bridge/loop/disk.c bridge/loop/disk.h \
+  bridge/loop/http_client.c bridge/loop/http_client.h \
   bridge/loop/loop.c bridge/loop/loop.h \
   bridge/loop/pq.c bridge/loop/pq.h \
   bridge/loop/redis.c bridge/loop/redis.h

@@ -67,7 +67,7 @@ static const struct operation operations[] = {
      .reply = "Message",
      .ack = "message",
      .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT) |
-               OPERATION_ERROR(TOO_LARGE),
+               OPERATION_ERROR(TOO_LARGE) | OPERATION_ERROR(SPAM),
      .summary = "Changes what a message of the caller's says"},
     {.method = "GET",
      .path = "/api/messages/:message_id/history",

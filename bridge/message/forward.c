@@ -116,7 +116,8 @@ static const struct operation operations[] = {
      .handle = message_forward,
      .flags = OPERATION_CREATES,
      .reply = "ForwardedMessages",
-     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
+     .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT) |
+               OPERATION_ERROR(SPAM),
      .summary = "Says a message again in up to five conversations"},
     {0},
 };

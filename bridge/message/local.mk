@@ -7,6 +7,7 @@ libmessage_a_SOURCES = \
   bridge/message/draft.c \
   bridge/message/edit.c \
   bridge/message/forward.c \
+  bridge/message/judge.c bridge/message/judge.h \
   bridge/message/late.c bridge/message/late.h \
   bridge/message/location.c \
   bridge/message/mention.c \

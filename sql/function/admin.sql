@@ -83,6 +83,8 @@ LANGUAGE sql STABLE AS $$
   SELECT (admin_user_json(u) || jsonb_build_object(
     'conversations', (SELECT count(*) FROM (SELECT FROM members m WHERE m.user_id = u.id AND m.state = 'joined' LIMIT 10000) x),
     'contacts', (SELECT count(*) FROM (SELECT FROM contacts k WHERE k.user_id = u.id AND (k.to_peer OR k.from_peer) LIMIT 10000) x),
+    'reputation', spam_reputation(u), 'reports', spam_reports(u.id),
+    'phone_verified_at', (SELECT api_time(v.verified_at) FROM verifications v WHERE v.user_id = u.id AND v.kind = 'phone'),
     'blocked', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = u.id LIMIT 10000) x),
     'blocked_by', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.peer = u.jid LIMIT 10000) x),
     'online', EXISTS (SELECT FROM shown_online o WHERE o.user_id = u.id),

@@ -201,7 +201,7 @@ DECLARE
 BEGIN
   RETURN CASE WHEN asked = 'declined' THEN true WHEN asked = 'accepted' THEN false
               WHEN relation_started(v) THEN coalesce(asked = 'pending', false)
-              ELSE relation_first(p_target.id, (SELECT u.jid FROM users u WHERE u.id = p_user)) = 'pending' END;
+              ELSE relation_first(p_target.id, (SELECT u.jid FROM users u WHERE u.id = p_user)) IN ('pending', 'declined') END;
 END $$;
 
 -- p_user calls the other one of a direct conversation: { id, message_id, conversation_id, call_type, live,

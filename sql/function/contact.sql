@@ -75,7 +75,7 @@ BEGIN
     RETURN;
   END IF;
   PERFORM FROM contacts WHERE user_id = p_user AND peer = p_peer AND pending_in;
-  IF FOUND OR relation_first(p_user, p_peer) = 'refused'
+  IF FOUND OR relation_first(p_user, p_peer) IN ('refused', 'declined')
      OR (SELECT count(*) FROM (SELECT FROM contacts WHERE user_id = p_user AND pending_in
                                  LIMIT 1000) waiting) >= 1000 THEN
     RETURN;

@@ -389,7 +389,11 @@ BEGIN
     END IF;
   END IF;
   asker := (SELECT u.jid FROM users u WHERE u.id = p_user);
-  IF relation_refuses(peer, asker) AND peer IS DISTINCT FROM p_user THEN
+  IF moderation_restricts(p_user) AND NOT EXISTS (
+      SELECT FROM conversations c WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_user, peer) AND relation_started(c)) THEN
+    outcome := 5;
+    result := moderation_restricted('refused')->'refusal';
+  ELSIF relation_refuses(peer, asker) AND peer IS DISTINCT FROM p_user THEN
     outcome := 4; -- unknown, or does not want to
   ELSIF peer = p_user THEN
     outcome := 6;

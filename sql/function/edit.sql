@@ -64,6 +64,9 @@ BEGIN
                       AND group_filtered(group_settings(c.settings) #>> '{moderation,filter}', p_body))
                 THEN content_refused('', 'you may not write that here', 5) END;
   END IF;
+  IF spam_forbids(c, p_user, p_body) THEN
+    RETURN content_refused('', 'it looks like spam', 10);
+  END IF;
   outcome := reaction_refusal(m, c, p_user);
   RETURN CASE WHEN outcome > 0 THEN jsonb_build_object('refused', outcome) END;
 END $$;
@@ -167,7 +170,7 @@ BEGIN
       outcome := 5;
       RETURN;
     END IF;
-  ELSIF (SELECT count(*) FROM message_versions v WHERE v.message_id = m.id) > 100 THEN
+  ELSIF (SELECT count(*) FROM message_versions v WHERE v.message_id = m.id) > 100 OR spam_forbids(c, place.source, body) THEN
     outcome := 5;
     RETURN;
   END IF;

@@ -84,7 +84,7 @@ BEGIN
                         ELSE md5(concat_ws(' ', 'forward', p_user, p_client, p_targets[k]))::uuid END
               FROM generate_subscripts(p_targets, 1) k ORDER BY k),
       true, p_limited => ARRAY(SELECT p_limited FROM unnest(p_targets)),
-      p_details => ARRAY(SELECT p_details FROM unnest(p_targets))) x LOOP
+      p_details => ARRAY(SELECT p_details FROM unnest(p_targets)), p_judging => 'alone') x LOOP
     IF s.outcome = 0 THEN
       UPDATE messages x SET forward_count = (p_details->>'forwards')::int, details = x.details - 'forwards'
         WHERE x.id = s.id;

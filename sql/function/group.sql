@@ -226,7 +226,7 @@ DECLARE
   first text := relation_first(p_target.id, p_source.jid);
 BEGIN
   RETURN CASE WHEN p_target.id IS NULL OR relation_refuses(p_target.id, p_source.jid) OR first = 'refused'
-                OR relation_blocks(p_source.id, p_target.jid) OR asked = 'declined' THEN NULL
+                OR relation_blocks(p_source.id, p_target.jid) OR 'declined' IN (asked, first) THEN NULL
               WHEN p_target.kind <> 'hosted' OR first = 'pending' OR asked = 'pending' THEN 'invited'
               ELSE 'joined' END;
 END $$;

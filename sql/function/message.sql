@@ -7,7 +7,8 @@
 --   outcome, as in bridge/archive/outcome.def: 0 stored, 1 repeated, 2 no such conversation for this sender,
 --            3 the sender blocks the other, 4 the other does not want it,
 --            6 the same client_id was used for another message,
---            7 limited, and the other has neither written yet nor accepted the sender
+--            7 limited, and the other has neither written yet nor accepted the sender,
+--            10 spam, 11 the hook has to be asked first: refusal is the question (see spam_pass())
 -- member_ids, member_numbers: who takes part, the sender too; direct: it is a conversation of two.
 -- p_limited: the sender may not write to strangers just now. unanswered: the other of a direct conversation
 -- has not written in it, so that the message counts as one to a stranger.
@@ -17,6 +18,7 @@
 -- repetition too, as long as nobody has seen to that: the first answer may have been lost.
 -- closed_to: members to whom the sender's profile is closed, NULL: none; shown: the sender as
 -- they see it.
+-- p_judging, p_verdicts: what strangers say is looked at, see spam_pass(), and what the hook said; NULL: it is not.
 -- p_details: what messages carry besides their text, see content_accept(); NULL as a whole: nothing. seen: such a
 -- message, without its sender. refusal: why it may not carry that, { pointer, detail }.
 -- sender_seq: as it is stored, of a direct conversation. n: which of the input a row is about. Rows come in any order: to sort them would be a thirtieth of the work.
@@ -31,7 +33,7 @@ CREATE FUNCTION message_store(
   p_dedupes uuid[], p_careful boolean, p_addresses text[] DEFAULT NULL, p_foreign_ids text[] DEFAULT NULL,
   p_markables boolean[] DEFAULT NULL, p_stanzas text[] DEFAULT NULL,
   p_receipts boolean[] DEFAULT NULL, p_limited boolean[] DEFAULT NULL,
-  p_details jsonb[] DEFAULT NULL)
+  p_details jsonb[] DEFAULT NULL, p_judging text DEFAULT NULL, p_verdicts jsonb[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean,
@@ -121,7 +123,7 @@ BEGIN
                        THEN '{"outcome": 7}'
                      WHEN x.guarded AND x.old_id IS NULL AND x.refused IS NULL
                        THEN relation_pass(x.conversation_id, x.sender_id, x.id, x.body, head + x.n, stamp,
-                                          p_dedupes[x.n], x.content)
+                                          p_dedupes[x.n], x.content, p_judging, p_verdicts[x.n], p_stanzas[x.n])
                    END AS passage
               FROM resolved x) r
       -- The same words as above: so it is computed once.
@@ -180,7 +182,7 @@ BEGIN
                                   stamp, p.body, p.content) END,
          -- What it carries may have made more stanzas, behind it.
          CASE WHEN p.fresh AND p.content IS NOT NULL AND (p.leaves OR p.occupied) THEN log_reached() ELSE p.new_position END,
-         CASE WHEN NOT (p.fresh OR p.old_same) THEN of_refusals[p.n] END,
+         CASE WHEN NOT (p.fresh OR p.old_same) THEN coalesce(of_refusals[p.n], p.passage->>'refusal') END,
          CASE WHEN NOT (p.plain AND p.fresh) THEN NULL WHEN p.sender_id = p.member_ids[1] THEN p.new_of_first
               ELSE p.new_seq - p.new_of_first END, p.n
     FROM planned p;
@@ -228,11 +230,12 @@ CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
   p_sent text[] DEFAULT NULL, p_earlier uuid[] DEFAULT NULL, p_rooms text[] DEFAULT NULL,
-  p_details jsonb[] DEFAULT NULL)
+  p_details jsonb[] DEFAULT NULL, p_verdicts jsonb[] DEFAULT NULL)
 RETURNS TABLE (outcome int, id uuid, seq bigint, "position" bigint, created_at timestamptz,
                conversation_id uuid, sender_id uuid, member_ids uuid[], member_numbers bigint[],
                direct boolean, remote_jid text, outbox boolean, outbox_position bigint,
-               awaited boolean, held boolean, events text, sender user_view, receipt boolean, seen message_view)
+               awaited boolean, held boolean, events text, sender user_view, receipt boolean, seen message_view,
+               refusal text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -294,9 +297,9 @@ BEGIN
            s.awaited, s.held, s.events,
            CASE WHEN u.privacy_profile IS NULL THEN user_facts(u, false)
                 ELSE user_seen(pair_other(s.member_ids, s.sender_id), u) END,
-           receipts[s.n] AND NOT s.held, s.seen
+           receipts[s.n] AND NOT s.held, s.seen, s.refusal
       FROM message_store(p_ids, pairs, senders, bodies, NULL, dedupes, true,
-                         p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts, NULL, details)
+                         p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts, NULL, details, 'ask', p_verdicts)
            AS s
       LEFT JOIN users u ON u.id = s.sender_id
       ORDER BY s.n;

@@ -11,7 +11,8 @@ LANGUAGE sql STABLE AS $$
            'offender_id', r.offender, 'offender_jid', (SELECT u.jid FROM users u WHERE u.id = r.offender),
            'taken_by', r.taken_by, 'note', r.note, 'closed_at', api_time(r.closed_at))
     || CASE WHEN NOT p_whole THEN '{}' ELSE jsonb_build_object(
-         'evidence', r.evidence,
+         'evidence', r.evidence, 'spam', (SELECT spam_json(s) FROM spam_checks s WHERE s.id = r.target AND s.reasons <> '{}'),
+         'reputation', (SELECT spam_reputation(u) FROM users u WHERE u.id = r.offender),
          'reports_of_offender', (SELECT count(*) FROM (SELECT FROM reports x WHERE x.offender = r.offender LIMIT 1000) n),
          'actions', coalesce((SELECT jsonb_agg(action_json(a) ORDER BY a.id DESC) FROM (
                        SELECT * FROM moderation_actions y WHERE y.target = r.offender ORDER BY y.id DESC LIMIT 20) a), '[]')) END
@@ -140,7 +141,7 @@ END $$;
 CREATE FUNCTION change_report_arrived(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  offender users := (SELECT u FROM users u WHERE u.jid = p_arguments->>'offender' AND u.kind = 'hosted');
+  offender users := (SELECT u FROM users u WHERE u.jid = p_arguments->>'offender' AND u.kind <> 'remote');
   reporter users := (SELECT u FROM users u WHERE u.jid = p_arguments->>'from');
   c conversations;
   m messages;
@@ -218,6 +219,20 @@ BEGIN
   END IF;
 END $$;
 
+-- Whether moderators have kept the user from beginning conversations.
+CREATE FUNCTION moderation_restricts(p_user uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM moderation_actions a WHERE a.target = p_user AND a.type = 'restrict' AND a.state = 'active'
+                   AND coalesce(a.ends_at > clock_timestamp(), true));
+END $$;
+
+-- What such a user is told. p_name: how the caller calls the outcome.
+CREATE FUNCTION moderation_restricted(p_name text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_build_object(p_name, 5, 'refusal', '{"pointer": "", "detail": "you may not begin conversations"}'::jsonb)
+$$;
+
 -- ---- Actions ----------------------------------------------------------------------------------------------------
 
 -- As the one to whom it was done is told: not who did it.
@@ -291,7 +306,8 @@ CREATE FUNCTION moderation_strike(p_target users) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   rule int[] := string_to_array(coalesce(nullif(current_setting('trestle.strikes', true), ''), '0/0/0'), '/')::int[];
-  a moderation_actions;
+  why text := 'too many actions against this user';
+  ends timestamptz;
 BEGIN
   IF rule[1] = 0 OR p_target.kind = 'remote' OR p_target.staff <> '{}'
      OR access_is_suspended((SELECT x FROM user_access x WHERE x.user_id = p_target.id))
@@ -300,13 +316,9 @@ BEGIN
            ORDER BY x.id LIMIT 1000) n) < rule[1] THEN
     RETURN;
   END IF;
-  a := jsonb_populate_record(NULL::moderation_actions, jsonb_build_object('id', gen_random_uuid(), 'at', clock_timestamp(),
-    'type', 'suspend', 'target', p_target.id, 'actor_name', 'the rule of strikes', 'reason', 'too many actions against this user',
-    'ends_at', clock_timestamp() + make_interval(days => rule[3]), 'appealable', true, 'state', 'active', 'undo', '{}'::jsonb));
-  PERFORM user_suspend(p_target.id, a.reason, a.ends_at);
-  PERFORM action_put(a);
-  INSERT INTO audit (actor_name, action, object, door, outcome, reason)
-    VALUES (a.actor_name, 'moderation.suspend', p_target.id, 'system', 'done', a.reason);
+  ends := clock_timestamp() + make_interval(days => rule[3]);
+  PERFORM user_suspend(p_target.id, why, ends);
+  PERFORM action_by_rule('suspend', p_target.id, 'the rule of strikes', why, ends);
 END $$;
 
 -- Suspends until p_until (NULL: for good). False: somebody has suspended p_target for that long or longer, which stays.
@@ -321,84 +333,137 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Why p_user cannot have that done to target, as an outcome and what is wrong; NULL: can. p_arguments: of change_moderation_act().
+CREATE FUNCTION action_refusal(p_user uuid, target users, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  type text := p_arguments->>'type';
+BEGIN
+  outcome := 6;
+  IF type = 'delete' AND NOT p_arguments ? 'message_id' THEN
+    result := action_refused('/message_id', 'is required to delete a message');
+  ELSIF type <> 'delete' AND NOT p_arguments ? 'user' THEN
+    result := action_refused('/user', 'is required');
+  ELSIF type IN ('mute', 'kick', 'ban') AND NOT p_arguments ? 'conversation_id' THEN
+    result := action_refused('/conversation_id', 'is required: it is done in a group');
+  ELSIF p_arguments ? 'duration_seconds' AND NOT action_lasts(type) THEN
+    result := action_refused('/duration_seconds', 'is of mute, ban, suspend and restrict only');
+  ELSIF target.id IS NULL THEN
+    outcome := 2;
+  ELSIF target.staff <> '{}' AND p_user IS NOT NULL AND NOT staff_has(p_user, 'admin') THEN
+    outcome := 5;
+    result := action_refused('', 'that is one of the staff');
+  ELSIF type = 'suspend' AND target.kind = 'remote' THEN
+    result := action_refused('/user', 'is at home elsewhere: block the address or ban it from groups');
+  ELSE
+    outcome := NULL;
+  END IF;
+END $$;
+
+-- Whether an action of that type goes on until it ends or is taken back.
+CREATE FUNCTION action_lasts(p_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT p_type IN ('mute', 'ban', 'suspend', 'restrict')
+$$;
+
+-- Does what a says to its target, m being the message that is deleted; yields the outcome, and what was before.
+CREATE FUNCTION action_do(a moderation_actions, m messages, OUT outcome int, OUT undo jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  c conversations := (SELECT x FROM conversations x WHERE x.id = a.conversation_id);
+  old members;
+BEGIN
+  outcome := 0;
+  undo := '{}';
+  CASE a.type
+    WHEN 'delete' THEN
+      outcome := CASE WHEN removal_refusal(m) IS NOT NULL OR m.deleted_at IS NOT NULL THEN 3 ELSE 0 END;
+      IF outcome = 0 THEN
+        PERFORM removal_put(m, c, a.actor, true, a.reason, gen_random_uuid()::text, false);
+      END IF;
+    WHEN 'suspend' THEN
+      outcome := CASE WHEN moderation_suspend(a.target, a.reason, a.ends_at) THEN 0 ELSE 3 END;
+    WHEN 'restrict' THEN -- the row itself does it, see moderation_restricts()
+      outcome := CASE WHEN moderation_restricts(a.target) THEN 3 ELSE 0 END;
+    WHEN 'warn' THEN
+      NULL;
+    ELSE
+      SELECT x.* INTO old FROM members x WHERE x.conversation_id = c.id AND x.user_id = a.target AND c.kind = 'group';
+      undo := CASE WHEN old.user_id IS NOT NULL THEN moderation_member(a.type, c, old, a.actor, a.reason) END;
+      outcome := CASE WHEN old.user_id IS NULL THEN 2 WHEN undo IS NULL THEN 3 ELSE 0 END;
+  END CASE;
+END $$;
+
 -- Arguments: type, user (a reference) or message_id, conversation_id, reason, duration_seconds, appealable, report_id; actor: who does it, in words.
 CREATE FUNCTION change_moderation_act(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   a moderation_actions;
   target users;
-  c conversations;
   m messages;
-  old members;
+  done record;
 BEGIN
   a.type := p_arguments->>'type';
-  outcome := 6;
   IF a.type = 'delete' THEN
     SELECT x.* INTO m FROM messages x WHERE x.id = (p_arguments->>'message_id')::uuid;
     SELECT u.* INTO target FROM users u WHERE u.id = m.sender_id;
-    a.conversation_id := m.conversation_id;
   ELSE
     target := user_named(p_arguments->>'user');
-    a.conversation_id := (p_arguments->>'conversation_id')::uuid;
   END IF;
-  IF a.type = 'delete' AND NOT p_arguments ? 'message_id' THEN
-    result := action_refused('/message_id', 'is required to delete a message');
-  ELSIF a.type <> 'delete' AND NOT p_arguments ? 'user' THEN
-    result := action_refused('/user', 'is required');
-  ELSIF a.type IN ('mute', 'kick', 'ban') AND a.conversation_id IS NULL THEN
-    result := action_refused('/conversation_id', 'is required: it is done in a group');
-  ELSIF p_arguments ? 'duration_seconds' AND a.type NOT IN ('mute', 'ban', 'suspend') THEN
-    result := action_refused('/duration_seconds', 'is of mute, ban and suspend only');
-  ELSIF target.id IS NULL THEN
-    outcome := 2;
-  ELSIF target.staff <> '{}' AND p_user IS NOT NULL AND NOT staff_has(p_user, 'admin') THEN
-    outcome := 5;
-    result := action_refused('', 'that is one of the staff');
-  ELSIF a.type = 'suspend' AND target.kind = 'remote' THEN
-    result := action_refused('/user', 'is at home elsewhere: block the address or ban it from groups');
-  ELSE
-    outcome := NULL;
-  END IF;
+  SELECT r.outcome, r.result INTO outcome, result FROM action_refusal(p_user, target, p_arguments) r;
   IF outcome IS NOT NULL THEN
     RETURN;
   END IF;
-  SELECT x.* INTO c FROM conversations x WHERE x.id = a.conversation_id;
-  a.undo := '{}';
-  a.at := clock_timestamp();
-  a.ends_at := a.at + make_interval(secs => (p_arguments->>'duration_seconds')::int);
-  outcome := 0;
-  CASE a.type
-    WHEN 'delete' THEN
-      outcome := CASE WHEN removal_refusal(m) IS NOT NULL THEN 3 WHEN m.deleted_at IS NOT NULL THEN 3 ELSE 0 END;
-      IF outcome = 0 THEN
-        PERFORM removal_put(m, c, p_user, true, p_arguments->>'reason', gen_random_uuid()::text, false);
-      END IF;
-    WHEN 'suspend' THEN
-      outcome := CASE WHEN moderation_suspend(target.id, p_arguments->>'reason', a.ends_at) THEN 0 ELSE 3 END;
-    WHEN 'warn' THEN
-      NULL;
-    ELSE
-      SELECT x.* INTO old FROM members x WHERE x.conversation_id = c.id AND x.user_id = target.id AND c.kind = 'group';
-      a.undo := CASE WHEN old.user_id IS NOT NULL THEN moderation_member(a.type, c, old, p_user, p_arguments->>'reason') END;
-      outcome := CASE WHEN old.user_id IS NULL THEN 2 WHEN a.undo IS NULL THEN 3 ELSE 0 END;
-  END CASE;
-  IF outcome <> 0 THEN
-    RETURN;
-  END IF;
   a.id := gen_random_uuid();
+  a.at := clock_timestamp();
   a.target := target.id;
   a.message_id := m.id;
+  a.conversation_id := CASE WHEN a.type = 'delete' THEN m.conversation_id ELSE (p_arguments->>'conversation_id')::uuid END;
   a.report_id := (p_arguments->>'report_id')::uuid;
   a.actor := p_user;
   a.actor_name := p_arguments->>'actor';
   a.reason := p_arguments->>'reason';
+  a.ends_at := a.at + make_interval(secs => (p_arguments->>'duration_seconds')::int);
   a.appealable := coalesce((p_arguments->>'appealable')::boolean, true);
-  a.state := CASE WHEN a.type IN ('mute', 'ban', 'suspend') THEN 'active' ELSE 'done' END;
+  a.state := CASE WHEN action_lasts(a.type) THEN 'active' ELSE 'done' END;
+  SELECT * INTO done FROM action_do(a, m);
+  outcome := done.outcome;
+  IF outcome <> 0 THEN
+    RETURN;
+  END IF;
+  a.undo := done.undo;
   PERFORM action_put(a);
   UPDATE reports r SET state = 'resolved', closed_at = a.at, taken_by = a.actor_name
     WHERE r.id = a.report_id AND r.state IN ('open', 'taken');
   PERFORM moderation_strike(target);
   result := action_json(a);
+END $$;
+
+-- An action by itself, without anybody of the staff, and a row of the audit.
+CREATE FUNCTION action_by_rule(p_type text, p_target uuid, p_rule text, p_reason text, p_ends timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  a moderation_actions := jsonb_populate_record(NULL::moderation_actions, jsonb_build_object('id', gen_random_uuid(),
+    'at', clock_timestamp(), 'type', p_type, 'target', p_target, 'actor_name', p_rule, 'reason', p_reason, 'ends_at', p_ends,
+    'appealable', true, 'state', 'active', 'undo', '{}'::jsonb));
+BEGIN
+  PERFORM action_put(a);
+  INSERT INTO audit (actor_name, action, object, door, outcome, reason)
+    VALUES (p_rule, 'moderation.' || p_type, p_target, 'system', 'done', p_reason);
+END $$;
+
+-- user_id, who has had more messages taken for spam than is borne, may not begin conversations for seconds.
+CREATE FUNCTION change_spam_restrict(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  target users := (SELECT u FROM users u WHERE u.id = (p_arguments->>'user_id')::uuid);
+BEGIN
+  outcome := CASE WHEN target.id IS NULL OR target.staff <> '{}' OR moderation_restricts(target.id) THEN 1 ELSE 0 END;
+  IF outcome = 0 THEN
+    PERFORM action_by_rule('restrict', target.id, 'the spam checks', 'too many messages that look like spam',
+                           clock_timestamp() + make_interval(secs => (p_arguments->>'seconds')::int));
+    PERFORM moderation_strike(target);
+  END IF;
 END $$;
 
 -- Ends the suspension that a is, unless another one has taken its place, as an administrator's. Another action's that was

@@ -47,7 +47,8 @@ DECLARE
 BEGIN
   SELECT * INTO old FROM users WHERE id = p_user FOR UPDATE;
   u := old;
-  u.privacy_messages := coalesce(p_arguments->>'messages', old.privacy_messages);
+  u.privacy_messages := coalesce(CASE p_arguments->>'messages' WHEN 'requests' THEN 'contacts' WHEN 'no_one' THEN 'nobody'
+    ELSE p_arguments->>'messages' END, old.privacy_messages);
   u.privacy_presence := coalesce(p_arguments->>'presence', old.privacy_presence);
   u.privacy_last_seen := coalesce(p_arguments->>'last_seen', old.privacy_last_seen);
   u.privacy_location := coalesce(p_arguments->>'location', old.privacy_location);

@@ -21,6 +21,21 @@ BEGIN
                    AND (c.to_peer OR c.from_peer OR c.ask));
 END $$;
 
+-- Whether the user sees that bare JID's presence and, p_both, is seen by it.
+CREATE FUNCTION relation_follows(p_user uuid, p_jid text, p_both boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM contacts c WHERE c.user_id = p_user AND c.peer = p_jid AND c.to_peer
+                   AND (c.from_peer OR NOT p_both));
+END $$;
+
+-- Whether the user does not want to hear of that bare JID, which need not learn it.
+CREATE FUNCTION relation_restricts(p_user uuid, p_jid text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM restrictions r WHERE r.user_id = p_user AND r.peer = p_jid);
+END $$;
+
 -- The domain of a bare JID, which may be one itself.
 CREATE FUNCTION relation_domain(p_jid text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -34,13 +49,19 @@ BEGIN
   RETURN c.base_seq > 0 OR EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id);
 END $$;
 
--- What becomes of the first message of p_jid to the user: 'open', 'pending' or 'refused'.
+-- What becomes of the first message of p_jid to the user: 'open', 'pending', 'declined' (the user restricts p_jid) or
+-- 'refused'.
 CREATE FUNCTION relation_first(p_user uuid, p_jid text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce((
-    SELECT CASE WHEN u.kind <> 'hosted' OR s.setting = 'everyone' OR relation_contact(u.id, p_jid)
-                THEN 'open' WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
+    SELECT CASE WHEN moderation_restricts((SELECT x.id FROM users x WHERE x.jid = p_jid)) THEN 'refused'
+                WHEN relation_restricts(u.id, p_jid) THEN 'declined'
+                WHEN u.kind <> 'hosted' OR s.setting = 'everyone' THEN 'open'
+                WHEN s.setting IN ('friends', 'following') THEN
+                  CASE WHEN relation_follows(u.id, p_jid, s.setting = 'friends') THEN 'open' ELSE 'refused' END
+                WHEN relation_contact(u.id, p_jid) THEN 'open'
+                WHEN s.setting = 'contacts' THEN 'pending' ELSE 'refused' END
       FROM users u CROSS JOIN LATERAL (
         SELECT privacy_value(u.privacy_messages, 'messages') AS setting) s
       WHERE u.id = p_user), 'refused');
@@ -66,15 +87,16 @@ BEGIN
     OR EXISTS (SELECT FROM users u WHERE u.id = target AND u.jid LIKE '%/%');
 END $$;
 
--- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored.
-CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean) RETURNS void
+-- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored, p_sender's.
+CREATE FUNCTION relation_guard(p_conversation uuid, p_first boolean, p_sender uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE conversations c SET guarded = g.guarded
     FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
                  OR EXISTS (SELECT FROM members m WHERE m.conversation_id = x.id
-                              AND m.request IN ('pending', 'declined')) AS guarded
+                              AND m.request IN ('pending', 'declined'))
+                 OR spam_judges(x, p_sender) AS guarded
             FROM conversations x JOIN users a ON a.id = x.member_ids[1]
               JOIN users b ON b.id = x.member_ids[2]
             WHERE x.id = p_conversation AND x.kind = 'direct') g
@@ -97,15 +119,24 @@ BEGIN
   PERFORM event_add('conversation.updated', 'user', p_conversation, p_user);
 END $$;
 
--- Accepts the conversation for the user; false: there was nothing to accept. A subscription that
--- waits is another matter.
+-- Accepts the conversation for the user, who restricts the other no longer; false: there was nothing to accept. A
+-- subscription that waits is another matter.
 CREATE FUNCTION relation_accept(p_conversation uuid, p_user uuid) RETURNS boolean
 LANGUAGE plpgsql AS $$
+DECLARE
+  peer users;
 BEGIN
   UPDATE members m SET request = 'accepted', hidden_seq = NULL
     WHERE m.conversation_id = p_conversation AND m.user_id = p_user
       AND m.request IN ('pending', 'declined');
-  RETURN FOUND;
+  IF FOUND THEN
+    SELECT u.* INTO peer FROM conversations c JOIN users u ON u.id = pair_other(c.member_ids, p_user)
+      WHERE c.id = p_conversation;
+    DELETE FROM restrictions r WHERE r.user_id = p_user AND r.peer = peer.jid;
+    PERFORM spam_accepted(peer.id);
+    RETURN true;
+  END IF;
+  RETURN false;
 END $$;
 
 -- Fails like the unique index when what is refused was stored before: message_store is then called
@@ -119,15 +150,30 @@ BEGIN
   END IF;
 END $$;
 
+-- Makes the conversation a request to p_user. p_begun: it is in p_user's list.
+CREATE FUNCTION relation_filter(p_conversation uuid, p_user uuid, p_begun boolean) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE members m SET request = 'pending' WHERE m.conversation_id = p_conversation AND m.user_id = p_user;
+  IF p_begun THEN
+    PERFORM relation_updated_event(p_conversation, p_user);
+  END IF;
+  PERFORM relation_request_event(p_conversation, p_user, false);
+  RETURN 'pending';
+END $$;
+
 -- Asked for a message in a guarded conversation, before it is stored. Who writes accepts the other.
--- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused (of a group: see group_pass());
--- held: the other is not told; events: as in change_apply }.
+-- NULL: it passes. Else { outcome: 0, 3 the sender blocks the other, 4 refused (of a group: see group_pass()), 5 the
+-- sender may not begin conversations, or what spam_pass() says; refusal; held: the other is not told; events: as in
+-- change_apply }. p_judging, p_hook: as spam_pass() has them, p_judging NULL: nobody's words are looked at; p_stanza: what came.
 CREATE FUNCTION relation_pass(p_conversation uuid, p_sender uuid, p_id uuid, p_body text,
                               p_position bigint, p_at timestamptz, p_dedupe uuid,
-                              p_content jsonb DEFAULT NULL) RETURNS jsonb
+                              p_content jsonb DEFAULT NULL, p_judging text DEFAULT NULL, p_hook jsonb DEFAULT NULL,
+                              p_stanza text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations;
+  judged jsonb;
   source users;
   target users;
   asked text;
@@ -156,23 +202,42 @@ BEGIN
   END IF;
   IF relation_blocks(target.id, source.jid) OR verdict = 'refused' THEN
     PERFORM relation_repeated(p_sender, p_dedupe);
-    RETURN jsonb_build_object('outcome', 4);
+    RETURN CASE WHEN verdict = 'refused' AND moderation_restricts(source.id) THEN moderation_restricted('outcome')
+                ELSE '{"outcome": 4}' END;
+  END IF;
+  IF p_judging IS NOT NULL AND NOT coalesce(p_hook ? 'trusted', false) AND coalesce(asked, 'pending') = 'pending'
+     AND verdict IS DISTINCT FROM 'declined' AND spam_judges(c, source.id) THEN
+    judged := spam_pass(c, source, target, p_id, p_body, p_content, p_judging, p_hook,
+                        coalesce(p_stanza !~ 'urn:xmpp:eme:0|axolotl|urn:xmpp:omemo|urn:xmpp:openpgp', true));
+    IF judged ? 'outcome' THEN
+      PERFORM relation_repeated(p_sender, p_dedupe);
+      RETURN judged;
+    END IF;
   END IF;
   SELECT h.position INTO before FROM log_head h;
   IF relation_accept(c.id, source.id) THEN
     PERFORM relation_updated_event(c.id, source.id);
+  ELSIF spam_judges(c, NULL) AND NOT spam_judges(c, source.id) THEN
+    PERFORM spam_accepted(target.id); -- who has waited for an answer until now
   END IF;
   IF verdict IS NOT NULL THEN
     asked := nullif(verdict, 'open');
     UPDATE members m SET request = asked
       WHERE m.conversation_id = c.id AND m.user_id = target.id;
-    IF asked IS NOT NULL THEN
+    IF asked = 'pending' THEN
       first := jsonb_populate_record(NULL::messages,
         message_fresh(p_id, c.id, 1, p_position, p_sender, p_at, p_body, p_content));
       PERFORM relation_request_event(c.id, target.id, false);
     END IF;
   END IF;
-  PERFORM relation_guard(c.id, true);
+  IF judged ? 'filter' AND asked IS NULL AND target.kind = 'hosted' THEN
+    asked := relation_filter(c.id, target.id, verdict IS NULL);
+    IF verdict IS NOT NULL THEN
+      first := jsonb_populate_record(NULL::messages,
+        message_fresh(p_id, c.id, 1, p_position, p_sender, p_at, p_body, p_content));
+    END IF;
+  END IF;
+  PERFORM relation_guard(c.id, true, p_sender);
   RETURN jsonb_build_object('outcome', 0, 'held', coalesce(asked IN ('pending', 'declined'), false),
                             'events', event_list(before, first));
 END $$;
@@ -310,7 +375,7 @@ BEGIN
                   WHEN request IS NOT NULL THEN false
                   ELSE relation_first(p_owner.id, p_viewer) = 'open'
                        OR (c.id IS NOT NULL AND relation_started(c)) END;
-  shows := NOT blocks AND privacy_allows(privacy_value(p_owner.privacy_presence, 'presence'), contact)
+  shows := NOT blocks AND NOT relation_restricts(p_owner.id, p_viewer) AND privacy_allows(privacy_value(p_owner.privacy_presence, 'presence'), contact)
            AND (granted OR (p_hosted AND accepts AND (contact OR coalesce(listed, false))));
   last_seen := shows
     AND privacy_allows(privacy_value(p_owner.privacy_last_seen, 'last_seen'), contact);

@@ -402,9 +402,10 @@ BEGIN
   IF reason IS NULL THEN
     SELECT * INTO stored FROM message_store(ARRAY[s.message_id], ARRAY[s.conversation_id], ARRAY[s.user_id],
       ARRAY[s.content], ARRAY[s.client_id], ARRAY[s.message_id], true,
-      p_details => CASE WHEN s.details IS NOT NULL THEN ARRAY[s.details] END);
+      p_details => CASE WHEN s.details IS NOT NULL THEN ARRAY[s.details] END, p_judging => 'alone');
     reason := CASE stored.outcome WHEN 0 THEN NULL WHEN 1 THEN NULL WHEN 2 THEN 'not_found' WHEN 3 THEN 'conflict'
-                                  WHEN 5 THEN 'forbidden' WHEN 6 THEN 'unprocessable' WHEN 7 THEN 'rate_limited' ELSE 'refused' END;
+                                  WHEN 5 THEN 'forbidden' WHEN 6 THEN 'unprocessable' WHEN 7 THEN 'rate_limited'
+                                  WHEN 10 THEN 'spam' WHEN 11 THEN 'unavailable' ELSE 'refused' END;
   END IF;
   outcome := 0;
   IF reason IS NOT NULL THEN

@@ -12,7 +12,9 @@ $$;
 -- The User object as the user alone sees it.
 CREATE FUNCTION user_self(p_user uuid) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
-  SELECT (user_json(p_user, u) || jsonb_build_object('staff', u.staff))::text
+  SELECT (user_json(p_user, u) || jsonb_build_object('staff', u.staff,
+      'phone_verified_at', (SELECT api_time(v.verified_at) FROM verifications v WHERE v.user_id = u.id AND v.kind = 'phone'),
+      'verification_required', spam_wants_phone(u, spam_rules())))::text
     FROM users u WHERE u.id = p_user
 $$;
 

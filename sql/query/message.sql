@@ -6,7 +6,8 @@ SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, membe
        direct, remote_jid, outbox, outbox_position, awaited, held, events, unanswered, closed_to, shown,
        seen, refusal, sender_seq, n
   FROM message_store($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-                     $9::boolean, p_limited => $7::boolean[], p_details => $8::text[]::jsonb[])
+                     $10::boolean, p_limited => $7::boolean[], p_details => $8::text[]::jsonb[], p_judging => 'ask',
+                     p_verdicts => $9::text[]::jsonb[])
 
 -- The common batch: texts in conversations of two app users in which nothing has to be asked, the head of each being
 -- known. In the order of the input, with the numbers that the caller says; a number that was given out already fails
@@ -30,10 +31,11 @@ RETURNING id, position, created_at
 
 -- name: message_receive
 SELECT outcome, id, seq, position, created_at, conversation_id, sender_id, member_ids, member_numbers,
-       direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt, seen
+       direct, remote_jid, outbox, outbox_position, awaited, held, events, sender, receipt, seen,
+       refusal
   FROM message_receive($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                        $6::text[], $7::text[], $8::boolean[], $9::text[], $10::boolean[],
-                       $11::text[], $12::uuid[], $13::text[], $14::text[]::jsonb[])
+                       $11::text[], $12::uuid[], $13::text[], $14::text[]::jsonb[], $15::text[]::jsonb[])
 
 -- name: message_fail
 SELECT outcome, id, conversation_id, sender_id, client_id, position, at

@@ -12,3 +12,18 @@ SELECT action_list(:user::text, :appealed::boolean, :limit::int, :after::text) A
 
 -- name: action_own
 SELECT action_own(:caller::uuid) AS shown
+
+-- name: spam_list
+SELECT spam_list(:action::text, :user::text, :limit::int, :after::text) AS page
+
+-- name: spam_domain_list
+SELECT spam_domain_list(:limit::int, :after::text) AS page
+
+-- name: spam_links
+SELECT spam_links(:urls::text) AS shown
+
+-- name: restriction_list
+SELECT restriction_list(:caller::uuid, :limit::int, :after::text) AS page
+
+-- name: reap_spam
+SELECT removed, more, payload FROM reap_spam($1::bigint, $2::int)

@@ -39,7 +39,7 @@ def test_everything_is_open_until_it_is_closed(alice):
 
 
 @pytest.mark.parametrize("settings", [
-    {"messages": "friends"}, {"presence": ""}, {"profile": "nobody"}, {"receipts": "yes"},
+    {"messages": "strangers"}, {"presence": ""}, {"profile": "nobody"}, {"receipts": "yes"},
     {"receipts": 1}, {"messages": ["everyone"]}, {"unknown": "everyone"}, {"messages": "EVERYONE"},
     {"presence": "nobody\x00"}, {"presence": "x" * 100000}], ids=lambda settings: str(settings)[:40])
 def test_bad_settings_change_nothing(alice, settings):

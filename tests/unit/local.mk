@@ -62,6 +62,8 @@ tests_unit_call_ice_test_LDADD = libcall.a libcore.a libloop.a libbase.a $(XEP_L
 base_test_libs = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 base_tests = \
   tests/unit/base_buffer_test \
+  tests/unit/base_breaker_test \
+  tests/unit/base_webhook_test \
   tests/unit/base_error_clock_test \
   tests/unit/base_fetch_test \
   tests/unit/base_ice_uri_test \
@@ -77,6 +79,12 @@ TESTS += $(base_tests)
 tests_unit_base_buffer_test_SOURCES = tests/unit/base_buffer_test.c tests/unit/unit.h
 tests_unit_base_buffer_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_buffer_test_LDADD = $(base_test_libs)
+tests_unit_base_webhook_test_SOURCES = tests/unit/base_webhook_test.c tests/unit/unit.h
+tests_unit_base_webhook_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_webhook_test_LDADD = $(base_test_libs)
+tests_unit_base_breaker_test_SOURCES = tests/unit/base_breaker_test.c tests/unit/unit.h
+tests_unit_base_breaker_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_breaker_test_LDADD = $(base_test_libs)
 tests_unit_base_error_clock_test_SOURCES = tests/unit/base_error_clock_test.c tests/unit/unit.h
 tests_unit_base_error_clock_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_error_clock_test_LDADD = $(base_test_libs)

@@ -85,8 +85,9 @@ class Api:
         return reply.json
 
     def me(self):
-        """The User object as others see it, too: without the own roles of staff."""
-        return {name: value for name, value in self.myself().items() if name != "staff"}
+        """The User object as others see it, too: without what is told to nobody else."""
+        own = ("staff", "phone_verified_at", "verification_required")
+        return {name: value for name, value in self.myself().items() if name not in own}
 
     def myself(self):
         return self.call(200, "GET", "/api/users/me")

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See the header. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/id.h"
+#include "bridge/base/webhook.h"
+#include "bridge/core/hook.h"
+#include "bridge/loop/http_client.h"
+
+struct asking {
+    struct hook *hook;
+    hook_answer done;
+    void *data;
+};
+
+static void on_answer(long status, const char *body, size_t length, void *data)
+{
+    g_autofree struct asking *asking = data;
+    struct hook *hook = asking->hook;
+    json_t *json = status == 200 ? json_loadb(body, length, 0, NULL) : NULL;
+    bool fine = json_is_object(json);
+    breaker_tell(&hook->breaker, fine);
+    if (!fine)
+        metric_add(hook->failed, 1);
+    asking->done(fine ? json : NULL, asking->data);
+    json_decref(json);
+}
+
+static bool hook_post(struct hook *hook, const char *body, struct asking *asking)
+{
+    char id[UUID_TEXT_SIZE];
+    struct uuid made;
+    gint64 seconds = clock_wall() / G_USEC_PER_SEC;
+    uuid_generate(&made);
+    uuid_format(&made, id);
+    g_autofree char *signature = webhook_signature(hook->secret, id, seconds, body);
+    g_autofree char *id_header = g_strconcat("webhook-id: ", id, NULL);
+    g_autofree char *time_header = g_strdup_printf("webhook-timestamp: %" G_GINT64_FORMAT, seconds);
+    g_autofree char *signature_header = g_strconcat("webhook-signature: ", signature, NULL);
+    const char *headers[] = {"Content-Type: application/json", id_header, time_header,
+                             signature_header, NULL};
+    const struct http_post post = {hook->url, headers, body, strlen(body), hook->timeout};
+    return http_client_post(hook->client, &post, on_answer, asking);
+}
+
+bool hook_ask(struct hook *hook, json_t *question, hook_answer done, void *data)
+{
+    char *body = json_dumps(question, JSON_COMPACT);
+    bool asks = body && breaker_admits(&hook->breaker);
+    json_decref(question);
+    if (asks) {
+        struct asking *asking = g_new0(struct asking, 1);
+        *asking = (struct asking){hook, done, data};
+        metric_add(hook->asked, 1);
+        asks = hook_post(hook, body, asking);
+        if (!asks) {
+            breaker_tell(&hook->breaker, false);
+            g_free(asking);
+        }
+    }
+    if (!asks)
+        metric_add(hook->failed, 1);
+    free(body);
+    return asks;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hooks: services of the operator's that are asked about something, by a POST with JSON that is
+ * signed as Standard Webhooks has it (webhook-id, webhook-timestamp, webhook-signature: v1,
+ * HMAC-SHA256). Behind a breaker, so that one that is away costs nobody any time. */
+#pragma once
+
+#include <jansson.h>
+
+#include "bridge/base/breaker.h"
+
+struct http_client;
+
+struct hook {
+    struct http_client *client; /* borrowed */
+    const char *url;            /* borrowed */
+    const char
+        *secret; /* borrowed; "whsec_" and base64, or any other text, which is the key as it is */
+    unsigned timeout; /* milliseconds */
+    struct breaker breaker;
+    enum metric asked, failed; /* counters */
+};
+
+/* ANSWER: a JSON object, borrowed; NULL: there was none, or not in time, or not one. */
+typedef void (*hook_answer)(const json_t *answer, void *data);
+
+/* Asks HOOK about QUESTION (taken). DONE is told later, exactly once. False: nobody is asked just
+ * now, and DONE is told nothing. */
+bool hook_ask(struct hook *hook, json_t *question, hook_answer done, void *data);
