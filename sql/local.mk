@@ -63,6 +63,7 @@ SQL_MIGRATIONS = \
   sql/migration/0043_files.sql \
   sql/migration/0046_links.sql \
   sql/migration/0051_spam.sql \
+  sql/migration/0052_deleted_users.sql \
   sql/migration/0054_fetch.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
@@ -131,7 +132,8 @@ SQL_FUNCTIONS = \
   sql/function/star.sql \
   sql/function/text.sql \
   sql/function/thread.sql \
-  sql/function/user.sql
+  sql/function/user.sql \
+  sql/function/user_delete.sql
 SQL_TOOLS = sql/tool/tool.sql
 EXTRA_DIST += $(SQL_QUERIES) $(SQL_MIGRATIONS) $(SQL_TYPES) $(SQL_INNER_TYPES) $(SQL_FUNCTIONS) $(SQL_TOOLS) scripts/gen-sql
 BUILT_SOURCES += bridge/archive/queries.def bridge/archive/columns.def bridge/archive/migrations.def bridge/archive/functions.def bridge/archive/tools.def bridge/view/types.def

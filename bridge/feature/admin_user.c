@@ -9,9 +9,11 @@
 #include "bridge/account/mint.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/archive/archive.h"
+#include "bridge/job/job.h"
 
 #define USERS_MAX 100
 #define TOKEN_SECONDS_MAX 86400
@@ -94,6 +96,17 @@ static const struct field list_fields[] = {
      .label = "Which users"},
     FIELD_PAGE_LIMIT(100),
     FIELD_PAGE_AFTER(3071),
+    {0},
+};
+
+static const struct field delete_fields[] = {
+    {.name = "users",
+     .type = FIELD_TEXTS,
+     .flags = FIELD_REQUIRED,
+     .minimum = 1,
+     .maximum = 20,
+     .label = "Users (addresses or ids)",
+     .var = "accountjids"},
     {0},
 };
 
@@ -200,6 +213,34 @@ static const struct operation operations[] = {
      .reply = "SignedOut",
      .errors = OPERATION_ERROR(NOT_FOUND),
      .summary = "Ends all that these users have been let in by until now"},
+    {.method = "POST",
+     .path = "/api/admin/users/delete",
+     .fields = delete_fields,
+     .change = "users_delete",
+     .flags = OPERATION_SERVER_KEY | OPERATION_REVOKES,
+     .scope = "admin",
+     .role = "admin",
+     .audit = "user.delete",
+     .adhoc = &(const struct adhoc){.node = "http://jabber.org/protocol/admin#delete-user",
+                                    .name = "Users: delete",
+                                    .confirm = "They are gone for good. What they said to others "
+                                               "stays, as said by somebody who was deleted."},
+     .reply = "DeletedUsers",
+     .errors = OPERATION_ERROR(NOT_FOUND) | OPERATION_ERROR(CONFLICT),
+     .summary = "Deletes users of the application, for good"},
+    {.method = "POST",
+     .path = "/api/admin/users/:user/reset",
+     .fields = show_fields,
+     .change = "user_reset",
+     .flags = OPERATION_SERVER_KEY | OPERATION_REVOKES,
+     .scope = "admin",
+     .role = "admin",
+     .audit = "user.reset",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:admin:reset",
+                                    .name = "Users: sign one out, with the limits of all",
+                                    .confirm = "The user is signed out everywhere."},
+     .reply = "UserReset",
+     .summary = "Ends all that a user has been let in by, and the limits of their own"},
     {.method = "PUT",
      .path = "/api/admin/users/:user/staff",
      .fields = staff_fields,
@@ -254,4 +295,29 @@ static const struct operation operations[] = {
     {0},
 };
 
-const struct feature feature_admin_user = {.name = "admin_user", .operations = operations};
+/* ---- What goes when a user was deleted ------------------------------------------------------- */
+
+static void unlink_done(const struct change_result *result, void *data)
+{
+    struct job *job = data;
+    if (!change_succeeded(result))
+        job_end(job, JOB_FAILED, NULL,
+                error_info(result->error ? result->error : ERROR_INTERNAL)->code);
+    else
+        job_end(job, json_is_true(json_object_get(result->json, "more")) ? JOB_MORE : JOB_DONE,
+                NULL, NULL);
+}
+
+static void user_unlink(struct job *job)
+{
+    change_submit(job_core(job), "user_unlink", NULL, json_pack("{s:s}", "user_id", job_key(job)),
+                  unlink_done, job);
+}
+
+static const struct job_kind jobs[] = {
+    {.name = "user.delete", .run = user_unlink},
+    {0},
+};
+
+const struct feature feature_admin_user = {
+    .name = "admin_user", .operations = operations, .jobs = jobs};

@@ -14,7 +14,7 @@ $$;
 -- The id of the one of ours whom p_reference names; NULL: nobody of ours.
 CREATE FUNCTION admin_user(p_reference text) RETURNS uuid
 LANGUAGE sql STABLE AS $$
-  SELECT u.id FROM user_named(p_reference) u WHERE u.kind IN ('hosted', 'bound')
+  SELECT u.id FROM user_named(p_reference) u WHERE u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL
 $$;
 
 -- Whether nobody may come in as that user now.
@@ -41,11 +41,11 @@ CREATE FUNCTION admin_user_list(p_q text, p_state text, p_limit int, p_after tex
 LANGUAGE sql STABLE AS $$
   WITH chosen AS (
     (SELECT u.id, u.jid FROM users u
-      WHERE p_state = 'all' AND p_q IS NULL AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+      WHERE p_state = 'all' AND p_q IS NULL AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL AND u.jid > coalesce(p_after, '')
       ORDER BY u.jid LIMIT p_limit + 1)
     UNION
     (SELECT u.id, u.jid FROM users u
-      WHERE p_state = 'all' AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+      WHERE p_state = 'all' AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL AND u.jid > coalesce(p_after, '')
         AND u.jid >= lower(p_q) AND u.jid < lower(p_q) || chr(1114111) COLLATE "C"
       ORDER BY u.jid LIMIT p_limit + 1)
     UNION
@@ -54,7 +54,7 @@ LANGUAGE sql STABLE AS $$
     UNION
     (SELECT u.id, u.jid FROM user_words w JOIN users u ON u.id = w.user_id
       WHERE p_state = 'all' AND w.word >= lower(p_q) AND w.word < lower(p_q) || chr(1114111) COLLATE "C"
-        AND u.kind IN ('hosted', 'bound') AND u.jid > coalesce(p_after, '')
+        AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL AND u.jid > coalesce(p_after, '')
       ORDER BY u.jid LIMIT p_limit + 1)
     UNION
     (SELECT u.id, u.jid FROM user_access a JOIN users u ON u.id = a.user_id

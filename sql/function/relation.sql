@@ -84,7 +84,7 @@ BEGIN
       WHERE u.jid = p_jid AND (m.request IS NOT NULL OR relation_started(c)));
   RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known)
     -- Somebody in a room elsewhere who shows no address there.
-    OR EXISTS (SELECT FROM users u WHERE u.id = target AND u.jid LIKE '%/%');
+    OR EXISTS (SELECT FROM users u WHERE u.id = target AND (u.jid LIKE '%/%' OR u.deleted_at IS NOT NULL));
 END $$;
 
 -- Sets conversations.guarded to what it has to be. p_first: a message is about to be stored, p_sender's.
@@ -94,6 +94,7 @@ BEGIN
   UPDATE conversations c SET guarded = g.guarded
     FROM (SELECT x.id, (NOT p_first AND NOT relation_started(x))
                  OR relation_blocks(a.id, b.jid) OR relation_blocks(b.id, a.jid)
+                 OR a.deleted_at IS NOT NULL OR b.deleted_at IS NOT NULL
                  OR EXISTS (SELECT FROM members m WHERE m.conversation_id = x.id
                               AND m.request IN ('pending', 'declined'))
                  OR spam_judges(x, p_sender) AS guarded
@@ -200,7 +201,7 @@ BEGIN
      AND NOT relation_started(c) THEN
     verdict := relation_first(target.id, source.jid);
   END IF;
-  IF relation_blocks(target.id, source.jid) OR verdict = 'refused' THEN
+  IF relation_blocks(target.id, source.jid) OR verdict = 'refused' OR target.deleted_at IS NOT NULL THEN
     PERFORM relation_repeated(p_sender, p_dedupe);
     RETURN CASE WHEN verdict = 'refused' AND moderation_restricts(source.id) THEN moderation_restricted('outcome')
                 ELSE '{"outcome": 4}' END;

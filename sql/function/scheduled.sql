@@ -234,7 +234,7 @@ BEGIN
   SELECT * INTO own FROM users u WHERE u.id = p_user;
   SELECT * INTO other FROM users u WHERE u.id = pair_other(c.member_ids, p_user);
   RETURN CASE WHEN relation_blocks(own.id, other.jid) THEN 3
-              WHEN relation_blocks(other.id, own.jid) THEN 4
+              WHEN relation_blocks(other.id, own.jid) OR other.deleted_at IS NOT NULL THEN 4
               WHEN relation_started(c) OR EXISTS (
                 SELECT FROM members m WHERE m.conversation_id = c.id AND m.user_id = other.id
                   AND m.request IN ('declined', 'accepted')) THEN 0

@@ -60,7 +60,7 @@ $$;
 
 -- Lets the user of a token in: finds or makes the user and takes over what the token says of names,
 -- unless STATE is other than 0. No row: the token's own id is the id of another user, see
--- user_provision().
+-- user_provision(), or its user was deleted since it was issued.
 CREATE FUNCTION user_sign_in(p_external_id text, p_localpart text, p_domain text, p_username text,
                              p_name text, p_avatar_url text, p_credential uuid, p_issued bigint)
 RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
@@ -70,6 +70,9 @@ DECLARE
   found uuid := (SELECT u.id FROM users u WHERE u.external_id = p_external_id);
   access record;
 BEGIN
+  IF found IS NULL AND user_was_deleted(p_external_id, time_from_microseconds(p_issued)) THEN
+    RETURN;
+  END IF;
   SELECT * INTO access FROM session_check(found, p_credential, p_issued);
   IF access.state = 0 THEN
     found := (SELECT p.id FROM user_provision(p_external_id, p_localpart, p_domain, p_username, p_name,

@@ -95,6 +95,8 @@ ROWS = {
     "POST /api/admin/users/restore": server_key({"users": ["nobody"]}),
     "POST /api/admin/users/sign-out": server_key({"users": ["nobody"]}),
     "GET /api/admin/users/{user}/last-login": server_key(),
+    "POST /api/admin/users/delete": server_key({"users": ["nobody"]}),
+    "POST /api/admin/users/{user}/reset": server_key({}),
     "POST /api/admin/users/{user}/token": server_key({}),
     "PUT /api/admin/users/{user}/staff": server_key({"roles": []}),
     "GET /api/admin/user-count": server_key(),
