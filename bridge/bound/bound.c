@@ -13,6 +13,7 @@
 #include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/session.h"
@@ -45,15 +46,32 @@ bool bound_may_enter(const struct core *core, const char *jid)
     return !*core->options->bound_allowed || g_strv_contains((const char *const *)allowed, jid);
 }
 
+struct host_look {
+    enum host_state state; /* HOST_ABSENT also when there is no such host */
+    unsigned has;
+    bool archives;
+};
+
+/* The host of ACCOUNT, as this instance sees it, or the one that has the link. */
+static struct host_look look_of(const struct bound *bound, const struct account *account)
+{
+    const struct bound_host *host = bound ? bound_host_of(bound, account->jid) : NULL;
+    if (!host)
+        return (struct host_look){.state = HOST_ABSENT};
+    if (bound_holder_is_elsewhere(bound))
+        return (struct host_look){host->afar.state, host->afar.has, host->afar.archives};
+    return (struct host_look){host->state, host->has, host->archives};
+}
+
 enum bound_state bound_state_of(const struct core *core, const struct account *account)
 {
     const struct bound *bound = bound_of(core);
-    const struct bound_host *host = bound ? bound_host_of(bound, account->jid) : NULL;
-    if (!host || host->state == HOST_ABSENT)
+    struct host_look look = look_of(bound, account);
+    if (look.state == HOST_ABSENT)
         return BOUND_STATE_LACKING;
-    if (host->state != HOST_UP)
+    if (look.state != HOST_UP)
         return BOUND_STATE_AWAY;
-    return host->archives ? BOUND_STATE_FULL : BOUND_STATE_LIMITED;
+    return look.archives ? BOUND_STATE_FULL : BOUND_STATE_LIMITED;
 }
 
 void bound_state_members(struct json_writer *json, const struct core *core,
@@ -67,15 +85,15 @@ void bound_state_members(struct json_writer *json, const struct core *core,
                      {BOUND_HAS_OFFLINE_COPY, "offline_copy"},
                      {BOUND_HAS_PASSWORD_CHANGED, "password_changed"}};
     const struct bound *bound = bound_of(core);
-    const struct bound_host *host = bound ? bound_host_of(bound, account->jid) : NULL;
+    struct host_look look = look_of(bound, account);
     enum bound_state state = bound_state_of(core, account);
-    bool served = state != BOUND_STATE_LACKING; /* then it has a host */
+    bool served = state != BOUND_STATE_LACKING;
     json_member_boolean(json, "host_up", state >= BOUND_STATE_LIMITED);
     json_key(json, "features");
     json_begin_array(json);
-    json_put_string(json, served && host->archives ? "full" : "limited");
+    json_put_string(json, served && look.archives ? "full" : "limited");
     for (size_t i = 0; served && i < G_N_ELEMENTS(abilities); i++) {
-        if (host->has & abilities[i].has)
+        if (look.has & abilities[i].has)
             json_put_string(json, abilities[i].name);
     }
     json_end_array(json);
@@ -116,6 +134,7 @@ void bound_host_tell(struct bound_host *host)
         if (session->host == host && session->account)
             g_ptr_array_add(told, account_ref(session->account));
     }
+    bound_holder_hosts(host->bound);
     for (guint i = 0; i < told->len; i++)
         account_tell(host->bound->core, g_ptr_array_index(told, i));
 }
@@ -127,8 +146,10 @@ void bound_account_here(struct core *core, struct account *account)
     struct bound *bound = bound_of(core);
     struct bound_session *session =
         bound && account->bound ? bound_session_get(bound, account->jid) : NULL;
-    if (session)
-        bound_session_want(session);
+    if (!session)
+        return;
+    bound_session_want(session);
+    bound_holder_tell(bound, session->jid, HOLDER_HERE);
 }
 
 void bound_account_watch(struct core *core, struct account *account, bool watched)
@@ -137,11 +158,8 @@ void bound_account_watch(struct core *core, struct account *account, bool watche
     struct bound_session *session = bound ? bound_session_get(bound, account->jid) : NULL;
     if (!session)
         return;
-    session->watched = watched;
-    if (watched)
-        session->not_before = 0;
-    else
-        session->wanted_until = session->left = 0;
+    bound_session_watch(session, watched);
+    bound_holder_tell(bound, session->jid, watched ? HOLDER_WATCH : HOLDER_UNWATCH);
 }
 
 static void watch_ended(const struct rows *rows, enum error_code error, void *data)
@@ -164,10 +182,10 @@ void bound_account_left(struct core *core, struct account *account, bool everywh
     struct bound_session *session = bound ? bound_session_find(bound, account->jid) : NULL;
     if (everywhere)
         account_unwatch(core, account);
-    if (!session || session->state == SESSION_LOADING || session->storing > 0)
-        return;
-    if (everywhere || (!session->online && !session->watched))
-        bound_session_leave(session);
+    if (bound)
+        bound_holder_tell(bound, account->jid, everywhere ? HOLDER_OUT : HOLDER_LEFT);
+    if (session)
+        bound_session_signed_out(session, everywhere);
 }
 
 static void ended_revoked(const struct rows *rows, enum error_code error, void *data)
@@ -198,6 +216,8 @@ static void online_changed(struct core *core, struct account *account, bool onli
         return;
     session->online = online;
     session->left = clock_monotonic();
+    if (online)
+        bound_holder_tell(bound, session->jid, HOLDER_HERE);
 }
 
 /* ---- The link and the clock ------------------------------------------------------------------ */
@@ -209,6 +229,7 @@ static void link_up(struct core *core)
         return;
     bound_hosts_lost(bound);
     bound_hosts_tick(bound, clock_monotonic());
+    bound_holder_link_up(bound);
 }
 
 static void link_down(struct core *core)
@@ -314,6 +335,7 @@ static void bound_start(struct core *core)
     core->bound_lacks = account_lacks;
     bound->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, bound);
     part_add(core, &part, bound);
+    bound_holder_start(bound);
 }
 
 static void bound_stop(struct core *core)

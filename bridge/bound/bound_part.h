@@ -28,6 +28,11 @@ struct bound_host {
     bool archives;                                   /* its archive is ours */
     char *server, *plugin, *users, *archive_problem; /* as of struct bound_hello; NULL: none yet */
     uint64_t archive_waiting;
+    struct {
+        enum host_state state;
+        unsigned has;
+        bool archives;
+    } afar;             /* as the instance has it that has the link, see holder.h */
     char *refusal;      /* the condition with which it refused hello; NULL: it did not */
     bool asking;        /* hello is out */
     unsigned failures;  /* hellos in a row that came to nothing */
@@ -56,7 +61,8 @@ struct bound_session {
     char *base;              /* of the resource, before something is added after conflicts */
     enum session_state state;
     bool watched;      /* is to stay bound */
-    bool online;       /* a socket of the user is open */
+    bool online;       /* a socket of the user is open here */
+    bool afar;         /* or at another instance, see holder.h */
     bool stale;        /* bound under a resource or for a reason that has passed: bind anew */
     bool waiting;      /* the database may have stanzas for it */
     bool reading;      /* they are being read */

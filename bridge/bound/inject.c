@@ -16,6 +16,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/session.h"
@@ -573,6 +574,8 @@ static enum sink_result sink_once(void *link, xmpp_stanza_t *stanza)
     struct bound_session *session = session_of(bound, stanza);
     if (!session)
         return SINK_NEVER;
+    if (bound_holder_is_elsewhere(bound))
+        return bound_holder_send(bound, stanza) ? SINK_SENT : SINK_LATER;
     return bound_inject_once(session, stanza) || soon_keep(session, stanza) ? SINK_SENT
                                                                             : SINK_LATER;
 }

@@ -4,6 +4,7 @@ libbound_a_SOURCES = \
   bridge/bound/arrival.c bridge/bound/arrival.h \
   bridge/bound/bound.c bridge/bound/bound.h bridge/bound/bound_part.h \
   bridge/bound/fold.c bridge/bound/fold.h \
+  bridge/bound/holder.c bridge/bound/holder.h \
   bridge/bound/host.c bridge/bound/host.h \
   bridge/bound/inject.c bridge/bound/inject.h \
   bridge/bound/login.c bridge/bound/login.h bridge/bound/login_program.c bridge/bound/login_program.h \

@@ -12,6 +12,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
 #include "bridge/bound/mirror.h"
@@ -156,12 +157,17 @@ static void session_show(struct bound_session *session, bool attentive)
 
 /* ---- Binding --------------------------------------------------------------------------------- */
 
+static bool session_is_online(const struct bound_session *session)
+{
+    return session->online || session->afar;
+}
+
 static bool session_is_wanted(const struct bound_session *session, gint64 now)
 {
     gint64 grace = session->bound->core->options->bound_grace * G_USEC_PER_SEC;
     bool lately = session->left > 0 && session->shown && now - session->left < grace;
-    return session->watched || session->online || session->waiting || session->storing > 0 ||
-           now < session->wanted_until || lately;
+    return session->watched || session_is_online(session) || session->waiting ||
+           session->storing > 0 || now < session->wanted_until || lately;
 }
 
 void bound_session_want(struct bound_session *session)
@@ -236,11 +242,12 @@ static void session_bound(struct bound_session *session)
 {
     session->state = SESSION_BOUND;
     session->failures = 0;
+    session->afar = bound_holder_is_afar(session);
     session->host->count++;
     metric_add(METRIC_BOUND_SESSIONS, 1);
     metric_add(METRIC_BOUND_BINDS, 1);
     bound_mirror_begin(session);
-    session_show(session, session->online);
+    session_show(session, session_is_online(session));
     bound_inject_soon(session);
     session->waiting = true;
     bound_inject_resume(session);
@@ -294,13 +301,32 @@ static void unbind_answered(xmpp_stanza_t *result, void *data)
     (void)data;
 }
 
-void bound_session_leave(struct bound_session *session)
+static void session_leave(struct bound_session *session)
 {
     if (session->state == SESSION_BOUND || session->state == SESSION_BINDING)
         session_request(session, "unbind", unbind_answered, NULL);
     session_set_away(session);
     session->watched = session->waiting = false;
     session->wanted_until = 0;
+}
+
+void bound_session_watch(struct bound_session *session, bool watched)
+{
+    session->watched = watched;
+    if (watched)
+        session->not_before = 0;
+    else
+        session->wanted_until = session->left = 0;
+}
+
+void bound_session_signed_out(struct bound_session *session, bool everywhere)
+{
+    if (session->state == SESSION_LOADING || session->storing > 0)
+        return;
+    if (everywhere || (!session_is_online(session) && !session->watched))
+        session_leave(session);
+    else
+        session->wanted_until = 0;
 }
 
 /* ---- Ends that the host makes ---------------------------------------------------------------- */
@@ -367,10 +393,11 @@ static void bound_tick(struct bound_session *session, gint64 now)
 {
     gint64 grace = session->bound->core->options->xmpp_presence_grace * G_USEC_PER_SEC;
     if (!session_is_wanted(session, now)) {
-        bound_session_leave(session);
+        session_leave(session);
         return;
     }
-    bool attentive = session->online || (session->attentive && now - session->left < grace);
+    bool attentive =
+        session_is_online(session) || (session->attentive && now - session->left < grace);
     if (!session->shown || attentive != session->attentive)
         session_show(session, attentive);
     if (session->waiting)
@@ -384,6 +411,14 @@ static bool session_is_idle(const struct bound_session *session, gint64 now)
            !session_is_wanted(session, now);
 }
 
+static void afar_review(struct bound_session *session, gint64 now)
+{
+    bool afar = bound_holder_is_afar(session);
+    if (session->afar && !afar)
+        session->left = now;
+    session->afar = afar;
+}
+
 void bound_sessions_tick(struct bound *bound, gint64 now)
 {
     GHashTableIter iter;
@@ -391,6 +426,7 @@ void bound_sessions_tick(struct bound *bound, gint64 now)
     g_hash_table_iter_init(&iter, bound->sessions);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         struct bound_session *session = value;
+        afar_review(session, now);
         if (session->state == SESSION_BOUND)
             bound_tick(session, now);
         else if (session_is_idle(session, now))

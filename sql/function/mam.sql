@@ -26,7 +26,7 @@ $$;
 -- What roles that keep archives may call, and nothing else.
 CREATE FUNCTION mam_called() RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$
-  SELECT '{mam_version,mam_try,mam_append,mam_append_many,mam_find,mam_count,mam_trim,mam_remove,mam_is_empty}'::text[]
+  SELECT '{mam_version,mam_try,mam_lock,mam_append,mam_append_many,mam_find,mam_count,mam_trim,mam_remove,mam_is_empty}'::text[]
 $$;
 
 -- Gives the role trestle_mam, or without one all that were allowed, what they may call. For the owner.
@@ -200,22 +200,30 @@ BEGIN
                  coalesce(p_stamp, clock_timestamp()), p_kind, p_nick);
 END $$;
 
+-- Locks archives, in one order, until the commit. Whoever adds to several in one transaction does this first: to hold a stanza and
+-- wait for an archive could be for ever, since others hold an archive and wait for that stanza.
+CREATE FUNCTION mam_lock(p_owners text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  owner text;
+BEGIN
+  FOR owner IN SELECT DISTINCT o FROM unnest(p_owners) o
+                 JOIN mam_roles r ON r.role = session_user AND r.host = split_part(o, '@', 2) ORDER BY 1 LOOP
+    PERFORM mam_owner_lock(owner);
+  END LOOP;
+END $$;
+
 -- Adds many, an array of { owner, uid, direction, peer, sender, origin, stanza, stamp, kind, nick }, at most 10000, in
 -- that order. Yields as many uids; NULL: that one cannot be taken, however often it is tried.
 CREATE FUNCTION mam_append_many(p_entries jsonb) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   one jsonb;
-  owner text;
 BEGIN
   IF jsonb_typeof(p_entries) <> 'array' OR jsonb_array_length(p_entries) > 10000 THEN
     RAISE EXCEPTION USING ERRCODE = 'TR400', MESSAGE = 'an array of at most 10000 is needed';
   END IF;
-  -- All archives first, in one order: two servers never wait for each other.
-  FOR owner IN SELECT DISTINCT e->>'owner' FROM jsonb_array_elements(p_entries) e
-                 JOIN mam_roles r ON r.role = session_user AND r.host = split_part(e->>'owner', '@', 2) ORDER BY 1 LOOP
-    PERFORM mam_owner_lock(owner);
-  END LOOP;
+  PERFORM mam_lock(ARRAY(SELECT e->>'owner' FROM jsonb_array_elements(p_entries) e));
   FOR one IN SELECT e FROM jsonb_array_elements(p_entries) e LOOP
     BEGIN
       RETURN NEXT mam_append(one->>'owner', (one->>'uid')::uuid, one->>'direction', one->>'peer', one->>'sender',

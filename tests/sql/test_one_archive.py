@@ -251,6 +251,24 @@ def test_removing(db, one):
     assert one.ids() == [again]
 
 
+def test_a_transaction_for_several_archives_waits_for_none_with_a_stanza_in_hand(db, one):
+    """The server adds for both ends at once, while the bridge adds for one of them what it has heard."""
+    uid, other = str(uuid.uuid4()), Server(db, "mam_one")
+    one.append(owner=BOB), one.append(owner=CAROL)
+    one.connection.autocommit = False
+    one.rows("SELECT mam_lock(ARRAY['carol@example.org', 'bob@example.org', 'x@else.example', NULL])")
+    one.append(owner=CAROL, peer=BOB, id=uid, sender=f"{BOB}/phone")
+    heard = threading.Thread(target=lambda: other.append(owner=BOB, direction="out", peer=CAROL, id=uid, sender=f"{BOB}/phone"))
+    heard.start()
+    while not db.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%mam_append%%' AND usename = 'mam_one'"):
+        pass
+    one.append(owner=BOB, direction="out", peer=CAROL, id=uid, sender=f"{BOB}/phone")
+    one.connection.commit()
+    heard.join()
+    assert one.ids(BOB)[1:] == one.ids(CAROL)[1:] == [uid]
+    other.connection.close()
+
+
 def test_rooms(db, one):
     db.rows("SELECT mam_allow('mam_one', 'conference.example.org')")
     id = one.append(owner="team@conference.example.org", peer=CAROL, sender=f"{CAROL}/home", kind="groupchat", nick="Carol")

@@ -47,6 +47,7 @@ local measure_spool = module:measure("spool_bytes", "amount");
 local statements = {
 	version = "SELECT mam_version()";
 	try = "SELECT mam_try($1)";
+	lock = "SELECT mam_lock($1::text[])";
 	append = "SELECT mam_append($1, $2::uuid, $3, $4, $5, $6, $7, $8::timestamptz, $9)";
 	append_many = "SELECT * FROM mam_append_many($1::jsonb)";
 	find = "SELECT uid, floor(extract(epoch FROM stamp))::bigint, peer, stanza"
@@ -61,6 +62,7 @@ local statements = {
 local link = { attempts = 0 }; -- client, ready: a client that has shown that it works
 local unconfirmed = {}; -- what is on its way, a queue: { entry, sent }
 local first_unconfirmed, last_unconfirmed = 1, 0;
+local planned, planned_owners = {}, {}; -- appends of this turn of the loop; whose archives they are for
 local replaying, sync_planned, unloaded = false, false, false;
 local replay, open_link;
 
@@ -88,6 +90,7 @@ local function unconfirmed_spool()
 		end
 	end
 	first_unconfirmed, last_unconfirmed = 1, 0;
+	planned, planned_owners = {}, {};
 end
 
 local function unconfirmed_trim()
@@ -167,13 +170,35 @@ function open_link()
 	end
 end
 
--- What was queried in this turn of the loop goes out together.
+local function jids_array(set)
+	local quoted = {};
+	for owner in pairs(set) do
+		quoted[#quoted + 1] = '"' .. owner:gsub('[\\"]', "\\%0") .. '"';
+	end
+	return "{" .. table.concat(quoted, ",") .. "}", #quoted;
+end
+
+-- The appends of this turn are one transaction. All archives first: whoever holds a stanza then waits for no archive.
+local function sync_now()
+	local appends, owners, count = planned, jids_array(planned_owners);
+	planned, planned_owners = {}, {};
+	local client = link.client;
+	if not client then return; end
+	if count > 1 then
+		client:query("lock", { n = 1, owners }, function () end);
+	end
+	for _, append in ipairs(appends) do
+		append(client);
+	end
+	client:sync();
+end
+
 local function sync_soon()
 	if sync_planned then return; end
 	sync_planned = true;
 	timer.add_task(0, function ()
 		sync_planned = false;
-		if link.client then link.client:sync(); end
+		sync_now();
 	end);
 end
 
@@ -267,11 +292,9 @@ local function stamp_now()
 	return ("%s.%06dZ"):format(os.date("!%Y-%m-%dT%H:%M:%S", math.floor(now)), micro);
 end
 
-local function append_send(entry)
-	last_unconfirmed = last_unconfirmed + 1;
-	local place, slot = last_unconfirmed, { entry = entry; sent = time_now() };
-	unconfirmed[place] = slot;
-	link.client:query("append", {
+local function append_query(client, place, slot)
+	local entry = slot.entry;
+	client:query("append", {
 		n = 9, entry.owner, entry.uid, entry.direction, entry.peer, entry.sender, entry.origin, entry.stanza, entry.stamp, entry.kind;
 	}, function (rows, err)
 		if slot.spooled then return; end
@@ -284,6 +307,14 @@ local function append_send(entry)
 			module:log("warn", "The id %s is another message's: one of %s is archived as %s", entry.uid, entry.owner, rows[1][1]);
 		end
 	end);
+end
+
+local function append_send(entry)
+	last_unconfirmed = last_unconfirmed + 1;
+	local place, slot = last_unconfirmed, { entry = entry; sent = time_now() };
+	unconfirmed[place] = slot;
+	planned[#planned + 1] = function (client) append_query(client, place, slot); end;
+	planned_owners[entry.owner] = true;
 	sync_soon();
 end
 
@@ -350,7 +381,7 @@ local function query_wait(name, parameters)
 		rows, err, finished = found, problem, true;
 		finish();
 	end
-	link.client:sync(); -- what was added before is a transaction of its own
+	sync_now(); -- what was added before is a transaction of its own
 	link.client:query(name, parameters, settle);
 	link.client:sync();
 	timer.add_task(timeout, function () settle(nil, { code = "57014"; message = "PostgreSQL does not answer" }); end);

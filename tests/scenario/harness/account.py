@@ -9,8 +9,8 @@ from .ws import Socket
 class Person(Api):
     """An account of the server, signed in by its password as a browser would be."""
 
-    def __init__(self, stack, name):
-        super().__init__(stack)
+    def __init__(self, stack, name, instance=None):
+        super().__init__(stack, instance)
         account = stack.account(name)
         self.name, self.jid = name, account["jid"]
         reply = self.request("POST", "/api/session", {"jid": self.jid, "password": account["password"]})
