@@ -46,6 +46,7 @@ libxep_a_SOURCES = \
   xep/0334_hints.c xep/0334_hints.h \
   xep/0353_jingle_message.c xep/0353_jingle_message.h \
   xep/0359_ids.c xep/0359_ids.h \
+  xep/0363_upload.c xep/0363_upload.h \
   xep/0372_references.c xep/0372_references.h \
   xep/0377_reporting.c xep/0377_reporting.h \
   xep/0402_bookmarks.c xep/0402_bookmarks.h \

@@ -59,6 +59,7 @@
 #define NS_PING "urn:xmpp:ping"                                  /* 0199 */
 #define NS_TIME "urn:xmpp:time"                                  /* 0202 */
 #define NS_DELAY "urn:xmpp:delay"                                /* 0203 */
+#define NS_HTTP_UPLOAD "urn:xmpp:http:upload:0"                  /* 0363 */
 #define NS_EXTDISCO "urn:xmpp:extdisco:2"                        /* 0215 */
 #define NS_ATTENTION "urn:xmpp:attention:0"                      /* 0224 */
 #define NS_BOB "urn:xmpp:bob"                                    /* 0231 */

@@ -99,6 +99,8 @@ const struct xep_codec xep_registry[] = {
      CLIENT, ""},
     {"0353", "0.8", "Jingle Message Initiation", NS_JINGLE_MESSAGE, NULL, CLIENT, ""},
     {"0359", "0.7.0", "Unique and Stable Stanza IDs", NS_SID, NULL, CLIENT | ROOM, ""},
+    {"0363", "1.1.0", "HTTP File Upload", NS_HTTP_UPLOAD, "request", 0,
+     "as the service, where media.slots is on; announced by the domain"},
     {"0372", "0.5.0", "References", NS_REFERENCE, "reference", CLIENT, "mentions, both ways"},
     {"0373", "0.7.1", "OpenPGP for XMPP", NS_OX, "openpgp", 0, "said to be unreadable"},
     {"0377", "0.3.1", "Spam Reporting", NS_REPORTING, "report", DOMAIN,

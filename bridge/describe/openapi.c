@@ -183,7 +183,10 @@ static json_t *responses_of(const struct operation *operation)
         json_object_set_new(responses, "204", success_of(operation, "Done; there is no body"));
     else if (!(operation->flags & OPERATION_MAKES))
         json_object_set_new(responses, "200", success_of(operation, "Done"));
-    if (operation->reply && g_str_has_prefix(operation->reply, "image/"))
+    bool ranges = (errors & OPERATION_ERROR(RANGE)) != 0;
+    if (ranges)
+        json_object_set_new(responses, "206", success_of(operation, "The part that Range names"));
+    if (ranges || (operation->reply && g_str_has_prefix(operation->reply, "image/")))
         json_object_set_new(responses, "304",
                             json_pack("{s:s}", "description", "The client has it"));
     if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))

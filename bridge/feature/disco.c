@@ -26,10 +26,25 @@ static struct disco_info *entity_info(unsigned entity, const struct disco_identi
     return info;
 }
 
-static struct disco_info *domain_info(void)
+/* Where files may be uploaded to (XEP-0363). */
+static void put_upload(struct disco_info *info, const struct options *options)
+{
+    static const struct disco_identity store = {"store", "file", NULL, "Files"};
+    struct data_form *form = data_form_new("result");
+    data_form_put(form, "FORM_TYPE", "hidden", NS_HTTP_UPLOAD);
+    data_form_put_number(form, "max-file-size", NULL, (uint64_t)options->media_size_max);
+    disco_info_put_identity(info, &store);
+    disco_info_put_feature(info, NS_HTTP_UPLOAD);
+    disco_info_take_form(info, form);
+}
+
+static struct disco_info *domain_info(const struct core *core)
 {
     static const struct disco_identity server = {"server", "im", NULL, "Trestle"};
-    return entity_info(XEP_ENTITY_DOMAIN, &server);
+    struct disco_info *info = entity_info(XEP_ENTITY_DOMAIN, &server);
+    if (core->options->media_store && strcmp(core->options->media_slots, "off") != 0)
+        put_upload(info, core->options);
+    return info;
 }
 
 /* The account itself; those who may not see the user's presence learn no more than that it is one
@@ -118,7 +133,7 @@ static void serve_domain_info(struct domain_question *question, const struct adh
         domain_refuse(question);
         return;
     }
-    g_autoptr(disco_info) info = node ? disco_info_new(node) : domain_info();
+    g_autoptr(disco_info) info = node ? disco_info_new(node) : domain_info(question->core);
     if (is_list)
         command.type = "command-list";
     if (node) {

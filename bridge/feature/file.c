@@ -18,6 +18,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
 #include "bridge/loop/disk.h"
+#include "bridge/media/bucket.h"
 #include "bridge/media/media.h"
 #include "bridge/media/outtake.h"
 #include "bridge/media/shelf.h"
@@ -302,7 +303,8 @@ struct removing {
     struct disk_work work;
     struct job *job;
     GPtrArray *paths;
-    GString *ids; /* "{id,…}" */
+    GArray *files; /* struct uuid */
+    GString *ids;  /* "{id,…}" */
     guint count;
     bool failed;
 };
@@ -317,12 +319,14 @@ static struct removing *removing_of(struct disk_work *work)
 static void removing_free(struct removing *removing)
 {
     g_ptr_array_unref(removing->paths);
+    g_array_unref(removing->files);
     g_string_free(removing->ids, TRUE);
     g_free(removing);
 }
 
 static void removing_end(struct removing *removing, enum error_code error)
 {
+    media_turn_end();
     bool more = removing->count >= REMOVED_AT_ONCE;
     if (error == ERROR_NONE)
         job_end(removing->job, more ? JOB_MORE : JOB_DONE, NULL, NULL);
@@ -342,6 +346,10 @@ static void run_remove(struct disk_work *work)
     struct removing *removing = removing_of(work);
     for (guint i = 0; i < removing->paths->len; i++) {
         if (!shelf_remove(g_ptr_array_index(removing->paths, i)))
+            removing->failed = true;
+    }
+    for (guint i = 0; i < removing->files->len; i++) {
+        if (!shelf_clear(media_folder(), &g_array_index(removing->files, struct uuid, i)))
             removing->failed = true;
     }
 }
@@ -378,21 +386,24 @@ static void due_found(const struct rows *rows, enum error_code error, void *data
     struct job *job = data;
     guint count = error == ERROR_NONE ? (guint)rows_count(rows) : 0;
     if (count == 0) {
+        media_turn_end();
         job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
                 error == ERROR_NONE ? NULL : error_info(error)->code);
         return;
     }
     struct removing *removing = g_new0(struct removing, 1);
-    removing->work = (struct disk_work){run_remove, bytes_removed};
+    removing->work = (struct disk_work){run_remove, bytes_removed, bucket_is_set()};
     removing->job = job;
     removing->count = count;
     removing->paths = g_ptr_array_new_with_free_func(g_free);
+    removing->files = g_array_new(FALSE, FALSE, sizeof(struct uuid));
     removing->ids = g_string_new("{");
     for (guint row = 0; row < count; row++) {
         struct uuid id;
         if (!rows_uuid(rows, (int)row, FILE_DUE_ID, &id))
             continue;
         add_paths(removing->paths, &id, rows_text(rows, (int)row, FILE_DUE_PARTS));
+        g_array_append_val(removing->files, id);
         g_string_append_printf(removing->ids, "%s%s", row > 0 ? "," : "",
                                rows_text(rows, (int)row, FILE_DUE_ID));
     }
@@ -402,7 +413,9 @@ static void due_found(const struct rows *rows, enum error_code error, void *data
 
 static void files_reap(struct job *job)
 {
-    if (media_is_on())
+    if (media_is_on() && !media_turn_begin())
+        job_end(job, JOB_FAILED, NULL, error_info(ERROR_CONFLICT)->code);
+    else if (media_is_on())
         archive_query(job_core(job)->archive, QUERY_FILE_DUE,
                       (const char *[]){G_STRINGIFY(REMOVED_AT_ONCE)}, due_found, job);
     else

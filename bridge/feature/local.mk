@@ -50,6 +50,7 @@ libfeature_a_SOURCES = \
   bridge/feature/typing_group.c bridge/feature/typing_group.h \
   bridge/feature/typing_tell.c bridge/feature/typing_tell.h \
   bridge/feature/upload.c \
+  bridge/feature/upload_slot.c \
   bridge/feature/upload_part.c bridge/feature/upload_part.h \
   bridge/feature/user.c \
   bridge/feature/user_search.c \

@@ -14,14 +14,17 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
+#include "bridge/loop/disk.h"
 #include "bridge/media/film.h"
 #include "bridge/media/media.h"
 #include "bridge/media/render.h"
 #include "bridge/media/scan.h"
+#include "bridge/media/shelf.h"
 #include "bridge/media/type.h"
 
 /* The file that is looked at. */
 struct looking {
+    struct disk_work work;
     struct job *job;
     struct core *core;
     struct uuid id;
@@ -48,10 +51,25 @@ static void looking_end(enum job_result result, const char *code)
     next_begin();
 }
 
+static void run_clear(struct disk_work *work)
+{
+    shelf_clear(media_folder(), &((struct looking *)(void *)work)->id);
+}
+
+static void parts_cleared(struct disk_work *work)
+{
+    (void)work;
+    looking_end(JOB_DONE, NULL);
+}
+
 static void file_told(const struct change_result *result, void *data)
 {
     (void)data;
-    if (result->error == ERROR_NONE)
+    if (result->error == ERROR_NONE && result->outcome == OUTCOME_NOT_FOUND && media_is_on()) {
+        /* It has gone meanwhile, and whoever removed it did not know of what was made since. */
+        current->work = (struct disk_work){run_clear, parts_cleared, false};
+        disk_submit(&current->work);
+    } else if (result->error == ERROR_NONE)
         looking_end(JOB_DONE, NULL);
     else
         looking_end(JOB_FAILED, error_info(result->error)->code);

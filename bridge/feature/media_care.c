@@ -17,6 +17,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
 #include "bridge/loop/disk.h"
+#include "bridge/media/bucket.h"
 #include "bridge/media/media.h"
 #include "bridge/media/shelf.h"
 
@@ -140,7 +141,7 @@ static void bytes_count(struct job *job)
         return;
     }
     struct measuring *measuring = g_new0(struct measuring, 1);
-    measuring->work = (struct disk_work){run_measure, disk_measured};
+    measuring->work = (struct disk_work){run_measure, disk_measured, false};
     measuring->job = job;
     disk_submit(&measuring->work);
 }
@@ -167,6 +168,7 @@ static struct moving *moving_of(struct disk_work *work)
 
 static void moving_end(struct moving *moving, enum error_code error)
 {
+    media_turn_end();
     bool more = moving->count >= MOVED_AT_ONCE;
     job_finish(moving->job, error != ERROR_NONE ? JOB_FAILED : more ? JOB_MORE : JOB_DONE, error);
     g_ptr_array_unref(moving->gone);
@@ -224,11 +226,12 @@ static void unmoved_found(const struct rows *rows, enum error_code error, void *
     struct job *job = data;
     guint count = error == ERROR_NONE && media_is_on() ? (guint)rows_count(rows) : 0;
     if (count == 0) {
+        media_turn_end();
         job_finish(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, error);
         return;
     }
     struct moving *moving = g_new0(struct moving, 1);
-    moving->work = (struct disk_work){run_move, files_moved};
+    moving->work = (struct disk_work){run_move, files_moved, bucket_is_set()};
     moving->job = job;
     moving->count = count;
     moving->gone = g_ptr_array_new_with_free_func(g_free);
@@ -247,7 +250,7 @@ static void unmoved_found(const struct rows *rows, enum error_code error, void *
 
 static void files_move(struct job *job)
 {
-    if (media_is_on())
+    if (media_is_on() && media_turn_begin())
         archive_query(job_core(job)->archive, QUERY_FILE_UNMOVED,
                       (const char *[]){G_STRINGIFY(MOVED_AT_ONCE)}, unmoved_found, job);
     else

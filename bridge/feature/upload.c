@@ -3,8 +3,6 @@
  * by one PUT; upload_part.c takes what comes. */
 #include "config.h"
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "bridge/account/account.h"
@@ -232,24 +230,19 @@ static json_t *create_arguments(const struct request *request, const struct desc
 {
     const struct options *options = request->core->options;
     struct uuid id;
-    char id_text[UUID_TEXT_SIZE];
-    guint8 key[FILE_KEY_SIZE], wrapped[FILE_KEY_WRAPPED_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, id_text);
-    g_autofree char *path = file_path_new();
-    bool made =
-        path && RAND_bytes(key, sizeof key) == 1 && vault_wrap(media_vault(), &id, key, wrapped);
-    OPENSSL_cleanse(key, sizeof key);
-    if (!made)
+    g_autofree char *path = NULL;
+    json_t *arguments = upload_arguments_new(&id, &path);
+    if (!arguments)
         return NULL;
-    g_autofree char *key_text = g_base64_encode(wrapped, sizeof wrapped);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s*, s:s, s:s, s:s, s:I, s:I, s:I}", "id", id_text, "name",
-        wanted->name, "type", wanted->type, "kind", media_kinds[media_type_kind(wanted->type)],
-        "purpose", wanted->purpose, "size", (json_int_t)wanted->size, "sha256", wanted->sha256,
-        "key", key_text, "key_name", vault_newest(media_vault()), "path", path, "seconds",
+    json_t *more = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:s*, s:I, s:I, s:I}", "name", wanted->name, "type",
+        wanted->type, "kind", media_kinds[media_type_kind(wanted->type)], "purpose",
+        wanted->purpose, "size", (json_int_t)wanted->size, "sha256", wanted->sha256, "seconds",
         (json_int_t)options->media_upload_time, "quota_user", (json_int_t)options->media_quota_user,
         "quota_total", (json_int_t)options->media_quota_total);
+    json_object_update(arguments, more);
+    json_decref(more);
+    return arguments;
 }
 
 static void upload_create(struct request *request)

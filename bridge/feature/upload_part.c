@@ -4,11 +4,13 @@
 #include "config.h"
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <string.h>
 
 #include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
+#include "bridge/base/file_link.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
@@ -47,10 +49,11 @@ struct receiving {
     struct core *core;
     struct request *request; /* NULL: was answered */
     struct request *next;    /* what comes in its place; or NULL */
-    struct account *account; /* reference */
+    struct uuid owner;       /* nil until it is known, of a slot */
     struct uuid id;
     char id_text[UUID_TEXT_SIZE];
     bool whole; /* a PUT */
+    bool slot;  /* of somebody on XMPP */
     guint64 size;
     gint64 turn;
     guint8 key[FILE_KEY_SIZE];
@@ -64,19 +67,21 @@ struct receiving {
 
 static GHashTable *receivings; /* struct uuid * → struct receiving */
 
+static void file_begin(struct request *request, const struct uuid *id);
+
 static void receiving_free(struct receiving *receiving)
 {
     struct request *next = receiving->next;
+    struct uuid id = receiving->id;
     if (receivings && g_hash_table_lookup(receivings, &receiving->id) == receiving)
         g_hash_table_remove(receivings, &receiving->id);
     intake_free(receiving->intake);
     OPENSSL_cleanse(receiving->key, sizeof receiving->key);
-    account_unref(receiving->account);
     g_free(receiving->type);
     g_free(receiving->sha256);
     g_free(receiving);
     if (next)
-        upload_part_begin(next);
+        file_begin(next, &id);
 }
 
 static void receiving_fail(struct receiving *receiving, enum error_code code, const char *detail)
@@ -91,7 +96,7 @@ static void progress_tell(struct receiving *receiving, guint64 received, const c
 {
     struct json_writer json;
     g_auto(buffer) payload = BUFFER_INIT(1024);
-    if (!event_is_wanted(receiving->core, &receiving->account->id, 1))
+    if (!event_is_wanted(receiving->core, &receiving->owner, 1))
         return;
     receiving->told_at = clock_monotonic();
     json_writer_init(&json, &payload);
@@ -103,7 +108,7 @@ static void progress_tell(struct receiving *receiving, guint64 received, const c
     json_member_string(&json, "status", status);
     json_end_object(&json);
     g_autoptr(trestle_event) event = event_new(EVENT_FILE_PROGRESS, 0, clock_wall(), &payload);
-    event_hand_out(receiving->core, event, &receiving->account->id, 1);
+    event_hand_out(receiving->core, event, &receiving->owner, 1);
 }
 
 /* Whether something is made of it. */
@@ -142,7 +147,7 @@ static void file_finished(const struct change_result *result, void *data)
         receiving_fail(receiving, result->error != ERROR_NONE ? result->error : ERROR_CONFLICT,
                        result->error == ERROR_NONE ? "another part has come meanwhile" : NULL);
     else if (receiving->whole)
-        change_reply(g_steal_pointer(&receiving->request), 200, result);
+        change_reply(g_steal_pointer(&receiving->request), receiving->slot ? 201 : 200, result);
     else
         part_reply(receiving, receiving->size);
     receiving_free(receiving);
@@ -162,7 +167,7 @@ static void file_refuse(struct receiving *receiving, const char *field, const ch
     progress_tell(receiving, receiving->size, "error");
     if (request)
         request_refuse_field(request, field, detail);
-    change_submit(receiving->core, "file_remove", &receiving->account->id,
+    change_submit(receiving->core, "file_remove", &receiving->owner,
                   json_pack("{s:s, s:s}", "file_id", receiving->id_text, "state", "error"),
                   file_refused, receiving);
 }
@@ -184,12 +189,14 @@ static void file_inspected(const struct inspection *found, void *data)
         return;
     }
     bool scanned = receiving->core->options->media_scanner != NULL;
-    change_submit(receiving->core, "file_finish", &receiving->account->id,
-                  json_pack("{s:s, s:I, s:s, s:s, s:s*}", "id", receiving->id_text, "turn",
-                            (json_int_t)receiving->turn, "sha256", found->sha256, "state",
-                            upload_is_rendered(receiving) ? "processing" : "complete", "scan",
-                            scanned ? "pending" : NULL),
-                  file_finished, receiving);
+    change_submit(
+        receiving->core, "file_finish", &receiving->owner,
+        json_pack("{s:s, s:I, s:s, s:s, s:s*, s:o*}", "id", receiving->id_text, "turn",
+                  (json_int_t)receiving->turn, "sha256", found->sha256, "state",
+                  upload_is_rendered(receiving) ? "processing" : "complete", "scan",
+                  scanned ? "pending" : NULL, "keep",
+                  receiving->slot ? json_integer(receiving->core->options->media_slot_keep) : NULL),
+        file_finished, receiving);
 }
 
 static void file_finish(struct receiving *receiving)
@@ -353,6 +360,7 @@ static void part_found(const struct rows *rows, enum error_code error, void *dat
         part_refuse(receiving, ERROR_UNAVAILABLE, "its key is not there", received);
         return;
     }
+    rows_uuid(rows, 0, FILE_OPEN_USER_ID, &receiving->owner);
     receiving->size = (guint64)rows_integer(rows, 0, FILE_OPEN_SIZE);
     receiving->turn = rows_integer(rows, 0, FILE_OPEN_TURN);
     receiving->created = rows_integer(rows, 0, FILE_OPEN_CREATED);
@@ -382,11 +390,16 @@ static void receiving_interrupt(struct receiving *receiving)
         part_settle(receiving);
 }
 
-void upload_part_begin(struct request *request)
+/* Whether REQUEST is of whoever OTHER is of; a slot is of who has its link. */
+static bool is_same_owner(const struct request *request, const struct receiving *other)
 {
-    const struct uuid *id = request_uuid(request, "upload_id");
+    return request->account ? uuid_equal(&other->owner, &request->account->id) : other->slot;
+}
+
+static void file_begin(struct request *request, const struct uuid *id)
+{
     struct receiving *other = receivings ? g_hash_table_lookup(receivings, id) : NULL;
-    if (other && !uuid_equal(&other->account->id, &request->account->id)) {
+    if (other && !is_same_owner(request, other)) {
         request_fail(request, ERROR_NOT_FOUND, NULL);
         return;
     }
@@ -403,21 +416,55 @@ void upload_part_begin(struct request *request)
     struct receiving *receiving = g_new0(struct receiving, 1);
     receiving->core = request->core;
     receiving->request = request;
-    receiving->account = account_ref(request->account);
+    receiving->slot = request->account == NULL;
+    if (request->account)
+        receiving->owner = request->account->id;
     receiving->id = *id;
     uuid_format(id, receiving->id_text);
     receiving->whole = strcmp(request->operation->method, "PUT") == 0;
     g_hash_table_insert(receivings, &receiving->id, receiving);
-    const char *values[] = {request->account->id_text, receiving->id_text,
+    const char *values[] = {request->account ? request->account->id_text : NULL, receiving->id_text,
                             receiving->whole ? "true" : "false"};
     archive_query(request->core->archive, QUERY_FILE_OPEN, values, part_found, receiving);
+}
+
+void upload_part_begin(struct request *request)
+{
+    file_begin(request, request_uuid(request, "upload_id"));
+}
+
+bool upload_slots_are_on(const struct options *options)
+{
+    return media_is_on() && strcmp(options->media_slots, "off") != 0;
+}
+
+void upload_slot_begin(struct request *request, const struct uuid *id)
+{
+    file_begin(request, id);
+}
+
+json_t *upload_arguments_new(struct uuid *ret_id, char **ret_path)
+{
+    char id_text[UUID_TEXT_SIZE];
+    guint8 key[FILE_KEY_SIZE], wrapped[FILE_KEY_WRAPPED_SIZE];
+    uuid_generate(ret_id);
+    uuid_format(ret_id, id_text);
+    *ret_path = file_path_new();
+    bool made = *ret_path && RAND_bytes(key, sizeof key) == 1 &&
+                vault_wrap(media_vault(), ret_id, key, wrapped);
+    OPENSSL_cleanse(key, sizeof key);
+    if (!made)
+        return NULL;
+    g_autofree char *key_text = g_base64_encode(wrapped, sizeof wrapped);
+    return json_pack("{s:s, s:s, s:s, s:s}", "id", id_text, "key", key_text, "key_name",
+                     vault_newest(media_vault()), "path", *ret_path);
 }
 
 void upload_part_interrupt(const struct request *request)
 {
     struct receiving *receiving =
         g_hash_table_lookup(receivings, request_uuid(request, "upload_id"));
-    if (receiving && uuid_equal(&receiving->account->id, &request->account->id))
+    if (receiving && is_same_owner(request, receiving))
         receiving_interrupt(receiving);
 }
 

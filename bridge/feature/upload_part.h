@@ -3,6 +3,8 @@
  * is left out. */
 #pragma once
 
+#include <jansson.h>
+
 #include <glib.h>
 
 #include "bridge/core/field.h"
@@ -28,3 +30,15 @@ void upload_part_interrupt(const struct request *request);
 
 /* The answer to REQUEST has the header NAME with NUMBER. */
 void upload_put_number(struct request *request, const char *name, gint64 number);
+
+/* What file_create() in SQL needs of a new file that is no fact of it: id, key, key_name, path. A
+ * new reference, and *RET_PATH to be freed; NULL: the system has no randomness. */
+json_t *upload_arguments_new(struct uuid *ret_id, char **ret_path);
+
+/* ---- For people on XMPP ---------------------------------------------------------------------- */
+
+#define UPLOAD_SLOT_PART "put" /* of a signed link: the file's bytes may come by it */
+
+bool upload_slots_are_on(const struct options *options);
+/* The whole file ID, of whomever it is, is the body of REQUEST. */
+void upload_slot_begin(struct request *request, const struct uuid *id);

@@ -10,11 +10,14 @@
 #include "bridge/loop/disk.h"
 #include "bridge/loop/loop.h"
 
-#define THREADS 4
+#define THREADS 4 /* of each kind */
+#define KINDS 2   /* near, far */
 
 static struct {
-    GThread *threads[THREADS];
-    GAsyncQueue *waiting; /* struct disk_work; NULL: nothing is taken */
+    struct pool {
+        GThread *threads[THREADS];
+        GAsyncQueue *waiting; /* struct disk_work; NULL: nothing is taken */
+    } pools[KINDS];
     GMutex lock;
     GQueue done; /* struct disk_work, under the lock */
     guint source;
@@ -64,35 +67,49 @@ static gpointer thread_run(gpointer data)
     return NULL;
 }
 
+static void pool_start(struct pool *pool, const char *name)
+{
+    pool->waiting = g_async_queue_new();
+    for (size_t i = 0; i < THREADS; i++)
+        pool->threads[i] = g_thread_new(name, thread_run, pool->waiting);
+}
+
 void disk_start(void)
 {
     disk.stopping = false;
-    disk.waiting = g_async_queue_new();
+    pool_start(&disk.pools[0], "disk");
+    pool_start(&disk.pools[1], "far");
+}
+
+static void pool_end(struct pool *pool)
+{
     for (size_t i = 0; i < THREADS; i++)
-        disk.threads[i] = g_thread_new("disk", thread_run, disk.waiting);
+        g_async_queue_push(pool->waiting, &last);
+    for (size_t i = 0; i < THREADS; i++)
+        g_thread_join(g_steal_pointer(&pool->threads[i]));
 }
 
 void disk_stop(void)
 {
-    if (!disk.waiting)
+    if (!disk.pools[0].waiting)
         return;
-    for (size_t i = 0; i < THREADS; i++)
-        g_async_queue_push(disk.waiting, &last);
-    for (size_t i = 0; i < THREADS; i++)
-        g_thread_join(g_steal_pointer(&disk.threads[i]));
+    for (size_t i = 0; i < KINDS; i++)
+        pool_end(&disk.pools[i]);
     if (disk.source)
         g_source_remove(disk.source);
     disk.source = 0;
     disk.stopping = true;
     tell_done(); /* what that submits is done at once */
-    g_clear_pointer(&disk.waiting, g_async_queue_unref);
+    for (size_t i = 0; i < KINDS; i++)
+        g_clear_pointer(&disk.pools[i].waiting, g_async_queue_unref);
 }
 
 void disk_submit(struct disk_work *work)
 {
-    g_return_if_fail(disk.waiting);
+    struct pool *pool = &disk.pools[work->far ? 1 : 0];
+    g_return_if_fail(pool->waiting);
     if (disk.stopping)
         work_run(work);
     else
-        g_async_queue_push(disk.waiting, work);
+        g_async_queue_push(pool->waiting, work);
 }

@@ -3,6 +3,8 @@
  * is told. Everything else stays in the loop's one thread. */
 #pragma once
 
+#include <stdbool.h>
+
 /* Embed in the owner's struct; memory belongs to the owner, and stays valid until DONE is called.
  */
 struct disk_work {
@@ -10,6 +12,8 @@ struct disk_work {
     void (*run)(struct disk_work *work);
     /* On the loop, once, later. */
     void (*done)(struct disk_work *work);
+    bool far; /* it waits for another machine or program, and not in the way of what waits for the
+                 disk */
 };
 
 void disk_start(void);

@@ -124,7 +124,7 @@ static void adopt_done(struct disk_work *work)
 void file_adopt(const struct adopt_plan *plan)
 {
     struct adopting *adopting = g_new0(struct adopting, 1);
-    adopting->work = (struct disk_work){run_adopt, adopt_done};
+    adopting->work = (struct disk_work){run_adopt, adopt_done, false};
     adopting->plan = *plan;
     memcpy(adopting->key, plan->key, sizeof adopting->key);
     adopting->type = g_strdup(plan->type);

@@ -45,6 +45,7 @@ struct filming {
 };
 
 static struct filming *running; /* a program of its is at work */
+static bool stopped;            /* none begins any more */
 
 static struct filming *filming_of(struct disk_work *work)
 {
@@ -100,6 +101,11 @@ static void step_begin(struct filming *filming, const struct step *step, GBytes 
                               .seconds = step->seconds,
                               .done = step_ended,
                               .data = filming};
+    if (stopped) {
+        filming->error = ERROR_UNAVAILABLE;
+        filming_end(filming);
+        return;
+    }
     lseek(filming->fds[0], 0, SEEK_SET);
     filming->child = child_start(&plan, &error);
     if (filming->child) {
@@ -167,7 +173,7 @@ static void film_stored(struct disk_work *work)
 static void film_store(struct filming *filming, const char *type)
 {
     filming->made_type = type;
-    filming->work = (struct disk_work){run_store_film, film_stored};
+    filming->work = (struct disk_work){run_store_film, film_stored, false};
     disk_submit(&filming->work);
 }
 
@@ -213,7 +219,7 @@ static void poster_rendered(struct filming *filming, const struct buffer *output
 {
     (void)well;
     filming->made = g_bytes_new(output->data, output->length);
-    filming->work = (struct disk_work){run_store_poster, poster_stored};
+    filming->work = (struct disk_work){run_store_poster, poster_stored, false};
     disk_submit(&filming->work);
 }
 
@@ -387,7 +393,7 @@ void film_render(const struct film_plan *plan)
     filming->fds[0] = filming->fds[1] = -1;
     filming->parts = json_array();
     filming->facts = json_pack("{s:o}", "parts", filming->parts);
-    filming->work = (struct disk_work){run_open, open_done};
+    filming->work = (struct disk_work){run_open, open_done, false};
     disk_submit(&filming->work);
 }
 
@@ -407,8 +413,9 @@ static void wall_checked(const struct buffer *output, int status, void *data)
             "ffmpeg could read what this user can\"");
 }
 
-void film_wall_check(void)
+void film_start(void)
 {
+    stopped = false;
     g_autofree char *program = child_program("trestle-media");
     struct child_plan plan = {.program = program,
                               .argument = "wall",
@@ -422,6 +429,7 @@ void film_stop(void)
 {
     child_kill(g_steal_pointer(&checking));
     struct filming *filming = g_steal_pointer(&running);
+    stopped = true;
     if (!filming)
         return;
     child_kill(filming->child);

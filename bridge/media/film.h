@@ -17,4 +17,4 @@ void film_render(const struct film_plan *plan);
 void film_stop(void);
 
 /* Says in the log if nothing keeps ffmpeg from files (Landlock). */
-void film_wall_check(void);
+void film_start(void);

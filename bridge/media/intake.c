@@ -54,7 +54,7 @@ static void work_begin(struct intake *intake, void (*run)(struct disk_work *),
                        void (*done)(struct disk_work *))
 {
     intake->working = true;
-    intake->work = (struct disk_work){run, done};
+    intake->work = (struct disk_work){run, done, false};
     disk_submit(&intake->work);
 }
 

@@ -79,7 +79,7 @@ static void lock_submit(const struct locking *plan, void (*run)(struct disk_work
 {
     struct locking *locking = g_new0(struct locking, 1);
     *locking = *plan;
-    locking->work = (struct disk_work){run, lock_done};
+    locking->work = (struct disk_work){run, lock_done, false};
     disk_submit(&locking->work);
 }
 

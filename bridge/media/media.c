@@ -11,6 +11,7 @@
 #include "bridge/media/bucket.h"
 #include "bridge/media/film.h"
 #include "bridge/media/media.h"
+#include "bridge/media/render.h"
 #include "bridge/media/shelf.h"
 
 #define KEYS_MAX 64
@@ -57,8 +58,9 @@ void media_start(const struct options *options)
         bucket_set(&bucket);
     }
     disk_start();
+    render_start();
     if (media.films)
-        film_wall_check();
+        film_start();
 }
 
 void media_stop(void)
@@ -90,6 +92,20 @@ const char *media_folder(void)
 const struct vault *media_vault(void)
 {
     return media.vault;
+}
+
+static bool taken; /* the turn is */
+
+bool media_turn_begin(void)
+{
+    bool mine = !taken;
+    taken = true;
+    return mine;
+}
+
+void media_turn_end(void)
+{
+    taken = false;
 }
 
 bool media_key_open(const struct uuid *file, const char *name, const char *text,

@@ -19,6 +19,11 @@ bool media_has_films(void); /* ffmpeg is there, and wanted */
 const char *media_folder(void);
 const struct vault *media_vault(void);
 
+/* Who moves files and who removes them take turns, so that nothing is put where it was just removed
+ * from. False: it is another one's. */
+bool media_turn_begin(void);
+void media_turn_end(void);
+
 /* The key of FILE, of which the database has TEXT, encrypted by the master key NAME. False: it is
  * not there (NULL), or cannot be decrypted. */
 bool media_key_open(const struct uuid *file, const char *name, const char *text,

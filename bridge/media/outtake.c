@@ -7,6 +7,7 @@
 
 #include "bridge/core/stream.h"
 #include "bridge/loop/disk.h"
+#include "bridge/media/bucket.h"
 #include "bridge/media/outtake.h"
 #include "bridge/media/shelf.h"
 #include "bridge/media/vault.h"
@@ -93,7 +94,7 @@ static void serving_drained(void *data)
     if (serving->reading)
         return;
     serving->reading = true;
-    serving->work = (struct disk_work){run_read, read_done};
+    serving->work = (struct disk_work){run_read, read_done, bucket_is_set()};
     disk_submit(&serving->work);
 }
 

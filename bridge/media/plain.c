@@ -8,9 +8,8 @@
 #include "bridge/media/shelf.h"
 #include "bridge/media/vault.h"
 
-/* Hands the segments to TAKE, one after another. */
-static bool segments_read(const struct plain_place *place, guint64 size,
-                          bool (*take)(const guint8 *bytes, size_t length, void *data), void *data)
+bool plain_each(const struct plain_place *place, guint64 size,
+                bool (*take)(const guint8 *bytes, size_t length, void *data), void *data)
 {
     g_autofree char *path = shelf_path(place->folder, &place->file, place->part);
     g_autofree guint8 *sealed = g_malloc(SEGMENT_SLOT);
@@ -34,7 +33,7 @@ static bool take_bytes(const guint8 *bytes, size_t length, void *data)
 GBytes *plain_read(const struct plain_place *place, guint64 size)
 {
     GByteArray *bytes = g_byte_array_sized_new((guint)size);
-    if (size <= G_MAXINT && segments_read(place, size, take_bytes, bytes))
+    if (size <= G_MAXINT && plain_each(place, size, take_bytes, bytes))
         return g_byte_array_free_to_bytes(bytes);
     g_byte_array_unref(bytes);
     return NULL;
@@ -57,7 +56,7 @@ static bool write_bytes(const guint8 *bytes, size_t length, void *data)
 
 bool plain_copy(const struct plain_place *place, guint64 size, int fd)
 {
-    return segments_read(place, size, write_bytes, &fd);
+    return plain_each(place, size, write_bytes, &fd);
 }
 
 enum error_code plain_store(const struct plain_place *place, const guint8 *data, size_t length)

@@ -15,6 +15,10 @@ struct plain_place {
     const guint8 *key;
 };
 
+/* Hands the SIZE bytes to TAKE, a segment after the other. False: they are not there, or not what
+ * they were, or TAKE was false. */
+bool plain_each(const struct plain_place *place, guint64 size,
+                bool (*take)(const guint8 *bytes, size_t length, void *data), void *data);
 /* SIZE bytes; NULL: they are not there, or not what they were. */
 GBytes *plain_read(const struct plain_place *place, guint64 size);
 /* The same into the descriptor FD. */

@@ -31,6 +31,7 @@ struct rendering {
 };
 
 static struct rendering *running; /* its program is at work */
+static bool stopped;              /* no program begins any more */
 
 static struct rendering *rendering_of(struct disk_work *work)
 {
@@ -148,7 +149,7 @@ static void program_ended(const struct buffer *output, int status, void *data)
     }
     g_clear_pointer(&rendering->bytes, g_bytes_unref);
     rendering->bytes = g_bytes_new(output->data, output->length);
-    rendering->work = (struct disk_work){run_store, store_done};
+    rendering->work = (struct disk_work){run_store, store_done, false};
     disk_submit(&rendering->work);
 }
 
@@ -164,8 +165,8 @@ static void read_done(struct disk_work *work)
     struct rendering *rendering = rendering_of(work);
     g_autoptr(GError) error = NULL;
     g_autofree char *program = child_program("trestle-media");
-    if (!rendering->bytes) {
-        rendering->error = ERROR_GONE;
+    if (!rendering->bytes || stopped) {
+        rendering->error = stopped ? ERROR_UNAVAILABLE : ERROR_GONE;
         rendering_end(rendering);
         return;
     }
@@ -185,10 +186,15 @@ static void read_done(struct disk_work *work)
     rendering_end(rendering);
 }
 
+void render_start(void)
+{
+    stopped = false;
+}
+
 void picture_render(const struct render_plan *plan)
 {
     struct rendering *rendering = g_new0(struct rendering, 1);
-    rendering->work = (struct disk_work){run_read, read_done};
+    rendering->work = (struct disk_work){run_read, read_done, false};
     rendering->plan = *plan;
     memcpy(rendering->key, plan->key, sizeof rendering->key);
     disk_submit(&rendering->work);
@@ -197,6 +203,7 @@ void picture_render(const struct render_plan *plan)
 void render_stop(void)
 {
     struct rendering *rendering = g_steal_pointer(&running);
+    stopped = true;
     if (!rendering)
         return;
     child_kill(rendering->child);

@@ -37,5 +37,7 @@ json_t *render_parts_store(const struct render_parts_plan *plan, GBytes *output,
 
 /* Only one is at work at a time: whoever calls sees to that. */
 void picture_render(const struct render_plan *plan);
-/* What is at work ends, and is told so (ERROR_UNAVAILABLE), before the threads do. */
+void render_start(void);
+/* What is at work ends, and is told so (ERROR_UNAVAILABLE), before the threads do; no program
+ * begins after that. */
 void render_stop(void);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "bridge/loop/disk.h"
+#include "bridge/media/plain.h"
 #include "bridge/media/scan.h"
-#include "bridge/media/shelf.h"
 #include "bridge/media/vault.h"
 
 #define SECONDS_MAX 120 /* for clamd to answer, or to take a piece */
@@ -22,7 +22,8 @@
 struct scanning {
     struct disk_work work;
     struct scan_plan plan;
-    char *socket_path, *path;
+    char *socket_path;
+    const char *folder;
     guint8 key[FILE_KEY_SIZE];
     enum scan_verdict verdict;
     char answer[ANSWER_MAX];
@@ -72,23 +73,28 @@ static bool send_piece(int fd, const guint8 *bytes, size_t length)
     return send_all(fd, &size, sizeof size) && send_all(fd, bytes, length);
 }
 
-/* False: the file cannot be read. clamd that hangs up in the middle has answered why. */
+/* Data of plain_each(). clamd that hangs up in the middle has answered why. */
+struct sending {
+    int fd;
+    bool sent;
+};
+
+static bool piece_take(const guint8 *bytes, size_t length, void *data)
+{
+    struct sending *sending = data;
+    sending->sent = sending->sent && send_piece(sending->fd, bytes, length);
+    return true;
+}
+
+/* False: the file cannot be read. */
 static bool send_file(struct scanning *scanning, int fd)
 {
-    g_autofree guint8 *sealed = g_malloc(SEGMENT_SLOT);
-    g_autofree guint8 *plain = g_malloc(SEGMENT_SIZE);
-    guint64 size = scanning->plan.size;
-    bool sent = send_all(fd, "zINSTREAM", 10);
-    for (guint64 index = 0; sent && index * SEGMENT_SIZE < size; index++) {
-        size_t length = (size_t)MIN(size - index * SEGMENT_SIZE, SEGMENT_SIZE);
-        struct segment_place place = {scanning->key, "", index};
-        if (!shelf_read(scanning->path, index * SEGMENT_SLOT, sealed, length + SEGMENT_EXTRA) ||
-            !segment_open(&place, sealed, length + SEGMENT_EXTRA, plain))
-            return false;
-        sent = send_piece(fd, plain, length);
-    }
-    if (sent)
-        send_piece(fd, plain, 0);
+    struct plain_place place = {scanning->folder, scanning->plan.file, "", scanning->key};
+    struct sending sending = {fd, send_all(fd, "zINSTREAM", 10)};
+    if (!plain_each(&place, scanning->plan.size, piece_take, &sending))
+        return false;
+    if (sending.sent)
+        send_piece(fd, (const guint8 *)"", 0);
     return true;
 }
 
@@ -135,17 +141,16 @@ static void scan_done(struct disk_work *work)
     scanning->plan.done(scanning->verdict, found && name ? name + 1 : NULL, scanning->plan.data);
     OPENSSL_cleanse(scanning->key, sizeof scanning->key);
     g_free(scanning->socket_path);
-    g_free(scanning->path);
     g_free(scanning);
 }
 
 void file_scan(const struct scan_plan *plan)
 {
     struct scanning *scanning = g_new0(struct scanning, 1);
-    scanning->work = (struct disk_work){run_scan, scan_done};
+    scanning->work = (struct disk_work){run_scan, scan_done, true};
     scanning->plan = *plan;
     scanning->socket_path = g_strdup(plan->socket);
-    scanning->path = shelf_path(plan->folder, &plan->file, "");
+    scanning->folder = plan->folder;
     memcpy(scanning->key, plan->key, sizeof scanning->key);
     disk_submit(&scanning->work);
 }

@@ -125,6 +125,29 @@ bool shelf_remove(const char *path)
     return (!bucket_is_set() || bucket_remove(object_name(path))) && gone;
 }
 
+void shelf_forget(const char *path)
+{
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_unlink(fresh);
+    g_unlink(path);
+}
+
+bool shelf_clear(const char *folder, const struct uuid *file)
+{
+    g_autofree char *path = shelf_path(folder, file, "");
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *place = g_path_get_dirname(path);
+    g_autoptr(GDir) dir = g_dir_open(place, 0, NULL);
+    bool done = true;
+    const char *entry;
+    while (dir && (entry = g_dir_read_name(dir))) {
+        g_autofree char *one = g_build_filename(place, entry, NULL);
+        if (g_str_has_prefix(entry, name))
+            done = (g_unlink(one) == 0 || errno == ENOENT) && done;
+    }
+    return done;
+}
+
 bool shelf_move(const char *path)
 {
     if (!bucket_is_set() || g_access(path, F_OK) != 0)

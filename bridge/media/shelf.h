@@ -33,5 +33,10 @@ enum error_code shelf_sync(int fd, const char *path);
 enum error_code shelf_replace(const char *path, const guint8 *bytes, size_t length);
 /* Takes it away, from the bucket as well. True also when it was not there. */
 bool shelf_remove(const char *path);
+/* Takes away what shelf_replace() has made of PATH, and what it left when the process died in it.
+ */
+void shelf_forget(const char *path);
+/* Takes away all of FILE that is in the folder, known or not. */
+bool shelf_clear(const char *folder, const struct uuid *file);
 /* Moves it to the bucket, if there is one. */
 bool shelf_move(const char *path);

@@ -35,8 +35,10 @@ void file_put_duration(struct json_writer *json, const void *view)
 
 static bool is_handed_out(const struct file_view *file)
 {
-    bool there = file->state &&
-                 (strcmp(file->state, "complete") == 0 || strcmp(file->state, "processing") == 0);
+    /* A picture that still says where it was taken is nobody's yet. */
+    bool shown = file->state && strcmp(file->state, "processing") == 0 &&
+                 g_strcmp0(file->kind, "image") != 0;
+    bool there = shown || (file->state && strcmp(file->state, "complete") == 0);
     return there && !file->locked && (!file->scan || strcmp(file->scan, "clean") == 0);
 }
 

@@ -50,7 +50,7 @@ def settings(stack, name, ports):
                                         "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),
-                  "url": f"http://{base.LOOPBACK}:{ports['http']}"},
+                  "url": f"http://{base.LOOPBACK}:{ports['http']}", "slots": "server"},
         "session": {"cookie_secure": "false"},
         "admin": {"jids": "admin@" + domains["server"], "socket": stack.path("bridge", f"{name}.sock")},
         "log": {"level": "info", "areas": "all"},

@@ -55,7 +55,7 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_client_state: {{}}
-  mod_disco: {{ extra_domains: ["{rooms}"] }}
+  mod_disco: {{ extra_domains: ["{rooms}", "{app}"] }}
   mod_last: {{}}
   mod_mam: {{ default: always{archive} }}
   mod_muc:

@@ -37,7 +37,7 @@ log = {{ info = "*console" }}
 
 VirtualHost "{domain}"
     http_host = "127.0.0.1"
-    disco_items = {{ {{ "{rooms}", "Rooms" }} }}
+    disco_items = {{ {{ "{rooms}", "Rooms" }}, {{ "{app}", "Files" }} }}
     modules_enabled = {{ {modules} }}
 {turn}{plugin}
 Component "{app}"

@@ -103,11 +103,21 @@ END $$;
 -- name, type, kind, size, … }], caption: what else it says (or missing).
 CREATE FUNCTION attachment_arrived(p_details jsonb, OUT details jsonb, OUT body text)
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  -- What was uploaded here, by whoever knows its path, is no file of others.
+  ours jsonb := (SELECT jsonb_object_agg(x->>'id', f.id) FROM jsonb_array_elements(p_details->'files') x
+                   JOIN files f ON f.path = substring(x->>'url' from '/f/([A-Za-z0-9_-]{22})[./]') AND f.state IN ('processing', 'complete'));
 BEGIN
   details := p_details - 'caption' || jsonb_build_object('type', (
     SELECT CASE WHEN bool_and(x->>'purpose' = 'voice') THEN 'voice' WHEN bool_and(x->>'kind' IN ('image', 'video')) THEN 'media'
                 ELSE 'file' END FROM jsonb_array_elements(p_details->'files') x));
   body := p_details->>'caption';
+  IF ours IS NOT NULL THEN
+    details := details || jsonb_build_object(
+      'files', (SELECT coalesce(jsonb_agg(x), '[]') FROM jsonb_array_elements(p_details->'files') x WHERE NOT ours ? (x->>'id')),
+      'attachments', (SELECT jsonb_agg(coalesce(ours->>x.id, x.id) ORDER BY x.n)
+                        FROM jsonb_array_elements_text(p_details->'attachments') WITH ORDINALITY x (id, n)));
+  END IF;
 END $$;
 
 -- What the stanza of the n-th file of a message says.

@@ -62,21 +62,35 @@ BEGIN
   file := file_facts(f);
 END $$;
 
--- A part of the upload p_id comes: nothing of an earlier one is kept any more. p_again: from its beginning. key NULL: there
--- is no such upload of p_user's. state: gone, if it took too long.
+-- The same for the account p_jid of another server. p_bound: only if it uses the app; 5: it does not.
+CREATE FUNCTION slot_create(p_jid text, p_bound boolean, p_arguments jsonb, OUT outcome int, OUT path text)
+LANGUAGE plpgsql AS $$
+DECLARE
+  owner uuid := (SELECT u.id FROM users u WHERE u.jid = p_jid AND u.kind = 'bound');
+BEGIN
+  IF owner IS NULL AND p_bound THEN
+    outcome := 5;
+    RETURN;
+  END IF;
+  outcome := (SELECT x.outcome FROM file_create(coalesce(owner, user_remote(p_jid)), p_arguments) x);
+  path := CASE WHEN outcome = 0 THEN p_arguments->>'path' END;
+END $$;
+
+-- A part of the upload p_id comes: nothing of an earlier one is kept any more. p_again: from its beginning. p_user NULL:
+-- whoever it is of. key NULL: there is no such upload of p_user's. state: gone, if it took too long.
 CREATE FUNCTION file_open(p_user uuid, p_id uuid, p_again boolean)
 RETURNS TABLE (state text, size bigint, received bigint, turn bigint, key text, key_name text, type text, sha256 text,
-               created bigint)
+               created bigint, user_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
     UPDATE files f SET turn = CASE WHEN f.state = 'uploading' THEN f.turn + 1 ELSE f.turn END,
         received = CASE WHEN p_again AND f.state = 'uploading' THEN 0 ELSE f.received END
-      WHERE f.id = p_id AND f.user_id = p_user AND f.key IS NOT NULL
+      WHERE f.id = p_id AND f.user_id = coalesce(p_user, f.user_id) AND f.key IS NOT NULL
       RETURNING CASE WHEN f.state = 'removed' OR (f.state = 'uploading' AND f.due_at <= now()) THEN 'gone' ELSE f.state END,
                 f.size, f.received, f.turn, f.key, f.key_name, f.type, f.sha256,
-                (extract(epoch FROM f.created_at) * 1000000)::bigint;
+                (extract(epoch FROM f.created_at) * 1000000)::bigint, f.user_id;
 END $$;
 
 -- What of it is on the disk. False: another part has begun since.
@@ -87,7 +101,8 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- All of it is there. Arguments: id, turn, sha256, state (processing or complete), scan. The result: the file. 3: another
+-- All of it is there. Arguments: id, turn, sha256, state (processing or complete), scan, keep (seconds for which it waits
+-- for a message; missing: as it was made). The result: the file. 3: another
 -- part has begun since.
 CREATE FUNCTION change_file_finish(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -95,7 +110,7 @@ DECLARE
   f files;
 BEGIN
   UPDATE files x SET state = p_arguments->>'state', received = x.size, sha256 = p_arguments->>'sha256',
-      scan = p_arguments->>'scan'
+      scan = p_arguments->>'scan', due_at = coalesce(now() + make_interval(secs => (p_arguments->>'keep')::bigint), x.due_at)
     WHERE x.id = (p_arguments->>'id')::uuid AND x.user_id = p_user AND x.state = 'uploading'
       AND x.turn = (p_arguments->>'turn')::bigint
     RETURNING * INTO f;
@@ -221,7 +236,9 @@ BEGIN
   END IF;
   RETURN QUERY
     SELECT f.id, CASE WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
-                      WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan ELSE f.state END,
+                      WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan
+                      WHEN f.state = 'processing' AND f.kind = 'image' THEN 'pending' -- it still says where it was taken
+                      ELSE f.state END,
            f.type, f.name, coalesce((file_clean(f)->>'size')::bigint, f.size), f.key, f.key_name, f.parts::text,
            f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256);
 END $$;

@@ -4,8 +4,11 @@
 -- name: file_create
 SELECT outcome, file FROM file_create($1::uuid, $2::jsonb)
 
+-- name: slot_create
+SELECT outcome, path FROM slot_create($1::text, $2::boolean, $3::jsonb)
+
 -- name: file_open
-SELECT state, size, received, turn, key, key_name, type, sha256, created FROM file_open($1::uuid, $2::uuid, $3::boolean)
+SELECT state, size, received, turn, key, key_name, type, sha256, created, user_id FROM file_open($1::uuid, $2::uuid, $3::boolean)
 
 -- name: file_keep
 SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept

@@ -27,6 +27,7 @@
 #include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
+#include "xep/0363_upload.h"
 #include "xep/0377_reporting.h"
 #include "xep/0444_reactions.h"
 #include "xep/bound.h"
@@ -77,6 +78,7 @@ static void run_iq(xmpp_stanza_t *stanza)
     struct vcard card;
     struct software_version version;
     struct stanza_error error;
+    struct upload_request upload;
     int64_t us;
     uint64_t seconds;
 
@@ -85,6 +87,7 @@ static void run_iq(xmpp_stanza_t *stanza)
     vcard_parse(stanza, &card);
     version_parse(stanza, &version);
     ping_is_request(stanza);
+    upload_request_parse(stanza, &upload);
     entity_time_parse(stanza, &us, &text);
     stanza_error_parse(stanza, &error);
     disco_info_is_request(stanza, &text);

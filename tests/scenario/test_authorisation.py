@@ -144,6 +144,7 @@ ROWS = {
     "DELETE /api/files/{file_id}": members(),
     "PATCH /api/files/{file_id}": members({"expires_at": "2999-01-01T00:00:00Z"}),
     "POST /api/files/{file_id}/unlock": members({"password": "x"}),
+    "PUT /f/{token}/{name}": everybody(b"x", own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /f/{token}/{name}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "POST /api/links/preview": signed_in({"url": "https://a.example/"}, own="not_available"),
     "GET /api/conversations/{conversation_id}/media": members(),

@@ -57,7 +57,7 @@ def befriend(alice, bob):
 
 def test_the_domain_is_a_server(stack, bob):
     identities, features = bob.disco_info(stack.app_domain)
-    assert identities == {"server/im"}
+    assert identities == {"server/im", "store/file"}
     assert {DISCO_INFO, PING, VERSION, LAST, TIME} <= features
     assert bob.disco_items(stack.app_domain) == []
     assert refusal(bob, stack.app_domain, DISCO_INFO, node="nowhere") == "item-not-found"

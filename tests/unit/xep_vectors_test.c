@@ -30,6 +30,7 @@
 #include "xep/0334_hints.h"
 #include "xep/0353_jingle_message.h"
 #include "xep/0359_ids.h"
+#include "xep/0363_upload.h"
 #include "xep/0377_reporting.h"
 #include "xep/0444_reactions.h"
 #include "xep/error.h"
@@ -214,6 +215,15 @@ static json_t *dump_services(xmpp_stanza_t *stanza)
     return list;
 }
 
+static json_t *dump_upload(xmpp_stanza_t *stanza)
+{
+    struct upload_request request;
+    if (!upload_request_parse(stanza, &request))
+        return NULL;
+    return json_pack("{ss sI ss?}", "filename", request.filename, "size", (json_int_t)request.size,
+                     "content_type", request.content_type);
+}
+
 static json_t *dump_receipt(xmpp_stanza_t *stanza)
 {
     return json_pack("{sbss?}", "requested", (int)receipt_is_requested(stanza), "received",
@@ -362,20 +372,35 @@ static const struct {
     const char *folder;
     json_t *(*dump)(xmpp_stanza_t *stanza);
 } codecs[] = {
-    {"0012", dump_last},           {"0030", dump_disco},
-    {"0050", dump_command},        {"0377", dump_report},
-    {"0054", dump_vcard},          {"0060", dump_pubsub},
-    {"0084", dump_avatar},         {"0153", dump_vcard_update},
-    {"0172", dump_nick},           {"0292", dump_vcard4},
-    {"0166", dump_jingle},         {"0215", dump_services},
-    {"0353", dump_jingle_message}, {"0085", dump_chat_state},
-    {"0092", dump_version},        {"0115", dump_caps},
-    {"0184", dump_receipt},        {"0202", dump_time},
-    {"0203", dump_delay},          {"0280", dump_carbon},
-    {"0297", dump_forward},        {"0333", dump_marker},
-    {"0334", dump_hints},          {"0359", dump_ids},
-    {"0444", dump_reactions},      {"error", dump_error},
-    {"message", dump_message},     {"message_text", dump_message_text},
+    {"0012", dump_last},
+    {"0030", dump_disco},
+    {"0050", dump_command},
+    {"0377", dump_report},
+    {"0054", dump_vcard},
+    {"0060", dump_pubsub},
+    {"0084", dump_avatar},
+    {"0153", dump_vcard_update},
+    {"0172", dump_nick},
+    {"0292", dump_vcard4},
+    {"0166", dump_jingle},
+    {"0215", dump_services},
+    {"0363", dump_upload},
+    {"0353", dump_jingle_message},
+    {"0085", dump_chat_state},
+    {"0092", dump_version},
+    {"0115", dump_caps},
+    {"0184", dump_receipt},
+    {"0202", dump_time},
+    {"0203", dump_delay},
+    {"0280", dump_carbon},
+    {"0297", dump_forward},
+    {"0333", dump_marker},
+    {"0334", dump_hints},
+    {"0359", dump_ids},
+    {"0444", dump_reactions},
+    {"error", dump_error},
+    {"message", dump_message},
+    {"message_text", dump_message_text},
     {"presence", dump_presence},
 };
 
