@@ -62,6 +62,7 @@ SQL_MIGRATIONS = \
   sql/migration/0042_admin.sql \
   sql/migration/0043_files.sql \
   sql/migration/0046_links.sql \
+  sql/migration/0048_bound_rooms.sql \
   sql/migration/0051_spam.sql \
   sql/migration/0052_deleted_users.sql \
   sql/migration/0054_fetch.sql
@@ -70,6 +71,7 @@ SQL_TYPES = sql/type/view.sql
 SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql
 SQL_FUNCTIONS = \
   sql/function/bound.sql \
+  sql/function/bound_room.sql \
   sql/function/member.sql \
   sql/function/admin.sql \
   sql/function/audit.sql \

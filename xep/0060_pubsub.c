@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "xep/0004_data_forms.h"
 #include "xep/0060_pubsub.h"
 
 bool pubsub_request_parse(xmpp_stanza_t *iq, struct pubsub_request *ret)
@@ -33,6 +34,37 @@ void pubsub_request_add(xmpp_stanza_t *iq, const char *node, const char *item)
         stanza_set(stanza_add(items, "item", NS_PUBSUB), "id", item);
     else
         stanza_set(items, "max_items", "1");
+}
+
+void pubsub_request_all_add(xmpp_stanza_t *iq, const char *node)
+{
+    xmpp_stanza_t *items = stanza_add(stanza_add(iq, "pubsub", NS_PUBSUB), "items", NS_PUBSUB);
+    stanza_set(items, "node", node);
+}
+
+void pubsub_create_add(xmpp_stanza_t *iq, const char *node, bool many)
+{
+    static const char *const options[][2] = {{"pubsub#persist_items", "true"},
+                                             {"pubsub#notify_retract", "true"},
+                                             {"pubsub#access_model", "whitelist"},
+                                             {"pubsub#send_last_published_item", "never"},
+                                             {"pubsub#max_items", "max"}};
+    xmpp_stanza_t *pubsub = stanza_add(iq, "pubsub", NS_PUBSUB);
+    stanza_set(stanza_add(pubsub, "create", NS_PUBSUB), "node", node);
+    g_autoptr(data_form) form = data_form_new("submit");
+    data_form_put(form, "FORM_TYPE", "hidden", "http://jabber.org/protocol/pubsub#node_config");
+    for (size_t i = 0; i < G_N_ELEMENTS(options) - (many ? 0 : 1); i++)
+        data_form_put(form, options[i][0], NULL, options[i][1]);
+    data_form_add(stanza_add(pubsub, "configure", NS_PUBSUB), form);
+}
+
+xmpp_stanza_t *pubsub_publish_add(xmpp_stanza_t *iq, const char *node, const char *id)
+{
+    xmpp_stanza_t *publish = stanza_add(stanza_add(iq, "pubsub", NS_PUBSUB), "publish", NS_PUBSUB);
+    stanza_set(publish, "node", node);
+    xmpp_stanza_t *item = stanza_add(publish, "item", NS_PUBSUB);
+    stanza_set(item, "id", id);
+    return item;
 }
 
 xmpp_stanza_t *pubsub_build_result(xmpp_stanza_t *iq, const char *node, xmpp_stanza_t **ret_items)

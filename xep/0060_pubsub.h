@@ -17,6 +17,14 @@ bool pubsub_request_parse(xmpp_stanza_t *iq, struct pubsub_request *ret);
 /* Asks for ITEM (NULL: the last one) of NODE. IQ comes from stanza_new_iq("get", …). */
 void pubsub_request_add(xmpp_stanza_t *iq, const char *node, const char *item);
 
+/* Asks for all items of NODE. */
+void pubsub_request_all_add(xmpp_stanza_t *iq, const char *node);
+/* Makes NODE, which is for the account alone and keeps its items; MANY: as many as the service can,
+ * for those that keep one and know that word. IQ comes from stanza_new_iq("set", …). */
+void pubsub_create_add(xmpp_stanza_t *iq, const char *node, bool many);
+/* Publishes an item with ID in NODE; yields the item, borrowed, which takes the payload. */
+xmpp_stanza_t *pubsub_publish_add(xmpp_stanza_t *iq, const char *node, const char *id);
+
 /* Answers IQ; *ret_items (borrowed) takes the items. NULL when IQ must not be answered. */
 xmpp_stanza_t *pubsub_build_result(xmpp_stanza_t *iq, const char *node, xmpp_stanza_t **ret_items);
 /* A headline with an event; *ret_items (borrowed) takes the items. */

@@ -110,6 +110,8 @@ const struct xep_codec xep_registry[] = {
     {"0384", "0.8.3", "OMEMO Encryption", NS_OMEMO, "encrypted", 0, "said to be unreadable"},
     {"0385", "0.3.1", "Stateless Inline Media Sharing", NS_SIMS, "media-sharing", 0,
      "links, in words"},
+    {"0402", "1.2.0", "PEP Native Bookmarks", NS_BOOKMARKS, "conference", 0,
+     "of accounts of other servers: their rooms are groups"},
     {"0410", "1.1.0", "MUC Self-Ping (Schrödinger's Chat)", NS_MUC "#self-ping-optimization", NULL,
      ROOM, "answered for those who are in a room"},
     {"0421", "1.0.1", "Occupant identifiers for semi-anonymous MUCs", NS_OCCUPANT, "occupant-id",

@@ -13,6 +13,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
+#include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/fold.h"
 #include "bridge/bound/host.h"
@@ -22,8 +23,10 @@
 #include "bridge/bound/uid.h"
 #include "bridge/core/core.h"
 #include "bridge/presence/client.h"
+#include "bridge/room/guest.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0030_disco.h"
+#include "xep/0060_pubsub.h"
 #include "xep/0092_version.h"
 #include "xep/0199_ping.h"
 #include "xep/0203_delay.h"
@@ -200,10 +203,45 @@ static void take_carbon(const struct stanza_context *context, struct bound_sessi
         dispatch_account(context, inner);
 }
 
+/* What a room sends to somebody who has a place there, as it would come for one of our users. */
+static bool take_of_room(const struct stanza_context *context, const struct bound_session *session,
+                         xmpp_stanza_t *stanza)
+{
+    g_autofree char *room =
+        g_strndup(stanza_attr(stanza, "from"), strcspn(stanza_attr(stanza, "from"), "/"));
+    const char *type = stanza_attr(stanza, "type");
+    bool message = strcmp(stanza_name(stanza), "message") == 0;
+    bool said = g_strcmp0(type, "groupchat") == 0 || g_strcmp0(type, "error") == 0 ||
+                stanza_child(stanza, "result", NS_MAM);
+    if (!guest_seat_find(session->jid, room) || (message && !said))
+        return message && (g_strcmp0(type, "groupchat") == 0 ||
+                           stanza_child(stanza, "result", NS_MAM)); /* of no place: nobody's */
+    dispatch_guest(context, stanza);
+    return true;
+}
+
+/* Personal events: the account's own tell what other clients have changed. */
+static void take_event(const struct stanza_context *context, struct bound_session *session,
+                       xmpp_stanza_t *message)
+{
+    struct pubsub_item item;
+    if (strcmp(stanza_attr(message, "from"), session->jid) != 0)
+        dispatch_account(context, message);
+    else if (session->account && pubsub_event_parse(message, &item) &&
+             strcmp(item.node, NS_BOOKMARKS) == 0)
+        bound_bookmarks_event(session, message);
+}
+
 static void take_message(const struct stanza_context *context, struct bound_session *session,
                          xmpp_stanza_t *message)
 {
     const char *type = stanza_attr(message, "type");
+    if (stanza_child(message, "event", NS_PUBSUB_EVENT) && g_strcmp0(type, "error") != 0) {
+        take_event(context, session, message);
+        return;
+    }
+    if (take_of_room(context, session, message))
+        return;
     if (carbon_parse(message) != CARBON_NONE) {
         take_carbon(context, session, message);
         return;
@@ -239,7 +277,8 @@ static void take_stanza(const struct stanza_context *context, struct bound_sessi
         take_iq(context, session, stanza);
     else if (strcmp(stanza_name(stanza), "message") == 0)
         take_message(context, session, stanza);
-    else if (!jid_same_bare(from, session->jid)) /* one's own presence is known */
+    else if (!jid_same_bare(from, session->jid) && /* one's own presence is known */
+             !take_of_room(context, session, stanza))
         dispatch_account(context, stanza);
 }
 

@@ -12,6 +12,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
+#include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
@@ -111,6 +112,13 @@ void bound_state_write(struct buffer *buf, const struct core *core, const struct
 static bool account_lacks(const struct core *core, const struct account *account)
 {
     return bound_state_of(core, account) == BOUND_STATE_LACKING;
+}
+
+static bool account_is_here(const struct core *core, const char *jid)
+{
+    const struct bound *bound = bound_of(core);
+    const struct bound_session *session = bound ? bound_session_find(bound, jid) : NULL;
+    return session && session->state == SESSION_BOUND;
 }
 
 static void account_tell(struct core *core, struct account *account)
@@ -215,6 +223,8 @@ static void online_changed(struct core *core, struct account *account, bool onli
     if (!session)
         return;
     session->online = online;
+    if (online)
+        session->bookmarks_at = 0;
     session->left = clock_monotonic();
     if (online)
         bound_holder_tell(bound, session->jid, HOLDER_HERE);
@@ -316,6 +326,7 @@ static xmpp_stanza_t *build_unblock(const struct outbox_entry *entry)
 static const struct outgoing outgoing[] = {
     {.kind = "block", .build = build_block},
     {.kind = "unblock", .build = build_unblock},
+    {.kind = "bookmark", .build = bound_bookmark_build},
     {0},
 };
 
@@ -333,6 +344,7 @@ static void bound_start(struct core *core)
     bound_hosts_open(bound);
     bound_inject_open(bound);
     core->bound_lacks = account_lacks;
+    core->bound_is_here = account_is_here;
     bound->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, bound);
     part_add(core, &part, bound);
     bound_holder_start(bound);

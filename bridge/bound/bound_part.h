@@ -71,11 +71,13 @@ struct bound_session {
     unsigned failures; /* in a row */
     gint64 not_before; /* monotonic: when it may be bound again */
     gint64 wanted_until;
-    gint64 left;    /* monotonic: when the last socket was closed */
-    bool shown;     /* presence was sent */
-    bool attentive; /* with a priority that draws messages */
-    gint64 after;   /* of the waiting stanzas: the last one sent */
-    GQueue soon;    /* struct soon *: sent once, as soon as it is bound; bounded */
+    gint64 left;            /* monotonic: when the last socket was closed */
+    bool shown;             /* presence was sent */
+    bool attentive;         /* with a priority that draws messages */
+    gint64 after;           /* of the waiting stanzas: the last one sent */
+    gint64 bookmarks_at;    /* monotonic: when they are asked for again */
+    guint bookmarks_digest; /* of those that were taken last */
+    GQueue soon;            /* struct soon *: sent once, as soon as it is bound; bounded */
 };
 
 struct bound {

@@ -147,6 +147,9 @@ static xmpp_stanza_t *stanza_of(const struct fold *fold, const struct filed *fil
     const char *type = stanza ? stanza_attr(stanza, "type") : NULL;
     bool usable = stanza && strcmp(stanza_name(stanza), "message") == 0 &&
                   g_strcmp0(type, "error") != 0 && g_strcmp0(type, "groupchat") != 0;
+    xmpp_stanza_t *of_room = usable ? stanza_child(stanza, "x", NS_MUC_USER) : NULL;
+    if (of_room && !stanza_first(of_room))
+        return NULL; /* what was said in private in a room is of the archive alone */
     if (usable && !stanza_attr(stanza, "from"))
         stanza_set(stanza, "from", fold->owner);
     if (usable && !stanza_attr(stanza, "to"))

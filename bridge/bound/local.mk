@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbound.a
 libbound_a_SOURCES = \
   bridge/bound/arrival.c bridge/bound/arrival.h \
+  bridge/bound/bookmark.c bridge/bound/bookmark.h \
   bridge/bound/bound.c bridge/bound/bound.h bridge/bound/bound_part.h \
   bridge/bound/fold.c bridge/bound/fold.h \
   bridge/bound/holder.c bridge/bound/holder.h \

@@ -39,23 +39,39 @@ static bool is_result(xmpp_stanza_t *iq)
     return iq && g_strcmp0(stanza_attr(iq, "type"), "result") == 0;
 }
 
+/* What a list has; of a longer one not everything, and then nothing can be said of the rest. */
+struct listed {
+    json_t *items; /* array */
+    bool cut;
+};
+
+static void listed_add(struct listed *listed, json_t *item)
+{
+    listed->cut |= json_array_size(listed->items) >= ITEMS_MAX;
+    if (listed->cut)
+        json_decref(item);
+    else
+        json_array_append_new(listed->items, item);
+}
+
 /* ---- Contacts -------------------------------------------------------------------------------- */
 
 static void roster_add(const struct roster_item *item, void *data)
 {
     g_autofree char *jid = jid_prepare_bare(item->jid);
-    if (jid && json_array_size(data) < ITEMS_MAX)
-        json_array_append_new(data, json_pack("{s:s, s:s, s:b}", "jid", jid, "subscription",
-                                              item->subscription, "ask", item->ask));
+    if (jid)
+        listed_add(data, json_pack("{s:s, s:s, s:b}", "jid", jid, "subscription",
+                                   item->subscription, "ask", item->ask));
 }
 
 static void roster_take(struct bound_session *session, xmpp_stanza_t *iq, bool whole)
 {
-    json_t *items = json_array();
-    if (roster_parse(iq, roster_add, items))
+    struct listed listed = {.items = json_array()};
+    if (roster_parse(iq, roster_add, &listed))
         change_submit(session->bound->core, "bound_roster", &session->account->id,
-                      json_pack("{s:O, s:b}", "items", items, "whole", whole), NULL, NULL);
-    json_decref(items);
+                      json_pack("{s:O, s:b}", "items", listed.items, "whole", whole && !listed.cut),
+                      NULL, NULL);
+    json_decref(listed.items);
 }
 
 static void roster_answered(xmpp_stanza_t *result, void *data)
@@ -70,8 +86,8 @@ static void roster_answered(xmpp_stanza_t *result, void *data)
 static void block_add(const char *item, void *data)
 {
     g_autofree char *jid = jid_prepare_bare(item);
-    if (jid && json_array_size(data) < ITEMS_MAX)
-        json_array_append_new(data, json_string(jid));
+    if (jid)
+        listed_add(data, json_string(jid));
 }
 
 static void blocks_take(struct bound_session *session, xmpp_stanza_t *iq)
@@ -80,12 +96,15 @@ static void blocks_take(struct bound_session *session, xmpp_stanza_t *iq)
                                         [BLOCKS_ADDED] = "added",
                                         [BLOCKS_REMOVED] = "removed",
                                         [BLOCKS_CLEARED] = "cleared"};
-    json_t *items = json_array();
-    enum blocks_change change = blocks_parse(iq, block_add, items);
+    struct listed listed = {.items = json_array()};
+    enum blocks_change change = blocks_parse(iq, block_add, &listed);
+    if (change == BLOCKS_LIST && listed.cut)
+        change = BLOCKS_ADDED;
     if (change != BLOCKS_NONE)
         change_submit(session->bound->core, "bound_blocks", &session->account->id,
-                      json_pack("{s:s, s:O}", "change", names[change], "items", items), NULL, NULL);
-    json_decref(items);
+                      json_pack("{s:s, s:O}", "change", names[change], "items", listed.items), NULL,
+                      NULL);
+    json_decref(listed.items);
 }
 
 static void blocks_answered(xmpp_stanza_t *result, void *data)

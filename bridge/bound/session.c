@@ -11,6 +11,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
@@ -19,6 +20,7 @@
 #include "bridge/bound/session.h"
 #include "bridge/core/core.h"
 #include "bridge/presence/client.h"
+#include "bridge/room/guest_enter.h"
 #include "xep/error.h"
 #include "xep/presence.h"
 
@@ -180,12 +182,14 @@ static void session_set_away(struct bound_session *session)
     if (session->state == SESSION_BOUND) {
         session->host->count--;
         metric_add(METRIC_BOUND_SESSIONS, -1);
+        guest_user_gone(session->jid);
     }
     if (session->state == SESSION_QUEUED)
         g_queue_remove(&session->bound->queue, session);
     if (session->state != SESSION_LOADING)
         session->state = SESSION_AWAY;
     session->shown = session->attentive = session->stale = false;
+    session->bookmarks_digest = 0;
     bound_inject_forget(session);
     bound_inject_abandon(session);
 }
@@ -249,6 +253,8 @@ static void session_bound(struct bound_session *session)
     bound_mirror_begin(session);
     session_show(session, session_is_online(session));
     bound_inject_soon(session);
+    bound_bookmarks_begin(session);
+    guest_user_here(session->jid);
     session->waiting = true;
     bound_inject_resume(session);
 }
@@ -402,6 +408,8 @@ static void bound_tick(struct bound_session *session, gint64 now)
         session_show(session, attentive);
     if (session->waiting)
         bound_inject_resume(session);
+    if (attentive && now >= session->bookmarks_at)
+        bound_bookmarks_begin(session);
 }
 
 /* Whether there is nothing left to know of it. */

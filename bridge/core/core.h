@@ -35,6 +35,8 @@ struct core {
     void (*bound_mark)(struct core *core, xmpp_stanza_t *stanza);
     /* Whether the host of ACCOUNT, a bound one, takes nothing from it; NULL: there are none. */
     bool (*bound_lacks)(const struct core *core, const struct account *account);
+    /* Whether the account with bare JID, of another host, has a session now; NULL likewise. */
+    bool (*bound_is_here)(const struct core *core, const char *jid);
     struct dispatch *dispatch; /* what becomes of stanzas, for those that come otherwise */
     struct outbox *outbox;
     const struct event_router *router; /* NULL: there is no other instance */

@@ -183,6 +183,13 @@ static const struct operation operations[] = {
      .reply = "Nothing",
      .errors = OPERATION_ERROR(NOT_AVAILABLE),
      .summary = "Lets it end after the last socket"},
+    {.method = "GET",
+     .path = "/api/bound/rooms",
+     .command = "bound.rooms",
+     .read = QUERY_BOUND_BOOKMARK_LIST,
+     .reply = "BookmarkList",
+     .summary =
+         "Rooms that the account's server has as bookmarks, whether the app is in them or not"},
     {.method = "PUT",
      .path = "/api/bound/login",
      .fields = link_fields,

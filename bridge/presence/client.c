@@ -23,6 +23,10 @@ static const struct {
     {TOGGLE_GROUPS, NS_INVITATION},
 };
 
+/* Accounts of other servers hear what their other clients change. */
+#define BOUND (1u << 31)
+static const char *const of_bound[] = {NS_BOOKMARKS "+notify"};
+
 struct variant {
     struct caps caps;
     char *ver;
@@ -46,7 +50,7 @@ static struct data_form *software_form(void)
 
 static unsigned off_of(const struct core *core, const struct account *account)
 {
-    unsigned off = 0;
+    unsigned off = account->bound ? BOUND : 0;
     for (size_t i = 0; i < G_N_ELEMENTS(switched); i++) {
         if (!toggle_is_on(core, switched[i].toggle, &account->id))
             off |= TOGGLE_BIT(switched[i].toggle);
@@ -72,6 +76,8 @@ static struct disco_info *info_make(unsigned off)
     disco_info_put_feature(info, NS_PAYLOAD);
     disco_info_put_feature(info, NS_POLL);
     disco_info_take_form(info, software_form());
+    for (size_t i = 0; (off & BOUND) && i < G_N_ELEMENTS(of_bound); i++)
+        disco_info_put_feature(info, of_bound[i]);
     for (size_t i = 0; off && i < G_N_ELEMENTS(switched); i++) {
         if (off & TOGGLE_BIT(switched[i].toggle))
             info_drop_feature(info, switched[i].ns);

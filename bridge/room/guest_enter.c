@@ -306,8 +306,19 @@ static void seat_act(struct guest_seat *seat, const char *state)
         seat_enter(seat);
 }
 
+/* Whether there is a way for USER's stanzas: an account of another server has one with its session.
+ */
+static bool user_is_here(const char *user)
+{
+    const struct core *core = guests_of()->core;
+    return service_of(core->options, user) != SERVICE_MAX ||
+           (core->bound_is_here && core->bound_is_here(core, user));
+}
+
 static void row_act(const struct rows *rows, int row)
 {
+    if (!user_is_here(rows_text(rows, row, GUEST_TAKE_JID)))
+        return;
     struct guest_seat *seat =
         guest_seat_put(rows_text(rows, row, GUEST_TAKE_JID), rows_text(rows, row, GUEST_TAKE_ROOM));
     const char *nick = rows_text(rows, row, GUEST_TAKE_NICK);
@@ -367,6 +378,52 @@ static void guests_end(struct guests *guests)
 {
     guests->up = false;
     guests_clear(guests);
+}
+
+/* ---- Accounts of other servers --------------------------------------------------------------- */
+
+static void seats_set(const struct rows *rows, enum error_code error, void *data)
+{
+    struct guests *guests = guests_of();
+    (void)rows;
+    (void)data;
+    if (guests && guests->up && error == ERROR_NONE)
+        places_take(guests);
+}
+
+static void user_seats(const char *user, bool here)
+{
+    struct guests *guests = guests_of();
+    const char *values[] = {user, here ? "true" : "false"};
+    if (guests && guests->core->archive)
+        archive_query(guests->core->archive, QUERY_BOUND_SEATS, values, seats_set, NULL);
+}
+
+void guest_user_here(const char *user)
+{
+    user_seats(user, true);
+}
+
+static void rooms_lose(const struct guests *guests, const char *user)
+{
+    g_autoptr(GList) rooms = g_hash_table_get_keys(guests->rooms);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (const GList *link = rooms; link; link = link->next)
+        g_ptr_array_add(names, g_strdup(link->data));
+    for (guint i = 0; i < names->len; i++) {
+        struct guest_seat *seat = guest_seat_find(user, g_ptr_array_index(names, i));
+        if (seat)
+            seat_lose(seat);
+    }
+}
+
+void guest_user_gone(const char *user)
+{
+    const struct guests *guests = guests_of();
+    if (!guests || !guests->up)
+        return;
+    rooms_lose(guests, user);
+    user_seats(user, false);
 }
 
 static void rooms_settle(struct guests *guests)

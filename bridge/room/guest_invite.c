@@ -7,6 +7,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/limit.h"
+#include "bridge/base/clock.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
@@ -25,7 +26,8 @@
 #include "xep/jid.h"
 #include "xep/message.h"
 
-#define PASSWORD_MAX 1000 /* bytes */
+#define PASSWORD_MAX 1000                                 /* bytes */
+#define FRESH (G_GINT64_CONSTANT(86400) * G_USEC_PER_SEC) /* an invitation out of an archive */
 
 /* ---- From XMPP ------------------------------------------------------------------------------- */
 
@@ -47,7 +49,7 @@ static void invitation_kept(const struct change_result *result, void *data)
 {
     g_autofree struct waiting *waiting = data;
     g_autoptr(xmpp_stanza_t) stanza = waiting->stanza;
-    if (!waiting->core->archive)
+    if (!waiting->core->archive || !stanza)
         return;
     if (result->error != ERROR_NONE)
         room_reject_later(waiting->core, stanza, error_info(ERROR_UNAVAILABLE), NULL);
@@ -60,7 +62,7 @@ static void invitation_keep(const struct stanza_context *context, const struct a
     struct message_stanza message;
     struct waiting *waiting = g_new0(struct waiting, 1);
     waiting->core = context->data;
-    waiting->stanza = xmpp_stanza_clone(context->stanza);
+    waiting->stanza = context->filed ? NULL : xmpp_stanza_clone(context->stanza);
     message_parse(context->stanza, NULL, &message);
     json_t *arguments =
         json_pack("{s:s, s:s, s:s, s:b, s:s*, s:s*}", "room", asked->room, "to", context->to_bare,
@@ -73,6 +75,8 @@ static void invitation_keep(const struct stanza_context *context, const struct a
 /* Whether groups are to be had, and the sender is within bounds; else it was answered. */
 static bool is_admitted(const struct stanza_context *context)
 {
+    if (context->filed)
+        return clock_wall() - context->filed->stamp < FRESH;
     if (message_is_admitted(context->data, context->from_bare))
         return true;
     metric_add(METRIC_STANZAS_LIMITED, 1);
@@ -140,9 +144,9 @@ static bool on_direct(const struct stanza_context *context)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"message", "chat|normal", "x", NS_MUC_USER, TARGET_USER | TARGET_RESOURCE,
+    {"message", "chat|normal", "x", NS_MUC_USER, TARGET_USER | TARGET_RESOURCE | TARGET_FILED,
      .claim = on_mediated},
-    {"message", "chat|normal", "x", NS_INVITATION, TARGET_USER | TARGET_RESOURCE,
+    {"message", "chat|normal", "x", NS_INVITATION, TARGET_USER | TARGET_RESOURCE | TARGET_FILED,
      .claim = on_direct},
     {0},
 };

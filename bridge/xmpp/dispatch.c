@@ -387,6 +387,13 @@ bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza)
     return session_dispatch(outer, stanza, TARGET_ACCOUNT);
 }
 
+void dispatch_guest(const struct stanza_context *outer, xmpp_stanza_t *stanza)
+{
+    struct stanza_context inner = *outer;
+    inner.link = NULL;
+    session_dispatch(&inner, stanza, TARGET_RESOURCE);
+}
+
 void dispatch_sent(const struct stanza_context *outer, xmpp_stanza_t *stanza)
 {
     session_dispatch(outer, stanza, TARGET_SENT);

@@ -109,6 +109,9 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
  * are there and the host's word. OUTER is what it came in. False: nobody deals with it; a request
  * is then still to be answered. */
 bool dispatch_account(const struct stanza_context *outer, xmpp_stanza_t *stanza);
+/* Likewise; it is of a room where the account has a place, as one of our users would have: handled
+ * as theirs, and nobody is answered. */
+void dispatch_guest(const struct stanza_context *outer, xmpp_stanza_t *stanza);
 /* Likewise; another client of the account has sent it. */
 void dispatch_sent(const struct stanza_context *outer, xmpp_stanza_t *stanza);
 

@@ -130,7 +130,9 @@ def make_archive_role(stack):
         return
     psql(stack, f"CREATE ROLE trestle_mam; CREATE ROLE {ARCHIVE_ROLE} LOGIN IN ROLE trestle_mam"
                 f" PASSWORD '{stack.state['secrets'][ARCHIVE_ROLE]}'")
-    psql(stack, f"SELECT mam_allow('{ARCHIVE_ROLE}', '{stack.state['domains']['server']}')", "trestle")
+    host = stack.state["domains"]["server"]
+    for domain in (host, f"conference.{host}"):  # ejabberd's rooms are kept by the same backend
+        psql(stack, f"SELECT mam_allow('{ARCHIVE_ROLE}', '{domain}')", "trestle")
 
 
 def stop(stack):

@@ -45,6 +45,8 @@ BEGIN
   INSERT INTO bound_accounts (user_id, resource)
     VALUES (u.id, 'trestle-' || substr(md5(u.id::text), 1, 6)) ON CONFLICT DO NOTHING;
   UPDATE members m SET kind = 'bound' WHERE m.user_id = u.id AND NOT m.grouped;
+  UPDATE members m SET kind = 'hosted' FROM conversations c
+    WHERE m.user_id = u.id AND m.grouped AND c.id = m.conversation_id AND NOT guest_is(c);
   UPDATE conversations c SET reach = bound_reach(one, other), remote_user = (bound_remote(one, other)).id,
       remote_jid = (bound_remote(one, other)).jid
     FROM members m, users one, users other

@@ -29,7 +29,8 @@ BEGIN
   began := (SELECT b.created_at FROM users u JOIN bound_accounts b ON b.user_id = u.id WHERE u.jid = o.jid);
   RETURN QUERY
     SELECT o.id, o.jid, f.place, f.uid, f.outgoing, f.sender, (extract(epoch FROM f.stamp) * 1000000)::bigint,
-           f.gone OR f.kind <> 'chat' OR f.peer = o.jid OR EXISTS (SELECT FROM messages m WHERE m.id = f.uid)
+           f.gone OR f.kind <> 'chat' OR f.peer = o.jid OR EXISTS (
+                SELECT FROM messages m JOIN users u ON u.id = m.sender_id WHERE m.id = f.uid AND u.jid = split_part(f.sender, '/', 1))
              OR (split_part(f.peer, '@', 2) = p_domain AND NOT EXISTS (SELECT FROM users u WHERE u.jid = f.peer)),
            coalesce(f.stamp < began, false), f.stanza
       FROM (SELECT h.*, s.kind, s.sender, s.stanza,

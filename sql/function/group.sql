@@ -150,7 +150,7 @@ DECLARE
   verdict int;
 BEGIN
   SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = p_sender;
-  IF guest_is(c) AND (SELECT u.kind FROM users u WHERE u.id = p_sender) <> 'hosted' THEN
+  IF guest_is(c) AND (SELECT u.kind FROM users u WHERE u.id = p_sender) = 'remote' THEN
     RETURN NULL; -- the room has let it pass
   ELSIF NOT group_may(c, m, 'send_messages') THEN
     verdict := 5;
@@ -253,7 +253,7 @@ BEGIN
                                                          true) named;
     IF u.id IS NULL OR (u.id <> p_source.id AND u.id <> ALL (ids)) THEN
       state := group_admits(p_source, u);
-      wrong := CASE WHEN u.kind = 'hosted' THEN NULL
+      wrong := CASE WHEN u.kind <> 'remote' THEN NULL
                     WHEN group_jid('x') IS NULL THEN 'is not a user of this service, which has no domain for rooms'
                     WHEN u.jid NOT LIKE '%@%' OR relation_domain(u.jid) = relation_domain(group_jid('x'))
                       THEN 'is nobody who could be a member' END;
@@ -310,6 +310,7 @@ BEGIN
     RETURN;
   END IF;
   c := group_make(made, owner, p_arguments, named.ids, named.states);
+  PERFORM bound_bookmark_write(c, owner.id, true);
   outcome := 0;
   result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, made)),
                                'strangers', named.strangers);
@@ -334,7 +335,7 @@ BEGIN
            false, group_room(), coalesce((p_arguments #>> '{settings,public}')::boolean, false),
            group_settings_merge(NULL, coalesce(p_arguments->'settings', '{}')), taken.ret_before + 1, taken.ret_stamp;
   INSERT INTO members (conversation_id, user_id, kind, jid, number, role, state, request, grouped, joined_at, invited_by)
-    SELECT p_id, u.id, CASE WHEN u.kind = 'hosted' THEN u.kind ELSE 'remote' END, u.jid, u.number, CASE WHEN u.id = p_owner.id THEN 'owner' ELSE 'member' END,
+    SELECT p_id, u.id, CASE u.kind WHEN 'remote' THEN u.kind ELSE 'hosted' END, u.jid, u.number, CASE WHEN u.id = p_owner.id THEN 'owner' ELSE 'member' END,
            CASE WHEN u.id = ANY (joined) THEN 'joined' ELSE 'invited' END,
            CASE WHEN u.id = ANY (invited) THEN 'pending' END, true, taken.ret_stamp,
            CASE WHEN u.id <> p_owner.id THEN p_owner.id END

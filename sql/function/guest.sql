@@ -56,7 +56,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   c := guest_group(p_arguments->>'room');
   SELECT * INTO g FROM guest_rooms x WHERE x.conversation_id = c.id;
-  SELECT * INTO u FROM users x WHERE x.jid = p_arguments->>'to' AND x.kind = 'hosted';
+  SELECT * INTO u FROM users x WHERE x.jid = p_arguments->>'to' AND x.kind <> 'remote';
   SELECT * INTO s FROM guest_seats x WHERE x.conversation_id = c.id AND x.user_id = u.id AND x.state <> 'asked';
 END $$;
 
@@ -87,7 +87,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   room text := p_arguments->>'room';
   inviter text := p_arguments->>'inviter';
-  target users := (SELECT u FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'hosted');
+  target users := (SELECT u FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind <> 'remote');
   c conversations;
   old members;
   m members;
@@ -207,10 +207,11 @@ BEGIN
   END IF;
   c := guest_make(room);
   outcome := 1;
-  IF NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id AND m.user_id = p_user AND m.state = 'joined') THEN
+  IF NOT EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id AND m.user_id = p_user AND m.state = 'joined' AND m.kind = 'hosted') THEN
     SELECT s.outcome, s.result INTO outcome, result FROM guest_sit(c, p_user, p_arguments->>'nick', p_arguments->>'password') s;
   END IF;
   IF outcome <= 1 THEN
+    PERFORM bound_bookmark_write(c, p_user, true);
     result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, c.id))) || change_follows(p_user);
   END IF;
 END $$;

@@ -18,7 +18,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO guest_out (position, conversation_id, user_id, wire, kind, message_id)
     SELECT p_position, p_conversation, u.id, p_message::text, 'message', p_message FROM users u
-      WHERE u.id = p_sender AND u.kind = 'hosted' AND NOT EXISTS (SELECT FROM guest_ids i WHERE i.target = p_message);
+      WHERE u.id = p_sender AND u.kind <> 'remote' AND NOT EXISTS (SELECT FROM guest_ids i WHERE i.target = p_message);
 END $$;
 
 -- The same of an entry.
@@ -27,7 +27,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO guest_out (position, conversation_id, user_id, wire, kind, message_id, payload)
     SELECT e.position, e.conversation_id, u.id, e.id::text, e.kind, e.target, e.payload FROM users u
-      WHERE u.id = e.sender_id AND u.kind = 'hosted' AND e.sender_address IS NULL AND e.target IS NOT NULL
+      WHERE u.id = e.sender_id AND u.kind <> 'remote' AND e.sender_address IS NULL AND e.target IS NOT NULL
         AND e.kind IN ('edit', 'reaction', 'retraction', 'part');
   IF e.kind = 'retraction' THEN -- what was not sent need not be
     DELETE FROM guest_out o WHERE o.message_id = e.target AND o.kind <> 'retraction' AND NOT o.sent;

@@ -18,6 +18,14 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT '{"detail": "the group has as many members as it may have", "error_reason": "full"}'::jsonb
 $$;
 
+-- How u is in c: hosted: by an app. An account of another server is so in our groups, and in rooms where its session has a place.
+CREATE FUNCTION membership_kind(c conversations, u users) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN u.kind = 'hosted' OR u.kind = 'bound' AND (NOT guest_is(c) OR guest_sits(c.id, u.id)) THEN 'hosted'
+              ELSE 'remote' END;
+END $$;
+
 -- u's membership of c; of somebody who never was in it one without a state.
 CREATE FUNCTION membership_of(c conversations, u users) RETURNS members
 LANGUAGE plpgsql STABLE AS $$
@@ -28,10 +36,10 @@ BEGIN
   IF m.user_id IS NULL AND u.id IS NOT NULL THEN
     m.conversation_id := c.id;
     m.user_id := u.id;
-    m.kind := CASE WHEN u.kind = 'hosted' THEN u.kind ELSE 'remote' END; -- groups reach a bound one by XMPP
     m.jid := u.jid;
     m.number := u.number;
   END IF;
+  m.kind := membership_kind(c, u);
   RETURN m;
 END $$;
 
@@ -67,14 +75,15 @@ DECLARE
   m members;
   newest bigint := group_newest(c);
   stamp timestamptz := (SELECT h.stamp FROM log_head h);
+  kind_ text := membership_kind(c, (SELECT u FROM users u WHERE u.id = p_old.user_id)); -- p_old may be older
 BEGIN
   INSERT INTO members AS x (conversation_id, user_id, kind, jid, number, role, state, permissions, request, grouped,
                             joined_at, left_seq, invited_by)
-    VALUES (c.id, p_old.user_id, p_old.kind, p_old.jid, p_old.number, p_role, p_state, p_permissions,
+    VALUES (c.id, p_old.user_id, kind_, p_old.jid, p_old.number, p_role, p_state, p_permissions,
             CASE p_state WHEN 'invited' THEN 'pending' END, true, stamp,
             CASE WHEN p_state NOT IN ('joined', 'invited') THEN 0 END, p_by)
     ON CONFLICT (conversation_id, user_id) DO UPDATE
-      SET role = p_role, state = p_state, permissions = p_permissions,
+      SET kind = kind_, role = p_role, state = p_state, permissions = p_permissions,
           request = CASE WHEN p_state = 'invited' THEN 'pending'
                          WHEN x.state = 'invited' THEN CASE p_state WHEN 'joined' THEN 'accepted'
                                                                     WHEN 'left' THEN 'declined' END
@@ -528,6 +537,7 @@ BEGIN
     outcome := 0;
     PERFORM guest_leave(c, p_user);
     PERFORM membership_tell(membership_group(c.id), found_.mine, membership_put(c, found_.mine, 'left', 'member', NULL, p_user), p_user);
+    PERFORM bound_bookmark_write(c, p_user, false);
     result := jsonb_build_object('conversation_id', c.id, 'reason', 'left');
     RETURN;
   END IF;
@@ -555,6 +565,7 @@ BEGIN
     END IF;
     PERFORM membership_change(membership_group(c.id), found_.mine, 'left', 'member', NULL, p_user, p_arguments->>'reason');
   END IF;
+  PERFORM bound_bookmark_write(c, p_user, false);
   result := jsonb_build_object('conversation_id', c.id, 'reason', 'left');
 END $$;
 
@@ -576,6 +587,7 @@ BEGIN
   IF guest_is(c) AND old.state = 'invited' THEN
     SELECT s.outcome, s.result INTO outcome, result FROM guest_sit(c, p_user, p_arguments->>'nick', p_arguments->>'password') s;
     IF outcome = 0 THEN
+      PERFORM bound_bookmark_write(c, p_user, true);
       result := jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, c.id))) || change_follows(p_user);
     END IF;
     RETURN;
@@ -589,6 +601,7 @@ BEGIN
   IF outcome = 0 THEN
     PERFORM membership_change(c, old, 'joined', CASE old.state WHEN 'invited' THEN old.role ELSE 'member' END,
                               CASE old.state WHEN 'invited' THEN old.permissions END, p_user);
+    PERFORM bound_bookmark_write(c, p_user, true);
   END IF;
   result := CASE WHEN outcome = 3 THEN membership_full()
                  WHEN outcome <= 1 THEN jsonb_build_object('conversation', to_jsonb(conversation_get(p_user, c.id)))

@@ -225,7 +225,8 @@ END $$;
 -- sees it; receipt: one waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
 -- p_earlier: what p_dedupes would have been one REPETITION_PERIOD of core/message.c ago, for what is recognised
 -- for that long only; such a repetition counts if the first is not older. p_details: see content_arrived(); a message
--- that has some is the first of its batch, for it may be about one that came before.
+-- that has some is the first of its batch, for it may be about one that came before. An id that its dedupe is, too, was given
+-- by a server: if it is that of another sender's message, or of another conversation, the message is stored under another one.
 CREATE FUNCTION message_receive(
   p_ids uuid[], p_from text[], p_to text[], p_bodies text[], p_dedupes uuid[], p_addresses text[],
   p_foreign_ids text[], p_markables boolean[], p_stanzas text[], p_receipts boolean[],
@@ -242,7 +243,9 @@ DECLARE
   senders uuid[] := '{}';
   pairs uuid[] := '{}';
   receipts boolean[] := '{}';
+  ids uuid[] := p_ids;
   dedupes uuid[] := p_dedupes;
+  other messages;
   bodies text[] := p_bodies;
   details jsonb[];
   carried record;
@@ -278,7 +281,13 @@ BEGIN
     pairs := pairs || pair;
     receipts := receipts || (p_receipts[n] AND p_rooms[n] IS NULL AND privacy_receipts(target.privacy_receipts));
     IF p_dedupes[n] = p_ids[n] THEN -- an id that somebody else may have given it
-      dedupes[n] := coalesce((SELECT m.dedupe FROM messages m WHERE m.id = p_ids[n]), p_dedupes[n]);
+      SELECT m.* INTO other FROM messages m WHERE m.id = p_ids[n];
+      IF other.id IS NULL OR other.sender_id = source AND other.conversation_id = pair THEN
+        dedupes[n] := coalesce(other.dedupe, p_dedupes[n]);
+      ELSE -- it is another message's: this one has one of its own, the same whenever it comes again
+        ids[n] := md5(concat_ws(' ', p_ids[n], p_from[n], p_to[n]))::uuid;
+        dedupes[n] := ids[n];
+      END IF;
     END IF;
     IF p_earlier[n] IS NOT NULL AND EXISTS (
         SELECT FROM messages m WHERE m.sender_id = source AND m.dedupe = p_earlier[n]
@@ -298,7 +307,7 @@ BEGIN
            CASE WHEN u.privacy_profile IS NULL THEN user_facts(u, false)
                 ELSE user_seen(pair_other(s.member_ids, s.sender_id), u) END,
            receipts[s.n] AND NOT s.held, s.seen, s.refusal
-      FROM message_store(p_ids, pairs, senders, bodies, NULL, dedupes, true,
+      FROM message_store(ids, pairs, senders, bodies, NULL, dedupes, true,
                          p_addresses, p_foreign_ids, p_markables, p_stanzas, receipts, NULL, details, 'ask', p_verdicts)
            AS s
       LEFT JOIN users u ON u.id = s.sender_id

@@ -225,7 +225,7 @@ BEGIN
   IF m.state IS DISTINCT FROM 'joined' AND m.state IS DISTINCT FROM 'invited' THEN
     UPDATE nicks n SET key = NULL WHERE n.conversation_id = c.id AND n.user_id = p_member.user_id;
   END IF;
-  IF m.state = 'invited' AND m.kind = 'remote' AND p_member.state IS DISTINCT FROM 'invited' THEN
+  IF m.state = 'invited' AND NOT EXISTS (SELECT FROM users u WHERE u.id = m.user_id AND u.kind = 'hosted') AND p_member.state IS DISTINCT FROM 'invited' THEN
     PERFORM room_invite(p_position, c, m, p_actor, p_reason);
   END IF;
   IF NOT c.occupied OR own.nick IS NULL THEN
@@ -260,7 +260,7 @@ BEGIN
   IF group_jid(c.room) IS NULL THEN
     RETURN;
   END IF;
-  IF actor.kind = 'hosted' THEN
+  IF actor.kind <> 'remote' THEN
     PERFORM outbox_add(p_position, 'invitation', p_actor, ARRAY[m.jid], NULL, group_jid(c.room), coalesce(p_reason, c.name));
   END IF;
   PERFORM room_tell_one(p_position, c, m.jid, 'room_invitation', jsonb_strip_nulls(jsonb_build_object(

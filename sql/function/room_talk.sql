@@ -145,7 +145,7 @@ BEGIN
     JOIN members m ON m.conversation_id = n.conversation_id AND m.user_id = n.user_id AND m.state = 'joined'
     WHERE n.conversation_id = c.id AND n.key IS NOT NULL AND n.nick = p_arguments->>'nick';
   SELECT * INTO own FROM nicks n WHERE n.conversation_id = c.id AND n.user_id = (f.o).user_id;
-  IF target.kind = 'hosted' THEN
+  IF target.kind = 'hosted' AND NOT EXISTS (SELECT FROM occupants o WHERE o.conversation_id = c.id AND o.user_id = target.user_id) THEN
     result := room_refusal('cancel', 'service-unavailable', CASE WHEN c.public
       THEN 'Private messages to users of this service are not passed on'
       ELSE 'Write to ' || target.jid || ' instead' END);

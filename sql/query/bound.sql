@@ -30,3 +30,9 @@ SELECT id, stanza FROM bound_parked($1::text, $2::bigint, $3::int)
 
 -- name: bound_parked_sent
 SELECT bound_parked_sent($1::bigint[]) AS cleared
+
+-- name: bound_bookmark_list
+SELECT bound_bookmark_list(:caller::uuid) AS page
+
+-- name: bound_seats
+SELECT bound_seats($1::text, $2::boolean)::text AS done

@@ -64,6 +64,7 @@ ROWS = {
     # Accounts of other servers: test_bound.py.
     "POST /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),
     "DELETE /api/bound": signed_in(own="not_available", anonymous="unauthenticated"),
+    "GET /api/bound/rooms": signed_in(anonymous="unauthenticated"),
     "PUT /api/bound/login": server_key({"external_id": "matrix-bound", "jid": "bob@no-such-host.example"}),
     "GET /api/limits": signed_in(),
     "GET /api/calls/ice-servers": signed_in(),

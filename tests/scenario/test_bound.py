@@ -81,8 +81,7 @@ def test_an_account_of_another_server_is_one(world):
 
 def test_what_is_for_users_who_live_here_is_refused(world):
     _, _, user = world
-    for method, path, body in (("POST", "/api/groups", {"name": "us"}), ("PATCH", "/api/users/me", {"name": "me"}),
-                               ("PATCH", "/api/settings/privacy", {"presence": "nobody"})):
+    for method, path, body in (("PATCH", "/api/users/me", {"name": "me"}), ("PATCH", "/api/settings/privacy", {"presence": "nobody"})):
         assert user.call(501, method, path, body)["code"] == "not_available"
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Accounts of other servers that are used here: what becomes of a user, of conversations, and where what is said goes."""
+import json
+
 import pytest
 
 from conftest import DOMAIN
@@ -167,3 +169,73 @@ def test_contacts_are_asked_through_the_server(db, bob):
     db.conversation(bob, jid=f"alice@{DOMAIN}")
     db.change("contact_add", bob, jid=f"alice@{DOMAIN}", domain=DOMAIN)
     assert [row for row in sent(db) if row[0] == "subscribe"] == [("subscribe", bob, f"alice@{DOMAIN}")]
+
+
+# ---- Rooms (decision 0084) --------------------------------------------------------------------------
+
+ROOM = "talk@conference.example.org"
+
+
+def item(room=ROOM, autojoin=True, **more):
+    return {"room": room, "autojoin": autojoin, "nick": "Bob", **more}
+
+
+def bookmarks(db, bob, *items, **more):
+    return db.change("bound_bookmarks", bob, items=list(items), **{"whole": False, "there": True, **more})
+
+
+def known(db, bob):
+    """{room: (autojoin, whether it is a group in the app)}."""
+    return {entry["jid"]: (entry["autojoin"], entry["conversation_id"] is not None)
+            for entry in json.loads(db.one("SELECT bound_bookmark_list(%s)", bob))["items"]}
+
+
+def written(db):
+    return [(row["to_address"], json.loads(row["payload"])["autojoin"])
+            for row in db.rows("SELECT to_address, payload FROM outbox WHERE kind = 'bookmark' ORDER BY position, n")]
+
+
+def test_bookmarks_are_groups_and_say_nothing_back(db, bob):
+    assert bookmarks(db, bob, item(), item("known@conference.example.org", False), whole=True)["outcome"] == 0
+    assert known(db, bob) == {ROOM: (True, True), "known@conference.example.org": (False, False)}
+    assert db.rows("SELECT state, nick FROM guest_seats") == [{"state": "entering", "nick": "Bob"}]
+    assert bookmarks(db, bob, item(), item("known@conference.example.org", False), whole=True)["outcome"] == 1
+    assert bookmarks(db, bob, item(autojoin=False))["outcome"] == 0
+    assert known(db, bob)[ROOM] == (False, False) and db.rows("SELECT state FROM guest_seats") == [{"state": "leaving"}]
+    bookmarks(db, bob, item())
+    assert bookmarks(db, bob, {"room": ROOM, "gone": True})["outcome"] == 0
+    assert ROOM not in known(db, bob) and bookmarks(db, bob, {"room": ROOM, "gone": True})["outcome"] == 1
+    bookmarks(db, bob, item())
+    assert bookmarks(db, bob, whole=True)["outcome"] == 0 and known(db, bob) == {}
+    assert written(db) == []
+
+
+def test_what_the_app_does_is_written_once_the_server_can_keep_it(db, bob):
+    bookmarks(db, bob, whole=True, there=False)
+    joined = db.change("guest_join", bob, jid=ROOM, nick="Bobby")
+    assert joined["outcome"] == 0 and written(db) == [] and known(db, bob) == {ROOM: (True, True)}
+    bookmarks(db, bob, whole=True, there=False)
+    assert known(db, bob) == {ROOM: (True, True)}, "it has not been told yet"
+    bookmarks(db, bob)
+    assert written(db) == [(ROOM, True)]
+    talk = joined["result"]["conversation"]["id"]
+    assert db.change("member_leave", bob, conversation_id=talk)["outcome"] == 0
+    assert written(db) == [(ROOM, True), (ROOM, False)] and known(db, bob) == {ROOM: (False, False)}
+    alice = db.user("alice")
+    db.change("guest_join", alice, jid=ROOM)
+    assert len(written(db)) == 2, "it is no business of users of ours"
+
+
+def test_an_account_without_a_session_is_in_no_room(db, bob):
+    bookmarks(db, bob, item())
+    db.one("UPDATE guest_seats SET state = 'in' RETURNING 1")
+    db.one("SELECT bound_seats(%s, false)::text", BOB)
+    assert db.rows("SELECT state, due_at FROM guest_seats") == [{"state": "entering", "due_at": None}]
+    db.one("SELECT bound_seats(%s, true)::text", BOB)
+    assert [(row["state"], row["jid"], row["room"]) for row in db.rows("SELECT * FROM guest_take(10)")] == [("entering", BOB, ROOM)]
+
+
+def test_a_room_that_is_blocked_is_left_alone(db, bob):
+    db.one("INSERT INTO blocks (user_id, peer) VALUES (%s, 'conference.example.org') RETURNING 1", bob)
+    bookmarks(db, bob, item())
+    assert known(db, bob) == {ROOM: (True, False)} and db.rows("SELECT FROM guest_seats") == []

@@ -445,3 +445,20 @@ def test_a_server_tries_whether_it_can_keep_archives(db, one):
     one.connection.cursor().execute("SET default_transaction_read_only = on")
     with refused("25006"):
         one.one("SELECT mam_try('example.org')")
+
+
+def test_the_id_of_anothers_message_takes_nothing_away(db):
+    """Neither what is said to a user of ours, nor what an archive holds."""
+    db.rows("SELECT bound_link('bob', %s)", BOB)
+    alice = db.user("alice")
+    taken = str(uuid.uuid4())
+    first, = db.receive({"id": taken, "dedupe": taken, "sender": "eve@far.example", "to": "alice@app.example.org", "body": "first"})
+    other, = db.receive({"id": taken, "dedupe": taken, "sender": BOB, "to": "alice@app.example.org", "body": "other"})
+    again, = db.receive({"id": taken, "dedupe": taken, "sender": BOB, "to": "alice@app.example.org", "body": "other"})
+    assert (first["outcome"], first["id"], other["outcome"], again["outcome"]) == (0, taken, 0, 1)
+    assert other["id"] == again["id"] != taken
+    filed = receive_filed(db, taken, CAROL, BOB)
+    assert filed["outcome"] == 0 and filed["id"] not in (taken, other["id"])
+    assert receive_filed(db, taken, CAROL, BOB)["outcome"] == 1
+    assert {row["body"] for row in db.rows("SELECT body FROM messages")} == {"first", "other", "hello"}
+    assert [item["id"] for item in db.conversations(alice)["items"]] == [other["conversation_id"], first["conversation_id"]]

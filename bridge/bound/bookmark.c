@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bookmarks of rooms: read when a session is bound, heard of when another client changes them, and
+ * written when the app comes into a room or leaves it. What follows from them is done in SQL. */
+#include "config.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "bridge/account/account.h"
+#include "bridge/base/clock.h"
+#include "bridge/base/options.h"
+#include "bridge/bound/bookmark.h"
+#include "bridge/bound/bound.h"
+#include "bridge/bound/inject.h"
+#include "bridge/bound/session.h"
+#include "bridge/core/change.h"
+#include "bridge/core/core.h"
+#include "bridge/core/event.h"
+#include "bridge/core/outbox.h"
+#include "xep/0060_pubsub.h"
+#include "xep/0402_bookmarks.h"
+#include "xep/error.h"
+#include "xep/jid.h"
+#include "xep/name.h"
+#include "xep/stanza_read.h"
+#include "xep/stanza_text.h"
+
+#define ANSWER_SECONDS 60
+#define AGAIN (300 * G_USEC_PER_SEC) /* not every server tells when one is removed */
+#define NICK_MAX 255                 /* bytes */
+#define PASSWORD_MAX 1000            /* likewise */
+#define EXTENSIONS_MAX 4096          /* likewise; of a bookmark with more nothing is kept */
+#define PAGE_MAX (256 * 1024)
+
+struct asked {
+    struct core *core;
+    char *jid;
+};
+
+/* ---- What the server has --------------------------------------------------------------------- */
+
+static const char *text_bounded(const char *text, size_t most)
+{
+    return text && *text && strlen(text) <= most ? text : NULL;
+}
+
+/* NULL: it names no room. */
+static json_t *item_json(const struct core *core, const struct pubsub_item *item)
+{
+    struct bookmark bookmark;
+    g_autofree char *room = item->id ? jid_prepare_bare(item->id) : NULL;
+    if (!room || !strchr(room, '@') || service_of(core->options, room) == SERVICE_USERS)
+        return NULL;
+    if (!item->payload)
+        return json_pack("{s:s, s:b}", "room", room, "gone", true);
+    if (!bookmark_parse(item->payload, &bookmark))
+        return NULL;
+    g_autofree char *name =
+        bookmark.name ? name_clean(bookmark.name, NAME_BYTES_MAX, NAME_LINE) : NULL;
+    g_autofree char *more = bookmark.extensions ? stanza_to_text(bookmark.extensions, NULL) : NULL;
+    return json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:b}", "room", room, "name", name, "nick",
+                     text_bounded(bookmark.nick, NICK_MAX), "password",
+                     text_bounded(bookmark.password, PASSWORD_MAX), "extensions",
+                     text_bounded(more, EXTENSIONS_MAX), "autojoin", bookmark.autojoin);
+}
+
+/* The app hears of all, also of those that bring it into no group. */
+static void bookmarks_taken(const struct change_result *result, void *data)
+{
+    g_autofree struct asked *asked = data;
+    g_autofree char *jid = asked->jid;
+    const struct bound *bound = bound_of(asked->core);
+    const struct bound_session *session = bound ? bound_session_find(bound, jid) : NULL;
+    const char *page = json_string_value(json_object_get(result->json, "page"));
+    if (!session || !session->account || !session->account->subscribers ||
+        result->error != ERROR_NONE || result->outcome != OUTCOME_DONE || !page)
+        return;
+    g_auto(buffer) payload = BUFFER_INIT(PAGE_MAX);
+    buffer_append_string(&payload, page);
+    if (payload.overflow)
+        return; /* it has to ask */
+    g_autoptr(trestle_event) event = event_new(EVENT_ACCOUNT_ROOMS, 0, clock_wall(), &payload);
+    event_deliver(session->account, event);
+}
+
+static struct asked *asked_new(const struct bound_session *session)
+{
+    struct asked *asked = g_new0(struct asked, 1);
+    asked->core = session->bound->core;
+    asked->jid = g_strdup(session->jid);
+    return asked;
+}
+
+/* ITEMS is taken. */
+static void bookmarks_submit(struct bound_session *session, json_t *items, bool whole, bool there)
+{
+    char *text = json_dumps(items, JSON_COMPACT | JSON_SORT_KEYS);
+    guint digest = whole && there && text ? g_str_hash(text) : 0;
+    bool same = digest && digest == session->bookmarks_digest;
+    free(text);
+    session->bookmarks_digest = digest;
+    if (same) {
+        json_decref(items);
+        return;
+    }
+    change_submit(session->bound->core, "bound_bookmarks", &session->account->id,
+                  json_pack("{s:o, s:b, s:b}", "items", items, "whole", whole, "there", there),
+                  bookmarks_taken, asked_new(session));
+}
+
+static void bookmarks_take(struct bound_session *session, xmpp_stanza_t *stanza, bool whole)
+{
+    bool more = false;
+    g_autoptr(GArray) items = pubsub_items_parse(stanza, &more);
+    json_t *list = json_array();
+    for (guint i = 0; items && i < items->len; i++) {
+        json_t *item =
+            item_json(session->bound->core, &g_array_index(items, struct pubsub_item, i));
+        if (item)
+            json_array_append_new(list, item);
+    }
+    bookmarks_submit(session, list, whole && !more, true);
+}
+
+/* ---- Asking for them ------------------------------------------------------------------------- */
+
+static void bookmarks_ask(struct bound_session *session, xmpp_stanza_t *iq, stanza_answer answer)
+{
+    g_autoptr(xmpp_stanza_t) owned = iq;
+    struct asked *asked = asked_new(session);
+    if (!bound_inject_ask(session, owned, ANSWER_SECONDS, answer, asked))
+        answer(NULL, asked);
+}
+
+/* The session that has asked, if it is there and RESULT has come. */
+static struct bound_session *asked_end(struct asked *asked, const xmpp_stanza_t *result)
+{
+    const struct bound *bound = bound_of(asked->core);
+    struct bound_session *session = bound ? bound_session_find(bound, asked->jid) : NULL;
+    bool here = session && session->account && asked->core->archive && result;
+    g_free(asked->jid);
+    g_free(asked);
+    return here ? session : NULL;
+}
+
+/* Whether the node is there now. */
+static bool is_made(xmpp_stanza_t *result)
+{
+    struct stanza_error error;
+    return !stanza_error_parse(result, &error) || strcmp(error.condition, "conflict") == 0;
+}
+
+static void node_made(xmpp_stanza_t *result, void *data)
+{
+    struct bound_session *session = asked_end(data, result);
+    if (session && is_made(result))
+        bookmarks_submit(session, json_array(), false, true);
+}
+
+static void node_make(struct bound_session *session, bool many, stanza_answer answer)
+{
+    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, NULL, NULL);
+    pubsub_create_add(iq, NS_BOOKMARKS, many);
+    bookmarks_ask(session, iq, answer);
+}
+
+/* Servers that do not know how to say "all" keep many by themselves. */
+static void node_tried(xmpp_stanza_t *result, void *data)
+{
+    struct bound_session *session = asked_end(data, result);
+    if (!session)
+        return;
+    if (is_made(result))
+        bookmarks_submit(session, json_array(), false, true);
+    else
+        node_make(session, false, node_made);
+}
+
+/* A server that has no such node yet has no bookmarks, and is given one, before the app writes the
+ * first; of a server that cannot tell nothing is known. */
+static void bookmarks_answered(xmpp_stanza_t *result, void *data)
+{
+    struct stanza_error error;
+    struct bound_session *session = asked_end(data, result);
+    if (!session)
+        return;
+    if (!stanza_error_parse(result, &error)) {
+        bookmarks_take(session, result, true);
+    } else if (strcmp(error.condition, "item-not-found") == 0) {
+        bookmarks_submit(session, json_array(), true, false);
+        node_make(session, true, node_tried);
+    }
+}
+
+void bound_bookmarks_begin(struct bound_session *session)
+{
+    session->bookmarks_at = clock_monotonic() + AGAIN;
+    xmpp_stanza_t *iq = stanza_new_iq("get", NULL, NULL, NULL);
+    pubsub_request_all_add(iq, NS_BOOKMARKS);
+    bookmarks_ask(session, iq, bookmarks_answered);
+}
+
+void bound_bookmarks_event(struct bound_session *session, xmpp_stanza_t *message)
+{
+    bookmarks_take(session, message, false);
+}
+
+/* ---- What the app changes -------------------------------------------------------------------- */
+
+xmpp_stanza_t *bound_bookmark_build(const struct outbox_entry *entry)
+{
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    const char *more = json_string_value(json_object_get(facts, "extensions"));
+    g_autofree char *id = outbox_entry_id(entry);
+    g_autoptr(xmpp_stanza_t) extensions = more ? stanza_from_text(more, strlen(more)) : NULL;
+    const struct bookmark bookmark = {.name = json_string_value(json_object_get(facts, "name")),
+                                      .nick = json_string_value(json_object_get(facts, "nick")),
+                                      .password =
+                                          json_string_value(json_object_get(facts, "password")),
+                                      .autojoin = json_is_true(json_object_get(facts, "autojoin")),
+                                      .extensions = extensions};
+    xmpp_stanza_t *iq = stanza_new_iq("set", id, entry->from, NULL);
+    bookmark_add(pubsub_publish_add(iq, NS_BOOKMARKS, entry->to), &bookmark);
+    json_decref(facts);
+    return iq;
+}

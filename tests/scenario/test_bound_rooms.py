@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rooms of existing accounts: their bookmarks (XEP-0402) are groups in the app, whichever client changes them. Real servers with
+their module, the server's own rooms and ours."""
+import uuid
+from xml.etree.ElementTree import Element, SubElement
+
+import pytest
+from conftest import stack_of
+from harness import fault
+from harness.inbox import wait_for
+from harness.muc import MUC, Seat
+from harness.xmpp import XmppError
+from test_bound_calls import person_of
+from test_guests import Room, is_in, shown, texts
+
+BOOKMARKS, PUBSUB = "urn:xmpp:bookmarks:1", "http://jabber.org/protocol/pubsub"
+OPTIONS = (("FORM_TYPE", f"{PUBSUB}#publish-options"), ("pubsub#persist_items", "true"), ("pubsub#max_items", "max"),
+           ("pubsub#send_last_published_item", "never"), ("pubsub#access_model", "whitelist"))
+
+
+@pytest.fixture(scope="module")
+def running_stack(request):
+    yield from stack_of(request, "--plugin", "--archive")
+
+
+@pytest.fixture
+def bob(stack):
+    person = person_of(stack, "bob")
+    yield person
+    person.socket.close()
+
+
+@pytest.fixture
+def carol(xmpp):
+    return xmpp("carol")
+
+
+@pytest.fixture
+def phone(xmpp):
+    return xmpp("bob")
+
+
+@pytest.fixture
+def room(stack, carol):
+    return Room(stack, carol, "Carol", whois="anyone")
+
+
+@pytest.fixture
+def ejabberd(request):
+    return request.config.getoption("--server") == "ejabberd"
+
+
+def bookmark(client, room, autojoin=True, nick="Bob", extra=None):
+    """What another client of the account does, whatever the server knows of how many items a node may have."""
+    try:
+        publish(client, room, autojoin, nick, extra, OPTIONS)
+    except XmppError:
+        publish(client, room, autojoin, nick, extra, ())
+
+
+def publish(client, room, autojoin, nick, extra, options):
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    item = SubElement(SubElement(pubsub, f"{{{PUBSUB}}}publish", {"node": BOOKMARKS}), f"{{{PUBSUB}}}item", {"id": room})
+    conference = SubElement(item, f"{{{BOOKMARKS}}}conference", {"name": "The room", "autojoin": str(autojoin).lower()})
+    SubElement(conference, f"{{{BOOKMARKS}}}nick").text = nick
+    if extra is not None:
+        SubElement(conference, f"{{{BOOKMARKS}}}extensions").append(extra)
+    form = SubElement(SubElement(pubsub, f"{{{PUBSUB}}}publish-options"), "{jabber:x:data}x", {"type": "submit"}) if options else None
+    for name, value in options:
+        SubElement(SubElement(form, "{jabber:x:data}field", {"var": name}), "{jabber:x:data}value").text = value
+    client.iq(None, pubsub, "set")
+
+
+def forget(client, room):
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    retract = SubElement(pubsub, f"{{{PUBSUB}}}retract", {"node": BOOKMARKS, "notify": "true"})
+    SubElement(retract, f"{{{PUBSUB}}}item", {"id": room})
+    client.iq(None, pubsub, "set")
+
+
+def bookmarks(client):
+    """{room: conference} as the server has them."""
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    SubElement(pubsub, f"{{{PUBSUB}}}items", {"node": BOOKMARKS})
+    try:
+        result = client.iq(None, pubsub)
+    except XmppError:
+        return {}
+    return {item.get("id"): item.find(f"{{{BOOKMARKS}}}conference") for item in result.xml.iter(f"{{{PUBSUB}}}item")}
+
+
+def known(person, room):
+    """The bookmark as the app has it; None: it has none."""
+    return next((b for b in person.call(200, "GET", "/api/bound/rooms")["items"] if b["jid"] == room), None)
+
+
+def group_of(person, room):
+    """The group in the app, with a place in the room."""
+    wait_for(f"{room} to be a group", lambda: (known(person, room) or {}).get("conversation_id"))
+    group = {"id": known(person, room)["conversation_id"]}
+    is_in(person, group)
+    return group
+
+
+def test_a_bookmark_of_another_client_is_a_group_at_once(bob, phone, carol, room, ejabberd):
+    room.say("before")
+    room.seat.hear("before")
+    bookmark(phone, room.jid)
+    bob.socket.expect("conversation.new", jid=room.jid)
+    assert room.seat.see("Bob")
+    group = group_of(bob, room.jid)
+    assert bob.socket.expect("message.new", content="before")["payload"]["conversation_id"] == group["id"]
+    room.say("hello Bob")
+    assert bob.socket.expect("message.new", content="hello Bob")["payload"]["sender"]["jid"] == carol.bare
+    sent = bob.send(group, "hello Carol")
+    assert room.seat.hear("hello Carol", "Bob").id == sent["id"]
+    assert bob.socket.expect("message.updated", id=sent["id"])["payload"]["status"] == "sent"
+    room.say("read this")
+    message = bob.socket.expect("message.new", content="read this")["payload"]
+    bob.call(200, "PUT", f"/api/conversations/{group['id']}/read", {"message_id": message["id"]})
+    assert shown(bob, group)["unread_count"] == 0
+    forget(phone, room.jid)
+    if ejabberd:  # says nothing of what is removed: it is asked when somebody comes
+        bob.socket.close()
+        bob.socket = bob.ws()
+    bob.socket.expect("conversation.removed", conversation_id=group["id"], reason="left")
+    room.seat.see("Bob", "unavailable")
+    assert known(bob, room.jid) is None
+
+
+def test_autojoin_off_is_known_and_not_entered(bob, phone, room):
+    bookmark(phone, room.jid, autojoin=False)
+    told = bob.socket.expect("account.rooms")["payload"]["items"]
+    entry = next(b for b in told if b["jid"] == room.jid)
+    assert (entry["autojoin"], entry["conversation_id"], entry["name"], entry["nick"]) == (False, None, "The room", "Bob")
+    bookmark(phone, room.jid)
+    group = group_of(bob, room.jid)
+    room.seat.see("Bob")
+    bookmark(phone, room.jid, autojoin=False)
+    bob.socket.expect("conversation.removed", conversation_id=group["id"])
+    room.seat.see("Bob", "unavailable")
+    assert known(bob, room.jid)["autojoin"] is False
+
+
+def test_the_app_comes_and_goes_and_the_bookmark_says_so(bob, phone, room):
+    keep = Element("{urn:test:keep}keep", {"me": "yes"})
+    made = bob.call(201, "POST", "/api/groups/join", {"jid": room.jid, "nick": "Bobby"})
+    room.seat.see("Bobby")
+    is_in(bob, made)
+    wait_for("the bookmark is there", lambda: room.jid in bookmarks(phone))
+    conference = bookmarks(phone)[room.jid]
+    assert (conference.get("autojoin"), conference.find(f"{{{BOOKMARKS}}}nick").text) == ("true", "Bobby")
+    bookmark(phone, room.jid, nick="Bobby", extra=keep)
+    bob.socket.sync()
+    wait_for("the app to know", lambda: known(bob, room.jid)["name"] == "The room")
+    bob.call(200, "POST", f"/api/conversations/{made['id']}/leave")
+    room.seat.see("Bobby", "unavailable")
+    wait_for("it is not entered by itself any more", lambda: bookmarks(phone)[room.jid].get("autojoin") in (None, "false"))
+    assert bookmarks(phone)[room.jid].find(f"{{{BOOKMARKS}}}extensions/{{urn:test:keep}}keep").get("me") == "yes"
+
+
+def test_two_clients_of_one_account_are_one_occupant(bob, phone, carol, room):
+    """The app and the phone have the same nick: what either says is the account's."""
+    bookmark(phone, room.jid)
+    group = group_of(bob, room.jid)
+    seat = Seat(phone, room.jid, "Bob")
+    seat.enter()
+    seat.say("from the phone")
+    room.seat.hear("from the phone", "Bob")
+    said = bob.socket.expect("message.new", content="from the phone")["payload"]
+    assert said["sender"]["jid"] == bob.jid
+    bob.send(group, "from the app")
+    seat.hear("from the app", "Bob")
+    room.seat.hear("from the app", "Bob")
+    seat.leave()
+    room.say("still there?")
+    bob.socket.expect("message.new", content="still there?")
+    assert texts(bob, group) == ["from the phone", "from the app", "still there?"]
+
+
+def test_what_was_said_while_nobody_was_there_comes_from_the_rooms_archive(stack, bob, phone, carol, room):
+    bookmark(phone, room.jid)
+    group = group_of(bob, room.jid)
+    room.say("first")
+    bob.socket.expect("message.new", content="first")
+    stack.kill("bridge")
+    room.seat.see("Bob", "unavailable")
+    room.say("meanwhile")
+    room.seat.hear("meanwhile")
+    stack.restart("bridge")
+    fault.wait_ready(stack, 40)
+    with bob.ws() as socket:
+        bob.socket = socket
+        room.seat.see("Bob")
+        wait_for("it to come", lambda: texts(bob, group) == ["first", "meanwhile"])
+        sent = bob.send(group, "back")
+        room.seat.hear("back", "Bob")
+        socket.expect("message.updated", id=sent["id"])
+        assert texts(bob, group) == ["first", "meanwhile", "back"]
+
+
+def test_an_invitation_is_a_request(bob, carol, room):
+    room.invite(bob)
+    made = bob.socket.expect("request.new")["payload"]["conversation"]
+    assert (made["jid"], made["request"]) == (room.jid, "pending")
+    bob.call(200, "POST", f"/api/conversations/{made['id']}/accept")
+    group_of(bob, room.jid)
+    room.say("welcome")
+    bob.socket.expect("message.new", content="welcome")
+
+
+def test_a_room_that_lets_nobody_in_is_told(bob, phone, room):
+    room.configure(membersonly="1")
+    bookmark(phone, room.jid)
+    bob.socket.expect("conversation.removed", condition="registration-required")
+    assert known(bob, room.jid)["conversation_id"] is None
+
+
+def test_a_room_of_an_app_user_and_an_account(alice, bob, phone, room):
+    """Both hear it once, by one ear, and see each other."""
+    with alice.ws() as hers:
+        made = alice.call(201, "POST", "/api/groups/join", {"jid": room.jid, "nick": "Alice"})
+        is_in(alice, made)
+        bookmark(phone, room.jid)
+        group = group_of(bob, room.jid)
+        assert group["id"] == made["id"]
+        alice.send(made, "to all")
+        bob.socket.expect("message.new", content="to all")
+        bob.send(group, "to all, too")
+        hers.expect("message.new", content="to all, too")
+        room.say("from the room")
+        hers.expect("message.new", content="from the room")
+        bob.socket.expect("message.new", content="from the room")
+        for who in (alice, bob):
+            assert texts(who, made) == ["to all", "to all, too", "from the room"]
+
+
+def test_a_group_of_ours_is_in_the_accounts_app_and_at_its_clients(alice, bob, phone):
+    with alice.ws() as hers:
+        made = alice.call(201, "POST", "/api/groups", {"name": "Ours", "members": [{"jid": bob.jid}]})
+        asked = bob.socket.expect("request.new")["payload"]["conversation"]
+        assert asked["id"] == made["id"]
+        phone.expect_stanza("the invitation", lambda s: s.name == "message" and made["jid"] in repr(s))
+        bob.call(200, "POST", f"/api/conversations/{made['id']}/accept")
+        wait_for("the bookmark is there", lambda: made["jid"] in bookmarks(phone))
+        seat = Seat(phone, made["jid"], "Bob")
+        seat.enter()
+        sent = alice.send(made, "to the group")
+        assert bob.socket.expect("message.new", id=sent["id"])
+        seat.hear("to the group")
+        seat.say("from the phone")
+        assert hers.expect("message.new", content="from the phone")["payload"]["sender"]["jid"] == bob.jid
+        bob.socket.expect("message.new", content="from the phone")
+        bob.send(made, "from the app")
+        hers.expect("message.new", content="from the app")
+        seat.hear("from the app")
+        assert texts(bob, made) == texts(alice, made) == ["to the group", "from the phone", "from the app"]
+        bob.call(200, "POST", f"/api/conversations/{made['id']}/leave")
+        hers.expect("member.removed", conversation_id=made["id"])
+        wait_for("the bookmark is off", lambda: bookmarks(phone)[made["jid"]].get("autojoin") in (None, "false"))
+
+
+def test_rooms_of_nobody_else(app, bob):
+    assert app("anna").call(200, "GET", "/api/bound/rooms")["items"] == []
+    assert bob.socket.command("bound.rooms")["items"] is not None
+    bob.call(404, "POST", "/api/groups/join", {"jid": "nonsense"})
